@@ -1,0 +1,32 @@
+"""What is known: which parents were split, and which track came from where. The only room that speaks SQL."""
+
+from midiprism.catalog.catalog import Catalog, Committed, KnownParent, KnownPath
+from midiprism.catalog.claims import Claims
+from midiprism.catalog.database import SCHEMA_VERSION
+from midiprism.catalog.records import (
+    OUTCOMES,
+    BatchRecord,
+    LinkRecord,
+    ParentRecord,
+    ProblemRecord,
+    TrackRecord,
+)
+from midiprism.catalog.search import Selection, TrackRow, find
+
+__all__ = [
+    "OUTCOMES",
+    "SCHEMA_VERSION",
+    "BatchRecord",
+    "Catalog",
+    "Claims",
+    "Committed",
+    "KnownParent",
+    "KnownPath",
+    "LinkRecord",
+    "ParentRecord",
+    "ProblemRecord",
+    "Selection",
+    "TrackRecord",
+    "TrackRow",
+    "find",
+]

@@ -1,0 +1,156 @@
+"""Finding tracks."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
+
+from midiprism.catalog.schema import parent_paths, track_splits, tracks
+from midiprism.catalog.text import storable
+
+_FETCHED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which tracks; what is None does not matter. Texts match anywhere in theirs, in any case.
+
+    Attributes:
+        instrument: in the instrument, or the family, as heard in the song.
+        family: in the family, as heard in the song.
+        song: in the song's path below its source folder, without suffix.
+        name: in the track's name.
+        least_notes: at least so many notes.
+        most_notes: at most so many.
+        channel: 0 to 15, the one channel that it plays on.
+    """
+
+    instrument: str | None = None
+    family: str | None = None
+    song: str | None = None
+    name: str | None = None
+    least_notes: int | None = None
+    most_notes: int | None = None
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRow:
+    """A track of a song. Of several paths to one song, the bytewise smallest names it.
+
+    Attributes:
+        parent_id: the catalogue's number of the song.
+        parent: the song's absolute path, in the file system's bytes.
+        root_length: so many leading bytes of it are the source folder, with its separator.
+        song: the rest as text, without suffix.
+        parts: how many splits its ``MTrk`` was divided into.
+        instrument: as heard in that song; ``family`` likewise.
+        own_family: the family that the split's own bytes state, which its path is made of.
+    """
+
+    parent_id: int
+    parent: bytes
+    root_length: int
+    song: str
+    track_number: int
+    channel: int | None
+    program: int | None
+    parts: int
+    name: str | None
+    instrument: str
+    family: str
+    note_count: int
+    lowest_pitch: int
+    highest_pitch: int
+    duration_ticks: int
+    duration_seconds: float | None
+    digest: bytes
+    size: int
+    stem: str
+    digits: int
+    own_family: str
+
+
+def find(
+    connection: Connection, selection: Selection, limit: int | None = None
+) -> Generator[TrackRow, None, None]:
+    """The selected tracks, ordered by the bytes of their songs' paths, then as they stand in the song.
+
+    Rows stream: memory does not grow with their number. A song whose path has come to hold another content is
+    no longer found. Close the rows before the catalogue if you leave them early.
+    """
+    with connection.begin():
+        result = connection.execute(_query(selection, limit).execution_options(yield_per=_FETCHED))
+        try:
+            for row in result:
+                yield TrackRow(*row)
+        finally:
+            result.close()
+
+
+def _query(selection: Selection, limit: int | None) -> Select[Any]:
+    path, link, track = parent_paths, track_splits, tracks
+    other = parent_paths.alias("other")
+    smallest = (
+        select(other.c.path)
+        .where(other.c.parent_id == path.c.parent_id)
+        .order_by(other.c.path)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            path.c.parent_id,
+            path.c.path,
+            path.c.root_length,
+            path.c.song,
+            link.c.track_number,
+            link.c.channel,
+            link.c.program,
+            link.c.parts,
+            link.c.name,
+            link.c.instrument,
+            link.c.family,
+            track.c.note_count,
+            track.c.lowest_pitch,
+            track.c.highest_pitch,
+            track.c.duration_ticks,
+            track.c.duration_seconds,
+            track.c.digest,
+            track.c.size,
+            track.c.stem,
+            track.c.digits,
+            track.c.family,
+        )
+        .select_from(
+            path.join(link, link.c.parent_id == path.c.parent_id).join(track, track.c.id == link.c.track_id)
+        )
+        .where(path.c.path == smallest, *_conditions(selection))
+        .order_by(path.c.path, link.c.position)
+        .limit(limit)
+    )
+
+
+def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    link = track_splits.c
+    if selection.instrument is not None:
+        yield or_(
+            _contains(link.instrument, selection.instrument), _contains(link.family, selection.instrument)
+        )
+    if selection.family is not None:
+        yield _contains(link.family, selection.family)
+    if selection.song is not None:
+        yield _contains(parent_paths.c.song, selection.song)
+    if selection.name is not None:
+        yield _contains(link.name, selection.name)
+    if selection.least_notes is not None:
+        yield tracks.c.note_count >= selection.least_notes
+    if selection.most_notes is not None:
+        yield tracks.c.note_count <= selection.most_notes
+    if selection.channel is not None:
+        yield link.channel == selection.channel
+
+
+def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    return column.icontains(storable(text), autoescape=True)

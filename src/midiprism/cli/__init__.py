@@ -1,0 +1,47 @@
+"""The command ``midiprism``: one small file per command, which parses, wires rooms together, prints."""
+
+import io
+import sys
+import traceback
+from collections.abc import Sequence
+
+from midiprism.errors import MidiprismError, UsageError
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 something failed, 2 usage, 130 interrupted.
+
+    Args:
+        arguments: without the program's name; None for those of the process.
+    """
+    from midiprism.cli.app import ParsingError, app
+    from midiprism.cli.terminal import complain
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    try:
+        code = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+    except ParsingError as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "midiprism"
+        complain(f"{error.format_message()} See `{command} --help`.")
+        return USAGE
+    except UsageError as error:
+        complain(str(error))
+        return USAGE
+    except MidiprismError as error:
+        complain(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - people get a sentence, and what a report needs on request
+        complain(f"this is a bug to report, with what --verbose shows: {type(error).__name__}: {error}")
+        if "--verbose" in given:
+            traceback.print_exc()
+        return FAILED
+    return code if given and isinstance(code, int) else DONE if given else USAGE

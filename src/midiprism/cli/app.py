@@ -1,0 +1,41 @@
+"""The commands by name."""
+
+from typing import Annotated, Any
+
+import typer
+
+import midiprism
+from midiprism.cli.export import export
+from midiprism.cli.listing import list_tracks
+from midiprism.cli.sample import sample
+from midiprism.cli.split import split
+
+ParsingError: type[Any] = typer.BadParameter.__bases__[0]
+"""What Typer raises about arguments; the class has no public name that all its versions share."""
+
+app = typer.Typer(
+    help="Split libraries of MIDI songs into single tracks: lossless, stored once, catalogued.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("split")(split)
+app.command("list")(list_tracks)
+app.command("export")(export)
+app.command("sample")(sample)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"midiprism {midiprism.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _midiprism(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Split libraries of MIDI songs into single tracks: lossless, stored once, catalogued."""

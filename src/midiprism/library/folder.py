@@ -1,0 +1,160 @@
+"""Files and folders as a library: a walk that streams, in an order that the names alone decide."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+from midiprism.errors import UsageError
+from midiprism.library.marker import MARKER, enclosing_result
+from midiprism.library.reading import read_file
+from midiprism.library.source import Content, Found, Notice
+
+SUFFIXES = (b".mid", b".midi", b".kar", b".rmi", b".smf")
+"""Names that end so, in any case, are taken for MIDI files."""
+
+_MARKER = os.fsencode(MARKER)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLibrary:
+    """Files and folders, in the order they were named.
+
+    Folders are walked depth first, sorted by the bytes of their names, a folder's files before its folders;
+    memory holds the names in the folders on the way down. A file is a parent if its name ends in one of
+    ``SUFFIXES`` and it is regular, or a link to a regular file; links to folders are not followed. A file
+    named as a source is taken whatever its name. Folders that hold a midiprism result are passed over.
+
+    Attributes:
+        sources: absolute paths of files and folders that exist.
+    """
+
+    sources: tuple[bytes, ...]
+
+    def walk(self) -> Iterator[Found | Notice]:
+        """Every parent with its size and time, and a notice for each folder that is not entered."""
+        for source in self.sources:
+            if os.path.isdir(source):
+                root_length = len(os.path.join(source, b""))
+                for path in _parents(source):
+                    yield path if isinstance(path, Notice) else _found(path, root_length)
+            else:
+                yield _found(source, len(os.path.join(os.path.dirname(source), b"")))
+
+    def count(self, cancelled: Callable[[], bool]) -> int | None:
+        """How many parents ``walk`` will find, without asking for their sizes."""
+        total = 0
+        for source in self.sources:
+            for path in _parents(source) if os.path.isdir(source) else (source,):
+                total += not isinstance(path, Notice)
+                if cancelled():
+                    return None
+        return total
+
+    def read(self, found: Found, limit: int) -> Content:
+        """Read a parent; see ``midiprism.library.reading.read_file``."""
+        return read_file(found.path, limit)
+
+
+def open_folders(
+    sources: Sequence[str | bytes | os.PathLike[str]], out: bytes | None = None
+) -> FolderLibrary:
+    """A library of files and folders.
+
+    Args:
+        sources: paths as they were given; they must exist.
+        out: where the result will be; no source may lie in it.
+
+    Raises:
+        UsageError: a source is missing, is neither file nor folder, or lies in a midiprism result.
+    """
+    paths: list[bytes] = []
+    for source in sources:
+        path = os.path.abspath(os.fsencode(source))
+        name = os.fsdecode(path)
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            raise UsageError(f"{name} cannot be read: {error.strerror or error}.") from error
+        if stat.S_ISDIR(mode):
+            _refuse_result(path, out)
+        elif not stat.S_ISREG(mode):
+            raise UsageError(f"{name} is neither a file nor a folder.")
+        if path not in paths:
+            paths.append(path)
+    return FolderLibrary(tuple(paths))
+
+
+def _refuse_result(path: bytes, out: bytes | None) -> None:
+    name = os.fsdecode(path)
+    if out is not None:
+        inner, outer = os.path.realpath(path), os.path.realpath(out)
+        if inner == outer or inner.startswith(os.path.join(outer, b"")):
+            raise UsageError(
+                f"{name} lies in {os.fsdecode(out)}, the folder for the result: name another folder."
+            )
+    result = enclosing_result(path)
+    if result is not None:
+        raise UsageError(
+            f"{name} belongs to a midiprism result ({os.fsdecode(result)}), which is never read as a source: "
+            "name the folder of the songs."
+        )
+
+
+def _parents(folder: bytes) -> Iterator[bytes | Notice]:
+    """Paths of the parents below ``folder``: each folder's files, then its folders, both sorted by name.
+
+    A stack of listings instead of recursion, so that no depth of folders is too deep.
+    """
+    waiting = [iter([folder])]
+    while waiting:
+        here = next(waiting[-1], None)
+        if here is None:
+            waiting.pop()
+            continue
+        listing = _listing(here)
+        if isinstance(listing, Notice):
+            yield listing
+            continue
+        files, folders = listing
+        yield from (os.path.join(here, name) for name in files)
+        waiting.append(map(os.path.join, repeat(here), folders))
+
+
+def _listing(folder: bytes) -> tuple[list[bytes], list[bytes]] | Notice:
+    """Names of the parents and of the folders in ``folder``, sorted; or why it is not entered.
+
+    Only names are kept: directory entries of a folder of a million files would take hundreds of megabytes.
+    """
+    files: list[bytes] = []
+    folders: list[bytes] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name == _MARKER:
+                    return Notice(folder, "result", "The folder holds a midiprism result and is passed over.")
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                elif entry.name.lower().endswith(SUFFIXES) and _is_file(entry):
+                    files.append(entry.name)
+    except OSError as error:
+        return Notice(folder, "folder", f"The folder cannot be read: {error.strerror or error}.")
+    files.sort()
+    folders.sort()
+    return files, folders
+
+
+def _is_file(entry: "os.DirEntry[bytes]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that cannot be followed: reading it will say why
+        return True
+
+
+def _found(path: bytes, root_length: int) -> Found:
+    try:
+        status = os.stat(path)
+    except OSError:  # it went between the listing and now: reading it will say why
+        return Found(path, root_length, 0, 0)
+    return Found(path, root_length, status.st_size, status.st_mtime_ns)

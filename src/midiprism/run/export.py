@@ -1,0 +1,206 @@
+"""A tree for people: the tracks of a result under names of their choice."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from midiprism.catalog import Catalog, Claims, Selection, TrackRow, find
+from midiprism.errors import StoreError, UsageError
+from midiprism.library import MARKER
+from midiprism.run.placing import Placer
+from midiprism.run.result import catalog_path, read_marker, require_result, write_marker
+from midiprism.run.template import SUFFIX, Template, numbered, parent_path
+from midiprism.store import FileStore, track_path
+
+_SHOWN = 100
+
+
+@dataclass(slots=True)
+class Export:
+    """What an export did.
+
+    Attributes:
+        to: the folder of the tree.
+        files_new: files placed.
+        files_kept: files that were there, with the same bytes.
+        files_differing: files that were there with other bytes, and were left alone.
+        files_failed: tracks that are missing from the store, or could not be placed.
+        bytes: of the files placed.
+        failures: a path and a sentence for the first of those that differ or failed.
+    """
+
+    to: str
+    dry_run: bool
+    files_new: int = 0
+    files_kept: int = 0
+    files_differing: int = 0
+    files_failed: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        return self.files_new + self.files_kept + self.files_differing + self.files_failed
+
+    @property
+    def failed(self) -> bool:
+        """Whether the tree is not as it was asked for."""
+        return self.files_differing > 0 or self.files_failed > 0
+
+    def totals(self) -> dict[str, Any]:
+        """The figures, for ``--json``."""
+        return {
+            "to": self.to,
+            "dry_run": self.dry_run,
+            "files": self.files,
+            "files_new": self.files_new,
+            "files_kept": self.files_kept,
+            "files_differing": self.files_differing,
+            "files_failed": self.files_failed,
+            "bytes": self.bytes,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def fail(self, path: str, message: str) -> None:
+        """Remember one of the first failures."""
+        if len(self.failures) < _SHOWN:
+            self.failures.append((path, message))
+
+
+def export_tracks(
+    out: str,
+    to: str,
+    template: Template,
+    selection: Selection,
+    *,
+    hardlink: bool = False,
+    dry_run: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    listener: Callable[[Export], None] = lambda _export: None,
+) -> Export:
+    """Place the selected tracks of the result in ``out`` below ``to``.
+
+    The same result, template and selection give the same tree. Names that would be the same, in any case of
+    letters, are numbered in the order of the songs' paths. A file that is there is left as it is.
+
+    Args:
+        hardlink: link instead of copying.
+        dry_run: write nothing.
+        stop: once true, no further file is placed.
+        listener: is told after every file.
+
+    Raises:
+        UsageError: ``out`` is no result, or ``to`` cannot take a tree.
+        StoreError: ``to`` cannot be written.
+        CatalogError: the catalogue cannot be used.
+    """
+    require_result(out)
+    started = time.perf_counter()
+    _prepare(out, to, template, dry_run=dry_run)
+    store = FileStore(out)
+    export = Export(os.path.abspath(to), dry_run)
+    with ExitStack() as stack:
+        catalog = stack.enter_context(Catalog.read(catalog_path(out)))
+        names = _Names(template, stack.enter_context(Claims()))
+        tree = _Tree(export, Placer(out, store, hardlink=hardlink))
+        for row in stack.enter_context(closing(find(catalog.connection, selection))):
+            if stop():
+                break
+            tree.add(row, names.of(row))
+            listener(export)
+    export.seconds = time.perf_counter() - started
+    return export
+
+
+class _Names:
+    """Which file each track becomes. Songs come one after the other, in the order of their paths."""
+
+    def __init__(self, template: Template, claims: Claims) -> None:
+        self._template = template
+        self._claims = claims
+        self._parent: int | None = None
+        self._parent_path: tuple[str, ...] = ()
+
+    def of(self, row: TrackRow) -> tuple[str, ...]:
+        """Folders and file name."""
+        if row.parent_id != self._parent:
+            self._parent = row.parent_id
+            self._parent_path = self._song(parent_path(row))
+        *folders, name = self._template.place(row, self._parent_path)
+        return self._free("file", folders, name, SUFFIX)
+
+    def _song(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The path of a song, numbered where ``a.mid`` and ``a.kar``, say, would share it."""
+        *folders, name = path
+        return self._free("song", folders, name, "")
+
+    def _free(self, kind: str, folders: list[str], name: str, suffix: str) -> tuple[str, ...]:
+        above = "/".join((kind, *folders))
+        number = self._claims.claim(lambda number: f"{above}/{numbered(name, number)}".casefold())
+        return (*folders, numbered(name, number) + suffix)
+
+
+class _Tree:
+    """The files below a folder."""
+
+    def __init__(self, export: Export, placer: Placer) -> None:
+        self._export = export
+        self._placer = placer
+        self._folder = ""
+
+    def add(self, row: TrackRow, names: tuple[str, ...]) -> None:
+        export = self._export
+        source = track_path(row.own_family, row.stem, row.digest, row.digits)
+        target = os.path.join(export.to, *names)
+        try:
+            if export.dry_run:
+                placed = self._placer.compare(source, target)
+            else:
+                self._make_folder(os.path.dirname(target))
+                placed = self._placer.place(source, target)
+        except StoreError as error:
+            export.files_failed += 1
+            export.fail(target, str(error))
+            return
+        except OSError as error:
+            export.files_failed += 1
+            export.fail(target, f"It cannot be written: {error.strerror or error}.")
+            return
+        if placed == "new":
+            export.files_new += 1
+            export.bytes += row.size
+        elif placed == "same":
+            export.files_kept += 1
+        else:
+            export.files_differing += 1
+            export.fail(target, "It is there with other content, and was left alone.")
+
+    def _make_folder(self, folder: str) -> None:
+        if folder != self._folder:
+            os.makedirs(folder, exist_ok=True)
+            self._folder = folder
+
+
+def _prepare(out: str, to: str, template: Template, *, dry_run: bool) -> None:
+    """Check the folder of the tree, and mark one that is new, so that it is never split again."""
+    inner, outer = os.path.realpath(to), os.path.realpath(out)
+    if inner == outer or inner.startswith(os.path.join(outer, "")):
+        raise UsageError(f"{to} lies in the result {out}: choose a folder outside.")
+    if os.path.lexists(os.path.join(to, MARKER)):
+        if read_marker(to)["midiprism"] != "export":
+            raise UsageError(f"{to} is itself a midiprism result: choose another folder.")
+        return
+    if os.path.exists(to) and not os.path.isdir(to):
+        raise UsageError(f"{to} is not a folder.")
+    if dry_run:
+        return
+    try:
+        os.makedirs(to, exist_ok=True)
+        if not os.listdir(to):
+            write_marker(to, "export", {"template": template.text})
+    except OSError as error:
+        raise StoreError(f"{to} cannot be written: {error.strerror or error}.") from error

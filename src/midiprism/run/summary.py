@@ -1,0 +1,143 @@
+"""What a run did."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from midiprism.catalog import BatchRecord, Committed
+from midiprism.catalog.records import FAILURES
+from midiprism.library import Notice
+
+_SHOWN = 100
+
+State = Literal["done", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that could not be split.
+
+    Attributes:
+        path: of the parent or folder, in the file system's bytes.
+        code: stable, short reason.
+        message: one sentence.
+    """
+
+    path: bytes
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did. A parent is ``done`` if its content got an outcome by this run, else ``skipped``.
+
+    So ``parents_seen == parents_done + parents_skipped``, the values of ``outcomes`` add up to
+    ``parents_done``, and ``parents_failed`` and ``parents_repaired`` are among those done.
+
+    Attributes:
+        parents_skipped: known already: by path, size and time, or by content (``parents_copies`` of them).
+        parents_copies: opened, and found to hold a content that has an outcome; only the path is new.
+        tracks: links from a song to a track, of the parents done.
+        tracks_new: contents of tracks that the catalogue did not have.
+        bytes_written: bytes of the track files written.
+        outcomes: contents by what became of them.
+        folders_failed: folders that could not be read.
+        results_passed: folders passed over since they hold a midiprism result.
+        failures: the first of what failed, in order.
+        run_id: the run's number in the catalogue; None where nothing was recorded.
+    """
+
+    catalog: str
+    dry_run: bool
+    by: str
+    context: str
+    state: State = "done"
+    parents_skipped: int = 0
+    parents_copies: int = 0
+    tracks: int = 0
+    tracks_new: int = 0
+    bytes_written: int = 0
+    seconds: float = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    folders_failed: int = 0
+    results_passed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    run_id: int | None = None
+
+    @property
+    def parents_done(self) -> int:
+        return self.outcomes.total()
+
+    @property
+    def parents_seen(self) -> int:
+        return self.parents_done + self.parents_skipped
+
+    @property
+    def parents_failed(self) -> int:
+        return sum(self.outcomes[outcome] for outcome in FAILURES)
+
+    @property
+    def parents_repaired(self) -> int:
+        return self.outcomes["repaired"]
+
+    @property
+    def tracks_duplicate(self) -> int:
+        return self.tracks - self.tracks_new
+
+    @property
+    def parents_per_second(self) -> float:
+        return self.parents_seen / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything could not be done."""
+        return self.parents_failed > 0 or self.folders_failed > 0
+
+    @property
+    def wrote_nothing(self) -> bool:
+        """Whether everything was known already."""
+        return self.parents_done == 0 and self.parents_copies == 0
+
+    def notice(self, notice: Notice) -> None:
+        """Take note of a folder that was not entered."""
+        if notice.failed:
+            self.folders_failed += 1
+            self._fail(Failure(notice.path, notice.code, notice.message))
+        else:
+            self.results_passed += 1
+
+    def add(self, batch: BatchRecord, committed: Committed) -> None:
+        """Take note of a commit."""
+        self.outcomes += committed.outcomes
+        self.parents_copies += committed.paths
+        self.parents_skipped += committed.paths
+        self.tracks += committed.links
+        self.tracks_new += committed.tracks_new
+        self.bytes_written += 0 if self.dry_run else batch.bytes_written
+        for record in batch.parents:
+            if record.outcome in FAILURES:
+                self._fail(Failure(record.path, record.problems[0].code, record.problems[0].message))
+
+    def totals(self) -> dict[str, Any]:
+        """The figures, for the catalogue and for ``--json``."""
+        return {
+            "parents_seen": self.parents_seen,
+            "parents_done": self.parents_done,
+            "parents_skipped": self.parents_skipped,
+            "parents_copies": self.parents_copies,
+            "parents_failed": self.parents_failed,
+            "parents_repaired": self.parents_repaired,
+            "folders_failed": self.folders_failed,
+            "tracks": self.tracks,
+            "tracks_new": self.tracks_new,
+            "tracks_duplicate": self.tracks_duplicate,
+            "bytes_written": self.bytes_written,
+            "seconds": round(self.seconds, 3),
+            "parents_per_second": round(self.parents_per_second, 1),
+            "outcomes": {outcome: count for outcome, count in sorted(self.outcomes.items()) if count},
+        }
+
+    def _fail(self, failure: Failure) -> None:
+        if len(self.failures) < _SHOWN:
+            self.failures.append(failure)

@@ -1,0 +1,136 @@
+"""Where ``export`` puts a track: a template of fields, and names that every system takes."""
+
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from midiprism.catalog import TrackRow
+from midiprism.errors import UsageError
+from midiprism.store import safe_name
+
+FIELDS = (
+    "parent_path",
+    "song",
+    "track",
+    "name",
+    "instrument",
+    "family",
+    "channel",
+    "program",
+    "digest",
+    "notes",
+)
+PRESETS = {
+    "song": "{parent_path}/{track:02} {name}.mid",
+    "instrument": "{family}/{instrument}/{song} - {track:02} {name}.mid",
+}
+SUFFIX = ".mid"
+
+_NUMBERS = frozenset({"track", "channel", "program", "notes"})
+_NUMBER_FORMAT = re.compile(r"0?[0-9]{0,2}")
+_COMPONENT_BYTES = 120
+_SPACES = re.compile(r" {2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Literal text, then a field (None at the end) with its format."""
+
+    literal: str
+    field: str | None
+    format: str
+
+
+class Template:
+    """A path with fields in it, such as ``{family}/{song} {track:02}.mid``.
+
+    Numbers of tracks and channels count from 1. Only ``{parent_path}`` makes folders; a ``/`` in any other
+    value does not. An ending of ``.mid`` is added where it is missing.
+
+    Raises:
+        UsageError: a field is unknown, or the path would leave the folder.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = PRESETS.get(text, text)
+        self._pieces = tuple(_pieces(self.text))
+        literal = "".join(piece.literal + ("x" if piece.field else "") for piece in self._pieces)
+        if literal.startswith("/") or any(part in ("", ".", "..") for part in literal.split("/")):
+            raise UsageError(f"The template {self.text} is not the path of a file below the folder.")
+
+    def place(self, row: TrackRow, parent_path: tuple[str, ...]) -> tuple[str, ...]:
+        """Folders and file name of a track, safe on every system; the name comes without its ``.mid``.
+
+        Args:
+            parent_path: what ``{parent_path}`` stands for, see ``parent_path``.
+        """
+        values = _values(row)
+        parts = [""]
+        for piece in self._pieces:
+            first, *rest = piece.literal.split("/")
+            parts[-1] += first
+            parts.extend(rest)
+            if piece.field == "parent_path":
+                first, *rest = parent_path
+                parts[-1] += first
+                parts.extend(rest)
+            elif piece.field is not None:
+                parts[-1] += _formatted(values[piece.field], piece.format)
+        if parts[-1].lower().endswith(SUFFIX):
+            parts[-1] = parts[-1][: -len(SUFFIX)]
+        return tuple(component(part) for part in parts)
+
+
+def component(text: str) -> str:
+    """``text`` as one component of a path, never empty."""
+    return safe_name(_SPACES.sub(" ", text).strip(), _COMPONENT_BYTES) or "unnamed"
+
+
+def parent_path(row: TrackRow) -> tuple[str, ...]:
+    """A song's path below its source folder, without suffix, each component safe."""
+    return tuple(component(part) for part in row.song.split("/") if part) or ("unnamed",)
+
+
+def numbered(name: str, number: int) -> str:
+    """``name`` itself for 1, then ``name (2)`` and so on."""
+    return name if number == 1 else f"{name} ({number})"
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    known = ", ".join(f"{{{field}}}" for field in FIELDS)
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise UsageError(f"The template {text} cannot be read: {error}.") from error
+    for literal, field, spec, conversion in parsed:
+        if field is not None and (field not in FIELDS or conversion):
+            raise UsageError(f"The template {text} has an unknown field {{{field}}}: the fields are {known}.")
+        if spec and (field not in _NUMBERS or not _NUMBER_FORMAT.fullmatch(spec)):
+            raise UsageError(f"The template {text} has an unknown format :{spec}; numbers take one like :02.")
+        yield _Piece(literal, field, spec or "")
+
+
+def _values(row: TrackRow) -> dict[str, str | int]:
+    return {
+        "song": row.song.rpartition("/")[2],
+        "track": row.track_number + 1,
+        "name": _name(row),
+        "instrument": row.instrument,
+        "family": row.family,
+        "channel": "" if row.channel is None else row.channel + 1,
+        "program": "" if row.program is None else row.program,
+        "digest": row.digest.hex(),
+        "notes": row.note_count,
+    }
+
+
+def _name(row: TrackRow) -> str:
+    """The track's name; its instrument where it has none, and as well where the track was divided."""
+    if not row.name:
+        return row.instrument
+    return f"{row.name} - {row.instrument}" if row.parts > 1 and row.name != row.instrument else row.name
+
+
+def _formatted(value: str | int, spec: str) -> str:
+    return format(value, spec) if isinstance(value, int) else value.replace("/", "_")

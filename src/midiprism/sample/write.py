@@ -1,0 +1,90 @@
+"""Sample songs in a folder."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from midiprism.errors import UsageError
+from midiprism.sample.songs import songs
+
+_REPORT_EVERY = 64
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was written.
+
+    Attributes:
+        songs: files.
+        folders: folders of artists.
+        size: bytes of all files together.
+    """
+
+    songs: int
+    folders: int
+    size: int
+
+
+def write_songs(
+    folder: Path,
+    count: int,
+    *,
+    seed: int = 0,
+    duplicates: float = 0.49,
+    progress: Callable[[int], None] | None = None,
+) -> Summary:
+    """Write sample songs into a new or empty folder, one folder per artist.
+
+    Args:
+        folder: created where it is missing, with its parents.
+        count: how many songs.
+        seed: see ``songs``.
+        duplicates: see ``songs``.
+        progress: called now and then, and at the end, with the number of songs written so far.
+
+    Raises:
+        UsageError: the folder holds something already, or an argument is out of its range.
+    """
+    source = songs(count, seed=seed, duplicates=duplicates)
+    root = os.fspath(folder)
+    _claim(root)
+    folders: set[str] = set()
+    written = size = 0
+    for song in source:
+        artist = song.path.partition("/")[0]
+        if artist not in folders:
+            os.mkdir(os.path.join(root, artist))
+            folders.add(artist)
+        _write(os.path.join(root, song.path), song.data)
+        written += 1
+        size += len(song.data)
+        if progress is not None and written % _REPORT_EVERY == 0:
+            progress(written)
+    if progress is not None:
+        progress(written)
+    return Summary(written, len(folders), size)
+
+
+def _claim(root: str) -> None:
+    try:
+        os.makedirs(root, exist_ok=True)
+        with os.scandir(root) as entries:
+            occupied = next(entries, None) is not None
+    except FileExistsError as error:
+        raise UsageError(f"{root} is a file; name a folder for the sample songs.") from error
+    except OSError as error:
+        raise UsageError(f"{root} cannot be used ({error.strerror}); name another folder.") from error
+    if occupied:
+        raise UsageError(f"{root} is not empty; name a new or an empty folder for the sample songs.")
+
+
+def _write(path: str, data: bytes) -> None:
+    handle = os.open(path, _FLAGS, 0o666)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+    finally:
+        os.close(handle)

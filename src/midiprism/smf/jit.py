@@ -1,0 +1,95 @@
+"""How the kernel is compiled and where its compiled form is kept.
+
+Helpers are compiled into the entry point that calls them; only entry points are cached, in a folder named
+after the source of the whole room, so that a changed helper never meets a stale caller. Where no folder can be
+written, the kernel is compiled for this process alone.
+"""
+
+import hashlib
+import pickle
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import njit
+from platformdirs import user_cache_path
+
+ENABLED = not numba.config.DISABLE_JIT
+"""False under ``NUMBA_DISABLE_JIT=1``: the same code then runs as plain Python."""
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
+
+helper = njit(**_OPTIONS)
+"""Decorator of a function that entry points call; compiled as a part of them."""
+
+
+def source_digest(folder: Path) -> str:
+    """16 hex digits that change whenever a Python source file of the folder does."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+class EntryPoint:
+    """A kernel function that Python calls: compiled or loaded on its first call.
+
+    Args:
+        function: the plain Python function.
+        signature: Numba's signature of it, as text, so that there is one compiled form.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: str) -> None:
+        self.python = function
+        self._signature = signature
+        self._lock = threading.Lock()
+        self._ready: Callable[..., Any] | None = None if ENABLED else function
+
+    def __call__(self, *args: Any) -> Any:
+        return (self._ready or self.prepare())(*args)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where the compiled form is kept, unless ``NUMBA_CACHE_DIR`` names another place."""
+        home = Path(self.python.__code__.co_filename).parent
+        root = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else user_cache_path("midiprism")
+        return root / f"kernel-{source_digest(home)}"
+
+    def is_compiled(self) -> bool:
+        """Whether a call can start at once: compiled in this process, or (most likely) in the cache."""
+        if self._ready is not None:
+            return True
+        try:
+            return any(self.cache_folder.glob(f"*/{Path(self.python.__code__.co_filename).stem}.*.nbc"))
+        except OSError:
+            return False
+
+    def prepare(self) -> Callable[..., Any]:
+        """Load the compiled form, or compile it (seconds); returns the callable."""
+        with self._lock:
+            if self._ready is None:
+                try:
+                    self._ready = self._compile(cache=True)
+                except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+                    # No folder can be written, or what is in it cannot be read: do without.
+                    self._ready = self._compile(cache=False)
+            return self._ready
+
+    def _compile(self, *, cache: bool) -> Callable[..., Any]:
+        folder = numba.config.CACHE_DIR
+        if cache:
+            numba.config.CACHE_DIR = str(self.cache_folder)
+        try:
+            dispatcher = njit(cache=cache, **_OPTIONS)(self.python)
+            dispatcher.compile(self._signature)
+        finally:
+            numba.config.CACHE_DIR = folder
+        compiled: Callable[..., Any] = dispatcher
+        return compiled
+
+
+def entry_point(signature: str) -> Callable[[Callable[..., Any]], EntryPoint]:
+    """Decorator of a function that Python calls."""
+    return lambda function: EntryPoint(function, signature)

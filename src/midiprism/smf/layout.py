@@ -1,0 +1,123 @@
+"""Columns of the tables that the parts of the kernel hand to each other. All are int64.
+
+Positions are byte offsets in the unwrapped parent, ticks are absolute, lengths are bytes.
+"""
+
+# Tracks: one row per MTrk.
+T_BODY = 0  # position of the first event's delta time
+T_STOP = 1  # position after the last event that is kept, end of track included
+T_END = 2  # position of the end of track's delta time; -1 where there is none
+T_TICKS = 3  # tick of the end of track
+T_NOTES = 4
+T_LOW = 5
+T_HIGH = 6
+T_CHANNELS = 7  # bit per channel that plays a note
+T_REWRITE = 8  # 1 where some own event cannot be copied as it stands
+T_MARK_FIRST = 9  # rows of the marks table that are this track's
+T_MARK_LAST = 10
+T_CONDUCTOR_FIRST = 11  # rows of the conductor table that are this track's
+T_CONDUCTOR_LAST = 12
+T_LEAD_CHANNEL = 13  # channel and program that play most notes
+T_LEAD_PROGRAM = 14  # NO_PROGRAM where its own events select none
+T_PROGRAMS = 15  # number of distinct programs that play, NO_PROGRAM included
+T_ONSET = 16  # tick of the lead channel's first note
+T_DRUMS = 17  # what its own events make of the lead channel: MELODIC, DRUMS or EFFECTS
+T_NAME = 18  # position and length of its first track name with text; -1 where there is none
+T_NAME_LENGTH = 19
+T_EVENTS = 20
+T_COLUMNS = 21
+
+# Marks: every MARK_EVERY-th event of a track, to find a tick without walking from the start.
+M_TICK = 0  # tick of the event before it
+M_POSITION = 1  # position of its delta time
+M_STATUS = 2  # running status in force there
+M_COLUMNS = 3
+MARK_EVERY = 32
+
+# Events that may go to other tracks: conductor events, and with context="full" the others.
+E_TICK = 0
+E_TRACK = 1
+E_POSITION = 2  # of the status byte; of the first data byte for channel events
+E_LENGTH = 3  # from E_POSITION to its end
+E_STATUS = 4
+E_KIND = 5  # conductor: TEMPO..; others: the channel, or EVERY_CHANNEL
+E_COLUMNS = 6
+TEMPO = 0
+TIME_SIGNATURE = 1
+KEY_SIGNATURE = 2
+SMPTE_OFFSET = 3
+CONDUCTOR_KINDS = 4
+EVERY_CHANNEL = 16
+
+# Setup: what selects sounds. The key is kind * 16 + channel.
+S_TICK = 0
+S_KEY = 1
+S_VALUE = 2
+S_COLUMNS = 3
+S_PROGRAM = 0
+S_BANK = 1
+S_MODE = 2
+
+# State of a channel while a track is walked.
+C_PROGRAM = 0
+C_BANK = 1  # bank select MSB; -1 where none was sent
+C_MODE = 2  # set by GS or XG sysex: -1 unset, 0 melodic, 1 drums
+C_ONSET = 3  # tick of its first note; -1 before it
+C_DRUMS = 4  # drum state at its first note
+C_COLUMNS = 5
+NO_PROGRAM = 128
+PROGRAMS = 129
+
+MELODIC = 0
+DRUMS = 1
+EFFECTS = 2
+
+# Problems.
+P_KIND = 0
+P_TRACK = 1  # -1 for the file
+P_OFFSET = 2
+P_COUNT = 3
+P_COLUMNS = 4
+
+# Splits: one row per output file.
+O_TRACK = 0
+O_CHANNEL = 1  # -1 where several
+O_PROGRAM = 2  # -1 where none or several
+O_START = 3  # position in the output
+O_STOP = 4
+O_NOTES = 5
+O_LOW = 6
+O_HIGH = 7
+O_TICKS = 8
+O_OWN_PROGRAM = 9  # of most notes, 0 to 128
+O_OWN_DRUMS = 10
+O_SONG_PROGRAM = 11
+O_SONG_DRUMS = 12
+O_NAME = 13
+O_NAME_LENGTH = 14
+O_COLUMNS = 15
+
+# Counters: how many rows of a table are in use.
+N_TRACKS = 0
+N_MARKS = 1
+N_CONDUCTOR = 2
+N_OTHERS = 3
+N_SETUP = 4
+N_PROBLEMS = 5
+N_UNLISTED = 6
+N_COUNTERS = 7
+
+# by=
+BY_TRACK = 0
+BY_CHANNEL = 1
+BY_PROGRAM = 2
+BY_AUTO = 3
+
+# What the kernel reports back.
+OK = 0
+LIMIT_OUTPUT = 1
+LIMIT_TRACKS = 2
+
+# Header of a split: MThd chunk and MTrk chunk header.
+HEADER = 22
+LONGEST_DELTA = 0x0FFFFFFF

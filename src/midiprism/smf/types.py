@@ -1,0 +1,119 @@
+"""What a split gives back. Plain values: they compare, pickle and print."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+By = Literal["auto", "track", "channel", "program"]
+Context = Literal["conductor", "full"]
+Outcome = Literal["split", "repaired", "no_notes"]
+
+BY: tuple[By, ...] = ("auto", "track", "channel", "program")
+CONTEXTS: tuple[Context, ...] = ("conductor", "full")
+
+CONTRACT_VERSION = 1
+"""Raised whenever the same bytes may give other splits than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one parent may cost; beyond them ``CorruptMidiError`` with code ``limit``.
+
+    Attributes:
+        input_bytes: most bytes of a parent, after decompression.
+        output_bytes: all splits of one parent together may take this much whatever the parent's size.
+        output_ratio: beyond ``output_bytes``, as many times the parent's (unwrapped) size.
+        tracks: most tracks in a parent, and most splits out of one. The header counts tracks in 16 bits.
+    """
+
+    input_bytes: int = 64 << 20
+    output_bytes: int = 64 << 20
+    output_ratio: int = 64
+    tracks: int = 65_535
+
+    def output_allowed(self, size: int) -> int:
+        """Most bytes of output for a parent of ``size`` unwrapped bytes."""
+        return max(self.output_bytes, self.output_ratio * size)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about a parent that is not as the specification has it.
+
+    Attributes:
+        code: stable, short name, a key of ``midiprism.smf.problems.CODES``.
+        message: one sentence for people; counts where it happened more than once in a track.
+        track: 0-based index of the ``MTrk`` concerned, or None for the file.
+        offset: byte offset of its first occurrence in the parent (after decompression), or None.
+    """
+
+    code: str
+    message: str
+    track: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitTrack:
+    """One split: a format 0 file with one track, and what is known of it.
+
+    Attributes:
+        data: the whole MIDI file.
+        digest: BLAKE3 of ``data``, 32 bytes.
+        track_number: 0-based index of the ``MTrk`` in the parent.
+        channel: 0 to 15, the one channel on which it plays; None where several.
+        program: 0 to 127, the one program that its own events select for its notes; None where none or several.
+        name: its track name (FF 03) as text, without padding; None where it has none.
+        name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None without one.
+        instrument: General MIDI name, or the drum kit's, as heard in the song: programs that another track
+            selects on its channel count.
+        family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``.
+        own_instrument: the same as the split's own bytes state it, whatever its song says.
+        own_family: the family of ``own_instrument``.
+        note_count: note-ons with a velocity above 0.
+        duration_ticks: tick of its end of track.
+        duration_seconds: the same in seconds by the song's tempo map; None where the division has no time.
+        lowest_pitch: lowest MIDI note number, 0 to 127.
+        highest_pitch: highest MIDI note number, 0 to 127.
+    """
+
+    data: bytes
+    digest: bytes
+    track_number: int
+    channel: int | None
+    program: int | None
+    name: str | None
+    name_encoding: str | None
+    instrument: str
+    family: str
+    own_instrument: str
+    own_family: str
+    note_count: int
+    duration_ticks: int
+    duration_seconds: float | None
+    lowest_pitch: int
+    highest_pitch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """All splits of one parent.
+
+    Attributes:
+        outcome: ``split``; ``repaired`` where damage was mended on the way; ``no_notes`` where nothing plays.
+        format: 0, 1 or 2 as the header says (or another number, read as 1).
+        division: the header's division field, unsigned: ticks per quarter note, or SMPTE with bit 15 set.
+        num_tracks: ``MTrk`` chunks found, playing or not.
+        duration_ticks: tick of the last end of track.
+        duration_seconds: the same in seconds; None where the division has no time.
+        tracks: the splits, ordered by track number, then channel, then first onset of a program.
+        problems: what was found, in the order of the file.
+    """
+
+    outcome: Outcome
+    format: int
+    division: int
+    num_tracks: int
+    duration_ticks: int
+    duration_seconds: float | None
+    tracks: tuple[SplitTrack, ...]
+    problems: tuple[Problem, ...]

@@ -1,0 +1,71 @@
+"""What a store is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class TrackLike(Protocol):
+    """What a store needs to know of a split; ``midiprism.SplitTrack`` has it."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def own_instrument(self) -> str: ...
+    @property
+    def own_family(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where a split is kept.
+
+    Attributes:
+        path: relative to the store's root, with ``/`` between its parts.
+        stem: the part of its file name that people read.
+        digits: hex digits of the digest in its file name: 32, or 64 where two contents share the first 32.
+        new: whether this call wrote it.
+    """
+
+    path: str
+    stem: str
+    digits: int
+    new: bool
+
+
+class Store(Protocol):
+    """A place for splits, addressed by their content."""
+
+    def put(self, track: TrackLike) -> Stored:
+        """Keep a split, unless it is kept already.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+
+    def get(self, path: str) -> bytes:
+        """The bytes kept at a path that ``put`` gave.
+
+        Raises:
+            StoreError: there is nothing, or it cannot be read.
+        """
+
+    def exists(self, path: str) -> bool:
+        """Whether something is kept at ``path``."""
+
+    def flush(self) -> None:
+        """Return when everything that was put, or was found present, would survive a power cut.
+
+        Raises:
+            StoreError: the disk says that it would not.
+        """
+
+    def walk(self) -> Iterator[str]:
+        """Paths of everything kept, sorted folder by folder."""
+
+    def sweep(self) -> int:
+        """Remove what an interrupted ``put`` left behind; how many. Only while nobody else writes."""

@@ -1,0 +1,30 @@
+"""A store that keeps nothing: for dry runs, and to measure everything else."""
+
+from collections.abc import Iterator
+
+from midiprism.errors import StoreError
+from midiprism.store.interface import Stored, TrackLike
+from midiprism.store.layout import SHORT_DIGITS, track_path, track_stem
+
+
+class NullStore:
+    """Says where each split would go; every one is new to it."""
+
+    def put(self, track: TrackLike) -> Stored:
+        stem = track_stem(track.name, track.own_instrument)
+        return Stored(track_path(track.own_family, stem, track.digest), stem, SHORT_DIGITS, new=True)
+
+    def get(self, path: str) -> bytes:
+        raise StoreError(f"{path} is not kept: this store keeps nothing.")
+
+    def exists(self, path: str) -> bool:  # noqa: ARG002
+        return False
+
+    def flush(self) -> None:
+        pass
+
+    def walk(self) -> Iterator[str]:
+        return iter(())
+
+    def sweep(self) -> int:
+        return 0

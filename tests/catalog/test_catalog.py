@@ -1,0 +1,228 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from midiprism.catalog import (
+    BatchRecord,
+    Catalog,
+    KnownParent,
+    LinkRecord,
+    ParentRecord,
+    ProblemRecord,
+    Selection,
+    TrackRecord,
+    find,
+)
+from midiprism.errors import CatalogError
+
+NOW = "2026-01-01T00:00:00+00:00"
+
+
+def track(number: int, name: str | None = "Lead", notes: int = 5) -> TrackRecord:
+    digest = number.to_bytes(32)
+    return TrackRecord(digest, 100, "Lead", 32, name, "Violin", "Strings", 0, 40, notes, 50, 60, 960, 1.0)
+
+
+def link(content: TrackRecord, number: int = 0) -> LinkRecord:
+    return LinkRecord(number, 0, 40, 1, content.name, "Violin", "Strings", content)
+
+
+def parent(
+    path: bytes, digest: int | None, *links: LinkRecord, outcome: str | None = "split"
+) -> ParentRecord:
+    key = None if digest is None else digest.to_bytes(32)
+    song = path.decode("utf-8", "surrogateescape").rpartition("/")[2].removesuffix(".mid")
+    return ParentRecord(path, 1, song, 10, 20, key, outcome, 1, 1, 480, 960, 1.0, (), links)
+
+
+def batch(*parents: ParentRecord) -> BatchRecord:
+    return BatchRecord(parents, 0, 0.5)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "catalog.sqlite")
+
+
+def count(path: str, table: str) -> int:
+    connection = sqlite3.connect(path)
+    number: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    connection.close()
+    return number
+
+
+def counts(path: str) -> dict[str, int]:
+    tables = ("parents", "parent_paths", "tracks", "track_splits", "batches")
+    return {table: count(path, table) for table in tables}
+
+
+def test_a_batch_is_recorded_whole(path: str) -> None:
+    one, two = track(1), track(2)
+    with Catalog.open(path) as catalog:
+        run = catalog.begin_run({"by": "auto"}, NOW)
+        committed = catalog.commit(
+            run, batch(parent(b"/a.mid", 1, link(one), link(two, 1)), parent(b"/b.mid", 2, link(one))), NOW
+        )
+    assert (committed.links, committed.tracks_new, committed.paths) == (3, 2, 0)
+    assert committed.outcomes == {"split": 2}
+    assert counts(path) == {"parents": 2, "parent_paths": 2, "tracks": 2, "track_splits": 3, "batches": 1}
+
+
+def test_two_identical_tracks_of_one_song_are_two_links(path: str) -> None:
+    with Catalog.open(path) as catalog:
+        content = track(1)
+        committed = catalog.commit(1, batch(parent(b"/a.mid", 1, link(content), link(content, 1))), NOW)
+    assert (committed.links, committed.tracks_new) == (2, 1)
+
+
+def test_numbers_go_on_after_the_catalogue_is_opened_again(path: str) -> None:
+    for number in range(3):
+        with Catalog.open(path) as catalog:
+            catalog.begin_run({}, NOW)
+            catalog.commit(1, batch(parent(b"/%d.mid" % number, number, link(track(number)))), NOW)
+    assert counts(path)["tracks"] == 3
+    assert count(path, "runs") == 3
+
+
+def test_a_known_content_only_gets_another_path(path: str) -> None:
+    with Catalog.open(path) as catalog:
+        catalog.commit(1, batch(parent(b"/b.mid", 1, link(track(1)))), NOW)
+        committed = catalog.commit(1, batch(parent(b"/a.mid", 1, outcome=None)), NOW)
+        assert (committed.paths, committed.outcomes.total()) == (1, 0)
+        (row,) = find(catalog.connection, Selection())
+    assert row.parent == b"/a.mid", "the bytewise smallest path names the song, whichever was seen first"
+    assert counts(path)["parent_paths"] == 2
+
+
+def test_a_content_that_another_batch_recorded_meanwhile_is_not_recorded_twice(path: str) -> None:
+    with Catalog.open(path) as catalog:
+        catalog.commit(1, batch(parent(b"/a.mid", 1, link(track(1)))), NOW)
+        committed = catalog.commit(1, batch(parent(b"/b.mid", 1, link(track(1)))), NOW)
+    assert (committed.paths, committed.links) == (1, 0)
+    assert counts(path)["track_splits"] == 1
+
+
+def test_what_is_known_can_be_asked_for_many_at_once(path: str) -> None:
+    with Catalog.open(path) as catalog:
+        catalog.commit(1, batch(*(parent(b"/%d" % n, n, link(track(n))) for n in range(1200))), NOW)
+        paths = catalog.known_paths([b"/%d" % n for n in range(1500)])
+        assert len(paths) == 1200
+        assert (paths[b"/7"].size, paths[b"/7"].mtime_ns) == (10, 20)
+        assert len(catalog.known_parents(n.to_bytes(32) for n in range(1100, 1300))) == 100
+        assert catalog.known_parents([bytes(32)])[bytes(32)] == KnownParent(paths[b"/0"].parent_id, "split")
+        assert catalog.known_tracks([(5).to_bytes(32), (9999).to_bytes(32)]) == {(5).to_bytes(32)}
+        assert catalog.known_paths([]) == {}
+
+
+def test_a_parent_that_could_not_be_read_is_forgotten_once_it_can(path: str) -> None:
+    unreadable = ParentRecord(
+        b"/a.mid", 1, "a", 10, 20, None, "unreadable", problems=(ProblemRecord("permission", "No."),)
+    )
+    with Catalog.open(path) as catalog:
+        for _ in range(2):
+            catalog.commit(1, batch(unreadable), NOW)
+            assert catalog.known_paths([b"/a.mid"])[b"/a.mid"].mtime_ns is None
+        assert count(path, "parents") == 1
+        catalog.commit(1, batch(parent(b"/a.mid", 1)), NOW)
+    assert count(path, "parents") == 1
+    assert count(path, "parent_paths") == 1
+
+
+def test_a_path_that_holds_another_content_no_longer_names_the_old_one(path: str) -> None:
+    with Catalog.open(path) as catalog:
+        catalog.commit(1, batch(parent(b"/a.mid", 1, link(track(1, "old")))), NOW)
+        catalog.commit(1, batch(parent(b"/a.mid", 2, link(track(2, "new")))), NOW)
+        assert [row.name for row in find(catalog.connection, Selection())] == ["new"]
+    assert count(path, "parents") == 2
+
+
+def test_a_commit_that_fails_leaves_nothing_and_the_next_one_works(path: str) -> None:
+    good = parent(b"/a.mid", 1, link(track(1)))
+    with Catalog.open(path) as catalog:
+        with pytest.raises(CatalogError, match="has lost a parent"):
+            catalog.commit(1, batch(good, parent(b"/b.mid", 9, outcome=None)), NOW)
+        assert set(counts(path).values()) == {0}
+        catalog.commit(1, batch(good), NOW)
+    assert counts(path)["tracks"] == 1
+
+
+def test_text_that_a_database_refuses_is_made_storable(path: str) -> None:
+    odd = track(1, "nul\0 lone\ud800")
+    record = parent(b"/\xff\xfe.mid", 1, link(odd))
+    with Catalog.open(path) as catalog:
+        catalog.commit(1, batch(record), NOW)
+        (row,) = find(catalog.connection, Selection(name="nul"))
+    assert row.name == "nul\ufffd lone\ufffd"
+    assert row.parent == b"/\xff\xfe.mid"
+    assert row.song == "\ufffd\ufffd"
+
+
+def test_runs_say_whether_all_ended_in_order(path: str) -> None:
+    with Catalog.open(path) as catalog:
+        assert not catalog.left_in_order()
+        run = catalog.begin_run({}, NOW)
+        assert not catalog.left_in_order()
+        catalog.end_run(run, "interrupted", {"tracks": 1}, NOW)
+        assert catalog.left_in_order()
+        catalog.begin_run({}, NOW)
+        catalog.end_run(catalog.begin_run({}, NOW), "done", {}, NOW)
+        assert catalog.left_in_order(), "a run that was cut off is closed by the next"
+
+
+def test_a_catalogue_of_another_version_is_refused(path: str) -> None:
+    Catalog.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE properties SET value = '999'")
+    connection.commit()
+    connection.close()
+    for opening in (Catalog.open, Catalog.read):
+        with pytest.raises(CatalogError, match="version 999"):
+            opening(path)
+
+
+def test_a_file_that_is_no_catalogue_is_refused_and_left_alone(path: str) -> None:
+    Path(path).write_bytes(b"my diary" * 100)
+    for opening in (Catalog.open, Catalog.read):
+        with pytest.raises(CatalogError, match="cannot be used"):
+            opening(path)
+    assert Path(path).read_bytes() == b"my diary" * 100
+
+
+def test_a_database_of_someone_else_is_refused_and_left_alone(path: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE diary (day)")
+    connection.close()
+    before = Path(path).read_bytes()
+    for opening in (Catalog.open, Catalog.read):
+        with pytest.raises(CatalogError, match="not a catalogue"):
+            opening(path)
+    assert Path(path).read_bytes() == before
+
+
+def test_a_catalogue_that_is_missing_is_not_made_by_reading(path: str) -> None:
+    with pytest.raises(CatalogError, match="does not exist"):
+        Catalog.read(path)
+    assert not Path(path).exists()
+
+
+def test_a_catalogue_opened_for_reading_cannot_be_written(path: str) -> None:
+    Catalog.open(path).close()
+    with Catalog.read(path) as catalog, pytest.raises(CatalogError, match="readonly"):
+        catalog.begin_run({}, NOW)
+
+
+def test_a_catalogue_in_a_read_only_folder_can_be_read(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Catalog.open(path) as catalog:
+        catalog.commit(1, batch(parent(b"/a.mid", 1, link(track(1)))), NOW)
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    with Catalog.read(path) as catalog:
+        assert len(list(find(catalog.connection, Selection()))) == 1
+    assert [file.name for file in Path(path).parent.iterdir()] == ["catalog.sqlite"]
+
+
+def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
+    odd = str(tmp_path / "a?b#c%20\udcff.sqlite")
+    Catalog.open(odd).close()
+    Catalog.read(odd).close()
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,86 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from midiprism.catalog import BatchRecord, Catalog, LinkRecord, ParentRecord, Selection, TrackRecord, find
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    songs: dict[bytes, list[tuple[str | None, str, str, int | None, int]]] = {
+        b"/m/Beatles/Help.mid": [
+            ("Bassline", "Slap Bass 1", "Bass", 1, 50),
+            (None, "Standard Kit", "Drums", 9, 200),
+        ],
+        b"/m/100%_live.mid": [("Grüße", "Violin", "Strings", None, 20)],
+        b"/m/1000 live.mid": [("PIANO [x]", "Acoustic Grand Piano", "Piano", 0, 64)],
+    }
+    parents = []
+    for number, (path, tracks) in enumerate(songs.items()):
+        links = []
+        for position, (name, instrument, family, channel, notes) in enumerate(tracks):
+            digest = bytes([number, position]) * 16
+            content = TrackRecord(
+                digest, 9, "x", 32, name, instrument, family, channel, None, notes, 1, 2, 960, 1.0
+            )
+            links.append(LinkRecord(position, channel, None, 1, name, instrument, family, content))
+        song = path[3:-4].decode()
+        digest = bytes([number]) * 32
+        parents.append(
+            ParentRecord(path, 3, song, 1, 1, digest, "split", 1, 2, 480, 960, 1.0, (), tuple(links))
+        )
+    with Catalog.open(str(tmp_path / "catalog.sqlite")) as opened:
+        opened.commit(1, BatchRecord(tuple(parents), 0, 0.0), "now")
+        yield opened
+
+
+def found(catalog: Catalog, selection: Selection, limit: int | None = None) -> list[str]:
+    return [f"{row.song}: {row.instrument}" for row in find(catalog.connection, selection, limit)]
+
+
+HELP = "Beatles/Help: Slap Bass 1"
+DRUMS = "Beatles/Help: Standard Kit"
+LIVE = "100%_live: Violin"
+PIANO = "1000 live: Acoustic Grand Piano"
+
+
+def test_without_a_filter_everything_comes_in_the_order_of_the_songs(catalog: Catalog) -> None:
+    assert found(catalog, Selection()) == [LIVE, PIANO, HELP, DRUMS]
+
+
+@pytest.mark.parametrize(
+    ("selection", "rows"),
+    [
+        (Selection(instrument="bass"), [HELP]),
+        (Selection(instrument="SLAP"), [HELP]),
+        (Selection(instrument="drums"), [DRUMS]),
+        (Selection(family="p"), [PIANO]),
+        (Selection(song="beatles/"), [HELP, DRUMS]),
+        (Selection(song="100%"), [LIVE]),
+        (Selection(song="0%_"), [LIVE]),
+        (Selection(song="%"), [LIVE]),
+        (Selection(name="GRÜSSE"), [LIVE]),
+        (Selection(name="[x]"), [PIANO]),
+        (Selection(name="' OR 1=1 --"), []),
+        (Selection(name="\udcff"), []),
+        (Selection(least_notes=64), [PIANO, DRUMS]),
+        (Selection(most_notes=50), [LIVE, HELP]),
+        (Selection(least_notes=50, most_notes=64), [PIANO, HELP]),
+        (Selection(channel=9), [DRUMS]),
+        (Selection(song="help", instrument="bass", least_notes=51), []),
+    ],
+)
+def test_filters_select(catalog: Catalog, selection: Selection, rows: list[str]) -> None:
+    assert found(catalog, selection) == rows
+
+
+def test_a_limit_ends_the_list(catalog: Catalog) -> None:
+    assert found(catalog, Selection(), 2) == [LIVE, PIANO]
+
+
+def test_a_search_that_is_left_early_frees_the_catalogue(catalog: Catalog) -> None:
+    rows = find(catalog.connection, Selection())
+    next(rows)
+    rows.close()
+    assert found(catalog, Selection(channel=9)) == [DRUMS]

@@ -1,0 +1,309 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from midiprism.cli import main
+from midiprism.run import engine
+from support.fake import BASS, DRUMS, PIANO, fake_split, song, tree, write
+
+EVIL = "\x1b[31m[bold]\u202eevil\nline"
+
+
+def use(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], object]) -> None:
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: splitter)
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, fake_split)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "songs",
+        {"a.mid": song(PIANO, BASS), "b/c.kar": song(BASS, DRUMS + "x" * 9), "copy.mid": song(PIANO, BASS)},
+    )
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def running(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        assert "\x1b" not in captured.out + captured.err
+        return code, captured.out, captured.err
+
+    return running
+
+
+def test_split_tells_what_it_did_and_what_to_do_next(run: Run, songs: Path) -> None:
+    code, out, _ = run("split", "songs", "-o", "my out")
+    assert code == 0
+    assert "Split 2 songs into 4 tracks in my out." in out
+    assert "midiprism list 'my out' --instrument bass" in out
+    assert "midiprism export 'my out' --to by-song --by song" in out
+
+
+def test_split_json_is_the_last_line_and_has_the_figures(run: Run, songs: Path, tmp_path: Path) -> None:
+    code, out, _ = run("split", "songs", "-o", "out", "--json")
+    facts = json.loads(out.splitlines()[-1])
+    assert code == 0
+    assert facts["parents_seen"] == facts["parents_done"] + facts["parents_skipped"] == 3
+    assert (facts["tracks"], facts["tracks_new"], facts["tracks_duplicate"]) == (4, 3, 1)
+    assert facts["outcomes"] == {"split": 2}
+    assert facts["catalog"] == str(tmp_path / "out/catalog.sqlite")
+    assert facts["run_id"] == 1
+    assert {"parents_failed", "parents_repaired", "bytes_written", "seconds", "parents_per_second"} <= set(
+        facts
+    )
+
+
+def test_a_second_split_says_that_there_is_nothing_to_do(run: Run, songs: Path, tmp_path: Path) -> None:
+    run("split", "songs", "-o", "out")
+    before = tree(tmp_path / "out")
+    code, out, _ = run("split", "songs", "-o", "out")
+    assert (code, "Nothing to do: 3 songs known already, nothing written." in out) == (0, True)
+    assert tree(tmp_path / "out") == before
+
+
+def test_split_without_any_song_says_so(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "songs", {"readme.txt": b""})
+    code, out, _ = run("split", "songs", "-o", "out")
+    assert (code, "No MIDI files found" in out) == (0, True)
+
+
+def test_what_failed_is_named_without_reaching_the_terminal_raw(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "songs", {f"{EVIL}{n}.mid": b"junk%d" % n for n in range(7)})
+    with open(os.fsencode(tmp_path) + b"/songs/\xff.mid", "wb") as file:
+        file.write(b"bug")
+    code, out, _ = run("split", "songs", "-o", "out")
+    assert code == 1
+    assert "\\x1b[31m[bold]\\u202eevil\\nline0.mid: It is not a MIDI file. (not_midi)" in out
+    assert "and 3 more; --verbose names more of them" in out
+    code, _, err = run("split", "songs", "-o", "other", "--quiet", "--verbose")
+    assert code == 1
+    assert (
+        "songs/\\xff.mid: midiprism failed on it, which is a bug to report: ZeroDivisionError: oh [red]no"
+        in err
+    )
+
+
+def test_quiet_prints_nothing_where_nothing_failed(run: Run, songs: Path) -> None:
+    assert run("split", "songs", "-o", "out", "--quiet") == (0, "", "")
+
+
+def test_options_reach_the_run(run: Run, songs: Path, tmp_path: Path) -> None:
+    code, out, _ = run(
+        "split", "songs", "-o", "out", "--by", "channel", "--context", "full", "--limit", 1, "--json"
+    )
+    facts = json.loads(out.splitlines()[-1])
+    assert (code, facts["by"], facts["context"], facts["parents_seen"]) == (0, "channel", "full", 1)
+    code, _, err = run("split", "songs", "-o", "out", "--by", "track")
+    assert (code, "--by channel --context full" in err) == (2, True)
+
+
+def test_a_dry_run_makes_no_folder(run: Run, songs: Path, tmp_path: Path) -> None:
+    code, out, _ = run("split", "songs", "-o", "out", "--dry-run", "--json")
+    facts = json.loads(out.splitlines()[-1])
+    assert (code, facts["tracks_new"], facts["catalog"], facts["run_id"]) == (0, 3, None, None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_source_exits_2_and_makes_no_folder(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("split", "nowhere", "-o", "out")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_split_into_the_same_folder_at_once_exits_1(run: Run, songs: Path, tmp_path: Path) -> None:
+    from midiprism.run.lock import locked
+
+    run("split", "songs", "-o", "out")
+    with locked(str(tmp_path / "out")):
+        code, _, err = run("split", "songs", "-o", "out")
+    assert (code, "is being written by process" in err) == (1, True)
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(9)})
+    split: list[bytes] = []
+
+    def interrupted(data: bytes) -> object:
+        split.append(data)
+        if len(split) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return fake_split(data)
+
+    use(monkeypatch, interrupted)
+    code, out, err = run("split", "songs", "-o", "out", "--json")
+    facts = json.loads(out.splitlines()[-1])
+    assert (code, facts["state"], facts["parents_done"]) == (130, "interrupted", 3)
+    assert "midiprism split songs -o out" in err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    code, out, _ = run("split", "songs", "-o", "out", "--json")
+    assert (code, json.loads(out.splitlines()[-1])["parents_done"]) == (0, 6)
+
+
+def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(
+    run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_data: bytes) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return pytest.fail("it went on")
+
+    use(monkeypatch, interrupted)
+    assert run("split", "songs", "-o", "out")[0] == 130
+    use(monkeypatch, fake_split)
+    assert run("split", "songs", "-o", "out")[0] == 0
+
+
+def test_list_shows_a_table(run: Run, songs: Path) -> None:
+    run("split", "songs", "-o", "out")
+    code, out, _ = run("list", "out")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split() == ["song", "track", "name", "instrument", "notes", "length", "path"]
+    assert [line.split()[0] for line in lines[1:]] == ["a", "a", "b/c", "b/c"]
+    assert "tracks/bass/" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (["--instrument", "BASS"], 2),
+        (["--family", "drums"], 1),
+        (["--song", "b/"], 2),
+        (["--name", "hand"], 1),
+        (["--notes", "100.."], 1),
+        (["--notes", "..10"], 3),
+        (["--notes", "10"], 3),
+        (["--channel", "10"], 1),
+        (["--limit", "2"], 2),
+        (["--song", "b/", "--instrument", "bass"], 1),
+    ],
+)
+def test_list_filters(run: Run, songs: Path, filters: list[str], found: int) -> None:
+    run("split", "songs", "-o", "out")
+    code, out, _ = run("list", "out", "--json", *filters)
+    assert (code, len(out.splitlines())) == (0, found)
+
+
+def test_list_json_counts_as_musicians_do(run: Run, songs: Path, tmp_path: Path) -> None:
+    run("split", "songs", "-o", "out")
+    facts = json.loads(run("list", "out", "--json", "--channel", "10")[1])
+    assert (facts["song"], facts["track"], facts["channel"], facts["family"]) == ("b/c", 2, 10, "Drums")
+    assert facts["parent"] == str(tmp_path / "songs/b/c.kar")
+    assert (tmp_path / "out" / facts["path"]).is_file()
+
+
+def test_list_paths_can_be_used_in_a_shell(run: Run, songs: Path) -> None:
+    run("split", "songs", "-o", "out")
+    code, out, _ = run("list", "out", "--paths")
+    assert code == 0
+    assert all(os.path.isfile(line) for line in out.splitlines())
+    null = run("list", "out", "-0", "--name", "hand")[1]
+    assert null.endswith("\0")
+    assert os.path.isfile(null[:-1])
+
+
+def test_a_reader_that_leaves_early_is_no_error(songs: Path, run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "songs", {"many.mid": song(*(BASS + "n" * n for n in range(3_000)))})
+    run("split", "songs", "-o", "out")
+    command = [sys.executable, "-m", "midiprism", "list", "out", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_list_without_a_match_says_so(run: Run, songs: Path) -> None:
+    run("split", "songs", "-o", "out")
+    assert run("list", "out", "--name", "%") == (0, "", "midiprism: No track matches.\n")
+
+
+def test_a_long_table_ends_and_says_so(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "songs", {"a.mid": song(*(BASS + str(n) for n in range(201)))})
+    run("split", "songs", "-o", "out")
+    _, out, err = run("list", "out")
+    assert (len(out.splitlines()), "first 200" in err) == (201, True)
+    assert run("list", "out", "--limit", "3")[2] == ""
+
+
+@pytest.mark.parametrize("notes", ["", "..", "x", "1..2..3", "-5", "٣"])
+def test_a_range_that_is_none_exits_2(run: Run, songs: Path, notes: str) -> None:
+    run("split", "songs", "-o", "out")
+    assert run("list", "out", "--notes", notes)[0] == 2
+
+
+def test_hostile_names_are_shown_and_exported_safely(run: Run, tmp_path: Path) -> None:
+    evil = f"Bass;Slap Bass 1;{EVIL.replace(chr(10), '')};x"
+    write(tmp_path / "songs", {f"{EVIL}.mid": song(evil)})
+    assert run("split", "songs", "-o", "out")[0] == 0
+    assert "\\x1b[31m[bold]" in run("list", "out")[1]
+    assert run("list", "out", "--json")[0] == 0
+    assert run("export", "out", "--to", "to")[0] == 0
+    (path,) = set(tree(tmp_path / "to")) - {"midiprism.json"}
+    assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline.mid"
+
+
+def test_export_tells_what_it_did(run: Run, songs: Path, tmp_path: Path) -> None:
+    run("split", "songs", "-o", "out")
+    code, out, _ = run("export", "out", "--to", "to", "--by", "instrument", "--instrument", "bass")
+    assert (code, "Wrote 2 files" in out) == (0, True)
+    code, out, _ = run("export", "out", "--to", "to", "--by", "instrument", "--instrument", "bass", "--json")
+    facts = json.loads(out.splitlines()[-1])
+    assert (code, facts["files_new"], facts["files_kept"]) == (0, 0, 2)
+    assert run("export", "out", "--to", "dry", "--dry-run", "--quiet") == (0, "", "")
+    assert not (tmp_path / "dry").exists()
+
+
+def test_export_reports_what_it_left_alone(run: Run, songs: Path, tmp_path: Path) -> None:
+    run("split", "songs", "-o", "out")
+    write(tmp_path / "to", {"a/01 Right Hand.mid": b"mine"})
+    code, _, err = run("export", "out", "--to", "to")
+    assert (code, "01 Right Hand.mid: It is there with other content" in err) == (1, True)
+
+
+def test_an_export_template_with_an_unknown_field_exits_2(run: Run, songs: Path) -> None:
+    run("split", "songs", "-o", "out")
+    code, _, err = run("export", "out", "--to", "to", "--by", "{artist}")
+    assert (code, "{parent_path}" in err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [["list", "songs"], ["export", "songs", "--to", "to"]])
+def test_a_folder_that_is_no_result_exits_2(run: Run, songs: Path, command: list[str]) -> None:
+    assert run(*command)[0] == 2
+
+
+def test_ctrl_c_ends_an_export_in_order(run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from midiprism.run.placing import Placer
+
+    run("split", "songs", "-o", "out")
+    place = Placer.place
+
+    def interrupted(*arguments: object) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        return place(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Placer, "place", interrupted)
+        code, out, _ = run("export", "out", "--to", "to", "--json")
+    assert (code, json.loads(out.splitlines()[-1])["files_new"]) == (130, 1)
+    assert run("export", "out", "--to", "to")[0] == 0

@@ -1,0 +1,36 @@
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from midiprism.cli.app import app
+
+DOCS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+
+
+def section(command: str) -> str:
+    match = re.search(rf"^## midiprism {command}$(.*?)(?=^## |\Z)", DOCS, re.MULTILINE | re.DOTALL)
+    assert match, f"docs/commands.md has no section on {command}"
+    return match[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_documented(command: str) -> None:
+    text = section(command)
+    options = [
+        name for parameter in COMMANDS[command].params for name in parameter.opts if name.startswith("-")
+    ]
+    missing = [name for name in options if name not in ("--help", "-h") and f"`{name}" not in text]
+    assert not missing
+
+
+def test_no_command_is_documented_that_does_not_exist() -> None:
+    assert set(re.findall(r"^## midiprism (\w+)$", DOCS, re.MULTILINE)) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_a_help_text(command: str) -> None:
+    assert COMMANDS[command].help
+    assert [p.name for p in COMMANDS[command].params if not getattr(p, "help", None)] == []

@@ -1,0 +1,95 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import midiprism
+from midiprism.cli import main
+
+HEAVY = ("numba", "numpy", "sqlalchemy", "llvmlite", "blake3", "sqlite3")
+CHECK = f"""
+import sys
+from midiprism.cli import main
+code = main(["--help"])
+print([name for name in {HEAVY} if name in sys.modules])
+sys.exit(code)
+"""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", CHECK], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["split", "list", "export", "sample"])
+def test_help_of_every_command_answers(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert "Usage: midiprism" in capsys.readouterr().out
+
+
+def test_help_answers_within_a_third_of_a_second() -> None:
+    fastest = 9.0
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "midiprism", "--help"], capture_output=True, check=True)
+        fastest = min(fastest, time.perf_counter() - started)
+    assert fastest < 0.3
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"midiprism {midiprism.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["split"], ["split", "x"], ["list", "x", "--channel", "17"]]
+)
+def test_usage_errors_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "Commands:" in capsys.readouterr().out
+
+
+def test_arguments_that_come_from_file_names_do_not_reach_the_terminal_raw(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["list", "--\x1b[31m.mid"]) == 2
+    assert main(["list", "a", "\x1b[31m.mid"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_bug_is_a_sentence_and_its_traceback_is_had_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("oh \x1b[31mno")
+
+    monkeypatch.setattr("midiprism.library.open_folders", broken)
+    assert main(["split", str(tmp_path), "-o", "out"]) == 1
+    assert "bug to report" in (told := capsys.readouterr().err)
+    assert "Traceback" not in told
+    assert "\x1b" not in told
+    assert main(["split", str(tmp_path), "-o", "out", "--verbose"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_module_runs_as_a_program() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "midiprism", "list", "nowhere\u202e\udcff"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("midiprism: nowhere\\u202e\\xff holds no midiprism result")

@@ -1,0 +1,47 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midiprism.cli.terminal import clean, clean_path, clock, plural, quoted, size
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain [bold]text[/]", "plain [bold]text[/]"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("two\nlines\ttab\r", "two\\nlines\\ttab\\r"),
+        ("evil\u202egpj", "evil\\u202egpj"),
+        ("csi\x9b31m", "csi\\x9b31m"),
+        ("ピアノ　é", "ピアノ　é"),
+        ("\udcff\udc80", "\\xff\\x80"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
+    shown = clean(text)
+    assert all(character.isprintable() or character.isspace() for character in shown)
+    assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in shown)
+    shown.encode()
+
+
+def test_paths_are_shown_and_quoted() -> None:
+    assert clean_path(b"/m/\xff.mid") == "/m/\\xff.mid"
+    assert quoted("my songs; rm -rf") == "'my songs; rm -rf'"
+
+
+def test_figures_are_for_people() -> None:
+    assert [size(n) for n in (0, 999, 1000, 15_400_000, 3 * 10**12)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.0 KB",
+        "15.4 MB",
+        "3.0 TB",
+    ]
+    assert [clock(s) for s in (None, 0.4, 59.6, 3_725)] == ["-", "0:00", "1:00", "1:02:05"]
+    assert [plural(n, "song") for n in (0, 1, 2000)] == ["0 songs", "1 song", "2,000 songs"]

@@ -1,0 +1,158 @@
+"""Every row of the contract's damage table and of its input rules, on files made for it."""
+
+import pytest
+
+import midiprism
+from midiprism.smf import By, Context, Split
+from midiprism.smf.problems import CODES
+from support.broken import BROKEN as DAMAGED
+from support.broken import CONDUCTOR, GOOD, MELODY, Broken, Sounding
+from support.child import WAYS
+from support.invariants import check_facts, read_outputs
+from support.reader import is_meta, payload
+from support.timing import pair_notes
+from support.wrapped import CORRUPT, WRAPPED, Corrupt
+from support.writer import END_OF_TRACK, chunk, events, header, meta, on, raw_track, song, tempo, track
+
+BROKEN = [*WRAPPED, *DAMAGED]
+each = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.what)
+
+
+def sounding(result: Split) -> list[Sounding]:
+    """All notes of all splits."""
+    return sorted(
+        (out.split.track_number, note.pitch, note.tick, note.end_tick)
+        for out in read_outputs(result)
+        for note in pair_notes(out.track.events, out.track.end_tick)
+    )
+
+
+@each
+def test_damage_gives_the_stated_outcome(case: Broken) -> None:
+    assert midiprism.split(case.data, by=case.by).outcome == case.outcome
+
+
+@each
+def test_damage_is_named_by_its_codes_and_no_others(case: Broken) -> None:
+    codes = {problem.code for problem in midiprism.split(case.data, by=case.by).problems}
+    assert set(case.codes) <= codes <= {*case.codes, *case.may}
+
+
+@each
+def test_every_note_that_the_damage_left_survives_at_its_tick(case: Broken) -> None:
+    assert sounding(midiprism.split(case.data, by=case.by)) == sorted(case.notes)
+
+
+@each
+def test_a_problem_says_what_and_where(case: Broken) -> None:
+    result = midiprism.split(case.data, by=case.by)
+    for problem in result.problems:
+        assert problem.code in CODES
+        assert problem.message == problem.message.strip() != ""
+        assert "{" not in problem.message
+        assert problem.track is None or 0 <= problem.track < result.num_tracks
+        assert problem.offset is None or problem.offset >= 0
+
+
+@each
+@pytest.mark.parametrize(("by", "context"), WAYS)
+def test_what_comes_of_damage_is_well_formed_and_stays_as_it_is(
+    case: Broken, by: By, context: Context
+) -> None:
+    result = midiprism.split(case.data, by=by, context=context)
+    check_facts(read_outputs(result))
+    for split in result.tracks:
+        way = by if by != "auto" else "track" if split.channel is None else "channel"
+        again = midiprism.split(split.data, by=way, context=context)
+        assert [track.data for track in again.tracks] == [split.data]
+
+
+@pytest.mark.parametrize("case", CORRUPT, ids=lambda case: case.what)
+def test_what_is_no_midi_file_is_refused_with_its_reason(case: Corrupt) -> None:
+    with pytest.raises(midiprism.CorruptMidiError) as caught:
+        midiprism.split(case.data)
+    assert caught.value.code == case.code
+    assert str(caught.value)
+
+
+@pytest.mark.parametrize("cut", range(len(GOOD)))
+def test_a_file_cut_anywhere_is_refused_or_keeps_every_whole_note(cut: int) -> None:
+    if cut < 14:
+        with pytest.raises(midiprism.CorruptMidiError) as caught:
+            midiprism.split(GOOD[:cut])
+        assert caught.value.code == ("empty" if cut == 0 else "not_midi" if cut < 4 else "header")
+        return
+    result = midiprism.split(GOOD[:cut])
+    begin = len(GOOD) - len(events(MELODY)) - len(END_OF_TRACK) - 1
+    onsets = [begin + 4, begin + 12]
+    whole = sum(cut >= end for end in onsets)
+    assert sum(split.note_count for split in result.tracks) == whole
+    assert result.outcome == ("repaired" if whole else "no_notes")
+
+
+def test_offsets_point_into_the_decompressed_file() -> None:
+    good = track(MELODY)
+    damaged = raw_track(events(MELODY))
+    data = b"junk" + song(CONDUCTOR, damaged, good) + b"\0"
+    found = {problem.code: problem for problem in midiprism.split(data).problems}
+    assert found.keys() == {"junk_before_header", "missing_end_of_track", "trailing_bytes"}
+    start = 4 + 14 + len(CONDUCTOR)
+    missing = found["missing_end_of_track"]
+    assert missing.track == 1
+    assert missing.offset is not None
+    assert start <= missing.offset <= start + len(damaged)
+    assert found["trailing_bytes"].offset == len(data) - 1
+    assert found["trailing_bytes"].track is None
+
+
+def test_problems_come_in_the_order_of_the_file() -> None:
+    first = raw_track(b"\0" + meta(0x51, b"") + events(MELODY))
+    second = track([(0, meta(0x58, b"")), (0, meta(0x59, b"")), *MELODY])
+    found = midiprism.split(b"junk" + song(first, second, chunk(b"junk", b"")) + b"\0").problems
+    offsets = [problem.offset for problem in found if problem.offset is not None]
+    assert len(offsets) >= 6
+    assert offsets == sorted(offsets)
+
+
+def test_a_problem_that_recurs_in_a_track_is_listed_once_with_its_count() -> None:
+    damaged = track([*MELODY, *((192 + tick, tempo(0)) for tick in range(5))])
+    (problem,) = midiprism.split(song(damaged)).problems
+    assert (problem.code, problem.track) == ("tempo_zero", 0)
+    assert "5" in problem.message
+
+
+def test_of_very_many_problems_the_first_are_listed_and_the_rest_counted() -> None:
+    count = 20_000
+    result = midiprism.split(header(1, count, 480) + raw_track(b"") * (count - 1) + track(MELODY))
+    assert len(result.problems) < count
+    assert result.problems[-1].code == "too_many_problems"
+    assert result.problems[0].code == "missing_end_of_track"
+
+
+def test_a_clamped_velocity_is_127() -> None:
+    data = song(raw_track(b"\0\x90\x3c\xc8\x60\x80\x3c\0\0" + END_OF_TRACK))
+    (out,) = read_outputs(midiprism.split(data))
+    assert [event[2] for event in out.track.events] == [b"\x3c\x7f", b"\x3c\0"]
+
+
+def test_a_malformed_tempo_stays_in_its_track_and_goes_nowhere_else() -> None:
+    data = song(track([(0, meta(0x51, b"\7\7"))]), track([(0, meta(0x51, b"\1\1\1\1")), *MELODY]))
+    (out,) = read_outputs(midiprism.split(data))
+    tempi = [payload(event) for event in out.track.events if is_meta(event, 0x51)]
+    assert tempi == [b"\1\1\1\1"]
+
+
+def test_a_tempo_of_another_format_than_0_to_2_is_merged_as_in_format_1() -> None:
+    for form, count in ((3, 2), (0, 2)):
+        data = song(track([(96, tempo(400_000))]), track(MELODY), form=form, count=count)
+        (out,) = read_outputs(midiprism.split(data))
+        assert [event[0] for event in out.track.events if is_meta(event, 0x51)] == [96]
+
+
+def test_restated_status_is_explicit_and_later_running_status_is_kept() -> None:
+    body = b"\0" + on(0, 60) + b"\0" + meta(1, b"la") + b"\x60\x3c\0\0\x3e\x40\x60\x3e\0\0" + END_OF_TRACK
+    (split,) = midiprism.split(song(raw_track(body), form=0)).tracks
+    mended = (
+        b"\0" + on(0, 60) + b"\0" + meta(1, b"la") + b"\x60\x90\x3c\0\0\x3e\x40\x60\x3e\0\0" + END_OF_TRACK
+    )
+    assert split.data == song(raw_track(mended), form=0)

@@ -1,0 +1,239 @@
+"""What other splitters get wrong: each of their known faults is a test here."""
+
+import pytest
+
+import midiprism
+from midiprism.smf import By
+from midiprism.smf.types import CONTEXTS
+from support.invariants import Output, read_outputs
+from support.reader import ESCAPE, METER, NAME, SYSEX, TEMPO, Event, is_meta, payload
+from support.timing import pair_notes, tempo_map
+from support.writer import (
+    RUNNING,
+    control,
+    escape,
+    key,
+    meta,
+    meter,
+    note,
+    off,
+    on,
+    program,
+    smpte_offset,
+    song,
+    sysex,
+    tempo,
+    track,
+)
+
+MELODY = [*note(0, 60, 480, 480), *note(0, 62, 1920, 480)]
+
+
+def split(data: bytes, by: By = "track") -> list[Output]:
+    """The splits, read."""
+    return read_outputs(midiprism.split(data, by=by))
+
+
+def only(data: bytes) -> Output:
+    """The one split of a file."""
+    (out,) = split(data)
+    return out
+
+
+def metas(out: Output, kind: int) -> list[tuple[int, bytes]]:
+    """Ticks and bytes of a split's meta events of one kind."""
+    return [(event[0], payload(event)) for event in out.track.events if is_meta(event, kind)]
+
+
+def test_tempo_changes_do_not_push_the_notes_later() -> None:
+    conductor = track([(0, tempo(500_000)), (960, tempo(250_000)), (1920, tempo(1_000_000))], end=3840)
+    out = only(song(conductor, track(MELODY)))
+    assert [found.tick for found in pair_notes(out.track.events, out.track.end_tick)] == [480, 1920]
+    assert [tick for tick, _ in metas(out, TEMPO)] == [0, 960, 1920]
+
+
+def test_tempo_changes_count_from_every_track() -> None:
+    data = song(
+        track([(0, tempo(500_000))], end=1920),
+        track(MELODY),
+        track([(960, tempo(250_000)), (960, meter(3, 2)), *note(1, 36, 960, 480)]),
+    )
+    melody, bass = split(data)
+    assert [tick for tick, _ in metas(melody, TEMPO)] == [0, 960]
+    assert [tick for tick, _ in metas(melody, METER)] == [960]
+    assert tempo_map(melody.song, 0).seconds(1920) == tempo_map(bass.song, 0).seconds(1920) == 1.5
+
+
+def test_a_tempo_map_on_every_track_is_not_multiplied() -> None:
+    tempi = [(0, tempo(500_000)), (480, tempo(400_000))]
+    parent = song(track(tempi), track([*tempi, *MELODY]), track([*tempi, *note(1, 36, 480, 96)]))
+    assert [len(metas(out, TEMPO)) for out in split(parent)] == [2, 2]
+
+
+def test_the_last_of_several_tempi_at_a_tick_wins_in_every_split() -> None:
+    data = song(
+        track([(0, tempo(500_000)), (0, tempo(400_000))]),
+        track([(0, tempo(300_000)), *MELODY]),
+        track([(0, tempo(200_000)), *note(1, 36, 0, 96)]),
+        track([(0, tempo(100_000)), (480, tempo(50_000))], end=960),
+        track(note(2, 72, 0, 96)),
+    )
+    for out in split(data):
+        assert metas(out, TEMPO)[-1 if out.track.end_tick < 480 else -2][1] == (100_000).to_bytes(3, "big")
+    assert [len(metas(out, TEMPO)) for out in split(data)] == [3, 2, 1]
+
+
+def test_key_and_smpte_offset_come_from_the_first_track_only() -> None:
+    first, second = [(0, smpte_offset(1)), (0, key(2))], [(0, smpte_offset(2)), (0, key(3)), *MELODY]
+    own, other = split(song(track(first), track(second), track(note(1, 36, 0, 96))))
+    assert [data for _, data in metas(own, 0x59)] == [b"\2\0", b"\3\0"]
+    assert [data for _, data in metas(other, 0x59)] == [b"\2\0"]
+    assert [data for _, data in metas(other, 0x54)] == [b"\1\0\0\0\0"]
+
+
+def test_a_conductor_event_after_the_end_of_the_track_is_left_out() -> None:
+    data = song(track([(96, tempo(1)), (97, tempo(2))]), track(note(0, 60, 0, 96)))
+    assert metas(only(data), TEMPO) == [(96, b"\0\0\1")]
+
+
+def test_conductor_events_never_stand_between_two_own_events_of_a_tick() -> None:
+    own = [(0, meta(0x20, b"\3")), (0, meta(4, b"Piano")), *note(0, 60, 0, 96)]
+    data = song(track([(0, tempo(1))]), track(own), track([(0, meter(3, 2))]))
+    out = only(data)
+    kinds = [event[2][0] if event[1] == 0xFF else event[1] for event in out.track.events]
+    assert kinds == [TEMPO, 0x20, 4, 0x90, METER, 0x80]
+
+
+def test_a_conductor_event_cancels_running_status() -> None:
+    notes = [(0, on(0, 60)), (96, on(0, 60, 0)), (96, on(0, 62)), (192, on(0, 62, 0))]
+    out = only(song(track([(96, tempo(1))], end=192), track(notes, style=RUNNING)))
+    body = out.split.data[22:]
+    assert body == (
+        b"\0\x90\x3c\x40\x60" + tempo(1) + b"\0\x90\x3c\0" + b"\0\x3e\x40" + b"\x60\x3e\0" + b"\0\xff\x2f\0"
+    )
+
+
+@pytest.mark.parametrize("by", ["track", "channel", "program"])
+def test_escapes_and_divided_sysex_stay_what_they_are(by: By) -> None:
+    packets = [
+        (0, sysex(b"\x43\x12\0")),
+        (48, escape(b"\x43\x12\0")),
+        (96, escape(b"\x43\x12\0\xf7")),
+        (96, escape(b"\xf3\1")),
+        (96, sysex(b"\x7e\x7f\x09\1\xf7")),
+    ]
+    (out,) = split(song(track([(50, tempo(1))]), track([*packets, *note(0, 60, 96, 96)])), by)
+    found = [
+        (tick, bytes([status]) + body) for tick, status, body in out.track.events if status in (SYSEX, ESCAPE)
+    ]
+    assert found == packets
+
+
+@pytest.mark.parametrize("by", ["track", "channel", "program"])
+def test_unknown_meta_events_are_kept(by: By) -> None:
+    unknown = [(tick, meta(kind, b"\xff?")) for tick, kind in ((0, 0x60), (1, 0x10), (2, 0x7E), (3, 0x7F))]
+    (out,) = split(song(track([*unknown, *MELODY])), by)
+    assert [(tick, bytes([status]) + body) for tick, status, body in out.track.events[:4]] == unknown
+
+
+@pytest.mark.parametrize("by", ["track", "channel", "program"])
+def test_a_note_left_hanging_is_kept(by: By) -> None:
+    (out,) = split(song(track([(0, program(0, 5)), (0, on(0, 60)), (96, off(0, 61))], end=480)), by)
+    assert out.split.note_count == 1
+    assert out.track.events[-1] == (96, 0x80, bytes([61, 0]))
+    assert out.track.end_tick == 480
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("Flügel", "cp1252"), ("ピアノ", "cp932"), ("Flügel", "utf-8"), ("Bass", "ascii")]
+)
+def test_a_track_name_in_any_encoding_is_read_and_its_bytes_kept(text: str, encoding: str) -> None:
+    raw = text.encode(encoding)
+    out = only(song(track([(0, meta(NAME, raw)), *MELODY])))
+    assert metas(out, NAME) == [(0, raw)]
+    assert out.split.name == text
+    assert out.split.name_encoding is not None
+    assert raw.decode(out.split.name_encoding) == text
+
+
+def test_two_identical_tracks_of_one_song_are_two_splits() -> None:
+    first, second = midiprism.split(song(track(MELODY), track(MELODY))).tracks
+    assert first.data == second.data
+    assert first.digest == second.digest
+    assert (first.track_number, second.track_number) == (0, 1)
+
+
+def test_silence_before_the_first_note_is_kept() -> None:
+    out = only(song(track([]), track(note(0, 60, 1920, 96), end=3840)))
+    assert out.track.events[0][0] == 1920
+    assert out.split.duration_ticks == 3840
+
+
+def test_a_lone_track_is_copied_byte_for_byte() -> None:
+    parent = song(
+        track([(0, tempo(1)), (0, control(0, 7, 100)), (0, control(0, 10, 64)), *MELODY], style=RUNNING),
+        form=0,
+    )
+    (lone,) = midiprism.split(parent).tracks
+    assert lone.data == parent
+
+
+def test_in_format_2_nothing_is_merged() -> None:
+    out = only(song(track([(0, tempo(1)), (0, meter(3, 2))]), track(MELODY), form=2))
+    assert len(out.track.events) == len(MELODY)
+
+
+def test_a_format_0_file_with_several_channels_is_divided_by_channel_unless_told_otherwise() -> None:
+    parent = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), form=0)
+    assert [split.channel for split in midiprism.split(parent).tracks] == [3, 9]
+    assert [split.channel for split in midiprism.split(parent, by="track").tracks] == [None]
+
+
+def test_two_playing_tracks_are_not_divided_further_unless_told() -> None:
+    parent = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), track(note(1, 36, 0, 96)))
+    assert [(split.track_number, split.channel) for split in midiprism.split(parent).tracks] == [
+        (0, None),
+        (1, 1),
+    ]
+
+
+def test_notes_follow_the_program_in_force_and_their_ends_follow_them() -> None:
+    messages = [
+        (0, on(0, 60)),
+        (48, program(0, 0)),
+        (48, on(0, 60)),
+        (96, off(0, 60)),
+        (144, off(0, 60)),
+        (192, program(0, 7)),
+    ]
+    unstated, piano = split(song(track(messages)), "program")
+    assert (unstated.split.program, piano.split.program) == (None, 0)
+    assert [event[:2] for event in unstated.track.events] == [(0, 0x90), (96, 0x80)]
+    assert [event[:2] for event in piano.track.events] == [(48, 0xC0), (48, 0x90), (144, 0x80), (192, 0xC0)]
+
+
+def context_events(out: Output) -> list[Event]:
+    """What stands in a split besides notes and tempo."""
+    return [event for event in out.track.events if not 0x80 <= event[1] < 0xA0 and not is_meta(event, TEMPO)]
+
+
+def test_full_context_brings_what_other_tracks_say_of_the_channel_and_of_the_song() -> None:
+    reset, text, marker = sysex(b"\x7e\x7f\x09\1\xf7"), meta(1, b"text"), meta(6, b"Verse")
+    first = track([(0, reset), (0, text), (0, marker), (0, program(0, 33)), (0, program(1, 40))], end=96)
+    other = track([(48, control(0, 7, 100)), (48, reset), *note(1, 36, 48, 96)])
+    (melody, _) = read_outputs(midiprism.split(song(first, track(MELODY), other), by="track", context="full"))
+    found = [(tick, bytes([status]) + body) for tick, status, body in context_events(melody)]
+    assert found == [(0, reset), (0, marker), (0, program(0, 33)), (48, control(0, 7, 100))]
+    (melody, _) = split(song(first, track(MELODY), other))
+    assert context_events(melody) == []
+
+
+def test_the_instrument_in_the_song_looks_across_tracks_and_the_own_one_does_not() -> None:
+    parent = song(track([(0, program(0, 33))]), track(MELODY))
+    for context in CONTEXTS:
+        (melody,) = midiprism.split(parent, context=context).tracks
+        assert (melody.instrument, melody.family) == ("Electric Bass (finger)", "Bass")
+    (melody,) = midiprism.split(parent).tracks
+    assert (melody.own_instrument, melody.own_family) == ("Acoustic Grand Piano", "Piano")
+    (drums,) = midiprism.split(song(track(note(9, 36, 0, 96)))).tracks
+    assert (drums.instrument, drums.family) == ("Standard Kit", "Drums")

@@ -1,0 +1,165 @@
+"""What a crafted file may cost at most: input, output, tracks and memory."""
+
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+import midiprism
+from midiprism import CorruptMidiError, Limits
+from midiprism.smf.types import BY, By
+from support.writer import END_OF_TRACK, LONGEST_DELTA, events, note, on, raw_track, song, tempo, track, vlq
+
+MELODY = track([*note(0, 60, 0, 96), *note(1, 62, 96, 96)])
+PARENT = song(track([(0, tempo(400_000))]), MELODY, MELODY)
+
+
+def refused(data: bytes, limits: Limits | None = None, by: By = "auto") -> str:
+    """The code with which a file is refused."""
+    with pytest.raises(CorruptMidiError) as caught:
+        midiprism.split(data, by=by, limits=limits or Limits())
+    return caught.value.code
+
+
+def bomb(mebibytes: int) -> bytes:
+    """A good file, followed by zeros, compressed a thousandfold."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    zeros = bytes(1 << 20)
+    return b"".join(
+        [packer.compress(PARENT), *(packer.compress(zeros) for _ in range(mebibytes)), packer.flush()]
+    )
+
+
+def multiplied(tempi: int, tracks: int) -> bytes:
+    """A small file that asks for ``tempi`` times ``tracks`` events of output."""
+    conductor = track([(tick, tempo(tick + 1)) for tick in range(tempi)])
+    player = raw_track(b"\0" + on(0, 60) + vlq(tempi) + END_OF_TRACK)
+    return song(conductor, *[player] * tracks)
+
+
+def test_input_beyond_its_limit_is_refused() -> None:
+    assert refused(PARENT, Limits(input_bytes=len(PARENT) - 1)) == "limit"
+    assert len(midiprism.split(PARENT, limits=Limits(input_bytes=len(PARENT))).tracks) == 2
+
+
+def test_compressed_input_is_measured_unpacked() -> None:
+    packed = zlib.compress(PARENT + bytes(10_000), wbits=31)
+    assert len(packed) < 1000
+    assert refused(packed, Limits(input_bytes=5000)) == "limit"
+
+
+def test_output_beyond_its_limit_is_refused() -> None:
+    size = sum(len(split.data) for split in midiprism.split(PARENT, by="track").tracks)
+    assert refused(PARENT, Limits(output_bytes=size - 1, output_ratio=0), "track") == "limit"
+    exact = midiprism.split(PARENT, by="track", limits=Limits(output_bytes=size, output_ratio=0))
+    assert len(exact.tracks) == 2
+
+
+def test_a_file_may_always_give_its_ratio_of_output() -> None:
+    assert Limits(output_bytes=10, output_ratio=3).output_allowed(5) == 15
+    assert Limits(output_bytes=10, output_ratio=3).output_allowed(2) == 10
+    assert len(midiprism.split(PARENT, limits=Limits(output_bytes=0, output_ratio=64)).tracks) == 2
+
+
+def test_more_tracks_than_the_limit_are_refused() -> None:
+    assert refused(PARENT, Limits(tracks=2)) == "limit"
+    assert midiprism.split(PARENT, limits=Limits(tracks=3)).num_tracks == 3
+    assert refused(song(*[track()] * 65_536, count=65_535)) == "limit"
+
+
+def test_more_splits_than_the_limit_are_refused() -> None:
+    notes = (at for channel in range(16) for at in note(channel, 60, channel, 1))
+    parent = song(track(sorted(notes, key=lambda at: at[0])))
+    assert refused(parent, Limits(tracks=15), "channel") == "limit"
+    assert len(midiprism.split(parent, by="channel", limits=Limits(tracks=16)).tracks) == 16
+
+
+@pytest.mark.slow
+def test_a_small_file_cannot_ask_for_gigabytes_of_output() -> None:
+    data = multiplied(60_000, 20_000)
+    assert len(data) < 1 << 20
+    for by in BY:
+        assert refused(data, by=by) == "limit"
+
+
+def test_the_default_limit_lets_a_rich_song_through() -> None:
+    result = midiprism.split(multiplied(10_000, 60))
+    assert len(result.tracks) == 60
+    assert all(len(split.data) > 70_000 for split in result.tracks)
+
+
+MEASURE = """
+import sys
+import midiprism
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) << 10
+
+data = sys.stdin.buffer.read()
+midiprism.split(bytes.fromhex({warm!r}))
+with open("/proc/self/clear_refs", "w") as reset:
+    reset.write("5")
+before = peak()
+try:
+    splits = midiprism.split(data).tracks
+    said = sum(len(split.data) for split in splits)
+except midiprism.CorruptMidiError as error:
+    said = error.code
+print(said, peak() - before)
+"""
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"
+)
+
+
+def measure(data: bytes) -> tuple[str, int]:
+    """Bytes of output or the refusal, and the growth of a process's peak memory in bytes."""
+    script = MEASURE.format(warm=PARENT.hex())
+    done = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
+    said, grown = done.stdout.decode().split()
+    return said, int(grown)
+
+
+@needs_proc
+@pytest.mark.slow
+def test_a_decompression_bomb_costs_no_more_than_the_input_limit() -> None:
+    said, grown = measure(bomb(320))
+    assert said == "limit"
+    assert grown < 200 << 20
+
+
+@needs_proc
+@pytest.mark.slow
+def test_a_refused_output_is_never_allocated() -> None:
+    said, grown = measure(multiplied(60_000, 20_000))
+    assert said == "limit"
+    assert grown < 64 << 20
+
+
+@needs_proc
+@pytest.mark.slow
+def test_a_track_that_claims_gigabytes_costs_nothing() -> None:
+    body = events([*note(0, 60, 0, 96)]) + b"\0" + END_OF_TRACK
+    said, grown = measure(song(raw_track(body, 0xFFFF_FFFF)))
+    assert int(said) == 14 + 8 + len(body)
+    assert grown < 16 << 20
+
+
+@needs_proc
+@pytest.mark.slow
+def test_memory_is_bounded_by_input_plus_output() -> None:
+    body = b"\0\x90\x3c\x40\x60\x3c\0" + b"\0\x3c\x40\x60\x3c\0" * (4 << 20)
+    data = song(raw_track(body + b"\0" + END_OF_TRACK))
+    said, grown = measure(data)
+    assert int(said) == len(data)
+    assert grown < 3 * (len(data) + int(said))
+
+
+def test_the_longest_track_that_ticks_can_count_is_read() -> None:
+    messages = [(LONGEST_DELTA * step, on(0, 60, step % 2)) for step in range(2000)]
+    (split,) = midiprism.split(song(track(messages))).tracks
+    assert split.duration_ticks == LONGEST_DELTA * 1999
