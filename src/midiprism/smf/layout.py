@@ -1,6 +1,7 @@
 """Columns of the tables that the parts of the kernel hand to each other. All are int64.
 
-Positions are byte offsets in the unwrapped parent, ticks are absolute, lengths are bytes.
+Positions are byte offsets in the unwrapped parent, counted from its header; ticks are absolute; lengths are
+bytes.
 """
 
 # Tracks: one row per MTrk.
@@ -17,14 +18,14 @@ T_MARK_FIRST = 9  # rows of the marks table that are this track's
 T_MARK_LAST = 10
 T_CONDUCTOR_FIRST = 11  # rows of the conductor table that are this track's
 T_CONDUCTOR_LAST = 12
-T_LEAD_CHANNEL = 13  # channel and program that play most notes
-T_LEAD_PROGRAM = 14  # NO_PROGRAM where its own events select none
-T_PROGRAMS = 15  # number of distinct programs that play, NO_PROGRAM included
-T_ONSET = 16  # tick of the lead channel's first note
-T_DRUMS = 17  # what its own events make of the lead channel: MELODIC, DRUMS or EFFECTS
-T_NAME = 18  # position and length of its first track name with text; -1 where there is none
-T_NAME_LENGTH = 19
-T_EVENTS = 20
+T_CONDUCTOR_SIZE = 13  # bytes of those events, with one for each delta time
+T_LEAD_CHANNEL = 14  # channel and program that play most notes
+T_LEAD_PROGRAM = 15  # NO_PROGRAM where its own events select none
+T_PROGRAM = 16  # the one program that plays; -1 where several do or none is selected
+T_ONSET = 17  # tick of the lead channel's first note
+T_DRUMS = 18  # what its own events make of the lead channel: MELODIC, DRUMS or EFFECTS
+T_NAME = 19  # position and length of its first track name with text; -1 where there is none
+T_NAME_LENGTH = 20
 T_COLUMNS = 21
 
 # Marks: every MARK_EVERY-th event of a track, to find a tick without walking from the start.
@@ -57,6 +58,7 @@ S_COLUMNS = 3
 S_PROGRAM = 0
 S_BANK = 1
 S_MODE = 2
+S_KEYS = 48
 
 # State of a channel while a track is walked.
 C_PROGRAM = 0
@@ -97,15 +99,48 @@ O_NAME = 13
 O_NAME_LENGTH = 14
 O_COLUMNS = 15
 
-# Counters: how many rows of a table are in use.
+# Parts of a track that is walked event by event.
+A_CHANNEL = 0  # -1 where several
+A_PROGRAM = 1  # -1 where not divided by program
+A_TICK = 2  # of its last event
+A_STATUS = 3  # running status in force; 0 where none
+A_CHAIN = 4  # number of the own event that it ends with; BROKEN where something else stands last
+A_AT = 5  # bytes so far when measuring, position in the output when writing
+A_NOTES = 6
+A_LOW = 7
+A_HIGH = 8
+A_CHANNELS = 9
+A_ONSET = 10
+A_DRUMS = 11
+A_COLUMNS = 12
+BROKEN = -2
+
+# Counters: rows in use, and other facts of the file.
 N_TRACKS = 0
 N_MARKS = 1
 N_CONDUCTOR = 2
 N_OTHERS = 3
 N_SETUP = 4
 N_PROBLEMS = 5
-N_UNLISTED = 6
-N_COUNTERS = 7
+N_UNLISTED = 6  # problems beyond those that are listed
+N_REPAIRED = 7  # problems of a repaired kind
+N_GS = 8  # GS resets seen
+N_CLEAN = 9  # 1 where the last scan stopped between two events
+N_STATUS = 10  # OK, or which limit is exceeded
+N_COUNTERS = 11
+
+OK = 0
+LIMIT_OUTPUT = 1
+LIMIT_TRACKS = 2
+LIMIT_SPLITS = 3
+
+# Settings: the entry point's arguments, and what was made of them.
+G_BY = 0
+G_MERGES = 1  # whether events of other tracks are merged
+G_FULL = 2  # context="full"
+G_WALK_ALL = 3  # whether no track is spliced
+G_FORMAT = 4
+G_COUNT = 5
 
 # by=
 BY_TRACK = 0
@@ -113,11 +148,7 @@ BY_CHANNEL = 1
 BY_PROGRAM = 2
 BY_AUTO = 3
 
-# What the kernel reports back.
-OK = 0
-LIMIT_OUTPUT = 1
-LIMIT_TRACKS = 2
-
-# Header of a split: MThd chunk and MTrk chunk header.
+# MThd chunk and MTrk chunk header of a split, end of track with its delta time.
 HEADER = 22
+END_OF_TRACK = 4
 LONGEST_DELTA = 0x0FFFFFFF

@@ -1,0 +1,160 @@
+"""The walk over a file's chunks: every MTrk scanned, and found again where lengths are wrong."""
+
+from typing import Any
+
+from midiprism.smf import problems
+from midiprism.smf.octets import be32, read_vlq
+from midiprism.smf.jit import helper
+from midiprism.smf.layout import (
+    LIMIT_TRACKS,
+    N_CLEAN,
+    N_STATUS,
+    N_TRACKS,
+    T_END,
+    T_STOP,
+)
+from midiprism.smf.scan import scan
+from midiprism.smf.tables import forget, found, report, report_all
+
+NOWHERE = -1
+
+
+@helper
+def is_track(data: Any, at: int) -> bool:
+    """Whether an MTrk chunk header stands at a position."""
+    return (
+        at + 8 <= data.shape[0]
+        and data[at] == 0x4D
+        and data[at + 1] == 0x54
+        and data[at + 2] == 0x72
+        and data[at + 3] == 0x6B
+    )
+
+
+@helper
+def is_named(data: Any, at: int) -> bool:
+    """Whether four printable characters and a length that fits stand at a position: a chunk of some type."""
+    if at + 8 > data.shape[0]:
+        return False
+    for step in range(4):
+        if not 0x20 <= data[at + step] < 0x7F:
+            return False
+    return at + 8 + be32(data, at + 4) <= data.shape[0]
+
+
+@helper
+def is_chunk(data: Any, at: int) -> bool:
+    """Whether a chunk, or nothing more, stands at a position."""
+    return at == data.shape[0] or is_track(data, at) or is_named(data, at)
+
+
+@helper
+def next_track(data: Any, start: int, stop: int) -> int:
+    """Position of the first plausible MTrk in ``data[start:stop]``: its first event has a status; or NOWHERE."""
+    for at in range(start, stop - 7):
+        if data[at] == 0x4D and is_track(data, at):
+            if be32(data, at + 4) == 0 or at + 8 == data.shape[0]:
+                return at
+            _, status = read_vlq(data, at + 8, data.shape[0])
+            if status > 0 and (status >= data.shape[0] or data[status] >= 0x80):
+                return at
+    return NOWHERE
+
+
+@helper
+def again(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any) -> Any:
+    """Scan a track once more, to another limit; returns the tables."""
+    counters[:] = saved
+    forget(work)
+    return scan(data, body, limit, track, full, tables, work, counters)
+
+
+@helper
+def after_end(data: Any, track: int, body: int, declared: int, tables: Any, work: Any) -> int:
+    """Where the next chunk is, for a track whose end of track is not where its length says."""
+    size = data.shape[0]
+    stop = int(tables.tracks[track, T_STOP])
+    if is_track(data, stop):
+        found(work, problems.TRACK_LENGTH, body - 4)
+        return stop
+    resumes = NOWHERE
+    if declared > size or not (is_chunk(data, declared) or size - declared < 8):
+        resumes = next_track(data, stop, size)
+    if resumes >= 0 and resumes < declared:
+        found(work, problems.TRACK_LENGTH, body - 4)
+        return resumes
+    if declared > size:
+        found(work, problems.TRACK_TRUNCATED, body - 4)
+        work.counts[problems.TRACK_TRUNCATED] = declared - size
+        return size
+    found(work, problems.BYTES_AFTER_END_OF_TRACK, stop)
+    work.counts[problems.BYTES_AFTER_END_OF_TRACK] = declared - stop
+    return declared
+
+
+@helper
+def without_end(
+    data: Any, track: int, body: int, declared: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any
+) -> Any:
+    """The tables, and where the next chunk is, for a track without end of track up to its declared end."""
+    size = data.shape[0]
+    inside = next_track(data, body, min(declared, size))
+    if inside >= 0:
+        tables = again(data, body, inside, track, full, tables, work, counters, saved)
+        found(work, problems.TRACK_LENGTH, body - 4)
+        return tables, inside
+    if declared > size:
+        found(work, problems.TRACK_TRUNCATED, body - 4)
+        work.counts[problems.TRACK_TRUNCATED] = declared - size
+        return tables, size
+    if is_chunk(data, declared):
+        return tables, declared
+    following = next_track(data, declared, size)
+    limit = size if following < 0 else following
+    tables = again(data, body, limit, track, full, tables, work, counters, saved)
+    if tables.tracks[track, T_END] >= 0 or (following >= 0 and counters[N_CLEAN] == 1):
+        found(work, problems.TRACK_LENGTH, body - 4)
+        return tables, tables.tracks[track, T_STOP] if tables.tracks[track, T_END] >= 0 else following
+    tables = again(data, body, declared, track, full, tables, work, counters, saved)
+    return tables, declared
+
+
+@helper
+def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
+    """The tables, with the track whose chunk begins at ``at``, and where the next chunk is."""
+    body = at + 8
+    declared = body + be32(data, at + 4)
+    saved = counters.copy()
+    tables = scan(data, body, min(declared, data.shape[0]), track, full, tables, work, counters)
+    following = declared
+    if tables.tracks[track, T_END] < 0:
+        tables, following = without_end(data, track, body, declared, full, tables, work, counters, saved)
+    elif tables.tracks[track, T_STOP] != declared:
+        following = after_end(data, track, body, declared, tables, work)
+    if tables.tracks[track, T_END] < 0:
+        found(work, problems.MISSING_END_OF_TRACK, tables.tracks[track, T_STOP])
+    return report_all(tables, counters, work, track), following
+
+
+@helper
+def read_chunks(data: Any, at: int, most_tracks: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
+    """Walk the chunks from ``at`` to the end of the file; returns the tables."""
+    size = data.shape[0]
+    while at < size:
+        if is_track(data, at):
+            if counters[N_TRACKS] >= most_tracks:
+                counters[N_STATUS] = LIMIT_TRACKS
+                return tables
+            track = counters[N_TRACKS]
+            tables, at = read_track(data, at, track, full, tables, work, counters)
+            counters[N_TRACKS] = track + 1
+        elif is_named(data, at):
+            tables = report(tables, counters, problems.UNKNOWN_CHUNK, -1, at, 1)
+            at += 8 + be32(data, at + 4)
+        else:
+            following = next_track(data, at, size)
+            if following < 0:
+                return report(tables, counters, problems.TRAILING_BYTES, -1, at, size - at)
+            tables = report(tables, counters, problems.JUNK_BETWEEN_CHUNKS, -1, at, following - at)
+            at = following
+    return tables

@@ -1,0 +1,198 @@
+"""The kernel: a parent's bytes in; its splits' bytes, and tables of facts and problems, out."""
+
+from typing import Any
+
+import numpy as np
+
+from midiprism.smf import problems
+from midiprism.smf.octets import be16, be32
+from midiprism.smf.chunks import is_chunk, is_track, next_track, read_chunks
+from midiprism.smf.conductor import conductor_guests, conductor_of, seconds_at
+from midiprism.smf.divide import MEASURE, WRITE, walk
+from midiprism.smf.jit import entry_point, helper
+from midiprism.smf.layout import (
+    A_AT,
+    BY_AUTO,
+    BY_CHANNEL,
+    BY_TRACK,
+    G_BY,
+    G_COUNT,
+    G_FORMAT,
+    G_FULL,
+    G_MERGES,
+    G_WALK_ALL,
+    HEADER,
+    LIMIT_OUTPUT,
+    N_CONDUCTOR,
+    N_COUNTERS,
+    N_PROBLEMS,
+    N_STATUS,
+    N_TRACKS,
+    OK,
+    O_COLUMNS,
+    O_START,
+    O_STOP,
+    O_TRACK,
+    T_CHANNELS,
+    T_CONDUCTOR_FIRST,
+    T_CONDUCTOR_LAST,
+    T_NOTES,
+    T_TICKS,
+)
+from midiprism.smf.lookup import group_others, group_setup
+from midiprism.smf.parts import rewind
+from midiprism.smf.plan import Song, is_spliced, least_output, plan, prepare_walk
+from midiprism.smf.splice import put_header, splice
+from midiprism.smf.tables import new_tables, new_work, report, report_all
+
+BOUNDLESS = 1 << 62
+
+
+@helper
+def first_chunk(data: Any, tables: Any, counters: Any) -> Any:
+    """The tables, and where the first chunk behind the header is."""
+    length = be32(data, 4)
+    at = 8 + length
+    if length == 6 or (length > 6 and at <= data.shape[0] and is_chunk(data, at)):
+        return tables, at
+    found = 14 if is_track(data, 14) else next_track(data, 14, data.shape[0])
+    tables = report(tables, counters, problems.HEADER_LENGTH, -1, 4, length)
+    return tables, found if found >= 0 else max(14, min(at, data.shape[0]))
+
+
+@helper
+def resolve(by: int, tables: Any, tracks: int) -> int:
+    """What ``auto`` means: by channel where all notes are in one track, on several channels."""
+    if by != BY_AUTO:
+        return by
+    lone = -1
+    for track in range(tracks):
+        if tables.tracks[track, T_NOTES] > 0:
+            if lone >= 0:
+                return BY_TRACK
+            lone = track
+    if lone < 0:
+        return BY_TRACK
+    channels = tables.tracks[lone, T_CHANNELS]
+    return BY_CHANNEL if channels & (channels - 1) else BY_TRACK
+
+
+@helper
+def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any, work: Any) -> Any:
+    """Write all splits that were planned; returns the bytes written, and the tables with what was found.
+
+    ``guests`` and ``parts`` are at hand for the track ``walked``.
+    """
+    division = be16(song.data, 12)
+    by = song.settings[G_BY]
+    tables = song.tables
+    at = 0
+    row = 0
+    while row < splits.shape[0]:
+        track = splits[row, O_TRACK]
+        if is_spliced(song, track):
+            here = song.tables.conductor[:0]
+            if song.settings[G_MERGES]:
+                here = conductor_guests(song.data, song.tables, song.conductor, track)
+            splits[row, O_START] = at
+            at = splice(song.data, out, at, song.tables, track, here, division)
+            splits[row, O_STOP] = at
+            row += 1
+            continue
+        if track != walked:
+            guests, parts = prepare_walk(song, out, track, work)
+            walk(song.data, out, song.tables, track, by, guests, parts, work, MEASURE, BOUNDLESS)
+        number = parts.rows.shape[0]
+        for part in range(number):
+            size = parts.rows[part, A_AT]
+            splits[row + part, O_START] = at
+            splits[row + part, O_STOP] = at + size
+            put_header(out, at, division, size - HEADER)
+            at += size
+        rewind(parts)
+        for part in range(number):
+            parts.rows[part, A_AT] = splits[row + part, O_START] + HEADER
+        walk(song.data, out, song.tables, track, by, guests, parts, work, WRITE, BOUNDLESS)
+        tables = report_all(tables, song.counters, work, track)
+        row += number
+    return at, tables
+
+
+@helper
+def conductor_for(data: Any, tables: Any, counters: Any, track: int, form: int) -> Any:
+    """The conductor that a track plays by: the whole song's, or in format 2 its own."""
+    if form == 2:
+        return conductor_of(data, tables.conductor, tables.tracks[track, T_CONDUCTOR_FIRST], tables.tracks[track, T_CONDUCTOR_LAST])
+    return conductor_of(data, tables.conductor, 0, counters[N_CONDUCTOR])
+
+
+@helper
+def durations(song: Any, splits: Any, division: int) -> Any:
+    """Ticks and seconds of the whole song, and the seconds of every split."""
+    seconds = np.empty(splits.shape[0])
+    by_track = np.zeros(song.counters[N_TRACKS])
+    longest = np.int64(0)
+    last = 0.0
+    for track in range(song.counters[N_TRACKS]):
+        ticks = song.tables.tracks[track, T_TICKS]
+        conductor = song.conductor
+        if song.settings[G_FORMAT] == 2:
+            conductor = conductor_for(song.data, song.tables, song.counters, track, 2)
+        by_track[track] = seconds_at(conductor, division, ticks)
+        longest = max(longest, ticks)
+        last = max(last, by_track[track])
+    for row in range(splits.shape[0]):
+        seconds[row] = by_track[splits[row, O_TRACK]]
+    return longest, last if song.counters[N_TRACKS] > 0 else 0.0, seconds
+
+
+@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, int64, int64)")
+def split_kernel(data: Any, by: int, full: bool, walk_all: bool, allowed: int, most_tracks: int) -> Any:
+    """Split a parent.
+
+    Args:
+        data: its bytes from ``MThd`` on, at least 14, with a division other than 0.
+        by: a BY of ``layout``.
+        full: whether the context is "full".
+        walk_all: write every split event by event; the bytes are the same.
+        allowed: most bytes of all splits.
+        most_tracks: most tracks, and most splits.
+
+    Returns:
+        The counters, ticks and seconds of the song (NaN where the division has no time), the bytes of all splits,
+        the table of splits, the seconds of each, and the table of problems. With a status other than OK only the
+        counters count.
+    """
+    counters = np.zeros(N_COUNTERS, np.int64)
+    work = new_work()
+    tables, at = first_chunk(data, new_tables(), counters)
+    tables = read_chunks(data, at, most_tracks, full, tables, work, counters)
+    tracks = counters[N_TRACKS]
+    form = be16(data, 8)
+    settings = np.zeros(G_COUNT, np.int64)
+    settings[G_BY] = resolve(by, tables, tracks)
+    settings[G_MERGES] = form != 2 and tracks > 1
+    settings[G_FULL] = full
+    settings[G_WALK_ALL] = walk_all
+    settings[G_FORMAT] = form
+    song = Song(
+        data,
+        tables,
+        counters,
+        conductor_of(data, tables.conductor, 0, counters[N_CONDUCTOR] if form != 2 else 0),
+        group_setup(tables, counters),
+        group_others(tables, counters),
+        settings,
+    )
+    out = np.empty(0, np.uint8)
+    splits = np.empty((0, O_COLUMNS), np.int64)
+    if counters[N_STATUS] == OK and least_output(song) > allowed:
+        counters[N_STATUS] = LIMIT_OUTPUT
+    if counters[N_STATUS] == OK:
+        splits, size, walked, guests, parts = plan(song, out, work, allowed, most_tracks)
+        if counters[N_STATUS] == OK:
+            out = np.empty(size, np.uint8)
+            written, tables = write(song, out, splits, walked, guests, parts, work)
+            out = out[:written]
+    ticks, last, seconds = durations(song, splits, be16(data, 12))
+    return counters, ticks, last, out, splits, seconds, tables.problems[: counters[N_PROBLEMS]]

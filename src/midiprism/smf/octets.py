@@ -1,0 +1,97 @@
+"""Reading and writing the bytes of a file: numbers of fixed and of variable length, spans.
+
+``data`` and ``out`` are one-dimensional arrays of bytes; positions are checked by the compiler's bounds check,
+and never negative, since they only ever grow from 0.
+"""
+
+from typing import Any
+
+from midiprism.smf.jit import helper
+
+TOO_LONG = -1
+TRUNCATED = -2
+
+
+@helper
+def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
+    """A variable-length number and the position after it, or TOO_LONG or TRUNCATED instead of that position."""
+    value = 0
+    for step in range(4):
+        if at + step >= limit:
+            return 0, TRUNCATED
+        byte = int(data[at + step])
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, at + step + 1
+    return 0, TOO_LONG
+
+
+@helper
+def vlq_size(value: int) -> int:
+    """Bytes of a number of 0 to LONGEST_DELTA."""
+    if value < 0x80:
+        return 1
+    if value < 0x4000:
+        return 2
+    return 3 if value < 0x200000 else 4
+
+
+@helper
+def put_vlq(out: Any, at: int, value: int) -> int:
+    """Write a number of 0 to LONGEST_DELTA; returns the position after it."""
+    if value >= 0x80:
+        if value >= 0x4000:
+            if value >= 0x200000:
+                out[at] = 0x80 | value >> 21
+                at += 1
+            out[at] = 0x80 | value >> 14 & 0x7F
+            at += 1
+        out[at] = 0x80 | value >> 7 & 0x7F
+        at += 1
+    out[at] = value & 0x7F
+    return at + 1
+
+
+@helper
+def be16(data: Any, at: int) -> int:
+    """The 16-bit number at a position."""
+    return int(data[at]) << 8 | int(data[at + 1])
+
+
+@helper
+def be32(data: Any, at: int) -> int:
+    """The 32-bit number at a position."""
+    return int(data[at]) << 24 | int(data[at + 1]) << 16 | int(data[at + 2]) << 8 | int(data[at + 3])
+
+
+@helper
+def put_be32(out: Any, at: int, value: int) -> int:
+    """Write a 32-bit number; returns the position after it."""
+    out[at] = value >> 24 & 0xFF
+    out[at + 1] = value >> 16 & 0xFF
+    out[at + 2] = value >> 8 & 0xFF
+    out[at + 3] = value & 0xFF
+    return at + 4
+
+
+@helper
+def put_span(out: Any, at: int, data: Any, start: int, stop: int) -> int:
+    """Copy ``data[start:stop]``; returns the position after it."""
+    size = stop - start
+    if start < 0 or size < 0 or stop > data.shape[0] or at < 0 or at + size > out.shape[0]:
+        raise IndexError("a span outside of its array")
+    if size < 32:
+        for step in range(size):
+            out[at + step] = data[start + step]
+    else:
+        out[at : at + size] = data[start:stop]
+    return at + size
+
+
+@helper
+def same_bytes(data: Any, first: int, second: int, size: int) -> bool:
+    """Whether two spans of ``data`` are equal."""
+    for step in range(size):
+        if data[first + step] != data[second + step]:
+            return False
+    return True

@@ -1,0 +1,203 @@
+"""The public entry: a parent's bytes in, its splits out."""
+
+from typing import Any
+
+import numpy as np
+from blake3 import blake3
+
+from midiprism.errors import CorruptMidiError, UsageError
+from midiprism.smf import problems
+from midiprism.smf.instruments import DRUM_KITS, DRUMS, instrument_family, instrument_name
+from midiprism.smf.jit import ENABLED
+from midiprism.smf.kernel import split_kernel
+from midiprism.smf.layout import (
+    BY_AUTO,
+    BY_CHANNEL,
+    BY_PROGRAM,
+    BY_TRACK,
+    LIMIT_OUTPUT,
+    LIMIT_TRACKS,
+    N_REPAIRED,
+    N_STATUS,
+    N_TRACKS,
+    N_UNLISTED,
+    OK,
+    PROGRAMS,
+)
+from midiprism.smf.text import decode
+from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, Split, SplitTrack
+from midiprism.smf.unwrap import Unwrapped, unwrap
+
+BY_NUMBERS: dict[By, int] = {
+    "auto": BY_AUTO,
+    "track": BY_TRACK,
+    "channel": BY_CHANNEL,
+    "program": BY_PROGRAM,
+}
+
+HEADER_SIZE = 14
+EFFECTS_KIT = 56
+
+
+def _sounds() -> tuple[tuple[str, str], ...]:
+    programs = (*range(PROGRAMS - 1), None)
+    melodic = [(instrument_name(number), instrument_family(number)) for number in programs]
+    drums = [(instrument_name(number, drums=True), DRUMS) for number in programs]
+    return (*melodic, *drums, *[(DRUM_KITS[EFFECTS_KIT], DRUMS)] * PROGRAMS)
+
+
+SOUNDS = _sounds()
+"""Names of instrument and family, by drum state * PROGRAMS + program."""
+
+DEFAULT_LIMITS = Limits()
+
+
+def split(
+    data: bytes, *, by: By = "auto", context: Context = "conductor", limits: Limits = DEFAULT_LIMITS
+) -> Split:
+    """Split a MIDI file into its playing tracks, each a whole MIDI file that sounds as it does in its song.
+
+    Args:
+        data: the bytes of the file (any bytes-like object), as it is on disk: gzip, RIFF RMID and MacBinary are
+            read too.
+        by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by MIDI channel; ``program``:
+            each channel divided by program; ``auto``: by track, but by channel where all notes of the file are in
+            one track on several channels.
+        context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also what
+            other tracks send on the split's channels, sysex of the first track, and text of the song.
+        limits: bounds on input and output.
+
+    Returns:
+        The splits with their facts, and the problems of the file. What each ``by`` and ``context`` promises is in
+        ``docs/contract.md``.
+
+    Raises:
+        CorruptMidiError: what cannot be read at all, or exceeds a limit.
+        UsageError: an unknown ``by`` or ``context``.
+        TypeError: ``data`` is not bytes-like.
+    """
+    number = BY_NUMBERS.get(by)
+    if number is None:
+        raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_NUMBERS)}.")
+    if context not in CONTEXTS:
+        raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
+    if type(data) is not bytes:
+        data = bytes(memoryview(data))
+    wrapped = unwrap(data, limits.input_bytes)
+    check_header(wrapped)
+    return _result(wrapped, run_kernel(wrapped.data, number, context == "full", limits))
+
+
+def check_header(wrapped: Unwrapped) -> None:
+    """Refuse a header that gives ticks no meaning.
+
+    Raises:
+        CorruptMidiError: with code ``header`` or ``division``.
+    """
+    if len(wrapped.data) < HEADER_SIZE:
+        raise CorruptMidiError("header", "The file ends within its MThd header.", wrapped.base)
+    if wrapped.data[12] == wrapped.data[13] == 0:
+        raise CorruptMidiError(
+            "division", "The header's division is 0: its ticks have no length.", wrapped.base + 12
+        )
+
+
+def run_kernel(
+    data: bytes | memoryview, by: int, full: bool, limits: Limits = DEFAULT_LIMITS, *, walk_all: bool = False
+) -> Any:
+    """What ``split_kernel`` gives for a file from its ``MThd`` on.
+
+    Raises:
+        CorruptMidiError: with code ``limit``.
+    """
+    allowed = limits.output_allowed(len(data))
+    # As plain Python the kernel takes ints from a memoryview, where an array would give bytes that overflow.
+    octets = np.frombuffer(data, np.uint8) if ENABLED else memoryview(data)
+    answer = split_kernel(octets, by, full, walk_all, allowed, limits.tracks)
+    status = answer[0][N_STATUS]
+    if status != OK:
+        raise _limit(status, allowed, limits)
+    return answer
+
+
+def _limit(status: int, allowed: int, limits: Limits) -> CorruptMidiError:
+    if status == LIMIT_OUTPUT:
+        return CorruptMidiError(
+            "limit", f"All splits of the file would take more than {allowed} bytes (limit: output_bytes)."
+        )
+    what = "has" if status == LIMIT_TRACKS else "would give"
+    return CorruptMidiError("limit", f"The file {what} more than {limits.tracks} tracks (limit: tracks).")
+
+
+def _result(wrapped: Unwrapped, answer: Any) -> Split:
+    counters, ticks, seconds, out, splits, split_seconds, table = answer
+    found = _problems(wrapped, table.tolist())
+    tracks = _tracks(wrapped, out, splits.tolist(), split_seconds.tolist(), found)
+    division = int.from_bytes(wrapped.data[12:14], "big")
+    if seconds != seconds:
+        n = f"division {division:#06x}"
+        found.append(problems.problem(problems.DIVISION_SMPTE, n, None, wrapped.base + 12))
+    found.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
+    unlisted = int(counters[N_UNLISTED])
+    if unlisted:
+        found.append(problems.problem(problems.TOO_MANY_PROBLEMS, unlisted, None, None))
+    repaired = counters[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
+    return Split(
+        outcome="no_notes" if not tracks else "repaired" if repaired else "split",
+        format=int.from_bytes(wrapped.data[8:10], "big"),
+        division=division,
+        num_tracks=int(counters[N_TRACKS]),
+        duration_ticks=int(ticks),
+        duration_seconds=None if seconds != seconds else float(seconds),
+        tracks=tuple(tracks),
+        problems=tuple(found),
+    )
+
+
+def _problems(wrapped: Unwrapped, table: list[list[int]]) -> list[Problem]:
+    found = [problems.problem(kind, number, None, offset) for kind, number, offset in wrapped.found]
+    found += [
+        problems.problem(kind, count, None if track < 0 else track, wrapped.base + offset)
+        for kind, track, offset, count in table
+    ]
+    return found
+
+
+def _tracks(
+    wrapped: Unwrapped, out: Any, splits: list[list[int]], seconds: list[float], found: list[Problem]
+) -> list[SplitTrack]:
+    tracks = []
+    named = -1
+    name = encoding = None
+    for row, duration in zip(splits, seconds, strict=True):
+        track, channel, program, start, stop, notes, low, high, ticks = row[:9]
+        own_program, own_drums, song_program, song_drums, at, length = row[9:]
+        if track != named:
+            named = track
+            name, encoding = decode(bytes(wrapped.data[at : at + length])) if length else (None, None)
+            if encoding not in (None, "ascii", "utf-8"):
+                found.append(problems.problem(problems.TEXT_ENCODING, str(encoding), track, wrapped.base + at))
+        data = out[start:stop].tobytes()
+        instrument, family = SOUNDS[song_drums * PROGRAMS + song_program]
+        own_instrument, own_family = SOUNDS[own_drums * PROGRAMS + own_program]
+        tracks.append(
+            SplitTrack(
+                data=data,
+                digest=blake3(data).digest(),
+                track_number=track,
+                channel=None if channel < 0 else channel,
+                program=None if program < 0 else program,
+                name=name,
+                name_encoding=encoding,
+                instrument=instrument,
+                family=family,
+                own_instrument=own_instrument,
+                own_family=own_family,
+                note_count=notes,
+                duration_ticks=ticks,
+                duration_seconds=None if duration != duration else duration,
+                lowest_pitch=low,
+                highest_pitch=high,
+            )
+        )
+    return tracks

@@ -1,0 +1,56 @@
+"""Text in MIDI files: bytes of an encoding that nobody states."""
+
+STRONG_SYMBOLS = 0x81
+STRONG_KANA = (0x82, 0x83)
+
+
+def decode(raw: bytes) -> tuple[str | None, str | None]:
+    """The text of a meta event without padding, and the encoding it was read in; (None, None) where it is blank.
+
+    ASCII and UTF-8 are certain. Of the others Shift-JIS (cp932) is taken where the bytes pair up as Japanese
+    text does, else cp1252, and Latin-1 where that leaves a byte undefined.
+    """
+    raw = raw.strip(b"\0 \t\r\n")
+    if not raw:
+        return None, None
+    if raw.isascii():
+        return raw.decode("ascii"), "ascii"
+    encodings = ("utf-8", "cp932", "cp1252") if looks_japanese(raw) else ("utf-8", "cp1252")
+    for encoding in encodings:
+        try:
+            return raw.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1"), "latin-1"
+
+
+def looks_japanese(raw: bytes) -> bool:
+    """Whether bytes that are not UTF-8 are more likely Shift-JIS than a Western encoding.
+
+    Kana, full-width letters and Japanese punctuation are signs of it, as are other pairs of two high bytes with
+    a lead that cp1252 uses for punctuation, and runs of half-width katakana. A pair that ends in an ASCII
+    character speaks for neither: an apostrophe or an accented letter of cp1252 before a letter looks the same.
+    """
+    at = 0
+    half_width = 0
+    while at < len(raw):
+        byte = raw[at]
+        if 0xA1 <= byte <= 0xDF:
+            half_width += 1
+            if half_width == 3:
+                return True
+            at += 1
+            continue
+        half_width = 0
+        if byte < 0x80 or at + 1 == len(raw):
+            at += 1
+            continue
+        trail = raw[at + 1]
+        if byte == STRONG_SYMBOLS and trail >= 0x40:
+            return True
+        if byte in STRONG_KANA and 0x40 <= trail <= (0xF1 if byte == 0x82 else 0x96) and trail != 0x7F:
+            return True
+        if 0x84 <= byte <= 0x9F and 0x80 <= trail <= 0xFC:
+            return True
+        at += 2
+    return False
