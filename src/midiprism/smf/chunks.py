@@ -3,16 +3,18 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.octets import be32, read_vlq
-from midiprism.smf.jit import helper
+from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
+    FILE,
     LIMIT_TRACKS,
     N_CLEAN,
     N_STATUS,
     N_TRACKS,
     T_END,
     T_STOP,
+    ZERO,
 )
+from midiprism.smf.octets import be32, read_vlq
 from midiprism.smf.scan import scan
 from midiprism.smf.tables import forget, found, report, report_all
 
@@ -61,7 +63,7 @@ def next_track(data: Any, start: int, stop: int) -> int:
     return NOWHERE
 
 
-@helper
+@inlined
 def again(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any) -> Any:
     """Scan a track once more, to another limit; returns the tables."""
     counters[:] = saved
@@ -69,7 +71,7 @@ def again(data: Any, body: int, limit: int, track: int, full: bool, tables: Any,
     return scan(data, body, limit, track, full, tables, work, counters)
 
 
-@helper
+@inlined
 def after_end(data: Any, track: int, body: int, declared: int, tables: Any, work: Any) -> int:
     """Where the next chunk is, for a track whose end of track is not where its length says."""
     size = data.shape[0]
@@ -92,7 +94,7 @@ def after_end(data: Any, track: int, body: int, declared: int, tables: Any, work
     return declared
 
 
-@helper
+@inlined
 def without_end(
     data: Any, track: int, body: int, declared: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any
 ) -> Any:
@@ -119,7 +121,7 @@ def without_end(
     return tables, declared
 
 
-@helper
+@inlined
 def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
     """The tables, with the track whose chunk begins at ``at``, and where the next chunk is."""
     body = at + 8
@@ -136,7 +138,7 @@ def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: An
     return report_all(tables, counters, work, track), following
 
 
-@helper
+@inlined
 def read_chunks(data: Any, at: int, most_tracks: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
     """Walk the chunks from ``at`` to the end of the file; returns the tables."""
     size = data.shape[0]
@@ -149,12 +151,12 @@ def read_chunks(data: Any, at: int, most_tracks: int, full: bool, tables: Any, w
             tables, at = read_track(data, at, track, full, tables, work, counters)
             counters[N_TRACKS] = track + 1
         elif is_named(data, at):
-            tables = report(tables, counters, problems.UNKNOWN_CHUNK, -1, at, 1)
+            tables = report(tables, counters, problems.UNKNOWN_CHUNK, FILE, at, ZERO + 1)
             at += 8 + be32(data, at + 4)
         else:
             following = next_track(data, at, size)
             if following < 0:
-                return report(tables, counters, problems.TRAILING_BYTES, -1, at, size - at)
-            tables = report(tables, counters, problems.JUNK_BETWEEN_CHUNKS, -1, at, following - at)
+                return report(tables, counters, problems.TRAILING_BYTES, FILE, at, size - at)
+            tables = report(tables, counters, problems.JUNK_BETWEEN_CHUNKS, FILE, at, following - at)
             at = following
     return tables

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.octets import same_bytes
 from midiprism.smf.jit import helper
 from midiprism.smf.layout import (
     CONDUCTOR_KINDS,
@@ -22,6 +21,7 @@ from midiprism.smf.layout import (
     TEMPO,
     TIME_SIGNATURE,
 )
+from midiprism.smf.octets import same_bytes
 
 DEFAULT_TEMPO = 500_000
 
@@ -78,7 +78,7 @@ def payload_size(kind: int) -> int:
 def tempo_at(data: Any, row: Any) -> int:
     """Microseconds per quarter note that a tempo event sets."""
     at = row[E_POSITION] + row[E_LENGTH] - 3
-    return int(data[at]) << 16 | int(data[at + 1]) << 8 | int(data[at + 2])
+    return (data[at] & 0xFF) << 16 | (data[at + 1] & 0xFF) << 8 | (data[at + 2] & 0xFF)
 
 
 @helper

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from midiprism.smf import problems
-from midiprism.smf.octets import put_span, put_vlq, read_vlq, vlq_size
-from midiprism.smf.jit import helper
+from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
     A_AT,
     A_CHAIN,
@@ -22,6 +21,7 @@ from midiprism.smf.layout import (
     A_ONSET,
     A_STATUS,
     A_TICK,
+    ASSIGN,
     BROKEN,
     BY_PROGRAM,
     BY_TRACK,
@@ -34,20 +34,20 @@ from midiprism.smf.layout import (
     E_TICK,
     E_TRACK,
     LONGEST_DELTA,
+    MEASURE,
     PROGRAMS,
     T_BODY,
     T_END,
     T_STOP,
     T_TICKS,
+    WRITE,
+    ZERO,
 )
+from midiprism.smf.octets import put_span, put_vlq, read_vlq, vlq_size
 from midiprism.smf.parts import NOWHERE, no_sounding, parts_of, pop, program_parts, push, rewind
 from midiprism.smf.scan import GS_RESET, part_mode, system_size
 from midiprism.smf.splice import put_end
 from midiprism.smf.tables import drum_state, found, play, reset
-
-ASSIGN = 0
-MEASURE = 1
-WRITE = 2
 
 BRIDGE = 7
 """Bytes of the longest delta time and an empty text event."""
@@ -62,12 +62,12 @@ def decode(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, 
     """
     delta, message = read_vlq(data, at, stop)
     skipped = False
-    status = int(data[message])
+    status = data[message] & 0xFF
     while 0xF0 < status < 0xFF and status != 0xF7:
         skipped = True
         more, message = read_vlq(data, message + 1 + system_size(status), stop)
         delta += more
-        status = int(data[message])
+        status = data[message] & 0xFF
     if status >= 0xF0:
         length, body = read_vlq(data, message + (2 if status == 0xFF else 1), stop)
         return delta, message, status, message, body + length, skipped
@@ -107,7 +107,7 @@ def begin_event(out: Any, rows: Any, part: int, tick: int, offset: int, work: An
 def put_channel_data(data: Any, out: Any, at: int, start: int, stop: int) -> int:
     """Copy the data bytes of a channel event, clamped to 127; returns the position after them."""
     for source in range(start, stop):
-        out[at] = min(int(data[source]), 127)
+        out[at] = min(data[source] & 0xFF, 127)
         at += 1
     return at
 
@@ -256,8 +256,8 @@ def walk(
             elif assigned >= 0:
                 work.channels[assigned >> 1, C_MODE] = assigned & 1
         elif status < 0xF0:
-            pitch = min(int(data[start]), 127)
-            velocity = min(int(data[start + 1]), 127) if after - start == 2 else 0
+            pitch = min(data[start] & 0xFF, 127)
+            velocity = min(data[start + 1] & 0xFF, 127) if after - start == 2 else 0
             if by != BY_TRACK:
                 first, last = parts.begins[channel], parts.begins[channel + 1]
             if kind == 0xC:
@@ -311,14 +311,14 @@ def walk(
     return total, targets[:changes] if mode == ASSIGN else targets
 
 
-@helper
+@inlined
 def find_parts(data: Any, out: Any, tables: Any, track: int, by: int, channels: int, guests: Any, work: Any) -> Any:
     """The parts of a track that plays on these channels (a bit each), nothing written yet."""
     if by != BY_PROGRAM:
         parts = parts_of(by, channels)
     else:
-        empty = parts_of(BY_TRACK, 0)
-        _, targets = walk(data, out, tables, track, by, guests, empty, work, ASSIGN, 0)
+        empty = parts_of(ZERO + BY_TRACK, ZERO)
+        _, targets = walk(data, out, tables, track, by, guests, empty, work, ASSIGN, ZERO)
         parts = program_parts(work.played[: work.played[-1]].astype(np.int64), targets)
     rewind(parts)
     return parts

@@ -21,8 +21,14 @@ ENABLED = not numba.config.DISABLE_JIT
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
 
-helper = njit(**_OPTIONS)
+helper = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
+
+inlined = njit(inline="always", **_OPTIONS)
+"""Decorator of a helper that is called in one place: it becomes a part of its caller before anything is compiled.
+
+Each helper is optimized again with every helper around it, so that depth costs time.
+"""
 
 
 def source_digest(folder: Path) -> str:
@@ -82,7 +88,7 @@ class EntryPoint:
         if cache:
             numba.config.CACHE_DIR = str(self.cache_folder)
         try:
-            dispatcher = njit(cache=cache, **_OPTIONS)(self.python)
+            dispatcher = njit(cache=cache, no_cfunc_wrapper=True, **_OPTIONS)(self.python)
             dispatcher.compile(self._signature)
         finally:
             numba.config.CACHE_DIR = folder

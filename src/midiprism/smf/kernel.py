@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 
 from midiprism.smf import problems
-from midiprism.smf.octets import be16, be32
 from midiprism.smf.chunks import is_chunk, is_track, next_track, read_chunks
 from midiprism.smf.conductor import conductor_guests, conductor_of, seconds_at
-from midiprism.smf.divide import MEASURE, WRITE, walk
-from midiprism.smf.jit import entry_point, helper
+from midiprism.smf.divide import walk
+from midiprism.smf.jit import entry_point, helper, inlined
 from midiprism.smf.layout import (
     A_AT,
+    BOUNDLESS,
     BY_AUTO,
     BY_CHANNEL,
     BY_TRACK,
+    FILE,
     G_BY,
     G_COUNT,
     G_FORMAT,
@@ -23,40 +24,42 @@ from midiprism.smf.layout import (
     G_WALK_ALL,
     HEADER,
     LIMIT_OUTPUT,
+    MEASURE,
     N_CONDUCTOR,
     N_COUNTERS,
     N_PROBLEMS,
     N_STATUS,
     N_TRACKS,
-    OK,
     O_COLUMNS,
     O_START,
     O_STOP,
     O_TRACK,
+    OK,
     T_CHANNELS,
     T_CONDUCTOR_FIRST,
     T_CONDUCTOR_LAST,
     T_NOTES,
     T_TICKS,
+    WRITE,
+    ZERO,
 )
 from midiprism.smf.lookup import group_others, group_setup
+from midiprism.smf.octets import be16, be32
 from midiprism.smf.parts import rewind
 from midiprism.smf.plan import Song, is_spliced, least_output, plan, prepare_walk
 from midiprism.smf.splice import put_header, splice
 from midiprism.smf.tables import new_tables, new_work, report, report_all
 
-BOUNDLESS = 1 << 62
 
-
-@helper
+@inlined
 def first_chunk(data: Any, tables: Any, counters: Any) -> Any:
     """The tables, and where the first chunk behind the header is."""
-    length = be32(data, 4)
+    length = be32(data, ZERO + 4)
     at = 8 + length
     if length == 6 or (length > 6 and at <= data.shape[0] and is_chunk(data, at)):
         return tables, at
-    found = 14 if is_track(data, 14) else next_track(data, 14, data.shape[0])
-    tables = report(tables, counters, problems.HEADER_LENGTH, -1, 4, length)
+    found = 14 if is_track(data, ZERO + 14) else next_track(data, ZERO + 14, data.shape[0])
+    tables = report(tables, counters, problems.HEADER_LENGTH, FILE, ZERO + 4, length)
     return tables, found if found >= 0 else max(14, min(at, data.shape[0]))
 
 
@@ -77,17 +80,17 @@ def resolve(by: int, tables: Any, tracks: int) -> int:
     return BY_CHANNEL if channels & (channels - 1) else BY_TRACK
 
 
-@helper
+@inlined
 def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any, work: Any) -> Any:
     """Write all splits that were planned; returns the bytes written, and the tables with what was found.
 
     ``guests`` and ``parts`` are at hand for the track ``walked``.
     """
-    division = be16(song.data, 12)
+    division = be16(song.data, ZERO + 12)
     by = song.settings[G_BY]
     tables = song.tables
-    at = 0
-    row = 0
+    at = ZERO
+    row = ZERO
     while row < splits.shape[0]:
         track = splits[row, O_TRACK]
         if is_spliced(song, track):
@@ -118,15 +121,7 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
     return at, tables
 
 
-@helper
-def conductor_for(data: Any, tables: Any, counters: Any, track: int, form: int) -> Any:
-    """The conductor that a track plays by: the whole song's, or in format 2 its own."""
-    if form == 2:
-        return conductor_of(data, tables.conductor, tables.tracks[track, T_CONDUCTOR_FIRST], tables.tracks[track, T_CONDUCTOR_LAST])
-    return conductor_of(data, tables.conductor, 0, counters[N_CONDUCTOR])
-
-
-@helper
+@inlined
 def durations(song: Any, splits: Any, division: int) -> Any:
     """Ticks and seconds of the whole song, and the seconds of every split."""
     seconds = np.empty(splits.shape[0])
@@ -137,7 +132,8 @@ def durations(song: Any, splits: Any, division: int) -> Any:
         ticks = song.tables.tracks[track, T_TICKS]
         conductor = song.conductor
         if song.settings[G_FORMAT] == 2:
-            conductor = conductor_for(song.data, song.tables, song.counters, track, 2)
+            row = song.tables.tracks[track]
+            conductor = conductor_of(song.data, song.tables.conductor, row[T_CONDUCTOR_FIRST], row[T_CONDUCTOR_LAST])
         by_track[track] = seconds_at(conductor, division, ticks)
         longest = max(longest, ticks)
         last = max(last, by_track[track])
@@ -168,7 +164,7 @@ def split_kernel(data: Any, by: int, full: bool, walk_all: bool, allowed: int, m
     tables, at = first_chunk(data, new_tables(), counters)
     tables = read_chunks(data, at, most_tracks, full, tables, work, counters)
     tracks = counters[N_TRACKS]
-    form = be16(data, 8)
+    form = be16(data, ZERO + 8)
     settings = np.zeros(G_COUNT, np.int64)
     settings[G_BY] = resolve(by, tables, tracks)
     settings[G_MERGES] = form != 2 and tracks > 1
@@ -179,7 +175,7 @@ def split_kernel(data: Any, by: int, full: bool, walk_all: bool, allowed: int, m
         data,
         tables,
         counters,
-        conductor_of(data, tables.conductor, 0, counters[N_CONDUCTOR] if form != 2 else 0),
+        conductor_of(data, tables.conductor, ZERO, counters[N_CONDUCTOR] if form != 2 else ZERO),
         group_setup(tables, counters),
         group_others(tables, counters),
         settings,
@@ -194,5 +190,5 @@ def split_kernel(data: Any, by: int, full: bool, walk_all: bool, allowed: int, m
             out = np.empty(size, np.uint8)
             written, tables = write(song, out, splits, walked, guests, parts, work)
             out = out[:written]
-    ticks, last, seconds = durations(song, splits, be16(data, 12))
+    ticks, last, seconds = durations(song, splits, be16(data, ZERO + 12))
     return counters, ticks, last, out, splits, seconds, tables.problems[: counters[N_PROBLEMS]]

@@ -2,7 +2,13 @@
 
 Positions are byte offsets in the unwrapped parent, counted from its header; ticks are absolute; lengths are
 bytes.
+
+Constants that helpers take as arguments are typed: of a plain number Numba would compile a helper of its own.
 """
+
+import numpy as np
+
+ZERO = np.int64(0)
 
 # Tracks: one row per MTrk.
 T_BODY = 0  # position of the first event's delta time
@@ -76,7 +82,8 @@ EFFECTS = 2
 
 # Problems.
 P_KIND = 0
-P_TRACK = 1  # -1 for the file
+P_TRACK = 1
+FILE = np.int64(-1)  # in the place of a track
 P_OFFSET = 2
 P_COUNT = 3
 P_COLUMNS = 4
@@ -141,6 +148,12 @@ G_FULL = 2  # context="full"
 G_WALK_ALL = 3  # whether no track is spliced
 G_FORMAT = 4
 G_COUNT = 5
+
+# Passes of the walk over a track.
+ASSIGN = np.int64(0)
+MEASURE = np.int64(1)
+WRITE = np.int64(2)
+BOUNDLESS = np.int64(1 << 62)
 
 # by=
 BY_TRACK = 0

@@ -1,7 +1,8 @@
 """Reading and writing the bytes of a file: numbers of fixed and of variable length, spans.
 
 ``data`` and ``out`` are one-dimensional arrays of bytes; positions are checked by the compiler's bounds check,
-and never negative, since they only ever grow from 0.
+and never negative, since they only ever grow from 0. A byte that is kept is masked, which makes it a signed
+number: unsigned ones mix with the others to floats.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
     for step in range(4):
         if at + step >= limit:
             return 0, TRUNCATED
-        byte = int(data[at + step])
+        byte = data[at + step] & 0xFF
         value = value << 7 | byte & 0x7F
         if byte < 0x80:
             return value, at + step + 1
@@ -55,13 +56,13 @@ def put_vlq(out: Any, at: int, value: int) -> int:
 @helper
 def be16(data: Any, at: int) -> int:
     """The 16-bit number at a position."""
-    return int(data[at]) << 8 | int(data[at + 1])
+    return (data[at] & 0xFF) << 8 | (data[at + 1] & 0xFF)
 
 
 @helper
 def be32(data: Any, at: int) -> int:
     """The 32-bit number at a position."""
-    return int(data[at]) << 24 | int(data[at + 1]) << 16 | int(data[at + 2]) << 8 | int(data[at + 3])
+    return (data[at] & 0xFF) << 24 | (data[at + 1] & 0xFF) << 16 | (data[at + 2] & 0xFF) << 8 | (data[at + 3] & 0xFF)
 
 
 @helper

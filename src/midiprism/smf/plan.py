@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.conductor import conductor_guests, first_after, heard_bytes
-from midiprism.smf.divide import MEASURE, find_parts, walk
-from midiprism.smf.jit import helper
+from midiprism.smf.divide import find_parts, walk
+from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
     A_CHANNEL,
     A_CHANNELS,
@@ -20,8 +20,8 @@ from midiprism.smf.layout import (
     BY_TRACK,
     C_DRUMS,
     C_ONSET,
-    END_OF_TRACK,
     E_TICK,
+    END_OF_TRACK,
     G_BY,
     G_FORMAT,
     G_FULL,
@@ -30,9 +30,10 @@ from midiprism.smf.layout import (
     HEADER,
     LIMIT_OUTPUT,
     LIMIT_SPLITS,
-    NO_PROGRAM,
+    MEASURE,
     N_STATUS,
     N_TRACKS,
+    NO_PROGRAM,
     O_CHANNEL,
     O_COLUMNS,
     O_HIGH,
@@ -65,6 +66,7 @@ from midiprism.smf.layout import (
     T_REWRITE,
     T_STOP,
     T_TICKS,
+    ZERO,
 )
 from midiprism.smf.lookup import lent_count, sound_in_song, with_lent
 from midiprism.smf.parts import parts_of
@@ -187,7 +189,7 @@ def plan_part(song: Any, splits: Any, row: int, parts: Any, part: int, work: Any
     fill_sound(song, splits, row, key // PROGRAMS, key % PROGRAMS, drums, onset)
 
 
-@helper
+@inlined
 def prepare_walk(song: Any, out: Any, track: int, work: Any) -> Any:
     """The guests and the parts of a track that is walked."""
     channels = song.tables.tracks[track, T_CHANNELS]
@@ -200,15 +202,15 @@ def prepare_walk(song: Any, out: Any, track: int, work: Any) -> Any:
     return guests, find_parts(song.data, out, song.tables, track, by, channels, guests, work)
 
 
-@helper
+@inlined
 def spliced_bytes(song: Any, out: Any, work: Any, most: int) -> int:
     """Bytes of all spliced splits exactly, or more than ``most``."""
-    total = 0
+    total = ZERO
     for track in range(song.counters[N_TRACKS]):
         if song.tables.tracks[track, T_NOTES] > 0 and is_spliced(song, track):
             guests, parts = prepare_walk(song, out, track, work)
             size, _ = walk(
-                song.data, out, song.tables, track, BY_TRACK, guests, parts, work, MEASURE, most - total
+                song.data, out, song.tables, track, song.settings[G_BY], guests, parts, work, MEASURE, most - total
             )
             if size < 0:
                 return int(most + 1)
@@ -216,18 +218,18 @@ def spliced_bytes(song: Any, out: Any, work: Any, most: int) -> int:
     return int(total)
 
 
-@helper
+@inlined
 def plan(song: Any, out: Any, work: Any, allowed: int, most_splits: int) -> Any:
     """The splits with their facts, and bytes that hold all of them, or -1 where a limit is exceeded.
 
     Also the last track that was walked, with its guests and parts: as a rule there is but one.
     """
     splits = np.empty((16, O_COLUMNS), np.int64)
-    guests, parts = song.tables.conductor[:0], parts_of(BY_TRACK, 0)
-    walked = -1
-    count = 0
-    exact = 0
-    bound = 0
+    guests, parts = song.tables.conductor[:0], parts_of(ZERO + BY_TRACK, ZERO)
+    walked = ZERO - 1
+    count = ZERO
+    exact = ZERO
+    bound = ZERO
     for track in range(song.counters[N_TRACKS]):
         if song.tables.tracks[track, T_NOTES] == 0:
             continue

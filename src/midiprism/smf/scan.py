@@ -3,7 +3,6 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.octets import TOO_LONG, read_vlq
 from midiprism.smf.jit import helper
 from midiprism.smf.layout import (
     C_BANK,
@@ -61,6 +60,7 @@ from midiprism.smf.layout import (
     TEMPO,
     TIME_SIGNATURE,
 )
+from midiprism.smf.octets import TOO_LONG, read_vlq
 from midiprism.smf.tables import Tables, found, lead, play, reset, room
 
 GS_RESET = -2
@@ -86,7 +86,7 @@ def part_mode(data: Any, start: int, stop: int) -> int:
     if size >= 9 and data[start] == 0x41 and data[start + 2] == 0x42 and data[start + 3] == 0x12:
         if data[start + 4] != 0x40:
             return NOTHING
-        block, parameter, value = int(data[start + 5]), int(data[start + 6]), int(data[start + 7])
+        block, parameter, value = data[start + 5] & 0xFF, data[start + 6] & 0xFF, data[start + 7] & 0xFF
         if block == 0 and parameter == 0x7F and value == 0:
             return GS_RESET
         if block & 0xF0 == 0x10 and parameter == 0x15:
@@ -94,7 +94,7 @@ def part_mode(data: Any, start: int, stop: int) -> int:
             channel = 9 if part == 0 else part - 1 if part < 10 else part
             return channel * 2 + (1 if value > 0 else 0)
     elif size >= 7 and data[start] == 0x43 and data[start + 1] & 0xF0 == 0x10 and data[start + 2] == 0x4C:
-        part = int(data[start + 4])
+        part = data[start + 4] & 0xFF
         if data[start + 3] == 0x08 and data[start + 5] == 0x07 and part < 16:
             return part * 2 + (1 if data[start + 6] > 0 else 0)
     return NOTHING
@@ -222,7 +222,7 @@ def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, 
     clean = 1
     while at < limit:
         start = at
-        delta = int(data[at])
+        delta = data[at] & 0xFF
         at += 1
         if delta >= 0x80:
             delta, at = read_vlq(data, start, limit)
@@ -241,7 +241,7 @@ def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, 
             marks[mark, M_STATUS] = running
             mark += 1
         when = tick + pending + delta
-        status = int(data[at])
+        status = data[at] & 0xFF
         if status < 0xF0:
             if status < 0x80:
                 if running == 0:
@@ -263,8 +263,8 @@ def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, 
                 break
             running = status
             interrupted = False
-            first = int(data[at])
-            second = int(data[at + 1]) if size == 2 else 0
+            first = data[at] & 0xFF
+            second = data[at + 1] & 0xFF if size == 2 else 0
             if first | second > 127:
                 found(work, problems.DATA_BYTE, at if first > 127 else at + 1)
                 rewrite = 1
@@ -297,7 +297,7 @@ def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, 
                 found(work, problems.EVENT_TRUNCATED, start)
                 clean = 0
                 break
-            kind = int(data[at + 1])
+            kind = data[at + 1] & 0xFF
             length, text = read_vlq(data, at + 2, limit)
             if text < 0 or text + length > limit:
                 found(work, problems.VLQ if text == TOO_LONG else problems.EVENT_TRUNCATED, start)

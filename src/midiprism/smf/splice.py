@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from midiprism.smf.octets import put_be32, put_span, put_vlq, read_vlq
 from midiprism.smf.jit import helper
 from midiprism.smf.layout import (
     E_LENGTH,
@@ -20,6 +19,7 @@ from midiprism.smf.layout import (
     T_STOP,
     T_TICKS,
 )
+from midiprism.smf.octets import put_be32, put_span, put_vlq, read_vlq
 
 
 @helper
@@ -47,7 +47,7 @@ def put_end(out: Any, at: int, delta: int) -> int:
 @helper
 def event_end(data: Any, at: int, stop: int, running: int) -> tuple[int, int]:
     """Position after the event whose delta time ends at ``at``, and the running status from there on."""
-    status = int(data[at])
+    status = data[at] & 0xFF
     if status >= 0xF0:
         length, body = read_vlq(data, at + (2 if status == 0xFF else 1), stop)
         return body + length, running
