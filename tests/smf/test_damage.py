@@ -8,7 +8,7 @@ from midiprism.smf.problems import CODES
 from support.broken import BROKEN as DAMAGED
 from support.broken import CONDUCTOR, GOOD, MELODY, Broken, Sounding
 from support.child import WAYS
-from support.invariants import check_facts, read_outputs
+from support.invariants import check_facts, divided_by, read_outputs
 from support.reader import is_meta, payload
 from support.timing import pair_notes
 from support.wrapped import CORRUPT, WRAPPED, Corrupt
@@ -61,8 +61,8 @@ def test_what_comes_of_damage_is_well_formed_and_stays_as_it_is(
 ) -> None:
     result = midiprism.split(case.data, by=by, context=context)
     check_facts(read_outputs(result))
+    way = divided_by(case.data, by, context, result)
     for split in result.tracks:
-        way = by if by != "auto" else "track" if split.channel is None else "channel"
         again = midiprism.split(split.data, by=way, context=context)
         assert [track.data for track in again.tracks] == [split.data]
 

@@ -270,6 +270,14 @@ def check_again(case: Case) -> None:
         assert again.outcome == "split"
 
 
+def divided_by(data: bytes, by: By, context: Context, result: Split) -> By:
+    """How a file was divided, where that was left open."""
+    if by != "auto":
+        return by
+    by_channel = midiprism.split(data, by="channel", context=context)
+    return "channel" if by_channel.tracks == result.tracks else "track"
+
+
 def check_anything(data: bytes) -> str:
     """What must hold of any bytes at all; returns the outcome, or the code they are refused with.
 
@@ -292,8 +300,8 @@ def check_anything(data: bytes) -> str:
         heard.append(
             Counter((out.split.track_number, *note) for out in found for note in timed_notes(out.song, 0))
         )
+        way = divided_by(data, by, context, result)
         for split in result.tracks:
-            way: By = "track" if by == "auto" and split.channel is None else "channel" if by == "auto" else by
             again = midiprism.split(split.data, by=way, context=context)
             assert [track.data for track in again.tracks] == [split.data], (by, context, split)
     assert outcomes <= {"split", "repaired", "no_notes", *REFUSALS}, outcomes

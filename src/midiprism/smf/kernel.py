@@ -104,6 +104,7 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
             continue
         if track != walked:
             guests, parts = prepare_walk(song, out, track, work)
+            walked = track
             walk(song.data, out, song.tables, track, by, guests, parts, work, MEASURE, BOUNDLESS)
         number = parts.rows.shape[0]
         for part in range(number):
@@ -136,7 +137,8 @@ def durations(song: Any, splits: Any, division: int) -> Any:
             conductor = conductor_of(song.data, song.tables.conductor, row[T_CONDUCTOR_FIRST], row[T_CONDUCTOR_LAST])
         by_track[track] = seconds_at(conductor, division, ticks)
         longest = max(longest, ticks)
-        last = max(last, by_track[track])
+        if not by_track[track] <= last:
+            last = by_track[track]
     for row in range(splits.shape[0]):
         seconds[row] = by_track[splits[row, O_TRACK]]
     return longest, last if song.counters[N_TRACKS] > 0 else 0.0, seconds

@@ -1,5 +1,6 @@
 """The public entry: a parent's bytes in, its splits out."""
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,14 @@ def _result(wrapped: Unwrapped, answer: Any) -> Split:
     counters, ticks, seconds, out, splits, split_seconds, table = answer
     found = _problems(wrapped, table.tolist())
     tracks = _tracks(wrapped, out, splits.tolist(), split_seconds.tolist(), found)
-    division = int.from_bytes(wrapped.data[12:14], "big")
+    form, counted, division = struct.unpack_from(">HHH", wrapped.data, 8)
+    num_tracks = int(counters[N_TRACKS])
+    if form > 2:
+        found.append(problems.problem(problems.FORMAT_UNKNOWN, form, None, wrapped.base + 8))
+    elif form == 0 and num_tracks > 1:
+        found.append(problems.problem(problems.FORMAT_0_TRACKS, num_tracks, None, wrapped.base + 8))
+    if counted != num_tracks:
+        found.append(problems.problem(problems.TRACK_COUNT, num_tracks, None, wrapped.base + 10))
     if seconds != seconds:
         n = f"division {division:#06x}"
         found.append(problems.problem(problems.DIVISION_SMPTE, n, None, wrapped.base + 12))
@@ -144,9 +152,9 @@ def _result(wrapped: Unwrapped, answer: Any) -> Split:
     repaired = counters[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
     return Split(
         outcome="no_notes" if not tracks else "repaired" if repaired else "split",
-        format=int.from_bytes(wrapped.data[8:10], "big"),
+        format=form,
         division=division,
-        num_tracks=int(counters[N_TRACKS]),
+        num_tracks=num_tracks,
         duration_ticks=int(ticks),
         duration_seconds=None if seconds != seconds else float(seconds),
         tracks=tuple(tracks),
