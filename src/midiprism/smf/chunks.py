@@ -8,15 +8,19 @@ from midiprism.smf.layout import (
     FILE,
     LIMIT_TRACKS,
     N_CLEAN,
+    N_COUNTERS,
     N_STATUS,
     N_TRACKS,
     T_END,
     T_STOP,
+    W_ACTIVE,
+    W_COUNTS,
+    W_FOUND,
     ZERO,
 )
 from midiprism.smf.octets import be32, read_vlq
 from midiprism.smf.scan import scan
-from midiprism.smf.tables import forget, found, report, report_all
+from midiprism.smf.tables import forget, found, grown, report, report_all, with_room
 
 NOWHERE = -1
 
@@ -64,11 +68,32 @@ def next_track(data: Any, start: int, stop: int) -> int:
 
 
 @inlined
-def again(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any) -> Any:
-    """Scan a track once more, to another limit; returns the tables."""
-    counters[:] = saved
-    forget(work)
-    return scan(data, body, limit, track, full, tables, work, counters)
+def scan_track(
+    data: Any, body: int, limit: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any
+) -> Any:
+    """Scan a track, perhaps not for the first time; returns the tables. ``saved`` are the counters before it."""
+    while True:
+        for at in range(N_COUNTERS):
+            counters[at] = saved[at]
+        forget(work)
+        if scan(
+            data,
+            body,
+            limit,
+            track,
+            full,
+            tables.tracks[track],
+            tables.marks,
+            tables.conductor,
+            tables.others,
+            tables.setup,
+            work,
+            counters,
+        ):
+            return tables
+        for key in range(W_ACTIVE, W_ACTIVE + 2048):
+            work[key] = 0
+        tables = grown(tables, saved)
 
 
 @inlined
@@ -87,10 +112,10 @@ def after_end(data: Any, track: int, body: int, declared: int, tables: Any, work
         return resumes
     if declared > size:
         found(work, problems.TRACK_TRUNCATED, body - 4)
-        work.counts[problems.TRACK_TRUNCATED] = declared - size
+        work[W_COUNTS + problems.TRACK_TRUNCATED] = declared - size
         return size
     found(work, problems.BYTES_AFTER_END_OF_TRACK, stop)
-    work.counts[problems.BYTES_AFTER_END_OF_TRACK] = declared - stop
+    work[W_COUNTS + problems.BYTES_AFTER_END_OF_TRACK] = declared - stop
     return declared
 
 
@@ -102,32 +127,33 @@ def without_end(
     size = data.shape[0]
     inside = next_track(data, body, min(declared, size))
     if inside >= 0:
-        tables = again(data, body, inside, track, full, tables, work, counters, saved)
+        tables = scan_track(data, body, inside, track, full, tables, work, counters, saved)
         found(work, problems.TRACK_LENGTH, body - 4)
         return tables, inside
     if declared > size:
         found(work, problems.TRACK_TRUNCATED, body - 4)
-        work.counts[problems.TRACK_TRUNCATED] = declared - size
+        work[W_COUNTS + problems.TRACK_TRUNCATED] = declared - size
         return tables, size
     if is_chunk(data, declared):
         return tables, declared
     following = next_track(data, declared, size)
     limit = size if following < 0 else following
-    tables = again(data, body, limit, track, full, tables, work, counters, saved)
+    tables = scan_track(data, body, limit, track, full, tables, work, counters, saved)
     if tables.tracks[track, T_END] >= 0 or (following >= 0 and counters[N_CLEAN] == 1):
         found(work, problems.TRACK_LENGTH, body - 4)
         return tables, tables.tracks[track, T_STOP] if tables.tracks[track, T_END] >= 0 else following
-    tables = again(data, body, declared, track, full, tables, work, counters, saved)
+    tables = scan_track(data, body, declared, track, full, tables, work, counters, saved)
     return tables, declared
 
 
 @inlined
-def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
+def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any) -> Any:
     """The tables, with the track whose chunk begins at ``at``, and where the next chunk is."""
     body = at + 8
     declared = body + be32(data, at + 4)
-    saved = counters.copy()
-    tables = scan(data, body, min(declared, data.shape[0]), track, full, tables, work, counters)
+    for number in range(N_COUNTERS):
+        saved[number] = counters[number]
+    tables = scan_track(data, body, min(declared, data.shape[0]), track, full, tables, work, counters, saved)
     following = declared
     if tables.tracks[track, T_END] < 0:
         tables, following = without_end(data, track, body, declared, full, tables, work, counters, saved)
@@ -135,20 +161,25 @@ def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: An
         following = after_end(data, track, body, declared, tables, work)
     if tables.tracks[track, T_END] < 0:
         found(work, problems.MISSING_END_OF_TRACK, tables.tracks[track, T_STOP])
-    return report_all(tables, counters, work, track), following
+    if work[W_FOUND] > 0:
+        tables = report_all(tables, counters, work, track)
+    return tables, following
 
 
 @inlined
 def read_chunks(data: Any, at: int, most_tracks: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
     """Walk the chunks from ``at`` to the end of the file; returns the tables."""
     size = data.shape[0]
+    saved = counters.copy()
     while at < size:
         if is_track(data, at):
             if counters[N_TRACKS] >= most_tracks:
                 counters[N_STATUS] = LIMIT_TRACKS
                 return tables
             track = counters[N_TRACKS]
-            tables, at = read_track(data, at, track, full, tables, work, counters)
+            if track == tables.tracks.shape[0]:
+                tables = with_room(tables, counters)
+            tables, at = read_track(data, at, track, full, tables, work, counters, saved)
             counters[N_TRACKS] = track + 1
         elif is_named(data, at):
             tables = report(tables, counters, problems.UNKNOWN_CHUNK, FILE, at, ZERO + 1)

@@ -82,6 +82,13 @@ def tempo_at(data: Any, row: Any) -> int:
 
 
 @helper
+def copy_row(table: Any, row: int, source: Any, which: int) -> None:
+    """Copy a row of events to another table."""
+    for column in range(E_COLUMNS):
+        table[row, column] = source[which, column]
+
+
+@helper
 def winners(table: Any, count: int) -> Any:
     """Rows of the events that hold: of each tick and kind the file's last that counts for every track."""
     sequence = order(table[:count, E_TICK].copy())
@@ -106,7 +113,7 @@ def winners(table: Any, count: int) -> Any:
             if row < 0:
                 break
             last[table[row, E_KIND]] = -1
-            held[size] = table[row]
+            copy_row(held, size, table, row)
             size += 1
     return held[:size]
 
@@ -172,25 +179,23 @@ def own_last(data: Any, table: Any, at: int, last: int, event: Any) -> bool:
 
 
 @helper
-def conductor_guests(data: Any, tables: Any, conductor: Any, track: int) -> Any:
-    """Rows of the conductor events that are merged into a track, ordered by tick and position."""
-    events = conductor.events
-    row = tables.tracks[track]
+def conductor_guests(data: Any, row: Any, table: Any, events: Any, track: int) -> Any:
+    """Rows of the conductor events that are merged into a track, ordered by tick and position.
+
+    ``row`` is the track's, ``table`` holds the conductor events of all tracks, ``events`` those that hold.
+    """
     last = row[T_CONDUCTOR_LAST]
     own = row[T_CONDUCTOR_FIRST]
-    count = 0
-    while count < events.shape[0] and events[count, E_TICK] <= row[T_TICKS]:
-        count += 1
+    count = first_after(events[:, E_TICK], row[T_TICKS])
     guests = np.empty((count, E_COLUMNS), np.int64)
     size = 0
     for at in range(count):
-        event = events[at]
-        if event[E_TRACK] == track:
+        if events[at, E_TRACK] == track:
             continue
-        while own < last and tables.conductor[own, E_TICK] < event[E_TICK]:
+        while own < last and table[own, E_TICK] < events[at, E_TICK]:
             own += 1
-        if not own_last(data, tables.conductor, own, last, event):
-            guests[size] = event
+        if own == last or not own_last(data, table, own, last, events[at]):
+            copy_row(guests, size, events, at)
             size += 1
     return guests[:size]
 

@@ -26,6 +26,7 @@ from midiprism.smf.layout import (
     BY_PROGRAM,
     BY_TRACK,
     C_BANK,
+    C_COLUMNS,
     C_MODE,
     C_PROGRAM,
     E_LENGTH,
@@ -40,6 +41,10 @@ from midiprism.smf.layout import (
     T_END,
     T_STOP,
     T_TICKS,
+    W_CHANNELS,
+    W_GS,
+    W_KEYS,
+    W_PLAYED,
     WRITE,
     ZERO,
 )
@@ -47,7 +52,7 @@ from midiprism.smf.octets import put_span, put_vlq, read_vlq, vlq_size
 from midiprism.smf.parts import NOWHERE, no_sounding, parts_of, pop, program_parts, push, rewind
 from midiprism.smf.scan import GS_RESET, part_mode, system_size
 from midiprism.smf.splice import put_end
-from midiprism.smf.tables import drum_state, found, play, reset
+from midiprism.smf.tables import found, own_drums, play, reset
 
 BRIDGE = 7
 """Bytes of the longest delta time and an empty text event."""
@@ -172,12 +177,11 @@ def put_missing_end(out: Any, rows: Any, part: int, tick: int, offset: int, work
 
 
 @helper
-def count_note(work: Any, rows: Any, part: int, channel: int, pitch: int, tick: int, gs: bool) -> None:
+def count_note(work: Any, rows: Any, part: int, channel: int, pitch: int, tick: int) -> None:
     """Count a note of a part among its facts."""
     if rows[part, A_NOTES] == 0:
-        bank, mode = work.channels[channel, C_BANK], work.channels[channel, C_MODE]
         rows[part, A_ONSET] = tick
-        rows[part, A_DRUMS] = drum_state(channel, bank, mode, gs)
+        rows[part, A_DRUMS] = own_drums(work, channel)
     rows[part, A_NOTES] += 1
     rows[part, A_LOW] = min(rows[part, A_LOW], pitch)
     rows[part, A_HIGH] = max(rows[part, A_HIGH], pitch)
@@ -204,7 +208,6 @@ def walk(
     unheard = np.full(16, NOWHERE, np.int64)
     changes = 0
     total = 0
-    gs = False
     at = row[T_BODY]
     tick = 0
     running = 0
@@ -252,16 +255,17 @@ def walk(
             length, text = read_vlq(data, start + 1, after)
             assigned = part_mode(data, text, text + length)
             if assigned == GS_RESET:
-                gs = True
+                work[W_GS] = 1
             elif assigned >= 0:
-                work.channels[assigned >> 1, C_MODE] = assigned & 1
+                work[W_CHANNELS + (assigned >> 1) * C_COLUMNS + C_MODE] = assigned & 1
         elif status < 0xF0:
+            state = W_CHANNELS + channel * C_COLUMNS
             pitch = min(data[start] & 0xFF, 127)
             velocity = min(data[start + 1] & 0xFF, 127) if after - start == 2 else 0
             if by != BY_TRACK:
                 first, last = parts.begins[channel], parts.begins[channel + 1]
             if kind == 0xC:
-                work.channels[channel, C_PROGRAM] = pitch
+                work[state + C_PROGRAM] = pitch
                 if mode == ASSIGN:
                     if changes == targets.shape[0]:
                         longer = np.empty(2 * changes, np.int64)
@@ -275,20 +279,20 @@ def walk(
                 changes += 1
             elif kind == 0xB:
                 if pitch == 0:
-                    work.channels[channel, C_BANK] = velocity
+                    work[state + C_BANK] = velocity
             elif kind == 9 and velocity > 0:
-                play(work, channel, when, gs)
+                play(work, channel, when)
                 if mode == ASSIGN:
                     if unheard[channel] >= 0:
-                        targets[unheard[channel]] = channel * PROGRAMS + work.channels[channel, C_PROGRAM]
+                        targets[unheard[channel]] = channel * PROGRAMS + work[state + C_PROGRAM]
                         unheard[channel] = NOWHERE
                 else:
                     if by == BY_PROGRAM:
-                        first = parts.lookup[channel * PROGRAMS + work.channels[channel, C_PROGRAM]]
+                        first = parts.lookup[channel * PROGRAMS + work[state + C_PROGRAM]]
                         last = first + 1
                         sounding = push(sounding, channel * 128 + pitch, first)
                     if mode == MEASURE:
-                        count_note(work, rows, first, channel, pitch, when, gs)
+                        count_note(work, rows, first, channel, pitch, when)
             elif kind <= 9 and by == BY_PROGRAM and mode != ASSIGN:
                 released = pop(sounding, channel * 128 + pitch)
                 if released >= 0:
@@ -319,6 +323,6 @@ def find_parts(data: Any, out: Any, tables: Any, track: int, by: int, channels: 
     else:
         empty = parts_of(ZERO + BY_TRACK, ZERO)
         _, targets = walk(data, out, tables, track, by, guests, empty, work, ASSIGN, ZERO)
-        parts = program_parts(work.played[: work.played[-1]].astype(np.int64), targets)
+        parts = program_parts(work[W_KEYS : W_KEYS + work[W_PLAYED]], targets)
     rewind(parts)
     return parts

@@ -24,6 +24,9 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "
 helper = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
 
+proved = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **{**_OPTIONS, "boundscheck": False})
+"""Decorator of a helper whose every index is proved to be in its array, by the checks that it makes itself."""
+
 inlined = njit(inline="always", **_OPTIONS)
 """Decorator of a helper that is called in one place: it becomes a part of its caller before anything is compiled.
 
@@ -99,3 +102,10 @@ class EntryPoint:
 def entry_point(signature: str) -> Callable[[Callable[..., Any]], EntryPoint]:
     """Decorator of a function that Python calls."""
     return lambda function: EntryPoint(function, signature)
+
+
+def is_compiled() -> bool:
+    """Whether splitting can start at once: its kernel is compiled in this process, or (most likely) in the cache."""
+    from midiprism.smf.kernel import split_kernel
+
+    return split_kernel.is_compiled()

@@ -15,6 +15,7 @@ from midiprism.smf.layout import (
     BY_AUTO,
     BY_CHANNEL,
     BY_TRACK,
+    E_COLUMNS,
     FILE,
     G_BY,
     G_COUNT,
@@ -27,19 +28,27 @@ from midiprism.smf.layout import (
     MEASURE,
     N_CONDUCTOR,
     N_COUNTERS,
+    N_EVENTS,
     N_PROBLEMS,
+    N_SECONDS,
+    N_SPLITS,
     N_STATUS,
+    N_TICKS,
     N_TRACKS,
     O_COLUMNS,
+    O_SECONDS,
     O_START,
     O_STOP,
     O_TRACK,
     OK,
+    P_COLUMNS,
     T_CHANNELS,
+    T_COLUMNS,
     T_CONDUCTOR_FIRST,
     T_CONDUCTOR_LAST,
     T_NOTES,
     T_TICKS,
+    W_SIZE,
     WRITE,
     ZERO,
 )
@@ -48,7 +57,7 @@ from midiprism.smf.octets import be16, be32
 from midiprism.smf.parts import rewind
 from midiprism.smf.plan import Song, is_spliced, least_output, plan, prepare_walk
 from midiprism.smf.splice import put_header, splice
-from midiprism.smf.tables import new_tables, new_work, report, report_all
+from midiprism.smf.tables import new_tables, report, report_all
 
 
 @inlined
@@ -96,9 +105,11 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
         if is_spliced(song, track):
             here = song.tables.conductor[:0]
             if song.settings[G_MERGES]:
-                here = conductor_guests(song.data, song.tables, song.conductor, track)
+                here = conductor_guests(
+                    song.data, song.tables.tracks[track], song.tables.conductor, song.conductor.events, track
+                )
             splits[row, O_START] = at
-            at = splice(song.data, out, at, song.tables, track, here, division)
+            at = splice(song.data, out, at, song.tables.tracks[track], song.tables.marks, track, here, division)
             splits[row, O_STOP] = at
             row += 1
             continue
@@ -123,29 +134,61 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
 
 
 @inlined
-def durations(song: Any, splits: Any, division: int) -> Any:
+def fill_durations(song: Any, splits: Any, division: int) -> None:
     """Ticks and seconds of the whole song, and the seconds of every split."""
-    seconds = np.empty(splits.shape[0])
-    by_track = np.zeros(song.counters[N_TRACKS])
-    longest = np.int64(0)
-    last = 0.0
-    for track in range(song.counters[N_TRACKS]):
-        ticks = song.tables.tracks[track, T_TICKS]
+    count = song.counters[N_TRACKS]
+    seconds = np.zeros(count + 1)
+    bits = seconds.view(np.int64)
+    for track in range(count):
+        row = song.tables.tracks[track]
         conductor = song.conductor
         if song.settings[G_FORMAT] == 2:
-            row = song.tables.tracks[track]
-            conductor = conductor_of(song.data, song.tables.conductor, row[T_CONDUCTOR_FIRST], row[T_CONDUCTOR_LAST])
-        by_track[track] = seconds_at(conductor, division, ticks)
-        longest = max(longest, ticks)
-        if not by_track[track] <= last:
-            last = by_track[track]
+            conductor = conductor_of(
+                song.data, song.tables.conductor, row[T_CONDUCTOR_FIRST], row[T_CONDUCTOR_LAST]
+            )
+        seconds[track] = seconds_at(conductor, division, row[T_TICKS])
+        song.counters[N_TICKS] = max(song.counters[N_TICKS], row[T_TICKS])
+        if not seconds[track] <= seconds[count]:
+            seconds[count] = seconds[track]
     for row in range(splits.shape[0]):
-        seconds[row] = by_track[splits[row, O_TRACK]]
-    return longest, last if song.counters[N_TRACKS] > 0 else 0.0, seconds
+        splits[row, O_SECONDS] = bits[splits[row, O_TRACK]]
+    song.counters[N_SECONDS] = bits[count]
 
 
-@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, int64, int64)")
-def split_kernel(data: Any, by: int, full: bool, walk_all: bool, allowed: int, most_tracks: int) -> Any:
+@helper
+def put_rows(facts: Any, at: int, table: Any, rows: int) -> int:
+    """Append the first rows of a table; returns the position after them."""
+    for row in range(rows):
+        for column in range(table.shape[1]):
+            facts[at] = table[row, column]
+            at += 1
+    return at
+
+
+@inlined
+def facts_of(song: Any, tables: Any, splits: Any, details: bool) -> Any:
+    """The counters and the rows of several tables, one after the other."""
+    counters = song.counters
+    counters[N_SPLITS] = splits.shape[0]
+    counters[N_EVENTS] = song.conductor.events.shape[0]
+    size = N_COUNTERS + counters[N_SPLITS] * O_COLUMNS + counters[N_PROBLEMS] * P_COLUMNS
+    if details:
+        size += counters[N_TRACKS] * T_COLUMNS + counters[N_EVENTS] * E_COLUMNS
+    facts = np.empty(size, np.int64)
+    for at in range(N_COUNTERS):
+        facts[at] = counters[at]
+    at = put_rows(facts, ZERO + N_COUNTERS, splits, counters[N_SPLITS])
+    at = put_rows(facts, at, tables.problems, counters[N_PROBLEMS])
+    if details:
+        at = put_rows(facts, at, tables.tracks, counters[N_TRACKS])
+        put_rows(facts, at, song.conductor.events, counters[N_EVENTS])
+    return facts
+
+
+@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64)")
+def split_kernel(
+    data: Any, by: int, full: bool, walk_all: bool, details: bool, allowed: int, most_tracks: int
+) -> Any:
     """Split a parent.
 
     Args:
@@ -153,17 +196,18 @@ def split_kernel(data: Any, by: int, full: bool, walk_all: bool, allowed: int, m
         by: a BY of ``layout``.
         full: whether the context is "full".
         walk_all: write every split event by event; the bytes are the same.
+        details: whether to tell of every track and of the conductor.
         allowed: most bytes of all splits.
         most_tracks: most tracks, and most splits.
 
     Returns:
-        The counters, ticks and seconds of the song (NaN where the division has no time), the bytes of all splits,
-        the table of splits, the seconds of each, and the table of problems. With a status other than OK only the
-        counters count.
+        The bytes of all splits, and int64 facts: the counters, then a row for each split, then a row for each
+        problem; with ``details`` also a row for each track, and one for each conductor event of the song. With a
+        status other than OK only the counters count.
     """
     counters = np.zeros(N_COUNTERS, np.int64)
-    work = new_work()
-    tables, at = first_chunk(data, new_tables(), counters)
+    work = np.zeros(W_SIZE, np.int64)
+    tables, at = first_chunk(data, new_tables(data.shape[0], full), counters)
     tables = read_chunks(data, at, most_tracks, full, tables, work, counters)
     tracks = counters[N_TRACKS]
     form = be16(data, ZERO + 8)
@@ -192,5 +236,5 @@ def split_kernel(data: Any, by: int, full: bool, walk_all: bool, allowed: int, m
             out = np.empty(size, np.uint8)
             written, tables = write(song, out, splits, walked, guests, parts, work)
             out = out[:written]
-    ticks, last, seconds = durations(song, splits, be16(data, ZERO + 12))
-    return counters, ticks, last, out, splits, seconds, tables.problems[: counters[N_PROBLEMS]]
+    fill_durations(song, splits, be16(data, ZERO + 12))
+    return out, facts_of(song, tables, splits, details)

@@ -8,6 +8,8 @@ Constants that helpers take as arguments are typed: of a plain number Numba woul
 
 import numpy as np
 
+from midiprism.smf.problems import KINDS
+
 ZERO = np.int64(0)
 
 # Tracks: one row per MTrk.
@@ -80,6 +82,22 @@ MELODIC = 0
 DRUMS = 1
 EFFECTS = 2
 
+# Work: the state of one walk over a track, in one array. It is emptied before the next.
+W_PLAYED = 0  # number of keys in the list that follows: those whose notes are counted, in order of onset
+W_KEYS = 1
+W_PLAYS = W_KEYS + 16 * PROGRAMS  # notes by channel * PROGRAMS + program
+W_CHANNELS = W_PLAYS + 16 * PROGRAMS  # what each channel is set to, C_COLUMNS for each
+W_ACTIVE = W_CHANNELS + 16 * C_COLUMNS  # sounding notes by channel * 128 + pitch
+W_COUNTS = W_ACTIVE + 16 * 128  # problems of the track by kind
+W_FIRSTS = W_COUNTS + len(KINDS)  # offset of the first of each kind
+W_NOTES = W_FIRSTS + len(KINDS)  # notes of the track that is scanned, their range, and how many sound
+W_LOW = W_NOTES + 1
+W_HIGH = W_LOW + 1
+W_SOUNDING = W_HIGH + 1
+W_GS = W_SOUNDING + 1  # 1 once the track has sent a GS reset
+W_FOUND = W_GS + 1  # problems of the track, of all kinds
+W_SIZE = W_FOUND + 1
+
 # Problems.
 P_KIND = 0
 P_TRACK = 1
@@ -104,7 +122,8 @@ O_SONG_PROGRAM = 11
 O_SONG_DRUMS = 12
 O_NAME = 13
 O_NAME_LENGTH = 14
-O_COLUMNS = 15
+O_SECONDS = 15  # as the bits of a float64; NaN where the division has no time
+O_COLUMNS = 16
 
 # Parts of a track that is walked event by event.
 A_CHANNEL = 0  # -1 where several
@@ -134,7 +153,11 @@ N_REPAIRED = 7  # problems of a repaired kind
 N_GS = 8  # GS resets seen
 N_CLEAN = 9  # 1 where the last scan stopped between two events
 N_STATUS = 10  # OK, or which limit is exceeded
-N_COUNTERS = 11
+N_SPLITS = 11
+N_TICKS = 12  # of the last end of track
+N_SECONDS = 13  # the same in seconds, as the bits of a float64
+N_EVENTS = 14  # conductor events that hold for the whole song
+N_COUNTERS = 15
 
 OK = 0
 LIMIT_OUTPUT = 1
@@ -165,3 +188,4 @@ BY_AUTO = 3
 HEADER = 22
 END_OF_TRACK = 4
 LONGEST_DELTA = 0x0FFFFFFF
+LONGEST_PLAIN = 5  # bytes of a channel event with a delta time of at most two

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.conductor import first_after, order
+from midiprism.smf.conductor import copy_row, first_after, order
 from midiprism.smf.jit import helper
 from midiprism.smf.layout import (
     E_COLUMNS,
@@ -113,13 +113,14 @@ def with_lent(tables: Any, groups: Any, guests: Any, track: int, channels: int) 
     tick = tables.tracks[track, T_TICKS]
     size = guests.shape[0]
     rows = np.empty((size + lent_count(tables, groups, track, channels), E_COLUMNS), np.int64)
-    rows[:size] = guests
+    for row in range(size):
+        copy_row(rows, row, guests, row)
     for key in range(EVERY_CHANNEL + 1):
         if key == EVERY_CHANNEL or channels >> key & 1:
             for at in range(groups.begins[key], upto(groups, key, tick)):
                 row = groups.sequence[at]
                 if tables.others[row, E_TRACK] != track:
-                    rows[size] = tables.others[row]
+                    copy_row(rows, size, tables.others, row)
                     size += 1
     rows = rows[:size]
     rows = rows[order(rows[:, E_POSITION].copy())]

@@ -18,6 +18,7 @@ from midiprism.smf.layout import (
     A_PROGRAM,
     BY_PROGRAM,
     BY_TRACK,
+    C_COLUMNS,
     C_DRUMS,
     C_ONSET,
     E_TICK,
@@ -66,6 +67,7 @@ from midiprism.smf.layout import (
     T_REWRITE,
     T_STOP,
     T_TICKS,
+    W_CHANNELS,
     ZERO,
 )
 from midiprism.smf.lookup import lent_count, sound_in_song, with_lent
@@ -177,7 +179,8 @@ def plan_part(song: Any, splits: Any, row: int, parts: Any, part: int, work: Any
     key, program = lead(work, channel)
     onset, drums = facts[A_ONSET], facts[A_DRUMS]
     if channel < 0:
-        onset, drums = work.channels[key // PROGRAMS, C_ONSET], work.channels[key // PROGRAMS, C_DRUMS]
+        state = W_CHANNELS + key // PROGRAMS * C_COLUMNS
+        onset, drums = work[state + C_ONSET], work[state + C_DRUMS]
     if song.settings[G_BY] == BY_PROGRAM:
         key = channel * PROGRAMS + facts[A_PROGRAM]
         program = -1 if facts[A_PROGRAM] == NO_PROGRAM else facts[A_PROGRAM]
@@ -195,7 +198,9 @@ def prepare_walk(song: Any, out: Any, track: int, work: Any) -> Any:
     channels = song.tables.tracks[track, T_CHANNELS]
     guests = song.tables.conductor[:0]
     if song.settings[G_MERGES]:
-        guests = conductor_guests(song.data, song.tables, song.conductor, track)
+        guests = conductor_guests(
+            song.data, song.tables.tracks[track], song.tables.conductor, song.conductor.events, track
+        )
         if song.settings[G_FULL]:
             guests = with_lent(song.tables, song.others, guests, track, channels)
     by = song.settings[G_BY]

@@ -3,9 +3,10 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.jit import helper
+from midiprism.smf.jit import helper, proved
 from midiprism.smf.layout import (
     C_BANK,
+    C_COLUMNS,
     C_DRUMS,
     C_MODE,
     C_ONSET,
@@ -18,6 +19,7 @@ from midiprism.smf.layout import (
     E_TRACK,
     EVERY_CHANNEL,
     KEY_SIGNATURE,
+    LONGEST_PLAIN,
     M_POSITION,
     M_STATUS,
     M_TICK,
@@ -59,9 +61,21 @@ from midiprism.smf.layout import (
     T_TICKS,
     TEMPO,
     TIME_SIGNATURE,
+    W_ACTIVE,
+    W_CHANNELS,
+    W_COUNTS,
+    W_GS,
+    W_HIGH,
+    W_KEYS,
+    W_LOW,
+    W_NOTES,
+    W_PLAYED,
+    W_PLAYS,
+    W_SOUNDING,
+    ZERO,
 )
 from midiprism.smf.octets import TOO_LONG, read_vlq
-from midiprism.smf.tables import Tables, found, lead, play, reset, room
+from midiprism.smf.tables import first_play, found, lead, play, reset
 
 GS_RESET = -2
 NOTHING = -1
@@ -101,15 +115,11 @@ def part_mode(data: Any, start: int, stop: int) -> int:
 
 
 @helper
-def selects(tables: Any, counters: Any, tick: int, key: int, value: int) -> Any:
-    """Remember what selects a sound; returns the tables."""
-    row = counters[N_SETUP]
-    setup = room(tables.setup, row)
+def fill_setup(setup: Any, row: int, tick: int, key: int, value: int) -> None:
+    """Fill a row of what selects a sound."""
     setup[row, S_TICK] = tick
     setup[row, S_KEY] = key
     setup[row, S_VALUE] = value
-    counters[N_SETUP] += 1
-    return Tables(tables.tracks, tables.marks, tables.conductor, tables.others, setup, tables.problems)
 
 
 @helper
@@ -121,30 +131,6 @@ def fill_event(table: Any, row: int, tick: int, track: int, start: int, stop: in
     table[row, E_LENGTH] = stop - start
     table[row, E_STATUS] = status
     table[row, E_KIND] = kind
-
-
-@helper
-def conduct(
-    tables: Any, counters: Any, tick: int, track: int, start: int, stop: int, kind: int
-) -> Any:
-    """Remember a conductor event; returns the tables."""
-    row = counters[N_CONDUCTOR]
-    conductor = room(tables.conductor, row)
-    fill_event(conductor, row, tick, track, start, stop, 0xFF, kind)
-    counters[N_CONDUCTOR] += 1
-    return Tables(tables.tracks, tables.marks, conductor, tables.others, tables.setup, tables.problems)
-
-
-@helper
-def lend(
-    tables: Any, counters: Any, tick: int, track: int, start: int, stop: int, status: int, channel: int
-) -> Any:
-    """Remember an event that ``context="full"`` takes to other tracks; returns the tables."""
-    row = counters[N_OTHERS]
-    others = room(tables.others, row)
-    fill_event(others, row, tick, track, start, stop, status, channel)
-    counters[N_OTHERS] += 1
-    return Tables(tables.tracks, tables.marks, tables.conductor, others, tables.setup, tables.problems)
 
 
 @helper
@@ -189,53 +175,181 @@ def has_text(data: Any, start: int, stop: int) -> bool:
 
 
 @helper
-def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
-    """Scan the events from ``body`` to the end of track or to ``limit``; returns the tables.
+def begin_note(work: Any, channel: int, pitch: int, tick: int) -> None:
+    """Count a note that begins."""
+    work[W_NOTES] += 1
+    work[W_LOW] = min(work[W_LOW], pitch)
+    work[W_HIGH] = max(work[W_HIGH], pitch)
+    work[W_SOUNDING] += 1
+    work[W_ACTIVE + (channel << 7 | pitch)] += 1
+    play(work, channel, tick)
 
-    Fills the track's row and, behind it, the rows of what other tracks need. Problems are counted in
-    ``work``; ``counters[N_CLEAN]`` is 0 where the scan had to stop within an event.
+
+@helper
+def end_note(work: Any, channel: int, pitch: int) -> None:
+    """Count the end of a note, if one sounds."""
+    if work[W_ACTIVE + (channel << 7 | pitch)] > 0:
+        work[W_ACTIVE + (channel << 7 | pitch)] -= 1
+        work[W_SOUNDING] -= 1
+
+
+@helper
+def channels_played(work: Any) -> int:
+    """A bit per channel that has played a note."""
+    mask = 0
+    for at in range(W_KEYS, W_KEYS + work[W_PLAYED]):
+        mask |= 1 << work[at] // PROGRAMS
+    return mask
+
+
+@proved
+def run_of_events(
+    data: Any, at: int, limit: int, tick: int, running: int, events: int, notes_only: bool, marks: Any, mark: int, work: Any
+) -> tuple[int, int, int, int, int]:
+    """Scan the plain channel events that come next: all but program changes and bank selects.
+
+    Most events of most files are such. Stops before the first that is anything else, or that needs a closer look,
+    and a little before ``limit``.
+
+    Returns:
+        The position and tick that were reached, the running status, the events and the marks so far.
+    """
+    notes = 0
+    low, high = work[W_LOW], work[W_HIGH]
+    sounding = work[W_SOUNDING]
+    voice_channel = -1
+    voice = 0
+    while at + LONGEST_PLAIN <= limit:
+        start = at
+        delta = data[at] & 0xFF
+        at += 1
+        if delta >= 0x80:
+            delta = (delta & 0x7F) << 7 | data[at] & 0x7F
+            if data[at] >= 0x80:
+                at = start
+                break
+            at += 1
+        status = data[at] & 0xFF
+        if status < 0x80:
+            status = running
+        else:
+            at += 1
+        kind = status >> 4
+        first = data[at] & 0xFF
+        second = data[at + 1] & 0xFF
+        if kind <= 9 and first | second < 0x80:
+            slot = W_ACTIVE + ((status & 15) << 7 | first)
+            at += 2
+            if kind == 9 and second > 0:
+                channel = status & 15
+                if channel != voice_channel:
+                    voice_channel = channel
+                    voice = W_PLAYS + channel * PROGRAMS + work[W_CHANNELS + channel * C_COLUMNS + C_PROGRAM]
+                    if work[voice] == 0:
+                        first_play(work, channel, voice - W_PLAYS, tick + delta)
+                notes += 1
+                low = min(low, first)
+                high = max(high, first)
+                sounding += 1
+                work[slot] += 1
+                work[voice] += 1
+            elif work[slot] > 0:
+                work[slot] -= 1
+                sounding -= 1
+        elif notes_only or kind == 0xC or kind == 0xF or first >= 0x80 or (kind == 0xB and first == 0):
+            at = start
+            break
+        elif kind == 0xD:
+            at += 1
+        elif second < 0x80:
+            at += 2
+        else:
+            at = start
+            break
+        if events & (MARK_EVERY - 1) == 0:
+            if mark == marks.shape[0]:
+                at = start
+                break
+            marks[mark, M_TICK] = tick
+            marks[mark, M_POSITION] = start
+            marks[mark, M_STATUS] = running
+            mark += 1
+        running = status
+        tick += delta
+        events += 1
+    work[W_NOTES] += notes
+    work[W_LOW] = low
+    work[W_HIGH] = high
+    work[W_SOUNDING] = sounding
+    return at, tick, running, events, mark
+
+
+@proved
+def scan(
+    data: Any,
+    body: int,
+    limit: int,
+    track: int,
+    full: bool,
+    row: Any,
+    marks: Any,
+    conductor: Any,
+    others: Any,
+    setup: Any,
+    work: Any,
+    counters: Any,
+) -> bool:
+    """Scan the events from ``body`` to the end of track or to ``limit``.
+
+    Fills the track's row and, behind the rows that ``counters`` names, those of what other tracks need. Problems
+    are counted in ``work``; ``counters[N_CLEAN]`` is 0 where the scan had to stop within an event.
+
+    Returns:
+        Whether the tables had room; where not, nothing counts.
     """
     reset(work)
-    tracks = room(tables.tracks, track)
-    marks = tables.marks
-    mark = counters[N_MARKS]
-    tracks[track, T_MARK_FIRST] = mark
-    tracks[track, T_CONDUCTOR_FIRST] = counters[N_CONDUCTOR]
+    mark, ruling, lent, selected = counters[N_MARKS], counters[N_CONDUCTOR], counters[N_OTHERS], counters[N_SETUP]
+    row[T_MARK_FIRST] = mark
+    row[T_CONDUCTOR_FIRST] = ruling
     at = body
     stop = body
     end = -1
     tick = 0
     pending = 0
     running = 0
-    interrupted = False
+    interrupted = True  # running status would have to reach across something, or has not begun
     rewrite = 0
-    gs = False
     events = 0
-    notes = 0
-    low = 127
-    high = 0
-    mask = 0
-    sounding = 0
     conductor_size = 0
     name = -1
     name_length = 0
-    clean = 1
+    broken = -1
     while at < limit:
+        if not interrupted and pending == 0:
+            at, tick, running, events, mark = run_of_events(
+                data, at, limit, tick, running, events, full, marks, mark, work
+            )
+            stop = at
+            if at >= limit:
+                break
         start = at
         delta = data[at] & 0xFF
         at += 1
         if delta >= 0x80:
-            delta, at = read_vlq(data, start, limit)
-            if at < 0:
-                found(work, problems.VLQ if at == TOO_LONG else problems.EVENT_TRUNCATED, start)
-                clean = 0
-                break
+            if at < limit and data[at] < 0x80:
+                delta = (delta & 0x7F) << 7 | data[at] & 0xFF
+                at += 1
+            else:
+                delta, at = read_vlq(data, start, limit)
+                if at < 0:
+                    broken = problems.VLQ if at == TOO_LONG else problems.EVENT_TRUNCATED
+                    break
         if at >= limit:
-            found(work, problems.EVENT_TRUNCATED, start)
-            clean = 0
+            broken = problems.EVENT_TRUNCATED
             break
-        if events % MARK_EVERY == 0:
-            marks = room(marks, mark)
+        if events & (MARK_EVERY - 1) == 0:
+            if mark == marks.shape[0]:
+                return False
             marks[mark, M_TICK] = tick
             marks[mark, M_POSITION] = start
             marks[mark, M_STATUS] = running
@@ -243,23 +357,19 @@ def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, 
         when = tick + pending + delta
         status = data[at] & 0xFF
         if status < 0xF0:
-            if status < 0x80:
+            if status < 0x80 and interrupted:
                 if running == 0:
-                    found(work, problems.NO_STATUS, start)
-                    clean = 0
+                    broken = problems.NO_STATUS
                     break
-                status = running
-                if interrupted:
-                    found(work, problems.RUNNING_STATUS, start)
-                    rewrite = 1
-            else:
-                at += 1
+                found(work, problems.RUNNING_STATUS, start)
+                rewrite = 1
+            at += status >> 7
+            status = running if status < 0x80 else status
             kind = status >> 4
             channel = status & 15
-            size = 1 if kind in (0xC, 0xD) else 2
+            size = 1 if kind == 0xC or kind == 0xD else 2
             if at + size > limit:
-                found(work, problems.EVENT_TRUNCATED, start)
-                clean = 0
+                broken = problems.EVENT_TRUNCATED
                 break
             running = status
             interrupted = False
@@ -271,81 +381,83 @@ def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, 
                 first = min(first, 127)
                 second = min(second, 127)
             if kind == 9 and second > 0:
-                notes += 1
-                low = min(low, first)
-                high = max(high, first)
-                mask |= 1 << channel
-                sounding += 1
-                work.active[channel * 128 + first] += 1
-                play(work, channel, when, gs)
+                begin_note(work, channel, first, when)
             elif kind <= 9:
-                if work.active[channel * 128 + first] > 0:
-                    work.active[channel * 128 + first] -= 1
-                    sounding -= 1
+                end_note(work, channel, first)
             else:
-                if kind == 0xC:
-                    work.channels[channel, C_PROGRAM] = first
-                    tables = selects(tables, counters, when, S_PROGRAM * 16 + channel, first)
-                elif kind == 0xB and first == 0:
-                    work.channels[channel, C_BANK] = second
-                    tables = selects(tables, counters, when, S_BANK * 16 + channel, second)
+                if kind == 0xC or (kind == 0xB and first == 0):
+                    if selected == setup.shape[0]:
+                        return False
+                    if kind == 0xC:
+                        work[W_CHANNELS + channel * C_COLUMNS + C_PROGRAM] = first
+                        fill_setup(setup, selected, when, S_PROGRAM * 16 + channel, first)
+                    else:
+                        work[W_CHANNELS + channel * C_COLUMNS + C_BANK] = second
+                        fill_setup(setup, selected, when, S_BANK * 16 + channel, second)
+                    selected += 1
                 if full:
-                    tables = lend(tables, counters, when, track, at, at + size, status, channel)
+                    if lent == others.shape[0]:
+                        return False
+                    fill_event(others, lent, when, track, at, at + size, status, channel)
+                    lent += 1
             at += size
-        elif status == 0xFF:
-            if at + 1 >= limit:
-                found(work, problems.EVENT_TRUNCATED, start)
-                clean = 0
+        elif status == 0xFF or status == 0xF0 or status == 0xF7:
+            text = at + (2 if status == 0xFF else 1)
+            if text >= limit:
+                broken = problems.EVENT_TRUNCATED
                 break
-            kind = data[at + 1] & 0xFF
-            length, text = read_vlq(data, at + 2, limit)
+            length, text = read_vlq(data, text, limit)
             if text < 0 or text + length > limit:
-                found(work, problems.VLQ if text == TOO_LONG else problems.EVENT_TRUNCATED, start)
-                clean = 0
+                broken = problems.VLQ if text == TOO_LONG else problems.EVENT_TRUNCATED
                 break
+            after = text + length
             interrupted = True
-            if kind == 0x2F:
-                if length > 0:
-                    found(work, problems.END_OF_TRACK_LENGTH, start)
-                end = start
-                tick = when
-                stop = text + length
-                break
-            if kind == 3:
-                if name < 0 and has_text(data, text, text + length):
-                    name = text
-                    name_length = length
-            elif full and kind in (2, 6, 7):
-                tables = lend(tables, counters, when, track, at, text + length, status, EVERY_CHANNEL)
-            elif kind >= 0x51:
-                conducts = conductor_kind(data, work, kind, start, text, length)
-                if conducts >= 0:
-                    tables = conduct(tables, counters, when, track, at, text + length, conducts)
-                    conductor_size += 1 + text + length - at
-            at = text + length
-        elif status in (0xF0, 0xF7):
-            length, text = read_vlq(data, at + 1, limit)
-            if text < 0 or text + length > limit:
-                found(work, problems.VLQ if text == TOO_LONG else problems.EVENT_TRUNCATED, start)
-                clean = 0
-                break
-            interrupted = True
-            if status == 0xF0:
-                mode = part_mode(data, text, text + length)
-                if mode == GS_RESET:
-                    gs = True
-                    counters[N_GS] += 1
-                elif mode >= 0:
-                    work.channels[mode >> 1, C_MODE] = mode & 1
-                    tables = selects(tables, counters, when, S_MODE * 16 + (mode >> 1), mode & 1)
-            if full and track == 0:
-                tables = lend(tables, counters, when, track, at, text + length, status, EVERY_CHANNEL)
-            at = text + length
+            lends = False
+            if status == 0xFF:
+                kind = data[at + 1] & 0xFF
+                if kind == 0x2F:
+                    if length > 0:
+                        found(work, problems.END_OF_TRACK_LENGTH, start)
+                    end = start
+                    tick = when
+                    stop = after
+                    break
+                lends = kind == 2 or kind == 6 or kind == 7
+                if kind == 3:
+                    if name < 0 and has_text(data, text, after):
+                        name = text
+                        name_length = length
+                elif kind >= 0x51:
+                    conducts = conductor_kind(data, work, kind, start, text, length)
+                    if conducts >= 0:
+                        if ruling == conductor.shape[0]:
+                            return False
+                        fill_event(conductor, ruling, when, track, at, after, status, conducts)
+                        ruling += 1
+                        conductor_size += 1 + after - at
+            else:
+                lends = track == 0
+                if status == 0xF0:
+                    mode = part_mode(data, text, after)
+                    if mode == GS_RESET:
+                        work[W_GS] = 1
+                        counters[N_GS] += 1
+                    elif mode >= 0:
+                        if selected == setup.shape[0]:
+                            return False
+                        work[W_CHANNELS + (mode >> 1) * C_COLUMNS + C_MODE] = mode & 1
+                        fill_setup(setup, selected, when, S_MODE * 16 + (mode >> 1), mode & 1)
+                        selected += 1
+            if full and lends:
+                if lent == others.shape[0]:
+                    return False
+                fill_event(others, lent, when, track, at, after, status, EVERY_CHANNEL)
+                lent += 1
+            at = after
         else:
             size = system_size(status)
             if at + 1 + size > limit:
-                found(work, problems.EVENT_TRUNCATED, start)
-                clean = 0
+                broken = problems.EVENT_TRUNCATED
                 break
             found(work, problems.SYSTEM_MESSAGE, at)
             rewrite = 1
@@ -356,31 +468,39 @@ def scan(data: Any, body: int, limit: int, track: int, full: bool, tables: Any, 
         pending = 0
         stop = at
         events += 1
+    if broken >= 0:
+        found(work, broken, start)
+    sounding = work[W_SOUNDING]
     if sounding > 0:
         found(work, problems.HANGING_NOTES, stop)
-        work.counts[problems.HANGING_NOTES] = sounding
-        work.active[:] = 0
-    leading, program = lead(work, -1)
-    channel = max(leading, 0) // PROGRAMS
+        work[W_COUNTS + problems.HANGING_NOTES] = sounding
+        for key in range(W_ACTIVE, W_ACTIVE + 2048):
+            work[key] = 0
+    key, program = lead(work, ZERO - 1)
+    key = max(key, 0)
+    channel = key // PROGRAMS
     counters[N_MARKS] = mark
-    counters[N_CLEAN] = clean
-    tracks[track, T_BODY] = body
-    tracks[track, T_STOP] = stop
-    tracks[track, T_END] = end
-    tracks[track, T_TICKS] = tick
-    tracks[track, T_NOTES] = notes
-    tracks[track, T_LOW] = low
-    tracks[track, T_HIGH] = high
-    tracks[track, T_CHANNELS] = mask
-    tracks[track, T_REWRITE] = rewrite
-    tracks[track, T_MARK_LAST] = mark
-    tracks[track, T_CONDUCTOR_LAST] = counters[N_CONDUCTOR]
-    tracks[track, T_CONDUCTOR_SIZE] = conductor_size
-    tracks[track, T_LEAD_CHANNEL] = channel
-    tracks[track, T_LEAD_PROGRAM] = max(leading, 0) % PROGRAMS
-    tracks[track, T_PROGRAM] = program
-    tracks[track, T_ONSET] = work.channels[channel, C_ONSET]
-    tracks[track, T_DRUMS] = work.channels[channel, C_DRUMS]
-    tracks[track, T_NAME] = name
-    tracks[track, T_NAME_LENGTH] = name_length
-    return Tables(tracks, marks, tables.conductor, tables.others, tables.setup, tables.problems)
+    counters[N_CONDUCTOR] = ruling
+    counters[N_OTHERS] = lent
+    counters[N_SETUP] = selected
+    counters[N_CLEAN] = broken < 0
+    row[T_BODY] = body
+    row[T_STOP] = stop
+    row[T_END] = end
+    row[T_TICKS] = tick
+    row[T_NOTES] = work[W_NOTES]
+    row[T_LOW] = work[W_LOW]
+    row[T_HIGH] = work[W_HIGH]
+    row[T_CHANNELS] = channels_played(work)
+    row[T_REWRITE] = rewrite
+    row[T_MARK_LAST] = mark
+    row[T_CONDUCTOR_LAST] = ruling
+    row[T_CONDUCTOR_SIZE] = conductor_size
+    row[T_LEAD_CHANNEL] = channel
+    row[T_LEAD_PROGRAM] = key % PROGRAMS
+    row[T_PROGRAM] = program
+    row[T_ONSET] = work[W_CHANNELS + channel * C_COLUMNS + C_ONSET]
+    row[T_DRUMS] = work[W_CHANNELS + channel * C_COLUMNS + C_DRUMS]
+    row[T_NAME] = name
+    row[T_NAME_LENGTH] = name_length
+    return True

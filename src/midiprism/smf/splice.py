@@ -59,13 +59,12 @@ def event_end(data: Any, at: int, stop: int, running: int) -> tuple[int, int]:
 
 
 @helper
-def splice(data: Any, out: Any, at: int, tables: Any, track: int, guests: Any, division: int) -> int:
+def splice(data: Any, out: Any, at: int, row: Any, marks: Any, track: int, guests: Any, division: int) -> int:
     """Write a whole split of a track that holds nothing to repair; returns the position after it.
 
     ``guests`` are rows of conductor events, ordered by tick and position, none after the end of track.
     """
     begin = at
-    row = tables.tracks[track]
     stop, end = row[T_STOP], row[T_END]
     at += HEADER
     if guests.shape[0] == 0:
@@ -73,13 +72,13 @@ def splice(data: Any, out: Any, at: int, tables: Any, track: int, guests: Any, d
         if end < 0:
             at = put_end(out, at, 0)
     else:
-        at = put_merged(data, out, at, tables, row, track, guests)
+        at = put_merged(data, out, at, row, marks, track, guests)
     put_header(out, begin, division, at - begin - HEADER)
     return at
 
 
 @helper
-def put_merged(data: Any, out: Any, at: int, tables: Any, row: Any, track: int, guests: Any) -> int:
+def put_merged(data: Any, out: Any, at: int, row: Any, marks: Any, track: int, guests: Any) -> int:
     """Write the events of a track with the guests among them; returns the position after them."""
     stop, end = row[T_STOP], row[T_END]
     mark, last_mark = row[T_MARK_FIRST], row[T_MARK_LAST]
@@ -91,11 +90,11 @@ def put_merged(data: Any, out: Any, at: int, tables: Any, row: Any, track: int, 
     guest = 0
     while guest < guests.shape[0]:
         tick, lower = guests[guest, E_TICK], guests[guest, E_TRACK] < track
-        while mark < last_mark and tables.marks[mark, M_TICK] < tick:
-            if tables.marks[mark, M_POSITION] > cursor:
-                cursor = tables.marks[mark, M_POSITION]
-                before = tables.marks[mark, M_TICK]
-                running = tables.marks[mark, M_STATUS]
+        while mark < last_mark and marks[mark, M_TICK] < tick:
+            if marks[mark, M_POSITION] > cursor:
+                cursor = marks[mark, M_POSITION]
+                before = marks[mark, M_TICK]
+                running = marks[mark, M_STATUS]
             mark += 1
         # Own events that come before the guest.
         when = before

@@ -18,11 +18,20 @@ from midiprism.smf.layout import (
     BY_TRACK,
     LIMIT_OUTPUT,
     LIMIT_TRACKS,
+    N_COUNTERS,
+    N_PROBLEMS,
     N_REPAIRED,
+    N_SECONDS,
+    N_SPLITS,
     N_STATUS,
+    N_TICKS,
     N_TRACKS,
     N_UNLISTED,
+    O_COLUMNS,
+    O_OWN_PROGRAM,
+    O_SECONDS,
     OK,
+    P_COLUMNS,
     PROGRAMS,
 )
 from midiprism.smf.text import decode
@@ -36,7 +45,9 @@ BY_NUMBERS: dict[By, int] = {
     "program": BY_PROGRAM,
 }
 
+HEADER = struct.Struct(">HHH")
 HEADER_SIZE = 14
+PLAIN_ENCODINGS = (None, "ascii", "utf-8")
 EFFECTS_KIT = 56
 
 
@@ -86,7 +97,7 @@ def split(
         data = bytes(memoryview(data))
     wrapped = unwrap(data, limits.input_bytes)
     check_header(wrapped)
-    return _result(wrapped, run_kernel(wrapped.data, number, context == "full", limits))
+    return _result(wrapped, *run_kernel(wrapped.data, number, context == "full", limits))
 
 
 def check_header(wrapped: Unwrapped) -> None:
@@ -104,7 +115,7 @@ def check_header(wrapped: Unwrapped) -> None:
 
 
 def run_kernel(
-    data: bytes | memoryview, by: int, full: bool, limits: Limits = DEFAULT_LIMITS, *, walk_all: bool = False
+    data: bytes | memoryview, by: int, full: bool, limits: Limits = DEFAULT_LIMITS, *, walk_all: bool = False, details: bool = False
 ) -> Any:
     """What ``split_kernel`` gives for a file from its ``MThd`` on.
 
@@ -114,8 +125,8 @@ def run_kernel(
     allowed = limits.output_allowed(len(data))
     # As plain Python the kernel takes ints from a memoryview, where an array would give bytes that overflow.
     octets = np.frombuffer(data, np.uint8) if ENABLED else memoryview(data)
-    answer = split_kernel(octets, by, full, walk_all, allowed, limits.tracks)
-    status = answer[0][N_STATUS]
+    answer = split_kernel(octets, by, full, walk_all, details, allowed, limits.tracks)
+    status = answer[1][N_STATUS]
     if status != OK:
         raise _limit(status, allowed, limits)
     return answer
@@ -130,12 +141,17 @@ def _limit(status: int, allowed: int, limits: Limits) -> CorruptMidiError:
     return CorruptMidiError("limit", f"The file {what} more than {limits.tracks} tracks (limit: tracks).")
 
 
-def _result(wrapped: Unwrapped, answer: Any) -> Split:
-    counters, ticks, seconds, out, splits, split_seconds, table = answer
-    found = _problems(wrapped, table.tolist())
-    tracks = _tracks(wrapped, out, splits.tolist(), split_seconds.tolist(), found)
-    form, counted, division = struct.unpack_from(">HHH", wrapped.data, 8)
-    num_tracks = int(counters[N_TRACKS])
+def _result(wrapped: Unwrapped, out: Any, facts: Any) -> Split:
+    numbers, floats = facts.tolist(), facts.view(np.float64).tolist()
+    rows = N_COUNTERS + numbers[N_SPLITS] * O_COLUMNS
+    found = [problems.problem(kind, number, None, offset) for kind, number, offset in wrapped.found]
+    for at in range(rows, rows + numbers[N_PROBLEMS] * P_COLUMNS, P_COLUMNS):
+        kind, track, offset, count = numbers[at : at + P_COLUMNS]
+        found.append(problems.problem(kind, count, None if track < 0 else track, wrapped.base + offset))
+    tracks = _tracks(wrapped, memoryview(out), numbers, floats, range(N_COUNTERS, rows, O_COLUMNS), found)
+    form, counted, division = HEADER.unpack_from(wrapped.data, 8)
+    num_tracks = numbers[N_TRACKS]
+    seconds = floats[N_SECONDS]
     if form > 2:
         found.append(problems.problem(problems.FORMAT_UNKNOWN, form, None, wrapped.base + 8))
     elif form == 0 and num_tracks > 1:
@@ -145,67 +161,59 @@ def _result(wrapped: Unwrapped, answer: Any) -> Split:
     if seconds != seconds:
         n = f"division {division:#06x}"
         found.append(problems.problem(problems.DIVISION_SMPTE, n, None, wrapped.base + 12))
-    found.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
-    unlisted = int(counters[N_UNLISTED])
-    if unlisted:
-        found.append(problems.problem(problems.TOO_MANY_PROBLEMS, unlisted, None, None))
-    repaired = counters[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
+    if found:
+        found.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
+    if numbers[N_UNLISTED]:
+        found.append(problems.problem(problems.TOO_MANY_PROBLEMS, numbers[N_UNLISTED], None, None))
+    repaired = numbers[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
     return Split(
         outcome="no_notes" if not tracks else "repaired" if repaired else "split",
         format=form,
         division=division,
         num_tracks=num_tracks,
-        duration_ticks=int(ticks),
-        duration_seconds=None if seconds != seconds else float(seconds),
+        duration_ticks=numbers[N_TICKS],
+        duration_seconds=None if seconds != seconds else seconds,
         tracks=tuple(tracks),
         problems=tuple(found),
     )
 
 
-def _problems(wrapped: Unwrapped, table: list[list[int]]) -> list[Problem]:
-    found = [problems.problem(kind, number, None, offset) for kind, number, offset in wrapped.found]
-    found += [
-        problems.problem(kind, count, None if track < 0 else track, wrapped.base + offset)
-        for kind, track, offset, count in table
-    ]
-    return found
-
-
 def _tracks(
-    wrapped: Unwrapped, out: Any, splits: list[list[int]], seconds: list[float], found: list[Problem]
+    wrapped: Unwrapped, out: memoryview, numbers: list[int], floats: list[float], rows: range, found: list[Problem]
 ) -> list[SplitTrack]:
     tracks = []
     named = -1
     name = encoding = None
-    for row, duration in zip(splits, seconds, strict=True):
-        track, channel, program, start, stop, notes, low, high, ticks = row[:9]
-        own_program, own_drums, song_program, song_drums, at, length = row[9:]
+    for row in rows:
+        track, channel, program, start, stop, notes, low, high, ticks = numbers[row : row + O_OWN_PROGRAM]
+        own_program, own_drums, program_heard, drums_heard, at, length = numbers[row + O_OWN_PROGRAM : row + O_SECONDS]
+        seconds = floats[row + O_SECONDS]
         if track != named:
             named = track
             name, encoding = decode(bytes(wrapped.data[at : at + length])) if length else (None, None)
-            if encoding not in (None, "ascii", "utf-8"):
+            if encoding not in PLAIN_ENCODINGS:
                 found.append(problems.problem(problems.TEXT_ENCODING, str(encoding), track, wrapped.base + at))
         data = out[start:stop].tobytes()
-        instrument, family = SOUNDS[song_drums * PROGRAMS + song_program]
+        instrument, family = SOUNDS[drums_heard * PROGRAMS + program_heard]
         own_instrument, own_family = SOUNDS[own_drums * PROGRAMS + own_program]
         tracks.append(
             SplitTrack(
-                data=data,
-                digest=blake3(data).digest(),
-                track_number=track,
-                channel=None if channel < 0 else channel,
-                program=None if program < 0 else program,
-                name=name,
-                name_encoding=encoding,
-                instrument=instrument,
-                family=family,
-                own_instrument=own_instrument,
-                own_family=own_family,
-                note_count=notes,
-                duration_ticks=ticks,
-                duration_seconds=None if duration != duration else duration,
-                lowest_pitch=low,
-                highest_pitch=high,
+                data,
+                blake3(data).digest(),
+                track,
+                None if channel < 0 else channel,
+                None if program < 0 else program,
+                name,
+                encoding,
+                instrument,
+                family,
+                own_instrument,
+                own_family,
+                notes,
+                ticks,
+                None if seconds != seconds else seconds,
+                low,
+                high,
             )
         )
     return tracks

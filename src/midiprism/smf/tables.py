@@ -17,14 +17,36 @@ from midiprism.smf.layout import (
     EFFECTS,
     M_COLUMNS,
     MELODIC,
+    N_CONDUCTOR,
+    N_MARKS,
+    N_OTHERS,
     N_PROBLEMS,
     N_REPAIRED,
+    N_SETUP,
+    N_TRACKS,
     N_UNLISTED,
     NO_PROGRAM,
     P_COLUMNS,
+    P_COUNT,
+    P_KIND,
+    P_OFFSET,
+    P_TRACK,
     PROGRAMS,
     S_COLUMNS,
     T_COLUMNS,
+    W_CHANNELS,
+    W_COUNTS,
+    W_FIRSTS,
+    W_FOUND,
+    W_GS,
+    W_HIGH,
+    W_KEYS,
+    W_LOW,
+    W_NOTES,
+    W_PLAYED,
+    W_PLAYS,
+    W_SOUNDING,
+    ZERO,
 )
 from midiprism.smf.problems import KINDS, LISTED_AT_MOST
 
@@ -42,85 +64,91 @@ class Tables(NamedTuple):
     problems: Any
 
 
-class Work(NamedTuple):
-    """State of one walk over a track, emptied before the next.
-
-    ``active`` counts sounding notes by channel and pitch, ``plays`` notes by channel and program with
-    ``played`` as the list of its keys in use, ``channels`` is what each channel is set to, ``counts`` and
-    ``firsts`` are the problems of each kind.
-    """
-
-    active: Any
-    plays: Any
-    played: Any
-    channels: Any
-    counts: Any
-    firsts: Any
-
-
 @helper
-def new_tables() -> Any:
-    """Empty tables."""
+def new_tables(size: int, full: bool) -> Any:
+    """Empty tables for a parent of ``size`` bytes, long enough for most."""
     return Tables(
-        np.empty((16, T_COLUMNS), np.int64),
-        np.empty((128, M_COLUMNS), np.int64),
-        np.empty((32, E_COLUMNS), np.int64),
-        np.empty((8, E_COLUMNS), np.int64),
-        np.empty((64, S_COLUMNS), np.int64),
+        np.empty((32, T_COLUMNS), np.int64),
+        np.empty((64 + size // 64, M_COLUMNS), np.int64),
+        np.empty((64 + size // 64, E_COLUMNS), np.int64),
+        np.empty((64 + size // 16 if full else 1, E_COLUMNS), np.int64),
+        np.empty((128 + size // 32, S_COLUMNS), np.int64),
         np.empty((16, P_COLUMNS), np.int64),
     )
 
 
 @helper
-def new_work() -> Any:
-    """State for the first walk."""
-    return Work(
-        np.zeros(2048, np.int32),
-        np.zeros(16 * PROGRAMS, np.int32),
-        np.zeros(16 * PROGRAMS + 1, np.int32),
-        np.empty((16, C_COLUMNS), np.int64),
-        np.zeros(len(KINDS), np.int64),
-        np.zeros(len(KINDS), np.int64),
-    )
+def longer(table: Any, rows: int) -> Any:
+    """A table twice as long, with the first ``rows`` rows of this one."""
+    copy = np.empty((2 * table.shape[0], table.shape[1]), np.int64)
+    for row in range(rows):
+        for column in range(table.shape[1]):
+            copy[row, column] = table[row, column]
+    return copy
 
 
 @helper
 def room(table: Any, rows: int) -> Any:
     """The table, twice as long where ``rows`` fill it."""
-    if rows < table.shape[0]:
-        return table
-    longer = np.empty((2 * table.shape[0], table.shape[1]), np.int64)
-    longer[:rows] = table[:rows]
-    return longer
+    return table if rows < table.shape[0] else longer(table, rows)
+
+
+@helper
+def with_room(tables: Any, counters: Any) -> Any:
+    """The tables, with room for one more track."""
+    tracks = room(tables.tracks, counters[N_TRACKS])
+    return Tables(tracks, tables.marks, tables.conductor, tables.others, tables.setup, tables.problems)
+
+
+@helper
+def grown(tables: Any, counters: Any) -> Any:
+    """The tables with twice the room for what a scan finds."""
+    return Tables(
+        tables.tracks,
+        longer(tables.marks, counters[N_MARKS]),
+        longer(tables.conductor, counters[N_CONDUCTOR]),
+        longer(tables.others, counters[N_OTHERS]),
+        longer(tables.setup, counters[N_SETUP]),
+        tables.problems,
+    )
 
 
 @helper
 def reset(work: Any) -> None:
-    """Empty the state of a walk. ``played[-1]`` is the number of keys in use."""
-    for at in range(work.played[-1]):
-        work.plays[work.played[at]] = 0
-    work.played[-1] = 0
+    """Empty the state of a walk, but for its problems."""
+    for at in range(W_KEYS, W_KEYS + work[W_PLAYED]):
+        work[W_PLAYS + work[at]] = 0
+    work[W_PLAYED] = 0
+    work[W_NOTES] = 0
+    work[W_LOW] = 127
+    work[W_HIGH] = 0
+    work[W_SOUNDING] = 0
+    work[W_GS] = 0
     for channel in range(16):
-        work.channels[channel, C_PROGRAM] = NO_PROGRAM
-        work.channels[channel, C_BANK] = -1
-        work.channels[channel, C_MODE] = -1
-        work.channels[channel, C_ONSET] = -1
-        work.channels[channel, C_DRUMS] = 0
+        state = W_CHANNELS + channel * C_COLUMNS
+        work[state + C_PROGRAM] = NO_PROGRAM
+        work[state + C_BANK] = -1
+        work[state + C_MODE] = -1
+        work[state + C_ONSET] = -1
+        work[state + C_DRUMS] = 0
 
 
 @helper
 def found(work: Any, kind: int, offset: int) -> None:
     """Count a problem of the track."""
-    if work.counts[kind] == 0:
-        work.firsts[kind] = offset
-    work.counts[kind] += 1
+    if work[W_COUNTS + kind] == 0:
+        work[W_FIRSTS + kind] = offset
+    work[W_COUNTS + kind] += 1
+    work[W_FOUND] += 1
 
 
 @helper
 def forget(work: Any) -> None:
     """Drop the problems counted since the last track was closed."""
-    for kind in range(work.counts.shape[0]):
-        work.counts[kind] = 0
+    if work[W_FOUND] > 0:
+        work[W_FOUND] = 0
+        for kind in range(len(KINDS)):
+            work[W_COUNTS + kind] = 0
 
 
 @helper
@@ -133,10 +161,10 @@ def report(tables: Any, counters: Any, kind: int, track: int, offset: int, count
         return tables
     row = counters[N_PROBLEMS]
     problems = room(tables.problems, row)
-    problems[row, 0] = kind
-    problems[row, 1] = track
-    problems[row, 2] = offset
-    problems[row, 3] = count
+    problems[row, P_KIND] = kind
+    problems[row, P_TRACK] = track
+    problems[row, P_OFFSET] = offset
+    problems[row, P_COUNT] = count
     counters[N_PROBLEMS] += 1
     return Tables(tables.tracks, tables.marks, tables.conductor, tables.others, tables.setup, problems)
 
@@ -144,10 +172,10 @@ def report(tables: Any, counters: Any, kind: int, track: int, offset: int, count
 @helper
 def report_all(tables: Any, counters: Any, work: Any, track: int) -> Any:
     """List what was counted of a track; returns the tables."""
-    for kind in range(work.counts.shape[0]):
-        if work.counts[kind] > 0:
-            tables = report(tables, counters, kind, track, work.firsts[kind], work.counts[kind])
-            work.counts[kind] = 0
+    for kind in range(len(KINDS)):
+        if work[W_COUNTS + kind] > 0:
+            tables = report(tables, counters, kind, track, work[W_FIRSTS + kind], work[W_COUNTS + kind])
+    forget(work)
     return tables
 
 
@@ -170,17 +198,30 @@ def drum_state(channel: int, bank: int, mode: int, gs: bool) -> int:
 
 
 @helper
-def play(work: Any, channel: int, tick: int, gs: bool) -> None:
+def own_drums(work: Any, channel: int) -> int:
+    """The drum state of a channel by what the track itself has sent so far."""
+    state = W_CHANNELS + channel * C_COLUMNS
+    return drum_state(channel, work[state + C_BANK], work[state + C_MODE], work[W_GS] > 0)
+
+
+@helper
+def first_play(work: Any, channel: int, key: int, tick: int) -> None:
+    """List a channel and program that begins to play."""
+    work[W_KEYS + work[W_PLAYED]] = key
+    work[W_PLAYED] += 1
+    state = W_CHANNELS + channel * C_COLUMNS
+    if work[state + C_ONSET] < 0:
+        work[state + C_ONSET] = tick
+        work[state + C_DRUMS] = own_drums(work, channel)
+
+
+@helper
+def play(work: Any, channel: int, tick: int) -> None:
     """Count a note of a channel under the program in force."""
-    key = channel * PROGRAMS + work.channels[channel, C_PROGRAM]
-    if work.plays[key] == 0:
-        work.played[work.played[-1]] = key
-        work.played[-1] += 1
-        if work.channels[channel, C_ONSET] < 0:
-            bank, mode = work.channels[channel, C_BANK], work.channels[channel, C_MODE]
-            work.channels[channel, C_ONSET] = tick
-            work.channels[channel, C_DRUMS] = drum_state(channel, bank, mode, gs)
-    work.plays[key] += 1
+    key = channel * PROGRAMS + work[W_CHANNELS + channel * C_COLUMNS + C_PROGRAM]
+    if work[W_PLAYS + key] == 0:
+        first_play(work, channel, key, tick)
+    work[W_PLAYS + key] += 1
 
 
 @helper
@@ -190,17 +231,19 @@ def lead(work: Any, channel: int) -> tuple[int, int]:
     The program is -1 where several play, or where none was selected. Only notes of one channel count where
     ``channel`` is not -1.
     """
-    best = -1
-    only = -1
-    for at in range(work.played[-1]):
-        key = np.int64(work.played[at])
+    best = ZERO - 1
+    only = ZERO - 1
+    for at in range(W_KEYS, W_KEYS + work[W_PLAYED]):
+        key = work[at]
         if channel >= 0 and key // PROGRAMS != channel:
             continue
         program = key % PROGRAMS
         if best < 0:
             best, only = key, program
-        elif work.plays[key] > work.plays[best] or (work.plays[key] == work.plays[best] and key < best):
+        elif work[W_PLAYS + key] > work[W_PLAYS + best] or (
+            work[W_PLAYS + key] == work[W_PLAYS + best] and key < best
+        ):
             best = key
         if program != only:
-            only = NO_PROGRAM
-    return best, -1 if only == NO_PROGRAM else only
+            only = ZERO + NO_PROGRAM
+    return best, ZERO - 1 if only == NO_PROGRAM else only
