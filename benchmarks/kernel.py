@@ -2,10 +2,10 @@
 
     python benchmarks/kernel.py [FILE, FOLDER or ZIP ...]
 
-Files are read into memory first. In every round each side splits all files once, one side after the other; mido,
-which is slower by orders of magnitude, gets every so many-th file, and so does midiprism for that comparison.
-Figures are medians over the rounds. Without a path: the folder MIDIPRISM_CORPUS, or ``shared/corpus`` beside the
-project, or else sample songs.
+Files are read into memory first. In every round each side splits all files once, one side after the other;
+mido, which is slower by orders of magnitude, gets every so many-th file, and so does midiprism for that
+comparison. Figures are medians over the rounds. Without a path: the folder MIDIPRISM_CORPUS, or
+``shared/corpus`` beside the project, or else sample songs.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import mido
@@ -42,11 +43,11 @@ def by_kernel(data: bytes) -> object:
 
 def by_symusic(data: bytes) -> object:
     """One score per playing track, with the song's tempi and signatures, dumped."""
-    score = symusic.Score.from_midi(data)
+    score: Any = symusic.Score.from_midi(data)
     files = []
     for track in score.tracks:
         if track.notes:
-            one = symusic.Score(score.ticks_per_quarter)
+            one: Any = symusic.Score(score.ticks_per_quarter)
             one.tempos = score.tempos
             one.time_signatures = score.time_signatures
             one.key_signatures = score.key_signatures
@@ -99,7 +100,9 @@ def contents(path: Path) -> Iterator[bytes]:
         if member.suffix.lower() == ".zip":
             with ZipFile(member) as archive:
                 yield from (
-                    archive.read(name) for name in sorted(archive.namelist()) if name.lower().endswith(SUFFIXES)
+                    archive.read(name)
+                    for name in sorted(archive.namelist())
+                    if name.lower().endswith(SUFFIXES)
                 )
         elif member.suffix.lower() in SUFFIXES and member.is_file():
             yield member.read_bytes()
@@ -112,7 +115,7 @@ def everyones(files: list[bytes]) -> list[bytes]:
         try:
             by_symusic(data)
             by_mido(data)
-        except Exception:  # readers raise what they like at what they cannot read
+        except Exception:  # noqa: BLE001 - readers raise what they like at what they cannot read
             continue
         good.append(data)
     return good
@@ -162,8 +165,10 @@ def main() -> None:
     readable = [data for data in files if reads(data)]
 
     versions = ", ".join(f"{name} {version(name)}" for name in ("numba", "symusic", "mido"))
-    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, {versions}")
-    print(f"{len(readable):,} of {len(files):,} files that symusic reads ({what}), one process, medians of {options.rounds}")
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+    print(f"{machine}, Python {platform.python_version()}, {versions}")
+    read = f"{len(readable):,} of {len(files):,} files that symusic reads"
+    print(f"{read} ({what}), one process, medians of {options.rounds}")
     ours, kernel, theirs = measure([by_midiprism, by_kernel, by_symusic], readable, options.rounds)
     show("midiprism.split", ours, readable, f"{theirs / ours:.1f} times as fast as symusic")
     show("kernel alone", kernel, readable, f"{theirs / kernel:.1f} times as fast as symusic")
@@ -194,7 +199,7 @@ def reads(data: bytes) -> bool:
     """Whether symusic reads a file."""
     try:
         by_symusic(data)
-    except Exception:  # it raises what it likes
+    except Exception:  # noqa: BLE001 - it raises what it likes
         return False
     return True
 

@@ -92,7 +92,7 @@ def test_any_bytes_like_value_is_read(wrap: Any) -> None:
 
 
 def test_the_parent_is_not_changed() -> None:
-    data = bytearray(PARENT)
+    data: Any = bytearray(PARENT)
     midiprism.split(data)
     assert data == PARENT
 
