@@ -228,7 +228,7 @@ def walk(
             else:
                 due, own_message, own_status, own_start, following, spelled = row[T_TICKS], stop, 0xFF, stop, stop, -1
             index += 1
-        last_own = at == end or at >= stop
+        last_own = at >= stop or (end >= 0 and following == stop)
         own = guest >= guests.shape[0] or not (
             last_own
             or guests[guest, E_TICK] < due

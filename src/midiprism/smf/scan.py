@@ -326,10 +326,12 @@ def scan(
     broken = -1
     while at < limit:
         if not interrupted and pending == 0:
+            before = events
             at, tick, running, events, mark = run_of_events(
                 data, at, limit, tick, running, events, full, marks, mark, work
             )
-            stop = at
+            if events > before:
+                stop = at
             if at >= limit:
                 break
         start = at

@@ -93,11 +93,22 @@ def split(
         raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_NUMBERS)}.")
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
+    wrapped = open_parent(data, limits)
+    return _result(wrapped, *run_kernel(wrapped.data, number, context == "full", limits))
+
+
+def open_parent(data: bytes, limits: Limits) -> Unwrapped:
+    """Take off a parent's wrappings and check its header.
+
+    Raises:
+        CorruptMidiError: it is no MIDI file, or exceeds a limit.
+        TypeError: ``data`` is not bytes-like.
+    """
     if type(data) is not bytes:
         data = bytes(memoryview(data))
     wrapped = unwrap(data, limits.input_bytes)
     check_header(wrapped)
-    return _result(wrapped, *run_kernel(wrapped.data, number, context == "full", limits))
+    return wrapped
 
 
 def check_header(wrapped: Unwrapped) -> None:
@@ -115,7 +126,13 @@ def check_header(wrapped: Unwrapped) -> None:
 
 
 def run_kernel(
-    data: bytes | memoryview, by: int, full: bool, limits: Limits = DEFAULT_LIMITS, *, walk_all: bool = False, details: bool = False
+    data: bytes | memoryview,
+    by: int,
+    full: bool,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    walk_all: bool = False,
+    details: bool = False,
 ) -> Any:
     """What ``split_kernel`` gives for a file from its ``MThd`` on.
 
@@ -144,14 +161,42 @@ def _limit(status: int, allowed: int, limits: Limits) -> CorruptMidiError:
 def _result(wrapped: Unwrapped, out: Any, facts: Any) -> Split:
     numbers, floats = facts.tolist(), facts.view(np.float64).tolist()
     rows = N_COUNTERS + numbers[N_SPLITS] * O_COLUMNS
+    named: list[Problem] = []
+    tracks = _tracks(wrapped, memoryview(out), numbers, floats, range(N_COUNTERS, rows, O_COLUMNS), named)
+    form, _, division = HEADER.unpack_from(wrapped.data, 8)
+    seconds = floats[N_SECONDS]
+    repaired = numbers[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
+    return Split(
+        outcome="no_notes" if not tracks else "repaired" if repaired else "split",
+        format=form,
+        division=division,
+        num_tracks=numbers[N_TRACKS],
+        duration_ticks=numbers[N_TICKS],
+        duration_seconds=None if seconds != seconds else seconds,
+        tracks=tuple(tracks),
+        problems=problems_of(wrapped, numbers, seconds, named),
+    )
+
+
+def problems_of(
+    wrapped: Unwrapped, numbers: list[int], seconds: float, named: list[Problem]
+) -> tuple[Problem, ...]:
+    """All problems of a parent, in the order of the file.
+
+    Args:
+        wrapped: the parent.
+        numbers: the kernel's facts.
+        seconds: the song's length as the kernel gives it, NaN where the division has no time.
+        named: problems of the tracks' names, which the kernel does not read.
+    """
     found = [problems.problem(kind, number, None, offset) for kind, number, offset in wrapped.found]
-    for at in range(rows, rows + numbers[N_PROBLEMS] * P_COLUMNS, P_COLUMNS):
+    first = N_COUNTERS + numbers[N_SPLITS] * O_COLUMNS
+    for at in range(first, first + numbers[N_PROBLEMS] * P_COLUMNS, P_COLUMNS):
         kind, track, offset, count = numbers[at : at + P_COLUMNS]
         found.append(problems.problem(kind, count, None if track < 0 else track, wrapped.base + offset))
-    tracks = _tracks(wrapped, memoryview(out), numbers, floats, range(N_COUNTERS, rows, O_COLUMNS), found)
+    found += named
     form, counted, division = HEADER.unpack_from(wrapped.data, 8)
     num_tracks = numbers[N_TRACKS]
-    seconds = floats[N_SECONDS]
     if form > 2:
         found.append(problems.problem(problems.FORMAT_UNKNOWN, form, None, wrapped.base + 8))
     elif form == 0 and num_tracks > 1:
@@ -165,34 +210,41 @@ def _result(wrapped: Unwrapped, out: Any, facts: Any) -> Split:
         found.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
     if numbers[N_UNLISTED]:
         found.append(problems.problem(problems.TOO_MANY_PROBLEMS, numbers[N_UNLISTED], None, None))
-    repaired = numbers[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
-    return Split(
-        outcome="no_notes" if not tracks else "repaired" if repaired else "split",
-        format=form,
-        division=division,
-        num_tracks=num_tracks,
-        duration_ticks=numbers[N_TICKS],
-        duration_seconds=None if seconds != seconds else seconds,
-        tracks=tuple(tracks),
-        problems=tuple(found),
-    )
+    return tuple(found)
+
+
+def name_of(
+    wrapped: Unwrapped, at: int, length: int, track: int, found: list[Problem]
+) -> tuple[str | None, str | None]:
+    """A track's name and its encoding, (None, None) where it has none; a doubtful encoding goes to ``found``."""
+    if length <= 0:
+        return None, None
+    name, encoding = decode(bytes(wrapped.data[at : at + length]))
+    if encoding not in PLAIN_ENCODINGS:
+        found.append(problems.problem(problems.TEXT_ENCODING, str(encoding), track, wrapped.base + at))
+    return name, encoding
 
 
 def _tracks(
-    wrapped: Unwrapped, out: memoryview, numbers: list[int], floats: list[float], rows: range, found: list[Problem]
+    wrapped: Unwrapped,
+    out: memoryview,
+    numbers: list[int],
+    floats: list[float],
+    rows: range,
+    found: list[Problem],
 ) -> list[SplitTrack]:
     tracks = []
     named = -1
     name = encoding = None
     for row in rows:
         track, channel, program, start, stop, notes, low, high, ticks = numbers[row : row + O_OWN_PROGRAM]
-        own_program, own_drums, program_heard, drums_heard, at, length = numbers[row + O_OWN_PROGRAM : row + O_SECONDS]
+        own_program, own_drums, program_heard, drums_heard, at, length = numbers[
+            row + O_OWN_PROGRAM : row + O_SECONDS
+        ]
         seconds = floats[row + O_SECONDS]
         if track != named:
             named = track
-            name, encoding = decode(bytes(wrapped.data[at : at + length])) if length else (None, None)
-            if encoding not in PLAIN_ENCODINGS:
-                found.append(problems.problem(problems.TEXT_ENCODING, str(encoding), track, wrapped.base + at))
+            name, encoding = name_of(wrapped, at, length, track, found)
         data = out[start:stop].tobytes()
         instrument, family = SOUNDS[drums_heard * PROGRAMS + program_heard]
         own_instrument, own_family = SOUNDS[own_drums * PROGRAMS + own_program]
