@@ -13,15 +13,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from midiprism.errors import CorruptMidiError as CorruptMidiError
     from midiprism.errors import MidiprismError as MidiprismError
+    from midiprism.smf import Inspection as Inspection
     from midiprism.smf import Limits as Limits
     from midiprism.smf import Problem as Problem
     from midiprism.smf import Split as Split
     from midiprism.smf import SplitTrack as SplitTrack
+    from midiprism.smf import inspect as inspect
     from midiprism.smf import split as split
 
 __version__ = "0.1.0"
 
-__all__ = ["CorruptMidiError", "Limits", "MidiprismError", "Problem", "Split", "SplitTrack", "split"]
+__all__ = [
+    "CorruptMidiError",
+    "Inspection",
+    "Limits",
+    "MidiprismError",
+    "Problem",
+    "Split",
+    "SplitTrack",
+    "inspect",
+    "split",
+]
 
 
 def __getattr__(name: str) -> Any:

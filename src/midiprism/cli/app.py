@@ -6,6 +6,7 @@ import typer
 
 import midiprism
 from midiprism.cli.export import export
+from midiprism.cli.inspect import inspect
 from midiprism.cli.listing import list_tracks
 from midiprism.cli.sample import sample
 from midiprism.cli.split import split
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("split")(split)
 app.command("list")(list_tracks)
 app.command("export")(export)
+app.command("inspect")(inspect)
 app.command("sample")(sample)
 
 

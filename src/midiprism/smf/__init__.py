@@ -2,29 +2,40 @@
 
 from typing import TYPE_CHECKING, Any
 
+from midiprism.smf.inspection import Inspection, KeySignature, Meter, TempoChange, TrackFacts
 from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits, Outcome, Problem, Split, SplitTrack
 
 if TYPE_CHECKING:
+    from midiprism.smf.inspecting import inspect as inspect
     from midiprism.smf.splitting import split as split
 
 __all__ = [
     "CONTRACT_VERSION",
     "By",
     "Context",
+    "Inspection",
+    "KeySignature",
     "Limits",
+    "Meter",
     "Outcome",
     "Problem",
     "Split",
     "SplitTrack",
+    "TempoChange",
+    "TrackFacts",
+    "inspect",
     "split",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # The types are wanted where the compiler is not.
-    if name != "split":
+    value: Any
+    if name == "split":
+        from midiprism.smf.splitting import split as value
+    elif name == "inspect":
+        from midiprism.smf.inspecting import inspect as value
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from midiprism.smf.splitting import split
-
-    globals()["split"] = split
-    return split
+    globals()[name] = value
+    return value

@@ -70,18 +70,18 @@ def split(
     """Split a MIDI file into its playing tracks, each a whole MIDI file that sounds as it does in its song.
 
     Args:
-        data: the bytes of the file (any bytes-like object), as it is on disk: gzip, RIFF RMID and MacBinary are
-            read too.
-        by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by MIDI channel; ``program``:
-            each channel divided by program; ``auto``: by track, but by channel where all notes of the file are in
-            one track on several channels.
-        context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also what
-            other tracks send on the split's channels, sysex of the first track, and text of the song.
+        data: the bytes of the file (any bytes-like object), as it is on disk: gzip, RIFF RMID and MacBinary
+            are read too.
+        by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by MIDI channel;
+            ``program``: each channel divided by program; ``auto``: by track, but by channel where all notes
+            of the file are in one track on several channels.
+        context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also
+            what other tracks send on the split's channels, sysex of the first track, and text of the song.
         limits: bounds on input and output.
 
     Returns:
-        The splits with their facts, and the problems of the file. What each ``by`` and ``context`` promises is in
-        ``docs/contract.md``.
+        The splits with their facts, and the problems of the file. What each ``by`` and ``context`` promises
+        is in ``docs/contract.md``.
 
     Raises:
         CorruptMidiError: what cannot be read at all, or exceeds a limit.
@@ -216,7 +216,7 @@ def problems_of(
 def name_of(
     wrapped: Unwrapped, at: int, length: int, track: int, found: list[Problem]
 ) -> tuple[str | None, str | None]:
-    """A track's name and its encoding, (None, None) where it has none; a doubtful encoding goes to ``found``."""
+    """A track's name and its encoding, (None, None) without one; a guess is told in ``found``."""
     if length <= 0:
         return None, None
     name, encoding = decode(bytes(wrapped.data[at : at + length]))

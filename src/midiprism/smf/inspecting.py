@@ -1,0 +1,254 @@
+"""The public entry for a look at a file: a parent's bytes in, what is known of it out."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from midiprism.smf.conductor import DEFAULT_TEMPO
+from midiprism.smf.inspection import Inspection, KeySignature, Meter, TempoChange, TrackFacts
+from midiprism.smf.layout import (
+    BY_TRACK,
+    E_COLUMNS,
+    E_KIND,
+    E_LENGTH,
+    E_POSITION,
+    E_TICK,
+    KEY_SIGNATURE,
+    N_COUNTERS,
+    N_EVENTS,
+    N_PROBLEMS,
+    N_SECONDS,
+    N_SPLITS,
+    N_TICKS,
+    N_TRACKS,
+    O_COLUMNS,
+    O_SECONDS,
+    O_SONG_DRUMS,
+    O_SONG_PROGRAM,
+    O_TRACK,
+    P_COLUMNS,
+    PROGRAMS,
+    T_CHANNELS,
+    T_COLUMNS,
+    T_HIGH,
+    T_LOW,
+    T_NAME,
+    T_NAME_LENGTH,
+    T_NOTES,
+    T_TICKS,
+    TEMPO,
+    TIME_SIGNATURE,
+)
+from midiprism.smf.splitting import (
+    DEFAULT_LIMITS,
+    HEADER,
+    SOUNDS,
+    name_of,
+    open_parent,
+    problems_of,
+    run_kernel,
+)
+from midiprism.smf.types import Limits, Problem
+from midiprism.smf.unwrap import Unwrapped
+
+SMPTE = 0x8000
+MICROSECONDS = 1_000_000.0
+
+LARGEST_POWER = 7
+MOST_ACCIDENTALS = 7
+MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
+MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
+"""Keynotes from seven flats to seven sharps."""
+
+
+def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
+    """Tell what is in a MIDI file: its tracks, tempi, meters, keys, and what is wrong with it.
+
+    The tracks that play are those that ``split(data, by="track")`` gives, with the same facts; the others are
+    told of too, and their names are among the problems where their encoding had to be guessed.
+
+    Bars are counted from the song's start. A time signature that changes the meter begins a bar, and the bar
+    that it cuts short counts as one; a beat is the note of the meter's denominator.
+
+    Args:
+        data: the bytes of the file (any bytes-like object), as it is on disk: gzip, RIFF RMID and MacBinary
+            are read too.
+        limits: bounds on input, and on what ``split(data, by="track")`` would give.
+
+    Raises:
+        CorruptMidiError: what cannot be read at all, or exceeds a limit.
+        TypeError: ``data`` is not bytes-like.
+    """
+    wrapped = open_parent(data, limits)
+    _, facts = run_kernel(wrapped.data, BY_TRACK, False, limits, details=True)
+    numbers, floats = facts.tolist(), facts.view(np.float64).tolist()
+    form, _, division = HEADER.unpack_from(wrapped.data, 8)
+    tempi = [(tick, int.from_bytes(content, "big")) for tick, content in _events(wrapped, numbers, TEMPO, 3)]
+    clock = Clock(division, tempi)
+    meters = tuple(_meters(_events(wrapped, numbers, TIME_SIGNATURE, 4)))
+    bars = None if form == 2 or division & SMPTE else Bars(division, meters)
+    named: list[Problem] = []
+    # In format 2 only SMPTE gives the same time to the ticks of all tracks.
+    shared = clock if form != 2 or division & SMPTE else None
+    tracks = tuple(_tracks(wrapped, numbers, floats, shared, bars, named))
+    return Inspection(
+        format=form,
+        division=division,
+        num_tracks=len(tracks),
+        duration_ticks=numbers[N_TICKS],
+        duration_seconds=_known(floats[N_SECONDS]),
+        duration_bars=None if bars is None else bars.text_at(numbers[N_TICKS]),
+        tracks=tracks,
+        tempo_map=tuple(clock.changes()),
+        time_signatures=meters,
+        key_signatures=tuple(_keys(_events(wrapped, numbers, KEY_SIGNATURE, 2))),
+        problems=problems_of(wrapped, numbers, floats[N_SECONDS], named),
+    )
+
+
+class Clock:
+    """The time that ticks have, as the kernel reckons it.
+
+    Args:
+        division: the header's.
+        tempi: tick and microseconds per quarter note of each change, by tick.
+    """
+
+    def __init__(self, division: int, tempi: Iterable[tuple[int, int]]) -> None:
+        self._division = division
+        self._ticks = [0]
+        self._tempi = [DEFAULT_TEMPO]
+        self._sums = [0.0]
+        for tick, tempo in tempi:
+            # In floats, and in the kernel's order, so that the same tick has the same time to the last bit.
+            passed = float(tick - self._ticks[-1]) * float(self._tempi[-1])
+            self._sums.append(self._sums[-1] + passed)
+            self._ticks.append(tick)
+            self._tempi.append(tempo)
+
+    def seconds_at(self, tick: int) -> float | None:
+        """Seconds from the start to a tick; None where the division gives a tick no time."""
+        if self._division & SMPTE:
+            frames, ticks = smpte(self._division)
+            if ticks == 0 or frames not in (24, 25, 29, 30):
+                return None
+            if frames == 29:
+                return float(tick) * 1001.0 / (30000.0 * ticks)
+            return float(tick) / float(frames * ticks)
+        at = bisect_right(self._ticks, tick) - 1
+        passed = self._sums[at] + float(tick - self._ticks[at]) * float(self._tempi[at])
+        return passed / (self._division * MICROSECONDS)
+
+    def changes(self) -> Iterator[TempoChange]:
+        """The changes of tempo, without the one that holds before them."""
+        for tick, tempo in zip(self._ticks[1:], self._tempi[1:], strict=True):
+            bpm = 60 * MICROSECONDS / tempo if tempo else None
+            yield TempoChange(tick, self.seconds_at(tick), tempo, bpm)
+
+
+class Bars:
+    """The bars that ticks are in.
+
+    Args:
+        division: ticks per quarter note.
+        meters: by tick.
+    """
+
+    def __init__(self, division: int, meters: Iterable[Meter]) -> None:
+        self._whole = 4 * division
+        self._meters = [Meter(0, 4, 4)]
+        self._bars = [0]
+        for meter in meters:
+            last = self._meters[-1]
+            # Sequencers restate the meter wherever a part begins; only another one begins a bar.
+            if (meter.numerator, meter.denominator) != (last.numerator, last.denominator):
+                bar = last.numerator * self._whole
+                passed = (meter.tick - last.tick) * last.denominator
+                self._bars.append(self._bars[-1] + -(-passed // bar))
+                self._meters.append(meter)
+
+    def text_at(self, tick: int) -> str:
+        """Whole bars from the start to a tick, and the whole beats left over, such as ``32:1``."""
+        # A change at the very tick cuts no bar short: what is measured ends there.
+        at = max(bisect_left(self._meters, tick, key=lambda meter: meter.tick) - 1, 0)
+        meter = self._meters[at]
+        beats = (tick - meter.tick) * meter.denominator // self._whole
+        bars, left = divmod(beats, meter.numerator)
+        return f"{self._bars[at] + bars}:{left}"
+
+
+def smpte(division: int) -> tuple[int, int]:
+    """Frames per second (29 stands for 29.97) and ticks per frame of an SMPTE division."""
+    return 256 - (division >> 8), division & 0xFF
+
+
+def _known(seconds: float) -> float | None:
+    return None if seconds != seconds else seconds
+
+
+def _tracks(
+    wrapped: Unwrapped,
+    numbers: list[int],
+    floats: list[float],
+    clock: Clock | None,
+    bars: Bars | None,
+    named: list[Problem],
+) -> Iterator[TrackFacts]:
+    stop = N_COUNTERS + numbers[N_SPLITS] * O_COLUMNS
+    splits = {numbers[row + O_TRACK]: row for row in range(N_COUNTERS, stop, O_COLUMNS)}
+    first = _first_track(numbers)
+    for track in range(numbers[N_TRACKS]):
+        columns = numbers[first + track * T_COLUMNS : first + (track + 1) * T_COLUMNS]
+        ticks = columns[T_TICKS]
+        name, encoding = name_of(wrapped, columns[T_NAME], columns[T_NAME_LENGTH], track, named)
+        split = splits.get(track)
+        instrument = family = None
+        if split is None:
+            # The kernel tells times of the tracks that play only.
+            seconds = None if clock is None else clock.seconds_at(ticks)
+        else:
+            seconds = _known(floats[split + O_SECONDS])
+            sound = numbers[split + O_SONG_DRUMS] * PROGRAMS + numbers[split + O_SONG_PROGRAM]
+            instrument, family = SOUNDS[sound]
+        yield TrackFacts(
+            track_number=track,
+            name=name,
+            name_encoding=encoding,
+            channels=tuple(channel for channel in range(16) if columns[T_CHANNELS] >> channel & 1),
+            instrument=instrument,
+            family=family,
+            note_count=columns[T_NOTES],
+            lowest_pitch=columns[T_LOW] if columns[T_NOTES] else None,
+            highest_pitch=columns[T_HIGH] if columns[T_NOTES] else None,
+            duration_ticks=ticks,
+            duration_seconds=seconds,
+            duration_bars=None if bars is None else bars.text_at(ticks),
+        )
+
+
+def _first_track(numbers: list[int]) -> int:
+    return N_COUNTERS + numbers[N_SPLITS] * O_COLUMNS + numbers[N_PROBLEMS] * P_COLUMNS
+
+
+def _events(wrapped: Unwrapped, numbers: list[int], kind: int, size: int) -> Iterator[tuple[int, bytes]]:
+    """Tick and data bytes of the song's conductor events of one kind, by tick."""
+    first = _first_track(numbers) + numbers[N_TRACKS] * T_COLUMNS
+    for row in range(first, first + numbers[N_EVENTS] * E_COLUMNS, E_COLUMNS):
+        if numbers[row + E_KIND] == kind:
+            stop = numbers[row + E_POSITION] + numbers[row + E_LENGTH]
+            yield numbers[row + E_TICK], bytes(wrapped.data[stop - size : stop])
+
+
+def _meters(events: Iterable[tuple[int, bytes]]) -> Iterator[Meter]:
+    for tick, (numerator, power, _, _) in events:
+        if numerator and power <= LARGEST_POWER:
+            yield Meter(tick, numerator, 1 << power)
+
+
+def _keys(events: Iterable[tuple[int, bytes]]) -> Iterator[KeySignature]:
+    for tick, (accidentals, minor) in events:
+        sharps = accidentals - 256 if accidentals > 127 else accidentals
+        if abs(sharps) <= MOST_ACCIDENTALS and minor <= 1:
+            keynote = (MINOR if minor else MAJOR)[sharps + MOST_ACCIDENTALS]
+            yield KeySignature(tick, f"{keynote} {'minor' if minor else 'major'}")

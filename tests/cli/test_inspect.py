@@ -1,0 +1,263 @@
+"""``midiprism inspect``, as people and scripts see it."""
+
+import dataclasses
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import midiprism
+from midiprism.cli import main
+from midiprism.cli.inspect import pitch_name
+from midiprism.smf import Inspection, KeySignature, Meter, TempoChange, TrackFacts
+from support.writer import key, meter, name, note, on, program, song, tempo, track
+
+EVIL = "\x1b[31m[bold]\u202eevil\nline"
+SONG = song(
+    track([(0, tempo(600_000)), (0, meter(3, 2)), (0, key(2)), (1440, tempo(300_000))], end=5760),
+    track([(0, name(b"Lead")), (0, program(3, 73)), *note(3, 60, 0, 480), *note(5, 73, 480, 480)], end=960),
+    track([(0, name(b"Kit")), *note(9, 36, 0, 480)]),
+)
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("midiprism.smf.jit.is_compiled", lambda: True)
+
+    def running(*arguments: object) -> tuple[int, str, str]:
+        code = main(["inspect", *map(str, arguments)])
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        assert "\x1b" not in captured.out + captured.err
+        return code, captured.out, captured.err
+
+    return running
+
+
+def keep(data: bytes, path: str = "song.mid") -> str:
+    Path(path).write_bytes(data)
+    return path
+
+
+def told(out: str, heading: str) -> list[str]:
+    """The lines under a heading, without the indent."""
+    lines = out.splitlines()
+    first = lines.index(heading) + 1
+    return [line.strip() for line in lines[first : [*lines, ""].index("", first)]]
+
+
+def test_a_song_is_told_for_people(run: Run) -> None:
+    code, out, err = run(keep(SONG))
+    assert (code, err) == (0, "")
+    head, table = out.split("\n\n")[:2]
+    assert head.splitlines() == [
+        "song.mid",
+        "  format    1",
+        "  division  480 ticks per quarter note",
+        "  tracks    3, 2 with notes",
+        "  length    5,760 ticks, 0:04 (4.500 s), 4:0 bars:beats",
+    ]
+    assert [line.split() for line in table.splitlines()] == [
+        ["track", "name", "channel", "instrument", "notes", "range", "bars:beats", "length"],
+        ["1", "0", "4:0", "0:04"],
+        ["2", "Lead", "4", "6", "Flute", "2", "C4", "to", "C#5", "0:2", "0:01"],
+        ["3", "Kit", "10", "Standard", "Kit", "1", "C2", "0:1", "0:01"],
+    ]
+    assert told(out, "tempo") == [
+        "tick          0  100.00 bpm  from 0.000 s",
+        "tick      1,440  200.00 bpm  from 1.800 s",
+    ]
+    assert told(out, "meter") == ["tick          0  3/4"]
+    assert told(out, "key") == ["tick          0  D major"]
+    assert "problems" not in out
+
+
+def test_what_is_not_set_is_said(run: Run) -> None:
+    _, out, _ = run(keep(song(track([(480, tempo(250_000)), *note(0, 60, 480, 1)]))))
+    assert told(out, "tempo") == [
+        "tick          0  120.00 bpm, as none is set",
+        "tick        480  240.00 bpm  from 0.500 s",
+    ]
+    assert told(out, "meter") == ["tick          0  4/4, as none is set"]
+    assert "\nkey\n" not in out
+
+
+def test_a_long_tempo_map_ends_and_says_so(run: Run) -> None:
+    path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(50)])))
+    lines = told(run(path)[1], "tempo")
+    assert (len(lines), lines[-1]) == (21, "and 30 more; --json gives all")
+    assert len(json.loads(run(path, "--json")[1])["tempo_map"]) == 50
+    path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(20)])))
+    assert len(told(run(path)[1], "tempo")) == 20
+
+
+def test_a_tempo_of_0_is_no_division_by_0(run: Run) -> None:
+    path = keep(song(track([(0, tempo(0))], end=480)))
+    assert told(run(path)[1], "tempo") == ["tick          0  no time passes  from 0.000 s"]
+    assert json.loads(run(path, "--json")[1])["tempo_map"][0]["bpm"] is None
+
+
+def test_many_tracks_end_and_say_so(run: Run) -> None:
+    path = keep(song(*[track(end=1)] * 201))
+    code, out, err = run(path)
+    assert (code, "first 200 tracks" in err) == (0, True)
+    assert len(out.split("\n\n")[1].splitlines()) == 201
+    assert len(json.loads(run(path, "--json")[1])["tracks"]) == 201
+
+
+def test_problems_have_their_bytes(run: Run) -> None:
+    data = song(track([(0, tempo(500_000))]), track([(0, on(0, 60))])[:-4], count=7)
+    code, out, _ = run(keep(data))
+    assert code == 0
+    chunk, end = data.rindex(b"MTrk"), len(data)
+    lines = told(out, "problems")
+    assert lines[0] == "byte 10: the header counts other tracks than the 2 that were found (track_count)"
+    assert [(line.split(":")[0], line.split()[-1]) for line in lines[1:]] == [
+        (f"track 2, byte {chunk + 4}", "(track_truncated)"),
+        (f"track 2, byte {end}", "(missing_end_of_track)"),
+        (f"track 2, byte {end}", "(hanging_notes)"),
+    ]
+
+
+def test_json_has_the_keys_of_the_interface(run: Run) -> None:
+    data = song(track([(0, key(2)), (0, tempo(500_000)), (0, meter(4, 2)), *note(9, 36, 0, 1)]), count=2)
+    code, out, err = run(keep(data), "--json")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    facts = json.loads(out)
+
+    def keys(kind: Any) -> list[str]:
+        return [field.name for field in dataclasses.fields(kind)]
+
+    assert list(facts) == ["file", *keys(Inspection)]
+    assert list(facts["tracks"][0]) == keys(TrackFacts)
+    assert list(facts["tempo_map"][0]) == keys(TempoChange)
+    assert list(facts["time_signatures"][0]) == keys(Meter)
+    assert list(facts["key_signatures"][0]) == keys(KeySignature)
+    assert list(facts["problems"][0]) == keys(midiprism.Problem)
+    assert (facts["file"], facts["tracks"][0]["track_number"], facts["tracks"][0]["channels"]) == (
+        "song.mid",
+        0,
+        [9],
+    )
+    assert facts["problems"][0]["offset"] == 10
+
+
+def test_every_key_is_documented() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    section = docs.split("## midiprism inspect\n")[1].split("\n## ")[0]
+    kinds = (Inspection, TrackFacts, TempoChange, Meter, KeySignature, midiprism.Problem)
+    names = [field.name for kind in kinds for field in dataclasses.fields(kind)]
+    assert [name for name in ["file", *names] if f"`{name}`" not in section] == []
+
+
+def test_hostile_names_do_not_reach_the_terminal_raw(run: Run) -> None:
+    data = song(track([(0, name(EVIL.encode())), *note(0, 60, 0, 1)]))
+    path = keep(data, f"{EVIL}.mid")
+    code, out, _ = run(path)
+    shown = "\\x1b[31m[bold]\\u202eevil\\nline"
+    assert (code, out.splitlines()[0]) == (0, f"{shown}.mid")
+    assert f"    1  {shown}  1 " in out
+    facts = json.loads(run(path, "--json")[1])
+    assert (facts["file"], facts["tracks"][0]["name"]) == (f"{EVIL}.mid", EVIL)
+    code, _, err = run(keep(b"no music", f"{EVIL}.txt"))
+    assert (code, err.count("\n"), shown in err) == (1, 1, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not text")
+def test_a_path_that_is_not_text_is_read(run: Run) -> None:
+    path = os.fsdecode(b"\xff.mid")
+    keep(SONG, path)
+    assert run(path)[1].startswith("\\xff.mid\n")
+    assert json.loads(run(path, "--json")[1])["file"] == path
+
+
+def test_a_file_in_gzip_is_read(run: Run) -> None:
+    code, out, _ = run(keep(gzip.compress(SONG), "song.mid.gz"))
+    assert (code, "Standard Kit" in out) == (0, True)
+    assert told(out, "problems") == ["byte 0: the file is compressed with gzip; its content was read (gzip)"]
+
+
+@pytest.mark.parametrize(
+    ("division", "words"),
+    [
+        (0xE728, "SMPTE, 25 frames per second, 40 ticks per frame"),
+        (0xE301, "SMPTE, 29.97 frames per second, 1 tick per frame"),
+        (0xE700, "SMPTE, 0xe700, which gives ticks no time"),
+        (0x9C28, "SMPTE, 0x9c28, which gives ticks no time"),
+    ],
+)
+def test_an_smpte_division_is_told_in_words(run: Run, division: int, words: str) -> None:
+    data = song(track([(0, tempo(500_000)), *note(0, 60, 0, 1000)]), division=division)
+    code, out, _ = run(keep(data))
+    assert (code, f"  division  {words}\n" in out, "bars:beats\n" in out) == (0, True, False)
+    assert len(told(out, "tempo (without effect: the division is SMPTE)")) == 1
+    timeless = "no time" in words
+    assert ("  length    1,000 ticks\n" in out) == timeless
+    assert ("division_smpte" in out) == timeless
+
+
+def test_format_2_has_no_map_for_all(run: Run) -> None:
+    code, out, _ = run(keep(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), form=2)))
+    assert (code, "Each track has a tempo, meter and key of its own (format 2)." in out) == (0, True)
+    assert "tempo\n" not in out
+
+
+def test_a_file_without_tracks_is_told(run: Run) -> None:
+    code, out, _ = run(keep(song()))
+    assert (code, "  tracks    0, 0 with notes\n" in out) == (0, True)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_what_is_no_midi_file_exits_1(run: Run, options: list[str]) -> None:
+    assert run(keep(b"no music"), *options) == (
+        1,
+        "",
+        "midiprism: song.mid: The file is no MIDI file: it has no MThd header. (not_midi, at byte 0)\n",
+    )
+
+
+def test_a_file_that_cannot_be_read_exits_1(run: Run, tmp_path: Path) -> None:
+    assert run("gone.mid") == (1, "", "midiprism: gone.mid: It cannot be read: No such file or directory.\n")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo("pipe")
+        assert run("pipe") == (1, "", "midiprism: pipe: It is not a regular file.\n")
+
+
+def test_a_file_that_is_too_large_exits_1(run: Run) -> None:
+    with open("large.mid", "wb") as file:
+        file.truncate(midiprism.Limits().input_bytes + 1)
+    code, _, err = run("large.mid")
+    assert (code, "more than 67,108,864 bytes" in err) == (1, True)
+
+
+def test_a_folder_exits_2(run: Run, tmp_path: Path) -> None:
+    assert run(tmp_path)[0] == 2
+    assert run()[0] == 2
+
+
+def test_a_compilation_is_announced_apart_from_the_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midiprism.smf.jit.is_compiled", lambda: False)
+    _, out, err = run(keep(SONG), "--json")
+    assert (json.loads(out)["num_tracks"], "Compiling" in err) == (3, True)
+
+
+def test_help_loads_no_compiler() -> None:
+    code = (
+        "import sys; from midiprism.cli import main; main(['inspect', '--help']); "
+        "print({'numba', 'numpy', 'rich.table'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_pitches_have_names() -> None:
+    assert [pitch_name(pitch) for pitch in (0, 21, 60, 61, 127)] == ["C-1", "A0", "C4", "C#4", "G9"]
