@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from midiprism.smf.layout import (
     E_TICK,
     KEY_SIGNATURE,
     N_COUNTERS,
-    N_EVENTS,
     N_PROBLEMS,
     N_SECONDS,
     N_SPLITS,
@@ -82,11 +82,14 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     """
     wrapped = open_parent(data, limits)
     _, facts = run_kernel(wrapped.data, BY_TRACK, False, limits, details=True)
-    numbers, floats = facts.tolist(), facts.view(np.float64).tolist()
     form, _, division = HEADER.unpack_from(wrapped.data, 8)
-    tempi = [(tick, int.from_bytes(content, "big")) for tick, content in _events(wrapped, numbers, TEMPO, 3)]
+    # A file may hold millions of events, which take a tenth of the memory in the array.
+    last = _first_track(facts) + facts[N_TRACKS] * T_COLUMNS
+    numbers, floats = facts[:last].tolist(), facts[:last].view(np.float64).tolist()
+    events = facts[last:].reshape(-1, E_COLUMNS)
+    tempi = ((tick, int.from_bytes(content, "big")) for tick, content in _events(wrapped, events, TEMPO, 3))
     clock = Clock(division, tempi)
-    meters = tuple(_meters(_events(wrapped, numbers, TIME_SIGNATURE, 4)))
+    meters = tuple(_meters(_events(wrapped, events, TIME_SIGNATURE, 4)))
     bars = None if form == 2 or division & SMPTE else Bars(division, meters)
     named: list[Problem] = []
     # In format 2 only SMPTE gives the same time to the ticks of all tracks.
@@ -102,7 +105,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         tracks=tracks,
         tempo_map=tuple(clock.changes()),
         time_signatures=meters,
-        key_signatures=tuple(_keys(_events(wrapped, numbers, KEY_SIGNATURE, 2))),
+        key_signatures=tuple(_keys(_events(wrapped, events, KEY_SIGNATURE, 2))),
         problems=problems_of(wrapped, numbers, floats[N_SECONDS], named),
     )
 
@@ -227,17 +230,16 @@ def _tracks(
         )
 
 
-def _first_track(numbers: list[int]) -> int:
-    return N_COUNTERS + numbers[N_SPLITS] * O_COLUMNS + numbers[N_PROBLEMS] * P_COLUMNS
+def _first_track(facts: Any) -> Any:
+    return N_COUNTERS + facts[N_SPLITS] * O_COLUMNS + facts[N_PROBLEMS] * P_COLUMNS
 
 
-def _events(wrapped: Unwrapped, numbers: list[int], kind: int, size: int) -> Iterator[tuple[int, bytes]]:
+def _events(wrapped: Unwrapped, events: Any, kind: int, size: int) -> Iterator[tuple[int, bytes]]:
     """Tick and data bytes of the song's conductor events of one kind, by tick."""
-    first = _first_track(numbers) + numbers[N_TRACKS] * T_COLUMNS
-    for row in range(first, first + numbers[N_EVENTS] * E_COLUMNS, E_COLUMNS):
-        if numbers[row + E_KIND] == kind:
-            stop = numbers[row + E_POSITION] + numbers[row + E_LENGTH]
-            yield numbers[row + E_TICK], bytes(wrapped.data[stop - size : stop])
+    rows = events[events[:, E_KIND] == kind]
+    stops = rows[:, E_POSITION] + rows[:, E_LENGTH]
+    for tick, stop in zip(rows[:, E_TICK].tolist(), stops.tolist(), strict=True):
+        yield tick, bytes(wrapped.data[stop - size : stop])
 
 
 def _meters(events: Iterable[tuple[int, bytes]]) -> Iterator[Meter]:
