@@ -37,7 +37,7 @@ def is_track(data: Any, at: int) -> bool:
     )
 
 
-@helper
+@inlined
 def is_named(data: Any, at: int) -> bool:
     """Whether four printable characters and a length that fits stand at a position: a chunk of some type."""
     if at + 8 > data.shape[0]:
@@ -67,7 +67,7 @@ def next_track(data: Any, start: int, stop: int) -> int:
     return NOWHERE
 
 
-@inlined
+@helper
 def scan_track(
     data: Any, body: int, limit: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any
 ) -> Any:

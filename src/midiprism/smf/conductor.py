@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.jit import helper
+from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
     CONDUCTOR_KINDS,
     E_COLUMNS,
@@ -15,11 +15,11 @@ from midiprism.smf.layout import (
     E_TRACK,
     KEY_SIGNATURE,
     SMPTE_OFFSET,
+    TEMPO,
+    TIME_SIGNATURE,
     T_CONDUCTOR_FIRST,
     T_CONDUCTOR_LAST,
     T_TICKS,
-    TEMPO,
-    TIME_SIGNATURE,
 )
 from midiprism.smf.octets import same_bytes
 
@@ -64,7 +64,7 @@ def first_after(ticks: Any, tick: int) -> int:
     return low
 
 
-@helper
+@inlined
 def payload_size(kind: int) -> int:
     """Data bytes of a conductor event."""
     if kind == TEMPO:
@@ -74,14 +74,14 @@ def payload_size(kind: int) -> int:
     return 2 if kind == KEY_SIGNATURE else 5
 
 
-@helper
+@inlined
 def tempo_at(data: Any, row: Any) -> int:
     """Microseconds per quarter note that a tempo event sets."""
     at = row[E_POSITION] + row[E_LENGTH] - 3
     return (data[at] & 0xFF) << 16 | (data[at + 1] & 0xFF) << 8 | (data[at + 2] & 0xFF)
 
 
-@helper
+@inlined
 def copy_row(table: Any, row: int, source: Any, which: int) -> None:
     """Copy a row of events to another table."""
     for column in range(E_COLUMNS):
@@ -118,7 +118,7 @@ def winners(table: Any, count: int) -> Any:
     return held[:size]
 
 
-@helper
+@inlined
 def tempo_map(data: Any, events: Any) -> Any:
     """Ticks of the changes, the tempi from there on, and the ticks times microseconds before them."""
     count = 1
@@ -201,6 +201,6 @@ def conductor_guests(data: Any, row: Any, table: Any, events: Any, track: int) -
 
 
 @helper
-def heard_bytes(conductor: Any, tick: int) -> int:
+def heard_bytes(sizes: Any, events: Any, tick: int) -> int:
     """Bytes of the conductor events at or before a tick, with one for each delta time."""
-    return int(conductor.sizes[first_after(conductor.events[:, E_TICK], tick)])
+    return sizes[first_after(events[:, E_TICK], tick)]

@@ -58,7 +58,7 @@ BRIDGE = 7
 """Bytes of the longest delta time and an empty text event."""
 
 
-@helper
+@inlined
 def decode(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, int, int, bool]:
     """The next event of a scanned track, system messages before it skipped.
 
@@ -83,7 +83,7 @@ def decode(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, 
     return delta, message, status, start, start + (1 if status >> 4 in (0xC, 0xD) else 2), skipped
 
 
-@helper
+@inlined
 def put_bridge(out: Any, at: int) -> int:
     """Write the longest delta time and an empty text event; returns the position after them."""
     at = put_vlq(out, at, LONGEST_DELTA)
@@ -93,7 +93,7 @@ def put_bridge(out: Any, at: int) -> int:
     return at + 3
 
 
-@helper
+@inlined
 def begin_event(out: Any, rows: Any, part: int, tick: int, offset: int, work: Any, writing: bool) -> tuple[int, int]:
     """Bridge a gap that no delta time can hold; returns the delta time that is left, and the bytes taken."""
     gap = tick - rows[part, A_TICK]
@@ -108,7 +108,7 @@ def begin_event(out: Any, rows: Any, part: int, tick: int, offset: int, work: An
     return gap, size
 
 
-@helper
+@inlined
 def put_channel_data(data: Any, out: Any, at: int, start: int, stop: int) -> int:
     """Copy the data bytes of a channel event, clamped to 127; returns the position after them."""
     for source in range(start, stop):
@@ -165,7 +165,7 @@ def put_event(
     return int(size)
 
 
-@helper
+@inlined
 def put_missing_end(out: Any, rows: Any, part: int, tick: int, offset: int, work: Any, writing: bool) -> int:
     """Append an end of track to a part, or only count its bytes; returns how many it takes."""
     gap, size = begin_event(out, rows, part, tick, offset, work, writing)
@@ -176,7 +176,7 @@ def put_missing_end(out: Any, rows: Any, part: int, tick: int, offset: int, work
     return int(size)
 
 
-@helper
+@inlined
 def count_note(work: Any, rows: Any, part: int, channel: int, pitch: int, tick: int) -> None:
     """Count a note of a part among its facts."""
     if rows[part, A_NOTES] == 0:
@@ -315,7 +315,7 @@ def walk(
     return total, targets[:changes] if mode == ASSIGN else targets
 
 
-@inlined
+@helper
 def find_parts(data: Any, out: Any, tables: Any, track: int, by: int, channels: int, guests: Any, work: Any) -> Any:
     """The parts of a track that plays on these channels (a bit each), nothing written yet."""
     if by != BY_PROGRAM:

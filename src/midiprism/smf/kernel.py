@@ -29,38 +29,41 @@ from midiprism.smf.layout import (
     N_CONDUCTOR,
     N_COUNTERS,
     N_EVENTS,
+    N_OTHERS,
     N_PROBLEMS,
     N_SECONDS,
+    N_SETUP,
     N_SPLITS,
     N_STATUS,
     N_TICKS,
     N_TRACKS,
+    OK,
     O_COLUMNS,
     O_SECONDS,
     O_START,
     O_STOP,
     O_TRACK,
-    OK,
     P_COLUMNS,
     T_CHANNELS,
     T_COLUMNS,
     T_CONDUCTOR_FIRST,
     T_CONDUCTOR_LAST,
     T_NOTES,
+    T_SPLICED,
     T_TICKS,
-    W_SIZE,
     WRITE,
+    W_SIZE,
     ZERO,
 )
 from midiprism.smf.lookup import group_others, group_setup
 from midiprism.smf.octets import be16, be32
 from midiprism.smf.parts import rewind
-from midiprism.smf.plan import Song, is_spliced, least_output, plan, prepare_walk
+from midiprism.smf.plan import Song, choose, least_output, plan, prepare_walk
 from midiprism.smf.splice import put_header, splice
 from midiprism.smf.tables import new_tables, report, report_all
 
 
-@inlined
+@helper
 def first_chunk(data: Any, tables: Any, counters: Any) -> Any:
     """The tables, and where the first chunk behind the header is."""
     length = be32(data, ZERO + 4)
@@ -72,7 +75,7 @@ def first_chunk(data: Any, tables: Any, counters: Any) -> Any:
     return tables, found if found >= 0 else max(14, min(at, data.shape[0]))
 
 
-@helper
+@inlined
 def resolve(by: int, tables: Any, tracks: int) -> int:
     """What ``auto`` means: by channel where all notes are in one track, on several channels."""
     if by != BY_AUTO:
@@ -98,18 +101,18 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
     division = be16(song.data, ZERO + 12)
     by = song.settings[G_BY]
     tables = song.tables
+    tracks, marks, conductor, events = tables.tracks, tables.marks, tables.conductor, song.conductor.events
+    none = conductor[:0]
     at = ZERO
     row = ZERO
     while row < splits.shape[0]:
         track = splits[row, O_TRACK]
-        if is_spliced(song, track):
-            here = song.tables.conductor[:0]
-            if song.settings[G_MERGES]:
-                here = conductor_guests(
-                    song.data, song.tables.tracks[track], song.tables.conductor, song.conductor.events, track
-                )
+        if tracks[track, T_SPLICED]:
             splits[row, O_START] = at
-            at = splice(song.data, out, at, song.tables.tracks[track], song.tables.marks, track, here, division)
+            here = none
+            if song.settings[G_MERGES]:
+                here = conductor_guests(song.data, tracks[track], conductor, events, track)
+            at = splice(song.data, out, at, tracks[track], marks, track, here, division)
             splits[row, O_STOP] = at
             row += 1
             continue
@@ -155,7 +158,7 @@ def fill_durations(song: Any, splits: Any, division: int) -> None:
     song.counters[N_SECONDS] = bits[count]
 
 
-@helper
+@inlined
 def put_rows(facts: Any, at: int, table: Any, rows: int) -> int:
     """Append the first rows of a table; returns the position after them."""
     for row in range(rows):
@@ -222,13 +225,16 @@ def split_kernel(
         tables,
         counters,
         conductor_of(data, tables.conductor, ZERO, counters[N_CONDUCTOR] if form != 2 else ZERO),
-        group_setup(tables, counters),
-        group_others(tables, counters),
+        group_setup(tables.setup, counters[N_SETUP]),
+        group_others(tables.others, counters[N_OTHERS]),
         settings,
     )
+    choose(song)
     out = np.empty(0, np.uint8)
     splits = np.empty((0, O_COLUMNS), np.int64)
-    if counters[N_STATUS] == OK and least_output(song) > allowed:
+    if counters[N_STATUS] == OK and least_output(
+        tables.tracks, tracks, song.conductor.sizes, song.conductor.events, settings
+    ) > allowed:
         counters[N_STATUS] = LIMIT_OUTPUT
     if counters[N_STATUS] == OK:
         splits, size, walked, guests, parts = plan(song, out, work, allowed, most_tracks)

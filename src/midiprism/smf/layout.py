@@ -34,7 +34,8 @@ T_ONSET = 17  # tick of the lead channel's first note
 T_DRUMS = 18  # what its own events make of the lead channel: MELODIC, DRUMS or EFFECTS
 T_NAME = 19  # position and length of its first track name with text; -1 where there is none
 T_NAME_LENGTH = 20
-T_COLUMNS = 21
+T_SPLICED = 21  # 1 where its split is written by copying spans
+T_COLUMNS = 22
 
 # Marks: every MARK_EVERY-th event of a track, to find a tick without walking from the start.
 M_TICK = 0  # tick of the event before it

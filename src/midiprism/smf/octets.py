@@ -7,7 +7,7 @@ number: unsigned ones mix with the others to floats.
 
 from typing import Any
 
-from midiprism.smf.jit import helper, proved
+from midiprism.smf.jit import helper, inlined, proved
 
 TOO_LONG = -1
 TRUNCATED = -2
@@ -27,7 +27,7 @@ def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
     return 0, TOO_LONG
 
 
-@helper
+@inlined
 def vlq_size(value: int) -> int:
     """Bytes of a number of 0 to LONGEST_DELTA."""
     if value < 0x80:
@@ -53,19 +53,19 @@ def put_vlq(out: Any, at: int, value: int) -> int:
     return at + 1
 
 
-@helper
+@inlined
 def be16(data: Any, at: int) -> int:
     """The 16-bit number at a position."""
     return (data[at] & 0xFF) << 8 | (data[at + 1] & 0xFF)
 
 
-@helper
+@inlined
 def be32(data: Any, at: int) -> int:
     """The 32-bit number at a position."""
     return (data[at] & 0xFF) << 24 | (data[at + 1] & 0xFF) << 16 | (data[at + 2] & 0xFF) << 8 | (data[at + 3] & 0xFF)
 
 
-@helper
+@inlined
 def put_be32(out: Any, at: int, value: int) -> int:
     """Write a 32-bit number; returns the position after it."""
     out[at] = value >> 24 & 0xFF

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.jit import helper
+from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
     A_AT,
     A_CHAIN,
@@ -102,7 +102,7 @@ def pop(sounding: Any, key: int) -> int:
     return int(part)
 
 
-@helper
+@inlined
 def fill_part(rows: Any, row: int, channel: int, program: int) -> None:
     """An empty part."""
     rows[row, A_CHANNEL] = channel

@@ -21,8 +21,8 @@ from midiprism.smf.layout import (
     C_COLUMNS,
     C_DRUMS,
     C_ONSET,
-    E_TICK,
     END_OF_TRACK,
+    E_TICK,
     G_BY,
     G_FORMAT,
     G_FULL,
@@ -32,9 +32,10 @@ from midiprism.smf.layout import (
     LIMIT_OUTPUT,
     LIMIT_SPLITS,
     MEASURE,
+    NO_PROGRAM,
+    N_GS,
     N_STATUS,
     N_TRACKS,
-    NO_PROGRAM,
     O_CHANNEL,
     O_COLUMNS,
     O_HIGH,
@@ -50,6 +51,9 @@ from midiprism.smf.layout import (
     O_TICKS,
     O_TRACK,
     PROGRAMS,
+    S_BANK,
+    S_MODE,
+    S_PROGRAM,
     T_BODY,
     T_CHANNELS,
     T_CONDUCTOR_SIZE,
@@ -65,14 +69,15 @@ from midiprism.smf.layout import (
     T_ONSET,
     T_PROGRAM,
     T_REWRITE,
+    T_SPLICED,
     T_STOP,
     T_TICKS,
     W_CHANNELS,
     ZERO,
 )
-from midiprism.smf.lookup import lent_count, sound_in_song, with_lent
+from midiprism.smf.lookup import lent_count, selected, with_lent
 from midiprism.smf.parts import parts_of
-from midiprism.smf.tables import lead, room
+from midiprism.smf.tables import drum_state, lead, room
 
 INSERTION = 4
 """Most bytes that an inserted event takes beside itself and one for its delta time: the rest of that, and a
@@ -94,13 +99,13 @@ class Song(NamedTuple):
     settings: Any
 
 
-@helper
+@inlined
 def own_bytes(row: Any) -> int:
     """Bytes of a split of the track with nothing inserted."""
     return int(HEADER + row[T_STOP] - row[T_BODY] + (END_OF_TRACK if row[T_END] < 0 else 0))
 
 
-@helper
+@inlined
 def one_channel(channels: int) -> int:
     """The channel of the only bit that is set, or -1."""
     if channels & (channels - 1):
@@ -111,88 +116,106 @@ def one_channel(channels: int) -> int:
     return channel
 
 
-@helper
-def is_spliced(song: Any, track: int) -> bool:
-    """Whether a track's split can be written by copying spans."""
-    row = song.tables.tracks[track]
-    if song.settings[G_BY] != BY_TRACK or row[T_REWRITE] or song.settings[G_WALK_ALL]:
-        return False
-    if song.settings[G_MERGES] and song.settings[G_FULL]:
-        return lent_count(song.tables, song.others, track, row[T_CHANNELS]) == 0
-    return True
-
-
-@helper
-def least_output(song: Any) -> int:
-    """A lower bound of the bytes of all splits, found without walking any track."""
-    least = 0
+@inlined
+def choose(song: Any) -> None:
+    """Decide which tracks' splits can be written by copying spans."""
+    tracks = song.tables.tracks
+    settings = song.settings
+    simple = settings[G_BY] == BY_TRACK and not settings[G_WALK_ALL]
     for track in range(song.counters[N_TRACKS]):
-        row = song.tables.tracks[track]
-        if row[T_NOTES] > 0:
-            least += own_bytes(row) if song.settings[G_BY] == BY_TRACK else HEADER
-            if song.settings[G_MERGES]:
-                least += max(0, heard_bytes(song.conductor, row[T_TICKS]) - row[T_CONDUCTOR_SIZE])
-    return int(least)
+        spliced = simple and tracks[track, T_REWRITE] == 0
+        if spliced and settings[G_MERGES] and settings[G_FULL]:
+            channels, tick = tracks[track, T_CHANNELS], tracks[track, T_TICKS]
+            spliced = lent_count(song.others.ticks, song.others.begins, channels, tick) == 0
+        tracks[track, T_SPLICED] = spliced
 
 
 @helper
-def most_spliced(song: Any, track: int) -> int:
+def least_output(tracks: Any, count: int, sizes: Any, events: Any, settings: Any) -> int:
+    """A lower bound of the bytes of all splits, found without walking any track."""
+    least = ZERO
+    for track in range(count):
+        if tracks[track, T_NOTES] > 0:
+            least += own_bytes(tracks[track]) if settings[G_BY] == BY_TRACK else HEADER
+            if settings[G_MERGES]:
+                heard = heard_bytes(sizes, events, tracks[track, T_TICKS])
+                least += max(0, heard - tracks[track, T_CONDUCTOR_SIZE])
+    return least
+
+
+@inlined
+def most_spliced(row: Any, sizes: Any, events: Any, merges: bool) -> int:
     """An upper bound of the bytes of a spliced split."""
-    row = song.tables.tracks[track]
     most = own_bytes(row)
-    if song.settings[G_MERGES]:
-        count = first_after(song.conductor.events[:, E_TICK], row[T_TICKS])
-        most += heard_bytes(song.conductor, row[T_TICKS]) + INSERTION * (count + 1)
-    return int(most)
+    if merges:
+        count = first_after(events[:, E_TICK], row[T_TICKS])
+        most += sizes[count] + INSERTION * (count + 1)
+    return most
 
 
 @helper
-def fill_sound(song: Any, splits: Any, row: int, channel: int, program: int, drums: int, onset: int) -> None:
-    """What a split plays, by itself and in its song: of its lead channel, at its first note."""
-    splits[row, O_OWN_PROGRAM] = program
-    splits[row, O_OWN_DRUMS] = drums
-    if song.settings[G_FORMAT] != 2:
-        program, drums = sound_in_song(song.tables.setup, song.setup, song.counters, channel, program, onset)
-    splits[row, O_SONG_PROGRAM] = program
-    splits[row, O_SONG_DRUMS] = drums
+def fill_sound(
+    split: Any,
+    setup_ticks: Any,
+    setup_values: Any,
+    setup_begins: Any,
+    gs: bool,
+    in_song: bool,
+    channel: int,
+    program: int,
+    drums: int,
+    tick: int,
+) -> None:
+    """What a split plays, by itself and in its song: its lead channel, at its first note.
+
+    In the song a program that the track itself selects rules, else the last that any track selects; drums are told
+    by what all tracks say.
+    """
+    split[O_OWN_PROGRAM] = program
+    split[O_OWN_DRUMS] = drums
+    if in_song:
+        if program == NO_PROGRAM:
+            key = S_PROGRAM * 16 + channel
+            program = selected(setup_ticks, setup_values, setup_begins, key, tick, ZERO + NO_PROGRAM)
+        bank = selected(setup_ticks, setup_values, setup_begins, S_BANK * 16 + channel, tick, ZERO - 1)
+        mode = selected(setup_ticks, setup_values, setup_begins, S_MODE * 16 + channel, tick, ZERO - 1)
+        drums = drum_state(channel, bank, mode, gs)
+    split[O_SONG_PROGRAM] = program
+    split[O_SONG_DRUMS] = drums
+
+
+@inlined
+def plan_spliced(split: Any, facts: Any) -> tuple[int, int, int, int]:
+    """The facts of a spliced split, from the scan of its track; returns its lead channel, program, drums, onset."""
+    split[O_CHANNEL] = one_channel(facts[T_CHANNELS])
+    split[O_PROGRAM] = facts[T_PROGRAM]
+    split[O_NOTES] = facts[T_NOTES]
+    split[O_LOW] = facts[T_LOW]
+    split[O_HIGH] = facts[T_HIGH]
+    return facts[T_LEAD_CHANNEL], facts[T_LEAD_PROGRAM], facts[T_DRUMS], facts[T_ONSET]
 
 
 @helper
-def plan_spliced(song: Any, splits: Any, row: int, track: int) -> None:
-    """The facts of a spliced split, from the scan of its track."""
-    facts = song.tables.tracks[track]
-    splits[row, O_CHANNEL] = one_channel(facts[T_CHANNELS])
-    splits[row, O_PROGRAM] = facts[T_PROGRAM]
-    splits[row, O_NOTES] = facts[T_NOTES]
-    splits[row, O_LOW] = facts[T_LOW]
-    splits[row, O_HIGH] = facts[T_HIGH]
-    fill_sound(
-        song, splits, row, facts[T_LEAD_CHANNEL], facts[T_LEAD_PROGRAM], facts[T_DRUMS], facts[T_ONSET]
-    )
-
-
-@helper
-def plan_part(song: Any, splits: Any, row: int, parts: Any, part: int, work: Any) -> None:
-    """The facts of a part, from the walk that measured it."""
-    facts = parts.rows[part]
+def plan_part(split: Any, facts: Any, by: int, work: Any) -> tuple[int, int, int, int]:
+    """The facts of a part, from the walk that measured it; returns its lead channel, program, drums, onset."""
     channel = facts[A_CHANNEL]
     key, program = lead(work, channel)
     onset, drums = facts[A_ONSET], facts[A_DRUMS]
     if channel < 0:
         state = W_CHANNELS + key // PROGRAMS * C_COLUMNS
         onset, drums = work[state + C_ONSET], work[state + C_DRUMS]
-    if song.settings[G_BY] == BY_PROGRAM:
+    if by == BY_PROGRAM:
         key = channel * PROGRAMS + facts[A_PROGRAM]
         program = -1 if facts[A_PROGRAM] == NO_PROGRAM else facts[A_PROGRAM]
-    splits[row, O_CHANNEL] = one_channel(facts[A_CHANNELS])
-    splits[row, O_PROGRAM] = program
-    splits[row, O_NOTES] = facts[A_NOTES]
-    splits[row, O_LOW] = facts[A_LOW]
-    splits[row, O_HIGH] = facts[A_HIGH]
-    fill_sound(song, splits, row, key // PROGRAMS, key % PROGRAMS, drums, onset)
+    split[O_CHANNEL] = one_channel(facts[A_CHANNELS])
+    split[O_PROGRAM] = program
+    split[O_NOTES] = facts[A_NOTES]
+    split[O_LOW] = facts[A_LOW]
+    split[O_HIGH] = facts[A_HIGH]
+    return key // PROGRAMS, key % PROGRAMS, drums, onset
 
 
-@inlined
+@helper
 def prepare_walk(song: Any, out: Any, track: int, work: Any) -> Any:
     """The guests and the parts of a track that is walked."""
     channels = song.tables.tracks[track, T_CHANNELS]
@@ -207,12 +230,12 @@ def prepare_walk(song: Any, out: Any, track: int, work: Any) -> Any:
     return guests, find_parts(song.data, out, song.tables, track, by, channels, guests, work)
 
 
-@inlined
+@helper
 def spliced_bytes(song: Any, out: Any, work: Any, most: int) -> int:
     """Bytes of all spliced splits exactly, or more than ``most``."""
     total = ZERO
     for track in range(song.counters[N_TRACKS]):
-        if song.tables.tracks[track, T_NOTES] > 0 and is_spliced(song, track):
+        if song.tables.tracks[track, T_NOTES] > 0 and song.tables.tracks[track, T_SPLICED]:
             guests, parts = prepare_walk(song, out, track, work)
             size, _ = walk(
                 song.data, out, song.tables, track, song.settings[G_BY], guests, parts, work, MEASURE, most - total
@@ -225,51 +248,58 @@ def spliced_bytes(song: Any, out: Any, work: Any, most: int) -> int:
 
 @inlined
 def plan(song: Any, out: Any, work: Any, allowed: int, most_splits: int) -> Any:
-    """The splits with their facts, and bytes that hold all of them, or -1 where a limit is exceeded.
+    """The splits with their facts, and bytes that hold all of them, unless ``counters`` say that a limit is exceeded.
 
     Also the last track that was walked, with its guests and parts: as a rule there is but one.
     """
+    tracks = song.tables.tracks
+    counters = song.counters
+    settings = song.settings
+    sizes, events = song.conductor.sizes, song.conductor.events
+    ticks, values, begins = song.setup.ticks, song.setup.values, song.setup.begins
+    gs, in_song = counters[N_GS] > 0, settings[G_FORMAT] != 2
     splits = np.empty((16, O_COLUMNS), np.int64)
     guests, parts = song.tables.conductor[:0], parts_of(ZERO + BY_TRACK, ZERO)
     walked = ZERO - 1
     count = ZERO
     exact = ZERO
     bound = ZERO
-    for track in range(song.counters[N_TRACKS]):
-        if song.tables.tracks[track, T_NOTES] == 0:
+    for track in range(counters[N_TRACKS]):
+        if tracks[track, T_NOTES] == 0:
             continue
-        first = count
-        if is_spliced(song, track):
-            splits = room(splits, count)
-            plan_spliced(song, splits, count, track)
-            bound += most_spliced(song, track)
-            count += 1
+        number = ZERO + 1
+        if tracks[track, T_SPLICED]:
+            bound += most_spliced(tracks[track], sizes, events, settings[G_MERGES] > 0)
         else:
             guests, parts = prepare_walk(song, out, track, work)
             walked = track
             number = parts.rows.shape[0]
             if count + number > most_splits:
-                song.counters[N_STATUS] = LIMIT_SPLITS
-                return splits[:0], -1, walked, guests, parts
+                counters[N_STATUS] = LIMIT_SPLITS
+                return splits[:0], ZERO - 1, walked, guests, parts
             exact += number * HEADER
-            by = song.settings[G_BY]
-            size, _ = walk(song.data, out, song.tables, track, by, guests, parts, work, MEASURE, allowed - exact)
+            size, _ = walk(
+                song.data, out, song.tables, track, settings[G_BY], guests, parts, work, MEASURE, allowed - exact
+            )
             if size < 0:
-                song.counters[N_STATUS] = LIMIT_OUTPUT
-                return splits[:0], -1, walked, guests, parts
+                counters[N_STATUS] = LIMIT_OUTPUT
+                return splits[:0], ZERO - 1, walked, guests, parts
             exact += size
-            for part in range(number):
-                splits = room(splits, count)
-                plan_part(song, splits, count, parts, part, work)
-                count += 1
-        for row in range(first, count):
-            splits[row, O_TRACK] = track
-            splits[row, O_TICKS] = song.tables.tracks[track, T_TICKS]
-            splits[row, O_NAME] = song.tables.tracks[track, T_NAME]
-            splits[row, O_NAME_LENGTH] = song.tables.tracks[track, T_NAME_LENGTH]
-    over = exact + bound > allowed and exact + spliced_bytes(song, out, work, allowed - exact) > allowed
-    if over:
-        song.counters[N_STATUS] = LIMIT_OUTPUT
+        for part in range(number):
+            splits = room(splits, count)
+            split = splits[count]
+            if tracks[track, T_SPLICED]:
+                channel, program, drums, onset = plan_spliced(split, tracks[track])
+            else:
+                channel, program, drums, onset = plan_part(split, parts.rows[part], settings[G_BY], work)
+            fill_sound(split, ticks, values, begins, gs, in_song, channel, program, drums, onset)
+            split[O_TRACK] = track
+            split[O_TICKS] = tracks[track, T_TICKS]
+            split[O_NAME] = tracks[track, T_NAME]
+            split[O_NAME_LENGTH] = tracks[track, T_NAME_LENGTH]
+            count += 1
+    if exact + bound > allowed and exact + spliced_bytes(song, out, work, allowed - exact) > allowed:
+        counters[N_STATUS] = LIMIT_OUTPUT
     elif count > most_splits:
-        song.counters[N_STATUS] = LIMIT_SPLITS
-    return splits[:count], -1 if over else exact + bound, walked, guests, parts
+        counters[N_STATUS] = LIMIT_SPLITS
+    return splits[:count], exact + bound, walked, guests, parts

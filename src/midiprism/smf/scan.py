@@ -3,7 +3,7 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.jit import helper, proved
+from midiprism.smf.jit import helper, inlined, proved
 from midiprism.smf.layout import (
     C_BANK,
     C_COLUMNS,
@@ -81,7 +81,7 @@ GS_RESET = -2
 NOTHING = -1
 
 
-@helper
+@inlined
 def system_size(status: int) -> int:
     """Data bytes of a system common or realtime message (F1 to F6, F8 to FE)."""
     if status == 0xF2:
@@ -114,7 +114,7 @@ def part_mode(data: Any, start: int, stop: int) -> int:
     return NOTHING
 
 
-@helper
+@inlined
 def fill_setup(setup: Any, row: int, tick: int, key: int, value: int) -> None:
     """Fill a row of what selects a sound."""
     setup[row, S_TICK] = tick
@@ -122,7 +122,7 @@ def fill_setup(setup: Any, row: int, tick: int, key: int, value: int) -> None:
     setup[row, S_VALUE] = value
 
 
-@helper
+@inlined
 def fill_event(table: Any, row: int, tick: int, track: int, start: int, stop: int, status: int, kind: int) -> None:
     """Fill a row of the conductor table or of the others."""
     table[row, E_TICK] = tick
@@ -165,7 +165,7 @@ def conductor_kind(data: Any, work: Any, kind: int, start: int, body: int, lengt
     return NOTHING
 
 
-@helper
+@inlined
 def has_text(data: Any, start: int, stop: int) -> bool:
     """Whether a text holds more than blanks and control characters."""
     for at in range(start, stop):
@@ -174,7 +174,7 @@ def has_text(data: Any, start: int, stop: int) -> bool:
     return False
 
 
-@helper
+@inlined
 def begin_note(work: Any, channel: int, pitch: int, tick: int) -> None:
     """Count a note that begins."""
     work[W_NOTES] += 1
@@ -185,7 +185,7 @@ def begin_note(work: Any, channel: int, pitch: int, tick: int) -> None:
     play(work, channel, tick)
 
 
-@helper
+@inlined
 def end_note(work: Any, channel: int, pitch: int) -> None:
     """Count the end of a note, if one sounds."""
     if work[W_ACTIVE + (channel << 7 | pitch)] > 0:
@@ -193,7 +193,7 @@ def end_note(work: Any, channel: int, pitch: int) -> None:
         work[W_SOUNDING] -= 1
 
 
-@helper
+@inlined
 def channels_played(work: Any) -> int:
     """A bit per channel that has played a note."""
     mask = 0

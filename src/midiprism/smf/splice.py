@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from midiprism.smf.jit import helper
+from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
     E_LENGTH,
     E_POSITION,
@@ -22,7 +22,7 @@ from midiprism.smf.layout import (
 from midiprism.smf.octets import put_be32, put_span, put_vlq, read_vlq
 
 
-@helper
+@inlined
 def put_header(out: Any, at: int, division: int, size: int) -> int:
     """Write the header of a format 0 file and of its track of ``size`` bytes; returns the position after it."""
     at = put_be32(out, at, 0x4D546864)
@@ -34,7 +34,7 @@ def put_header(out: Any, at: int, division: int, size: int) -> int:
     return put_be32(out, at, size)
 
 
-@helper
+@inlined
 def put_end(out: Any, at: int, delta: int) -> int:
     """Write an end of track; returns the position after it."""
     at = put_vlq(out, at, delta)

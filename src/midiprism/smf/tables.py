@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.jit import helper
+from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
     C_BANK,
     C_COLUMNS,
@@ -87,7 +87,7 @@ def longer(table: Any, rows: int) -> Any:
     return copy
 
 
-@helper
+@inlined
 def room(table: Any, rows: int) -> Any:
     """The table, twice as long where ``rows`` fill it."""
     return table if rows < table.shape[0] else longer(table, rows)
@@ -100,7 +100,7 @@ def with_room(tables: Any, counters: Any) -> Any:
     return Tables(tracks, tables.marks, tables.conductor, tables.others, tables.setup, tables.problems)
 
 
-@helper
+@inlined
 def grown(tables: Any, counters: Any) -> Any:
     """The tables with twice the room for what a scan finds."""
     return Tables(
@@ -113,7 +113,7 @@ def grown(tables: Any, counters: Any) -> Any:
     )
 
 
-@helper
+@inlined
 def reset(work: Any) -> None:
     """Empty the state of a walk, but for its problems."""
     for at in range(W_KEYS, W_KEYS + work[W_PLAYED]):
@@ -142,7 +142,7 @@ def found(work: Any, kind: int, offset: int) -> None:
     work[W_FOUND] += 1
 
 
-@helper
+@inlined
 def forget(work: Any) -> None:
     """Drop the problems counted since the last track was closed."""
     if work[W_FOUND] > 0:
@@ -179,7 +179,7 @@ def report_all(tables: Any, counters: Any, work: Any, track: int) -> Any:
     return tables
 
 
-@helper
+@inlined
 def drum_state(channel: int, bank: int, mode: int, gs: bool) -> int:
     """MELODIC, DRUMS or EFFECTS: what a channel plays (0 to 15).
 
@@ -197,7 +197,7 @@ def drum_state(channel: int, bank: int, mode: int, gs: bool) -> int:
     return DRUMS if channel == 9 else MELODIC
 
 
-@helper
+@inlined
 def own_drums(work: Any, channel: int) -> int:
     """The drum state of a channel by what the track itself has sent so far."""
     state = W_CHANNELS + channel * C_COLUMNS
