@@ -1,0 +1,36 @@
+"""docs/contract.md and ARCHITECTURE.md name what there is, and nothing else."""
+
+import re
+from pathlib import Path
+
+from midiprism.smf.problems import KINDS
+from support.invariants import REFUSALS
+
+ROOT = Path(__file__).parents[1]
+CONTRACT = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading of the contract."""
+    section = re.search(rf"^### {heading}$(.*?)(?=^##|\Z)", CONTRACT, re.MULTILINE | re.DOTALL)
+    assert section, f"docs/contract.md has no section {heading}"
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section[1].splitlines()
+        if line.startswith("| `")
+    ]
+
+
+def test_the_contract_lists_every_problem_with_whether_it_is_repaired() -> None:
+    listed = [(code.strip("`"), repaired) for code, _, repaired in rows("Problems")]
+    assert listed == [(kind.code, "yes" if kind.repaired else "no") for kind in KINDS]
+
+
+def test_the_contract_lists_every_reason_to_refuse_a_file() -> None:
+    assert [code.strip("`") for code, _ in rows("Refusals")] == list(REFUSALS)
+
+
+def test_the_architecture_has_a_line_for_every_file_of_the_engine() -> None:
+    there = {path.name for path in (ROOT / "src" / "midiprism" / "smf").glob("[!_]*.py")}
+    assert {name for name in there if f"\n| `{name}` |" in ARCHITECTURE} == there
