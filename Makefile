@@ -11,6 +11,10 @@ OUT ?= split
 CORPUS ?=
 SECONDS ?= 1200
 
+# As they were given, dollar signs and all.
+override SRC := $(value SRC)
+override OUT := $(value OUT)
+override CORPUS := $(value CORPUS)
 export SRC OUT CORPUS
 
 RUN := $(VENV)/bin/python
