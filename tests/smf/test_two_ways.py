@@ -1,41 +1,38 @@
-"""The two ways to write a split: spans copied, and every event walked."""
+"""A split written by copying spans and one written event by event are the same bytes."""
 
-import pytest
+from random import Random
+
 from hypothesis import given, settings
 
-from midiprism.smf import Context
-from midiprism.smf.layout import N_COUNTERS
-from midiprism.smf.splitting import BY_NUMBERS, run_kernel
-from support.broken import BROKEN, Broken
-from support.strategies import songs
-from support.wrapped import WRAPPED
-
-CONTEXTS: tuple[Context, ...] = ("conductor", "full")
-PLAIN = [case for case in (*BROKEN, *WRAPPED) if case.data.startswith(b"MThd")]
+from midiprism.smf import splitting
+from midiprism.smf.types import Limits
+from support.broken import BROKEN
+from support.mutate import mutated
+from support.strategies import examples, songs
 
 
-def check(data: bytes, context: Context) -> None:
-    """Both ways give the same bytes, and the same facts of them."""
-    spliced, walked = (
-        run_kernel(data, BY_NUMBERS["track"], full=context == "full", walk_all=walk_all)
-        for walk_all in (False, True)
-    )
-    assert bytes(spliced[0]) == bytes(walked[0])
-    assert spliced[1][N_COUNTERS:].tolist() == walked[1][N_COUNTERS:].tolist()
+def both_ways(data: bytes) -> None:
+    """Compare them, and the facts that come with them."""
+    limits = Limits()
+    octets = splitting.open_parent(data, limits).data
+    track = splitting.BY_NUMBERS["track"]
+    copied, facts = splitting.run_kernel(octets, track, False, limits)
+    walked, others = splitting.run_kernel(octets, track, False, limits, walk_all=True)
+    assert walked.tobytes() == copied.tobytes()
+    assert others.tolist() == facts.tolist()
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
 @settings(max_examples=200, deadline=None)
 @given(parent=songs)
-def test_walking_every_event_of_generated_files_gives_the_bytes_of_copied_spans(
-    parent: bytes, context: Context
-) -> None:
-    check(parent, context)
+def test_both_ways_of_writing_give_the_same_bytes(parent: bytes) -> None:
+    both_ways(parent)
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
-@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.what)
-def test_walking_every_event_of_broken_files_gives_the_bytes_of_copied_spans(
-    case: Broken, context: Context
-) -> None:
-    check(case.data, context)
+def test_both_ways_agree_on_damaged_files() -> None:
+    rng = Random(7)
+    seeds = [*(case.data for case in BROKEN), *examples(songs, 40)]
+    for data in (*seeds, *(mutated(rng, seeds) for _ in range(300))):
+        try:
+            both_ways(data)
+        except splitting.CorruptMidiError:
+            continue

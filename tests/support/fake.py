@@ -7,8 +7,6 @@ track; its splits are those lines. Anything else is corrupt.
 import os
 from pathlib import Path
 
-from blake3 import blake3
-
 from midiprism.errors import CorruptMidiError
 from midiprism.smf.types import Outcome, Problem, Split, SplitTrack
 
@@ -40,7 +38,6 @@ def _track(number: int, line: str) -> SplitTrack:
     data = line.encode("utf-8", "surrogatepass")
     return SplitTrack(
         data=data,
-        digest=blake3(data).digest(),
         track_number=number,
         channel=9 if family == "Drums" else number % 9,
         program=None,

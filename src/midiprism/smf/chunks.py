@@ -56,7 +56,8 @@ def is_chunk(data: Any, at: int) -> bool:
 
 @helper
 def next_track(data: Any, start: int, stop: int) -> int:
-    """Position of the first plausible MTrk in ``data[start:stop]``: its first event has a status; or NOWHERE."""
+    """Position of the first plausible MTrk in ``data[start:stop]``: its first event has a status; or
+    NOWHERE."""
     for at in range(start, stop - 7):
         if data[at] == 0x4D and is_track(data, at):
             if be32(data, at + 4) == 0 or at + 8 == data.shape[0]:
@@ -69,9 +70,18 @@ def next_track(data: Any, start: int, stop: int) -> int:
 
 @helper
 def scan_track(
-    data: Any, body: int, limit: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any
+    data: Any,
+    body: int,
+    limit: int,
+    track: int,
+    full: bool,
+    tables: Any,
+    work: Any,
+    counters: Any,
+    saved: Any,
 ) -> Any:
-    """Scan a track, perhaps not for the first time; returns the tables. ``saved`` are the counters before it."""
+    """Scan a track, perhaps not for the first time; returns the tables. ``saved`` are the counters before
+    it."""
     while True:
         for at in range(N_COUNTERS):
             counters[at] = saved[at]
@@ -121,7 +131,15 @@ def after_end(data: Any, track: int, body: int, declared: int, tables: Any, work
 
 @inlined
 def without_end(
-    data: Any, track: int, body: int, declared: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any
+    data: Any,
+    track: int,
+    body: int,
+    declared: int,
+    full: bool,
+    tables: Any,
+    work: Any,
+    counters: Any,
+    saved: Any,
 ) -> Any:
     """The tables, and where the next chunk is, for a track without end of track up to its declared end."""
     size = data.shape[0]
@@ -147,7 +165,9 @@ def without_end(
 
 
 @inlined
-def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any) -> Any:
+def read_track(
+    data: Any, at: int, track: int, full: bool, tables: Any, work: Any, counters: Any, saved: Any
+) -> Any:
     """The tables, with the track whose chunk begins at ``at``, and where the next chunk is."""
     body = at + 8
     declared = body + be32(data, at + 4)
@@ -167,7 +187,9 @@ def read_track(data: Any, at: int, track: int, full: bool, tables: Any, work: An
 
 
 @inlined
-def read_chunks(data: Any, at: int, most_tracks: int, full: bool, tables: Any, work: Any, counters: Any) -> Any:
+def read_chunks(
+    data: Any, at: int, most_tracks: int, full: bool, tables: Any, work: Any, counters: Any
+) -> Any:
     """Walk the chunks from ``at`` to the end of the file; returns the tables."""
     size = data.shape[0]
     saved = counters.copy()

@@ -1,4 +1,5 @@
-"""The conductor of a song: which of its tracks' tempo, meter, key and offset events hold, and the time they give."""
+"""The conductor of a song: which of its tracks' tempo, meter, key and offset events hold, and the time they
+give."""
 
 from typing import Any, NamedTuple
 
@@ -15,11 +16,11 @@ from midiprism.smf.layout import (
     E_TRACK,
     KEY_SIGNATURE,
     SMPTE_OFFSET,
-    TEMPO,
-    TIME_SIGNATURE,
     T_CONDUCTOR_FIRST,
     T_CONDUCTOR_LAST,
     T_TICKS,
+    TEMPO,
+    TIME_SIGNATURE,
 )
 from midiprism.smf.octets import same_bytes
 
@@ -157,7 +158,9 @@ def seconds_at(conductor: Any, division: int, tick: int) -> float:
         ticks = division & 0xFF
         if ticks == 0 or frames not in (24, 25, 29, 30):
             return np.nan
-        return float(tick) * 1001.0 / (30000.0 * ticks) if frames == 29 else float(tick) / float(frames * ticks)
+        return (
+            float(tick) * 1001.0 / (30000.0 * ticks) if frames == 29 else float(tick) / float(frames * ticks)
+        )
     at = first_after(conductor.changes, tick) - 1
     passed = conductor.sums[at] + float(tick - conductor.changes[at]) * float(conductor.tempi[at])
     return float(passed / (division * 1_000_000.0))

@@ -48,9 +48,9 @@ from midiprism.smf.layout import (
     WRITE,
     ZERO,
 )
+from midiprism.smf.messages import GS_RESET, part_mode, system_size
 from midiprism.smf.octets import put_span, put_vlq, read_vlq, vlq_size
 from midiprism.smf.parts import NOWHERE, no_sounding, parts_of, pop, program_parts, push, rewind
-from midiprism.smf.scan import GS_RESET, part_mode, system_size
 from midiprism.smf.splice import put_end
 from midiprism.smf.tables import found, own_drums, play, reset
 
@@ -94,7 +94,9 @@ def put_bridge(out: Any, at: int) -> int:
 
 
 @inlined
-def begin_event(out: Any, rows: Any, part: int, tick: int, offset: int, work: Any, writing: bool) -> tuple[int, int]:
+def begin_event(
+    out: Any, rows: Any, part: int, tick: int, offset: int, work: Any, writing: bool
+) -> tuple[int, int]:
     """Bridge a gap that no delta time can hold; returns the delta time that is left, and the bytes taken."""
     gap = tick - rows[part, A_TICK]
     size = 0
@@ -190,12 +192,21 @@ def count_note(work: Any, rows: Any, part: int, channel: int, pitch: int, tick: 
 
 @helper
 def walk(
-    data: Any, out: Any, tables: Any, track: int, by: int, guests: Any, parts: Any, work: Any, mode: int, most: int
+    data: Any,
+    out: Any,
+    tables: Any,
+    track: int,
+    by: int,
+    guests: Any,
+    parts: Any,
+    work: Any,
+    mode: int,
+    most: int,
 ) -> Any:
     """One pass over a track and its guests.
 
-    Returns the bytes of all events, or -1 once they exceed ``most``; and in the pass ``ASSIGN`` the targets of
-    the program changes, as ``program_parts`` takes them.
+    Returns the bytes of all events, or -1 once they exceed ``most``; and in the pass ``ASSIGN`` the targets
+    of the program changes, as ``program_parts`` takes them.
     """
     reset(work)
     row = tables.tracks[track]
@@ -220,13 +231,22 @@ def walk(
         # The next own event; the guests that come before it are taken first.
         if own:
             if at < stop:
-                delta, own_message, own_status, own_start, following, skipped = decode(data, at, stop, running)
+                delta, own_message, own_status, own_start, following, skipped = decode(
+                    data, at, stop, running
+                )
                 due = tick + delta
                 spelled = -1 if skipped else at
                 if own_status < 0xF0:
                     running = own_status
             else:
-                due, own_message, own_status, own_start, following, spelled = row[T_TICKS], stop, 0xFF, stop, stop, -1
+                due, own_message, own_status, own_start, following, spelled = (
+                    row[T_TICKS],
+                    stop,
+                    0xFF,
+                    stop,
+                    stop,
+                    -1,
+                )
             index += 1
         last_own = at >= stop or (end >= 0 and following == stop)
         own = guest >= guests.shape[0] or not (
@@ -308,7 +328,19 @@ def walk(
                 total += put_missing_end(out, rows, part, when, stop, work, writing)
             else:
                 total += put_event(
-                    data, out, rows, part, when, status, start, after, delta_at, message, number, work, writing
+                    data,
+                    out,
+                    rows,
+                    part,
+                    when,
+                    status,
+                    start,
+                    after,
+                    delta_at,
+                    message,
+                    number,
+                    work,
+                    writing,
                 )
             if total > most:
                 return -1, targets
@@ -316,7 +348,9 @@ def walk(
 
 
 @helper
-def find_parts(data: Any, out: Any, tables: Any, track: int, by: int, channels: int, guests: Any, work: Any) -> Any:
+def find_parts(
+    data: Any, out: Any, tables: Any, track: int, by: int, channels: int, guests: Any, work: Any
+) -> Any:
     """The parts of a track that plays on these channels (a bit each), nothing written yet."""
     if by != BY_PROGRAM:
         parts = parts_of(by, channels)

@@ -71,7 +71,8 @@ OTHER_KIT = "Drum Kit"
 
 
 def instrument_name(program: int | None, *, drums: bool = False) -> str:
-    """General MIDI name of a program (0 to 127; None is the power-on program 0), or of the drum kit it selects."""
+    """General MIDI name of a program (0 to 127; None is the power-on program 0), or of the drum kit it
+    selects."""
     number = program or 0
     return DRUM_KITS.get(number, OTHER_KIT) if drums else INSTRUMENTS[number]
 

@@ -1,8 +1,8 @@
 """How the kernel is compiled and where its compiled form is kept.
 
 Helpers are compiled into the entry point that calls them; only entry points are cached, in a folder named
-after the source of the whole room, so that a changed helper never meets a stale caller. Where no folder can be
-written, the kernel is compiled for this process alone.
+after the source of the whole room, so that a changed helper never meets a stale caller. Where no folder can
+be written, the kernel is compiled for this process alone.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba import njit
 from platformdirs import user_cache_path
 
@@ -25,10 +26,15 @@ helper = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
 
 proved = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **{**_OPTIONS, "boundscheck": False})
-"""Decorator of a helper whose every index is proved to be in its array, by the checks that it makes itself."""
+"""Decorator of a helper whose every index is proved to be in its array, by the checks that it makes
+itself."""
+
+unsigned: Any = np.uint64 if ENABLED else int
+"""Type of an index that is proved not to be negative: spares the question whether it counts from the end."""
 
 inlined = njit(inline="always", **_OPTIONS)
-"""Decorator of a helper that is called in one place: it becomes a part of its caller before anything is compiled.
+"""Decorator of a helper that is called in one place: it becomes a part of its caller before anything is
+compiled.
 
 Each helper is optimized again with every helper around it, so that depth costs time.
 """
@@ -105,7 +111,8 @@ def entry_point(signature: str) -> Callable[[Callable[..., Any]], EntryPoint]:
 
 
 def is_compiled() -> bool:
-    """Whether splitting can start at once: its kernel is compiled in this process, or (most likely) in the cache."""
+    """Whether splitting can start at once: its kernel is compiled in this process, or (most likely) in the
+    cache."""
     from midiprism.smf.kernel import split_kernel
 
     return split_kernel.is_compiled()

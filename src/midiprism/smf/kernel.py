@@ -37,12 +37,12 @@ from midiprism.smf.layout import (
     N_STATUS,
     N_TICKS,
     N_TRACKS,
-    OK,
     O_COLUMNS,
     O_SECONDS,
     O_START,
     O_STOP,
     O_TRACK,
+    OK,
     P_COLUMNS,
     T_CHANNELS,
     T_COLUMNS,
@@ -51,8 +51,8 @@ from midiprism.smf.layout import (
     T_NOTES,
     T_SPLICED,
     T_TICKS,
-    WRITE,
     W_SIZE,
+    WRITE,
     ZERO,
 )
 from midiprism.smf.lookup import group_others, group_setup
@@ -205,8 +205,8 @@ def split_kernel(
 
     Returns:
         The bytes of all splits, and int64 facts: the counters, then a row for each split, then a row for each
-        problem; with ``details`` also a row for each track, and one for each conductor event of the song. With a
-        status other than OK only the counters count.
+        problem; with ``details`` also a row for each track, and one for each conductor event of the song.
+        With a status other than OK only the counters count.
     """
     counters = np.zeros(N_COUNTERS, np.int64)
     work = np.zeros(W_SIZE, np.int64)
@@ -232,9 +232,11 @@ def split_kernel(
     choose(song)
     out = np.empty(0, np.uint8)
     splits = np.empty((0, O_COLUMNS), np.int64)
-    if counters[N_STATUS] == OK and least_output(
-        tables.tracks, tracks, song.conductor.sizes, song.conductor.events, settings
-    ) > allowed:
+    if (
+        counters[N_STATUS] == OK
+        and least_output(tables.tracks, tracks, song.conductor.sizes, song.conductor.events, settings)
+        > allowed
+    ):
         counters[N_STATUS] = LIMIT_OUTPUT
     if counters[N_STATUS] == OK:
         splits, size, walked, guests, parts = plan(song, out, work, allowed, most_tracks)

@@ -6,11 +6,13 @@ bytes.
 Constants that helpers take as arguments are typed: of a plain number Numba would compile a helper of its own.
 """
 
+from typing import Any
+
 import numpy as np
 
 from midiprism.smf.problems import KINDS
 
-ZERO = np.int64(0)
+ZERO: Any = np.int64(0)
 
 # Tracks: one row per MTrk.
 T_BODY = 0  # position of the first event's delta time
@@ -102,7 +104,7 @@ W_SIZE = W_FOUND + 1
 # Problems.
 P_KIND = 0
 P_TRACK = 1
-FILE = np.int64(-1)  # in the place of a track
+FILE: Any = np.int64(-1)  # in the place of a track
 P_OFFSET = 2
 P_COUNT = 3
 P_COLUMNS = 4
@@ -174,10 +176,10 @@ G_FORMAT = 4
 G_COUNT = 5
 
 # Passes of the walk over a track.
-ASSIGN = np.int64(0)
-MEASURE = np.int64(1)
-WRITE = np.int64(2)
-BOUNDLESS = np.int64(1 << 62)
+ASSIGN: Any = np.int64(0)
+MEASURE: Any = np.int64(1)
+WRITE: Any = np.int64(2)
+BOUNDLESS: Any = np.int64(1 << 62)
 
 # by=
 BY_TRACK = 0

@@ -1,4 +1,5 @@
-"""What a song says of a channel across its tracks: its sound, and the events that ``context="full"`` lends."""
+"""What a song says of a channel across its tracks: its sound, and the events that ``context="full"``
+lends."""
 
 from typing import Any, NamedTuple
 
@@ -7,12 +8,12 @@ import numpy as np
 from midiprism.smf.conductor import copy_row, first_after, order
 from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
-    EVERY_CHANNEL,
     E_COLUMNS,
     E_KIND,
     E_POSITION,
     E_TICK,
     E_TRACK,
+    EVERY_CHANNEL,
     S_KEY,
     S_KEYS,
     S_TICK,

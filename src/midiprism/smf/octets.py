@@ -1,7 +1,8 @@
 """Reading and writing the bytes of a file: numbers of fixed and of variable length, spans.
 
-``data`` and ``out`` are one-dimensional arrays of bytes; positions are checked by the compiler's bounds check,
-and never negative, since they only ever grow from 0. A byte that is kept is masked, which makes it a signed
+``data`` and ``out`` are one-dimensional arrays of bytes; positions are checked by the compiler's bounds
+check, and never negative, since they only ever grow from 0. A byte that is kept is masked, which makes it a
+signed
 number: unsigned ones mix with the others to floats.
 """
 
@@ -15,7 +16,8 @@ TRUNCATED = -2
 
 @proved
 def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
-    """A variable-length number and the position after it, or TOO_LONG or TRUNCATED instead of that position."""
+    """A variable-length number and the position after it, or TOO_LONG or TRUNCATED instead of that
+    position."""
     value = 0
     for step in range(4):
         if at + step >= limit:
@@ -62,7 +64,12 @@ def be16(data: Any, at: int) -> int:
 @inlined
 def be32(data: Any, at: int) -> int:
     """The 32-bit number at a position."""
-    return (data[at] & 0xFF) << 24 | (data[at + 1] & 0xFF) << 16 | (data[at + 2] & 0xFF) << 8 | (data[at + 3] & 0xFF)
+    return (
+        (data[at] & 0xFF) << 24
+        | (data[at + 1] & 0xFF) << 16
+        | (data[at + 2] & 0xFF) << 8
+        | (data[at + 3] & 0xFF)
+    )
 
 
 @inlined
@@ -90,7 +97,7 @@ def put_span(out: Any, at: int, data: Any, start: int, stop: int) -> int:
 @helper
 def same_bytes(data: Any, first: int, second: int, size: int) -> bool:
     """Whether two spans of ``data`` are equal."""
-    for step in range(size):
+    for step in range(size):  # noqa: SIM110 - Numba compiles no generators
         if data[first + step] != data[second + step]:
             return False
     return True

@@ -33,8 +33,8 @@ class Parts(NamedTuple):
     """The parts of one track.
 
     ``rows`` has a row for each, ordered by channel, then by onset; those of channel ``c`` are rows
-    ``begins[c]`` to ``begins[c + 1]``. By program, ``lookup[channel * PROGRAMS + program]`` is the row of a part,
-    and ``targets`` holds the part of every program change in turn.
+    ``begins[c]`` to ``begins[c + 1]``. By program, ``lookup[channel * PROGRAMS + program]`` is the row of a
+    part, and ``targets`` holds the part of every program change in turn.
     """
 
     rows: Any
@@ -147,8 +147,8 @@ def parts_of(by: int, channels: int) -> Any:
 def program_parts(keys: Any, targets: Any) -> Any:
     """The parts by program: ``keys`` in order of first onset.
 
-    ``targets`` are the keys of the programs to whose parts the program changes go, or -1 - channel for the last
-    part of a channel.
+    ``targets`` are the keys of the programs to whose parts the program changes go, or -1 - channel for the
+    last part of a channel.
     """
     count = keys.shape[0]
     begins = np.zeros(17, np.int64)

@@ -21,8 +21,8 @@ from midiprism.smf.layout import (
     C_COLUMNS,
     C_DRUMS,
     C_ONSET,
-    END_OF_TRACK,
     E_TICK,
+    END_OF_TRACK,
     G_BY,
     G_FORMAT,
     G_FULL,
@@ -32,10 +32,10 @@ from midiprism.smf.layout import (
     LIMIT_OUTPUT,
     LIMIT_SPLITS,
     MEASURE,
-    NO_PROGRAM,
     N_GS,
     N_STATUS,
     N_TRACKS,
+    NO_PROGRAM,
     O_CHANNEL,
     O_COLUMNS,
     O_HIGH,
@@ -168,8 +168,8 @@ def fill_sound(
 ) -> None:
     """What a split plays, by itself and in its song: its lead channel, at its first note.
 
-    In the song a program that the track itself selects rules, else the last that any track selects; drums are told
-    by what all tracks say.
+    In the song a program that the track itself selects rules, else the last that any track selects; drums
+    are told by what all tracks say.
     """
     split[O_OWN_PROGRAM] = program
     split[O_OWN_DRUMS] = drums
@@ -186,7 +186,8 @@ def fill_sound(
 
 @inlined
 def plan_spliced(split: Any, facts: Any) -> tuple[int, int, int, int]:
-    """The facts of a spliced split, from the scan of its track; returns its lead channel, program, drums, onset."""
+    """The facts of a spliced split, from the scan of its track; returns its lead channel, program, drums,
+    onset."""
     split[O_CHANNEL] = one_channel(facts[T_CHANNELS])
     split[O_PROGRAM] = facts[T_PROGRAM]
     split[O_NOTES] = facts[T_NOTES]
@@ -197,7 +198,8 @@ def plan_spliced(split: Any, facts: Any) -> tuple[int, int, int, int]:
 
 @helper
 def plan_part(split: Any, facts: Any, by: int, work: Any) -> tuple[int, int, int, int]:
-    """The facts of a part, from the walk that measured it; returns its lead channel, program, drums, onset."""
+    """The facts of a part, from the walk that measured it; returns its lead channel, program, drums,
+    onset."""
     channel = facts[A_CHANNEL]
     key, program = lead(work, channel)
     onset, drums = facts[A_ONSET], facts[A_DRUMS]
@@ -238,7 +240,16 @@ def spliced_bytes(song: Any, out: Any, work: Any, most: int) -> int:
         if song.tables.tracks[track, T_NOTES] > 0 and song.tables.tracks[track, T_SPLICED]:
             guests, parts = prepare_walk(song, out, track, work)
             size, _ = walk(
-                song.data, out, song.tables, track, song.settings[G_BY], guests, parts, work, MEASURE, most - total
+                song.data,
+                out,
+                song.tables,
+                track,
+                song.settings[G_BY],
+                guests,
+                parts,
+                work,
+                MEASURE,
+                most - total,
             )
             if size < 0:
                 return int(most + 1)
@@ -248,7 +259,8 @@ def spliced_bytes(song: Any, out: Any, work: Any, most: int) -> int:
 
 @inlined
 def plan(song: Any, out: Any, work: Any, allowed: int, most_splits: int) -> Any:
-    """The splits with their facts, and bytes that hold all of them, unless ``counters`` say that a limit is exceeded.
+    """The splits with their facts, and bytes that hold all of them, unless ``counters`` say that a limit is
+    exceeded.
 
     Also the last track that was walked, with its guests and parts: as a rule there is but one.
     """
@@ -279,7 +291,16 @@ def plan(song: Any, out: Any, work: Any, allowed: int, most_splits: int) -> Any:
                 return splits[:0], ZERO - 1, walked, guests, parts
             exact += number * HEADER
             size, _ = walk(
-                song.data, out, song.tables, track, settings[G_BY], guests, parts, work, MEASURE, allowed - exact
+                song.data,
+                out,
+                song.tables,
+                track,
+                settings[G_BY],
+                guests,
+                parts,
+                work,
+                MEASURE,
+                allowed - exact,
             )
             if size < 0:
                 counters[N_STATUS] = LIMIT_OUTPUT

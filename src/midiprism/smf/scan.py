@@ -3,7 +3,7 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.jit import helper, inlined, proved
+from midiprism.smf.jit import inlined, proved
 from midiprism.smf.layout import (
     C_BANK,
     C_COLUMNS,
@@ -18,8 +18,6 @@ from midiprism.smf.layout import (
     E_TICK,
     E_TRACK,
     EVERY_CHANNEL,
-    KEY_SIGNATURE,
-    LONGEST_PLAIN,
     M_POSITION,
     M_STATUS,
     M_TICK,
@@ -37,7 +35,6 @@ from midiprism.smf.layout import (
     S_PROGRAM,
     S_TICK,
     S_VALUE,
-    SMPTE_OFFSET,
     T_BODY,
     T_CHANNELS,
     T_CONDUCTOR_FIRST,
@@ -59,59 +56,20 @@ from midiprism.smf.layout import (
     T_REWRITE,
     T_STOP,
     T_TICKS,
-    TEMPO,
-    TIME_SIGNATURE,
     W_ACTIVE,
     W_CHANNELS,
     W_COUNTS,
     W_GS,
     W_HIGH,
-    W_KEYS,
     W_LOW,
     W_NOTES,
-    W_PLAYED,
-    W_PLAYS,
     W_SOUNDING,
     ZERO,
 )
+from midiprism.smf.messages import GS_RESET, conductor_kind, has_text, part_mode, system_size
 from midiprism.smf.octets import TOO_LONG, read_vlq
-from midiprism.smf.tables import first_play, found, lead, play, reset
-
-GS_RESET = -2
-NOTHING = -1
-
-
-@inlined
-def system_size(status: int) -> int:
-    """Data bytes of a system common or realtime message (F1 to F6, F8 to FE)."""
-    if status == 0xF2:
-        return 2
-    return 1 if status in (0xF1, 0xF3) else 0
-
-
-@helper
-def part_mode(data: Any, start: int, stop: int) -> int:
-    """What a sysex body does to drum parts: channel * 2 + 1 for drums, channel * 2 for melodic.
-
-    GS_RESET for a Roland GS reset, NOTHING for any other. GS: "use for rhythm part" (40 1x 15); XG: part mode
-    (08 nn 07).
-    """
-    size = stop - start
-    if size >= 9 and data[start] == 0x41 and data[start + 2] == 0x42 and data[start + 3] == 0x12:
-        if data[start + 4] != 0x40:
-            return NOTHING
-        block, parameter, value = data[start + 5] & 0xFF, data[start + 6] & 0xFF, data[start + 7] & 0xFF
-        if block == 0 and parameter == 0x7F and value == 0:
-            return GS_RESET
-        if block & 0xF0 == 0x10 and parameter == 0x15:
-            part = block & 15
-            channel = 9 if part == 0 else part - 1 if part < 10 else part
-            return channel * 2 + (1 if value > 0 else 0)
-    elif size >= 7 and data[start] == 0x43 and data[start + 1] & 0xF0 == 0x10 and data[start + 2] == 0x4C:
-        part = data[start + 4] & 0xFF
-        if data[start + 3] == 0x08 and data[start + 5] == 0x07 and part < 16:
-            return part * 2 + (1 if data[start + 6] > 0 else 0)
-    return NOTHING
+from midiprism.smf.plain import begin_note, channels_played, end_note, run_of_events
+from midiprism.smf.tables import found, lead, reset
 
 
 @inlined
@@ -123,7 +81,9 @@ def fill_setup(setup: Any, row: int, tick: int, key: int, value: int) -> None:
 
 
 @inlined
-def fill_event(table: Any, row: int, tick: int, track: int, start: int, stop: int, status: int, kind: int) -> None:
+def fill_event(
+    table: Any, row: int, tick: int, track: int, start: int, stop: int, status: int, kind: int
+) -> None:
     """Fill a row of the conductor table or of the others."""
     table[row, E_TICK] = tick
     table[row, E_TRACK] = track
@@ -131,157 +91,6 @@ def fill_event(table: Any, row: int, tick: int, track: int, start: int, stop: in
     table[row, E_LENGTH] = stop - start
     table[row, E_STATUS] = status
     table[row, E_KIND] = kind
-
-
-@helper
-def conductor_kind(data: Any, work: Any, kind: int, start: int, body: int, length: int) -> int:
-    """Which conductor event a meta event is, its problems counted; NOTHING where it is none."""
-    if kind == 0x51:
-        if length != 3:
-            found(work, problems.TEMPO_LENGTH, start)
-            return NOTHING
-        if data[body] == 0 and data[body + 1] == 0 and data[body + 2] == 0:
-            found(work, problems.TEMPO_ZERO, start)
-        return TEMPO
-    if kind == 0x58:
-        if length != 4:
-            found(work, problems.TIME_SIGNATURE_LENGTH, start)
-            return NOTHING
-        if data[body] == 0 or data[body + 1] > 7:
-            found(work, problems.TIME_SIGNATURE_VALUE, start)
-        return TIME_SIGNATURE
-    if kind == 0x59:
-        if length != 2:
-            found(work, problems.KEY_SIGNATURE_LENGTH, start)
-            return NOTHING
-        if 7 < data[body] < 249 or data[body + 1] > 1:
-            found(work, problems.KEY_SIGNATURE_VALUE, start)
-        return KEY_SIGNATURE
-    if kind == 0x54:
-        if length != 5:
-            found(work, problems.SMPTE_OFFSET_LENGTH, start)
-            return NOTHING
-        return SMPTE_OFFSET
-    return NOTHING
-
-
-@inlined
-def has_text(data: Any, start: int, stop: int) -> bool:
-    """Whether a text holds more than blanks and control characters."""
-    for at in range(start, stop):
-        if data[at] > 0x20:
-            return True
-    return False
-
-
-@inlined
-def begin_note(work: Any, channel: int, pitch: int, tick: int) -> None:
-    """Count a note that begins."""
-    work[W_NOTES] += 1
-    work[W_LOW] = min(work[W_LOW], pitch)
-    work[W_HIGH] = max(work[W_HIGH], pitch)
-    work[W_SOUNDING] += 1
-    work[W_ACTIVE + (channel << 7 | pitch)] += 1
-    play(work, channel, tick)
-
-
-@inlined
-def end_note(work: Any, channel: int, pitch: int) -> None:
-    """Count the end of a note, if one sounds."""
-    if work[W_ACTIVE + (channel << 7 | pitch)] > 0:
-        work[W_ACTIVE + (channel << 7 | pitch)] -= 1
-        work[W_SOUNDING] -= 1
-
-
-@inlined
-def channels_played(work: Any) -> int:
-    """A bit per channel that has played a note."""
-    mask = 0
-    for at in range(W_KEYS, W_KEYS + work[W_PLAYED]):
-        mask |= 1 << work[at] // PROGRAMS
-    return mask
-
-
-@proved
-def run_of_events(
-    data: Any, at: int, limit: int, tick: int, running: int, events: int, notes_only: bool, marks: Any, mark: int, work: Any
-) -> tuple[int, int, int, int, int]:
-    """Scan the plain channel events that come next: all but program changes and bank selects.
-
-    Most events of most files are such. Stops before the first that is anything else, or that needs a closer look,
-    and a little before ``limit``.
-
-    Returns:
-        The position and tick that were reached, the running status, the events and the marks so far.
-    """
-    notes = 0
-    low, high = work[W_LOW], work[W_HIGH]
-    sounding = work[W_SOUNDING]
-    voice_channel = -1
-    voice = 0
-    while at + LONGEST_PLAIN <= limit:
-        start = at
-        delta = data[at] & 0xFF
-        at += 1
-        if delta >= 0x80:
-            delta = (delta & 0x7F) << 7 | data[at] & 0x7F
-            if data[at] >= 0x80:
-                at = start
-                break
-            at += 1
-        status = data[at] & 0xFF
-        if status < 0x80:
-            status = running
-        else:
-            at += 1
-        kind = status >> 4
-        first = data[at] & 0xFF
-        second = data[at + 1] & 0xFF
-        if kind <= 9 and first | second < 0x80:
-            slot = W_ACTIVE + ((status & 15) << 7 | first)
-            at += 2
-            if kind == 9 and second > 0:
-                channel = status & 15
-                if channel != voice_channel:
-                    voice_channel = channel
-                    voice = W_PLAYS + channel * PROGRAMS + work[W_CHANNELS + channel * C_COLUMNS + C_PROGRAM]
-                    if work[voice] == 0:
-                        first_play(work, channel, voice - W_PLAYS, tick + delta)
-                notes += 1
-                low = min(low, first)
-                high = max(high, first)
-                sounding += 1
-                work[slot] += 1
-                work[voice] += 1
-            elif work[slot] > 0:
-                work[slot] -= 1
-                sounding -= 1
-        elif notes_only or kind == 0xC or kind == 0xF or first >= 0x80 or (kind == 0xB and first == 0):
-            at = start
-            break
-        elif kind == 0xD:
-            at += 1
-        elif second < 0x80:
-            at += 2
-        else:
-            at = start
-            break
-        if events & (MARK_EVERY - 1) == 0:
-            if mark == marks.shape[0]:
-                at = start
-                break
-            marks[mark, M_TICK] = tick
-            marks[mark, M_POSITION] = start
-            marks[mark, M_STATUS] = running
-            mark += 1
-        running = status
-        tick += delta
-        events += 1
-    work[W_NOTES] += notes
-    work[W_LOW] = low
-    work[W_HIGH] = high
-    work[W_SOUNDING] = sounding
-    return at, tick, running, events, mark
 
 
 @proved
@@ -301,14 +110,19 @@ def scan(
 ) -> bool:
     """Scan the events from ``body`` to the end of track or to ``limit``.
 
-    Fills the track's row and, behind the rows that ``counters`` names, those of what other tracks need. Problems
-    are counted in ``work``; ``counters[N_CLEAN]`` is 0 where the scan had to stop within an event.
+    Fills the track's row and, behind the rows that ``counters`` names, those of what other tracks need.
+    Problems are counted in ``work``; ``counters[N_CLEAN]`` is 0 where the scan had to stop within an event.
 
     Returns:
         Whether the tables had room; where not, nothing counts.
     """
     reset(work)
-    mark, ruling, lent, selected = counters[N_MARKS], counters[N_CONDUCTOR], counters[N_OTHERS], counters[N_SETUP]
+    mark, ruling, lent, selected = (
+        counters[N_MARKS],
+        counters[N_CONDUCTOR],
+        counters[N_OTHERS],
+        counters[N_SETUP],
+    )
     row[T_MARK_FIRST] = mark
     row[T_CONDUCTOR_FIRST] = ruling
     at = body

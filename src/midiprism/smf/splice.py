@@ -24,7 +24,8 @@ from midiprism.smf.octets import put_be32, put_span, put_vlq, read_vlq
 
 @inlined
 def put_header(out: Any, at: int, division: int, size: int) -> int:
-    """Write the header of a format 0 file and of its track of ``size`` bytes; returns the position after it."""
+    """Write the header of a format 0 file and of its track of ``size`` bytes; returns the position after
+    it."""
     at = put_be32(out, at, 0x4D546864)
     at = put_be32(out, at, 6)
     at = put_be32(out, at, 1)

@@ -5,7 +5,8 @@ STRONG_KANA = (0x82, 0x83)
 
 
 def decode(raw: bytes) -> tuple[str | None, str | None]:
-    """The text of a meta event without padding, and the encoding it was read in; (None, None) where it is blank.
+    """The text of a meta event without padding, and the encoding it was read in; (None, None) where it is
+    blank.
 
     ASCII and UTF-8 are certain. Of the others Shift-JIS (cp932) is taken where the bytes pair up as Japanese
     text does, else cp1252, and Latin-1 where that leaves a byte undefined.
@@ -27,9 +28,10 @@ def decode(raw: bytes) -> tuple[str | None, str | None]:
 def looks_japanese(raw: bytes) -> bool:
     """Whether bytes that are not UTF-8 are more likely Shift-JIS than a Western encoding.
 
-    Kana, full-width letters and Japanese punctuation are signs of it, as are other pairs of two high bytes with
-    a lead that cp1252 uses for punctuation, and runs of half-width katakana. A pair that ends in an ASCII
-    character speaks for neither: an apostrophe or an accented letter of cp1252 before a letter looks the same.
+    Kana, full-width letters and Japanese punctuation are signs of it, as are other pairs of two high bytes
+    with a lead that cp1252 uses for punctuation, and runs of half-width katakana. A pair that ends in an
+    ASCII character speaks for neither: an apostrophe or an accented letter of cp1252 before a letter looks
+    the same.
     """
     at = 0
     half_width = 0

@@ -1,7 +1,10 @@
 """What a split gives back. Plain values: they compare, pickle and print."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
+
+from blake3 import blake3
 
 By = Literal["auto", "track", "channel", "program"]
 Context = Literal["conductor", "full"]
@@ -52,18 +55,20 @@ class Problem:
     offset: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SplitTrack:
     """One split: a format 0 file with one track, and what is known of it.
 
     Attributes:
         data: the whole MIDI file.
-        digest: BLAKE3 of ``data``, 32 bytes.
+        digest: BLAKE3 of ``data``, 32 bytes; computed when first asked for.
         track_number: 0-based index of the ``MTrk`` in the parent.
         channel: 0 to 15, the one channel on which it plays; None where several.
-        program: 0 to 127, the one program that its own events select for its notes; None where none or several.
+        program: 0 to 127, the one program that its own events select for its notes; None where none or
+            several.
         name: its track name (FF 03) as text, without padding; None where it has none.
-        name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None without one.
+        name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None
+            without one.
         instrument: General MIDI name, or the drum kit's, as heard in the song: programs that another track
             selects on its channel count.
         family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``.
@@ -77,7 +82,6 @@ class SplitTrack:
     """
 
     data: bytes
-    digest: bytes
     track_number: int
     channel: int | None
     program: int | None
@@ -92,6 +96,11 @@ class SplitTrack:
     duration_seconds: float | None
     lowest_pitch: int
     highest_pitch: int
+
+    @cached_property
+    def digest(self) -> bytes:
+        """BLAKE3 of ``data``, 32 bytes."""
+        return blake3(self.data).digest()
 
 
 @dataclass(frozen=True, slots=True)

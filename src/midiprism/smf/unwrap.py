@@ -70,7 +70,7 @@ def _unwrap_one(state: Unwrapped, limit: int) -> None:
     if head.startswith(APPLE_DOUBLE):
         raise CorruptMidiError(
             "apple_double",
-            "The file is an AppleDouble companion (._ file) that holds no music; its song is the file without ._",
+            "The file is an AppleDouble companion that holds no music; its song is the file without ._",
             state.base,
         )
     if head.startswith(b"RIFF") and head[8:] == b"RMID":
