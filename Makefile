@@ -66,7 +66,7 @@ coverage: $(STAMP)-test ## Check that tests reach 95 % of the lines of src/midip
 	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m 'not slow' tests/smf
 	$(RUN) -m coverage report --include='src/midiprism/smf/*' --fail-under=$(COVERED)
 
-fuzz: $(STAMP)-fuzz ## Fuzz the splitter for SECONDS= (1200), also with the real files in CORPUS=
+fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with the real files in CORPUS=
 	$(RUN) fuzz/fuzz_split.py --minutes "$$($(RUN) -c 'print($(SECONDS) / 60)')" --corpus "$$CORPUS"
 
 bench-kernel: $(STAMP)-peers ## Measure the splitter beside other readers, on CORPUS= or sample songs
@@ -85,9 +85,4 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 
 $(STAMP)-peers $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
-	@touch $@
-
-# Atheris is not to be had for every system; the fuzzer runs without it.
-$(STAMP)-fuzz: pyproject.toml | $(RUN)
-	$(PIP) --editable '.[test,fuzz]' || $(PIP) --editable '.[test]'
 	@touch $@

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from midiprism import Split
 from midiprism.cli import main
 from midiprism.run import engine
-from support.fake import BASS, DRUMS, PIANO, fake_split, song, tree, write
+from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
 
 EVIL = "\x1b[31m[bold]\u202eevil\nline"
 
 
-def use(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], object]) -> None:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: splitter)
+def use(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], Split]) -> None:
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(splitter))
 
 
 @pytest.fixture(autouse=True)

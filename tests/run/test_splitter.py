@@ -19,7 +19,7 @@ def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(
 ) -> None:
     told: list[str] = []
     calls: list[object] = []
-    jit = SimpleNamespace(is_compiled=lambda: compiled)
+    jit = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: None)
     smf = SimpleNamespace(split=lambda data, **settings: calls.append((data, settings)))
     limits = Limits(input_bytes=7)
     splitter = LazySplitter(Identity("track", "full"), limits, lambda: told.append("compiling"))

@@ -13,7 +13,7 @@ def repeated(count: int, duplicates: float, seed: int = 0) -> float:
     for song in songs(count, seed=seed, duplicates=duplicates):
         result = midiprism.split(song.data)
         assert result.outcome == "split", song.path
-        assert not result.problems, song.path
+        assert {problem.code for problem in result.problems} <= {"text_encoding"}, song.path
         total += len(result.tracks)
         seen.update(track.digest for track in result.tracks)
     return 1 - len(seen) / total

@@ -4,6 +4,7 @@ from random import Random
 
 from hypothesis import given, settings
 
+from midiprism import CorruptMidiError
 from midiprism.smf import splitting
 from midiprism.smf.types import Limits
 from support.broken import BROKEN
@@ -34,5 +35,5 @@ def test_both_ways_agree_on_damaged_files() -> None:
     for data in (*seeds, *(mutated(rng, seeds) for _ in range(300))):
         try:
             both_ways(data)
-        except splitting.CorruptMidiError:
+        except CorruptMidiError:
             continue

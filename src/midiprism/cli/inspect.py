@@ -72,7 +72,7 @@ def _inspect(file: str) -> "Inspection":
         if data is None:
             raise MidiprismError(f"{file}: The file has more than {limits.input_bytes:,} bytes.")
         if not is_compiled():
-            typer.echo("Compiling the splitter (once, a few seconds) ...", err=True)
+            typer.echo("Compiling the splitter, once after each installation: up to a minute ...", err=True)
         return inspect(data, limits=limits)
     except UnreadableError as error:
         raise MidiprismError(f"{file}: {error}") from error

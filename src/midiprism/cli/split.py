@@ -74,7 +74,7 @@ def split(
 
     def compiling() -> None:
         if not quiet:
-            typer.echo("Compiling the splitter (once, a few seconds) ...", err=True)
+            typer.echo("Compiling the splitter, once after each installation: up to a minute ...", err=True)
 
     with ExitStack() as stack:
         stop = stack.enter_context(

@@ -60,15 +60,16 @@ def split_library(
         summary = Summary(os.path.abspath(catalog_path(out)), dry_run, identity.by, identity.context)
         counting = stack.enter_context(Counting(library, limit)) if listener else None
         plan = Plan(library, memory, settings, limit=limit, notice=summary.notice, stop=stop)
+        lazy = LazySplitter(identity, settings.limits, compiling)
         worker = Worker(
             library,
             store,
-            splitter or LazySplitter(identity, settings.limits, compiling),
+            splitter or lazy,
             settings.limits.input_bytes,
             stop,
             tick=lambda: None,
         )
-        run = _Run(plan, worker, memory, store, summary, counting, listener)
+        run = _Run(plan, worker, memory, store, summary, counting, listener, lazy)
         worker.tick = run.report
         run.go(identity)
         return summary
@@ -86,7 +87,9 @@ class _Run:
         summary: Summary,
         counting: Counting | None,
         listener: Listener | None,
+        lazy: LazySplitter,
     ) -> None:
+        self._lazy = lazy
         self._plan = plan
         self._worker = worker
         self._memory = memory
@@ -113,7 +116,7 @@ class _Run:
         """Tell the listener how far the run is, unless it was told just now."""
         if self._listener is None:
             return
-        seconds = time.perf_counter() - self._started
+        seconds = time.perf_counter() - self._started - self._lazy.loading_seconds
         if not final and seconds - self._reported < _REPORT_SECONDS:
             return
         self._reported = seconds

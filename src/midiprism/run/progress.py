@@ -15,7 +15,7 @@ class Progress:
         total: parents that there will be; None while they are being counted.
         seen: parents looked at so far; ``skipped`` and ``failed`` are among them.
         tracks: tracks so far; ``tracks_new`` and ``tracks_duplicate`` add up to it.
-        seconds: since the run began.
+        seconds: since the run began, without the time to load or compile the splitter.
     """
 
     total: int | None

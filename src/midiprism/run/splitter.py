@@ -1,5 +1,6 @@
 """The splitter of a run, loaded when the first parent needs it: a run with nothing to do goes without."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -25,6 +26,8 @@ class LazySplitter:
         self._limits = limits
         self._compiling = compiling
         self._split: Splitter | None = None
+        self.loading_seconds = 0.0
+        """What loading it took, compiling included: time that says nothing of the rate to come."""
 
     def __call__(self, data: bytes) -> Split:
         if self._split is None:
@@ -32,8 +35,10 @@ class LazySplitter:
         return self._split(data)
 
     def _load(self) -> Splitter:
+        began = time.perf_counter()
         try:
-            compiled = import_module("midiprism.smf.jit").is_compiled()
+            jit = import_module("midiprism.smf.jit")
+            compiled = jit.is_compiled()
             split = import_module("midiprism.smf").split
         except ImportError as error:
             raise MidiprismError(
@@ -41,4 +46,6 @@ class LazySplitter:
             ) from error
         if not compiled:
             self._compiling()
+        jit.prepare()
+        self.loading_seconds = time.perf_counter() - began
         return partial(split, by=self._identity.by, context=self._identity.context, limits=self._limits)

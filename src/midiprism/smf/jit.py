@@ -22,10 +22,10 @@ ENABLED = not numba.config.DISABLE_JIT
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
 
-helper = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
+helper = njit(no_cfunc_wrapper=True, **_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
 
-proved = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **{**_OPTIONS, "boundscheck": False})
+proved = njit(no_cfunc_wrapper=True, **{**_OPTIONS, "boundscheck": False})
 """Decorator of a helper whose every index is proved to be in its array, by the checks that it makes
 itself."""
 
@@ -41,10 +41,12 @@ Each helper is optimized again with every helper around it, so that depth costs 
 
 
 def source_digest(folder: Path) -> str:
-    """16 hex digits that change whenever a Python source file of the folder does."""
+    """16 hex digits that change whenever a Python source file of the folder does, or its place or date."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        # Numba asks for place and date too: what it would not load must not be taken for compiled.
+        digest.update(f"{path}\0{path.stat().st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -116,3 +118,10 @@ def is_compiled() -> bool:
     from midiprism.smf.kernel import split_kernel
 
     return split_kernel.is_compiled()
+
+
+def prepare() -> None:
+    """Compile the kernel of splitting, or load its compiled form."""
+    from midiprism.smf.kernel import split_kernel
+
+    split_kernel.prepare()

@@ -8,7 +8,7 @@ number: unsigned ones mix with the others to floats.
 
 from typing import Any
 
-from midiprism.smf.jit import helper, inlined, proved
+from midiprism.smf.jit import helper, inlined, proved, unsigned
 
 TOO_LONG = -1
 TRUNCATED = -2
@@ -22,7 +22,7 @@ def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
     for step in range(4):
         if at + step >= limit:
             return 0, TRUNCATED
-        byte = data[at + step] & 0xFF
+        byte = data[unsigned(at + step)] & 0xFF
         value = value << 7 | byte & 0x7F
         if byte < 0x80:
             return value, at + step + 1
@@ -90,7 +90,7 @@ def put_span(out: Any, at: int, data: Any, start: int, stop: int) -> int:
         raise IndexError("a span outside of its array")
     # Compiled to a block copy; assigning slices would go byte by byte.
     for step in range(size):
-        out[at + step] = data[start + step]
+        out[unsigned(at + step)] = data[unsigned(start + step)]
     return at + size
 
 

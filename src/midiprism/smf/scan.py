@@ -3,7 +3,7 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.jit import inlined, proved
+from midiprism.smf.jit import inlined, proved, unsigned
 from midiprism.smf.layout import (
     C_BANK,
     C_COLUMNS,
@@ -149,11 +149,11 @@ def scan(
             if at >= limit:
                 break
         start = at
-        delta = data[at] & 0xFF
+        delta = data[unsigned(at)] & 0xFF
         at += 1
         if delta >= 0x80:
-            if at < limit and data[at] < 0x80:
-                delta = (delta & 0x7F) << 7 | data[at] & 0xFF
+            if at < limit and data[unsigned(at)] < 0x80:
+                delta = (delta & 0x7F) << 7 | data[unsigned(at)] & 0xFF
                 at += 1
             else:
                 delta, at = read_vlq(data, start, limit)
@@ -171,7 +171,7 @@ def scan(
             marks[mark, M_STATUS] = running
             mark += 1
         when = tick + pending + delta
-        status = data[at] & 0xFF
+        status = data[unsigned(at)] & 0xFF
         if status < 0xF0:
             if status < 0x80 and interrupted:
                 if running == 0:
@@ -189,8 +189,8 @@ def scan(
                 break
             running = status
             interrupted = False
-            first = data[at] & 0xFF
-            second = data[at + 1] & 0xFF if size == 2 else 0
+            first = data[unsigned(at)] & 0xFF
+            second = data[unsigned(at + 1)] & 0xFF if size == 2 else 0
             if first | second > 127:
                 found(work, problems.DATA_BYTE, at if first > 127 else at + 1)
                 rewrite = 1
@@ -230,7 +230,7 @@ def scan(
             interrupted = True
             lends = False
             if status == 0xFF:
-                kind = data[at + 1] & 0xFF
+                kind = data[unsigned(at + 1)] & 0xFF
                 if kind == 0x2F:
                     if length > 0:
                         found(work, problems.END_OF_TRACK_LENGTH, start)
