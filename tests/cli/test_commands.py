@@ -143,7 +143,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(9)})
     split: list[bytes] = []
 
-    def interrupted(data: bytes) -> object:
+    def interrupted(data: bytes) -> Split:
         split.append(data)
         if len(split) == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -162,7 +162,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
 def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(
     run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_data: bytes) -> object:
+    def interrupted(_data: bytes) -> Split:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         return pytest.fail("it went on")
