@@ -1,0 +1,106 @@
+"""Compiling the kernel: its cache, and doing without one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from midiprism.smf import jit
+from support.writer import note, song, track
+
+PARENT = song(track(note(0, 60, 0, 96)))
+
+ASK = """
+import sys
+import midiprism
+from midiprism.smf import jit
+before = jit.is_compiled()
+tracks = midiprism.split(bytes.fromhex(sys.argv[1])).tracks
+print(before, len(tracks), jit.is_compiled())
+"""
+
+SMALL = """
+from midiprism.smf.jit import entry_point
+@entry_point("(int64,)")
+def double(number):
+    return 2 * number
+"""
+
+
+def ask(code: str, *arguments: str, **environment: str) -> str:
+    """What a new process says."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_without_the_compiler_nothing_has_to_be_compiled() -> None:
+    assert ask(ASK, PARENT.hex(), NUMBA_DISABLE_JIT="1") == "True 1 True"
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """A small room with an entry point of its own."""
+    path = tmp_path / "room" / "small.py"
+    path.parent.mkdir()
+    path.write_text(SMALL)
+    return path
+
+
+RUN = "import sys; sys.path.insert(0, {room!r}); from small import double; print(double.is_compiled(), double(21), double.is_compiled())"
+
+
+def test_a_compiled_form_is_kept_for_the_next_process(module: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    code = RUN.format(room=str(module.parent))
+    assert ask(code, NUMBA_CACHE_DIR=str(cache)) == "False 42 True"
+    assert ask(code, NUMBA_CACHE_DIR=str(cache)) == "True 42 True"
+
+
+def test_another_source_is_compiled_anew(module: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    code = RUN.format(room=str(module.parent))
+    ask(code, NUMBA_CACHE_DIR=str(cache))
+    module.write_text(SMALL.replace("2 *", "1 +"))
+    assert ask(code, NUMBA_CACHE_DIR=str(cache)) == "False 22 True"
+
+
+def test_a_moved_source_is_not_taken_for_compiled(module: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    ask(RUN.format(room=str(module.parent)), NUMBA_CACHE_DIR=str(cache))
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(module.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
+    assert ask(RUN.format(room=str(elsewhere)), NUMBA_CACHE_DIR=str(cache)) == "False 42 True"
+
+
+def test_where_no_cache_can_be_written_it_works_all_the_same(module: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, where a folder would have to be")
+    code = RUN.format(room=str(module.parent))
+    assert ask(code, NUMBA_CACHE_DIR=str(blocked / "cache")) == "False 42 True"
+
+
+def test_a_damaged_cache_is_done_without(module: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    code = RUN.format(room=str(module.parent))
+    ask(code, NUMBA_CACHE_DIR=str(cache))
+    files = [path for path in cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
+    assert files
+    for path in files:
+        path.write_bytes(b"damaged")
+    assert ask(code, NUMBA_CACHE_DIR=str(cache)).split()[1:] == ["42", "True"]
+
+
+def test_the_digest_of_a_room_changes_with_its_files(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("1")
+    first = jit.source_digest(tmp_path)
+    (tmp_path / "two.py").write_text("2")
+    assert jit.source_digest(tmp_path) != first

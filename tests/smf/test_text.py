@@ -1,0 +1,38 @@
+"""How text of an unknown encoding is read."""
+
+import pytest
+
+from midiprism.smf.text import decode
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "encoding"),
+    [
+        (b"", None, None),
+        (b" \0\0 ", None, None),
+        (b"Bass\0\0\0", "Bass", "ascii"),
+        ("Gitárre".encode(), "Gitárre", "utf-8"),
+        ("ギター 1".encode("cp932"), "ギター 1", "cp932"),
+        ("主旋律".encode("cp932"), "主旋律", "cp932"),
+        ("「歌」".encode("cp932"), "「歌」", "cp932"),
+        ("ﾋﾟｱﾉ".encode("cp932"), "ﾋﾟｱﾉ", "cp932"),
+        ("Flügel".encode("latin-1"), "Flügel", "cp1252"),
+        ("Bob’s Bass".encode("cp1252"), "Bob’s Bass", "cp1252"),
+        ("créée à l’été".encode("cp1252"), "créée à l’été", "cp1252"),
+        ("ÄÖ".encode("cp1252"), "ÄÖ", "cp1252"),
+        (b"caf\xe9", "café", "cp1252"),
+        (b"\x90abc\xe9", "\x90abcé", "latin-1"),
+        (b"\x83\x5c\xff\xff", "ƒ\\ÿÿ", "cp1252"),
+    ],
+)
+def test_text_is_read_in_the_likeliest_encoding(raw: bytes, text: str | None, encoding: str | None) -> None:
+    assert decode(raw) == (text, encoding)
+
+
+@pytest.mark.parametrize(
+    "raw", [bytes([lead, trail]) for lead in range(128, 256) for trail in (0x41, 0x9F, 0xE9)]
+)
+def test_no_bytes_are_refused(raw: bytes) -> None:
+    text, encoding = decode(raw)
+    assert encoding is not None
+    assert text == raw.decode(encoding)
