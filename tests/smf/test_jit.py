@@ -55,7 +55,12 @@ def module(tmp_path: Path) -> Path:
     return path
 
 
-RUN = "import sys; sys.path.insert(0, {room!r}); from small import double; print(double.is_compiled(), double(21), double.is_compiled())"
+RUN = """
+import sys
+sys.path.insert(0, {room!r})
+from small import double
+print(double.is_compiled(), double(21), double.is_compiled())
+"""
 
 
 def test_a_compiled_form_is_kept_for_the_next_process(module: Path, tmp_path: Path) -> None:
