@@ -261,7 +261,7 @@ def test_hostile_names_are_shown_and_exported_safely(run: Run, tmp_path: Path) -
     assert run("list", "out", "--json")[0] == 0
     assert run("export", "out", "--to", "to")[0] == 0
     (path,) = set(tree(tmp_path / "to")) - {"midiprism.json"}
-    assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline.mid"
+    assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline (Slap Bass 1).mid"
 
 
 def test_export_tells_what_it_did(run: Run, songs: Path, tmp_path: Path) -> None:
@@ -277,9 +277,9 @@ def test_export_tells_what_it_did(run: Run, songs: Path, tmp_path: Path) -> None
 
 def test_export_reports_what_it_left_alone(run: Run, songs: Path, tmp_path: Path) -> None:
     run("split", "songs", "-o", "out")
-    write(tmp_path / "to", {"a/01 Right Hand.mid": b"mine"})
+    write(tmp_path / "to", {"a/01 Right Hand (Acoustic Grand Piano).mid": b"mine"})
     code, _, err = run("export", "out", "--to", "to")
-    assert (code, "01 Right Hand.mid: It is there with other content" in err) == (1, True)
+    assert (code, "01 Right Hand (Acoustic Grand Piano).mid: It is there with other content" in err) == (1, True)
 
 
 def test_an_export_template_with_an_unknown_field_exits_2(run: Run, songs: Path) -> None:

@@ -34,13 +34,13 @@ def test_a_tree_by_song_has_a_folder_per_song(tmp_path: Path) -> None:
     out = made(tmp_path, {"rock/Help.mid": song(PIANO, BASS, DRUMS), "Yes.mid": song(BASS)})
     done = export(out, tmp_path / "to")
     assert names(tmp_path / "to") == [
-        "Yes/01 Bassline.mid",
-        "rock/Help/01 Right Hand.mid",
-        "rock/Help/02 Bassline.mid",
+        "Yes/01 Bassline (Slap Bass 1).mid",
+        "rock/Help/01 Right Hand (Acoustic Grand Piano).mid",
+        "rock/Help/02 Bassline (Slap Bass 1).mid",
         "rock/Help/03 Standard Kit.mid",
     ]
     assert (done.files_new, done.files_kept, done.failed) == (4, 0, False)
-    assert tree(tmp_path / "to")["Yes/01 Bassline.mid"] == BASS.encode()
+    assert tree(tmp_path / "to")["Yes/01 Bassline (Slap Bass 1).mid"] == BASS.encode()
 
 
 def test_a_tree_by_instrument_tells_the_songs_apart(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_tree_by_instrument_tells_the_songs_apart(tmp_path: Path) -> None:
 def test_copies_can_be_written_and_do_not_reach_the_store(tmp_path: Path) -> None:
     out = made(tmp_path, {"a.mid": song(PIANO)})
     export(out, tmp_path / "to")
-    path = tmp_path / "to/a/01 Right Hand.mid"
+    path = tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid"
     assert path.stat().st_mode & 0o200
     before = tree(out)
     path.write_bytes(b"edited in place")
@@ -65,7 +65,7 @@ def test_copies_can_be_written_and_do_not_reach_the_store(tmp_path: Path) -> Non
 def test_hard_links_are_the_stores_own_files(tmp_path: Path) -> None:
     out = made(tmp_path, {"a.mid": song(PIANO)})
     export(out, tmp_path / "to", hardlink=True)
-    assert (tmp_path / "to/a/01 Right Hand.mid").stat().st_nlink == 2
+    assert (tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid").stat().st_nlink == 2
     assert export(out, tmp_path / "to", hardlink=True).files_kept == 1
 
 
@@ -84,9 +84,9 @@ def test_songs_that_would_share_a_folder_are_numbered_in_the_order_of_their_path
     export(out, tmp_path / "to")
     assert names(tmp_path / "to") == [
         "A/01 Standard Kit.mid",
-        "a (2)/01 Bassline.mid",
-        "a (3)/01 Bassline.mid",
-        "a (4)/01 Right Hand.mid",
+        "a (2)/01 Bassline (Slap Bass 1).mid",
+        "a (3)/01 Bassline (Slap Bass 1).mid",
+        "a (4)/01 Right Hand (Acoustic Grand Piano).mid",
     ]
 
 
@@ -99,17 +99,17 @@ def test_files_that_would_share_a_name_are_numbered(tmp_path: Path) -> None:
 def test_a_file_that_was_edited_is_left_alone_and_reported(tmp_path: Path) -> None:
     out = made(tmp_path, {"a.mid": song(PIANO, BASS)})
     export(out, tmp_path / "to")
-    (tmp_path / "to/a/02 Bassline.mid").write_bytes(b"my own take")
+    (tmp_path / "to/a/02 Bassline (Slap Bass 1).mid").write_bytes(b"my own take")
     done = export(out, tmp_path / "to")
     assert (done.files_kept, done.files_differing, done.failed) == (1, 1, True)
-    assert (tmp_path / "to/a/02 Bassline.mid").read_bytes() == b"my own take"
+    assert (tmp_path / "to/a/02 Bassline (Slap Bass 1).mid").read_bytes() == b"my own take"
 
 
 def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
     out = made(tmp_path, {"a.mid": song(PIANO)})
     write(tmp_path, {"victim": b"precious"})
     (tmp_path / "to/a").mkdir(parents=True)
-    (tmp_path / "to/a/01 Right Hand.mid").symlink_to(tmp_path / "victim")
+    (tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid").symlink_to(tmp_path / "victim")
     assert export(out, tmp_path / "to").files_differing == 1
     assert (tmp_path / "victim").read_bytes() == b"precious"
 
@@ -205,4 +205,4 @@ def test_blocks_are_shared_where_the_file_system_can(tmp_path: Path, monkeypatch
     monkeypatch.setattr(fcntl, "ioctl", cloning)
     export(out, tmp_path / "to")
     assert calls == [0x40049409]
-    assert tree(tmp_path / "to")["a/01 Right Hand.mid"] == PIANO.encode()
+    assert tree(tmp_path / "to")["a/01 Right Hand (Acoustic Grand Piano).mid"] == PIANO.encode()

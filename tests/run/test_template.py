@@ -42,7 +42,7 @@ def place(template: str, track: TrackRow) -> str:
 @pytest.mark.parametrize(
     ("template", "path"),
     [
-        ("song", "Beatles/Help/05 Lead"),
+        ("song", "Beatles/Help/05 Lead (Slap Bass 1)"),
         ("instrument", "Bass/Slap Bass 1/Help - 05 Lead"),
         ("{parent_path}.mid", "Beatles/Help"),
         ("x{parent_path}y", "xBeatles/Helpy"),
@@ -71,6 +71,13 @@ def test_parts_of_one_track_are_told_apart_by_their_instrument() -> None:
 
 def test_only_the_parents_path_makes_folders() -> None:
     assert place("{name}", row(name="AC/DC")) == "AC_DC"
+
+
+def test_a_label_says_the_instrument_once() -> None:
+    assert place("{label}", row()) == "Lead (Slap Bass 1)"
+    assert place("{label}", row(name=None)) == "Slap Bass 1"
+    assert place("{label}", row(name="SLAP BASS 1")) == "Slap Bass 1"
+    assert place("{label}", row(name="My slap bass 1 track")) == "My slap bass 1 track"
     assert place("{song}", row(song="a/b")) == "b"
 
 

@@ -14,6 +14,7 @@ FIELDS = (
     "song",
     "track",
     "name",
+    "label",
     "instrument",
     "family",
     "channel",
@@ -22,7 +23,7 @@ FIELDS = (
     "notes",
 )
 PRESETS = {
-    "song": "{parent_path}/{track:02} {name}.mid",
+    "song": "{parent_path}/{track:02} {label}.mid",
     "instrument": "{family}/{instrument}/{song} - {track:02} {name}.mid",
 }
 SUFFIX = ".mid"
@@ -116,6 +117,7 @@ def _values(row: TrackRow) -> dict[str, str | int]:
         "song": row.song.rpartition("/")[2],
         "track": row.track_number + 1,
         "name": _name(row),
+        "label": _label(row),
         "instrument": row.instrument,
         "family": row.family,
         "channel": "" if row.channel is None else row.channel + 1,
@@ -134,3 +136,12 @@ def _name(row: TrackRow) -> str:
 
 def _formatted(value: str | int, spec: str) -> str:
     return format(value, spec) if isinstance(value, int) else value.replace("/", "_")
+
+
+def _label(row: TrackRow) -> str:
+    """The track's name, and its instrument behind it unless the name says it."""
+    if not row.name or row.name.casefold() == row.instrument.casefold():
+        return row.instrument
+    if row.instrument.casefold() in row.name.casefold():
+        return row.name
+    return f"{row.name} ({row.instrument})"
