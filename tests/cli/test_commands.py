@@ -279,7 +279,10 @@ def test_export_reports_what_it_left_alone(run: Run, songs: Path, tmp_path: Path
     run("split", "songs", "-o", "out")
     write(tmp_path / "to", {"a/01 Right Hand (Acoustic Grand Piano).mid": b"mine"})
     code, _, err = run("export", "out", "--to", "to")
-    assert (code, "01 Right Hand (Acoustic Grand Piano).mid: It is there with other content" in err) == (1, True)
+    assert (code, "01 Right Hand (Acoustic Grand Piano).mid: It is there with other content" in err) == (
+        1,
+        True,
+    )
 
 
 def test_an_export_template_with_an_unknown_field_exits_2(run: Run, songs: Path) -> None:
