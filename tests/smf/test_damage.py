@@ -12,7 +12,7 @@ from support.invariants import check_facts, divided_by, read_outputs
 from support.reader import is_meta, payload
 from support.timing import pair_notes
 from support.wrapped import CORRUPT, WRAPPED, Corrupt
-from support.writer import END_OF_TRACK, chunk, events, header, meta, on, raw_track, song, tempo, track
+from support.writer import END_OF_TRACK, chunk, events, header, meta, note, on, raw_track, song, tempo, track
 
 BROKEN = [*WRAPPED, *DAMAGED]
 each = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.what)
@@ -156,3 +156,24 @@ def test_restated_status_is_explicit_and_later_running_status_is_kept() -> None:
         b"\0" + on(0, 60) + b"\0" + meta(1, b"la") + b"\x60\x90\x3c\0\0\x3e\x40\x60\x3e\0\0" + END_OF_TRACK
     )
     assert split.data == song(raw_track(mended), form=0)
+
+
+def test_problems_that_are_found_late_count_among_those_that_are_listed() -> None:
+    name = meta(3, b"\xe9")
+    result = midiprism.split(song(*[track([(0, name), *note(0, 60, 0, 1)])] * 1500, count=1500))
+    assert len(result.problems) == 1001
+    assert result.problems[-1].code == "too_many_problems"
+    assert "500" in result.problems[-1].message
+
+
+def test_a_bridge_before_an_inserted_event_is_told_of_the_track_it_is_in() -> None:
+    gap = b"\xff\xff\xff\x7f"
+    conductor = b"\0" + tempo(1) + (gap + meta(1, b"")) * 3 + b"\0" + tempo(2)
+    player = b"\0" + on(0, 60) + b"\0" + on(1, 60) + (gap + b"\xd1\0") * 4
+    parent = song(raw_track(conductor + b"\0" + END_OF_TRACK), raw_track(player + b"\0" + END_OF_TRACK))
+    found = {problem.code: problem for problem in midiprism.split(parent, by="channel").problems}[
+        "delta_bridged"
+    ]
+    assert found.track == 1
+    assert found.offset is not None
+    assert found.offset >= len(parent) - len(player) - 4

@@ -34,7 +34,7 @@ def ask(code: str, *arguments: str, **environment: str) -> str:
     """What a new process says."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env={**os.environ, **environment},
+        env={**os.environ, "NUMBA_DISABLE_JIT": "0", **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -93,14 +93,15 @@ def test_where_no_cache_can_be_written_it_works_all_the_same(module: Path, tmp_p
     assert ask(code, NUMBA_CACHE_DIR=str(blocked / "cache")) == "False 42 True"
 
 
-def test_a_damaged_cache_is_done_without(module: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [b"", b"damaged", b"garbage\n", b"cos\nnosuch\n."])
+def test_a_damaged_cache_is_done_without(module: Path, tmp_path: Path, damage: bytes) -> None:
     cache = tmp_path / "cache"
     code = RUN.format(room=str(module.parent))
     ask(code, NUMBA_CACHE_DIR=str(cache))
     files = [path for path in cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
     assert files
     for path in files:
-        path.write_bytes(b"damaged")
+        path.write_bytes(damage)
     assert ask(code, NUMBA_CACHE_DIR=str(cache)).split()[1:] == ["42", "True"]
 
 

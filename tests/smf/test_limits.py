@@ -90,6 +90,41 @@ def test_the_default_limit_lets_a_rich_song_through() -> None:
     assert all(len(split.data) > 70_000 for split in result.tracks)
 
 
+def test_a_limit_may_be_any_number() -> None:
+    for limits in (Limits(output_bytes=1 << 63), Limits(output_ratio=1 << 60), Limits(tracks=1 << 63)):
+        assert len(midiprism.split(PARENT, limits=limits).tracks) == 2
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [
+        song(raw_track(b"\0\xf8" * 100 + b"\0" + on(0, 60) + b"\0" + END_OF_TRACK)),
+        song(track([(0, tempo(66_051))]), raw_track(b"\x80\x80\x80\0" + on(0, 60) + b"\0" + END_OF_TRACK)),
+        song(*[track([(0, tempo(66_051)), *note(0, 60, 0, 96)])] * 3),
+    ],
+)
+def test_output_that_fits_to_the_byte_is_not_refused(parent: bytes) -> None:
+    for by in BY:
+        size = sum(len(split.data) for split in midiprism.split(parent, by=by).tracks)
+        exact = midiprism.split(parent, by=by, limits=Limits(output_bytes=size, output_ratio=0))
+        assert sum(len(split.data) for split in exact.tracks) == size
+        assert refused(parent, Limits(output_bytes=size - 1, output_ratio=0), by) == "limit"
+
+
+@pytest.mark.slow
+def test_tracks_without_ends_and_with_endless_lengths_are_told_apart_in_good_time() -> None:
+    body = b"MTrk\x7f\x7f\x7f\x7f" + b"\0\x90\x3c\x40\0\x40\x40\x40"
+    result = midiprism.split(song(*[body] * 62_000, count=0))
+    assert (result.num_tracks, len(result.tracks)) == (62_000, 62_000)
+    assert {split.note_count for split in result.tracks} == {2}
+
+
+@pytest.mark.slow
+def test_gzip_of_very_many_members_is_unpacked_in_good_time() -> None:
+    data = zlib.compress(b"", wbits=31) * 500_000 + zlib.compress(PARENT, wbits=31)
+    assert len(midiprism.split(data).tracks) == 2
+
+
 MEASURE = """
 import sys
 import midiprism

@@ -86,3 +86,9 @@ def test_what_a_split_says_of_itself_is_what_it_says_when_split_again() -> None:
             (again,) = midiprism.split(split.data, by=by).tracks
             assert again.own_instrument == split.own_instrument
             assert again.instrument == split.own_instrument
+
+
+@pytest.mark.parametrize("late", [program(0, 40), control(0, 0, 127)])
+def test_what_a_lone_track_selects_after_its_note_does_not_name_it(late: bytes) -> None:
+    (split,) = midiprism.split(song(track([*note(0, 60, 0, 0)[:1], (0, late)], end=96), form=0)).tracks
+    assert split.instrument == split.own_instrument == "Acoustic Grand Piano"

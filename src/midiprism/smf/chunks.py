@@ -11,6 +11,7 @@ from midiprism.smf.layout import (
     N_COUNTERS,
     N_STATUS,
     N_TRACKS,
+    N_WASTED,
     T_END,
     T_STOP,
     W_ACTIVE,
@@ -23,6 +24,9 @@ from midiprism.smf.scan import scan
 from midiprism.smf.tables import forget, found, grown, report, report_all, with_room
 
 NOWHERE = -1
+
+PATIENCE = 8
+"""So many times the file's size may be scanned in vain before the next track is looked for first."""
 
 
 @helper
@@ -145,7 +149,9 @@ def without_end(
     size = data.shape[0]
     inside = next_track(data, body, min(declared, size))
     if inside >= 0:
+        wasted = max(0, tables.tracks[track, T_STOP] - inside)
         tables = scan_track(data, body, inside, track, full, tables, work, counters, saved)
+        counters[N_WASTED] += wasted
         found(work, problems.TRACK_LENGTH, body - 4)
         return tables, inside
     if declared > size:
@@ -173,7 +179,13 @@ def read_track(
     declared = body + be32(data, at + 4)
     for number in range(N_COUNTERS):
         saved[number] = counters[number]
-    tables = scan_track(data, body, min(declared, data.shape[0]), track, full, tables, work, counters, saved)
+    limit = min(declared, data.shape[0])
+    if counters[N_WASTED] > PATIENCE * data.shape[0]:
+        # Made to be slow: every track of it would be scanned through all that follow.
+        inside = next_track(data, body, limit)
+        if inside >= 0:
+            limit = inside
+    tables = scan_track(data, body, limit, track, full, tables, work, counters, saved)
     following = declared
     if tables.tracks[track, T_END] < 0:
         tables, following = without_end(data, track, body, declared, full, tables, work, counters, saved)

@@ -201,9 +201,3 @@ def conductor_guests(data: Any, row: Any, table: Any, events: Any, track: int) -
             copy_row(guests, size, events, at)
             size += 1
     return guests[:size]
-
-
-@helper
-def heard_bytes(sizes: Any, events: Any, tick: int) -> int:
-    """Bytes of the conductor events at or before a tick, with one for each delta time."""
-    return sizes[first_after(events[:, E_TICK], tick)]

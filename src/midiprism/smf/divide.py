@@ -132,6 +132,7 @@ def put_event(
     spelled: int,
     message: int,
     index: int,
+    offset: int,
     work: Any,
     writing: bool,
 ) -> int:
@@ -139,10 +140,10 @@ def put_event(
 
     An own event has a number, ``index``, and its delta time is ``data[spelled:message]``, kept as it stands
     where the own event before it stands before it here too. A guest has BROKEN for a number, and an explicit
-    status.
+    status. ``offset`` is where its own track has got to, for a problem.
     """
     at = rows[part, A_AT]
-    gap, size = begin_event(out, rows, part, tick, start, work, writing)
+    gap, size = begin_event(out, rows, part, tick, offset, work, writing)
     kept = size == 0 and spelled >= 0 and rows[part, A_CHAIN] == index - 1
     size += message - spelled if kept else vlq_size(gap)
     stated = status < 0xF0 and (message < start or rows[part, A_STATUS] != status)
@@ -339,6 +340,7 @@ def walk(
                     delta_at,
                     message,
                     number,
+                    own_message,
                     work,
                     writing,
                 )

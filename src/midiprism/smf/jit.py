@@ -6,7 +6,6 @@ be written, the kernel is compiled for this process alone.
 """
 
 import hashlib
-import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,17 +25,17 @@ helper = njit(no_cfunc_wrapper=True, **_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
 
 proved = njit(no_cfunc_wrapper=True, **{**_OPTIONS, "boundscheck": False})
-"""Decorator of a helper whose every index is proved to be in its array, by the checks that it makes
-itself."""
+"""Decorator of a helper whose every index is proved to be in its array: by its own checks, given that
+``limit`` is within the data and a position to begin at is not negative."""
 
 unsigned: Any = np.uint64 if ENABLED else int
 """Type of an index that is proved not to be negative: spares the question whether it counts from the end."""
 
 inlined = njit(inline="always", **_OPTIONS)
-"""Decorator of a helper that is called in one place: it becomes a part of its caller before anything is
-compiled.
+"""Decorator of a helper that is small, or called in one place: it becomes a part of its caller before
+anything is compiled.
 
-Each helper is optimized again with every helper around it, so that depth costs time.
+Any other helper is optimized again with every helper around it, so that depth costs time.
 """
 
 
@@ -89,8 +88,9 @@ class EntryPoint:
             if self._ready is None:
                 try:
                     self._ready = self._compile(cache=True)
-                except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
-                    # No folder can be written, or what is in it cannot be read: do without.
+                except Exception:  # noqa: BLE001 - what pickles raise has no end
+                    # No folder can be written, or what is in it is damaged: do without. What is wrong with
+                    # the code itself is raised there.
                     self._ready = self._compile(cache=False)
             return self._ready
 

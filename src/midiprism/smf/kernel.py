@@ -25,7 +25,6 @@ from midiprism.smf.layout import (
     G_WALK_ALL,
     HEADER,
     LIMIT_OUTPUT,
-    MEASURE,
     N_CONDUCTOR,
     N_COUNTERS,
     N_EVENTS,
@@ -119,10 +118,9 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
         if track != walked:
             guests, parts = prepare_walk(song, out, track, work)
             walked = track
-            walk(song.data, out, song.tables, track, by, guests, parts, work, MEASURE, BOUNDLESS)
         number = parts.rows.shape[0]
         for part in range(number):
-            size = parts.rows[part, A_AT]
+            size = splits[row + part, O_STOP]
             splits[row + part, O_START] = at
             splits[row + part, O_STOP] = at + size
             put_header(out, at, division, size - HEADER)

@@ -160,7 +160,8 @@ N_SPLITS = 11
 N_TICKS = 12  # of the last end of track
 N_SECONDS = 13  # the same in seconds, as the bits of a float64
 N_EVENTS = 14  # conductor events that hold for the whole song
-N_COUNTERS = 15
+N_WASTED = 15  # bytes scanned beyond where their track turned out to end
+N_COUNTERS = 16
 
 OK = 0
 LIMIT_OUTPUT = 1

@@ -23,7 +23,7 @@ from midiprism.smf.layout import (
 )
 
 TICK_BITS = 57
-"""Bits for a tick beside a key of 48 values; 64 MiB of the longest deltas need 54."""
+"""Bits for a tick beside a key of 48 values; 64 MiB of the longest deltas need 52."""
 
 
 class Grouped(NamedTuple):

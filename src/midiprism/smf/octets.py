@@ -1,9 +1,8 @@
 """Reading and writing the bytes of a file: numbers of fixed and of variable length, spans.
 
-``data`` and ``out`` are one-dimensional arrays of bytes; positions are checked by the compiler's bounds
-check, and never negative, since they only ever grow from 0. A byte that is kept is masked, which makes it a
-signed
-number: unsigned ones mix with the others to floats.
+``data`` and ``out`` are one-dimensional arrays of bytes. Positions are checked here or by the compiler's
+bounds check. A byte that is kept is masked, which makes it a signed number: unsigned ones mix with the others
+to floats.
 """
 
 from typing import Any
@@ -20,7 +19,7 @@ def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
     position."""
     value = 0
     for step in range(4):
-        if at + step >= limit:
+        if at < 0 or at + step >= limit:
             return 0, TRUNCATED
         byte = data[unsigned(at + step)] & 0xFF
         value = value << 7 | byte & 0x7F

@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.conductor import conductor_guests, first_after, heard_bytes
+from midiprism.smf.conductor import conductor_guests, first_after
 from midiprism.smf.divide import find_parts, walk
 from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
+    A_AT,
     A_CHANNEL,
     A_CHANNELS,
     A_DRUMS,
@@ -24,7 +25,6 @@ from midiprism.smf.layout import (
     E_TICK,
     END_OF_TRACK,
     G_BY,
-    G_FORMAT,
     G_FULL,
     G_MERGES,
     G_WALK_ALL,
@@ -48,6 +48,7 @@ from midiprism.smf.layout import (
     O_PROGRAM,
     O_SONG_DRUMS,
     O_SONG_PROGRAM,
+    O_STOP,
     O_TICKS,
     O_TRACK,
     PROGRAMS,
@@ -78,6 +79,9 @@ from midiprism.smf.layout import (
 from midiprism.smf.lookup import lent_count, selected, with_lent
 from midiprism.smf.parts import parts_of
 from midiprism.smf.tables import drum_state, lead, room
+
+DELTA_SLACK = 3
+"""Bytes by which a delta time may be spelled longer than it has to be."""
 
 INSERTION = 4
 """Most bytes that an inserted event takes beside itself and one for its delta time: the rest of that, and a
@@ -136,9 +140,12 @@ def least_output(tracks: Any, count: int, sizes: Any, events: Any, settings: Any
     least = ZERO
     for track in range(count):
         if tracks[track, T_NOTES] > 0:
-            least += own_bytes(tracks[track]) if settings[G_BY] == BY_TRACK else HEADER
+            copied = settings[G_BY] == BY_TRACK and not tracks[track, T_REWRITE]
+            least += own_bytes(tracks[track]) if copied else HEADER
             if settings[G_MERGES]:
-                heard = heard_bytes(sizes, events, tracks[track, T_TICKS])
+                # A delta time behind an inserted event may have been spelled longer than it has to be.
+                count = first_after(events[:, E_TICK], tracks[track, T_TICKS])
+                heard = sizes[count] - DELTA_SLACK * count
                 least += max(0, heard - tracks[track, T_CONDUCTOR_SIZE])
     return least
 
@@ -269,7 +276,7 @@ def plan(song: Any, out: Any, work: Any, allowed: int, most_splits: int) -> Any:
     settings = song.settings
     sizes, events = song.conductor.sizes, song.conductor.events
     ticks, values, begins = song.setup.ticks, song.setup.values, song.setup.begins
-    gs, in_song = counters[N_GS] > 0, settings[G_FORMAT] != 2
+    gs, in_song = counters[N_GS] > 0, settings[G_MERGES] > 0
     splits = np.empty((16, O_COLUMNS), np.int64)
     guests, parts = song.tables.conductor[:0], parts_of(ZERO + BY_TRACK, ZERO)
     walked = ZERO - 1
@@ -312,6 +319,7 @@ def plan(song: Any, out: Any, work: Any, allowed: int, most_splits: int) -> Any:
             if tracks[track, T_SPLICED]:
                 channel, program, drums, onset = plan_spliced(split, tracks[track])
             else:
+                split[O_STOP] = parts.rows[part, A_AT]
                 channel, program, drums, onset = plan_part(split, parts.rows[part], settings[G_BY], work)
             fill_sound(split, ticks, values, begins, gs, in_song, channel, program, drums, onset)
             split[O_TRACK] = track

@@ -138,6 +138,7 @@ def scan(
     name = -1
     name_length = 0
     broken = -1
+    marked = -1
     while at < limit:
         if not interrupted and pending == 0:
             before = events
@@ -163,7 +164,8 @@ def scan(
         if at >= limit:
             broken = problems.EVENT_TRUNCATED
             break
-        if events & (MARK_EVERY - 1) == 0:
+        if events & (MARK_EVERY - 1) == 0 and events != marked:
+            marked = events
             if mark == marks.shape[0]:
                 return False
             marks[mark, M_TICK] = tick

@@ -11,6 +11,7 @@ from midiprism.smf.instruments import DRUM_KITS, DRUMS, instrument_family, instr
 from midiprism.smf.jit import ENABLED
 from midiprism.smf.kernel import split_kernel
 from midiprism.smf.layout import (
+    BOUNDLESS,
     BY_AUTO,
     BY_CHANNEL,
     BY_PROGRAM,
@@ -137,10 +138,10 @@ def run_kernel(
     Raises:
         CorruptMidiError: with code ``limit``.
     """
-    allowed = limits.output_allowed(len(data))
+    allowed = min(limits.output_allowed(len(data)), int(BOUNDLESS))
     # As plain Python the kernel takes ints from a memoryview, where an array would give bytes that overflow.
     octets = np.frombuffer(data, np.uint8) if ENABLED else memoryview(data)
-    answer = split_kernel(octets, by, full, walk_all, details, allowed, limits.tracks)
+    answer = split_kernel(octets, by, full, walk_all, details, allowed, min(limits.tracks, int(BOUNDLESS)))
     status = answer[1][N_STATUS]
     if status != OK:
         raise _limit(status, allowed, limits)
@@ -206,8 +207,10 @@ def problems_of(
         found.append(problems.problem(problems.DIVISION_SMPTE, n, None, wrapped.base + 12))
     if found:
         found.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
-    if numbers[N_UNLISTED]:
-        found.append(problems.problem(problems.TOO_MANY_PROBLEMS, numbers[N_UNLISTED], None, None))
+    unlisted = numbers[N_UNLISTED] + len(found[problems.LISTED_AT_MOST :])
+    if unlisted:
+        del found[problems.LISTED_AT_MOST :]
+        found.append(problems.problem(problems.TOO_MANY_PROBLEMS, unlisted, None, None))
     return tuple(found)
 
 

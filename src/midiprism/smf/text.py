@@ -3,6 +3,9 @@
 STRONG_SYMBOLS = 0x81
 STRONG_KANA = (0x82, 0x83)
 
+ENOUGH = 4096
+"""Bytes of a text by which its encoding is judged."""
+
 
 def decode(raw: bytes) -> tuple[str | None, str | None]:
     """The text of a meta event without padding, and the encoding it was read in; (None, None) where it is
@@ -33,6 +36,7 @@ def looks_japanese(raw: bytes) -> bool:
     ASCII character speaks for neither: an apostrophe or an accented letter of cp1252 before a letter looks
     the same.
     """
+    raw = raw[:ENOUGH]
     at = 0
     half_width = 0
     while at < len(raw):

@@ -22,10 +22,10 @@ class Limits:
     """Bounds on what one parent may cost; beyond them ``CorruptMidiError`` with code ``limit``.
 
     Attributes:
-        input_bytes: most bytes of a parent, after decompression.
+        input_bytes: most bytes of a parent, as it is given and after decompression.
         output_bytes: all splits of one parent together may take this much whatever the parent's size.
         output_ratio: beyond ``output_bytes``, as many times the parent's (unwrapped) size.
-        tracks: most tracks in a parent, and most splits out of one. The header counts tracks in 16 bits.
+        tracks: most tracks in a parent, and most splits out of one.
     """
 
     input_bytes: int = 64 << 20

@@ -111,21 +111,21 @@ def gunzip(data: bytes | memoryview, limit: int) -> tuple[bytes, bool]:
         CorruptMidiError: with code ``limit``, as soon as more than ``limit`` bytes come out.
     """
     unpacked = bytearray()
-    rest = bytes(data)
+    data = memoryview(data)
+    at = 0
     whole = True
-    while whole and rest.startswith(GZIP):
-        rest, whole = _gunzip_member(rest, unpacked, limit)
+    while whole and data[at : at + 2] == GZIP:
+        at, whole = _gunzip_member(data, at, unpacked, limit)
     return bytes(unpacked), whole
 
 
-def _gunzip_member(data: bytes, unpacked: bytearray, limit: int) -> tuple[bytes, bool]:
-    """Decompress one member onto ``unpacked``; returns what follows it, and whether it was whole."""
+def _gunzip_member(data: memoryview, at: int, unpacked: bytearray, limit: int) -> tuple[int, bool]:
+    """Decompress the member at a position onto ``unpacked``; returns its end, and whether it was whole."""
     packer = zlib.decompressobj(wbits=31)
     step = FED_AT_ONCE
-    at = 0
     while at < len(data) and not packer.eof:
         before = packer.copy()
-        piece = data[at : at + step]
+        piece: bytes | memoryview = data[at : at + step]
         try:
             while piece and not packer.eof:
                 unpacked += packer.decompress(piece, limit + 1 - len(unpacked))
@@ -133,11 +133,11 @@ def _gunzip_member(data: bytes, unpacked: bytearray, limit: int) -> tuple[bytes,
                 piece = packer.unconsumed_tail
         except zlib.error:
             if step == 1:
-                return b"", False
+                return at, False
             # What comes out before the damage is worth having: go on byte by byte.
             packer, step = before, 1
             continue
         at += step
     if not packer.eof:
-        return b"", False
-    return packer.unused_data + data[at:], True
+        return at, False
+    return min(at, len(data)) - len(packer.unused_data), True
