@@ -38,6 +38,10 @@ class UsageError(MidiprismError):
     """A command or an option that cannot be followed as it was given."""
 
 
+class SourceError(MidiprismError):
+    """A source that was there when the run began is gone."""
+
+
 class StoreError(MidiprismError):
     """The folder of results cannot be written or read."""
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from midiprism.catalog.schema import metadata, properties
 from midiprism.errors import CatalogError
 
-SCHEMA_VERSION = 1
-"""Raised whenever a table changes; a catalogue of a later version is refused."""
+SCHEMA_VERSION = 2
+"""Raised whenever a table changes; a catalogue of another version is refused."""
 
 _CHECKPOINT_PAGES = 16_384  # 64 MB of log before it is folded in: late checkpoints write a busy page once
 _CACHE_SHARE = 16
@@ -115,7 +115,7 @@ def _check_version(connection: Connection, path: str) -> None:
     if version is None or not version.isdecimal() or int(version) != SCHEMA_VERSION:
         raise CatalogError(
             f"{path} is a catalogue of version {version}, and this midiprism reads version {SCHEMA_VERSION}: "
-            "use the midiprism that made it, or a later one."
+            "use the midiprism that made it, or choose a new folder for the result."
         )
 
 

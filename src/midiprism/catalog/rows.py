@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table, insert
+from sqlalchemy import Column, Dialect, Table, bindparam, insert, update
 
-from midiprism.catalog.records import ParentRecord, TrackRecord
-from midiprism.catalog.text import storable, storable_or_none
+from midiprism.catalog.records import ParentRecord, TrackValues
+from midiprism.catalog.text import storable
 
 Row = tuple[Any, ...]
 
@@ -19,7 +19,24 @@ def insertion(table: Table, dialect: Dialect) -> str:
     return str(insert(table).compile(dialect=dialect, column_keys=[column.name for column in table.columns]))
 
 
-def parent(number: int, record: ParentRecord) -> Row:
+@cache
+def replacement(table: Table, dialect: Dialect) -> str:
+    """The statement that changes a row of ``table``: values of all columns but ``id``, then the ``id``."""
+    names = [column.name for column in table.columns if column.name != "id"]
+    return str(
+        update(table).where(table.c.id == bindparam("number")).compile(dialect=dialect, column_keys=names)
+    )
+
+
+@lru_cache(64)
+def lookup(columns: tuple[Column[Any], ...], key: Column[Any], count: int) -> str:
+    """The statement that finds the rows of a table by ``count`` keys."""
+    marks = ", ".join("?" * count)
+    names = ", ".join(column.name for column in columns)
+    return f"SELECT {names} FROM {key.table.name} WHERE {key.name} IN ({marks})"  # noqa: S608 - names of ours
+
+
+def parent(number: int, record: ParentRecord, contract: int, run_id: int) -> Row:
     """A row of ``parents``."""
     problems = [
         {"code": found.code, "message": storable(found.message), "track": found.track, "offset": found.offset}
@@ -36,12 +53,16 @@ def parent(number: int, record: ParentRecord) -> Row:
         record.duration_seconds,
         record.outcome,
         json.dumps(problems) if problems else None,
+        len(record.links),
+        contract,
+        run_id,
     )
 
 
 def path(number: int, record: ParentRecord) -> Row:
     """A row of ``parent_paths``."""
-    read = record.digest is not None
+    # What could not be read is tried again by the next run: without size and time, its path is not known.
+    read = record.outcome != "unreadable"
     return (
         record.path,
         number,
@@ -52,39 +73,24 @@ def path(number: int, record: ParentRecord) -> Row:
     )
 
 
-def track(number: int, record: TrackRecord) -> Row:
+def track(number: int, record: TrackValues, run_id: int) -> Row:
     """A row of ``tracks``."""
-    return (
-        number,
-        record.digest,
-        record.size,
-        record.stem,
-        record.digits,
-        storable_or_none(record.name),
-        record.instrument,
-        record.family,
-        record.channel,
-        record.program,
-        record.note_count,
-        record.lowest_pitch,
-        record.highest_pitch,
-        record.duration_ticks,
-        record.duration_seconds,
-    )
+    return (number, *record, run_id)
 
 
 def links(number: int, record: ParentRecord, track_ids: Mapping[bytes, int]) -> Iterator[Row]:
     """Rows of ``track_splits``."""
     for position, link in enumerate(record.links):
+        track_number, channel, program, parts, name, instrument, family, content = link
         yield (
             number,
             position,
-            link.track_number,
-            link.channel,
-            link.program,
-            link.parts,
-            track_ids[link.track.digest],
-            storable_or_none(link.name),
-            link.instrument,
-            link.family,
+            track_number,
+            channel,
+            program,
+            parts,
+            track_ids[content[0]],
+            name,
+            instrument,
+            family,
         )

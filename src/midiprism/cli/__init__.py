@@ -7,17 +7,20 @@ from collections.abc import Sequence
 
 from midiprism.errors import MidiprismError, UsageError
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit codes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 something failed, 2 usage, 130 interrupted.
+    """Run the command line and return its exit code.
+
+    0 done, 1 something failed, 2 usage, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 
     Args:
         arguments: without the program's name; None for those of the process.
     """
     from midiprism.cli.app import ParsingError, app
+    from midiprism.cli.interrupt import Terminated
     from midiprism.cli.terminal import complain
 
     for stream in (sys.stdout, sys.stderr):
@@ -37,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MidiprismError as error:
         complain(str(error))
         return FAILED
+    except Terminated:
+        return TERMINATED
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - people get a sentence, and what a report needs on request

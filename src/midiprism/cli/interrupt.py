@@ -1,29 +1,57 @@
-"""Ctrl-C: the first asks for an orderly end, the second ends at once."""
+"""Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends at once."""
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
 from midiprism.cli.terminal import complain
 
+_SIGNALS = [signal.SIGINT, *([signal.SIGTERM] if hasattr(signal, "SIGTERM") else [])]
+
+
+@dataclass(slots=True)
+class Interruption:
+    """Whether a command was asked to stop; call it to know."""
+
+    signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def code(self) -> int:
+        """The exit code by which shells tell the signal: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + (self.signal or signal.SIGINT)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came a second time."""
+
 
 @contextmanager
-def interruptible(message: str) -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C was pressed; ``message`` is printed when it is."""
-    asked = threading.Event()
+def interruptible(message: str) -> Iterator[Interruption]:
+    """Gives what says whether Ctrl-C or SIGTERM came; ``message`` is printed when it does."""
+    asked = Interruption()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield asked.is_set
+        yield asked
         return
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asked.signal = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        asked.set()
+        signal.signal(signal.SIGTERM, end)
         complain(message)
 
-    before = signal.signal(signal.SIGINT, ask)
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+    before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:
-        yield asked.is_set
+        yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

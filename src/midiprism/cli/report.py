@@ -46,7 +46,7 @@ def _lines(summary: "Summary", out: str, sources: list[str], *, verbose: bool) -
     if summary.failed:
         yield "Failed:"
         yield from (f"  {line}" for line in failures(summary, everything=verbose))
-    if summary.state == "interrupted":
+    if summary.state in ("interrupted", "stopped"):
         yield "Stopped before the end; what is counted here is kept. To go on:"
         yield f"  midiprism split {' '.join(map(quoted, sources))} -o {quoted(out)}"
     elif not summary.dry_run and summary.parents_seen:

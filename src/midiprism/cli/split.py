@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli.interrupt import interruptible
+from midiprism.cli.tuning import number
 from midiprism.cli.terminal import complain
 
 if TYPE_CHECKING:
     from midiprism.run import Summary
+
+
+_MOST_WORKERS, _MOST_SONGS, _MOST_BATCHES = 1_000, 100_000, 10_000
 
 
 class By(StrEnum):
@@ -50,6 +54,41 @@ def split(
         int | None,
         typer.Option(min=1, metavar="N", help="Look at the first N songs only, in the folders' order."),
     ] = None,
+    workers: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Processes that split. auto: as many as there are processors; none where a library is small. "
+            "0: all in this process.",
+        ),
+    ] = "auto",
+    batch_size: Annotated[
+        str,
+        typer.Option(metavar="N|auto", help="Most songs that are split, flushed and committed as one."),
+    ] = "auto",
+    in_flight: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Most batches handed out and not yet committed. auto: two for each process, and one.",
+        ),
+    ] = "auto",
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Longest that a process may spend on one song. 0: no limit."
+        ),
+    ] = 60.0,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what failed in earlier runs.")
+    ] = False,
+    redo: Annotated[
+        bool,
+        typer.Option("--redo", help="Split again what is known, as after an update that splits better."),
+    ] = False,
+    no_scan: Annotated[
+        bool, typer.Option("--no-scan", help="Do not count the songs beside the work: no percentage.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False,
     as_json: Annotated[
         bool,
@@ -67,19 +106,26 @@ def split(
     skipped, so a run that was cut off is continued by running it again.
     """
     from midiprism.library import open_folders
-    from midiprism.run import Settings, split_library
+    from midiprism.run import Settings, Wish, split_library
 
     library = open_folders(sources, os.fsencode(out))
-    settings = Settings(None if by is None else by.value, None if context is None else context.value)
+    settings = Settings(
+        None if by is None else by.value,
+        None if context is None else context.value,
+        workers=number("--workers", workers, 0, _MOST_WORKERS),
+        batch_parents=number("--batch-size", batch_size, 1, _MOST_SONGS),
+        in_flight=number("--in-flight", in_flight, 1, _MOST_BATCHES),
+        timeout=timeout or None,
+        wish=Wish(redo=redo, retry_failed=retry_failed),
+        scan=not no_scan,
+    )
 
     def compiling() -> None:
         if not quiet:
             typer.echo("Compiling the splitter, once after each installation: up to a minute ...", err=True)
 
     with ExitStack() as stack:
-        stop = stack.enter_context(
-            interruptible("Stopping after the song in hand; Ctrl-C again stops at once.")
-        )
+        stop = stack.enter_context(interruptible("Stopping after the songs in hand; again stops at once."))
         listener = None
         if not quiet:
             from midiprism.cli.progress import shown
@@ -93,12 +139,15 @@ def split(
             dry_run=dry_run,
             stop=stop,
             compiling=compiling,
+            warn=complain,
             listener=listener,
         )
     _tell(summary, out, sources, as_json=as_json, quiet=quiet, verbose=verbose)
+    if summary.error is not None:
+        complain(str(summary.error))
     if summary.state == "interrupted":
-        raise typer.Exit(130)
-    raise typer.Exit(1 if summary.failed else 0)
+        raise typer.Exit(stop.code)
+    raise typer.Exit(1 if summary.failed or summary.error else 0)
 
 
 def _tell(

@@ -2,9 +2,8 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 from midiprism.errors import UsageError
 from midiprism.library.marker import MARKER, enclosing_result
@@ -15,22 +14,27 @@ SUFFIXES = (b".mid", b".midi", b".kar", b".rmi", b".smf")
 """Names that end so, in any case, are taken for MIDI files."""
 
 _MARKER = os.fsencode(MARKER)
+_SEPARATOR = os.fsencode(os.sep)
+_COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class FolderLibrary:
     """Files and folders, in the order they were named.
 
-    Folders are walked depth first, sorted by the bytes of their names, a folder's files before its folders;
-    memory holds the names in the folders on the way down. A file is a parent if its name ends in one of
-    ``SUFFIXES`` and it is regular, or a link to a regular file; links to folders are not followed. A file
-    named as a source is taken whatever its name. Folders that hold a midiprism result are passed over.
+    Folders are walked depth first, in the order of the bytes of the paths, so that what is known can be read
+    beside it in the same order; memory holds the names in the folders on the way down. A file is a parent if
+    its name ends in one of ``SUFFIXES`` and it is regular, or a link to a regular file; links to folders are
+    not followed. A file named as a source is taken whatever its name. Folders that hold a midiprism result
+    are passed over.
 
     Attributes:
         sources: absolute paths of files and folders that exist.
+        folders: those of them that are folders.
     """
 
     sources: tuple[bytes, ...]
+    folders: tuple[bytes, ...] = ()
 
     def walk(self) -> Iterator[Found | Notice]:
         """Every parent with its size and time, and a notice for each folder that is not entered."""
@@ -42,15 +46,19 @@ class FolderLibrary:
             else:
                 yield _found(source, len(os.path.join(os.path.dirname(source), b"")))
 
-    def count(self, cancelled: Callable[[], bool]) -> int | None:
+    def count(self) -> Iterator[int]:
         """How many parents ``walk`` will find, without asking for their sizes."""
         total = 0
         for source in self.sources:
             for path in _parents(source) if os.path.isdir(source) else (source,):
                 total += not isinstance(path, Notice)
-                if cancelled():
-                    return None
-        return total
+                if total % _COUNTED == 0:
+                    yield total
+        yield total
+
+    def missing(self) -> list[bytes]:
+        """Folders that are gone: a disk that was taken out, a share that went away."""
+        return [folder for folder in self.folders if not os.path.isdir(folder)]
 
     def read(self, found: Found, limit: int) -> Content:
         """Read a parent; see ``midiprism.library.reading.read_file``."""
@@ -70,6 +78,7 @@ def open_folders(
         UsageError: a source is missing, is neither file nor folder, or lies in a midiprism result.
     """
     paths: list[bytes] = []
+    folders: list[bytes] = []
     for source in sources:
         path = os.path.abspath(os.fsencode(source))
         name = os.fsdecode(path)
@@ -83,7 +92,9 @@ def open_folders(
             raise UsageError(f"{name} is neither a file nor a folder.")
         if path not in paths:
             paths.append(path)
-    return FolderLibrary(tuple(paths))
+            if stat.S_ISDIR(mode):
+                folders.append(path)
+    return FolderLibrary(tuple(paths), tuple(folders))
 
 
 def _refuse_result(path: bytes, out: bytes | None) -> None:
@@ -103,46 +114,55 @@ def _refuse_result(path: bytes, out: bytes | None) -> None:
 
 
 def _parents(folder: bytes) -> Iterator[bytes | Notice]:
-    """Paths of the parents below ``folder``: each folder's files, then its folders, both sorted by name.
+    """Paths of the parents below ``folder``, in the order of their bytes.
 
     A stack of listings instead of recursion, so that no depth of folders is too deep.
     """
-    waiting = [iter([folder])]
+    waiting: list[tuple[bytes, Iterator[bytes]]] = [(b"", iter([os.path.join(folder, b"")]))]
     while waiting:
-        here = next(waiting[-1], None)
-        if here is None:
+        here, names = waiting[-1]
+        for name in names:
+            if not name.endswith(_SEPARATOR):
+                yield here + name
+                continue
+            listing = _listing(here + name)
+            if isinstance(listing, Notice):
+                yield listing
+                continue
+            waiting.append((here + name, iter(listing)))
+            break
+        else:
             waiting.pop()
-            continue
-        listing = _listing(here)
-        if isinstance(listing, Notice):
-            yield listing
-            continue
-        files, folders = listing
-        yield from (os.path.join(here, name) for name in files)
-        waiting.append(map(os.path.join, repeat(here), folders))
 
 
-def _listing(folder: bytes) -> tuple[list[bytes], list[bytes]] | Notice:
-    """Names of the parents and of the folders in ``folder``, sorted; or why it is not entered.
+def _listing(folder: bytes) -> list[bytes] | Notice:
+    """Names of the parents and, with a separator behind them, of the folders in ``folder``, sorted; or why it
+    is not entered.
 
     Only names are kept: directory entries of a folder of a million files would take hundreds of megabytes.
     """
-    files: list[bytes] = []
-    folders: list[bytes] = []
+    found: list[bytes] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name == _MARKER:
-                    return Notice(folder, "result", "The folder holds a midiprism result and is passed over.")
+                name = entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.name)
-                elif entry.name.lower().endswith(SUFFIXES) and _is_file(entry):
-                    files.append(entry.name)
+                    found.append(name + _SEPARATOR)
+                elif name.lower().endswith(SUFFIXES):
+                    if _is_file(entry):
+                        found.append(name)
+                elif name == _MARKER:
+                    message = "The folder holds a midiprism result and is passed over."
+                    return Notice(_named(folder), "result", message)
     except OSError as error:
-        return Notice(folder, "folder", f"The folder cannot be read: {error.strerror or error}.")
-    files.sort()
-    folders.sort()
-    return files, folders
+        return Notice(_named(folder), "folder", f"The folder cannot be read: {error.strerror or error}.")
+    found.sort()
+    return found
+
+
+def _named(folder: bytes) -> bytes:
+    """The path of a folder as people write it."""
+    return folder.rstrip(_SEPARATOR) or folder
 
 
 def _is_file(entry: "os.DirEntry[bytes]") -> bool:

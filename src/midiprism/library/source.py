@@ -1,14 +1,13 @@
 """What a library is: it names its parents one by one, and reads one when asked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from midiprism.errors import MidiprismError
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A parent that a library holds, not yet opened.
 
     Attributes:
@@ -45,8 +44,7 @@ class Notice:
         return self.code != "result"
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """The bytes of a parent, read whole and without a change in between.
 
     Attributes:
@@ -80,11 +78,21 @@ class UnreadableError(MidiprismError):
 class Library(Protocol):
     """Where parents come from."""
 
-    def walk(self) -> Iterator[Found | Notice]:
-        """Every parent once, in an order that the library's content alone decides; memory does not grow."""
+    @property
+    def sources(self) -> Sequence[bytes]:
+        """The absolute paths that it was opened with."""
 
-    def count(self, cancelled: Callable[[], bool]) -> int | None:
-        """How many parents ``walk`` will find; None once ``cancelled()`` is true. Safe in another thread."""
+    def walk(self) -> Iterator[Found | Notice]:
+        """Every parent, source by source, each source's in the order of the bytes of their paths.
+
+        Memory does not grow with the library.
+        """
+
+    def count(self) -> Iterator[int]:
+        """How many parents ``walk`` will find: the count so far, now and then, and at last all."""
+
+    def missing(self) -> list[bytes]:
+        """Folders that were there when the library was opened, and are not any more."""
 
     def read(self, found: Found, limit: int) -> Content:
         """Read a parent; more than ``limit`` bytes are digested without being kept.

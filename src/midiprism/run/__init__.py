@@ -2,7 +2,7 @@
 
 from midiprism.run.engine import split_library
 from midiprism.run.progress import Progress
-from midiprism.run.settings import Settings
+from midiprism.run.settings import Settings, Wish
 from midiprism.run.summary import Failure, Summary
 
-__all__ = ["Failure", "Progress", "Settings", "Summary", "split_library"]
+__all__ = ["Failure", "Progress", "Settings", "Summary", "Wish", "split_library"]

@@ -1,25 +1,35 @@
-"""The run in one process: plan a batch, work on it, make it durable, commit it, and so on to the end."""
+"""The run: plan batches, hand them out, commit what comes back, until there is nothing left."""
 
 import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 
-from midiprism.catalog import Catalog
+from midiprism.catalog import Catalog, Rehearsal
+from midiprism.errors import MidiprismError, SourceError
 from midiprism.library import Library
-from midiprism.run.plan import Batch, Memory, Plan
+from midiprism.run import machine
+from midiprism.run.child import Duty
+from midiprism.run.group import Group
+from midiprism.run.jobs import Done
+from midiprism.run.plan import Batch, KnownBeside, Memory, Plan
+from midiprism.run.pool import InlinePool, Pool
+from midiprism.run.processes import ProcessPool
 from midiprism.run.progress import Counting, Listener, Progress
-from midiprism.run.rehearsal import Rehearsal
 from midiprism.run.result import catalog_path, opened, read_identity
 from midiprism.run.settings import Identity, Settings
+from midiprism.run.space import Usage, shortage
 from midiprism.run.splitter import LazySplitter, Splitter
 from midiprism.run.summary import Summary
-from midiprism.run.worker import Worker
 from midiprism.store import FileStore, NullStore, Store
 
 _REPORT_SECONDS = 0.1
+_TELL_SECONDS = 1.0
+_COUNT_SECONDS = 0.05
+_GONE = ("vanished", "io")
 
 
 def split_library(
@@ -32,6 +42,7 @@ def split_library(
     splitter: Splitter | None = None,
     stop: Callable[[], bool] = lambda: False,
     compiling: Callable[[], None] = lambda: None,
+    warn: Callable[[str], None] = lambda _message: None,
     listener: Listener | None = None,
 ) -> Summary:
     """Split what a library holds into the result in ``out``, and say what was done.
@@ -39,40 +50,48 @@ def split_library(
     Args:
         library: where parents come from.
         out: the folder of the result; made where there is none.
-        settings: what a split is, limits, sizes of batches.
+        settings: what a split is, limits, workers, sizes of batches.
         limit: look at the first so many parents only.
         dry_run: read and split, and write nothing.
         splitter: bytes of a parent to its splits; None for ``midiprism.split`` with the settings.
         stop: once true, what is in hand is finished and committed; the summary says ``interrupted``.
-        compiling: called once if the splitter has to be compiled first, which takes seconds.
+        compiling: called once if the splitter has to be compiled first, which takes up to a minute.
+        warn: is told what a person should know while there is time.
         listener: is told how far the run is, at most ten times a second.
+
+    Returns:
+        What was done. Its state is ``stopped``, with the reason, where the run could not go on: the disk is
+        full, the catalogue cannot be used, a source is gone. What was committed is kept.
 
     Raises:
         UsageError: ``out`` cannot be this run's result.
-        StoreError: ``out`` is held by another run, or cannot be written; what was committed is kept.
-        CatalogError: the catalogue cannot be used; what was committed is kept.
+        StoreError: ``out`` is held by another run, or cannot be written.
+        CatalogError: the catalogue cannot be opened.
     """
     with contextlib.ExitStack() as stack:
-        identity, memory, store = stack.enter_context(
-            _rehearsed(out, settings) if dry_run else _opened(out, settings)
-        )
+        opening = _rehearsed(out, settings) if dry_run else _opened(out, settings)
+        scene = stack.enter_context(opening)
         # Relative to nothing: a summary outlives a change of the working folder.
-        summary = Summary(os.path.abspath(catalog_path(out)), dry_run, identity.by, identity.context)
-        counting = stack.enter_context(Counting(library, limit)) if listener else None
-        plan = Plan(library, memory, settings, limit=limit, notice=summary.notice, stop=stop)
-        lazy = LazySplitter(identity, settings.limits, compiling)
-        worker = Worker(
-            library,
-            store,
-            splitter or lazy,
-            settings.limits.input_bytes,
-            stop,
-            tick=lambda: None,
-        )
-        run = _Run(plan, worker, memory, store, summary, counting, listener, lazy)
-        worker.tick = run.report
-        run.go(identity)
+        path = os.path.abspath(catalog_path(out))
+        summary = Summary(path, dry_run, scene.identity.by, scene.identity.context)
+        run = _Run(library, scene, summary, settings, limit, stop, listener, out, warn)
+        run.go(splitter or LazySplitter(scene.identity, settings.limits), compiling)
         return summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What a run finds where its result is to be.
+
+    Attributes:
+        catalog: the catalogue, if there is one: in a dry run only to read.
+        memory: the same, or what stands in for it.
+    """
+
+    identity: Identity
+    catalog: Catalog | None
+    memory: Memory
+    store: Store
 
 
 class _Run:
@@ -80,102 +99,236 @@ class _Run:
 
     def __init__(
         self,
-        plan: Plan,
-        worker: Worker,
-        memory: Memory,
-        store: Store,
+        library: Library,
+        scene: _Scene,
         summary: Summary,
-        counting: Counting | None,
+        settings: Settings,
+        limit: int | None,
+        stop: Callable[[], bool],
         listener: Listener | None,
-        lazy: LazySplitter,
+        out: str,
+        warn: Callable[[str], None],
     ) -> None:
-        self._lazy = lazy
-        self._plan = plan
-        self._worker = worker
-        self._memory = memory
-        self._store = store
+        self._library = library
+        self._scene = scene
         self._summary = summary
-        self._counting = counting
+        self._settings = settings
+        self._stop = stop
         self._listener = listener
+        self._out = out
+        self._warn = warn
+        self._writes = scene.catalog if not summary.dry_run else None
+        settled = settings.wish.settled(scene.memory.oldest_contract())
+        self._replaces = settings.wish.redo or settled is not None
+        self._plan = Plan(
+            library,
+            None if settings.wish.redo else KnownBeside(scene.memory, settled),
+            batch_parents=settings.batch_parents or machine.BATCH_PARENTS,
+            batch_bytes=settings.batch_bytes,
+            limit=limit,
+            notice=summary.notice,
+            stop=stop,
+        )
+        self._counting = Counting(library, limit) if settings.scan else None
+        self._used = Usage(*self._writes.usage()) if self._writes else Usage()
+        self._warned = False
+        self._pool: Pool | None = None
+        self._workers = 0
+        self._replaced = 0
         self._started = time.perf_counter()
-        self._reported = 0.0
+        self._loading = 0.0
+        self._reported = self._told = 0.0
 
-    def go(self, identity: Identity) -> None:
-        for batch in self._plan.batches():
-            if self._worker.stop():
-                break
-            self._one(batch, identity)
+    def go(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
         summary = self._summary
-        self._settle()
-        summary.state = "interrupted" if self._worker.stop() else "done"
-        if isinstance(self._memory, Catalog) and summary.run_id is not None:
-            self._memory.end_run(summary.run_id, summary.state, summary.totals(), _now())
-        self.report(final=True)
+        try:
+            self._all(splitter, compiling)
+            summary.state = "interrupted" if self._stop() else "done"
+            if self._replaced:
+                self._forget_unlinked()
+            self._require_sources()
+        except MidiprismError as error:
+            summary.state, summary.error = "stopped", error
+        except BaseException:  # a second Ctrl-C
+            summary.state = "interrupted"
+            raise
+        finally:
+            summary.parents_skipped = self._plan.skipped + summary.parents_copies
+            summary.seconds = time.perf_counter() - self._started
+            summary.loading_seconds = self._loading
+            if self._counting and self._counting.total is not None:
+                summary.parents_total = self._counting.total
+            self._end()
+        self._report(final=True)
 
-    def report(self, *, final: bool = False) -> None:
+    def _all(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
+        batches = self._plan.batches()
+        first = list(islice(batches, 2))
+        if not first:
+            return
+        if self._writes:
+            self._summary.run_id = self._writes.begin_run(self._facts(), _now())
+        few = len(first) == 1
+        with machine.rare_collections(), self._hired(self._duty(splitter), compiling, few=few) as pool:
+            self._pool = pool
+            group = Group(self._scene.store, beside=self._workers > 0)
+            with contextlib.closing(group):
+                self._loop(pool, group, chain(first, batches))
+
+    def _loop(self, pool: Pool, group: Group, batches: Iterator[Batch]) -> None:
+        most = self._settings.in_flight or machine.default_in_flight(self._workers, self._plan.batch_parents)
+        more = True
+        while more or pool.in_flight or group.batches:
+            if self._stop():
+                more = False
+                pool.stop()
+            while more and pool.in_flight + group.batches < most:
+                batch = next(batches, None)
+                if batch is None:
+                    more = False
+                else:
+                    pool.submit(batch)
+            if pool.in_flight:
+                group.add(pool.results())
+            durable = group.durable(hurry=not pool.in_flight)
+            if durable:
+                self._commit(durable)
+            if not pool.loaded:
+                self._loading = time.perf_counter() - self._started
+            if self._counting and self._listener and (pool.idle or not self._workers):
+                self._counting.advance(_COUNT_SECONDS)
+            self._report()
+
+    def _duty(self, splitter: Splitter) -> Duty:
+        scene, settings = self._scene, self._settings
+        return Duty(
+            self._library,
+            scene.store,
+            splitter,
+            settings.limits.input_bytes,
+            scene.catalog.path if scene.catalog else None,
+            settings.wish,
+            self._summary.run_id or 0,
+            self._replaces,
+        )
+
+    def _hired(self, duty: Duty, compiling: Callable[[], None], *, few: bool) -> Pool:
+        """Workers: by default as many as processors, and none where one batch is all there is."""
+        workers = self._settings.workers
+        if workers is None:
+            workers = 0 if few else machine.cpus()
+        self._workers = workers
+        if workers == 0:
+            return InlinePool(duty, self._scene.catalog, compiling, self._report)
+        return ProcessPool(duty, workers, self._settings.timeout, compiling)
+
+    def _commit(self, durable: list[Done]) -> None:
+        """The files of these batches are durable: only now does the catalogue learn of them."""
+        summary = self._summary
+        records = [done.record for done in durable if done.record.parents]
+        parents = chain.from_iterable(record.parents for record in records)
+        if any(problem.code in _GONE for parent in parents for problem in parent.problems[:1]):
+            self._require_sources()
+        committed = self._scene.memory.commit(summary.run_id or 0, records, _now())
+        for done in durable:
+            self._plan.committed(done.batch)
+        for record, added in zip(records, committed, strict=True):
+            summary.add(record, added)
+            self._replaced += added.replaced
+            self._used.add(added.outcomes.total(), record.files_written, record.disk_bytes)
+        self._tell()
+
+    def _require_sources(self) -> None:
+        gone = self._library.missing()
+        if gone:
+            raise SourceError(
+                f"{os.fsdecode(gone[0])} is gone: bring it back, and run the same command again. "
+                "What was committed before is kept."
+            )
+
+    def _tell(self) -> None:
+        """Let the catalogue know how far the run is, and look whether there is room for the rest."""
+        seconds = time.perf_counter() - self._started
+        if not self._writes or self._summary.run_id is None or seconds - self._told < _TELL_SECONDS:
+            return
+        self._told = self._summary.seconds = seconds
+        total = self._counting.total if self._counting else None
+        self._summary.parents_total = total
+        self._summary.parents_skipped = self._plan.skipped + self._summary.parents_copies
+        self._writes.tell_run(self._summary.run_id, self._summary.totals(), _now())
+        if total is not None and not self._warned:
+            message = shortage(self._out, self._writes.path, self._used, total - self._plan.seen)
+            if message:
+                self._warned = True
+                self._warn(message)
+
+    def _forget_unlinked(self) -> None:
+        """Tracks that no song has any more, since its parents were split again and otherwise."""
+        if self._writes:
+            store = self._scene.store
+            for place in self._writes.forget_unlinked():
+                store.remove(store.path_of(*place))
+
+    def _end(self) -> None:
+        summary = self._summary
+        if self._writes and summary.run_id is not None:
+            with contextlib.suppress(MidiprismError):  # a full disk: the run will be found cut off
+                self._writes.end_run(summary.run_id, summary.state, summary.totals(), _now())
+
+    def _facts(self) -> dict[str, object]:
+        settings = self._settings
+        return {
+            **self._scene.identity.as_dict(),
+            "sources": [os.fsdecode(source) for source in self._library.sources],
+            "workers": settings.workers,
+            "batch_size": settings.batch_parents,
+            "in_flight": settings.in_flight,
+            "redo": settings.wish.redo,
+            "retry_failed": settings.wish.retry_failed,
+        }
+
+    def _report(self, *, final: bool = False) -> None:
         """Tell the listener how far the run is, unless it was told just now."""
         if self._listener is None:
             return
-        seconds = time.perf_counter() - self._started - self._lazy.loading_seconds
+        seconds = time.perf_counter() - self._started - self._loading
         if not final and seconds - self._reported < _REPORT_SECONDS:
             return
         self._reported = seconds
-        summary, tally = self._summary, self._worker.tally
-        skipped = self._plan.skipped + summary.parents_copies
+        summary, skipped = self._summary, self._plan.skipped
+        parents, failed, tracks, written = self._pool.counts() if self._pool else (0, 0, 0, 0)
         self._listener(
             Progress(
                 total=self._counting.total if self._counting else None,
-                seen=summary.parents_done + skipped + tally.parents,
-                skipped=skipped,
-                failed=summary.parents_failed + summary.folders_failed + tally.failed,
-                tracks=summary.tracks + tally.tracks,
-                tracks_new=summary.tracks_new + tally.written,
-                tracks_duplicate=summary.tracks_duplicate + tally.tracks - tally.written,
+                seen=skipped + max(parents, summary.parents_done + summary.parents_copies),
+                skipped=skipped + summary.parents_copies,
+                failed=summary.folders_failed + max(failed, summary.parents_failed),
+                tracks=max(tracks, summary.tracks),
+                tracks_new=max(written, summary.tracks_new),
+                tracks_duplicate=max(tracks, summary.tracks) - max(written, summary.tracks_new),
                 seconds=seconds,
             )
         )
 
-    def _one(self, batch: Batch, identity: Identity) -> None:
-        """Put the batch's files, make them durable, then commit: only the commit counts."""
-        summary = self._summary
-        record = self._worker.work(batch, self._memory.known_parents)
-        if not record.parents:
-            return
-        if self._worker.tally.tracks:
-            self._store.flush()
-        if summary.run_id is None and isinstance(self._memory, Catalog):
-            summary.run_id = self._memory.begin_run(identity.as_dict(), _now())
-        committed = self._memory.commit(summary.run_id or 0, record, _now())
-        self._plan.committed(batch)
-        summary.add(record, committed)
-        self._worker.tally = replace(
-            self._worker.tally, parents=0, failed=0, tracks=0, written=0, bytes_written=0
-        )
-        self.report()
-
-    def _settle(self) -> None:
-        self._summary.parents_skipped += self._plan.skipped
-        self._summary.seconds = time.perf_counter() - self._started
-
 
 @contextlib.contextmanager
-def _opened(out: str, settings: Settings) -> Iterator[tuple[Identity, Memory, Store]]:
+def _opened(out: str, settings: Settings) -> Iterator[_Scene]:
     with opened(out, settings) as identity, Catalog.open(catalog_path(out)) as catalog:
         store = FileStore(out)
         if not catalog.left_in_order():
             store.sweep()
-        yield identity, catalog, store
+        yield _Scene(identity, catalog, catalog, store)
 
 
 @contextlib.contextmanager
-def _rehearsed(out: str, settings: Settings) -> Iterator[tuple[Identity, Memory, Store]]:
+def _rehearsed(out: str, settings: Settings) -> Iterator[_Scene]:
     identity = settings.identity(read_identity(out), out)
-    if not os.path.exists(catalog_path(out)):
-        yield identity, Rehearsal(None), NullStore()
-        return
-    with Catalog.read(catalog_path(out)) as catalog:
-        yield identity, Rehearsal(catalog), NullStore()
+    with contextlib.ExitStack() as stack:
+        catalog = None
+        if os.path.exists(catalog_path(out)):
+            catalog = stack.enter_context(Catalog.read(catalog_path(out)))
+        yield _Scene(identity, catalog, stack.enter_context(Rehearsal(catalog)), NullStore())
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,22 +1,54 @@
 """What is to be done: parents in batches, without those that the catalogue knows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
-from midiprism.catalog import BatchRecord, Committed, KnownParent, KnownPath
+from midiprism.catalog import BatchRecord, Committed, KnownPaths, Settled
 from midiprism.library import Found, Library, Notice
-from midiprism.run.settings import Settings
 
 Batch = tuple[Found, ...]
+
+_READ_AHEAD = 4_000
 
 
 class Memory(Protocol):
     """What is known, and learns: a catalogue, or the stand-in of a dry run."""
 
-    def known_paths(self, paths: Iterable[bytes]) -> Mapping[bytes, KnownPath]: ...
-    def known_parents(self, digests: Iterable[bytes]) -> Mapping[bytes, KnownParent]: ...
-    def commit(self, run_id: int, batch: BatchRecord, now: str) -> Committed: ...
+    def known_paths(self, first: bytes, limit: int, settled: Settled | None = None) -> KnownPaths: ...
+    def oldest_contract(self) -> int | None: ...
+    def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[Committed]: ...
+
+
+class KnownBeside:
+    """Known paths, read in stretches beside a walk in the order of the paths' bytes.
+
+    Args:
+        memory: what is known.
+        settled: the parents with which there is nothing to do; None for all.
+    """
+
+    def __init__(self, memory: Memory, settled: Settled | None) -> None:
+        self._memory = memory
+        self._settled = settled
+        self._first = self._last = b""
+        self._stretch: KnownPaths | None = None
+        self._whole = False
+
+    def holds(self, found: Found) -> bool:
+        """Whether a parent is known as it was found, with the same size and time."""
+        path = found.path
+        stretch = self._stretch
+        if stretch is None or path < self._first or (path > self._last and not self._whole):
+            self._stretch = stretch = self._memory.known_paths(path, _READ_AHEAD, self._settled)
+            self._whole = len(stretch) < _READ_AHEAD
+            self._first = path
+            self._last = next(reversed(stretch), path)
+        return stretch.get(path) == (found.size, found.mtime_ns)
+
+    def forget(self) -> None:
+        """What was read may not be all any more."""
+        self._stretch = None
 
 
 class Plan:
@@ -27,30 +59,36 @@ class Plan:
 
     Args:
         library: where parents come from.
-        memory: what is known.
-        settings: sizes of batches.
+        known: the parents with which there is nothing to do; None to do all again.
+        batch_parents: most parents of a batch.
+        batch_bytes: most bytes of them together, unless one alone has more.
         limit: look at so many parents only, in the library's order.
         notice: is told what is no parent.
         stop: once true, there is nothing more to do.
 
     Attributes:
+        batch_parents: most parents of a batch.
         skipped: parents skipped so far.
+        seen: parents walked by so far.
     """
 
     def __init__(
         self,
         library: Library,
-        memory: Memory,
-        settings: Settings,
+        known: KnownBeside | None,
         *,
+        batch_parents: int,
+        batch_bytes: int,
         limit: int | None,
         notice: Callable[[Notice], None],
         stop: Callable[[], bool],
     ) -> None:
         self.skipped = 0
+        self.seen = 0
         self._library = library
-        self._memory = memory
-        self._settings = settings
+        self._known = known
+        self.batch_parents = batch_parents
+        self._batch_bytes = batch_bytes
         self._limit = limit
         self._notice = notice
         self._stop = stop
@@ -61,33 +99,30 @@ class Plan:
         batch: list[Found] = []
         size = 0
         for found in self._unknown():
-            if batch and (
-                len(batch) >= self._settings.batch_parents or size + found.size > self._settings.batch_bytes
-            ):
+            if batch and (len(batch) >= self.batch_parents or size + found.size > self._batch_bytes):
                 yield tuple(batch)
                 batch, size = [], 0
             batch.append(found)
             size += found.size
-        if batch:
+        if batch and not self._stop():
             yield tuple(batch)
 
     def committed(self, batch: Batch) -> None:
         """From here on the memory knows of this batch."""
         self._in_flight.difference_update(found.path for found in batch)
+        if self._known and len(self._library.sources) > 1:  # a later source may hold the same files
+            self._known.forget()
 
     def _unknown(self) -> Iterator[Found]:
-        parents = islice(self._parents(), self._limit)
-        while not self._stop() and (chunk := list(islice(parents, self._settings.batch_parents))):
-            known = self._memory.known_paths(found.path for found in chunk)
-            for found in chunk:
-                there = known.get(found.path)
-                if found.path in self._in_flight or (
-                    there is not None and (there.size, there.mtime_ns) == (found.size, found.mtime_ns)
-                ):
-                    self.skipped += 1
-                else:
-                    self._in_flight.add(found.path)
-                    yield found
+        for found in islice(self._parents(), self._limit):
+            if self._stop():
+                return
+            self.seen += 1
+            if (self._known and self._known.holds(found)) or found.path in self._in_flight:
+                self.skipped += 1
+            else:
+                self._in_flight.add(found.path)
+                yield found
 
     def _parents(self) -> Iterator[Found]:
         for item in self._library.walk():

@@ -1,6 +1,6 @@
 """How far a run is."""
 
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,29 +32,26 @@ Listener = Callable[[Progress], None]
 
 
 class Counting:
-    """Counts a library's parents beside the run, for the percentage."""
+    """Counts a library's parents in the gaps between other work, for the percentage.
+
+    Args:
+        library: what to count.
+        limit: most parents that the run looks at.
+    """
 
     def __init__(self, library: Library, limit: int | None) -> None:
-        self._library = library
+        self._counts = library.count()
         self._limit = limit
-        self._cancelled = threading.Event()
-        self._total: int | None = None
-        self._thread = threading.Thread(target=self._count, name="midiprism-count", daemon=True)
-
-    def __enter__(self) -> "Counting":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._cancelled.set()
-        self._thread.join()
-
-    @property
-    def total(self) -> int | None:
+        self._so_far = 0
+        self.total: int | None = None
         """How many there are, or None while they are being counted."""
-        return self._total
 
-    def _count(self) -> None:
-        total = self._library.count(self._cancelled.is_set)
-        if total is not None:
-            self._total = total if self._limit is None else min(total, self._limit)
+    def advance(self, seconds: float) -> None:
+        """Go on counting for about so long."""
+        until = time.perf_counter() + seconds
+        while self.total is None and time.perf_counter() < until:
+            count = next(self._counts, None)
+            if count is not None:
+                self._so_far = count
+            if count is None or (self._limit is not None and count >= self._limit):
+                self.total = self._so_far if self._limit is None else min(self._so_far, self._limit)

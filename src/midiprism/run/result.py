@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 from midiprism.errors import StoreError, UsageError
 from midiprism.library import MARKER
 from midiprism.run.lock import locked
+from midiprism.run.machine import network_file_system
 from midiprism.run.settings import Identity, Settings
 from midiprism.smf.types import By, Context
 
@@ -56,6 +57,12 @@ def opened(out: str, settings: Settings) -> Iterator[Identity]:
         StoreError: it is held by another run, or cannot be written.
     """
     settings.identity(read_identity(out), out)
+    kind = network_file_system(out)
+    if kind is not None:
+        raise UsageError(
+            f"{out} is on a network file system ({kind}), where neither locks nor SQLite can be relied on: "
+            "choose a folder on a disk of this machine."
+        )
     try:
         os.makedirs(out, exist_ok=True)
     except OSError as error:
@@ -63,7 +70,7 @@ def opened(out: str, settings: Settings) -> Iterator[Identity]:
     with locked(out):
         existing = read_identity(out)  # again: another run may have begun it meanwhile
         identity = settings.identity(existing, out)
-        if existing is None:
+        if existing != identity:
             write_marker(out, "result", identity.as_dict())
         yield identity
 

@@ -3,11 +3,15 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from midiprism.catalog import KnownParent, Settled
+from midiprism.catalog.records import FAILURES
 from midiprism.errors import UsageError
 from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
 from midiprism.store import NAMING_VERSION
 
 DEFAULT_LIMITS = Limits()
+
+PARENT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,33 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a run does with parents that have an outcome already.
+
+    Attributes:
+        redo: split all again.
+        retry_failed: split again what failed.
+    """
+
+    redo: bool = False
+    retry_failed: bool = False
+
+    def settled(self, oldest_contract: int | None) -> Settled | None:
+        """What is settled by its path alone, where that is not all that is known."""
+        if self.retry_failed or (oldest_contract is not None and oldest_contract < CONTRACT_VERSION):
+            return Settled(CONTRACT_VERSION, tuple(sorted(FAILURES)) if self.retry_failed else ())
+        return None
+
+    def is_settled(self, parent: KnownParent, run_id: int) -> bool:
+        """Whether run ``run_id`` has nothing to do with a content that is known."""
+        if parent.run_id == run_id:
+            return True
+        if self.redo or parent.contract < CONTRACT_VERSION:
+            return False
+        return not (self.retry_failed and parent.outcome in FAILURES)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a run is asked to do.
 
@@ -31,15 +62,27 @@ class Settings:
         by: what a split is; None for what the result has, or else ``auto``.
         context: what of the song goes into a split; None for what the result has, or else ``conductor``.
         limits: bounds on what one parent may cost.
-        batch_parents: most parents of a batch, which is put, flushed and committed as one.
+        workers: processes that split; 0 to do it all in this one; None to take it from the machine.
+        batch_parents: most parents of a batch, which is put, flushed and committed as one; None for the
+            default.
         batch_bytes: most bytes of them together.
+        in_flight: most batches handed out and not yet committed; None to take it from the workers.
+        timeout: seconds that a worker may spend on one parent, its writing aside; None for as long as it
+            takes.
+        wish: what to do with parents that have an outcome.
+        scan: whether to count the parents beside the work.
     """
 
     by: By | None = None
     context: Context | None = None
     limits: Limits = DEFAULT_LIMITS
-    batch_parents: int = 1_000
+    workers: int | None = None
+    batch_parents: int | None = None
     batch_bytes: int = 64 << 20
+    in_flight: int | None = None
+    timeout: float | None = PARENT_SECONDS
+    wish: Wish = Wish()  # noqa: RUF009 - it is frozen
+    scan: bool = True
 
     def identity(self, existing: Identity | None, out: str) -> Identity:
         """The identity of a run into ``out``, whose result has ``existing`` (None for a new one).
@@ -49,14 +92,19 @@ class Settings:
         """
         if existing is None:
             return Identity(self.by or "auto", self.context or "conductor")
-        if (existing.contract, existing.naming) != (CONTRACT_VERSION, NAMING_VERSION):
+        if existing.contract > CONTRACT_VERSION or existing.naming != NAMING_VERSION:
             raise UsageError(
                 f"{out} was made by another version of midiprism, which splits or names otherwise: "
-                "choose another folder for the result."
+                "use that version, or choose another folder for the result."
+            )
+        if existing.contract < CONTRACT_VERSION and not self.wish.redo:
+            raise UsageError(
+                f"{out} was made by an earlier version of midiprism, which split otherwise: "
+                "--redo splits its songs again, or choose another folder for the result."
             )
         if (self.by or existing.by, self.context or existing.context) != (existing.by, existing.context):
             raise UsageError(
                 f"{out} was made with --by {existing.by} --context {existing.context}: use the same, "
                 "or choose another folder for the result."
             )
-        return existing
+        return Identity(existing.by, existing.context)

@@ -1,7 +1,7 @@
 """The splitter of a run, loaded when the first parent needs it: a run with nothing to do goes without."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 
@@ -13,39 +13,54 @@ Splitter = Callable[[bytes], Split]
 
 
 class LazySplitter:
-    """``midiprism.split`` with a run's settings.
+    """``midiprism.split`` with a run's settings, loaded when it is first needed.
 
     Args:
         identity: what a split is.
         limits: bounds on what one parent may cost.
-        compiling: called before the first parent if the splitter has to be compiled, which takes seconds.
     """
 
-    def __init__(self, identity: Identity, limits: Limits, compiling: Callable[[], None]) -> None:
+    def __init__(self, identity: Identity, limits: Limits) -> None:
         self._identity = identity
         self._limits = limits
-        self._compiling = compiling
         self._split: Splitter | None = None
-        self.loading_seconds = 0.0
-        """What loading it took, compiling included: time that says nothing of the rate to come."""
 
     def __call__(self, data: bytes) -> Split:
         if self._split is None:
-            self._split = self._load()
+            self.prepare()
+            assert self._split is not None
         return self._split(data)
 
-    def _load(self) -> Splitter:
-        began = time.perf_counter()
-        try:
-            jit = import_module("midiprism.smf.jit")
-            compiled = jit.is_compiled()
+    def __reduce__(self) -> tuple[type["LazySplitter"], tuple[Identity, Limits]]:
+        return type(self), (self._identity, self._limits)
+
+    def is_compiled(self) -> bool:
+        """Whether it can start at once.
+
+        Raises:
+            MidiprismError: it cannot be loaded at all.
+        """
+        with _explained():
+            compiled: bool = import_module("midiprism.smf.jit").is_compiled()
+            return compiled
+
+    def prepare(self) -> None:
+        """Load it; where that takes compiling, it takes up to a minute.
+
+        Raises:
+            MidiprismError: it cannot be loaded.
+        """
+        with _explained():
             split = import_module("midiprism.smf").split
-        except ImportError as error:
-            raise MidiprismError(
-                f"The splitter cannot be loaded: {error}. Install midiprism again."
-            ) from error
-        if not compiled:
-            self._compiling()
-        jit.prepare()
-        self.loading_seconds = time.perf_counter() - began
-        return partial(split, by=self._identity.by, context=self._identity.context, limits=self._limits)
+            import_module("midiprism.smf.jit").prepare()
+        self._split = partial(
+            split, by=self._identity.by, context=self._identity.context, limits=self._limits
+        )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise MidiprismError(f"The splitter cannot be loaded: {error}. Install midiprism again.") from error

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from midiprism.catalog import BatchRecord, Committed
 from midiprism.catalog.records import FAILURES
+from midiprism.errors import MidiprismError
 from midiprism.library import Notice
 
 _SHOWN = 100
 
-State = Literal["done", "interrupted"]
+State = Literal["running", "done", "interrupted", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,16 @@ class Summary:
         results_passed: folders passed over since they hold a midiprism result.
         failures: the first of what failed, in order.
         run_id: the run's number in the catalogue; None where nothing was recorded.
+        error: why the run stopped, where it could not go on.
+        loading_seconds: of ``seconds``, until the splitter was loaded, or compiled, and work began.
+        parents_total: parents that there are; None where they were not counted to the end.
     """
 
     catalog: str
     dry_run: bool
     by: str
     context: str
-    state: State = "done"
+    state: State = "running"
     parents_skipped: int = 0
     parents_copies: int = 0
     tracks: int = 0
@@ -64,6 +68,9 @@ class Summary:
     results_passed: int = 0
     failures: list[Failure] = field(default_factory=list)
     run_id: int | None = None
+    error: MidiprismError | None = None
+    loading_seconds: float = 0.0
+    parents_total: int | None = None
 
     @property
     def parents_done(self) -> int:
@@ -111,7 +118,6 @@ class Summary:
         """Take note of a commit."""
         self.outcomes += committed.outcomes
         self.parents_copies += committed.paths
-        self.parents_skipped += committed.paths
         self.tracks += committed.links
         self.tracks_new += committed.tracks_new
         self.bytes_written += 0 if self.dry_run else batch.bytes_written
@@ -122,6 +128,7 @@ class Summary:
     def totals(self) -> dict[str, Any]:
         """The figures, for the catalogue and for ``--json``."""
         return {
+            "parents_total": self.parents_total,
             "parents_seen": self.parents_seen,
             "parents_done": self.parents_done,
             "parents_skipped": self.parents_skipped,
@@ -134,6 +141,7 @@ class Summary:
             "tracks_duplicate": self.tracks_duplicate,
             "bytes_written": self.bytes_written,
             "seconds": round(self.seconds, 3),
+            "loading_seconds": round(self.loading_seconds, 3),
             "parents_per_second": round(self.parents_per_second, 1),
             "outcomes": {outcome: count for outcome, count in sorted(self.outcomes.items()) if count},
         }

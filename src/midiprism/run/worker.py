@@ -2,38 +2,42 @@
 
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
-from midiprism.catalog import KnownParent, LinkRecord, ParentRecord, ProblemRecord, TrackRecord
+from midiprism.catalog import LinkValues, ParentRecord, ProblemRecord, TrackValues
 from midiprism.catalog.records import BatchRecord
+from midiprism.catalog.text import storable, storable_or_none
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.library import Content, Found, Library, UnreadableError
+from midiprism.run.gauges import (
+    FAILED,
+    GAUGES,
+    IDLE,
+    JOB,
+    PARENT,
+    PARENTS,
+    READING,
+    SPLITTING,
+    STAGE,
+    STORING,
+    TRACKS,
+    WRITTEN,
+    Gauges,
+)
+from midiprism.run.plan import Batch
 from midiprism.run.splitter import Splitter
-from midiprism.smf.types import Split, SplitTrack
+from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
 from midiprism.store import Store
 
-Lookup = Callable[[Iterable[bytes]], Mapping[bytes, KnownParent]]
+_READ_AT_ONCE = 32  # what was read is split while the processor has it at hand
+
+Known = Callable[[Iterable[bytes]], Set[bytes]]
+"""Those of these digests whose parents need nothing done."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """What the batch under way has come to; reset for each.
-
-    Attributes:
-        parents: parents looked at.
-        failed: of them, without a split for lack of readable MIDI.
-        tracks: splits put.
-        written: of them, written by this worker; the others were there.
-        bytes_written: bytes of those written.
-    """
-
-    parents: int = 0
-    failed: int = 0
-    tracks: int = 0
-    written: int = 0
-    bytes_written: int = 0
+def _no_gauges() -> Gauges:
+    return [0] * GAUGES
 
 
 @dataclass(slots=True)
@@ -44,46 +48,79 @@ class Worker:
         library: reads parents.
         store: keeps splits.
         split: the splitter; it may raise CorruptMidiError.
+        known: which contents are done already.
         input_limit: parents of more bytes are not loaded.
+        replaces: see ``BatchRecord``.
         stop: once true, the batch ends with the parent in hand.
         tick: called after every parent.
-        tally: what the batch under way has come to.
+        gauges: where it tells what it is at.
     """
 
     library: Library
     store: Store
     split: Splitter
+    known: Known
     input_limit: int
-    stop: Callable[[], bool]
-    tick: Callable[[], None]
-    tally: Tally = field(default_factory=Tally)
+    replaces: bool = False
+    stop: Callable[[], bool] = lambda: False
+    tick: Callable[[], None] = lambda: None
+    gauges: Gauges = field(default_factory=_no_gauges)
+    _block: int = 1
+    _tracks: dict[bytes, TrackValues] = field(default_factory=dict)
+    _files: int = 0
+    _bytes: int = 0
+    _disk_bytes: int = 0
 
-    def work(self, batch: Sequence[Found], known: Lookup) -> BatchRecord:
-        """Split what ``known`` does not know yet, each content once, and put the tracks.
+    def work(self, batch: Batch, job: int = 0) -> BatchRecord:
+        """Split what is not known yet, each content once, and put the tracks.
 
         Returns:
-            Records of the parents that were come to, in their order.
+            Records of the parents that were come to, in their order. Its files are not durable yet.
 
         Raises:
             StoreError: a track cannot be written.
         """
         started = time.perf_counter()
-        self.tally = Tally()
-        contents: list[Content | UnreadableError] = []
-        for found in batch:
-            if self.stop():
-                break
-            contents.append(self._read(found))
-        seen = set(known(content.digest for content in contents if isinstance(content, Content)))
+        self._block = self.store.block_size
+        self._files = self._bytes = self._disk_bytes = 0
+        self._tracks.clear()
+        gauges = self.gauges
+        gauges[JOB] = job
         records: list[ParentRecord] = []
-        for found, content in zip(batch, contents, strict=False):
+        met: set[bytes] = set()
+        for first in range(0, len(batch), _READ_AT_ONCE):
+            self._some(batch[first : first + _READ_AT_ONCE], first, met, records)
+        gauges[STAGE] = IDLE
+        return BatchRecord(
+            records,
+            self._bytes,
+            time.perf_counter() - started,
+            self._files,
+            bool(self._tracks),
+            self._disk_bytes,
+            CONTRACT_VERSION,
+            self.replaces,
+        )
+
+    def _some(self, batch: Batch, first: int, met: set[bytes], records: list[ParentRecord]) -> None:
+        """Read a few parents, ask which of them are known, and split the others."""
+        gauges = self.gauges
+        gauges[STAGE] = READING
+        contents: list[Content | UnreadableError] = []
+        for number, found in enumerate(batch, first):
             if self.stop():
                 break
-            record = self._record(found, content, seen)
-            records.append(record)
-            self.tally.parents += 1
+            gauges[PARENT] = number
+            contents.append(self._read(found))
+        gauges[STAGE] = STORING
+        met |= self.known(content.digest for content in contents if isinstance(content, Content))
+        for number, (found, content) in enumerate(zip(batch, contents, strict=False), first):
+            if self.stop():
+                break
+            gauges[PARENT] = number
+            records.append(self._record(found, content, met))
+            gauges[PARENTS] += 1
             self.tick()
-        return BatchRecord(tuple(records), self.tally.bytes_written, time.perf_counter() - started)
 
     def _read(self, found: Found) -> Content | UnreadableError:
         try:
@@ -94,7 +131,7 @@ class Worker:
     def _record(self, found: Found, content: Content | UnreadableError, seen: set[bytes]) -> ParentRecord:
         path, root_length, song = found.path, found.root_length, song_of(found)
         if isinstance(content, UnreadableError):
-            self.tally.failed += 1
+            self.gauges[FAILED] += 1
             problems = (ProblemRecord(content.code, str(content)),)
             return ParentRecord(
                 path, root_length, song, found.size, found.mtime_ns, None, "unreadable", problems=problems
@@ -105,27 +142,29 @@ class Worker:
         seen.add(digest)
         result = self._split(content)
         if isinstance(result, Split):
-            parts = Counter(track.track_number for track in result.tracks)
-            return ParentRecord(
-                path,
-                root_length,
-                song,
-                size,
-                mtime_ns,
-                digest,
-                result.outcome,
-                result.format,
-                result.num_tracks,
-                result.division,
-                result.duration_ticks,
-                result.duration_seconds,
-                tuple(
-                    ProblemRecord(found.code, found.message, found.track, found.offset)
-                    for found in result.problems
-                ),
-                tuple(self._put(track, parts[track.track_number]) for track in result.tracks),
-            )
-        self.tally.failed += 1
+            links = self._links(result)
+            if not isinstance(links, ProblemRecord):
+                return ParentRecord(
+                    path,
+                    root_length,
+                    song,
+                    size,
+                    mtime_ns,
+                    digest,
+                    result.outcome,
+                    result.format,
+                    result.num_tracks,
+                    result.division,
+                    result.duration_ticks,
+                    result.duration_seconds,
+                    tuple(
+                        ProblemRecord(found.code, found.message, found.track, found.offset)
+                        for found in result.problems
+                    ),
+                    links,
+                )
+            result = "failed", links
+        self.gauges[FAILED] += 1
         outcome, problem = result
         return ParentRecord(path, root_length, song, size, mtime_ns, digest, outcome, problems=(problem,))
 
@@ -133,6 +172,7 @@ class Worker:
         if content.data is None:
             message = f"It is larger than the limit of {self.input_limit} bytes."
             return "corrupt", ProblemRecord("limit", message)
+        self.gauges[STAGE] = SPLITTING
         try:
             return self.split(content.data)
         except CorruptMidiError as error:
@@ -140,22 +180,52 @@ class Worker:
         except MidiprismError:  # not about this file
             raise
         except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this file, never the run
-            message = f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
-            return "failed", ProblemRecord("internal", message)
+            return "failed", _bug(error)
 
-    def _put(self, track: SplitTrack, parts: int) -> LinkRecord:
+    def _links(self, result: Split) -> tuple[LinkValues, ...] | ProblemRecord:
+        """Put the splits; what is wrong with one of them is wrong with the parent."""
+        self.gauges[STAGE] = STORING
+        tracks = result.tracks
+        parts = _parts(tracks)
+        try:
+            links = tuple([self._put(track, parts[track.track_number]) for track in tracks])
+        except MidiprismError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
+            return _bug(error)
+        self.gauges[TRACKS] += len(tracks)
+        return links
+
+    def _put(self, track: SplitTrack, parts: int) -> LinkValues:
+        digest = track.digest
+        content = self._tracks.get(digest)
+        if content is None:
+            content = self._tracks[digest] = self._stored(track, digest)
+        return (
+            track.track_number,
+            track.channel,
+            track.program,
+            parts,
+            content[4],
+            track.instrument,
+            track.family,
+            content,
+        )
+
+    def _stored(self, track: SplitTrack, digest: bytes) -> TrackValues:
         stored = self.store.put(track)
         size = len(track.data)
-        self.tally.tracks += 1
         if stored.new:
-            self.tally.written += 1
-            self.tally.bytes_written += size
-        content = TrackRecord(
-            track.digest,
+            self.gauges[WRITTEN] += 1
+            self._files += 1
+            self._bytes += size
+            self._disk_bytes += -(-size // self._block) * self._block
+        return (
+            digest,
             size,
             stored.stem,
             stored.digits,
-            track.name,
+            storable_or_none(track.name),
             track.own_instrument,
             track.own_family,
             track.channel,
@@ -166,16 +236,15 @@ class Worker:
             track.duration_ticks,
             track.duration_seconds,
         )
-        return LinkRecord(
-            track.track_number,
-            track.channel,
-            track.program,
-            parts,
-            track.name,
-            track.instrument,
-            track.family,
-            content,
-        )
+
+
+def _parts(tracks: Sequence[SplitTrack]) -> dict[int, int]:
+    """How many of these splits come from each ``MTrk``."""
+    parts: dict[int, int] = {}
+    for track in tracks:
+        number = track.track_number
+        parts[number] = parts.get(number, 0) + 1
+    return parts
 
 
 def song_of(found: Found) -> str:
@@ -183,3 +252,8 @@ def song_of(found: Found) -> str:
     path = os.fsdecode(found.path[found.root_length :]).replace(os.sep, "/")
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
+
+
+def _bug(error: Exception) -> ProblemRecord:
+    message = f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
+    return ProblemRecord("internal", storable(message))

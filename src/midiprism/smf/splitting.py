@@ -1,6 +1,7 @@
 """The public entry: a parent's bytes in, its splits out."""
 
 import struct
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ HEADER = struct.Struct(">HHH")
 HEADER_SIZE = 14
 PLAIN_ENCODINGS = (None, "ascii", "utf-8")
 EFFECTS_KIT = 56
+
+_SHORT = 64
+_decoded = lru_cache(8192)(decode)  # the tracks of a library have few names
 
 
 def _sounds() -> tuple[tuple[str, str], ...]:
@@ -220,7 +224,8 @@ def name_of(
     """A track's name and its encoding, (None, None) without one; a guess is told in ``found``."""
     if length <= 0:
         return None, None
-    name, encoding = decode(bytes(wrapped.data[at : at + length]))
+    raw = bytes(wrapped.data[at : at + length])
+    name, encoding = (_decoded if length <= _SHORT else decode)(raw)
     if encoding not in PLAIN_ENCODINGS:
         found.append(problems.problem(problems.TEXT_ENCODING, str(encoding), track, wrapped.base + at))
     return name, encoding

@@ -22,19 +22,19 @@ class Flusher:
     def __init__(self, root: str) -> None:
         self._root = root
         self._syncfs = find_syncfs()
+        self.remembers = self._syncfs is None
+        """Whether it needs to be told what was put."""
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
     def note(self, file: str) -> None:
         """A file was written, or found present: either may still be in memory only."""
-        if self._syncfs is None:
-            self._files.add(file)
-            self._folders.add(os.path.dirname(file))
+        self._files.add(file)
+        self._folders.add(os.path.dirname(file))
 
     def note_folder(self, folder: str) -> None:
         """A folder has a new entry."""
-        if self._syncfs is None:
-            self._folders.add(folder)
+        self._folders.add(folder)
 
     def flush(self) -> None:
         """Return when all of it would survive a power cut.
@@ -49,11 +49,16 @@ class Flusher:
             finally:
                 os.close(descriptor)
             return
+        files, self._files = self._files, set()
+        folders, self._folders = self._folders, set()
         if not FLUSHED_WHEN_WRITTEN:
-            for path in (*self._files, *self._folders):
-                _fsync(path)
-        self._files.clear()
-        self._folders.clear()
+            try:
+                for path in (*files, *folders):
+                    _fsync(path)
+            except BaseException:
+                self._files |= files
+                self._folders |= folders
+                raise
 
 
 @cache

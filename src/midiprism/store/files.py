@@ -1,5 +1,6 @@
 """One read-only ``.mid`` file per content, in a folder of its instrument family."""
 
+import errno
 import os
 import secrets
 import stat
@@ -19,6 +20,8 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
 _READ = os.O_RDONLY | _NOFOLLOW | _CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 _READ_ONLY = 0o444
 _TEMPORARY = ".tmp"
+_BLOCK = 4096
+_REMEMBERED = 32_768
 
 # Another worker may be in the middle of writing the same content; one that last wrote longer ago has died.
 _REREADS = 5
@@ -40,14 +43,36 @@ class FileStore:
         self._root = os.path.abspath(os.fspath(root))
         self._folders: set[str] = set()
         self._flusher = Flusher(self._root)
+        self._recent: dict[bytes, Stored] = {}
+
+    def __reduce__(self) -> tuple[type["FileStore"], tuple[str]]:
+        return type(self), (self._root,)
+
+    @property
+    def block_size(self) -> int:
+        try:
+            return os.statvfs(self._root).f_frsize or 1
+        except (AttributeError, OSError):  # Windows, or a root that is gone, which the next put will tell
+            return _BLOCK
+
+    @property
+    def flushes_all(self) -> bool:
+        return not self._flusher.remembers
 
     def put(self, track: TrackLike) -> Stored:
+        digest = track.digest
+        recent = self._recent.get(digest)
+        if recent is not None:
+            return recent
         stem = track_stem(track.name, track.own_instrument)
         try:
             for digits in (SHORT_DIGITS, FULL_DIGITS):
-                path = track_path(track.own_family, stem, track.digest, digits)
+                path = track_path(track.own_family, stem, digest, digits)
                 new = self._put_at(path, track.data, digits)
                 if new is not None:
+                    if len(self._recent) >= _REMEMBERED:
+                        self._recent.clear()
+                    self._recent[digest] = Stored(path, stem, digits, new=False)
                     return Stored(path, stem, digits, new)
         except OSError as error:
             raise _unwritable(self._root, error) from error
@@ -68,6 +93,17 @@ class FileStore:
         except OSError:
             return False
 
+    def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
+        return track_path(family, stem, digest, digits)
+
+    def remove(self, path: str) -> None:
+        try:
+            os.unlink(self._absolute(path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _unwritable(self._root, error) from error
+
     def flush(self) -> None:
         try:
             self._flusher.flush()
@@ -87,8 +123,8 @@ class FileStore:
 
     def _put_at(self, path: str, data: bytes, digits: int) -> bool | None:
         """True if written, False if it was there, None if another content, whole, has this name."""
-        place = os.path.join(self._root, *path.split("/"))
-        folder = os.path.dirname(place)
+        place = self._root + os.sep + (path if os.sep == "/" else path.replace("/", os.sep))
+        folder = place[: place.rindex(os.sep)]
         if folder not in self._folders:
             self._make_folder(folder)
         try:
@@ -97,7 +133,8 @@ class FileStore:
             new = self._meet(place, data, digits)
         else:
             new = True
-        self._flusher.note(place)
+        if self._flusher.remembers:
+            self._flusher.note(place)
         return new
 
     def _meet(self, place: str, data: bytes, digits: int) -> bool | None:
@@ -139,7 +176,8 @@ class FileStore:
                 raise StoreError(
                     f"{folder} is in the way: it must be a folder, and no link to one."
                 ) from None
-        self._flusher.note_folder(os.path.dirname(folder))
+        if self._flusher.remembers:
+            self._flusher.note_folder(os.path.dirname(folder))
         self._folders.add(folder)
 
     def _absolute(self, path: str) -> str:
@@ -164,9 +202,9 @@ def _create(place: str, data: bytes, *, durable: bool) -> None:
     descriptor = os.open(place, _CREATE, _READ_ONLY)
     try:
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, memoryview(data)[written:])
             if durable:
                 os.fsync(descriptor)
         finally:
@@ -192,7 +230,18 @@ def _read(place: str) -> bytes | None:
         return file.read()
 
 
+_WHAT_TO_DO = {
+    errno.ENOSPC: "The disk is full, or has no room for more files (inodes): make room there",
+    errno.EDQUOT: "Your quota on that disk is used up: make room there",
+    errno.EROFS: "That disk is read-only: make it writable, or choose another folder for the result",
+    errno.EACCES: "Permission is denied: make it writable for you, or choose another folder for the result",
+    errno.ENAMETOOLONG: "The path is too long: choose a folder with a shorter one for the result",
+}
+
+
 def _unwritable(root: str, error: OSError) -> StoreError:
+    todo = _WHAT_TO_DO.get(error.errno or 0, f"{error.strerror or error}: see to that")
     return StoreError(
-        f"{root} cannot be written: {error.strerror or error}. What was committed before is kept."
+        f"{root} cannot be written. {todo}, and run the same command again. "
+        "What was committed before is kept."
     )

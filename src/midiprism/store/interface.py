@@ -1,8 +1,7 @@
 """What a store is."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class TrackLike(Protocol):
@@ -20,8 +19,7 @@ class TrackLike(Protocol):
     def own_family(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """Where a split is kept.
 
     Attributes:
@@ -40,6 +38,14 @@ class Stored:
 class Store(Protocol):
     """A place for splits, addressed by their content."""
 
+    @property
+    def block_size(self) -> int:
+        """Bytes are kept in multiples of so many."""
+
+    @property
+    def flushes_all(self) -> bool:
+        """Whether ``flush`` covers what others put too, in this process or another."""
+
     def put(self, track: TrackLike) -> Stored:
         """Keep a split, unless it is kept already.
 
@@ -57,8 +63,20 @@ class Store(Protocol):
     def exists(self, path: str) -> bool:
         """Whether something is kept at ``path``."""
 
+    def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
+        """The path of a split by the facts that ``put`` gave, and the family that its own bytes state."""
+
+    def remove(self, path: str) -> None:
+        """Remove what is kept at ``path``, if anything is.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+
     def flush(self) -> None:
         """Return when everything that was put, or was found present, would survive a power cut.
+
+        Another thread may put more meanwhile; of that nothing is promised.
 
         Raises:
             StoreError: the disk says that it would not.

@@ -1,6 +1,7 @@
 """The path of a split: a function of its own bytes' facts, frozen with the naming rule."""
 
 import re
+from functools import lru_cache
 
 from midiprism.store.naming import safe_name
 
@@ -14,11 +15,13 @@ STEM_BYTES = 80
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
+@lru_cache(4096)  # tracks of a library have few names
 def track_stem(name: str | None, instrument: str) -> str:
     """The readable part of a split's file name: its track name, or else its instrument, made safe."""
     return safe_name(name or "", STEM_BYTES) or safe_name(instrument, STEM_BYTES) or "track"
 
 
+@lru_cache(64)
 def family_folder(family: str) -> str:
     """Folder of an instrument family: ``Chromatic Percussion`` is in ``chromatic-percussion``."""
     return _NOT_WORD.sub("-", family.lower()).strip("-") or "other"

@@ -10,6 +10,9 @@ from midiprism.store.layout import SHORT_DIGITS, track_path, track_stem
 class NullStore:
     """Says where each split would go; every one is new to it."""
 
+    block_size = 1
+    flushes_all = True
+
     def put(self, track: TrackLike) -> Stored:
         stem = track_stem(track.name, track.own_instrument)
         return Stored(track_path(track.own_family, stem, track.digest), stem, SHORT_DIGITS, new=True)
@@ -19,6 +22,12 @@ class NullStore:
 
     def exists(self, path: str) -> bool:  # noqa: ARG002
         return False
+
+    def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
+        return track_path(family, stem, digest, digits)
+
+    def remove(self, path: str) -> None:
+        pass
 
     def flush(self) -> None:
         pass

@@ -1,0 +1,132 @@
+"""A worker process: takes batches from a pipe, works on them, makes them durable, and answers.
+
+It knows nothing of the run but its batches. Answering, and flushing where each must flush its own, go on in a
+second thread while the next batch is being split. It ends when the pipe does, so nothing needs to tell it that the coordinator has died.
+"""
+
+import contextlib
+import ctypes
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Literal, NamedTuple
+
+from midiprism.catalog import Catalog
+from midiprism.errors import MidiprismError, StoreError
+from midiprism.library import Library
+from midiprism.run.gauges import Gauges
+from midiprism.run.machine import rare_collections
+from midiprism.run.plan import Batch
+from midiprism.run.settings import Wish
+from midiprism.run.splitter import LazySplitter, Splitter
+from midiprism.run.worker import Worker
+from midiprism.store import Store
+
+_KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+
+
+class Message(NamedTuple):
+    """What a worker says: ``loading`` (is it compiled?), ``ready``, ``done`` (a record) or ``error``."""
+
+    kind: Literal["loading", "ready", "done", "error"]
+    job: int
+    content: Any
+
+
+Answers = queue.SimpleQueue[Message | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What every worker of a run needs, ready to cross to another process.
+
+    Attributes:
+        library: reads parents.
+        store: keeps splits.
+        splitter: bytes of a parent to its splits.
+        input_limit: parents of more bytes are not loaded.
+        catalog: path of the catalogue; None for a dry run of a new result.
+        wish: what to do with parents that have an outcome.
+        run_id: this run's number.
+        replaces: whether a parent that has an outcome from an earlier run may get another.
+    """
+
+    library: Library
+    store: Store
+    splitter: Splitter
+    input_limit: int
+    catalog: str | None
+    wish: Wish
+    run_id: int
+    replaces: bool
+
+    def worker(self, catalog: Catalog | None) -> Worker:
+        """A worker that looks in ``catalog`` for what is known."""
+
+        def known(digests: Iterable[bytes]) -> Set[bytes]:
+            if catalog is None:
+                return frozenset()
+            parents = catalog.known_parents(digests)
+            return {digest for digest, it in parents.items() if self.wish.is_settled(it, self.run_id)}
+
+        return Worker(self.library, self.store, self.splitter, known, self.input_limit, self.replaces)
+
+
+def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
+    """Work until the pipe ends."""
+    _outlive_signals_not_the_coordinator()
+    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionError):
+        if isinstance(duty.splitter, LazySplitter):
+            pipe.send(Message("loading", 0, duty.splitter.is_compiled()))
+            duty.splitter.prepare()
+        catalog = stack.enter_context(Catalog.read(duty.catalog)) if duty.catalog else None
+        worker = duty.worker(catalog)
+        worker.gauges = gauges
+        worker.stop = lambda: stop[0] != 0
+        stack.enter_context(rare_collections())
+        pipe.send(Message("ready", 0, time.monotonic()))
+        answers: Answers = queue.SimpleQueue()
+        thread = threading.Thread(target=_answer, args=(pipe, duty.store, answers), daemon=True)
+        thread.start()
+        while (task := pipe.recv()) is not None:
+            answers.put(_work(worker, *task))
+        answers.put(None)
+        thread.join()
+
+
+def _work(worker: Worker, job: int, batch: Batch) -> Message:
+    try:
+        return Message("done", job, worker.work(batch, job))
+    except MidiprismError as error:
+        return Message("error", job, error)
+    except OSError as error:  # such as too many open files: nothing that a parent could be blamed for
+        return Message("error", job, StoreError(f"A worker failed: {error.strerror or error}."))
+
+
+def _answer(pipe: Connection, store: Store, answers: Answers) -> None:
+    """Answer batches one after the other, each with its record; those that are not flushed in groups are
+    durable then."""
+    with contextlib.suppress(BrokenPipeError, ConnectionError):
+        while (answer := answers.get()) is not None:
+            try:
+                if answer.kind == "done" and answer.content.files_present and not store.flushes_all:
+                    store.flush()
+            except MidiprismError as error:
+                answer = Message("error", answer.job, error)
+            pipe.send(answer)
+
+
+def _outlive_signals_not_the_coordinator() -> None:
+    """Ctrl-C reaches every process of a terminal: only the coordinator decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # A worker that waits for a dead disk would not see the end of its pipe.
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_KILLED_WITH_PARENT, signal.SIGKILL, 0, 0, 0)

@@ -1,0 +1,73 @@
+"""What the machine has that a run's defaults depend on."""
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+
+from midiprism.run import group
+
+BATCH_PARENTS = 250
+
+_ALLOCATIONS = 100_000
+
+_FAR = frozenset(
+    "nfs nfs4 cifs smb smb2 smb3 smbfs afs ncpfs 9p ceph glusterfs lustre beegfs gpfs webdav davfs "
+    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.rclone fuse.davfs2 fuse.gcsfuse afpfs".split()
+)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Let Python look for cyclic garbage rarely: records are many, and have no cycles."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def cpus() -> int:
+    """How many processors this process may use: of those it may run on, as many as its group is granted."""
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:
+        usable = os.cpu_count() or 1
+    granted = _granted()
+    return max(1, usable if granted is None else min(usable, granted))
+
+
+def default_in_flight(workers: int, batch_parents: int) -> int:
+    """A batch in hand and one waiting for each worker, and two groups of those that are being committed."""
+    return 2 * workers + max(2, 2 * -(-group.PARENTS // batch_parents))
+
+
+def network_file_system(path: str) -> str | None:
+    """The kind of the file system that holds ``path`` (which may not exist yet), if it is across a network."""
+    here = os.path.realpath(path)
+    best, kind = "", ""
+    try:
+        mounts = psutil.disk_partitions(all=True)
+    except (OSError, RuntimeError):  # not every system tells
+        return None
+    for mount in mounts:
+        point = mount.mountpoint.rstrip(os.sep) + os.sep
+        if (here + os.sep).startswith(point) and len(point) >= len(best):
+            best, kind = point, mount.fstype
+    return kind if kind.lower() in _FAR else None
+
+
+def _granted() -> int | None:
+    """Whole processors that a container of Linux is granted, rounded up; None where nothing says so."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        return None if quota == "max" else -(-int(quota) // int(period))
+    except (OSError, ValueError):
+        return None

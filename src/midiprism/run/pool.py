@@ -1,0 +1,115 @@
+"""Who works on the batches: this process itself, or the interface to others that do."""
+
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol
+
+from midiprism.catalog import Catalog
+from midiprism.run.child import Duty
+from midiprism.run.gauges import GAUGES, Gauges, counted
+from midiprism.run.jobs import Done
+from midiprism.run.plan import Batch
+from midiprism.run.splitter import LazySplitter
+
+
+class Pool(Protocol):
+    """Takes batches, gives back those whose files were put, in any order."""
+
+    def __enter__(self) -> "Pool": ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def submit(self, batch: Batch) -> None:
+        """Hand out a batch."""
+
+    def results(self) -> list[Done]:
+        """What is ready; waits a moment for it, and may come back with nothing.
+
+        Raises:
+            StoreError: a track cannot be written. What is in flight is lost, and will be done again.
+        """
+
+    def stop(self) -> None:
+        """Let batches end with the parent in hand."""
+
+    @property
+    def in_flight(self) -> int:
+        """Batches handed out and not given back."""
+
+    def counts(self) -> tuple[int, ...]:
+        """Parents come to an end so far, of them failed, tracks put, of them written."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether this process had time to spare in the last call of ``results``."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the splitter is loaded, and work has begun."""
+
+
+class InlinePool:
+    """Works in this process, when asked for results.
+
+    Args:
+        duty: what to do.
+        catalog: where to look for what is known.
+        compiling: called once if the splitter has to be compiled first.
+        tick: called after every parent.
+    """
+
+    def __init__(
+        self,
+        duty: Duty,
+        catalog: Catalog | None,
+        compiling: Callable[[], None],
+        tick: Callable[[], None],
+    ) -> None:
+        self._duty = duty
+        self._compiling = compiling
+        self._gauges: Gauges = [0] * GAUGES
+        self._worker = duty.worker(catalog)
+        self._worker.gauges = self._gauges
+        self._worker.tick = tick
+        self._worker.stop = lambda: self._stopped
+        self._stopped = False
+        self._waiting: deque[Batch] = deque()
+        self.idle = True
+        self.loaded = False
+
+    def __enter__(self) -> "InlinePool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._waiting.clear()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._waiting)
+
+    def submit(self, batch: Batch) -> None:
+        self._waiting.append(batch)
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def counts(self) -> tuple[int, ...]:
+        return counted(self._gauges)
+
+    def results(self) -> list[Done]:
+        if not self.loaded:
+            self._load()
+        batch = self._waiting.popleft()
+        return [Done(batch, self._worker.work(batch))]
+
+    def _load(self) -> None:
+        splitter = self._duty.splitter
+        if isinstance(splitter, LazySplitter):
+            if not splitter.is_compiled():
+                self._compiling()
+            splitter.prepare()
+        self.loaded = True

@@ -1,0 +1,255 @@
+"""Worker processes: started, fed, watched, replaced when they die, and ended."""
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any
+
+from midiprism.errors import MidiprismError
+from midiprism.run import child
+from midiprism.run.child import Duty, Message
+from midiprism.run.gauges import GAUGES, JOB, PARENT, READING, SPLITTING, STAGE, Gauges, added, counted
+from midiprism.run.jobs import KILLS, Death, Done, Job, given_up, take_apart
+from midiprism.run.plan import Batch
+from midiprism.smf.types import CONTRACT_VERSION
+
+_QUEUED = 2
+_WAIT_SECONDS = 0.1
+_END_SECONDS = 5.0
+_STILLBORN = 3
+_PRELOADED = ["midiprism.run.child", "midiprism.smf"]
+
+
+@dataclass(slots=True)
+class _Child:
+    """A worker process, and what it has in hand, in the order it was given.
+
+    Attributes:
+        settled: its counts at its last answer: what came after is lost if it dies.
+        seen: what its gauges said when they last changed, and since when.
+    """
+
+    process: BaseProcess
+    pipe: Connection
+    gauges: Gauges
+    jobs: deque[Job] = field(default_factory=deque)
+    ready: bool = False
+    settled: tuple[int, ...] = (0, 0, 0, 0)
+    seen: tuple[tuple[int, int, int], float] = ((0, 0, 0), 0.0)
+    timed_out: bool = False
+
+
+class ProcessPool:
+    """Workers as processes of their own.
+
+    Args:
+        duty: what each of them needs.
+        workers: how many.
+        timeout: seconds that one may spend reading or splitting one parent; None for as long as it takes.
+        compiling: called once if the splitter has to be compiled first.
+
+    Where it has to be compiled, one worker does so before the others start. A worker that dies is replaced.
+    The batch it was at is tried again; one that killed twice is taken apart, and so on down to the one
+    parent, which is given up.
+    """
+
+    def __init__(
+        self, duty: Duty, workers: int, timeout: float | None, compiling: Callable[[], None]
+    ) -> None:
+        # A process that has threads, or a user's libraries, is not safe to fork: a fresh one is.
+        self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        if sys.platform == "linux":
+            self._context.set_forkserver_preload(_PRELOADED)
+        self._duty = duty
+        self._workers = workers
+        self._timeout = timeout
+        self._compiling = compiling
+        self._stop = self._context.RawArray("q", 1)
+        self._children: list[_Child] = []
+        self._waiting: deque[Job] = deque()
+        self._done: list[Done] = []
+        self._numbers = 0
+        self._lost: tuple[int, ...] = (0, 0, 0, 0)
+        self._stillborn = 0
+        self.idle = True
+
+    def __enter__(self) -> "ProcessPool":
+        self._children.append(self._start())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            for one in self._children:
+                with contextlib.suppress(OSError):
+                    one.pipe.send(None)
+            for one in self._children:
+                one.process.join(_END_SECONDS)
+        for one in self._children:
+            self._end(one)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._waiting) + len(self._done) + sum(len(one.jobs) for one in self._children)
+
+    @property
+    def loaded(self) -> bool:
+        return any(one.ready for one in self._children)
+
+    @property
+    def processes(self) -> list[int]:
+        """The numbers that the system knows the workers by."""
+        return [one.process.pid for one in self._children if one.process.pid is not None]
+
+    def submit(self, batch: Batch) -> None:
+        self._numbers += 1
+        self._waiting.append(Job(self._numbers, batch))
+        self._feed()
+
+    def stop(self) -> None:
+        self._stop[0] = 1
+
+    def counts(self) -> tuple[int, ...]:
+        return added([self._lost, *(counted(one.gauges) for one in self._children)])
+
+    def results(self) -> list[Done]:
+        self._feed()
+        self._hear(0.0)
+        self.idle = not self._done
+        if not self._done:
+            self._hear(_WAIT_SECONDS)
+        self._end_those_that_hang()
+        done, self._done = self._done, []
+        return done
+
+    def _start(self) -> _Child:
+        ours, theirs = self._context.Pipe()
+        gauges = self._context.RawArray("q", GAUGES)
+        process = self._context.Process(
+            target=child.main, args=(theirs, gauges, self._stop, self._duty), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Child(process, ours, gauges)
+
+    def _feed(self) -> None:
+        """Give each worker a batch to work on, and one to go on with."""
+        for queued in range(1, _QUEUED + 1):
+            for one in self._children:
+                if self._waiting and one.ready and len(one.jobs) < queued:
+                    self._give(one, self._waiting.popleft())
+
+    def _give(self, one: _Child, job: Job) -> None:
+        one.jobs.append(job)
+        with contextlib.suppress(OSError):  # it has died; its pipe will say so
+            one.pipe.send((job.number, job.batch))
+
+    def _hear(self, seconds: float) -> None:
+        pipes = {one.pipe: one for one in self._children}
+        for pipe in wait(list(pipes), seconds):
+            one = pipes[pipe]  # type: ignore[index]
+            try:
+                message: Message = one.pipe.recv()
+            except (EOFError, OSError):
+                self._bury(one)
+                continue
+            self._take(one, message)
+
+    def _take(self, one: _Child, message: Message) -> None:
+        if message.kind == "loading":
+            if not message.content:
+                self._compiling()
+        elif message.kind == "ready":
+            one.ready = True
+            self._stillborn = 0
+            while len(self._children) < self._workers:
+                self._children.append(self._start())
+            self._feed()
+        elif message.kind == "error":
+            raise message.content
+        else:
+            job = one.jobs.popleft()
+            assert job.number == message.job
+            one.settled = counted(one.gauges)
+            self._done.append(Done(job.batch, message.content))
+            self._feed()
+
+    def _end_those_that_hang(self) -> None:
+        if self._timeout is None:
+            return
+        now = time.monotonic()
+        for one in self._children:
+            at = (one.gauges[JOB], one.gauges[PARENT], one.gauges[STAGE])
+            if at != one.seen[0] or at[2] not in (READING, SPLITTING):
+                one.seen = (at, now)
+            elif now - one.seen[1] > self._timeout:
+                one.timed_out = True
+                one.process.kill()  # its pipe ends by that
+
+    def _bury(self, one: _Child) -> None:
+        """A worker has died: replace it, and see to what it had in hand."""
+        one.process.join(_END_SECONDS)
+        if not one.ready:
+            self._stillborn += 1
+            if self._stillborn >= _STILLBORN:
+                raise MidiprismError(
+                    f"Worker processes end before they begin ({_ending(one.process.exitcode)}): "
+                    "--workers 0 works without them."
+                )
+        self._lost = added([self._lost, one.settled])
+        death = self._death(one)
+        again: list[Job] = []
+        for job in one.jobs:
+            if one.gauges[JOB] == job.number and one.gauges[STAGE]:
+                again += self._after(job, death)
+            else:
+                again.append(job)
+        self._waiting.extendleft(reversed(again))
+        self._end(one)
+        self._children[self._children.index(one)] = self._start()
+
+    def _death(self, one: _Child) -> Death:
+        if one.timed_out:
+            message = f"A worker spent more than {self._timeout:g} s on it, and so did another."
+            return Death("timeout", f"{message} --timeout gives it more.", one.gauges[PARENT])
+        message = f"A worker died on it ({_ending(one.process.exitcode)}), and so did another."
+        return Death("crash", message, one.gauges[PARENT])
+
+    def _after(self, job: Job, death: Death) -> list[Job]:
+        """What to do with a batch that a worker died on."""
+        job.kills += 1
+        if job.kills < KILLS:
+            return [job]
+        if len(job.batch) == 1:
+            replaces = self._duty.replaces
+            self._done.append(given_up(job.batch, death, CONTRACT_VERSION, replaces=replaces))
+            return []
+        pieces = []
+        for batch in take_apart(job.batch, death.suspect):
+            self._numbers += 1
+            pieces.append(Job(self._numbers, batch))
+        return pieces
+
+    def _end(self, one: _Child) -> None:
+        if one.process.is_alive():
+            one.process.kill()
+        one.process.join(_END_SECONDS)
+        one.pipe.close()
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        try:
+            return f"signal {signal.Signals(-code).name}"
+        except ValueError:
+            return f"signal {-code}"
+    return f"exit code {code}"
