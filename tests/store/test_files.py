@@ -8,7 +8,7 @@ import pytest
 from blake3 import blake3
 
 from midiprism.errors import StoreError
-from midiprism.store import FileStore, NullStore, Store, durable
+from midiprism.store import FileStore, NullStore, Store, Stored, durable
 from midiprism.store.durable import find_syncfs
 from midiprism.store.layout import family_folder
 
@@ -31,6 +31,10 @@ def store(tmp_path: Path) -> FileStore:
     return FileStore(tmp_path)
 
 
+def put(store: Store, track: Track) -> Stored:
+    return store.put(track.data, track.digest, track.name, track.own_instrument, track.own_family)
+
+
 def path_of(track: Track, digits: int = 32) -> str:
     number = track.digest.hex()
     return f"tracks/strings/{number[:2]}/Lead-{number[:digits]}.mid"
@@ -49,28 +53,28 @@ def age(path: Path) -> None:
 
 def test_a_track_is_written_once_under_its_content(store: FileStore, tmp_path: Path) -> None:
     track = Track(b"notes")
-    first, second = store.put(track), store.put(track)
+    first, second = put(store, track), put(store, track)
     assert (first.path, first.new, second.path, second.new) == (path_of(track), True, path_of(track), False)
     assert (tmp_path / first.path).read_bytes() == b"notes"
     assert (first.stem, first.digits) == ("Lead", 32)
 
 
 def test_stored_files_are_read_only(store: FileStore, tmp_path: Path) -> None:
-    path = tmp_path / store.put(Track(b"notes")).path
+    path = tmp_path / put(store, Track(b"notes")).path
     assert stat.S_IMODE(path.stat().st_mode) & 0o222 == 0
 
 
 def test_the_path_follows_from_what_the_bytes_state(store: FileStore) -> None:
     nameless = Track(b"1", name=None, own_instrument="Lead 1 (square)", own_family="Synth Lead")
-    assert store.put(nameless).path.startswith("tracks/synth-lead/")
-    assert "/Lead 1 (square)-" in store.put(nameless).path
-    assert "/Violin-" in store.put(Track(b"2", name="\u202e//")).path
-    assert "/track-" in store.put(Track(b"3", name="???", own_instrument="")).path
+    assert put(store, nameless).path.startswith("tracks/synth-lead/")
+    assert "/Lead 1 (square)-" in put(store, nameless).path
+    assert "/Violin-" in put(store, Track(b"2", name="\u202e//")).path
+    assert "/track-" in put(store, Track(b"3", name="???", own_instrument="")).path
     assert family_folder("") == "other"
 
 
 def test_a_name_cannot_leave_the_store(store: FileStore, tmp_path: Path) -> None:
-    path = store.put(Track(b"x", name="../../../etc/passwd", own_family="../up")).path
+    path = put(store, Track(b"x", name="../../../etc/passwd", own_family="../up")).path
     assert (tmp_path / path).resolve().is_relative_to(tmp_path / "tracks")
 
 
@@ -78,7 +82,7 @@ def test_a_file_cut_short_by_a_crash_is_replaced(store: FileStore, tmp_path: Pat
     track = Track(b"all the notes")
     path = plant(tmp_path, track, b"all the")
     age(path)
-    assert store.put(track).new
+    assert put(store, track).new
     assert path.read_bytes() == b"all the notes"
     assert sorted(path.parent.iterdir()) == [path]
 
@@ -91,7 +95,7 @@ def test_a_file_that_another_worker_is_writing_is_waited_for(
     monkeypatch.setattr("midiprism.store.files._REREADS", 400)
     other = threading.Timer(0.05, path.write_bytes, [track.data])
     other.start()
-    stored = store.put(track)
+    stored = put(store, track)
     other.join()
     assert not stored.new
 
@@ -101,18 +105,18 @@ def test_a_file_whose_writer_died_just_now_is_replaced_after_a_moment(
 ) -> None:
     track = Track(b"all the notes")
     path = plant(tmp_path, track, b"")
-    assert store.put(track).new
+    assert put(store, track).new
     assert path.read_bytes() == track.data
 
 
 def test_two_contents_with_the_same_short_digest_are_both_kept(store: FileStore, tmp_path: Path) -> None:
     held = Track(b"held")
     same = Track(b"other", faked=held.digest[:16] + bytes(16))
-    store.put(held)
-    stored = store.put(same)
+    put(store, held)
+    stored = put(store, same)
     assert (stored.path, stored.digits, stored.new) == (path_of(same, 64), 64, True)
     assert (tmp_path / path_of(held)).read_bytes() == b"held"
-    assert not store.put(same).new
+    assert not put(store, same).new
 
 
 def test_a_link_at_a_files_place_is_replaced_and_not_followed(store: FileStore, tmp_path: Path) -> None:
@@ -122,7 +126,7 @@ def test_a_link_at_a_files_place_is_replaced_and_not_followed(store: FileStore, 
     path = plant(tmp_path, track, b"")
     path.unlink()
     path.symlink_to(victim)
-    assert store.put(track).new
+    assert put(store, track).new
     assert victim.read_bytes() == b"precious"
     assert not path.is_symlink()
     assert path.read_bytes() == b"notes"
@@ -134,7 +138,7 @@ def test_a_link_to_the_very_content_is_replaced_too(store: FileStore, tmp_path: 
     path.unlink()
     (tmp_path / "elsewhere").write_bytes(b"notes")
     path.symlink_to(tmp_path / "elsewhere")
-    store.put(track)
+    put(store, track)
     assert not path.is_symlink()
 
 
@@ -143,7 +147,7 @@ def test_a_pipe_at_a_files_place_is_replaced(store: FileStore, tmp_path: Path) -
     path = plant(tmp_path, track, b"")
     path.unlink()
     os.mkfifo(path)
-    store.put(track)
+    put(store, track)
     assert path.read_bytes() == b"notes"
 
 
@@ -151,7 +155,7 @@ def test_a_folder_at_a_files_place_is_a_clear_error(store: FileStore, tmp_path: 
     track = Track(b"notes")
     (tmp_path / path_of(track)).mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be written"):
-        store.put(track)
+        put(store, track)
     assert store.sweep() == 0
 
 
@@ -162,7 +166,7 @@ def test_a_link_planted_as_a_folder_is_refused(store: FileStore, tmp_path: Path,
     (tmp_path / level).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / level).symlink_to(outside)
     with pytest.raises(StoreError, match="no link to one"):
-        store.put(Track(b"notes"))
+        put(store, Track(b"notes"))
     assert list(outside.iterdir()) == []
 
 
@@ -175,7 +179,7 @@ def test_a_full_or_read_only_disk_is_a_clear_error_and_leaves_no_torn_file(
 
     monkeypatch.setattr(os, "write", failing)
     with pytest.raises(StoreError, match=os.strerror(number)):
-        store.put(Track(b"notes"))
+        put(store, Track(b"notes"))
     monkeypatch.undo()
     assert list(store.walk()) == []
 
@@ -185,7 +189,7 @@ def test_short_writes_are_continued(
 ) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:2]))
-    path = store.put(Track(b"12345")).path
+    path = put(store, Track(b"12345")).path
     monkeypatch.undo()
     assert (tmp_path / path).read_bytes() == b"12345"
 
@@ -196,7 +200,7 @@ def test_many_workers_that_put_the_same_content_write_it_once(tmp_path: Path) ->
 
     def work() -> None:
         own = FileStore(tmp_path)
-        stored.extend([own.put(track).new for track in tracks])
+        stored.extend([put(own, track).new for track in tracks])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -208,7 +212,7 @@ def test_many_workers_that_put_the_same_content_write_it_once(tmp_path: Path) ->
 
 
 def test_what_was_put_can_be_had_back_listed_and_asked_for(store: FileStore) -> None:
-    paths = [store.put(Track(b"%d" % number)).path for number in range(20)]
+    paths = [put(store, Track(b"%d" % number)).path for number in range(20)]
     assert sorted(store.walk()) == sorted(paths)
     assert store.get(paths[0]) == b"0"
     assert store.exists(paths[0])
@@ -236,7 +240,7 @@ def test_reading_does_not_follow_a_link(store: FileStore, tmp_path: Path) -> Non
 
 
 def test_a_sweep_removes_temporaries_and_nothing_else(store: FileStore, tmp_path: Path) -> None:
-    path = store.put(Track(b"notes")).path
+    path = put(store, Track(b"notes")).path
     left = (tmp_path / path).parent / ".0123456789abcdef.tmp"
     left.write_bytes(b"half")
     assert list(store.walk()) == [path]
@@ -250,7 +254,7 @@ def test_a_flush_is_one_call_where_the_system_has_it(tmp_path: Path, monkeypatch
     calls: list[int] = []
     monkeypatch.setattr(durable, "find_syncfs", lambda: calls.append)
     store = FileStore(tmp_path)
-    store.put(Track(b"notes"))
+    put(store, Track(b"notes"))
     store.flush()
     assert len(calls) == 1
 
@@ -269,7 +273,7 @@ def test_elsewhere_new_and_found_files_and_their_folders_are_flushed_one_by_one(
 ) -> None:
     monkeypatch.setattr(durable, "find_syncfs", lambda: None)
     found = Track(b"found")
-    FileStore(tmp_path).put(found)
+    put(FileStore(tmp_path), found)
     store, flushed, fsync = FileStore(tmp_path), set(), os.fsync
 
     def noting(descriptor: int) -> None:
@@ -277,8 +281,8 @@ def test_elsewhere_new_and_found_files_and_their_folders_are_flushed_one_by_one(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noting)
-    new = store.put(Track(b"new")).path
-    store.put(found)
+    new = put(store, Track(b"new")).path
+    put(store, found)
     store.flush()
     assert {str(tmp_path / new), str(tmp_path / path_of(found)), str((tmp_path / new).parent)} <= flushed
     flushed.clear()
@@ -289,9 +293,9 @@ def test_elsewhere_new_and_found_files_and_their_folders_are_flushed_one_by_one(
 def test_the_null_store_keeps_nothing_and_gives_the_same_paths(tmp_path: Path) -> None:
     track, null = Track(b"notes"), NullStore()
     stores: tuple[Store, Store] = (null, FileStore(tmp_path))
-    first, second = (store.put(track) for store in stores)
+    first, second = (put(store, track) for store in stores)
     assert first == second
-    assert null.put(track).new
+    assert put(null, track).new
     assert not null.exists(first.path)
     assert list(null.walk()) == []
     assert null.sweep() == 0

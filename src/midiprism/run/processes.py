@@ -103,7 +103,7 @@ class ProcessPool:
 
     @property
     def loaded(self) -> bool:
-        return any(one.ready for one in self._children)
+        return len(self._children) == self._workers and all(one.ready for one in self._children)
 
     @property
     def processes(self) -> list[int]:
@@ -141,6 +141,10 @@ class ProcessPool:
         theirs.close()
         return _Child(process, ours, gauges)
 
+    def _start_others(self) -> None:
+        while len(self._children) < self._workers:
+            self._children.append(self._start())
+
     def _feed(self) -> None:
         """Give each worker a batch to work on, and one to go on with."""
         for queued in range(1, _QUEUED + 1):
@@ -168,11 +172,12 @@ class ProcessPool:
         if message.kind == "loading":
             if not message.content:
                 self._compiling()
+            else:
+                self._start_others()
         elif message.kind == "ready":
             one.ready = True
             self._stillborn = 0
-            while len(self._children) < self._workers:
-                self._children.append(self._start())
+            self._start_others()
             self._feed()
         elif message.kind == "error":
             raise message.content

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
+from blake3 import blake3
+
 from midiprism.catalog import LinkValues, ParentRecord, ProblemRecord, TrackValues
 from midiprism.catalog.records import BatchRecord
-from midiprism.catalog.text import storable, storable_or_none
+from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.library import Content, Found, Library, UnreadableError
 from midiprism.run.gauges import (
@@ -187,54 +189,51 @@ class Worker:
         self.gauges[STAGE] = STORING
         tracks = result.tracks
         parts = _parts(tracks)
+        contents = self._tracks
+        links = []
         try:
-            links = tuple([self._put(track, parts[track.track_number]) for track in tracks])
+            for track in tracks:
+                digest = blake3(track[0]).digest()
+                content = contents.get(digest)
+                if content is None:
+                    content = contents[digest] = self._put(track, digest)
+                _, number, channel, program, _, _, instrument, family, *_ = track
+                links.append(
+                    (number, channel, program, parts[number], content[4], instrument, family, content)
+                )
         except MidiprismError:
             raise
         except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
             return _bug(error)
         self.gauges[TRACKS] += len(tracks)
-        return links
+        return tuple(links)
 
-    def _put(self, track: SplitTrack, parts: int) -> LinkValues:
-        digest = track.digest
-        content = self._tracks.get(digest)
-        if content is None:
-            content = self._tracks[digest] = self._stored(track, digest)
-        return (
-            track.track_number,
-            track.channel,
-            track.program,
-            parts,
-            content[4],
-            track.instrument,
-            track.family,
-            content,
-        )
-
-    def _stored(self, track: SplitTrack, digest: bytes) -> TrackValues:
-        stored = self.store.put(track)
-        size = len(track.data)
-        if stored.new:
+    def _put(self, track: SplitTrack, digest: bytes) -> TrackValues:
+        data, _, channel, program, name, _, _, _, instrument, family, notes, ticks, seconds, low, high = track
+        _, stem, digits, new = self.store.put(data, digest, name, instrument, family)
+        size = len(data)
+        if new:
             self.gauges[WRITTEN] += 1
             self._files += 1
             self._bytes += size
             self._disk_bytes += -(-size // self._block) * self._block
+        if name is not None:
+            name = storable(name)
         return (
             digest,
             size,
-            stored.stem,
-            stored.digits,
-            storable_or_none(track.name),
-            track.own_instrument,
-            track.own_family,
-            track.channel,
-            track.program,
-            track.note_count,
-            track.lowest_pitch,
-            track.highest_pitch,
-            track.duration_ticks,
-            track.duration_seconds,
+            stem,
+            digits,
+            name,
+            instrument,
+            family,
+            channel,
+            program,
+            notes,
+            low,
+            high,
+            ticks,
+            seconds,
         )
 
 

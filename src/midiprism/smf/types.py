@@ -1,8 +1,7 @@
 """What a split gives back. Plain values: they compare, pickle and print."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from blake3 import blake3
 
@@ -55,13 +54,11 @@ class Problem:
     offset: int | None = None
 
 
-@dataclass(frozen=True)
-class SplitTrack:
+class SplitTrack(NamedTuple):
     """One split: a format 0 file with one track, and what is known of it.
 
     Attributes:
         data: the whole MIDI file.
-        digest: BLAKE3 of ``data``, 32 bytes; computed when first asked for.
         track_number: 0-based index of the ``MTrk`` in the parent.
         channel: 0 to 15, the one channel on which it plays; None where several.
         program: 0 to 127, the one program that its own events select for its notes; None where none or
@@ -97,14 +94,13 @@ class SplitTrack:
     lowest_pitch: int
     highest_pitch: int
 
-    @cached_property
+    @property
     def digest(self) -> bytes:
-        """BLAKE3 of ``data``, 32 bytes."""
+        """BLAKE3 of ``data``, 32 bytes; computed whenever it is asked for."""
         return blake3(self.data).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(NamedTuple):
     """All splits of one parent.
 
     Attributes:

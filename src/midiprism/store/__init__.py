@@ -1,7 +1,7 @@
 """Where splits go. ``put`` is idempotent: a content has one place, and is written once."""
 
 from midiprism.store.files import FileStore
-from midiprism.store.interface import Store, Stored, TrackLike
+from midiprism.store.interface import Store, Stored
 from midiprism.store.layout import track_path
 from midiprism.store.naming import NAMING_VERSION, safe_name
 from midiprism.store.null import NullStore
@@ -12,7 +12,6 @@ __all__ = [
     "NullStore",
     "Store",
     "Stored",
-    "TrackLike",
     "safe_name",
     "track_path",
 ]

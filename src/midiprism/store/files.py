@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from midiprism.errors import StoreError
 from midiprism.store.durable import FLUSHED_WHEN_WRITTEN, Flusher
-from midiprism.store.interface import Stored, TrackLike
+from midiprism.store.interface import Stored
 from midiprism.store.layout import FULL_DIGITS, ROOT, SHORT_DIGITS, SUFFIX, track_path, track_stem
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -59,16 +59,15 @@ class FileStore:
     def flushes_all(self) -> bool:
         return not self._flusher.remembers
 
-    def put(self, track: TrackLike) -> Stored:
-        digest = track.digest
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
         recent = self._recent.get(digest)
         if recent is not None:
             return recent
-        stem = track_stem(track.name, track.own_instrument)
+        stem = track_stem(name, instrument)
         try:
             for digits in (SHORT_DIGITS, FULL_DIGITS):
-                path = track_path(track.own_family, stem, digest, digits)
-                new = self._put_at(path, track.data, digits)
+                path = track_path(family, stem, digest, digits)
+                new = self._put_at(path, data, digits)
                 if new is not None:
                     if len(self._recent) >= _REMEMBERED:
                         self._recent.clear()

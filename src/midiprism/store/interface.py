@@ -4,21 +4,6 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 
-class TrackLike(Protocol):
-    """What a store needs to know of a split; ``midiprism.SplitTrack`` has it."""
-
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def digest(self) -> bytes: ...
-    @property
-    def name(self) -> str | None: ...
-    @property
-    def own_instrument(self) -> str: ...
-    @property
-    def own_family(self) -> str: ...
-
-
 class Stored(NamedTuple):
     """Where a split is kept.
 
@@ -46,8 +31,15 @@ class Store(Protocol):
     def flushes_all(self) -> bool:
         """Whether ``flush`` covers what others put too, in this process or another."""
 
-    def put(self, track: TrackLike) -> Stored:
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
         """Keep a split, unless it is kept already.
+
+        Args:
+            data: its bytes.
+            digest: their BLAKE3.
+            name: the track name that they state; None without one.
+            instrument: the instrument that they state.
+            family: its family.
 
         Raises:
             StoreError: it cannot be written.

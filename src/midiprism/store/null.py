@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from midiprism.errors import StoreError
-from midiprism.store.interface import Stored, TrackLike
+from midiprism.store.interface import Stored
 from midiprism.store.layout import SHORT_DIGITS, track_path, track_stem
 
 
@@ -13,9 +13,9 @@ class NullStore:
     block_size = 1
     flushes_all = True
 
-    def put(self, track: TrackLike) -> Stored:
-        stem = track_stem(track.name, track.own_instrument)
-        return Stored(track_path(track.own_family, stem, track.digest), stem, SHORT_DIGITS, new=True)
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:  # noqa: ARG002
+        stem = track_stem(name, instrument)
+        return Stored(track_path(family, stem, digest), stem, SHORT_DIGITS, new=True)
 
     def get(self, path: str) -> bytes:
         raise StoreError(f"{path} is not kept: this store keeps nothing.")
