@@ -6,6 +6,7 @@ import pytest
 from midiprism.catalog import (
     BatchRecord,
     Catalog,
+    Committed,
     KnownParent,
     LinkRecord,
     ParentRecord,
@@ -14,6 +15,7 @@ from midiprism.catalog import (
     TrackRecord,
     find,
 )
+from midiprism.catalog.text import storable
 from midiprism.errors import CatalogError
 
 NOW = "2026-01-01T00:00:00+00:00"
@@ -40,6 +42,11 @@ def batch(*parents: ParentRecord) -> BatchRecord:
     return BatchRecord(parents, 0, 0.5)
 
 
+def commit(catalog: Catalog, run: int, record: BatchRecord) -> Committed:
+    (committed,) = catalog.commit(run, [record], NOW)
+    return committed
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "catalog.sqlite")
@@ -61,8 +68,10 @@ def test_a_batch_is_recorded_whole(path: str) -> None:
     one, two = track(1), track(2)
     with Catalog.open(path) as catalog:
         run = catalog.begin_run({"by": "auto"}, NOW)
-        committed = catalog.commit(
-            run, batch(parent(b"/a.mid", 1, link(one), link(two, 1)), parent(b"/b.mid", 2, link(one))), NOW
+        committed = commit(
+            catalog,
+            run,
+            batch(parent(b"/a.mid", 1, link(one), link(two, 1)), parent(b"/b.mid", 2, link(one))),
         )
     assert (committed.links, committed.tracks_new, committed.paths) == (3, 2, 0)
     assert committed.outcomes == {"split": 2}
@@ -72,7 +81,7 @@ def test_a_batch_is_recorded_whole(path: str) -> None:
 def test_two_identical_tracks_of_one_song_are_two_links(path: str) -> None:
     with Catalog.open(path) as catalog:
         content = track(1)
-        committed = catalog.commit(1, batch(parent(b"/a.mid", 1, link(content), link(content, 1))), NOW)
+        committed = commit(catalog, 1, batch(parent(b"/a.mid", 1, link(content), link(content, 1))))
     assert (committed.links, committed.tracks_new) == (2, 1)
 
 
@@ -80,15 +89,15 @@ def test_numbers_go_on_after_the_catalogue_is_opened_again(path: str) -> None:
     for number in range(3):
         with Catalog.open(path) as catalog:
             catalog.begin_run({}, NOW)
-            catalog.commit(1, batch(parent(b"/%d.mid" % number, number, link(track(number)))), NOW)
+            commit(catalog, 1, batch(parent(b"/%d.mid" % number, number, link(track(number)))))
     assert counts(path)["tracks"] == 3
     assert count(path, "runs") == 3
 
 
 def test_a_known_content_only_gets_another_path(path: str) -> None:
     with Catalog.open(path) as catalog:
-        catalog.commit(1, batch(parent(b"/b.mid", 1, link(track(1)))), NOW)
-        committed = catalog.commit(1, batch(parent(b"/a.mid", 1, outcome=None)), NOW)
+        commit(catalog, 1, batch(parent(b"/b.mid", 1, link(track(1)))))
+        committed = commit(catalog, 1, batch(parent(b"/a.mid", 1, outcome=None)))
         assert (committed.paths, committed.outcomes.total()) == (1, 0)
         (row,) = find(catalog.connection, Selection())
     assert row.parent == b"/a.mid", "the bytewise smallest path names the song, whichever was seen first"
@@ -97,22 +106,22 @@ def test_a_known_content_only_gets_another_path(path: str) -> None:
 
 def test_a_content_that_another_batch_recorded_meanwhile_is_not_recorded_twice(path: str) -> None:
     with Catalog.open(path) as catalog:
-        catalog.commit(1, batch(parent(b"/a.mid", 1, link(track(1)))), NOW)
-        committed = catalog.commit(1, batch(parent(b"/b.mid", 1, link(track(1)))), NOW)
+        commit(catalog, 1, batch(parent(b"/a.mid", 1, link(track(1)))))
+        committed = commit(catalog, 1, batch(parent(b"/b.mid", 1, link(track(1)))))
     assert (committed.paths, committed.links) == (1, 0)
     assert counts(path)["track_splits"] == 1
 
 
 def test_what_is_known_can_be_asked_for_many_at_once(path: str) -> None:
     with Catalog.open(path) as catalog:
-        catalog.commit(1, batch(*(parent(b"/%d" % n, n, link(track(n))) for n in range(1200))), NOW)
-        paths = catalog.known_paths([b"/%d" % n for n in range(1500)])
-        assert len(paths) == 1200
-        assert (paths[b"/7"].size, paths[b"/7"].mtime_ns) == (10, 20)
+        commit(catalog, 1, batch(*(parent(b"/%d" % n, n, link(track(n))) for n in range(1200))))
+        paths = catalog.known_paths(b"/5", 400)
+        assert list(paths) == sorted(b"/%d" % n for n in range(1200) if b"/%d" % n >= b"/5")[:400]
+        assert paths[b"/7"] == (10, 20)
         assert len(catalog.known_parents(n.to_bytes(32) for n in range(1100, 1300))) == 100
-        assert catalog.known_parents([bytes(32)])[bytes(32)] == KnownParent(paths[b"/0"].parent_id, "split")
+        assert catalog.known_parents([bytes(32)])[bytes(32)] == KnownParent(1, "split", 1, 1)
         assert catalog.known_tracks([(5).to_bytes(32), (9999).to_bytes(32)]) == {(5).to_bytes(32)}
-        assert catalog.known_paths([]) == {}
+        assert catalog.known_paths(b"0", 9) == {}
 
 
 def test_a_parent_that_could_not_be_read_is_forgotten_once_it_can(path: str) -> None:
@@ -121,18 +130,18 @@ def test_a_parent_that_could_not_be_read_is_forgotten_once_it_can(path: str) -> 
     )
     with Catalog.open(path) as catalog:
         for _ in range(2):
-            catalog.commit(1, batch(unreadable), NOW)
-            assert catalog.known_paths([b"/a.mid"])[b"/a.mid"].mtime_ns is None
+            commit(catalog, 1, batch(unreadable))
+            assert catalog.known_paths(b"/a.mid", 1) == {b"/a.mid": (None, None)}
         assert count(path, "parents") == 1
-        catalog.commit(1, batch(parent(b"/a.mid", 1)), NOW)
+        commit(catalog, 1, batch(parent(b"/a.mid", 1)))
     assert count(path, "parents") == 1
     assert count(path, "parent_paths") == 1
 
 
 def test_a_path_that_holds_another_content_no_longer_names_the_old_one(path: str) -> None:
     with Catalog.open(path) as catalog:
-        catalog.commit(1, batch(parent(b"/a.mid", 1, link(track(1, "old")))), NOW)
-        catalog.commit(1, batch(parent(b"/a.mid", 2, link(track(2, "new")))), NOW)
+        commit(catalog, 1, batch(parent(b"/a.mid", 1, link(track(1, "old")))))
+        commit(catalog, 1, batch(parent(b"/a.mid", 2, link(track(2, "new")))))
         assert [row.name for row in find(catalog.connection, Selection())] == ["new"]
     assert count(path, "parents") == 2
 
@@ -141,17 +150,17 @@ def test_a_commit_that_fails_leaves_nothing_and_the_next_one_works(path: str) ->
     good = parent(b"/a.mid", 1, link(track(1)))
     with Catalog.open(path) as catalog:
         with pytest.raises(CatalogError, match="has lost a parent"):
-            catalog.commit(1, batch(good, parent(b"/b.mid", 9, outcome=None)), NOW)
+            commit(catalog, 1, batch(good, parent(b"/b.mid", 9, outcome=None)))
         assert set(counts(path).values()) == {0}
-        catalog.commit(1, batch(good), NOW)
+        commit(catalog, 1, batch(good))
     assert counts(path)["tracks"] == 1
 
 
 def test_text_that_a_database_refuses_is_made_storable(path: str) -> None:
-    odd = track(1, "nul\0 lone\ud800")
+    odd = track(1, storable("nul\0 lone\ud800"))
     record = parent(b"/\xff\xfe.mid", 1, link(odd))
     with Catalog.open(path) as catalog:
-        catalog.commit(1, batch(record), NOW)
+        commit(catalog, 1, batch(record))
         (row,) = find(catalog.connection, Selection(name="nul"))
     assert row.name == "nul\ufffd lone\ufffd"
     assert row.parent == b"/\xff\xfe.mid"
@@ -167,7 +176,9 @@ def test_runs_say_whether_all_ended_in_order(path: str) -> None:
         assert catalog.left_in_order()
         catalog.begin_run({}, NOW)
         catalog.end_run(catalog.begin_run({}, NOW), "done", {}, NOW)
-        assert catalog.left_in_order(), "a run that was cut off is closed by the next"
+        assert catalog.left_in_order(), "only the last run matters: what came before was swept"
+        catalog.end_run(catalog.begin_run({}, NOW), "stopped", {}, NOW)
+        assert not catalog.left_in_order()
 
 
 def test_a_catalogue_of_another_version_is_refused(path: str) -> None:
@@ -214,7 +225,7 @@ def test_a_catalogue_opened_for_reading_cannot_be_written(path: str) -> None:
 
 def test_a_catalogue_in_a_read_only_folder_can_be_read(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Catalog.open(path) as catalog:
-        catalog.commit(1, batch(parent(b"/a.mid", 1, link(track(1)))), NOW)
+        commit(catalog, 1, batch(parent(b"/a.mid", 1, link(track(1)))))
     monkeypatch.setattr("os.access", lambda _path, _mode: False)
     with Catalog.read(path) as catalog:
         assert len(list(find(catalog.connection, Selection()))) == 1

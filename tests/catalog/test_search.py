@@ -31,7 +31,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
             ParentRecord(path, 3, song, 1, 1, digest, "split", 1, 2, 480, 960, 1.0, (), tuple(links))
         )
     with Catalog.open(str(tmp_path / "catalog.sqlite")) as opened:
-        opened.commit(1, BatchRecord(tuple(parents), 0, 0.0), "now")
+        opened.commit(1, [BatchRecord(tuple(parents), 0, 0.0)], "now")
         yield opened
 
 

@@ -2,6 +2,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from midiprism.catalog import Catalog, Selection, TrackRow, find
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.library import open_folders
 from midiprism.library.reading import read_file
-from midiprism.run import Progress, Settings, Summary, split_library
+from midiprism.run import Progress, Settings, Summary, group, split_library
 from midiprism.run.splitter import Splitter
 from midiprism.smf.types import Limits
 from midiprism.store import FileStore
@@ -27,6 +28,8 @@ def run(
 ) -> Summary:
     sources = [source] if isinstance(source, Path) else source
     library = open_folders(sources, os.fsencode(out))
+    if settings.workers is None:
+        settings = replace(settings, workers=0)
     summary = split_library(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
     assert summary.parents_seen == summary.parents_done + summary.parents_skipped
     assert summary.parents_done == sum(summary.outcomes.values())
@@ -291,8 +294,21 @@ def test_files_are_durable_before_the_commit_that_speaks_of_them(
     noted(FileStore, "put")
     noted(FileStore, "flush")
     noted(Catalog, "commit")
-    run(source, tmp_path / "out", Settings(batch_parents=2))
+    run(source, tmp_path / "out", Settings(batch_parents=2, in_flight=1))
     assert order == ["put", "put", "flush", "commit"] * 2
+
+
+def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(40)})
+    flushes: list[int] = []
+    monkeypatch.setattr(FileStore, "flush", lambda _store: flushes.append(1))
+    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "PARENTS", 16)
+    summary = run(source, tmp_path / "out", Settings(batch_parents=4))
+    assert (summary.parents_done, len(flushes)) == (40, 3)
+    assert query(tmp_path / "out", "SELECT count(*), count(DISTINCT committed_at) FROM batches") == [(10, 3)]
 
 
 def test_a_store_that_cannot_be_written_stops_the_run_and_keeps_what_was_committed(
@@ -308,9 +324,12 @@ def test_a_store_that_cannot_be_written_stops_the_run_and_keeps_what_was_committ
         return create(descriptor, data)
 
     monkeypatch.setattr(os, "write", filling)
-    with pytest.raises(StoreError, match="No space left on device"):
-        run(source, out, Settings(batch_parents=2))
+    summary = run(source, out, Settings(batch_parents=2))
     monkeypatch.undo()
+    assert (summary.state, summary.parents_done) == ("stopped", 4)
+    assert isinstance(summary.error, StoreError)
+    assert "disk is full" in str(summary.error)
+    assert query(out, "SELECT state FROM runs") == [("stopped",)]
     assert query(out, "SELECT count(*) FROM tracks") == [(4,)]
     assert run(source, out).parents_done == 2
 
@@ -367,6 +386,9 @@ def test_a_result_of_another_contract_is_refused(tmp_path: Path) -> None:
     run(source, out)
     marker = json.loads((out / "midiprism.json").read_text())
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 0}))
+    with pytest.raises(UsageError, match="--redo splits its songs again"):
+        run(source, out)
+    (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 99}))
     with pytest.raises(UsageError, match="another version"):
         run(source, out)
 

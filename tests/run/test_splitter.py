@@ -1,36 +1,52 @@
+import pickle
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from midiprism.errors import MidiprismError
 from midiprism.library import open_folders
 from midiprism.run import Settings, split_library
 from midiprism.run.settings import Identity
 from midiprism.run.splitter import LazySplitter
 from midiprism.smf.types import Limits
-from support.fake import PIANO, song, write
+from support.fake import BASS, PIANO, fake_split, song, write
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(
-    monkeypatch: pytest.MonkeyPatch, compiled: bool
-) -> None:
-    told: list[str] = []
+def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[str] = []
     calls: list[object] = []
-    jit = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: None)
+    jit = SimpleNamespace(is_compiled=lambda: False, prepare=lambda: prepared.append("compiled"))
     smf = SimpleNamespace(split=lambda data, **settings: calls.append((data, settings)))
     limits = Limits(input_bytes=7)
-    splitter = LazySplitter(Identity("track", "full"), limits, lambda: told.append("compiling"))
+    splitter = pickle.loads(pickle.dumps(LazySplitter(Identity("track", "full"), limits)))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "midiprism.smf.jit", jit)
         patch.setitem(sys.modules, "midiprism.smf", smf)
+        assert not splitter.is_compiled()
+        assert prepared == []
         splitter(b"one")
         splitter(b"two")
     settings = {"by": "track", "context": "full", "limits": limits}
     assert calls == [(b"one", settings), (b"two", settings)]
-    assert told == ([] if compiled else ["compiling"])
+    assert prepared == ["compiled"]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_person_hears_of_compiling_before_it_takes_its_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiled: bool
+) -> None:
+    source = write(tmp_path / "songs", {"a.mid": song(PIANO), "b.mid": song(BASS)})
+    told: list[str] = []
+    jit = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: told.append("prepare"))
+    smf = SimpleNamespace(split=lambda data, **_settings: fake_split(data))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "midiprism.smf.jit", jit)
+        patch.setitem(sys.modules, "midiprism.smf", smf)
+        library = open_folders([source])
+        out = str(tmp_path / "out")
+        split_library(library, out, Settings(workers=0), compiling=lambda: told.append("compiling"))
+    assert told == (["prepare"] if compiled else ["compiling", "prepare"])
 
 
 def test_a_splitter_that_cannot_be_loaded_stops_the_run_instead_of_failing_every_song(
@@ -39,6 +55,7 @@ def test_a_splitter_that_cannot_be_loaded_stops_the_run_instead_of_failing_every
     source = write(tmp_path / "songs", {"a.mid": song(PIANO)})
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "midiprism.smf.jit", None)
-        with pytest.raises(MidiprismError, match="cannot be loaded"):
-            split_library(open_folders([source]), str(tmp_path / "out"), Settings())
+        summary = split_library(open_folders([source]), str(tmp_path / "out"), Settings())
+    assert (summary.state, summary.parents_done) == ("stopped", 0)
+    assert "cannot be loaded" in str(summary.error)
     assert list((tmp_path / "out").glob("tracks")) == []

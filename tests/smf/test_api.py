@@ -36,12 +36,18 @@ def test_a_split_says_all_that_its_documentation_names() -> None:
     assert (type(lead.data), type(lead.digest), len(lead.digest)) == (bytes, bytes, 32)
 
 
+def fields(value: Any) -> list[str]:
+    if isinstance(value, tuple):
+        return list(value._fields)  # type: ignore[attr-defined]
+    return [field.name for field in dataclasses.fields(value)]
+
+
 def test_values_are_plain_python() -> None:
     result = midiprism.split(PARENT)
     plain = {bytes, str, int, float, tuple, type(None), Split, SplitTrack, Problem}
     values: list[Any] = [result, *result.tracks, *result.problems]
     for value in values:
-        assert {type(getattr(value, field.name)) for field in dataclasses.fields(value)} <= plain
+        assert {type(getattr(value, name)) for name in fields(value)} <= plain
 
 
 def test_a_track_without_a_name_has_none() -> None:
@@ -52,7 +58,7 @@ def test_a_track_without_a_name_has_none() -> None:
 def test_results_cannot_be_changed() -> None:
     result = midiprism.split(PARENT)
     for value, field in ((result, "outcome"), (result.tracks[0], "data"), (result.problems[0], "code")):
-        with pytest.raises(dataclasses.FrozenInstanceError):
+        with pytest.raises(AttributeError):
             setattr(value, field, None)
     with pytest.raises(dataclasses.FrozenInstanceError):
         Limits().tracks = 3  # type: ignore[misc]

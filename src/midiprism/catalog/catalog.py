@@ -149,10 +149,10 @@ class Catalog:
             return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
 
     def left_in_order(self) -> bool:
-        """Whether there were runs, and each ended by itself: none was cut off."""
+        """Whether there was a run, and the last one ended by itself: nothing of it is half written."""
         with translated(self.path), self.connection.begin():
-            states = set(self.connection.scalars(select(runs.c.state).distinct()))
-            return bool(states) and "running" not in states
+            last = select(runs.c.state).order_by(runs.c.id.desc()).limit(1)
+            return self.connection.scalar(last) in ("done", "interrupted")
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         """Record that a run begins; those that were cut off are closed. Returns its number."""

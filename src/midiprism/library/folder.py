@@ -143,7 +143,7 @@ def _listing(folder: bytes) -> list[bytes] | Notice:
     """
     found: list[bytes] = []
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(_named(folder)) as entries:
             for entry in entries:
                 name = entry.name
                 if entry.is_dir(follow_symlinks=False):

@@ -149,16 +149,15 @@ class _Run:
             self._require_sources()
         except MidiprismError as error:
             summary.state, summary.error = "stopped", error
-        except BaseException:  # a second Ctrl-C
-            summary.state = "interrupted"
-            raise
-        finally:
-            summary.parents_skipped = self._plan.skipped + summary.parents_copies
-            summary.seconds = time.perf_counter() - self._started
-            summary.loading_seconds = self._loading
-            if self._counting and self._counting.total is not None:
-                summary.parents_total = self._counting.total
-            self._end()
+        # A second Ctrl-C comes past here: the run will be found cut off.
+        summary.parents_skipped = self._plan.skipped + summary.parents_copies
+        summary.seconds = time.perf_counter() - self._started
+        summary.loading_seconds = self._loading
+        if summary.state == "done":
+            summary.parents_total = summary.parents_seen
+        elif self._counting:
+            summary.parents_total = self._counting.total
+        self._end()
         self._report(final=True)
 
     def _all(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
@@ -173,7 +172,12 @@ class _Run:
             self._pool = pool
             group = Group(self._scene.store, beside=self._workers > 0)
             with contextlib.closing(group):
-                self._loop(pool, group, chain(first, batches))
+                try:
+                    self._loop(pool, group, chain(first, batches))
+                except MidiprismError:  # what is done is kept, as far as that goes
+                    with contextlib.suppress(MidiprismError):
+                        self._commit(group.durable(hurry=True))
+                    raise
 
     def _loop(self, pool: Pool, group: Group, batches: Iterator[Batch]) -> None:
         most = self._settings.in_flight or machine.default_in_flight(self._workers, self._plan.batch_parents)
@@ -190,11 +194,10 @@ class _Run:
                     pool.submit(batch)
             if pool.in_flight:
                 group.add(pool.results())
+                self._loading = pool.loading_seconds
             durable = group.durable(hurry=not pool.in_flight)
             if durable:
                 self._commit(durable)
-            if not pool.loaded:
-                self._loading = time.perf_counter() - self._started
             if self._counting and self._listener and (pool.idle or not self._workers):
                 self._counting.advance(_COUNT_SECONDS)
             self._report()
@@ -219,7 +222,7 @@ class _Run:
             workers = 0 if few else machine.cpus()
         self._workers = workers
         if workers == 0:
-            return InlinePool(duty, self._scene.catalog, compiling, self._report)
+            return InlinePool(duty, self._scene.catalog, compiling, self._report, self._stop)
         return ProcessPool(duty, workers, self._settings.timeout, compiling)
 
     def _commit(self, durable: list[Done]) -> None:

@@ -1,5 +1,6 @@
 """Who works on the batches: this process itself, or the interface to others that do."""
 
+import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -46,8 +47,8 @@ class Pool(Protocol):
         """Whether this process had time to spare in the last call of ``results``."""
 
     @property
-    def loaded(self) -> bool:
-        """Whether the splitter is loaded, and work has begun."""
+    def loading_seconds(self) -> float:
+        """What it took until all workers had the splitter loaded, or compiled; so far, until then."""
 
 
 class InlinePool:
@@ -58,6 +59,7 @@ class InlinePool:
         catalog: where to look for what is known.
         compiling: called once if the splitter has to be compiled first.
         tick: called after every parent.
+        stop: once true, the batch ends with the parent in hand.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class InlinePool:
         catalog: Catalog | None,
         compiling: Callable[[], None],
         tick: Callable[[], None],
+        stop: Callable[[], bool],
     ) -> None:
         self._duty = duty
         self._compiling = compiling
@@ -73,11 +76,11 @@ class InlinePool:
         self._worker = duty.worker(catalog)
         self._worker.gauges = self._gauges
         self._worker.tick = tick
-        self._worker.stop = lambda: self._stopped
-        self._stopped = False
+        self._worker.stop = stop
         self._waiting: deque[Batch] = deque()
         self.idle = True
-        self.loaded = False
+        self.loading_seconds = 0.0
+        self._loaded = False
 
     def __enter__(self) -> "InlinePool":
         return self
@@ -95,21 +98,23 @@ class InlinePool:
         self._waiting.append(batch)
 
     def stop(self) -> None:
-        self._stopped = True
+        pass
 
     def counts(self) -> tuple[int, ...]:
         return counted(self._gauges)
 
     def results(self) -> list[Done]:
-        if not self.loaded:
+        if not self._loaded:
             self._load()
         batch = self._waiting.popleft()
         return [Done(batch, self._worker.work(batch))]
 
     def _load(self) -> None:
+        began = time.perf_counter()
         splitter = self._duty.splitter
         if isinstance(splitter, LazySplitter):
             if not splitter.is_compiled():
                 self._compiling()
             splitter.prepare()
-        self.loaded = True
+        self._loaded = True
+        self.loading_seconds = time.perf_counter() - began

@@ -79,6 +79,9 @@ class ProcessPool:
         self._numbers = 0
         self._lost: tuple[int, ...] = (0, 0, 0, 0)
         self._stillborn = 0
+        self._began = time.perf_counter()
+        self._loaded = False
+        self.loading_seconds = 0.0
         self.idle = True
 
     def __enter__(self) -> "ProcessPool":
@@ -102,10 +105,6 @@ class ProcessPool:
         return len(self._waiting) + len(self._done) + sum(len(one.jobs) for one in self._children)
 
     @property
-    def loaded(self) -> bool:
-        return len(self._children) == self._workers and all(one.ready for one in self._children)
-
-    @property
     def processes(self) -> list[int]:
         """The numbers that the system knows the workers by."""
         return [one.process.pid for one in self._children if one.process.pid is not None]
@@ -127,6 +126,9 @@ class ProcessPool:
         self.idle = not self._done
         if not self._done:
             self._hear(_WAIT_SECONDS)
+        if not self._loaded:
+            self._loaded = len(self._children) == self._workers and all(one.ready for one in self._children)
+            self.loading_seconds = time.perf_counter() - self._began
         self._end_those_that_hang()
         done, self._done = self._done, []
         return done
