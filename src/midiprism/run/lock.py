@@ -10,6 +10,7 @@ from midiprism.errors import StoreError
 
 LOCK = ".midiprism.lock"
 _FAR = 1 << 30  # Windows locks bytes, and forbids others to read them: one that is not there
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextlib.contextmanager
@@ -22,17 +23,15 @@ def locked(out: str) -> Iterator[None]:
         StoreError: another run holds it, or it cannot be written.
     """
     path = os.path.join(out, LOCK)
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
-        descriptor = os.open(path, flags, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror or error}.") from error
     with open(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         try:
-            _lock(descriptor)
+            _lock(descriptor, shared=False)
         except (BlockingIOError, PermissionError) as error:
-            owner = file.read(200).strip() or "another process"
-            raise StoreError(f"{out} is being written by {owner}: wait until it has ended.") from error
+            raise _held(out, file.read(200)) from error
         except OSError as error:
             raise StoreError(f"{out} cannot be locked: {error.strerror or error}.") from error
         file.truncate(0)
@@ -45,15 +44,47 @@ def locked(out: str) -> Iterator[None]:
             file.truncate(0)
 
 
+@contextlib.contextmanager
+def shared(out: str) -> Iterator[None]:
+    """Hold ``out`` so that nobody writes it meanwhile. Others may hold it so too; nothing is written.
+
+    Where there is no lock's file, or it cannot be opened or locked, nobody is kept away: so a result on a
+    read-only disk can be looked at.
+
+    Raises:
+        StoreError: a run holds it for writing.
+    """
+    try:
+        descriptor = os.open(os.path.join(out, LOCK), os.O_RDONLY | _FLAGS)
+    except OSError:
+        yield
+        return
+    with open(descriptor, encoding="utf-8", errors="replace") as file:
+        try:
+            _lock(descriptor, shared=True)
+        except (BlockingIOError, PermissionError) as error:
+            raise _held(out, file.read(200)) from error
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+def _held(out: str, owner: str) -> StoreError:
+    """``owner`` is empty while those who hold it only look."""
+    if not owner.strip():
+        return StoreError(f"{out} is in use, such as by `midiprism verify`: wait until that has ended.")
+    return StoreError(f"{out} is being written by {owner.strip()}: wait until it has ended.")
+
+
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
+    def _lock(descriptor: int, *, shared: bool) -> None:  # noqa: ARG001 - there is one kind
         os.lseek(descriptor, _FAR, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _lock(descriptor: int, *, shared: bool) -> None:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

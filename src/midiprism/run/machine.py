@@ -14,8 +14,9 @@ BATCH_PARENTS = 250
 _ALLOCATIONS = 100_000
 
 _FAR = frozenset(
-    "nfs nfs4 cifs smb smb2 smb3 smbfs afs ncpfs 9p ceph glusterfs lustre beegfs gpfs webdav davfs "
-    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.rclone fuse.davfs2 fuse.gcsfuse afpfs".split()
+    ("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ncpfs", "9p", "webdav", "davfs")
+    + ("ceph", "glusterfs", "lustre", "beegfs", "gpfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph")
+    + ("fuse.s3fs", "fuse.rclone", "fuse.davfs2", "fuse.gcsfuse")
 )
 
 
@@ -49,7 +50,7 @@ def default_in_flight(workers: int, batch_parents: int) -> int:
 
 
 def network_file_system(path: str) -> str | None:
-    """The kind of the file system that holds ``path`` (which may not exist yet), if it is across a network."""
+    """The kind of the file system that holds ``path``, which may not exist yet, if it is across a network."""
     here = os.path.realpath(path)
     best, kind = "", ""
     try:

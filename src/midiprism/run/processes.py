@@ -25,6 +25,7 @@ _QUEUED = 2
 _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
 _STILLBORN = 3
+_STILLBORN_LATER = 30
 _PRELOADED = ["midiprism.run.child", "midiprism.smf"]
 
 
@@ -207,7 +208,7 @@ class ProcessPool:
         one.process.join(_END_SECONDS)
         if not one.ready:
             self._stillborn += 1
-            if self._stillborn >= _STILLBORN:
+            if self._stillborn >= (_STILLBORN_LATER if self._loaded else _STILLBORN):
                 raise MidiprismError(
                     f"Worker processes end before they begin ({_ending(one.process.exitcode)}): "
                     "--workers 0 works without them."

@@ -81,7 +81,7 @@ class Settings:
     batch_bytes: int = 64 << 20
     in_flight: int | None = None
     timeout: float | None = PARENT_SECONDS
-    wish: Wish = Wish()  # noqa: RUF009 - it is frozen
+    wish: Wish = Wish()
     scan: bool = True
 
     def identity(self, existing: Identity | None, out: str) -> Identity:

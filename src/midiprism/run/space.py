@@ -48,8 +48,8 @@ def shortage(out: str, catalog: str, used: Usage, left: int) -> str | None:
     need_files, free_files = int(share * used.files), disk.f_favail
     if need_bytes > free_bytes:
         return (
-            f"What is left may need {_gigabytes(need_bytes)} in {out}, and {_gigabytes(free_bytes)} are free: "
-            "make room, or choose another disk for the result. The run stops cleanly if it must."
+            f"What is left may need {_gigabytes(need_bytes)} in {out}, and {_gigabytes(free_bytes)} are "
+            "free: make room, or choose another disk for the result. The run stops cleanly if it must."
         )
     if disk.f_files and need_files > free_files:
         return (

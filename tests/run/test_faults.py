@@ -1,0 +1,142 @@
+"""Sources and stores that fail: each file has its outcome, or the run stops with what to do."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.errors import StoreError, UsageError
+from midiprism.library import open_folders
+from midiprism.run import Settings, Summary, engine, split_library
+from midiprism.store import FileStore
+from support.fake import BASS, PIANO, fake_split, song, write
+from support.trouble import FailingLibrary, FailingStore, everything
+
+NUMBERS = [errno.EIO, errno.EACCES, errno.ENOSPC]
+
+
+def run(source: Path, out: Path, *, workers: int = 0, **settings: Any) -> Summary:
+    library = open_folders([source], os.fsencode(out))
+    return split_library(library, str(out), Settings(workers=workers, **settings), splitter=fake_split)
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(24)})
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: int) -> None:
+    names = ["eio", "eacces", "vanish", "changing"]
+    files = {f"{n}.mid": song(PIANO + str(n)) for n in range(9)}
+    source = write(tmp_path / "songs", files | {f"{name}.mid": song(BASS + name) for name in names})
+    plain = open_folders([source])
+    library = FailingLibrary(plain.sources, plain.folders)
+    out = tmp_path / "out"
+    settings = Settings(workers=workers, batch_parents=3)
+    summary = split_library(library, str(out), settings, splitter=fake_split)
+    assert (summary.state, summary.outcomes) == ("done", {"split": 9, "unreadable": 4})
+    assert {failure.code for failure in summary.failures} == {"io", "permission", "vanished", "changing"}
+    again = run(source, out)
+    assert (again.parents_done, again.parents_failed, again.parents_skipped) == (4, 0, 9)
+    run(source, tmp_path / "whole")
+    assert everything(out) == everything(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("after", [0, 1, 7])
+def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, number: int, after: int
+) -> None:
+    out = tmp_path / "out"
+    real = engine._opened
+
+    @contextlib.contextmanager
+    def opened(out: str, settings: Settings) -> Iterator[Any]:
+        with real(out, settings) as scene:
+            store = FailingStore(out, number, after)
+            yield engine._Scene(scene.identity, scene.catalog, scene.memory, store)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_opened", opened)
+        summary = run(songs, out, workers=workers, batch_parents=2)
+    assert summary.state == "stopped"
+    assert os.strerror(number) in str(summary.error)
+    assert run(songs, out, workers=workers).state == "done"
+    run(songs, tmp_path / "whole")
+    assert everything(out) == everything(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("call", ["open", "write", "mkdir", "replace"])
+@pytest.mark.parametrize("number", [*NUMBERS, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG])
+@pytest.mark.parametrize("after", [0, 3, 11])
+def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, after: int
+) -> None:
+    out = tmp_path / "out"
+    run(write(tmp_path / "first", {"x.mid": song(BASS + "first")}), out)
+    planted = next((out / "tracks").rglob("*.mid"))
+    if call == "replace":  # a torn file stands in the way of one that is to come
+        run(songs, tmp_path / "other")
+        for path in (tmp_path / "other" / "tracks").rglob("*.mid"):
+            place = out / path.relative_to(tmp_path / "other")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(b"torn")
+            os.utime(place, (1, 1))
+    function, calls = getattr(os, call), []
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if call != "open" or (arguments[1] & os.O_CREAT and "tracks" in os.fsdecode(arguments[0])):
+            calls.append(call)
+            if len(calls) > after:
+                raise OSError(number, os.strerror(number))
+        return function(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        summary = run(songs, out, batch_parents=2, in_flight=1)
+    assert summary.state == "stopped"
+    assert "run the same command again" in str(summary.error)
+    assert planted.read_bytes().decode().endswith("first")
+    assert run(songs, out).state == "done"
+    run(songs, tmp_path / "whole")
+    run(tmp_path / "first", tmp_path / "whole")
+    assert everything(out) == everything(tmp_path / "whole")
+
+
+def test_short_writes_are_written_to_the_end(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_some = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: write_some(descriptor, bytes(data)[:3]))
+        run(songs, tmp_path / "out")
+    run(songs, tmp_path / "whole")
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole")
+
+
+def test_a_flush_that_fails_commits_nothing(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_store: FileStore) -> None:
+        raise StoreError("the disk failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "flush", failing)
+        summary = run(songs, tmp_path / "out")
+    assert (summary.state, summary.parents_done) == ("stopped", 0)
+    assert run(songs, tmp_path / "out").parents_done == 24
+
+
+def test_a_network_file_system_is_refused_with_the_reason(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midiprism.run.result.network_file_system", lambda _path: "nfs4")
+    with pytest.raises(UsageError, match="network file system"):
+        run(songs, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,204 @@
+"""Every point at which a run can be cut off, one by one: a rerun makes of it what an uninterrupted run makes."""
+
+import os
+import sqlite3
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.library import open_folders
+from midiprism.run import Settings, Wish, split_library
+from midiprism.store import durable
+from support.fake import BASS, DRUMS, PIANO, fake_split, song, write
+from support.trouble import content_of, everything, track_files
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes")
+
+KILLED = 99
+
+
+class Points:
+    """Counts what changes a disk, and ends the process right before the n-th.
+
+    Args:
+        last: the point at which to end; 0 for never.
+        torn: end in the middle of a write instead of before it.
+    """
+
+    def __init__(self, last: int, *, torn: bool = False) -> None:
+        self.count = 0
+        self._last = last
+        self._torn = torn
+
+    def here(self) -> bool:
+        """Whether this is the point."""
+        self.count += 1
+        return self.count == self._last
+
+    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if self.here():
+                os._exit(KILLED)
+            return function(*arguments, **options)
+
+        return call
+
+    def install(self) -> None:
+        """Put a hook before every call that writes, in this process for good."""
+        create, put = os.open, os.write
+
+        def opening(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+            if flags & os.O_CREAT and self.here():
+                os._exit(KILLED)
+            return create(path, flags, *rest, **options)
+
+        def writing(descriptor: int, data: bytes) -> int:
+            if self.here():
+                if self._torn:
+                    put(descriptor, bytes(data)[: len(data) // 2])
+                os._exit(KILLED)
+            return put(descriptor, data)
+
+        os.open, os.write = opening, writing  # type: ignore[assignment]
+        for name in ("replace", "unlink", "mkdir", "makedirs", "fsync"):
+            setattr(os, name, self.before(getattr(os, name)))
+        syncfs = durable.find_syncfs()
+        if syncfs is not None:
+            hooked = self.before(syncfs)
+            durable.find_syncfs = lambda: hooked  # type: ignore[assignment]
+        connect = sqlite3.connect
+
+        def connecting(*arguments: Any, **options: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = connect(*arguments, **options)
+            # Called before every statement: each row that is inserted, and each COMMIT.
+            connection.set_trace_callback(lambda _statement: os._exit(KILLED) if self.here() else None)
+            return connection
+
+        sqlite3.connect = connecting  # type: ignore[assignment]
+
+
+def in_child(work: Callable[[], int]) -> int:
+    """The exit code of a forked process that does this."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the test runner's threads do nothing here
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = work()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def split(source: Path, out: Path, wish: Wish = Wish()) -> str:  # noqa: B008 - it is frozen
+    settings = Settings(workers=0, batch_parents=2, in_flight=2, wish=wish)
+    summary = split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+    return summary.state
+
+
+def killed(source: Path, out: Path, last: int, *, torn: bool = False, wish: Wish = Wish()) -> int:  # noqa: B008
+    """Split, and end at the point; the exit code, KILLED or 0 if there are fewer points."""
+
+    def work() -> int:
+        Points(last, torn=torn).install()
+        return 0 if split(source, out, wish) == "done" else 2
+
+    return in_child(work)
+
+
+def number_of_points(source: Path, out: Path, wish: Wish = Wish()) -> int:  # noqa: B008
+    """How many points an uninterrupted run comes by."""
+    reader, writer = os.pipe()
+
+    def work() -> int:
+        put = os.write
+        points = Points(0)
+        points.install()
+        state = split(source, out, wish)
+        put(writer, str(points.count).encode())
+        return 0 if state == "done" else 2
+
+    assert in_child(work) == 0
+    os.close(writer)
+    with open(reader, encoding="ascii") as answer:
+        return int(answer.read())
+
+
+def no_row_without_its_file(out: Path) -> bool:
+    """Every track that the catalogue speaks of is there, whole."""
+    if not (out / "catalog.sqlite").exists():
+        return True
+    try:
+        known = {row[0] for row in content_of(out)["tracks"]}
+    except sqlite3.OperationalError:  # killed before the tables were made
+        return True
+    from blake3 import blake3
+
+    return known <= {blake3(data).digest() for _, data in track_files(out)}
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "songs",
+        {
+            "a.mid": song(PIANO, BASS, BASS),
+            "b.mid": song(BASS, DRUMS),
+            "c/copy.mid": song(PIANO, BASS, BASS),
+            "d.mid": b"junk",
+            "e.mid": song(DRUMS + "e", head="repaired"),
+        },
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
+def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
+    songs: Path, tmp_path: Path, torn: bool
+) -> None:
+    split(songs, tmp_path / "whole")
+    whole = everything(tmp_path / "whole")
+    points = number_of_points(songs, tmp_path / "counted")
+    assert points > 60
+    for last in range(1, points + 1):
+        out = tmp_path / f"{last}"
+        assert killed(songs, out, last, torn=torn) == KILLED
+        assert no_row_without_its_file(out), f"point {last}"
+        assert split(songs, out) == "done"
+        assert everything(out) == whole, f"point {last}"
+    assert killed(songs, tmp_path / "last", points + 1, torn=torn) == 0
+
+
+@pytest.mark.slow
+def test_a_rerun_that_is_cut_off_too_is_made_good(songs: Path, tmp_path: Path) -> None:
+    split(songs, tmp_path / "whole")
+    whole = everything(tmp_path / "whole")
+    points = number_of_points(songs, tmp_path / "counted")
+    for last in range(1, points + 1, 7):
+        for again in range(1, points + 1, 13):
+            out = tmp_path / f"{last}-{again}"
+            killed(songs, out, last, torn=True)
+            killed(songs, out, again, torn=True)
+            assert no_row_without_its_file(out)
+            assert split(songs, out) == "done"
+            assert everything(out) == whole, f"points {last}, {again}"
+
+
+@pytest.mark.slow
+def test_a_redo_that_is_cut_off_at_any_point_loses_nothing(songs: Path, tmp_path: Path) -> None:
+    split(songs, tmp_path / "whole")
+    whole = everything(tmp_path / "whole")
+    redo = Wish(redo=True)
+    split(songs, tmp_path / "counted")
+    points = number_of_points(songs, tmp_path / "counted", redo)
+    for last in range(1, points + 1):
+        out = tmp_path / f"{last}"
+        split(songs, out)
+        assert killed(songs, out, last, wish=redo) == KILLED
+        assert no_row_without_its_file(out), f"point {last}"
+        assert split(songs, out, redo) == "done"
+        assert everything(out) == whole, f"point {last}"

@@ -1,0 +1,208 @@
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.library import open_folders
+from midiprism.run import Settings, Summary, Wish, split_library
+from midiprism.run.jobs import take_apart
+from midiprism.run.splitter import Splitter
+from midiprism.sample.write import write_songs
+from support.fake import BASS, DRUMS, PIANO, fake_split, song, write
+from support.trouble import Deadly, Stillborn, everything
+
+
+def run(
+    source: Path,
+    out: Path,
+    *,
+    splitter: Splitter | None = fake_split,
+    stop: Callable[[], bool] = lambda: False,
+    **settings: object,
+) -> Summary:
+    library = open_folders([source], os.fsencode(out))
+    summary = split_library(
+        library,
+        str(out),
+        Settings(**settings),  # type: ignore[arg-type]
+        splitter=splitter,
+        stop=stop,
+    )
+    assert summary.parents_seen == summary.parents_done + summary.parents_skipped
+    return summary
+
+
+def failures(out: Path) -> dict[bytes, tuple[str, str]]:
+    connection = sqlite3.connect(out / "catalog.sqlite")
+    query = (
+        "SELECT path, outcome, json_extract(problems, '$[0].code') FROM parents "
+        "JOIN parent_paths ON parents.id = parent_id WHERE outcome NOT IN ('split', 'repaired', 'no_notes')"
+    )
+    found = {os.path.basename(path): (outcome, code) for path, outcome, code in connection.execute(query)}
+    connection.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Songs of every kind: many tracks shared, copies, no notes, corrupt ones."""
+    files = {
+        f"{n % 7}/{n}.mid": song(PIANO + str(n // 2), BASS, DRUMS + str(n % 3), PIANO + str(n // 2))
+        for n in range(60)
+    }
+    files |= {f"copies/{n}.mid": files[f"{n % 7}/{n}.mid"] for n in range(9)}
+    files |= {"none.mid": song(), "bad.mid": b"junk", "mended.mid": song(DRUMS, head="repaired")}
+    return write(tmp_path_factory.mktemp("library") / "songs", files)
+
+
+@pytest.fixture(scope="module")
+def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result of a run in one process."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    run(songs, out, workers=0)
+    return out
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 5])
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_the_result_is_the_same_for_any_workers_and_batches(
+    songs: Path, whole: Path, tmp_path: Path, workers: int, batch: int
+) -> None:
+    summary = run(songs, tmp_path / "out", workers=workers, batch_parents=batch)
+    assert summary.state == "done"
+    assert everything(tmp_path / "out") == everything(whole)
+    assert (summary.parents_done, summary.parents_copies, summary.tracks_new) == (63, 9, 35)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "batch"), [(1, 1000), (2, 7), (5, 50)])
+def test_real_songs_give_the_same_result_too(tmp_path: Path, workers: int, batch: int) -> None:
+    write_songs(tmp_path / "songs", 300, seed=5)
+    run(tmp_path / "songs", tmp_path / "whole", splitter=None, workers=0)
+    run(tmp_path / "songs", tmp_path / "out", splitter=None, workers=workers, batch_parents=batch)
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole")
+
+
+def test_a_library_of_one_batch_needs_no_workers(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midiprism.run.engine.ProcessPool", lambda *_: pytest.fail("workers were started"))
+    assert run(songs, tmp_path / "out").state == "done"
+
+
+def test_a_worker_that_dies_costs_nothing_if_it_does_so_once(tmp_path: Path) -> None:
+    files = {f"{n}.mid": song(PIANO + str(n)) for n in range(20)} | {"a.mid": song(BASS + "once")}
+    source = write(tmp_path / "songs", files)
+    summary = run(source, tmp_path / "out", splitter=Deadly(str(tmp_path)), workers=2, batch_parents=6)
+    assert (tmp_path / "once").exists()
+    assert (summary.parents_done, summary.parents_failed) == (21, 0)
+
+
+def test_a_song_that_kills_its_worker_is_found_and_costs_nothing_else(tmp_path: Path) -> None:
+    files = {f"{n}.mid": song(PIANO + str(n)) for n in range(30)}
+    files |= {"13a.mid": song(PIANO + "kill"), "7a.mid": song(BASS + "kill"), "x.mid": song(DRUMS + "memory")}
+    source, out = write(tmp_path / "songs", files), tmp_path / "out"
+    summary = run(source, out, splitter=Deadly(str(tmp_path)), workers=2, batch_parents=16)
+    assert (summary.state, summary.parents_done, summary.parents_failed) == ("done", 33, 3)
+    assert failures(out) == {
+        b"13a.mid": ("failed", "crash"),
+        b"7a.mid": ("failed", "crash"),
+        b"x.mid": ("failed", "internal"),
+    }
+    assert any("SIGKILL" in failure.message for failure in summary.failures)
+    again = run(source, out, splitter=fake_split, workers=2)
+    assert (again.parents_done, again.parents_skipped) == (0, 33), "it is not tried again unless asked"
+    mended = run(source, out, splitter=fake_split, workers=0, wish=Wish(retry_failed=True))
+    assert (mended.parents_done, mended.parents_failed, failures(out)) == (3, 0, {})
+    run(source, tmp_path / "whole", workers=0)
+    assert everything(out) == everything(tmp_path / "whole")
+
+
+def test_a_song_that_hangs_is_timed_out_the_same_way(tmp_path: Path) -> None:
+    files = {f"{n}.mid": song(PIANO + str(n)) for n in range(12)} | {"5a.mid": song(PIANO + "hang")}
+    source, out = write(tmp_path / "songs", files), tmp_path / "out"
+    splitter = Deadly(str(tmp_path))
+    summary = run(source, out, splitter=splitter, workers=2, batch_parents=6, timeout=0.4)
+    assert (summary.parents_done, summary.parents_failed) == (13, 1)
+    assert failures(out) == {b"5a.mid": ("failed", "timeout")}
+    assert "--timeout" in summary.failures[0].message
+
+
+def test_workers_that_never_begin_stop_the_run_with_a_way_out(songs: Path, tmp_path: Path) -> None:
+    summary = run(songs, tmp_path / "out", splitter=Stillborn(), workers=1)
+    assert summary.state == "stopped"
+    assert "--workers 0" in str(summary.error)
+    assert "exit code 7" in str(summary.error)
+
+
+def test_a_stop_ends_with_the_songs_in_hand_and_a_later_run_goes_on(
+    songs: Path, whole: Path, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 40
+
+    first = run(songs, tmp_path / "out", workers=2, batch_parents=3, in_flight=2, stop=stop)
+    assert first.state == "interrupted"
+    assert 0 < first.parents_done < 63
+    second = run(songs, tmp_path / "out", workers=2)
+    assert first.parents_done + second.parents_done == 63, "nothing is done twice"
+    assert everything(tmp_path / "out") == everything(whole)
+
+
+def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
+    songs: Path, whole: Path, tmp_path: Path
+) -> None:
+    source = Path(shutil.copytree(songs, tmp_path / "disk" / "songs"))
+    taken: list[int] = []
+
+    def take_out() -> bool:
+        taken.append(1)
+        if len(taken) == 30:
+            (tmp_path / "disk").rename(tmp_path / "away")
+        return False
+
+    out = tmp_path / "out"
+    summary = run(source, out, workers=0, batch_parents=4, in_flight=1, stop=take_out)
+    assert summary.state == "stopped"
+    assert "is gone: bring it back" in str(summary.error)
+    assert "unreadable" not in summary.outcomes
+    (tmp_path / "away").rename(tmp_path / "disk")
+    assert run(source, out, workers=0).state == "done"
+    assert dict(everything(out)[0]) == dict(everything(whole)[0])
+    assert failures(out).keys() == {b"bad.mid"}
+
+
+def test_a_dry_run_with_workers_counts_the_same(songs: Path, tmp_path: Path) -> None:
+    library = open_folders([songs])
+    one, two = (
+        split_library(
+            library, str(tmp_path / "out"), Settings(workers=workers), splitter=fake_split, dry_run=True
+        )
+        for workers in (0, 2)
+    )
+    assert not (tmp_path / "out").exists()
+    for name in ("outcomes", "tracks", "tracks_new", "parents_copies"):
+        assert getattr(one, name) == getattr(two, name)
+
+
+@pytest.mark.parametrize(
+    ("suspect", "pieces"), [(0, ["a", "bcd"]), (2, ["ab", "c", "d"]), (3, ["abc", "d"]), (None, ["ab", "cd"])]
+)
+def test_a_batch_is_taken_apart_around_its_suspect(suspect: int | None, pieces: list[str]) -> None:
+    batch = tuple("abcd")
+    assert ["".join(piece) for piece in take_apart(batch, suspect)] == pieces  # type: ignore[arg-type]
+
+
+def test_the_songs_of_a_batch_taken_apart_are_all_there() -> None:
+    for size in range(1, 6):
+        for suspect in (None, *range(-1, size + 1)):
+            pieces: list[Any] = take_apart(tuple(range(size)), suspect)  # type: ignore[arg-type]
+            assert [song for piece in pieces for song in piece] == list(range(size))
+            assert size == 1 or len(pieces) > 1
