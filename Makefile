@@ -1,8 +1,8 @@
 # What this project can do for you: `make help`.
 #
 # The first call of anything makes a virtual environment and installs what it needs into it; each of these steps
-# leaves a stamp file there, so that later calls start at once. VENV must be a path without spaces; SRC, OUT and
-# CORPUS may have them.
+# leaves a stamp file there, so that later calls start at once. VENV must be a path without spaces; SRC, OUT,
+# CORPUS and WORK may have them.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,12 +10,15 @@ SRC ?=
 OUT ?= split
 CORPUS ?=
 SECONDS ?= 1200
+WORK ?= build/bench
+SONGS ?= 607000
 
 # As they were given, dollar signs and all.
 override SRC := $(value SRC)
 override OUT := $(value OUT)
 override CORPUS := $(value CORPUS)
-export SRC OUT CORPUS
+override WORK := $(value WORK)
+export SRC OUT CORPUS WORK
 
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
@@ -26,7 +29,7 @@ SAMPLED := --songs 200 --seed 1 --duplicates 0.49
 COVERED := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage fuzz bench-kernel format clean
+.PHONY: help split test lint types coverage fuzz bench-kernel bench bench-growth format clean
 
 help: ## Say what there is to make
 	@echo 'make TARGET, where TARGET is one of'
@@ -71,6 +74,12 @@ fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with the real
 
 bench-kernel: $(STAMP)-peers ## Measure the splitter beside other readers, on CORPUS= or sample songs
 	$(RUN) benchmarks/kernel.py $${CORPUS:+"$$CORPUS"}
+
+bench: $(STAMP)-peers ## Measure whole runs in WORK= (or build/bench), on sample songs and on CORPUS=
+	$(RUN) benchmarks/pipeline.py --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
+
+bench-growth: $(STAMP)-package ## Measure how the rate holds as a library grows to SONGS= (607000), in WORK=
+	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
 
 clean: ## Remove the environment, the caches and the sample songs; results of `make split` stay
 	rm -rf .venv build dist $(SAMPLES) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

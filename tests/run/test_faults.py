@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from midiprism.errors import StoreError, UsageError
 from midiprism.library import open_folders
-from midiprism.run import Settings, Summary, engine, split_library
+from midiprism.run import Settings, Summary, split_library
+from midiprism.run.engine import Scene, opened_result
 from midiprism.store import FileStore
 from support.fake import BASS, PIANO, fake_split, song, write
 from support.trouble import FailingLibrary, FailingStore, everything
@@ -51,20 +53,17 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("after", [0, 1, 7])
 def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
-    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, number: int, after: int
+    songs: Path, tmp_path: Path, workers: int, number: int, after: int
 ) -> None:
     out = tmp_path / "out"
-    real = engine._opened
 
     @contextlib.contextmanager
-    def opened(out: str, settings: Settings) -> Iterator[Any]:
-        with real(out, settings) as scene:
-            store = FailingStore(out, number, after)
-            yield engine._Scene(scene.identity, scene.catalog, scene.memory, store)
+    def failing(out: str, settings: Settings) -> Iterator[Scene]:
+        with opened_result(out, settings) as scene:
+            yield replace(scene, store=FailingStore(out, number, after))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(engine, "_opened", opened)
-        summary = run(songs, out, workers=workers, batch_parents=2)
+    library, settings = open_folders([songs]), Settings(workers=workers, batch_parents=2)
+    summary = split_library(library, str(out), settings, splitter=fake_split, opening=failing)
     assert summary.state == "stopped"
     assert os.strerror(number) in str(summary.error)
     assert run(songs, out, workers=workers).state == "done"

@@ -1,4 +1,4 @@
-"""Every point at which a run can be cut off, one by one: a rerun makes of it what an uninterrupted run makes."""
+"""Every point at which a run can be cut off, one by one: the next run makes of it what a whole run makes."""
 
 import os
 import sqlite3

@@ -21,6 +21,10 @@ _CACHE_KIB = (16 << 10, 128 << 10)
 _WAIT_SECONDS = 30.0
 
 
+class NoCatalogError(CatalogError):
+    """A file that is no catalogue of midiprism."""
+
+
 def open_for_writing(path: str) -> Connection:
     """Open the catalogue, making it where there is none.
 
@@ -110,7 +114,7 @@ def _prepare(connection: Connection, path: str) -> None:
 
 def _check_version(connection: Connection, path: str) -> None:
     if not inspect(connection).has_table(properties.name):
-        raise CatalogError(f"{path} is not a catalogue of midiprism.")
+        raise NoCatalogError(f"{path} is not a catalogue of midiprism.")
     version = connection.scalar(select(properties.c.value).where(properties.c.key == "schema_version"))
     if version is None or not version.isdecimal() or int(version) != SCHEMA_VERSION:
         raise CatalogError(

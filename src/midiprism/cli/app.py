@@ -10,6 +10,8 @@ from midiprism.cli.inspect import inspect
 from midiprism.cli.listing import list_tracks
 from midiprism.cli.sample import sample
 from midiprism.cli.split import split
+from midiprism.cli.status import status
+from midiprism.cli.verify import verify
 
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
 """What Typer raises about arguments; the class has no public name that all its versions share."""
@@ -22,6 +24,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("split")(split)
+app.command("status")(status)
+app.command("verify")(verify)
 app.command("list")(list_tracks)
 app.command("export")(export)
 app.command("inspect")(inspect)

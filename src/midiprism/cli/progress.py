@@ -1,8 +1,8 @@
 """How far a run is, on standard error: a bar on a terminal, else a line every few seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import typer
 
@@ -15,12 +15,41 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 5.0
 
 
+class Stage(Protocol):
+    """How far something is: so many seen of a total (None where nobody knows), after so many seconds."""
+
+    @property
+    def seen(self) -> int: ...
+    @property
+    def total(self) -> int | None: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+Far = TypeVar("Far", bound=Stage)
+
+
 @contextmanager
 def shown() -> Iterator["Listener"]:
     """Gives a listener for the time of a run."""
+    with bar(sentence) as listener:
+        yield listener
+
+
+@contextmanager
+def bar(sentence: Callable[[Far], str]) -> Iterator[Callable[[Far], None]]:
+    """Gives a listener that shows how far something is, in the words of ``sentence``."""
     screen = console(stderr=True)
     if not screen.is_terminal:
-        yield _Lines().show
+        last = 0.0
+
+        def line(far: Far) -> None:
+            nonlocal last
+            if far.seconds - last >= _LINE_SECONDS:
+                last = far.seconds
+                typer.echo(sentence(far), err=True)
+
+        yield line
         return
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -28,25 +57,13 @@ def shown() -> Iterator["Listener"]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[state]}", markup=False),
     )
-    with Progress(*columns, console=screen, transient=True, refresh_per_second=8) as bar:
-        task = bar.add_task("", total=None, state="")
+    with Progress(*columns, console=screen, transient=True, refresh_per_second=8) as drawn:
+        task = drawn.add_task("", total=None, state="")
 
-        def show(progress: "Progress_") -> None:
-            bar.update(task, total=progress.total, completed=progress.seen, state=sentence(progress))
+        def show(far: Far) -> None:
+            drawn.update(task, total=far.total, completed=far.seen, state=sentence(far))
 
         yield show
-
-
-class _Lines:
-    """Plain lines, for logs and pipes."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def show(self, progress: "Progress_") -> None:
-        if progress.seconds - self._last >= _LINE_SECONDS:
-            self._last = progress.seconds
-            typer.echo(sentence(progress), err=True)
 
 
 def sentence(progress: "Progress_") -> str:

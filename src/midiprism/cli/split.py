@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli.interrupt import interruptible
-from midiprism.cli.tuning import number
 from midiprism.cli.terminal import complain
+from midiprism.cli.tuning import number
 
 if TYPE_CHECKING:
     from midiprism.run import Summary
@@ -58,8 +58,8 @@ def split(
         str,
         typer.Option(
             metavar="N|auto",
-            help="Processes that split. auto: as many as there are processors; none where a library is small. "
-            "0: all in this process.",
+            help="Processes that split. auto: as many as there are processors, and none where a library is "
+            "small. 0: all in this process.",
         ),
     ] = "auto",
     batch_size: Annotated[

@@ -1,8 +1,8 @@
 """A worker process: takes batches from a pipe, works on them, and answers.
 
 It knows nothing of the run but its batches. Answering, and flushing where each must flush its own, go on in a
-second thread while the next batch is being split. It ends when the pipe does, so nothing needs to tell it that
-the coordinator has died.
+second thread while the next batch is being split. It ends when the pipe does, so nothing needs to tell it
+that the coordinator has died.
 """
 
 import contextlib

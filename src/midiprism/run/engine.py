@@ -32,6 +32,26 @@ _COUNT_SECONDS = 0.05
 _GONE = ("vanished", "io")
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a run finds where its result is to be.
+
+    Attributes:
+        identity: what every split of it is made with.
+        catalog: the catalogue, if there is one: in a dry run only to read.
+        memory: the same, or what stands in for it.
+        store: where splits go.
+    """
+
+    identity: Identity
+    catalog: Catalog | None
+    memory: Memory
+    store: Store
+
+
+Opening = Callable[[str, Settings], contextlib.AbstractContextManager[Scene]]
+
+
 def split_library(
     library: Library,
     out: str,
@@ -40,6 +60,7 @@ def split_library(
     limit: int | None = None,
     dry_run: bool = False,
     splitter: Splitter | None = None,
+    opening: Opening | None = None,
     stop: Callable[[], bool] = lambda: False,
     compiling: Callable[[], None] = lambda: None,
     warn: Callable[[str], None] = lambda _message: None,
@@ -54,6 +75,7 @@ def split_library(
         limit: look at the first so many parents only.
         dry_run: read and split, and write nothing.
         splitter: bytes of a parent to its splits; None for ``midiprism.split`` with the settings.
+        opening: gives the scene of a result; None for files and SQLite in ``out``.
         stop: once true, what is in hand is finished and committed; the summary says ``interrupted``.
         compiling: called once if the splitter has to be compiled first, which takes up to a minute.
         warn: is told what a person should know while there is time.
@@ -69,8 +91,7 @@ def split_library(
         CatalogError: the catalogue cannot be opened.
     """
     with contextlib.ExitStack() as stack:
-        opening = _rehearsed(out, settings) if dry_run else _opened(out, settings)
-        scene = stack.enter_context(opening)
+        scene = stack.enter_context((opening or (rehearsed if dry_run else opened_result))(out, settings))
         # Relative to nothing: a summary outlives a change of the working folder.
         path = os.path.abspath(catalog_path(out))
         summary = Summary(path, dry_run, scene.identity.by, scene.identity.context)
@@ -79,28 +100,13 @@ def split_library(
         return summary
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What a run finds where its result is to be.
-
-    Attributes:
-        catalog: the catalogue, if there is one: in a dry run only to read.
-        memory: the same, or what stands in for it.
-    """
-
-    identity: Identity
-    catalog: Catalog | None
-    memory: Memory
-    store: Store
-
-
 class _Run:
     """The loop, and what it needs to tell how far it is."""
 
     def __init__(
         self,
         library: Library,
-        scene: _Scene,
+        scene: Scene,
         summary: Summary,
         settings: Settings,
         limit: int | None,
@@ -198,8 +204,9 @@ class _Run:
             durable = group.durable(hurry=not pool.in_flight)
             if durable:
                 self._commit(durable)
-            if self._counting and self._listener and (pool.idle or not self._workers):
+            if self._counting and (pool.idle or not self._workers):
                 self._counting.advance(_COUNT_SECONDS)
+            self._tell()
             self._report()
 
     def _duty(self, splitter: Splitter) -> Duty:
@@ -239,7 +246,6 @@ class _Run:
             summary.add(record, added)
             self._replaced += added.replaced
             self._used.add(added.outcomes.total(), record.files_written, record.disk_bytes)
-        self._tell()
 
     def _require_sources(self) -> None:
         gone = self._library.missing()
@@ -315,22 +321,24 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _opened(out: str, settings: Settings) -> Iterator[_Scene]:
+def opened_result(out: str, settings: Settings) -> Iterator[Scene]:
+    """The result in ``out``, made where there is none, held for writing."""
     with opened(out, settings) as identity, Catalog.open(catalog_path(out)) as catalog:
         store = FileStore(out)
         if not catalog.left_in_order():
             store.sweep()
-        yield _Scene(identity, catalog, catalog, store)
+        yield Scene(identity, catalog, catalog, store)
 
 
 @contextlib.contextmanager
-def _rehearsed(out: str, settings: Settings) -> Iterator[_Scene]:
+def rehearsed(out: str, settings: Settings) -> Iterator[Scene]:
+    """What a dry run takes for the result in ``out``, of which it changes nothing."""
     identity = settings.identity(read_identity(out), out)
     with contextlib.ExitStack() as stack:
         catalog = None
         if os.path.exists(catalog_path(out)):
             catalog = stack.enter_context(Catalog.read(catalog_path(out)))
-        yield _Scene(identity, catalog, stack.enter_context(Rehearsal(catalog)), NullStore())
+        yield Scene(identity, catalog, stack.enter_context(Rehearsal(catalog)), NullStore())
 
 
 def _now() -> str:

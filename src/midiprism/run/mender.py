@@ -208,10 +208,11 @@ class Mender:
         """What splitting a song again would mend."""
         for split in self._splits(content):
             digest = blake3(split.data).digest()
-            known = [track.id for track in self._audit.tracks_numbered(digest.hex())]
+            number = digest.hex()
+            known = [track.id for track in self._audit.tracks_numbered([number])[number]]
             self._repair.files += self._mending.mended_files(known)
             if not known:
-                self._coming.add(digest.hex()[:SHORT_DIGITS])
+                self._coming.add(number[:SHORT_DIGITS])
 
     def _drop_lost_links(self) -> None:
         """Links of a song of which neither row nor path is left lead nowhere."""

@@ -143,6 +143,7 @@ class Summary:
             "seconds": round(self.seconds, 3),
             "loading_seconds": round(self.loading_seconds, 3),
             "parents_per_second": round(self.parents_per_second, 1),
+            "error": None if self.error is None else str(self.error),
             "outcomes": {outcome: count for outcome, count in sorted(self.outcomes.items()) if count},
         }
 

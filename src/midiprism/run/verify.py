@@ -240,6 +240,7 @@ def strays(
     for entries in survey.entries(firsts.__contains__):
         if stop():
             return
+        tracks = audit.tracks_numbered(entry.number for entry in entries if entry.number)
         for entry in entries:
             if entry.number:
                 number = int(entry.number[:8], 16)
@@ -250,9 +251,7 @@ def strays(
             elif entry.kind == "temporary":
                 yield entry, "temporary"
             else:
-                known = entry.number and any(
-                    place_of(track) == entry.path for track in audit.tracks_numbered(entry.number)
-                )
+                known = any(place_of(track) == entry.path for track in tracks.get(entry.number, ()))
                 yield entry, None if known else "orphan"
 
 

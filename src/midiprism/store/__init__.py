@@ -5,13 +5,17 @@ from midiprism.store.interface import Store, Stored
 from midiprism.store.layout import track_path
 from midiprism.store.naming import NAMING_VERSION, safe_name
 from midiprism.store.null import NullStore
+from midiprism.store.survey import Entry, Look, Survey
 
 __all__ = [
     "NAMING_VERSION",
+    "Entry",
     "FileStore",
+    "Look",
     "NullStore",
     "Store",
     "Stored",
+    "Survey",
     "safe_name",
     "track_path",
 ]

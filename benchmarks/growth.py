@@ -1,0 +1,134 @@
+"""How the rate and the memory hold as a library grows, and what a second run over it takes.
+
+    python benchmarks/growth.py [--songs 607000] [--work FOLDER]
+
+Sample songs are made once. One run splits all of them; its catalogue says when each batch was committed, and
+so at which rate it went around 10,000, around 100,000, and over the last tenth. Memory is the proportional
+set size of all processes of the run, sampled every half second. Then comes a second run, with nothing to do,
+beside ``find`` printing the same paths, sizes and times.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from libraries import machine, require_room, sample_library
+
+SAMPLE_SECONDS = 0.5
+BYTES_PER_SONG = 45_000
+FILES_PER_SONG = 4
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--songs", type=int, default=607_000, help="default: 607000")
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    parser.add_argument("--options", default="", help="more options of midiprism split")
+    options = parser.parse_args()
+
+    out = options.work / f"growth-{options.songs}"
+    if out.exists():
+        sys.exit(f"{out} is there already: remove it, or name another folder with --work.")
+    library = options.work / f"songs-{options.songs}"
+    if not library.exists():
+        require_room(options.work, options.songs * BYTES_PER_SONG, options.songs * FILES_PER_SONG)
+    print(machine(), flush=True)
+    sample_library(library, options.songs)
+    summary, peak, workers = watched(library, out, options.options.split())
+    print(
+        f"{summary['parents_done']:,} songs into {summary['tracks']:,} tracks, {summary['tracks_new']:,} of "
+        f"them new, {summary['bytes_written'] / 1e9:.1f} GB, in {summary['seconds']:,.0f} s "
+        f"({summary['parents_per_second']:,.0f} songs/s)"
+    )
+    print(f"catalogue {os.path.getsize(summary['catalog']) / 1e6:,.0f} MB; {workers} workers")
+    print(f"most memory of all processes {peak[0] / 1e6:,.0f} MB, of the first tenth {peak[1] / 1e6:,.0f} MB")
+    rates(summary["catalog"], options.songs)
+    again(library, out)
+
+
+def watched(library: Path, out: Path, more: list[str]) -> tuple[dict[str, Any], tuple[int, int], int]:
+    """Split, and look at the memory meanwhile: the summary, the peaks in bytes, and how many workers."""
+    command = [sys.executable, "-m", "midiprism", "split", str(library), "-o", str(out), "--json", *more]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        samples: list[int] = []
+        workers = 0
+        while process.poll() is None:
+            total, count = memory(process.pid)
+            samples.append(total)
+            workers = max(workers, count)
+            time.sleep(SAMPLE_SECONDS)
+        assert process.stdout is not None
+        summary = json.loads(process.stdout.read().splitlines()[-1])
+    if process.returncode:
+        sys.exit(f"the run ended with {process.returncode}")
+    return summary, (max(samples), max(samples[: max(1, len(samples) // 10)])), workers
+
+
+def memory(number: int) -> tuple[int, int]:
+    """Bytes of a process and those below it, and how many of these split."""
+    total = count = 0
+    try:
+        process = psutil.Process(number)
+        below = process.children(recursive=True)
+        for one in (process, *below):
+            total += one.memory_full_info().pss
+            count += one is not process and not one.children()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        pass
+    return total, count
+
+
+def rates(catalog: str, songs: int) -> None:
+    """Print at which rate the run went at each size."""
+    connection = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
+    commits: list[tuple[int, float]] = [(0, 0.0)]
+    for parents, moment in connection.execute(
+        "SELECT sum(parents), committed_at FROM batches GROUP BY committed_at ORDER BY committed_at"
+    ):
+        commits.append((commits[-1][0] + parents, datetime.fromisoformat(moment).timestamp()))
+    connection.close()
+    del commits[0]
+    print(f"{'songs':>20}{'songs/s':>10}")
+    spans = [(0, 10_000), (10_000, 100_000), (songs * 9 // 10, songs)]
+    for first, last in spans:
+        inside = [commit for commit in commits if first <= commit[0] <= last]
+        if len(inside) > 1:
+            rate = (inside[-1][0] - inside[0][0]) / (inside[-1][1] - inside[0][1])
+            print(f"{inside[0][0]:>9,} ..{inside[-1][0]:>8,}{rate:>10,.0f}")
+
+
+def again(library: Path, out: Path) -> None:
+    """Print what a run with nothing to do takes, beside find."""
+    find = shutil.which("find")
+    if find is None:
+        sys.exit("there is no find here")
+    listing = [find, str(library), "-type", "f", "-printf", "%p %s %T@\n"]
+    split = [sys.executable, "-m", "midiprism", "split", str(library), "-o", str(out), "--quiet"]
+    took: dict[str, list[float]] = {"find": [], "second run": []}
+    for _ in range(3):
+        for side, command in (("find", listing), ("second run", split)):
+            began = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            took[side].append(time.perf_counter() - began)
+    least = {side: min(seconds) for side, seconds in took.items()}
+    print(
+        f"find {least['find']:.2f} s, second run {least['second run']:.2f} s: "
+        f"{least['second run'] / least['find']:.1f} times as long (least of 3 each)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Libraries to measure with, and the care that disks ask for."""
+
+import itertools
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from midiprism.library import Found, open_folders
+from midiprism.sample.write import write_songs
+
+MARK = b"\x00\xff\x01"
+HEADER = 14
+
+
+def sample_library(folder: Path, songs: int) -> Path:
+    """Sample songs in ``folder``, of whose tracks 49 % repeat; made if they are not there."""
+    if not folder.exists():
+        making = folder.with_name(folder.name + ".making")
+        write_songs(making, songs, seed=1, duplicates=0.49)
+        making.rename(folder)
+    return folder
+
+
+def enlarged(corpus: Path, folder: Path, copies: int) -> Path:
+    """So many copies of the files below ``corpus``, each track of each made distinct with a text event."""
+    if not folder.exists():
+        making = folder.with_name(folder.name + ".making")
+        numbers = itertools.count()
+        for source in sorted(path for path in corpus.rglob("*") if path.suffix.lower() in (".mid", ".midi")):
+            data = source.read_bytes()
+            for copy in range(copies):
+                place = making / f"{copy:03}" / source.relative_to(corpus)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                distinct = tagged(data, b"copy %d" % next(numbers))
+                if distinct is not None:
+                    place.write_bytes(distinct)
+        making.rename(folder)
+    return folder
+
+
+def tagged(data: bytes, text: bytes) -> bytes | None:
+    """A MIDI file with a text event at the head of each track; None if its chunks do not add up."""
+    event = MARK + bytes([len(text)]) + text
+    pieces, at = [data[:HEADER]], HEADER
+    if data[:8] != b"MThd\0\0\0\6":
+        return None
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "big")
+        body = data[at + 8 : at + 8 + size]
+        if len(body) < size:
+            return None
+        if data[at : at + 4] == b"MTrk":
+            body = event + body
+        pieces += [data[at : at + 4], len(body).to_bytes(4, "big"), body]
+        at += 8 + size
+    return b"".join(pieces)
+
+
+def parents(folder: Path) -> list[str]:
+    """Paths of all songs."""
+    return [os.fsdecode(found.path) for found in open_folders([folder]).walk() if isinstance(found, Found)]
+
+
+def warm(folder: Path) -> None:
+    """Read everything once, so that no side finds the memory colder than another, and let the disk rest."""
+    for path in files(folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.read(descriptor, os.fstat(descriptor).st_size)
+        os.close(descriptor)
+    os.sync()
+
+
+def files(folder: Path) -> Iterator[str]:
+    """Paths of all files below a folder."""
+    for here, _, names in os.walk(folder):
+        yield from (os.path.join(here, name) for name in names)
+
+
+def require_room(folder: Path, size: int, count: int) -> None:
+    """Leave with a message unless the disk has room for so many bytes and files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if free < size or (disk.f_files and disk.f_favail < count):
+        sys.exit(
+            f"{folder} has room for {free / 1e9:.0f} GB and {disk.f_favail:,} files, and this may take "
+            f"{size / 1e9:.0f} GB and {count:,} files: name another folder with --work, or measure less."
+        )
+
+
+def machine() -> str:
+    """The machine and the day."""
+    usage = shutil.disk_usage(".")
+    return (
+        f"{datetime.now(UTC):%d %B %Y}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, "
+        f"Python {platform.python_version()}, disk of {usage.total / 1e9:.0f} GB"
+    )

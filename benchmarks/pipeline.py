@@ -1,0 +1,109 @@
+"""How fast whole runs are, beside the least that any program must do, and beside what one would write.
+
+    python benchmarks/pipeline.py [--corpus FOLDER] [--work FOLDER]
+
+Sides take turns, one go of each after the other; each goes on until its clock shows the seconds asked for,
+always into a fresh folder. Nothing is deleted on the way: a disk on which much was just deleted is slow. What
+was written stays in the folder ``--work``; remove it when the figures are read.
+
+Ratios are medians over the rounds of the ratio in one round.
+"""
+
+import argparse
+import itertools
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+from libraries import enlarged, machine, require_room, sample_library, warm
+from sides import Side, Timed, copy, floor, midiprism, symusic_pool, without_catalogue, without_store
+
+BYTES_PER_FILE = 5_000
+FILES_PER_SECOND = 60_000
+"""Written by all sides together in a second of each, on a fast machine."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--corpus", type=Path, help="real MIDI files; without, only sample songs")
+    parser.add_argument("--copies", type=int, default=8, help="of each file of the corpus (default: 8)")
+    parser.add_argument("--songs", type=int, default=20_000, help="sample songs (default: 20000)")
+    parser.add_argument("--seconds", type=float, default=10, help="of each side in each round (default: 10)")
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--processes", type=int, default=2, help="of every side (default: 2)")
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    options = parser.parse_args()
+
+    libraries_measured = 1 if options.corpus is None else 2
+    count = int(libraries_measured * options.rounds * options.seconds * FILES_PER_SECOND)
+    require_room(options.work, count * BYTES_PER_FILE, count)
+    print(machine())
+    print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s")
+    libraries = [("sample songs", sample_library(options.work / f"songs-{options.songs}", options.songs))]
+    if options.corpus is not None:
+        big = enlarged(options.corpus, options.work / f"corpus-{options.copies}", options.copies)
+        libraries.insert(0, ("corpus", big))
+    for name, library in libraries:
+        measure(name, library, options)
+
+
+def measure(name: str, library: Path, options: argparse.Namespace) -> None:
+    """Take all sides in turn, and print what came of it."""
+    folders = fresh(options.work)
+    reference = next(folders)
+    made = midiprism(library, reference, options.processes)
+    sides: dict[str, Side] = {
+        "midiprism": midiprism,
+        "floor": floor(reference),
+        "without catalogue": without_catalogue,
+        "without store": without_store,
+        "symusic pool": symusic_pool,
+        "cp -r of the result": copy(reference, made.parents),
+    }
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    starts: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(options.rounds):
+        for side, run in sides.items():
+            timed = go(run, library, folders, options)
+            rates[side].append(timed.parents / timed.seconds)
+            starts[side].append(timed.start_seconds)
+    print(f"\n{name}: {made.parents:,} songs, {made.files:,} different tracks")
+    print(f"{'side':<22}{'songs/s':>10}{'least':>9}{'most':>9}{'start-up':>10}   midiprism is")
+    for side, found in rates.items():
+        ratios = [ours / theirs for ours, theirs in zip(rates["midiprism"], found, strict=True)]
+        print(
+            f"{side:<22}{statistics.median(found):>10,.0f}{min(found):>9,.0f}{max(found):>9,.0f}"
+            f"{statistics.median(starts[side]):>8.2f} s   {statistics.median(ratios):.2f} times as fast"
+        )
+    bare = [ours / theirs for ours, theirs in zip(rates["without catalogue"], rates["floor"], strict=True)]
+    print(f"without catalogue it reaches {statistics.median(bare):.2f} of the floor", flush=True)
+
+
+def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Namespace) -> Timed:
+    """One side until its clock shows the seconds asked for."""
+    total = Timed(0.0, 0.0, 0, 0)
+    while total.seconds < options.seconds:
+        warm(library)
+        timed = run(library, next(folders), options.processes)
+        total = Timed(
+            total.seconds + timed.seconds,
+            max(total.start_seconds, timed.start_seconds),
+            total.parents + timed.parents,
+            total.files + timed.files,
+        )
+    return total
+
+
+def fresh(work: Path) -> Iterator[Path]:
+    """Folders that are not there yet."""
+    for number in itertools.count():
+        folder = work / f"run-{number:04}"
+        if not folder.exists():
+            yield folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""What the catalogue can tell of itself: how much there is, what runs did, what failed.
+
+Transactions are short, so that a run that writes meanwhile can fold its log in.
+"""
+
+import os
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.database import translated
+from midiprism.catalog.records import FAILURES
+from midiprism.catalog.schema import batches, parent_paths, parents, runs, tracks
+
+_FETCHED = 1_000
+_LOOKED_UP = 500
+
+_failed = parents.c.outcome.in_(sorted(FAILURES))
+_code = parents.c.problems[(0, "code")].as_string()
+_message = parents.c.problems[(0, "message")].as_string()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is.
+
+    Attributes:
+        outcomes: contents of songs by what became of them; what could not be read counts once per path.
+        songs_at_paths: those of them that a path holds; the paths of the others hold something else now.
+        paths: under which songs were seen.
+        tracks: contents of tracks, each one file.
+        links: tracks of songs.
+        bytes: of the tracks' files.
+    """
+
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    songs_at_paths: int = 0
+    paths: int = 0
+    tracks: int = 0
+    links: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class FailureGroup:
+    """What failed for one reason.
+
+    Attributes:
+        examples: path, in the file system's bytes, and message of the first few.
+        run_ids: the runs in which it failed.
+    """
+
+    code: str
+    outcome: str
+    count: int = 0
+    examples: list[tuple[bytes, str]] = field(default_factory=list)
+    run_ids: set[int] = field(default_factory=set)
+
+
+class FailedPath(NamedTuple):
+    """A path of a song that failed. All paths of a song, which is its ``number``, come one after another."""
+
+    number: int
+    digest: bytes | None
+    outcome: str
+    code: str
+    message: str
+    size: int | None
+    run_id: int
+    path: bytes
+
+
+class RunRow(NamedTuple):
+    """A run as it was recorded; times are UTC, ISO 8601."""
+
+    id: int
+    started_at: str
+    updated_at: str
+    state: str
+    settings: dict[str, Any]
+    totals: dict[str, Any]
+
+
+class CommittedByRun(NamedTuple):
+    """What a run committed, which it may not have had the time to tell."""
+
+    parents: int
+    links: int
+    tracks_new: int
+    bytes_written: int
+    last_at: str
+
+
+def holds_nothing(path: str) -> bool:
+    """Whether a catalogue is not there yet, or has no tables: its run was ended while it made them."""
+    if not os.path.exists(path):
+        return True
+    uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+    except sqlite3.Error:
+        return False
+
+
+@contextmanager
+def reading(catalog: Catalog) -> Iterator[Connection]:
+    """One view of the catalogue, whatever is committed meanwhile.
+
+    Raises:
+        CatalogError: it cannot be read.
+    """
+    with translated(catalog.path), catalog.connection.begin():
+        yield catalog.connection
+
+
+def count(connection: Connection) -> Counts:
+    """Count all there is. It reads the tables of songs and tracks once, and of links nothing."""
+    outcomes: dict[str, int] = {}
+    links = 0
+    by_outcome = select(parents.c.outcome, func.count(), func.sum(parents.c.splits))
+    by_outcome = by_outcome.group_by(parents.c.outcome)
+    for outcome, number, splits in connection.execute(by_outcome):
+        outcomes[outcome] = number
+        links += splits
+    songs = select(func.count(parent_paths.c.parent_id.distinct()))
+    found, size = connection.execute(select(func.count(), func.sum(tracks.c.size)).select_from(tracks)).one()
+    return Counts(
+        outcomes,
+        connection.scalar(songs) or 0,
+        connection.scalar(select(func.count()).select_from(parent_paths)) or 0,
+        found,
+        links,
+        size or 0,
+    )
+
+
+def failures(connection: Connection, examples: int) -> list[FailureGroup]:
+    """What failed, by reason, the most frequent first, with so many examples of each.
+
+    A content that no path holds any more is left out: the file was mended, or replaced.
+    """
+    groups: dict[str, FailureGroup] = {}
+    first: dict[int, FailureGroup] = {}
+    held = select(parent_paths.c.path).where(parent_paths.c.parent_id == parents.c.id).exists()
+    wanted = select(parents.c.id, parents.c.outcome, _code, parents.c.run_id).where(_failed, held)
+    for number, outcome, code, run_id in _streamed(connection, wanted.order_by(parents.c.id)):
+        code = code or "unknown"
+        group = groups.setdefault(code, FailureGroup(code, outcome))
+        group.count += 1
+        group.run_ids.add(run_id)
+        if group.count <= examples:
+            first[number] = group
+    named = (
+        select(parents.c.id, func.min(parent_paths.c.path), _message)
+        .join(parent_paths, parent_paths.c.parent_id == parents.c.id)
+        .where(parents.c.id.in_(first))
+        .group_by(parents.c.id)
+        .order_by(parents.c.id)
+    )
+    for number, path, message in connection.execute(named):
+        first[number].examples.append((path, message or ""))
+    return sorted(groups.values(), key=lambda group: (-group.count, group.code))
+
+
+def failed_paths(catalog: Catalog) -> Iterator[FailedPath]:
+    """Every path of every song that failed, song by song. Memory does not grow with their number, and nothing
+    is held between two reads."""
+    last: FailedPath | None = None
+    while True:
+        page = _page(catalog, last)
+        yield from page
+        if len(page) < _FETCHED:
+            return
+        last = page[-1]
+
+
+def last_runs(connection: Connection, limit: int) -> list[RunRow]:
+    """The last runs, the latest first."""
+    columns = (
+        runs.c.id,
+        runs.c.started_at,
+        runs.c.updated_at,
+        runs.c.state,
+        runs.c.settings,
+        runs.c.totals,
+    )
+    rows = connection.execute(select(*columns).order_by(runs.c.id.desc()).limit(limit))
+    return [RunRow(*row) for row in rows]
+
+
+def settings_of(connection: Connection, run_ids: Collection[int]) -> list[dict[str, Any]]:
+    """What these runs were asked to do, in their order."""
+    ids = sorted(run_ids)
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(ids), _LOOKED_UP):
+        part = ids[start : start + _LOOKED_UP]
+        wanted = select(runs.c.settings).where(runs.c.id.in_(part)).order_by(runs.c.id)
+        found += connection.scalars(wanted)
+    return found
+
+
+def committed(connection: Connection, run_id: int) -> CommittedByRun | None:
+    """What a run committed; None for nothing."""
+    sums = (batches.c.parents, batches.c.links, batches.c.tracks_new, batches.c.bytes_written)
+    wanted = select(*map(func.sum, sums), func.max(batches.c.committed_at)).where(batches.c.run_id == run_id)
+    row: Any = connection.execute(wanted).one()
+    return None if row[-1] is None else CommittedByRun(*row)
+
+
+def committed_since(connection: Connection, run_id: int, since: str) -> tuple[int, int]:
+    """How many batches a run has committed since then, and how many parents got an outcome by them."""
+    # Rows lie in the order of the commits: from the last one back to the first that is too old.
+    older = (
+        select(batches.c.id)
+        .where(or_(batches.c.run_id != run_id, batches.c.committed_at < since))
+        .order_by(batches.c.id.desc())
+        .limit(1)
+    )
+    bound = connection.scalar(older) or 0
+    row = connection.execute(
+        select(func.count(), func.sum(batches.c.parents)).where(batches.c.id > bound)
+    ).one()
+    return row[0], row[1] or 0
+
+
+def _page(catalog: Catalog, last: FailedPath | None) -> list[FailedPath]:
+    """The next paths: the rest of the last song's, then those of the songs after it."""
+    with reading(catalog) as connection:
+        if last is None:
+            return _failed_paths(connection, parents.c.id >= 0, _FETCHED)
+        rest = and_(parents.c.id == last.number, parent_paths.c.path > last.path)
+        page = _failed_paths(connection, rest, _FETCHED)
+        return page + _failed_paths(connection, parents.c.id > last.number, _FETCHED - len(page))
+
+
+def _failed_paths(connection: Connection, where: ColumnElement[bool], limit: int) -> list[FailedPath]:
+    wanted = (
+        select(
+            parents.c.id,
+            parents.c.digest,
+            parents.c.outcome,
+            func.coalesce(_code, "unknown"),
+            func.coalesce(_message, ""),
+            parents.c.size,
+            parents.c.run_id,
+            parent_paths.c.path,
+        )
+        .join(parent_paths, parent_paths.c.parent_id == parents.c.id)
+        .where(_failed, where)
+        .order_by(parents.c.id, parent_paths.c.path)
+        .limit(limit)
+    )
+    return [FailedPath(*row) for row in connection.execute(wanted)]
+
+
+def _streamed(connection: Connection, wanted: Select[Any]) -> Iterator[Any]:
+    with closing(connection.execute(wanted.execution_options(yield_per=_FETCHED))) as result:
+        yield from result

@@ -1,0 +1,148 @@
+"""``midiprism verify``: whether a result is whole, and mending it."""
+
+import json
+import random
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from midiprism.cli.interrupt import interruptible
+from midiprism.errors import UsageError
+
+if TYPE_CHECKING:
+    from midiprism.catalog import Scope
+    from midiprism.run.findings import Repair, Verification
+
+_LONGEST_RUN = 9  # digits
+
+
+def verify(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the result.")],
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENT", help="Check a random share of the tracks and songs only, such as 2%."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|DATE",
+            help="Check only what run number RUN and later ones recorded, or those that started on DATE, "
+            "such as 2025-12-31, or later.",
+        ),
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Mend what can be mended: files come back from their songs, links from splitting those "
+            "again, and what belongs to no track is removed from OUT/tracks.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --repair: say what would be done, and write nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the findings as one JSON object, the last line of the output."),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no summary; damage and errors only.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", help="Name every damage, as far as they are remembered (100 of a kind)."),
+    ] = False,
+) -> None:
+    """Check that every track has its file, every file its track, and every song its links.
+
+    Nothing is written without --repair. The exit code is 1 where damage was found, or is left.
+    """
+    from midiprism.cli.verified import far, report, report_repair
+    from midiprism.run.repair import repair_result
+    from midiprism.run.verify import verify_result
+
+    if dry_run and not repair:
+        raise UsageError("--dry-run needs --repair; without that, nothing is written anyway.")
+    scope, started = _scope(sample, since)
+
+    def compiling() -> None:
+        if not quiet:
+            typer.echo("Compiling the splitter, once after each installation: up to a minute ...", err=True)
+
+    done: Repair | None = None
+    with ExitStack() as stack:
+        stop = stack.enter_context(interruptible("Stopping; again stops at once."))
+        listener = None
+        if not quiet:
+            from midiprism.cli.progress import bar
+
+            listener = stack.enter_context(bar(far))
+        if repair:
+            done = repair_result(
+                out,
+                scope,
+                since=started,
+                dry_run=dry_run,
+                stop=stop,
+                compiling=compiling,
+                listener=listener,
+            )
+            found, stopped = done.found, done.stopped
+        else:
+            found = verify_result(out, scope, since=started, stop=stop, listener=listener)
+            stopped = found.stopped
+    if done is None:
+        report(found, out, quiet=quiet, verbose=verbose, stderr=as_json)
+    else:
+        report_repair(done, out, quiet=quiet, verbose=verbose, stderr=as_json)
+    if as_json:
+        typer.echo(json.dumps(_facts(found, done, scope, since)))
+    if stopped:
+        raise typer.Exit(stop.code)
+    whole = found.ok if done is None or dry_run else done.ok
+    raise typer.Exit(0 if whole else 1)
+
+
+def _facts(
+    found: "Verification", done: "Repair | None", scope: "Scope", since: str | None
+) -> dict[str, object]:
+    facts = found.as_dict() if done is None else done.as_dict()
+    percent = round(100 * scope.share, 6) if scope.sampled else None
+    return {**facts, "sample_percent": percent, "since": since}
+
+
+def _scope(sample: str | None, since: str | None) -> tuple["Scope", str | None]:
+    """Which part is to be checked; where that is said by a date, the date in UTC."""
+    from midiprism.catalog import Scope
+
+    if sample is not None and since is not None:
+        raise UsageError("--sample and --since exclude each other.")
+    if sample is not None:
+        return Scope(_share(sample), random.random()), None
+    if since is None:
+        return Scope(), None
+    if since.isascii() and since.isdecimal() and len(since) <= _LONGEST_RUN and len(since) != len("20251231"):
+        return Scope(first_run=int(since)), None
+    try:
+        date = datetime.fromisoformat(since)
+        if date.tzinfo is None:
+            date = date.astimezone()  # the user's own time
+        return Scope(), date.astimezone(UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            f"--since {since} is neither the number of a run nor a date such as 2025-12-31."
+        ) from error
+
+
+def _share(sample: str) -> float:
+    try:
+        percent = float(sample.strip().removesuffix("%"))
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise UsageError(f"--sample {sample} is not a share such as 2%: more than 0, at most 100.")
+    return percent / 100

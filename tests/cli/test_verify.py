@@ -1,0 +1,188 @@
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from midiprism.catalog import Scope
+from midiprism.cli import main
+from midiprism.cli.verified import far
+from midiprism.cli.verify import _scope
+from midiprism.errors import UsageError
+from midiprism.run import engine, repair
+from midiprism.run.findings import Checking
+from midiprism.run.lock import locked
+from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
+
+EVIL = "\x1b[31m[bold]\u202eevil"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
+    monkeypatch.setattr(repair, "_Loaded", lambda *_settings: Ready(fake_split))
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "songs", {f"{EVIL}.mid": song(PIANO, BASS), "b.kar": song(BASS, DRUMS)})
+    assert main(["split", "songs", "-o", "my out", "--quiet"]) == 0
+    capfd.readouterr()
+    return tmp_path / "my out"
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def running(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        assert "\x1b" not in captured.out + captured.err
+        assert "\u202e" not in captured.out + captured.err
+        return code, captured.out, captured.err
+
+    return running
+
+
+def file_of(out: Path, text: str) -> Path:
+    return next(path for path in (out / "tracks").rglob("*.mid") if path.read_bytes() == text.encode())
+
+
+def test_a_whole_result_is_told_in_a_line(run: Run) -> None:
+    code, out, err = run("verify", "my out")
+    assert (code, err) == (0, "")
+    assert out.startswith("All is well in my out: 3 tracks (")
+    assert "3 files, 2 songs, 4 links." in out
+    assert run("verify", "my out", "--quiet") == (0, "", "")
+
+
+def test_damage_is_named_with_the_command_that_mends_it(run: Run, result: Path) -> None:
+    path = file_of(result, PIANO)
+    path.unlink()
+    path.with_name(f"{EVIL}.mid").write_bytes(b"")
+    before = tree(result)
+    code, out, _ = run("verify", "my out")
+    assert code == 1
+    assert "2 damages in my out" in out
+    assert path.name in out
+    assert "\\x1b[31m[bold]\\u202eevil.mid: No track speaks of it." in out
+    assert "  midiprism verify 'my out' --repair\n" in out
+    code, out, _ = run("verify", "my out", "--repair", "--dry-run")
+    assert (code, tree(result)) == (1, before)
+    assert "Would be mended:\n  restored" in out
+    assert "Nothing was written." in out
+    code, out, _ = run("verify", "my out", "--repair")
+    assert code == 0
+    assert "Mended:\n  restored              1  files of tracks, from their songs\n" in out
+    assert path.read_bytes() == PIANO.encode()
+    assert run("verify", "my out")[0] == 0
+
+
+def test_what_cannot_be_mended_is_named_with_its_song(run: Run, result: Path, tmp_path: Path) -> None:
+    file_of(result, PIANO).unlink()
+    (tmp_path / "songs" / f"{EVIL}.mid").unlink()
+    code, out, _ = run("verify", "my out", "--repair")
+    assert code == 1
+    assert "Not mended:" in out
+    assert "\\u202eevil.mid was found: bring it back" in out
+    code, out, err = run("verify", "my out", "--repair", "--quiet")
+    assert (code, out) == (1, "")
+    assert "bring it back" in err
+
+
+def test_json_is_the_last_line_and_has_the_findings(run: Run, result: Path) -> None:
+    file_of(result, PIANO).unlink()
+    code, out, _ = run("verify", "my out", "--json")
+    facts = json.loads(out.splitlines()[-1])
+    assert (code, facts["ok"], facts["state"], facts["sample_percent"], facts["since"]) == (
+        1,
+        False,
+        "done",
+        None,
+        None,
+    )
+    assert facts["checked"]["tracks"] == 3
+    assert facts["damages"]["missing"]["count"] == 1
+    assert facts["damages"]["missing"]["examples"][0]["message"] == "It is not there."
+    code, out, _ = run("verify", "my out", "--repair", "--json")
+    facts = json.loads(out.splitlines()[-1])
+    assert (code, facts["ok"], facts["repaired"]["files"], facts["unmended"]["count"]) == (0, True, 1, 0)
+
+
+def test_a_part_is_told_as_such(run: Run) -> None:
+    code, out, _ = run("verify", "my out", "--sample", "100%")
+    assert (code, "3 tracks" in out, "sample" in out) == (0, True, False)
+    code, out, _ = run("verify", "my out", "--sample", "40")
+    assert (code, "This was a sample of 40 %" in out) == (0, True)
+    code, out, _ = run("verify", "my out", "--since", "1")
+    assert (code, "3 tracks" in out, "were not looked for" in out) == (0, True, True)
+    code, out, _ = run("verify", "my out", "--since", "2100-01-01")
+    assert (code, "0 tracks" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("my out", "--sample", "0"), "--sample 0 is not a share"),
+        (("my out", "--sample", "nan"), "--sample nan is not a share"),
+        (("my out", "--sample", "101%"), "--sample 101% is not a share"),
+        (("my out", "--since", "yesterday"), "neither the number of a run nor a date"),
+        (("my out", "--sample", "1", "--since", "1"), "exclude each other"),
+        (("my out", "--dry-run"), "--dry-run needs --repair"),
+        (("songs",), "holds no midiprism result"),
+    ],
+)
+def test_what_cannot_be_followed_is_said(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    code, _, err = run("verify", *arguments)
+    assert (code, message in err) == (2, True), err
+
+
+def test_since_takes_runs_and_dates() -> None:
+    assert _scope(None, "12") == (Scope(first_run=12), None)
+    assert _scope(None, "20251231")[1] == _scope(None, "2025-12-31")[1]
+    assert _scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
+    with pytest.raises(UsageError):
+        _scope(None, "0001-01-01T00:00+14:00")
+
+
+def test_a_damaged_catalogue_is_told_with_what_to_do(run: Run, result: Path) -> None:
+    (result / "catalog.sqlite").write_bytes(b"no database" * 999)
+    for arguments in ((), ("--repair",), ("--repair", "--dry-run"), ("--sample", "1%")):
+        code, out, _ = run("verify", "my out", *arguments)
+        assert code == 1
+        assert "Move my out/catalog.sqlite away" in out
+
+
+def test_a_run_under_way_is_waited_for(run: Run, result: Path) -> None:
+    with locked(str(result)):
+        code, _, err = run("verify", "my out")
+    assert (code, "is being written by process" in err) == (1, True)
+
+
+def test_ctrl_c_ends_it_in_an_orderly_way(run: Run, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+
+    def slow(_data: bytes) -> object:
+        if not asked.is_set():
+            asked.set()
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+        return fake_split(_data)
+
+    monkeypatch.setattr(repair, "_Loaded", lambda *_settings: slow)
+    for text in (PIANO, BASS, DRUMS):
+        file_of(result, text).unlink()
+    code, out, err = run("verify", "my out", "--repair")
+    assert code == 130
+    assert "Stopping" in err
+    assert "the same command goes on" in out
+    assert run("verify", "my out", "--repair")[0] == 0
+    assert run("verify", "my out")[0] == 0
+
+
+def test_progress_says_what_it_is_at() -> None:
+    assert far(Checking("tracks", 250, 1000, 0, 1.0)) == "tracks: 250 of 1,000, 25 %"
+    assert far(Checking("files", 250, None, 3, 1.0)) == "files: 250, 3 damaged"
+    assert far(Checking("catalogue", 0, None, 0, 61.0)) == "checking the catalogue, 1:01"

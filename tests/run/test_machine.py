@@ -1,0 +1,80 @@
+import os
+from collections import namedtuple
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from midiprism.run import machine
+from midiprism.run.space import Usage, shortage
+
+Mount = namedtuple("Mount", "mountpoint fstype")
+
+
+def test_processors_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_granted", lambda: None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {1, 5, 7}, raising=False)
+    assert machine.cpus() == 3
+    monkeypatch.setattr(machine, "_granted", lambda: 2)
+    assert machine.cpus() == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/mnt/share/out", "nfs4"),
+        ("/mnt/share/local/out", None),
+        ("/mnt/shared", None),
+        ("/elsewhere", None),
+        ("/mnt/drive", "fuse.sshfs"),
+    ],
+)
+def test_the_innermost_mount_tells_the_kind_of_the_file_system(
+    monkeypatch: pytest.MonkeyPatch, path: str, kind: str | None
+) -> None:
+    mounts = [
+        Mount("/", "ext4"),
+        Mount("/mnt/share", "nfs4"),
+        Mount("/mnt/share/local", "ext4"),
+        Mount("/mnt/drive", "fuse.sshfs"),
+    ]
+    monkeypatch.setattr("psutil.disk_partitions", lambda **_all: mounts)
+    assert machine.network_file_system(path) == kind
+
+
+def test_this_machine_s_own_disk_is_taken(tmp_path: Path) -> None:
+    assert machine.network_file_system(str(tmp_path / "not there yet")) is None
+
+
+def disk(monkeypatch: pytest.MonkeyPatch, free: int, inodes: int, *, counts: bool = True) -> None:
+    answer = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_favail=inodes, f_files=int(counts))
+    monkeypatch.setattr(os, "statvfs", lambda _path: answer)
+
+
+def test_a_disk_that_is_too_small_is_told_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.sqlite"
+    catalog.write_bytes(bytes(100_000))
+    used = Usage()
+    used.add(1_000, 4_000, 16_000_000)
+    disk(monkeypatch, free=10**12, inodes=10**9)
+    assert shortage("out", str(catalog), used, 99_000) is None
+    disk(monkeypatch, free=10**9, inodes=10**9)
+    message = shortage("out", str(catalog), used, 99_000)
+    assert message is not None
+    assert "1.8 GB" in message
+    assert "1.0 GB are free" in message
+    disk(monkeypatch, free=10**12, inodes=300_000)
+    message = shortage("out", str(catalog), used, 99_000)
+    assert message is not None
+    assert "435,600 more files" in message
+    disk(monkeypatch, free=10**12, inodes=0, counts=False)
+    assert shortage("out", str(catalog), used, 99_000) is None, "some file systems count no inodes"
+
+
+def test_little_experience_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.sqlite"
+    catalog.write_bytes(b"")
+    disk(monkeypatch, free=0, inodes=0)
+    assert shortage("out", str(catalog), Usage(50, 200, 800_000), 99_000) is None
+    assert shortage("out", str(catalog), Usage(50, 200, 800_000), 20) is not None
+    assert shortage("out", str(tmp_path / "nothing"), Usage(500, 200, 800_000), 99_000) is None
