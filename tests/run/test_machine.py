@@ -77,4 +77,5 @@ def test_little_experience_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     disk(monkeypatch, free=0, inodes=0)
     assert shortage("out", str(catalog), Usage(50, 200, 800_000), 99_000) is None
     assert shortage("out", str(catalog), Usage(50, 200, 800_000), 20) is not None
+    assert shortage("out", str(catalog), Usage(), 0) is None, "nothing is left to do"
     assert shortage("out", str(tmp_path / "nothing"), Usage(500, 200, 800_000), 99_000) is None

@@ -87,6 +87,7 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
             duty.splitter.prepare()
         catalog = stack.enter_context(Catalog.read(duty.catalog)) if duty.catalog else None
         worker = duty.worker(catalog)
+        stack.callback(worker.close)
         worker.gauges = gauges
         worker.stop = lambda: stop[0] != 0
         stack.enter_context(rare_collections())

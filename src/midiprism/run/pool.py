@@ -89,6 +89,7 @@ class InlinePool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._waiting.clear()
+        self._worker.close()
 
     @property
     def in_flight(self) -> int:

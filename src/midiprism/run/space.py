@@ -36,7 +36,7 @@ def shortage(out: str, catalog: str, used: Usage, left: int) -> str | None:
         used: what was written for how many parents, of this result.
         left: parents to come.
     """
-    if used.parents < min(_LEAST_PARENTS, left) or not hasattr(os, "statvfs"):
+    if left <= 0 or used.parents < min(_LEAST_PARENTS, left) or not hasattr(os, "statvfs"):
         return None
     try:
         disk = os.statvfs(out)

@@ -19,7 +19,6 @@ from midiprism.run.gauges import (
     JOB,
     PARENT,
     PARENTS,
-    READING,
     SPLITTING,
     STAGE,
     STORING,
@@ -28,11 +27,10 @@ from midiprism.run.gauges import (
     Gauges,
 )
 from midiprism.run.plan import Batch
+from midiprism.run.reader import Reader
 from midiprism.run.splitter import Splitter
 from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
 from midiprism.store import Store
-
-_READ_AT_ONCE = 32  # what was read is split while the processor has it at hand
 
 Known = Callable[[Iterable[bytes]], Set[bytes]]
 """Those of these digests whose parents need nothing done."""
@@ -68,10 +66,18 @@ class Worker:
     tick: Callable[[], None] = lambda: None
     gauges: Gauges = field(default_factory=_no_gauges)
     _block: int = 1
+    _reader: Reader = field(init=False)
     _tracks: dict[bytes, TrackValues] = field(default_factory=dict)
     _files: int = 0
     _bytes: int = 0
     _disk_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.library, self.input_limit)
+
+    def close(self) -> None:
+        """Let go of what reading holds."""
+        self._reader.close()
 
     def work(self, batch: Batch, job: int = 0) -> BatchRecord:
         """Split what is not known yet, each content once, and put the tracks.
@@ -90,8 +96,16 @@ class Worker:
         gauges[JOB] = job
         records: list[ParentRecord] = []
         met: set[bytes] = set()
-        for first in range(0, len(batch), _READ_AT_ONCE):
-            self._some(batch[first : first + _READ_AT_ONCE], first, met, records)
+        for first, part, contents in self._reader.parts(batch, self.stop, gauges):
+            gauges[STAGE] = STORING
+            met |= self.known(content.digest for content in contents if isinstance(content, Content))
+            for number, (found, content) in enumerate(zip(part, contents, strict=True), first):
+                if self.stop():
+                    break
+                gauges[PARENT] = number
+                records.append(self._record(found, content, met))
+                gauges[PARENTS] += 1
+                self.tick()
         gauges[STAGE] = IDLE
         return BatchRecord(
             records,
@@ -103,32 +117,6 @@ class Worker:
             CONTRACT_VERSION,
             self.replaces,
         )
-
-    def _some(self, batch: Batch, first: int, met: set[bytes], records: list[ParentRecord]) -> None:
-        """Read a few parents, ask which of them are known, and split the others."""
-        gauges = self.gauges
-        gauges[STAGE] = READING
-        contents: list[Content | UnreadableError] = []
-        for number, found in enumerate(batch, first):
-            if self.stop():
-                break
-            gauges[PARENT] = number
-            contents.append(self._read(found))
-        gauges[STAGE] = STORING
-        met |= self.known(content.digest for content in contents if isinstance(content, Content))
-        for number, (found, content) in enumerate(zip(batch, contents, strict=False), first):
-            if self.stop():
-                break
-            gauges[PARENT] = number
-            records.append(self._record(found, content, met))
-            gauges[PARENTS] += 1
-            self.tick()
-
-    def _read(self, found: Found) -> Content | UnreadableError:
-        try:
-            return self.library.read(found, self.input_limit)
-        except UnreadableError as error:
-            return error
 
     def _record(self, found: Found, content: Content | UnreadableError, seen: set[bytes]) -> ParentRecord:
         path, root_length, song = found.path, found.root_length, song_of(found)

@@ -1,0 +1,74 @@
+"""A folder with 1,000 good songs and 100 that are broken, empty, forbidden, vanishing or no files at all."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from midiprism.cli import main
+from midiprism.library import folder
+from midiprism.library.reading import read_file
+from midiprism.library.source import Content, UnreadableError
+from midiprism.sample.write import write_songs
+
+
+CODES = ("not_midi", "empty", "permission", "vanished", "io")
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    """1,000 sample songs, and 100 bad files whose names say what is wrong with them."""
+    root = tmp_path / "songs"
+    write_songs(root, 1_000, seed=3)
+    bad = root / "bad"
+    bad.mkdir()
+    for number in range(20):
+        (bad / f"{number} not_midi.mid").write_bytes(b"RIFF of another kind" * number + b"x")
+        (bad / f"{number} empty.mid").write_bytes(b"")
+        (bad / f"{number} permission.mid").write_bytes(b"MThd")
+        (bad / f"{number} vanished.mid").write_bytes(b"MThd")
+        (bad / f"{number} io.mid").symlink_to(f"{number} io.mid")  # a link to itself
+    return root
+
+
+def read(path: bytes, limit: int) -> Content:
+    """Read a file, before which one is taken away; one that root could read nobody else could."""
+    if path.endswith(b"vanished.mid"):
+        os.unlink(path)
+    if path.endswith(b"permission.mid") and os.geteuid() == 0:
+        raise UnreadableError("permission", "It cannot be read: Permission denied.")
+    return read_file(path, limit)
+
+
+@pytest.mark.slow
+def test_every_file_is_accounted_for_by_name_and_reason(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for path in (songs / "bad").glob("*permission.mid"):
+        path.chmod(0)
+    monkeypatch.setattr(folder, "read_file", read)
+    out = str(tmp_path / "out")
+    assert main(["split", str(songs), "-o", out, "--json", "--workers", "0"]) == 1
+    summary = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert (summary["parents_seen"], summary["state"]) == (1_100, "done")
+    assert summary["outcomes"]["split"] == 1_000
+    assert summary["outcomes"]["unreadable"] == 60
+    assert summary["outcomes"]["corrupt"] + summary["parents_copies"] == 40, "empty files are one content"
+    assert main(["status", out, "--failed", "--json"]) == 0
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    found = {os.path.basename(path): line["code"] for line in told for path in line["paths"]}
+    assert found == {f"{number} {code}.mid": code for number in range(20) for code in CODES}
+    assert main(["verify", out, "--quiet"]) == 0
+
+
+@pytest.mark.slow
+def test_workers_account_for_them_too(songs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "out")
+    assert main(["split", str(songs), "-o", out, "--json", "--workers", "2", "--batch-size", "50"]) == 1
+    summary = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert (summary["parents_seen"], summary["outcomes"]["split"]) == (1_100, 1_000)
+    assert main(["status", out, "--failed", "--json"]) == 0
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    names = {os.path.basename(path) for line in told for path in line["paths"]}
+    assert names == {f"{number} {code}.mid" for number in range(20) for code in CODES}
