@@ -57,7 +57,7 @@ def test_every_file_is_accounted_for_by_name_and_reason(
     assert summary["outcomes"]["corrupt"] + summary["parents_copies"] == 40, "empty files are one content"
     assert main(["status", out, "--failed", "--json"]) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    found = {os.path.basename(path): line["code"] for line in told for path in line["paths"]}
+    found = {os.path.basename(it["path"]): line["code"] for line in told for it in line["paths"]}
     assert found == {f"{number} {code}.mid": code for number in range(20) for code in CODES}
     assert main(["verify", out, "--quiet"]) == 0
 
@@ -70,5 +70,5 @@ def test_workers_account_for_them_too(songs: Path, tmp_path: Path, capfd: pytest
     assert (summary["parents_seen"], summary["outcomes"]["split"]) == (1_100, 1_000)
     assert main(["status", out, "--failed", "--json"]) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    names = {os.path.basename(path) for line in told for path in line["paths"]}
+    names = {os.path.basename(it["path"]) for line in told for it in line["paths"]}
     assert names == {f"{number} {code}.mid" for number in range(20) for code in CODES}

@@ -24,7 +24,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["split", "list", "export", "inspect", "sample"])
+@pytest.mark.parametrize("command", ["split", "verify", "status", "list", "export", "inspect", "sample"])
 def test_help_of_every_command_answers(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert "Usage: midiprism" in capsys.readouterr().out
