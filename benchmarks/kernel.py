@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import mido
@@ -26,6 +25,7 @@ import symusic
 import midiprism
 from midiprism.sample import songs
 from midiprism.smf import splitting
+from naive import playing_tracks
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 CONDUCTOR = ("set_tempo", "time_signature", "key_signature", "smpte_offset")
@@ -48,17 +48,7 @@ def by_kernel(data: bytes) -> object:
 
 def by_symusic(data: bytes) -> object:
     """One score per playing track, with the song's tempi and signatures, dumped."""
-    score: Any = symusic.Score.from_midi(data)
-    files = []
-    for track in score.tracks:
-        if track.notes:
-            one: Any = symusic.Score(score.ticks_per_quarter)
-            one.tempos = score.tempos
-            one.time_signatures = score.time_signatures
-            one.key_signatures = score.key_signatures
-            one.tracks.append(track)
-            files.append(one.dumps_midi())
-    return files
+    return [one.dumps_midi() for one in playing_tracks(symusic.Score.from_midi(data))]
 
 
 def by_mido(data: bytes) -> object:

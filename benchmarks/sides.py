@@ -22,6 +22,7 @@ from midiprism.library import open_folders
 from midiprism.run import Settings, split_library
 from midiprism.run.engine import Scene, opened_result
 from midiprism.store import NullStore
+from naive import playing_tracks
 
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
@@ -157,18 +158,11 @@ def _nothing(_number: int) -> None:
 
 def _by_symusic(task: tuple[str, str]) -> int:
     song, out = task
-    score: Any = symusic.Score(song)
+    name = song.replace("/", "_")[-180:]
     written = 0
-    for number, track in enumerate(score.tracks):
-        if track.notes:
-            one: Any = symusic.Score(score.ticks_per_quarter)
-            one.tempos = score.tempos
-            one.time_signatures = score.time_signatures
-            one.key_signatures = score.key_signatures
-            one.tracks.append(track)
-            name = song.replace("/", "_")[-180:]
-            one.dump_midi(f"{out}/{name}-{number}.mid")
-            written += 1
+    for one in playing_tracks(symusic.Score(song)):
+        one.dump_midi(f"{out}/{name}-{written}.mid")
+        written += 1
     return written
 
 

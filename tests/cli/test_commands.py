@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from midiprism import Split
-from midiprism.cli import main
 from midiprism.run import engine
 from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
 
@@ -35,18 +34,6 @@ def songs(tmp_path: Path) -> Path:
 
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def running(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        assert "Traceback" not in captured.err
-        assert "\x1b" not in captured.out + captured.err
-        return code, captured.out, captured.err
-
-    return running
 
 
 def test_split_tells_what_it_did_and_what_to_do_next(run: Run, songs: Path) -> None:

@@ -12,7 +12,6 @@ from midiprism.library.reading import read_file
 from midiprism.library.source import Content, UnreadableError
 from midiprism.sample.write import write_songs
 
-
 CODES = ("not_midi", "empty", "permission", "vanished", "io")
 
 

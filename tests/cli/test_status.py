@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.cli import main
 from midiprism.run import engine
 from midiprism.run.lock import locked
 from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, write
@@ -25,18 +24,6 @@ Run = Callable[..., tuple[int, str, str]]
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def running(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        assert "Traceback" not in captured.err
-        assert "\x1b" not in captured.out + captured.err
-        return code, captured.out, captured.err
-
-    return running
 
 
 @pytest.fixture

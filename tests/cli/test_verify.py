@@ -33,19 +33,6 @@ def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.Captur
     return tmp_path / "my out"
 
 
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def running(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        assert "Traceback" not in captured.err
-        assert "\x1b" not in captured.out + captured.err
-        assert "\u202e" not in captured.out + captured.err
-        return code, captured.out, captured.err
-
-    return running
-
-
 def file_of(out: Path, text: str) -> Path:
     return next(path for path in (out / "tracks").rglob("*.mid") if path.read_bytes() == text.encode())
 
