@@ -179,7 +179,7 @@ def read_status(out: str, runs: int = 5, holdings: Holdings | None = None) -> St
         return Status(Holdings(), (), None, _held(out))
     with catalog:
         rows, held = _settled(catalog, out, runs)
-        now = datetime.now(UTC)
+        now = _now()
         told = []
         for number, row in enumerate(rows):
             alive = number == 0 and held and row.state == "running"
@@ -291,6 +291,10 @@ def _pace(catalog: Catalog, run: RunStatus, now: datetime) -> Pace:
 
 def _sources(settings: dict[str, Any]) -> tuple[str, ...]:
     return tuple(settings.get("sources") or ())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _moment(text: str) -> datetime:
