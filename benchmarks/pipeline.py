@@ -3,14 +3,16 @@
     python benchmarks/pipeline.py [--corpus FOLDER] [--work FOLDER]
 
 Sides take turns, one go of each after the other; each goes on until its clock shows the seconds asked for,
-always into a fresh folder. Nothing is deleted on the way: a disk on which much was just deleted is slow. What
-was written stays in the folder ``--work``; remove it when the figures are read.
+always into a fresh folder. Nothing is deleted on the way, since a disk on which much was just deleted is
+slow; only in memory (``/dev/shm``) that makes no difference, and ``--remove`` keeps it from filling. What was
+written stays in the folder ``--work``; remove it when the figures are read.
 
 Ratios are medians over the rounds of the ratio in one round.
 """
 
 import argparse
 import itertools
+import shutil
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from pathlib import Path
 from libraries import enlarged, machine, require_room, sample_library, warm
 from sides import Side, Timed, copy, floor, midiprism, symusic_pool, without_catalogue, without_store
 
+SIDES = ("midiprism", "floor", "durable", "null-catalogue", "null-store", "symusic", "cp")
 BYTES_PER_FILE = 5_000
 FILES_PER_SECOND = 60_000
 """Written by all sides together in a second of each, on a fast machine."""
@@ -34,11 +37,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of each side in each round (default: 10)")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--processes", type=int, default=2, help="of every side (default: 2)")
+    parser.add_argument("--sides", default=",".join(SIDES), help=f"default: {','.join(SIDES)}")
+    parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args()
 
     libraries_measured = 1 if options.corpus is None else 2
     count = int(libraries_measured * options.rounds * options.seconds * FILES_PER_SECOND)
+    if options.remove:
+        count = int(options.seconds * FILES_PER_SECOND)
     require_room(options.work, count * BYTES_PER_FILE, count)
     print(machine())
     print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s")
@@ -55,14 +62,16 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
     folders = fresh(options.work)
     reference = next(folders)
     made = midiprism(library, reference, options.processes)
-    sides: dict[str, Side] = {
-        "midiprism": midiprism,
-        "floor": floor(reference),
-        "without catalogue": without_catalogue,
-        "without store": without_store,
-        "symusic pool": symusic_pool,
-        "cp -r of the result": copy(reference, made.parents),
+    known: dict[str, tuple[str, Side]] = {
+        "midiprism": ("midiprism", midiprism),
+        "floor": ("floor", floor(reference)),
+        "durable": ("floor, flushed", floor(reference, durable=True)),
+        "null-catalogue": ("without catalogue", without_catalogue),
+        "null-store": ("without store", without_store),
+        "symusic": ("symusic pool", symusic_pool),
+        "cp": ("cp -r of the result", copy(reference, made.parents)),
     }
+    sides = dict(known[side] for side in SIDES if side in options.sides.split(","))
     rates: dict[str, list[float]] = {side: [] for side in sides}
     starts: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(options.rounds):
@@ -78,6 +87,8 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
             f"{side:<22}{statistics.median(found):>10,.0f}{min(found):>9,.0f}{max(found):>9,.0f}"
             f"{statistics.median(starts[side]):>8.2f} s   {statistics.median(ratios):.2f} times as fast"
         )
+    if not {"without catalogue", "floor"} <= set(rates):
+        return
     bare = [ours / theirs for ours, theirs in zip(rates["without catalogue"], rates["floor"], strict=True)]
     print(f"without catalogue it reaches {statistics.median(bare):.2f} of the floor", flush=True)
 
@@ -87,7 +98,10 @@ def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Name
     total = Timed(0.0, 0.0, 0, 0)
     while total.seconds < options.seconds:
         warm(library)
-        timed = run(library, next(folders), options.processes)
+        folder = next(folders)
+        timed = run(library, folder, options.processes)
+        if options.remove:
+            shutil.rmtree(folder)
         total = Timed(
             total.seconds + timed.seconds,
             max(total.start_seconds, timed.start_seconds),

@@ -21,7 +21,7 @@ from midiprism.catalog import NullCatalog
 from midiprism.library import open_folders
 from midiprism.run import Settings, split_library
 from midiprism.run.engine import Scene, opened_result
-from midiprism.store import NullStore
+from midiprism.store import FileStore, NullStore
 from naive import playing_tracks
 
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -84,11 +84,12 @@ def _split(source: Path, out: Path, processes: int, opening: Any) -> Timed:
     return Timed(seconds, summary.loading_seconds, summary.parents_seen, summary.tracks_new)
 
 
-def floor(reference: Path) -> Side:
+def floor(reference: Path, *, durable: bool = False) -> Side:
     """A program that only reads the same songs and creates the files that a run made of them, bytes and all.
 
     Args:
         reference: the result of that run; its files are held in memory.
+        durable: let it end when its files would survive a power cut, as those of a run do.
     """
     outputs = [
         (os.path.relpath(path, reference), Path(path).read_bytes()) for path in files(reference / "tracks")
@@ -112,6 +113,8 @@ def floor(reference: Path) -> Side:
             worker.join()
             if worker.exitcode:
                 raise SystemExit("the floor failed")
+        if durable:
+            FileStore(out).flush()
         return Timed(time.perf_counter() - began, began - started, len(songs), len(outputs))
 
     return run

@@ -4,12 +4,15 @@ import contextlib
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 
 from midiprism.errors import StoreError
 
 LOCK = ".midiprism.lock"
 _FAR = 1 << 30  # Windows locks bytes, and forbids others to read them: one that is not there
+_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.05
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -28,12 +31,19 @@ def locked(out: str) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror or error}.") from error
     with open(descriptor, "r+", encoding="utf-8", errors="replace") as file:
-        try:
-            _lock(descriptor, shared=False)
-        except (BlockingIOError, PermissionError) as error:
-            raise _held(out, file.read(200)) from error
-        except OSError as error:
-            raise StoreError(f"{out} cannot be locked: {error.strerror or error}.") from error
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                _lock(descriptor, shared=False)
+                break
+            except (BlockingIOError, PermissionError) as error:
+                file.seek(0)
+                owner = file.read(200)
+                if owner.strip() or not left:
+                    raise _held(out, owner) from error
+                time.sleep(_PAUSE_SECONDS)  # somebody looks: `midiprism status` does so for an instant
+            except OSError as error:
+                raise StoreError(f"{out} cannot be locked: {error.strerror or error}.") from error
+        file.seek(0)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
