@@ -51,7 +51,7 @@ class Duty:
         store: keeps splits.
         splitter: bytes of a parent to its splits.
         input_limit: parents of more bytes are not loaded.
-        catalog: path of the catalogue; None for a dry run of a new result.
+        catalog: path of the catalogue; None where it knew nothing when the run began.
         wish: what to do with parents that have an outcome.
         run_id: this run's number.
         replaces: whether a parent that has an outcome from an earlier run may get another.

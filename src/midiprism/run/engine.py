@@ -124,7 +124,9 @@ class _Run:
         self._out = out
         self._warn = warn
         self._writes = scene.catalog if not summary.dry_run else None
-        settled = settings.wish.settled(scene.memory.oldest_contract())
+        oldest = scene.memory.oldest_contract()
+        settled = settings.wish.settled(oldest)
+        self._asked = scene.catalog if oldest is not None else None
         self._replaces = settings.wish.redo or settled is not None
         self._plan = Plan(
             library,
@@ -216,7 +218,7 @@ class _Run:
             scene.store,
             splitter,
             settings.limits.input_bytes,
-            scene.catalog.path if scene.catalog else None,
+            self._asked.path if self._asked else None,
             settings.wish,
             self._summary.run_id or 0,
             self._replaces,
@@ -229,7 +231,7 @@ class _Run:
             workers = 0 if few else machine.cpus()
         self._workers = workers
         if workers == 0:
-            return InlinePool(duty, self._scene.catalog, compiling, self._report, self._stop)
+            return InlinePool(duty, self._asked, compiling, self._report, self._stop)
         return ProcessPool(duty, workers, self._settings.timeout, compiling)
 
     def _commit(self, durable: list[Done]) -> None:

@@ -32,6 +32,8 @@ from midiprism.run.splitter import Splitter
 from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
 from midiprism.store import Store
 
+_REMEMBERED = 65_536
+
 Known = Callable[[Iterable[bytes]], Set[bytes]]
 """Those of these digests whose parents need nothing done."""
 
@@ -66,6 +68,7 @@ class Worker:
     tick: Callable[[], None] = lambda: None
     gauges: Gauges = field(default_factory=_no_gauges)
     _block: int = 1
+    _met: set[bytes] = field(default_factory=set)
     _reader: Reader = field(init=False)
     _tracks: dict[bytes, TrackValues] = field(default_factory=dict)
     _files: int = 0
@@ -95,7 +98,10 @@ class Worker:
         gauges = self.gauges
         gauges[JOB] = job
         records: list[ParentRecord] = []
-        met: set[bytes] = set()
+        # Contents that this worker has answered with, or comes to: answers are committed in their order.
+        met = self._met
+        if len(met) > _REMEMBERED:
+            met.clear()
         for first, part, contents in self._reader.parts(batch, self.stop, gauges):
             gauges[STAGE] = STORING
             met |= self.known(content.digest for content in contents if isinstance(content, Content))
