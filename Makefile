@@ -52,7 +52,7 @@ split: $(STAMP)-package ## Split the songs in SRC= (or sample songs) into OUT= (
 test: $(STAMP)-test ## Run all tests on all cores
 	@echo 'Compiling the kernel, unless it is in the cache.'
 	@$(RUN) -c 'from midiprism.smf.kernel import split_kernel; split_kernel.prepare()'
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist worksteal
 
 lint: $(STAMP)-dev ## Check format and style
 	$(RUN) -m ruff format --check .

@@ -178,8 +178,8 @@ def test_a_rerun_that_is_cut_off_too_is_made_good(songs: Path, tmp_path: Path) -
     split(songs, tmp_path / "whole")
     whole = everything(tmp_path / "whole")
     points = number_of_points(songs, tmp_path / "counted")
-    for last in range(1, points + 1, 7):
-        for again in range(1, points + 1, 13):
+    for last in range(1, points + 1, 11):
+        for again in range(1, points + 1, 17):
             out = tmp_path / f"{last}-{again}"
             killed(songs, out, last, torn=True)
             killed(songs, out, again, torn=True)
@@ -189,13 +189,13 @@ def test_a_rerun_that_is_cut_off_too_is_made_good(songs: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_redo_that_is_cut_off_at_any_point_loses_nothing(songs: Path, tmp_path: Path) -> None:
+def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path) -> None:
     split(songs, tmp_path / "whole")
     whole = everything(tmp_path / "whole")
     redo = Wish(redo=True)
     split(songs, tmp_path / "counted")
     points = number_of_points(songs, tmp_path / "counted", redo)
-    for last in range(1, points + 1):
+    for last in range(1, points + 1, 2):
         out = tmp_path / f"{last}"
         split(songs, out)
         assert killed(songs, out, last, wish=redo) == KILLED

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL"),
 ]
 
-SONGS = 3_000
+SONGS = 2_000
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_workers_killed_at_random_cost_nothing(songs: Path, whole: Any, tmp_path
     dice = random.Random(seed)
     process = start(songs, tmp_path / "out", "--workers", "3", "--batch-size", "50", "--in-flight", "6")
     kills = 0
-    while process.poll() is None and kills < 8:
+    while process.poll() is None and kills < 5:
         time.sleep(dice.uniform(0.05, 0.3))
         victims = workers_of(process)
         if recorded(tmp_path / "out") and victims:
@@ -123,7 +123,7 @@ def test_coordinators_killed_again_and_again_come_to_the_same_end(
 ) -> None:
     dice = random.Random(3)
     out = tmp_path / "out"
-    for _ in range(5):
+    for _ in range(3):
         process = start(songs, out, "--workers", "2", "--batch-size", "100", "--in-flight", "4")
         before = recorded(out)
         while process.poll() is None and recorded(out) <= before:

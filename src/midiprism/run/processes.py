@@ -81,7 +81,7 @@ class ProcessPool:
         self._lost: tuple[int, ...] = (0, 0, 0, 0)
         self._stillborn = 0
         self._began = time.perf_counter()
-        self._loaded = False
+        self._loaded = self._begun = False
         self.loading_seconds = 0.0
         self.idle = True
 
@@ -178,7 +178,7 @@ class ProcessPool:
             else:
                 self._start_others()
         elif message.kind == "ready":
-            one.ready = True
+            one.ready = self._begun = True
             self._stillborn = 0
             self._start_others()
             self._feed()
@@ -208,7 +208,7 @@ class ProcessPool:
         one.process.join(_END_SECONDS)
         if not one.ready:
             self._stillborn += 1
-            if self._stillborn >= (_STILLBORN_LATER if self._loaded else _STILLBORN):
+            if self._stillborn >= (_STILLBORN_LATER if self._begun else _STILLBORN):
                 raise MidiprismError(
                     f"Worker processes end before they begin ({_ending(one.process.exitcode)}): "
                     "--workers 0 works without them."
