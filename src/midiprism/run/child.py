@@ -11,7 +11,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -91,7 +90,7 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
         worker.gauges = gauges
         worker.stop = lambda: stop[0] != 0
         stack.enter_context(rare_collections())
-        pipe.send(Message("ready", 0, time.monotonic()))
+        pipe.send(Message("ready", 0, None))
         answers: Answers = queue.SimpleQueue()
         thread = threading.Thread(target=_answer, args=(pipe, duty.store, answers), daemon=True)
         thread.start()

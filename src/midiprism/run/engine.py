@@ -158,13 +158,9 @@ class _Run:
         except MidiprismError as error:
             summary.state, summary.error = "stopped", error
         # A second Ctrl-C comes past here: the run will be found cut off.
-        summary.parents_skipped = self._plan.skipped + summary.parents_copies
-        summary.seconds = time.perf_counter() - self._started
-        summary.loading_seconds = self._loading
+        self._take_stock()
         if summary.state == "done":
             summary.parents_total = summary.parents_seen
-        elif self._counting:
-            summary.parents_total = self._counting.total
         self._end()
         self._report(final=True)
 
@@ -206,7 +202,7 @@ class _Run:
             durable = group.durable(hurry=not pool.in_flight)
             if durable:
                 self._commit(durable)
-            if self._counting and (pool.idle or not self._workers):
+            if self._counting and pool.idle:
                 self._counting.advance(_COUNT_SECONDS)
             self._tell()
             self._report()
@@ -262,16 +258,23 @@ class _Run:
         seconds = time.perf_counter() - self._started
         if not self._writes or self._summary.run_id is None or seconds - self._told < _TELL_SECONDS:
             return
-        self._told = self._summary.seconds = seconds
-        total = self._counting.total if self._counting else None
-        self._summary.parents_total = total
-        self._summary.parents_skipped = self._plan.skipped + self._summary.parents_copies
+        self._told = seconds
+        self._take_stock()
+        total = self._summary.parents_total
         self._writes.tell_run(self._summary.run_id, self._summary.totals(), _now())
         if total is not None and not self._warned:
             message = shortage(self._out, self._writes.path, self._used, total - self._plan.seen)
             if message:
                 self._warned = True
                 self._warn(message)
+
+    def _take_stock(self) -> None:
+        """Bring what the summary does not count by itself up to this moment."""
+        summary = self._summary
+        summary.parents_skipped = self._plan.skipped + summary.parents_copies
+        summary.parents_total = self._counting.total if self._counting else None
+        summary.seconds = time.perf_counter() - self._started
+        summary.loading_seconds = self._loading
 
     def _forget_unlinked(self) -> None:
         """Tracks that no song has any more, since its parents were split again and otherwise."""

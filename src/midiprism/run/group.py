@@ -76,15 +76,16 @@ class Group:
 
     def _start(self) -> None:
         self._flushed, self._collected, self._parents = self._collected, [], 0
-        if not self._beside or not any(done.record.files_present for done in self._flushed):
-            self._flush()
+        if not any(done.record.files_present for done in self._flushed):
             return
-        self._thread = threading.Thread(target=self._flush, name="midiprism-flush")
-        self._thread.start()
+        if self._beside:
+            self._thread = threading.Thread(target=self._flush, name="midiprism-flush")
+            self._thread.start()
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         try:
-            if any(done.record.files_present for done in self._flushed):
-                self._store.flush()
+            self._store.flush()
         except BaseException as error:  # noqa: BLE001 - it is raised where it can be dealt with
             self._error = error

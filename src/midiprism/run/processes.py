@@ -105,11 +105,6 @@ class ProcessPool:
     def in_flight(self) -> int:
         return len(self._waiting) + len(self._done) + sum(len(one.jobs) for one in self._children)
 
-    @property
-    def processes(self) -> list[int]:
-        """The numbers that the system knows the workers by."""
-        return [one.process.pid for one in self._children if one.process.pid is not None]
-
     def submit(self, batch: Batch) -> None:
         self._numbers += 1
         self._waiting.append(Job(self._numbers, batch))
