@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import BatchRecord, Catalog, LinkRecord, ParentRecord, Selection, TrackRecord, find
+from midiprism.catalog import BatchRecord, Catalog, LinkRecord, ParentRecord, Selection, TrackRecord, find, open_catalog
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         parents.append(
             ParentRecord(path, 3, song, 1, 1, digest, "split", 1, 2, 480, 960, 1.0, (), tuple(links))
         )
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as opened:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as opened:
         opened.commit(1, [BatchRecord(tuple(parents), 0, 0.0)], "now")
         yield opened
 

@@ -15,9 +15,9 @@ from support.fake import write
 
 def test_a_new_folder_is_made_and_marked(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
-    with opened(str(out), Settings(by="program", context="full")) as identity:
-        assert identity == Identity("program", "full")
-    assert read_identity(str(out)) == identity
+    with opened(str(out), Settings(by="program", context="full")) as result:
+        assert result.identity == Identity("program", "full")
+    assert read_identity(str(out)) == result.identity
     assert json.loads((out / "midiprism.json").read_text())["midiprism"] == "result"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import Catalog, Selection, TrackRow, find
+from midiprism.catalog import Selection, TrackRow, find, read_catalog
+from midiprism.catalog.sqlite import SqliteCatalog
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.library import open_folders
 from midiprism.library.reading import read_file
@@ -37,7 +38,7 @@ def run(
 
 
 def rows(out: Path) -> list[TrackRow]:
-    with Catalog.read(str(out / "catalog.sqlite")) as catalog:
+    with read_catalog(str(out / "catalog.sqlite")) as catalog:
         return list(find(catalog.connection, Selection()))
 
 
@@ -260,7 +261,7 @@ def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Catalog, "commit", dying)
+        patch.setattr(SqliteCatalog, "commit", dying)
         with pytest.raises(KeyboardInterrupt):
             run(source, out)
     assert query(out, "SELECT count(*) FROM tracks") == [(0,)]
@@ -293,7 +294,7 @@ def test_files_are_durable_before_the_commit_that_speaks_of_them(
 
     noted(FileStore, "put")
     noted(FileStore, "flush")
-    noted(Catalog, "commit")
+    noted(SqliteCatalog, "commit")
     run(source, tmp_path / "out", Settings(batch_parents=2, in_flight=1))
     assert order == ["put", "put", "flush", "commit"] * 2
 

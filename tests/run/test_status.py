@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import Catalog
+from midiprism.catalog import Catalog, read_catalog
 from midiprism.catalog import history as history_module
 from midiprism.catalog.history import failed_paths
 from midiprism.errors import CatalogError, StoreError, UsageError
@@ -97,7 +97,7 @@ def test_a_song_that_was_mended_by_its_owner_has_not_failed_any_more(tmp_path: P
     holdings = read_status(str(out)).holdings
     assert holdings.failures == ()
     assert (holdings.songs, holdings.counts.songs_at_paths) == (2, 1)
-    with Catalog.read(str(out / "catalog.sqlite")) as catalog:
+    with read_catalog(str(out / "catalog.sqlite")) as catalog:
         assert list(failed_paths(catalog)) == []
 
 
@@ -121,7 +121,7 @@ def test_all_paths_of_all_failures_come_song_by_song_whatever_is_read_at_once(
     monkeypatch.setattr(history_module, "_FETCHED", fetched)
     files = {f"{n}.mid": b"junk%d" % (n // 3) for n in range(8)} | {"good.mid": song(PIANO)}
     run(write(tmp_path / "songs", files), tmp_path / "out")
-    with Catalog.read(str(tmp_path / "out/catalog.sqlite")) as catalog:
+    with read_catalog(str(tmp_path / "out/catalog.sqlite")) as catalog:
         rows = list(failed_paths(catalog))
     assert [(row.number, os.path.basename(row.path)) for row in rows] == [
         *((1, b"%d.mid" % n) for n in (0, 1, 2)),
@@ -186,7 +186,7 @@ def test_a_run_that_is_on_tells_its_pace(result: Path) -> None:
     for number, (ago, parents) in enumerate([(200, 1000), (70, 500), (50, 300), (5, 300)], 1):
         execute(
             result,
-            "INSERT INTO batches VALUES (?, 1, ?, 0, 0, 0, 0, 0, 1.0, ?)",
+            "INSERT INTO batches VALUES (?, 1, ?, 0, 0, 0, 0, 0, 1.0, ?, NULL)",
             number,
             parents,
             stamp(ago),

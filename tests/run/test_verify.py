@@ -214,7 +214,7 @@ def digest_wrong(out: Path) -> None:
 
 def unlinked(out: Path) -> None:
     change(out, "INSERT INTO tracks SELECT 77, randomblob(32), size, stem, digits, name, instrument, family, "
-           "channel, program, note_count, 1, 2, 3, 4, run_id FROM tracks LIMIT 1")  # fmt: skip
+           "channel, program, note_count, 1, 2, 3, 4, run_id, NULL, NULL FROM tracks LIMIT 1")  # fmt: skip
 
 
 DAMAGES: dict[Callable[[Path], None], set[str]] = {

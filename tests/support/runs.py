@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from midiprism.library import open_folders
+from midiprism.library import open_library
 from midiprism.run import Settings, Summary, split_library
 from support.fake import fake_split
 
@@ -24,7 +24,7 @@ with locked(sys.argv[1]):
 
 
 def run(source: Path | list[Path], out: Path, settings: Settings | None = None, **options: object) -> Summary:
-    library = open_folders(source if isinstance(source, list) else [source], os.fsencode(out))
+    library = open_library(source if isinstance(source, list) else [source], os.fsencode(out))
     options.setdefault("splitter", fake_split)
     return split_library(library, str(out), settings or Settings(workers=0), **options)  # type: ignore[arg-type]
 

@@ -3,10 +3,13 @@
 import errno
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 from midiprism.errors import StoreError
 from midiprism.library import Content, FolderLibrary, Found, UnreadableError
@@ -94,26 +97,36 @@ class FailingStore(FileStore):
         return super().put(data, digest, name, instrument, family)
 
 
-def content_of(out: Path) -> dict[str, list[tuple[object, ...]]]:
-    """What a catalogue says, without its own numbers and times."""
-    import sqlite3
+CONTENT = {
+    "parents": "SELECT digest, size, format, num_tracks, division, duration_ticks, duration_seconds, "
+    "outcome, problems, splits, contract FROM parents",
+    "paths": "SELECT path, digest, root_length, song, parent_paths.size, mtime_ns, facts "
+    "FROM parent_paths JOIN parents ON parents.id = parent_id",
+    "tracks": "SELECT digest, size, stem, digits, name, instrument, family, channel, program, "
+    "note_count, lowest_pitch, highest_pitch, duration_ticks, duration_seconds FROM tracks",
+    "links": "SELECT parents.digest, position, track_number, s.channel, s.program, parts, tracks.digest, "
+    "s.name, s.instrument, s.family FROM track_splits s JOIN parents ON parents.id = parent_id "
+    "JOIN tracks ON tracks.id = track_id",
+}
 
-    connection = sqlite3.connect(out / "catalog.sqlite")
-    connection.text_factory = bytes
-    queries = {
-        "parents": "SELECT digest, size, format, num_tracks, division, duration_ticks, duration_seconds, "
-        "outcome, problems, splits, contract FROM parents",
-        "paths": "SELECT path, digest, root_length, song, parent_paths.size, mtime_ns "
-        "FROM parent_paths JOIN parents ON parents.id = parent_id",
-        "tracks": "SELECT digest, size, stem, digits, name, instrument, family, channel, program, "
-        "note_count, lowest_pitch, highest_pitch, duration_ticks, duration_seconds FROM tracks",
-        "links": "SELECT parents.digest, position, track_number, s.channel, s.program, parts, tracks.digest, "
-        "s.name, s.instrument, s.family FROM track_splits s JOIN parents ON parents.id = parent_id "
-        "JOIN tracks ON tracks.id = track_id",
-    }
-    found = {what: sorted(connection.execute(query), key=repr) for what, query in queries.items()}
-    connection.close()
-    return found
+
+def content_of(out: Path, url: str | None = None) -> dict[str, list[tuple[object, ...]]]:
+    """What a catalogue says, without its own numbers and times: that in ``out``, or that in PostgreSQL."""
+    if url is None:
+        connection = sqlite3.connect(out / "catalog.sqlite")
+        connection.text_factory = bytes
+        found = {what: connection.execute(query).fetchall() for what, query in CONTENT.items()}
+        connection.close()
+    else:
+        with psycopg.connect(url, options="-c search_path=midiprism") as server:
+            found = {
+                what: [
+                    tuple(value.encode() if isinstance(value, str) else value for value in row)
+                    for row in server.execute(query.replace("problems", "problems::text"))
+                ]
+                for what, query in CONTENT.items()
+            }
+    return {what: sorted(rows, key=repr) for what, rows in found.items()}
 
 
 def track_files(out: Path) -> Iterator[tuple[str, bytes]]:
@@ -123,6 +136,8 @@ def track_files(out: Path) -> Iterator[tuple[str, bytes]]:
             yield path.relative_to(out).as_posix(), path.read_bytes()
 
 
-def everything(out: Path) -> tuple[dict[str, bytes], dict[str, list[tuple[object, ...]]]]:
+def everything(
+    out: Path, url: str | None = None
+) -> tuple[dict[str, bytes], dict[str, list[tuple[object, ...]]]]:
     """All that must be the same however a result came about."""
-    return dict(track_files(out)), content_of(out)
+    return dict(track_files(out)), content_of(out, url)

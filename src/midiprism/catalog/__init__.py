@@ -1,14 +1,29 @@
 """What is known: which parents were split, and which track came from where. The only room that speaks SQL."""
 
+from midiprism.catalog.address import SCHEMA, Address, PostgresAddress, has_password
 from midiprism.catalog.audit import Audit, BrokenParent, PathRow, Scope, TrackFile
-from midiprism.catalog.catalog import Catalog, Committed, KnownParent, KnownPaths, Settled, TrackPlace
+from midiprism.catalog.catalog import (
+    Catalog,
+    Committed,
+    Keep,
+    Kept,
+    KnownParent,
+    KnownPaths,
+    NewTrack,
+    Place,
+    Settled,
+    Shard,
+    TrackPlace,
+)
 from midiprism.catalog.claims import Claims
-from midiprism.catalog.database import SCHEMA_VERSION
 from midiprism.catalog.mending import Mending
+from midiprism.catalog.migrate import HEAD
 from midiprism.catalog.null import NullCatalog
+from midiprism.catalog.opening import open_catalog, read_catalog, upgrade_catalog, worker_catalog
 from midiprism.catalog.records import (
     OUTCOMES,
     BatchRecord,
+    Lease,
     LinkRecord,
     LinkValues,
     ParentRecord,
@@ -20,31 +35,45 @@ from midiprism.catalog.rehearsal import Rehearsal
 from midiprism.catalog.search import Selection, TrackRow, find
 
 __all__ = [
+    "HEAD",
     "OUTCOMES",
-    "SCHEMA_VERSION",
+    "SCHEMA",
+    "Address",
     "Audit",
     "BatchRecord",
     "BrokenParent",
     "Catalog",
     "Claims",
     "Committed",
+    "Keep",
+    "Kept",
     "KnownParent",
     "KnownPaths",
+    "Lease",
     "LinkRecord",
     "LinkValues",
     "Mending",
+    "NewTrack",
     "NullCatalog",
     "ParentRecord",
     "PathRow",
+    "Place",
+    "PostgresAddress",
     "ProblemRecord",
     "Rehearsal",
     "Scope",
     "Selection",
     "Settled",
+    "Shard",
     "TrackFile",
     "TrackPlace",
     "TrackRecord",
     "TrackRow",
     "TrackValues",
     "find",
+    "has_password",
+    "open_catalog",
+    "read_catalog",
+    "upgrade_catalog",
+    "worker_catalog",
 ]

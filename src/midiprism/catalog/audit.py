@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, not_, or_, select, true
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.database import NoCatalogError, open_for_reading, translated
+from midiprism.catalog.errors import translated
+from midiprism.catalog.migrate import NoCatalogError
 from midiprism.catalog.records import OUTCOMES
 from midiprism.catalog.schema import parent_paths, parents, runs, track_splits, tracks
+from midiprism.catalog.sqlite_file import open_for_reading
 from midiprism.errors import CatalogError
 
 _PAGE = 1_000

@@ -1,20 +1,28 @@
 """The catalogue as the run sees it: what is known already, and one commit per batch."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Column, Connection, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, func, insert, select, update
 
-from midiprism.catalog import rows
-from midiprism.catalog.database import open_for_reading, open_for_writing, translated
-from midiprism.catalog.records import BatchRecord, ParentRecord, TrackValues
-from midiprism.catalog.schema import batches, parent_paths, parents, runs, track_splits, tracks
+from midiprism.catalog.address import Address
+from midiprism.catalog.errors import translated
+from midiprism.catalog.leases import LEASE_SECONDS
+from midiprism.catalog.records import BatchRecord, TrackValues
+from midiprism.catalog.schema import batches, parent_paths, parents, properties, runs, track_splits, tracks
 from midiprism.errors import CatalogError
 
-_LOOKED_UP = 500  # values in one query; SQLite takes 32,766, but its planner and parser grow with them
+LOOKED_UP = 500
+"""Values in one query: a planner and a parser grow with them."""
+
+T = TypeVar("T")
+
+_RESULT = "result"
 
 
 KnownPaths = dict[bytes, tuple[int | None, int | None]]
@@ -58,6 +66,7 @@ class Committed:
         links: track-to-song links recorded.
         tracks_new: contents of tracks that the catalogue did not have.
         replaced: contents whose outcome of an earlier run was replaced.
+        discarded: nothing was recorded, since another run holds what was planned, or has done it.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -65,33 +74,63 @@ class Committed:
     links: int = 0
     tracks_new: int = 0
     replaced: int = 0
+    discarded: bool = False
 
 
-class Catalog:
-    """A catalogue that is open. One writer at a time, which the lock on ``OUT`` sees to."""
+class NewTrack(NamedTuple):
+    """A content that a commit is about to record, and that no commit had before."""
 
-    def __init__(self, path: str, connection: Connection) -> None:
-        self.path = path
+    id: int
+    values: TrackValues
+
+
+class Place(NamedTuple):
+    """Where a content lies in a shard: the shard's number in the list of shards, and the row, both from 0."""
+
+    shard: int
+    row: int
+
+
+class Shard(NamedTuple):
+    """A file of several contents or links: its path below ``OUT``, its rows, its bytes."""
+
+    name: str
+    rows: int
+    bytes: int
+
+
+class Kept(NamedTuple):
+    """What a store has written for a commit, and flushed: shards, and where each new content lies."""
+
+    shards: Sequence[Shard]
+    places: Sequence[Place]
+
+
+Keep = Callable[[Sequence[NewTrack]], Kept]
+"""Writes contents that a commit has won, inside its transaction."""
+
+
+class Catalog(ABC):
+    """A catalogue that is open.
+
+    Attributes:
+        address: where it is.
+        connection: to its database.
+        shared: whether several runs may write it at once; each then holds a lease on what it has planned.
+        lease_seconds: how long a lease lasts unless it is renewed.
+    """
+
+    shared = False
+    lease_seconds = LEASE_SECONDS
+
+    def __init__(self, address: Address, connection: Connection) -> None:
+        self.address = address
         self.connection = connection
-        self._ids: dict[str, int] = {}
 
-    @classmethod
-    def open(cls, path: str) -> "Catalog":
-        """Open for writing, making the file where there is none.
-
-        Raises:
-            CatalogError: it is not a catalogue, is of a later version, or cannot be written.
-        """
-        return cls(path, open_for_writing(path))
-
-    @classmethod
-    def read(cls, path: str) -> "Catalog":
-        """Open one that exists, only to read it.
-
-        Raises:
-            CatalogError: there is none, it is not a catalogue, or it is of a later version.
-        """
-        return cls(path, open_for_reading(path))
+    @property
+    def path(self) -> str:
+        """Its address as it may be shown."""
+        return str(self.address)
 
     def __enter__(self) -> "Catalog":
         return self
@@ -120,221 +159,193 @@ class Catalog:
             wanted = wanted.join(parents, parents.c.id == parent_paths.c.parent_id).where(
                 parents.c.contract == settled.contract, parents.c.outcome.not_in(settled.not_outcomes)
             )
-        with translated(self.path), self.connection.begin():
-            return {path: (size, mtime_ns) for path, size, mtime_ns in self.connection.execute(wanted)}
+        return self.do(
+            lambda: {
+                path: (size, mtime_ns) for path, size, mtime_ns in self.connection.execute(wanted).fetchall()
+            }
+        )
 
     def oldest_contract(self) -> int | None:
         """The lowest version of the contract that a parent was split by; None without any."""
-        with translated(self.path), self.connection.begin():
-            oldest: int | None = self.connection.scalar(select(func.min(parents.c.contract)))
-            return oldest
+        oldest: int | None = self.do(lambda: self.connection.scalar(select(func.min(parents.c.contract))))
+        return oldest
 
     def known_parents(self, digests: Iterable[bytes]) -> dict[bytes, KnownParent]:
         """What is known of the parents with these digests; those that are not known are left out."""
-        with translated(self.path), self.connection.begin():
-            return self._parents(digests)
+        wanted = list(digests)
+        return self.do(lambda: self.parents_of(wanted))
 
     def known_tracks(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of these digests whose tracks are known."""
-        with translated(self.path), self.connection.begin():
-            return set(self._tracks(digests))
+        wanted = list(digests)
+        return self.do(lambda: set(self.track_ids(wanted)))
 
     def usage(self) -> tuple[int, int, int]:
         """Parents done by all runs, files written for them, and what those take on the disk, in bytes."""
         sums = (
             func.sum(column) for column in (batches.c.parents, batches.c.files_written, batches.c.disk_bytes)
         )
-        with translated(self.path), self.connection.begin():
-            row = self.connection.execute(select(*sums)).one()
-            return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
+        wanted = select(*sums)
+        row = self.do(lambda: self.connection.execute(wanted).one())
+        return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
 
     def left_in_order(self) -> bool:
         """Whether there was a run, and the last one ended by itself: nothing of it is half written."""
-        with translated(self.path), self.connection.begin():
-            last = select(runs.c.state).order_by(runs.c.id.desc()).limit(1)
-            return self.connection.scalar(last) in ("done", "interrupted")
+        last = select(runs.c.state).order_by(runs.c.id.desc()).limit(1)
+        return self.do(lambda: self.connection.scalar(last)) in ("done", "interrupted")
 
+    @abstractmethod
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         """Record that a run begins; those that were cut off are closed. Returns its number."""
-        with translated(self.path), self.connection.begin():
-            self.connection.execute(update(runs).where(runs.c.state == "running").values(state="cut off"))
-            number = (self.connection.scalar(select(func.max(runs.c.id))) or 0) + 1
-            self.connection.execute(
-                insert(runs).values(
-                    id=number,
-                    started_at=now,
-                    updated_at=now,
-                    state="running",
-                    settings=dict(settings),
-                    totals={},
-                )
-            )
-            return number
 
     def end_run(self, run_id: int, state: str, totals: Mapping[str, Any], now: str) -> None:
         """Record how a run ended: ``done``, ``interrupted`` or ``stopped``, and what it did in all."""
-        with translated(self.path), self.connection.begin():
-            self.connection.execute(
-                update(runs)
-                .where(runs.c.id == run_id)
-                .values(state=state, totals=dict(totals), updated_at=now)
-            )
+        ended = (
+            update(runs).where(runs.c.id == run_id).values(state=state, totals=dict(totals), updated_at=now)
+        )
+        self.do(lambda: self.connection.execute(ended))
 
     def tell_run(self, run_id: int, totals: Mapping[str, Any], now: str) -> None:
         """Record how far a run is."""
-        with translated(self.path), self.connection.begin():
-            self.connection.execute(
-                update(runs).where(runs.c.id == run_id).values(totals=dict(totals), updated_at=now)
-            )
+        told = update(runs).where(runs.c.id == run_id).values(totals=dict(totals), updated_at=now)
+        self.do(lambda: self.connection.execute(told))
 
-    def forget_unlinked(self) -> list[TrackPlace]:
-        """Delete the tracks that no song has any more; where their files are."""
-        linked = select(track_splits.c.track_id)
-        unlinked = select(
-            tracks.c.id, tracks.c.family, tracks.c.stem, tracks.c.digest, tracks.c.digits
-        ).where(tracks.c.id.not_in(linked))
-        with translated(self.path), self.connection.begin():
-            found = self.connection.execute(unlinked).fetchall()
+    def runs_on(self, but: int | None = None) -> list[int]:
+        """Numbers of the runs that are on by the clock of the database, save one.
+
+        Where one run at a time has the catalogue, the lock on ``OUT`` says whether it is on, and nothing here.
+        """
+        del but
+        return []
+
+    @contextmanager
+    def alone(self, run_id: int | None) -> Iterator[bool]:
+        """Whether no other run is on; meanwhile none begins."""
+        del run_id
+        yield True
+
+    def forget_unlinked(self, run_id: int | None = None) -> list[TrackPlace]:
+        """Delete the tracks that no song has any more; where their files are.
+
+        While another run is on, nothing is deleted: it may be about to link to them.
+
+        Args:
+            run_id: the run that asks, which records nothing any more.
+        """
+        wanted = select(tracks.c.id, tracks.c.family, tracks.c.stem, tracks.c.digest, tracks.c.digits)
+
+        def work() -> list[TrackPlace]:
+            if not self._only_run(run_id):
+                return []
+            found = self.connection.execute(wanted.where(unlinked())).fetchall()
             self._delete(tracks.c.id, [row.id for row in found])
             return [TrackPlace(*row[1:]) for row in found]
 
-    def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[Committed]:
+        return self.do(work)
+
+    def _only_run(self, run_id: int | None) -> bool:
+        """Whether no other run is on; none begins before the end of the transaction that is open."""
+        del run_id
+        return True
+
+    @abstractmethod
+    def ended_by(self, stop: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Ends a statement that takes long, by a CatalogError, once ``stop`` is true."""
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """One view of the catalogue, whatever is committed meanwhile.
+
+        Raises:
+            CatalogError: it cannot be read.
+        """
+        with translated(self.path), self.connection.begin():
+            yield self.connection
+
+    def spare_numbers(self, table: str, highest: int) -> None:
+        """Give no new row of ``table`` a number up to ``highest``: rows of lost ones still speak of them."""
+        # Where the database gives numbers, it never gives one again.
+        del table, highest
+
+    def result(self) -> str | None:
+        """The mark of the folder that this catalogue belongs to; None for one in the folder itself."""
+        wanted = select(properties.c.value).where(properties.c.key == _RESULT)
+        found: str | None = self.do(lambda: self.connection.scalar(wanted))
+        return found
+
+    def bind(self, result: str) -> None:
+        """Say to which result this catalogue belongs, by the mark in its folder.
+
+        Raises:
+            CatalogError: it belongs to another.
+        """
+        there = self.result()
+        if there is None:
+            self.do(lambda: self._put_result(result))
+            there = self.result()
+        if there != result:
+            raise CatalogError(
+                f"The catalogue {self.path} belongs to another result: name the folder of that one, or "
+                "another --schema for a catalogue of its own."
+            )
+
+    @abstractmethod
+    def _put_result(self, result: str) -> None:
+        """Bind it, unless it is bound."""
+
+    @abstractmethod
+    def commit(
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, keep: Keep | None = None
+    ) -> list[Committed]:
         """Record whole batches in one transaction: contents, links, paths, outcomes.
 
-        The files that they speak of must be durable before. A content that came to be known meanwhile keeps
-        its outcome and its links.
+        A content that came to be known meanwhile keeps its outcome and its links.
+
+        Args:
+            keep: writes the new tracks; None where their files are durable already.
 
         Raises:
             CatalogError: nothing of them was recorded.
         """
-        try:
-            with translated(self.path), self.connection.begin():
-                return [self._commit(run_id, batch, now) for batch in batches]
-        except BaseException:
-            self._ids.clear()  # numbers given to rows that were rolled back
-            raise
 
-    def _commit(self, run_id: int, batch: BatchRecord, now: str) -> Committed:
-        committed = Committed()
-        known = self._parents(record.digest for record in batch.parents if record.digest is not None)
-        paths = dict(self._paths(record.path for record in batch.parents))
-        new: list[tuple[int, ParentRecord]] = []
-        replaced: list[tuple[int, ParentRecord]] = []
-        placed: list[tuple[int, ParentRecord]] = []
-        for record in batch.parents:
-            there = known.get(record.digest) if record.digest is not None else None
-            if there is None:
-                if record.outcome is None:
-                    raise CatalogError(
-                        f"The catalogue {self.path} has lost a parent that it knew; run again."
-                    )
-                number = self._next(parents.c.id)
-                new.append((number, record))
-            else:
-                number = there.id
-                if record.outcome is None or not batch.replaces or there.run_id == run_id:
-                    committed.paths += 1
-                    placed.append((number, record))
-                    continue
-                replaced.append((number, record))
-            placed.append((number, record))
-            committed.outcomes[record.outcome] += 1
-            if record.digest is not None:
-                known[record.digest] = KnownParent(number, record.outcome, batch.contract, run_id)
+    def do(self, work: Callable[[], T]) -> T:
+        """The result of ``work``, in a transaction of its own.
 
-        committed.replaced = len(replaced)
-        self._delete(track_splits.c.parent_id, [number for number, _ in replaced])
-        changed = [rows.parent(number, record, batch.contract, run_id) for number, record in replaced]
-        if changed:
-            statement = rows.replacement(parents, self.connection.dialect)
-            self._driver.executemany(statement, [(*row[1:], row[0]) for row in changed])
-        self._insert(parents, [rows.parent(number, record, batch.contract, run_id) for number, record in new])
-        links = [(number, record) for number, record in (*new, *replaced) if record.links]
-        committed.links = sum(len(record.links) for _, record in links)
-        track_ids, committed.tracks_new = self._add_tracks(
-            {link[-1][0]: link[-1] for _, record in links for link in record.links}, run_id
-        )
-        self._insert(
-            track_splits, [row for number, record in links for row in rows.links(number, record, track_ids)]
-        )
-        self._place(placed, paths)
-        self.connection.execute(
-            insert(batches).values(
-                id=self._next(batches.c.id),
-                run_id=run_id,
-                parents=len(new) + len(replaced),
-                links=committed.links,
-                tracks_new=committed.tracks_new,
-                files_written=batch.files_written,
-                bytes_written=batch.bytes_written,
-                disk_bytes=batch.disk_bytes,
-                seconds=batch.seconds,
-                committed_at=now,
-            )
-        )
-        return committed
+        Raises:
+            CatalogError: the database refused it. Nothing of it was recorded.
+        """
+        with translated(self.path), self.connection.begin():
+            return work()
 
-    def _add_tracks(self, contents: Mapping[bytes, TrackValues], run_id: int) -> tuple[dict[bytes, int], int]:
-        """The numbers of these contents, and how many of them are new."""
-        ids = self._tracks(contents)
-        added = [digest for digest in contents if digest not in ids]
-        for digest in added:
-            ids[digest] = self._next(tracks.c.id)
-        self._insert(tracks, [rows.track(ids[digest], contents[digest], run_id) for digest in added])
-        return ids, len(added)
+    @abstractmethod
+    def _look_up(
+        self, columns: tuple[Column[Any], ...], key: Column[Any], values: Iterable[Any]
+    ) -> list[Any]:
+        """These columns of the rows of the key's table with these keys."""
 
-    def _place(self, placed: Sequence[tuple[int, ParentRecord]], paths: Mapping[bytes, int]) -> None:
-        """Say which parent is at each path; forget those without a digest that were there before."""
-        current = {record.path: rows.path(number, record) for number, record in placed}
-        gone = [paths[path] for path in current if path in paths]
-        there = self._look_up((parents.c.id, parents.c.digest), parents.c.id, gone)
-        forgotten = [number for number, digest in there if digest is None]
-        self._delete(parent_paths.c.path, [path for path in current if path in paths])
-        self._insert(parent_paths, list(current.values()))
-        self._delete(parents.c.id, forgotten)
+    @abstractmethod
+    def rows_between(
+        self, columns: tuple[Column[Any], ...], key: Column[Any], ranges: Sequence[tuple[Any, Any]]
+    ) -> list[Any]:
+        """These columns of the rows with a key in one of these ranges, ends included, in a transaction."""
 
-    def _parents(self, digests: Iterable[bytes]) -> dict[bytes, KnownParent]:
+    def parents_of(self, digests: Iterable[bytes]) -> dict[bytes, KnownParent]:
+        """As ``known_parents``, inside a transaction that is open."""
         row = parents.c
         wanted = (row.digest, row.id, row.outcome, row.contract, row.run_id)
         return {found[0]: KnownParent(*found[1:]) for found in self._look_up(wanted, row.digest, digests)}
 
-    def _paths(self, paths: Iterable[bytes]) -> list[Any]:
-        row = parent_paths.c
-        return self._look_up((row.path, row.parent_id), row.path, paths)
-
-    def _tracks(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+    def track_ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """Numbers of the tracks with these digests that are known, inside a transaction that is open."""
         return dict(self._look_up((tracks.c.digest, tracks.c.id), tracks.c.digest, digests))
 
-    def _look_up(
-        self, columns: tuple[Column[Any], ...], key: Column[Any], values: Iterable[Any]
-    ) -> list[Any]:
-        """These columns of the rows with these keys, through the driver, as ``_insert``."""
-        wanted = list(values)
-        found: list[Any] = []
-        for start in range(0, len(wanted), _LOOKED_UP):
-            part = wanted[start : start + _LOOKED_UP]
-            found += self._driver.execute(rows.lookup(columns, key, len(part)), part)
-        return found
-
-    @property
-    def _driver(self) -> Any:
-        return self.connection.connection.dbapi_connection
-
-    def _insert(self, table: Any, values: list[tuple[Any, ...]]) -> None:
-        """Through the driver: SQLAlchemy's work per row would take longer than the database's."""
-        if values:
-            self._driver.executemany(rows.insertion(table, self.connection.dialect), values)
-
     def _delete(self, column: Column[Any], values: list[Any]) -> None:
-        for start in range(0, len(values), _LOOKED_UP):
+        for start in range(0, len(values), LOOKED_UP):
             self.connection.execute(
-                column.table.delete().where(column.in_(values[start : start + _LOOKED_UP]))
+                column.table.delete().where(column.in_(values[start : start + LOOKED_UP]))
             )
 
-    def _next(self, column: Column[Any]) -> int:
-        """The next number of a table; counted here, since there is one writer."""
-        name = column.table.name
-        if name not in self._ids:
-            self._ids[name] = self.connection.scalar(select(func.max(column))) or 0
-        self._ids[name] += 1
-        return self._ids[name]
+
+def unlinked() -> ColumnElement[bool]:
+    """Of a track: that no song has it. One pass over all links, in whatever memory there is."""
+    return tracks.c.id.in_(select(tracks.c.id).except_(select(track_splits.c.track_id)))

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.database import translated
+from midiprism.catalog.errors import translated
 from midiprism.catalog.records import FAILURES
 from midiprism.catalog.schema import batches, parent_paths, parents, runs, tracks
 

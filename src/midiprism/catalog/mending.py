@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from midiprism.catalog.audit import PathRow, TrackFile
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.database import translated
+from midiprism.catalog.errors import translated
 from midiprism.catalog.schema import parent_paths, parents, track_splits, tracks
 
 _PAGE = 500
@@ -182,7 +182,7 @@ class Mending:
         }
         for column, speaking in pairs.items():
             highest = max(self._all(select(func.max(it)))[0][0] or 0 for it in speaking)
-            self._catalog._ids[column.table.name] = highest
+            self._catalog.spare_numbers(column.table.name, highest)
 
     def drop_lost_links(self) -> int:
         """Delete links of parents of which neither row nor path is left; how many parents."""

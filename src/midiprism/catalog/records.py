@@ -97,6 +97,7 @@ class ParentRecord(NamedTuple):
         outcome: one of ``OUTCOMES``; None where the content is known already, or comes earlier in the batch,
             and only the path is new.
         links: its splits, in order.
+        facts: what the source says of it beside its bytes, as the text of a JSON object.
     """
 
     path: bytes
@@ -113,6 +114,19 @@ class ParentRecord(NamedTuple):
     duration_seconds: float | None = None
     problems: tuple[ProblemRecord, ...] = ()
     links: tuple[LinkValues, ...] = ()
+    facts: str | None = None
+
+
+class Lease(NamedTuple):
+    """What a run holds on a batch that it has planned: nobody else does it meanwhile.
+
+    Attributes:
+        id: its number.
+        token: known to its holder alone.
+    """
+
+    id: int
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,7 @@ class BatchRecord:
         disk_bytes: what they take on the disk, in whole blocks.
         contract: version of the contract by which the parents were split.
         replaces: a parent that has an outcome from an earlier run gets this one instead.
+        lease: held on it; None where there is one run at a time.
     """
 
     parents: Sequence[ParentRecord]
@@ -138,3 +153,4 @@ class BatchRecord:
     disk_bytes: int = 0
     contract: int = 1
     replaces: bool = False
+    lease: Lease | None = None

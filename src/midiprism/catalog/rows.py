@@ -70,12 +70,15 @@ def path(number: int, record: ParentRecord) -> Row:
         storable(record.song),
         record.size if read else None,
         record.mtime_ns if read else None,
+        None if record.facts is None else storable(record.facts),
     )
 
 
-def track(number: int, record: TrackValues, run_id: int) -> Row:
+def track(
+    number: int, record: TrackValues, run_id: int, shard_id: int | None = None, shard_row: int | None = None
+) -> Row:
     """A row of ``tracks``."""
-    return (number, *record, run_id)
+    return (number, *record, run_id, shard_id, shard_row)
 
 
 def links(number: int, record: ParentRecord, track_ids: Mapping[bytes, int]) -> Iterator[Row]:

@@ -8,8 +8,10 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    DateTime,
     Float,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -17,24 +19,32 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
 )
 
 metadata = MetaData()
 
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite's own row number is spelled INTEGER
+_String = String().with_variant(String(collation="C"), "postgresql")  # by its bytes, as in SQLite
+
+
+def _number() -> Column[int]:
+    """A row's number. PostgreSQL gives it; in SQLite the one writer counts."""
+    return Column("id", _Id, Identity(), primary_key=True)
+
 
 properties = Table(
     "properties",
     metadata,
-    Column("key", String, primary_key=True),
-    Column("value", String, nullable=False),
-    comment="Facts about the catalogue itself: schema_version.",
+    Column("key", _String, primary_key=True),
+    Column("value", _String, nullable=False),
+    comment="Facts about the catalogue itself: result, the mark of the folder that it belongs to.",
 )
 
 parents = Table(
     "parents",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    _number(),
     Column("digest", LargeBinary, comment="BLAKE3 of its bytes; NULL only for what could not be read whole"),
     Column("size", BigInteger),
     Column("format", Integer),
@@ -42,7 +52,7 @@ parents = Table(
     Column("division", Integer),
     Column("duration_ticks", BigInteger),
     Column("duration_seconds", Float),
-    Column("outcome", String, nullable=False),
+    Column("outcome", _String, nullable=False),
     Column("problems", JSON, comment="[{code, message, track, offset}], NULL for none"),
     Column("splits", Integer, nullable=False, comment="how many rows of track_splits it has"),
     Column("contract", SmallInteger, nullable=False, comment="version of the contract it was split by"),
@@ -57,11 +67,12 @@ parent_paths = Table(
     Column("path", LargeBinary, primary_key=True, comment="absolute, in the file system's bytes"),
     Column("parent_id", _Id, ForeignKey("parents.id"), nullable=False),
     Column("root_length", Integer, nullable=False, comment="leading bytes that are the source folder"),
-    Column("song", String, nullable=False, comment="path below the source folder without suffix, as text"),
+    Column("song", _String, nullable=False, comment="path below the source folder without suffix, as text"),
     Column(
         "size", BigInteger, comment="NULL, like mtime_ns, for what could not be read: a later run tries again"
     ),
     Column("mtime_ns", BigInteger),
+    Column("facts", Text, comment="what the source says of it beside its bytes, as a JSON object"),
     Index("parent_paths_parent", "parent_id"),
     sqlite_with_rowid=False,
     comment="Every path under which a content was seen.",
@@ -70,14 +81,14 @@ parent_paths = Table(
 tracks = Table(
     "tracks",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    _number(),
     Column("digest", LargeBinary, nullable=False, comment="BLAKE3 of the split's bytes"),
     Column("size", BigInteger, nullable=False),
-    Column("stem", String, nullable=False, comment="readable part of its file name"),
+    Column("stem", _String, nullable=False, comment="readable part of its file name"),
     Column("digits", SmallInteger, nullable=False, comment="hex digits of the digest in its file name"),
-    Column("name", String),
-    Column("instrument", String, nullable=False, comment="as its own bytes state it"),
-    Column("family", String, nullable=False, comment="of that instrument"),
+    Column("name", _String),
+    Column("instrument", _String, nullable=False, comment="as its own bytes state it"),
+    Column("family", _String, nullable=False, comment="of that instrument"),
     Column("channel", SmallInteger),
     Column("program", SmallInteger),
     Column("note_count", Integer, nullable=False),
@@ -86,6 +97,8 @@ tracks = Table(
     Column("duration_ticks", BigInteger, nullable=False),
     Column("duration_seconds", Float),
     Column("run_id", _Id, ForeignKey("runs.id"), nullable=False, comment="the run that added it"),
+    Column("shard_id", _Id, ForeignKey("shards.id"), comment="NULL where each track is a file of its own"),
+    Column("shard_row", Integer, comment="0-based, in that shard"),
     Index("tracks_digest", "digest", unique=True),
     comment="One row per content of a split.",
 )
@@ -100,29 +113,41 @@ track_splits = Table(
     Column("program", SmallInteger),
     Column("parts", Integer, nullable=False, comment="splits that the MTrk was divided into"),
     Column("track_id", _Id, ForeignKey("tracks.id"), nullable=False),
-    Column("name", String),
-    Column("instrument", String, nullable=False, comment="as heard in that song"),
-    Column("family", String, nullable=False),
+    Column("name", _String),
+    Column("instrument", _String, nullable=False, comment="as heard in that song"),
+    Column("family", _String, nullable=False),
     sqlite_with_rowid=False,
     comment="Which track came from which song; two identical tracks of one song are two rows.",
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    _number(),
+    Column("name", _String, nullable=False, comment="path below OUT, with / between its parts"),
+    Column("rows", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False, comment="of the file"),
+    Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
+    comment="Parquet files that hold tracks or links. A file that no row speaks of is no part of the result.",
 )
 
 runs = Table(
     "runs",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("started_at", String, nullable=False, comment="UTC, ISO 8601"),
-    Column("updated_at", String, nullable=False),
-    Column("state", String, nullable=False, comment="running, done, interrupted, stopped or cut off"),
+    _number(),
+    Column("started_at", _String, nullable=False, comment="UTC, ISO 8601"),
+    Column("updated_at", _String, nullable=False),
+    Column("state", _String, nullable=False, comment="running, done, interrupted, stopped or cut off"),
     Column("settings", JSON, nullable=False),
     Column("totals", JSON, nullable=False),
+    Column("expires_at", DateTime(timezone=True), comment="PostgreSQL: a run that is on renews it"),
     comment="Runs that had something to commit.",
 )
 
 batches = Table(
     "batches",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    _number(),
     Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
     Column("parents", Integer, nullable=False),
     Column("links", Integer, nullable=False),
@@ -131,6 +156,34 @@ batches = Table(
     Column("bytes_written", BigInteger, nullable=False),
     Column("disk_bytes", BigInteger, nullable=False, comment="the same in whole blocks of the disk"),
     Column("seconds", Float, nullable=False),
-    Column("committed_at", String, nullable=False),
+    Column("committed_at", _String, nullable=False),
+    Column("token", _String, comment="of the lease that it was done under: a batch is committed once"),
+    Index("batches_token", "token", unique=True),
     comment="One row per commit.",
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    _number(),
+    Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
+    Column("token", _String, nullable=False, comment="who knows it holds the lease"),
+    Column("expires_at", DateTime(timezone=True), nullable=False, comment="by the clock of the database"),
+    comment="Batches that runs have planned and not committed yet.",
+)
+
+lease_paths = Table(
+    "lease_paths",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),
+    Column("lease_id", _Id, ForeignKey("leases.id", ondelete="CASCADE"), nullable=False),
+    Index("lease_paths_lease", "lease_id"),
+    sqlite_with_rowid=False,
+    comment="What they are to open: no other run plans it meanwhile.",
+)
+
+versions = Table(
+    "alembic_version",
+    MetaData(),  # Alembic's own, which it makes no migrations for
+    Column("version_num", String(32), nullable=False, primary_key=True),
 )

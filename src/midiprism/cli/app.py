@@ -11,6 +11,7 @@ from midiprism.cli.listing import list_tracks
 from midiprism.cli.sample import sample
 from midiprism.cli.split import split
 from midiprism.cli.status import status
+from midiprism.cli.upgrade import upgrade
 from midiprism.cli.verify import verify
 
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
@@ -23,6 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+catalog = typer.Typer(help="Look after a catalogue, and after one that another program began.")
+catalog.command("upgrade")(upgrade)
+
 app.command("split")(split)
 app.command("status")(status)
 app.command("verify")(verify)
@@ -30,6 +34,7 @@ app.command("list")(list_tracks)
 app.command("export")(export)
 app.command("inspect")(inspect)
 app.command("sample")(sample)
+app.add_typer(catalog, name="catalog")
 
 
 def _version(asked: bool) -> None:

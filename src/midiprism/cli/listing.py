@@ -46,14 +46,14 @@ def list_tracks(
 
     Tracks and channels are counted from 1, as musicians do.
     """
-    from midiprism.catalog import Catalog, find
+    from midiprism.catalog import find, read_catalog
     from midiprism.run.result import catalog_path, require_result
 
     if as_json and (paths or null):
         raise UsageError("--json and --paths exclude each other.")
     wanted = selection(instrument, family, song, name, notes, channel)
     require_result(out)
-    with Catalog.read(catalog_path(out)) as catalog:
+    with read_catalog(catalog_path(out)) as catalog:
         table = not (as_json or paths or null)
         shown = limit or _TABLE_ROWS
         # Closed by hand: a reader such as `head` may leave before the end.

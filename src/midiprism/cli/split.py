@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.database import Database, Schema, resolved
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.terminal import complain
 from midiprism.cli.tuning import number
@@ -33,7 +34,11 @@ class Context(StrEnum):
 
 def split(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Folders, searched with all below, and files.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files.",
+        ),
     ],
     out: Annotated[
         str,
@@ -54,6 +59,40 @@ def split(
         int | None,
         typer.Option(min=1, metavar="N", help="Look at the first N songs only, in the folders' order."),
     ] = None,
+    archives: Annotated[
+        bool,
+        typer.Option(
+            "--archives", help="Enter archives in folders too; one that is named as a SOURCE always is."
+        ),
+    ] = False,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The column of Parquet files that holds the songs.  [default: the only one of bytes]",
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            "--id", metavar="NAME", help="The column that names them.  [default: the rows' numbers]"
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Columns that the catalogue is to keep with each song."),
+    ] = None,
+    database: Database = None,
+    schema: Schema = None,
+    lease: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="How long what this run has planned stays reserved for it if it dies, where several runs share "
+            "a catalogue in PostgreSQL.",
+        ),
+    ] = 60.0,
     workers: Annotated[
         str,
         typer.Option(
@@ -102,13 +141,19 @@ def split(
 ) -> None:
     """Split songs into one MIDI file per playing track, stored once, with a catalogue.
 
-    Songs are files ending in .mid .midi .kar .rmi or .smf, in any case. What is known from an earlier run is
+    Songs are files and members of archives ending in .mid .midi .kar .rmi or .smf, in any case, and rows of
+    Parquet files. What is known from an earlier run is
     skipped, so a run that was cut off is continued by running it again.
     """
-    from midiprism.library import open_folders
+    from midiprism.library import open_library
     from midiprism.run import Settings, Wish, split_library
 
-    library = open_folders(sources, os.fsencode(out))
+    kept = [name for name in (keep or "").split(",") if name]
+    library = open_library(
+        sources, os.fsencode(out), archives=archives, column=column, name=id_column, keep=kept
+    )
+    given = {"column": column, "id": id_column, "keep": keep}
+    reading = ["--archives"] * archives + [f"--{name}={value}" for name, value in given.items() if value]
     settings = Settings(
         None if by is None else by.value,
         None if context is None else context.value,
@@ -118,6 +163,9 @@ def split(
         timeout=timeout or None,
         wish=Wish(redo=redo, retry_failed=retry_failed),
         scan=not no_scan,
+        database=resolved(database, schema, out),
+        lease_seconds=lease,
+        reading=tuple(reading),
     )
 
     def compiling() -> None:
@@ -142,7 +190,7 @@ def split(
             warn=complain,
             listener=listener,
         )
-    _tell(summary, out, sources, as_json=as_json, quiet=quiet, verbose=verbose)
+    _tell(summary, out, [*sources, *reading], as_json=as_json, quiet=quiet, verbose=verbose)
     if summary.error is not None:
         complain(str(summary.error))
     if summary.state == "interrupted":

@@ -1,8 +1,7 @@
 """A worker process: takes batches from a pipe, works on them, and answers.
 
-It knows nothing of the run but its batches. Answering, and flushing where each must flush its own, go on in a
-second thread while the next batch is being split. It ends when the pipe does, so nothing needs to tell it
-that the coordinator has died.
+It knows nothing of the run but its batches. Answering goes on in a second thread while the next batch is
+being split. It ends when the pipe does, so nothing needs to tell it that the coordinator has died.
 """
 
 import contextlib
@@ -14,11 +13,11 @@ import threading
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import Catalog
+from midiprism.catalog import Address, Catalog, Lease, PostgresAddress, read_catalog
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.library import Library
+from midiprism.run.answering import Answering, Answers, Message
 from midiprism.run.gauges import Gauges
 from midiprism.run.machine import rare_collections
 from midiprism.run.plan import Batch
@@ -30,17 +29,6 @@ from midiprism.store import Store
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
 
-class Message(NamedTuple):
-    """What a worker says: ``loading`` (is it compiled?), ``ready``, ``done`` (a record) or ``error``."""
-
-    kind: Literal["loading", "ready", "done", "error"]
-    job: int
-    content: Any
-
-
-Answers = queue.SimpleQueue[Message | None]
-
-
 @dataclass(frozen=True, slots=True)
 class Duty:
     """What every worker of a run needs, ready to cross to another process.
@@ -50,20 +38,22 @@ class Duty:
         store: keeps splits.
         splitter: bytes of a parent to its splits.
         input_limit: parents of more bytes are not loaded.
-        catalog: path of the catalogue; None where it knew nothing when the run began.
+        asked: the catalogue; None where it knew nothing when the run began.
         wish: what to do with parents that have an outcome.
         run_id: this run's number.
         replaces: whether a parent that has an outcome from an earlier run may get another.
+        committing: the catalogue, where each worker commits its own batches; else None.
     """
 
     library: Library
     store: Store
     splitter: Splitter
     input_limit: int
-    catalog: str | None
+    asked: Address | None
     wish: Wish
     run_id: int
     replaces: bool
+    committing: PostgresAddress | None = None
 
     def worker(self, catalog: Catalog | None) -> Worker:
         """A worker that looks in ``catalog`` for what is known."""
@@ -84,7 +74,7 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
         if isinstance(duty.splitter, LazySplitter):
             pipe.send(Message("loading", 0, duty.splitter.is_compiled()))
             duty.splitter.prepare()
-        catalog = stack.enter_context(Catalog.read(duty.catalog)) if duty.catalog else None
+        catalog = stack.enter_context(read_catalog(duty.asked)) if duty.asked else None
         worker = duty.worker(catalog)
         stack.callback(worker.close)
         worker.gauges = gauges
@@ -92,7 +82,8 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
         stack.enter_context(rare_collections())
         pipe.send(Message("ready", 0, None))
         answers: Answers = queue.SimpleQueue()
-        thread = threading.Thread(target=_answer, args=(pipe, duty.store, answers), daemon=True)
+        answering = Answering(pipe, duty.store, duty.committing, duty.run_id, worker.stop)
+        thread = threading.Thread(target=answering.answer, args=(answers,), daemon=True)
         thread.start()
         while (task := pipe.recv()) is not None:
             answers.put(_work(worker, *task))
@@ -100,26 +91,13 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
         thread.join()
 
 
-def _work(worker: Worker, job: int, batch: Batch) -> Message:
+def _work(worker: Worker, job: int, batch: Batch, lease: Lease | None) -> Message:
     try:
-        return Message("done", job, worker.work(batch, job))
+        return Message("done", job, (worker.work(batch, job, lease), None))
     except MidiprismError as error:
         return Message("error", job, error)
     except OSError as error:  # such as too many open files: nothing that a parent could be blamed for
         return Message("error", job, StoreError(f"A worker failed: {error.strerror or error}."))
-
-
-def _answer(pipe: Connection, store: Store, answers: Answers) -> None:
-    """Answer batches one after the other, each with its record; those that are not flushed in groups are
-    durable then."""
-    with contextlib.suppress(BrokenPipeError, ConnectionError):
-        while (answer := answers.get()) is not None:
-            try:
-                if answer.kind == "done" and answer.content.files_present and not store.flushes_all:
-                    store.flush()
-            except MidiprismError as error:
-                answer = Message("error", answer.job, error)
-            pipe.send(answer)
 
 
 def _outlive_signals_not_the_coordinator() -> None:

@@ -4,22 +4,24 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 
-from midiprism.catalog import Catalog, Rehearsal
+from midiprism.catalog import Catalog, Committed, Rehearsal, open_catalog, read_catalog
+from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.errors import MidiprismError, SourceError
 from midiprism.library import Library
 from midiprism.run import machine
 from midiprism.run.child import Duty
 from midiprism.run.group import Group
 from midiprism.run.jobs import Done
+from midiprism.run.leasing import Leasing, Planned, unshared
 from midiprism.run.plan import Batch, KnownBeside, Memory, Plan
 from midiprism.run.pool import InlinePool, Pool
 from midiprism.run.processes import ProcessPool
 from midiprism.run.progress import Counting, Listener, Progress
-from midiprism.run.result import catalog_path, opened, read_identity
+from midiprism.run.result import catalog_address, opened, read_identity
 from midiprism.run.settings import Identity, Settings
 from midiprism.run.space import Usage, shortage
 from midiprism.run.splitter import LazySplitter, Splitter
@@ -29,6 +31,7 @@ from midiprism.store import FileStore, NullStore, Store
 _REPORT_SECONDS = 0.1
 _TELL_SECONDS = 1.0
 _COUNT_SECONDS = 0.05
+_WAIT_SECONDS = 0.05
 _GONE = ("vanished", "io")
 
 
@@ -93,7 +96,8 @@ def split_library(
     with contextlib.ExitStack() as stack:
         scene = stack.enter_context((opening or (rehearsed if dry_run else opened_result))(out, settings))
         # Relative to nothing: a summary outlives a change of the working folder.
-        path = os.path.abspath(catalog_path(out))
+        address = catalog_address(out, settings.database)
+        path = os.path.abspath(address) if isinstance(address, str) else str(address)
         summary = Summary(path, dry_run, scene.identity.by, scene.identity.context)
         run = _Run(library, scene, summary, settings, limit, stop, listener, out, warn)
         run.go(splitter or LazySplitter(scene.identity, settings.limits), compiling)
@@ -124,14 +128,16 @@ class _Run:
         self._out = out
         self._warn = warn
         self._writes = scene.catalog if not summary.dry_run else None
+        if isinstance(self._writes, PostgresCatalog):
+            self._writes.patience.stop, self._writes.patience.tell = stop, warn
         oldest = scene.memory.oldest_contract()
-        settled = settings.wish.settled(oldest)
+        self._settled = settled = settings.wish.settled(oldest)
         self._asked = scene.catalog if oldest is not None else None
         self._replaces = settings.wish.redo or settled is not None
         self._plan = Plan(
             library,
             None if settings.wish.redo else KnownBeside(scene.memory, settled),
-            batch_parents=settings.batch_parents or machine.BATCH_PARENTS,
+            batch_parents=settings.batch_parents or machine.default_batch(shared=settings.database is not None),
             batch_bytes=settings.batch_bytes,
             limit=limit,
             notice=summary.notice,
@@ -140,6 +146,7 @@ class _Run:
         self._counting = Counting(library, limit) if settings.scan else None
         self._used = Usage(*self._writes.usage()) if self._writes else Usage()
         self._warned = False
+        self._leasing: Leasing | None = None
         self._pool: Pool | None = None
         self._workers = 0
         self._replaced = 0
@@ -171,34 +178,52 @@ class _Run:
             return
         if self._writes:
             self._summary.run_id = self._writes.begin_run(self._facts(), _now())
+        planned = self._planned(chain(first, batches))
         few = len(first) == 1
         with machine.rare_collections(), self._hired(self._duty(splitter), compiling, few=few) as pool:
             self._pool = pool
             group = Group(self._scene.store, beside=self._workers > 0)
             with contextlib.closing(group):
                 try:
-                    self._loop(pool, group, chain(first, batches))
+                    self._loop(pool, group, planned)
                 except MidiprismError:  # what is done is kept, as far as that goes
                     with contextlib.suppress(MidiprismError):
                         self._commit(group.durable(hurry=True))
                     raise
 
-    def _loop(self, pool: Pool, group: Group, batches: Iterator[Batch]) -> None:
-        most = self._settings.in_flight or machine.default_in_flight(self._workers, self._plan.batch_parents)
+    def _planned(self, batches: Iterator[Batch]) -> Iterator[Planned | None]:
+        if not isinstance(self._writes, PostgresCatalog):
+            return unshared(batches)
+        run_id, redo = self._summary.run_id or 0, self._settings.wish.redo
+        self._leasing = Leasing(self._writes, self._plan, run_id, self._settled, redo=redo)
+        return self._leasing.batches(batches)
+
+    def _loop(self, pool: Pool, group: Group, batches: Iterator[Planned | None]) -> None:
+        most = self._settings.in_flight or machine.default_in_flight(
+            self._workers, self._plan.batch_parents, shared=self._leasing is not None
+        )
         more = True
         while more or pool.in_flight or group.batches:
             if self._stop():
                 more = False
                 pool.stop()
-            while more and pool.in_flight + group.batches < most:
-                batch = next(batches, None)
-                if batch is None:
+            waiting = False
+            while more and not waiting and pool.in_flight + group.batches < most:
+                try:
+                    planned = next(batches)
+                except StopIteration:
                     more = False
                 else:
-                    pool.submit(batch)
+                    waiting = planned is None
+                    if planned is not None:
+                        pool.submit(*planned)
             if pool.in_flight:
-                group.add(pool.results())
+                done = pool.results()
+                group.add([one for one in done if one.committed is None])
+                self._learn([one for one in done if one.committed is not None])
                 self._loading = pool.loading_seconds
+            elif waiting and not group.batches:
+                time.sleep(_WAIT_SECONDS)
             durable = group.durable(hurry=not pool.in_flight)
             if durable:
                 self._commit(durable)
@@ -214,10 +239,11 @@ class _Run:
             scene.store,
             splitter,
             settings.limits.input_bytes,
-            self._asked.path if self._asked else None,
+            self._asked.address if self._asked else None,
             settings.wish,
             self._summary.run_id or 0,
             self._replaces,
+            self._writes.address if isinstance(self._writes, PostgresCatalog) else None,
         )
 
     def _hired(self, duty: Duty, compiling: Callable[[], None], *, few: bool) -> Pool:
@@ -238,12 +264,27 @@ class _Run:
         if any(problem.code in _GONE for parent in parents for problem in parent.problems[:1]):
             self._require_sources()
         committed = self._scene.memory.commit(summary.run_id or 0, records, _now())
-        for done in durable:
+        added = iter(committed)
+        self._learn(
+            [replace(done, committed=next(added) if done.record.parents else Committed()) for done in durable]
+        )
+
+    def _learn(self, committed: list[Done]) -> None:
+        """These batches are in the catalogue."""
+        summary = self._summary
+        for done in committed:
+            added, record = done.committed, done.record
+            assert added is not None
             self._plan.committed(done.batch)
-        for record, added in zip(records, committed, strict=True):
+            if added.discarded:
+                assert self._leasing is not None
+                self._leasing.discarded(done.batch)
+                continue
             summary.add(record, added)
             self._replaced += added.replaced
             self._used.add(added.outcomes.total(), record.files_written, record.disk_bytes)
+            if self._leasing:
+                self._leasing.committed += added.outcomes.total() + added.paths
 
     def _require_sources(self) -> None:
         gone = self._library.missing()
@@ -271,7 +312,7 @@ class _Run:
     def _take_stock(self) -> None:
         """Bring what the summary does not count by itself up to this moment."""
         summary = self._summary
-        summary.parents_skipped = self._plan.skipped + summary.parents_copies
+        summary.parents_skipped = max(0, self._plan.skipped) + summary.parents_copies
         summary.parents_total = self._counting.total if self._counting else None
         summary.seconds = time.perf_counter() - self._started
         summary.loading_seconds = self._loading
@@ -294,6 +335,7 @@ class _Run:
         return {
             **self._scene.identity.as_dict(),
             "sources": [os.fsdecode(source) for source in self._library.sources],
+            "reading": list(settings.reading),
             "workers": settings.workers,
             "batch_size": settings.batch_parents,
             "in_flight": settings.in_flight,
@@ -328,11 +370,14 @@ class _Run:
 @contextlib.contextmanager
 def opened_result(out: str, settings: Settings) -> Iterator[Scene]:
     """The result in ``out``, made where there is none, held for writing."""
-    with opened(out, settings) as identity, Catalog.open(catalog_path(out)) as catalog:
+    with opened(out, settings) as result, open_catalog(result.address) as catalog:
         store = FileStore(out)
-        if not catalog.left_in_order():
+        if result.mark is not None:
+            catalog.bind(result.mark)
+            catalog.lease_seconds = settings.lease_seconds
+        elif not catalog.left_in_order():
             store.sweep()
-        yield Scene(identity, catalog, catalog, store)
+        yield Scene(result.identity, catalog, catalog, store)
 
 
 @contextlib.contextmanager
@@ -341,8 +386,9 @@ def rehearsed(out: str, settings: Settings) -> Iterator[Scene]:
     identity = settings.identity(read_identity(out), out)
     with contextlib.ExitStack() as stack:
         catalog = None
-        if os.path.exists(catalog_path(out)):
-            catalog = stack.enter_context(Catalog.read(catalog_path(out)))
+        address = catalog_address(out, settings.database)
+        if not isinstance(address, str) or os.path.exists(address):
+            catalog = stack.enter_context(read_catalog(address))
         yield Scene(identity, catalog, stack.enter_context(Rehearsal(catalog)), NullStore())
 
 

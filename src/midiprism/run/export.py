@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from midiprism.catalog import Catalog, Claims, Selection, TrackRow, find
+from midiprism.catalog import Claims, Selection, TrackRow, find, read_catalog
 from midiprism.errors import StoreError, UsageError
 from midiprism.library import MARKER
 from midiprism.run.placing import Placer
@@ -104,7 +104,7 @@ def export_tracks(
     store = FileStore(out)
     export = Export(os.path.abspath(to), dry_run)
     with ExitStack() as stack:
-        catalog = stack.enter_context(Catalog.read(catalog_path(out)))
+        catalog = stack.enter_context(read_catalog(catalog_path(out)))
         names = _Names(template, stack.enter_context(Claims()))
         tree = _Tree(export, Placer(out, store, hardlink=hardlink))
         for row in stack.enter_context(closing(find(catalog.connection, selection))):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from midiprism.catalog import BatchRecord, ParentRecord, ProblemRecord
+from midiprism.catalog import BatchRecord, Committed, Lease, ParentRecord, ProblemRecord
 from midiprism.run.plan import Batch
 from midiprism.run.worker import song_of
 
@@ -16,11 +16,13 @@ class Job:
     Attributes:
         number: of the job, from 1.
         batch: its parents.
+        lease: held on it, where several runs work on one catalogue.
         kills: how many workers died on it.
     """
 
     number: int
     batch: Batch
+    lease: Lease | None = None
     kills: int = 0
 
 
@@ -41,10 +43,16 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A batch whose files were put."""
+    """A batch whose files were put.
+
+    Attributes:
+        committed: what its commit added, where the worker has committed it; its record then holds only the
+            parents with problems.
+    """
 
     batch: Batch
     record: BatchRecord
+    committed: Committed | None = None
 
 
 def take_apart(batch: Batch, suspect: int | None) -> list[Batch]:
@@ -57,9 +65,9 @@ def take_apart(batch: Batch, suspect: int | None) -> list[Batch]:
     return [piece for piece in pieces if piece]
 
 
-def given_up(batch: Batch, death: Death, contract: int, *, replaces: bool) -> Done:
+def given_up(job: Job, death: Death, contract: int, *, replaces: bool) -> Done:
     """What is committed for a parent that kills its worker whenever it is tried."""
-    (found,) = batch
+    (found,) = job.batch
     problem = ProblemRecord(death.code, death.message)
     record = ParentRecord(
         found.path,
@@ -72,5 +80,14 @@ def given_up(batch: Batch, death: Death, contract: int, *, replaces: bool) -> Do
         problems=(problem,),
     )
     return Done(
-        batch, BatchRecord([record], 0, 0.0, files_present=False, contract=contract, replaces=replaces)
+        job.batch,
+        BatchRecord(
+            [record],
+            0,
+            0.0,
+            files_present=False,
+            contract=contract,
+            replaces=replaces,
+            lease=job.lease,
+        ),
     )

@@ -55,6 +55,27 @@ def locked(out: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def joined(out: str) -> Iterator[None]:
+    """Hold ``out`` for writing beside others that do so too, on a catalogue that they share.
+
+    Raises:
+        StoreError: somebody holds it alone, or it cannot be written.
+    """
+    try:
+        descriptor = os.open(os.path.join(out, LOCK), os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror or error}.") from error
+    with open(descriptor, encoding="utf-8", errors="replace") as file:
+        try:
+            _lock(descriptor, shared=True)
+        except (BlockingIOError, PermissionError) as error:
+            raise _held(out, file.read(200)) from error
+        except OSError:  # a file system without locks: the catalogue keeps the runs apart
+            pass
+        yield
+
+
+@contextlib.contextmanager
 def shared(out: str) -> Iterator[None]:
     """Hold ``out`` so that nobody writes it meanwhile. Others may hold it so too; nothing is written.
 

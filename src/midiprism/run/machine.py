@@ -9,8 +9,6 @@ import psutil
 
 from midiprism.run import group
 
-BATCH_PARENTS = 250
-
 _ALLOCATIONS = 100_000
 
 _FAR = frozenset(
@@ -44,8 +42,23 @@ def cpus() -> int:
     return max(1, usable if granted is None else min(usable, granted))
 
 
-def default_in_flight(workers: int, batch_parents: int) -> int:
-    """A batch in hand and one waiting for each worker, and two groups of those that are being committed."""
+def default_batch(*, shared: bool) -> int:
+    """Small enough that little is done again after a crash.
+
+    Where workers commit their own batches, each is a transaction of its own: then as many as were committed
+    fastest, see ``benchmarks/commits.py``.
+    """
+    return 1_000 if shared else 250
+
+
+def default_in_flight(workers: int, batch_parents: int, *, shared: bool) -> int:
+    """A batch in hand and one waiting for each worker, and two groups of those that are being committed.
+
+    Where runs share a catalogue, what one has planned the others cannot have: then as few as keep the workers
+    busy while their last ones are committed.
+    """
+    if shared:
+        return 2 + 3 * workers
     return 2 * workers + max(2, 2 * -(-group.PARENTS // batch_parents))
 
 

@@ -1,5 +1,6 @@
 """What is to be done: parents in batches, without those that the catalogue knows."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
@@ -10,6 +11,7 @@ from midiprism.library import Found, Library, Notice
 Batch = tuple[Found, ...]
 
 _READ_AHEAD = 4_000
+_SEPARATOR = os.fsencode(os.sep)
 
 
 class Memory(Protocol):
@@ -23,6 +25,8 @@ class Memory(Protocol):
 class KnownBeside:
     """Known paths, read in stretches beside a walk in the order of the paths' bytes.
 
+    Of an archive that is walked in another order, all that is known is read at once.
+
     Args:
         memory: what is known.
         settled: the parents with which there is nothing to do; None for all.
@@ -34,21 +38,50 @@ class KnownBeside:
         self._first = self._last = b""
         self._stretch: KnownPaths | None = None
         self._whole = False
+        self._archive = b""
+        self._inside: KnownPaths = {}
 
     def holds(self, found: Found) -> bool:
         """Whether a parent is known as it was found, with the same size and time."""
-        path = found.path
+        path, member = found.path, found.member
+        if member is not None and not member.ordered:
+            return _same(self._known_inside(path[: member.file_length]).get(path), found)
         stretch = self._stretch
         if stretch is None or path < self._first or (path > self._last and not self._whole):
             self._stretch = stretch = self._memory.known_paths(path, _READ_AHEAD, self._settled)
             self._whole = len(stretch) < _READ_AHEAD
             self._first = path
             self._last = next(reversed(stretch), path)
-        return stretch.get(path) == (found.size, found.mtime_ns)
+        return _same(stretch.get(path), found)
 
-    def forget(self) -> None:
-        """What was read may not be all any more."""
+    def forget(self, *, archives: bool = False) -> None:
+        """What was read may not be all any more; nor of ``archives``, which take longer to read."""
         self._stretch = None
+        if archives:
+            self._archive = b""
+
+    def _known_inside(self, archive: bytes) -> KnownPaths:
+        """What is known of an archive. It is read once: under a second source, what this run learnt of it is
+        recognised by content."""
+        if archive != self._archive:
+            self._archive, self._inside = archive, {}
+            first = inside = archive + _SEPARATOR
+            while True:
+                stretch = self._memory.known_paths(first, _READ_AHEAD, self._settled)
+                found = {path: known for path, known in stretch.items() if path.startswith(inside)}
+                self._inside.update(found)
+                if len(found) < _READ_AHEAD:
+                    break
+                first = next(reversed(found)) + b"\0"
+        return self._inside
+
+
+def _same(known: tuple[int | None, int | None] | None, found: Found) -> bool:
+    """Whether what is known of a path is what was found there."""
+    if known is None:
+        return False
+    sized = found.member is None or found.member.sized
+    return known == (found.size, found.mtime_ns) if sized else known[1] == found.mtime_ns
 
 
 class Plan:
@@ -106,6 +139,13 @@ class Plan:
             size += found.size
         if batch and not self._stop():
             yield tuple(batch)
+
+    def begin_again(self, committed: int) -> None:
+        """Walk again: ``committed`` parents of this run will be met as known, and count once."""
+        self.seen = 0
+        self.skipped = -committed
+        if self._known:
+            self._known.forget(archives=True)
 
     def committed(self, batch: Batch) -> None:
         """From here on the memory knows of this batch."""

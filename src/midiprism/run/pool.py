@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from midiprism.catalog import Catalog
+from midiprism.catalog import Catalog, Lease
 from midiprism.run.child import Duty
 from midiprism.run.gauges import GAUGES, Gauges, counted
 from midiprism.run.jobs import Done
@@ -22,8 +22,8 @@ class Pool(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def submit(self, batch: Batch) -> None:
-        """Hand out a batch."""
+    def submit(self, batch: Batch, lease: Lease | None = None) -> None:
+        """Hand out a batch, with the lease that is held on it."""
 
     def results(self) -> list[Done]:
         """What is ready; waits a moment for it, and may come back with nothing.
@@ -77,7 +77,7 @@ class InlinePool:
         self._worker.gauges = self._gauges
         self._worker.tick = tick
         self._worker.stop = stop
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[tuple[Batch, Lease | None]] = deque()
         self.idle = True
         self.loading_seconds = 0.0
         self._loaded = False
@@ -95,8 +95,8 @@ class InlinePool:
     def in_flight(self) -> int:
         return len(self._waiting)
 
-    def submit(self, batch: Batch) -> None:
-        self._waiting.append(batch)
+    def submit(self, batch: Batch, lease: Lease | None = None) -> None:
+        self._waiting.append((batch, lease))
 
     def stop(self) -> None:
         pass
@@ -107,8 +107,8 @@ class InlinePool:
     def results(self) -> list[Done]:
         if not self._loaded:
             self._load()
-        batch = self._waiting.popleft()
-        return [Done(batch, self._worker.work(batch))]
+        batch, lease = self._waiting.popleft()
+        return [Done(batch, self._worker.work(batch, lease=lease))]
 
     def _load(self) -> None:
         began = time.perf_counter()

@@ -13,9 +13,11 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
+from midiprism.catalog import Lease
 from midiprism.errors import MidiprismError
 from midiprism.run import child
-from midiprism.run.child import Duty, Message
+from midiprism.run.answering import Message
+from midiprism.run.child import Duty
 from midiprism.run.gauges import GAUGES, JOB, PARENT, READING, SPLITTING, STAGE, Gauges, added, counted
 from midiprism.run.jobs import KILLS, Death, Done, Job, given_up, take_apart
 from midiprism.run.plan import Batch
@@ -105,9 +107,9 @@ class ProcessPool:
     def in_flight(self) -> int:
         return len(self._waiting) + len(self._done) + sum(len(one.jobs) for one in self._children)
 
-    def submit(self, batch: Batch) -> None:
+    def submit(self, batch: Batch, lease: Lease | None = None) -> None:
         self._numbers += 1
-        self._waiting.append(Job(self._numbers, batch))
+        self._waiting.append(Job(self._numbers, batch, lease))
         self._feed()
 
     def stop(self) -> None:
@@ -153,7 +155,7 @@ class ProcessPool:
     def _give(self, one: _Child, job: Job) -> None:
         one.jobs.append(job)
         with contextlib.suppress(OSError):  # it has died; its pipe will say so
-            one.pipe.send((job.number, job.batch))
+            one.pipe.send((job.number, job.batch, job.lease))
 
     def _hear(self, seconds: float) -> None:
         pipes = {one.pipe: one for one in self._children}
@@ -183,7 +185,7 @@ class ProcessPool:
             job = one.jobs.popleft()
             assert job.number == message.job
             one.settled = counted(one.gauges)
-            self._done.append(Done(job.batch, message.content))
+            self._done.append(Done(job.batch, *message.content))
             self._feed()
 
     def _end_those_that_hang(self) -> None:
@@ -234,12 +236,12 @@ class ProcessPool:
             return [job]
         if len(job.batch) == 1:
             replaces = self._duty.replaces
-            self._done.append(given_up(job.batch, death, CONTRACT_VERSION, replaces=replaces))
+            self._done.append(given_up(job, death, CONTRACT_VERSION, replaces=replaces))
             return []
         pieces = []
         for batch in take_apart(job.batch, death.suspect):
             self._numbers += 1
-            pieces.append(Job(self._numbers, batch))
+            pieces.append(Job(self._numbers, batch, job.lease))
         return pieces
 
     def _end(self, one: _Child) -> None:

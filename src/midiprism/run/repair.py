@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from midiprism.catalog import Catalog, Mending, Scope, TrackFile
+from midiprism.catalog import Mending, Scope, TrackFile, open_catalog, read_catalog
 from midiprism.run.findings import Listener, Repair
 from midiprism.run.lock import locked, shared
 from midiprism.run.mender import Mender
@@ -49,7 +49,7 @@ def repair_result(
         repair = Repair(check.found, dry_run)
         if check.catalog_is_sound():
             path = catalog_path(out)
-            with Catalog.read(path) if dry_run else Catalog.open(path) as catalog:
+            with read_catalog(path) if dry_run else open_catalog(path) as catalog:
                 mending = Mending(catalog)
                 counted = _Counted(mending, dry_run=dry_run)
                 check.all(catalog, since, counted)

@@ -3,13 +3,15 @@
 import contextlib
 import json
 import os
+import secrets
 import stat
 from collections.abc import Iterator
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
+from midiprism.catalog import Address, PostgresAddress
 from midiprism.errors import StoreError, UsageError
 from midiprism.library import MARKER
-from midiprism.run.lock import locked
+from midiprism.run.lock import joined, locked
 from midiprism.run.machine import network_file_system
 from midiprism.run.settings import Identity, Settings
 from midiprism.smf.types import By, Context
@@ -19,9 +21,42 @@ CATALOG = "catalog.sqlite"
 _KINDS = ("result", "export")
 
 
+class Result(NamedTuple):
+    """A result that is held for writing.
+
+    Attributes:
+        identity: what every split of it is made with.
+        address: where its catalogue is.
+        mark: what ties a catalogue elsewhere to this folder; None for one in it.
+    """
+
+    identity: Identity
+    address: Address
+    mark: str | None
+
+
 def catalog_path(out: str) -> str:
-    """Where the catalogue of a result is."""
+    """Where the catalogue of a result is, unless it is in PostgreSQL."""
     return os.path.join(out, CATALOG)
+
+
+def catalog_address(out: str, database: PostgresAddress | None) -> Address:
+    """Where the catalogue of the result in ``out`` is, or is to be.
+
+    Raises:
+        UsageError: it is not there, or is elsewhere.
+    """
+    there = database is not None
+    if os.path.lexists(os.path.join(out, MARKER)):
+        marker = read_marker(out)
+        if database is None and "database" in marker:
+            raise UsageError(
+                f"The catalogue of {out} is in PostgreSQL, {marker['database']}: give its address by "
+                "--database or MIDIPRISM_DATABASE_URL."
+            )
+        if there and "database" not in marker and marker["midiprism"] == "result":
+            raise UsageError(f"The catalogue of {out} is in that folder: leave --database out.")
+    return database or catalog_path(out)
 
 
 def read_identity(out: str) -> Identity | None:
@@ -49,7 +84,7 @@ def read_identity(out: str) -> Identity | None:
 
 
 @contextlib.contextmanager
-def opened(out: str, settings: Settings) -> Iterator[Identity]:
+def opened(out: str, settings: Settings) -> Iterator[Result]:
     """Make ``out`` a result where it is none, and hold it for writing.
 
     Raises:
@@ -57,22 +92,30 @@ def opened(out: str, settings: Settings) -> Iterator[Identity]:
         StoreError: it is held by another run, or cannot be written.
     """
     settings.identity(read_identity(out), out)
+    address = catalog_address(out, settings.database)
     kind = network_file_system(out)
-    if kind is not None:
+    if kind is not None and settings.database is None:
         raise UsageError(
             f"{out} is on a network file system ({kind}), where neither locks nor SQLite can be relied on: "
-            "choose a folder on a disk of this machine."
+            "choose a folder on a disk of this machine, or keep the catalogue in PostgreSQL with --database."
         )
     try:
         os.makedirs(out, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{out} cannot be made: {error.strerror or error}.") from error
-    with locked(out):
+    with locked(out) if settings.database is None else joined(out):
         existing = read_identity(out)  # again: another run may have begun it meanwhile
         identity = settings.identity(existing, out)
-        if existing != identity:
-            write_marker(out, "result", identity.as_dict())
-        yield identity
+        if existing is None:
+            facts = identity.as_dict()
+            if settings.database is not None:
+                facts |= {"database": str(settings.database), "result": secrets.token_hex(16)}
+            write_marker(out, "result", facts, first=True)
+            identity = settings.identity(read_identity(out), out)  # another run may have been faster
+        elif existing != identity:
+            write_marker(out, "result", {**_facts(out), **identity.as_dict()})
+        catalog_address(out, settings.database)
+        yield Result(identity, address, _facts(out).get("result"))
 
 
 def read_marker(folder: str) -> dict[str, Any]:
@@ -94,23 +137,49 @@ def read_marker(folder: str) -> dict[str, Any]:
     return marker
 
 
-def write_marker(folder: str, kind: str, facts: dict[str, Any]) -> None:
+def write_marker(folder: str, kind: str, facts: dict[str, Any], *, first: bool = False) -> None:
     """Mark ``folder`` as a ``result`` or an ``export``: whole or not at all.
+
+    Args:
+        first: leave a marker alone that is there already.
 
     Raises:
         StoreError: it cannot be written.
     """
     path = os.path.join(folder, MARKER)
-    temporary = os.path.join(folder, f".{MARKER}.tmp")
+    temporary = os.path.join(folder, f".{MARKER}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump({"midiprism": kind, "format": FORMAT_VERSION, **facts}, file, indent=2)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if first:
+            _link_first(temporary, path)
+        else:
+            os.replace(temporary, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+def _link_first(temporary: str, path: str) -> None:
+    """Give a file its name unless there is one of that name."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        if not os.path.lexists(path):
+            os.replace(temporary, path)
+            return
+    os.unlink(temporary)
+
+
+def _facts(out: str) -> dict[str, Any]:
+    """What the marker says beside its kind and its format."""
+    return {key: value for key, value in read_marker(out).items() if key not in ("midiprism", "format")}
 
 
 def require_result(out: str) -> None:

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from midiprism.catalog import KnownParent, Settled
+from midiprism.catalog import KnownParent, PostgresAddress, Settled
+from midiprism.catalog.leases import LEASE_SECONDS
 from midiprism.catalog.records import FAILURES
 from midiprism.errors import UsageError
 from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
@@ -71,6 +72,10 @@ class Settings:
             takes.
         wish: what to do with parents that have an outcome.
         scan: whether to count the parents beside the work.
+        database: where the catalogue is; None for a file in the result.
+        lease_seconds: how long what is planned stays reserved for a run that has died, where several share
+            a catalogue.
+        reading: options of the command line that the library was opened with, for a command that goes on.
     """
 
     by: By | None = None
@@ -83,6 +88,9 @@ class Settings:
     timeout: float | None = PARENT_SECONDS
     wish: Wish = Wish()
     scan: bool = True
+    database: PostgresAddress | None = None
+    lease_seconds: float = LEASE_SECONDS
+    reading: tuple[str, ...] = ()
 
     def identity(self, existing: Identity | None, out: str) -> Identity:
         """The identity of a run into ``out``, whose result has ``existing`` (None for a new one).

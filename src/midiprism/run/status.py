@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from midiprism.catalog import Catalog
+from midiprism.catalog import Catalog, read_catalog
 from midiprism.catalog.history import (
     Counts,
     FailureGroup,
@@ -44,6 +44,7 @@ class RunStatus:
         rate: songs looked at per second, the skipped ones among them.
         workers: as asked for; None for as many as the machine has; ``batch_size`` likewise.
         sources: absolute paths.
+        reading: options of the command line that say how these are read.
     """
 
     id: int
@@ -63,6 +64,7 @@ class RunStatus:
     workers: int | None
     batch_size: int | None
     sources: tuple[str, ...]
+    reading: tuple[str, ...]
 
     @property
     def left(self) -> int | None:
@@ -140,10 +142,10 @@ class Status:
 
     @property
     def to_go_on(self) -> tuple[str, ...] | None:
-        """The sources of the last run if it ended before it was done, and none is on; else None."""
+        """What the last run was given, if it ended before it was done and none is on; else None."""
         if not self.runs or self.running or self.held or self.runs[0].state == "done":
             return None
-        return self.runs[0].sources
+        return self.runs[0].sources + self.runs[0].reading
 
 
 def opened_to_read(out: str) -> Catalog | None:
@@ -156,7 +158,7 @@ def opened_to_read(out: str) -> Catalog | None:
     require_result(out)
     path = catalog_path(out)
     try:
-        return Catalog.read(path)
+        return read_catalog(path)
     except CatalogError:
         if not holds_nothing(path):
             raise
@@ -233,7 +235,7 @@ def _holdings(catalog: Catalog) -> Holdings:
         counts = count(connection)
         failed = failures(connection, EXAMPLES)
         asked = settings_of(connection, set().union(*(group.run_ids for group in failed)))
-    sources = dict.fromkeys(source for settings in asked for source in _sources(settings))
+    sources = dict.fromkeys(source for settings in asked for source in _sources(settings) + _reading(settings))
     ended = time.monotonic()
     return Holdings(counts, tuple(failed), tuple(sources), ended, ended - started)
 
@@ -273,6 +275,7 @@ def _run(catalog: Catalog, row: RunRow, now: datetime, *, alive: bool) -> RunSta
         workers=settings.get("workers"),
         batch_size=settings.get("batch_size"),
         sources=_sources(settings),
+        reading=_reading(settings),
     )
 
 
@@ -291,6 +294,10 @@ def _pace(catalog: Catalog, run: RunStatus, now: datetime) -> Pace:
 
 def _sources(settings: dict[str, Any]) -> tuple[str, ...]:
     return tuple(settings.get("sources") or ())
+
+
+def _reading(settings: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(settings.get("reading") or ())
 
 
 def _now() -> datetime:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
-from midiprism.catalog import Audit, BrokenParent, Catalog, Scope, TrackFile
+from midiprism.catalog import Audit, BrokenParent, Catalog, Scope, TrackFile, read_catalog
 from midiprism.catalog.audit import find_damage, is_damage
 from midiprism.errors import CatalogError
 from midiprism.run.findings import Checking, Damage, Finds, Listener, Verification
@@ -50,7 +50,7 @@ def verify_result(
     with shared(out):
         check = Check(out, scope, stop, listener)
         if check.catalog_is_sound():
-            with Catalog.read(catalog_path(out)) as catalog:
+            with read_catalog(catalog_path(out)) as catalog:
                 check.all(catalog, since)
         return check.end()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from midiprism.catalog import LinkValues, ParentRecord, ProblemRecord, TrackValues
+from midiprism.catalog import Lease, LinkValues, ParentRecord, ProblemRecord, TrackValues
 from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
@@ -82,7 +82,7 @@ class Worker:
         """Let go of what reading holds."""
         self._reader.close()
 
-    def work(self, batch: Batch, job: int = 0) -> BatchRecord:
+    def work(self, batch: Batch, job: int = 0, lease: Lease | None = None) -> BatchRecord:
         """Split what is not known yet, each content once, and put the tracks.
 
         Returns:
@@ -122,6 +122,7 @@ class Worker:
             self._disk_bytes,
             CONTRACT_VERSION,
             self.replaces,
+            lease,
         )
 
     def _record(self, found: Found, content: Content | UnreadableError, seen: set[bytes]) -> ParentRecord:
@@ -134,7 +135,9 @@ class Worker:
             )
         size, mtime_ns, digest = content.size, content.mtime_ns, content.digest
         if digest in seen:
-            return ParentRecord(path, root_length, song, size, mtime_ns, digest, None)
+            return ParentRecord(
+                path, root_length, song, size, mtime_ns, digest, None, facts=content.facts
+            )
         seen.add(digest)
         result = self._split(content)
         if isinstance(result, Split):
@@ -158,11 +161,14 @@ class Worker:
                         for found in result.problems
                     ),
                     links,
+                    content.facts,
                 )
             result = "failed", links
         self.gauges[FAILED] += 1
         outcome, problem = result
-        return ParentRecord(path, root_length, song, size, mtime_ns, digest, outcome, problems=(problem,))
+        return ParentRecord(
+            path, root_length, song, size, mtime_ns, digest, outcome, problems=(problem,), facts=content.facts
+        )
 
     def _split(self, content: Content) -> Split | tuple[str, ProblemRecord]:
         if content.data is None:

@@ -1,28 +1,20 @@
-"""Opening the catalogue's SQLite file: its pragmas, its schema version, its errors."""
+"""Opening the catalogue's file of SQLite: its pragmas, and making its tables."""
 
 import os
+import shlex
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, insert, inspect, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
-from midiprism.catalog.schema import metadata, properties
+from midiprism.catalog.errors import translated
+from midiprism.catalog.migrate import is_empty, make_tables, require_head
 from midiprism.errors import CatalogError
-
-SCHEMA_VERSION = 2
-"""Raised whenever a table changes; a catalogue of another version is refused."""
 
 _CHECKPOINT_PAGES = 16_384  # 64 MB of log before it is folded in: late checkpoints write a busy page once
 _CACHE_SHARE = 16
 _CACHE_KIB = (16 << 10, 128 << 10)
 _WAIT_SECONDS = 30.0
-
-
-class NoCatalogError(CatalogError):
-    """A file that is no catalogue of midiprism."""
 
 
 def open_for_writing(path: str) -> Connection:
@@ -41,35 +33,40 @@ def open_for_writing(path: str) -> Connection:
         return connection
 
 
+def open_for_upgrade(path: str) -> Connection:
+    """Open a catalogue that exists, of whatever version, for writing.
+
+    Raises:
+        CatalogError: there is none, or it cannot be opened.
+    """
+    _require_file(path)
+    with translated(path):
+        return _engine(path, "rw", "BEGIN IMMEDIATE").connect()
+
+
 def open_for_reading(path: str) -> Connection:
     """Open a catalogue that exists, so that nothing can be written.
 
     Raises:
         CatalogError: there is none, it is not one, or it is of a later version.
     """
-    if not os.path.isfile(path):
-        raise CatalogError(f"{path} does not exist: name a folder that `midiprism split` has made.")
+    _require_file(path)
     with translated(path):
         connection = _engine(path, _reading_mode(path), "BEGIN").connect()
         try:
             connection.exec_driver_sql("PRAGMA query_only = ON")
             connection.rollback()
             with connection.begin():
-                _check_version(connection, path)
+                require_head(connection, None, path, f" {shlex.quote(os.path.dirname(path) or '.')}")
         except BaseException:
             connection.close()
             raise
         return connection
 
 
-@contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Turn the database's exceptions into one that says which catalogue it is about."""
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise CatalogError(f"The catalogue {path} cannot be used: {cause}.") from error
+def _require_file(path: str) -> None:
+    if not os.path.isfile(path):
+        raise CatalogError(f"{path} does not exist: name a folder that `midiprism split` has made.")
 
 
 def _engine(path: str, mode: str, begin: str) -> Engine:
@@ -101,26 +98,14 @@ def _prepare(connection: Connection, path: str) -> None:
     driver = connection.connection.dbapi_connection
     assert isinstance(driver, sqlite3.Connection)
     with connection.begin():
-        empty = not inspect(connection).get_table_names()
+        empty = is_empty(connection, None)
         if not empty:
-            _check_version(connection, path)
+            require_head(connection, None, path, f" {shlex.quote(os.path.dirname(path) or '.')}")
     driver.execute("PRAGMA journal_mode = WAL")
     driver.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     if empty:
         with connection.begin():
-            metadata.create_all(connection)
-            connection.execute(insert(properties).values(key="schema_version", value=str(SCHEMA_VERSION)))
-
-
-def _check_version(connection: Connection, path: str) -> None:
-    if not inspect(connection).has_table(properties.name):
-        raise NoCatalogError(f"{path} is not a catalogue of midiprism.")
-    version = connection.scalar(select(properties.c.value).where(properties.c.key == "schema_version"))
-    if version is None or not version.isdecimal() or int(version) != SCHEMA_VERSION:
-        raise CatalogError(
-            f"{path} is a catalogue of version {version}, and this midiprism reads version {SCHEMA_VERSION}: "
-            "use the midiprism that made it, or choose a new folder for the result."
-        )
+            make_tables(connection)
 
 
 def _reading_mode(path: str) -> str:

@@ -1,0 +1,81 @@
+"""Where a catalogue is: a file of SQLite, or a schema in a database of PostgreSQL."""
+
+import re
+import shlex
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from midiprism.errors import UsageError
+
+SCHEMA = "midiprism"
+_SCHEMES = ("postgresql", "postgres")
+_HOST = r"(?:\[[0-9A-Za-z:.%]+\]|[^\[\]@:/?,]*)(?::[0-9]*)?"
+_URL = re.compile(rf"\w+://(?:[^@/?\[\]]*@)?{_HOST}(?:,{_HOST})*(?:/[^@?]*)?(?:\?[^@]*)?")
+_BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SECRETS = ("password", "sslpassword")
+_SECRET = re.compile(r"\b(password|sslpassword)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresAddress:
+    """A schema in a database of PostgreSQL. Its text shows no password.
+
+    Attributes:
+        url: as libpq reads it, https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
+        schema: the name of the schema that holds our tables.
+    """
+
+    url: str = field(repr=False)
+    schema: str = SCHEMA
+
+    def __post_init__(self) -> None:
+        if self.url.partition("://")[0] not in _SCHEMES:  # not shown: who knows what it is
+            raise UsageError(
+                "The address of a catalogue is postgresql://USER@HOST/DATABASE, without a password, which "
+                "libpq finds in ~/.pgpass."
+            )
+        if not _NAME.fullmatch(self.schema) or self.schema.startswith("pg_"):
+            raise UsageError(
+                f"{self.schema!r} cannot be the name of a schema: use small letters, digits and _."
+            )
+
+        if not _URL.fullmatch(self.url) or _BARE_PERCENT.search(self.url):
+            # Not shown: nobody can say which part of it is the password.
+            raise UsageError(
+                "The address of the catalogue cannot be read. It is postgresql://USER@HOST/DATABASE; where one "
+                "of these, or a password, has @ : / ? # [ ] or % in it, write %40 %3A %2F %3F %23 %5B %5D %25."
+            )
+
+    @property
+    def options(self) -> str:
+        """What names it on the command line, as it may be shown."""
+        schema = "" if self.schema == SCHEMA else f" --schema {self.schema}"
+        return f"--database {shlex.quote(without_password(self.url))}{schema}"
+
+    def __str__(self) -> str:
+        where = without_password(self.url)
+        return where if self.schema == SCHEMA else f"{where} (schema {self.schema})"
+
+
+Address = str | PostgresAddress
+"""A text is the path of a file of SQLite."""
+
+
+def has_password(url: str) -> bool:
+    """Whether an address says a password, in its host part or among its parameters."""
+    return without_password(url) != url
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
+    scheme, mark, rest = url.partition("://")
+    if not mark:  # a connection string of libpq's other kind, or no address at all
+        return _SECRET.sub("", url)
+    place, question, query = rest.partition("?")
+    host, slash, database = place.partition("/")
+    user, at, host = host.rpartition("@")
+    shown = [part for part in query.split("&") if unquote(part).partition("=")[0].casefold() not in _SECRETS]
+    if len(shown) < len(query.split("&")):
+        question = "?" if shown else ""
+    return f"{scheme}://{user.partition(':')[0]}{at}{host}{slash}{database}{question}{'&'.join(shown)}"

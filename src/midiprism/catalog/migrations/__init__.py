@@ -1,0 +1,1 @@
+"""How the tables changed from one version to the next; run by ``midiprism catalog upgrade``."""

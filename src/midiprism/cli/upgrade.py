@@ -1,0 +1,30 @@
+"""``midiprism catalog upgrade``: a catalogue's tables brought up to this version."""
+
+from typing import Annotated
+
+import typer
+
+from midiprism.cli.database import Database, Schema, resolved
+from midiprism.errors import UsageError
+
+
+def upgrade(
+    out: Annotated[
+        str | None,
+        typer.Argument(metavar="[OUT]", help="A result that has its catalogue in its own folder."),
+    ] = None,
+    database: Database = None,
+    schema: Schema = None,
+) -> None:
+    """Bring the tables of a catalogue up to this version, in one transaction."""
+    from midiprism.catalog import Address, upgrade_catalog
+    from midiprism.run.result import catalog_address, require_result
+
+    address: Address | None = resolved(database, schema, out)
+    if out is not None:
+        require_result(out)
+        address = catalog_address(out, resolved(database, schema, out))
+    if address is None:
+        raise UsageError("Name the result, or with --database the catalogue.")
+    before, now = upgrade_catalog(address)
+    typer.echo(f"{address}: version {before}, " + ("up to date." if before == now else f"now {now}."))

@@ -1,0 +1,212 @@
+"""What runs hold while several work on one catalogue, and commits whose connection breaks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from midiprism.catalog import BatchRecord, Lease, PostgresAddress
+from midiprism.catalog.leases import Leased
+from midiprism.catalog.postgres import PostgresCatalog
+from midiprism.catalog.records import ParentRecord, TrackRecord
+from support.postgres import Server
+
+NOW = "2026-01-01T00:00:00+00:00"
+AT = (10, 20)
+
+
+@pytest.fixture
+def address(postgres: Server) -> PostgresAddress:
+    return PostgresAddress(postgres.new_database())
+
+
+@pytest.fixture
+def catalog(address: PostgresAddress) -> Iterator[PostgresCatalog]:
+    with PostgresCatalog.open(address, writing=True) as opened:
+        assert isinstance(opened, PostgresCatalog)
+        yield opened
+
+
+@pytest.fixture
+def other(address: PostgresAddress, catalog: PostgresCatalog) -> Iterator[PostgresCatalog]:
+    with PostgresCatalog.open(address, writing=True) as opened:
+        assert isinstance(opened, PostgresCatalog)
+        yield opened
+
+
+def batch(lease: Lease | None, *names: str) -> BatchRecord:
+    parents = []
+    for name in names:
+        digest = name.encode().rjust(32)
+        track = TrackRecord(digest[::-1], 9, name, 32, name, "Violin", "Strings", 0, 40, 5, 50, 60, 960, 1.0)
+        link = (0, 0, 40, 1, name, "Violin", "Strings", tuple(track))
+        parents.append(
+            ParentRecord(
+                name.encode(),
+                0,
+                name,
+                *AT,
+                digest,
+                "split",
+                1,
+                1,
+                480,
+                960,
+                1.0,
+                (),
+                (link,),  # type: ignore[arg-type]
+            )
+        )
+    return BatchRecord(parents, 9, 0.1, 1, lease=lease)
+
+
+def take(catalog: PostgresCatalog, run: int, *names: str, redo: bool = False) -> Leased:
+    return catalog.lease(run, {name.encode(): AT for name in names}, None, redo=redo)
+
+
+def expire(catalog: PostgresCatalog) -> None:
+    catalog.do(lambda: catalog.connection.execute(text("UPDATE midiprism.leases SET expires_at = now()")))
+
+
+def rows(catalog: PostgresCatalog, table: str) -> int:
+    return catalog.do(lambda: catalog.connection.scalar(text(f"SELECT count(*) FROM midiprism.{table}"))) or 0
+
+
+def test_what_one_run_holds_no_other_plans(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
+    mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+    first = take(catalog, mine, "a", "b")
+    second = take(other, theirs, "b", "c")
+    assert (first.paths, first.done, first.held) == ({b"a", b"b"}, 0, 0)
+    assert (second.paths, second.done, second.held) == ({b"c"}, 0, 1)
+    assert len(catalog.held_by_others(mine)) == 1
+    nothing = take(other, theirs, "a", "b")
+    assert (nothing.lease, nothing.paths, nothing.held) == (None, frozenset(), 2)
+
+
+def test_a_commit_lets_go_of_what_it_did(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
+    mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+    leased = take(catalog, mine, "a", "b")
+    (committed,) = catalog.commit(mine, [batch(leased.lease, "a", "b")], NOW)
+    assert (committed.outcomes.total(), committed.links, committed.tracks_new) == (2, 2, 2)
+    assert (rows(catalog, "leases"), rows(catalog, "lease_paths")) == (0, 0)
+    again = take(other, theirs, "a", "b", "c")
+    assert (again.paths, again.done, again.held) == ({b"c"}, 2, 0), "what was committed meanwhile is done"
+    assert take(other, theirs, "a", redo=True).paths == {b"a"}
+
+
+def test_a_lease_that_expired_is_anybody_s_and_its_commit_is_discarded(
+    catalog: PostgresCatalog, other: PostgresCatalog
+) -> None:
+    mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+    first = take(catalog, mine, "a", "b")
+    expire(catalog)
+    second = take(other, theirs, "b")
+    assert second.paths == {b"b"}
+    (late,) = catalog.commit(mine, [batch(first.lease, "a", "b")], NOW)
+    assert late.discarded
+    assert (rows(catalog, "parents"), rows(catalog, "tracks"), rows(catalog, "batches")) == (0, 0, 0)
+    (committed,) = other.commit(theirs, [batch(second.lease, "b")], NOW)
+    assert not committed.discarded
+
+
+def test_who_guesses_a_number_without_its_token_commits_nothing(catalog: PostgresCatalog) -> None:
+    run = catalog.begin_run({}, NOW)
+    lease = take(catalog, run, "a").lease
+    assert lease is not None
+    (committed,) = catalog.commit(run, [batch(Lease(lease.id, "0" * 32), "a")], NOW)
+    assert committed.discarded
+    assert rows(catalog, "lease_paths") == 1
+
+
+def test_renewing_puts_off_the_expiry(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
+    run, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+    take(catalog, run, "a")
+    catalog.do(
+        lambda: catalog.connection.execute(
+            text("UPDATE midiprism.leases SET expires_at = now() + interval '1 second'")
+        )
+    )
+    catalog.tell_run(run, {}, NOW)
+    left = text("SELECT min(expires_at) - now() > interval '30 seconds' FROM midiprism.leases")
+    assert catalog.do(lambda: catalog.connection.scalar(left))
+    assert take(other, theirs, "a").held == 1
+
+
+def test_a_run_that_ends_lets_go_of_all(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
+    run, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+    take(catalog, run, "a")
+    catalog.end_run(run, "interrupted", {}, NOW)
+    assert take(other, theirs, "a").paths == {b"a"}
+
+
+def test_a_run_that_begins_closes_those_that_died_and_leaves_those_that_live(
+    catalog: PostgresCatalog, other: PostgresCatalog
+) -> None:
+    dead, alive = catalog.begin_run({}, NOW), catalog.begin_run({}, NOW)
+    catalog.do(
+        lambda: catalog.connection.execute(
+            text("UPDATE midiprism.runs SET expires_at = now() WHERE id = :id"), {"id": dead}
+        )
+    )
+    mine = other.begin_run({}, NOW)
+    states = catalog.do(
+        lambda: {
+            row.id: row.state
+            for row in catalog.connection.execute(text("SELECT id, state FROM midiprism.runs"))
+        }
+    )
+    assert states == {dead: "cut off", alive: "running", mine: "running"}
+
+
+def test_the_pieces_of_a_batch_that_was_taken_apart_are_committed_one_by_one(
+    catalog: PostgresCatalog,
+) -> None:
+    run = catalog.begin_run({}, NOW)
+    lease = take(catalog, run, "a", "b", "c").lease
+    for piece in ("ab", "c"):
+        (committed,) = catalog.commit(run, [batch(lease, *piece)], NOW)
+        assert committed.outcomes.total() == len(piece)
+    assert (rows(catalog, "parents"), rows(catalog, "leases"), rows(catalog, "batches")) == (3, 0, 2)
+
+
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(
+    catalog: PostgresCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = catalog.begin_run({}, NOW)
+    record = batch(take(catalog, run, "a", "b").lease, "a", "b")
+    lost = breaking(catalog, monkeypatch, "after")
+    (committed,) = catalog.commit(run, [record], NOW)
+    assert lost == ["after"]
+    assert (committed.discarded, committed.outcomes.total(), committed.links) == (False, 2, 2)
+    assert (rows(catalog, "parents"), rows(catalog, "track_splits"), rows(catalog, "batches")) == (2, 2, 1)
+
+
+def test_a_commit_that_was_lost_on_its_way_is_made(
+    catalog: PostgresCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = catalog.begin_run({}, NOW)
+    record = batch(take(catalog, run, "a").lease, "a")
+    lost = breaking(catalog, monkeypatch, "before")
+    (committed,) = catalog.commit(run, [record], NOW)
+    assert lost == ["before"]
+    assert (committed.outcomes.total(), rows(catalog, "batches")) == (1, 1)
+
+
+def breaking(catalog: PostgresCatalog, monkeypatch: pytest.MonkeyPatch, when: str) -> list[str]:
+    """Break the connection once, before or after the server is told to commit."""
+    broken: list[str] = []
+    real = psycopg.Connection.commit
+
+    def commit(connection: psycopg.Connection[Any]) -> None:
+        if broken:
+            return real(connection)
+        broken.append(when)
+        if when == "after":
+            real(connection)
+        connection.close()
+        raise psycopg.OperationalError("the connection was lost")
+
+    monkeypatch.setattr(psycopg.Connection, "commit", commit)
+    return broken

@@ -1,0 +1,35 @@
+"""A PostgreSQL server for the tests that ask for one."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from support.postgres import Server, installations
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One server for each process that runs tests. Ask for ``postgres``, which tidies up."""
+    found = installations()
+    if not found:
+        reason = (
+            "no PostgreSQL server is installed: install the system's package, or the wheel with "
+            "`pip install -e '.[pgserver]'`"
+        )
+        if os.environ.get("CI") or os.environ.get("MIDIPRISM_REQUIRE_POSTGRES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = Server(found[0])
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def postgres(postgres_server: Server) -> Iterator[Server]:
+    """The server, to make databases on, and to stop and start: it runs again for the next test."""
+    yield postgres_server
+    postgres_server.start()
+    postgres_server.drop_databases()

@@ -1,0 +1,114 @@
+"""Rows for the Parquet store: real tracks of sample songs, and small ones made for a test."""
+
+from functools import cache
+
+from blake3 import blake3
+
+from midiprism import split
+from midiprism.smf.facts import stated_facts
+from midiprism.store.columns import LinkRow, SongRow, TrackRow, path_texts
+from support.samples import made
+
+
+def track_row(music: bytes, name: str | None = "Lead") -> TrackRow:
+    """A row for any bytes."""
+    return TrackRow(
+        blake3=blake3(music).digest(),
+        name=name,
+        instrument="Violin",
+        family="Strings",
+        channel=3,
+        program=40,
+        note_count=12,
+        lowest_pitch=40,
+        highest_pitch=60,
+        duration_ticks=1920,
+        duration_seconds=2.0,
+        ticks_per_quarter=480,
+        tempo=120.0,
+        tempo_count=1,
+        time_signature="4/4",
+        key_signature="C# minor",
+        size=len(music),
+        music=music,
+    )
+
+
+def bare_row(music: bytes) -> TrackRow:
+    """A row of which as little is known as can be."""
+    return track_row(music, None)._replace(
+        channel=None,
+        program=None,
+        duration_seconds=None,
+        ticks_per_quarter=None,
+        tempo=None,
+        tempo_count=0,
+        time_signature=None,
+        key_signature=None,
+    )
+
+
+@cache
+def library() -> tuple[tuple[TrackRow, ...], tuple[LinkRow, ...], tuple[SongRow, ...]]:
+    """Tracks, links and songs of 60 sample songs. The path of one is not UTF-8."""
+    tracks: dict[bytes, TrackRow] = {}
+    links: list[LinkRow] = []
+    songs: list[SongRow] = []
+    for number, song in enumerate(made()[:60]):
+        result = split(song.data)
+        digest = blake3(song.data).digest()
+        text, raw = path_texts(b"\xe9t\xe9.mid" if number == 7 else song.path.encode())
+        parts = [track.track_number for track in result.tracks]
+        stated = stated_facts([track.data for track in result.tracks])
+        for position, (it, facts) in enumerate(zip(result.tracks, stated, strict=True)):
+            track = TrackRow(
+                it.digest,
+                it.name,
+                it.own_instrument,
+                it.own_family,
+                it.channel,
+                it.program,
+                it.note_count,
+                it.lowest_pitch,
+                it.highest_pitch,
+                it.duration_ticks,
+                it.duration_seconds,
+                *facts,
+                len(it.data),
+                it.data,
+            )
+            tracks.setdefault(track.blake3, track)
+            links.append(
+                LinkRow(
+                    digest,
+                    text,
+                    raw,
+                    position,
+                    it.track_number,
+                    it.channel,
+                    it.program,
+                    parts.count(it.track_number),
+                    it.name,
+                    it.instrument,
+                    it.family,
+                    track.blake3,
+                )
+            )
+        songs.append(
+            SongRow(
+                digest,
+                text,
+                raw,
+                len(song.data),
+                result.outcome,
+                result.format,
+                result.num_tracks,
+                result.division,
+                result.duration_ticks,
+                result.duration_seconds,
+                len(result.tracks),
+                digest.hex()[:16],
+                digest[0] % 10,
+            )
+        )
+    return tuple(tracks.values()), tuple(links), tuple(songs)
