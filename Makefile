@@ -75,8 +75,10 @@ fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with the real
 bench-kernel: $(STAMP)-peers ## Measure the splitter beside other readers, on CORPUS= or sample songs
 	$(RUN) benchmarks/kernel.py $${CORPUS:+"$$CORPUS"}
 
-bench: $(STAMP)-peers ## Measure whole runs in WORK= (or build/bench), on sample songs and on CORPUS=
+bench: $(STAMP)-test ## Measure whole runs in WORK= (or build/bench), on sample songs and on CORPUS=
 	$(RUN) benchmarks/pipeline.py --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
+	$(RUN) benchmarks/postgres.py --work "$$WORK"
+	$(RUN) benchmarks/commits.py --work "$$WORK"
 
 bench-growth: $(STAMP)-package ## Measure how the rate holds as a library grows to SONGS= (607000), in WORK=
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)

@@ -80,17 +80,23 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
             rates[side].append(timed.parents / timed.seconds)
             starts[side].append(timed.start_seconds)
     print(f"\n{name}: {made.parents:,} songs, {made.files:,} different tracks")
-    print(f"{'side':<22}{'songs/s':>10}{'least':>9}{'most':>9}{'start-up':>10}   midiprism is")
-    for side, found in rates.items():
-        ratios = [ours / theirs for ours, theirs in zip(rates["midiprism"], found, strict=True)]
-        print(
-            f"{side:<22}{statistics.median(found):>10,.0f}{min(found):>9,.0f}{max(found):>9,.0f}"
-            f"{statistics.median(starts[side]):>8.2f} s   {statistics.median(ratios):.2f} times as fast"
-        )
+    table(rates, starts)
     if not {"without catalogue", "floor"} <= set(rates):
         return
     bare = [ours / theirs for ours, theirs in zip(rates["without catalogue"], rates["floor"], strict=True)]
     print(f"without catalogue it reaches {statistics.median(bare):.2f} of the floor", flush=True)
+
+
+def table(rates: dict[str, list[float]], starts: dict[str, list[float]]) -> None:
+    """Print the songs a second of each side in each round, and how many times as fast the first side is."""
+    first = next(iter(rates))
+    print(f"{'side':<22}{'songs/s':>10}{'least':>9}{'most':>9}{'start-up':>10}   {first} is")
+    for side, found in rates.items():
+        ratios = [ours / theirs for ours, theirs in zip(rates[first], found, strict=True)]
+        print(
+            f"{side:<22}{statistics.median(found):>10,.0f}{min(found):>9,.0f}{max(found):>9,.0f}"
+            f"{statistics.median(starts[side]):>8.2f} s   {statistics.median(ratios):.2f} times as fast"
+        )
 
 
 def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Namespace) -> Timed:

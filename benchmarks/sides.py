@@ -17,7 +17,7 @@ from typing import Any
 import symusic
 
 from libraries import files, parents
-from midiprism.catalog import NullCatalog
+from midiprism.catalog import NullCatalog, PostgresAddress
 from midiprism.library import open_folders
 from midiprism.run import Settings, split_library
 from midiprism.run.engine import Scene, opened_result
@@ -48,9 +48,9 @@ Side = Callable[[Path, Path, int], Timed]
 """Source, a folder to be made, and how many processes."""
 
 
-def midiprism(source: Path, out: Path, processes: int) -> Timed:
+def midiprism(source: Path, out: Path, processes: int, database: PostgresAddress | None = None) -> Timed:
     """The whole run: files and catalogue."""
-    return _split(source, out, processes, opened_result)
+    return _split(source, out, processes, opened_result, database)
 
 
 def without_catalogue(source: Path, out: Path, processes: int) -> Timed:
@@ -75,9 +75,12 @@ def without_store(source: Path, out: Path, processes: int) -> Timed:
     return _split(source, out, processes, opening)
 
 
-def _split(source: Path, out: Path, processes: int, opening: Any) -> Timed:
+def _split(
+    source: Path, out: Path, processes: int, opening: Any, database: PostgresAddress | None = None
+) -> Timed:
     library = open_folders([source])
-    summary = split_library(library, str(out), Settings(workers=processes, scan=False), opening=opening)
+    settings = Settings(workers=processes, scan=False, database=database)
+    summary = split_library(library, str(out), settings, opening=opening)
     if summary.state != "done" or not summary.parents_done:
         raise SystemExit(f"the run did not end: {summary.error}")
     seconds = summary.seconds - summary.loading_seconds

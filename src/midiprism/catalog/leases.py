@@ -47,7 +47,7 @@ def take(
     number: int = connection.scalar(made.returning(leases.c.id))
     taken = connection.connection.dbapi_connection.execute(  # type: ignore[union-attr]
         f'INSERT INTO "{schema}".lease_paths (path, lease_id) '  # noqa: S608 - a name of ours
-        "SELECT path, %s FROM unnest(%s::bytea[]) path ORDER BY path ON CONFLICT DO NOTHING RETURNING path",
+        "SELECT path, %s FROM unnest(%b::bytea[]) path ORDER BY path ON CONFLICT DO NOTHING RETURNING path",
         (number, list(paths)),
     )
     return Lease(number, token), {row[0] for row in taken}

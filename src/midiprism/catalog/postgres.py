@@ -1,23 +1,29 @@
 """The catalogue in PostgreSQL: several runs may write it at once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, func, insert, text, update
+from sqlalchemy import Column, Connection, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from midiprism.catalog import leases as held
 from midiprism.catalog.address import PostgresAddress
-from midiprism.catalog.catalog import Catalog, Committed, Keep, Settled
+from midiprism.catalog.catalog import RESULT, Catalog, Committed, Keep, Settled
 from midiprism.catalog.errors import translated
 from midiprism.catalog.leases import Leased
 from midiprism.catalog.migrate import NoCatalogError, is_empty, make_tables, require_head
 from midiprism.catalog.postgres_commit import BatchCommit
 from midiprism.catalog.postgres_server import Patience, connected, driver
 from midiprism.catalog.records import BatchRecord
-from midiprism.catalog.schema import runs
+from midiprism.catalog.schema import properties, runs
+from midiprism.errors import CatalogError
 
 T = TypeVar("T")
 
+_LOOK_SECONDS = 0.1
 _MAKING = 0x6D696469  # the advisory lock under which tables are made: "midi"
 
 
@@ -67,6 +73,7 @@ class PostgresCatalog(Catalog):
             if self._writing:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
                 if is_empty(connection, schema):
+                    self._require_unicode()
                     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
                     make_tables(connection)
                     return
@@ -81,6 +88,14 @@ class PostgresCatalog(Catalog):
         if not self._writing:
             driver(connection).read_only = True
 
+    def _require_unicode(self) -> None:
+        encoding = driver(self.connection).info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise CatalogError(
+                f"{self.path} keeps text as {encoding}, which does not hold all names: make a database with "
+                "ENCODING 'UTF8' TEMPLATE template0."
+            )
+
     def do(self, work: Callable[[], T]) -> T:
         def once() -> T:
             with self.connection.begin():
@@ -92,6 +107,7 @@ class PostgresCatalog(Catalog):
         if self.connection.closed or self.connection.invalidated or driver(self.connection).closed:
             self.connection.close()
             self.connection = connected(self.address)
+            driver(self.connection).read_only = not self._writing
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         def work() -> int:
@@ -164,7 +180,7 @@ class PostgresCatalog(Catalog):
         table = f'"{self.address.schema}"'
         found = driver(self.connection).execute(
             f"SELECT p.path, p.size, p.mtime_ns, s.contract, s.outcome FROM {table}.parent_paths p "  # noqa: S608
-            f"JOIN {table}.parents s ON s.id = p.parent_id WHERE p.path = ANY(%s)",
+            f"JOIN {table}.parents s ON s.id = p.parent_id WHERE p.path = ANY(%b)",
             (list(paths),),
         )
         return {
@@ -172,6 +188,57 @@ class PostgresCatalog(Catalog):
             for path, size, mtime_ns, contract, outcome in found
             if settled is None or (contract == settled.contract and outcome not in settled.not_outcomes)
         }
+
+    def runs_on(self, but: int | None = None) -> list[int]:
+        return self.do(lambda: self._on(but))
+
+    @contextmanager
+    def alone(self, run_id: int | None) -> Iterator[bool]:
+        with translated(self.path), self.connection.begin():
+            yield self._only_run(run_id)
+
+    def _only_run(self, run_id: int | None) -> bool:
+        # Whoever begins a run waits; and of two runs that come to this at once the second finds itself alone.
+        self.connection.execute(text(f'LOCK TABLE "{self.address.schema}".runs IN SHARE ROW EXCLUSIVE MODE'))
+        self.connection.execute(update(runs).where(runs.c.id == run_id).values(expires_at=func.now()))
+        return not self._on(run_id)
+
+    def _on(self, but: int | None) -> list[int]:
+        living = runs.c.expires_at > func.clock_timestamp()
+        wanted = select(runs.c.id).where(runs.c.state == "running", living)
+        return [number for number in self.connection.scalars(wanted.order_by(runs.c.id)) if number != but]
+
+    def _put_result(self, result: str) -> None:
+        statement = insert(properties).values(key=RESULT, value=result)
+        self.connection.execute(statement.on_conflict_do_nothing())
+
+    @contextmanager
+    def ended_by(self, stop: Callable[[], bool]) -> Iterator[None]:
+        import psycopg
+
+        ended, before = threading.Event(), self.patience.stop
+
+        def watch() -> None:
+            while not ended.wait(_LOOK_SECONDS):
+                if stop():
+                    with suppress(psycopg.Error, SQLAlchemyError):
+                        driver(self.connection).cancel()
+
+        watching = threading.Thread(target=watch, daemon=True)
+        self.patience.stop = stop
+        watching.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watching.join()
+            self.patience.stop = before
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        with super().view() as connection:
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+            yield connection
 
     def commit(
         self, run_id: int, batches: Sequence[BatchRecord], now: str, keep: Keep | None = None
@@ -186,6 +253,30 @@ class PostgresCatalog(Catalog):
     ) -> list[Any]:
         names = ", ".join(column.name for column in columns)
         table = f'"{self.address.schema}".{key.table.name}'
-        statement = f"SELECT {names} FROM {table} WHERE {key.name} = ANY(%s)"  # noqa: S608 - names of ours
+        statement = f"SELECT {names} FROM {table} WHERE {key.name} = ANY(%b)"  # noqa: S608 - names of ours
         found: list[Any] = driver(self.connection).execute(statement, (list(values),)).fetchall()
         return found
+
+    def rows_between(
+        self, columns: tuple[Column[Any], ...], key: Column[Any], ranges: Sequence[tuple[Any, Any]]
+    ) -> list[Any]:
+        names = ", ".join(f"t.{column.name}" for column in columns)
+        table = f'"{self.address.schema}".{key.table.name}'
+        # Sought range by range: as one condition, the ends of all would be compared with every row.
+        statement = (
+            f"SELECT {names} FROM unnest(%s::bytea[], %s::bytea[]) AS r (low, high) "  # noqa: S608 - ours
+            f"JOIN {table} t ON t.{key.name} BETWEEN r.low AND r.high"
+        )
+        lows, highs = [low for low, _ in ranges], [high for _, high in ranges]
+        found: list[Any] = driver(self.connection).execute(statement, (lows, highs)).fetchall()
+        return found
+
+
+def has_no_tables(address: PostgresAddress) -> bool:
+    """Whether nothing is there yet that could be a catalogue.
+
+    Raises:
+        CatalogError: it cannot be reached.
+    """
+    with connected(address) as connection, translated(str(address)):
+        return is_empty(connection, address.schema)

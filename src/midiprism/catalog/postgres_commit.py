@@ -237,7 +237,7 @@ class BatchCommit:
         changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name != "path")
         gone = self._driver.execute(
             f"SELECT parent_id FROM {self._table('parent_paths')} p JOIN {self._table('parents')} s "  # noqa: S608
-            "ON s.id = p.parent_id WHERE p.path = ANY(%s) AND s.digest IS NULL",
+            "ON s.id = p.parent_id WHERE p.path = ANY(%b) AND s.digest IS NULL",
             (list(current),),
         ).fetchall()
         self._staged("new_paths", "parent_paths", columns)
@@ -248,7 +248,7 @@ class BatchCommit:
         )
         if gone:
             self._driver.execute(
-                f"DELETE FROM {self._table('parents')} WHERE id = ANY(%s)",  # noqa: S608
+                f"DELETE FROM {self._table('parents')} WHERE id = ANY(%b)",  # noqa: S608
                 ([row[0] for row in gone],),
             )
 

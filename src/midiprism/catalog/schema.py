@@ -2,6 +2,10 @@
 
 Growing catalogues are slowed down by inserting into random indexes. So a table has at most one index on a
 digest, nothing else that is derived from a digest is indexed, and every other index grows at its end.
+
+The large tables declare no foreign keys: PostgreSQL looks them up row by row, which takes it as long as all
+the rest of a commit. Both ends of a reference are written by one transaction, and ``midiprism verify`` proves
+them.
 """
 
 from sqlalchemy import (
@@ -56,7 +60,7 @@ parents = Table(
     Column("problems", JSON, comment="[{code, message, track, offset}], NULL for none"),
     Column("splits", Integer, nullable=False, comment="how many rows of track_splits it has"),
     Column("contract", SmallInteger, nullable=False, comment="version of the contract it was split by"),
-    Column("run_id", _Id, ForeignKey("runs.id"), nullable=False, comment="the run that gave it its outcome"),
+    Column("run_id", _Id, nullable=False, comment="the run that gave it its outcome"),
     Index("parents_digest", "digest", unique=True),
     comment="One row per content of a song file.",
 )
@@ -65,7 +69,7 @@ parent_paths = Table(
     "parent_paths",
     metadata,
     Column("path", LargeBinary, primary_key=True, comment="absolute, in the file system's bytes"),
-    Column("parent_id", _Id, ForeignKey("parents.id"), nullable=False),
+    Column("parent_id", _Id, nullable=False),
     Column("root_length", Integer, nullable=False, comment="leading bytes that are the source folder"),
     Column("song", _String, nullable=False, comment="path below the source folder without suffix, as text"),
     Column(
@@ -96,8 +100,8 @@ tracks = Table(
     Column("highest_pitch", SmallInteger, nullable=False),
     Column("duration_ticks", BigInteger, nullable=False),
     Column("duration_seconds", Float),
-    Column("run_id", _Id, ForeignKey("runs.id"), nullable=False, comment="the run that added it"),
-    Column("shard_id", _Id, ForeignKey("shards.id"), comment="NULL where each track is a file of its own"),
+    Column("run_id", _Id, nullable=False, comment="the run that added it"),
+    Column("shard_id", _Id, comment="NULL where each track is a file of its own"),
     Column("shard_row", Integer, comment="0-based, in that shard"),
     Index("tracks_digest", "digest", unique=True),
     comment="One row per content of a split.",
@@ -106,13 +110,13 @@ tracks = Table(
 track_splits = Table(
     "track_splits",
     metadata,
-    Column("parent_id", _Id, ForeignKey("parents.id"), primary_key=True, autoincrement=False),
+    Column("parent_id", _Id, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False, comment="0-based, in the order split"),
     Column("track_number", Integer, nullable=False, comment="0-based index of the MTrk"),
     Column("channel", SmallInteger),
     Column("program", SmallInteger),
     Column("parts", Integer, nullable=False, comment="splits that the MTrk was divided into"),
-    Column("track_id", _Id, ForeignKey("tracks.id"), nullable=False),
+    Column("track_id", _Id, nullable=False),
     Column("name", _String),
     Column("instrument", _String, nullable=False, comment="as heard in that song"),
     Column("family", _String, nullable=False),
@@ -180,6 +184,33 @@ lease_paths = Table(
     Index("lease_paths_lease", "lease_id"),
     sqlite_with_rowid=False,
     comment="What they are to open: no other run plans it meanwhile.",
+)
+
+added_files = Table(
+    "added_files",
+    metadata,
+    Column("file_id", _Id, primary_key=True, autoincrement=False),
+    Column("run_id", _Id, nullable=False),
+    comment="Rows that runs added to files, the table of a library that was taken over.",
+)
+
+added_links = Table(
+    "added_links",
+    metadata,
+    Column("link_id", _Id, primary_key=True, autoincrement=False),
+    Column("run_id", _Id, nullable=False),
+    comment="The same of its table track_splits.",
+)
+
+replaced_rows = Table(
+    "replaced_rows",
+    metadata,
+    _number(),
+    Column("run_id", _Id, nullable=False),
+    Column("table_name", _String, nullable=False, comment="files or track_splits"),
+    Column("row_id", _Id, nullable=False, comment="its id there"),
+    Column("row", JSON, nullable=False),
+    comment="Rows of that library which --replace took out.",
 )
 
 versions = Table(

@@ -44,13 +44,13 @@ def upgrade() -> None:
         sa.Column("problems", sa.JSON),
         sa.Column("splits", sa.Integer, nullable=False),
         sa.Column("contract", sa.SmallInteger, nullable=False),
-        sa.Column("run_id", _Id, sa.ForeignKey("runs.id"), nullable=False),
+        sa.Column("run_id", _Id, nullable=False),
     )
     op.create_index("parents_digest", "parents", ["digest"], unique=True)
     op.create_table(
         "parent_paths",
         sa.Column("path", sa.LargeBinary, primary_key=True),
-        sa.Column("parent_id", _Id, sa.ForeignKey("parents.id"), nullable=False),
+        sa.Column("parent_id", _Id, nullable=False),
         sa.Column("root_length", sa.Integer, nullable=False),
         sa.Column("song", _String, nullable=False),
         sa.Column("size", sa.BigInteger),
@@ -75,18 +75,18 @@ def upgrade() -> None:
         sa.Column("highest_pitch", sa.SmallInteger, nullable=False),
         sa.Column("duration_ticks", sa.BigInteger, nullable=False),
         sa.Column("duration_seconds", sa.Float),
-        sa.Column("run_id", _Id, sa.ForeignKey("runs.id"), nullable=False),
+        sa.Column("run_id", _Id, nullable=False),
     )
     op.create_index("tracks_digest", "tracks", ["digest"], unique=True)
     op.create_table(
         "track_splits",
-        sa.Column("parent_id", _Id, sa.ForeignKey("parents.id"), primary_key=True, autoincrement=False),
+        sa.Column("parent_id", _Id, primary_key=True, autoincrement=False),
         sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("track_number", sa.Integer, nullable=False),
         sa.Column("channel", sa.SmallInteger),
         sa.Column("program", sa.SmallInteger),
         sa.Column("parts", sa.Integer, nullable=False),
-        sa.Column("track_id", _Id, sa.ForeignKey("tracks.id"), nullable=False),
+        sa.Column("track_id", _Id, nullable=False),
         sa.Column("name", _String),
         sa.Column("instrument", _String, nullable=False),
         sa.Column("family", _String, nullable=False),

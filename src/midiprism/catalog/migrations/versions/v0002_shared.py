@@ -39,7 +39,7 @@ def upgrade() -> None:
     )
     op.create_index("lease_paths_lease", "lease_paths", ["lease_id"])
     op.add_column("parent_paths", sa.Column("facts", sa.Text))
-    op.add_column("tracks", sa.Column("shard_id", _Id, sa.ForeignKey("shards.id")))
+    op.add_column("tracks", sa.Column("shard_id", _Id))
     op.add_column("tracks", sa.Column("shard_row", sa.Integer))
     op.add_column("runs", sa.Column("expires_at", sa.DateTime(timezone=True)))
     op.add_column("batches", sa.Column("token", _String))

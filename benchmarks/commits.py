@@ -1,0 +1,128 @@
+"""How many links a second a catalogue records, by the size of a commit, when it is empty and when it is not.
+
+    python benchmarks/commits.py [--links 5000000] [--work FOLDER]
+
+Rows are made up: songs of five tracks each, of which about half have a content that occurred before. Only
+commits are timed. A large catalogue is filled by commits of 10,000 songs before.
+"""
+
+import argparse
+import hashlib
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from libraries import machine
+from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, TrackValues, open_catalog
+from midiprism.catalog.records import LinkValues, ParentRecord
+from naive_postgres import SHARED
+
+sys.path.append(str(SHARED))
+from support.postgres import Server, installations
+
+LINKS_PER_SONG = 5
+SIZES = (100, 250, 1_000, 4_000)
+FILLING = 10_000
+DUPLICATES = 0.49
+NOW = "2026-01-01T00:00:00.000+00:00"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--links", type=int, default=5_000_000, help="of the large ones (default: 5000000)")
+    parser.add_argument(
+        "--timed", type=int, default=12_000, help="songs timed for each size (default: 12000)"
+    )
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    parser.add_argument("--fast-server", action="store_true", help="a server that does not wait for the disk")
+    options = parser.parse_args()
+
+    options.work.mkdir(parents=True, exist_ok=True)
+    print(machine())
+    print(f"links/s by commits of so many songs with {LINKS_PER_SONG} links each, median of the commits")
+    print(f"{'catalogue':<32}" + "".join(f"{size:>10,}" for size in SIZES), flush=True)
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        measure("SQLite", lambda: open_catalog(f"{folder}/catalog.sqlite"), options)
+    found = installations()
+    if not found:
+        sys.exit("no PostgreSQL server is installed")
+    server = Server(found[0], durable=not options.fast_server)
+    try:
+        address = PostgresAddress(server.new_database())
+        measure("PostgreSQL", lambda: open_catalog(address), options)
+    finally:
+        server.close()
+
+
+def measure(name: str, opening: Callable[[], Catalog], options: argparse.Namespace) -> None:
+    """Time commits into one catalogue, empty and filled."""
+    songs = Songs()
+    with opening() as catalog:
+        run_id = catalog.begin_run({}, NOW)
+        report(f"{name}, empty at first", catalog, run_id, songs, options.timed)
+        while songs.count * LINKS_PER_SONG < options.links:
+            catalog.commit(run_id, [songs.batch(FILLING)], NOW)
+        report(f"{name}, {songs.count * LINKS_PER_SONG:,} links", catalog, run_id, songs, options.timed)
+
+
+def report(name: str, catalog: Catalog, run_id: int, songs: "Songs", timed: int) -> None:
+    """Print a line: the rate for each size."""
+    print(f"{name:<32}", end="")
+    for size in SIZES:
+        rates = []
+        for _ in range(max(3, timed // size)):
+            batch = songs.batch(size)
+            began = time.perf_counter()
+            catalog.commit(run_id, [batch], NOW)
+            rates.append(size * LINKS_PER_SONG / (time.perf_counter() - began))
+        print(f"{statistics.median(rates):>10,.0f}", end="", flush=True)
+    print()
+
+
+class Songs:
+    """Songs that were never there."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._tracks = 0
+        self._dice = random.Random(1)
+
+    def batch(self, size: int) -> BatchRecord:
+        """The next so many."""
+        parents = [self._song() for _ in range(size)]
+        return BatchRecord(parents, 0, 0.0)
+
+    def _song(self) -> ParentRecord:
+        self.count += 1
+        number = self.count
+        path = b"/library/%03d/song-%09d.mid" % (number % 1_000, number)
+        digest = hashlib.blake2b(path, digest_size=32).digest()
+        name = f"song-{number:09}"
+        return ParentRecord(
+            path, 9, name, 21_000, number, digest, "split", 1, 6, 480, 96_000, 100.0, (), tuple(self._links())
+        )
+
+    def _links(self) -> Iterator[LinkValues]:
+        for number in range(LINKS_PER_SONG):
+            if self._tracks and self._dice.random() < DUPLICATES:
+                content = self._dice.randrange(self._tracks)
+            else:
+                content = self._tracks
+                self._tracks += 1
+            digest = hashlib.blake2b(content.to_bytes(8), digest_size=32).digest()
+            track: TrackValues = (
+                *(digest, 2_600, "Lead", 32, "Lead", "Violin", "Strings"),
+                *(number, 40, 240, 55, 88, 96_000, 100.0),
+            )
+            yield number + 1, number, 40, 1, "Lead", "Violin", "Strings", track
+
+
+if __name__ == "__main__":
+    main()

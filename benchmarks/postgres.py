@@ -1,0 +1,80 @@
+"""How fast whole runs are whose catalogue is in PostgreSQL, beside one in a file, and beside a row at a time.
+
+    python benchmarks/postgres.py [--songs 6000] [--work FOLDER] [--fast-server]
+
+Sides take turns on the same sample songs, each time with an empty database and a fresh folder, until their
+clocks show the seconds asked for. The naive side is ``naive_postgres.py``. The server is one of this machine,
+with its settings as they come; with ``--fast-server`` it does not wait for the disk, which spares the naive
+side, that commits every row.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from libraries import machine, require_room, sample_library
+from midiprism.catalog import PostgresAddress
+from naive_postgres import SHARED, naive_postgres
+from pipeline import BYTES_PER_FILE, fresh, go, table
+from sides import Side, Timed, midiprism
+
+sys.path.append(str(SHARED))
+from support.postgres import Server, installations
+
+FILES_PER_SECOND = 20_000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--songs", type=int, default=6_000, help="sample songs (default: 6000)")
+    parser.add_argument("--seconds", type=float, default=10, help="of each side in each round (default: 10)")
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--processes", type=int, default=2, help="of ours (default: 2)")
+    parser.add_argument("--fast-server", action="store_true", help="a server that does not wait for the disk")
+    parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    options = parser.parse_args()
+
+    found = installations()
+    if not found:
+        sys.exit("no PostgreSQL server is installed")
+    count = int(options.seconds * FILES_PER_SECOND * (1 if options.remove else options.rounds * 3))
+    require_room(options.work, count * BYTES_PER_FILE, count)
+    print(machine())
+    library = sample_library(options.work / f"songs-{options.songs}", options.songs)
+    server = Server(found[0], durable=not options.fast_server)
+    try:
+        sides: dict[str, Side] = {
+            "PostgreSQL": lambda source, out, processes: midiprism(
+                source, out, processes, PostgresAddress(server.new_database())
+            ),
+            "a file": midiprism,
+            "a row at a time": lambda source, out, _: naive_postgres(source, out, server.new_database()),
+        }
+        measure(sides, library, options)
+    finally:
+        server.close()
+
+
+def measure(sides: dict[str, Side], library: Path, options: argparse.Namespace) -> None:
+    """Take all sides in turn, and print what came of it."""
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    starts: dict[str, list[float]] = {side: [] for side in sides}
+    folders = fresh(options.work)
+    done = Timed(0.0, 0.0, 0, 0)
+    for _ in range(options.rounds):
+        for side, run in sides.items():
+            done = go(run, library, folders, options)
+            rates[side].append(done.parents / done.seconds)
+            starts[side].append(done.start_seconds)
+    waits = "does not wait" if options.fast_server else "waits"
+    print(f"{options.songs:,} sample songs, {options.rounds} rounds of {options.seconds:g} s; ", end="")
+    print(f"the server {waits} for the disk")
+    table(rates, starts)
+
+
+if __name__ == "__main__":
+    main()
