@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def report(summary: "Summary", out: str, sources: list[str], *, verbose: bool, stderr: bool) -> None:
-    """Print what was done, what failed, and what to do next."""
+def report(
+    summary: "Summary", out: str, named: str, sources: list[str], *, verbose: bool, stderr: bool
+) -> None:
+    """Print what was done, what failed, and what to do next.
+
+    Args:
+        named: the result as a command takes it.
+    """
     screen = console(stderr=stderr)
-    for line in _lines(summary, out, sources, verbose=verbose):
+    for line in _lines(summary, out, named, sources, verbose=verbose):
         screen.print(line)
 
 
@@ -28,7 +34,7 @@ def failures(summary: "Summary", *, everything: bool) -> Iterator[str]:
         yield f"and {rest:,} more" + ("" if everything else "; --verbose names more of them")
 
 
-def _lines(summary: "Summary", out: str, sources: list[str], *, verbose: bool) -> Iterator[str]:
+def _lines(summary: "Summary", out: str, named: str, sources: list[str], *, verbose: bool) -> Iterator[str]:
     yield _headline(summary, out)
     counts = (
         ("new tracks", summary.tracks_new, f"{size(summary.bytes_written)} written"),
@@ -37,8 +43,13 @@ def _lines(summary: "Summary", out: str, sources: list[str], *, verbose: bool) -
         ("repaired", summary.parents_repaired, "songs that were damaged and could be mended"),
         ("no notes", summary.outcomes["no_notes"], "songs in which nothing plays"),
         ("failed", summary.parents_failed, "songs that could not be split"),
-        ("unreadable", summary.folders_failed, "folders that could not be read"),
+        (
+            "unreadable",
+            summary.folders_failed,
+            "folders, archives and members of archives that were not read",
+        ),
         ("passed over", summary.results_passed, "folders that midiprism made"),
+        ("nested", summary.archives_passed, "archives in archives, which are not entered"),
     )
     for name, count, meaning in counts:
         if count:
@@ -48,11 +59,11 @@ def _lines(summary: "Summary", out: str, sources: list[str], *, verbose: bool) -
         yield from (f"  {line}" for line in failures(summary, everything=verbose))
     if summary.state in ("interrupted", "stopped"):
         yield "Stopped before the end; what is counted here is kept. To go on:"
-        yield f"  midiprism split {' '.join(map(quoted, sources))} -o {quoted(out)}"
+        yield f"  midiprism split {' '.join(map(quoted, sources))} -o {named}"
     elif not summary.dry_run and summary.parents_seen:
         yield "Next:"
-        yield f"  midiprism list {quoted(out)} --instrument bass"
-        yield f"  midiprism export {quoted(out)} --to by-song --by song"
+        yield f"  midiprism list {named} --instrument bass"
+        yield f"  midiprism export {named} --to by-song --by song"
 
 
 def _headline(summary: "Summary", out: str) -> str:

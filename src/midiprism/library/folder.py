@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from midiprism.errors import UsageError
+from midiprism.library.archives import Archives
 from midiprism.library.marker import MARKER, enclosing_result
+from midiprism.library.names import SUFFIXES, is_archive
 from midiprism.library.reading import read_file
 from midiprism.library.source import Content, Found, Notice
-
-SUFFIXES = (b".mid", b".midi", b".kar", b".rmi", b".smf")
-"""Names that end so, in any case, are taken for MIDI files."""
 
 _MARKER = os.fsencode(MARKER)
 _SEPARATOR = os.fsencode(os.sep)
@@ -31,30 +30,49 @@ class FolderLibrary:
     Attributes:
         sources: absolute paths of files and folders that exist.
         folders: those of them that are folders.
+        archives: reads the archives in folders; None to leave them alone.
     """
 
     sources: tuple[bytes, ...]
     folders: tuple[bytes, ...] = ()
+    archives: Archives | None = None
 
     def walk(self) -> Iterator[Found | Notice]:
         """Every parent with its size and time, and a notice for each folder that is not entered."""
         for source in self.sources:
             if os.path.isdir(source):
                 root_length = len(os.path.join(source, b""))
-                for path in _parents(source):
-                    yield path if isinstance(path, Notice) else _found(path, root_length)
+                for path in _parents(source, archives=self.archives is not None):
+                    if isinstance(path, Notice):
+                        yield path
+                    elif self.archives and path.endswith(_SEPARATOR):
+                        yield from self.archives.walk(_named(path), root_length)
+                    else:
+                        yield found_at(path, root_length)
             else:
-                yield _found(source, len(os.path.join(os.path.dirname(source), b"")))
+                yield found_at(source, len(os.path.join(os.path.dirname(source), b"")))
 
     def count(self) -> Iterator[int]:
         """How many parents ``walk`` will find, without asking for their sizes."""
         total = 0
-        for source in self.sources:
-            for path in _parents(source) if os.path.isdir(source) else (source,):
-                total += not isinstance(path, Notice)
-                if total % _COUNTED == 0:
-                    yield total
+        for number, count in enumerate(self._counts()):
+            total += count
+            if number % _COUNTED == 0:
+                yield total
         yield total
+
+    def _counts(self) -> Iterator[int]:
+        for source in self.sources:
+            if not os.path.isdir(source):
+                yield 1
+                continue
+            for path in _parents(source, archives=self.archives is not None):
+                if isinstance(path, Notice):
+                    yield 0
+                elif self.archives and path.endswith(_SEPARATOR):
+                    yield from self.archives.count(_named(path))
+                else:
+                    yield 1
 
     def missing(self) -> list[bytes]:
         """Folders that are gone: a disk that was taken out, a share that went away."""
@@ -62,17 +80,28 @@ class FolderLibrary:
 
     def read(self, found: Found, limit: int) -> Content:
         """Read a parent; see ``midiprism.library.reading.read_file``."""
+        if self.archives and found.member is not None:
+            return self.archives.read(found, limit)
         return read_file(found.path, limit)
+
+    def approach(self, found: Found) -> None:
+        """Go to where a parent in an archive is."""
+        if self.archives:
+            self.archives.approach(found)
 
 
 def open_folders(
-    sources: Sequence[str | bytes | os.PathLike[str]], out: bytes | None = None
+    sources: Sequence[str | bytes | os.PathLike[str]],
+    out: bytes | None = None,
+    *,
+    archives: Archives | None = None,
 ) -> FolderLibrary:
     """A library of files and folders.
 
     Args:
         sources: paths as they were given; they must exist.
         out: where the result will be; no source may lie in it.
+        archives: reads the archives in folders; None to leave them alone.
 
     Raises:
         UsageError: a source is missing, is neither file nor folder, or lies in a midiprism result.
@@ -94,7 +123,7 @@ def open_folders(
             paths.append(path)
             if stat.S_ISDIR(mode):
                 folders.append(path)
-    return FolderLibrary(tuple(paths), tuple(folders))
+    return FolderLibrary(tuple(paths), tuple(folders), archives)
 
 
 def _refuse_result(path: bytes, out: bytes | None) -> None:
@@ -113,8 +142,9 @@ def _refuse_result(path: bytes, out: bytes | None) -> None:
         )
 
 
-def _parents(folder: bytes) -> Iterator[bytes | Notice]:
-    """Paths of the parents below ``folder``, in the order of their bytes.
+def _parents(folder: bytes, *, archives: bool) -> Iterator[bytes | Notice]:
+    """Paths of the parents below ``folder`` and, with a separator behind them, of the archives, in the order
+    of their bytes.
 
     A stack of listings instead of recursion, so that no depth of folders is too deep.
     """
@@ -125,7 +155,10 @@ def _parents(folder: bytes) -> Iterator[bytes | Notice]:
             if not name.endswith(_SEPARATOR):
                 yield here + name
                 continue
-            listing = _listing(here + name)
+            if archives and is_archive(name[:-1]) and not os.path.isdir(here + name):
+                yield here + name
+                continue
+            listing = _listing(here + name, archives=archives)
             if isinstance(listing, Notice):
                 yield listing
                 continue
@@ -135,9 +168,9 @@ def _parents(folder: bytes) -> Iterator[bytes | Notice]:
             waiting.pop()
 
 
-def _listing(folder: bytes) -> list[bytes] | Notice:
-    """Names of the parents and, with a separator behind them, of the folders in ``folder``, sorted; or why it
-    is not entered.
+def _listing(folder: bytes, *, archives: bool) -> list[bytes] | Notice:
+    """Names of the parents and, with a separator behind them, of the folders and archives in ``folder``,
+    sorted; or why it is not entered.
 
     Only names are kept: directory entries of a folder of a million files would take hundreds of megabytes.
     """
@@ -151,6 +184,9 @@ def _listing(folder: bytes) -> list[bytes] | Notice:
                 elif name.lower().endswith(SUFFIXES):
                     if _is_file(entry):
                         found.append(name)
+                elif archives and is_archive(name):
+                    if _is_file(entry):
+                        found.append(name + _SEPARATOR)
                 elif name == _MARKER:
                     message = "The folder holds a midiprism result and is passed over."
                     return Notice(_named(folder), "result", message)
@@ -172,7 +208,8 @@ def _is_file(entry: "os.DirEntry[bytes]") -> bool:
         return True
 
 
-def _found(path: bytes, root_length: int) -> Found:
+def found_at(path: bytes, root_length: int) -> Found:
+    """A file as a parent, with its size and time."""
     try:
         status = os.stat(path)
     except OSError:  # it went between the listing and now: reading it will say why

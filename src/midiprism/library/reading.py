@@ -8,7 +8,7 @@ from blake3 import blake3
 
 from midiprism.library.source import Content, UnreadableError
 
-_FLAGS = (
+OPEN_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)  # a named pipe opens at once instead of waiting for a writer
     | getattr(os, "O_NOCTTY", 0)
@@ -36,16 +36,21 @@ def read_file(path: bytes, limit: int) -> Content:
     try:
         content = _read_once(path, limit) or _read_once(path, limit)
     except OSError as error:
-        code = _CODES.get(error.errno or 0, "io")
-        raise UnreadableError(code, f"It cannot be read: {error.strerror or error}.") from error
+        raise unreadable(error) from error
     if content is None:
         raise UnreadableError("changing", "It changed while it was being read, twice.")
     return content
 
 
+def unreadable(error: OSError) -> UnreadableError:
+    """What the system says, as what it means for a parent."""
+    code = _CODES.get(error.errno or 0, "io")
+    return UnreadableError(code, f"It cannot be read: {error.strerror or error}.")
+
+
 def _read_once(path: bytes, limit: int) -> Content | None:
     """The file's content, or None if it changed meanwhile."""
-    descriptor = os.open(path, _FLAGS)
+    descriptor = os.open(path, OPEN_FLAGS)
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):

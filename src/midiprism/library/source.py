@@ -2,26 +2,46 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from midiprism.errors import MidiprismError
+
+
+class Member(NamedTuple):
+    """Where a parent is that is not a file of its own: in an archive, or in a Parquet file.
+
+    Attributes:
+        file_length: so many leading bytes of the parent's path are the path of that file.
+        at: its place there: an offset, or a row.
+        ordered: whether that file's parents are walked in the order of their paths.
+        sized: whether the scan saw the parent's size; else the size is what its neighbours have on average.
+    """
+
+    file_length: int
+    at: int
+    ordered: bool = True
+    sized: bool = True
 
 
 class Found(NamedTuple):
     """A parent that a library holds, not yet opened.
 
     Attributes:
-        path: its absolute path as the file system's bytes, whatever their encoding.
+        path: its absolute path as the file system's bytes, whatever their encoding. That of a member of an
+            archive is the archive's path, a separator and the member's name.
         root_length: so many leading bytes of ``path`` are the folder it was searched from, with its
             separator; the rest is the parent's path inside the library.
         size: bytes, as the scan saw it.
-        mtime_ns: time of its last change in nanoseconds since the epoch, as the scan saw it.
+        mtime_ns: time of its last change in nanoseconds since the epoch, as the scan saw it; of a member,
+            that of its archive.
+        member: where it is, if it is not a file of its own.
     """
 
     path: bytes
     root_length: int
     size: int
     mtime_ns: int
+    member: Member | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +50,9 @@ class Notice:
 
     Attributes:
         path: absolute path as bytes.
-        code: ``folder`` for a folder that cannot be read, ``result`` for one that holds a midiprism result.
+        code: ``folder`` for a folder that cannot be read, ``result`` for one that holds a midiprism result,
+            ``archive`` for an archive or a Parquet file that cannot be read, or not to its end, ``member``
+            for a song in an archive that is not taken, ``nested`` for an archive in an archive.
         message: one sentence.
     """
 
@@ -41,7 +63,7 @@ class Notice:
     @property
     def failed(self) -> bool:
         """Whether something that should have been read was not."""
-        return self.code != "result"
+        return self.code not in ("result", "nested")
 
 
 class Content(NamedTuple):
@@ -51,20 +73,24 @@ class Content(NamedTuple):
         data: the bytes; None where there are more than were asked for.
         digest: BLAKE3 of the bytes, 32 bytes.
         size: how many they are.
-        mtime_ns: time of the last change in nanoseconds since the epoch, at the time of reading.
+        mtime_ns: time of the last change in nanoseconds since the epoch, at the time of reading; of a
+            member, that of its archive.
+        facts: what else its row says of it, a JSON object as text; None for nothing.
     """
 
     data: bytes | None
     digest: bytes
     size: int
     mtime_ns: int
+    facts: str | None = None
 
 
 class UnreadableError(MidiprismError):
     """A parent's bytes cannot be had.
 
     Attributes:
-        code: ``vanished``, ``permission``, ``not_regular``, ``changing`` or ``io``.
+        code: ``vanished``, ``permission``, ``not_regular``, ``changing`` or ``io``; of a member also
+            ``damaged``, ``encrypted``, ``unsupported`` or ``limit``.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -85,18 +111,30 @@ class Library(Protocol):
     def walk(self) -> Iterator[Found | Notice]:
         """Every parent, source by source, each source's in the order of the bytes of their paths.
 
-        Memory does not grow with the library.
+        Those of an archive that can only be read forward come in its own order; their ``member`` says so.
+        Memory does not grow with the library, but with the names in one archive.
         """
 
     def count(self) -> Iterator[int]:
         """How many parents ``walk`` will find: the count so far, now and then, and at last all."""
 
     def missing(self) -> list[bytes]:
-        """Folders that were there when the library was opened, and are not any more."""
+        """Folders and archives that were there when the library was opened, and are not any more."""
 
     def read(self, found: Found, limit: int) -> Content:
         """Read a parent; more than ``limit`` bytes are digested without being kept.
 
         Raises:
             UnreadableError: its bytes cannot be had.
+        """
+
+
+@runtime_checkable
+class Approaching(Protocol):
+    """A library in which it may take long to come to a parent, as in a compressed archive."""
+
+    def approach(self, found: Found) -> None:
+        """Go to where a parent is, so that reading it, and those behind it, takes no longer than it should.
+
+        What goes wrong is told by ``read``.
         """

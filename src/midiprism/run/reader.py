@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from midiprism.library import Content, Found, Library, UnreadableError
+from midiprism.library import Approaching, Content, Found, Library, UnreadableError
 from midiprism.run.gauges import PARENT, READING, STAGE, Gauges
 from midiprism.run.plan import Batch
 
@@ -42,6 +42,8 @@ class Reader:
         self, batch: Batch, stop: Callable[[], bool], gauges: Gauges
     ) -> Iterator[tuple[int, Batch, Contents]]:
         """Parts of a batch: where each begins, its parents, and what is in them; fewer once ``stop()``."""
+        if isinstance(self._library, Approaching) and batch:
+            self._library.approach(batch[0])  # not timed: it is no fault of that parent
         ahead: list[Future[Content | UnreadableError]] | None = None
         for first in range(0, len(batch), AT_ONCE):
             part = batch[first : first + AT_ONCE]

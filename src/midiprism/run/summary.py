@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from midiprism.catalog import BatchRecord, Committed
-from midiprism.catalog.records import FAILURES
+from midiprism.catalog.records import ADOPTED, FAILURES
 from midiprism.errors import MidiprismError
 from midiprism.library import Notice
 
@@ -43,8 +43,10 @@ class Summary:
         tracks_new: contents of tracks that the catalogue did not have.
         bytes_written: bytes of the track files written.
         outcomes: contents by what became of them.
-        folders_failed: folders that could not be read.
+        folders_failed: folders and archives that could not be read, and members of archives not taken.
         results_passed: folders passed over since they hold a midiprism result.
+        archives_passed: archives in archives, which are not entered.
+        values_nulled: values that the tables of a library that was taken over cannot hold.
         failures: the first of what failed, in order.
         run_id: the run's number in the catalogue; None where nothing was recorded.
         error: why the run stopped, where it could not go on.
@@ -66,6 +68,8 @@ class Summary:
     outcomes: Counter[str] = field(default_factory=Counter)
     folders_failed: int = 0
     results_passed: int = 0
+    archives_passed: int = 0
+    values_nulled: int = 0
     failures: list[Failure] = field(default_factory=list)
     run_id: int | None = None
     error: MidiprismError | None = None
@@ -83,6 +87,11 @@ class Summary:
     @property
     def parents_failed(self) -> int:
         return sum(self.outcomes[outcome] for outcome in FAILURES)
+
+    @property
+    def parents_adopted(self) -> int:
+        """Split by the owner of a library that was taken over."""
+        return self.outcomes[ADOPTED]
 
     @property
     def parents_repaired(self) -> int:
@@ -107,10 +116,12 @@ class Summary:
         return self.parents_done == 0 and self.parents_copies == 0
 
     def notice(self, notice: Notice) -> None:
-        """Take note of a folder that was not entered."""
+        """Take note of a folder or an archive that was not entered, or of a member that was not taken."""
         if notice.failed:
             self.folders_failed += 1
             self._fail(Failure(notice.path, notice.code, notice.message))
+        elif notice.code == "nested":
+            self.archives_passed += 1
         else:
             self.results_passed += 1
 
@@ -121,7 +132,8 @@ class Summary:
         self.tracks += committed.links
         self.tracks_new += committed.tracks_new
         self.bytes_written += 0 if self.dry_run else batch.bytes_written
-        for record in batch.parents:
+        self.values_nulled += committed.nulled
+        for record in (*batch.parents, *committed.refused):
             if record.outcome in FAILURES:
                 self._fail(Failure(record.path, record.problems[0].code, record.problems[0].message))
 
@@ -140,6 +152,7 @@ class Summary:
             "tracks_new": self.tracks_new,
             "tracks_duplicate": self.tracks_duplicate,
             "bytes_written": self.bytes_written,
+            "values_nulled": self.values_nulled,
             "seconds": round(self.seconds, 3),
             "loading_seconds": round(self.loading_seconds, 3),
             "parents_per_second": round(self.parents_per_second, 1),
