@@ -18,9 +18,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libraries import enlarged, machine, require_room, sample_library, warm
-from sides import Side, Timed, copy, floor, midiprism, symusic_pool, without_catalogue, without_store
+from sides import (
+    Side,
+    Timed,
+    copy,
+    floor,
+    in_parquet,
+    midiprism,
+    symusic_pool,
+    without_catalogue,
+    without_store,
+)
 
-SIDES = ("midiprism", "floor", "durable", "null-catalogue", "null-store", "symusic", "cp")
+SIDES = ("midiprism", "parquet", "floor", "durable", "null-catalogue", "null-store", "symusic", "cp")
 BYTES_PER_FILE = 5_000
 FILES_PER_SECOND = 60_000
 """Written by all sides together in a second of each, on a fast machine."""
@@ -64,6 +74,7 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
     made = midiprism(library, reference, options.processes)
     known: dict[str, tuple[str, Side]] = {
         "midiprism": ("midiprism", midiprism),
+        "parquet": ("into Parquet files", in_parquet),
         "floor": ("floor", floor(reference)),
         "durable": ("floor, flushed", floor(reference, durable=True)),
         "null-catalogue": ("without catalogue", without_catalogue),

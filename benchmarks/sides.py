@@ -20,7 +20,8 @@ from libraries import files, parents
 from midiprism.catalog import NullCatalog, PostgresAddress
 from midiprism.library import open_folders
 from midiprism.run import Settings, split_library
-from midiprism.run.engine import Scene, opened_result
+from midiprism.run.scene import Scene, opened_result
+from midiprism.run.settings import StoreKind
 from midiprism.store import FileStore, NullStore
 from naive import playing_tracks
 
@@ -53,6 +54,11 @@ def midiprism(source: Path, out: Path, processes: int, database: PostgresAddress
     return _split(source, out, processes, opened_result, database)
 
 
+def in_parquet(source: Path, out: Path, processes: int) -> Timed:
+    """The same into Parquet files."""
+    return _split(source, out, processes, opened_result, store="parquet")
+
+
 def without_catalogue(source: Path, out: Path, processes: int) -> Timed:
     """The same, with a catalogue that keeps nothing."""
 
@@ -76,10 +82,15 @@ def without_store(source: Path, out: Path, processes: int) -> Timed:
 
 
 def _split(
-    source: Path, out: Path, processes: int, opening: Any, database: PostgresAddress | None = None
+    source: Path,
+    out: Path,
+    processes: int,
+    opening: Any,
+    database: PostgresAddress | None = None,
+    store: StoreKind = "files",
 ) -> Timed:
     library = open_folders([source])
-    settings = Settings(workers=processes, scan=False, database=database)
+    settings = Settings(store=store, workers=processes, scan=False, database=database)
     summary = split_library(library, str(out), settings, opening=opening)
     if summary.state != "done" or not summary.parents_done:
         raise SystemExit(f"the run did not end: {summary.error}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support import catalogs as keeping
 from support.postgres import Server, installations
 
 
@@ -33,3 +34,23 @@ def postgres(postgres_server: Server) -> Iterator[Server]:
     yield postgres_server
     postgres_server.start()
     postgres_server.drop_databases()
+
+
+@pytest.fixture(scope="session")
+def shelf(postgres_server: Server) -> str:
+    """A database for the catalogues of many tests, each in a schema of its own."""
+    postgres_server.psql("postgres", "CREATE DATABASE shelf")
+    url = postgres_server.url("shelf")
+    postgres_server.psql(url, keeping.RANDOM)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def catalogs(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs a test twice: with catalogues in files of SQLite, and in PostgreSQL. See ``support.catalogs``."""
+    if request.param == "postgres":
+        keeping.begin(request.getfixturevalue("postgres_server"), request.getfixturevalue("shelf"))
+    try:
+        yield request.param
+    finally:
+        keeping.end()

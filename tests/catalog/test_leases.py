@@ -78,8 +78,8 @@ def test_what_one_run_holds_no_other_plans(catalog: PostgresCatalog, other: Post
     mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
     first = take(catalog, mine, "a", "b")
     second = take(other, theirs, "b", "c")
-    assert (first.paths, first.done, first.held) == ({b"a", b"b"}, 0, 0)
-    assert (second.paths, second.done, second.held) == ({b"c"}, 0, 1)
+    assert (first.paths, first.done, first.held) == (frozenset({b"a", b"b"}), 0, 0)
+    assert (second.paths, second.done, second.held) == (frozenset({b"c"}), 0, 1)
     assert len(catalog.held_by_others(mine)) == 1
     nothing = take(other, theirs, "a", "b")
     assert (nothing.lease, nothing.paths, nothing.held) == (None, frozenset(), 2)
@@ -92,7 +92,9 @@ def test_a_commit_lets_go_of_what_it_did(catalog: PostgresCatalog, other: Postgr
     assert (committed.outcomes.total(), committed.links, committed.tracks_new) == (2, 2, 2)
     assert (rows(catalog, "leases"), rows(catalog, "lease_paths")) == (0, 0)
     again = take(other, theirs, "a", "b", "c")
-    assert (again.paths, again.done, again.held) == ({b"c"}, 2, 0), "what was committed meanwhile is done"
+    assert (again.paths, again.done, again.held) == (frozenset({b"c"}), 2, 0), (
+        "what was committed meanwhile is done"
+    )
     assert take(other, theirs, "a", redo=True).paths == {b"a"}
 
 

@@ -3,11 +3,21 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import BatchRecord, Catalog, LinkRecord, ParentRecord, Selection, TrackRecord, find, open_catalog
+from midiprism.catalog import (
+    BatchRecord,
+    Catalog,
+    LinkRecord,
+    ParentRecord,
+    Selection,
+    TrackRecord,
+    find,
+    open_catalog,
+)
+from support import catalogs as keeping
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path, catalogs: str) -> Iterator[Catalog]:
     songs: dict[bytes, list[tuple[str | None, str, str, int | None, int]]] = {
         b"/m/Beatles/Help.mid": [
             ("Bassline", "Slap Bass 1", "Bass", 1, 50),
@@ -30,7 +40,8 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         parents.append(
             ParentRecord(path, 3, song, 1, 1, digest, "split", 1, 2, 480, 960, 1.0, (), tuple(links))
         )
-    with open_catalog(str(tmp_path / "catalog.sqlite")) as opened:
+    with open_catalog(keeping.address(tmp_path)) as opened:
+        opened.begin_run({}, "now")
         opened.commit(1, [BatchRecord(tuple(parents), 0, 0.0)], "now")
         yield opened
 

@@ -10,7 +10,10 @@ from midiprism.library import open_folders
 from midiprism.run import Settings, split_library
 from midiprism.run.export import Export, export_tracks
 from midiprism.run.template import Template
+from support import catalogs as keeping
 from support.fake import BASS, DRUMS, PIANO, fake_split, song, tree, write
+
+pytestmark = pytest.mark.usefixtures("catalogs")
 
 ALL = Selection()
 
@@ -18,12 +21,15 @@ ALL = Selection()
 def made(tmp_path: Path, files: dict[str, bytes]) -> Path:
     out = tmp_path / "out"
     source = write(tmp_path / "songs", files)
-    split_library(open_folders([source]), str(out), Settings(), splitter=fake_split)
+    settings = Settings(database=keeping.database(out))
+    split_library(open_folders([source]), str(out), settings, splitter=fake_split)
     return out
 
 
 def export(out: Path, to: Path, by: str = "song", selection: Selection = ALL, **options: bool) -> Export:
-    return export_tracks(str(out), str(to), Template(by), selection, **options)  # type: ignore[arg-type]
+    place = keeping.database(out)
+    template = Template(by)
+    return export_tracks(str(out), str(to), template, selection, database=place, **options)  # type: ignore[arg-type]
 
 
 def names(folder: Path) -> list[str]:
@@ -142,7 +148,8 @@ def test_a_target_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 def test_a_tree_that_export_made_is_never_split_again(tmp_path: Path) -> None:
     out = made(tmp_path, {"a.mid": song(PIANO)})
     export(out, tmp_path / "songs/by song")
-    again = split_library(open_folders([tmp_path / "songs"]), str(out), Settings(), splitter=fake_split)
+    settings = Settings(database=keeping.database(out))
+    again = split_library(open_folders([tmp_path / "songs"]), str(out), settings, splitter=fake_split)
     assert (again.parents_seen, again.results_passed) == (1, 1)
 
 
@@ -172,6 +179,7 @@ def test_an_interrupted_export_can_be_gone_on_with(tmp_path: Path) -> None:
         str(tmp_path / "to"),
         Template("song"),
         Selection(),
+        database=keeping.database(out),
         stop=lambda: len(told) > 1,
         listener=lambda done: told.append(done.files),
     )

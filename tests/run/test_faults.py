@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,8 +14,9 @@ import pytest
 from midiprism.errors import StoreError, UsageError
 from midiprism.library import open_folders
 from midiprism.run import Settings, Summary, split_library
-from midiprism.run.engine import Scene, opened_result
+from midiprism.run.scene import Scene, opened_result
 from midiprism.store import FileStore
+from support import catalogs as keeping
 from support.fake import BASS, PIANO, fake_split, song, write
 from support.trouble import FailingLibrary, FailingStore, everything
 
@@ -23,7 +25,8 @@ NUMBERS = [errno.EIO, errno.EACCES, errno.ENOSPC]
 
 def run(source: Path, out: Path, *, workers: int = 0, **settings: Any) -> Summary:
     library = open_folders([source], os.fsencode(out))
-    return split_library(library, str(out), Settings(workers=workers, **settings), splitter=fake_split)
+    asked = Settings(workers=workers, database=keeping.database(out), lease_seconds=1.0, **settings)
+    return split_library(library, str(out), asked, splitter=fake_split)
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ def songs(tmp_path: Path) -> Path:
     return write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(24)})
 
 
+@pytest.mark.usefixtures("catalogs")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: int) -> None:
     names = ["eio", "eacces", "vanish", "changing"]
@@ -39,7 +43,7 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
     plain = open_folders([source])
     library = FailingLibrary(plain.sources, plain.folders)
     out = tmp_path / "out"
-    settings = Settings(workers=workers, batch_parents=3)
+    settings = Settings(workers=workers, batch_parents=3, database=keeping.database(out))
     summary = split_library(library, str(out), settings, splitter=fake_split)
     assert (summary.state, summary.outcomes) == ("done", {"split": 9, "unreadable": 4})
     assert {failure.code for failure in summary.failures} == {"io", "permission", "vanished", "changing"}
@@ -49,11 +53,16 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
     assert everything(out) == everything(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
-@pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("after", [0, 1, 7])
+@pytest.mark.parametrize(
+    ("catalogs", "workers", "number", "after"),
+    [
+        *(("sqlite", *case) for case in itertools.product([0, 1, 2], NUMBERS, [0, 1, 7])),
+        *(("postgres", *case) for case in ((0, errno.EIO, 0), (1, errno.EACCES, 1), (2, errno.ENOSPC, 7))),
+    ],
+    indirect=["catalogs"],
+)
 def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
-    songs: Path, tmp_path: Path, workers: int, number: int, after: int
+    songs: Path, tmp_path: Path, catalogs: str, workers: int, number: int, after: int
 ) -> None:
     out = tmp_path / "out"
 
@@ -62,7 +71,8 @@ def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
         with opened_result(out, settings) as scene:
             yield replace(scene, store=FailingStore(out, number, after))
 
-    library, settings = open_folders([songs]), Settings(workers=workers, batch_parents=2)
+    library = open_folders([songs])
+    settings = Settings(workers=workers, batch_parents=2, database=keeping.database(out), lease_seconds=1.0)
     summary = split_library(library, str(out), settings, splitter=fake_split, opening=failing)
     assert summary.state == "stopped"
     assert os.strerror(number) in str(summary.error)
@@ -119,6 +129,7 @@ def test_short_writes_are_written_to_the_end(
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("catalogs")
 def test_a_flush_that_fails_commits_nothing(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from midiprism.run.repair import repair_result
 from midiprism.run.verify import verify_result
 from midiprism.sample import songs as sample_songs
 from midiprism.store import FileStore
+from support import catalogs as keeping
+from support.catalogs import query
 from support.fake import BASS, DRUMS, PIANO, fake_split, song, tree, write
 
 SONGS = {
@@ -30,7 +31,7 @@ LAST = song(PIANO + "last", BASS)
 
 
 @pytest.fixture
-def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogs: str) -> Path:
     """A result of two runs; the second adds the catalogue's last song and track."""
     monkeypatch.setattr(FileStore, "flush", lambda _store: None)  # it takes long on a busy machine
     source, out = write(tmp_path / "songs", SONGS), tmp_path / "out"
@@ -42,30 +43,22 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def split(source: Path, out: Path) -> None:
     library = open_folders([source], os.fsencode(out))
-    assert split_library(library, str(out), Settings(workers=0), splitter=fake_split).state == "done"
+    settings = Settings(workers=0, database=keeping.database(out))
+    assert split_library(library, str(out), settings, splitter=fake_split).state == "done"
 
 
 def verify(out: Path, scope: Scope = Scope(), **options: object) -> Verification:  # noqa: B008 - it is frozen
-    return verify_result(str(out), scope, **options)  # type: ignore[arg-type]
+    return verify_result(str(out), scope, database=keeping.database(out), **options)  # type: ignore[arg-type]
 
 
 def repair(out: Path, scope: Scope = Scope(), **options: object) -> Repair:  # noqa: B008 - it is frozen
-    return repair_result(str(out), scope, splitter=fake_split, **options)  # type: ignore[arg-type]
+    options.setdefault("splitter", fake_split)
+    return repair_result(str(out), scope, database=keeping.database(out), **options)  # type: ignore[arg-type]
 
 
 def change(out: Path, *statements: str) -> None:
-    connection = sqlite3.connect(out / "catalog.sqlite")
     for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
-
-
-def query(out: Path, statement: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(out / "catalog.sqlite")
-    found = connection.execute(statement).fetchall()
-    connection.close()
-    return found
+        keeping.change(out, statement)
 
 
 def file_of(out: Path, text: str) -> Path:
@@ -286,6 +279,7 @@ def test_damage_is_found_foreseen_and_mended(
     assert (again.ok, again.run_id, again.found.damaged) == (True, None, 0)
 
 
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("inflict", DAMAGES, ids=NAMES)
 def test_a_sample_of_nearly_all_finds_what_a_full_check_finds(
     out: Path, inflict: Callable[[Path], None]
@@ -301,7 +295,11 @@ def test_a_sample_of_nearly_all_finds_what_a_full_check_finds(
 def test_samples_that_cover_everything_find_everything(out: Path) -> None:
     for inflict in (temporary, orphan, cut):
         inflict(out)
-    change(out, "DELETE FROM track_splits WHERE position = 0 AND parent_id = 3")
+    change(
+        out,
+        "DELETE FROM track_splits WHERE position = 0 AND parent_id = "
+        "(SELECT min(parent_id) FROM track_splits)",
+    )
     found = [verify(out, Scope(share=0.25, start=quarter / 4 + 0.1)) for quarter in range(4)]
     assert sum(one.tracks for one in found) == 6
     assert sum(one.counts.get("size", 0) for one in found) == 1
@@ -394,12 +392,13 @@ def test_a_song_whose_path_holds_another_content_is_no_damage(tmp_path: Path, ou
     split(tmp_path / "songs", out)
     found = verify(out)
     assert (found.ok, found.pathless) == (True, 1)
-    change(out, "DELETE FROM parent_paths WHERE CAST(path AS TEXT) LIKE '%last.mid'")
+    keeping.change(out, "DELETE FROM parent_paths WHERE path = ?", os.fsencode(tmp_path / "songs/last.mid"))
     assert verify(out).pathless == 2
     split(tmp_path / "songs", out)
     assert verify(out).pathless == 1, "the next run finds its path again"
 
 
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("spoil", ["cut", "zero", "gone", "empty", "text"])
 def test_a_damaged_catalogue_is_told_and_made_again_without_writing_files_again(
     tmp_path: Path, out: Path, spoil: str
@@ -466,7 +465,7 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_cut_off_is_told(out: Path) -> None:
-    change(out, "UPDATE runs SET state = 'running' WHERE id = 2")
+    change(out, "UPDATE runs SET state = 'running', expires_at = NULL WHERE id = 2")
     assert verify(out).unfinished == "running"
 
 
@@ -502,11 +501,12 @@ def test_a_check_tells_how_far_it_is(out: Path, monkeypatch: pytest.MonkeyPatch)
     assert all(one.total is None or one.seen <= one.total for one in told)
 
 
+@pytest.mark.usefixtures("catalogs")
 def test_real_songs_are_mended_to_the_same_bytes(tmp_path: Path) -> None:
     source, out = tmp_path / "songs", tmp_path / "out"
     write(source, {f"{number}.mid": one.data for number, one in enumerate(sample_songs(12, seed=3))})
     library = open_folders([source])
-    split_library(library, str(out), Settings(workers=0))
+    split_library(library, str(out), Settings(workers=0, database=keeping.database(out)))
     files, known = tracks(out), facts(out)
     for number, path in enumerate(sorted((out / "tracks").rglob("*.mid"))):
         if number % 3 == 0:
@@ -514,7 +514,7 @@ def test_real_songs_are_mended_to_the_same_bytes(tmp_path: Path) -> None:
         elif number % 3 == 1:
             rewrite(path, path.read_bytes()[:-1])
     change(out, "DELETE FROM tracks WHERE id % 4 = 0", "DELETE FROM track_splits WHERE position = 2")
-    done = repair_result(str(out), Scope())
+    done = repair(out, splitter=None)
     assert done.ok, done.unmended
     assert verify(out).ok
     assert (tracks(out), facts(out)) == (files, known)

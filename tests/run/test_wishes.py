@@ -1,7 +1,6 @@
 """``--redo`` and ``--retry-failed``: what is done with songs that have an outcome already."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +10,13 @@ from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.library import open_folders
 from midiprism.run import Settings, Summary, Wish, split_library
 from midiprism.smf.types import Split
+from support import catalogs as keeping
 from support.fake import BASS, DRUMS, PIANO, fake_split, song, write
 from support.trouble import everything
 
-Splitter = Callable[[bytes], Split]
+pytestmark = pytest.mark.usefixtures("catalogs")
 
+Splitter = Callable[[bytes], Split]
 
 NOTHING = Wish()
 
@@ -27,7 +28,8 @@ def run(
     splitter: Splitter = fake_split,
     **options: object,
 ) -> Summary:
-    settings = Settings(workers=0, batch_parents=2, in_flight=1, wish=wish)
+    database = keeping.database(out)
+    settings = Settings(workers=0, batch_parents=2, in_flight=1, wish=wish, database=database)
     library = open_folders([source])
     return split_library(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
 
@@ -44,10 +46,7 @@ def made_by_an_earlier_version(source: Path, out: Path) -> None:
     run(source, out, splitter=old_split)
     marker = json.loads((out / "midiprism.json").read_text())
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 0}))
-    connection = sqlite3.connect(out / "catalog.sqlite")
-    connection.execute("UPDATE parents SET contract = 0")
-    connection.commit()
-    connection.close()
+    keeping.change(out, "UPDATE parents SET contract = 0")
 
 
 @pytest.fixture
@@ -108,7 +107,7 @@ def test_an_update_that_was_interrupted_is_finished_by_any_later_run(
     assert everything(out) == everything(tmp_path / "fresh")
 
 
-def test_what_failed_is_tried_again_on_request_only(songs: Path, tmp_path: Path) -> None:
+def test_what_failed_is_tried_again_on_request_only(songs: Path, tmp_path: Path, catalogs: str) -> None:
     out = tmp_path / "out"
 
     def failing(data: bytes) -> Split:
@@ -125,7 +124,9 @@ def test_what_failed_is_tried_again_on_request_only(songs: Path, tmp_path: Path)
     )
     assert run(songs, out).wrote_nothing
     second = run(songs, out, Wish(retry_failed=True))
-    assert (second.parents_done, second.parents_failed, second.parents_copies) == (2, 0, 1)
+    assert (second.parents_done, second.parents_failed, second.parents_skipped) == (2, 0, 9)
+    # Where a batch is leased, what was committed since it was planned is not opened again.
+    assert second.parents_copies == (1 if catalogs == "sqlite" else 0)
     run(songs, tmp_path / "fresh")
     assert everything(out) == everything(tmp_path / "fresh")
     assert run(songs, out, Wish(retry_failed=True)).wrote_nothing

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import psycopg
 
+from midiprism.catalog import PostgresAddress
 from midiprism.errors import StoreError
 from midiprism.library import Content, FolderLibrary, Found, UnreadableError
 from midiprism.smf.types import Split
 from midiprism.store import FileStore, Stored
+from support import catalogs
 from support.fake import fake_split
 
 
@@ -111,14 +113,15 @@ CONTENT = {
 
 
 def content_of(out: Path, url: str | None = None) -> dict[str, list[tuple[object, ...]]]:
-    """What a catalogue says, without its own numbers and times: that in ``out``, or that in PostgreSQL."""
-    if url is None:
+    """What a catalogue says, without its own numbers and times: that of ``out``, or that at ``url``."""
+    place = catalogs.database(out) if url is None else PostgresAddress(url)
+    if place is None:
         connection = sqlite3.connect(out / "catalog.sqlite")
         connection.text_factory = bytes
         found = {what: connection.execute(query).fetchall() for what, query in CONTENT.items()}
         connection.close()
     else:
-        with psycopg.connect(url, options="-c search_path=midiprism") as server:
+        with psycopg.connect(place.url, options=f"-c search_path={place.schema}") as server:
             found = {
                 what: [
                     tuple(value.encode() if isinstance(value, str) else value for value in row)

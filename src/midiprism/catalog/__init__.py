@@ -5,24 +5,27 @@ from midiprism.catalog.audit import Audit, BrokenParent, PathRow, Scope, TrackFi
 from midiprism.catalog.catalog import (
     Catalog,
     Committed,
-    Keep,
-    Kept,
     KnownParent,
     KnownPaths,
-    NewTrack,
-    Place,
     Settled,
-    Shard,
     TrackPlace,
 )
 from midiprism.catalog.claims import Claims
+from midiprism.catalog.keeper import Keeper, Kept, NewTrack, Place, Shard
 from midiprism.catalog.mending import Mending
 from midiprism.catalog.migrate import HEAD
 from midiprism.catalog.null import NullCatalog
-from midiprism.catalog.opening import open_catalog, read_catalog, upgrade_catalog, worker_catalog
+from midiprism.catalog.opening import (
+    holds_catalog,
+    open_catalog,
+    read_catalog,
+    upgrade_catalog,
+    worker_catalog,
+)
 from midiprism.catalog.records import (
     OUTCOMES,
     BatchRecord,
+    ContentValues,
     Lease,
     LinkRecord,
     LinkValues,
@@ -45,7 +48,8 @@ __all__ = [
     "Catalog",
     "Claims",
     "Committed",
-    "Keep",
+    "ContentValues",
+    "Keeper",
     "Kept",
     "KnownParent",
     "KnownPaths",
@@ -72,6 +76,7 @@ __all__ = [
     "TrackValues",
     "find",
     "has_password",
+    "holds_catalog",
     "open_catalog",
     "read_catalog",
     "upgrade_catalog",

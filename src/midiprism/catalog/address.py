@@ -43,8 +43,8 @@ class PostgresAddress:
         if not _URL.fullmatch(self.url) or _BARE_PERCENT.search(self.url):
             # Not shown: nobody can say which part of it is the password.
             raise UsageError(
-                "The address of the catalogue cannot be read. It is postgresql://USER@HOST/DATABASE; where one "
-                "of these, or a password, has @ : / ? # [ ] or % in it, write %40 %3A %2F %3F %23 %5B %5D %25."
+                "The address of the catalogue cannot be read: it is postgresql://USER@HOST/DATABASE. Where a "
+                "name or a password has @ : / ? # [ ] or % in it, write %40 %3A %2F %3F %23 %5B %5D %25."
             )
 
     @property

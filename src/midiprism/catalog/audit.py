@@ -3,13 +3,13 @@
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, true
 
-from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.catalog import Catalog, unlinked
 from midiprism.catalog.errors import translated
 from midiprism.catalog.migrate import NoCatalogError
 from midiprism.catalog.records import OUTCOMES
@@ -84,7 +84,7 @@ class Scope:
 
 
 def find_damage(path: str, stop: Callable[[], bool]) -> str | None:
-    """What is wrong with the catalogue's file as a database; None where it is sound.
+    """What is wrong with a file of SQLite as a database; None where it is sound.
 
     Raises:
         CatalogError: there is none, it cannot be opened for another reason, or ``stop`` came true.
@@ -115,7 +115,7 @@ def is_damage(error: CatalogError) -> bool:
 
 
 class Audit:
-    """Looks at a catalogue.
+    """Looks at a catalogue, by short statements: a run that writes meanwhile is not held up.
 
     Args:
         catalog: open, to read at least.
@@ -124,20 +124,13 @@ class Audit:
 
     def __init__(self, catalog: Catalog, scope: Scope) -> None:
         self._catalog = catalog
-        self._connection = catalog.connection
         self._scope = scope
         self._since = true() if scope.first_run is None else parents.c.run_id >= scope.first_run
         self._tracks_since = true() if scope.first_run is None else tracks.c.run_id >= scope.first_run
 
-    @contextmanager
-    def ended_by(self, stop: Callable[[], bool]) -> Iterator[None]:
+    def ended_by(self, stop: Callable[[], bool]) -> AbstractContextManager[None]:
         """Ends a statement that takes long, by a CatalogError, once ``stop`` is true."""
-        driver: Any = self._connection.connection.dbapi_connection
-        driver.set_progress_handler(stop, _STEPS)
-        try:
-            yield
-        finally:
-            driver.set_progress_handler(None, 0)
+        return self._catalog.ended_by(stop)
 
     def last_run(self) -> str | None:
         """How the last run ended; None without any."""
@@ -179,27 +172,26 @@ class Audit:
 
     def tracks_numbered(self, numbers: Iterable[str]) -> dict[str, list[TrackFile]]:
         """The tracks whose digests begin with these hex digits, 32 or 64 each."""
-        # Through the driver: SQLAlchemy's work per statement would take many times the database's.
-        driver: Any = self._connection.connection.dbapi_connection
-        statement = str(
-            _track()
-            .where(tracks.c.digest.between(bindparam("low"), bindparam("high")))
-            .compile(dialect=self._connection.dialect)
-        )
-        found = {}
-        with translated(self._catalog.path), self._connection.begin():
-            for number in numbers:
-                low = bytes.fromhex(number)
-                rows = driver.execute(statement, (low, low + b"\xff" * (32 - len(low)))).fetchall()
-                found[number] = [TrackFile(*row) for row in rows]
+        found: dict[str, list[TrackFile]] = {number: [] for number in numbers}
+        ranges = []
+        for number in found:
+            low = bytes.fromhex(number)
+            ranges.append((low, low + b"\xff" * (32 - len(low))))
+        rows = self._catalog.do(lambda: self._catalog.rows_between(_TRACK, tracks.c.digest, ranges))
+        for track in (TrackFile(*row) for row in rows):
+            digits = track.digest.hex()
+            for number in (digits, digits[: len(digits) // 2]):
+                if number in found:
+                    found[number].append(track)
         return found
 
     def unlinked(self) -> Iterator[Sequence[TrackFile]]:
         """The tracks that no song links to; not of a sample, since that takes looking at all links."""
-        # One statement, in which SQLite sorts the links once: pages would sort them again and again.
-        wanted = _track().where(self._tracks_since, tracks.c.id.not_in(select(track_splits.c.track_id)))
-        with translated(self._catalog.path), self._connection.begin():
-            result = self._connection.execute(wanted.execution_options(yield_per=_PAGE))
+        # One statement, in which the database goes through the links once: pages would do so again and again.
+        connection = self._catalog.connection
+        wanted = _track().where(self._tracks_since, unlinked())
+        with translated(self._catalog.path), connection.begin():
+            result = connection.execute(wanted.execution_options(yield_per=_PAGE))
             try:
                 for page in result.partitions():
                     yield [TrackFile(*row) for row in page]
@@ -329,20 +321,18 @@ class Audit:
         return _stretches(self._scope, min(low for low, _ in there), max(high for _, high in there))
 
     def _all(self, wanted: Select[Any]) -> Sequence[Any]:
-        with translated(self._catalog.path), self._connection.begin():
-            return self._connection.execute(wanted).fetchall()
+        return self._catalog.do(lambda: self._catalog.connection.execute(wanted).fetchall())
 
     def _scalar(self, wanted: Select[Any]) -> Any:
-        with translated(self._catalog.path), self._connection.begin():
-            return self._connection.scalar(wanted)
+        return self._catalog.do(lambda: self._catalog.connection.scalar(wanted))
 
 
 _NOWHERE = PathRow(b"", 0, 0)
+_TRACK = tuple(tracks.c[name] for name in TrackFile._fields)
 
 
 def _track() -> Select[Any]:
-    track = tracks.c
-    return select(track.id, track.digest, track.size, track.family, track.stem, track.digits)
+    return select(*_TRACK)
 
 
 def _stretches(scope: Scope, first: int, last: int) -> list[tuple[int, int]]:

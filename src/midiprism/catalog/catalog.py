@@ -12,9 +12,19 @@ from sqlalchemy import Column, ColumnElement, Connection, func, insert, select, 
 
 from midiprism.catalog.address import Address
 from midiprism.catalog.errors import translated
+from midiprism.catalog.keeper import Keeper, Shard
 from midiprism.catalog.leases import LEASE_SECONDS
-from midiprism.catalog.records import BatchRecord, TrackValues
-from midiprism.catalog.schema import batches, parent_paths, parents, properties, runs, track_splits, tracks
+from midiprism.catalog.records import BatchRecord, ParentRecord
+from midiprism.catalog.schema import (
+    batches,
+    parent_paths,
+    parents,
+    properties,
+    runs,
+    shards,
+    track_splits,
+    tracks,
+)
 from midiprism.errors import CatalogError
 
 LOOKED_UP = 500
@@ -22,7 +32,7 @@ LOOKED_UP = 500
 
 T = TypeVar("T")
 
-_RESULT = "result"
+RESULT = "result"
 
 
 KnownPaths = dict[bytes, tuple[int | None, int | None]]
@@ -67,6 +77,9 @@ class Committed:
         tracks_new: contents of tracks that the catalogue did not have.
         replaced: contents whose outcome of an earlier run was replaced.
         discarded: nothing was recorded, since another run holds what was planned, or has done it.
+        refused: parents whose tracks a library that was taken over did not take; without their links.
+        nulled: values that its columns cannot hold.
+        shards: what was written for it. Of several batches in one transaction the first has them all.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -75,39 +88,14 @@ class Committed:
     tracks_new: int = 0
     replaced: int = 0
     discarded: bool = False
+    refused: list[ParentRecord] = field(default_factory=list)
+    nulled: int = 0
+    shards: Sequence[Shard] = ()
 
-
-class NewTrack(NamedTuple):
-    """A content that a commit is about to record, and that no commit had before."""
-
-    id: int
-    values: TrackValues
-
-
-class Place(NamedTuple):
-    """Where a content lies in a shard: the shard's number in the list of shards, and the row, both from 0."""
-
-    shard: int
-    row: int
-
-
-class Shard(NamedTuple):
-    """A file of several contents or links: its path below ``OUT``, its rows, its bytes."""
-
-    name: str
-    rows: int
-    bytes: int
-
-
-class Kept(NamedTuple):
-    """What a store has written for a commit, and flushed: shards, and where each new content lies."""
-
-    shards: Sequence[Shard]
-    places: Sequence[Place]
-
-
-Keep = Callable[[Sequence[NewTrack]], Kept]
-"""Writes contents that a commit has won, inside its transaction."""
+    @property
+    def shard_bytes(self) -> int:
+        """Bytes of those shards."""
+        return sum(shard.size for shard in self.shards)
 
 
 class Catalog(ABC):
@@ -192,7 +180,7 @@ class Catalog(ABC):
     def left_in_order(self) -> bool:
         """Whether there was a run, and the last one ended by itself: nothing of it is half written."""
         last = select(runs.c.state).order_by(runs.c.id.desc()).limit(1)
-        return self.do(lambda: self.connection.scalar(last)) in ("done", "interrupted")
+        return self.do(lambda: self.connection.scalar(last)) in ("done", "interrupted", "undone")
 
     @abstractmethod
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
@@ -213,16 +201,21 @@ class Catalog(ABC):
     def runs_on(self, but: int | None = None) -> list[int]:
         """Numbers of the runs that are on by the clock of the database, save one.
 
-        Where one run at a time has the catalogue, the lock on ``OUT`` says whether it is on, and nothing here.
+        Where one run at a time has the catalogue, the lock on ``OUT`` says whether it is on: here are none.
         """
         del but
         return []
 
+    def newest_run(self) -> int | None:
+        """The number of the run that began last; None without any."""
+        newest: int | None = self.do(lambda: self.connection.scalar(select(func.max(runs.c.id))))
+        return newest
+
     @contextmanager
     def alone(self, run_id: int | None) -> Iterator[bool]:
-        """Whether no other run is on; meanwhile none begins."""
-        del run_id
-        yield True
+        """Whether no other run is on; meanwhile, in one transaction, none begins."""
+        with translated(self.path), self.connection.begin():
+            yield self.only_run(run_id)
 
     def forget_unlinked(self, run_id: int | None = None) -> list[TrackPlace]:
         """Delete the tracks that no song has any more; where their files are.
@@ -235,7 +228,7 @@ class Catalog(ABC):
         wanted = select(tracks.c.id, tracks.c.family, tracks.c.stem, tracks.c.digest, tracks.c.digits)
 
         def work() -> list[TrackPlace]:
-            if not self._only_run(run_id):
+            if not self.only_run(run_id):
                 return []
             found = self.connection.execute(wanted.where(unlinked())).fetchall()
             self._delete(tracks.c.id, [row.id for row in found])
@@ -243,7 +236,7 @@ class Catalog(ABC):
 
         return self.do(work)
 
-    def _only_run(self, run_id: int | None) -> bool:
+    def only_run(self, run_id: int | None) -> bool:
         """Whether no other run is on; none begins before the end of the transaction that is open."""
         del run_id
         return True
@@ -267,9 +260,9 @@ class Catalog(ABC):
         # Where the database gives numbers, it never gives one again.
         del table, highest
 
-    def result(self) -> str | None:
+    def bound_to(self) -> str | None:
         """The mark of the folder that this catalogue belongs to; None for one in the folder itself."""
-        wanted = select(properties.c.value).where(properties.c.key == _RESULT)
+        wanted = select(properties.c.value).where(properties.c.key == RESULT)
         found: str | None = self.do(lambda: self.connection.scalar(wanted))
         return found
 
@@ -279,30 +272,30 @@ class Catalog(ABC):
         Raises:
             CatalogError: it belongs to another.
         """
-        there = self.result()
+        there = self.bound_to()
         if there is None:
             self.do(lambda: self._put_result(result))
-            there = self.result()
+            there = self.bound_to()
         if there != result:
             raise CatalogError(
                 f"The catalogue {self.path} belongs to another result: name the folder of that one, or "
                 "another --schema for a catalogue of its own."
             )
 
-    @abstractmethod
     def _put_result(self, result: str) -> None:
         """Bind it, unless it is bound."""
+        self.connection.execute(insert(properties).values(key=RESULT, value=result))
 
     @abstractmethod
     def commit(
-        self, run_id: int, batches: Sequence[BatchRecord], now: str, keep: Keep | None = None
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, keeper: Keeper | None = None
     ) -> list[Committed]:
         """Record whole batches in one transaction: contents, links, paths, outcomes.
 
         A content that came to be known meanwhile keeps its outcome and its links.
 
         Args:
-            keep: writes the new tracks; None where their files are durable already.
+            keeper: writes new tracks and links; None where the tracks' files are durable already.
 
         Raises:
             CatalogError: nothing of them was recorded.
@@ -338,6 +331,27 @@ class Catalog(ABC):
     def track_ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Numbers of the tracks with these digests that are known, inside a transaction that is open."""
         return dict(self._look_up((tracks.c.digest, tracks.c.id), tracks.c.digest, digests))
+
+    def make_stale(self, parent_ids: Sequence[int]) -> None:
+        """Say of the shards with links of these parents that they hold what is out of date, inside a
+        transaction that is open."""
+        for start in range(0, len(parent_ids), LOOKED_UP):
+            of = select(parents.c.shard_id).where(parents.c.id.in_(parent_ids[start : start + LOOKED_UP]))
+            # In one order, so that no two commits wait for one another.
+            held = select(shards.c.id).where(shards.c.id.in_(of), shards.c.stale == 0).order_by(shards.c.id)
+            numbers = self.connection.scalars(held.with_for_update()).all()
+            self.connection.execute(update(shards).where(shards.c.id.in_(numbers)).values(stale=1))
+
+    def add_shards(self, added: Sequence[Shard], run_id: int) -> list[int]:
+        """Record shards, inside a transaction that is open; their numbers."""
+        return [
+            self.connection.scalar(
+                insert(shards)
+                .values(name=name, rows=rows, bytes=size, digest=digest, run_id=run_id, stale=0)
+                .returning(shards.c.id)
+            )
+            for name, rows, size, digest in added
+        ]
 
     def _delete(self, column: Column[Any], values: list[Any]) -> None:
         for start in range(0, len(values), LOOKED_UP):

@@ -6,15 +6,15 @@ Transactions are short, so that a run that writes meanwhile can fold its log in.
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
 
+from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.errors import translated
 from midiprism.catalog.records import FAILURES
 from midiprism.catalog.schema import batches, parent_paths, parents, runs, tracks
 
@@ -77,7 +77,11 @@ class FailedPath(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """A run as it was recorded; times are UTC, ISO 8601."""
+    """A run as it was recorded; times are UTC, ISO 8601.
+
+    Attributes:
+        alive: whether its time is not up by the clock of the database, which only runs tell that share it.
+    """
 
     id: int
     started_at: str
@@ -85,6 +89,7 @@ class RunRow(NamedTuple):
     state: str
     settings: dict[str, Any]
     totals: dict[str, Any]
+    alive: bool
 
 
 class CommittedByRun(NamedTuple):
@@ -97,8 +102,12 @@ class CommittedByRun(NamedTuple):
     last_at: str
 
 
-def holds_nothing(path: str) -> bool:
+def holds_nothing(path: Address) -> bool:
     """Whether a catalogue is not there yet, or has no tables: its run was ended while it made them."""
+    if isinstance(path, PostgresAddress):
+        from midiprism.catalog.postgres import has_no_tables
+
+        return has_no_tables(path)
     if not os.path.exists(path):
         return True
     uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
@@ -109,17 +118,6 @@ def holds_nothing(path: str) -> bool:
         return False
 
 
-@contextmanager
-def reading(catalog: Catalog) -> Iterator[Connection]:
-    """One view of the catalogue, whatever is committed meanwhile.
-
-    Raises:
-        CatalogError: it cannot be read.
-    """
-    with translated(catalog.path), catalog.connection.begin():
-        yield catalog.connection
-
-
 def count(connection: Connection) -> Counts:
     """Count all there is. It reads the tables of songs and tracks once, and of links nothing."""
     outcomes: dict[str, int] = {}
@@ -128,7 +126,7 @@ def count(connection: Connection) -> Counts:
     by_outcome = by_outcome.group_by(parents.c.outcome)
     for outcome, number, splits in connection.execute(by_outcome):
         outcomes[outcome] = number
-        links += splits
+        links += int(splits)
     songs = select(func.count(parent_paths.c.parent_id.distinct()))
     found, size = connection.execute(select(func.count(), func.sum(tracks.c.size)).select_from(tracks)).one()
     return Counts(
@@ -137,7 +135,7 @@ def count(connection: Connection) -> Counts:
         connection.scalar(select(func.count()).select_from(parent_paths)) or 0,
         found,
         links,
-        size or 0,
+        int(size or 0),
     )
 
 
@@ -157,13 +155,14 @@ def failures(connection: Connection, examples: int) -> list[FailureGroup]:
         group.run_ids.add(run_id)
         if group.count <= examples:
             first[number] = group
-    named = (
-        select(parents.c.id, func.min(parent_paths.c.path), _message)
-        .join(parent_paths, parent_paths.c.parent_id == parents.c.id)
-        .where(parents.c.id.in_(first))
-        .group_by(parents.c.id)
-        .order_by(parents.c.id)
+    smallest = (
+        select(parent_paths.c.path)
+        .where(parent_paths.c.parent_id == parents.c.id)
+        .order_by(parent_paths.c.path)
+        .limit(1)
+        .scalar_subquery()
     )
+    named = select(parents.c.id, smallest, _message).where(parents.c.id.in_(first)).order_by(parents.c.id)
     for number, path, message in connection.execute(named):
         first[number].examples.append((path, message or ""))
     return sorted(groups.values(), key=lambda group: (-group.count, group.code))
@@ -182,7 +181,8 @@ def failed_paths(catalog: Catalog) -> Iterator[FailedPath]:
 
 
 def last_runs(connection: Connection, limit: int) -> list[RunRow]:
-    """The last runs, the latest first."""
+    """The last runs, and all that are on, the latest first."""
+    alive = func.coalesce(runs.c.expires_at > func.now(), false())
     columns = (
         runs.c.id,
         runs.c.started_at,
@@ -190,9 +190,11 @@ def last_runs(connection: Connection, limit: int) -> list[RunRow]:
         runs.c.state,
         runs.c.settings,
         runs.c.totals,
+        alive,
     )
-    rows = connection.execute(select(*columns).order_by(runs.c.id.desc()).limit(limit))
-    return [RunRow(*row) for row in rows]
+    last = select(runs.c.id).order_by(runs.c.id.desc()).limit(limit)
+    wanted = select(*columns).where(or_(runs.c.id.in_(last), and_(runs.c.state == "running", alive)))
+    return [RunRow(*row) for row in connection.execute(wanted.order_by(runs.c.id.desc()))]
 
 
 def settings_of(connection: Connection, run_ids: Collection[int]) -> list[dict[str, Any]]:
@@ -211,28 +213,22 @@ def committed(connection: Connection, run_id: int) -> CommittedByRun | None:
     sums = (batches.c.parents, batches.c.links, batches.c.tracks_new, batches.c.bytes_written)
     wanted = select(*map(func.sum, sums), func.max(batches.c.committed_at)).where(batches.c.run_id == run_id)
     row: Any = connection.execute(wanted).one()
-    return None if row[-1] is None else CommittedByRun(*row)
+    if row[-1] is None:
+        return None
+    done, links, new, written, last = row
+    return CommittedByRun(int(done), int(links), int(new), int(written), last)
 
 
 def committed_since(connection: Connection, run_id: int, since: str) -> tuple[int, int]:
     """How many batches a run has committed since then, and how many parents got an outcome by them."""
-    # Rows lie in the order of the commits: from the last one back to the first that is too old.
-    older = (
-        select(batches.c.id)
-        .where(or_(batches.c.run_id != run_id, batches.c.committed_at < since))
-        .order_by(batches.c.id.desc())
-        .limit(1)
-    )
-    bound = connection.scalar(older) or 0
-    row = connection.execute(
-        select(func.count(), func.sum(batches.c.parents)).where(batches.c.id > bound)
-    ).one()
-    return row[0], row[1] or 0
+    lately = and_(batches.c.run_id == run_id, batches.c.committed_at >= since)
+    row = connection.execute(select(func.count(), func.sum(batches.c.parents)).where(lately)).one()
+    return row[0], int(row[1] or 0)
 
 
 def _page(catalog: Catalog, last: FailedPath | None) -> list[FailedPath]:
     """The next paths: the rest of the last song's, then those of the songs after it."""
-    with reading(catalog) as connection:
+    with catalog.view() as connection:
         if last is None:
             return _failed_paths(connection, parents.c.id >= 0, _FETCHED)
         rest = and_(parents.c.id == last.number, parent_paths.c.path > last.path)

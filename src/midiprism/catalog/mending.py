@@ -1,55 +1,24 @@
 """What was found damaged, remembered while it is mended, and the few corrections that no commit makes."""
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    bindparam,
-    delete,
-    exists,
-    func,
-    select,
-    update,
-)
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Select, delete, exists, func, select, tuple_, update
 
 from midiprism.catalog.audit import PathRow, TrackFile
-from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.errors import translated
+from midiprism.catalog.catalog import LOOKED_UP, Catalog
 from midiprism.catalog.schema import parent_paths, parents, track_splits, tracks
 
 _PAGE = 500
-_temporary = MetaData()
-_files = Table(
-    "damaged_files",
-    _temporary,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    prefixes=["TEMPORARY"],
-    comment="Tracks whose files are missing or damaged.",
-)
-_songs = Table(
-    "damaged_parents",
-    _temporary,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    prefixes=["TEMPORARY"],
-    comment="Parents whose links are not what they should be.",
-)
-_paths = Table(
-    "damaged_paths",
-    _temporary,
-    Column("path", LargeBinary, primary_key=True),
-    prefixes=["TEMPORARY"],
-    comment="Paths whose parents are lost.",
-)
+_LINKS = 10_000
+_CACHE_KIB = 16 << 10
 
 
 class Mending:
-    """Keeps what is to be mended in tables of the connection's own, which spill to the disk and vanish.
+    """Keeps what is to be mended beside the catalogue, in a database that spills to the disk and vanishes.
+
+    So it is the same wherever the catalogue is, and one that is opened only to be read will do.
 
     Args:
         catalog: open for writing; for a dry run, open to read.
@@ -57,53 +26,45 @@ class Mending:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._connection = catalog.connection
-        # Temporary tables are no part of the catalogue, which a file opened to read protects by itself.
-        self._connection.exec_driver_sql("PRAGMA query_only = OFF")
-        self._connection.rollback()
-        with translated(catalog.path), self._connection.begin():
-            for table in (_files, _songs, _paths):
-                self._connection.exec_driver_sql(f"DROP TABLE IF EXISTS temp.{table.name}")
-                table.create(self._connection)
+        # An unnamed database is private, spills to a file only when it outgrows its cache, and then vanishes.
+        self._noted = sqlite3.connect("", isolation_level=None)
+        self._noted.execute("PRAGMA journal_mode = OFF")
+        self._noted.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        for table in ("files", "parents"):
+            self._noted.execute(f"CREATE TABLE {table} (key INTEGER PRIMARY KEY)")
+        self._noted.execute("CREATE TABLE paths (key BLOB PRIMARY KEY) WITHOUT ROWID")
+
+    def close(self) -> None:
+        self._noted.close()
 
     def note_files(self, numbers: Iterable[int]) -> None:
         """Remember tracks whose files are to be restored."""
-        self._note(_files, [{"id": number} for number in numbers])
+        self._note("files", numbers)
 
     def note_parents(self, numbers: Iterable[int]) -> None:
         """Remember parents that are to be split again."""
-        self._note(_songs, [{"id": number} for number in numbers])
+        self._note("parents", numbers)
 
     def note_paths(self, paths: Iterable[bytes]) -> None:
         """Remember paths that are to be split again, since their parents are lost."""
-        self._note(_paths, [{"path": path} for path in paths])
+        self._note("paths", paths)
 
     def counts(self) -> tuple[int, int, int]:
         """How many tracks, parents and paths are left to be mended."""
-        tables = (_files, _songs, _paths)
-        found = [self._all(select(func.count()).select_from(table))[0][0] for table in tables]
-        return found[0], found[1], found[2]
+        return self._count("files"), self._count("parents"), self._count("paths")
 
     def needed(self) -> Iterator[int]:
         """Numbers of the parents that link to files to be restored; one pass over all links.
 
         Those whose files were all restored meanwhile are left out.
         """
-        link = track_splits.c
-        last = -1
-        while True:
-            page = self._all(
-                select(link.parent_id)
-                .distinct()
-                .where(link.parent_id > last, link.track_id.in_(select(_files.c.id)))
-                .order_by(link.parent_id)
-                .limit(_PAGE)
-            )
-            for (last,) in page:
-                if self.files_of(last):
-                    yield last
-            if len(page) < _PAGE:
-                return
+        last = None
+        for page in self._links():
+            there = self._among_files(track_id for _, _, track_id in page)
+            for parent_id in dict.fromkeys(number for number, _, track_id in page if track_id in there):
+                if parent_id != last and self.files_of(parent_id):
+                    last = parent_id
+                    yield parent_id
 
     def files_of(self, parent_id: int) -> list[TrackFile]:
         """The files of a parent that are to be restored."""
@@ -111,68 +72,52 @@ class Mending:
             _track()
             .distinct()
             .join(track_splits, track_splits.c.track_id == tracks.c.id)
-            .where(track_splits.c.parent_id == parent_id, tracks.c.id.in_(select(_files.c.id)))
+            .where(track_splits.c.parent_id == parent_id)
         )
-        return [TrackFile(*row) for row in self._all(wanted)]
+        found = [TrackFile(*row) for row in self._all(wanted)]
+        there = self._among_files(track.id for track in found)
+        return [track for track in found if track.id in there]
 
     def files(self) -> Iterator[Sequence[TrackFile]]:
         """The tracks whose files are to be restored still, page by page."""
-        last = -1
-        while True:
-            page = self._all(
-                _track()
-                .join(_files, _files.c.id == tracks.c.id)
-                .where(tracks.c.id > last)
-                .order_by(tracks.c.id)
-                .limit(_PAGE)
-            )
-            if not page:
-                return
-            last = page[-1].id
-            yield [TrackFile(*row) for row in page]
+        for numbers in self._pages("files"):
+            wanted = _track().where(tracks.c.id.in_(numbers)).order_by(tracks.c.id)
+            yield [TrackFile(*row) for row in self._all(wanted)]
 
     def broken(self) -> Iterator[int]:
         """Numbers of the parents that are to be split again."""
-        last = -1
-        while page := self._all(
-            select(_songs.c.id).where(_songs.c.id > last).order_by(_songs.c.id).limit(_PAGE)
-        ):
-            for (last,) in page:
-                yield last
+        for numbers in self._pages("parents"):
+            yield from numbers
 
     def lost_paths(self) -> Iterator[PathRow]:
         """Paths whose parents are lost."""
-        last = b""
         path = parent_paths.c
-        while page := self._all(
-            select(path.path, path.parent_id, path.root_length)
-            .join(_paths, _paths.c.path == path.path)
-            .where(path.path > last)
-            .order_by(path.path)
-            .limit(_PAGE)
-        ):
-            for row in page:
-                last = row.path
+        for paths in self._pages("paths"):
+            wanted = select(path.path, path.parent_id, path.root_length).where(path.path.in_(paths))
+            for row in self._all(wanted.order_by(path.path)):
                 yield PathRow(*row)
 
     def mended_files(self, numbers: Iterable[int]) -> int:
         """Forget tracks whose files are whole again; how many of them were remembered."""
-        return self._forget(_files.c.id, numbers)
+        return self._noted.executemany(
+            "DELETE FROM files WHERE key = ?", [(number,) for number in numbers]
+        ).rowcount
 
     def forget_unlinked(self) -> None:
         """Forget tracks that no song has: they are not to be restored."""
-        unlinked = _files.c.id.not_in(select(track_splits.c.track_id))
-        with translated(self._catalog.path), self._connection.begin():
-            self._connection.execute(delete(_files).where(unlinked))
+        if not self._count("files"):
+            return
+        self._noted.execute("CREATE TABLE linked (key INTEGER PRIMARY KEY)")
+        for page in self._links():
+            self._note("linked", self._among_files(track_id for _, _, track_id in page))
+        self._noted.execute("DELETE FROM files WHERE key NOT IN (SELECT key FROM linked)")
+        self._noted.execute("DROP TABLE linked")
 
     def correct(self, track: TrackFile) -> None:
         """Make a track's row speak of its file as it is."""
-        with translated(self._catalog.path), self._connection.begin():
-            self._connection.execute(
-                update(tracks)
-                .where(tracks.c.id == track.id)
-                .values(size=track.size, family=track.family, stem=track.stem, digits=track.digits)
-            )
+        values = {"size": track.size, "family": track.family, "stem": track.stem, "digits": track.digits}
+        changed = update(tracks).where(tracks.c.id == track.id).values(values)
+        self._catalog.do(lambda: self._catalog.connection.execute(changed))
 
     def spare_lost_numbers(self) -> None:
         """Never give a new parent or track a number that rows of a lost one still speak of."""
@@ -188,30 +133,57 @@ class Mending:
         """Delete links of parents of which neither row nor path is left; how many parents."""
         number = track_splits.c.parent_id
         gone = ~exists().where(parents.c.id == number) & ~exists().where(parent_paths.c.parent_id == number)
-        with translated(self._catalog.path), self._connection.begin():
-            count = self._connection.scalar(select(func.count(number.distinct())).where(gone)) or 0
-            self._connection.execute(delete(track_splits).where(gone))
+
+        def work() -> int:
+            connection = self._catalog.connection
+            count = connection.scalar(select(func.count(number.distinct())).where(gone)) or 0
+            connection.execute(delete(track_splits).where(gone))
             return int(count)
 
-    def _note(self, table: Table, values: list[dict[str, Any]]) -> None:
-        if values:
-            with translated(self._catalog.path), self._connection.begin():
-                self._connection.execute(insert(table).on_conflict_do_nothing(), values)
+        return self._catalog.do(work)
 
-    def _forget(self, column: Column[Any], values: Iterable[Any]) -> int:
-        keys = [{"key": value} for value in values]
-        if not keys:
-            return 0
-        with translated(self._catalog.path), self._connection.begin():
-            return self._connection.execute(
-                delete(column.table).where(column == bindparam("key")), keys
-            ).rowcount
+    def _links(self) -> Iterator[list[tuple[int, int, int]]]:
+        """Parent, position and track of all links, in that order, as long as there are files to restore."""
+        link = track_splits.c
+        wanted = select(link.parent_id, link.position, link.track_id)
+        wanted = wanted.order_by(link.parent_id, link.position).limit(_LINKS)
+        after: Any = link.position >= 0
+        while self._count("files") and (page := self._all(wanted.where(after))):
+            yield [(row[0], row[1], row[2]) for row in page]
+            last, position, _ = page[-1]
+            after = tuple_(link.parent_id, link.position) > (last, position)
 
-    def _all(self, wanted: Any) -> Sequence[Any]:
-        with translated(self._catalog.path), self._connection.begin():
-            return self._connection.execute(wanted).fetchall()
+    def _among_files(self, numbers: Iterable[int]) -> set[int]:
+        """Those of these tracks that are remembered."""
+        asked = sorted(set(numbers))
+        found: set[int] = set()
+        for start in range(0, len(asked), LOOKED_UP):
+            part = asked[start : start + LOOKED_UP]
+            marks = ", ".join("?" * len(part))
+            rows = self._noted.execute(f"SELECT key FROM files WHERE key IN ({marks})", part)  # noqa: S608
+            found.update(row[0] for row in rows)
+        return found
+
+    def _note(self, table: str, keys: Iterable[Any]) -> None:
+        statement = f"INSERT OR IGNORE INTO {table} VALUES (?)"  # noqa: S608 - a name of ours
+        self._noted.executemany(statement, [(key,) for key in keys])
+
+    def _count(self, table: str) -> int:
+        number: int = self._noted.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        return number
+
+    def _pages(self, table: str) -> Iterator[list[Any]]:
+        """The keys of a table in their order; what is taken from it or added behind is seen."""
+        page = self._noted.execute(f"SELECT key FROM {table} ORDER BY key LIMIT {_PAGE}").fetchall()  # noqa: S608
+        following = f"SELECT key FROM {table} WHERE key > ? ORDER BY key LIMIT {_PAGE}"  # noqa: S608
+        while page:
+            yield [row[0] for row in page]
+            page = self._noted.execute(following, page[-1]).fetchall()
+
+    def _all(self, wanted: Select[Any]) -> Sequence[Any]:
+        return self._catalog.do(lambda: self._catalog.connection.execute(wanted).fetchall())
 
 
-def _track() -> Any:
+def _track() -> Select[Any]:
     track = tracks.c
     return select(track.id, track.digest, track.size, track.family, track.stem, track.digits)

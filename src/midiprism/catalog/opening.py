@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from midiprism.catalog.address import Address, PostgresAddress
+from midiprism.catalog.bridge import Bridge
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.errors import translated
-from midiprism.catalog.migrate import upgrade
+from midiprism.catalog.migrate import upgrade, version_of
 from midiprism.catalog.sqlite import SqliteCatalog
 from midiprism.catalog.sqlite_file import open_for_reading, open_for_upgrade, open_for_writing
+from midiprism.errors import CatalogError
 
 
 def open_catalog(address: Address) -> Catalog:
@@ -36,15 +38,33 @@ def read_catalog(address: Address) -> Catalog:
     return SqliteCatalog(address, open_for_reading(address))
 
 
-def worker_catalog(address: PostgresAddress, stop: Callable[[], bool]) -> Catalog:
+def worker_catalog(
+    address: PostgresAddress, stop: Callable[[], bool], bridge: Bridge | None = None
+) -> Catalog:
     """Open a catalogue that is known to be there, to commit to it; a server that is away is waited for.
 
     Args:
         stop: once true, it is not.
+        bridge: to a library that was taken over.
     """
     from midiprism.catalog.postgres import PostgresCatalog
 
-    return PostgresCatalog.waiting(address, stop)
+    catalog = PostgresCatalog.waiting(address, stop)
+    catalog.bridge = bridge
+    return catalog
+
+
+def holds_catalog(address: PostgresAddress) -> bool:
+    """Whether a database that may be anybody's can be reached, and holds a catalogue of whatever version."""
+    from midiprism.catalog.postgres_server import connected
+
+    name = str(address)
+    try:
+        with connected(address) as connection, translated(name):
+            version_of(connection, address.schema, name)
+    except CatalogError:
+        return False
+    return True
 
 
 def upgrade_catalog(address: Address) -> tuple[str, str]:

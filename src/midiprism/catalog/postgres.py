@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, func, select, text, update
@@ -11,8 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from midiprism.catalog import leases as held
 from midiprism.catalog.address import PostgresAddress
-from midiprism.catalog.catalog import RESULT, Catalog, Committed, Keep, Settled
+from midiprism.catalog.bridge import Bridge
+from midiprism.catalog.catalog import RESULT, Catalog, Committed, Settled
 from midiprism.catalog.errors import translated
+from midiprism.catalog.keeper import Keeper
 from midiprism.catalog.leases import Leased
 from midiprism.catalog.migrate import NoCatalogError, is_empty, make_tables, require_head
 from midiprism.catalog.postgres_commit import BatchCommit
@@ -33,6 +35,9 @@ class PostgresCatalog(Catalog):
     Args:
         address: where it is.
         writing: whether tables are made where there are none.
+
+    Attributes:
+        bridge: to a library that was taken over, which each commit fills too.
     """
 
     shared = True
@@ -42,6 +47,7 @@ class PostgresCatalog(Catalog):
         super().__init__(address, connected(address))
         self._writing = writing
         self.patience = Patience(address)
+        self.bridge: Bridge | None = None
 
     @classmethod
     def open(cls, address: PostgresAddress, *, writing: bool) -> "PostgresCatalog":
@@ -192,12 +198,7 @@ class PostgresCatalog(Catalog):
     def runs_on(self, but: int | None = None) -> list[int]:
         return self.do(lambda: self._on(but))
 
-    @contextmanager
-    def alone(self, run_id: int | None) -> Iterator[bool]:
-        with translated(self.path), self.connection.begin():
-            yield self._only_run(run_id)
-
-    def _only_run(self, run_id: int | None) -> bool:
+    def only_run(self, run_id: int | None) -> bool:
         # Whoever begins a run waits; and of two runs that come to this at once the second finds itself alone.
         self.connection.execute(text(f'LOCK TABLE "{self.address.schema}".runs IN SHARE ROW EXCLUSIVE MODE'))
         self.connection.execute(update(runs).where(runs.c.id == run_id).values(expires_at=func.now()))
@@ -241,10 +242,11 @@ class PostgresCatalog(Catalog):
             yield connection
 
     def commit(
-        self, run_id: int, batches: Sequence[BatchRecord], now: str, keep: Keep | None = None
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, keeper: Keeper | None = None
     ) -> list[Committed]:
         def work() -> list[Committed]:
-            return [BatchCommit(self, run_id, batch, now, keep).all() for batch in batches]
+            with keeper.attempt() if keeper else nullcontext():
+                return [BatchCommit(self, run_id, batch, now, keeper).all() for batch in batches]
 
         return self.do(work)
 

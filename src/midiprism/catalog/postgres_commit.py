@@ -7,16 +7,20 @@ takes tables in one order, and keys in theirs, so that none of them waits in a c
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
 from midiprism.catalog import leases as held
 from midiprism.catalog import rows
-from midiprism.catalog.catalog import Committed, Keep, KnownParent, NewTrack
+from midiprism.catalog.bridge import BridgeCommit
+from midiprism.catalog.catalog import Committed, KnownParent
+from midiprism.catalog.keeper import Keeper, NewTrack
 from midiprism.catalog.postgres_server import driver
-from midiprism.catalog.records import BatchRecord, ParentRecord, TrackValues
+from midiprism.catalog.records import ADOPTED, BatchRecord, ParentRecord, TrackValues
 from midiprism.catalog.schema import batches, parent_paths, parents, tracks
+from midiprism.catalog.staging import copy, stage
 from midiprism.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ class BatchCommit:
     """One batch, inside a transaction."""
 
     def __init__(
-        self, catalog: "PostgresCatalog", run_id: int, batch: BatchRecord, now: str, keep: Keep | None
+        self, catalog: "PostgresCatalog", run_id: int, batch: BatchRecord, now: str, keeper: Keeper | None
     ) -> None:
         self._catalog = catalog
         self._connection = catalog.connection
@@ -36,30 +40,42 @@ class BatchCommit:
         self._run_id = run_id
         self._batch = batch
         self._now = now
-        self._keep = keep
+        self._keeper = keeper
+        self._won: list[NewTrack] = []
 
     def all(self) -> Committed:
         lease = self._batch.lease
         if lease is not None:
-            done = self._done_before(self._token())
-            if done is not None:
-                return done
+            before = self._done_before(self._token())
+            if before is not None:
+                return before
             if not held.release(self._connection, lease, [record.path for record in self._batch.parents]):
                 return Committed(discarded=True)
-        contents = {link[-1][0]: link[-1] for record in self._batch.parents for link in record.links}
         committed = Committed()
+        if self._catalog.bridge is not None:
+            bridged = BridgeCommit(self._catalog, self._catalog.bridge, self._run_id).fill(
+                self._batch.parents
+            )
+            self._batch = replace(self._batch, parents=bridged.parents)
+            committed.refused, committed.nulled = bridged.refused, bridged.nulled
+        contents = {link[-1][0]: link[-1] for record in self._batch.parents for link in record.links}
         track_ids = self._add_tracks(contents, committed)
         new, replaced, placed = self._add_parents(committed)
         if replaced:
+            if self._keeper is not None:
+                self._catalog.make_stale([number for number, _ in replaced])
             self._replace(replaced)
         links = [(number, record) for number, record in (*new, *replaced) if record.links]
+        if self._keeper is not None:
+            self._keep_in_shards(self._keeper, links, committed)
         committed.links = sum(len(record.links) for _, record in links)
         self._copy(
             f"{self._table('track_splits')}",
             (row for number, record in links for row in rows.links(number, record, track_ids)),
         )
         self._put_paths(placed)
-        self._note(committed, parents_done=len(new) + len(replaced))
+        done = [record for _, record in (*new, *replaced) if record.outcome != ADOPTED]
+        self._note(committed, parents_done=len(done))
         return committed
 
     def _done_before(self, token: str) -> Committed | None:
@@ -79,7 +95,7 @@ class BatchCommit:
         return committed
 
     def _add_tracks(self, contents: Mapping[bytes, TrackValues], committed: Committed) -> dict[bytes, int]:
-        """The numbers of these contents; those that are new are claimed, and kept."""
+        """The numbers of these contents; those that are new are claimed."""
         if not contents:
             return {}
         ids = self._catalog.track_ids(contents)
@@ -101,20 +117,16 @@ class BatchCommit:
         if missing:  # another commit won them while this one waited
             ids.update(self._catalog.track_ids(missing))
         committed.tracks_new = len(won)
-        if self._keep is not None and won:
-            self._keep_in_shards([NewTrack(number, contents[digest]) for digest, number in won], self._keep)
+        self._won = [NewTrack(number, contents[digest]) for digest, number in won]
         return ids
 
-    def _keep_in_shards(self, won: Sequence[NewTrack], keep: Keep) -> None:
-        kept = keep(won)
-        numbers = [
-            self._driver.execute(
-                f"INSERT INTO {self._table('shards')} (name, rows, bytes, run_id) VALUES (%s, %s, %s, %s) "  # noqa: S608
-                "RETURNING id",
-                (*shard, self._run_id),
-            ).fetchone()[0]
-            for shard in kept.shards
-        ]
+    def _keep_in_shards(
+        self, keeper: Keeper, linked: Sequence[tuple[int, ParentRecord]], committed: Committed
+    ) -> None:
+        won = self._won
+        kept = keeper.keep(won, [record for _, record in linked])
+        committed.shards = kept.shards
+        numbers = self._catalog.add_shards(kept.shards, self._run_id)
         self._driver.execute(
             f"UPDATE {self._table('tracks')} t SET shard_id = p.shard, shard_row = p.row "  # noqa: S608
             "FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) p (id, shard, row) WHERE t.id = p.id",
@@ -123,6 +135,11 @@ class BatchCommit:
                 [numbers[place.shard] for place in kept.places],
                 [place.row for place in kept.places],
             ),
+        )
+        self._driver.execute(
+            f"UPDATE {self._table('parents')} t SET shard_id = p.shard "  # noqa: S608
+            "FROM unnest(%s::bigint[], %s::bigint[]) p (id, shard) WHERE t.id = p.id",
+            ([number for number, _ in linked], [numbers[shard] for shard in kept.links]),
         )
 
     def _add_parents(
@@ -138,6 +155,11 @@ class BatchCommit:
                 first.setdefault(record.digest, record)
         unread = [record for record in batch.parents if record.digest is None]
         digests = {record.digest for record in batch.parents if record.digest is not None}
+        if batch.replaces:  # of two commits that replace one outcome, the second sees what the first did
+            self._driver.execute(
+                f"SELECT FROM {self._table('parents')} WHERE digest = ANY(%b) ORDER BY id FOR UPDATE",  # noqa: S608
+                (list(digests),),
+            )
         known = self._catalog.parents_of(digests)
         fresh = sorted(digest for digest in first if digest not in known)
         numbers = self._insert_parents([first[digest] for digest in fresh])
@@ -234,7 +256,12 @@ class BatchCommit:
             return
         columns = [column.name for column in parent_paths.columns]
         names = ", ".join(columns)
-        changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name != "path")
+        changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name not in ("path", "facts"))
+        # Who reads a file again that has not changed need not know what its source says of it.
+        facts = (
+            "facts = CASE WHEN EXCLUDED.facts IS NULL AND (old.size, old.mtime_ns) = "
+            "(EXCLUDED.size, EXCLUDED.mtime_ns) THEN old.facts ELSE EXCLUDED.facts END"
+        )
         gone = self._driver.execute(
             f"SELECT parent_id FROM {self._table('parent_paths')} p JOIN {self._table('parents')} s "  # noqa: S608
             "ON s.id = p.parent_id WHERE p.path = ANY(%b) AND s.digest IS NULL",
@@ -243,8 +270,9 @@ class BatchCommit:
         self._staged("new_paths", "parent_paths", columns)
         self._copy("new_paths", current.values(), columns)
         self._driver.execute(
-            f"INSERT INTO {self._table('parent_paths')} ({names}) "  # noqa: S608
-            f"SELECT {names} FROM new_paths ORDER BY path ON CONFLICT (path) DO UPDATE SET {changes}"
+            f"INSERT INTO {self._table('parent_paths')} AS old ({names}) "  # noqa: S608
+            f"SELECT {names} FROM new_paths ORDER BY path "
+            f"ON CONFLICT (path) DO UPDATE SET {changes}, {facts}"
         )
         if gone:
             self._driver.execute(
@@ -260,9 +288,9 @@ class BatchCommit:
                 parents=parents_done,
                 links=committed.links,
                 tracks_new=committed.tracks_new,
-                files_written=batch.files_written,
-                bytes_written=batch.bytes_written,
-                disk_bytes=batch.disk_bytes,
+                files_written=batch.files_written + len(committed.shards),
+                bytes_written=batch.bytes_written + committed.shard_bytes,
+                disk_bytes=batch.disk_bytes + committed.shard_bytes,
                 seconds=batch.seconds,
                 committed_at=self._now,
                 token=None if batch.lease is None else self._token(),
@@ -284,20 +312,12 @@ class BatchCommit:
         return [row[0] for row in found]
 
     def _staged(self, name: str, table: str, columns: Sequence[str]) -> None:
-        """A temporary table like some columns of ``table``, which ends with the transaction."""
-        self._driver.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
-        self._driver.execute(
-            f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS SELECT {', '.join(columns)} "  # noqa: S608
-            f"FROM {self._table(table)} WITH NO DATA"
-        )
+        stage(self._driver, name, self._table(table), columns)
 
     def _copy(
         self, name: str, values: Iterable[tuple[Any, ...]], columns: Sequence[str] | None = None
     ) -> None:
-        listed = f" ({', '.join(columns)})" if columns else ""
-        with self._driver.cursor() as cursor, cursor.copy(f"COPY {name}{listed} FROM STDIN") as copy:
-            for row in values:
-                copy.write_row(row)
+        copy(self._driver, name, values, columns)
 
     def _table(self, name: str) -> str:
         return f'"{self._schema}".{name}'

@@ -22,9 +22,7 @@ _CONNECT_SECONDS = 10
 _AGAIN = frozenset(
     {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
     | {"53300", "53400", "57P01", "57P02", "57P03", "57P05"}  # too many clients; the server goes or comes
-    | {"25006"}  # a server that has become a standby
 )
-_REFUSED = ("28", "3D")  # no such user, wrong password, no such database
 
 T = TypeVar("T")
 

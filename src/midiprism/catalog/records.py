@@ -1,13 +1,15 @@
 """What a worker tells the catalogue. Tuples, which cross from one process to another several times as fast as
 objects do: a track and a link may be any tuple with the values of theirs in order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-OUTCOMES = ("split", "repaired", "no_notes", "corrupt", "unreadable", "failed")
-"""What became of a parent: its tracks were split; the same after mending damage; nothing in it plays; it is
-not MIDI or exceeds a limit; its bytes cannot be had; midiprism itself failed on it."""
+ADOPTED = "adopted"
+OUTCOMES = ("split", "repaired", "no_notes", ADOPTED, "corrupt", "unreadable", "failed")
+"""What became of a parent: its tracks were split; the same after mending damage; nothing in it plays; another
+program had split it, whose library was taken over; it is not MIDI or exceeds a limit; its bytes cannot be
+had; midiprism itself failed on it."""
 
 FAILURES = frozenset({"corrupt", "unreadable", "failed"})
 
@@ -31,6 +33,10 @@ TrackValues = tuple[
 
 LinkValues = tuple[int, int | None, int | None, int, str | None, str, str, TrackValues]
 """The values of a ``LinkRecord``."""
+
+
+ContentValues = tuple[bytes, int | None, float | None, int, str | None, str | None]
+"""A content, and what it states: ticks per quarter note, tempo, how many tempi, meter, key."""
 
 
 class ProblemRecord(NamedTuple):
@@ -143,6 +149,8 @@ class BatchRecord:
         contract: version of the contract by which the parents were split.
         replaces: a parent that has an outcome from an earlier run gets this one instead.
         lease: held on it; None where there is one run at a time.
+        contents: of its tracks by digest, for whoever writes them; none where the worker has put them, and
+            without those that a batch before this one brought.
     """
 
     parents: Sequence[ParentRecord]
@@ -154,3 +162,4 @@ class BatchRecord:
     contract: int = 1
     replaces: bool = False
     lease: Lease | None = None
+    contents: Mapping[bytes, ContentValues] = field(default_factory=dict)

@@ -36,7 +36,7 @@ def lookup(columns: tuple[Column[Any], ...], key: Column[Any], count: int) -> st
     return f"SELECT {names} FROM {key.table.name} WHERE {key.name} IN ({marks})"  # noqa: S608 - names of ours
 
 
-def parent(number: int, record: ParentRecord, contract: int, run_id: int) -> Row:
+def parent(number: int, record: ParentRecord, contract: int, run_id: int, shard_id: int | None = None) -> Row:
     """A row of ``parents``."""
     problems = [
         {"code": found.code, "message": storable(found.message), "track": found.track, "offset": found.offset}
@@ -56,6 +56,7 @@ def parent(number: int, record: ParentRecord, contract: int, run_id: int) -> Row
         len(record.links),
         contract,
         run_id,
+        shard_id,
     )
 
 

@@ -61,6 +61,7 @@ parents = Table(
     Column("splits", Integer, nullable=False, comment="how many rows of track_splits it has"),
     Column("contract", SmallInteger, nullable=False, comment="version of the contract it was split by"),
     Column("run_id", _Id, nullable=False, comment="the run that gave it its outcome"),
+    Column("shard_id", _Id, comment="the shard that holds its links; NULL without one"),
     Index("parents_digest", "digest", unique=True),
     comment="One row per content of a song file.",
 )
@@ -131,7 +132,9 @@ shards = Table(
     Column("name", _String, nullable=False, comment="path below OUT, with / between its parts"),
     Column("rows", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False, comment="of the file"),
+    Column("digest", LargeBinary, nullable=False, comment="BLAKE3 of the file"),
     Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
+    Column("stale", SmallInteger, nullable=False, comment="1: a song in it was split again"),
     comment="Parquet files that hold tracks or links. A file that no row speaks of is no part of the result.",
 )
 
@@ -141,7 +144,7 @@ runs = Table(
     _number(),
     Column("started_at", _String, nullable=False, comment="UTC, ISO 8601"),
     Column("updated_at", _String, nullable=False),
-    Column("state", _String, nullable=False, comment="running, done, interrupted, stopped or cut off"),
+    Column("state", _String, nullable=False, comment="running, done, interrupted, stopped, cut off, undone"),
     Column("settings", JSON, nullable=False),
     Column("totals", JSON, nullable=False),
     Column("expires_at", DateTime(timezone=True), comment="PostgreSQL: a run that is on renews it"),

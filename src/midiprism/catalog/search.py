@@ -1,15 +1,18 @@
 """Finding tracks."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from midiprism.catalog.schema import parent_paths, track_splits, tracks
 from midiprism.catalog.text import storable
 
 _FETCHED = 1_000
+
+Contains = Callable[[ColumnElement[str], str], ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,20 @@ def find(
     Rows stream: memory does not grow with their number. A song whose path has come to hold another content is
     no longer found. Close the rows before the catalogue if you leave them early.
     """
+    # SQLite compares texts by a function of ours. Other servers fold letters as their own locale has it, so
+    # they only narrow the rows down.
+    exact = connection.dialect.name == "sqlite"
+    query = _query(selection, limit if exact else None, exact=exact)
     with connection.begin():
-        result = connection.execute(_query(selection, limit).execution_options(yield_per=_FETCHED))
+        result = connection.execute(query.execution_options(yield_per=_FETCHED))
         try:
-            for row in result:
-                yield TrackRow(*row)
+            found = (TrackRow(*row) for row in result)
+            yield from found if exact else islice((row for row in found if _matches(row, selection)), limit)
         finally:
             result.close()
 
 
-def _query(selection: Selection, limit: int | None) -> Select[Any]:
+def _query(selection: Selection, limit: int | None, *, exact: bool) -> Select[Any]:
     path, link, track = parent_paths, track_splits, tracks
     other = parent_paths.alias("other")
     smallest = (
@@ -126,24 +133,23 @@ def _query(selection: Selection, limit: int | None) -> Select[Any]:
         .select_from(
             path.join(link, link.c.parent_id == path.c.parent_id).join(track, track.c.id == link.c.track_id)
         )
-        .where(path.c.path == smallest, *_conditions(selection))
+        .where(path.c.path == smallest, *_conditions(selection, _contains if exact else _may_contain))
         .order_by(path.c.path, link.c.position)
         .limit(limit)
     )
 
 
-def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+def _conditions(selection: Selection, contains: Contains) -> Iterator[ColumnElement[bool]]:
     link = track_splits.c
     if selection.instrument is not None:
-        yield or_(
-            _contains(link.instrument, selection.instrument), _contains(link.family, selection.instrument)
-        )
+        heard = selection.instrument
+        yield or_(contains(link.instrument, heard), contains(link.family, heard))
     if selection.family is not None:
-        yield _contains(link.family, selection.family)
+        yield contains(link.family, selection.family)
     if selection.song is not None:
-        yield _contains(parent_paths.c.song, selection.song)
+        yield contains(parent_paths.c.song, selection.song)
     if selection.name is not None:
-        yield _contains(link.name, selection.name)
+        yield contains(link.name, selection.name)
     if selection.least_notes is not None:
         yield tracks.c.note_count >= selection.least_notes
     if selection.most_notes is not None:
@@ -154,3 +160,24 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
 
 def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
     return column.icontains(storable(text), autoescape=True)
+
+
+def _may_contain(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """What ``_contains`` is true of, and perhaps more: no text with letters beyond ASCII is looked into."""
+    beyond = func.octet_length(column) > func.char_length(column)
+    folded = text.casefold()
+    return or_(beyond, _contains(column, folded)) if folded.isascii() else beyond
+
+
+def _matches(row: TrackRow, selection: Selection) -> bool:
+    """Whether the texts of a row are as they are wanted."""
+    return (
+        (_holds(row.instrument, selection.instrument) or _holds(row.family, selection.instrument))
+        and _holds(row.family, selection.family)
+        and _holds(row.song, selection.song)
+        and _holds(row.name, selection.name)
+    )
+
+
+def _holds(value: str | None, text: str | None) -> bool:
+    return text is None or (value is not None and storable(text).casefold() in value.casefold())

@@ -114,8 +114,21 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def read_shape(connection: Connection) -> Shape:
-    """Look at the tables that the role's search path leads to, inside the transaction that is open."""
+def look_past(connection: Connection, schema: str) -> None:
+    """Take a schema out of the search path until the transaction ends.
+
+    A role of the same name finds it first, with our table track_splits in it.
+    """
+    connection.execute(_LOOK_PAST, {"schema": schema})
+
+
+def read_shape(connection: Connection, ours: str) -> Shape:
+    """Look at the tables that the role's search path leads to, inside the transaction that is open.
+
+    Args:
+        ours: the schema of our own tables, which is passed over.
+    """
+    look_past(connection, ours)
     schemas: dict[str, str] = {}
     columns: dict[tuple[str, str], str] = {}
     further: list[Column] = []
@@ -159,6 +172,12 @@ def _misfits(table: str, wanted: Mapping[str, tuple[str, ...]], rows: Any) -> It
         elif name == "id" and not types[name][2]:
             yield f"{table}: the column id gives no numbers: it has neither a sequence nor an identity."
 
+
+_LOOK_PAST = text("""
+SELECT pg_catalog.set_config('search_path', COALESCE(
+    string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY at) FILTER (WHERE name <> :schema), ''), true)
+FROM unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY path (name, at) HAVING bool_or(name = :schema)
+""")
 
 _TABLE = text("""
 SELECT c.oid, n.nspname, c.relkind::text FROM pg_catalog.pg_class c

@@ -1,16 +1,68 @@
 """The catalogue in a file of SQLite: one writer, which the lock on ``OUT`` sees to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import Column, Connection, func, insert, select, update
 
 from midiprism.catalog import rows
-from midiprism.catalog.catalog import LOOKED_UP, Catalog, Committed, Keep, KnownParent, NewTrack
+from midiprism.catalog.catalog import LOOKED_UP, Catalog, Committed, KnownParent
 from midiprism.catalog.errors import translated
-from midiprism.catalog.records import BatchRecord, ParentRecord, TrackValues
-from midiprism.catalog.schema import batches, parent_paths, parents, runs, shards, track_splits, tracks
+from midiprism.catalog.keeper import Keeper, Kept, NewTrack
+from midiprism.catalog.records import BatchRecord, ParentRecord
+from midiprism.catalog.schema import batches, parent_paths, parents, runs, track_splits, tracks
 from midiprism.errors import CatalogError
+
+_STEPS = 100_000  # of SQLite's machine between two questions whether to stop
+
+
+@dataclass(slots=True)
+class PreparedBatch:
+    """A batch as it will be recorded.
+
+    Attributes:
+        new: parents with the numbers that they will have; ``replaced`` those that get another outcome.
+        placed: which parent is at each path.
+    """
+
+    record: BatchRecord
+    committed: Committed = field(default_factory=Committed)
+    new: list[tuple[int, ParentRecord]] = field(default_factory=list)
+    replaced: list[tuple[int, ParentRecord]] = field(default_factory=list)
+    placed: list[tuple[int, ParentRecord]] = field(default_factory=list)
+
+    @property
+    def linked(self) -> list[tuple[int, ParentRecord]]:
+        """Parents whose links will be recorded, and that have some."""
+        return [(number, record) for number, record in (*self.new, *self.replaced) if record.links]
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What a commit will record.
+
+    Attributes:
+        track_ids: numbers of all contents that links lead to.
+        tracks: the contents that no commit had before.
+    """
+
+    run_id: int
+    batches: list[PreparedBatch]
+    track_ids: dict[bytes, int]
+    tracks: list[NewTrack]
+
+    @property
+    def linked(self) -> list[ParentRecord]:
+        """Parents whose links will be recorded, and that have some."""
+        return [record for batch in self.batches for _, record in batch.linked]
+
+    @property
+    def linked_numbers(self) -> list[int]:
+        """Their numbers."""
+        return [number for batch in self.batches for number, _ in batch.linked]
 
 
 class SqliteCatalog(Catalog):
@@ -39,26 +91,72 @@ class SqliteCatalog(Catalog):
 
         return self.do(work)
 
+    @contextmanager
+    def ended_by(self, stop: Callable[[], bool]) -> Iterator[None]:
+        self._driver.set_progress_handler(stop, _STEPS)
+        try:
+            yield
+        finally:
+            self._driver.set_progress_handler(None, 0)
+
     def spare_numbers(self, table: str, highest: int) -> None:
         self._ids[table] = highest
 
     def commit(
-        self, run_id: int, batches: Sequence[BatchRecord], now: str, keep: Keep | None = None
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, keeper: Keeper | None = None
     ) -> list[Committed]:
+        with self._numbering():
+            return self._record(self._prepare(run_id, batches), now, keeper)
+
+    def prepare(self, run_id: int, batches: Sequence[BatchRecord]) -> Prepared:
+        """What a commit of these batches will record. It must be the next one.
+
+        Raises:
+            CatalogError: the catalogue cannot be read.
+        """
+        with self._numbering():
+            return self._prepare(run_id, batches)
+
+    def record(self, prepared: Prepared, now: str, keeper: Keeper | None) -> list[Committed]:
+        """Commit what was prepared; see ``commit``."""
+        with self._numbering():
+            return self._record(prepared, now, keeper)
+
+    @contextmanager
+    def _numbering(self) -> Iterator[None]:
+        """A transaction that gives numbers to rows."""
         try:
             with translated(self.path), self.connection.begin():
-                return [self._commit(run_id, batch, now, keep) for batch in batches]
+                yield
         except BaseException:
-            self._ids.clear()  # numbers given to rows that were rolled back
+            self._ids.clear()  # of rows that were rolled back
             raise
 
-    def _commit(self, run_id: int, batch: BatchRecord, now: str, keep: Keep | None) -> Committed:
-        committed = Committed()
-        known = self.parents_of(record.digest for record in batch.parents if record.digest is not None)
-        paths = dict(self._paths(record.path for record in batch.parents))
-        new: list[tuple[int, ParentRecord]] = []
-        replaced: list[tuple[int, ParentRecord]] = []
-        placed: list[tuple[int, ParentRecord]] = []
+    def _prepare(self, run_id: int, batches: Sequence[BatchRecord]) -> Prepared:
+        known = self.parents_of(
+            {parent.digest for batch in batches for parent in batch.parents if parent.digest is not None}
+        )
+        prepared = Prepared(run_id, [self._sorted(run_id, batch, known) for batch in batches], {}, [])
+        contents = {
+            link[-1][0]: link[-1]
+            for batch in prepared.batches
+            for _, parent in batch.linked
+            for link in parent.links
+        }
+        prepared.track_ids = ids = self.track_ids(contents)
+        for batch in prepared.batches:
+            for _, parent in batch.linked:
+                for link in parent.links:
+                    digest = link[-1][0]
+                    if digest not in ids:
+                        ids[digest] = self._next(tracks.c.id)
+                        prepared.tracks.append(NewTrack(ids[digest], link[-1]))
+                        batch.committed.tracks_new += 1
+        return prepared
+
+    def _sorted(self, run_id: int, batch: BatchRecord, known: dict[bytes, KnownParent]) -> PreparedBatch:
+        """What is to be done with each parent of a batch; those that get an outcome are known afterwards."""
+        found = PreparedBatch(batch)
         for record in batch.parents:
             there = known.get(record.digest) if record.digest is not None else None
             if there is None:
@@ -67,73 +165,81 @@ class SqliteCatalog(Catalog):
                         f"The catalogue {self.path} has lost a parent that it knew; run again."
                     )
                 number = self._next(parents.c.id)
-                new.append((number, record))
+                found.new.append((number, record))
             else:
                 number = there.id
                 if record.outcome is None or not batch.replaces or there.run_id == run_id:
-                    committed.paths += 1
-                    placed.append((number, record))
+                    found.committed.paths += 1
+                    found.placed.append((number, record))
                     continue
-                replaced.append((number, record))
-            placed.append((number, record))
-            committed.outcomes[record.outcome] += 1
+                found.replaced.append((number, record))
+            found.placed.append((number, record))
+            found.committed.outcomes[record.outcome] += 1
             if record.digest is not None:
                 known[record.digest] = KnownParent(number, record.outcome, batch.contract, run_id)
+        found.committed.replaced = len(found.replaced)
+        found.committed.links = sum(len(record.links) for _, record in found.linked)
+        return found
 
-        committed.replaced = len(replaced)
-        self._delete(track_splits.c.parent_id, [number for number, _ in replaced])
-        changed = [rows.parent(number, record, batch.contract, run_id) for number, record in replaced]
+    def _record(self, prepared: Prepared, now: str, keeper: Keeper | None) -> list[Committed]:
+        with keeper.attempt() if keeper else nullcontext():
+            kept = keeper.keep(prepared.tracks, prepared.linked) if keeper else Kept((), (), ())
+            homes = self._add_shards(prepared, kept)
+            for batch in prepared.batches:
+                self._record_batch(prepared, batch, homes, now)
+        return [batch.committed for batch in prepared.batches]
+
+    def _add_shards(self, prepared: Prepared, kept: Kept) -> dict[int, int]:
+        """Record tracks and shards. For each parent with links in one of those, its number."""
+        numbers = self.add_shards(kept.shards, prepared.run_id)
+        places = [(numbers[place.shard], place.row) for place in kept.places] or repeat((None, None))
+        self._insert(
+            tracks,
+            [
+                rows.track(track.id, track.values, prepared.run_id, *place)
+                for track, place in zip(prepared.tracks, places, strict=False)
+            ],
+        )
+        if prepared.batches:
+            prepared.batches[0].committed.shards = kept.shards
+        return {
+            number: numbers[shard] for number, shard in zip(prepared.linked_numbers, kept.links, strict=False)
+        }
+
+    def _record_batch(
+        self, prepared: Prepared, found: PreparedBatch, homes: Mapping[int, int], now: str
+    ) -> None:
+        batch, committed, run_id = found.record, found.committed, prepared.run_id
+        changed = [number for number, _ in found.replaced]
+        self.make_stale(changed)
+        self._delete(track_splits.c.parent_id, changed)
+        values = [
+            rows.parent(number, record, batch.contract, run_id, homes.get(number))
+            for number, record in (*found.replaced, *found.new)
+        ]
         if changed:
             statement = rows.replacement(parents, self.connection.dialect)
-            self._driver.executemany(statement, [(*row[1:], row[0]) for row in changed])
-        self._insert(parents, [rows.parent(number, record, batch.contract, run_id) for number, record in new])
-        links = [(number, record) for number, record in (*new, *replaced) if record.links]
-        committed.links = sum(len(record.links) for _, record in links)
-        track_ids, committed.tracks_new = self._add_tracks(
-            {link[-1][0]: link[-1] for _, record in links for link in record.links}, run_id, keep
-        )
+            self._driver.executemany(statement, [(*row[1:], row[0]) for row in values[: len(changed)]])
+        self._insert(parents, values[len(changed) :])
+        ids = prepared.track_ids
         self._insert(
-            track_splits, [row for number, record in links for row in rows.links(number, record, track_ids)]
+            track_splits, [row for number, record in found.linked for row in rows.links(number, record, ids)]
         )
-        self._place(placed, paths)
+        self._place(found.placed, dict(self._paths(record.path for record in batch.parents)))
         self.connection.execute(
             insert(batches).values(
                 id=self._next(batches.c.id),
                 run_id=run_id,
-                parents=len(new) + len(replaced),
+                parents=len(values),
                 links=committed.links,
                 tracks_new=committed.tracks_new,
-                files_written=batch.files_written,
-                bytes_written=batch.bytes_written,
-                disk_bytes=batch.disk_bytes,
+                files_written=batch.files_written + len(committed.shards),
+                bytes_written=batch.bytes_written + committed.shard_bytes,
+                disk_bytes=batch.disk_bytes + committed.shard_bytes,
                 seconds=batch.seconds,
                 committed_at=now,
             )
         )
-        return committed
-
-    def _add_tracks(
-        self, contents: Mapping[bytes, TrackValues], run_id: int, keep: Keep | None
-    ) -> tuple[dict[bytes, int], int]:
-        """The numbers of these contents, and how many of them are new."""
-        ids = self.track_ids(contents)
-        added = [digest for digest in contents if digest not in ids]
-        for digest in added:
-            ids[digest] = self._next(tracks.c.id)
-        if keep is None:
-            self._insert(tracks, [rows.track(ids[digest], contents[digest], run_id) for digest in added])
-        elif added:
-            kept = keep([NewTrack(ids[digest], contents[digest]) for digest in added])
-            numbers = [self._next(shards.c.id) for _ in kept.shards]
-            self._insert(shards, [(n, *shard, run_id) for n, shard in zip(numbers, kept.shards, strict=True)])
-            self._insert(
-                tracks,
-                [
-                    rows.track(ids[digest], contents[digest], run_id, numbers[place.shard], place.row)
-                    for digest, place in zip(added, kept.places, strict=True)
-                ],
-            )
-        return ids, len(added)
 
     def _place(self, placed: Sequence[tuple[int, ParentRecord]], paths: Mapping[bytes, int]) -> None:
         """Say which parent is at each path; forget those without a digest that were there before."""
@@ -158,6 +264,13 @@ class SqliteCatalog(Catalog):
             part = wanted[start : start + LOOKED_UP]
             found += self._driver.execute(rows.lookup(columns, key, len(part)), part)
         return found
+
+    def rows_between(
+        self, columns: tuple[Column[Any], ...], key: Column[Any], ranges: Sequence[tuple[Any, Any]]
+    ) -> list[Any]:
+        names = ", ".join(column.name for column in columns)
+        statement = f"SELECT {names} FROM {key.table.name} WHERE {key.name} BETWEEN ? AND ?"  # noqa: S608
+        return [row for ends in ranges for row in self._driver.execute(statement, ends)]
 
     @property
     def _driver(self) -> Any:

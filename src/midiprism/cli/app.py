@@ -5,12 +5,15 @@ from typing import Annotated, Any
 import typer
 
 import midiprism
+from midiprism.cli.audit import audit
+from midiprism.cli.check import check
 from midiprism.cli.export import export
 from midiprism.cli.inspect import inspect
 from midiprism.cli.listing import list_tracks
 from midiprism.cli.sample import sample
 from midiprism.cli.split import split
 from midiprism.cli.status import status
+from midiprism.cli.undo import undo
 from midiprism.cli.upgrade import upgrade
 from midiprism.cli.verify import verify
 
@@ -25,11 +28,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 catalog = typer.Typer(help="Look after a catalogue, and after one that another program began.")
+catalog.command("check")(check)
+catalog.command("undo")(undo)
 catalog.command("upgrade")(upgrade)
 
 app.command("split")(split)
 app.command("status")(status)
 app.command("verify")(verify)
+app.command("audit")(audit)
 app.command("list")(list_tracks)
 app.command("export")(export)
 app.command("inspect")(inspect)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.errors import CatalogError, UsageError
+from midiprism.cli.terminal import clean, quoted
+from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
     from midiprism.catalog import PostgresAddress
@@ -61,12 +62,19 @@ def resolved(
         return PostgresAddress(named, schema or SCHEMA)
     bare = os.environ.get(OTHERS_VARIABLE, "")
     if bare.startswith(_SCHEMES):
+        from midiprism.catalog import holds_catalog
+
         address = PostgresAddress(bare, schema or SCHEMA)
-        if adopt or _holds_catalog(address):
+        if adopt or holds_catalog(address):
             return address
     if schema is not None:
         raise UsageError("--schema goes with --database.")
     return None
+
+
+def named(out: str, database: "PostgresAddress | None") -> str:
+    """A result as a command takes it: its folder, and where its catalogue is if that is not in there."""
+    return quoted(out) + ("" if database is None else f" {clean(database.options)}")
 
 
 def _is_in_folder(out: str) -> bool:
@@ -74,14 +82,3 @@ def _is_in_folder(out: str) -> bool:
     from midiprism.run.result import catalog_path
 
     return os.path.lexists(catalog_path(out))
-
-
-def _holds_catalog(address: "PostgresAddress") -> bool:
-    """Whether a database that may be anybody's can be reached, and holds a catalogue of ours."""
-    from midiprism.catalog import read_catalog
-
-    try:
-        read_catalog(address).close()
-    except CatalogError:
-        return False
-    return True

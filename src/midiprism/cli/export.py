@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.database import Database, Schema, resolved
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.selection import Channel, Family, Instrument, Name, Notes, Song, selection
 from midiprism.cli.terminal import clean_path, complain, console, plural, size
@@ -35,6 +36,8 @@ def export(
     name: Name = None,
     notes: Notes = None,
     channel: Channel = None,
+    database: Database = None,
+    schema: Schema = None,
     hardlink: Annotated[
         bool,
         typer.Option(
@@ -61,8 +64,11 @@ def export(
 
     template = Template(by)
     wanted = selection(instrument, family, song, name, notes, channel)
+    address = resolved(database, schema, out)
     with interruptible("Stopping after the file in hand.") as stop:
-        done = export_tracks(out, to, template, wanted, hardlink=hardlink, dry_run=dry_run, stop=stop)
+        done = export_tracks(
+            out, to, template, wanted, database=address, hardlink=hardlink, dry_run=dry_run, stop=stop
+        )
         interrupted = stop()
     _tell(done, as_json=as_json, quiet=quiet)
     if interrupted:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from midiprism.cli.database import Database, Schema, resolved
 from midiprism.cli.selection import Channel, Family, Instrument, Name, Notes, Song, selection
 from midiprism.cli.terminal import clean_path, clock, complain, console, text
 from midiprism.errors import UsageError
@@ -28,6 +29,8 @@ def list_tracks(
     name: Name = None,
     notes: Notes = None,
     channel: Channel = None,
+    database: Database = None,
+    schema: Schema = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -46,14 +49,13 @@ def list_tracks(
 
     Tracks and channels are counted from 1, as musicians do.
     """
-    from midiprism.catalog import find, read_catalog
-    from midiprism.run.result import catalog_path, require_result
+    from midiprism.catalog import find
+    from midiprism.run.result import catalog_of
 
     if as_json and (paths or null):
         raise UsageError("--json and --paths exclude each other.")
     wanted = selection(instrument, family, song, name, notes, channel)
-    require_result(out)
-    with read_catalog(catalog_path(out)) as catalog:
+    with catalog_of(out, resolved(database, schema, out)) as catalog:
         table = not (as_json or paths or null)
         shown = limit or _TABLE_ROWS
         # Closed by hand: a reader such as `head` may leave before the end.

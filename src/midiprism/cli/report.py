@@ -40,6 +40,8 @@ def _lines(summary: "Summary", out: str, named: str, sources: list[str], *, verb
         ("new tracks", summary.tracks_new, f"{size(summary.bytes_written)} written"),
         ("duplicates", summary.tracks_duplicate, "known tracks, recorded for their songs"),
         ("skipped", summary.parents_skipped, "songs known already"),
+        ("adopted", summary.parents_adopted, "songs that their owner had split, left as they are"),
+        ("nulled", summary.values_nulled, "values that the owner's columns cannot hold; the songs say which"),
         ("repaired", summary.parents_repaired, "songs that were damaged and could be mended"),
         ("no notes", summary.outcomes["no_notes"], "songs in which nothing plays"),
         ("failed", summary.parents_failed, "songs that could not be split"),
@@ -75,7 +77,8 @@ def _headline(summary: "Summary", out: str) -> str:
         return (
             f"Nothing to do: {plural(summary.parents_seen, 'song')} known already, nothing written. {seconds}"
         )
-    what = f"{plural(summary.parents_done, 'song')} into {plural(summary.tracks, 'track')}"
+    songs = plural(summary.parents_done - summary.parents_adopted, "song")
+    what = f"{songs} into {plural(summary.tracks, 'track')}"
     if summary.dry_run:
         return f"Would split {what} in {where}; nothing was written. {seconds}"
     return f"Split {what} in {where}. {seconds}"

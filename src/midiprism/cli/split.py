@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.database import Database, Schema, resolved
+from midiprism.cli.adopting import asked_for, begun, spelled, tell_outlook
+from midiprism.cli.database import Database, Schema, named, resolved
+from midiprism.cli.foreign import PathMaps
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.terminal import complain
 from midiprism.cli.tuning import number
+from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
     from midiprism.run import Summary
@@ -27,23 +30,28 @@ class By(StrEnum):
     program = "program"
 
 
+class Store(StrEnum):
+    files = "files"
+    parquet = "parquet"
+
+
 class Context(StrEnum):
     conductor = "conductor"
     full = "full"
 
 
 def split(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files.",
-        ),
-    ],
     out: Annotated[
         str,
         typer.Option("-o", "--out", metavar="OUT", help="Folder of the result; made where there is none."),
     ],
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files.",
+        ),
+    ] = None,
     by: Annotated[
         By | None,
         typer.Option(help="What becomes a file of its own.  [default: as OUT was made, else auto]"),
@@ -53,6 +61,13 @@ def split(
         typer.Option(
             help="What each file gets of its song: tempo and signatures, or also what other tracks set on "
             "its channels.  [default: as OUT was made, else conductor]"
+        ),
+    ] = None,
+    store: Annotated[
+        Store | None,
+        typer.Option(
+            help="What the tracks lie in: a file each, or many in a Parquet file, with tables of links and "
+            "songs.  [default: as OUT was made, else files]"
         ),
     ] = None,
     limit: Annotated[
@@ -84,6 +99,35 @@ def split(
     ] = None,
     database: Database = None,
     schema: Schema = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Take over the library that another program keeps in that database: split the songs in its "
+            "table files that nobody has split, and fill its tables beside ours.",
+        ),
+    ] = False,
+    path_map: PathMaps = None,
+    complete_existing: Annotated[
+        bool,
+        typer.Option(
+            "--complete-existing", help="With --adopt: also add what songs lack that their owner has split."
+        ),
+    ] = False,
+    redo_existing: Annotated[
+        bool,
+        typer.Option(
+            "--redo-existing",
+            help="With --adopt: split those songs again; their owner's rows stay beside ours.",
+        ),
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="With --redo-existing: take the owner's rows out that lead to other contents."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --replace: do not ask.")] = False,
     lease: Annotated[
         float,
         typer.Option(
@@ -145,27 +189,39 @@ def split(
     Parquet files. What is known from an earlier run is
     skipped, so a run that was cut off is continued by running it again.
     """
-    from midiprism.library import open_library
+    from midiprism.library import Library, open_library
     from midiprism.run import Settings, Wish, split_library
 
+    sources = sources or []
     kept = [name for name in (keep or "").split(",") if name]
-    library = open_library(
-        sources, os.fsencode(out), archives=archives, column=column, name=id_column, keep=kept
-    )
     given = {"column": column, "id": id_column, "keep": keep}
     reading = ["--archives"] * archives + [f"--{name}={value}" for name, value in given.items() if value]
+    adoption = asked_for(
+        adopt=adopt,
+        sources=sources,
+        reading=reading,
+        redo=redo,
+        path_maps=path_map or (),
+        complete=complete_existing,
+        redo_existing=redo_existing,
+        replace=replace,
+    )
+    if adoption is not None:
+        reading = spelled(adoption)
     settings = Settings(
         None if by is None else by.value,
         None if context is None else context.value,
+        None if store is None else store.value,
         workers=number("--workers", workers, 0, _MOST_WORKERS),
         batch_parents=number("--batch-size", batch_size, 1, _MOST_SONGS),
         in_flight=number("--in-flight", in_flight, 1, _MOST_BATCHES),
         timeout=timeout or None,
-        wish=Wish(redo=redo, retry_failed=retry_failed),
+        wish=Wish(redo, retry_failed, existing=adoption is not None and adoption.existing != "leave"),
         scan=not no_scan,
-        database=resolved(database, schema, out),
+        database=resolved(database, schema, out, adopt=adopt),
         lease_seconds=lease,
         reading=tuple(reading),
+        adoption=adoption,
     )
 
     def compiling() -> None:
@@ -174,6 +230,18 @@ def split(
 
     with ExitStack() as stack:
         stop = stack.enter_context(interruptible("Stopping after the songs in hand; again stops at once."))
+        library: Library
+        if adoption is None:
+            library = open_library(
+                sources, os.fsencode(out), archives=archives, column=column, name=id_column, keep=kept
+            )
+        else:
+            if settings.database is None:
+                raise UsageError("--adopt takes over a library in PostgreSQL: name it with --database.")
+            if dry_run:
+                tell_outlook(settings.database, adoption, out, stop, as_json=as_json, quiet=quiet)
+                return
+            library = stack.enter_context(begun(settings.database, adoption, out, stop, yes=yes))
         listener = None
         if not quiet:
             from midiprism.cli.progress import shown
@@ -190,7 +258,8 @@ def split(
             warn=complain,
             listener=listener,
         )
-    _tell(summary, out, [*sources, *reading], as_json=as_json, quiet=quiet, verbose=verbose)
+    place = named(out, settings.database)
+    _tell(summary, out, place, [*sources, *reading], as_json=as_json, quiet=quiet, verbose=verbose)
     if summary.error is not None:
         complain(str(summary.error))
     if summary.state == "interrupted":
@@ -199,12 +268,19 @@ def split(
 
 
 def _tell(
-    summary: "Summary", out: str, sources: list[str], *, as_json: bool, quiet: bool, verbose: bool
+    summary: "Summary",
+    out: str,
+    place: str,
+    sources: list[str],
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     from midiprism.cli.report import failures, report
 
     if not quiet:
-        report(summary, out, sources, verbose=verbose, stderr=as_json)
+        report(summary, out, place, sources, verbose=verbose, stderr=as_json)
     elif summary.failed:
         for line in failures(summary, everything=verbose):
             complain(line)

@@ -14,15 +14,24 @@ _OUTCOMES = {
     "split": "their tracks are stored",
     "repaired": "the same, after damage was mended",
     "no_notes": "nothing in them plays",
+    "adopted": "split by the owner of a library that was taken over",
     "corrupt": "no MIDI, or beyond a limit",
     "unreadable": "their bytes cannot be had",
     "failed": "midiprism itself failed on them",
 }
 
 
-def lines(status: "Status", out: str) -> Iterator[str]:
-    """What ``status`` prints, line by line; names in it are safe to show."""
+def lines(status: "Status", out: str, place: str) -> Iterator[str]:
+    """What ``status`` prints, line by line; names in it are safe to show.
+
+    Args:
+        place: the result as a command takes it.
+    """
     yield _headline(status, out)
+    if len(status.on) > 1:
+        for run in status.on:
+            assert run.pace is not None
+            yield f"  run {run.id}: {_how_far(run, run.pace)}"
     if not status.runs:
         if not status.held:
             yield "Run the same `midiprism split` again."
@@ -36,24 +45,27 @@ def lines(status: "Status", out: str) -> Iterator[str]:
     yield "Runs, the last first:"
     yield from _table([_HEADS, *(_row(run) for run in status.runs)])
     yield from _failures(status)
-    yield from _next(status, out)
+    yield from _next(status, place)
 
 
-def to_go_on(status: "Status", out: str) -> str | None:
+def to_go_on(status: "Status", place: str) -> str | None:
     """The command that does what the last run left; None if it left nothing."""
-    return None if status.to_go_on is None else _command(status.to_go_on, out)
+    return None if status.to_go_on is None else _command(status.to_go_on, place)
 
 
-def to_retry(status: "Status", out: str) -> str | None:
+def to_retry(status: "Status", place: str) -> str | None:
     """The command that tries again what failed; None if nothing did."""
     holdings = status.holdings
-    return _command(holdings.failed_sources, out) + " --retry-failed" if holdings.failures else None
+    return _command(holdings.failed_sources, place) + " --retry-failed" if holdings.failures else None
 
 
 def _headline(status: "Status", out: str) -> str:
     where = clean_path(out)
-    if status.pace is not None:
-        return f"{where}: run {status.runs[0].id} is on, {_how_far(status.runs[0], status.pace)}"
+    if len(status.on) > 1 and status.pace is not None:
+        return f"{where}: {len(status.on)} runs are on, {status.pace.rate:,.0f} songs/s"
+    for run in status.on:
+        if run.pace is not None:
+            return f"{where}: run {run.id} is on, {_how_far(run, run.pace)}"
     if status.held:
         return f"{where}: a process holds it for writing, and has recorded no run of its own"
     if not status.runs:
@@ -102,21 +114,21 @@ def _failures(status: "Status") -> Iterator[str]:
             yield f"    and {group.count - len(group.examples):,} more"
 
 
-def _next(status: "Status", out: str) -> Iterator[str]:
-    command = to_go_on(status, out)
+def _next(status: "Status", place: str) -> Iterator[str]:
+    command = to_go_on(status, place)
     if command is not None:
         left = "not counted" if status.left is None else plural(status.left, "song")
         yield f"Still to come when run {status.runs[0].id} ended: {left}. To go on:"
         yield f"  {command}"
-    again = to_retry(status, out)
+    again = to_retry(status, place)
     if again is not None:
         yield "To name all that failed, and to try it again:"
-        yield f"  midiprism status {quoted(out)} --failed"
+        yield f"  midiprism status {place} --failed"
         yield f"  {again}"
 
 
-def _command(sources: Sequence[str], out: str) -> str:
-    return f"midiprism split {' '.join(map(quoted, sources)) or 'SOURCE...'} -o {quoted(out)}"
+def _command(sources: Sequence[str], place: str) -> str:
+    return f"midiprism split {' '.join(map(quoted, sources)) or 'SOURCE...'} -o {place}"
 
 
 def _figure(name: str, number: int, meaning: str) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from midiprism.cli.database import Database, Schema, named, resolved
 from midiprism.cli.terminal import clean, clean_path, complain, console
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
+    from midiprism.catalog import PostgresAddress
     from midiprism.catalog.history import FailedPath
     from midiprism.run.status import RunStatus, Status
 
@@ -20,6 +22,8 @@ _EVERY_RANGE = (0.1, 86_400.0)
 
 def status(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the result.")],
+    database: Database = None,
+    schema: Schema = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Name every song that failed, one per line, and nothing else.")
     ] = False,
@@ -49,18 +53,20 @@ def status(
     seconds = _EVERY if every is None else every
     if not _EVERY_RANGE[0] <= seconds <= _EVERY_RANGE[1]:
         raise UsageError(f"--every takes {_EVERY_RANGE[0]:g} to {_EVERY_RANGE[1]:g} seconds.")
+    address = resolved(database, schema, out)
+    place = named(out, address)
     if failed:
-        _print_failed(out, as_json=as_json)
+        _print_failed(out, address, as_json=as_json)
     elif watch:
-        _watch(watched(out, runs, seconds), out, as_json=as_json)
+        _watch(watched(out, runs, seconds, address), out, place, as_json=as_json)
     elif as_json:
-        typer.echo(json.dumps(facts(read_status(out, runs), out)))
+        typer.echo(json.dumps(facts(read_status(out, runs, database=address), place)))
     else:
-        _print(read_status(out, runs), out)
+        _print(read_status(out, runs, database=address), out, place)
 
 
-def facts(status: "Status", out: str) -> dict[str, Any]:
-    """How a result stands, as ``--json`` has it."""
+def facts(status: "Status", place: str) -> dict[str, Any]:
+    """How a result stands, as ``--json`` has it; ``place`` is how a command names it."""
     from midiprism.cli.standing import to_go_on, to_retry
 
     holdings, counts, pace = status.holdings, status.holdings.counts, status.pace
@@ -71,8 +77,8 @@ def facts(status: "Status", out: str) -> dict[str, Any]:
         "eta_seconds": round(pace.eta_seconds, 1) if pace and pace.eta_seconds is not None else None,
         "quiet_seconds": round(pace.quiet_seconds, 1) if pace else None,
         "left": status.left,
-        "to_go_on": to_go_on(status, out),
-        "to_retry": to_retry(status, out),
+        "to_go_on": to_go_on(status, place),
+        "to_retry": to_retry(status, place),
         "totals": {
             "songs": holdings.songs,
             "songs_at_paths": counts.songs_at_paths,
@@ -111,6 +117,7 @@ def _run(run: "RunStatus") -> dict[str, Any]:
         "tracks_new": run.tracks_new,
         "bytes_written": run.bytes_written,
         "parents_per_second": round(run.rate, 1),
+        "rate": round(run.pace.rate, 1) if run.pace else None,
         "workers": run.workers,
         "batch_size": run.batch_size,
         "sources": [_path(source) for source in run.sources],
@@ -126,18 +133,17 @@ def _path(path: bytes | str) -> dict[str, str]:
         return {"path": octets.decode(errors="replace"), "path_bytes": octets.hex()}
 
 
-def _print_failed(out: str, *, as_json: bool) -> None:
+def _print_failed(out: str, address: "PostgresAddress | None", *, as_json: bool) -> None:
     from midiprism.catalog.history import failed_paths
     from midiprism.run.status import opened_to_read
 
     any_failed = False
-    catalog = opened_to_read(out)
-    if catalog is not None:
-        with catalog:
-            for _, rows in groupby(failed_paths(catalog), lambda row: row.number):
-                any_failed = True
-                for piece in _json_pieces(rows) if as_json else _pieces(rows):
-                    typer.echo(piece, nl=False)
+    with opened_to_read(out, address) as catalog:
+        found = failed_paths(catalog) if catalog is not None else ()
+        for _, rows in groupby(found, lambda row: row.number):
+            any_failed = True
+            for piece in _json_pieces(rows) if as_json else _pieces(rows):
+                typer.echo(piece, nl=False)
     if not any_failed and not as_json:
         complain("No song failed.")
 
@@ -167,28 +173,28 @@ def _json_pieces(rows: Iterator["FailedPath"]) -> Iterator[str]:
     yield "]}\n"
 
 
-def _print(status: "Status", out: str) -> None:
+def _print(status: "Status", out: str, place: str) -> None:
     from midiprism.cli.standing import lines
 
     screen = console()
-    for line in lines(status, out):
+    for line in lines(status, out, place):
         screen.print(line)
 
 
-def _watch(looks: Iterable["Status"], out: str, *, as_json: bool) -> None:
+def _watch(looks: Iterable["Status"], out: str, place: str, *, as_json: bool) -> None:
     if as_json:
         for status in looks:
-            typer.echo(json.dumps(facts(status, out)))
+            typer.echo(json.dumps(facts(status, place)))
     elif console().is_terminal:
-        _redraw(looks, out)
+        _redraw(looks, out, place)
     else:
         for number, status in enumerate(looks):
             if number:
                 typer.echo()
-            _print(status, out)
+            _print(status, out, place)
 
 
-def _redraw(looks: Iterable["Status"], out: str) -> None:
+def _redraw(looks: Iterable["Status"], out: str, place: str) -> None:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -199,5 +205,5 @@ def _redraw(looks: Iterable["Status"], out: str) -> None:
     screen = Console(markup=False, highlight=False, emoji=False)
     with Live(console=screen, auto_refresh=False) as live:
         for status in looks:
-            block = Text("\n".join(lines(status, out)), no_wrap=True, overflow="ellipsis")
+            block = Text("\n".join(lines(status, out, place)), no_wrap=True, overflow="ellipsis")
             live.update(block, refresh=True)

@@ -1,5 +1,6 @@
 """``midiprism catalog upgrade``: a catalogue's tables brought up to this version."""
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -18,13 +19,16 @@ def upgrade(
 ) -> None:
     """Bring the tables of a catalogue up to this version, in one transaction."""
     from midiprism.catalog import Address, upgrade_catalog
+    from midiprism.run.lock import locked
     from midiprism.run.result import catalog_address, require_result
 
     address: Address | None = resolved(database, schema, out)
-    if out is not None:
-        require_result(out)
-        address = catalog_address(out, resolved(database, schema, out))
-    if address is None:
-        raise UsageError("Name the result, or with --database the catalogue.")
-    before, now = upgrade_catalog(address)
+    with ExitStack() as stack:
+        if out is not None:
+            require_result(out)
+            address = catalog_address(out, resolved(database, schema, out))
+            stack.enter_context(locked(out))
+        if address is None:
+            raise UsageError("Name the result, or with --database the catalogue.")
+        before, now = upgrade_catalog(address)
     typer.echo(f"{address}: version {before}, " + ("up to date." if before == now else f"now {now}."))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from midiprism.cli.terminal import clean, clean_path, clock, complain, console, plural, quoted, size
+from midiprism.cli.terminal import clean, clean_path, clock, complain, console, plural, size
 
 if TYPE_CHECKING:
     from midiprism.run.findings import Checking, Damage, Repair, Verification
@@ -33,17 +33,21 @@ def far(checking: "Checking") -> str:
     return ", ".join(parts)
 
 
-def report(found: "Verification", out: str, *, quiet: bool, verbose: bool, stderr: bool) -> None:
-    """Print what a check found, and what to do about it."""
+def report(found: "Verification", out: str, named: str, *, quiet: bool, verbose: bool, stderr: bool) -> None:
+    """Print what a check found, and what to do about it.
+
+    Args:
+        named: the result as a command takes it.
+    """
     lines = [*_findings(found, verbose=verbose)]
     if found.counts:
-        lines += _advice(found, out)
+        lines += _advice(found, out, named)
     _print(
         _headline(found, out), [*lines, *_notes(found)], quiet=quiet, stderr=stderr, bad=bool(found.counts)
     )
 
 
-def report_repair(done: "Repair", out: str, *, quiet: bool, verbose: bool, stderr: bool) -> None:
+def report_repair(done: "Repair", out: str, named: str, *, quiet: bool, verbose: bool, stderr: bool) -> None:
     """Print what a check found, what was mended, and what was not."""
     found = done.found
     lines = [*_findings(found, verbose=verbose), *_mended(done)]
@@ -52,9 +56,9 @@ def report_repair(done: "Repair", out: str, *, quiet: bool, verbose: bool, stder
         shown = done.unmended if verbose else done.unmended[:_SHOWN]
         lines += _named(shown, done.left)
     if done.dry_run and found.counts and not done.stopped and not found.counts.get("catalog"):
-        lines += ["Nothing was written. To mend it:", f"  midiprism verify {quoted(out)} --repair"]
+        lines += ["Nothing was written. To mend it:", f"  midiprism verify {named} --repair"]
     elif found.counts.get("catalog"):
-        lines += _advice(found, out)
+        lines += _advice(found, out, named)
     elif done.stopped:
         lines.append("Stopped before the end; the same command goes on.")
     _print(_headline(found, out), [*lines, *_notes(found)], quiet=quiet, stderr=stderr, bad=done.left > 0)
@@ -104,14 +108,14 @@ def _named(shown: "Iterable[Damage]", count: int) -> Iterator[str]:
         yield f"  and {rest:,} more"
 
 
-def _advice(found: "Verification", out: str) -> Iterator[str]:
+def _advice(found: "Verification", out: str, named: str) -> Iterator[str]:
     if found.counts.get("catalog"):
         path = os.path.join(out, "catalog.sqlite")
         yield f"Move {clean_path(path)} away, and its -wal and -shm with it if they are there. Then give"
         yield "the same `midiprism split` again, which makes it anew. The tracks are kept, and not rewritten."
     else:
         yield "To mend it:"
-        yield f"  midiprism verify {quoted(out)} --repair"
+        yield f"  midiprism verify {named} --repair"
 
 
 def _mended(done: "Repair") -> Iterator[str]:

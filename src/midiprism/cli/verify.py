@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.database import Database, Schema, named, resolved
 from midiprism.cli.interrupt import interruptible
 from midiprism.errors import UsageError
 
@@ -20,6 +21,8 @@ _LONGEST_RUN = 9  # digits
 
 def verify(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the result.")],
+    database: Database = None,
+    schema: Schema = None,
     sample: Annotated[
         str | None,
         typer.Option(
@@ -68,6 +71,7 @@ def verify(
     if dry_run and not repair:
         raise UsageError("--dry-run needs --repair; without that, nothing is written anyway.")
     scope, started = _scope(sample, since)
+    address = resolved(database, schema, out)
 
     def compiling() -> None:
         if not quiet:
@@ -86,6 +90,7 @@ def verify(
                 out,
                 scope,
                 since=started,
+                database=address,
                 dry_run=dry_run,
                 stop=stop,
                 compiling=compiling,
@@ -93,12 +98,12 @@ def verify(
             )
             found, stopped = done.found, done.stopped
         else:
-            found = verify_result(out, scope, since=started, stop=stop, listener=listener)
+            found = verify_result(out, scope, since=started, database=address, stop=stop, listener=listener)
             stopped = found.stopped
     if done is None:
-        report(found, out, quiet=quiet, verbose=verbose, stderr=as_json)
+        report(found, out, named(out, address), quiet=quiet, verbose=verbose, stderr=as_json)
     else:
-        report_repair(done, out, quiet=quiet, verbose=verbose, stderr=as_json)
+        report_repair(done, out, named(out, address), quiet=quiet, verbose=verbose, stderr=as_json)
     if as_json:
         typer.echo(json.dumps(_facts(found, done, scope, since)))
     if stopped:
@@ -122,7 +127,7 @@ def _scope(sample: str | None, since: str | None) -> tuple["Scope", str | None]:
     if sample is not None and since is not None:
         raise UsageError("--sample and --since exclude each other.")
     if sample is not None:
-        return Scope(_share(sample), random.random()), None
+        return Scope(share(sample), random.random()), None
     if since is None:
         return Scope(), None
     if since.isascii() and since.isdecimal() and len(since) <= _LONGEST_RUN and len(since) != len("20251231"):
@@ -138,7 +143,12 @@ def _scope(sample: str | None, since: str | None) -> tuple["Scope", str | None]:
         ) from error
 
 
-def _share(sample: str) -> float:
+def share(sample: str) -> float:
+    """A share of something, from what --sample says.
+
+    Raises:
+        UsageError: it is none.
+    """
     try:
         percent = float(sample.strip().removesuffix("%"))
     except ValueError:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from midiprism.library.folder import found_at
-from midiprism.library.pathmap import PathMap
+from midiprism.library.pathmap import NOT_MOVED, PathMap
 from midiprism.library.reading import read_file
 from midiprism.library.source import Content, Found, Notice
 
@@ -29,7 +29,7 @@ class ListedLibrary:
 
     pages: Callable[[], Iterable[Sequence[bytes]]] = _nothing
     total: Callable[[], int] = int
-    paths: PathMap = PathMap()
+    paths: PathMap = NOT_MOVED
     root: bytes = b""
 
     def __reduce__(self) -> tuple[type["ListedLibrary"], tuple[()]]:
@@ -67,7 +67,7 @@ class ListedLibrary:
         return read_file(found.path, limit)
 
     def _root_length(self, recorded: bytes, path: bytes) -> int:
-        """How much of a path here stands for the folder that all are in, or for more where that was mapped."""
+        """How much of a path here stands for the folder that all are in, or more where that was mapped."""
         inside = recorded[len(self.root) :]
         while inside and not path.endswith(b"/" + inside):
             inside = inside.partition(b"/")[2]

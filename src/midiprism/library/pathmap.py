@@ -32,6 +32,9 @@ class PathMap:
         return _moved(here, [(new, old) for old, new in self.rules])
 
 
+NOT_MOVED = PathMap()
+
+
 def path_map(rules: Sequence[str]) -> PathMap:
     """Rules as they were given, each ``OLD=NEW``; NEW may be relative to the folder one is in.
 

@@ -8,13 +8,16 @@ import contextlib
 import queue
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
 from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, worker_catalog
+from midiprism.catalog.bridge import Bridge
 from midiprism.errors import MidiprismError
+from midiprism.run.committing import now
+from midiprism.run.keeping import Keeping
 from midiprism.store import Store
+from midiprism.store.parquet import ParquetStore
 
 _TOGETHER = 8
 
@@ -40,6 +43,8 @@ class Answering:
         committing: the catalogue, where the worker commits; else None.
         run_id: of the run.
         stop: once true, a server that is away is not waited for.
+        bridge: to a library that was taken over.
+        shards: where its commits write, if not each track is a file.
     """
 
     def __init__(
@@ -49,12 +54,16 @@ class Answering:
         committing: PostgresAddress | None,
         run_id: int,
         stop: Callable[[], bool],
+        bridge: Bridge | None = None,
+        shards: ParquetStore | None = None,
     ) -> None:
         self._pipe = pipe
         self._store = store
         self._committing = committing
         self._run_id = run_id
         self._stop = stop
+        self._bridge = bridge
+        self._shards = shards
         self._catalog: Catalog | None = None
 
     def answer(self, answers: Answers) -> None:
@@ -91,15 +100,15 @@ class Answering:
             return message
         assert self._committing is not None
         if self._catalog is None:
-            self._catalog = worker_catalog(self._committing, self._stop)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        (committed,) = self._catalog.commit(self._run_id, [record], now)
+            self._catalog = worker_catalog(self._committing, self._stop, self._bridge)
+        keeper = None if self._shards is None else Keeping(self._shards, self._run_id, [record])
+        (committed,) = self._catalog.commit(self._run_id, [record], now(), keeper)
         told = [parent._replace(links=()) for parent in record.parents if parent.problems]
-        return Message("done", message.job, (replace(record, parents=told), committed))
+        return Message("done", message.job, (replace(record, parents=told, contents={}), committed))
 
 
 def _taken(answers: Answers) -> Iterator[list[Message]]:
-    """What is ready to be answered, several at a time: a flush of many costs hardly more than one of a few."""
+    """What is ready to be answered, several at a time: a flush of many costs little more than one of few."""
     while (message := answers.get()) is not None:
         ready = [message]
         while len(ready) < _TOGETHER and not answers.empty():

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from midiprism.catalog import Address, Catalog, Lease, PostgresAddress, read_catalog
+from midiprism.catalog.bridge import Bridge
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.library import Library
 from midiprism.run.answering import Answering, Answers, Message
@@ -25,6 +26,7 @@ from midiprism.run.settings import Wish
 from midiprism.run.splitter import LazySplitter, Splitter
 from midiprism.run.worker import Worker
 from midiprism.store import Store
+from midiprism.store.parquet import ParquetStore
 
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
@@ -43,6 +45,8 @@ class Duty:
         run_id: this run's number.
         replaces: whether a parent that has an outcome from an earlier run may get another.
         committing: the catalogue, where each worker commits its own batches; else None.
+        bridge: to a library that was taken over, which those commits fill.
+        shards: where those commits write tracks and links, if not each track is a file.
     """
 
     library: Library
@@ -54,6 +58,8 @@ class Duty:
     run_id: int
     replaces: bool
     committing: PostgresAddress | None = None
+    bridge: Bridge | None = None
+    shards: ParquetStore | None = None
 
     def worker(self, catalog: Catalog | None) -> Worker:
         """A worker that looks in ``catalog`` for what is known."""
@@ -82,7 +88,9 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
         stack.enter_context(rare_collections())
         pipe.send(Message("ready", 0, None))
         answers: Answers = queue.SimpleQueue()
-        answering = Answering(pipe, duty.store, duty.committing, duty.run_id, worker.stop)
+        answering = Answering(
+            pipe, duty.store, duty.committing, duty.run_id, worker.stop, duty.bridge, duty.shards
+        )
         thread = threading.Thread(target=answering.answer, args=(answers,), daemon=True)
         thread.start()
         while (task := pipe.recv()) is not None:

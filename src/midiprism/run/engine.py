@@ -4,55 +4,38 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from itertools import chain, islice
 
-from midiprism.catalog import Catalog, Committed, Rehearsal, open_catalog, read_catalog
+from midiprism.catalog import BatchRecord, Catalog, Committed
 from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.errors import MidiprismError, SourceError
 from midiprism.library import Library
 from midiprism.run import machine
+from midiprism.run.adoption import AdoptedLibrary, end_adoption
 from midiprism.run.child import Duty
-from midiprism.run.group import Group
+from midiprism.run.committing import Committing, committing, now
+from midiprism.run.group import Group, records_of
 from midiprism.run.jobs import Done
 from midiprism.run.leasing import Leasing, Planned, unshared
-from midiprism.run.plan import Batch, KnownBeside, Memory, Plan
+from midiprism.run.plan import Batch, KnownBeside, Plan
 from midiprism.run.pool import InlinePool, Pool
 from midiprism.run.processes import ProcessPool
 from midiprism.run.progress import Counting, Listener, Progress
-from midiprism.run.result import catalog_address, opened, read_identity
-from midiprism.run.settings import Identity, Settings
+from midiprism.run.result import catalog_address
+from midiprism.run.scene import Opening, Scene, opened_result, rehearsed
+from midiprism.run.settings import Settings
+from midiprism.run.settling import Settling
 from midiprism.run.space import Usage, shortage
 from midiprism.run.splitter import LazySplitter, Splitter
 from midiprism.run.summary import Summary
-from midiprism.store import FileStore, NullStore, Store
+from midiprism.smf.types import CONTRACT_VERSION
 
 _REPORT_SECONDS = 0.1
 _TELL_SECONDS = 1.0
 _COUNT_SECONDS = 0.05
 _WAIT_SECONDS = 0.05
 _GONE = ("vanished", "io")
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a run finds where its result is to be.
-
-    Attributes:
-        identity: what every split of it is made with.
-        catalog: the catalogue, if there is one: in a dry run only to read.
-        memory: the same, or what stands in for it.
-        store: where splits go.
-    """
-
-    identity: Identity
-    catalog: Catalog | None
-    memory: Memory
-    store: Store
-
-
-Opening = Callable[[str, Settings], contextlib.AbstractContextManager[Scene]]
 
 
 def split_library(
@@ -137,7 +120,8 @@ class _Run:
         self._plan = Plan(
             library,
             None if settings.wish.redo else KnownBeside(scene.memory, settled),
-            batch_parents=settings.batch_parents or machine.default_batch(shared=settings.database is not None),
+            batch_parents=settings.batch_parents
+            or machine.default_batch(shared=settings.database is not None),
             batch_bytes=settings.batch_bytes,
             limit=limit,
             notice=summary.notice,
@@ -147,9 +131,10 @@ class _Run:
         self._used = Usage(*self._writes.usage()) if self._writes else Usage()
         self._warned = False
         self._leasing: Leasing | None = None
+        self._committing: Committing | None = None
         self._pool: Pool | None = None
         self._workers = 0
-        self._replaced = 0
+        self._replaced = self._adopted = 0
         self._started = time.perf_counter()
         self._loading = 0.0
         self._reported = self._told = 0.0
@@ -159,8 +144,10 @@ class _Run:
         try:
             self._all(splitter, compiling)
             summary.state = "interrupted" if self._stop() else "done"
-            if self._replaced:
-                self._forget_unlinked()
+            if self._writes:
+                self._settle(self._writes)
+            if self._writes:
+                end_adoption(self._writes, summary.run_id)
             self._require_sources()
         except MidiprismError as error:
             summary.state, summary.error = "stopped", error
@@ -172,17 +159,19 @@ class _Run:
         self._report(final=True)
 
     def _all(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
+        self._adopt()
         batches = self._plan.batches()
         first = list(islice(batches, 2))
         if not first:
             return
-        if self._writes:
-            self._summary.run_id = self._writes.begin_run(self._facts(), _now())
+        self._begin()
         planned = self._planned(chain(first, batches))
         few = len(first) == 1
         with machine.rare_collections(), self._hired(self._duty(splitter), compiling, few=few) as pool:
             self._pool = pool
-            group = Group(self._scene.store, beside=self._workers > 0)
+            scene, run_id = self._scene, self._summary.run_id or 0
+            self._committing = committing(scene.memory, self._writes, scene.store, scene.shards, run_id)
+            group = Group(self._committing, beside=self._workers > 0)
             with contextlib.closing(group):
                 try:
                     self._loop(pool, group, planned)
@@ -191,11 +180,32 @@ class _Run:
                         self._commit(group.durable(hurry=True))
                     raise
 
+    def _begin(self) -> None:
+        if self._writes and self._summary.run_id is None:
+            self._summary.run_id = self._writes.begin_run(self._facts(), now())
+
+    def _adopt(self) -> None:
+        """Record what the owner of a library that is taken over has split, which is not opened."""
+        if not isinstance(self._library, AdoptedLibrary) or not self._writes:
+            return
+        for parents in self._library.begun():
+            self._begin()
+            record = BatchRecord(parents, 0, 0.0, files_present=False, contract=CONTRACT_VERSION)
+            (added,) = self._writes.commit(self._summary.run_id or 0, [record], now())
+            self._summary.add(record, added)
+            self._adopted += added.outcomes.total() + added.paths
+            self._tell()
+            self._report()
+            if self._stop():
+                break
+        self._plan.begin_again(self._adopted)
+
     def _planned(self, batches: Iterator[Batch]) -> Iterator[Planned | None]:
         if not isinstance(self._writes, PostgresCatalog):
             return unshared(batches)
         run_id, redo = self._summary.run_id or 0, self._settings.wish.redo
         self._leasing = Leasing(self._writes, self._plan, run_id, self._settled, redo=redo)
+        self._leasing.committed = self._adopted
         return self._leasing.batches(batches)
 
     def _loop(self, pool: Pool, group: Group, batches: Iterator[Planned | None]) -> None:
@@ -208,7 +218,7 @@ class _Run:
                 more = False
                 pool.stop()
             waiting = False
-            while more and not waiting and pool.in_flight + group.batches < most:
+            while more and not waiting and pool.in_flight + group.batches < most and not group.full:
                 try:
                     planned = next(batches)
                 except StopIteration:
@@ -244,6 +254,8 @@ class _Run:
             self._summary.run_id or 0,
             self._replaces,
             self._writes.address if isinstance(self._writes, PostgresCatalog) else None,
+            self._writes.bridge if isinstance(self._writes, PostgresCatalog) else None,
+            scene.shards if isinstance(self._writes, PostgresCatalog) else None,
         )
 
     def _hired(self, duty: Duty, compiling: Callable[[], None], *, few: bool) -> Pool:
@@ -257,14 +269,13 @@ class _Run:
         return ProcessPool(duty, workers, self._settings.timeout, compiling)
 
     def _commit(self, durable: list[Done]) -> None:
-        """The files of these batches are durable: only now does the catalogue learn of them."""
-        summary = self._summary
-        records = [done.record for done in durable if done.record.parents]
+        """The tracks of these batches are durable: only now does the catalogue learn of them."""
+        records = records_of(durable)
         parents = chain.from_iterable(record.parents for record in records)
         if any(problem.code in _GONE for parent in parents for problem in parent.problems[:1]):
             self._require_sources()
-        committed = self._scene.memory.commit(summary.run_id or 0, records, _now())
-        added = iter(committed)
+        assert self._committing is not None
+        added = iter(self._committing.commit(records))
         self._learn(
             [replace(done, committed=next(added) if done.record.parents else Committed()) for done in durable]
         )
@@ -282,7 +293,8 @@ class _Run:
                 continue
             summary.add(record, added)
             self._replaced += added.replaced
-            self._used.add(added.outcomes.total(), record.files_written, record.disk_bytes)
+            files = record.files_written + len(added.shards)
+            self._used.add(added.outcomes.total(), files, record.disk_bytes + added.shard_bytes)
             if self._leasing:
                 self._leasing.committed += added.outcomes.total() + added.paths
 
@@ -302,9 +314,11 @@ class _Run:
         self._told = seconds
         self._take_stock()
         total = self._summary.parents_total
-        self._writes.tell_run(self._summary.run_id, self._summary.totals(), _now())
+        self._writes.tell_run(self._summary.run_id, self._summary.totals(), now())
         if total is not None and not self._warned:
-            message = shortage(self._out, self._writes.path, self._used, total - self._plan.seen)
+            address = self._writes.address
+            catalog = address if isinstance(address, str) else None
+            message = shortage(self._out, catalog, self._used, total - self._plan.seen)
             if message:
                 self._warned = True
                 self._warn(message)
@@ -317,18 +331,23 @@ class _Run:
         summary.seconds = time.perf_counter() - self._started
         summary.loading_seconds = self._loading
 
-    def _forget_unlinked(self) -> None:
-        """Tracks that no song has any more, since its parents were split again and otherwise."""
-        if self._writes:
-            store = self._scene.store
-            for place in self._writes.forget_unlinked():
-                store.remove(store.path_of(*place))
+    def _settle(self, catalog: Catalog) -> None:
+        """See to tracks that no song has any more, since its parents were split again and otherwise; in a
+        result in shards also to what is out of date there."""
+        scene, run_id = self._scene, self._summary.run_id
+        if scene.shards is not None:
+            Settling(catalog, scene.shards, run_id).all(replaced=self._replaced > 0)
+        elif self._replaced:
+            places = catalog.forget_unlinked(run_id)
+            with catalog.alone(run_id) as alone:
+                for place in places if alone else ():  # a run that has begun may put the same files again
+                    scene.store.remove(scene.store.path_of(*place))
 
     def _end(self) -> None:
         summary = self._summary
         if self._writes and summary.run_id is not None:
             with contextlib.suppress(MidiprismError):  # a full disk: the run will be found cut off
-                self._writes.end_run(summary.run_id, summary.state, summary.totals(), _now())
+                self._writes.end_run(summary.run_id, summary.state, summary.totals(), now())
 
     def _facts(self) -> dict[str, object]:
         settings = self._settings
@@ -365,32 +384,3 @@ class _Run:
                 seconds=seconds,
             )
         )
-
-
-@contextlib.contextmanager
-def opened_result(out: str, settings: Settings) -> Iterator[Scene]:
-    """The result in ``out``, made where there is none, held for writing."""
-    with opened(out, settings) as result, open_catalog(result.address) as catalog:
-        store = FileStore(out)
-        if result.mark is not None:
-            catalog.bind(result.mark)
-            catalog.lease_seconds = settings.lease_seconds
-        elif not catalog.left_in_order():
-            store.sweep()
-        yield Scene(result.identity, catalog, catalog, store)
-
-
-@contextlib.contextmanager
-def rehearsed(out: str, settings: Settings) -> Iterator[Scene]:
-    """What a dry run takes for the result in ``out``, of which it changes nothing."""
-    identity = settings.identity(read_identity(out), out)
-    with contextlib.ExitStack() as stack:
-        catalog = None
-        address = catalog_address(out, settings.database)
-        if not isinstance(address, str) or os.path.exists(address):
-            catalog = stack.enter_context(read_catalog(address))
-        yield Scene(identity, catalog, stack.enter_context(Rehearsal(catalog)), NullStore())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -7,11 +7,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from midiprism.catalog import Claims, Selection, TrackRow, find, read_catalog
+from midiprism.catalog import Claims, PostgresAddress, Selection, TrackRow, find
 from midiprism.errors import StoreError, UsageError
 from midiprism.library import MARKER
 from midiprism.run.placing import Placer
-from midiprism.run.result import catalog_path, read_marker, require_result, write_marker
+from midiprism.run.result import catalog_of, read_marker, require_result, write_marker
 from midiprism.run.template import SUFFIX, Template, numbered, parent_path
 from midiprism.store import FileStore, track_path
 
@@ -77,6 +77,7 @@ def export_tracks(
     template: Template,
     selection: Selection,
     *,
+    database: PostgresAddress | None = None,
     hardlink: bool = False,
     dry_run: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -88,13 +89,14 @@ def export_tracks(
     letters, are numbered in the order of the songs' paths. A file that is there is left as it is.
 
     Args:
+        database: where the catalogue is; None for a file in the result.
         hardlink: link instead of copying.
         dry_run: write nothing.
         stop: once true, no further file is placed.
         listener: is told after every file.
 
     Raises:
-        UsageError: ``out`` is no result, or ``to`` cannot take a tree.
+        UsageError: ``out`` is no result, its catalogue is elsewhere, or ``to`` cannot take a tree.
         StoreError: ``to`` cannot be written.
         CatalogError: the catalogue cannot be used.
     """
@@ -104,7 +106,7 @@ def export_tracks(
     store = FileStore(out)
     export = Export(os.path.abspath(to), dry_run)
     with ExitStack() as stack:
-        catalog = stack.enter_context(read_catalog(catalog_path(out)))
+        catalog = stack.enter_context(catalog_of(out, database))
         names = _Names(template, stack.enter_context(Claims()))
         tree = _Tree(export, Placer(out, store, hardlink=hardlink))
         for row in stack.enter_context(closing(find(catalog.connection, selection))):

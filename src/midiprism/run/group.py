@@ -6,28 +6,32 @@ an index are written once for all of them.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from midiprism.catalog import BatchRecord
+from midiprism.run.committing import Committing
 from midiprism.run.jobs import Done
-from midiprism.store import Store
 
 PARENTS = 4_000
 SECONDS = 2.0
+BYTES = 96 << 20
+"""Of contents that are written with the commit."""
 
 
 class Group:
-    """Collects batches whose files were put, and gives them back once those are durable.
+    """Collects batches, and gives them back once their tracks are durable.
 
     Args:
-        store: its ``flush`` covers what the workers put, unless they flush themselves.
-        beside: flush in a thread beside other work.
+        committing: says what that takes.
+        beside: do it in a thread beside other work.
     """
 
-    def __init__(self, store: Store, *, beside: bool) -> None:
-        self._store = store
+    def __init__(self, committing: Committing, *, beside: bool) -> None:
+        self._committing = committing
         self._beside = beside
         self._collected: list[Done] = []
         self._parents = 0
+        self._bytes = 0
         self._since = 0.0
         self._flushed: list[Done] = []
         self._thread: threading.Thread | None = None
@@ -38,12 +42,18 @@ class Group:
         """Batches collected or being flushed."""
         return len(self._collected) + len(self._flushed)
 
+    @property
+    def full(self) -> bool:
+        """Whether it holds so many bytes that there should be no more before some are written."""
+        return self._bytes >= BYTES
+
     def add(self, done: Sequence[Done]) -> None:
         """Collect batches."""
         if done and not self._collected:
             self._since = time.monotonic()
         self._collected += done
         self._parents += sum(len(one.record.parents) for one in done)
+        self._bytes += sum(len(content[0]) for one in done for content in one.record.contents.values())
 
     def durable(self, *, hurry: bool) -> list[Done]:
         """Batches that can be committed now.
@@ -54,7 +64,8 @@ class Group:
         Raises:
             StoreError: the disk says that they would not survive a power cut.
         """
-        due = self._parents >= PARENTS or (self._collected and time.monotonic() - self._since > SECONDS)
+        waited = self._collected and time.monotonic() - self._since > SECONDS
+        due = self._parents >= PARENTS or self.full or waited
         if self._thread is None and self._collected and (due or hurry):
             self._start()
         if self._thread is not None:
@@ -75,17 +86,27 @@ class Group:
             self._thread.join()
 
     def _start(self) -> None:
-        self._flushed, self._collected, self._parents = self._collected, [], 0
-        if not any(done.record.files_present for done in self._flushed):
+        self._flushed, self._collected, self._parents, self._bytes = self._collected, [], 0, 0
+        try:
+            work = self._committing.durable(records_of(self._flushed))
+        except BaseException as error:
+            self._error = error
+            raise
+        if work is None:
             return
         if self._beside:
-            self._thread = threading.Thread(target=self._flush, name="midiprism-flush")
+            self._thread = threading.Thread(target=self._flush, args=(work,), name="midiprism-flush")
             self._thread.start()
         else:
-            self._flush()
+            self._flush(work)
 
-    def _flush(self) -> None:
+    def _flush(self, work: Callable[[], None]) -> None:
         try:
-            self._store.flush()
+            work()
         except BaseException as error:  # noqa: BLE001 - it is raised where it can be dealt with
             self._error = error
+
+
+def records_of(done: Sequence[Done]) -> list[BatchRecord]:
+    """What there is to commit of these batches."""
+    return [one.record for one in done if one.record.parents]

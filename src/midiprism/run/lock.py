@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from midiprism.errors import StoreError
 
@@ -16,8 +16,12 @@ _PAUSE_SECONDS = 0.05
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
+Alone = Callable[[], contextlib.AbstractContextManager[bool]]
+"""Holds a folder so that nobody else does, if nobody does; whether that is so."""
+
+
 @contextlib.contextmanager
-def locked(out: str) -> Iterator[None]:
+def locked(out: str) -> Iterator[Alone]:
     """Hold ``out`` for writing.
 
     The text in the lock's file says who holds it, for people; it decides nothing.
@@ -48,14 +52,14 @@ def locked(out: str) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
         try:
-            yield
+            yield lambda: contextlib.nullcontext(True)
         finally:
             file.seek(0)
             file.truncate(0)
 
 
 @contextlib.contextmanager
-def joined(out: str) -> Iterator[None]:
+def joined(out: str) -> Iterator[Alone]:
     """Hold ``out`` for writing beside others that do so too, on a catalogue that they share.
 
     Raises:
@@ -66,13 +70,34 @@ def joined(out: str) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror or error}.") from error
     with open(descriptor, encoding="utf-8", errors="replace") as file:
-        try:
-            _lock(descriptor, shared=True)
-        except (BlockingIOError, PermissionError) as error:
-            raise _held(out, file.read(200)) from error
-        except OSError:  # a file system without locks: the catalogue keeps the runs apart
-            pass
-        yield
+
+        def join() -> None:
+            for left in reversed(range(_ATTEMPTS)):
+                try:
+                    _lock(descriptor, shared=True)
+                    break
+                except (BlockingIOError, PermissionError) as error:
+                    owner = file.read(200)
+                    if owner.strip() or not left:
+                        raise _held(out, owner) from error
+                    time.sleep(_PAUSE_SECONDS)  # another run that joins has it alone for an instant
+                except OSError:  # a file system without locks: the catalogue keeps the runs apart
+                    break
+
+        @contextlib.contextmanager
+        def alone() -> Iterator[bool]:
+            try:
+                _lock(descriptor, shared=False)
+                held = True
+            except OSError:
+                held = False
+            try:
+                yield held
+            finally:
+                join()  # what was asked for in vain may have cost what was held
+
+        join()
+        yield alone
 
 
 @contextlib.contextmanager

@@ -14,8 +14,7 @@ from blake3 import blake3
 
 from midiprism.catalog import Audit, Catalog, Mending, PathRow, TrackFile
 from midiprism.errors import CorruptMidiError, MidiprismError, StoreError
-from midiprism.library import Content, Found, Notice, UnreadableError
-from midiprism.library.reading import read_file
+from midiprism.library import Again, Content, Found, Notice, UnreadableError
 from midiprism.run.child import Duty
 from midiprism.run.findings import SHOWN, Repair
 from midiprism.run.settings import DEFAULT_LIMITS, Identity, Wish
@@ -68,6 +67,7 @@ class Mender:
         self._writes = not repair.dry_run
         self._store = _Clearing(out)
         self._survey = Survey(out)
+        self._again = Again()
         self._summary = Summary(catalog.path, repair.dry_run, identity.by, identity.context)
         self._coming: set[str] = set()  # of a dry run: numbers of tracks that would come to be
         self._keeps = False
@@ -160,7 +160,7 @@ class Mender:
                 return
             self._tick()
             try:
-                content = read_file(path.path, DEFAULT_LIMITS.input_bytes)
+                content = self._again.read(path.path, DEFAULT_LIMITS.input_bytes)
             except UnreadableError as error:
                 self._keeps = True
                 self._repair.leave("lost_path", path.path, f"{error} To mend its links, {_BACK}.")
@@ -188,7 +188,7 @@ class Mender:
             self._store,
             self._split,
             DEFAULT_LIMITS.input_bytes,
-            self._catalog.path,
+            self._catalog.address,
             Wish(redo=True),
             self._repair.run_id,
             replaces=True,
@@ -200,6 +200,7 @@ class Mender:
             )
         )
         self._store.flush()
+        self._catalog.tell_run(self._repair.run_id, self._summary.totals(), _now())
         for committed in self._catalog.commit(self._repair.run_id, [record], _now()):
             self._summary.add(record, committed)
         batch.clear()
@@ -248,8 +249,9 @@ class Mender:
         elif not self._writes:
             self._repair.unlinked = found
         elif found or self._repair.parents or self._repair.lost_links:
-            for place in self._catalog.forget_unlinked():
-                self._repair.unlinked += 1
+            places = self._catalog.forget_unlinked(self._repair.run_id)
+            self._repair.unlinked += len(places)
+            for place in places:
                 # What cannot be removed is found among the strays, and told of there.
                 with contextlib.suppress(StoreError):
                     self._survey.discard(track_path(*place))
@@ -288,7 +290,7 @@ class Mender:
         digest = self._audit.parent_digest(number)
         for path in self._audit.paths(number) if digest is not None else ():
             with contextlib.suppress(UnreadableError):  # another path may do; what is left in the end is told
-                content = read_file(path.path, DEFAULT_LIMITS.input_bytes)
+                content = self._again.read(path.path, DEFAULT_LIMITS.input_bytes)
                 if content.digest == digest and content.data is not None:
                     return path, content
         return None

@@ -141,9 +141,9 @@ class Plan:
             yield tuple(batch)
 
     def begin_again(self, committed: int) -> None:
-        """Walk again: ``committed`` parents of this run will be met as known, and count once."""
+        """Walk again: what this run has committed, or has in flight, will be met once more, and counts once."""
         self.seen = 0
-        self.skipped = -committed
+        self.skipped = -committed - len(self._in_flight)
         if self._known:
             self._known.forget(archives=True)
 

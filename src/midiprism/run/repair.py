@@ -1,13 +1,15 @@
 """Mending a result: it is held, checked, and what was found is mended."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
-from midiprism.catalog import Mending, Scope, TrackFile, open_catalog, read_catalog
+from midiprism.catalog import Catalog, Mending, PostgresAddress, Scope, TrackFile, open_catalog
+from midiprism.errors import CatalogError
 from midiprism.run.findings import Listener, Repair
 from midiprism.run.lock import locked, shared
 from midiprism.run.mender import Mender
-from midiprism.run.result import catalog_path, read_identity, require_result
+from midiprism.run.result import catalog_address, catalog_of, read_identity, require_result
 from midiprism.run.settings import DEFAULT_LIMITS, Identity, Settings
 from midiprism.run.splitter import LazySplitter, Splitter
 from midiprism.run.verify import Check
@@ -19,6 +21,7 @@ def repair_result(
     scope: Scope,
     *,
     since: str | None = None,
+    database: PostgresAddress | None = None,
     dry_run: bool = False,
     splitter: Splitter | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -30,6 +33,7 @@ def repair_result(
     Args:
         scope: which part of it.
         since: only what runs recorded that started at this time (UTC, ISO 8601) or later.
+        database: where the catalogue is; None for a file in the result.
         dry_run: write nothing, and say what would be done.
         splitter: bytes of a parent to its splits; None for ``midiprism.split`` as the result was made.
         stop: once true, what is in hand is finished.
@@ -37,20 +41,21 @@ def repair_result(
         listener: is told how far it is.
 
     Raises:
-        UsageError: ``out`` is no result, or was made by a version that splits otherwise.
-        StoreError: it is held by another process, or cannot be written.
+        UsageError: ``out`` is no result, its catalogue is elsewhere, or it was made by a version that splits
+            otherwise.
+        StoreError: it is held by another process, a run on it is on, or it cannot be written.
         CatalogError: the catalogue cannot be used, for another reason than damage.
     """
     require_result(out)
     started = time.perf_counter()
     with shared(out) if dry_run else locked(out):
         identity = Settings().identity(read_identity(out), out)
-        check = Check(out, scope, stop, listener)
+        check = Check(out, catalog_address(out, database), scope, stop, listener)
         repair = Repair(check.found, dry_run)
         if check.catalog_is_sound():
-            path = catalog_path(out)
-            with read_catalog(path) if dry_run else open_catalog(path) as catalog:
-                mending = Mending(catalog)
+            with ExitStack() as stack:
+                catalog = stack.enter_context((catalog_of if dry_run else _to_be_written)(out, database))
+                mending = stack.enter_context(closing(Mending(catalog)))
                 counted = _Counted(mending, dry_run=dry_run)
                 check.all(catalog, since, counted)
                 repair.rows = counted.rows
@@ -63,6 +68,17 @@ def repair_result(
         repair.stopped = stop()
         repair.seconds = time.perf_counter() - started
         return repair
+
+
+@contextmanager
+def _to_be_written(out: str, database: PostgresAddress | None) -> Iterator[Catalog]:
+    """The catalogue of a result, which is not made where there is none: every track would be left behind."""
+    with catalog_of(out, database) as catalog:
+        if catalog.shared and catalog.bound_to() is None:
+            raise CatalogError(f"{catalog.path} holds nothing yet: give the same `midiprism split` first.")
+        address = catalog.address
+    with open_catalog(address) as catalog:
+        yield catalog
 
 
 class _Counted:

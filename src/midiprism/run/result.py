@@ -8,12 +8,12 @@ import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast, get_args
 
-from midiprism.catalog import Address, PostgresAddress
-from midiprism.errors import StoreError, UsageError
+from midiprism.catalog import Address, Catalog, PostgresAddress, read_catalog
+from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.library import MARKER
-from midiprism.run.lock import joined, locked
+from midiprism.run.lock import Alone, joined, locked
 from midiprism.run.machine import network_file_system
-from midiprism.run.settings import Identity, Settings
+from midiprism.run.settings import Identity, Settings, StoreKind
 from midiprism.smf.types import By, Context
 
 FORMAT_VERSION = 1
@@ -28,11 +28,13 @@ class Result(NamedTuple):
         identity: what every split of it is made with.
         address: where its catalogue is.
         mark: what ties a catalogue elsewhere to this folder; None for one in it.
+        alone: makes sure that no other process holds it.
     """
 
     identity: Identity
     address: Address
     mark: str | None
+    alone: Alone
 
 
 def catalog_path(out: str) -> str:
@@ -57,6 +59,46 @@ def catalog_address(out: str, database: PostgresAddress | None) -> Address:
         if there and "database" not in marker and marker["midiprism"] == "result":
             raise UsageError(f"The catalogue of {out} is in that folder: leave --database out.")
     return database or catalog_path(out)
+
+
+@contextlib.contextmanager
+def catalog_of(out: str, database: PostgresAddress | None) -> Iterator[Catalog]:
+    """The catalogue of the result in ``out``, open to read.
+
+    Raises:
+        UsageError: ``out`` holds no result, or its catalogue is elsewhere.
+        CatalogError: it cannot be read, or belongs to another result.
+    """
+    require_result(out)
+    with read_catalog(catalog_address(out, database)) as catalog:
+        require_own(catalog, out)
+        yield catalog
+
+
+def require_own(catalog: Catalog, out: str) -> None:
+    """Raise CatalogError if a catalogue that is not in ``out`` belongs to another result.
+
+    What is not in it would be taken for lost or left behind: a repair would remove every track.
+    """
+    facts = _facts(out) if os.path.lexists(os.path.join(out, MARKER)) else {}
+    if catalog.shared and catalog.bound_to() not in (None, facts.get("result")):
+        own = f": that one's is {facts['database']}" if "database" in facts else ""
+        raise CatalogError(f"The catalogue {catalog.path} belongs to another result than {out}{own}.")
+
+
+def require_adopted(out: str, *, adopts: bool) -> None:
+    """Raise UsageError if ``out`` goes with a library that was taken over, and the run does not, or the other
+    way round."""
+    if not os.path.lexists(os.path.join(out, MARKER)):
+        return
+    adopted = "adopted" in _facts(out)
+    if adopted and not adopts:
+        raise UsageError(
+            f"{out} goes with a library that was taken over, and each run fills its tables: split with "
+            "--adopt, or choose another folder for songs of your own."
+        )
+    if adopts and not adopted:
+        raise UsageError(f"{out} was made without --adopt: choose a new folder for the library's splits.")
 
 
 def read_identity(out: str) -> Identity | None:
@@ -93,6 +135,7 @@ def opened(out: str, settings: Settings) -> Iterator[Result]:
     """
     settings.identity(read_identity(out), out)
     address = catalog_address(out, settings.database)
+    require_adopted(out, adopts=settings.adoption is not None)
     kind = network_file_system(out)
     if kind is not None and settings.database is None:
         raise UsageError(
@@ -103,19 +146,22 @@ def opened(out: str, settings: Settings) -> Iterator[Result]:
         os.makedirs(out, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{out} cannot be made: {error.strerror or error}.") from error
-    with locked(out) if settings.database is None else joined(out):
+    with locked(out) if settings.database is None else joined(out) as alone:
         existing = read_identity(out)  # again: another run may have begun it meanwhile
         identity = settings.identity(existing, out)
         if existing is None:
             facts = identity.as_dict()
             if settings.database is not None:
                 facts |= {"database": str(settings.database), "result": secrets.token_hex(16)}
+            if settings.adoption is not None:
+                facts["adopted"] = True
             write_marker(out, "result", facts, first=True)
             identity = settings.identity(read_identity(out), out)  # another run may have been faster
         elif existing != identity:
             write_marker(out, "result", {**_facts(out), **identity.as_dict()})
         catalog_address(out, settings.database)
-        yield Result(identity, address, _facts(out).get("result"))
+        require_adopted(out, adopts=settings.adoption is not None)
+        yield Result(identity, address, _facts(out).get("result"), alone)
 
 
 def read_marker(folder: str) -> dict[str, Any]:
@@ -194,9 +240,9 @@ def _identity(out: str, marker: dict[str, Any]) -> Identity:
             f"{out} is a tree that `midiprism export` made: choose another folder for the result."
         )
     by, context = marker.get("by"), marker.get("context")
-    contract, naming = marker.get("contract"), marker.get("naming")
-    if by not in get_args(By) or context not in get_args(Context):
+    contract, naming, store = marker.get("contract"), marker.get("naming"), marker.get("store", "files")
+    if by not in get_args(By) or context not in get_args(Context) or store not in get_args(StoreKind):
         raise UsageError(f"{os.path.join(out, MARKER)} is damaged: choose another folder for the result.")
     if not isinstance(contract, int) or not isinstance(naming, int):
         raise UsageError(f"{os.path.join(out, MARKER)} is damaged: choose another folder for the result.")
-    return Identity(cast(By, by), cast(Context, context), contract, naming)
+    return Identity(cast(By, by), cast(Context, context), contract, naming, cast(StoreKind, store))

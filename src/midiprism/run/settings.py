@@ -1,14 +1,18 @@
 """What a run is asked to do, and what of it decides the identity of a result."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from midiprism.catalog import KnownParent, PostgresAddress, Settled
+from midiprism.catalog.bridge import Existing
 from midiprism.catalog.leases import LEASE_SECONDS
-from midiprism.catalog.records import FAILURES
+from midiprism.catalog.records import ADOPTED, FAILURES
 from midiprism.errors import UsageError
+from midiprism.library.pathmap import NOT_MOVED, PathMap
 from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
 from midiprism.store import NAMING_VERSION
+
+StoreKind = Literal["files", "parquet"]
 
 DEFAULT_LIMITS = Limits()
 
@@ -17,12 +21,17 @@ PARENT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What every split of a result was made with. The same parents and identity give the same tree."""
+    """What every split of a result was made with. The same parents and identity give the same tree.
+
+    Attributes:
+        store: whether each track is a file of its own, or many lie in a Parquet file.
+    """
 
     by: By = "auto"
     context: Context = "conductor"
     contract: int = CONTRACT_VERSION
     naming: int = NAMING_VERSION
+    store: StoreKind = "files"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -35,15 +44,18 @@ class Wish:
     Attributes:
         redo: split all again.
         retry_failed: split again what failed.
+        existing: split what the owner of a library that was taken over had split.
     """
 
     redo: bool = False
     retry_failed: bool = False
+    existing: bool = False
 
     def settled(self, oldest_contract: int | None) -> Settled | None:
         """What is settled by its path alone, where that is not all that is known."""
-        if self.retry_failed or (oldest_contract is not None and oldest_contract < CONTRACT_VERSION):
-            return Settled(CONTRACT_VERSION, tuple(sorted(FAILURES)) if self.retry_failed else ())
+        again = self._again()
+        if again or (oldest_contract is not None and oldest_contract < CONTRACT_VERSION):
+            return Settled(CONTRACT_VERSION, tuple(sorted(again)))
         return None
 
     def is_settled(self, parent: KnownParent, run_id: int) -> bool:
@@ -52,7 +64,24 @@ class Wish:
             return True
         if self.redo or parent.contract < CONTRACT_VERSION:
             return False
-        return not (self.retry_failed and parent.outcome in FAILURES)
+        return parent.outcome not in self._again()
+
+    def _again(self) -> set[str]:
+        """Outcomes that are not settled."""
+        return {*(FAILURES if self.retry_failed else ()), *((ADOPTED,) if self.existing else ())}
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A library of another program's that is taken over.
+
+    Attributes:
+        paths: where its files are.
+        existing: what becomes of parents that its owner has split.
+    """
+
+    paths: PathMap = NOT_MOVED
+    existing: Existing = "leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +91,7 @@ class Settings:
     Attributes:
         by: what a split is; None for what the result has, or else ``auto``.
         context: what of the song goes into a split; None for what the result has, or else ``conductor``.
+        store: what the tracks lie in; None for what the result has, or else ``files``.
         limits: bounds on what one parent may cost.
         workers: processes that split; 0 to do it all in this one; None to take it from the machine.
         batch_parents: most parents of a batch, which is put, flushed and committed as one; None for the
@@ -76,10 +106,12 @@ class Settings:
         lease_seconds: how long what is planned stays reserved for a run that has died, where several share
             a catalogue.
         reading: options of the command line that the library was opened with, for a command that goes on.
+        adoption: the library that is taken over; None for songs of one's own.
     """
 
     by: By | None = None
     context: Context | None = None
+    store: StoreKind | None = None
     limits: Limits = DEFAULT_LIMITS
     workers: int | None = None
     batch_parents: int | None = None
@@ -91,6 +123,7 @@ class Settings:
     database: PostgresAddress | None = None
     lease_seconds: float = LEASE_SECONDS
     reading: tuple[str, ...] = ()
+    adoption: Adoption | None = None
 
     def identity(self, existing: Identity | None, out: str) -> Identity:
         """The identity of a run into ``out``, whose result has ``existing`` (None for a new one).
@@ -99,7 +132,7 @@ class Settings:
             UsageError: ``out`` holds a result of another identity.
         """
         if existing is None:
-            return Identity(self.by or "auto", self.context or "conductor")
+            return Identity(self.by or "auto", self.context or "conductor", store=self.store or "files")
         if existing.contract > CONTRACT_VERSION or existing.naming != NAMING_VERSION:
             raise UsageError(
                 f"{out} was made by another version of midiprism, which splits or names otherwise: "
@@ -115,4 +148,9 @@ class Settings:
                 f"{out} was made with --by {existing.by} --context {existing.context}: use the same, "
                 "or choose another folder for the result."
             )
-        return Identity(existing.by, existing.context)
+        if self.store not in (None, existing.store):
+            raise UsageError(
+                f"{out} was made with --store {existing.store}: leave --store out, or choose another folder "
+                "for the result."
+            )
+        return Identity(existing.by, existing.context, store=existing.store)

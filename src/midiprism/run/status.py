@@ -4,11 +4,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from midiprism.catalog import Catalog, read_catalog
+from midiprism.catalog import Catalog, PostgresAddress
 from midiprism.catalog.history import (
     Counts,
     FailureGroup,
@@ -19,17 +20,31 @@ from midiprism.catalog.history import (
     failures,
     holds_nothing,
     last_runs,
-    reading,
     settings_of,
 )
 from midiprism.errors import CatalogError
 from midiprism.run.lock import LOCK
-from midiprism.run.result import catalog_path, require_result
+from midiprism.run.result import catalog_address, catalog_of
 
 EXAMPLES = 3
 _PACE_SECONDS = 60.0
 _COUNTING_SHARE = 10  # while it is watched, counting takes at most a tenth of the time
-_ENDED = ("done", "interrupted", "stopped")
+_ENDED = ("done", "interrupted", "stopped", "undone")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a run goes that is on, or all of them together.
+
+    Attributes:
+        rate: songs that got an outcome per second, over the last minute.
+        eta_seconds: until it is done, if it goes on so; None where nobody knows.
+        quiet_seconds: since its last commit, or its beginning.
+    """
+
+    rate: float
+    eta_seconds: float | None
+    quiet_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,7 @@ class RunStatus:
         workers: as asked for; None for as many as the machine has; ``batch_size`` likewise.
         sources: absolute paths.
         reading: options of the command line that say how these are read.
+        pace: None where it is not on.
     """
 
     id: int
@@ -65,6 +81,7 @@ class RunStatus:
     batch_size: int | None
     sources: tuple[str, ...]
     reading: tuple[str, ...]
+    pace: Pace | None = None
 
     @property
     def left(self) -> int | None:
@@ -72,21 +89,6 @@ class RunStatus:
         if self.state == "done":
             return 0
         return None if self.parents_total is None else max(0, self.parents_total - self.parents_seen)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a run goes that is on.
-
-    Attributes:
-        rate: songs that got an outcome per second, over the last minute.
-        eta_seconds: until it is done, if it goes on so; None where nobody knows.
-        quiet_seconds: since its last commit, or its beginning.
-    """
-
-    rate: float
-    eta_seconds: float | None
-    quiet_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +123,35 @@ class Status:
     """How a result stands.
 
     Attributes:
-        runs: the last runs, the latest first. Without any, nothing is recorded yet.
-        pace: of the run that is on; None where none is.
-        held: whether a process holds the result for writing, which it does before it records a run.
+        runs: the last runs and all that are on, the latest first. Without any, nothing is recorded yet.
+        held: whether a process holds the result for writing alone, which it does before it records a run.
     """
 
     holdings: Holdings
     runs: tuple[RunStatus, ...]
-    pace: Pace | None
     held: bool
 
     @property
+    def on(self) -> tuple[RunStatus, ...]:
+        """The runs that are on: of those that share a catalogue in PostgreSQL there may be several."""
+        return tuple(run for run in self.runs if run.pace is not None)
+
+    @property
     def running(self) -> bool:
-        return self.pace is not None
+        return bool(self.on)
+
+    @property
+    def pace(self) -> Pace | None:
+        """Of all runs that are on: the sum of their rates, the longest of their times; None where none is."""
+        paces = [run.pace for run in self.on if run.pace is not None]
+        if not paces:
+            return None
+        etas = [pace.eta_seconds for pace in paces if pace.eta_seconds is not None]
+        return Pace(
+            sum(pace.rate for pace in paces),
+            max(etas) if len(etas) == len(paces) else None,
+            min(pace.quiet_seconds for pace in paces),
+        )
 
     @property
     def left(self) -> int | None:
@@ -148,59 +166,65 @@ class Status:
         return self.runs[0].sources + self.runs[0].reading
 
 
-def opened_to_read(out: str) -> Catalog | None:
+@contextmanager
+def opened_to_read(out: str, database: PostgresAddress | None = None) -> Iterator[Catalog | None]:
     """The catalogue of the result in ``out``; None if its run was ended before there was one.
 
     Raises:
-        UsageError: ``out`` holds no result.
+        UsageError: ``out`` holds no result, or its catalogue is elsewhere.
         CatalogError: the catalogue cannot be read.
     """
-    require_result(out)
-    path = catalog_path(out)
-    try:
-        return read_catalog(path)
-    except CatalogError:
-        if not holds_nothing(path):
-            raise
-        return None
+    with ExitStack() as stack:
+        catalog = None
+        try:
+            catalog = stack.enter_context(catalog_of(out, database))
+        except CatalogError:
+            if not holds_nothing(catalog_address(out, database)):
+                raise
+        yield catalog
 
 
-def read_status(out: str, runs: int = 5, holdings: Holdings | None = None) -> Status:
+def read_status(
+    out: str,
+    runs: int = 5,
+    holdings: Holdings | None = None,
+    database: PostgresAddress | None = None,
+) -> Status:
     """Read how the result in ``out`` stands. Nothing is written, and a run that is on is not disturbed.
 
     Args:
         runs: how many of the last runs to tell.
         holdings: what was counted before, instead of counting again.
+        database: where the catalogue is; None for a file in the result.
 
     Raises:
-        UsageError: ``out`` holds no result.
+        UsageError: ``out`` holds no result, or its catalogue is elsewhere.
         CatalogError: its catalogue cannot be read.
     """
-    catalog = opened_to_read(out)
-    if catalog is None:
-        return Status(Holdings(), (), None, _held(out))
-    with catalog:
+    with opened_to_read(out, database) as catalog:
+        if catalog is None:
+            return Status(Holdings(), (), _held(out))
         rows, held = _settled(catalog, out, runs)
         now = _now()
         told = []
         for number, row in enumerate(rows):
-            alive = number == 0 and held and row.state == "running"
-            told.append(_run(catalog, row, now, alive=alive))
-        pace = _pace(catalog, told[0], now) if told and told[0].state == "running" else None
-        return Status(holdings or _holdings(catalog), tuple(told), pace, held)
+            # A run that shares its catalogue tells so there; another is on while its process holds the result.
+            alive = row.alive if catalog.shared else number == 0 and held
+            told.append(_run(catalog, row, now, alive=alive and row.state == "running"))
+        return Status(holdings or _holdings(catalog), tuple(told), held)
 
 
-def watched(out: str, runs: int, every: float) -> Iterator[Status]:
+def watched(out: str, runs: int, every: float, database: PostgresAddress | None = None) -> Iterator[Status]:
     """How the result stands, again and again, until no process holds it any more.
 
     What takes long to count is not counted every time, but it is for the last one.
     """
     holdings = None
     while True:
-        status = read_status(out, runs, holdings)
+        status = read_status(out, runs, holdings, database)
         over = not status.running and not status.held
         if over and holdings is not None:
-            status = read_status(out, runs)
+            status = read_status(out, runs, None, database)
         yield status
         if over:
             return
@@ -214,7 +238,7 @@ def _settled(catalog: Catalog, out: str, runs: int) -> tuple[list[RunRow], bool]
     """The last runs, and whether ``out`` is held; if it is not, a last one that is running was cut off."""
     rows = _rows(catalog, runs)
     while True:
-        recorded = bool(rows) and rows[0].state == "running"
+        recorded = bool(rows) and rows[0].state == "running" and not catalog.shared
         held = _held(out, recorded=recorded)
         if held or not recorded:
             return rows, held
@@ -225,17 +249,19 @@ def _settled(catalog: Catalog, out: str, runs: int) -> tuple[list[RunRow], bool]
 
 
 def _rows(catalog: Catalog, runs: int) -> list[RunRow]:
-    with reading(catalog) as connection:
+    with catalog.view() as connection:
         return last_runs(connection, runs)
 
 
 def _holdings(catalog: Catalog) -> Holdings:
     started = time.monotonic()
-    with reading(catalog) as connection:
+    with catalog.view() as connection:
         counts = count(connection)
         failed = failures(connection, EXAMPLES)
         asked = settings_of(connection, set().union(*(group.run_ids for group in failed)))
-    sources = dict.fromkeys(source for settings in asked for source in _sources(settings) + _reading(settings))
+    sources = dict.fromkeys(
+        source for settings in asked for source in _sources(settings) + _reading(settings)
+    )
     ended = time.monotonic()
     return Holdings(counts, tuple(failed), tuple(sources), ended, ended - started)
 
@@ -249,7 +275,7 @@ def _run(catalog: Catalog, row: RunRow, now: datetime, *, alive: bool) -> RunSta
     seen, seconds = int(totals.get("parents_seen") or 0), float(totals.get("seconds") or 0)
     if state not in _ENDED:  # it tells once a second only
         last = row.updated_at
-        with reading(catalog) as connection:
+        with catalog.view() as connection:
             real = committed(connection, row.id)
         if real is not None and real.parents > done:
             seen += real.parents - done
@@ -257,7 +283,7 @@ def _run(catalog: Catalog, row: RunRow, now: datetime, *, alive: bool) -> RunSta
         if real is not None:
             last = max(last, real.last_at)
         seconds = _seconds(row.started_at, now if alive else _moment(last))
-    return RunStatus(
+    run = RunStatus(
         id=row.id,
         state=state,
         started_at=row.started_at,
@@ -277,12 +303,13 @@ def _run(catalog: Catalog, row: RunRow, now: datetime, *, alive: bool) -> RunSta
         sources=_sources(settings),
         reading=_reading(settings),
     )
+    return replace(run, pace=_pace(catalog, run, now)) if alive else run
 
 
 def _pace(catalog: Catalog, run: RunStatus, now: datetime) -> Pace:
     window = max(0.001, min(_PACE_SECONDS, run.seconds))
     since = (now - timedelta(seconds=window)).isoformat(timespec="milliseconds")
-    with reading(catalog) as connection:
+    with catalog.view() as connection:
         commits, parents = committed_since(connection, run.id, since)
         ever = committed(connection, run.id)
     rate = parents / window

@@ -41,7 +41,7 @@ class Summary:
         parents_copies: opened, and found to hold a content that has an outcome; only the path is new.
         tracks: links from a song to a track, of the parents done.
         tracks_new: contents of tracks that the catalogue did not have.
-        bytes_written: bytes of the track files written.
+        bytes_written: bytes of the track files, or of the shards, written.
         outcomes: contents by what became of them.
         folders_failed: folders and archives that could not be read, and members of archives not taken.
         results_passed: folders passed over since they hold a midiprism result.
@@ -131,7 +131,7 @@ class Summary:
         self.parents_copies += committed.paths
         self.tracks += committed.links
         self.tracks_new += committed.tracks_new
-        self.bytes_written += 0 if self.dry_run else batch.bytes_written
+        self.bytes_written += 0 if self.dry_run else batch.bytes_written + committed.shard_bytes
         self.values_nulled += committed.nulled
         for record in (*batch.parents, *committed.refused):
             if record.outcome in FAILURES:

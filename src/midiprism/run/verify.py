@@ -11,13 +11,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
-from midiprism.catalog import Audit, BrokenParent, Catalog, Scope, TrackFile, read_catalog
+from midiprism.catalog import Address, Audit, BrokenParent, Catalog, PostgresAddress, Scope, TrackFile
 from midiprism.catalog.audit import find_damage, is_damage
-from midiprism.errors import CatalogError
+from midiprism.errors import CatalogError, StoreError
 from midiprism.run.findings import Checking, Damage, Finds, Listener, Verification
 from midiprism.run.lock import shared
 from midiprism.run.machine import cpus
-from midiprism.run.result import catalog_path, require_result
+from midiprism.run.result import catalog_address, catalog_of, require_result
 from midiprism.store import Entry, Look, Survey, track_path
 
 _REPORT_SECONDS = 0.1
@@ -30,6 +30,7 @@ def verify_result(
     scope: Scope,
     *,
     since: str | None = None,
+    database: PostgresAddress | None = None,
     stop: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
 ) -> Verification:
@@ -38,19 +39,20 @@ def verify_result(
     Args:
         scope: which part of it.
         since: only what runs recorded that started at this time (UTC, ISO 8601) or later.
+        database: where the catalogue is; None for a file in the result.
         stop: once true, the check ends as soon as it can.
         listener: is told how far it is.
 
     Raises:
-        UsageError: ``out`` is no result.
+        UsageError: ``out`` is no result, or its catalogue is elsewhere.
         StoreError: a run is writing to it.
         CatalogError: the catalogue cannot be used, for another reason than damage.
     """
     require_result(out)
     with shared(out):
-        check = Check(out, scope, stop, listener)
+        check = Check(out, catalog_address(out, database), scope, stop, listener)
         if check.catalog_is_sound():
-            with read_catalog(catalog_path(out)) as catalog:
+            with catalog_of(out, database) as catalog:
                 check.all(catalog, since)
         return check.end()
 
@@ -60,15 +62,22 @@ class Check:
 
     Args:
         out: the folder of the result, which is held.
+        address: where its catalogue is.
         scope: which part of it.
         stop: once true, the check ends as soon as it can.
         listener: is told how far it is.
     """
 
     def __init__(
-        self, out: str, scope: Scope, stop: Callable[[], bool], listener: Listener | None = None
+        self,
+        out: str,
+        address: Address,
+        scope: Scope,
+        stop: Callable[[], bool],
+        listener: Listener | None = None,
     ) -> None:
         self.found = Verification(out, scope)
+        self._address = address
         self._survey = Survey(out)
         self._stop = stop
         self._listener = listener
@@ -76,9 +85,11 @@ class Check:
         self._reported = -_REPORT_SECONDS
 
     def catalog_is_sound(self) -> bool:
-        """Whether the catalogue's file is; damage to it is noted."""
+        """Whether the catalogue's file is; damage to it is noted. A server sees to its own files."""
         self.report("catalogue", 0, None)
-        path = catalog_path(self.found.out)
+        path = self._address
+        if isinstance(path, PostgresAddress):
+            return True
         if not os.path.isfile(path):
             return self._damaged_catalog("The catalogue is gone.")
         try:
@@ -94,7 +105,11 @@ class Check:
 
         Args:
             finds: is told what can be mended.
+
+        Raises:
+            StoreError: a run is on, or one began meanwhile, that shares the catalogue.
         """
+        before = self._require_quiet(catalog)
         if since is not None:
             first = Audit(catalog, self.found.scope).first_run_since(since)
             self.found.scope = Scope(first_run=first)
@@ -112,6 +127,25 @@ class Check:
                 self._damaged_catalog(str(error))
             elif not self._stop():
                 raise
+        else:
+            if self._require_quiet(catalog) != before and not self._stop():
+                raise StoreError(
+                    f"A run on {self.found.out} began and ended meanwhile, so that what was found does not "
+                    "count: check again."
+                )
+
+    def _require_quiet(self, catalog: Catalog) -> int | None:
+        """Refuse while a run is on that shares the catalogue: its files are there before their rows are.
+
+        Returns:
+            The run that began last.
+        """
+        on = catalog.runs_on()
+        if on:
+            raise StoreError(
+                f"Run {on[0]} on {self.found.out} is on, see `midiprism status`: wait until it has ended."
+            )
+        return catalog.newest_run()
 
     def end(self) -> Verification:
         """What was found."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from midiprism.catalog import Lease, LinkValues, ParentRecord, ProblemRecord, TrackValues
+from midiprism.catalog import ContentValues, Lease, LinkValues, ParentRecord, ProblemRecord, TrackValues
 from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
@@ -30,7 +30,7 @@ from midiprism.run.plan import Batch
 from midiprism.run.reader import Reader
 from midiprism.run.splitter import Splitter
 from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
-from midiprism.store import Store
+from midiprism.store import GatheringStore, Store
 
 _REMEMBERED = 65_536
 
@@ -112,6 +112,8 @@ class Worker:
                 records.append(self._record(found, content, met))
                 gauges[PARENTS] += 1
                 self.tick()
+        gauges[STAGE] = STORING
+        gathered = self._gathered()
         gauges[STAGE] = IDLE
         return BatchRecord(
             records,
@@ -123,7 +125,18 @@ class Worker:
             CONTRACT_VERSION,
             self.replaces,
             lease,
+            gathered,
         )
+
+    def _gathered(self) -> dict[bytes, ContentValues]:
+        """What a commit is to write, with what it states."""
+        if not isinstance(self.store, GatheringStore):
+            return {}
+        from midiprism.smf.facts import stated_facts
+
+        taken = self.store.take()
+        stated = stated_facts(list(taken.values()))
+        return {digest: (data, *facts) for (digest, data), facts in zip(taken.items(), stated, strict=True)}
 
     def _record(self, found: Found, content: Content | UnreadableError, seen: set[bytes]) -> ParentRecord:
         path, root_length, song = found.path, found.root_length, song_of(found)
@@ -135,9 +148,7 @@ class Worker:
             )
         size, mtime_ns, digest = content.size, content.mtime_ns, content.digest
         if digest in seen:
-            return ParentRecord(
-                path, root_length, song, size, mtime_ns, digest, None, facts=content.facts
-            )
+            return ParentRecord(path, root_length, song, size, mtime_ns, digest, None, facts=content.facts)
         seen.add(digest)
         result = self._split(content)
         if isinstance(result, Split):

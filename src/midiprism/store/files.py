@@ -74,7 +74,7 @@ class FileStore:
                     self._recent[digest] = Stored(path, stem, digits, new=False)
                     return Stored(path, stem, digits, new)
         except OSError as error:
-            raise _unwritable(self._root, error) from error
+            raise unwritable(self._root, error) from error
         raise StoreError(f"{path} holds another content of the same digest.")
 
     def get(self, path: str) -> bytes:
@@ -101,13 +101,13 @@ class FileStore:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise _unwritable(self._root, error) from error
+            raise unwritable(self._root, error) from error
 
     def flush(self) -> None:
         try:
             self._flusher.flush()
         except OSError as error:
-            raise _unwritable(self._root, error) from error
+            raise unwritable(self._root, error) from error
 
     def walk(self) -> Iterator[str]:
         return (path for path in self._files() if path.endswith(SUFFIX))
@@ -238,7 +238,8 @@ _WHAT_TO_DO = {
 }
 
 
-def _unwritable(root: str, error: OSError) -> StoreError:
+def unwritable(root: str, error: OSError) -> StoreError:
+    """What to say, and what to do, when the result in ``root`` cannot be written."""
     todo = _WHAT_TO_DO.get(error.errno or 0, f"{error.strerror or error}: see to that")
     return StoreError(
         f"{root} cannot be written. {todo}, and run the same command again. "

@@ -80,7 +80,7 @@ class Survey:
             blocked = self._blocked(path)
             if blocked is not None:
                 return Look("not_a_file", why=f"{blocked} is in the way: it must be a folder, and no link.")
-            return _read(self._absolute(path))
+            return look_at(self._absolute(path))
         except (FileNotFoundError, NotADirectoryError):
             return Look("missing", why="It is not there.")
         except OSError as error:
@@ -197,8 +197,12 @@ def _entry(path: str, depth: int, *, regular: bool) -> Entry:
     return Entry(path, "file" if regular else "other", named[1] if named else "")
 
 
-def _read(place: str) -> Look:
-    """Size and digest of a regular file; what else there is, if it is none."""
+def look_at(place: str) -> Look:
+    """Size and digest of a regular file; what else there is, if it is none.
+
+    Raises:
+        OSError: nothing is there, or it cannot be read.
+    """
     status = os.lstat(place)
     if not stat.S_ISREG(status.st_mode):
         kind = (

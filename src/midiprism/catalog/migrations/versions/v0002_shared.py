@@ -1,4 +1,4 @@
-"""Several runs on one catalogue, tracks in shards, facts that sources carry along."""
+"""Several runs on one catalogue, libraries taken over, tracks in shards, facts that sources carry along."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,7 +22,9 @@ def upgrade() -> None:
         sa.Column("name", _String, nullable=False),
         sa.Column("rows", sa.Integer, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("run_id", _Id, sa.ForeignKey("runs.id"), nullable=False),
+        sa.Column("stale", sa.SmallInteger, nullable=False),
     )
     op.create_table(
         "leases",
@@ -38,7 +40,22 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("lease_paths_lease", "lease_paths", ["lease_id"])
+    for table, row in (("added_files", "file_id"), ("added_links", "link_id")):
+        op.create_table(
+            table,
+            sa.Column(row, _Id, primary_key=True, autoincrement=False),
+            sa.Column("run_id", _Id, nullable=False),
+        )
+    op.create_table(
+        "replaced_rows",
+        _number(),
+        sa.Column("run_id", _Id, nullable=False),
+        sa.Column("table_name", _String, nullable=False),
+        sa.Column("row_id", _Id, nullable=False),
+        sa.Column("row", sa.JSON, nullable=False),
+    )
     op.add_column("parent_paths", sa.Column("facts", sa.Text))
+    op.add_column("parents", sa.Column("shard_id", _Id))
     op.add_column("tracks", sa.Column("shard_id", _Id))
     op.add_column("tracks", sa.Column("shard_row", sa.Integer))
     op.add_column("runs", sa.Column("expires_at", sa.DateTime(timezone=True)))

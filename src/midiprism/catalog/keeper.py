@@ -1,0 +1,55 @@
+"""What a commit asks of a store whose files hold many contents each."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from midiprism.catalog.records import ParentRecord, TrackValues
+
+
+class NewTrack(NamedTuple):
+    """A content that a commit is about to record, and that no commit had before."""
+
+    id: int
+    values: TrackValues
+
+
+class Place(NamedTuple):
+    """Where a content lies in a shard: the shard's number in the list of shards, and the row, both from 0."""
+
+    shard: int
+    row: int
+
+
+class Shard(NamedTuple):
+    """A file of several contents or links: its path below ``OUT``, its rows, its size in bytes, their BLAKE3."""
+
+    name: str
+    rows: int
+    size: int
+    digest: bytes
+
+
+class Kept(NamedTuple):
+    """What a store has written for a commit, and flushed.
+
+    Attributes:
+        shards: all of them.
+        places: where each new content lies.
+        links: for each parent the number of the shard, from 0, that holds its links.
+    """
+
+    shards: Sequence[Shard]
+    places: Sequence[Place]
+    links: Sequence[int]
+
+
+class Keeper(Protocol):
+    """Writes what a commit has won to shards, inside its transaction."""
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """Around everything that a transaction does before its COMMIT: if that fails, what was written in it
+        is removed. Of a COMMIT that fails nobody knows whether it went through."""
+
+    def keep(self, tracks: Sequence[NewTrack], linked: Sequence[ParentRecord]) -> Kept:
+        """Write contents that no commit had before, and the links of parents, each of which has some."""

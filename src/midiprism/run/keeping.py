@@ -1,0 +1,123 @@
+"""Tracks and links of a commit, as rows of shards."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from midiprism.catalog import BatchRecord, ContentValues, Kept, NewTrack, ParentRecord, Place, Shard
+from midiprism.errors import MidiprismError, StoreError
+from midiprism.store.columns import LinkRow, TrackRow, path_texts
+from midiprism.store.parquet import ParquetStore
+
+_LINKS = 50_000
+"""Of a shard; more only where a single song has them."""
+
+
+class Keeping:
+    """Writes what commits have won; see ``Keeper``.
+
+    Args:
+        store: where to.
+        run_id: of the run.
+        batches: what is committed, with the contents.
+    """
+
+    def __init__(self, store: ParquetStore, run_id: int, batches: Iterable[BatchRecord]) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._contents: dict[bytes, ContentValues] = {}
+        for batch in batches:
+            self._contents.update(batch.contents)
+        self._written: list[Shard] = []
+        self._beforehand: Kept | None = None
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        if self._beforehand is None:
+            self._written = []  # of an earlier attempt, whose COMMIT may have gone through
+        try:
+            yield
+        except BaseException:
+            self._drop()
+            raise
+
+    def write(self, tracks: Sequence[NewTrack], linked: Sequence[ParentRecord]) -> None:
+        """Write what will be asked for later, where nobody else can win it meanwhile.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._beforehand = self._write(tracks, linked)
+
+    def keep(self, tracks: Sequence[NewTrack], linked: Sequence[ParentRecord]) -> Kept:
+        return self._beforehand or self._write(tracks, linked)
+
+    def _write(self, tracks: Sequence[NewTrack], linked: Sequence[ParentRecord]) -> Kept:
+        stem = f"{self._run_id}-{secrets.token_hex(8)}"
+        try:
+            written, places = self._store.write_tracks(stem, [self._row(track) for track in tracks])
+            shards = [Shard(*shard) for shard in written]
+            self._written += shards
+            homes: list[int] = []
+            for number, part in enumerate(_parts(linked)):
+                rows = list(chain.from_iterable(map(link_rows, part)))
+                (shard,), _ = self._store.write_links(f"{stem}-{number}", rows)
+                homes += [len(shards)] * len(part)
+                shards.append(Shard(*shard))
+                self._written.append(shards[-1])
+        except BaseException:
+            self._drop()
+            raise
+        return Kept(shards, [Place(*place) for place in places], homes)
+
+    def _row(self, track: NewTrack) -> TrackRow:
+        digest, size, _stem, _digits, *facts = track.values
+        content = self._contents.get(digest)
+        if content is None:
+            raise StoreError("A track that was taken for known is new: run the same command again.")
+        data, *stated = content
+        return TrackRow._make((digest, *facts, *stated, size, data))
+
+    def _drop(self) -> None:
+        """Remove what was written; what cannot be removed is swept later."""
+        for shard in self._written:
+            with contextlib.suppress(MidiprismError):
+                self._store.remove(shard.name)
+        self._written = []
+
+
+def link_rows(parent: ParentRecord) -> Iterator[LinkRow]:
+    """The links of a parent as rows of a shard."""
+    assert parent.digest is not None, "what was split was read"
+    text, octets = path_texts(parent.path[parent.root_length :].replace(os.fsencode(os.sep), b"/"))
+    for position, (track_number, channel, program, parts, name, instrument, family, track) in enumerate(
+        parent.links
+    ):
+        yield LinkRow(
+            parent.digest,
+            text,
+            octets,
+            position,
+            track_number,
+            channel,
+            program,
+            parts,
+            name,
+            instrument,
+            family,
+            track[0],
+        )
+
+
+def _parts(parents: Sequence[ParentRecord]) -> Iterator[Sequence[ParentRecord]]:
+    """Parents divided so that the links of each part fit into one shard."""
+    first = links = 0
+    for at, parent in enumerate(parents):
+        if at > first and links + len(parent.links) > _LINKS:
+            yield parents[first:at]
+            first, links = at, 0
+        links += len(parent.links)
+    if first < len(parents):
+        yield parents[first:]

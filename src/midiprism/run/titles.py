@@ -1,0 +1,97 @@
+"""Titles of songs, brought to what their versions and copies have in common.
+
+``Let It Be.mid``, ``let_it_be (2).kar`` and ``01 - LET IT BE [karaoke] v3.mid`` have one title. Two songs of
+the same name have one too: a wrong neighbour costs a data set less than a copy on the other side of it.
+"""
+
+import re
+from unicodedata import normalize
+
+_SUFFIX = re.compile(r"\.(?:mid|midi|kar|rmi|smf|gz)$")
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^][]*\]|\{[^{}]*\}|【[^【】]*】|<[^<>]*>")
+_BRACKETS = re.compile(r"[][(){}【】<>]")
+_DIACRITICS = re.compile(r"[\u0300-\u036f'’‘`´]")  # of Latin, Greek, Cyrillic; apostrophes go with them
+_TRACK_NUMBER = re.compile(r"(?:\d{1,3}\s*[-._)]+\s*|0\d{1,2}\s+)(?=\D)")
+_SEPARATORS = re.compile(r"(?:[^\w\u0900-\u0eff]|_)+")  # marks of Indic scripts and Thai are no separators
+_MARK = re.compile(r"\d+|v(?:er(?:sion)?)?\d*|\d+(?:st|nd|rd|th)|gm2?|gs|xg|mt32|sc55|sc88")
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+MARKS = _set(
+    """
+    acoustic alt alternate alternative arr arranged arrangement backing bis clean complete copie copy cover
+    demo edit edited extended fin final fixed format full improved inst instr instrumental kar karaoke kopie
+    live long mid midi mix new old orig original piano playback redo remake remaster remastered remix
+    reprise rev revised sequenced short solo studio take unplugged update updated ver version vocal vocals
+    with without
+    """
+)
+"""Words at the end of a title that tell versions and copies of a song apart."""
+
+NUMBERED = _set(
+    """
+    and at bwv d hob hwv in k kv no nr number of op opus route rv to
+    """
+)
+"""Words before a number that is a part of the title: ``Symphony No. 5``."""
+
+GENERIC = _set(
+    """
+    adagio allegro andante aria audio backup ballad band bass beat chorus clip concerto default demo drum
+    drums etude example exercise file files fugue groove guitar intro invention jam jingle largo loop loops
+    major melody menuet minor minuet moderato movement music musik nocturne noname none op organ outro part
+    pattern piece prelude presto project riff rondo sample scherzo score seq sequence sonata sonatina song
+    songs sound strings suite symphony synth temp test theme titel title tmp toccata track tracks tune
+    unknown unnamed untitled valse variation verse waltz
+    """
+)
+"""Words that alone name no song."""
+
+_FEWEST_LETTERS = 4
+_FIRST_WIDE = 0x2E80  # of scripts in which a letter is a syllable or a word
+
+
+def title_key(song: str) -> str | None:
+    """What versions and copies of a song have in common; None where its title is too short or says nothing.
+
+    Args:
+        song: its path as text, with ``/`` between its parts; with a suffix or without.
+    """
+    text = normalize("NFKD", song[song.rfind("/") + 1 :]).casefold()
+    while (bare := _SUFFIX.sub("", text)) != text:
+        text = bare
+    words = _words(text)
+    while len(words) > 1 and _is_mark(words[-1], words[-2]):
+        words.pop()
+    if all(map(_says_nothing, words)):
+        return None
+    title = "".join(words)
+    letters = sum(2 if ord(letter) >= _FIRST_WIDE else 1 for letter in title if letter.isalpha())
+    return title if letters >= _FEWEST_LETTERS else None
+
+
+def _words(text: str) -> list[str]:
+    # Composed again, so that the marks of kana are parts of their letters.
+    bare = text = normalize("NFC", _DIACRITICS.sub("", text))
+    while (less := _BRACKETED.sub(" ", bare)) != bare:  # brackets may stand within brackets
+        bare = less
+    if not _SEPARATORS.sub("", bare):
+        bare = _BRACKETS.sub(" ", text)
+    bare = bare.strip()
+    number = _TRACK_NUMBER.match(bare)
+    return [word for word in _SEPARATORS.split(bare[number.end() :] if number else bare) if word]
+
+
+def _says_nothing(word: str) -> bool:
+    bare = word.rstrip("0123456789")
+    return bare in GENERIC or bare in MARKS or word in NUMBERED or _MARK.fullmatch(word) is not None
+
+
+def _is_mark(word: str, before: str) -> bool:
+    """Whether the last word of a title tells a version; a number does, unless it is a part of the title."""
+    if word.isdecimal():
+        return before not in NUMBERED
+    return word in MARKS or _MARK.fullmatch(word) is not None

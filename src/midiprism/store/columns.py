@@ -1,0 +1,254 @@
+"""The columns of the Parquet files of a result, and the rows that fill them.
+
+Names follow the habit of published sets of MIDI files. As GigaMIDI has ``md5`` and ``music``, a digest is a
+string of hex digits under the name of its algorithm, and ``music`` the bytes of a whole MIDI file: what was
+written to read that set reads this one. A string, since that is what people search for, join on and give
+their files as names, and since every reader knows it; zstd brings it down to about the 32 bytes that it
+says. As in MidiCaps, ``tempo`` is in quarter notes per minute and ``time_signature`` and keys are text such
+as ``4/4`` and ``C# minor``; the name ``key_signature`` says that a key is what the file states, not what was
+heard in it. No name is a keyword of SQL.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from midiprism.errors import UsageError
+
+DIGEST = "blake3"
+CONTENT = "music"
+
+
+class Column(NamedTuple):
+    """A column of a Parquet file.
+
+    Attributes:
+        name: of the column.
+        type: an Arrow type by its name; ``digest`` for a string of hex digits made of bytes.
+        few: whether few different values recur, so that a dictionary of them makes the column small.
+    """
+
+    name: str
+    type: str
+    few: bool = False
+
+
+class TrackRow(NamedTuple):
+    """A track: the facts of its bytes, and they.
+
+    Attributes:
+        blake3: digest of ``music``.
+        name: its track name; text that UTF-8 can hold.
+        instrument: as its own bytes state it.
+        tempo: quarter notes per minute, as first stated; None where none is.
+        tempo_count: tempo events.
+        size: bytes of ``music``.
+        music: a whole MIDI file.
+    """
+
+    blake3: bytes
+    name: str | None
+    instrument: str
+    family: str
+    channel: int | None
+    program: int | None
+    note_count: int
+    lowest_pitch: int
+    highest_pitch: int
+    duration_ticks: int
+    duration_seconds: float | None
+    ticks_per_quarter: int | None
+    tempo: float | None
+    tempo_count: int
+    time_signature: str | None
+    key_signature: str | None
+    size: int
+    music: bytes
+
+
+class LinkRow(NamedTuple):
+    """A track of a song, as it was when the song was split. What may change later stands in ``SongRow``.
+
+    Attributes:
+        song_blake3: digest of the song's bytes.
+        song_path: where the song was, below its source folder; see ``path_texts``. None where that is not
+            known any more.
+        song_path_bytes: the same as bytes, where they are not UTF-8.
+        position: 0-based, among the splits of the song.
+        track_number: 0-based index of the ``MTrk``.
+        parts: how many splits that was divided into.
+        name: and the two that follow: as heard in that song.
+        track_blake3: digest of the track's bytes.
+    """
+
+    song_blake3: bytes
+    song_path: str | None
+    song_path_bytes: bytes | None
+    position: int
+    track_number: int
+    channel: int | None
+    program: int | None
+    parts: int
+    name: str | None
+    instrument: str
+    family: str
+    track_blake3: bytes
+
+
+class SongRow(NamedTuple):
+    """A song, as the catalogue knows it at the end of a run.
+
+    Attributes:
+        blake3: digest of its bytes.
+        path: where it is, below its source folder: of several places the bytewise smallest. None where all
+            of them hold other songs now.
+        path_bytes: the same as bytes, where they are not UTF-8.
+        outcome: what became of it.
+        format: as its header says; this and what follows is None where it could not be read as MIDI.
+        num_tracks: ``MTrk`` chunks found, playing or not.
+        track_count: its splits, each of which is a link.
+        song_group: the same for versions and copies of a song. It may change when a library grows.
+        fold: 0 to 9, the same for a whole group.
+    """
+
+    blake3: bytes
+    path: str | None
+    path_bytes: bytes | None
+    size: int | None
+    outcome: str
+    format: int | None
+    num_tracks: int | None
+    ticks_per_quarter: int | None
+    duration_ticks: int | None
+    duration_seconds: float | None
+    track_count: int
+    song_group: str
+    fold: int
+
+
+TRACK_COLUMNS = (
+    Column(DIGEST, "digest"),
+    Column("name", "string", few=True),
+    Column("instrument", "string", few=True),
+    Column("family", "string", few=True),
+    Column("channel", "int16", few=True),
+    Column("program", "int16", few=True),
+    Column("note_count", "int32"),
+    Column("lowest_pitch", "int16"),
+    Column("highest_pitch", "int16"),
+    Column("duration_ticks", "int64"),
+    Column("duration_seconds", "float64"),
+    Column("ticks_per_quarter", "int32", few=True),
+    Column("tempo", "float64", few=True),
+    Column("tempo_count", "int32", few=True),
+    Column("time_signature", "string", few=True),
+    Column("key_signature", "string", few=True),
+    Column("size", "int32"),
+    Column(CONTENT, "binary"),
+)
+
+LINK_COLUMNS = (
+    Column("song_blake3", "digest", few=True),
+    Column("song_path", "string", few=True),
+    Column("song_path_bytes", "binary", few=True),
+    Column("position", "int32"),
+    Column("track_number", "int32"),
+    Column("channel", "int16", few=True),
+    Column("program", "int16", few=True),
+    Column("parts", "int32", few=True),
+    Column("name", "string", few=True),
+    Column("instrument", "string", few=True),
+    Column("family", "string", few=True),
+    Column("track_blake3", "digest"),
+)
+
+SONG_COLUMNS = (
+    Column(DIGEST, "digest"),
+    Column("path", "string"),
+    Column("path_bytes", "binary"),
+    Column("size", "int64"),
+    Column("outcome", "string", few=True),
+    Column("format", "int32", few=True),
+    Column("num_tracks", "int32", few=True),
+    Column("ticks_per_quarter", "int32", few=True),
+    Column("duration_ticks", "int64"),
+    Column("duration_seconds", "float64"),
+    Column("track_count", "int32", few=True),
+    Column("song_group", "string"),
+    Column("fold", "int16", few=True),
+)
+
+
+def path_texts(path: bytes) -> tuple[str, bytes | None]:
+    """A path as text, and as bytes where no text can say it; what is not UTF-8 is U+FFFD in the text."""
+    try:
+        return path.decode(), None
+    except UnicodeDecodeError:
+        return path.decode(errors="replace"), path
+
+
+def load_arrow() -> Any:
+    """The package ``pyarrow``, with its Parquet.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError(
+            "Parquet needs the package pyarrow, which is not installed: "
+            "install it with: pip install 'midiprism[parquet]'"
+        ) from error
+    return pyarrow
+
+
+def schema_of(columns: Sequence[Column], about: dict[str, str]) -> Any:
+    """An Arrow schema of these columns; ``about`` is written into every file."""
+    arrow = load_arrow()
+    fields = [(it.name, getattr(arrow, "string" if it.type == "digest" else it.type)()) for it in columns]
+    return arrow.schema(fields, metadata={f"midiprism.{key}": value for key, value in about.items()})
+
+
+def table_of(columns: Sequence[Column], schema: Any, rows: Iterable[tuple[Any, ...]]) -> Any:
+    """An Arrow table of rows, whose values are in the order of the columns."""
+    arrow = load_arrow()
+    values: list[Any] = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [
+        _array(arrow, column.type, field.type, cells)
+        for column, field, cells in zip(columns, schema, values, strict=True)
+    ]
+    return arrow.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(arrow: Any, kind: str, arrow_type: Any, cells: Sequence[Any]) -> Any:
+    """An Arrow array out of its buffers; ``arrow.array`` would load pandas first, where there is one."""
+    count, known = len(cells), None
+    if None in cells:
+        there = np.array([cell is not None for cell in cells], bool)
+        known = arrow.py_buffer(np.packbits(there, bitorder="little"))
+        nothing: Any = {"string": "", "binary": b""}.get(kind, 0)
+        cells = [nothing if cell is None else cell for cell in cells]
+    if kind == "digest":
+        joined, lengths = b"".join(cells).hex().encode(), [2 * len(cell) for cell in cells]
+    elif kind in ("string", "binary"):
+        octets = [cell.encode() for cell in cells] if kind == "string" else cells
+        joined, lengths = b"".join(octets), list(map(len, octets))
+    else:
+        numbers = np.array(cells, arrow_type.to_pandas_dtype())
+        return arrow.Array.from_buffers(arrow_type, count, [known, arrow.py_buffer(numbers)])
+    offsets = np.zeros(count + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    buffers = [known, arrow.py_buffer(offsets), arrow.py_buffer(joined)]
+    return arrow.Array.from_buffers(arrow_type, count, buffers)
+
+
+def rows_of(columns: Sequence[Column], table: Any) -> list[tuple[Any, ...]]:
+    """The rows of such a table, as ``table_of`` takes them."""
+    cells = [table.column(column.name).to_pylist() for column in columns]
+    for number, column in enumerate(columns):
+        if column.type == "digest":
+            cells[number] = [bytes.fromhex(digest) for digest in cells[number]]
+    return list(zip(*cells, strict=True))

@@ -1,0 +1,93 @@
+"""Rows to the bytes of a Parquet file and back: how it is compressed, divided, checked and read.
+
+Small row groups let one track be read alone; every page has a checksum.
+"""
+
+import contextlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+from midiprism.errors import StoreError
+from midiprism.store.columns import CONTENT, DIGEST, Column, load_arrow
+
+COMPRESSION = "zstd"
+LEVEL = 1
+"""Level 3 makes files a tenth smaller, and takes a third longer."""
+
+
+def cuts(sizes: Sequence[int], most_rows: int, most_bytes: int) -> Iterator[tuple[int, int]]:
+    """Rows of these sizes divided: the first row of each part, and the one behind its last.
+
+    A part has at most so many rows, and so many bytes, unless it is a single row.
+    """
+    first = held = 0
+    for row, size in enumerate(sizes):
+        if row > first and (row - first >= most_rows or held + size > most_bytes):
+            yield first, row
+            first, held = row, 0
+        held += size
+    if first < len(sizes):
+        yield first, len(sizes)
+
+
+def writer(sink: Any, schema: Any, columns: Sequence[Column]) -> Any:
+    """A ``pyarrow.parquet.ParquetWriter`` to a sink, which is to be closed."""
+    return load_arrow().parquet.ParquetWriter(
+        sink,
+        schema,
+        compression=COMPRESSION,
+        compression_level=LEVEL,
+        use_dictionary=[column.name for column in columns if column.few],
+        # What no one searches by has no smallest and no largest value.
+        write_statistics=[column.name for column in columns if column.type != "binary"],
+        write_page_index=True,
+        write_page_checksum=True,
+    )
+
+
+def reader(source: Any) -> Any:
+    """A ``pyarrow.parquet.ParquetFile``, which checks every page that it reads."""
+    return load_arrow().parquet.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
+
+
+class RowGroups:
+    """Where the rows of a file are.
+
+    Args:
+        file: a ``ParquetFile``.
+    """
+
+    def __init__(self, file: Any) -> None:
+        metadata = file.metadata
+        counts = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+        self._starts = list(accumulate(counts, initial=0))
+
+    def place(self, row: int) -> tuple[int, int]:
+        """The row group of a row of the file, and its row there."""
+        if not 0 <= row < self._starts[-1]:
+            raise StoreError(f"It has {self._starts[-1]:,} rows, and none of number {row:,}.")
+        group = bisect_right(self._starts, row) - 1
+        return group, row - self._starts[group]
+
+
+def contents_of(file: Any, group: int) -> list[tuple[bytes, bytes]]:
+    """Digests and contents of a row group, in order, as they stand there."""
+    table = file.read_row_group(group, columns=[DIGEST, CONTENT])
+    digests, contents = table.column(DIGEST).to_pylist(), table.column(CONTENT).to_pylist()
+    return [(bytes.fromhex(digest), bytes(data)) for digest, data in zip(digests, contents, strict=True)]
+
+
+@contextlib.contextmanager
+def told(name: str) -> Iterator[None]:
+    """Whatever cannot be read of a file becomes a StoreError that names it."""
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(f"{name} cannot be read: {error}") from error
+    except FileNotFoundError as error:
+        raise StoreError(f"{name} is not there.") from error
+    except (OSError, ValueError, TypeError, MemoryError, load_arrow().ArrowException) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise StoreError(f"{name} cannot be read: {lines[0].rstrip('.')}.") from error

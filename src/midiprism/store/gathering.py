@@ -1,0 +1,39 @@
+"""Splits gathered in memory, for a commit that writes those of them that are new."""
+
+from functools import partial
+
+from midiprism.store.interface import Stored
+from midiprism.store.null import NullStore
+
+
+class GatheringStore(NullStore):
+    """Has each content until it is taken.
+
+    Args:
+        remembers: do not gather again what was taken: all that was will be committed, in its order.
+    """
+
+    _REMEMBERED = 65_536
+
+    def __init__(self, *, remembers: bool) -> None:
+        self._remembers = remembers
+        self._gathered: dict[bytes, bytes] = {}
+        self._taken: set[bytes] = set()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return partial(type(self), remembers=self._remembers), ()
+
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
+        if digest not in self._taken:
+            self._gathered[digest] = data
+        # Whether it is new the commit will tell.
+        return super().put(data, digest, name, instrument, family)._replace(new=False)
+
+    def take(self) -> dict[bytes, bytes]:
+        """What was put since the last call, by digest."""
+        gathered, self._gathered = self._gathered, {}
+        if self._remembers:
+            if len(self._taken) > self._REMEMBERED:
+                self._taken.clear()
+            self._taken.update(gathered)
+        return gathered

@@ -1,0 +1,94 @@
+"""Files that appear whole or not at all, and stay through a power cut."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+
+from midiprism.errors import StoreError
+from midiprism.store.durable import FLUSHED_WHEN_WRITTEN
+
+TEMPORARY = ".tmp"
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+@contextlib.contextmanager
+def new_file(place: str) -> Iterator[int]:
+    """A descriptor to write a new, read-only file with, which is at ``place`` once the block ends well.
+
+    Its temporary name follows from its place: of several that would write it only one can, and the others
+    fail, also those that come later. Its folder is still to be flushed.
+
+    Raises:
+        FileExistsError: it is there, or somebody is writing it.
+        OSError: it cannot be written. Nothing of it is left.
+    """
+    with _renamed(place, f".{os.path.basename(place)}{TEMPORARY}", 0o444) as descriptor:
+        if os.path.lexists(place):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), place)
+        yield descriptor
+
+
+@contextlib.contextmanager
+def replaced_file(place: str) -> Iterator[int]:
+    """The same for a file that takes the place of another, which stays until the block ends well.
+
+    Raises:
+        OSError: it cannot be written. The other one is left.
+    """
+    temporary = f".{os.path.basename(place)}.{secrets.token_hex(8)}{TEMPORARY}"
+    with _renamed(place, temporary, 0o644) as descriptor:  # Windows replaces no read-only file
+        yield descriptor
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of ``data``: one call may write a part of it only."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder, unless it is there, in one that exists.
+
+    Raises:
+        StoreError: something else is in its place, or a link.
+        OSError: it cannot be made.
+    """
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            raise StoreError(f"{folder} is in the way: it must be a folder, and no link to one.") from None
+    else:
+        sync_folder(os.path.dirname(folder))
+
+
+def sync_folder(folder: str) -> None:
+    """Return when the names in a folder would survive a power cut. Windows keeps them without being asked."""
+    if FLUSHED_WHEN_WRITTEN:
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _renamed(place: str, name: str, mode: int) -> Iterator[int]:
+    temporary = os.path.join(os.path.dirname(place), name)
+    descriptor = os.open(temporary, _CREATE, mode)
+    try:
+        try:
+            yield descriptor
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, place)
+    except BaseException:
+        os.unlink(temporary)
+        raise

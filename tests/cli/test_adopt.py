@@ -1,0 +1,225 @@
+"""``split --adopt`` and ``catalog undo`` as a librarian uses them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.adopted import expected, links, require_owners_checks, theirs
+from support.foreign import Foreign, build
+from support.postgres import Server
+
+Run = Callable[..., tuple[int, str, str]]
+SONGS = 40
+MANY = 600
+
+
+@pytest.fixture
+def url(postgres: Server) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def library(url: str, tmp_path: Path) -> Foreign:
+    return build(url, tmp_path, songs=SONGS, columns=True, triggers=True)
+
+
+def answered(run: Run, *arguments: object) -> dict[str, Any]:
+    code, out, errors = run(*arguments, "--json")
+    assert code == 0, errors
+    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return answer
+
+
+def adopting(url: str, out: Path, *options: object) -> tuple[object, ...]:
+    return ("split", "--adopt", "--database", url, "-o", out, "--workers", "0", *options)
+
+
+def test_one_command_looks_ahead_the_next_does_it_and_one_takes_it_back(
+    run: Run, postgres: Server, url: str, library: Foreign, tmp_path: Path
+) -> None:
+    out, before, done = tmp_path / "out", theirs(postgres, url), {link[0] for link in links(url)}
+    left = len(library.parents) - len(done)
+    outlook = {
+        "parents": len(library.parents),
+        "adopted": len(done),
+        "known": 0,
+        "to_split": left,
+        "missing": 0,
+    }
+    assert answered(run, *adopting(url, out, "--dry-run")) == {"dry_run": True, **outlook}
+    assert not out.exists()
+    assert theirs(postgres, url) == before
+    summary = answered(run, *adopting(url, out))
+    assert summary["outcomes"] == {"adopted": len(done), "split": left}
+    require_owners_checks(postgres, url)
+    after = {**outlook, "adopted": 0, "known": len(library.parents), "to_split": 0}
+    assert answered(run, *adopting(url, out, "--dry-run")) == {"dry_run": True, **after}
+    code, told, _ = run("status", out, "--database", url)
+    assert (code, f"adopted {len(done):>15}" in told) == (0, True), told
+    assert run("verify", out, "--database", url)[0] == 0
+    place = ("--database", url)
+    there = answered(run, "catalog", "undo", 1, *place, "--dry-run")
+    assert (there["songs"], there["their_links"]) == (len(library.parents), summary_links(postgres, url))
+    assert theirs(postgres, url) != before
+    undone = answered(run, "catalog", "undo", 1, *place, "--yes")
+    assert (undone["songs"], undone["kept"]) == (len(library.parents), 0)
+    assert theirs(postgres, url) == before
+    code, told, _ = run("status", out, "--database", url)
+    assert (code, "undone" in told) == (0, True)
+    assert run("verify", out, "--database", url, "--repair")[0] == 0
+    assert not any((out / "tracks").rglob("*.mid"))
+
+
+def summary_links(postgres: Server, url: str) -> int:
+    return int(postgres.psql(url, "SELECT count(*) FROM midiprism.added_links"))
+
+
+def test_nobody_is_asked_where_nobody_answers(run: Run, url: str, library: Foreign, tmp_path: Path) -> None:
+    answered(run, *adopting(url, tmp_path / "out"))
+    code, _, errors = run("catalog", "undo", 1, "--database", url)
+    assert (code, "--yes" in errors) == (2, True)
+    code, _, errors = run(*adopting(url, tmp_path / "out", "--redo-existing", "--replace"))
+    assert (code, "--yes" in errors) == (2, True)
+
+
+def test_a_run_is_taken_back_only_if_a_person_agrees(
+    run: Run, url: str, library: Foreign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(run, *adopting(url, tmp_path / "out"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda *_asked, **_options: False)
+    assert run("catalog", "undo", 1, "--database", url)[0] == 1
+    monkeypatch.setattr("typer.confirm", lambda *_asked, **_options: True)
+    assert run("catalog", "undo", 1, "--database", url)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--adopt", "songs"), "leave SOURCE out"),
+        (("--adopt", "--archives"), "leave SOURCE out"),
+        (("--adopt", "--redo"), "--redo-existing"),
+        (("--adopt", "--replace"), "--redo-existing"),
+        (("--adopt", "--path-map", "/a/../b=/c"), "`..`"),
+        (("--adopt",), "--database"),
+        (("songs", "--complete-existing"), "--adopt"),
+        (("songs", "--path-map", "/a=/b"), "--adopt"),
+        ((), "SOURCE"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    run: Run, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    code, _, errors = run("split", *options, "-o", tmp_path / "out")
+    assert (code, said in errors) == (2, True), errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_library_with_other_hashes_is_not_taken_over(
+    run: Run, postgres: Server, url: str, library: Foreign, tmp_path: Path
+) -> None:
+    postgres.psql(url, "UPDATE files SET content_hash = sha256(content_hash)")
+    before = theirs(postgres, url)
+    code, _, errors = run(*adopting(url, tmp_path / "out"))
+    assert (code, "content_hash is not the BLAKE3" in errors, "catalog check" in errors) == (1, True, True)
+    assert theirs(postgres, url) == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_library_that_has_moved_is_refused_until_it_is_said_where(
+    run: Run, url: str, library: Foreign, tmp_path: Path
+) -> None:
+    shutil.move(library.songs, tmp_path / "elsewhere")
+    code, _, errors = run(*adopting(url, tmp_path / "out"))
+    assert (code, "can be read" in errors) == (1, True), errors
+    outlook = answered(run, *adopting(url, tmp_path / "out", "--dry-run"))
+    assert outlook["missing"] == outlook["to_split"] > 0
+    rule = f"{library.songs}={tmp_path / 'elsewhere'}"
+    assert answered(run, *adopting(url, tmp_path / "out", "--path-map", rule))["parents_failed"] == 0
+
+
+def test_what_to_do_next_names_the_library(run: Run, url: str, library: Foreign, tmp_path: Path) -> None:
+    code, told, _ = run(*adopting(url, tmp_path / "out", "--limit", 10))
+    assert code == 0
+    assert f"{SONGS}" not in told.splitlines()[0]
+    assert "adopted" in told
+    assert f"--database '{url}'" in told
+
+
+def start(url: str, out: Path, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "midiprism", *map(str, adopting(url, out, "--json", *options))]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def finished(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    out, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return answer
+
+
+def until_linked(postgres: Server, url: str, wanted: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a run has added rows."""
+    there = "SELECT CASE WHEN to_regclass('midiprism.added_links') IS NULL THEN 0 ELSE "
+    there += "(xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM midiprism.added_links', "
+    there += "false, true, '')))[1]::text::int END"
+    while process.poll() is None:
+        if int(postgres.psql(url, there)) >= wanted:
+            return
+        time.sleep(0.02)
+    raise AssertionError(process.communicate()[1].decode())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_that_is_killed_is_taken_up(postgres: Server, url: str, tmp_path: Path, workers: str) -> None:
+    library = build(url, tmp_path, songs=MANY, columns=True, triggers=True)
+    before, old = theirs(postgres, url, counts=False), links(url)
+    begun = theirs(postgres, url)
+    victim = start(url, tmp_path / "out", "--batch-size", "10", "--workers", workers)
+    until_linked(postgres, url, 200, victim)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.communicate()
+    assert before <= theirs(postgres, url, counts=False)
+    left = set(library.parents) - {link[0] for link in links(url)}
+    assert left
+    postgres.psql(
+        url, "UPDATE midiprism.leases SET expires_at = now(); UPDATE midiprism.runs SET expires_at = now()"
+    )
+    summary = finished(start(url, tmp_path / "out", "--workers", workers))
+    assert summary["outcomes"] == {"split": len(left)}
+    assert links(url) == old | expected(url, set(library.parents) - {link[0] for link in old})
+    assert before <= theirs(postgres, url, counts=False)
+    require_owners_checks(postgres, url)
+    for number in ("2", "1"):
+        command = [sys.executable, "-m", "midiprism", "catalog", "undo", number, "--yes", "--database", url]
+        subprocess.run(command, check=True, capture_output=True)
+    assert theirs(postgres, url) == begun
+
+
+@pytest.mark.slow
+def test_two_runs_share_a_library(postgres: Server, url: str, tmp_path: Path) -> None:
+    library = build(url, tmp_path, songs=MANY, columns=True, triggers=True)
+    before, old = theirs(postgres, url, counts=False), links(url)
+    together = ("--batch-size", "10", "--in-flight", "2", "--workers", "1")
+    runs = [start(url, tmp_path / "out", *together) for _ in range(2)]
+    summaries = [finished(process) for process in runs]
+    done = [summary["outcomes"].get("split", 0) for summary in summaries]
+    left = set(library.parents) - {link[0] for link in old}
+    assert (sum(done), min(done) > 0) == (len(left), True)
+    assert sum(summary["outcomes"].get("adopted", 0) for summary in summaries) == len(library.parents) - len(
+        left
+    )
+    assert [summary["parents_seen"] for summary in summaries] == [len(library.parents)] * 2
+    assert links(url) == old | expected(url, left)
+    assert before <= theirs(postgres, url, counts=False)
+    require_owners_checks(postgres, url)
