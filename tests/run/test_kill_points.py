@@ -3,11 +3,8 @@
 In PostgreSQL, where a statement takes longer, every few.
 """
 
-import contextlib
 import os
 import sqlite3
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,95 +13,12 @@ import pytest
 
 from midiprism.library import open_folders
 from midiprism.run import Settings, Wish, split_library
-from midiprism.store import durable
 from support import catalogs as keeping
 from support.fake import BASS, DRUMS, PIANO, fake_split, song, write
+from support.points import KILLED, counted, cut_off
 from support.trouble import content_of, everything, track_files
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes")
-
-KILLED = 99
-
-
-class Points:
-    """Counts what changes a disk, and ends the process right before the n-th.
-
-    Args:
-        last: the point at which to end; 0 for never.
-        torn: end in the middle of a write instead of before it.
-    """
-
-    def __init__(self, last: int, *, torn: bool = False) -> None:
-        self.count = 0
-        self._last = last
-        self._torn = torn
-
-    def here(self) -> bool:
-        """Whether this is the point."""
-        self.count += 1
-        return self.count == self._last
-
-    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            if self.here():
-                os._exit(KILLED)
-            return function(*arguments, **options)
-
-        return call
-
-    def install(self) -> None:
-        """Put a hook before every call that writes, in this process for good."""
-        create, put = os.open, os.write
-
-        def opening(path: Any, flags: int, *rest: Any, **options: Any) -> int:
-            if flags & os.O_CREAT and self.here():
-                os._exit(KILLED)
-            return create(path, flags, *rest, **options)
-
-        def writing(descriptor: int, data: bytes) -> int:
-            if self.here():
-                if self._torn:
-                    put(descriptor, bytes(data)[: len(data) // 2])
-                os._exit(KILLED)
-            return put(descriptor, data)
-
-        os.open, os.write = opening, writing  # type: ignore[assignment]
-        for name in ("replace", "unlink", "mkdir", "makedirs", "fsync"):
-            setattr(os, name, self.before(getattr(os, name)))
-        syncfs = durable.find_syncfs()
-        if syncfs is not None:
-            hooked = self.before(syncfs)
-            durable.find_syncfs = lambda: hooked  # type: ignore[assignment]
-        connect = sqlite3.connect
-
-        def connecting(*arguments: Any, **options: Any) -> sqlite3.Connection:
-            connection: sqlite3.Connection = connect(*arguments, **options)
-            # Called before every statement: each row that is inserted, and each COMMIT.
-            connection.set_trace_callback(lambda _statement: os._exit(KILLED) if self.here() else None)
-            return connection
-
-        sqlite3.connect = connecting  # type: ignore[assignment]
-        hooked_calls: list[tuple[Any, tuple[str, ...]]] = [
-            (psycopg.Cursor, ("execute", "copy")),
-            (psycopg.Connection, ("commit",)),
-        ]
-        for owner, names in hooked_calls:
-            for name in names:
-                setattr(owner, name, self.before(getattr(owner, name)))
-
-
-def in_child(work: Callable[[], int]) -> int:
-    """The exit code of a forked process that does this."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the test runner's threads do nothing here
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = work()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def split(source: Path, out: Path, wish: Wish = Wish()) -> str:  # noqa: B008 - it is frozen
@@ -116,40 +30,12 @@ def split(source: Path, out: Path, wish: Wish = Wish()) -> str:  # noqa: B008 - 
 
 def killed(source: Path, out: Path, last: int, *, torn: bool = False, wish: Wish = Wish()) -> int:  # noqa: B008
     """Split, and end at the point; the exit code, KILLED or 0 if there are fewer points."""
-
-    def work() -> int:
-        Points(last, torn=torn).install()
-        return 0 if split(source, out, wish) == "done" else 2
-
-    code = in_child(work)
-    if keeping.database(out) is not None:
-        let_time_pass(out)
-    return code
-
-
-def let_time_pass(out: Path) -> None:
-    """What a killed run held, no other run has to wait for any more."""
-    for table in ("leases", "runs"):
-        with contextlib.suppress(psycopg.errors.UndefinedTable):
-            keeping.change(out, f"UPDATE {table} SET expires_at = now() - INTERVAL '1 second'")
+    return cut_off(lambda: split(source, out, wish), out, last, torn=torn)
 
 
 def number_of_points(source: Path, out: Path, wish: Wish = Wish()) -> int:  # noqa: B008
     """How many points an uninterrupted run comes by."""
-    reader, writer = os.pipe()
-
-    def work() -> int:
-        put = os.write
-        points = Points(0)
-        points.install()
-        state = split(source, out, wish)
-        put(writer, str(points.count).encode())
-        return 0 if state == "done" else 2
-
-    assert in_child(work) == 0
-    os.close(writer)
-    with open(reader, encoding="ascii") as answer:
-        return int(answer.read())
+    return counted(lambda: split(source, out, wish))
 
 
 def no_row_without_its_file(out: Path) -> bool:

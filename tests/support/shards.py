@@ -1,7 +1,9 @@
 """Rows for the Parquet store: real tracks of sample songs, and small ones made for a test."""
 
 from functools import cache
+from pathlib import Path
 
+import pyarrow.parquet
 from blake3 import blake3
 
 from midiprism import split
@@ -81,8 +83,6 @@ def library() -> tuple[tuple[TrackRow, ...], tuple[LinkRow, ...], tuple[SongRow,
             links.append(
                 LinkRow(
                     digest,
-                    text,
-                    raw,
                     position,
                     it.track_number,
                     it.channel,
@@ -112,3 +112,22 @@ def library() -> tuple[tuple[TrackRow, ...], tuple[LinkRow, ...], tuple[SongRow,
             )
         )
     return tuple(tracks.values()), tuple(links), tuple(songs)
+
+
+def rows_of(out: Path) -> dict[str, list[str]]:
+    """All rows of a result in shards, by the folders that they are in, sorted; no track is there twice."""
+    found = {}
+    for folder in ("tracks", "links", "songs"):
+        files = sorted((out / folder).glob("*.parquet")) if (out / folder).is_dir() else []
+        found[folder] = sorted(
+            repr(row) for file in files for row in pyarrow.parquet.read_table(file).to_pylist()
+        )
+    assert len(set(found["tracks"])) == len(found["tracks"])
+    return found
+
+
+def damage(place: Path, data: bytes) -> None:
+    """Write over a shard, which is read-only."""
+    place.chmod(0o644)
+    place.write_bytes(data)
+    place.chmod(0o444)

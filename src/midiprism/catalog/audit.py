@@ -78,6 +78,10 @@ class Scope:
     def sampled(self) -> bool:
         return self.share < 1
 
+    def stretches(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The share of the numbers from ``first`` to ``last``, ends included; two where it wraps around."""
+        return _stretches(self, first, last)
+
     def digests(self) -> list[tuple[int, int]]:
         """The stretches of the first four bytes of the digests, ends included."""
         return _stretches(self, 0, _NUMBERS - 1)

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.records import FAILURES
-from midiprism.catalog.schema import batches, parent_paths, parents, runs, tracks
+from midiprism.catalog.schema import batches, parent_paths, parents, runs, shards, tracks
 
 _FETCHED = 1_000
 _LOOKED_UP = 500
@@ -34,9 +34,11 @@ class Counts:
         outcomes: contents of songs by what became of them; what could not be read counts once per path.
         songs_at_paths: those of them that a path holds; the paths of the others hold something else now.
         paths: under which songs were seen.
-        tracks: contents of tracks, each one file.
+        tracks: contents of tracks, each one file, unless they lie in shards.
         links: tracks of songs.
-        bytes: of the tracks' files.
+        bytes: of the tracks.
+        shards: files that hold tracks, or links of songs; 0 where each track is a file.
+        shard_bytes: of those.
     """
 
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -45,6 +47,8 @@ class Counts:
     tracks: int = 0
     links: int = 0
     bytes: int = 0
+    shards: int = 0
+    shard_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -129,6 +133,7 @@ def count(connection: Connection) -> Counts:
         links += int(splits)
     songs = select(func.count(parent_paths.c.parent_id.distinct()))
     found, size = connection.execute(select(func.count(), func.sum(tracks.c.size)).select_from(tracks)).one()
+    kept, taken = connection.execute(select(func.count(), func.sum(shards.c.bytes)).select_from(shards)).one()
     return Counts(
         outcomes,
         connection.scalar(songs) or 0,
@@ -136,6 +141,8 @@ def count(connection: Connection) -> Counts:
         found,
         links,
         int(size or 0),
+        kept,
+        int(taken or 0),
     )
 
 

@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """A file of several contents or links: its path below ``OUT``, its rows, its size in bytes, their BLAKE3."""
+    """A file of several contents or links: its path below ``OUT``, its rows, its bytes and their BLAKE3."""
 
     name: str
     rows: int

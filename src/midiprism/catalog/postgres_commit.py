@@ -157,7 +157,7 @@ class BatchCommit:
         digests = {record.digest for record in batch.parents if record.digest is not None}
         if batch.replaces:  # of two commits that replace one outcome, the second sees what the first did
             self._driver.execute(
-                f"SELECT FROM {self._table('parents')} WHERE digest = ANY(%b) ORDER BY id FOR UPDATE",  # noqa: S608
+                f"SELECT FROM {self._table('parents')} WHERE digest = ANY(%b) ORDER BY id FOR UPDATE",
                 (list(digests),),
             )
         known = self._catalog.parents_of(digests)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -35,6 +36,12 @@ _String = String().with_variant(String(collation="C"), "postgresql")  # by its b
 def _number() -> Column[int]:
     """A row's number. PostgreSQL gives it; in SQLite the one writer counts."""
     return Column("id", _Id, Identity(), primary_key=True)
+
+
+def _index_of_shards(name: str, *columns: str) -> Index:
+    """What lies in a shard; it has no entries where tracks are files."""
+    there = text("shard_id IS NOT NULL")
+    return Index(name, *columns, sqlite_where=there, postgresql_where=there)
 
 
 properties = Table(
@@ -63,6 +70,7 @@ parents = Table(
     Column("run_id", _Id, nullable=False, comment="the run that gave it its outcome"),
     Column("shard_id", _Id, comment="the shard that holds its links; NULL without one"),
     Index("parents_digest", "digest", unique=True),
+    _index_of_shards("parents_shard", "shard_id"),
     comment="One row per content of a song file.",
 )
 
@@ -105,6 +113,7 @@ tracks = Table(
     Column("shard_id", _Id, comment="NULL where each track is a file of its own"),
     Column("shard_row", Integer, comment="0-based, in that shard"),
     Index("tracks_digest", "digest", unique=True),
+    _index_of_shards("tracks_shard", "shard_id", "shard_row"),
     comment="One row per content of a split.",
 )
 

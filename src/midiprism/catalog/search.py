@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
-from midiprism.catalog.schema import parent_paths, track_splits, tracks
+from midiprism.catalog.schema import parent_paths, shards, track_splits, tracks
 from midiprism.catalog.text import storable
 
 _FETCHED = 1_000
@@ -50,6 +50,8 @@ class TrackRow:
         parts: how many splits its ``MTrk`` was divided into.
         instrument: as heard in that song; ``family`` likewise.
         own_family: the family that the split's own bytes state, which its path is made of.
+        shard: name of the shard that holds it; None where it is a file of its own, or in no shard.
+        shard_row: its row there, from 0.
     """
 
     parent_id: int
@@ -73,6 +75,8 @@ class TrackRow:
     stem: str
     digits: int
     own_family: str
+    shard: str | None = None
+    shard_row: int | None = None
 
 
 def find(
@@ -129,9 +133,13 @@ def _query(selection: Selection, limit: int | None, *, exact: bool) -> Select[An
             track.c.stem,
             track.c.digits,
             track.c.family,
+            shards.c.name,
+            track.c.shard_row,
         )
         .select_from(
-            path.join(link, link.c.parent_id == path.c.parent_id).join(track, track.c.id == link.c.track_id)
+            path.join(link, link.c.parent_id == path.c.parent_id)
+            .join(track, track.c.id == link.c.track_id)
+            .outerjoin(shards, shards.c.id == track.c.shard_id)
         )
         .where(path.c.path == smallest, *_conditions(selection, _contains if exact else _may_contain))
         .order_by(path.c.path, link.c.position)

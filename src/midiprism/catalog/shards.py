@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, bindparam, delete, func, select, update
+from sqlalchemy import Executable, bindparam, delete, func, or_, select, update
 
 from midiprism.catalog.catalog import LOOKED_UP, Catalog, unlinked
 from midiprism.catalog.keeper import Shard
-from midiprism.catalog.schema import parent_paths, parents, shards, track_splits, tracks
+from midiprism.catalog.records import TrackRecord, TrackValues
+from midiprism.catalog.schema import parents, shards, track_splits, tracks
 
 
 class KnownShard(NamedTuple):
@@ -15,6 +16,7 @@ class KnownShard(NamedTuple):
 
     Attributes:
         size: bytes of the file; ``digest`` is their BLAKE3.
+        run_id: of the run that wrote it.
         stale: 1 if it holds links of songs that were split again, else 0.
     """
 
@@ -23,11 +25,12 @@ class KnownShard(NamedTuple):
     rows: int
     size: int
     digest: bytes
+    run_id: int
     stale: int
 
 
 class ShardTrack(NamedTuple):
-    """A content that lies in a shard, and its row there."""
+    """A content that lies in a shard, and its row there, from 0."""
 
     id: int
     digest: bytes
@@ -35,13 +38,10 @@ class ShardTrack(NamedTuple):
 
 
 class ShardLink(NamedTuple):
-    """A link as the catalogue has it, for a row of a shard. ``path`` is the song's, the bytewise smallest of
-    several; None where it has none any more."""
+    """A link as the catalogue has it, for a row of a shard."""
 
     parent_id: int
     song_digest: bytes
-    path: bytes | None
-    root_length: int | None
     position: int
     track_number: int
     channel: int | None
@@ -65,17 +65,19 @@ class ShardIndex:
     def all(self) -> list[KnownShard]:
         """All shards, in the order of their numbers."""
         row = shards.c
-        wanted = select(row.id, row.name, row.rows, row.bytes, row.digest, row.stale).order_by(row.id)
+        wanted = select(row.id, row.name, row.rows, row.bytes, row.digest, row.run_id, row.stale).order_by(
+            row.id
+        )
         return [KnownShard(*found) for found in self._fetched(wanted)]
 
     def names(self) -> set[str]:
         """Their names."""
         return {name for (name,) in self._fetched(select(shards.c.name))}
 
-    def unlinked(self) -> dict[int, list[int]]:
+    def unlinked(self) -> dict[int | None, list[int]]:
         """For each shard the numbers of its tracks that no song has any more."""
-        found: dict[int, list[int]] = {}
-        wanted = select(tracks.c.shard_id, tracks.c.id).where(unlinked(), tracks.c.shard_id.is_not(None))
+        found: dict[int | None, list[int]] = {}
+        wanted = select(tracks.c.shard_id, tracks.c.id).where(unlinked())
         for shard, track in self._fetched(wanted):
             found.setdefault(shard, []).append(track)
         return found
@@ -86,16 +88,45 @@ class ShardIndex:
         wanted = select(row.id, row.digest, row.shard_row).where(row.shard_id == shard)
         return [ShardTrack(*found) for found in self._fetched(wanted.order_by(row.shard_row))]
 
-    def links(self, shard: int) -> Iterator[ShardLink]:
-        """The links of the songs whose links lie in a shard, song by song, by position."""
-        parent, link, path = parents.c, track_splits.c, parent_paths.c
-        numbers = self._fetched(select(parent.id).where(parent.shard_id == shard).order_by(parent.id))
+    def values(self, numbers: Sequence[int]) -> dict[int, TrackValues]:
+        """What the catalogue says of tracks, by their numbers."""
+        found: dict[int, TrackValues] = {}
+        columns = [tracks.c[name] for name in TrackRecord._fields]
         for start in range(0, len(numbers), LOOKED_UP):
-            part = [number for (number,) in numbers[start : start + LOOKED_UP]]
-            paths: dict[int, tuple[bytes, int]] = {}
-            places = select(path.parent_id, path.path, path.root_length).where(path.parent_id.in_(part))
-            for number, place, root_length in self._fetched(places.order_by(path.path)):
-                paths.setdefault(number, (place, root_length))
+            part = numbers[start : start + LOOKED_UP]
+            for number, *values in self._fetched(select(tracks.c.id, *columns).where(tracks.c.id.in_(part))):
+                found[number] = TrackRecord._make(values)
+        return found
+
+    def count_songs(self) -> int:
+        """How many songs there are whose content is known."""
+        ((count,),) = self._fetched(select(func.count()).where(parents.c.digest.is_not(None)))
+        return int(count)
+
+    def placeless(self) -> list[ShardTrack]:
+        """The contents that lie in no shard that is known; their row is 0."""
+        row = tracks.c
+        known = select(shards.c.id)
+        wanted = select(row.id, row.digest).where(or_(row.shard_id.is_(None), row.shard_id.not_in(known)))
+        return [ShardTrack(number, digest, 0) for number, digest in self._fetched(wanted.order_by(row.id))]
+
+    def homeless(self) -> list[int]:
+        """Numbers of the songs whose links lie in no shard that is known."""
+        parent = parents.c
+        lost = or_(parent.shard_id.is_(None), parent.shard_id.not_in(select(shards.c.id)))
+        wanted = select(parent.id).where(parent.splits > 0, parent.digest.is_not(None), lost)
+        return [number for (number,) in self._fetched(wanted.order_by(parent.id))]
+
+    def songs(self, shard: int) -> list[int]:
+        """Numbers of the songs whose links lie in a shard."""
+        wanted = select(parents.c.id).where(parents.c.shard_id == shard).order_by(parents.c.id)
+        return [number for (number,) in self._fetched(wanted)]
+
+    def links(self, songs: Sequence[int]) -> Iterator[ShardLink]:
+        """The links of songs by their numbers, song by song, by position."""
+        parent, link = parents.c, track_splits.c
+        for start in range(0, len(songs), LOOKED_UP):
+            part = songs[start : start + LOOKED_UP]
             wanted = (
                 select(
                     parent.id,
@@ -118,51 +149,44 @@ class ShardIndex:
                 .where(parent.id.in_(part))
                 .order_by(parent.id, link.position)
             )
-            for number, digest, *rest in self._fetched(wanted):
-                yield ShardLink(number, digest, *paths.get(number, (None, None)), *rest)
+            for found in self._fetched(wanted):
+                yield ShardLink(*found)
 
-    def move_tracks(
-        self, old: int, new: Sequence[Shard], places: Sequence[tuple[int, int, int]], run_id: int
-    ) -> None:
-        """Say that contents lie in new shards, and forget the old one with all that was left in it.
+    def place_tracks(self, new: Sequence[Shard], places: Sequence[tuple[int, int, int]], run_id: int) -> None:
+        """Say that contents lie in new shards.
 
         Args:
             places: numbers of tracks, with the number of each one's shard in ``new`` and its row there.
         """
         numbers = self._catalog.add_shards(new, run_id)
-        moved = (
-            update(tracks)
-            .where(tracks.c.id == bindparam("number"))
-            .values(shard_id=bindparam("shard"), shard_row=bindparam("row"))
-        )
-        values = [{"number": track, "shard": numbers[at], "row": row} for track, at, row in places]
-        self._execute_many(moved, values)
-        connection = self._catalog.connection
-        connection.execute(delete(tracks).where(tracks.c.shard_id == old))
-        connection.execute(delete(shards).where(shards.c.id == old))
+        moved = update(tracks).where(tracks.c.id == bindparam("number"))
+        values = [{"number": track, "shard": numbers[at], "at": row} for track, at, row in places]
+        self._many(moved.values(shard_id=bindparam("shard"), shard_row=bindparam("at")), values)
 
-    def move_links(
-        self, old: int, new: Sequence[Shard], homes: Sequence[tuple[int, int]], run_id: int
-    ) -> None:
-        """The same for the links of songs.
+    def place_links(self, new: Sequence[Shard], homes: Sequence[tuple[int, int]], run_id: int) -> None:
+        """Say that the links of songs lie in new shards.
 
         Args:
             homes: numbers of songs, with the number of each one's shard in ``new``.
         """
         numbers = self._catalog.add_shards(new, run_id)
         moved = update(parents).where(parents.c.id == bindparam("number"))
-        values = [{"number": parent, "shard": numbers[at]} for parent, at in homes]
-        self._execute_many(moved.values(shard_id=bindparam("shard")), values)
+        values = [{"number": song, "shard": numbers[at]} for song, at in homes]
+        self._many(moved.values(shard_id=bindparam("shard")), values)
+
+    def forget(self, shard: int) -> None:
+        """Forget a shard. What lies in it still has no place from here on."""
         connection = self._catalog.connection
-        connection.execute(update(parents).where(parents.c.shard_id == old).values(shard_id=None))
-        connection.execute(delete(shards).where(shards.c.id == old))
+        nowhere = update(tracks).where(tracks.c.shard_id == shard).values(shard_id=None, shard_row=None)
+        connection.execute(nowhere)
+        connection.execute(update(parents).where(parents.c.shard_id == shard).values(shard_id=None))
+        connection.execute(delete(shards).where(shards.c.id == shard))
 
-    def totals(self) -> tuple[int, int]:
-        """How many shards there are, and their bytes."""
-        (row,) = self._fetched(select(func.count(), func.sum(shards.c.bytes)))
-        return row[0], int(row[1] or 0)
+    def delete_tracks(self, numbers: Sequence[int]) -> None:
+        """Delete tracks that no song has any more."""
+        self._many(delete(tracks).where(tracks.c.id == bindparam("number")), [{"number": n} for n in numbers])
 
-    def _execute_many(self, statement: Any, values: list[dict[str, Any]]) -> None:
+    def _many(self, statement: Any, values: list[dict[str, Any]]) -> None:
         if values:
             self._catalog.connection.execute(statement, values)
 

@@ -88,19 +88,25 @@ def facts(row: "TrackRow") -> dict[str, Any]:
         "size": row.size,
         "digest": row.digest.hex(),
         "path": _path(row),
+        "row": row.shard_row,
     }
 
 
 def _path(row: "TrackRow") -> str:
     from midiprism.store import track_path
 
-    return track_path(row.own_family, row.stem, row.digest, row.digits)
+    return row.shard or track_path(row.own_family, row.stem, row.digest, row.digits)
+
+
+def _place(row: "TrackRow") -> str:
+    """The path of a track's file; of one in a shard, that of the shard and its row."""
+    return _path(row) if row.shard is None else f"{row.shard}:{row.shard_row}"
 
 
 def _print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
     terminal = sys.stdout.isatty()
     for row in rows:
-        path = os.fsencode(os.path.join(out, _path(row)))
+        path = os.fsencode(os.path.join(out, _place(row)))
         typer.echo(clean_path(path).encode() + end if terminal else path + end, nl=False)
 
 
@@ -119,7 +125,7 @@ def _print_table(rows: list["TrackRow"], shown: int, *, told: bool) -> None:
     table.add_column("length", justify="right")
     table.add_column("path", overflow="fold", ratio=5)
     for row in rows[:shown]:
-        path = text(_path(row))
+        path = text(_place(row))
         path.no_wrap, path.overflow = False, "fold"
         table.add_row(
             text(row.song),

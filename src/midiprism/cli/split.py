@@ -133,8 +133,8 @@ def split(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="How long what this run has planned stays reserved for it if it dies, where several runs share "
-            "a catalogue in PostgreSQL.",
+            help="How long what this run has planned stays reserved for it if it dies, where several runs "
+            "share a catalogue in PostgreSQL.",
         ),
     ] = 60.0,
     workers: Annotated[
@@ -191,6 +191,7 @@ def split(
     """
     from midiprism.library import Library, open_library
     from midiprism.run import Settings, Wish, split_library
+    from midiprism.run.result import read_identity
 
     sources = sources or []
     kept = [name for name in (keep or "").split(",") if name]
@@ -223,6 +224,8 @@ def split(
         reading=tuple(reading),
         adoption=adoption,
     )
+    if adoption is not None:
+        settings.identity(read_identity(out), out)  # before the library is looked at, which may take long
 
     def compiling() -> None:
         if not quiet:

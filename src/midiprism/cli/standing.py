@@ -94,7 +94,12 @@ def _totals(status: "Status") -> Iterator[str]:
     gone = holdings.songs - counts.songs_at_paths
     if gone > 0:
         yield _figure("gone", gone, "of them are at no path any more: their files changed")
-    yield _figure("tracks", counts.tracks, f"files, {size(counts.bytes)}")
+    where = (
+        "files"
+        if not counts.shards
+        else f"in {plural(counts.shards, 'Parquet file')} of {size(counts.shard_bytes)}"
+    )
+    yield _figure("tracks", counts.tracks, f"{where}, {size(counts.bytes)}")
     share = f"{100 * holdings.duplicates:.1f} % are duplicates"
     yield _figure("links", counts.links, f"from songs to tracks; {share}")
 

@@ -86,6 +86,8 @@ def facts(status: "Status", place: str) -> dict[str, Any]:
             "tracks": counts.tracks,
             "links": counts.links,
             "bytes": counts.bytes,
+            "shards": counts.shards,
+            "shard_bytes": counts.shard_bytes,
             "duplicates": round(holdings.duplicates, 4),
         },
         "outcomes": dict(sorted(counts.outcomes.items())),

@@ -126,6 +126,7 @@ def _mended(done: "Repair") -> Iterator[str]:
         ("split again", done.parents, "songs, for their links"),
         ("dropped", done.lost_links, "lost songs, of which only links were left"),
         ("removed", done.unlinked, "tracks that no song has"),
+        ("written", done.shards, "Parquet files anew, in the place of damaged ones"),
         ("removed", done.orphans, "files that no track speaks of"),
         ("removed", done.temporaries, "temporary files"),
     )

@@ -69,13 +69,17 @@ class PreparedShardCommits:
         self._prepared: tuple[Prepared, Keeping] | None = None
 
     def durable(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
+        if not records:
+            return None
         prepared = self._catalog.prepare(self._run_id, records)
         keeping = Keeping(self._shards, self._run_id, records)
         self._prepared = prepared, keeping
         return lambda: keeping.write(prepared.tracks, prepared.linked)
 
-    def commit(self, records: Sequence[BatchRecord]) -> list[Committed]:  # noqa: ARG002 - they are prepared
-        assert self._prepared is not None
+    def commit(self, records: Sequence[BatchRecord]) -> list[Committed]:
+        if not records:
+            return []
+        assert self._prepared is not None, "they were made durable"
         prepared, keeping = self._prepared
         self._prepared = None
         return self._catalog.record(prepared, now(), keeping)

@@ -2,20 +2,24 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from midiprism.catalog import Claims, PostgresAddress, Selection, TrackRow, find
 from midiprism.errors import StoreError, UsageError
 from midiprism.library import MARKER
-from midiprism.run.placing import Placer
-from midiprism.run.result import catalog_of, read_marker, require_result, write_marker
+from midiprism.run.placing import InFile, InShard, Placer, Source
+from midiprism.run.result import catalog_of, read_identity, read_marker, require_result, write_marker
+from midiprism.run.scene import shards_of
 from midiprism.run.template import SUFFIX, Template, numbered, parent_path
 from midiprism.store import FileStore, track_path
+from midiprism.store.parquet import ParquetStore
 
 _SHOWN = 100
+_TOGETHER = 50_000
 
 
 @dataclass(slots=True)
@@ -102,20 +106,58 @@ def export_tracks(
     """
     require_result(out)
     started = time.perf_counter()
+    identity = read_identity(out)
+    assert identity is not None, "it is a result"
+    in_shards = identity.store == "parquet"
+    if in_shards and hardlink:
+        raise UsageError(f"The tracks of {out} lie in Parquet files: leave --hardlink out.")
     _prepare(out, to, template, dry_run=dry_run)
-    store = FileStore(out)
     export = Export(os.path.abspath(to), dry_run)
     with ExitStack() as stack:
         catalog = stack.enter_context(catalog_of(out, database))
         names = _Names(template, stack.enter_context(Claims()))
-        tree = _Tree(export, Placer(out, store, hardlink=hardlink))
-        for row in stack.enter_context(closing(find(catalog.connection, selection))):
+        tree = _Tree(export, Placer(hardlink=hardlink))
+        rows = stack.enter_context(closing(find(catalog.connection, selection)))
+        if in_shards:
+            shards = stack.enter_context(shards_of(out, identity))
+            tracks = _by_shard(_in_shard(shards, row, names.of(row)) for row in rows)
+        else:
+            store = FileStore(out)
+            tracks = (_in_file(store, out, row, names.of(row)) for row in rows)
+        for track in tracks:
             if stop():
                 break
-            tree.add(row, names.of(row))
+            tree.add(track)
             listener(export)
     export.seconds = time.perf_counter() - started
     return export
+
+
+class _Track(NamedTuple):
+    """A track, and the folders and the name of its file."""
+
+    source: Source
+    size: int
+    names: tuple[str, ...]
+
+
+def _in_file(store: FileStore, out: str, row: TrackRow, names: tuple[str, ...]) -> _Track:
+    path = track_path(row.own_family, row.stem, row.digest, row.digits)
+    return _Track(InFile(store, os.path.abspath(out), path), row.size, names)
+
+
+def _in_shard(
+    shards: ParquetStore, row: TrackRow, names: tuple[str, ...]
+) -> tuple[InShard, int, tuple[str, ...]]:
+    return InShard(shards, row.shard, row.shard_row, row.digest), row.size, names
+
+
+def _by_shard(tracks: Iterable[tuple[InShard, int, tuple[str, ...]]]) -> Iterator[_Track]:
+    """Many tracks at a time in the order in which they lie in their shards, which are read in pieces."""
+    waiting = iter(tracks)
+    while part := list(islice(waiting, _TOGETHER)):
+        part.sort(key=lambda track: (track[0].shard or "", track[0].row or 0))
+        yield from (_Track(*track) for track in part)
 
 
 class _Names:
@@ -154,10 +196,9 @@ class _Tree:
         self._placer = placer
         self._folder = ""
 
-    def add(self, row: TrackRow, names: tuple[str, ...]) -> None:
-        export = self._export
-        source = track_path(row.own_family, row.stem, row.digest, row.digits)
-        target = os.path.join(export.to, *names)
+    def add(self, track: _Track) -> None:
+        export, source = self._export, track.source
+        target = os.path.join(export.to, *track.names)
         try:
             if export.dry_run:
                 placed = self._placer.compare(source, target)
@@ -174,7 +215,7 @@ class _Tree:
             return
         if placed == "new":
             export.files_new += 1
-            export.bytes += row.size
+            export.bytes += track.size
         elif placed == "same":
             export.files_kept += 1
         else:

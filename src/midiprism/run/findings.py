@@ -15,9 +15,14 @@ KINDS = {
     "size": "files cut short or grown",
     "content": "files with other bytes than their track's",
     "row": "whole files of which the catalogue has the wrong size",
+    "shard": "Parquet files that are lost or damaged, or hold other rows than they should",
+    "place": "tracks that no Parquet file holds",
     "links": "songs whose links to tracks are incomplete",
     "lost_path": "paths of songs that the catalogue has lost",
     "lost_links": "songs that the catalogue has lost and that links speak of",
+    "shard_links": "Parquet files whose links are not those of the catalogue",
+    "homeless": "songs whose links no Parquet file holds",
+    "songs": "the table of songs is lost, damaged or out of date",
     "unlinked": "tracks that no song links to",
     "orphan": "files that no track speaks of",
     "temporary": "temporary files that were left behind",
@@ -163,9 +168,10 @@ class Repair:
         lost_links: links of lost songs dropped.
         unlinked: tracks that no song has, removed.
         orphans: files that no track speaks of, removed; ``temporaries`` likewise.
+        shards: shards written anew.
         left: how many damages could not be mended.
         unmended: the first of those.
-        run_id: the run's number in the catalogue; None where no song was split again.
+        run_id: the run's number in the catalogue; None where nothing was recorded by it.
         stopped: whether it was stopped before the end.
     """
 
@@ -178,6 +184,7 @@ class Repair:
     unlinked: int = 0
     orphans: int = 0
     temporaries: int = 0
+    shards: int = 0
     left: int = 0
     unmended: list[Damage] = field(default_factory=list)
     run_id: int | None = None
@@ -210,6 +217,7 @@ class Repair:
                 "unlinked": self.unlinked,
                 "orphans": self.orphans,
                 "temporaries": self.temporaries,
+                "shards": self.shards,
             },
             "unmended": {
                 "count": self.left,

@@ -1,14 +1,22 @@
 """Tracks and links of a commit, as rows of shards."""
 
 import contextlib
-import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from midiprism.catalog import BatchRecord, ContentValues, Kept, NewTrack, ParentRecord, Place, Shard
+from midiprism.catalog import (
+    BatchRecord,
+    ContentValues,
+    Kept,
+    NewTrack,
+    ParentRecord,
+    Place,
+    Shard,
+    TrackValues,
+)
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.store.columns import LinkRow, TrackRow, path_texts
+from midiprism.store.columns import LinkRow, TrackRow
 from midiprism.store.parquet import ParquetStore
 
 _LINKS = 50_000
@@ -73,12 +81,10 @@ class Keeping:
         return Kept(shards, [Place(*place) for place in places], homes)
 
     def _row(self, track: NewTrack) -> TrackRow:
-        digest, size, _stem, _digits, *facts = track.values
-        content = self._contents.get(digest)
+        content = self._contents.get(track.values[0])
         if content is None:
             raise StoreError("A track that was taken for known is new: run the same command again.")
-        data, *stated = content
-        return TrackRow._make((digest, *facts, *stated, size, data))
+        return track_row(track.values, content)
 
     def _drop(self) -> None:
         """Remove what was written; what cannot be removed is swept later."""
@@ -88,17 +94,21 @@ class Keeping:
         self._written = []
 
 
+def track_row(values: TrackValues, content: ContentValues) -> TrackRow:
+    """A track as a row of a shard."""
+    digest, size, _stem, _digits, *facts = values
+    data, *stated = content
+    return TrackRow._make((digest, *facts, *stated, size, data))
+
+
 def link_rows(parent: ParentRecord) -> Iterator[LinkRow]:
     """The links of a parent as rows of a shard."""
     assert parent.digest is not None, "what was split was read"
-    text, octets = path_texts(parent.path[parent.root_length :].replace(os.fsencode(os.sep), b"/"))
     for position, (track_number, channel, program, parts, name, instrument, family, track) in enumerate(
         parent.links
     ):
         yield LinkRow(
             parent.digest,
-            text,
-            octets,
             position,
             track_number,
             channel,

@@ -6,29 +6,27 @@ restored from the split that has the digest of its track. Nothing outside ``OUT`
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from blake3 import blake3
 
-from midiprism.catalog import Audit, Catalog, Mending, PathRow, TrackFile
+from midiprism.catalog import Audit, BatchRecord, Catalog, Keeper, Mending, PathRow, TrackFile
 from midiprism.errors import CorruptMidiError, MidiprismError, StoreError
-from midiprism.library import Again, Content, Found, Notice, UnreadableError
+from midiprism.library import Again, Content, Found, UnreadableError
 from midiprism.run.child import Duty
 from midiprism.run.findings import SHOWN, Repair
+from midiprism.run.in_hand import PARENTS, Batch, InHand
 from midiprism.run.settings import DEFAULT_LIMITS, Identity, Wish
 from midiprism.run.splitter import Splitter
 from midiprism.run.summary import Summary
 from midiprism.run.verify import Check, place_of, state_of, strays
 from midiprism.smf.types import SplitTrack
-from midiprism.store import FileStore, Stored, Survey, track_path
+from midiprism.store import FileStore, GatheringStore, Stored, Survey, track_path
 from midiprism.store.layout import SHORT_DIGITS, track_stem
 
-_PARENTS = 250
-_BYTES = 64 << 20
-_NAMED = 3
-_BACK = "bring it back, run `midiprism split` on its folder, and repair again"
+NAMED = 3
+BACK = "bring it back, run `midiprism split` on its folder, and repair again"
 
 
 class Mender:
@@ -65,7 +63,7 @@ class Mender:
         self._split = split
         self._stop = stop
         self._writes = not repair.dry_run
-        self._store = _Clearing(out)
+        self._store: FileStore | GatheringStore = self._opened(out)
         self._survey = Survey(out)
         self._again = Again()
         self._summary = Summary(catalog.path, repair.dry_run, identity.by, identity.context)
@@ -77,15 +75,7 @@ class Mender:
     def go(self) -> None:
         """Mend everything, in an order in which nothing is lost that a later step needs."""
         try:
-            for step in (
-                self._restore_files,
-                self._split_broken,
-                self._split_lost,
-                self._drop_lost_links,
-                self._settle_files,
-                self._remove_unlinked,
-                self._remove_strays,
-            ):
+            for step in self._steps():
                 if self._stop():
                     break
                 step()
@@ -99,6 +89,21 @@ class Mender:
                     self._catalog.end_run(
                         self._repair.run_id, self._summary.state, self._summary.totals(), _now()
                     )
+
+    def _opened(self, out: str) -> "FileStore | GatheringStore":
+        """Where splits go."""
+        return _Clearing(out)
+
+    def _steps(self) -> Sequence[Callable[[], None]]:
+        return (
+            self._restore_files,
+            self._split_broken,
+            self._split_lost,
+            self._drop_lost_links,
+            self._settle_files,
+            self._remove_unlinked,
+            self._remove_strays,
+        )
 
     def _restore_files(self) -> None:
         """Files come back from the first of their songs that is there as it was."""
@@ -123,7 +128,11 @@ class Mender:
             self._repair.files += len(mended)
             self._mending.mended_files(mended)
         if self._writes and self._repair.files:
-            self._store.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        """What was restored is durable from here on."""
+        self._store.flush()
 
     def _restore(self, track: TrackFile, split: SplitTrack) -> None:
         if not self._writes:
@@ -137,7 +146,7 @@ class Mender:
 
     def _split_broken(self) -> None:
         """Songs whose links are not what they should be are split again."""
-        batch = _Batch()
+        batch = Batch()
         for number in self._mending.broken():
             if self._stop():
                 return
@@ -147,14 +156,14 @@ class Mender:
                 paths = self._audit.paths(number)
                 name = paths[0].path if paths else f"song {number}".encode()
                 self._keeps = True
-                self._repair.leave("links", name, f"No file with the bytes of this song was found: {_BACK}.")
+                self._repair.leave("links", name, f"No file with the bytes of this song was found: {BACK}.")
             elif batch.add(*song):
                 self._commit(batch)
         self._commit(batch)
 
     def _split_lost(self) -> None:
         """Paths whose songs the catalogue has lost are split as if they were new."""
-        batch = _Batch()
+        batch = Batch()
         for path in self._mending.lost_paths():
             if self._stop():
                 return
@@ -163,13 +172,13 @@ class Mender:
                 content = self._again.read(path.path, DEFAULT_LIMITS.input_bytes)
             except UnreadableError as error:
                 self._keeps = True
-                self._repair.leave("lost_path", path.path, f"{error} To mend its links, {_BACK}.")
+                self._repair.leave("lost_path", path.path, f"{error} To mend its links, {BACK}.")
                 continue
             if batch.add(path, content):
                 self._commit(batch)
         self._commit(batch)
 
-    def _commit(self, batch: "_Batch") -> None:
+    def _commit(self, batch: Batch) -> None:
         """Split what is in hand as a run does, and record it in place of what was known."""
         if not batch.parents:
             return
@@ -179,18 +188,16 @@ class Mender:
                 self._foresee(content)
             batch.clear()
             return
-        if self._repair.run_id is None:
-            self._mending.spare_lost_numbers()
-            self._repair.run_id = self._summary.run_id = self._catalog.begin_run(self._facts(), _now())
+        run_id = self._begin()
         contents = {path.path: content for path, content in batch.parents}
         duty = Duty(
-            _InHand(contents),
+            InHand(contents),
             self._store,
             self._split,
             DEFAULT_LIMITS.input_bytes,
             self._catalog.address,
             Wish(redo=True),
-            self._repair.run_id,
+            run_id,
             replaces=True,
         )
         record = duty.worker(self._catalog).work(
@@ -200,10 +207,21 @@ class Mender:
             )
         )
         self._store.flush()
-        self._catalog.tell_run(self._repair.run_id, self._summary.totals(), _now())
-        for committed in self._catalog.commit(self._repair.run_id, [record], _now()):
+        self._catalog.tell_run(run_id, self._summary.totals(), _now())
+        for committed in self._catalog.commit(run_id, [record], _now(), self._keeper(record)):
             self._summary.add(record, committed)
         batch.clear()
+
+    def _begin(self) -> int:
+        """The run that mends; it is recorded once there is something to record with it."""
+        if self._repair.run_id is None:
+            self._mending.spare_lost_numbers()
+            self._repair.run_id = self._summary.run_id = self._catalog.begin_run(self._facts(), _now())
+        return self._repair.run_id
+
+    def _keeper(self, record: BatchRecord) -> Keeper | None:  # noqa: ARG002
+        """Who writes the tracks of a commit; None where they were put."""
+        return None
 
     def _foresee(self, content: Content) -> None:
         """What splitting a song again would mend."""
@@ -234,9 +252,9 @@ class Mender:
             shown = left[: max(0, SHOWN - len(self._repair.unmended))]
             songs = self._audit.songs_of([track.id for track in shown])
             for track in left:
-                names = [os.fsdecode(song) for song in songs.get(track.id, ())[:_NAMED]]
+                names = [os.fsdecode(song) for song in songs.get(track.id, ())[:NAMED]]
                 of = f" of {' or '.join(names)}" if names else ""
-                message = f"No file with the bytes of its song{of} was found: {_BACK}."
+                message = f"No file with the bytes of its song{of} was found: {BACK}."
                 self._repair.leave("missing", os.fsencode(place_of(track)), message)
 
     def _remove_unlinked(self) -> None:
@@ -244,17 +262,20 @@ class Mender:
         found = self._check.found.counts.get("unlinked", 0)
         if self._keeps:
             for damage in self._check.found.examples.get("unlinked", ()):
-                self._repair.leave("unlinked", damage.name, _KEPT)
+                self._repair.leave("unlinked", damage.name, KEPT)
             self._repair.left += max(0, found - SHOWN)
         elif not self._writes:
             self._repair.unlinked = found
         elif found or self._repair.parents or self._repair.lost_links:
-            places = self._catalog.forget_unlinked(self._repair.run_id)
-            self._repair.unlinked += len(places)
-            for place in places:
-                # What cannot be removed is found among the strays, and told of there.
-                with contextlib.suppress(StoreError):
-                    self._survey.discard(track_path(*place))
+            self._repair.unlinked += self._forget_unlinked()
+
+    def _forget_unlinked(self) -> int:
+        places = self._catalog.forget_unlinked(self._repair.run_id)
+        for place in places:
+            # What cannot be removed is found among the strays, and told of there.
+            with contextlib.suppress(StoreError):
+                self._survey.discard(track_path(*place))
+        return len(places)
 
     def _remove_strays(self) -> None:
         """Files that no track speaks of, and temporary ones."""
@@ -267,7 +288,7 @@ class Mender:
                 self._repair.leave(kind, name, "The folder cannot be read: see to its permissions.")
             elif kind == "orphan" and not self._is_coming(entry.number):
                 if self._keeps:
-                    self._repair.leave(kind, name, _KEPT)
+                    self._repair.leave(kind, name, KEPT)
                 elif self._removed(kind, entry.path):
                     self._repair.orphans += 1
             elif kind == "temporary" and self._removed(kind, entry.path):
@@ -312,7 +333,7 @@ class Mender:
             **self._identity.as_dict(),
             "sources": [],
             "workers": 0,
-            "batch_size": _PARENTS,
+            "batch_size": PARENTS,
             "in_flight": None,
             "redo": True,
             "retry_failed": False,
@@ -324,25 +345,7 @@ class Mender:
         self._check.report("mending", self._done, max(self._total, self._done))
 
 
-_KEPT = "It is kept, since it may belong to a song that was not found: bring that back, and repair again."
-
-
-class _Batch:
-    """Parents in hand, to be split and committed as one."""
-
-    def __init__(self) -> None:
-        self.parents: list[tuple[PathRow, Content]] = []
-        self._bytes = 0
-
-    def add(self, path: PathRow, content: Content) -> bool:
-        """Take one; whether that is enough."""
-        self.parents.append((path, content))
-        self._bytes += content.size
-        return len(self.parents) >= _PARENTS or self._bytes >= _BYTES
-
-    def clear(self) -> None:
-        self.parents.clear()
-        self._bytes = 0
+KEPT = "It is kept, since it may belong to a song that was not found: bring that back, and repair again."
 
 
 class _Clearing(FileStore):
@@ -362,29 +365,6 @@ class _Clearing(FileStore):
                 raise
             self._survey.clear(path)
             return super().put(data, digest, name, instrument, family)
-
-
-@dataclass(frozen=True, slots=True)
-class _InHand:
-    """A library of the few parents that were read already."""
-
-    contents: dict[bytes, Content]
-
-    @property
-    def sources(self) -> Sequence[bytes]:
-        return ()
-
-    def walk(self) -> Iterator[Found | Notice]:
-        return iter(())
-
-    def count(self) -> Iterator[int]:
-        return iter((len(self.contents),))
-
-    def missing(self) -> list[bytes]:
-        return []
-
-    def read(self, found: Found, limit: int) -> Content:  # noqa: ARG002 - it was kept when it was read
-        return self.contents[found.path]
 
 
 def _now() -> str:

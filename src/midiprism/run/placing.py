@@ -3,10 +3,12 @@
 import os
 import stat
 import sys
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from midiprism.errors import StoreError
 from midiprism.store import Store
+from midiprism.store.parquet import ParquetStore
 
 Placed = Literal["new", "same", "differs"]
 
@@ -15,51 +17,100 @@ _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0
 _FICLONE = 0x40049409  # linux/fs.h
 
 
+class Source(Protocol):
+    """A track of a result.
+
+    Attributes:
+        file: the path of a file that is it; None where it is a part of one.
+    """
+
+    @property
+    def file(self) -> str | None: ...
+
+    def get(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            StoreError: they are missing, or cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """A track that is a file of ``store``, whose folder is ``root``."""
+
+    store: Store
+    root: str
+    path: str
+
+    @property
+    def file(self) -> str | None:
+        if not self.store.exists(self.path):
+            raise StoreError(f"{self.path} is missing.")
+        return os.path.join(self.root, *self.path.split("/"))
+
+    def get(self) -> bytes:
+        return self.store.get(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class InShard:
+    """A track that is a row of a shard; without ``shard``, one that is in none."""
+
+    shards: ParquetStore
+    shard: str | None
+    row: int | None
+    digest: bytes
+
+    @property
+    def file(self) -> str | None:
+        return None
+
+    def get(self) -> bytes:
+        if self.shard is None or self.row is None:
+            raise StoreError("No shard holds it: `midiprism verify --repair` mends that.")
+        return self.shards.get(self.shard, self.row, self.digest)
+
+
 class Placer:
-    """Places files of a result elsewhere; one that is there is never touched.
+    """Places tracks of a result elsewhere; a file that is there is never touched.
 
     Args:
-        root: the folder of the result.
-        store: the store in it.
         hardlink: link instead of copying; what is placed so is the stored file itself.
     """
 
-    def __init__(self, root: str, store: Store, *, hardlink: bool) -> None:
-        self._root = root
-        self._store = store
+    def __init__(self, *, hardlink: bool) -> None:
         self._hardlink = hardlink
         self._clones = sys.platform == "linux"
 
-    def place(self, path: str, target: str) -> Placed:
-        """Place the track at ``path`` (as in the store) at ``target``, whose folder exists.
+    def place(self, source: Source, target: str) -> Placed:
+        """Place a track at ``target``, whose folder exists.
 
         Raises:
             StoreError: the track is missing.
             OSError: ``target`` cannot be written.
         """
         try:
-            if self._hardlink:
-                if not self._store.exists(path):
-                    raise StoreError(f"{path} is missing.")
-                os.link(self._source(path), target, follow_symlinks=False)
+            if self._hardlink and source.file is not None:
+                os.link(source.file, target, follow_symlinks=False)
             else:
-                self._copy(path, target)
+                self._copy(source, target)
         except FileExistsError:
-            return self.compare(path, target)
+            return self.compare(source, target)
         return "new"
 
-    def compare(self, path: str, target: str) -> Placed:
+    def compare(self, source: Source, target: str) -> Placed:
         """What ``place`` would do."""
         if not os.path.lexists(target):
             return "new"
-        return "same" if _read(target) == self._store.get(path) else "differs"
+        return "same" if _read(target) == source.get() else "differs"
 
-    def _copy(self, path: str, target: str) -> None:
-        data = self._store.get(path)
+    def _copy(self, source: Source, target: str) -> None:
+        data = source.get()
         descriptor = os.open(target, _CREATE, 0o644)
         try:
             try:
-                if not self._clone(path, descriptor):
+                if not self._clone(source, descriptor):
                     rest = memoryview(data)
                     while rest:
                         rest = rest[os.write(descriptor, rest) :]
@@ -69,13 +120,13 @@ class Placer:
             os.unlink(target)
             raise
 
-    def _clone(self, path: str, descriptor: int) -> bool:
+    def _clone(self, track: Source, descriptor: int) -> bool:
         """Let ``descriptor`` share the blocks of the track; whether the file system can."""
-        if not self._clones:
+        if not self._clones or track.file is None:
             return False
         import fcntl
 
-        source = os.open(self._source(path), _READ)
+        source = os.open(track.file, _READ)
         try:
             fcntl.ioctl(descriptor, _FICLONE, source)
         except OSError:  # another file system, or one without shared blocks
@@ -83,9 +134,6 @@ class Placer:
         finally:
             os.close(source)
         return self._clones
-
-    def _source(self, path: str) -> str:
-        return os.path.join(self._root, *path.split("/"))
 
 
 def _read(path: str) -> bytes | None:

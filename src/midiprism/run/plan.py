@@ -141,7 +141,7 @@ class Plan:
             yield tuple(batch)
 
     def begin_again(self, committed: int) -> None:
-        """Walk again: what this run has committed, or has in flight, will be met once more, and counts once."""
+        """Walk again: what this run has committed, or has in flight, is met once more and counts once."""
         self.seen = 0
         self.skipped = -committed - len(self._in_flight)
         if self._known:

@@ -11,8 +11,10 @@ from midiprism.run.lock import locked, shared
 from midiprism.run.mender import Mender
 from midiprism.run.result import catalog_address, catalog_of, read_identity, require_result
 from midiprism.run.settings import DEFAULT_LIMITS, Identity, Settings
+from midiprism.run.shard_mender import ShardMender
 from midiprism.run.splitter import LazySplitter, Splitter
-from midiprism.run.verify import Check
+from midiprism.run.verify import check_of
+from midiprism.run.verify_shards import ShardCheck
 from midiprism.smf.types import Split
 
 
@@ -50,7 +52,7 @@ def repair_result(
     started = time.perf_counter()
     with shared(out) if dry_run else locked(out):
         identity = Settings().identity(read_identity(out), out)
-        check = Check(out, catalog_address(out, database), scope, stop, listener)
+        check = check_of(out, catalog_address(out, database), scope, stop, listener)
         repair = Repair(check.found, dry_run)
         if check.catalog_is_sound():
             with ExitStack() as stack:
@@ -61,7 +63,8 @@ def repair_result(
                 repair.rows = counted.rows
                 if not stop() and not check.found.counts.get("catalog"):
                     hand = splitter or _Loaded(identity, compiling)
-                    Mender(out, identity, repair, check, catalog, mending, hand, stop).go()
+                    mender = ShardMender if isinstance(check, ShardCheck) else Mender
+                    mender(out, identity, repair, check, catalog, mending, hand, stop).go()
         for damage in check.found.examples.get("catalog", ()):
             repair.leave("catalog", damage.name, damage.message)
         check.end()

@@ -131,6 +131,12 @@ class Settings:
         Raises:
             UsageError: ``out`` holds a result of another identity.
         """
+        store = self.store or (existing.store if existing else "files")
+        if store == "parquet" and self.adoption is not None:
+            raise UsageError(
+                "The tables of a library that is taken over name files: leave --store out, and choose a "
+                "folder that was not made with --store parquet."
+            )
         if existing is None:
             return Identity(self.by or "auto", self.context or "conductor", store=self.store or "files")
         if existing.contract > CONTRACT_VERSION or existing.naming != NAMING_VERSION:

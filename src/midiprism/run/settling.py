@@ -6,14 +6,14 @@ before the one transaction in which everything moves to it, and the old file is 
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from blake3 import blake3
 
 from midiprism.catalog import Catalog, Shard, read_catalog
-from midiprism.catalog.shards import KnownShard, ShardIndex, ShardLink
+from midiprism.catalog.shards import KnownShard, ShardIndex, ShardLink, ShardTrack
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.run.songs import below_source, is_told, write_songs
+from midiprism.run.songs import is_told, write_songs
 from midiprism.store.columns import LinkRow, TrackRow
 from midiprism.store.parquet import ParquetStore
 from midiprism.store.shards import Shard as WrittenShard
@@ -26,8 +26,13 @@ def sweep(catalog: Catalog, shards: ParquetStore) -> list[str]:
     speak.
 
     Raises:
-        StoreError: something cannot be removed.
+        StoreError: something cannot be removed, or the catalogue is new: then all shards would be.
     """
+    if catalog.newest_run() is None and any(shards.walk()):
+        raise StoreError(
+            f"The catalogue {catalog.path} is new, and knows nothing of the Parquet files that are there: "
+            "bring theirs back, or move the folders tracks, links and songs away to begin again."
+        )
     with catalog.alone(None) as alone:
         return shards.sweep(ShardIndex(catalog).names()) if alone else []
 
@@ -48,6 +53,8 @@ class Settling:
         self._index = ShardIndex(catalog)
         self._shards = shards
         self._run_id = run_id
+        # What is written is recorded with a run, if not this one with the last that was.
+        self._run = run_id or catalog.newest_run() or 0
 
     def all(self, *, replaced: bool) -> None:
         """Do all of it.
@@ -71,8 +78,10 @@ class Settling:
         """
         with self._catalog.alone(self._run_id) as alone:
             unlinked = self._index.unlinked() if alone else {}
-        known = {shard.id: shard for shard in self._index.all()} if unlinked else {}
-        return sum(self._without(known[shard], set(gone)) for shard, gone in unlinked.items())
+        known: dict[int | None, KnownShard] = {}
+        if unlinked:
+            known.update((shard.id, shard) for shard in self._index.all())
+        return sum(self._without(known.get(shard), gone) for shard, gone in unlinked.items())
 
     def renew_links(self) -> None:
         """Shards with links of songs that were split again are written anew.
@@ -93,61 +102,114 @@ class Settling:
         with self._catalog.alone(self._run_id) as alone:
             if not alone:
                 return
-            links = list(self._index.links(shard.id))
-            new, _ = self._shards.write_links(self._stem(), [link_row(link) for link in links])
-            with _removing(self._shards, new):
-                homes = [(number, 0) for number in dict.fromkeys(link.parent_id for link in links)]
-                self._index.move_links(shard.id, _told(new), homes, self._run())
-        self._shards.remove(shard.name)
+            with self._linked(self._index.songs(shard.id)):
+                self._index.forget(shard.id)
+        self._remove(shard)
 
-    def tell_songs(self) -> None:
-        """The table of songs becomes that of the last commit.
+    def renew_homeless(self, songs: Sequence[int]) -> None:
+        """Write the links of songs that lie in no shard to a new one.
 
         Raises:
             StoreError: it cannot be written.
         """
-        if is_told(self._catalog, self._shards):
+        with self._catalog.alone(self._run_id) as alone:
+            if alone:
+                with self._linked(songs):
+                    pass
+
+    def rewrite(self, shard: KnownShard, rows: Mapping[int, TrackRow], gone: Sequence[int] = ()) -> None:
+        """Put new shards in the place of one of tracks, inside a transaction that is open. The file is left.
+
+        Args:
+            rows: by the numbers of the tracks; others that lie in it have no place any more.
+            gone: numbers of tracks that are deleted.
+        """
+        new, places = self._shards.write_tracks(self._stem(), list(rows.values()))
+        with _removing(self._shards, new):
+            moved = [(track, *place) for track, place in zip(rows, places, strict=True)]
+            self._index.place_tracks(_told(new), moved, self._run)
+            self._index.delete_tracks(gone)
+            self._index.forget(shard.id)
+
+    def place(self, rows: Mapping[int, TrackRow]) -> None:
+        """Write tracks to new shards, by their numbers.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        with self._catalog.alone(self._run_id) as alone:
+            if not alone:
+                return
+            new, places = self._shards.write_tracks(self._stem(), list(rows.values()))
+            with _removing(self._shards, new):
+                moved = [(track, *place) for track, place in zip(rows, places, strict=True)]
+                self._index.place_tracks(_told(new), moved, self._run)
+
+    def tell_songs(self, *, anew: bool = False) -> None:
+        """The table of songs becomes that of the last commit.
+
+        Args:
+            anew: write it even if it says that it is.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        if not anew and is_told(self._catalog, self._shards):
             return
         with self._catalog.alone(self._run_id) as alone:
             if alone:
                 with read_catalog(self._catalog.address) as catalog:
                     write_songs(catalog, self._shards)
 
-    def _without(self, shard: KnownShard, gone: set[int]) -> int:
-        """Write a shard of tracks anew, without some of them; how many."""
+    def _without(self, shard: KnownShard | None, gone: Sequence[int]) -> int:
+        """Write a shard of tracks anew, without some of them; how many. None for tracks that lie in none."""
         with self._catalog.alone(self._run_id) as alone:
             if not alone:
                 return 0
-            kept = [track for track in self._index.tracks(shard.id) if track.id not in gone]
-            rows = self._rows(shard.name, {track.row: track.digest for track in kept})
-            new, places = self._shards.write_tracks(self._stem(), rows)
-            with _removing(self._shards, new):
-                moved = [(track.id, *place) for track, place in zip(kept, places, strict=True)]
-                self._index.move_tracks(shard.id, _told(new), moved, self._run())
-        self._shards.remove(shard.name)
+            if shard is None:
+                self._index.delete_tracks(gone)
+                return len(gone)
+            left = set(gone)
+            kept = [track for track in self._index.tracks(shard.id) if track.id not in left]
+            self.rewrite(shard, self._rows(shard.name, kept), gone)
+        self._remove(shard)
         return len(gone)
 
-    def _rows(self, name: str, wanted: dict[int, bytes]) -> list[TrackRow]:
-        """Some rows of a shard, in order; by their numbers, the digests that they must have."""
-        if not wanted:
-            return []
-        found = [TrackRow._make(row) for at, row in enumerate(self._shards.rows(name)) if at in wanted]
-        if [blake3(row.music).digest() for row in found] != [wanted[at] for at in sorted(wanted)]:
+    def _rows(self, name: str, tracks: Sequence[ShardTrack]) -> dict[int, TrackRow]:
+        """The rows of tracks in a shard, by their numbers."""
+        at = {track.row: track for track in tracks}
+        found = {}
+        for row, values in enumerate(self._shards.rows(name) if at else ()):
+            track = at.pop(row, None)
+            if track is not None:
+                found[track.id] = TrackRow._make(values)
+                if blake3(found[track.id].music).digest() != track.digest:
+                    at[row] = track
+        if at:
             raise StoreError(f"{name} is damaged: `midiprism verify --repair` mends it.")
         return found
 
-    def _run(self) -> int:
-        """The run that what is written is recorded with."""
-        return self._run_id or self._catalog.newest_run() or 0
+    @contextlib.contextmanager
+    def _linked(self, songs: Sequence[int]) -> Iterator[None]:
+        """Write the links of songs to a new shard, around the rest of the transaction."""
+        links = list(self._index.links(songs))
+        new, _ = self._shards.write_links(self._stem(), [link_row(link) for link in links])
+        with _removing(self._shards, new):
+            homes = [(number, 0) for number in dict.fromkeys(link.parent_id for link in links)]
+            self._index.place_links(_told(new), homes, self._run)
+            yield
+
+    def _remove(self, shard: KnownShard) -> None:
+        with contextlib.suppress(StoreError):  # the next run will sweep it
+            self._shards.remove(shard.name)
 
     def _stem(self) -> str:
-        return f"{self._run()}-{secrets.token_hex(8)}"
+        return f"{self._run}-{secrets.token_hex(8)}"
 
 
 def link_row(link: ShardLink) -> LinkRow:
     """A link of the catalogue as a row of a shard."""
-    path = below_source(link.path, link.root_length)
-    return LinkRow._make((link.song_digest, *path, *link[4:]))
+    return LinkRow._make(link[1:])
 
 
 @contextlib.contextmanager

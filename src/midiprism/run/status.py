@@ -208,7 +208,7 @@ def read_status(
         now = _now()
         told = []
         for number, row in enumerate(rows):
-            # A run that shares its catalogue tells so there; another is on while its process holds the result.
+            # A run that shares its catalogue tells so there; else it is on while a process holds the result.
             alive = row.alive if catalog.shared else number == 0 and held
             told.append(_run(catalog, row, now, alive=alive and row.state == "running"))
         return Status(holdings or _holdings(catalog), tuple(told), held)

@@ -17,7 +17,8 @@ from midiprism.errors import CatalogError, StoreError
 from midiprism.run.findings import Checking, Damage, Finds, Listener, Verification
 from midiprism.run.lock import shared
 from midiprism.run.machine import cpus
-from midiprism.run.result import catalog_address, catalog_of, require_result
+from midiprism.run.result import catalog_address, catalog_of, read_identity, require_result
+from midiprism.run.scene import shards_of
 from midiprism.store import Entry, Look, Survey, track_path
 
 _REPORT_SECONDS = 0.1
@@ -50,11 +51,23 @@ def verify_result(
     """
     require_result(out)
     with shared(out):
-        check = Check(out, catalog_address(out, database), scope, stop, listener)
+        check = check_of(out, catalog_address(out, database), scope, stop, listener)
         if check.catalog_is_sound():
             with catalog_of(out, database) as catalog:
                 check.all(catalog, since)
         return check.end()
+
+
+def check_of(
+    out: str, address: Address, scope: Scope, stop: Callable[[], bool], listener: Listener | None
+) -> "Check":
+    """The check of a result, as its tracks lie in files or in shards."""
+    identity = read_identity(out)
+    if identity is None or identity.store == "files":
+        return Check(out, address, scope, stop, listener)
+    from midiprism.run.verify_shards import ShardCheck
+
+    return ShardCheck(out, address, scope, stop, listener, shards_of(out, identity))
 
 
 class Check:
@@ -122,6 +135,7 @@ class Check:
                 self._files(audit)
                 self._songs(audit, finds)
                 self._unlinked(audit)
+                self._tables(catalog)
         except CatalogError as error:
             if is_damage(error):
                 self._damaged_catalog(str(error))
@@ -181,7 +195,7 @@ class Check:
                     if kind is None:
                         continue
                     message = look.why or _EXPLAINED[kind].format(size=look.size, wanted=track.size)
-                    found.add(Damage(kind, os.fsencode(place_of(track)), message))
+                    found.add(Damage(kind, self._name(track), message))
                     if kind != "row":
                         broken.append(track.id)
                     elif finds:
@@ -238,7 +252,14 @@ class Check:
             return
         for page in audit.unlinked():
             for track in page:
-                self.found.add(Damage("unlinked", os.fsencode(place_of(track)), "No song links to it."))
+                self.found.add(Damage("unlinked", self._name(track), "No song links to it."))
+
+    def _name(self, track: TrackFile) -> bytes:
+        """What a track is called where it is told of."""
+        return os.fsencode(place_of(track))
+
+    def _tables(self, catalog: Catalog) -> None:
+        """What is derived from the catalogue agrees with it; beside files there is nothing such."""
 
     def _damaged_catalog(self, message: str) -> bool:
         self.found.add(Damage("catalog", b"catalog.sqlite", message))

@@ -68,13 +68,10 @@ class TrackRow(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """A track of a song, as it was when the song was split. What may change later stands in ``SongRow``.
+    """A track of a song. Where the song is, which may change, stands in ``SongRow``.
 
     Attributes:
         song_blake3: digest of the song's bytes.
-        song_path: where the song was, below its source folder; see ``path_texts``. None where that is not
-            known any more.
-        song_path_bytes: the same as bytes, where they are not UTF-8.
         position: 0-based, among the splits of the song.
         track_number: 0-based index of the ``MTrk``.
         parts: how many splits that was divided into.
@@ -83,8 +80,6 @@ class LinkRow(NamedTuple):
     """
 
     song_blake3: bytes
-    song_path: str | None
-    song_path_bytes: bytes | None
     position: int
     track_number: int
     channel: int | None
@@ -150,8 +145,6 @@ TRACK_COLUMNS = (
 
 LINK_COLUMNS = (
     Column("song_blake3", "digest", few=True),
-    Column("song_path", "string", few=True),
-    Column("song_path_bytes", "binary", few=True),
     Column("position", "int32"),
     Column("track_number", "int32"),
     Column("channel", "int16", few=True),

@@ -1,14 +1,16 @@
 """A result as Parquet: tracks in shards of contents, their songs in shards of links, and a table of songs.
 
 - ``tracks/*.parquet``: a row for each distinct track: the facts of its bytes, and they.
-- ``links/*.parquet``: a row for each track of a song: which song it came from, and how it sounded there. Its
-  facts are of the moment when the song was split, and stay true.
+- ``links/*.parquet``: a row for each track of a song: which song it came from, and how it sounds there.
 - ``songs/songs.parquet``: a row for each song: where it is now, and its group, the key by which a data set
   is divided without leaks. Groups grow together when a library grows. So they stand in no shard, which could
   not be changed, but here, in a file that every run derives from the catalogue and replaces.
 """
 
+import contextlib
 import os
+import shutil
+import stat
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -25,10 +27,11 @@ from midiprism.store.columns import (
     SongRow,
     TrackRow,
     load_arrow,
+    rows_of,
     schema_of,
     table_of,
 )
-from midiprism.store.encoding import RowGroups, contents_of, told, writer
+from midiprism.store.encoding import RowGroups, contents_of, reader, told, writer
 from midiprism.store.files import unwritable
 from midiprism.store.shards import Content, Kind, Shards, Written
 from midiprism.store.survey import Look
@@ -112,7 +115,7 @@ class ParquetStore:
         Raises:
             StoreError: they cannot be written. Those before are left.
         """
-        place = os.path.join(self._root, *SONGS.split("/"))
+        place = self._songs_place()
         folder = os.path.dirname(place)
         schema = schema_of(SONG_COLUMNS, {**self._facts, _COMMIT: str(commit)})
         waiting, count = iter(rows), 0
@@ -135,11 +138,28 @@ class ParquetStore:
         """The number of the last commit that the songs come from; None where they cannot be read."""
         try:
             with told(SONGS):
-                place = os.path.join(self._root, *SONGS.split("/"))
-                facts = load_arrow().parquet.read_schema(place).metadata or {}
+                facts = load_arrow().parquet.read_schema(self._songs_place()).metadata or {}
                 return int(facts.get(f"midiprism.{_COMMIT}".encode(), b""))
         except StoreError:
             return None
+
+    def count_songs(self) -> int:
+        """How many songs there are, all of which were read.
+
+        Raises:
+            StoreError: something of them cannot be read.
+        """
+        with told(SONGS), contextlib.closing(reader(self._songs_place())) as file:
+            groups = range(file.metadata.num_row_groups)
+            return sum(len(rows_of(SONG_COLUMNS, file.read_row_group(group))) for group in groups)
+
+    def digests(self, shard: str) -> list[bytes]:
+        """The digests that the rows of a shard of tracks say, in order.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        return self._tracks.digests(shard)
 
     def get(self, shard: str, row: int, digest: bytes) -> bytes:
         """The bytes of a track. Reads one row group, or none where it was read a moment ago.
@@ -193,29 +213,50 @@ class ParquetStore:
         for shards in self._kinds.values():
             yield from shards.walk()
 
-    def sweep(self, known: Container[str]) -> list[str]:
-        """Remove what interrupted writes left, and shards of which no commit speaks; the names.
-
-        Only while nobody else writes: of another run's shard its commit may be about to speak.
+    def strays(self, known: Container[str]) -> list[str]:
+        """Names of what interrupted writes left, and of shards of which no commit speaks.
 
         Args:
             known: names of the shards of which a commit speaks.
+        """
+        folder = os.path.join(self._root, os.path.dirname(SONGS))
+        found = [name for shards in self._kinds.values() for name in shards.strays(known)]
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) and not os.path.islink(folder) else []
+        return found + [f"{os.path.dirname(SONGS)}/{name}" for name in names if name.endswith(TEMPORARY)]
+
+    def sweep(self, known: Container[str]) -> list[str]:
+        """Remove what ``strays`` names; what that was.
+
+        Only while nobody else writes: of another run's shard its commit may be about to speak.
 
         Raises:
             StoreError: something cannot be removed.
         """
-        folder = os.path.join(self._root, os.path.dirname(SONGS))
-        swept: list[str] = []
         try:
-            for shards in self._kinds.values():
-                swept += shards.sweep(known)
-            for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-                if name.endswith(TEMPORARY):
-                    os.unlink(os.path.join(folder, name))
-                    swept.append(f"{os.path.dirname(SONGS)}/{name}")
+            swept = self.strays(known)
         except OSError as error:
             raise unwritable(self._root, error) from error
+        for name in swept:
+            self.discard(name)
         return swept
+
+    def discard(self, stray: str) -> None:
+        """Remove one of those that ``strays`` named; of a link itself, of a folder all that is in it.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+        self.close()  # Windows removes no file that is open
+        place = os.path.join(self._root, *stray.split("/"))
+        try:
+            if stat.S_ISDIR(os.lstat(place).st_mode):
+                shutil.rmtree(place)
+            else:
+                os.unlink(place)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise unwritable(self._root, error) from error
 
     def remove(self, shard: str) -> None:
         """Remove a shard, if it is there.
@@ -225,6 +266,9 @@ class ParquetStore:
         """
         self.close()  # Windows removes no file that is open
         self._kind(shard).remove(shard)
+
+    def _songs_place(self) -> str:
+        return os.path.join(self._root, *SONGS.split("/"))
 
     def _kind(self, shard: str) -> Shards:
         shards = self._kinds.get(shard.partition("/")[0])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from midiprism.errors import StoreError
-from midiprism.store.columns import CONTENT, Column, load_arrow, rows_of, schema_of, table_of
+from midiprism.store.columns import CONTENT, DIGEST, Column, load_arrow, rows_of, schema_of, table_of
 from midiprism.store.encoding import contents_of, cuts, reader, told, writer
 from midiprism.store.files import unwritable
 from midiprism.store.survey import Look, look_at
@@ -198,16 +198,20 @@ class Shards:
             if _NAME.fullmatch(name) and name.startswith(f"{self._kind.folder}-"):
                 yield f"{self._kind.folder}/{name}"
 
-    def sweep(self, known: Container[str]) -> list[str]:
-        """Remove temporary files, and shards whose name is not known; returns what was removed.
-
-        Only while nobody else writes: to another run's shard no commit speaks of it yet.
-        """
+    def strays(self, known: Container[str]) -> list[str]:
+        """Names of temporary files, and of shards that are not known."""
         temporary = [f"{self._kind.folder}/{name}" for name in self._entries() if name.endswith(TEMPORARY)]
-        swept = [*temporary, *(name for name in self.walk() if name not in known)]
-        for name in swept:
-            os.unlink(os.path.join(self._root, *name.split("/")))
-        return swept
+        return [*temporary, *(name for name in self.walk() if name not in known)]
+
+    def digests(self, name: str) -> list[bytes]:
+        """The digests that the rows of a shard of tracks say, in order; the contents are not read.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with contextlib.closing(self.open(name)) as file, told(name):
+            found = file.read(columns=[DIGEST]).column(DIGEST).to_pylist()
+            return [bytes.fromhex(digest) for digest in found]
 
     def remove(self, name: str) -> None:
         """Remove a shard, if it is there.

@@ -58,6 +58,9 @@ def upgrade() -> None:
     op.add_column("parents", sa.Column("shard_id", _Id))
     op.add_column("tracks", sa.Column("shard_id", _Id))
     op.add_column("tracks", sa.Column("shard_row", sa.Integer))
+    there = sa.text("shard_id IS NOT NULL")
+    for table, columns in (("parents", ["shard_id"]), ("tracks", ["shard_id", "shard_row"])):
+        op.create_index(f"{table}_shard", table, columns, sqlite_where=there, postgresql_where=there)
     op.add_column("runs", sa.Column("expires_at", sa.DateTime(timezone=True)))
     op.add_column("batches", sa.Column("token", _String))
     op.create_index("batches_token", "batches", ["token"], unique=True)

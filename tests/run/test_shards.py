@@ -1,0 +1,480 @@
+"""A result in shards: the same promises as of one in files, and tables that agree with the catalogue."""
+
+import errno
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from midiprism.catalog.postgres import PostgresCatalog
+from midiprism.catalog.sqlite import SqliteCatalog
+from midiprism.errors import CatalogError, StoreError, UsageError
+from midiprism.run import Settings, Summary, Wish, group
+from midiprism.run.keeping import Keeping
+from midiprism.run.lock import joined
+from midiprism.run.settling import Settling
+from midiprism.smf.types import Split
+from midiprism.store.parquet import ParquetStore
+from midiprism.store.shards import Shards
+from support import catalogs as keeping
+from support.catalogs import query
+from support.fake import BASS, DRUMS, PIANO, fake_split, song, tree, write
+from support.runs import run as run_into
+from support.shards import rows_of, track_row
+from support.trouble import content_of
+
+pytestmark = pytest.mark.usefixtures("catalogs")
+
+SHARDS = Settings(store="parquet", workers=0)
+REDO = replace(SHARDS, wish=Wish(redo=True))
+SONGS = {
+    "a.mid": song(PIANO, BASS, BASS),
+    "b/c.kar": song(BASS, DRUMS),
+    "b/d.mid": song(DRUMS + "d", PIANO + "d", head="repaired"),
+    "copy.mid": song(PIANO, BASS, BASS),
+    "none.mid": song(),
+    "not.mid": b"no song",
+}
+
+
+def run(source: Path, out: Path, settings: Settings = SHARDS, **options: object) -> Summary:
+    return run_into(source, out, settings, **options)
+
+
+def shards(out: Path) -> list[str]:
+    """Names of the shards of which a commit speaks, in order."""
+    return [name for (name,) in query(out, "SELECT name FROM shards ORDER BY id")]
+
+
+def files(out: Path) -> set[str]:
+    """What is in the folders of shards."""
+    return {name for name in tree(out) if name.startswith(("tracks/", "links/"))}
+
+
+def agree(out: Path) -> None:
+    """The catalogue's shards are those that are there, whole, with each content at its place."""
+    assert files(out) == set(shards(out))
+    with ParquetStore(out) as store:
+        for digest, shard, row in query(
+            out, "SELECT t.digest, s.name, shard_row FROM tracks t LEFT JOIN shards s ON s.id = shard_id"
+        ):
+            store.get(shard, row, bytes(digest))
+        for name, size, digest in query(out, "SELECT name, bytes, digest FROM shards"):
+            look = store.look(name)
+            assert (look.size, look.digest) == (size, bytes(digest))
+    rows = rows_of(out)
+    assert len(rows["tracks"]) == query(out, "SELECT count(*) FROM tracks")[0][0]
+    assert len(rows["links"]) == query(out, "SELECT count(*) FROM track_splits")[0][0]
+    assert len(set(rows["links"])) == len(rows["links"])
+    assert len(rows["songs"]) == query(out, "SELECT count(*) FROM parents WHERE digest IS NOT NULL")[0][0]
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write(tmp_path / "songs", SONGS)
+
+
+@pytest.fixture
+def out(tmp_path: Path, songs: Path) -> Path:
+    run(songs, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_every_track_is_a_row_and_every_song_has_its_links(out: Path) -> None:
+    agree(out)
+    tables = {kind: pq.ParquetDataset(out / kind).read().to_pylist() for kind in ("tracks", "links", "songs")}
+    assert sorted(row["music"].decode() for row in tables["tracks"]) == sorted(
+        [PIANO, BASS, DRUMS, DRUMS + "d", PIANO + "d"]
+    )
+    by_digest = {row["blake3"]: row for row in tables["tracks"]}
+    paths = {row["blake3"]: row["path"] for row in tables["songs"]}
+    linked = [
+        (paths[row["song_blake3"]], row["position"], by_digest[row["track_blake3"]]["music"].decode())
+        for row in tables["links"]
+    ]
+    assert sorted(linked) == [
+        ("a.mid", 0, PIANO),
+        ("a.mid", 1, BASS),
+        ("a.mid", 2, BASS),
+        ("b/c.kar", 0, BASS),
+        ("b/c.kar", 1, DRUMS),
+        ("b/d.mid", 0, DRUMS + "d"),
+        ("b/d.mid", 1, PIANO + "d"),
+    ]
+    found = [(row["path"], row["outcome"], row["track_count"]) for row in tables["songs"]]
+    assert sorted(found) == [
+        ("a.mid", "split", 3),
+        ("b/c.kar", "split", 2),
+        ("b/d.mid", "repaired", 2),
+        ("none.mid", "no_notes", 0),
+        ("not.mid", "corrupt", 0),
+    ]
+
+
+def test_the_catalogue_says_what_that_of_a_result_in_files_says(
+    songs: Path, out: Path, tmp_path: Path
+) -> None:
+    run(songs, tmp_path / "files", Settings(workers=0))
+    assert content_of(out) == content_of(tmp_path / "files")
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 5])
+@pytest.mark.parametrize("batch", [1, 7, None])
+def test_the_rows_do_not_depend_on_workers_and_batches(
+    tmp_path: Path, workers: int, batch: int | None
+) -> None:
+    files = {f"{n}.mid": song(PIANO + str(n // 2), BASS, DRUMS + str(n % 7)) for n in range(40)}
+    files |= {f"copy{n}.mid": files[f"{n}.mid"] for n in range(5)}
+    source = write(tmp_path / "songs", files)
+    run(source, tmp_path / "one")
+    run(source, tmp_path / "other", replace(SHARDS, workers=workers, batch_parents=batch))
+    agree(tmp_path / "other")
+    assert rows_of(tmp_path / "other") == rows_of(tmp_path / "one")
+    assert content_of(tmp_path / "other") == content_of(tmp_path / "one")
+
+
+def test_what_is_committed_together_lies_in_one_shard(
+    tmp_path: Path, catalogs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "SECONDS", 600.0)
+    source = write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(12)})
+    run(source, tmp_path / "out", replace(SHARDS, batch_parents=3))
+    kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
+    assert kinds == (["tracks", "links"] if catalogs == "sqlite" else ["tracks", "links"] * 4)
+
+
+def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> None:
+    before = tree(out)
+    assert run(songs, out, Settings(workers=0)).wrote_nothing, "it need not be named again"
+    with pytest.raises(UsageError, match="made with --store parquet: leave --store out"):
+        run(songs, out, Settings(store="files", workers=0))
+    if keeping.database(out) is None:
+        assert tree(out) == before
+    run(songs, tmp_path / "files", Settings(workers=0))
+    with pytest.raises(UsageError, match="made with --store files"):
+        run(songs, tmp_path / "files")
+
+
+def test_without_pyarrow_nothing_is_made(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for dry_run in (False, True):
+        with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
+            run(songs, tmp_path / "out", dry_run=dry_run)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_with_nothing_to_do_writes_nothing(songs: Path, out: Path) -> None:
+    before = {name: data for name, data in tree(out).items() if "sqlite" not in name}
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert run(songs, out).wrote_nothing
+    assert {name: data for name, data in tree(out).items() if "sqlite" not in name} == before
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == times
+
+
+def test_later_runs_add_shards_and_leave_those_before(songs: Path, out: Path, tmp_path: Path) -> None:
+    before = {name: data for name, data in tree(out).items() if name.startswith(("tracks/", "links/"))}
+    write(songs, {"e.mid": song(PIANO, "Organ;Drawbar Organ;;new")})
+    summary = run(songs, out)
+    assert (summary.parents_done, summary.tracks, summary.tracks_new) == (1, 2, 1)
+    assert before.items() <= tree(out).items()
+    agree(out)
+    run(songs, tmp_path / "whole")
+    assert rows_of(out) == rows_of(tmp_path / "whole")
+
+
+def test_a_dry_run_counts_as_the_run_will_and_writes_nothing(songs: Path, tmp_path: Path) -> None:
+    dry = run(songs, tmp_path / "out", dry_run=True)
+    assert not (tmp_path / "out").exists()
+    wet = run(songs, tmp_path / "out")
+    assert (dry.outcomes, dry.tracks, dry.tracks_new) == (wet.outcomes, wet.tracks, wet.tracks_new)
+    assert dry.bytes_written == 0 < wet.bytes_written
+    written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*-*.parquet"))
+    assert wet.bytes_written == written
+
+
+# What is written before and after a commit
+
+
+def test_shards_are_durable_before_the_commit_that_speaks_of_them(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noted(owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            order.append(name)
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    noted(os, "fsync")
+    noted(os, "replace")
+    if keeping.database(tmp_path / "out") is None:
+        noted(SqliteCatalog, "record")
+    else:
+        noted(PostgresCatalog, "add_shards")
+    run(songs, tmp_path / "out")
+    told = next(at for at, name in enumerate(order) if name in ("record", "add_shards"))
+    before = [name for name in order[:told] if name != "record"]
+    assert before.count("replace") >= 2
+    last = len(before) - before[::-1].index("replace")
+    assert "fsync" in before[last:], "the folder is flushed after the last shard has its name"
+
+
+def failing_commits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
+    """Transactions fail after the shards were written, before they are committed."""
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise CatalogError("the database failed")
+
+    if keeping.database(out) is None:
+        monkeypatch.setattr(SqliteCatalog, "_record_batch", fail)
+    else:
+        monkeypatch.setattr("midiprism.catalog.postgres_commit.BatchCommit._note", fail)
+
+
+@pytest.mark.parametrize(
+    ("catalogs", "workers"), [("sqlite", 0), ("sqlite", 2), ("postgres", 0)], indirect=["catalogs"]
+)
+def test_a_transaction_that_fails_leaves_no_shard(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    out = tmp_path / "out"
+    settings = replace(SHARDS, workers=workers, batch_parents=2)
+    written: list[str] = []
+    write_shard = Shards.write
+
+    def noted(self: Shards, stem: str, rows: Any) -> Any:
+        done = write_shard(self, stem, rows)
+        written.extend(shard.name for shard in done.shards)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Shards, "write", noted)
+        failing_commits(patch, out)
+        summary = run(songs, out, settings)
+    assert (summary.state, summary.parents_done) == ("stopped", 0)
+    assert written
+    assert files(out) == set()
+    assert run(songs, out, settings).state == "done"
+    agree(out)
+
+
+def test_a_shard_that_a_crash_left_is_swept(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeping, "_drop", lambda _keeping: None)
+        failing_commits(patch, out)
+        run(songs, out)
+    left = files(out)
+    assert len(left) == 2
+    assert shards(out) == []
+    (out / "tracks" / ".tracks-9-9-0.parquet.tmp").write_bytes(b"half")
+    assert run(songs, out).state == "done"
+    assert not left & files(out)
+    agree(out)
+
+
+@pytest.mark.parametrize("catalogs", ["postgres"], indirect=True)
+def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, out: Path) -> None:
+    with ParquetStore(out) as store:
+        (coming,) = store.write_tracks("9-9", [track_row(b"of another run")]).shards
+    write(songs, {"e.mid": song(DRUMS + "e")})
+    with joined(str(out)):
+        run(songs, out)
+        assert (out / coming.name).exists()
+    run(songs, out)
+    assert not (out / coming.name).exists()
+    agree(out)
+
+
+@pytest.mark.parametrize("call", ["open", "write", "mkdir", "replace", "fsync"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, after: int
+) -> None:
+    source, out = (
+        write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(9)}),
+        tmp_path / "out",
+    )
+    first = write(tmp_path / "first", {"x.mid": song(BASS + "first")})
+    run(first, out)
+    function, calls = getattr(os, call), []
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if call != "open" or (arguments[1] & os.O_CREAT and "/tracks/" in os.fsdecode(arguments[0])):
+            calls.append(call)
+            if len(calls) > after:
+                raise OSError(number, os.strerror(number))
+        return function(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(group, "PARENTS", 2)
+        patch.setattr(os, call, failing)
+        summary = run(source, out, replace(SHARDS, batch_parents=2, in_flight=1))
+    if calls[after:]:
+        assert summary.state == "stopped"
+        assert "run the same command again" in str(summary.error)
+    assert files(out) == set(shards(out))
+    assert run(source, out).state == "done"
+    agree(out)
+    run(source, tmp_path / "whole")
+    run(first, tmp_path / "whole")
+    assert rows_of(out)["tracks"] == rows_of(tmp_path / "whole")["tracks"]
+    assert content_of(out) == content_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+def test_shards_whose_catalogue_is_lost_are_not_taken_for_left_behind(songs: Path, out: Path) -> None:
+    before = files(out)
+    (out / "catalog.sqlite").rename(out.parent / "kept.sqlite")
+    with pytest.raises(StoreError, match="bring theirs back"):
+        run(songs, out)
+    assert files(out) == before
+    (out.parent / "kept.sqlite").replace(out / "catalog.sqlite")
+    assert run(songs, out).wrote_nothing
+    agree(out)
+
+
+# Songs that are split again
+
+
+def otherwise(data: bytes) -> Split:
+    """A splitter that finds other tracks than before in some songs."""
+    return fake_split(data.replace(b"Bassline;b", b"Bassline;changed"))
+
+
+def test_songs_that_are_split_again_have_their_new_links_only(songs: Path, out: Path, tmp_path: Path) -> None:
+    done = run(songs, out, REDO, splitter=otherwise)
+    assert done.tracks_new == 1
+    agree(out)
+    assert query(out, "SELECT count(*) FROM shards WHERE stale <> 0") == [(0,)]
+    run(songs, tmp_path / "whole", splitter=otherwise)
+    assert rows_of(out) == rows_of(tmp_path / "whole")
+    assert not any(f"{BASS}'" in row for row in rows_of(out)["tracks"]), "no song has it any more"
+
+
+def test_songs_that_come_out_as_before_keep_their_tracks(songs: Path, out: Path) -> None:
+    before, rows = set(shards(out)), rows_of(out)
+    run(songs, out, REDO)
+    assert rows_of(out) == rows
+    agree(out)
+    assert before & set(shards(out)) == {name for name in before if "tracks" in name}
+
+
+def test_one_song_of_many_that_is_split_again_takes_its_rows_along(songs: Path, out: Path) -> None:
+    """What failed is tried again, and comes out well."""
+    assert run(songs, out, replace(SHARDS, wish=Wish(retry_failed=True)), splitter=mended).parents_done == 1
+    agree(out)
+    assert table(out)["not.mid"]["track_count"] == 1
+
+
+def mended(data: bytes) -> Split:
+    return fake_split(song(PIANO + "mended") if data == b"no song" else data)
+
+
+@pytest.mark.parametrize("step", ["forget_unlinked", "renew_links", "tell_songs"])
+def test_what_a_killed_run_left_to_settle_the_next_one_settles(
+    songs: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def dying(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Settling, step, dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(songs, out, REDO, splitter=otherwise)
+    if keeping.database(out) is not None:
+        keeping.change(out, "UPDATE runs SET expires_at = now()")
+    again = REDO if step == "forget_unlinked" else SHARDS
+    assert run(songs, out, again, splitter=otherwise).state == "done"
+    agree(out)
+    run(songs, tmp_path / "whole", splitter=otherwise)
+    assert rows_of(out) == rows_of(tmp_path / "whole")
+
+
+def test_a_shard_that_cannot_be_written_anew_is_left_as_it_was(
+    songs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(songs, out)
+    with monkeypatch.context() as patch:
+
+        def full(*_arguments: object) -> None:
+            raise StoreError("the disk is full")
+
+        patch.setattr(ParquetStore, "write_songs", full)
+        write(songs, {"e.mid": song(DRUMS + "e")})
+        assert run(songs, out).state == "stopped"
+    assert run(songs, out).wrote_nothing
+    agree(out)
+
+
+# The table of songs
+
+
+def table(out: Path) -> dict[str | None, dict[str, Any]]:
+    return {row["path"]: row for row in pq.read_table(out / "songs" / "songs.parquet").to_pylist()}
+
+
+def test_songs_move_and_change_in_their_table(songs: Path, out: Path) -> None:
+    before = table(out)
+    (songs / "b" / "c.kar").rename(songs / "c.kar")
+    write(songs, {"none.mid": song(BASS + "now")})
+    run(songs, out)
+    after = table(out)
+    assert after["b/c.kar"] == before["b/c.kar"], "the first of its places, as far as anybody knows"
+    assert after[None]["blake3"] == before["none.mid"]["blake3"], "no place holds it any more"
+    assert (after["none.mid"]["outcome"], after["none.mid"]["track_count"]) == ("split", 1)
+
+
+def test_versions_of_a_song_are_in_one_group(tmp_path: Path) -> None:
+    long = "Piano;Acoustic Grand Piano;Right Hand;" + "long " * 20
+    source = write(
+        tmp_path / "songs",
+        {
+            "x/Blue Moon.mid": song(PIANO),
+            "y/blue_moon (2).mid": song(BASS),
+            "Something.mid": song(DRUMS, long),
+            "Anything.mid": song(long),
+            "Alone.mid": song(PIANO + "alone"),
+        },
+    )
+    run(source, tmp_path / "out")
+    groups = {path: (row["song_group"], row["fold"]) for path, row in table(tmp_path / "out").items()}
+    assert groups["x/Blue Moon.mid"] == groups["y/blue_moon (2).mid"]
+    assert groups["Something.mid"] == groups["Anything.mid"], "they share a track of some length"
+    assert len({group for group, _ in groups.values()}) == 3
+
+
+def test_what_could_not_be_read_is_no_song_and_does_no_harm(tmp_path: Path) -> None:
+    source = write(tmp_path / "songs", {"a.mid": song(PIANO), "b.mid": song(BASS)})
+    (source / "loop.mid").symlink_to("loop.mid")
+    with open(os.fsencode(source) + b"/\xff\xfe.mid", "wb") as file:
+        file.write(song(DRUMS))
+    assert run(source, tmp_path / "out").outcomes == {"split": 3, "unreadable": 1}
+    rows = table(tmp_path / "out")
+    assert set(rows) == {"a.mid", "b.mid", "\ufffd\ufffd.mid"}
+    assert rows["\ufffd\ufffd.mid"]["path_bytes"] == b"\xff\xfe.mid"
+    agree(tmp_path / "out")
+
+
+def test_an_empty_library_makes_an_empty_table(tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    run(tmp_path / "songs", tmp_path / "out")
+    assert rows_of(tmp_path / "out") == {"tracks": [], "links": [], "songs": []}
+
+
+def test_the_marker_names_the_store(out: Path) -> None:
+    assert json.loads((out / "midiprism.json").read_text())["store"] == "parquet"
