@@ -254,3 +254,20 @@ def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
     open_catalog(odd).close()
     read_catalog(odd).close()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_a_source_says_of_a_song_is_kept_until_its_file_changes(path: Address) -> None:
+    def facts(catalog: Catalog) -> str | None:
+        with catalog.view() as connection:
+            found: str | None = connection.scalar(select(metadata.tables["parent_paths"].c.facts))
+            return found
+
+    said = parent(b"/a.mid", 1, link(track(1)))._replace(facts='{"genre": "polka"}')
+    with open_catalog(path) as catalog:
+        commit(catalog, 1, batch(said))
+        commit(catalog, 1, batch(parent(b"/a.mid", 1, outcome=None)))
+        assert facts(catalog) == '{"genre": "polka"}', "who reads it again need not know"
+        commit(catalog, 1, batch(said._replace(facts='{"genre": "waltz"}', outcome=None)))
+        assert facts(catalog) == '{"genre": "waltz"}'
+        commit(catalog, 1, batch(parent(b"/a.mid", 2, link(track(2)))._replace(mtime_ns=21)))
+        assert facts(catalog) is None

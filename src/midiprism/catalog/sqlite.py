@@ -225,7 +225,9 @@ class SqliteCatalog(Catalog):
         self._insert(
             track_splits, [row for number, record in found.linked for row in rows.links(number, record, ids)]
         )
-        self._place(found.placed, dict(self._paths(record.path for record in batch.parents)))
+        self._place(
+            found.placed, {row[0]: row for row in self._paths(record.path for record in batch.parents)}
+        )
         self.connection.execute(
             insert(batches).values(
                 id=self._next(batches.c.id),
@@ -241,10 +243,16 @@ class SqliteCatalog(Catalog):
             )
         )
 
-    def _place(self, placed: Sequence[tuple[int, ParentRecord]], paths: Mapping[bytes, int]) -> None:
+    def _place(self, placed: Sequence[tuple[int, ParentRecord]], paths: Mapping[bytes, Any]) -> None:
         """Say which parent is at each path; forget those without a digest that were there before."""
-        current = {record.path: rows.path(number, record) for number, record in placed}
-        gone = [paths[path] for path in current if path in paths]
+        current = {}
+        for number, record in placed:
+            row, there = rows.path(number, record), paths.get(record.path)
+            if row[-1] is None and there is not None and row[-3:-1] == there[-3:-1]:
+                # Who reads a file again that has not changed need not know what its source says of it.
+                row = (*row[:-1], there[-1])
+            current[record.path] = row
+        gone = [paths[path][1] for path in current if path in paths]
         there = self._look_up((parents.c.id, parents.c.digest), parents.c.id, gone)
         forgotten = [number for number, digest in there if digest is None]
         self._delete(parent_paths.c.path, [path for path in current if path in paths])
@@ -253,7 +261,7 @@ class SqliteCatalog(Catalog):
 
     def _paths(self, paths: Iterable[bytes]) -> list[Any]:
         row = parent_paths.c
-        return self._look_up((row.path, row.parent_id), row.path, paths)
+        return self._look_up((row.path, row.parent_id, row.size, row.mtime_ns, row.facts), row.path, paths)
 
     def _look_up(
         self, columns: tuple[Column[Any], ...], key: Column[Any], values: Iterable[Any]
