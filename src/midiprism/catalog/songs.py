@@ -82,6 +82,7 @@ def songs(connection: Connection) -> Iterator[SongFacts]:
 def _streamed(connection: Connection, wanted: Select[Any]) -> Iterator[Any]:
     result = connection.execute(wanted.execution_options(yield_per=_FETCHED))
     try:
-        yield from result
+        for rows in result.partitions():
+            yield from rows
     finally:
         result.close()

@@ -218,7 +218,7 @@ class _Run:
                 more = False
                 pool.stop()
             waiting = False
-            while more and not waiting and pool.in_flight + group.batches < most and not group.full:
+            while more and not waiting and pool.in_flight + group.batches < most:
                 try:
                     planned = next(batches)
                 except StopIteration:

@@ -42,11 +42,6 @@ class Group:
         """Batches collected or being flushed."""
         return len(self._collected) + len(self._flushed)
 
-    @property
-    def full(self) -> bool:
-        """Whether it holds so many bytes that there should be no more before some are written."""
-        return self._bytes >= BYTES
-
     def add(self, done: Sequence[Done]) -> None:
         """Collect batches."""
         if done and not self._collected:
@@ -65,11 +60,12 @@ class Group:
             StoreError: the disk says that they would not survive a power cut.
         """
         waited = self._collected and time.monotonic() - self._since > SECONDS
-        due = self._parents >= PARENTS or self.full or waited
+        full = self._bytes >= BYTES
+        due = self._parents >= PARENTS or full or waited
         if self._thread is None and self._collected and (due or hurry):
             self._start()
         if self._thread is not None:
-            if hurry:
+            if hurry or self._bytes >= BYTES:  # there is no room for more before some are written
                 self._thread.join()
             if not self._thread.is_alive():
                 self._thread = None

@@ -2,8 +2,9 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import TypeVar
 
 from midiprism.catalog import (
     BatchRecord,
@@ -18,6 +19,8 @@ from midiprism.catalog import (
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.store.columns import LinkRow, TrackRow
 from midiprism.store.parquet import ParquetStore
+
+Key = TypeVar("Key")
 
 _LINKS = 50_000
 """Of a shard; more only where a single song has them."""
@@ -94,6 +97,14 @@ class Keeping:
         self._written = []
 
 
+def with_facts(contents: Mapping[Key, bytes]) -> dict[Key, ContentValues]:
+    """Contents, each with what it states."""
+    from midiprism.smf.facts import stated_facts
+
+    stated = stated_facts(list(contents.values()))
+    return {key: (data, *facts) for (key, data), facts in zip(contents.items(), stated, strict=True)}
+
+
 def track_row(values: TrackValues, content: ContentValues) -> TrackRow:
     """A track as a row of a shard."""
     digest, size, _stem, _digits, *facts = values
@@ -104,21 +115,8 @@ def track_row(values: TrackValues, content: ContentValues) -> TrackRow:
 def link_rows(parent: ParentRecord) -> Iterator[LinkRow]:
     """The links of a parent as rows of a shard."""
     assert parent.digest is not None, "what was split was read"
-    for position, (track_number, channel, program, parts, name, instrument, family, track) in enumerate(
-        parent.links
-    ):
-        yield LinkRow(
-            parent.digest,
-            position,
-            track_number,
-            channel,
-            program,
-            parts,
-            name,
-            instrument,
-            family,
-            track[0],
-        )
+    for position, (*values, track) in enumerate(parent.links):
+        yield LinkRow._make((parent.digest, position, *values, track[0]))
 
 
 def _parts(parents: Sequence[ParentRecord]) -> Iterator[Sequence[ParentRecord]]:

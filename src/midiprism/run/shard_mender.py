@@ -9,7 +9,7 @@ from midiprism.catalog.records import TrackRecord
 from midiprism.catalog.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.run.findings import SHOWN
-from midiprism.run.keeping import Keeping, track_row
+from midiprism.run.keeping import Keeping, track_row, with_facts
 from midiprism.run.mender import BACK, KEPT, NAMED, Mender
 from midiprism.run.scene import shards_of
 from midiprism.run.settling import Settling
@@ -107,13 +107,10 @@ class ShardMender(Mender):
 
     def _rows(self, contents: dict[int, bytes]) -> dict[int, TrackRow]:
         """Rows of tracks, by their numbers, of what the catalogue says of them, and of their bytes."""
-        from midiprism.smf.facts import stated_facts
-
         values = self._index.values(list(contents))
-        stated = stated_facts(list(contents.values()))
         return {
-            number: track_row(TrackRecord._make(values[number])._replace(size=len(data)), (data, *facts))
-            for (number, data), facts in zip(contents.items(), stated, strict=True)
+            number: track_row(TrackRecord._make(values[number])._replace(size=len(content[0])), content)
+            for number, content in with_facts(contents).items()
         }
 
     def _forget_unlinked(self) -> int:

@@ -69,6 +69,8 @@ def title_key(song: str) -> str | None:
     if all(map(_says_nothing, words)):
         return None
     title = "".join(words)
+    if len(title) >= _FEWEST_LETTERS and title[:_FEWEST_LETTERS].isalpha():
+        return title
     letters = sum(2 if ord(letter) >= _FIRST_WIDE else 1 for letter in title if letter.isalpha())
     return title if letters >= _FEWEST_LETTERS else None
 

@@ -26,6 +26,7 @@ from midiprism.run.gauges import (
     WRITTEN,
     Gauges,
 )
+from midiprism.run.keeping import with_facts
 from midiprism.run.plan import Batch
 from midiprism.run.reader import Reader
 from midiprism.run.splitter import Splitter
@@ -132,11 +133,7 @@ class Worker:
         """What a commit is to write, with what it states."""
         if not isinstance(self.store, GatheringStore):
             return {}
-        from midiprism.smf.facts import stated_facts
-
-        taken = self.store.take()
-        stated = stated_facts(list(taken.values()))
-        return {digest: (data, *facts) for (digest, data), facts in zip(taken.items(), stated, strict=True)}
+        return with_facts(self.store.take())
 
     def _record(self, found: Found, content: Content | UnreadableError, seen: set[bytes]) -> ParentRecord:
         path, root_length, song = found.path, found.root_length, song_of(found)
