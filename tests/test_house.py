@@ -12,8 +12,10 @@ ROOMS = {
     "library": {"smf.types"},
     "store": set(),
     "catalog": set(),
-    "run": {"library", "store", "catalog", "smf"},
-    "cli": {"run", "library", "store", "catalog", "smf", "sample"},
+    "meter": set(),
+    "run": {"library", "store", "catalog", "meter", "smf"},
+    "advise": {"catalog", "meter", "run", "store", "library", "smf"},
+    "cli": {"advise", "run", "library", "store", "catalog", "meter", "smf", "sample"},
 }
 LONGEST = 400
 

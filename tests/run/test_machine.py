@@ -8,7 +8,7 @@ import pytest
 from midiprism.run import machine
 from midiprism.run.space import Usage, shortage
 
-Mount = namedtuple("Mount", "mountpoint fstype")
+Mount = namedtuple("Mount", "mountpoint fstype device", defaults=["none"])
 
 
 def test_processors_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:

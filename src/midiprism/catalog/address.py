@@ -3,7 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from midiprism.errors import UsageError
 
@@ -13,6 +13,7 @@ _HOST = r"(?:\[[0-9A-Za-z:.%]+\]|[^\[\]@:/?,]*)(?::[0-9]*)?"
 _URL = re.compile(rf"\w+://(?:[^@/?\[\]]*@)?{_HOST}(?:,{_HOST})*(?:/[^@?]*)?(?:\?[^@]*)?")
 _BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_HERE = ("", "localhost", "127.0.0.1", "::1")
 _SECRETS = ("password", "sslpassword")
 _SECRET = re.compile(r"\b(password|sslpassword)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]*)", re.IGNORECASE)
 
@@ -46,6 +47,15 @@ class PostgresAddress:
                 "The address of the catalogue cannot be read: it is postgresql://USER@HOST/DATABASE. Where a "
                 "name or a password has @ : / ? # [ ] or % in it, write %40 %3A %2F %3F %23 %5B %5D %25."
             )
+
+    @property
+    def local(self) -> bool:
+        """Whether its server is on this machine, as far as the address says."""
+        try:
+            host = urlsplit(self.url).hostname or ""
+        except ValueError:  # several hosts
+            return False
+        return host in _HERE and "host=" not in self.url.partition("?")[2].replace("host=%2F", "")
 
     @property
     def options(self) -> str:

@@ -15,6 +15,7 @@ from midiprism.catalog.errors import translated
 from midiprism.catalog.keeper import Keeper, Shard
 from midiprism.catalog.leases import LEASE_SECONDS
 from midiprism.catalog.records import BatchRecord, ParentRecord
+from midiprism.catalog.samples import add_samples
 from midiprism.catalog.schema import (
     batches,
     parent_paths,
@@ -91,6 +92,11 @@ class Committed:
     refused: list[ParentRecord] = field(default_factory=list)
     nulled: int = 0
     shards: Sequence[Shard] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows that were added."""
+        return self.outcomes.total() + self.paths + self.links + self.tracks_new
 
     @property
     def shard_bytes(self) -> int:
@@ -193,10 +199,27 @@ class Catalog(ABC):
         )
         self.do(lambda: self.connection.execute(ended))
 
-    def tell_run(self, run_id: int, totals: Mapping[str, Any], now: str) -> None:
-        """Record how far a run is."""
+    def tell_run(
+        self,
+        run_id: int,
+        totals: Mapping[str, Any],
+        now: str,
+        samples: Sequence[Mapping[str, Any]] = (),
+        thinned: Sequence[float] = (),
+    ) -> None:
+        """Record how far a run is, and what it was at, see ``add_samples``."""
         told = update(runs).where(runs.c.id == run_id).values(totals=dict(totals), updated_at=now)
-        self.do(lambda: self.connection.execute(told))
+
+        def work() -> None:
+            self.connection.execute(told)
+            add_samples(self.connection, run_id, samples, thinned)
+
+        self.do(work)
+
+    def standing(self) -> tuple[float, dict[str, int]]:
+        """How long the catalogue's server takes to answer, in seconds, and its connections by state; where
+        there is no server, 0 and none."""
+        return 0.0, {}
 
     def runs_on(self, but: int | None = None) -> list[int]:
         """Numbers of the runs that are on by the clock of the database, save one.

@@ -1,6 +1,7 @@
 """The catalogue in PostgreSQL: several runs may write it at once."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from midiprism.catalog.migrate import NoCatalogError, is_empty, make_tables, req
 from midiprism.catalog.postgres_commit import BatchCommit
 from midiprism.catalog.postgres_server import Patience, connected, driver
 from midiprism.catalog.records import BatchRecord
+from midiprism.catalog.samples import connections
 from midiprism.catalog.schema import properties, runs
 from midiprism.errors import CatalogError
 
@@ -137,9 +139,25 @@ class PostgresCatalog(Catalog):
 
         return self.do(work)
 
-    def tell_run(self, run_id: int, totals: Mapping[str, Any], now: str) -> None:
-        super().tell_run(run_id, totals, now)
+    def tell_run(
+        self,
+        run_id: int,
+        totals: Mapping[str, Any],
+        now: str,
+        samples: Sequence[Mapping[str, Any]] = (),
+        thinned: Sequence[float] = (),
+    ) -> None:
+        super().tell_run(run_id, totals, now, samples, thinned)
         self.do(lambda: held.renew(self.connection, run_id, self.lease_seconds))
+
+    def standing(self) -> tuple[float, dict[str, int]]:
+        def work() -> tuple[float, dict[str, int]]:
+            states = connections(self.connection)
+            began = time.perf_counter()
+            self.connection.execute(text("SELECT 1"))
+            return time.perf_counter() - began, states
+
+        return self.do(work)
 
     def end_run(self, run_id: int, state: str, totals: Mapping[str, Any], now: str) -> None:
         self.do(lambda: held.drop_run(self.connection, run_id))

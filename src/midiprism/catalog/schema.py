@@ -178,6 +178,15 @@ batches = Table(
     comment="One row per commit.",
 )
 
+samples = Table(
+    "samples",
+    metadata,
+    Column("run_id", _Id, primary_key=True, autoincrement=False),
+    Column("at", Float, primary_key=True, comment="seconds since that run began"),
+    Column("data", JSON, nullable=False),
+    comment="What runs were at, moment by moment; the older, the fewer.",
+)
+
 leases = Table(
     "leases",
     metadata,

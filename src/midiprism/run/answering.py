@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, worker_catalog
 from midiprism.catalog.bridge import Bridge
 from midiprism.errors import MidiprismError
+from midiprism.meter.clocks import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS, Clocks
 from midiprism.run.committing import now
 from midiprism.run.keeping import Keeping
 from midiprism.store import Store
@@ -45,6 +46,7 @@ class Answering:
         stop: once true, a server that is away is not waited for.
         bridge: to a library that was taken over.
         shards: where its commits write, if not each track is a file.
+        clocks: count the time that it takes.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Answering:
         stop: Callable[[], bool],
         bridge: Bridge | None = None,
         shards: ParquetStore | None = None,
+        clocks: Clocks | None = None,
     ) -> None:
         self._pipe = pipe
         self._store = store
@@ -64,6 +67,7 @@ class Answering:
         self._stop = stop
         self._bridge = bridge
         self._shards = shards
+        self._clocks = clocks or Clocks()
         self._catalog: Catalog | None = None
 
     def answer(self, answers: Answers) -> None:
@@ -78,7 +82,9 @@ class Answering:
     def _settled(self, ready: list[Message]) -> Iterator[Message]:
         try:
             if self._must_flush(ready):
-                self._store.flush()
+                with self._clocks.timed(FLUSH):
+                    self._store.flush()
+                self._clocks.count(FLUSHES)
         except MidiprismError as error:
             yield Message("error", ready[0].job, error)
             return
@@ -102,7 +108,10 @@ class Answering:
         if self._catalog is None:
             self._catalog = worker_catalog(self._committing, self._stop, self._bridge)
         keeper = None if self._shards is None else Keeping(self._shards, self._run_id, [record])
-        (committed,) = self._catalog.commit(self._run_id, [record], now(), keeper)
+        with self._clocks.timed(COMMIT):
+            (committed,) = self._catalog.commit(self._run_id, [record], now(), keeper)
+        self._clocks.count(COMMITS)
+        self._clocks.count(ROWS, committed.rows)
         told = [parent._replace(links=()) for parent in record.parents if parent.problems]
         return Message("done", message.job, (replace(record, parents=told, contents={}), committed))
 

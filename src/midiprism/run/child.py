@@ -10,6 +10,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,8 +19,9 @@ from midiprism.catalog import Address, Catalog, Lease, PostgresAddress, read_cat
 from midiprism.catalog.bridge import Bridge
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.library import Library
+from midiprism.meter.clocks import IDLE, Clocks
 from midiprism.run.answering import Answering, Answers, Message
-from midiprism.run.gauges import Gauges
+from midiprism.run.gauges import Gauges, clocks
 from midiprism.run.machine import rare_collections
 from midiprism.run.plan import Batch
 from midiprism.run.settings import Wish
@@ -89,14 +91,29 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
         pipe.send(Message("ready", 0, None))
         answers: Answers = queue.SimpleQueue()
         answering = Answering(
-            pipe, duty.store, duty.committing, duty.run_id, worker.stop, duty.bridge, duty.shards
+            pipe,
+            duty.store,
+            duty.committing,
+            duty.run_id,
+            worker.stop,
+            duty.bridge,
+            duty.shards,
+            clocks(gauges),
         )
         thread = threading.Thread(target=answering.answer, args=(answers,), daemon=True)
         thread.start()
-        while (task := pipe.recv()) is not None:
+        while (task := _received(pipe, clocks(gauges))) is not None:
             answers.put(_work(worker, *task))
         answers.put(None)
         thread.join()
+
+
+def _received(pipe: Connection, clocks: Clocks) -> tuple[int, Batch, Lease | None] | None:
+    """The next batch with its number and its lease; None for no more. The time until it comes is idle."""
+    began = time.perf_counter_ns()
+    task: tuple[int, Batch, Lease | None] | None = pipe.recv()
+    clocks.count(IDLE, time.perf_counter_ns() - began)
+    return task
 
 
 def _work(worker: Worker, job: int, batch: Batch, lease: Lease | None) -> Message:

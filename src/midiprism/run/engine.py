@@ -11,6 +11,7 @@ from midiprism.catalog import BatchRecord, Catalog, Committed
 from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.errors import MidiprismError, SourceError
 from midiprism.library import Library
+from midiprism.meter.clocks import COMMIT, COMMITS, ROWS
 from midiprism.run import machine
 from midiprism.run.adoption import AdoptedLibrary, end_adoption
 from midiprism.run.child import Duty
@@ -18,10 +19,11 @@ from midiprism.run.committing import Committing, committing, now
 from midiprism.run.group import Group, records_of
 from midiprism.run.jobs import Done
 from midiprism.run.leasing import Leasing, Planned, unshared
+from midiprism.run.metering import Metering, facts_of
 from midiprism.run.plan import Batch, KnownBeside, Plan
 from midiprism.run.pool import InlinePool, Pool
 from midiprism.run.processes import ProcessPool
-from midiprism.run.progress import Counting, Listener, Progress
+from midiprism.run.progress import Counting, Listener
 from midiprism.run.result import catalog_address
 from midiprism.run.scene import Opening, Scene, opened_result, rehearsed
 from midiprism.run.settings import Settings
@@ -29,6 +31,7 @@ from midiprism.run.settling import Settling
 from midiprism.run.space import Usage, shortage
 from midiprism.run.splitter import LazySplitter, Splitter
 from midiprism.run.summary import Summary
+from midiprism.run.tuning import Knobs, Tuner
 from midiprism.smf.types import CONTRACT_VERSION
 
 _REPORT_SECONDS = 0.1
@@ -51,6 +54,7 @@ def split_library(
     compiling: Callable[[], None] = lambda: None,
     warn: Callable[[str], None] = lambda _message: None,
     listener: Listener | None = None,
+    tuner: Tuner | None = None,
 ) -> Summary:
     """Split what a library holds into the result in ``out``, and say what was done.
 
@@ -66,6 +70,7 @@ def split_library(
         compiling: called once if the splitter has to be compiled first, which takes up to a minute.
         warn: is told what a person should know while there is time.
         listener: is told how far the run is, at most ten times a second.
+        tuner: changes what the settings leave open while worker processes are at it; None for nobody.
 
     Returns:
         What was done. Its state is ``stopped``, with the reason, where the run could not go on: the disk is
@@ -82,7 +87,8 @@ def split_library(
         address = catalog_address(out, settings.database)
         path = os.path.abspath(address) if isinstance(address, str) else str(address)
         summary = Summary(path, dry_run, scene.identity.by, scene.identity.context)
-        run = _Run(library, scene, summary, settings, limit, stop, listener, out, warn)
+        run = _Run(library, scene, summary, settings, limit, stop, listener, out, warn, tuner)
+        stack.enter_context(run.metering)
         run.go(splitter or LazySplitter(scene.identity, settings.limits), compiling)
         return summary
 
@@ -101,6 +107,7 @@ class _Run:
         listener: Listener | None,
         out: str,
         warn: Callable[[str], None],
+        tuner: Tuner | None,
     ) -> None:
         self._library = library
         self._scene = scene
@@ -132,8 +139,9 @@ class _Run:
         self._warned = False
         self._leasing: Leasing | None = None
         self._committing: Committing | None = None
-        self._pool: Pool | None = None
         self._workers = 0
+        facts = facts_of(scene.identity, library, out, settings)
+        self.metering = Metering(summary, self._plan, facts, tuner)
         self._replaced = self._adopted = 0
         self._started = time.perf_counter()
         self._loading = 0.0
@@ -168,13 +176,16 @@ class _Run:
         planned = self._planned(chain(first, batches))
         few = len(first) == 1
         with machine.rare_collections(), self._hired(self._duty(splitter), compiling, few=few) as pool:
-            self._pool = pool
+            self.metering.pool = pool
             scene, run_id = self._scene, self._summary.run_id or 0
             self._committing = committing(scene.memory, self._writes, scene.store, scene.shards, run_id)
-            group = Group(self._committing, beside=self._workers > 0)
+            group = self.metering.group = Group(
+                self._committing, self.metering.clocks, beside=self._workers > 0
+            )
             with contextlib.closing(group):
                 try:
                     self._loop(pool, group, planned)
+                    self.metering.take()
                 except MidiprismError:  # what is done is kept, as far as that goes
                     with contextlib.suppress(MidiprismError):
                         self._commit(group.durable(hurry=True))
@@ -182,7 +193,7 @@ class _Run:
 
     def _begin(self) -> None:
         if self._writes and self._summary.run_id is None:
-            self._summary.run_id = self._writes.begin_run(self._facts(), now())
+            self._summary.run_id = self._writes.begin_run(self.metering.facts, now())
 
     def _adopt(self) -> None:
         """Record what the owner of a library that is taken over has split, which is not opened."""
@@ -209,16 +220,18 @@ class _Run:
         return self._leasing.batches(batches)
 
     def _loop(self, pool: Pool, group: Group, batches: Iterator[Planned | None]) -> None:
+        metering, size = self.metering, self._plan.batch_parents
         most = self._settings.in_flight or machine.default_in_flight(
-            self._workers, self._plan.batch_parents, shared=self._leasing is not None
+            self._workers, size, shared=self._leasing is not None
         )
+        metering.knobs = knobs = Knobs(self._workers, size, most)
         more = True
         while more or pool.in_flight or group.batches:
             if self._stop():
                 more = False
                 pool.stop()
             waiting = False
-            while more and not waiting and pool.in_flight + group.batches < most:
+            while more and not waiting and pool.in_flight + group.batches < knobs.in_flight:
                 try:
                     planned = next(batches)
                 except StopIteration:
@@ -241,6 +254,10 @@ class _Run:
                 self._counting.advance(_COUNT_SECONDS)
             self._tell()
             self._report()
+            if changed := self._workers and metering.decide():
+                knobs = changed
+                pool.resize(knobs.workers)
+                self._plan.batch_parents = knobs.batch_size
 
     def _duty(self, splitter: Splitter) -> Duty:
         scene, settings = self._scene, self._settings
@@ -275,7 +292,12 @@ class _Run:
         if any(problem.code in _GONE for parent in parents for problem in parent.problems[:1]):
             self._require_sources()
         assert self._committing is not None
-        added = iter(self._committing.commit(records))
+        clocks = self.metering.clocks
+        with clocks.timed(COMMIT):
+            committed = self._committing.commit(records)
+        clocks.count(COMMITS, bool(records))
+        clocks.count(ROWS, sum(one.rows for one in committed))
+        added = iter(committed)
         self._learn(
             [replace(done, committed=next(added) if done.record.parents else Committed()) for done in durable]
         )
@@ -314,7 +336,7 @@ class _Run:
         self._told = seconds
         self._take_stock()
         total = self._summary.parents_total
-        self._writes.tell_run(self._summary.run_id, self._summary.totals(), now())
+        self.metering.record(self._writes, self._summary.run_id, now())
         if total is not None and not self._warned:
             address = self._writes.address
             catalog = address if isinstance(address, str) else None
@@ -327,7 +349,7 @@ class _Run:
         """Bring what the summary does not count by itself up to this moment."""
         summary = self._summary
         summary.parents_skipped = max(0, self._plan.skipped) + summary.parents_copies
-        summary.parents_total = self._counting.total if self._counting else None
+        summary.parents_total = self.metering.total = self._counting.total if self._counting else None
         summary.seconds = time.perf_counter() - self._started
         summary.loading_seconds = self._loading
 
@@ -347,20 +369,8 @@ class _Run:
         summary = self._summary
         if self._writes and summary.run_id is not None:
             with contextlib.suppress(MidiprismError):  # a full disk: the run will be found cut off
-                self._writes.end_run(summary.run_id, summary.state, summary.totals(), now())
-
-    def _facts(self) -> dict[str, object]:
-        settings = self._settings
-        return {
-            **self._scene.identity.as_dict(),
-            "sources": [os.fsdecode(source) for source in self._library.sources],
-            "reading": list(settings.reading),
-            "workers": settings.workers,
-            "batch_size": settings.batch_parents,
-            "in_flight": settings.in_flight,
-            "redo": settings.wish.redo,
-            "retry_failed": settings.wish.retry_failed,
-        }
+                self.metering.record(self._writes, summary.run_id, now(), last=True)
+                self._writes.end_run(summary.run_id, summary.state, self.metering.totals(), now())
 
     def _report(self, *, final: bool = False) -> None:
         """Tell the listener how far the run is, unless it was told just now."""
@@ -370,17 +380,5 @@ class _Run:
         if not final and seconds - self._reported < _REPORT_SECONDS:
             return
         self._reported = seconds
-        summary, skipped = self._summary, self._plan.skipped
-        parents, failed, tracks, written = self._pool.counts() if self._pool else (0, 0, 0, 0)
-        self._listener(
-            Progress(
-                total=self._counting.total if self._counting else None,
-                seen=skipped + max(parents, summary.parents_done + summary.parents_copies),
-                skipped=skipped + summary.parents_copies,
-                failed=summary.folders_failed + max(failed, summary.parents_failed),
-                tracks=max(tracks, summary.tracks),
-                tracks_new=max(written, summary.tracks_new),
-                tracks_duplicate=max(tracks, summary.tracks) - max(written, summary.tracks_new),
-                seconds=seconds,
-            )
-        )
+        self.metering.total = self._counting.total if self._counting else None
+        self._listener(self.metering.progress(seconds))

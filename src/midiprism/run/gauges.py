@@ -1,13 +1,19 @@
 """Numbers that a worker writes and the coordinator reads at any moment, without a message."""
 
 from collections.abc import Iterable
-from typing import Protocol
+
+from midiprism.meter.clocks import CLOCKS, Clocks, Numbers
 
 JOB, PARENT, STAGE, PARENTS, FAILED, TRACKS, WRITTEN = range(7)
 """Places of the numbers: the job in hand, the parent of it, what is being done with that; and, since the
 worker began, parents come to an end, of them failed, tracks put, of them written."""
 
-GAUGES = 7
+_COUNTS = 7
+
+CLOCKS_AT = _COUNTS
+"""From here on they are clocks, see ``midiprism.meter.clocks``."""
+
+GAUGES = _COUNTS + CLOCKS
 
 IDLE, READING, SPLITTING, STORING = range(4)
 """Values at ``STAGE``. Only what a parent itself can be blamed for is timed: reading and splitting."""
@@ -15,11 +21,13 @@ IDLE, READING, SPLITTING, STORING = range(4)
 COUNTED = (PARENTS, FAILED, TRACKS, WRITTEN)
 
 
-class Gauges(Protocol):
-    """A list of ``GAUGES`` integers, or shared memory that looks like one."""
+Gauges = Numbers
+"""A list of ``GAUGES`` integers, or shared memory that looks like one."""
 
-    def __getitem__(self, place: int, /) -> int: ...
-    def __setitem__(self, place: int, value: int, /) -> None: ...
+
+def clocks(gauges: Gauges) -> Clocks:
+    """The clocks among them."""
+    return Clocks(gauges, CLOCKS_AT)
 
 
 def counted(gauges: Gauges) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from midiprism.catalog import BatchRecord
+from midiprism.meter.clocks import FLUSH, FLUSHES, Clocks
 from midiprism.run.committing import Committing
 from midiprism.run.jobs import Done
 
@@ -23,11 +24,13 @@ class Group:
 
     Args:
         committing: says what that takes.
+        clocks: count the time that it takes.
         beside: do it in a thread beside other work.
     """
 
-    def __init__(self, committing: Committing, *, beside: bool) -> None:
+    def __init__(self, committing: Committing, clocks: Clocks, *, beside: bool) -> None:
         self._committing = committing
+        self._clocks = clocks
         self._beside = beside
         self._collected: list[Done] = []
         self._parents = 0
@@ -98,7 +101,9 @@ class Group:
 
     def _flush(self, work: Callable[[], None]) -> None:
         try:
-            work()
+            with self._clocks.timed(FLUSH):
+                work()
+            self._clocks.count(FLUSHES)
         except BaseException as error:  # noqa: BLE001 - it is raised where it can be dealt with
             self._error = error
 

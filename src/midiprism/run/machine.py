@@ -5,17 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psutil
-
+from midiprism.meter.devices import place_of
 from midiprism.run import group
 
 _ALLOCATIONS = 100_000
-
-_FAR = frozenset(
-    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ncpfs", "9p", "webdav", "davfs"}
-    | {"ceph", "glusterfs", "lustre", "beegfs", "gpfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph"}
-    | {"fuse.s3fs", "fuse.rclone", "fuse.davfs2", "fuse.gcsfuse"}
-)
 
 
 @contextmanager
@@ -64,17 +57,8 @@ def default_in_flight(workers: int, batch_parents: int, *, shared: bool) -> int:
 
 def network_file_system(path: str) -> str | None:
     """The kind of the file system that holds ``path``, which may not exist yet, if it is across a network."""
-    here = os.path.realpath(path)
-    best, kind = "", ""
-    try:
-        mounts = psutil.disk_partitions(all=True)
-    except (OSError, RuntimeError):  # not every system tells
-        return None
-    for mount in mounts:
-        point = mount.mountpoint.rstrip(os.sep) + os.sep
-        if (here + os.sep).startswith(point) and len(point) >= len(best):
-            best, kind = point, mount.fstype
-    return kind if kind.lower() in _FAR else None
+    place = place_of(path)
+    return place.file_system if place.kind == "network" else None
 
 
 def _granted() -> int | None:

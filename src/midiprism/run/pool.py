@@ -8,7 +8,7 @@ from typing import Protocol
 
 from midiprism.catalog import Catalog, Lease
 from midiprism.run.child import Duty
-from midiprism.run.gauges import GAUGES, Gauges, counted
+from midiprism.run.gauges import GAUGES, Gauges, clocks, counted
 from midiprism.run.jobs import Done
 from midiprism.run.plan import Batch
 from midiprism.run.splitter import LazySplitter
@@ -41,6 +41,19 @@ class Pool(Protocol):
 
     def counts(self) -> tuple[int, ...]:
         """Parents come to an end so far, of them failed, tracks put, of them written."""
+
+    def clocks(self) -> tuple[int, ...]:
+        """The numbers of all workers' clocks, added up."""
+
+    def pids(self) -> list[int]:
+        """Numbers of the worker processes that there are."""
+
+    @property
+    def waiting(self) -> int:
+        """Batches that no worker has been given."""
+
+    def resize(self, workers: int) -> None:
+        """Let so many work from now on; who is too many ends with what it has in hand."""
 
     @property
     def idle(self) -> bool:
@@ -103,6 +116,19 @@ class InlinePool:
 
     def counts(self) -> tuple[int, ...]:
         return counted(self._gauges)
+
+    def clocks(self) -> tuple[int, ...]:
+        return clocks(self._gauges).values()
+
+    def pids(self) -> list[int]:
+        return []
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def resize(self, workers: int) -> None:
+        pass
 
     def results(self) -> list[Done]:
         if not self._loaded:

@@ -15,15 +15,28 @@ from typing import Any
 
 from midiprism.catalog import Lease
 from midiprism.errors import MidiprismError
+from midiprism.meter.clocks import CLOCKS
+from midiprism.meter.clocks import added as summed
 from midiprism.run import child
 from midiprism.run.answering import Message
 from midiprism.run.child import Duty
-from midiprism.run.gauges import GAUGES, JOB, PARENT, READING, SPLITTING, STAGE, Gauges, added, counted
+from midiprism.run.gauges import (
+    GAUGES,
+    JOB,
+    PARENT,
+    READING,
+    SPLITTING,
+    STAGE,
+    Gauges,
+    added,
+    clocks,
+    counted,
+)
 from midiprism.run.jobs import KILLS, Death, Done, Job, given_up, take_apart
 from midiprism.run.plan import Batch
 from midiprism.smf.types import CONTRACT_VERSION
 
-_QUEUED = 2
+_QUEUED = 4  # as many as are done while a group of batches is being committed
 _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
 _STILLBORN = 3
@@ -81,6 +94,7 @@ class ProcessPool:
         self._done: list[Done] = []
         self._numbers = 0
         self._lost: tuple[int, ...] = (0, 0, 0, 0)
+        self._lost_clocks: tuple[int, ...] = (0,) * CLOCKS
         self._stillborn = 0
         self._began = time.perf_counter()
         self._loaded = self._begun = False
@@ -116,10 +130,27 @@ class ProcessPool:
         self._stop[0] = 1
 
     def counts(self) -> tuple[int, ...]:
-        return added([self._lost, *(counted(one.gauges) for one in self._children)])
+        return added([self._lost, *(counted(one.gauges) for one in list(self._children))])
+
+    def clocks(self) -> tuple[int, ...]:
+        return summed([self._lost_clocks, *(clocks(one.gauges).values() for one in list(self._children))])
+
+    def pids(self) -> list[int]:
+        return [one.process.pid for one in list(self._children) if one.process.pid is not None]
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def resize(self, workers: int) -> None:
+        self._workers = workers
+        if self._begun:
+            self._start_others()
+        self._dismiss()
 
     def results(self) -> list[Done]:
         self._feed()
+        self._dismiss()
         self._hear(0.0)
         self.idle = not self._done
         if not self._done:
@@ -146,9 +177,9 @@ class ProcessPool:
             self._children.append(self._start())
 
     def _feed(self) -> None:
-        """Give each worker a batch to work on, and one to go on with."""
+        """Give each worker a batch to work on, and some to go on with."""
         for queued in range(1, _QUEUED + 1):
-            for one in self._children:
+            for one in self._children[: self._workers]:
                 if self._waiting and one.ready and len(one.jobs) < queued:
                     self._give(one, self._waiting.popleft())
 
@@ -210,7 +241,7 @@ class ProcessPool:
                     f"Worker processes end before they begin ({_ending(one.process.exitcode)}): "
                     "--workers 0 works without them."
                 )
-        self._lost = added([self._lost, one.settled])
+        self._leave(one, one.settled)
         death = self._death(one)
         again: list[Job] = []
         for job in one.jobs:
@@ -221,6 +252,22 @@ class ProcessPool:
         self._waiting.extendleft(reversed(again))
         self._end(one)
         self._children[self._children.index(one)] = self._start()
+
+    def _dismiss(self) -> None:
+        """End those that are too many and have nothing in hand."""
+        for one in self._children[self._workers :]:
+            if one.ready and not one.jobs:
+                with contextlib.suppress(OSError):
+                    one.pipe.send(None)
+                one.process.join(_END_SECONDS)
+                self._leave(one, counted(one.gauges))
+                self._children.remove(one)
+                self._end(one)
+
+    def _leave(self, one: _Child, counts: tuple[int, ...]) -> None:
+        """Keep the numbers of a worker that is no more."""
+        self._lost = added([self._lost, counts])
+        self._lost_clocks = summed([self._lost_clocks, clocks(one.gauges).values()])
 
     def _death(self, one: _Child) -> Death:
         if one.timed_out:

@@ -1,10 +1,12 @@
 """How far a run is."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from midiprism.library import Library
+from midiprism.meter.sample import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Progress:
         seen: parents looked at so far; ``skipped`` and ``failed`` are among them.
         tracks: tracks so far; ``tracks_new`` and ``tracks_duplicate`` add up to it.
         seconds: since the run began, without the time to load or compile the splitter.
+        window: what went on in the last seconds; None where it is not measured.
+        facts: what was recorded of the run when it began, such as its settings and places.
     """
 
     total: int | None
@@ -26,6 +30,8 @@ class Progress:
     tracks_new: int
     tracks_duplicate: int
     seconds: float
+    window: Window | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 Listener = Callable[[Progress], None]

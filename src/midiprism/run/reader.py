@@ -19,6 +19,8 @@ SLOW_SECONDS = 0.000_2
 ASKED_AGAIN = 16
 
 Contents = list[Content | UnreadableError]
+Part = tuple[int, Batch, Contents]
+"""Where a part of a batch begins, its parents, and what is in them."""
 
 
 class Reader:
@@ -38,10 +40,8 @@ class Reader:
         self._slow = 0
         self._threads: ThreadPoolExecutor | None = None
 
-    def parts(
-        self, batch: Batch, stop: Callable[[], bool], gauges: Gauges
-    ) -> Iterator[tuple[int, Batch, Contents]]:
-        """Parts of a batch: where each begins, its parents, and what is in them; fewer once ``stop()``."""
+    def parts(self, batch: Batch, stop: Callable[[], bool], gauges: Gauges) -> Iterator[Part]:
+        """Parts of a batch; fewer once ``stop()``."""
         if isinstance(self._library, Approaching) and batch:
             self._library.approach(batch[0])  # not timed: it is no fault of that parent
         ahead: list[Future[Content | UnreadableError]] | None = None

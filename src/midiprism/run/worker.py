@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from time import perf_counter_ns, thread_time_ns
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -12,6 +14,7 @@ from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.library import Content, Found, Library, UnreadableError
+from midiprism.meter.clocks import HASH, QUEUED, READ, SPLIT, STORE, Queue
 from midiprism.run.gauges import (
     FAILED,
     GAUGES,
@@ -25,10 +28,11 @@ from midiprism.run.gauges import (
     TRACKS,
     WRITTEN,
     Gauges,
+    clocks,
 )
 from midiprism.run.keeping import with_facts
 from midiprism.run.plan import Batch
-from midiprism.run.reader import Reader
+from midiprism.run.reader import Part, Reader
 from midiprism.run.splitter import Splitter
 from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
 from midiprism.store import GatheringStore, Store
@@ -68,6 +72,10 @@ class Worker:
     stop: Callable[[], bool] = lambda: False
     tick: Callable[[], None] = lambda: None
     gauges: Gauges = field(default_factory=_no_gauges)
+    _queue: Queue = field(default_factory=Queue)
+    _splitting: int = 0
+    _hashing: int = 0
+    _storing: int = 0
     _block: int = 1
     _met: set[bytes] = field(default_factory=set)
     _reader: Reader = field(init=False)
@@ -82,6 +90,7 @@ class Worker:
     def close(self) -> None:
         """Let go of what reading holds."""
         self._reader.close()
+        self._queue.close()
 
     def work(self, batch: Batch, job: int = 0, lease: Lease | None = None) -> BatchRecord:
         """Split what is not known yet, each content once, and put the tracks.
@@ -103,7 +112,7 @@ class Worker:
         met = self._met
         if len(met) > _REMEMBERED:
             met.clear()
-        for first, part, contents in self._reader.parts(batch, self.stop, gauges):
+        for first, part, contents in self._read(self._reader.parts(batch, self.stop, gauges)):
             gauges[STAGE] = STORING
             met |= self.known(content.digest for content in contents if isinstance(content, Content))
             for number, (found, content) in enumerate(zip(part, contents, strict=True), first):
@@ -128,6 +137,28 @@ class Worker:
             lease,
             gathered,
         )
+
+    def _read(self, parts: Iterator[Part]) -> Iterator[Part]:
+        """The same parts, timed: reading, and what is done with them.
+
+        Splitting and hashing wait for nothing: what was waited for beside reading, storing did.
+        """
+        watch = clocks(self.gauges)
+        while True:
+            began = _Moment.now(self._queue)
+            part = next(parts, None)
+            read = _Moment.now(self._queue)
+            watch.add(READ, read.clock - began.clock, read.waited_since(began))
+            watch.count(QUEUED, read.queued - began.queued)
+            if part is None:
+                return
+            self._splitting = self._hashing = self._storing = 0
+            yield part
+            done = _Moment.now(self._queue)
+            watch.add(SPLIT, self._splitting)
+            watch.add(HASH, self._hashing)
+            watch.add(STORE, self._storing, done.waited_since(read))
+            watch.count(QUEUED, done.queued - read.queued)
 
     def _gathered(self) -> dict[bytes, ContentValues]:
         """What a commit is to write, with what it states."""
@@ -183,6 +214,7 @@ class Worker:
             message = f"It is larger than the limit of {self.input_limit} bytes."
             return "corrupt", ProblemRecord("limit", message)
         self.gauges[STAGE] = SPLITTING
+        began = perf_counter_ns()
         try:
             return self.split(content.data)
         except CorruptMidiError as error:
@@ -191,6 +223,8 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this file, never the run
             return "failed", _bug(error)
+        finally:
+            self._splitting += perf_counter_ns() - began
 
     def _links(self, result: Split) -> tuple[LinkValues, ...] | ProblemRecord:
         """Put the splits; what is wrong with one of them is wrong with the parent."""
@@ -199,12 +233,17 @@ class Worker:
         parts = _parts(tracks)
         contents = self._tracks
         links = []
+        hashing = storing = 0
         try:
             for track in tracks:
+                began = perf_counter_ns()
                 digest = blake3(track[0]).digest()
+                hashed = perf_counter_ns()
+                hashing += hashed - began
                 content = contents.get(digest)
                 if content is None:
                     content = contents[digest] = self._put(track, digest)
+                    storing += perf_counter_ns() - hashed
                 _, number, channel, program, _, _, instrument, family, *_ = track
                 links.append(
                     (number, channel, program, parts[number], content[4], instrument, family, content)
@@ -213,6 +252,8 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
             return _bug(error)
+        self._hashing += hashing
+        self._storing += storing
         self.gauges[TRACKS] += len(tracks)
         return tuple(links)
 
@@ -243,6 +284,23 @@ class Worker:
             ticks,
             seconds,
         )
+
+
+class _Moment(NamedTuple):
+    """A moment of this thread, in nanoseconds: by the clock, at work so far, ready to work so far."""
+
+    clock: int
+    worked: int
+    queued: int
+
+    @classmethod
+    def now(cls, queue: Queue) -> "_Moment":
+        return cls(perf_counter_ns(), thread_time_ns(), queue.nanoseconds())
+
+    def waited_since(self, before: "_Moment") -> int:
+        """How long it waited for something else than a processor."""
+        worked, queued = self.worked - before.worked, self.queued - before.queued
+        return max(0, self.clock - before.clock - worked - queued)
 
 
 def _parts(tracks: Sequence[SplitTrack]) -> dict[int, int]:

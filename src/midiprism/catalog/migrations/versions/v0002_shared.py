@@ -1,4 +1,5 @@
-"""Several runs on one catalogue, libraries taken over, tracks in shards, facts that sources carry along."""
+"""Several runs on one catalogue, libraries taken over, tracks in shards, facts that sources carry along,
+samples of runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,6 +26,12 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("run_id", _Id, sa.ForeignKey("runs.id"), nullable=False),
         sa.Column("stale", sa.SmallInteger, nullable=False),
+    )
+    op.create_table(
+        "samples",
+        sa.Column("run_id", _Id, primary_key=True, autoincrement=False),
+        sa.Column("at", sa.Float, primary_key=True),
+        sa.Column("data", sa.JSON, nullable=False),
     )
     op.create_table(
         "leases",

@@ -1,0 +1,1 @@
+"""What a run costs, and what the machine under it does: clocks of stages, samples, devices."""

@@ -1,0 +1,140 @@
+"""Which device holds a folder, what kind it is, and what it does."""
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from midiprism.meter.sample import Traffic
+
+_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
+_FAR = frozenset(
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ncpfs", "9p", "webdav", "davfs"}
+    | {"ceph", "glusterfs", "lustre", "beegfs", "gpfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph"}
+    | {"fuse.s3fs", "fuse.rclone", "fuse.davfs2", "fuse.gcsfuse"}
+)
+_SECTOR_FACTS = "/sys/class/block"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a folder is.
+
+    Attributes:
+        path: the folder, absolute.
+        device: the name by which the system counts what its disk does, as ``sda1``; empty for none.
+        kind: ``memory``, ``network``, ``disk``, ``unknown``; of a database ``server`` or ``local server``.
+        spins: whether it is a disk of which the system says that it turns; None where it does not say.
+        file_system: as ``ext4``; empty where nobody knows.
+        mount_point: of that file system.
+    """
+
+    path: str
+    device: str = ""
+    kind: str = "unknown"
+    spins: bool | None = None
+    file_system: str = ""
+    mount_point: str = ""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        if self.kind == "memory":
+            return f"memory ({self.file_system})"
+        if self.device:
+            return f"/dev/{self.device}" if os.name == "posix" else self.device
+        return self.file_system or self.mount_point or "a disk that tells nothing of itself"
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Place":
+        """The place that ``as_dict`` told."""
+        return cls(**{name: data[name] for name in cls.__slots__ if name in data})
+
+
+def place_of(path: str) -> Place:
+    """Where a folder is, or is to be: the nearest one above it that exists tells."""
+    here = os.path.realpath(path)
+    mount = _mount(here)
+    if mount is None:
+        return Place(os.path.abspath(path))
+    point, source, file_system = mount
+    while not os.path.exists(here) and os.path.dirname(here) != here:
+        here = os.path.dirname(here)
+    device = _device(here, source)
+    if file_system in _MEMORY:
+        kind = "memory"
+    elif file_system.lower() in _FAR:
+        kind = "network"
+    else:
+        kind = "disk" if device else "unknown"
+    return Place(os.path.abspath(path), device, kind, _spins(device), file_system, point)
+
+
+def traffic(names: set[str]) -> dict[str, Traffic]:
+    """What these devices did since the machine was started; those that are not counted are left out."""
+    if not names:
+        return {}
+    try:
+        counted = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
+    except (OSError, RuntimeError):  # not every system tells
+        return {}
+    return {name: _traffic(counted[name]) for name in names if name in counted}
+
+
+def _traffic(counted: Any) -> Traffic:
+    queue = (counted.read_time + counted.write_time) / 1000
+    busy = getattr(counted, "busy_time", None)
+    return Traffic(
+        queue if busy is None else busy / 1000,
+        queue,
+        counted.read_count,
+        counted.write_count,
+        counted.read_bytes,
+        counted.write_bytes,
+    )
+
+
+def _mount(here: str) -> tuple[str, str, str] | None:
+    """Mount point, source and kind of the file system that holds a folder."""
+    best: tuple[str, str, str] | None = None
+    try:
+        mounts = psutil.disk_partitions(all=True)
+    except (OSError, RuntimeError):
+        return None
+    for mount in mounts:
+        point = mount.mountpoint.rstrip(os.sep) + os.sep
+        inside = (here.rstrip(os.sep) + os.sep).startswith(point)
+        if inside and (best is None or len(point) >= len(best[0].rstrip(os.sep)) + 1):
+            best = mount.mountpoint, mount.device, mount.fstype
+    return best
+
+
+def _device(here: str, source: str) -> str:
+    """The name of the block device behind a folder; empty for none."""
+    try:
+        numbers = os.stat(here).st_dev
+        if os.path.exists(source):
+            special = os.stat(source)
+            numbers = special.st_rdev or numbers
+        link = os.readlink(f"/sys/dev/block/{os.major(numbers)}:{os.minor(numbers)}")
+    except (OSError, AttributeError):
+        return ""
+    return os.path.basename(link)
+
+
+def _spins(device: str) -> bool | None:
+    """What the kernel says of a disk, or of the disk of a partition."""
+    if not device:
+        return None
+    here = os.path.realpath(os.path.join(_SECTOR_FACTS, device))
+    for folder in (here, os.path.dirname(here)):
+        try:
+            with open(os.path.join(folder, "queue", "rotational"), encoding="ascii") as file:
+                return file.read().strip() == "1"
+        except OSError:
+            continue
+    return None
