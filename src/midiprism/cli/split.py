@@ -10,14 +10,17 @@ import typer
 
 from midiprism.cli.adopting import asked_for, begun, spelled, tell_outlook
 from midiprism.cli.database import Database, Schema, named, resolved
+from midiprism.cli.following import followed
 from midiprism.cli.foreign import PathMaps
 from midiprism.cli.interrupt import interruptible
+from midiprism.cli.metrics import LOOPBACK, MetricsAddress, MetricsPort, serving
 from midiprism.cli.terminal import complain
 from midiprism.cli.tuning import number
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
     from midiprism.run import Summary
+    from midiprism.run.progress import Listener, Progress
 
 
 _MOST_WORKERS, _MOST_SONGS, _MOST_BATCHES = 1_000, 100_000, 10_000
@@ -172,6 +175,8 @@ def split(
     no_scan: Annotated[
         bool, typer.Option("--no-scan", help="Do not count the songs beside the work: no percentage.")
     ] = False,
+    metrics_port: MetricsPort = None,
+    metrics_address: MetricsAddress = LOOPBACK,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False,
     as_json: Annotated[
         bool,
@@ -194,6 +199,7 @@ def split(
     from midiprism.run.result import read_identity
 
     sources = sources or []
+    out = followed(out, quiet=quiet)
     kept = [name for name in (keep or "").split(",") if name]
     given = {"column": column, "id": id_column, "keep": keep}
     reading = ["--archives"] * archives + [f"--{name}={value}" for name, value in given.items() if value]
@@ -245,11 +251,17 @@ def split(
                 tell_outlook(settings.database, adoption, out, stop, as_json=as_json, quiet=quiet)
                 return
             library = stack.enter_context(begun(settings.database, adoption, out, stop, yes=yes))
-        listener = None
+        listeners: list[Listener] = []
+        if metrics_port is not None:
+            listeners.append(stack.enter_context(serving(metrics_port, metrics_address, quiet=quiet)))
+        if not (quiet or dry_run) and settings.identity(read_identity(out), out).store == "files":
+            from midiprism.cli.probe import hint_at_place
+
+            hint_at_place(out)
         if not quiet:
             from midiprism.cli.progress import shown
 
-            listener = stack.enter_context(shown())
+            listeners.append(stack.enter_context(shown()))
         summary = split_library(
             library,
             out,
@@ -259,7 +271,7 @@ def split(
             stop=stop,
             compiling=compiling,
             warn=complain,
-            listener=listener,
+            listener=_all_of(listeners),
         )
     place = named(out, settings.database)
     _tell(summary, out, place, [*sources, *reading], as_json=as_json, quiet=quiet, verbose=verbose)
@@ -268,6 +280,14 @@ def split(
     if summary.state == "interrupted":
         raise typer.Exit(stop.code)
     raise typer.Exit(1 if summary.failed or summary.error else 0)
+
+
+def _all_of(listeners: "list[Listener]") -> "Listener | None":
+    def listen(progress: "Progress") -> None:
+        for listener in listeners:
+            listener(progress)
+
+    return listen if listeners else None
 
 
 def _tell(

@@ -8,12 +8,16 @@ import psutil
 
 from midiprism.meter.sample import Traffic
 
-_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
-_FAR = frozenset(
+MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
+"""File systems in memory."""
+
+FAR = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ncpfs", "9p", "webdav", "davfs"}
     | {"ceph", "glusterfs", "lustre", "beegfs", "gpfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph"}
     | {"fuse.s3fs", "fuse.rclone", "fuse.davfs2", "fuse.gcsfuse"}
 )
+"""File systems across a network, in small letters."""
+
 _SECTOR_FACTS = "/sys/class/block"
 
 
@@ -65,9 +69,9 @@ def place_of(path: str) -> Place:
     while not os.path.exists(here) and os.path.dirname(here) != here:
         here = os.path.dirname(here)
     device = _device(here, source)
-    if file_system in _MEMORY:
+    if file_system in MEMORY:
         kind = "memory"
-    elif file_system.lower() in _FAR:
+    elif file_system.lower() in FAR:
         kind = "network"
     else:
         kind = "disk" if device else "unknown"

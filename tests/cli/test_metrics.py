@@ -1,0 +1,62 @@
+"""``midiprism split --metrics-port``: figures for Prometheus while a run goes on."""
+
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from midiprism.sample.write import write_songs
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_figures_are_served_while_a_run_goes_on(tmp_path: Path) -> None:
+    write_songs(tmp_path / "songs", 1_500, seed=5)
+    command = [
+        sys.executable,
+        "-m",
+        "midiprism",
+        "split",
+        str(tmp_path / "songs"),
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    with subprocess.Popen(
+        [*command, "--workers", "1", "--metrics-port", "0"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+/metrics", line)
+        assert address, line
+        songs = 0.0
+        while process.poll() is None and not songs:
+            try:
+                with urllib.request.urlopen(address.group(), timeout=5) as reply:
+                    found = re.search(r"^midiprism_parents_total (\S+)$", reply.read().decode(), re.MULTILINE)
+            except OSError:
+                continue
+            songs = float(found.group(1)) if found else 0.0
+        process.communicate()
+        assert process.returncode == 0
+    assert 0 < songs <= 1_500
+
+
+def test_a_port_that_cannot_be_had_is_told_before_anything_is_made(tmp_path: Path, run: Run) -> None:
+    write_songs(tmp_path / "songs", 3, seed=5)
+    code, _, errors = run(
+        "split", tmp_path / "songs", "-o", tmp_path / "out", "--metrics-port", 9_000,
+        "--metrics-address", "192.0.2.1",
+    )  # fmt: skip
+    assert code == 2
+    assert "--metrics-port" in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_quiet_serves_without_a_word(tmp_path: Path, run: Run) -> None:
+    write_songs(tmp_path / "songs", 3, seed=5)
+    code, out, errors = run(
+        "split", tmp_path / "songs", "-o", tmp_path / "out", "--quiet", "--workers", 0, "--metrics-port", 0
+    )
+    assert (code, out, errors) == (0, "", "")
