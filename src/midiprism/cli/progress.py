@@ -1,14 +1,15 @@
 """How far a run is, on standard error: a bar on a terminal, else a line every few seconds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import typer
 
-from midiprism.cli.terminal import clock, console
+from midiprism.cli.terminal import clean, clock, console
 
 if TYPE_CHECKING:
+    from midiprism.meter.sample import Window
     from midiprism.run.progress import Listener
     from midiprism.run.progress import Progress as Progress_
 
@@ -31,8 +32,13 @@ Far = TypeVar("Far", bound=Stage)
 
 @contextmanager
 def shown() -> Iterator["Listener"]:
-    """Gives a listener for the time of a run."""
-    with bar(sentence) as listener:
+    """Gives a listener for the time of a run, which says how far it is and what limits it."""
+    limit = Limit()
+
+    def told(progress: "Progress_") -> str:
+        return "\n".join(filter(None, (sentence(progress), limit.words(progress))))
+
+    with bar(told) as listener:
         yield listener
 
 
@@ -64,6 +70,39 @@ def bar(sentence: Callable[[Far], str]) -> Iterator[Callable[[Far], None]]:
             drawn.update(task, total=far.total, completed=far.seen, state=sentence(far))
 
         yield show
+
+
+class Limit:
+    """What limits a run, in words, found anew with each sample of it."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._words = ""
+
+    def words(self, progress: "Progress_") -> str:
+        """The resource that limits it, and how much of others is in use; nothing before that was measured."""
+        window = progress.window
+        if window is None or not window.parents:
+            return ""
+        if window.last.at != self._at:
+            self._at = window.last.at
+            self._words = self._found(window, progress.facts)
+        return self._words
+
+    def _found(self, window: "Window", facts: "Mapping[str, Any]") -> str:
+        from midiprism.advise.bottleneck import find
+
+        gauges = []
+        if window.cores:
+            gauges.append(f"processors {sum(window.cores) / len(window.cores):.0%}")
+        for name in sorted(window.last.devices):
+            busy = window.busy(name)
+            if busy is not None:
+                gauges.append(f"{clean(name)} {busy:.0%}")
+        last = window.last
+        gauges.append(f"{last.memory / 1e6:,.0f} MB")
+        gauges.append(f"{last.in_flight} of {last.in_flight_most} batches")
+        return f"{clean(find(window, facts).words)} | {', '.join(gauges)}"
 
 
 def sentence(progress: "Progress_") -> str:

@@ -48,13 +48,15 @@ class Clocks:
 
     @contextmanager
     def timed(self, stage: int) -> Iterator[None]:
-        """Count the time of what is done meanwhile by this thread; without a processor, it waits."""
-        began, worked = time.perf_counter_ns(), time.thread_time_ns()
+        """Count the time of what is done meanwhile by this thread."""
+        queue = Queue()
+        began, worked, queued = time.perf_counter_ns(), time.thread_time_ns(), queue.nanoseconds()
         try:
             yield
         finally:
-            passed = time.perf_counter_ns() - began
-            self.add(stage, passed, passed - (time.thread_time_ns() - worked))
+            passed, working = time.perf_counter_ns() - began, time.thread_time_ns() - worked
+            self.add(stage, passed, passed - working - (queue.nanoseconds() - queued))
+            queue.close()
 
     def values(self) -> tuple[int, ...]:
         """The numbers at this moment."""

@@ -67,6 +67,7 @@ class Sample:
         flushes: calls that made files durable.
         memory: bytes that our processes take at this moment; ``available`` more could be had.
         workers: processes that split at this moment; 0 for none but the coordinator.
+        ready: those of them that have the splitter loaded; more than ``workers`` while some are to end.
         batch_size: most songs of a batch at this moment.
         in_flight: batches handed out and not committed at this moment, of at most ``in_flight_most``.
         queue: of these, those that no worker has begun; ``collected`` those that wait for their commit.
@@ -96,6 +97,7 @@ class Sample:
     memory: int = 0
     available: int = 0
     workers: int = 0
+    ready: int = 0
     batch_size: int = 0
     in_flight: int = 0
     in_flight_most: int = 0

@@ -36,13 +36,13 @@ class Sampler:
     Args:
         run: tells how far it is; it is asked in the sampler's thread.
         places: where source, output, catalogue and temporary files are, by their roles.
-        period: seconds between two samples.
+        period: seconds between two samples; None for ``PERIOD``.
     """
 
-    def __init__(self, run: Run, places: Mapping[str, Place], period: float = PERIOD) -> None:
+    def __init__(self, run: Run, places: Mapping[str, Place], period: float | None = None) -> None:
         self._run = run
         self._devices = {place.device for place in places.values() if place.device}
-        self._period = period
+        self._period = PERIOD if period is None else period
         self._began = time.perf_counter()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None

@@ -60,6 +60,7 @@ class RunStatus:
         workers: as asked for; None for as many as the machine has; ``batch_size`` likewise.
         sources: absolute paths.
         reading: options of the command line that say how these are read.
+        decisions: what was changed while it went on, in terms of JSON.
         pace: None where it is not on.
     """
 
@@ -81,6 +82,7 @@ class RunStatus:
     batch_size: int | None
     sources: tuple[str, ...]
     reading: tuple[str, ...]
+    decisions: tuple[dict[str, Any], ...] = ()
     pace: Pace | None = None
 
     @property
@@ -302,6 +304,7 @@ def _run(catalog: Catalog, row: RunRow, now: datetime, *, alive: bool) -> RunSta
         batch_size=settings.get("batch_size"),
         sources=_sources(settings),
         reading=_reading(settings),
+        decisions=tuple(totals.get("decisions") or ()),
     )
     return replace(run, pace=_pace(catalog, run, now)) if alive else run
 

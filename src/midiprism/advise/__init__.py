@@ -1,0 +1,1 @@
+"""What limits a run, what would make it faster, and which places are fast."""

@@ -1,0 +1,207 @@
+"""Changes the settings of a run while it goes on, as long as that makes it faster.
+
+A change is proposed by what the clocks say, tried, and kept only if the rate rises by more than chance would
+have it; what did not help is not tried again. When nothing is left to try, all stays as it is, until the rate
+is another one for a while, or something else limits it.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from midiprism.advise.moves import Bounds, Kind, Move, moves, use_of
+from midiprism.meter.sample import Sample, Window
+from midiprism.run import machine
+from midiprism.run.settings import Settings
+from midiprism.run.tuning import Decision, Knobs
+
+_OBVIOUS = 2.0
+"""A gain in sight that needs no long measurement."""
+
+_OBVIOUS_SECONDS = 1.5
+_SECONDS = 4.0
+_LONGEST_SECONDS = 12.0
+_NEEDED = 0.05
+_QUEUEING = 1.5
+_LOSS = 0.5
+_PATIENCE_SECONDS = 20.0
+_SETTLING_SECONDS = 8.0
+_WATCH_SECONDS = 10.0
+_OTHER_RATE = 0.3
+_WORTH_SECONDS = 20.0
+_OPPOSITES: dict[Kind, Kind] = {"more workers": "fewer workers", "fewer workers": "more workers"}
+
+
+class Pace(NamedTuple):
+    """Songs a second, and the standard error of that as a share of it."""
+
+    rate: float
+    error: float
+
+
+class _Trial(NamedTuple):
+    """A change on trial: what it is, and what was before.
+
+    Attributes:
+        waits: seconds that a song waited for the source and the store.
+    """
+
+    move: Move
+    before: Knobs
+    pace: Pace
+    waits: float
+
+
+class Controller:
+    """Decides what of a run's settings is to change; see ``midiprism.run.tuning.Tuner``.
+
+    Args:
+        bounds: what it keeps to.
+        tell: is told each decision when it is made; None for nobody.
+    """
+
+    def __init__(self, bounds: Bounds, tell: Callable[[str], None] | None = None) -> None:
+        self._bounds = bounds
+        self._tell = tell
+        self._samples: list[Sample] = []
+        self._trial: _Trial | None = None
+        self._failed: set[Kind] = set()
+        self._changed: tuple[float, int] | None = None
+        self._settled: float | None = None
+        self._unlike = 0
+        self._patience = 1
+
+    @classmethod
+    def of(cls, settings: Settings, tell: Callable[[str], None] | None = None) -> "Controller | None":
+        """The controller of a run: it changes what the settings leave open; None where that is nothing."""
+        left = settings.workers is None, settings.batch_parents is None, settings.in_flight is None
+        if settings.workers == 0 or not any(left):
+            return None
+        return cls(Bounds(machine.cpus(), settings.database is not None, *left), tell)
+
+    def decide(self, sample: Sample, knobs: Knobs) -> Decision | None:
+        """See ``Tuner``."""
+        if _nearly_over(sample, knobs) or not self._steady(sample, knobs):
+            return None
+        self._samples.append(sample)
+        if len(self._samples) < 2:
+            return None
+        if self._trial is not None:
+            return self._judged(self._trial, sample, knobs)
+        if self._settled is not None and not self._awake(knobs):
+            return None
+        return self._next(sample, knobs)
+
+    def _steady(self, sample: Sample, knobs: Knobs) -> bool:
+        """Whether what was changed last is really in force: processes have loaded, old batches are done."""
+        if sample.parents == 0:
+            return False
+        if self._changed is None:
+            self._changed = sample.at, 0
+        at, parents = self._changed
+        in_force = sample.ready == knobs.workers and sample.parents >= parents
+        return in_force or sample.at - at >= _PATIENCE_SECONDS
+
+    def _next(self, sample: Sample, knobs: Knobs) -> Decision | None:
+        """The next thing to try, once enough is known of how it goes without."""
+        seconds = Window(self._samples[0], sample).seconds
+        if seconds < _OBVIOUS_SECONDS:
+            return None
+        found = [move for move in moves(self._samples, knobs, self._bounds) if move.kind not in self._failed]
+        pace = pace_of(self._samples)
+        if not found:
+            if seconds >= _SETTLING_SECONDS:
+                self._settle(sample, pace)
+            return None
+        best = found[0]
+        if best.gain < _OBVIOUS and seconds < _SECONDS:
+            return None
+        if pace.error > _NEEDED and seconds < _LONGEST_SECONDS and best.gain < _OBVIOUS:
+            return None
+        if sample.total is not None and pace.rate > 0:
+            left = (sample.total - sample.skipped - sample.parents) / pace.rate
+            if left < _WORTH_SECONDS:
+                return None
+        self._trial = _Trial(best, knobs, pace, self._waits(pace))
+        return self._decision(sample, knobs, best.knobs, best.why)
+
+    def _judged(self, trial: _Trial, sample: Sample, knobs: Knobs) -> Decision | None:
+        """Go back, if what is on trial does not help; nothing as long as that is not known."""
+        seconds = Window(self._samples[0], sample).seconds
+        if seconds < _OBVIOUS_SECONDS:
+            return None
+        pace = pace_of(self._samples)
+        rise = pace.rate / max(1e-9, trial.pace.rate) - 1
+        needed = -_NEEDED if trial.move.kind == "fewer workers" else _NEEDED
+        error = math.hypot(pace.error, trial.pace.error)
+        obvious = rise > _OBVIOUS - 1 or rise < -_LOSS
+        clear = seconds >= _SECONDS and abs(rise - needed) > error
+        if not (obvious or clear or seconds >= _LONGEST_SECONDS):
+            return None
+        self._trial = None
+        if rise >= needed:
+            self._failed = {_OPPOSITES[trial.move.kind]} if trial.move.kind in _OPPOSITES else set()
+            if self._waits(pace) > _QUEUEING * trial.waits > 0:  # they wait for each other: it serves no more
+                self._failed.add("more workers")
+            return self._next(sample, knobs)
+        self._failed.add(trial.move.kind)
+        why = f"{_in_words(knobs)} gave {pace.rate:,.0f} songs/s, and {trial.pace.rate:,.0f} before"
+        return self._decision(sample, knobs, trial.before, why)
+
+    def _waits(self, pace: Pace) -> float:
+        workers = self._samples[-1].ready
+        return use_of(self._samples, self._bounds.cpus).blocked * workers / max(1e-9, pace.rate)
+
+    def _settle(self, sample: Sample, pace: Pace) -> None:
+        self._settled = pace.rate
+        self._unlike = 0
+        self._samples = [sample]
+
+    def _awake(self, knobs: Knobs) -> bool:
+        """Whether a run that had settled has changed for long enough."""
+        window = Window(self._samples[0], self._samples[-1])
+        if window.seconds < _WATCH_SECONDS or self._settled is None:
+            return False
+        rate = pace_of(self._samples).rate
+        other = abs(rate / max(1e-9, self._settled) - 1) > _OTHER_RATE
+        open_ = any(move.kind not in self._failed for move in moves(self._samples, knobs, self._bounds))
+        self._unlike = self._unlike + 1 if other or open_ else 0
+        last = self._samples[-1]
+        if self._unlike <= self._patience:
+            self._samples = [last]
+            return False
+        if other:
+            self._failed.clear()
+        self._settled = None
+        self._patience *= 2  # lest it goes on for ever where nothing lasts
+        return True
+
+    def _decision(self, sample: Sample, before: Knobs, knobs: Knobs, why: str) -> Decision:
+        old = before.in_flight * before.batch_size if knobs.batch_size != before.batch_size else 0
+        self._changed = sample.at, sample.parents + old
+        self._samples = []
+        if self._tell is not None:
+            self._tell(f"{_in_words(knobs)}: {why}.")
+        return Decision(knobs, why)
+
+
+def pace_of(samples: Sequence[Sample]) -> Pace:
+    """How fast a run was between the first of some samples and the last."""
+    window = Window(samples[0], samples[-1])
+    rates = [Window(*pair).rate for pair in pairwise(samples)]
+    if window.rate <= 0 or len(rates) < 2:
+        return Pace(window.rate, 1.0)
+    return Pace(window.rate, statistics.stdev(rates) / math.sqrt(len(rates)) / window.rate)
+
+
+def _nearly_over(sample: Sample, knobs: Knobs) -> bool:
+    """Whether workers have all that is left."""
+    if sample.total is None or sample.queue:
+        return False
+    return sample.total - sample.skipped - sample.parents <= sample.in_flight * knobs.batch_size
+
+
+def _in_words(knobs: Knobs) -> str:
+    return f"{knobs.workers} processes, batches of {knobs.batch_size:,}, {knobs.in_flight} in flight"

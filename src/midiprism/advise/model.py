@@ -1,0 +1,162 @@
+"""How many songs a second a run makes, by what a song costs it and by its settings.
+
+The model is in docs/tuning.md, with its limits. In short: busy workers are a closed network of queues, whose
+throughput is known for each number of them. Around it batches go round between workers, flush and commit, and
+a round takes as long as the longest chain of steps of which each waits for the one before.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from midiprism.advise.costs import ASK_TRIPS, READ_AT_ONCE, Costs
+from midiprism.advise.facts import Facts
+from midiprism.advise.network import Curve, Station, curve
+from midiprism.meter.sample import Window
+from midiprism.run.group import PARENTS as GROUP_PARENTS
+from midiprism.run.group import SECONDS as GROUP_SECONDS
+from midiprism.run.machine import default_batch, default_in_flight
+
+LEASE_TRIPS, TELL_TRIPS = 6, 8
+"""Answers of a server for which the coordinator waits: to lease a batch, and each second to tell how far it
+is."""
+
+_QUEUED = 1.25
+"""Batches that a worker does while the coordinator is away: one more, and what is left of that in hand."""
+
+_SHARPNESS = 6.0
+"""Where committing and planning take as long as each other, each now and then waits for the other."""
+
+_LEAST_SECONDS = 1e-7
+_LEAST_CORES = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Settings of a run.
+
+    Attributes:
+        workers: processes that split; 0 for none but the coordinator.
+        batch: songs of a batch.
+        in_flight: most batches handed out and not committed.
+        shared: whether each worker commits its batches, as with a server, or the coordinator groups of them.
+    """
+
+    workers: int
+    batch: int
+    in_flight: int
+    shared: bool = False
+
+
+def rate(costs: Costs, setup: Setup) -> float:
+    """Songs a second."""
+    if setup.workers == 0:
+        each = _alone(costs, setup)
+    elif setup.shared:
+        each = _committed_by_workers(costs, setup)
+    else:
+        each = _committed_in_groups(costs, setup)
+    processors = costs.worker_cpu + costs.coordinator_cpu + costs.commit_cpu + costs.server_cpu
+    return 1 / max(_LEAST_SECONDS, each, processors / free_cores(costs), costs.device_seconds)
+
+
+def free_cores(costs: Costs) -> float:
+    """Processors that other programs leave."""
+    return max(_LEAST_CORES, costs.cores - costs.others)
+
+
+def pace(costs: Costs, setup: Setup) -> Curve:
+    """Songs a second by how many workers are busy."""
+    customers = max(1, min(setup.workers, setup.in_flight))
+    asking = ASK_TRIPS * costs.round_trip / min(READ_AT_ONCE, setup.batch) if costs.asks else 0.0
+    waits = [Station(costs.source_wait, costs.source_width), Station(costs.output_wait, costs.output_width)]
+    # What goes on beside the workers takes its share of the processors: at most what goes with their bounds.
+    beside = costs.coordinator_cpu + costs.server_cpu
+    cores = free_cores(costs)
+    fastest = max(
+        (costs.worker_cpu + costs.source_wait + costs.output_wait + asking) / customers,
+        (costs.worker_cpu + beside) / cores,
+        *(it.demand / it.width for it in waits if it.width),
+        _LEAST_SECONDS,
+    )
+    left = max(_LEAST_CORES, cores - beside / fastest)
+    return curve([Station(costs.worker_cpu, left), *waits], asking, customers)
+
+
+def _alone(costs: Costs, setup: Setup) -> float:
+    """Seconds a song in one process, where nothing overlaps."""
+    group = max(1, min(GROUP_PARENTS, setup.batch * setup.in_flight))
+    waits = costs.source_wait + costs.output_wait
+    each = costs.coordinator_cpu + costs.flush_each + costs.commit_each
+    return costs.worker_cpu + waits + each + (costs.flush_fixed + costs.commit_fixed) / group
+
+
+def _committed_by_workers(costs: Costs, setup: Setup) -> float:
+    """Seconds a song where a worker flushes and commits its batch while it splits the next one."""
+    workers, batch, most = setup.workers, setup.batch, setup.in_flight
+    busy = pace(costs, setup)
+    commit = costs.flush_fixed + costs.commit_fixed + (costs.flush_each + costs.commit_each) * batch
+    lease = LEASE_TRIPS * costs.round_trip + costs.coordinator_cpu * batch
+    telling = TELL_TRIPS * costs.round_trip
+    outside = lease + telling * min(1.5, telling) + commit
+    at_once = min(workers, most)
+    apart = busy.meeting(most, outside / batch)
+    together = most / (at_once / busy.at(at_once) + outside / batch)
+    turn = batch / math.sqrt(apart * min(apart, together))
+    planned = lease
+    if telling:
+        # So many batches wait for their lease that it is told only once for several of them.
+        told = telling * min(1.0, batch / busy.at(1) + commit + lease)
+        half = (batch / busy.at(1) + commit + told - most * lease) / 2
+        root = math.sqrt(half * half + lease * most * told)
+        planned += (root + half) / most if half > 0 else told * lease / (root - half)
+    both = math.pow(commit / workers, _SHARPNESS) + math.pow(planned, _SHARPNESS)
+    return max(turn, math.pow(both, 1 / _SHARPNESS)) / batch
+
+
+def _committed_in_groups(costs: Costs, setup: Setup) -> float:
+    """Seconds a song where the coordinator commits groups of batches, and plans and receives them beside."""
+    workers, batch, most = setup.workers, setup.batch, setup.in_flight
+    busy = pace(costs, setup)
+    at_once = min(workers, most)
+    fastest = busy.at(at_once) / batch
+    group = min(most, -(-GROUP_PARENTS // batch))
+    flush = costs.flush_fixed + costs.flush_each * batch * group
+    commit = costs.commit_fixed + costs.commit_each * batch * group
+    plan = costs.coordinator_cpu * batch
+    alone = max(group * plan + commit, flush + commit)
+    if most > group:
+        alone = max(alone, commit + max(0.0, group - _QUEUED * workers) / fastest)
+    rounds = [group / fastest, alone]
+    for lag in range(1, -(-most // group) + 3):
+        # The last batch of a group is begun when the group so many before it has been committed.
+        before = group * (lag + 1) - 1 - most
+        if before >= 0:
+            waves = before // workers
+            last = at_once if most > group else max(1, min(at_once, most - waves * workers))
+            working = (waves * workers / busy.at(workers) if waves else 0.0) + last / busy.at(last)
+            rounds.append((working * batch + flush + commit + plan) / lag)
+    soon = min(fastest, group / max(alone, _LEAST_SECONDS), _soon(costs, setup, at_once / fastest))
+    return 1 / (batch * max(group / max(rounds), soon))
+
+
+def _soon(costs: Costs, setup: Setup, splitting: float) -> float:
+    """Batches a second where a group is what comes together in two seconds, since songs are slow.
+
+    A batch comes round after its splitting, the two seconds, and the flush and commit of all that have come.
+    """
+    fixed = costs.flush_fixed + costs.commit_fixed
+    each = (costs.flush_each + costs.commit_each) * setup.batch
+    once = splitting + GROUP_SECONDS + fixed + each
+    more = GROUP_SECONDS * each
+    return 2 * setup.in_flight / (once + math.sqrt(once * once + 4 * more * setup.in_flight))
+
+
+def setup_of(window: Window, settings: Mapping[str, Any] | Facts) -> Setup:
+    """The settings that were in force at the end of a part of a run."""
+    facts = settings if isinstance(settings, Facts) else Facts.of(settings)
+    last = window.last
+    batch = last.batch_size or default_batch(shared=facts.shared)
+    in_flight = last.in_flight_most or default_in_flight(last.workers, batch, shared=facts.shared)
+    return Setup(last.workers, batch, in_flight, facts.shared)

@@ -1,0 +1,152 @@
+"""What a song costs, out of what a run measures of itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from midiprism.advise.costs import COMMIT_TRIPS, Busy, Costs, costs_of
+from midiprism.advise.facts import Facts, width_of
+from midiprism.advise.model import Setup, rate
+from midiprism.meter.sample import Sample, Window
+from support.measured import figures
+from support.pipeline import simulated, simulated_rate
+from support.runs_measured import DISK, OTHER, settings, window
+
+MS = 0.001
+
+
+def costs(measured: Window, facts: dict[str, object] | None = None, **others: object) -> Costs:
+    found = costs_of(measured, facts or settings(), **others)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_what_was_measured_is_divided_by_songs() -> None:
+    found = costs(
+        window(cpu=2.0, read=0.5, coordinator=0.05, commit=(0.1, 0.02), flush=0.05), settings(OTHER)
+    )
+    assert found.worker_cpu == pytest.approx(2 * MS)
+    assert found.store_cpu == pytest.approx(0.2 * MS)
+    assert found.source_wait == pytest.approx(0.5 * MS)
+    assert found.coordinator_cpu == pytest.approx(0.05 * MS)
+    assert found.commit_cpu == pytest.approx(0.1 * MS)
+    assert (found.commit_fixed, found.commit_each) == pytest.approx((0.02, 0.1 * MS))
+    assert (found.flush_fixed, found.flush_each) == pytest.approx((0.0, 0.05 * MS))
+    assert (found.tracks, found.tracks_new) == (8, 5)
+    assert (found.cores, found.others, found.server_cpu) == pytest.approx((4, 0, 0))
+    assert found.busy == ()
+
+
+def test_a_window_without_songs_costs_nothing_that_is_known() -> None:
+    assert costs_of(window(songs=0), settings()) is None
+
+
+def test_nothing_of_what_may_be_missing_is_needed() -> None:
+    found = costs(Window(Sample(), Sample(at=1.0, parents=10, workers=2)), {})
+    assert rate(found, Setup(2, 250, 36)) > 0
+
+
+def test_on_a_server_answers_are_fixed_and_the_client_computes_in_the_workers() -> None:
+    found = costs(
+        window(commit=(0.1, 2.0), commits=4, round_trip=0.05),
+        settings(database="--database postgresql://h/d"),
+    )
+    assert found.commit_fixed == pytest.approx(COMMIT_TRIPS * 0.05)
+    assert found.commit_each == pytest.approx((2.0 - COMMIT_TRIPS * 0.05) / 1_000)
+    assert (found.commit_cpu, found.client_cpu) == pytest.approx((0, 0.1 * MS))
+
+
+def test_what_a_server_answers_to_questions_is_no_waiting_for_the_disk() -> None:
+    facts = settings(OTHER, database="--database postgresql://h/d")
+    fresh = costs(window(store=4.0, round_trip=0.02), facts)
+    again = costs(window(store=4.0, round_trip=0.02, skipped=9), facts)
+    assert not fresh.asks
+    assert again.asks
+    assert fresh.output_wait - again.output_wait == pytest.approx(3 * 0.02 / 32)
+
+
+def test_a_server_on_this_machine_computes_for_songs() -> None:
+    facts = settings(database="--database postgresql:///d")
+    facts["places"] = {**facts["places"], "catalogue": {"path": "d", "kind": "local server"}}
+    found = costs(window(others=0.5), facts)
+    assert found.others == 0
+    assert found.server_cpu == pytest.approx(0.5 * 10 / 4_000)
+
+
+def test_processors_that_the_run_may_not_use_are_for_others() -> None:
+    assert costs(window(others=1.5, cores=4), settings(cpus=3)).others == pytest.approx(0.5)
+
+
+def test_waiting_behind_others_is_not_the_disks_own_time() -> None:
+    narrow = costs(window(store=4.0))
+    wide = costs(window(store=4.0), settings(OTHER))
+    assert wide.output_wait == pytest.approx(4 * MS)
+    assert narrow.output_width == 1
+    assert narrow.output_wait == pytest.approx(4 * MS / (1 + 3 / 4 * 400 * 4 * MS))
+
+
+def test_figures_tell_how_many_files_are_created_at_once() -> None:
+    known = [figures(DISK, create_us=100.0)]
+    found = costs(window(store=4.0), figures=known)
+    assert found.output_width == pytest.approx(2 * 100 / 150)
+    assert width_of({1: 100.0}) is None
+    assert width_of({1: 100.0, 8: 105.0}) is None
+    assert width_of({1: 100.0, 8: 900.0}) == 1
+
+
+def test_a_busy_disk_that_turns_is_shared_among_what_it_is_for() -> None:
+    both = settings(DISK, replace(DISK, path="/disk/songs"))
+    found = costs(window(read=1.0, store=2.0, flush=0.0, device={"sda1": 9.0}), both)
+    parts = {it.role: it.seconds for it in found.busy}
+    assert sum(parts.values()) == found.device_seconds == pytest.approx(9.0 / 4_000)
+    assert parts["output"] == pytest.approx(2 * parts["source"])
+
+
+def test_busy_says_nothing_of_what_serves_many_at_once() -> None:
+    assert costs(window(device={"sdb1": 9.0}), settings(OTHER)).busy == ()
+    assert Busy("a", "output", 1.0) not in costs(window()).busy
+
+
+def test_one_process_costs_what_its_stages_take() -> None:
+    found = costs(window(workers=0, worker_cpu=0.0, coordinator_cpu=4.0 + 0.6, cpu=1.0))
+    assert found.worker_cpu == pytest.approx(1 * MS)
+    assert found.coordinator_cpu == pytest.approx(0.05 * MS)
+
+
+def test_facts_survive_settings_that_say_little() -> None:
+    assert Facts.of({}).out == "OUT"
+    assert Facts.of({}).device("output") == ""
+
+
+RUN = Costs(
+    worker_cpu=1 * MS,
+    output_wait=2 * MS,
+    coordinator_cpu=0.05 * MS,
+    commit_cpu=0.1 * MS,
+    cores=4,
+    flush_each=0.1 * MS,
+    commit_fixed=20 * MS,
+    commit_each=0.1 * MS,
+)
+SERVER = replace(RUN, commit_cpu=0.0, round_trip=20 * MS, commit_fixed=COMMIT_TRIPS * 20 * MS)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Setup(1, 100, 1), Setup(4, 250, 40)),
+        (Setup(4, 100, 1), Setup(8, 250, 48)),
+        (Setup(4, 100, 40), Setup(4, 1_000, 16)),
+        (Setup(2, 100, 1, shared=True), Setup(2, 1_000, 8, shared=True)),
+        (Setup(2, 100, 1, shared=True), Setup(8, 2_000, 26, shared=True)),
+        (Setup(4, 1_000, 14, shared=True), Setup(4, 100, 14, shared=True)),
+    ],
+)
+@pytest.mark.parametrize("variation", ["deterministic", "exponential"])
+def test_what_one_run_measures_predicts_another(before: Setup, after: Setup, variation: str) -> None:
+    real = SERVER if before.shared else RUN
+    facts = settings(OTHER, database="--database postgresql://h/d" if before.shared else None)
+    measured = simulated(real, before, variation, groups=15).window()
+    found = costs(measured, facts)
+    predicted = measured.rate * rate(found, after) / rate(found, before)
+    assert predicted == pytest.approx(simulated_rate(real, after, variation, groups=15), rel=0.2)

@@ -1,0 +1,70 @@
+from midiprism.advise.series import course, typical
+from midiprism.meter.sample import Sample, Stage, Traffic
+
+
+def sample(at: float, parents: int, workers: int = 2, **values: object) -> Sample:
+    return Sample(at=at, parents=parents, workers=workers, **values)  # type: ignore[arg-type]
+
+
+def test_the_beginning_and_the_end_of_a_run_are_not_typical() -> None:
+    samples = [sample(0, 0), sample(5, 0)]
+    samples += [sample(5 + second, 100 * second) for second in range(1, 101)]
+    samples += [sample(110, 10_000), sample(120, 10_000)]
+    window = typical(samples, running=False)
+    assert window is not None
+    assert (window.first.at, window.last.at) == (6, 103)
+    assert window.rate == 100
+
+
+def test_of_a_run_that_is_on_the_last_minute_counts() -> None:
+    samples = [sample(second, 50 * second) for second in range(101)]
+    samples += [sample(100 + second, 5_000 + 200 * second) for second in range(1, 101)]
+    window = typical(samples, running=True)
+    assert window is not None
+    assert (window.first.at, window.last.at, window.rate) == (140, 200, 200)
+
+
+def test_what_was_measured_with_other_settings_does_not_count() -> None:
+    samples = [sample(second, 10 * second) for second in range(30)]
+    samples += [sample(30 + second, 300 + 100 * second, workers=8) for second in range(20)]
+    window = typical(samples, running=True)
+    assert window is not None
+    assert window.first.at == 30
+    assert window.rate == 100
+
+
+def test_a_run_that_split_nothing_has_nothing_typical() -> None:
+    assert typical([], running=True) is None
+    assert typical([sample(0, 0), sample(9, 0)], running=False) is None
+
+
+def test_a_run_of_a_moment_is_taken_whole() -> None:
+    window = typical([sample(0, 0), sample(0.3, 40)], running=False)
+    assert window is not None
+    assert window.parents == 40
+
+
+def test_a_course_has_few_points_and_leaves_nothing_out() -> None:
+    samples = [
+        sample(
+            at,
+            10 * at,
+            cores=(at * 0.5, at * 1.0),
+            devices={"sda": Traffic(busy=at * 0.25)},
+            stages={"read": Stage(at * 1.0), "split": Stage(at * 3.0)},
+        )
+        for at in range(1_001)
+    ]
+    points = course(samples, points=100)
+    assert 90 <= len(points) <= 101
+    assert points[-1].at == 1_000
+    assert all(abs(point.rate - 10) < 1e-6 for point in points)
+    assert all(abs(point.cpu - 0.75) < 1e-6 for point in points)
+    assert all(abs(point.busy["sda"] - 0.25) < 1e-6 for point in points)
+    assert all(abs(point.stages["split"] - 0.75) < 1e-6 for point in points)
+
+
+def test_one_sample_is_no_course() -> None:
+    assert course([]) == []
+    assert course([sample(0, 0)]) == []
+    assert len(course([sample(0, 0), sample(1, 5)])) == 1

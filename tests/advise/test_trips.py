@@ -1,0 +1,58 @@
+"""For how many answers of a server a run really waits, as the model has it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from midiprism.advise.costs import ASK_TRIPS, COMMIT_TRIPS
+from midiprism.advise.model import LEASE_TRIPS, TELL_TRIPS
+from midiprism.catalog import BatchRecord, Lease, ParentRecord, PostgresAddress
+from midiprism.catalog.postgres import PostgresCatalog
+from midiprism.catalog.postgres_server import driver
+from support.postgres import Server
+
+NOW = "2026-01-01T00:00:00.000+00:00"
+
+
+def songs(count: int) -> BatchRecord:
+    """Songs of one track, none of which is known."""
+    track = (b"t" * 32, 9, "lead", 32, "Lead", "Violin", "Strings", 0, 40, 3, 60, 72, 480, 1.0)
+    links = ((1, 0, 40, 1, "Lead", "Violin", "Strings", track),)
+    parents = [
+        ParentRecord(b"/songs/%d" % it, 7, f"{it}", 9, 7, bytes([it]) * 32, "split", links=links)
+        for it in range(count)
+    ]
+    return BatchRecord(parents, 9, 0.1)
+
+
+def trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) -> int:
+    """How often the server was waited for: it says that it is ready, or that rows may come."""
+    connection = driver(catalog.connection).pgconn
+    file = os.open(folder / "trace", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    connection.trace(file)
+    work()
+    connection.untrace()
+    os.close(file)
+    told = (folder / "trace").read_text(errors="replace").splitlines()
+    return sum("ReadyForQuery" in line or "CopyInResponse" in line for line in told)
+
+
+def test_as_many_as_the_model_says(postgres: Server, tmp_path: Path) -> None:
+    with PostgresCatalog.open(PostgresAddress(postgres.new_database()), writing=True) as catalog:
+        assert isinstance(catalog, PostgresCatalog)
+        run_id = catalog.begin_run({}, NOW)
+        batch = songs(3)
+        wanted = {parent.path: (parent.size, parent.mtime_ns) for parent in batch.parents}
+        leases: list[Lease | None] = []
+
+        def lease() -> None:
+            leases.append(catalog.lease(run_id, wanted, None, redo=False).lease)
+
+        assert trips(catalog, tmp_path, lease) == LEASE_TRIPS
+        leased = replace(batch, lease=leases[0])
+        assert trips(catalog, tmp_path, lambda: catalog.commit(run_id, [leased], NOW)) == COMMIT_TRIPS
+        asked = [parent.digest for parent in batch.parents if parent.digest]
+        assert trips(catalog, tmp_path, lambda: catalog.known_parents(asked)) == ASK_TRIPS
+        samples = [{"at": 1.0}]
+        assert trips(catalog, tmp_path, lambda: catalog.tell_run(run_id, {}, NOW, samples)) == TELL_TRIPS

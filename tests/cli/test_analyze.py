@@ -1,0 +1,207 @@
+"""``midiprism analyze``: what limits a run, and what would help."""
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.cli import main
+from midiprism.sample.write import write_songs
+from support.browser import browser
+from support.runs import going_on, left_running
+
+Run = Callable[..., tuple[int, str, str]]
+HOSTILE = "<script>alert(1)</script> | `x` ${y}"
+KEYS = {"progress", "resources", "settings", "rate", "eta", "bottleneck", "evidence", "strategies", "plans"}
+STRATEGIES = {
+    "output-device", "catalogue-device", "temporary-device", "batches", "workers", "in-flight", "parquet",
+    "postgresql", "sqlite", "separate-devices",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result of songs from a folder with a hostile name."""
+    folder = tmp_path_factory.mktemp("analyze")
+    songs = folder / HOSTILE.replace("/", "\u2215")
+    write_songs(songs, 600, seed=4)
+    assert main(["split", str(songs), "-o", str(folder / "out"), "--quiet", "--workers", "1"]) == 0
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def page(out: Path, capsys_of_module: Callable[[list[str]], str]) -> str:
+    return capsys_of_module(["analyze", str(out), "--html"])
+
+
+@pytest.fixture(scope="module")
+def capsys_of_module() -> Callable[[list[str]], str]:
+    """What a command prints, for fixtures of a module."""
+    import contextlib
+    import io
+
+    def printed(arguments: list[str]) -> str:
+        kept = io.StringIO()
+        with contextlib.redirect_stdout(kept):
+            assert main(arguments) == 0
+        return kept.getvalue()
+
+    return printed
+
+
+def test_a_program_reads_all_of_it(out: Path, run: Run) -> None:
+    code, printed, errors = run("analyze", out, "--json")
+    assert (code, errors) == (0, "")
+    report: dict[str, Any] = json.loads(printed)
+    assert set(report) >= KEYS
+    assert report["progress"]["songs_done"] == 600
+    assert report["rate"] > 0
+    assert report["eta"] is None  # it is over
+    assert report["bottleneck"]["resource"] in (
+        "cpu",
+        "output",
+        "source",
+        "catalogue",
+        "coordinator",
+        "settings",
+        "none",
+    )
+    assert report["evidence"]
+    assert {one["id"] for one in report["strategies"]} == STRATEGIES
+    assert all(one["reason"] and one["effort"] and one["risk"] for one in report["strategies"])
+    assert [one["name"] for one in report["plans"]] == ["A", "B", "C"]
+    assert {role for use in report["resources"] for role in use["roles"]} == {
+        "source", "output", "catalogue", "temporary"
+    }  # fmt: skip
+    assert report["course"][-1]["rate"] >= 0
+
+
+def test_a_person_reads_the_same_in_sections(out: Path, run: Run) -> None:
+    code, printed, errors = run("analyze", out)
+    assert (code, errors) == (0, "")
+    titles = [
+        "Resources",
+        "Settings",
+        "Rate",
+        "Bottleneck",
+        "Strategies",
+        "Plans",
+        "What a restart would cost",
+    ]
+    places = [printed.index(f"\n{title}\n") for title in titles]
+    assert places == sorted(places)
+    assert "600 songs are in the catalogue" in printed
+    assert "midiprism split" in printed
+
+
+def test_markdown_holds_hostile_names_as_text(out: Path, run: Run) -> None:
+    code, printed, _ = run("analyze", out, "--markdown")
+    assert code == 0
+    assert printed.startswith("# Run 1 of ")
+    without_code = re.sub(r"(`{3,})sh\n.*?\n\1\n", "", printed, flags=re.DOTALL)
+    assert not re.search(r"(?<!\\)<script", without_code)
+    assert "\\<script\\>" in without_code
+
+
+class Tags(HTMLParser):
+    """Tags and attributes of a page, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: dict[str, list[str]] = {}
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attributes:
+            self.attributes.setdefault(name, []).append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_page_holds_no_script_and_nothing_from_elsewhere(page: str) -> None:
+    tags = Tags()
+    tags.feed(page)
+    assert not tags.tags & {"script", "link", "iframe", "object", "embed", "img", "form", "base"}
+    assert not {"src", "href", "style", "action"} & set(tags.attributes)
+    assert not [name for name in tags.attributes if name.startswith("on")]
+    policy = next(one for one in tags.attributes["content"] if "default-src" in one)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "<script>alert(1)<" in tags.text.replace("\u2215", "/")  # as text
+    assert {"svg", "polyline"} <= tags.tags
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_the_page_without_overflow_or_complaint(
+    page: str, tmp_path: Path, width: int
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page, encoding="utf-8")
+    complaints: list[str] = []
+    with browser() as chromium:
+        shown = chromium.new_page(viewport={"width": width, "height": 900})
+        shown.on("console", lambda message: complaints.append(message.text))
+        shown.on("dialog", lambda dialog: complaints.append(dialog.message))
+        shown.goto(file.as_uri())
+        inside, outside = shown.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        beyond = shown.evaluate(
+            "[...document.querySelectorAll('body *')]"
+            ".filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+            ".map(e => e.outerHTML.slice(0, 80))"
+        )
+        smallest = shown.evaluate(
+            "Math.min(...[...document.querySelectorAll('body *')]"
+            ".filter(e => e.children.length == 0 && e.textContent.trim())"
+            ".map(e => parseFloat(getComputedStyle(e).fontSize)))"
+        )
+        styled = shown.evaluate("getComputedStyle(document.querySelector('pre')).whiteSpace")
+    assert complaints == []
+    assert inside <= outside
+    assert beyond == []
+    assert smallest >= 13
+    assert styled == "pre-wrap"  # the policy lets the page's own style through
+
+
+def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run: Run) -> None:
+    import shutil
+
+    copy = tmp_path / "on"
+    shutil.copytree(out, copy)
+    left_running(copy, parents_total=6_000, parents_seen=600, parents_done=600)
+    with going_on(copy):
+        code, printed, _ = run("analyze", copy, "--json")
+    report = json.loads(printed)
+    assert code == 0
+    assert report["progress"]["running"]
+    assert report["progress"]["songs_left"] == 5_400
+    assert report["eta"] == pytest.approx(5_400 / report["rate"])
+
+
+def test_what_left_no_samples_cannot_be_explained(out: Path, tmp_path: Path, run: Run) -> None:
+    code, _, errors = run("analyze", out, "--run", 7)
+    assert code == 2
+    assert "Run 7" in errors
+    write_songs(tmp_path / "songs", 3, seed=1)
+    run("split", tmp_path / "songs", "-o", tmp_path / "dry", "--quiet", "--dry-run")
+    code, _, errors = run("analyze", tmp_path / "dry")
+    assert code == 2
+    assert "holds no midiprism result" in errors
+
+
+def test_one_form_at_a_time(out: Path, run: Run) -> None:
+    code, _, errors = run("analyze", out, "--json", "--html")
+    assert code == 2
+    assert "exclude each other" in errors
+
+
+def test_a_known_run_can_be_asked_for(out: Path, run: Run) -> None:
+    code, printed, _ = run("analyze", out, "--json", "--run", 1)
+    assert code == 0
+    assert json.loads(printed)["progress"]["run"] == 1

@@ -1,0 +1,262 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.advise import places
+from midiprism.advise import probe as probe_module
+from midiprism.advise.mounts import Spot
+from midiprism.advise.places import Better, Figures, stored
+from midiprism.advise.scratch import PREFIX
+from midiprism.cli import main
+from midiprism.errors import StoreError
+from midiprism.meter.devices import Place, place_of
+from midiprism.run import engine
+from support.fake import BASS, PIANO, Ready, fake_split, song, write
+from support.measured import figures
+
+Run = Callable[..., tuple[int, str, str]]
+
+MEMORY = Place("/m", "", "memory", None, "tmpfs", "/m")
+SSD = Place("/fast", "nvme0n1p1", "disk", False, "ext4", "/fast")
+SPINNING = Place("/slow", "sda1", "disk", True, "ext4", "/slow")
+KNOWN = {
+    "/m": figures(MEMORY, create_us=5.0, flush_ms=0.1, reads_cached=True),
+    "/fast": figures(SSD, create_us=20.0),
+    "/slow": figures(SPINNING, create_us=200.0, reads_cached=True, shard_us=None, commit_ms=None),
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Three places, whose figures are known without measuring; those that were asked for."""
+    asked: list[str] = []
+
+    def measured(folder: str) -> Figures:
+        asked.append(folder)
+        return KNOWN[folder]
+
+    spots = [Spot(known.place, 10**12, 10**8) for known in KNOWN.values()]
+    far = Spot(Place("/far", kind="network"), reason="it is across a network: name it to measure it")
+    monkeypatch.setattr("midiprism.advise.mounts.mounted", lambda: [*reversed(spots), far])
+    monkeypatch.setattr(probe_module, "probe", measured)
+    return asked
+
+
+def test_places_are_ranked_and_the_best_is_named(run: Run, three: list[str]) -> None:
+    code, out, err = run("probe")
+    creates, others = (table.splitlines()[2:5] for table in out.split("\n\n"))
+    assert code == 0
+    assert [line.split()[0] for line in creates] == ["/m", "/fast", "/slow"]
+    assert [line.split()[0] for line in others] == ["/m", "/fast", "/slow"]
+    assert "memory (tmpfs)" in creates[0]
+    assert "ssd (/dev/nvme0n1p1)" in creates[1]
+    assert creates[1].split()[-4:] == ["50,000", "66,667", "40,000", "10.0"]
+    assert "disk, spins (/dev/sda1)" in creates[2]
+    assert others[1].split()[1:] == ["200,000", "500", "900", "99,010", "50,000"]
+    assert others[2].split()[1:] == ["200,000*", "500", "900", "-", "-"]
+    assert "read from memory" in out
+    assert "Best for a result with a file for each track: /fast, 40,000 files a second" in out
+    assert "lost when the machine is switched off" in out
+    assert "/far: it is across a network" in err
+
+
+def test_all_columns_are_seen_on_a_narrow_terminal(
+    three: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    narrow = Console(force_terminal=True, width=40, color_system=None, markup=False)
+    monkeypatch.setattr("midiprism.cli.probe.console", lambda **_options: narrow)
+    main(["probe"])
+    out = capsys.readouterr().out
+    assert "…" not in out
+    for known in ("/m ", "/fast ", "/slow ", "memory", "spins", "66,667", "99,010", "tracks/s"):
+        assert known in out
+
+
+def test_it_says_where_it_writes_before_it_does(
+    run: Run, three: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+
+    def measured(folder: str) -> Figures:
+        told.append(capfd.readouterr().err)
+        return KNOWN[folder]
+
+    monkeypatch.setattr(probe_module, "probe", measured)
+    assert run("probe")[0] == 0
+    assert f"{PREFIX}... is made in each of these" in told[0]
+    assert all(f"  {place}  (" in told[0] for place in KNOWN)
+
+
+def test_the_figures_are_kept(run: Run, three: list[str]) -> None:
+    assert run("probe")[0] == 0
+    assert {one.place.path for one in stored()} == set(KNOWN)
+
+
+def test_figures_that_cannot_be_kept_are_shown_all_the_same(
+    run: Run, three: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path / "file"))
+    code, out, err = run("probe")
+    assert (code, "cannot be kept" in err, "/fast" in out) == (0, True, True)
+
+
+def test_a_dry_run_only_lists(run: Run, three: list[str]) -> None:
+    code, out, err = run("probe", "--dry-run", "--json")
+    facts = json.loads(out)
+    assert (code, three, stored()) == (0, [], [])
+    assert [place["path"] for place in facts["places"]] == ["/slow", "/fast", "/m"]
+    assert facts["skipped"] == [{"path": "/far", "reason": "it is across a network: name it to measure it"}]
+    assert facts["dry_run"] is True
+    assert "would be made" in err
+
+
+def test_json_is_the_last_line_and_has_the_figures(run: Run, three: list[str]) -> None:
+    code, out, err = run("probe", "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert [(place["rank"], place["path"]) for place in facts["places"]] == [
+        (1, "/m"),
+        (2, "/fast"),
+        (3, "/slow"),
+    ]
+    assert facts["best"] == "/fast"
+    fast = facts["places"][1]
+    assert fast["creates_per_second"] == {"1": 50_000.0, "2": 66_666.7}
+    assert fast["durable_creates_per_second"] == 40_000.0
+    assert fast["lasting"] is True
+    assert Figures.from_dict(fast) == KNOWN["/fast"]
+    assert "flush" in err
+
+
+def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
+    run: Run, three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(folder: str) -> Figures:
+        if folder == str(tmp_path):
+            raise StoreError("it broke \x1b[31m")
+        return figures(place_of(folder))
+
+    monkeypatch.setattr(probe_module, "probe", measured)
+    (tmp_path / "good").mkdir()
+    code, out, err = run("probe", tmp_path, tmp_path / "nowhere\u202e", tmp_path / "good", "--json")
+    facts = json.loads(out)
+    assert code == 1
+    assert [place["path"] for place in facts["places"]] == [str(tmp_path / "good")]
+    assert facts["failed"] == [{"path": str(tmp_path), "message": "it broke \x1b[31m"}]
+    assert facts["skipped"][0]["reason"] == "it is not there: make it first"
+    assert "nowhere\\u202e: it is not there" in err
+    assert "it broke \\x1b[31m" in err
+
+
+def test_without_any_place_it_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midiprism.advise.mounts.mounted", list)
+    code, out, err = run("probe")
+    assert (code, out, "There is no place to measure" in err) == (1, "", True)
+
+
+def test_memory_alone_is_not_recommended(run: Run, three: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midiprism.advise.mounts.mounted", lambda: [Spot(MEMORY, 10**12, 10**8)])
+    code, out, _ = run("probe", "--json")
+    assert (code, json.loads(out)["best"]) == (0, None)
+    assert "Best" not in run("probe")[1]
+
+
+def test_a_real_place_is_measured_and_left_clean(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    code, out, _ = run("probe", tmp_path / "place", "--json")
+    (place,) = json.loads(out)["places"]
+    assert code == 0
+    assert set(place["creates_per_second"]) == {"1", "2", "4", "8"}
+    assert set(place["reads_per_second"]) == {"1", "8"}
+    assert list((tmp_path / "place").iterdir()) == []
+    (known,) = stored()
+    assert known.place.path == str(tmp_path / "place")
+
+
+ENDLESS = """
+import sys, time
+import midiprism.advise.crew as crew
+from midiprism.advise import probe
+from midiprism.cli import main
+def endless(path, data):
+    crew.create_file(path, data)
+    print("begun", flush=True)
+    time.sleep(600)
+probe.create_file = endless
+probe.AT_ONCE = (1,)
+measure = probe.probe
+probe.probe = lambda folder: measure(folder, at_once=(1,))
+sys.exit(main(["probe", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, number: int, code: int) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    command = [sys.executable, "-c", ENDLESS, str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        assert [path.name.startswith(PREFIX) for path in place.iterdir()] == [True]
+        os.kill(process.pid, number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert b"Traceback" not in err
+    assert list(place.iterdir()) == []
+
+
+@pytest.fixture
+def songs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
+    monkeypatch.chdir(tmp_path)
+    return write(tmp_path / "songs", {"a.mid": song(PIANO, BASS)})
+
+
+@pytest.fixture
+def better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that is much better than any other."""
+    found = Better(KNOWN["/slow"], KNOWN["/fast"], 8.4)
+    monkeypatch.setattr(places, "better_place", lambda _out: found)
+
+
+def test_split_tells_of_a_much_better_place(run: Run, songs: Path, better: None) -> None:
+    code, _, err = run("split", "songs", "-o", "out")
+    assert code == 0
+    assert "/fast takes new files 8.4 times as fast as the place of out: 40,000 a second against" in err
+    assert "says that it spins" in err
+    assert "With `-o /fast/out` the result would be there." in err
+    _, _, err = run("split", "songs", "-o", "out")
+    assert "`midiprism relocate out /fast/out` moves the result there" in err
+
+
+@pytest.mark.parametrize("options", [["--quiet"], ["--dry-run"], ["--store", "parquet"]])
+def test_split_does_not_tell_of_it_where_it_does_not_matter(
+    run: Run, songs: Path, better: None, options: list[str]
+) -> None:
+    code, _, err = run("split", "songs", "-o", "out", *options)
+    assert (code, "times as fast" in err) == (0, False)
+
+
+def test_split_measures_and_writes_nothing_elsewhere(
+    run: Run, songs: Path, tmp_path: Path, three: Any
+) -> None:
+    code, _, err = run("split", "songs", "-o", "out")
+    assert (code, three, "times as fast" in err) == (0, [], False)
+    assert not (tmp_path / "cache").exists()

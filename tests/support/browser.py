@@ -1,0 +1,42 @@
+"""A real browser for the tests that look at pages: the system's Chromium."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""It asks nobody for anything."""
+
+
+@contextmanager
+def browser() -> Iterator["Browser"]:
+    """Chromium without a window. Where there is none, the test is skipped, but not where it is required."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        reason = "no Chromium is installed: install the system's package"
+        if os.environ.get("CI") or os.environ.get("MIDIPRISM_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
+        try:
+            yield chromium
+        finally:
+            chromium.close()

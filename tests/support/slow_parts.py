@@ -1,0 +1,180 @@
+"""Parts of a run that are slow on purpose: a store, a library, the way to a database, the processors.
+
+What they cost stands in the call that makes them. Stores and libraries sleep, as one does who waits for a
+disk, so they take no processor. How many are served at once holds for all worker processes together: a
+semaphore crosses to them with the store. A worker that is killed while it is served keeps its place there.
+
+Benchmarks use them too, with ``tests`` on PYTHONPATH.
+"""
+
+import contextlib
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from multiprocessing.synchronize import Semaphore
+from pathlib import Path
+from urllib.parse import quote
+
+from midiprism.library import Content, Found, Library, Notice
+from midiprism.run import Settings
+from midiprism.run.scene import Opening, Scene, opened_result
+from midiprism.store import Store, Stored
+from support.postgres import OWNER, Server
+
+_LINE = Path(__file__).with_name("line.py")
+_SPIN = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(1_000_000):
+        pass
+"""
+
+
+def places(width: int) -> Semaphore:
+    """So many places for all processes together, ready to cross to workers however they are started."""
+    return multiprocessing.get_context("spawn").Semaphore(width)
+
+
+@dataclass(frozen=True)
+class SlowStore:
+    """A store like another, on a slow disk.
+
+    Attributes:
+        inner: the store that keeps the splits.
+        seconds_per_create: what each file takes that is really created.
+        served: how many of them at once; see ``places``.
+        seconds_per_flush: what a flush takes.
+    """
+
+    inner: Store
+    seconds_per_create: float
+    served: Semaphore
+    seconds_per_flush: float = 0.0
+
+    @property
+    def block_size(self) -> int:
+        return self.inner.block_size
+
+    @property
+    def flushes_all(self) -> bool:
+        return self.inner.flushes_all
+
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
+        stored = self.inner.put(data, digest, name, instrument, family)
+        if stored.new:
+            with self.served:
+                time.sleep(self.seconds_per_create)
+        return stored
+
+    def get(self, path: str) -> bytes:
+        return self.inner.get(path)
+
+    def exists(self, path: str) -> bool:
+        return self.inner.exists(path)
+
+    def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
+        return self.inner.path_of(family, stem, digest, digits)
+
+    def remove(self, path: str) -> None:
+        self.inner.remove(path)
+
+    def flush(self) -> None:
+        time.sleep(self.seconds_per_flush)
+        self.inner.flush()
+
+    def walk(self) -> Iterator[str]:
+        return self.inner.walk()
+
+    def sweep(self) -> int:
+        return self.inner.sweep()
+
+
+def slow_store(seconds_per_create: float, width: int, seconds_per_flush: float = 0.0) -> Opening:
+    """Opens results as a run does, with their files on a slow disk: for ``split_library(opening=)``."""
+    served = places(width)
+
+    @contextlib.contextmanager
+    def opening(out: str, settings: Settings) -> Iterator[Scene]:
+        with opened_result(out, settings) as scene:
+            yield replace(scene, store=SlowStore(scene.store, seconds_per_create, served, seconds_per_flush))
+
+    return opening
+
+
+@dataclass(frozen=True)
+class SlowLibrary:
+    """A library like another, on a slow disk.
+
+    Attributes:
+        inner: the library that is read.
+        seconds_per_read: what each song takes.
+        width: how many of them at once.
+    """
+
+    inner: Library
+    seconds_per_read: float
+    width: int
+    served: Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "served", places(self.width))
+
+    @property
+    def sources(self) -> Sequence[bytes]:
+        return self.inner.sources
+
+    def walk(self) -> Iterator[Found | Notice]:
+        return self.inner.walk()
+
+    def count(self) -> Iterator[int]:
+        return self.inner.count()
+
+    def missing(self) -> list[bytes]:
+        return self.inner.missing()
+
+    def read(self, found: Found, limit: int) -> Content:
+        with self.served:
+            time.sleep(self.seconds_per_read)
+        return self.inner.read(found, limit)
+
+
+@contextlib.contextmanager
+def distant(server: Server, latency: float) -> Iterator[int]:
+    """Gives a port of the loopback interface from which a server is reached as over a long line.
+
+    Args:
+        server: reached by its socket, where its owner needs no password.
+        latency: seconds from sending something to having the answer, the server's own time aside. It takes as
+            long to connect. Any amount may be under way at once.
+    """
+    socket = server.folder / f".s.PGSQL.{server.port}"
+    command = [sys.executable, str(_LINE), str(socket), str(latency)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as line:
+        assert line.stdin is not None
+        assert line.stdout is not None
+        try:
+            yield int(line.stdout.readline())
+        finally:
+            line.stdin.close()  # by which it ends, also if this process dies
+
+
+def distant_url(port: int, database: str) -> str:
+    """Where a database of a server is that ``distant`` keeps at arm's length."""
+    return f"postgresql://{quote(OWNER)}@127.0.0.1:{port}/{quote(database)}"
+
+
+@contextlib.contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keep so many processors busy with nothing, by other processes, which end with this one."""
+    spinning = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for one in spinning:
+            one.kill()
+        for one in spinning:
+            one.wait()
