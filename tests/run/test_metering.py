@@ -109,7 +109,7 @@ def test_old_samples_are_thinned_while_a_run_goes_on(
     _, _, samples = told(tmp_path / "out")
     assert samples[0].parents == 0
     assert samples[-1].parents == 60
-    assert len(samples) <= 4  # of one for every batch
+    assert len(samples) < 10  # there was one for each of 12 batches
 
 
 class Once:

@@ -19,7 +19,7 @@ GROUP_SECONDS = 2.0
 POLL_SECONDS = 0.1
 QUEUED = 2
 READ_AT_ONCE = 32
-COMMIT_TRIPS, LEASE_TRIPS, ASK_TRIPS, TELL_TRIPS = 28, 6, 3, 8
+COMMIT_TRIPS, LEASE_TRIPS, ASK_TRIPS, TELL_TRIPS, TELL_REST = 28, 6, 3, 6, 9
 
 Process = Generator[tuple[Any, ...], None, None]
 
@@ -253,9 +253,10 @@ class Pipeline:
                     self.collected.append(number)
             if not setup.shared:
                 yield from self.commit(hurry=not in_pool)
-            if setup.shared and costs.round_trip and machine.now - told >= 1:
+            telling = TELL_TRIPS * costs.round_trip
+            if setup.shared and telling and machine.now - told >= max(1, TELL_REST * telling):
+                yield "pass", telling
                 told = machine.now
-                yield "pass", TELL_TRIPS * costs.round_trip
 
     def commit(self, *, hurry: bool) -> Process:
         costs, machine, batch = self.costs, self.machine, self.setup.batch

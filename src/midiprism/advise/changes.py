@@ -60,7 +60,7 @@ def other_catalogue(facts: Facts, figures: Sequence[Figures], out: str) -> Chang
     there = other_place("catalogue", facts, figures)
     if there is None:
         values = {"catalogue": "NEW"}
-        return Change(lambda costs, setup: (freed(costs, "catalogue"), setup), values, at_most=True)
+        return Change(lambda costs, setup: (_prompt_catalogue(costs), setup), values, at_most=True)
     return Change(
         lambda costs, setup: (_moved_catalogue(costs, there, here), setup), {"catalogue": out}, place=there
     )
@@ -171,7 +171,12 @@ def other_place(role: str, facts: Facts, figures: Sequence[Figures]) -> Figures 
 def _free_output(costs: Costs, facts: Facts | None) -> Costs:
     """Costs with nothing for the output; and, with facts, for a catalogue that is a file in it."""
     free = freed(costs, "output")
-    return freed(free, "catalogue") if facts is not None and not facts.shared else free
+    return _prompt_catalogue(free) if facts is not None and not facts.shared else free
+
+
+def _prompt_catalogue(costs: Costs) -> Costs:
+    """Costs with no waiting for a file of SQLite. What computing its commits takes stays the same."""
+    return replace(costs, commit_fixed=0.0, busy=_without("catalogue", costs.busy))
 
 
 def _moved_output(costs: Costs, there: Figures, here: Figures | None) -> Costs:

@@ -17,10 +17,11 @@ from midiprism.meter.sample import Window
 from midiprism.run.group import PARENTS as GROUP_PARENTS
 from midiprism.run.group import SECONDS as GROUP_SECONDS
 from midiprism.run.machine import default_batch, default_in_flight
+from midiprism.run.metering import TELL_REST
 
-LEASE_TRIPS, TELL_TRIPS = 6, 8
-"""Answers of a server for which the coordinator waits: to lease a batch, and each second to tell how far it
-is."""
+LEASE_TRIPS, TELL_TRIPS = 6, 6
+"""Answers of a server for which the coordinator waits: to lease a batch, and to tell how far it is, each
+second or a tenth of the time."""
 
 _QUEUED = 1.25
 """Batches that a worker does while the coordinator is away: one more, and what is left of that in hand."""
@@ -98,19 +99,15 @@ def _committed_by_workers(costs: Costs, setup: Setup) -> float:
     busy = pace(costs, setup)
     commit = costs.flush_fixed + costs.commit_fixed + (costs.flush_each + costs.commit_each) * batch
     lease = LEASE_TRIPS * costs.round_trip + costs.coordinator_cpu * batch
+    # The coordinator leases batches while it does not tell; each waits for the rest of that now and then.
     telling = TELL_TRIPS * costs.round_trip
-    outside = lease + telling * min(1.5, telling) + commit
+    away = telling / (telling + max(1.0, TELL_REST * telling))
+    outside = lease + away * telling / 2 + commit
     at_once = min(workers, most)
     apart = busy.meeting(most, outside / batch)
     together = most / (at_once / busy.at(at_once) + outside / batch)
     turn = batch / math.sqrt(apart * min(apart, together))
-    planned = lease
-    if telling:
-        # So many batches wait for their lease that it is told only once for several of them.
-        told = telling * min(1.0, batch / busy.at(1) + commit + lease)
-        half = (batch / busy.at(1) + commit + told - most * lease) / 2
-        root = math.sqrt(half * half + lease * most * told)
-        planned += (root + half) / most if half > 0 else told * lease / (root - half)
+    planned = lease / (1 - away)
     both = math.pow(commit / workers, _SHARPNESS) + math.pow(planned, _SHARPNESS)
     return max(turn, math.pow(both, 1 / _SHARPNESS)) / batch
 

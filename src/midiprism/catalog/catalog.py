@@ -213,8 +213,12 @@ class Catalog(ABC):
         def work() -> None:
             self.connection.execute(told)
             add_samples(self.connection, run_id, samples, thinned)
+            self._renew(run_id)
 
         self.do(work)
+
+    def _renew(self, run_id: int) -> None:
+        """Say that a run is on, and hold what it has planned, where runs share a catalogue."""
 
     def standing(self) -> tuple[float, dict[str, int]]:
         """How long the catalogue's server takes to answer, in seconds, and its connections by state; where

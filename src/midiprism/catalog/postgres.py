@@ -139,16 +139,8 @@ class PostgresCatalog(Catalog):
 
         return self.do(work)
 
-    def tell_run(
-        self,
-        run_id: int,
-        totals: Mapping[str, Any],
-        now: str,
-        samples: Sequence[Mapping[str, Any]] = (),
-        thinned: Sequence[float] = (),
-    ) -> None:
-        super().tell_run(run_id, totals, now, samples, thinned)
-        self.do(lambda: held.renew(self.connection, run_id, self.lease_seconds))
+    def _renew(self, run_id: int) -> None:
+        held.renew(self.connection, run_id, self.lease_seconds)
 
     def standing(self) -> tuple[float, dict[str, int]]:
         def work() -> tuple[float, dict[str, int]]:

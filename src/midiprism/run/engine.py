@@ -19,7 +19,7 @@ from midiprism.run.committing import Committing, committing, now
 from midiprism.run.group import Group, records_of
 from midiprism.run.jobs import Done
 from midiprism.run.leasing import Leasing, Planned, unshared
-from midiprism.run.metering import Metering, facts_of
+from midiprism.run.metering import TELL_REST, Metering, facts_of
 from midiprism.run.plan import Batch, KnownBeside, Plan
 from midiprism.run.pool import InlinePool, Pool
 from midiprism.run.processes import ProcessPool
@@ -145,7 +145,7 @@ class _Run:
         self._replaced = self._adopted = 0
         self._started = time.perf_counter()
         self._loading = 0.0
-        self._reported = self._told = 0.0
+        self._reported = self._tells = 0.0
 
     def go(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
         summary = self._summary
@@ -330,13 +330,15 @@ class _Run:
 
     def _tell(self) -> None:
         """Let the catalogue know how far the run is, and look whether there is room for the rest."""
-        seconds = time.perf_counter() - self._started
-        if not self._writes or self._summary.run_id is None or seconds - self._told < _TELL_SECONDS:
+        began = time.perf_counter()
+        if not self._writes or self._summary.run_id is None or began < self._tells:
             return
-        self._told = seconds
         self._take_stock()
         total = self._summary.parents_total
         self.metering.record(self._writes, self._summary.run_id, now())
+        told = time.perf_counter()
+        rest = min(TELL_REST * (told - began), self._settings.lease_seconds / 3)
+        self._tells = told + max(_TELL_SECONDS, rest)
         if total is not None and not self._warned:
             address = self._writes.address
             catalog = address if isinstance(address, str) else None

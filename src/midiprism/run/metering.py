@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from midiprism.run.summary import Summary
 
 WINDOW_SECONDS = 10.0
+TELL_REST = 9.0
+"""After it was told how far the run is, so many times as long nothing is told: a server may be far away."""
+
 _ASK_SECONDS = 10.0
 _THIN_SECONDS = 60.0
 _DECISIONS = 100
@@ -103,6 +106,7 @@ class Metering:
             rows=values[ROWS],
             flushes=values[FLUSHES],
             workers=self.knobs.workers,
+            ready=pool.ready if pool else 0,
             batch_size=self.knobs.batch_size,
             in_flight=(pool.in_flight if pool else 0) + collected,
             in_flight_most=self.knobs.in_flight,
