@@ -5,11 +5,14 @@ from typing import Annotated, Any
 import typer
 
 import midiprism
+from midiprism.cli.analyze import analyze
 from midiprism.cli.audit import audit
 from midiprism.cli.check import check
 from midiprism.cli.export import export
 from midiprism.cli.inspect import inspect
 from midiprism.cli.listing import list_tracks
+from midiprism.cli.probe import probe
+from midiprism.cli.relocate import relocate
 from midiprism.cli.sample import sample
 from midiprism.cli.split import split
 from midiprism.cli.status import status
@@ -34,12 +37,15 @@ catalog.command("upgrade")(upgrade)
 
 app.command("split")(split)
 app.command("status")(status)
+app.command("analyze")(analyze)
 app.command("verify")(verify)
 app.command("audit")(audit)
 app.command("list")(list_tracks)
 app.command("export")(export)
 app.command("inspect")(inspect)
+app.command("relocate")(relocate)
 app.command("sample")(sample)
+app.command("probe")(probe)
 app.add_typer(catalog, name="catalog")
 
 
