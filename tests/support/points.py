@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from support import catalogs as keeping
 
 KILLED = 99
 
+LOOK = re.compile(r"\s*(SELECT|BEGIN|PRAGMA [\w.]+(\(|$))")
+"""What SQLite is asked that changes nothing. To end before it is to end before the next change."""
+
 
 class Points:
     """Counts what changes a disk, and ends the process right before the n-th.
@@ -22,10 +26,15 @@ class Points:
     Args:
         last: the point at which to end; 0 for never.
         torn: end in the middle of a write instead of before it.
+
+    Attributes:
+        count: how many there were.
+        writes: those of them that can be torn.
     """
 
     def __init__(self, last: int, *, torn: bool = False) -> None:
         self.count = 0
+        self.writes: list[int] = []
         self._last = last
         self._torn = torn
 
@@ -52,14 +61,16 @@ class Points:
             return create(path, flags, *rest, **options)
 
         def writing(descriptor: int, data: bytes) -> int:
-            if self.here():
+            here = self.here()
+            self.writes.append(self.count)
+            if here:
                 if self._torn:
                     put(descriptor, bytes(data)[: len(data) // 2])
                 os._exit(KILLED)
             return put(descriptor, data)
 
         os.open, os.write = opening, writing  # type: ignore[assignment]
-        for name in ("replace", "unlink", "mkdir", "makedirs", "fsync"):
+        for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "makedirs", "fsync"):
             setattr(os, name, self.before(getattr(os, name)))
         syncfs = durable.find_syncfs()
         if syncfs is not None:
@@ -67,10 +78,14 @@ class Points:
             durable.find_syncfs = lambda: hooked  # type: ignore[assignment]
         connect = sqlite3.connect
 
+        def stating(statement: str) -> None:
+            if not LOOK.match(statement) and self.here():
+                os._exit(KILLED)
+
         def connecting(*arguments: Any, **options: Any) -> sqlite3.Connection:
             connection: sqlite3.Connection = connect(*arguments, **options)
             # Called before every statement: each row that is inserted, and each COMMIT.
-            connection.set_trace_callback(lambda _statement: os._exit(KILLED) if self.here() else None)
+            connection.set_trace_callback(stating)
             return connection
 
         sqlite3.connect = connecting  # type: ignore[assignment]
@@ -106,6 +121,16 @@ def let_time_pass(out: Path) -> None:
 
 def counted(work: Callable[[], str]) -> int:
     """How many points a run comes by that nobody cuts off; ``work`` says how it ended."""
+    return _points(work)[0]
+
+
+def writes(work: Callable[[], str]) -> list[int]:
+    """Those of them that a write can be torn at: elsewhere, to end within is to end before."""
+    return _points(work)[1:]
+
+
+def _points(work: Callable[[], str]) -> list[int]:
+    """Their number, and the writes among them."""
     reader, writer = os.pipe()
 
     def count() -> int:
@@ -113,13 +138,13 @@ def counted(work: Callable[[], str]) -> int:
         points = Points(0)
         points.install()
         state = work()
-        put(writer, str(points.count).encode())
+        put(writer, " ".join(map(str, [points.count, *points.writes])).encode())
         return 0 if state == "done" else 2
 
     assert in_child(count) == 0
     os.close(writer)
     with open(reader, encoding="ascii") as answer:
-        return int(answer.read())
+        return [int(word) for word in answer.read().split()]
 
 
 def cut_off(work: Callable[[], str], out: Path, last: int, *, torn: bool = False) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midiprism.cli.database import Database, Schema, resolved
+from midiprism.cli.following import followed
 from midiprism.cli.terminal import console
 from midiprism.errors import UsageError
 
@@ -36,6 +37,7 @@ def analyze(
 
     if markdown + html + as_json > 1:
         raise UsageError("--markdown, --html and --json exclude each other.")
+    out = followed(out)
     report = analyzed(out, resolved(database, schema, out), run)
     if as_json:
         typer.echo(json.dumps(facts(report)))

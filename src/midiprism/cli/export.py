@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli.database import Database, Schema, resolved
+from midiprism.cli.following import followed
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.selection import Channel, Family, Instrument, Name, Notes, Song, selection
 from midiprism.cli.terminal import clean_path, complain, console, plural, size
@@ -64,6 +65,7 @@ def export(
 
     template = Template(by)
     wanted = selection(instrument, family, song, name, notes, channel)
+    out = followed(out, quiet=quiet)
     address = resolved(database, schema, out)
     with interruptible("Stopping after the file in hand.") as stop:
         done = export_tracks(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midiprism.cli.database import Database, Schema, resolved
+from midiprism.cli.following import followed
 from midiprism.cli.selection import Channel, Family, Instrument, Name, Notes, Song, selection
 from midiprism.cli.terminal import clean_path, clock, complain, console, text
 from midiprism.errors import UsageError
@@ -55,6 +56,7 @@ def list_tracks(
     if as_json and (paths or null):
         raise UsageError("--json and --paths exclude each other.")
     wanted = selection(instrument, family, song, name, notes, channel)
+    out = followed(out)
     with catalog_of(out, resolved(database, schema, out)) as catalog:
         table = not (as_json or paths or null)
         shown = limit or _TABLE_ROWS

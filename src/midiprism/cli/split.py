@@ -144,19 +144,24 @@ def split(
         str,
         typer.Option(
             metavar="N|auto",
-            help="Processes that split. auto: as many as there are processors, and none where a library is "
-            "small. 0: all in this process.",
+            help="Processes that split. auto: at first as many as there are processors, then more as long as "
+            "that helps; none where a library is small. 0: all in this process.",
         ),
     ] = "auto",
     batch_size: Annotated[
         str,
-        typer.Option(metavar="N|auto", help="Most songs that are split, flushed and committed as one."),
+        typer.Option(
+            metavar="N|auto",
+            help="Most songs that are split, flushed and committed as one. auto: 250, or 1,000 with "
+            "--database, then more as long as that helps.",
+        ),
     ] = "auto",
     in_flight: Annotated[
         str,
         typer.Option(
             metavar="N|auto",
-            help="Most batches handed out and not yet committed. auto: two for each process, and one.",
+            help="Most batches handed out and not yet committed. auto: enough for the processes, then more "
+            "as long as that helps.",
         ),
     ] = "auto",
     timeout: Annotated[
@@ -185,7 +190,10 @@ def split(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary; errors only.")] = False,
     verbose: Annotated[
         bool,
-        typer.Option("--verbose", help="Name every song that failed, as far as they are remembered (100)."),
+        typer.Option(
+            "--verbose",
+            help="Name every song that failed, as far as they are remembered (100), and tell what auto changes.",
+        ),
     ] = False,
 ) -> None:
     """Split songs into one MIDI file per playing track, stored once, with a catalogue.
@@ -194,6 +202,7 @@ def split(
     Parquet files. What is known from an earlier run is
     skipped, so a run that was cut off is continued by running it again.
     """
+    from midiprism.advise.controller import Controller
     from midiprism.library import Library, open_library
     from midiprism.run import Settings, Wish, split_library
     from midiprism.run.result import read_identity
@@ -272,6 +281,7 @@ def split(
             compiling=compiling,
             warn=complain,
             listener=_all_of(listeners),
+            tuner=Controller.of(settings, complain if verbose and not quiet else None),
         )
     place = named(out, settings.database)
     _tell(summary, out, place, [*sources, *reading], as_json=as_json, quiet=quiet, verbose=verbose)

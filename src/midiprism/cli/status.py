@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midiprism.cli.database import Database, Schema, named, resolved
+from midiprism.cli.following import followed
 from midiprism.cli.terminal import clean, clean_path, complain, console
 from midiprism.errors import UsageError
 
@@ -53,6 +54,7 @@ def status(
     seconds = _EVERY if every is None else every
     if not _EVERY_RANGE[0] <= seconds <= _EVERY_RANGE[1]:
         raise UsageError(f"--every takes {_EVERY_RANGE[0]:g} to {_EVERY_RANGE[1]:g} seconds.")
+    out = followed(out)
     address = resolved(database, schema, out)
     place = named(out, address)
     if failed:

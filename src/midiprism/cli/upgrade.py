@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from midiprism.cli.database import Database, Schema, resolved
+from midiprism.cli.following import followed
 from midiprism.errors import UsageError
 
 
@@ -22,6 +23,8 @@ def upgrade(
     from midiprism.run.lock import locked
     from midiprism.run.result import catalog_address, require_result
 
+    if out is not None:
+        out = followed(out)
     address: Address | None = resolved(database, schema, out)
     with ExitStack() as stack:
         if out is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli.database import Database, Schema, named, resolved
+from midiprism.cli.following import followed
 from midiprism.cli.interrupt import interruptible
 from midiprism.errors import UsageError
 
@@ -71,6 +72,7 @@ def verify(
     if dry_run and not repair:
         raise UsageError("--dry-run needs --repair; without that, nothing is written anyway.")
     scope, started = _scope(sample, since)
+    out = followed(out, quiet=quiet)
     address = resolved(database, schema, out)
 
     def compiling() -> None:

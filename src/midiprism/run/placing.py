@@ -2,19 +2,18 @@
 
 import os
 import stat
-import sys
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from midiprism.errors import StoreError
 from midiprism.store import Store
+from midiprism.store.cloning import Cloner
 from midiprism.store.parquet import ParquetStore
 
 Placed = Literal["new", "same", "differs"]
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_FICLONE = 0x40049409  # linux/fs.h
 
 
 class Source(Protocol):
@@ -81,7 +80,7 @@ class Placer:
 
     def __init__(self, *, hardlink: bool) -> None:
         self._hardlink = hardlink
-        self._clones = sys.platform == "linux"
+        self._cloner = Cloner()
 
     def place(self, source: Source, target: str) -> Placed:
         """Place a track at ``target``, whose folder exists.
@@ -107,10 +106,11 @@ class Placer:
 
     def _copy(self, source: Source, target: str) -> None:
         data = source.get()
+        file = source.file if self._cloner.works else None
         descriptor = os.open(target, _CREATE, 0o644)
         try:
             try:
-                if not self._clone(source, descriptor):
+                if file is None or not self._cloner.clone(file, descriptor):
                     rest = memoryview(data)
                     while rest:
                         rest = rest[os.write(descriptor, rest) :]
@@ -119,21 +119,6 @@ class Placer:
         except BaseException:
             os.unlink(target)
             raise
-
-    def _clone(self, track: Source, descriptor: int) -> bool:
-        """Let ``descriptor`` share the blocks of the track; whether the file system can."""
-        if not self._clones or track.file is None:
-            return False
-        import fcntl
-
-        source = os.open(track.file, _READ)
-        try:
-            fcntl.ioctl(descriptor, _FICLONE, source)
-        except OSError:  # another file system, or one without shared blocks
-            self._clones = False
-        finally:
-            os.close(source)
-        return self._clones
 
 
 def _read(path: str) -> bytes | None:

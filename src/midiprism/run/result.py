@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast, get_args
@@ -15,10 +16,15 @@ from midiprism.run.lock import Alone, joined, locked
 from midiprism.run.machine import network_file_system
 from midiprism.run.settings import Identity, Settings, StoreKind
 from midiprism.smf.types import By, Context
+from midiprism.store.whole import sync_folder
 
 FORMAT_VERSION = 1
 CATALOG = "catalog.sqlite"
-_KINDS = ("result", "export")
+ARRIVING = "arriving"
+"""A folder to which a result is being relocated; its marker says ``from`` where."""
+MOVED = "moved"
+"""A folder from which a result was relocated; its marker says where ``to``."""
+_KINDS = ("result", "export", ARRIVING, MOVED)
 
 
 class Result(NamedTuple):
@@ -80,7 +86,7 @@ def require_own(catalog: Catalog, out: str) -> None:
 
     What is not in it would be taken for lost or left behind: a repair would remove every track.
     """
-    facts = _facts(out) if os.path.lexists(os.path.join(out, MARKER)) else {}
+    facts = marker_facts(out) if os.path.lexists(os.path.join(out, MARKER)) else {}
     if catalog.shared and catalog.bound_to() not in (None, facts.get("result")):
         own = f": that one's is {facts['database']}" if "database" in facts else ""
         raise CatalogError(f"The catalogue {catalog.path} belongs to another result than {out}{own}.")
@@ -91,7 +97,7 @@ def require_adopted(out: str, *, adopts: bool) -> None:
     way round."""
     if not os.path.lexists(os.path.join(out, MARKER)):
         return
-    adopted = "adopted" in _facts(out)
+    adopted = "adopted" in marker_facts(out)
     if adopted and not adopts:
         raise UsageError(
             f"{out} goes with a library that was taken over, and each run fills its tables: split with "
@@ -99,6 +105,88 @@ def require_adopted(out: str, *, adopts: bool) -> None:
         )
     if adopts and not adopted:
         raise UsageError(f"{out} was made without --adopt: choose a new folder for the library's splits.")
+
+
+def place_of_result(out: str) -> str:
+    """Where the result is that is, or was, in ``out``; ``out`` itself where nothing says otherwise.
+
+    A relocation whose process ended right before its last word is ended.
+
+    Raises:
+        UsageError: it is not where it went, or is still on its way to ``out``.
+        StoreError: that last word cannot be written.
+    """
+    here, passed = out, set[str]()
+    while os.path.lexists(os.path.join(here, MARKER)):
+        marker = read_marker(here)
+        if marker["midiprism"] == ARRIVING and _has_left(_told(here, marker, "from"), here):
+            arrive(here)
+        if marker["midiprism"] != MOVED:
+            _require_settled(here, read_marker(here))
+            return here
+        passed.add(os.path.realpath(here))
+        here = _told(here, marker, "to")
+        if os.path.realpath(here) in passed:
+            raise UsageError(
+                f"{out} was relocated in a circle, by way of {here}: mend {MARKER} in one of them."
+            )
+    if passed:
+        raise UsageError(
+            f"{out} was relocated to {here}, where no result is now: bring that disk back, or name the "
+            "folder in which the result is."
+        )
+    return out
+
+
+def arrive(new: str) -> None:
+    """Say of a folder to which a result was relocated that it is the result.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    write_marker(new, "result", marker_facts(new))
+    keep_names(new)
+
+
+def keep_names(folder: str) -> None:
+    """Return when the names in a folder would survive a power cut.
+
+    Raises:
+        StoreError: they would not.
+    """
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+def _has_left(source: str, new: str) -> bool:
+    """Whether ``source`` says that its result is in ``new``."""
+    try:
+        marker = read_marker(source)
+    except UsageError:  # it is gone, or holds something else now
+        return False
+    return marker["midiprism"] == MOVED and os.path.realpath(str(marker.get("to"))) == os.path.realpath(new)
+
+
+def _told(folder: str, marker: dict[str, Any], key: str) -> str:
+    """The folder that a marker names."""
+    told = marker.get(key)
+    if not isinstance(told, str) or not told:
+        raise UsageError(f"{os.path.join(folder, MARKER)} is damaged: it does not say {key!r} where.")
+    return told
+
+
+def _require_settled(out: str, marker: dict[str, Any]) -> None:
+    """Raise UsageError if ``out`` is one end of a relocation, and not the result."""
+    if marker["midiprism"] == ARRIVING:
+        source = _told(out, marker, "from")
+        raise UsageError(
+            f"{out} holds an unfinished relocation of {source}, which is still the result: "
+            f"`midiprism relocate {shlex.quote(source)} {shlex.quote(out)}` goes on with it."
+        )
+    if marker["midiprism"] == MOVED:
+        raise UsageError(f"{out} was relocated to {_told(out, marker, 'to')}: name that folder.")
 
 
 def read_identity(out: str) -> Identity | None:
@@ -158,10 +246,10 @@ def opened(out: str, settings: Settings) -> Iterator[Result]:
             write_marker(out, "result", facts, first=True)
             identity = settings.identity(read_identity(out), out)  # another run may have been faster
         elif existing != identity:
-            write_marker(out, "result", {**_facts(out), **identity.as_dict()})
+            write_marker(out, "result", {**marker_facts(out), **identity.as_dict()})
         catalog_address(out, settings.database)
         require_adopted(out, adopts=settings.adoption is not None)
-        yield Result(identity, address, _facts(out).get("result"), alone)
+        yield Result(identity, address, marker_facts(out).get("result"), alone)
 
 
 def read_marker(folder: str) -> dict[str, Any]:
@@ -184,7 +272,7 @@ def read_marker(folder: str) -> dict[str, Any]:
 
 
 def write_marker(folder: str, kind: str, facts: dict[str, Any], *, first: bool = False) -> None:
-    """Mark ``folder`` as a ``result`` or an ``export``: whole or not at all.
+    """Mark ``folder`` as a ``result``, an ``export``, or an end of a relocation: whole or not at all.
 
     Args:
         first: leave a marker alone that is there already.
@@ -223,18 +311,21 @@ def _link_first(temporary: str, path: str) -> None:
     os.unlink(temporary)
 
 
-def _facts(out: str) -> dict[str, Any]:
+def marker_facts(out: str) -> dict[str, Any]:
     """What the marker says beside its kind and its format."""
     return {key: value for key, value in read_marker(out).items() if key not in ("midiprism", "format")}
 
 
 def require_result(out: str) -> None:
     """Raise UsageError unless ``out`` holds a result."""
-    if not os.path.isfile(os.path.join(out, MARKER)) or read_marker(out)["midiprism"] != "result":
+    marker = read_marker(out) if os.path.isfile(os.path.join(out, MARKER)) else {"midiprism": None}
+    _require_settled(out, marker)
+    if marker["midiprism"] != "result":
         raise UsageError(f"{out} holds no midiprism result: name the folder that `midiprism split` wrote to.")
 
 
 def _identity(out: str, marker: dict[str, Any]) -> Identity:
+    _require_settled(out, marker)
     if marker["midiprism"] != "result":
         raise UsageError(
             f"{out} is a tree that `midiprism export` made: choose another folder for the result."

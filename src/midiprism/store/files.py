@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from blake3 import blake3
 
@@ -91,6 +91,44 @@ class FileStore:
             return stat.S_ISREG(os.lstat(self._absolute(path)).st_mode)
         except OSError:
             return False
+
+    def holds(self, path: str, digest: bytes) -> bool:
+        """Whether a content is at its path, whole; the next flush makes it durable then.
+
+        Raises:
+            StoreError: it cannot be told.
+        """
+        try:
+            data = _read(self._absolute(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+        whole = data is not None and blake3(data).digest() == digest
+        if whole and self._flusher.remembers:
+            self._flusher.note(self._absolute(path))
+        return whole
+
+    def put_at(self, path: str, data: bytes, cloned: Callable[[int], bool] | None = None) -> None:
+        """Put a content at the path that it has in another store, in the place of whatever is there.
+
+        Args:
+            cloned: fills a new file, given its descriptor, without writing it; whether it could.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        place = self._absolute(path)
+        try:
+            self._make_folder(os.path.dirname(place))
+            try:
+                _create(place, data, durable=FLUSHED_WHEN_WRITTEN, cloned=cloned)
+            except FileExistsError:
+                self._replace(place, data)
+        except OSError as error:
+            raise unwritable(self._root, error) from error
+        if self._flusher.remembers:
+            self._flusher.note(place)
 
     def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
         return track_path(family, stem, digest, digits)
@@ -196,14 +234,15 @@ class FileStore:
             waiting.extend(reversed(folders))
 
 
-def _create(place: str, data: bytes, *, durable: bool) -> None:
+def _create(place: str, data: bytes, *, durable: bool, cloned: Callable[[int], bool] | None = None) -> None:
     """Write a file that does not exist yet; what cannot be written whole is removed again."""
     descriptor = os.open(place, _CREATE, _READ_ONLY)
     try:
         try:
-            written = os.write(descriptor, data)
-            while written < len(data):
-                written += os.write(descriptor, memoryview(data)[written:])
+            if cloned is None or not cloned(descriptor):
+                written = os.write(descriptor, data)
+                while written < len(data):
+                    written += os.write(descriptor, memoryview(data)[written:])
             if durable:
                 os.fsync(descriptor)
         finally:

@@ -115,7 +115,7 @@ class ParquetStore:
         Raises:
             StoreError: they cannot be written. Those before are left.
         """
-        place = self._songs_place()
+        place = self.songs_place
         folder = os.path.dirname(place)
         schema = schema_of(SONG_COLUMNS, {**self._facts, _COMMIT: str(commit)})
         waiting, count = iter(rows), 0
@@ -138,7 +138,7 @@ class ParquetStore:
         """The number of the last commit that the songs come from; None where they cannot be read."""
         try:
             with told(SONGS):
-                facts = load_arrow().parquet.read_schema(self._songs_place()).metadata or {}
+                facts = load_arrow().parquet.read_schema(self.songs_place).metadata or {}
                 return int(facts.get(f"midiprism.{_COMMIT}".encode(), b""))
         except StoreError:
             return None
@@ -149,7 +149,7 @@ class ParquetStore:
         Raises:
             StoreError: something of them cannot be read.
         """
-        with told(SONGS), contextlib.closing(reader(self._songs_place())) as file:
+        with told(SONGS), contextlib.closing(reader(self.songs_place)) as file:
             groups = range(file.metadata.num_row_groups)
             return sum(len(rows_of(SONG_COLUMNS, file.read_row_group(group))) for group in groups)
 
@@ -258,6 +258,14 @@ class ParquetStore:
         except OSError as error:
             raise unwritable(self._root, error) from error
 
+    def place(self, shard: str) -> str:
+        """Where a shard of this name is, or is to be.
+
+        Raises:
+            StoreError: it is not the name of one.
+        """
+        return self._kind(shard).place(shard)
+
     def remove(self, shard: str) -> None:
         """Remove a shard, if it is there.
 
@@ -267,7 +275,14 @@ class ParquetStore:
         self.close()  # Windows removes no file that is open
         self._kind(shard).remove(shard)
 
-    def _songs_place(self) -> str:
+    @property
+    def root(self) -> str:
+        """The folder of the result, absolute."""
+        return self._root
+
+    @property
+    def songs_place(self) -> str:
+        """Where the table of songs is, or is to be."""
         return os.path.join(self._root, *SONGS.split("/"))
 
     def _kind(self, shard: str) -> Shards:

@@ -130,7 +130,7 @@ class Shards:
             for number, (first, last) in enumerate(cuts(sizes, most, SHARD_BYTES)):
                 name = f"{self._kind.folder}/{self._kind.folder}-{stem}-{number}{SUFFIX}"
                 data = self._encoded(rows[first:last], sizes[first:last])
-                with new_file(self._place(name)) as descriptor:
+                with new_file(self.place(name)) as descriptor:
                     write_all(descriptor, data)
                 written.shards.append(Shard(name, last - first, len(data), blake3(data).digest()))
                 written.places.extend((number, row) for row in range(last - first))
@@ -139,7 +139,7 @@ class Shards:
         except BaseException as error:
             for shard in written.shards:
                 with contextlib.suppress(OSError):
-                    os.unlink(self._place(shard.name))
+                    os.unlink(self.place(shard.name))
             if isinstance(error, OSError):
                 raise unwritable(self._root, error) from error
             raise
@@ -181,7 +181,7 @@ class Shards:
     def look(self, name: str) -> Look:
         """What is at the place of a shard: a whole one has the size and digest that ``write`` told."""
         try:
-            place = self._place(name)
+            place = self.place(name)
             if not stat.S_ISDIR(os.lstat(self._folder).st_mode):
                 return Look("not_a_file", why=f"{self._kind.folder} must be a folder, and no link to one.")
             return look_at(place)
@@ -220,7 +220,7 @@ class Shards:
             StoreError: it cannot be removed.
         """
         try:
-            os.unlink(self._place(name))
+            os.unlink(self.place(name))
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -232,7 +232,7 @@ class Shards:
         Raises:
             StoreError: it is not there, or is no shard of this kind.
         """
-        place = self._place(name)
+        place = self.place(name)
         with told(name), contextlib.ExitStack() as stack:
             if not stat.S_ISREG(os.lstat(place).st_mode):
                 raise StoreError("It is not a regular file.")
@@ -252,7 +252,12 @@ class Shards:
                 file.write_table(table.slice(first, last - first), row_group_size=last - first)
         return memoryview(sink.getvalue())
 
-    def _place(self, name: str) -> str:
+    def place(self, name: str) -> str:
+        """Where a shard of this name is, or is to be.
+
+        Raises:
+            StoreError: it is not the name of one.
+        """
         folder, _, file = name.partition("/")
         if folder != self._kind.folder or not _NAME.fullmatch(file) or not file.startswith(f"{folder}-"):
             raise StoreError(f"{name!r} is not the name of a shard of {self._kind.folder}.")
