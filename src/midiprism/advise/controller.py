@@ -27,6 +27,8 @@ _NEEDED = 0.05
 _QUEUEING = 1.5
 _LOSS = 0.5
 _PATIENCE_SECONDS = 20.0
+_LONGEST_PATIENCE_SECONDS = 60.0
+_ROUNDS = 2
 _SETTLING_SECONDS = 8.0
 _WATCH_SECONDS = 10.0
 _OTHER_RATE = 0.3
@@ -69,6 +71,8 @@ class Controller:
         self._trial: _Trial | None = None
         self._failed: set[Kind] = set()
         self._changed: tuple[float, int] | None = None
+        self._patience_seconds = _PATIENCE_SECONDS
+        self._filled = False
         self._settled: float | None = None
         self._unlike = 0
         self._patience = 1
@@ -85,6 +89,9 @@ class Controller:
         """See ``Tuner``."""
         if _nearly_over(sample, knobs) or not self._steady(sample, knobs):
             return None
+        if not self._filled and sample.parents >= knobs.in_flight * knobs.batch_size:
+            self._filled = True  # from now on batches are begun no faster than others are committed
+            self._samples = self._samples if self._trial else []
         self._samples.append(sample)
         if len(self._samples) < 2:
             return None
@@ -102,23 +109,27 @@ class Controller:
             self._changed = sample.at, 0
         at, parents = self._changed
         in_force = sample.ready == knobs.workers and sample.parents >= parents
-        return in_force or sample.at - at >= _PATIENCE_SECONDS
+        return in_force or sample.at - at >= self._patience_seconds
 
     def _next(self, sample: Sample, knobs: Knobs) -> Decision | None:
         """The next thing to try, once enough is known of how it goes without."""
         seconds = Window(self._samples[0], sample).seconds
         if seconds < _OBVIOUS_SECONDS:
             return None
-        found = [move for move in moves(self._samples, knobs, self._bounds) if move.kind not in self._failed]
+        found = [
+            move
+            for move in moves(self._samples, knobs, self._bounds)
+            if move.kind not in self._failed and (self._filled or not move.by_batches)
+        ]
         pace = pace_of(self._samples)
         if not found:
-            if seconds >= _SETTLING_SECONDS:
+            if self._filled and seconds >= _SETTLING_SECONDS:
                 self._settle(sample, pace)
             return None
         best = found[0]
-        if best.gain < _OBVIOUS and seconds < _SECONDS:
-            return None
-        if pace.error > _NEEDED and seconds < _LONGEST_SECONDS and best.gain < _OBVIOUS:
+        obvious = best.gain >= _OBVIOUS and not best.by_batches
+        least, longest = _measured(best, knobs, pace)
+        if not obvious and (seconds < least or (pace.error > _NEEDED and seconds < longest)):
             return None
         if sample.total is not None and pace.rate > 0:
             left = (sample.total - sample.skipped - sample.parents) / pace.rate
@@ -136,9 +147,10 @@ class Controller:
         rise = pace.rate / max(1e-9, trial.pace.rate) - 1
         needed = -_NEEDED if trial.move.kind == "fewer workers" else _NEEDED
         error = math.hypot(pace.error, trial.pace.error)
-        obvious = rise > _OBVIOUS - 1 or rise < -_LOSS
-        clear = seconds >= _SECONDS and abs(rise - needed) > error
-        if not (obvious or clear or seconds >= _LONGEST_SECONDS):
+        obvious = not trial.move.by_batches and (rise > _OBVIOUS - 1 or rise < -_LOSS)
+        least, longest = _measured(trial.move, knobs, trial.pace)
+        clear = seconds >= least and abs(rise - needed) > error
+        if not (obvious or clear or seconds >= longest):
             return None
         self._trial = None
         if rise >= needed:
@@ -179,8 +191,10 @@ class Controller:
         return True
 
     def _decision(self, sample: Sample, before: Knobs, knobs: Knobs, why: str) -> Decision:
-        old = before.in_flight * before.batch_size if knobs.batch_size != before.batch_size else 0
+        other = knobs.batch_size != before.batch_size
+        old = sample.in_flight * min(before.batch_size, knobs.batch_size) if other else 0
         self._changed = sample.at, sample.parents + old
+        self._patience_seconds = _LONGEST_PATIENCE_SECONDS if other else _PATIENCE_SECONDS
         self._samples = []
         if self._tell is not None:
             self._tell(f"{_in_words(knobs)}: {why}.")
@@ -194,6 +208,14 @@ def pace_of(samples: Sequence[Sample]) -> Pace:
     if window.rate <= 0 or len(rates) < 2:
         return Pace(window.rate, 1.0)
     return Pace(window.rate, statistics.stdev(rates) / math.sqrt(len(rates)) / window.rate)
+
+
+def _measured(move: Move, knobs: Knobs, pace: Pace) -> tuple[float, float]:
+    """For how many seconds a rate is measured, at least and at most."""
+    if not move.by_batches:
+        return _SECONDS, _LONGEST_SECONDS
+    round_ = knobs.workers * knobs.batch_size / max(1e-9, pace.rate)
+    return min(_PATIENCE_SECONDS, max(_SECONDS, _ROUNDS * round_)), _PATIENCE_SECONDS
 
 
 def _nearly_over(sample: Sample, knobs: Knobs) -> bool:

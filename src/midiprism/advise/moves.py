@@ -26,6 +26,8 @@ _QUEUED = 0.4
 _ROOM = 1.15
 _STEEPEST = 4
 _STEEP = 2
+_BATCH_SECONDS = 10.0
+"""Longest that a larger batch may take a worker: so much a kill costs, and so long others wait at the end."""
 
 
 class Use(NamedTuple):
@@ -38,6 +40,7 @@ class Use(NamedTuple):
         committing: with a commit of their own under way, beside the others.
         crowded: share of the moments in which as much was in flight as may be, and none of it was waiting.
         room: how many times as much processor time workers could have.
+        pace: songs a second of a worker that is not idle.
     """
 
     blocked: float
@@ -46,6 +49,7 @@ class Use(NamedTuple):
     committing: float
     crowded: float
     room: float
+    pace: float
 
 
 class Move(NamedTuple):
@@ -54,12 +58,14 @@ class Move(NamedTuple):
     Attributes:
         gain: how many times the rate, at most.
         why: what speaks for it, as a clause.
+        by_batches: whether work goes on by fits and starts, so that it takes many batches to measure.
     """
 
     kind: Kind
     knobs: Knobs
     gain: float
     why: str
+    by_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ def use_of(samples: Sequence[Sample], cpus: int) -> Use:
         committing=window.stage("commit").seconds / time,
         crowded=sum(map(_crowded, samples)) / len(samples),
         room=most * window.seconds / max(1e-9, window.ours),
+        pace=window.parents / max(1e-9, time * (1 - idle)),
     )
 
 
@@ -164,7 +171,8 @@ def _more_workers(use: Use, knobs: Knobs, bounds: Bounds, most: int) -> list[Mov
     workers = min(most, max(knobs.workers + 1, math.ceil(knobs.workers * gain)))
     if gain < _ROOM:
         return []
-    return [Move("more workers", bounds.with_workers(knobs, workers), gain, why)]
+    by_batches = use.blocked < _BLOCKED
+    return [Move("more workers", bounds.with_workers(knobs, workers), gain, why, by_batches)]
 
 
 def _for_the_idle(use: Use, knobs: Knobs, bounds: Bounds) -> list[Move]:
@@ -173,18 +181,20 @@ def _for_the_idle(use: Use, knobs: Knobs, bounds: Bounds) -> list[Move]:
     found: list[Move] = []
     idle = f"processes have nothing to do for {use.idle:.0%} of their time"
     crowded = use.crowded >= _CROWDED
-    larger = bounds.with_batches(knobs, min(LARGEST_BATCH, knobs.batch_size * _STEEPEST))
+    longest = max(knobs.batch_size, min(LARGEST_BATCH, int(_BATCH_SECONDS * use.pace)))
+    larger = bounds.with_batches(knobs, min(longest, knobs.batch_size * _STEEPEST))
     if (
         bounds.batch_size
         and larger.batch_size > knobs.batch_size
         and (bounds.shared or not crowded or not bounds.in_flight)
     ):
         why = f"{idle} while batches are handed out or committed"
-        found.append(Move("larger batches", larger, gain, why))
+        found.append(Move("larger batches", larger, gain, why, by_batches=True))
     in_flight = min(2 * knobs.in_flight, bounds.most_in_flight(knobs))
     if bounds.in_flight and crowded and in_flight > knobs.in_flight:
         why = f"{idle} while {knobs.in_flight} batches, as many as may be, are on their way to the catalogue"
-        found.append(Move("more in flight", replace(knobs, in_flight=in_flight), gain, why))
+        more = replace(knobs, in_flight=in_flight)
+        found.append(Move("more in flight", more, gain, why, by_batches=True))
     if use.committing < _COMMITTING:
         found.reverse()
     return found

@@ -52,6 +52,10 @@ class Pool(Protocol):
     def waiting(self) -> int:
         """Batches that no worker has been given."""
 
+    @property
+    def ready(self) -> int:
+        """How many worker processes have the splitter loaded."""
+
     def resize(self, workers: int) -> None:
         """Let so many work from now on; who is too many ends with what it has in hand."""
 
@@ -126,6 +130,10 @@ class InlinePool:
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    @property
+    def ready(self) -> int:
+        return 0
 
     def resize(self, workers: int) -> None:
         pass

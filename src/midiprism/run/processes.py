@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -41,7 +42,7 @@ _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
 _STILLBORN = 3
 _STILLBORN_LATER = 30
-_PRELOADED = ["midiprism.run.child", "midiprism.smf"]
+_PRELOADED = ["midiprism.run.preloaded"]
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class ProcessPool:
 
     Where it has to be compiled, one worker does so before the others start. A worker that dies is replaced.
     The batch it was at is tried again; one that killed twice is taken apart, and so on down to the one
-    parent, which is given up.
+    parent, which is given up. One that is too many ends when it has nothing in hand; its numbers stay.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class ProcessPool:
         self._compiling = compiling
         self._stop = self._context.RawArray("q", 1)
         self._children: list[_Child] = []
+        self._leaving: list[_Child] = []
         self._waiting: deque[Job] = deque()
         self._done: list[Done] = []
         self._numbers = 0
@@ -98,6 +100,7 @@ class ProcessPool:
         self._stillborn = 0
         self._began = time.perf_counter()
         self._loaded = self._begun = False
+        self._counting = threading.Lock()  # samples are taken in another thread
         self.loading_seconds = 0.0
         self.idle = True
 
@@ -110,11 +113,10 @@ class ProcessPool:
     ) -> None:
         if kind is None:
             for one in self._children:
-                with contextlib.suppress(OSError):
-                    one.pipe.send(None)
-            for one in self._children:
+                _dismissed(one)
+            for one in self._all:
                 one.process.join(_END_SECONDS)
-        for one in self._children:
+        for one in self._all:
             self._end(one)
 
     @property
@@ -130,37 +132,49 @@ class ProcessPool:
         self._stop[0] = 1
 
     def counts(self) -> tuple[int, ...]:
-        return added([self._lost, *(counted(one.gauges) for one in list(self._children))])
+        with self._counting:
+            return added([self._lost, *(counted(one.gauges) for one in self._all)])
 
     def clocks(self) -> tuple[int, ...]:
-        return summed([self._lost_clocks, *(clocks(one.gauges).values() for one in list(self._children))])
+        with self._counting:
+            return summed([self._lost_clocks, *(clocks(one.gauges).values() for one in self._all)])
 
     def pids(self) -> list[int]:
-        return [one.process.pid for one in list(self._children) if one.process.pid is not None]
+        with self._counting:
+            return [one.process.pid for one in self._all if one.process.pid is not None]
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
 
+    @property
+    def ready(self) -> int:
+        with self._counting:
+            return sum(one.ready for one in self._children)
+
     def resize(self, workers: int) -> None:
         self._workers = workers
         if self._begun:
             self._start_others()
-        self._dismiss()
 
     def results(self) -> list[Done]:
         self._feed()
-        self._dismiss()
+        if len(self._children) > self._workers or self._leaving:
+            self._dismiss()
         self._hear(0.0)
         self.idle = not self._done
         if not self._done:
             self._hear(_WAIT_SECONDS)
         if not self._loaded:
-            self._loaded = len(self._children) == self._workers and all(one.ready for one in self._children)
+            self._loaded = len(self._children) >= self._workers and all(one.ready for one in self._children)
             self.loading_seconds = time.perf_counter() - self._began
         self._end_those_that_hang()
         done, self._done = self._done, []
         return done
+
+    @property
+    def _all(self) -> list[_Child]:
+        return [*self._children, *self._leaving]
 
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
@@ -241,7 +255,6 @@ class ProcessPool:
                     f"Worker processes end before they begin ({_ending(one.process.exitcode)}): "
                     "--workers 0 works without them."
                 )
-        self._leave(one, one.settled)
         death = self._death(one)
         again: list[Job] = []
         for job in one.jobs:
@@ -251,20 +264,27 @@ class ProcessPool:
                 again.append(job)
         self._waiting.extendleft(reversed(again))
         self._end(one)
-        self._children[self._children.index(one)] = self._start()
+        place = self._children.index(one)
+        following = [self._start()] if len(self._children) <= self._workers else []
+        with self._counting:
+            self._children[place : place + 1] = following
+            self._keep(one, one.settled)
 
     def _dismiss(self) -> None:
-        """End those that are too many and have nothing in hand."""
+        """Let those go that are too many and have nothing in hand, and see who has gone."""
         for one in self._children[self._workers :]:
             if one.ready and not one.jobs:
-                with contextlib.suppress(OSError):
-                    one.pipe.send(None)
-                one.process.join(_END_SECONDS)
-                self._leave(one, counted(one.gauges))
-                self._children.remove(one)
-                self._end(one)
+                _dismissed(one)
+                with self._counting:
+                    self._children.remove(one)
+                    self._leaving.append(one)
+        for one in [one for one in self._leaving if not one.process.is_alive()]:
+            with self._counting:
+                self._leaving.remove(one)
+                self._keep(one, counted(one.gauges))
+            self._end(one)
 
-    def _leave(self, one: _Child, counts: tuple[int, ...]) -> None:
+    def _keep(self, one: _Child, counts: tuple[int, ...]) -> None:
         """Keep the numbers of a worker that is no more."""
         self._lost = added([self._lost, counts])
         self._lost_clocks = summed([self._lost_clocks, clocks(one.gauges).values()])
@@ -296,6 +316,12 @@ class ProcessPool:
             one.process.kill()
         one.process.join(_END_SECONDS)
         one.pipe.close()
+
+
+def _dismissed(one: _Child) -> None:
+    """Tell a worker that there is nothing more to do."""
+    with contextlib.suppress(OSError):  # it has died
+        one.pipe.send(None)
 
 
 def _ending(code: int | None) -> str:
