@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from midiprism.meter import devices
 from midiprism.meter.devices import Place, place_of, traffic
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="as Linux tells it")
@@ -72,11 +71,11 @@ def test_the_traffic_of_a_device_in_seconds_and_bytes(monkeypatch: pytest.Monkey
         read_bytes=3,
         write_bytes=4,
     )
-    monkeypatch.setattr(devices.psutil, "disk_io_counters", lambda **_options: {"sda": counted})
+    monkeypatch.setattr("psutil.disk_io_counters", lambda **_options: {"sda": counted})
     assert traffic({"sda", "sdb"}) == {"sda": (0.25, 2.0, 1, 2, 3, 4)}
 
 
 def test_a_system_without_counters_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.psutil, "disk_io_counters", lambda **_options: None)
+    monkeypatch.setattr("psutil.disk_io_counters", lambda **_options: None)
     assert traffic({"sda"}) == {}
     assert traffic(set()) == {}

@@ -219,6 +219,7 @@ class Catalog(ABC):
 
     def _renew(self, run_id: int) -> None:
         """Say that a run is on, and hold what it has planned, where runs share a catalogue."""
+        del run_id
 
     def standing(self) -> tuple[float, dict[str, int]]:
         """How long the catalogue's server takes to answer, in seconds, and its connections by state; where
