@@ -5,12 +5,14 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from midiprism.library import Found, open_folders
-from midiprism.sample.write import write_songs
+from blake3 import blake3
+
+from midiprism.library import Content, Found, Library, Notice, open_folders
 
 MARK = b"\x00\xff\x01"
 HEADER = 14
@@ -19,6 +21,8 @@ HEADER = 14
 def sample_library(folder: Path, songs: int) -> Path:
     """Sample songs in ``folder``, of whose tracks 49 % repeat; made if they are not there."""
     if not folder.exists():
+        from midiprism.sample.write import write_songs  # not for worker processes, which import this too
+
         making = folder.with_name(folder.name + ".making")
         write_songs(making, songs, seed=1, duplicates=0.49)
         making.rename(folder)
@@ -40,6 +44,40 @@ def enlarged(corpus: Path, folder: Path, copies: int) -> Path:
                     place.write_bytes(distinct)
         making.rename(folder)
     return folder
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A library that does not end: the same songs again and again, below a folder for each time.
+
+    Their tracks are distinct from time to time, and repeat in one as often as those of the songs do.
+    """
+
+    inner: Library
+
+    @property
+    def sources(self) -> Sequence[bytes]:
+        return self.inner.sources
+
+    def walk(self) -> Iterator[Found | Notice]:
+        for number in itertools.count():
+            for found in self.inner.walk():
+                if isinstance(found, Found):
+                    root, name = found.path[: found.root_length], found.path[found.root_length :]
+                    yield found._replace(path=b"%s%08d%s%s" % (root, number, os.fsencode(os.sep), name))
+
+    def count(self) -> Iterator[int]:
+        return iter(())
+
+    def missing(self) -> list[bytes]:
+        return self.inner.missing()
+
+    def read(self, found: Found, limit: int) -> Content:
+        root, rest = found.path[: found.root_length], found.path[found.root_length :]
+        number, _, name = rest.partition(os.fsencode(os.sep))
+        content = self.inner.read(found._replace(path=root + name), limit)
+        data = None if content.data is None else tagged(content.data, number)
+        return content if data is None else content._replace(data=data, digest=blake3(data).digest())
 
 
 def tagged(data: bytes, text: bytes) -> bytes | None:

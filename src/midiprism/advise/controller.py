@@ -33,6 +33,9 @@ _SETTLING_SECONDS = 8.0
 _WATCH_SECONDS = 10.0
 _OTHER_RATE = 0.3
 _WORTH_SECONDS = 20.0
+_KEPT = 60
+"""Samples, of a second each: more than are needed for any judgement."""
+
 _OPPOSITES: dict[Kind, Kind] = {"more workers": "fewer workers", "fewer workers": "more workers"}
 
 
@@ -92,7 +95,7 @@ class Controller:
         if not self._filled and sample.parents >= knobs.in_flight * knobs.batch_size:
             self._filled = True  # from now on batches are begun no faster than others are committed
             self._samples = self._samples if self._trial else []
-        self._samples.append(sample)
+        self._samples = [*self._samples[1 - _KEPT :], sample]
         if len(self._samples) < 2:
             return None
         if self._trial is not None:

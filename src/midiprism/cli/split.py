@@ -192,7 +192,7 @@ def split(
         bool,
         typer.Option(
             "--verbose",
-            help="Name every song that failed, as far as they are remembered (100), and tell what auto changes.",
+            help="Name every song that failed, as far as they are remembered (100); tell what auto changes.",
         ),
     ] = False,
 ) -> None:

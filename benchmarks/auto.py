@@ -1,0 +1,164 @@
+"""``--workers auto --batch-size auto --in-flight auto`` beside the best of a grid of settings that stay.
+
+    python benchmarks/auto.py [--places memory,disk,slow] [--seconds 75] [--pairs 5] [--work FOLDER]
+
+Run it with ``tests`` on PYTHONPATH. In each place every setting of the grid has a go; then the best of them
+and ``auto`` take turns, in pairs, each for ``--seconds`` by the clock, with all that starting takes. The
+songs are the same few thousand again and again, each time with other bytes in them, so that none has been
+met before. A ratio is the median over the pairs of the ratio in one pair. What a go wrote is removed when it
+is over, which may take longer than the go on a slow disk.
+
+Places: ``memory`` and ``disk`` are the folders ``--memory`` and ``--work``; ``slow`` is in memory too, but
+creating a file takes five milliseconds, eight at once (``--create``, ``--width``).
+"""
+
+import argparse
+import itertools
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from libraries import Repeated, machine, sample_library
+from midiprism.advise.controller import Controller
+from midiprism.library import open_folders
+from midiprism.meter.sample import Sample
+from midiprism.run import Settings, split_library
+from midiprism.run.machine import default_in_flight
+from midiprism.run.scene import Opening, opened_result
+from midiprism.run.tuning import Decision, Knobs
+from support.slow_parts import slow_store
+
+AUTO = Settings(scan=False)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where results go, and how they are opened there."""
+
+    folder: Path
+    opening: Opening
+
+
+@dataclass
+class Go:
+    """A run of so many seconds.
+
+    Attributes:
+        changes: what ``auto`` put in force, and when.
+    """
+
+    rate: float
+    changes: list[tuple[float, Knobs]] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--places", default="memory,disk,slow", help="default: memory,disk,slow")
+    parser.add_argument("--seconds", type=float, default=75, help="of each go of a pair (default: 75)")
+    parser.add_argument("--grid-seconds", type=float, default=20, help="of each of the grid (default: 20)")
+    parser.add_argument("--pairs", type=int, default=5, help="default: 5")
+    parser.add_argument("--workers", default="1,2,3,4,8,16,32", help="of the grid (default: 1,2,3,4,8,16,32)")
+    parser.add_argument("--batches", default="100,250,1000", help="of the grid (default: 100,250,1000)")
+    parser.add_argument("--times", default="1,4", help="so many times the default in flight (default: 1,4)")
+    parser.add_argument("--create", type=float, default=0.005, help="seconds, in the slow place")
+    parser.add_argument("--width", type=int, default=8, help="creates at once in the slow place")
+    parser.add_argument("--songs", type=int, default=10_000, help="sample songs (default: 10000)")
+    parser.add_argument("--memory", type=Path, default=Path("/dev/shm/midiprism-auto"))
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    options = parser.parse_args()
+    songs = sample_library(options.memory / f"songs-{options.songs}", options.songs)
+    known = {
+        "memory": Place(options.memory, opened_result),
+        "disk": Place(options.work, opened_result),
+        "slow": Place(options.memory, slow_store(options.create, options.width)),
+    }
+    print(machine())
+    print(f"{options.pairs} pairs of {options.seconds:g} s, grid of {options.grid_seconds:g} s each")
+    try:
+        for name in options.places.split(","):
+            measure(name, known[name], songs, options)
+    finally:
+        shutil.rmtree(options.memory)
+
+
+def measure(name: str, place: Place, songs: Path, options: argparse.Namespace) -> None:
+    """Find the best of the grid, and let it and ``auto`` take turns."""
+    print(f"\n{name}")
+    go(place, songs, AUTO, 5)  # folders, compiled forms and songs come into memory
+    found: dict[Settings, float] = {}
+    for settings in grid(options):
+        found[settings] = go(place, songs, settings, options.grid_seconds).rate
+        print(f"  {in_words(settings):<36}{found[settings]:>8,.0f} songs/s", flush=True)
+    best = max(found, key=found.__getitem__)
+    pairs = []
+    for number in range(options.pairs):
+        sides = [AUTO, best] if number % 2 else [best, AUTO]
+        goes = {side: go(place, songs, side, options.seconds) for side in sides}
+        pairs.append((goes[AUTO], goes[best]))
+        ratio = goes[AUTO].rate / goes[best].rate
+        print(f"  auto {goes[AUTO].rate:,.0f}, best {goes[best].rate:,.0f} songs/s: {ratio:.2f}")
+        for at, knobs in goes[AUTO].changes:
+            print(f"      after {at:.0f} s {knobs.workers}/{knobs.batch_size}/{knobs.in_flight}", flush=True)
+    ratios = [auto.rate / static.rate for auto, static in pairs]
+    print(f"  the best is {in_words(best)}: {statistics.median(one.rate for _, one in pairs):,.0f} songs/s")
+    print(f"  auto has {statistics.median(one.rate for one, _ in pairs):,.0f} songs/s")
+    print(f"  ratio {statistics.median(ratios):.2f} (least {min(ratios):.2f})", flush=True)
+
+
+def grid(options: argparse.Namespace) -> Iterator[Settings]:
+    """Settings that stay."""
+    lists = (
+        [int(one) for one in text.split(",")] for text in (options.workers, options.batches, options.times)
+    )
+    for workers, batch, times in itertools.product(*lists):
+        in_flight = times * default_in_flight(workers, batch, shared=False)
+        yield Settings(workers=workers, batch_parents=batch, in_flight=in_flight, scan=False)
+
+
+def go(place: Place, songs: Path, settings: Settings, seconds: float) -> Go:
+    """One run, which is stopped after so long; what it has committed by then, and until it ends, counts."""
+    out = place.folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    controller = Controller.of(settings)
+    changes: list[tuple[float, Knobs]] = []
+    began = time.perf_counter()
+    summary = split_library(
+        Repeated(open_folders([songs])),
+        str(out),
+        settings,
+        opening=place.opening,
+        stop=lambda: time.perf_counter() - began > seconds,
+        tuner=None if controller is None else Noted(controller, changes),
+    )
+    if summary.error is not None:
+        raise SystemExit(f"the run did not end: {summary.error}")
+    shutil.rmtree(out)
+    return Go(summary.parents_done / summary.seconds, changes)
+
+
+@dataclass
+class Noted:
+    """A controller whose decisions are noted."""
+
+    controller: Controller
+    changes: list[tuple[float, Knobs]]
+
+    def decide(self, sample: Sample, knobs: Knobs) -> Decision | None:
+        decision = self.controller.decide(sample, knobs)
+        if decision is not None:
+            self.changes.append((sample.at, decision.knobs))
+        return decision
+
+
+def in_words(settings: Settings) -> str:
+    return f"{settings.workers} workers/{settings.batch_parents} songs/{settings.in_flight} batches"
+
+
+if __name__ == "__main__":
+    main()
