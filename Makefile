@@ -66,7 +66,9 @@ types: $(STAMP)-dev ## Check types
 	$(RUN) -m mypy
 
 coverage: $(STAMP)-test ## Check that tests reach 95 % of the lines of src/midiprism/smf
-	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -m 'not slow' tests/smf
+	$(RUN) -m coverage erase
+	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q -n auto --dist worksteal -m 'not slow' tests/smf
+	$(RUN) -m coverage combine -q
 	$(RUN) -m coverage report --include='src/midiprism/smf/*' --fail-under=$(COVERED)
 
 fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with the real files in CORPUS=
@@ -84,7 +86,7 @@ bench-growth: $(STAMP)-package ## Measure how the rate holds as a library grows 
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
 
 clean: ## Remove the environment, the caches and the sample songs; results of `make split` stay
-	rm -rf .venv build dist $(SAMPLES) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist $(SAMPLES) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(RUN):
 	$(PYTHON) -m venv $(VENV)

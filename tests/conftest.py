@@ -1,5 +1,6 @@
-"""A PostgreSQL server for the tests that ask for one."""
+"""A PostgreSQL server for the tests that ask for one, and what all tests run under."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -54,3 +55,30 @@ def catalogs(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
     finally:
         keeping.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What `midiprism probe` has measured for the user of this machine is not for tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+_freeze = gc.freeze
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runs_freeze_nothing() -> Iterator[None]:
+    """A run freezes what there is as it begins, and unfreezes it at its end: here that is the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "freeze", lambda: None)
+        patch.setattr(gc, "unfreeze", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_loaded_is_garbage(_runs_freeze_nothing: None) -> None:
+    """Runs look for garbage as they begin: with all that is loaded here, most of the time of a small one."""
+    gc.collect()
+    _freeze()

@@ -68,9 +68,22 @@ def test_what_a_server_answers_to_questions_is_no_waiting_for_the_disk() -> None
 def test_a_server_on_this_machine_computes_for_songs() -> None:
     facts = settings(database="--database postgresql:///d")
     facts["places"] = {**facts["places"], "catalogue": {"path": "d", "kind": "local server"}}
-    found = costs(window(others=0.5), facts)
+    found = costs(window(others=0.5, commit=(0.1, 0.5), commits=16), facts)
     assert found.others == 0
     assert found.server_cpu == pytest.approx(0.5 * 10 / 4_000)
+
+
+def test_nor_does_it_compute_while_nobody_waits_for_it() -> None:
+    facts = settings(database="--database postgresql:///d")
+    facts["places"] = {**facts["places"], "catalogue": {"path": "d", "kind": "local server"}}
+    found = costs(window(others=3.0, commit=(0.1, 0.2), commits=16), facts)
+    assert found.server_cpu == pytest.approx((0.4 + 3.2) / 4_000)
+    assert found.others == pytest.approx(3.0 - 0.36)
+
+
+def test_programs_that_wait_for_processors_want_more_than_they_get() -> None:
+    found = costs(window(cpu=4.0, others=2.0, queued=8.0, worker_cpu=16.0))
+    assert found.others == pytest.approx(2.0 * 1.5, rel=0.01)
 
 
 def test_processors_that_the_run_may_not_use_are_for_others() -> None:

@@ -166,9 +166,13 @@ def test_a_device_serves_no_more_than_it_can() -> None:
     assert rate(costs, Setup(4, 250, 40)) == pytest.approx(200)
 
 
-def test_other_programs_leave_fewer_processors() -> None:
-    assert rate(replace(BUSY, others=2.0), Setup(4, 250, 40)) == pytest.approx(
-        rate(replace(BUSY, cores=2.0), Setup(4, 250, 40))
+def test_other_programs_share_the_processors() -> None:
+    alone, beside = Setup(1, 250, 8), Setup(8, 250, 80)
+    assert rate(replace(BUSY, others=2.0), alone) == pytest.approx(
+        rate(replace(BUSY, cores=2.0), alone), rel=0.1
+    )
+    assert rate(replace(BUSY, others=8.0), beside) == pytest.approx(
+        rate(replace(BUSY, cores=2.0), beside), rel=0.05
     )
 
 

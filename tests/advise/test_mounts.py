@@ -39,6 +39,8 @@ def mount(
 
     monkeypatch.setattr("psutil.disk_usage", lambda _path: SimpleNamespace(total=8 * 10**9))
     monkeypatch.setattr(module, "_number", lambda folder: numbers.get(folder, folder))
+    # All of them are on what the test is on, which has a device on one machine and none on another.
+    monkeypatch.setattr("midiprism.meter.devices._device", lambda _here, _source: "")
     monkeypatch.setattr(module, "_own_folders", lambda: iter([str(tmp_path / "mine" / "home")]))
     return mounting
 

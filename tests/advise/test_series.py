@@ -33,6 +33,14 @@ def test_what_was_measured_with_other_settings_does_not_count() -> None:
     assert window.rate == 100
 
 
+def test_a_run_is_not_typical_before_all_workers_have_loaded_the_splitter() -> None:
+    samples = [sample(second, 10 * second, ready=1) for second in range(10)]
+    samples += [sample(10 + second, 100 + 50 * second, ready=2) for second in range(10)]
+    window = typical(samples, running=True)
+    assert window is not None
+    assert (window.first.at, window.rate) == (10, 50)
+
+
 def test_a_run_that_split_nothing_has_nothing_typical() -> None:
     assert typical([], running=True) is None
     assert typical([sample(0, 0), sample(9, 0)], running=False) is None

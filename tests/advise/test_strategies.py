@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from midiprism.advise.costs import Costs
+from midiprism.advise.model import Setup, rate
 from midiprism.advise.places import Figures
 from midiprism.advise.reasons import ABOUT
+from midiprism.advise.search import best_setup
 from midiprism.advise.strategies import Strategy, plans_for, strategies_for
 from midiprism.meter.sample import Sample, Window
 from support.measured import figures
@@ -167,3 +170,10 @@ def test_a_plan_with_nothing_to_gain_says_so() -> None:
     assert plan.commands == ()
     assert plan.gain == pytest.approx(1)
     assert plan.sentences == ("There is nothing of the kind to gain.",)
+
+
+def test_no_workers_are_added_to_take_processors_from_other_programs() -> None:
+    costs = Costs(worker_cpu=0.001, cores=2, others=2.0)
+    beside, more = Setup(2, 250, 36), Setup(8, 250, 48)
+    assert rate(costs, more) > 1.2 * rate(costs, beside)
+    assert best_setup(costs, beside, "workers", "in_flight") == beside

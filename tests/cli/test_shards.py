@@ -1,4 +1,4 @@
-"""A result in Parquet files on the command line."""
+"""A result in Parquet files on the command line, with its catalogue in a file and in PostgreSQL."""
 
 import json
 from collections.abc import Callable
@@ -7,60 +7,110 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, write
+from midiprism.run import engine, repair
+from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
 
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest) -> list[str]:
+    """The options that say where the catalogue is."""
+    return ["--database", request.getfixturevalue("postgres").new_database()] * (request.param == "postgres")
+
+
 @pytest.fixture
-def out(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("midiprism.run.engine.LazySplitter", lambda *_: Ready(fake_split))
+def out(run: Run, place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_: Ready(fake_split))
+    monkeypatch.setattr(repair, "_Loaded", lambda *_: Ready(fake_split))
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "songs", {"a.mid": song(PIANO, BASS), "b.mid": song(BASS, DRUMS)})
-    code, told, _ = run("split", "songs", "-o", "out", "--store", "parquet", "--workers", "0")
+    code, told, _ = run("split", "songs", "-o", "out", "--store", "parquet", "--workers", "0", *place)
     assert (code, "3 " in told) == (0, True)
     return "out"
 
 
-def test_list_says_where_a_track_lies(run: Run, out: str) -> None:
-    _, told, _ = run("list", out, "--json")
-    for fact in map(json.loads, told.splitlines()):
+def rows(kind: str) -> int:
+    return sum(pq.read_table(path).num_rows for path in Path("out", kind).glob("*.parquet"))
+
+
+def test_a_result_is_files_of_tracks_links_and_songs(out: str, place: list[str]) -> None:
+    assert {kind: rows(kind) for kind in ("tracks", "links", "songs")} == {
+        "tracks": 3,
+        "links": 4,
+        "songs": 2,
+    }
+    assert not list(Path(out).rglob("*.mid"))
+    assert Path(out, "catalog.sqlite").exists() == (not place)
+
+
+def test_it_is_gone_on_with_without_naming_the_store_again(run: Run, out: str, place: list[str]) -> None:
+    before = tree(Path(out, "tracks"))
+    write(Path("songs"), {"c.mid": song(PIANO, "Organ;Drawbar Organ;;new")})
+    code, told, _ = run("split", "songs", "-o", out, "--workers", "0", "--json", *place)
+    summary = json.loads(told.splitlines()[-1])
+    assert (code, summary["parents_done"], summary["tracks_new"]) == (0, 1, 1)
+    assert before.items() < tree(Path(out, "tracks")).items()
+    assert {kind: rows(kind) for kind in ("tracks", "links", "songs")} == {
+        "tracks": 4,
+        "links": 6,
+        "songs": 3,
+    }
+
+
+def test_list_says_where_a_track_lies(run: Run, out: str, place: list[str]) -> None:
+    _, told, _ = run("list", out, "--json", *place)
+    facts = [json.loads(line) for line in told.splitlines()]
+    assert len(facts) == 4
+    for fact in facts:
         row = pq.read_table(Path(out) / fact["path"]).to_pylist()[fact["row"]]
         assert (row["blake3"], row["size"]) == (fact["digest"], fact["size"])
-    _, paths, _ = run("list", out, "--paths", "--song", "a")
-    assert [line.rpartition(":")[2] for line in paths.splitlines()] == ["0", "1"]
-    assert all(Path(line.rpartition(":")[0]).is_file() for line in paths.splitlines())
-    _, table, _ = run("list", out)
+    _, paths, _ = run("list", out, "--paths", "--song", "a", *place)
+    named = [line.rpartition(":") for line in paths.splitlines()]
+    texts = [pq.read_table(path).to_pylist()[int(row)]["music"].decode() for path, _, row in named]
+    assert texts == [PIANO, BASS]
+    _, table, _ = run("list", out, *place)
     assert ".parquet:0" in table
 
 
-def test_export_takes_tracks_out_of_it(run: Run, out: str) -> None:
-    assert run("export", out, "--to", "tree", "--by", "song")[0] == 0
+def test_export_takes_tracks_out_of_it(run: Run, out: str, place: list[str]) -> None:
+    assert run("export", out, "--to", "tree", "--by", "song", *place)[0] == 0
     found = {path.name: path.read_text() for path in Path("tree").rglob("*.mid")}
     assert sorted(found.values()) == sorted([PIANO, BASS, BASS, DRUMS])
-    code, _, said = run("export", out, "--to", "other", "--hardlink")
+    code, _, said = run("export", out, "--to", "other", "--hardlink", *place)
     assert (code, "leave --hardlink out" in said) == (2, True)
     assert not Path("other").exists()
 
 
-def test_status_and_verify_tell_of_it(run: Run, out: str) -> None:
-    _, told, _ = run("status", out)
+def test_status_and_verify_tell_of_it_and_repair_mends_it(run: Run, out: str, place: list[str]) -> None:
+    _, told, _ = run("status", out, *place)
     assert "in 2 Parquet files" in told
-    totals = json.loads(run("status", out, "--json")[1])["totals"]
+    totals = json.loads(run("status", out, "--json", *place)[1])["totals"]
     assert totals["shards"] == 2
     assert totals["shard_bytes"] == sum(path.stat().st_size for path in Path(out).rglob("*-*.parquet"))
-    assert run("verify", out)[0] == 0
+    assert run("verify", out, *place)[0] == 0
     next(Path(out).rglob("tracks-*.parquet")).unlink()
-    code, told, said = run("verify", out)
+    code, told, said = run("verify", out, *place)
     assert (code, "Parquet files that are lost or damaged" in told + said) == (1, True)
+    assert run("verify", out, "--repair", *place)[0] == 0
+    assert run("verify", out, *place)[0] == 0
+    assert rows("tracks") == 3
 
 
-def test_another_store_exits_2(run: Run, out: str) -> None:
-    code, _, said = run("split", "songs", "-o", out, "--store", "files")
+def test_another_store_exits_2(run: Run, out: str, place: list[str]) -> None:
+    before = tree(Path(out, "tracks")) | tree(Path(out, "links"))
+    code, _, said = run("split", "songs", "-o", out, "--store", "files", *place)
     assert (code, "leave --store out" in said) == (2, True)
+    assert tree(Path(out, "tracks")) | tree(Path(out, "links")) == before
+    run("split", "songs", "-o", "plain", "--workers", "0", "--quiet")
+    code, _, said = run("split", "songs", "-o", "plain", "--store", "parquet")
+    assert (code, "made with --store files" in said) == (2, True)
 
 
-def test_a_library_that_is_taken_over_gets_files(run: Run, out: str) -> None:
+def test_a_library_that_is_taken_over_gets_files(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     address = ["--database", "postgresql://nowhere.invalid/x"]
     code, _, said = run("split", "-o", "new", "--adopt", *address, "--store", "parquet", "--yes")
     assert (code, "name files" in said) == (2, True)

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -9,34 +8,30 @@ import pytest
 import midiprism
 from midiprism.cli import main
 
-HEAVY = ("numba", "numpy", "sqlalchemy", "llvmlite", "blake3", "sqlite3")
+HEAVY = (
+    *("numba", "numpy", "llvmlite", "blake3", "sqlite3", "sqlalchemy", "alembic", "psycopg", "pyarrow"),
+    *("psutil", "platformdirs", "rich", "multiprocessing", "concurrent", "asyncio", "http", "logging"),
+)
+MODULES = 300
+"""Fewer than these are loaded, the interpreter's own among them."""
 CHECK = f"""
 import sys
 from midiprism.cli import main
 code = main(["--help"])
-print([name for name in {HEAVY} if name in sys.modules])
+print([name for name in {HEAVY} if name in sys.modules], len(sys.modules) < {MODULES})
 sys.exit(code)
 """
 
 
 def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", CHECK], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.stdout.splitlines()[-1] == "[] True"
 
 
 @pytest.mark.parametrize("command", ["split", "verify", "status", "list", "export", "inspect", "sample"])
 def test_help_of_every_command_answers(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert "Usage: midiprism" in capsys.readouterr().out
-
-
-def test_help_answers_within_a_third_of_a_second() -> None:
-    fastest = 9.0
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "midiprism", "--help"], capture_output=True, check=True)
-        fastest = min(fastest, time.perf_counter() - started)
-    assert fastest < 0.3
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

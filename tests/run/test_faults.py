@@ -29,9 +29,32 @@ def run(source: Path, out: Path, *, workers: int = 0, **settings: Any) -> Summar
     return split_library(library, str(out), asked, splitter=fake_split)
 
 
-@pytest.fixture
-def songs(tmp_path: Path) -> Path:
-    return write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(24)})
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(24)}
+    return write(tmp_path_factory.mktemp("library") / "songs", files)
+
+
+@pytest.fixture(scope="module")
+def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a run makes of them that nothing disturbs."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    run(songs, out)
+    return everything(out)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One song more, which is split before the others."""
+    return write(tmp_path_factory.mktemp("one") / "first", {"x.mid": song(BASS + "first")})
+
+
+@pytest.fixture(scope="module")
+def whole_with_first(songs: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    run(songs, out)
+    run(first, out)
+    return everything(out)
 
 
 @pytest.mark.usefixtures("catalogs")
@@ -62,7 +85,7 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
     indirect=["catalogs"],
 )
 def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
-    songs: Path, tmp_path: Path, catalogs: str, workers: int, number: int, after: int
+    songs: Path, whole: Any, tmp_path: Path, catalogs: str, workers: int, number: int, after: int
 ) -> None:
     out = tmp_path / "out"
 
@@ -77,23 +100,29 @@ def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
     assert summary.state == "stopped"
     assert os.strerror(number) in str(summary.error)
     assert run(songs, out, workers=workers).state == "done"
-    run(songs, tmp_path / "whole")
-    assert everything(out) == everything(tmp_path / "whole")
+    assert everything(out) == whole
 
 
 @pytest.mark.parametrize("call", ["open", "write", "mkdir", "replace"])
 @pytest.mark.parametrize("number", [*NUMBERS, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG])
 @pytest.mark.parametrize("after", [0, 3, 11])
 def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
-    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, after: int
+    songs: Path,
+    first: Path,
+    whole: Any,
+    whole_with_first: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    number: int,
+    after: int,
 ) -> None:
     out = tmp_path / "out"
-    run(write(tmp_path / "first", {"x.mid": song(BASS + "first")}), out)
+    run(first, out)
     planted = next((out / "tracks").rglob("*.mid"))
     if call == "replace":  # a torn file stands in the way of one that is to come
-        run(songs, tmp_path / "other")
-        for path in (tmp_path / "other" / "tracks").rglob("*.mid"):
-            place = out / path.relative_to(tmp_path / "other")
+        for path in whole[0]:
+            place = out / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(b"torn")
             os.utime(place, (1, 1))
@@ -113,20 +142,17 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     assert "run the same command again" in str(summary.error)
     assert planted.read_bytes().decode().endswith("first")
     assert run(songs, out).state == "done"
-    run(songs, tmp_path / "whole")
-    run(tmp_path / "first", tmp_path / "whole")
-    assert everything(out) == everything(tmp_path / "whole")
+    assert everything(out) == whole_with_first
 
 
 def test_short_writes_are_written_to_the_end(
-    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    songs: Path, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_some = os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda descriptor, data: write_some(descriptor, bytes(data)[:3]))
         run(songs, tmp_path / "out")
-    run(songs, tmp_path / "whole")
-    assert everything(tmp_path / "out") == everything(tmp_path / "whole")
+    assert everything(tmp_path / "out") == whole
 
 
 @pytest.mark.usefixtures("catalogs")

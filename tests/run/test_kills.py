@@ -170,7 +170,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
     assert recorded(out, "SELECT count(*) FROM runs WHERE state = 'interrupted'") == 1
     done = recorded(out)
     assert 0 < done < SONGS
-    assert finish(songs, out)["parents_done"] == SONGS - done
+    assert finish(songs, out, "--workers", "0")["parents_done"] == SONGS - done
 
 
 def test_a_second_signal_ends_at_once_and_is_safe(songs: Path, whole: Any, tmp_path: Path) -> None:
@@ -182,5 +182,5 @@ def test_a_second_signal_ends_at_once_and_is_safe(songs: Path, whole: Any, tmp_p
     process.send_signal(signal.SIGTERM)
     process.communicate()
     assert process.returncode in (130, 143)
-    finish(songs, out)
+    finish(songs, out, "--workers", "0")
     assert everything(out) == whole

@@ -1,6 +1,7 @@
 """A result in shards: the same promises as of one in files, and tables that agree with the catalogue."""
 
 import errno
+import itertools
 import json
 import os
 import sys
@@ -123,19 +124,36 @@ def test_the_catalogue_says_what_that_of_a_result_in_files_says(
     assert content_of(out) == content_of(tmp_path / "files")
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2, 5])
-@pytest.mark.parametrize("batch", [1, 7, None])
-def test_the_rows_do_not_depend_on_workers_and_batches(
-    tmp_path: Path, workers: int, batch: int | None
-) -> None:
+@pytest.fixture(scope="module")
+def forty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {f"{n}.mid": song(PIANO + str(n // 2), BASS, DRUMS + str(n % 7)) for n in range(40)}
     files |= {f"copy{n}.mid": files[f"{n}.mid"] for n in range(5)}
-    source = write(tmp_path / "songs", files)
-    run(source, tmp_path / "one")
-    run(source, tmp_path / "other", replace(SHARDS, workers=workers, batch_parents=batch))
-    agree(tmp_path / "other")
-    assert rows_of(tmp_path / "other") == rows_of(tmp_path / "one")
-    assert content_of(tmp_path / "other") == content_of(tmp_path / "one")
+    return write(tmp_path_factory.mktemp("library") / "songs", files)
+
+
+@pytest.fixture(scope="module")
+def rows_of_forty(forty: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What this process makes of them, with the catalogue in a file."""
+    out = tmp_path_factory.mktemp("one") / "out"
+    run(forty, out)
+    return rows_of(out), content_of(out)
+
+
+@pytest.mark.parametrize(
+    ("catalogs", "workers", "batch"),
+    [
+        *(("sqlite", *case) for case in itertools.product([0, 1, 2, 5], [1, 7, None])),
+        *(("postgres", *case) for case in ((0, 1), (0, None), (1, 7), (2, None), (5, 1), (5, 7))),
+    ],
+    indirect=["catalogs"],
+)
+def test_the_rows_do_not_depend_on_workers_and_batches(
+    forty: Path, rows_of_forty: Any, tmp_path: Path, catalogs: str, workers: int, batch: int | None
+) -> None:
+    out = tmp_path / "out"
+    run(forty, out, replace(SHARDS, workers=workers, batch_parents=batch))
+    agree(out)
+    assert (rows_of(out), content_of(out)) == rows_of_forty
 
 
 def test_what_is_committed_together_lies_in_one_shard(
@@ -313,17 +331,51 @@ def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, ou
     agree(out)
 
 
-@pytest.mark.parametrize("call", ["open", "write", "mkdir", "replace", "fsync"])
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.fixture(scope="module")
+def nine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(9)}
+    return write(tmp_path_factory.mktemp("library") / "songs", files)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One song more, which is split before the others."""
+    return write(tmp_path_factory.mktemp("one") / "first", {"x.mid": song(BASS + "first")})
+
+
+@pytest.fixture(scope="module")
+def whole(nine: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What is in shards and catalogue, in a file of SQLite, after two runs that nothing disturbs."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    run(nine, out)
+    run(first, out)
+    return rows_of(out)["tracks"], content_of(out)
+
+
+CALLS = ["open", "write", "mkdir", "replace", "fsync"]
+
+
+@pytest.mark.parametrize(
+    ("catalogs", "call", "number", "after"),
+    [
+        *(("sqlite", *case) for case in itertools.product(CALLS, [errno.ENOSPC, errno.EIO], [0, 1, 3])),
+        *(("postgres", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [0, 3])),
+        *(("postgres", *case) for case in itertools.product(CALLS, [errno.EIO], [1])),
+    ],
+    indirect=["catalogs"],
+)
 def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, after: int
+    nine: Path,
+    first: Path,
+    whole: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    catalogs: str,
+    call: str,
+    number: int,
+    after: int,
 ) -> None:
-    source, out = (
-        write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n), BASS) for n in range(9)}),
-        tmp_path / "out",
-    )
-    first = write(tmp_path / "first", {"x.mid": song(BASS + "first")})
+    out = tmp_path / "out"
     run(first, out)
     function, calls = getattr(os, call), []
 
@@ -337,17 +389,14 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     with monkeypatch.context() as patch:
         patch.setattr(group, "PARENTS", 2)
         patch.setattr(os, call, failing)
-        summary = run(source, out, replace(SHARDS, batch_parents=2, in_flight=1))
+        summary = run(nine, out, replace(SHARDS, batch_parents=2, in_flight=1))
     if calls[after:]:
         assert summary.state == "stopped"
         assert "run the same command again" in str(summary.error)
     assert files(out) == set(shards(out))
-    assert run(source, out).state == "done"
+    assert run(nine, out).state == "done"
     agree(out)
-    run(source, tmp_path / "whole")
-    run(first, tmp_path / "whole")
-    assert rows_of(out)["tracks"] == rows_of(tmp_path / "whole")["tracks"]
-    assert content_of(out) == content_of(tmp_path / "whole")
+    assert (rows_of(out)["tracks"], content_of(out)) == whole
 
 
 @pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)

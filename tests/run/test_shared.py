@@ -36,7 +36,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What one run makes of them, with its catalogue in a file."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    assert answer(start(songs, out, None))["parents_done"] == SONGS
+    assert answer(start(songs, out, None, "--workers", "0"))["parents_done"] == SONGS
     return everything(out)
 
 
@@ -148,7 +148,7 @@ def test_a_killed_run_is_taken_up_by_the_next(
     victim.communicate()
     before = committed(postgres, url)
     postgres.psql(url, "UPDATE midiprism.leases SET expires_at = now()")
-    summary = answer(start(songs, out, url, "--workers", "2"))
+    summary = answer(start(songs, out, url, "--workers", "0"))
     assert summary["parents_done"] == SONGS - before
     assert everything(out, url) == whole
 

@@ -14,7 +14,7 @@ from support.reader import read
 pytestmark = [needs_corpus, pytest.mark.slow]
 
 SHARES = 16
-SAMPLE = 25
+SAMPLE = 50
 """One file in so many goes through the checks that cost most."""
 
 

@@ -11,13 +11,15 @@ from midiprism.smf import By, Context
 from support import child, invariants
 from support.child import WAYS
 from support.peers import any_event, by_mido, by_symusic, mido_refuses, symusic_refuses
-from support.strategies import examples, songs
+from support.strategies import examples, often, songs
 from support.timing import tempo_map
 
 
 def on_generated_files(test: Callable[[bytes, By, Context], None]) -> Callable[..., None]:
     """Run a test on many well-formed files, each way to split them on its own."""
-    generated: Callable[..., None] = settings(max_examples=60, deadline=None)(given(parent=songs)(test))
+    generated: Callable[..., None] = settings(max_examples=often(60), deadline=None)(
+        given(parent=songs)(test)
+    )
     pytest.mark.parametrize(("by", "context"), WAYS)(generated)
     return generated
 
@@ -81,7 +83,7 @@ def test_durations_are_those_of_the_songs_tempo_map(parent: bytes, by: By, conte
         assert split.duration_seconds == pytest.approx(lengths[split.track_number], rel=1e-9, abs=1e-12)
 
 
-BATCH = 120
+BATCH = often(120)
 """Generated files that other processes split as well."""
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,17 @@ def test_without_the_compiler_nothing_has_to_be_compiled() -> None:
     assert ask(ASK, PARENT.hex(), NUMBA_DISABLE_JIT="1") == "True 1 True"
 
 
-@pytest.fixture
-def module(tmp_path: Path) -> Path:
+def room_in(folder: Path) -> Path:
     """A small room with an entry point of its own."""
-    path = tmp_path / "room" / "small.py"
+    path = folder / "room" / "small.py"
     path.parent.mkdir()
     path.write_text(SMALL)
     return path
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    return room_in(tmp_path)
 
 
 RUN = """
@@ -63,11 +68,35 @@ print(double.is_compiled(), double(21), double.is_compiled())
 """
 
 
-def test_a_compiled_form_is_kept_for_the_next_process(module: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    code = RUN.format(room=str(module.parent))
-    assert ask(code, NUMBA_CACHE_DIR=str(cache)) == "False 42 True"
-    assert ask(code, NUMBA_CACHE_DIR=str(cache)) == "True 42 True"
+@dataclass(frozen=True)
+class Compiled:
+    """Such a room, and the cache of a process that has compiled it, which said ``told``."""
+
+    module: Path
+    cache: Path
+    told: str
+
+    @property
+    def code(self) -> str:
+        return RUN.format(room=str(self.module.parent))
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    folder = tmp_path_factory.mktemp("compiled")
+    module, cache = room_in(folder), folder / "cache"
+    return Compiled(module, cache, ask(RUN.format(room=str(module.parent)), NUMBA_CACHE_DIR=str(cache)))
+
+
+@pytest.fixture
+def compiled(once: Compiled, tmp_path: Path) -> Compiled:
+    """The same for one test, with a copy of the cache."""
+    return replace(once, cache=Path(shutil.copytree(once.cache, tmp_path / "cache")))
+
+
+def test_a_compiled_form_is_kept_for_the_next_process(compiled: Compiled) -> None:
+    assert compiled.told == "False 42 True"
+    assert ask(compiled.code, NUMBA_CACHE_DIR=str(compiled.cache)) == "True 42 True"
 
 
 def test_another_source_is_compiled_anew(module: Path, tmp_path: Path) -> None:
@@ -78,12 +107,11 @@ def test_another_source_is_compiled_anew(module: Path, tmp_path: Path) -> None:
     assert ask(code, NUMBA_CACHE_DIR=str(cache)) == "False 22 True"
 
 
-def test_a_moved_source_is_not_taken_for_compiled(module: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    ask(RUN.format(room=str(module.parent)), NUMBA_CACHE_DIR=str(cache))
+def test_a_moved_source_is_not_taken_for_compiled(compiled: Compiled, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    shutil.copytree(module.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
-    assert ask(RUN.format(room=str(elsewhere)), NUMBA_CACHE_DIR=str(cache)) == "False 42 True"
+    shutil.copytree(compiled.module.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
+    code = RUN.format(room=str(elsewhere))
+    assert ask(code, NUMBA_CACHE_DIR=str(compiled.cache)) == "False 42 True"
 
 
 def test_where_no_cache_can_be_written_it_works_all_the_same(module: Path, tmp_path: Path) -> None:
@@ -94,15 +122,12 @@ def test_where_no_cache_can_be_written_it_works_all_the_same(module: Path, tmp_p
 
 
 @pytest.mark.parametrize("damage", [b"", b"damaged", b"garbage\n", b"cos\nnosuch\n."])
-def test_a_damaged_cache_is_done_without(module: Path, tmp_path: Path, damage: bytes) -> None:
-    cache = tmp_path / "cache"
-    code = RUN.format(room=str(module.parent))
-    ask(code, NUMBA_CACHE_DIR=str(cache))
-    files = [path for path in cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
+def test_a_damaged_cache_is_done_without(compiled: Compiled, damage: bytes) -> None:
+    files = [path for path in compiled.cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
     assert files
     for path in files:
         path.write_bytes(damage)
-    assert ask(code, NUMBA_CACHE_DIR=str(cache)).split()[1:] == ["42", "True"]
+    assert ask(compiled.code, NUMBA_CACHE_DIR=str(compiled.cache)).split()[1:] == ["42", "True"]
 
 
 def test_the_digest_of_a_room_changes_with_its_files(tmp_path: Path) -> None:

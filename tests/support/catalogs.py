@@ -23,7 +23,7 @@ AS $$ SELECT decode(md5(random()::text) || md5(random()::text), 'hex') $$
 """As SQLite has it."""
 
 DROPS = """
-SELECT format('DROP SCHEMA %I CASCADE;', nspname) FROM pg_namespace WHERE nspname LIKE 'result\\_%'
+SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace WHERE nspname LIKE 'result\\_%'
 """
 
 _server: Server | None = None
@@ -39,7 +39,9 @@ def begin(server: Server | None, url: str = "") -> None:
 def end() -> None:
     """Drop all that was made, and keep catalogues in files again."""
     if _server is not None:
-        _server.psql(_url, "SET client_min_messages TO error;" + _server.psql(_url, DROPS))
+        with psycopg.connect(_url, options="-c client_min_messages=error") as connection:
+            for (drop,) in connection.execute(DROPS).fetchall():
+                connection.execute(drop)
     begin(None)
 
 

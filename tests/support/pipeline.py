@@ -33,11 +33,15 @@ class Signal:
 
 
 class Machine:
-    """Processors that are shared evenly, stations that serve so many at once, and a clock."""
+    """Processors that are shared evenly, also with other programs, stations that serve so many at once, and a
+    clock."""
 
-    def __init__(self, cores: float, time_of: Callable[[float, int], float]) -> None:
+    def __init__(self, cores: float, others: float, time_of: Callable[[float, int], float]) -> None:
         self.now = 0.0
         self.cores = cores
+        self.others = others
+        self.used_by_others = 0.0
+        self.queued = 0.0
         self.time_of = time_of
         self._events: list[tuple[float, int, Process, int]] = []
         self._numbers = count()
@@ -64,7 +68,9 @@ class Machine:
 
     def run(self, ended: Callable[[], bool]) -> None:
         while not ended():
-            pace = min(1.0, self.cores / len(self._working)) if self._working else 1.0
+            wanted = len(self._working) + self.others
+            pace = min(1.0, self.cores / wanted) if wanted else 1.0
+            before = self.now
             done_at = float("inf")
             if self._working:
                 done_at = self.now + max(0.0, self._working[0][0] - self._shared) / pace
@@ -72,12 +78,19 @@ class Machine:
                 at, _, process, ticket = heapq.heappop(self._events)
                 self._shared += pace * (at - self.now)
                 self.now = at
+                self._count(pace, before)
                 if ticket and self._tickets.pop(ticket, None) is None:
                     continue
             else:
                 self._shared, _, process = heapq.heappop(self._working)
                 self.now = done_at
+                self._count(pace, before, 1)
             self._step(process)
+
+    def _count(self, pace: float, before: float, done: int = 0) -> None:
+        passed = self.now - before
+        self.used_by_others += self.others * pace * passed
+        self.queued += (len(self._working) + done) * (1 - pace) * passed
 
     def _later(self, seconds: float, process: Process, ticket: int = 0) -> None:
         heapq.heappush(self._events, (self.now + seconds, next(self._numbers), process, ticket))
@@ -131,7 +144,7 @@ class Pipeline:
             "exponential": lambda mean, steps: dice.gammavariate(steps, mean / steps) if mean else 0.0,
         }
         self.costs, self.setup = costs, setup
-        self.machine = Machine(max(0.05, costs.cores - costs.others), times[variation])
+        self.machine = Machine(costs.cores, costs.others, times[variation])
         self.machine.station("source", costs.source_width)
         self.machine.station("output", costs.output_width)
         self.waiting: deque[int] = deque()
@@ -302,7 +315,7 @@ class Pipeline:
         spent, setup = self.spent, self.setup
         computed = spent["commit cpu"]
         coordinator = self.costs.coordinator_cpu * spent["songs"]
-        used = spent["split"] + coordinator + computed + self.costs.others * self.machine.now
+        used = spent["split"] + coordinator + computed + self.machine.used_by_others
         cores = max(1, round(self.costs.cores))
         last = Sample(
             at=self.machine.now,
@@ -316,6 +329,7 @@ class Pipeline:
                 "flush": Stage(spent["flush"], spent["flush"]),
                 "commit": Stage(spent["commit"] + computed, spent["commit"]),
             },
+            queued=self.machine.queued,
             worker_cpu=spent["split"],
             coordinator_cpu=coordinator + computed,
             cores=(used / cores,) * cores,

@@ -47,7 +47,14 @@ def freed(costs: Costs, resource: Resource) -> Costs:
     """Costs of a run to which a resource is free."""
     busy = tuple(it for it in costs.busy if it.role != resource)
     if resource == "cpu":
-        return replace(costs, worker_cpu=0.0, server_cpu=0.0, others=0.0, cores=_MANY_CORES)
+        return replace(
+            costs,
+            worker_cpu=0.0,
+            server_cpu=0.0,
+            others=0.0,
+            cores=_MANY_CORES,
+            commit_each=min(costs.commit_each, costs.commit_cpu) if costs.commit_cpu else costs.commit_each,
+        )
     if resource == "source":
         return replace(costs, source_wait=0.0, busy=busy)
     if resource == "output":

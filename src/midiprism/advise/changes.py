@@ -38,10 +38,15 @@ class Change:
     place: Figures | None = None
 
 
-def other_output(facts: Facts, figures: Sequence[Figures], out: str) -> Change:
-    """The result on another device. Its catalogue goes with it, where that is a file in it."""
+def other_output(facts: Facts, figures: Sequence[Figures], out: str, there: Figures | None = None) -> Change:
+    """The result on another device. Its catalogue goes with it, where that is a file in it.
+
+    Args:
+        there: what was measured on that device; None for the fastest that is known.
+    """
     here = figures_of(facts.places.get("output"), figures)
-    there = other_place("output", facts, figures)
+    if there is None:
+        there = other_place("output", facts, figures)
     if there is None:
         return Change(
             lambda costs, setup: (_free_output(costs, facts), setup), {"output": "NEW"}, at_most=True

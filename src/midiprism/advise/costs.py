@@ -39,9 +39,10 @@ class Costs:
         source_wait: that a worker waits when it reads, if no other one is served before it.
         output_wait: the same when it stores.
         coordinator_cpu: processor time to plan and to collect, which one process does.
-        commit_cpu: processor time of the commit, where that is done by this process.
+        commit_cpu: processor time of the commit, where that is done by this process; beside what it waits
+            for a processor it is a part of ``commit_each``.
         server_cpu: processor time of a database server that runs on the same machine.
-        others: processors that other programs keep busy, of ``cores`` that there are for the run.
+        others: processors that other programs want, of ``cores`` that there are for the run.
         flush_fixed: of each flush; ``flush_each`` for a song in it.
         commit_fixed: of each commit; ``commit_each`` for a song in it. Without what a worker computes for it.
         round_trip: for one answer of a server; 0 without one.
@@ -109,12 +110,18 @@ def costs_of(
     if last.workers == 0 or worker_cpu <= 0:
         worker_cpu = computed / songs + store_cpu
     committing = (commit.seconds - commit.waited) / songs
+    crowding = _crowding(window, computed + store_cpu * songs)
+    # Whoever commits waits for a processor as workers do.
+    committing = min(committing / crowding, max(0.0, window.coordinator_cpu + window.worker_cpu) / songs)
     commit_cpu, client_cpu = (0.0, committing) if facts.shared else (committing, 0.0)
     coordinator = window.coordinator_cpu / songs - commit_cpu - _metering(window) / songs
     if last.workers == 0:
         coordinator -= worker_cpu
     others = max(0.0, window.others - max(0, len(window.cores) - facts.cpus))
-    server_cpu = others * window.seconds / songs if facts.local_server else 0.0
+    server_cpu = 0.0
+    if facts.local_server:  # it works while somebody waits for it
+        server_cpu = min(others * window.seconds, commit.seconds) / songs
+        others -= server_cpu * window.rate
     asks = facts.shared and last.skipped > 0
     asking = ASK_TRIPS * last.round_trip / min(READ_AT_ONCE, max(1, last.batch_size)) if asks else 0.0
     widths = _widths(facts, figures)
@@ -129,7 +136,7 @@ def costs_of(
         coordinator_cpu=max(0.0, coordinator),
         commit_cpu=commit_cpu,
         server_cpu=server_cpu,
-        others=0.0 if facts.local_server else min(others, facts.cpus - 0.05),
+        others=others * crowding,
         cores=float(facts.cpus),
         flush_fixed=flush_fixed,
         flush_each=flush_each,
@@ -143,6 +150,11 @@ def costs_of(
         output_width=widths["output"],
         busy=_busy(window, facts),
     )
+
+
+def _crowding(window: Window, computed: float) -> float:
+    """How many times as many processors programs want as they get, by how long workers waited for one."""
+    return 1 + window.queued / computed if computed > 0 else 1.0
 
 
 def _metering(window: Window) -> float:

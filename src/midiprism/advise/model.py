@@ -59,12 +59,15 @@ def rate(costs: Costs, setup: Setup) -> float:
     else:
         each = _committed_in_groups(costs, setup)
     processors = costs.worker_cpu + costs.coordinator_cpu + costs.commit_cpu + costs.server_cpu
-    return 1 / max(_LEAST_SECONDS, each, processors / free_cores(costs), costs.device_seconds)
+    # The process that plans and commits asks for its share beside the workers.
+    cores = free_cores(costs, min(setup.workers, setup.in_flight) + 1)
+    return 1 / max(_LEAST_SECONDS, each, processors / cores, costs.device_seconds)
 
 
-def free_cores(costs: Costs) -> float:
-    """Processors that other programs leave."""
-    return max(_LEAST_CORES, costs.cores - costs.others)
+def free_cores(costs: Costs, processes: int) -> float:
+    """Processors that so many processes get: what others leave, or their share if all want to compute."""
+    shared = costs.cores * processes / (processes + costs.others)
+    return max(_LEAST_CORES, costs.cores - costs.others, shared)
 
 
 def pace(costs: Costs, setup: Setup) -> Curve:
@@ -74,7 +77,7 @@ def pace(costs: Costs, setup: Setup) -> Curve:
     waits = [Station(costs.source_wait, costs.source_width), Station(costs.output_wait, costs.output_width)]
     # What goes on beside the workers takes its share of the processors: at most what goes with their bounds.
     beside = costs.coordinator_cpu + costs.server_cpu
-    cores = free_cores(costs)
+    cores = free_cores(costs, customers)
     fastest = max(
         (costs.worker_cpu + costs.source_wait + costs.output_wait + asking) / customers,
         (costs.worker_cpu + beside) / cores,

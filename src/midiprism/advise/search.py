@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from midiprism.advise.costs import Costs
-from midiprism.advise.model import Setup, rate
+from midiprism.advise.model import Setup, free_cores, rate
 from midiprism.run.machine import default_in_flight
 
 WORKERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -23,7 +23,9 @@ def best_setup(costs: Costs, setup: Setup, *names: str) -> Setup:
     """
     if setup.workers == 0:
         return setup
+    # More workers would also take more of the processors from other programs: that is no reason for them.
     most = max(_MOST_PER_CORE * costs.cores, setup.workers)
+    costs = replace(costs, cores=free_cores(costs, max(1, round(costs.cores))), others=0.0)
     workers = [it for it in WORKERS if it <= most] if "workers" in names else []
     batches = list(BATCHES) if "batch_size" in names else []
     found: dict[Setup, float] = {}

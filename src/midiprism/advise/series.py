@@ -64,7 +64,9 @@ def typical(samples: Sequence[Sample], *, running: bool) -> Window | None:
     same = [one for one in at_work if _settings(one) == _settings(last)]
     if running:
         same = [one for one in same if last.at - one.at <= TYPICAL_SECONDS]
-    for first in (same[0], at_work[0], samples[0]):
+    # What workers take to load the splitter is no cost of songs.
+    complete = [one for one in same if one.ready >= one.workers]
+    for first in (*complete[:1], same[0], at_work[0], samples[0]):
         if last.at - first.at >= _LEAST_SECONDS and last.parents > first.parents:
             return Window(first, last)
     return Window(samples[0], last) if last.at > samples[0].at and last.parents > samples[0].parents else None

@@ -103,8 +103,13 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """A run as the model has it."""
+class Modelled:
+    """A run as the model has it.
+
+    Attributes:
+        songs: a second, as measured; ``now`` by the model.
+        figures: of places.
+    """
 
     facts: Facts
     costs: Costs
@@ -119,6 +124,10 @@ class _Run:
         for change in changes:
             costs, setup = change.effect(costs, setup)
         return costs, setup
+
+    def gain(self, *changes: Change) -> float:
+        """How many times as fast it is with these changes."""
+        return rate(*self.after(*changes)) / self.now
 
     def best(self, *changes: Change) -> tuple[float, Setup]:
         """How many times as fast it is with these changes and the best settings for them."""
@@ -136,7 +145,7 @@ def strategies_for(
         settings: what was recorded of the run when it began.
         figures: of places, as ``midiprism probe`` measured them.
     """
-    run = _run(window, settings, figures)
+    run = modelled(window, settings, figures)
     if run is None:
         return []
     found = [_strategy(run, name, change) for name, change in _changes(run).items()]
@@ -145,7 +154,7 @@ def strategies_for(
 
 def plans_for(window: Window, settings: Mapping[str, Any], figures: Sequence[Figures] = ()) -> list[Plan]:
     """Plans A, B and C; none if nothing was split. See ``strategies_for``."""
-    run = _run(window, settings, figures)
+    run = modelled(window, settings, figures)
     if run is None:
         return []
     others = {name: it for name, it in _changes(run).items() if it is not None and name in _ELSEWHERE}
@@ -156,16 +165,17 @@ def plans_for(window: Window, settings: Mapping[str, Any], figures: Sequence[Fig
     ]
 
 
-def _run(window: Window, settings: Mapping[str, Any], figures: Sequence[Figures]) -> _Run | None:
+def modelled(window: Window, settings: Mapping[str, Any], figures: Sequence[Figures] = ()) -> Modelled | None:
+    """A run as the model has it; None if nothing was split. See ``strategies_for``."""
     facts = Facts.of(settings)
     costs = costs_of(window, facts, figures)
     if costs is None:
         return None
     setup = setup_of(window, facts)
-    return _Run(facts, costs, setup, window.rate, rate(costs, setup), figures)
+    return Modelled(facts, costs, setup, window.rate, rate(costs, setup), figures)
 
 
-def _changes(run: _Run) -> dict[StrategyId, Change | None]:
+def _changes(run: Modelled) -> dict[StrategyId, Change | None]:
     """What each strategy changes; None for one that is out of the question."""
     facts, figures = run.facts, run.figures
     output, catalogue = (_new_place(facts, role, figures) for role in ("output", "catalogue"))
@@ -176,9 +186,9 @@ def _changes(run: _Run) -> dict[StrategyId, Change | None]:
         "output-device": may_be.other_output(facts, figures, output),
         "catalogue-device": None if server else may_be.other_catalogue(facts, figures, catalogue),
         "temporary-device": None,
-        "batches": _setting(run, "batch_size"),
-        "workers": _setting(run, "workers"),
-        "in-flight": _setting(run, "in_flight"),
+        "batches": best_setting(run, "batch_size"),
+        "workers": best_setting(run, "workers"),
+        "in-flight": best_setting(run, "in_flight"),
         "parquet": may_be.parquet(facts, figures) if files else None,
         "postgresql": None if server else may_be.on_server(facts),
         "sqlite": may_be.in_file(facts, figures) if server else None,
@@ -186,7 +196,7 @@ def _changes(run: _Run) -> dict[StrategyId, Change | None]:
     }
 
 
-def _setting(run: _Run, name: str) -> Change:
+def best_setting(run: Modelled, name: str) -> Change:
     """The best of one setting. How many batches are in flight follows the others, if nobody asked for it."""
     follows = () if "in_flight" in run.facts.asked else ("in_flight",)
     best = best_setup(run.costs, run.setup, name, *follows)
@@ -199,12 +209,12 @@ def _new_place(facts: Facts, role: str, figures: Sequence[Figures]) -> str:
     return "NEW" if there is None else os.path.join(there.place.path, os.path.basename(facts.out))
 
 
-def _strategy(run: _Run, name: StrategyId, change: Change | None) -> Strategy:
+def _strategy(run: Modelled, name: StrategyId, change: Change | None) -> Strategy:
     title, effort, risk = ABOUT[name]
     if change is None:
         reason = out_of_the_question(name)
         return Strategy(name, title, reason, (), effort, risk, None, None, at_most=False, helps=False)
-    gain = rate(*run.after(change)) / run.now
+    gain = run.gain(change)
     helps = gain >= WORTH
     return Strategy(
         name,
@@ -222,7 +232,7 @@ def _strategy(run: _Run, name: StrategyId, change: Change | None) -> Strategy:
     )
 
 
-def _may_queue(run: _Run, name: StrategyId) -> bool:
+def _may_queue(run: Modelled, name: StrategyId) -> bool:
     """Whether it puts more requests to a device of which nobody knows how many it serves at once."""
     costs = run.costs
     if name not in ("workers", "in-flight"):
@@ -232,7 +242,7 @@ def _may_queue(run: _Run, name: StrategyId) -> bool:
     return unknown > _MUCH * (costs.worker_cpu + costs.source_wait + costs.output_wait)
 
 
-def _one(run: _Run, others: Mapping[StrategyId, Change]) -> dict[StrategyId, Change]:
+def _one(run: Modelled, others: Mapping[StrategyId, Change]) -> dict[StrategyId, Change]:
     """The change that helps most, with the best settings for it: if any was measured, one of those."""
     enough = run.best()[0] * WORTH
     gains = {name: run.best(change)[0] for name, change in others.items()}
@@ -241,7 +251,7 @@ def _one(run: _Run, others: Mapping[StrategyId, Change]) -> dict[StrategyId, Cha
     return {} if best is None else {best: others[best]}
 
 
-def _together(run: _Run, others: Mapping[StrategyId, Change]) -> dict[StrategyId, Change]:
+def _together(run: Modelled, others: Mapping[StrategyId, Change]) -> dict[StrategyId, Change]:
     """The changes that help beside each other, the best first."""
     chosen: dict[StrategyId, Change] = {}
     left = dict(others)
@@ -261,7 +271,7 @@ def _exclude_each_other(one: StrategyId, other: StrategyId) -> bool:
     return {one, other} <= _MOVES or {one, other} <= _CATALOGUES
 
 
-def _plan(run: _Run, name: PlanName, title: str, others: Mapping[StrategyId, Change]) -> Plan:
+def _plan(run: Modelled, name: PlanName, title: str, others: Mapping[StrategyId, Change]) -> Plan:
     gain, best = run.best(*others.values())
     settings = values_of(best, run.setup)
     changes: dict[str, Any] = {**settings}

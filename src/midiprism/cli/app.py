@@ -7,6 +7,7 @@ import typer
 import midiprism
 from midiprism.cli.analyze import analyze
 from midiprism.cli.audit import audit
+from midiprism.cli.bench import strategies
 from midiprism.cli.check import check
 from midiprism.cli.export import export
 from midiprism.cli.inspect import inspect
@@ -34,6 +35,8 @@ catalog = typer.Typer(help="Look after a catalogue, and after one that another p
 catalog.command("check")(check)
 catalog.command("undo")(undo)
 catalog.command("upgrade")(upgrade)
+bench = typer.Typer(help="Measure what this machine does with your own library.")
+bench.command("strategies")(strategies)
 
 app.command("split")(split)
 app.command("status")(status)
@@ -47,6 +50,7 @@ app.command("relocate")(relocate)
 app.command("sample")(sample)
 app.command("probe")(probe)
 app.add_typer(catalog, name="catalog")
+app.add_typer(bench, name="bench")
 
 
 def _version(asked: bool) -> None:

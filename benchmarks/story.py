@@ -1,0 +1,259 @@
+"""The story that this project was born from, played again: a slow run, its report, and plans A, B and C.
+
+    python benchmarks/story.py [--minutes 5] [--runs 5] [--seconds 20] [--memory FOLDER] [--write]
+
+Run it with ``tests`` on PYTHONPATH. A run has naive settings: two workers, batches of 100 songs, one of them
+in flight. Its output is on a disk that takes ``--create`` seconds for each file, one after the other, and its
+catalogue in PostgreSQL at the end of a line that takes ``--latency`` seconds for each answer. Both are made
+slow on purpose: the store sleeps, and a proxy delays. Another disk and everything else is as fast as this
+machine is; since all is in memory, that disk is called a disk in the figures of its probe.
+
+At 37% of the run ``analyze`` reports. Then its plans are applied, in turn, ``--runs`` times each, each time
+into a fresh result, for ``--seconds``, and what they promised stands beside what was measured.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.synchronize import Semaphore
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from libraries import Repeated, machine, sample_library
+from midiprism.advise.crew import create_file
+from midiprism.advise.places import Figures
+from midiprism.advise.probe import probe
+from midiprism.advise.report import Report, analyze
+from midiprism.advise.sections import sections
+from midiprism.advise.strategies import Plan
+from midiprism.advise.trial import Measured, measured, with_changes
+from midiprism.catalog import PostgresAddress
+from midiprism.cli.analysis_text import markdown
+from midiprism.library import Found, Notice, open_folders
+from midiprism.run import Settings, split_library
+from midiprism.run.progress import Progress
+from midiprism.run.scene import Opening, opened_result
+from support.postgres import OWNER, Server, installations
+from support.slow_parts import distant, places, slow_store
+
+SHARE = 0.37
+CLOSE = 0.25
+NAIVE = Settings(workers=2, batch_parents=100, in_flight=1)
+PAGE = Path(__file__).parent.parent / "docs" / "story.md"
+
+
+@dataclass(frozen=True)
+class Lasting(Repeated):
+    """So many songs, which are the same few again and again with other bytes in them."""
+
+    songs: int = 0
+
+    def walk(self) -> Iterator[Found | Notice]:
+        left = self.songs
+        for found in super().walk():
+            if not left:
+                return
+            left -= 1
+            yield found
+
+    def count(self) -> Iterator[int]:
+        return iter((self.songs,))
+
+
+@dataclass(frozen=True)
+class SlowDisk:
+    """Creates files as the slow store does, for a probe."""
+
+    seconds: float
+    served: Semaphore
+
+    def __call__(self, path: str, data: bytes) -> None:
+        create_file(path, data)
+        with self.served:
+            time.sleep(self.seconds)
+
+
+@dataclass
+class Stage:
+    """Where the story takes place.
+
+    Attributes:
+        folder: in memory; ``slow`` and ``fast`` in it are the disks.
+        server: of PostgreSQL, reached at ``port`` as over a long line.
+    """
+
+    folder: Path
+    songs: Path
+    server: Server
+    port: int
+    create: float
+
+    def distant(self) -> PostgresAddress:
+        """A new database, far away, as the address says too: a name of no machine, and where it really is."""
+        name = urlsplit(self.server.new_database()).path[1:]
+        return PostgresAddress(f"postgresql://{OWNER}@far.example:{self.port}/{name}?hostaddr=127.0.0.1")
+
+    def opening(self, out: str, settings: Settings) -> Any:
+        """Results on the slow disk are slow where files are created; shards are few."""
+        slow = Path(out).is_relative_to(self.folder / "slow") and settings.store != "parquet"
+        opening: Opening = slow_store(self.create, 1) if slow else opened_result
+        return opening(out, settings)
+
+    def figures(self) -> list[Figures]:
+        """What ``midiprism probe`` finds in both places."""
+        slow = probe(self.folder / "slow", create=SlowDisk(self.create, places(1)))
+        fast = probe(self.folder / "fast")
+        told = replace(fast.place, kind="disk", device="fast", spins=False, mount_point=fast.place.path)
+        return [slow, replace(fast, place=told)]
+
+
+def main() -> None:
+    """Play it, and print what came of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=5, help="of the slow run, about (default: 5)")
+    parser.add_argument("--songs", type=int, help="of the slow run, instead of minutes")
+    parser.add_argument("--runs", type=int, default=5, help="of each plan (default: 5)")
+    parser.add_argument("--seconds", type=float, default=20, help="of each of them (default: 20)")
+    parser.add_argument("--create", type=float, default=0.02, help="seconds a file, on the slow disk")
+    parser.add_argument("--latency", type=float, default=0.02, help="seconds an answer of the server")
+    parser.add_argument("--samples", type=int, default=2_000, help="different songs (default: 2000)")
+    parser.add_argument("--memory", type=Path, default=Path("/dev/shm/midiprism-story"))
+    parser.add_argument(
+        "--write", action="store_true", help=f"the report to {PAGE.name} of the documentation"
+    )
+    options = parser.parse_args()
+    found = installations()
+    if not found:
+        sys.exit("no PostgreSQL server is installed")
+    for name in ("slow", "fast"):
+        (options.memory / name).mkdir(parents=True)
+    try:
+        songs = sample_library(options.memory / "songs", options.samples)
+        server = Server(found[0])
+        try:
+            with distant(server, options.latency) as port:
+                stage = Stage(options.memory, songs, server, port, options.create)
+                pages = play(stage, options)
+        finally:
+            server.close()
+    finally:
+        shutil.rmtree(options.memory)
+    text = "\n".join(pages)
+    print(text)
+    if options.write:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+def play(stage: Stage, options: argparse.Namespace) -> list[str]:
+    """All of it; the lines of the page that tells it."""
+    figures = stage.figures()
+    load = os.getloadavg()[0]
+    count = options.songs
+    if count is None:
+        rate = trial(stage, NAIVE, "slow", 15, stage.distant()).rate
+        count = int(rate * 60 * options.minutes)
+    report, naive = slow_run(stage, count, figures)
+    print(f"{report.bottleneck and report.bottleneck.words}; {naive:.0f} s", file=sys.stderr, flush=True)
+    rates: dict[str, list[float]] = {plan.name: [] for plan in report.plans}
+    for number in range(options.runs):
+        for plan in report.plans:
+            rates[plan.name].append(applied(stage, plan, options.seconds).rate)
+            figure = f"{rates[plan.name][-1]:,.1f} songs/s, predicted {plan.rate:,.1f}"
+            print(f"round {number + 1}: {plan.name} {figure}", file=sys.stderr, flush=True)
+    about = (
+        f"A run with naive settings: {NAIVE.workers} workers, batches of {NAIVE.batch_parents}, one of them "
+        f"in flight. Its output is on a disk that takes {1000 * options.create:g} ms for each file, one "
+        "after the other, and its catalogue in PostgreSQL at the end of a line that takes "
+        f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
+        "and a proxy delays. All else is as fast as the machine is, in memory. The other disk is memory "
+        "too, and is called a disk in the figures of its probe.\n"
+    )
+    course = (
+        f"{count:,} songs took {naive / 60:.1f} minutes. At {SHARE:.0%} of them `midiprism analyze` said "
+        "what is below. Then its plans were applied, in turn, each time into a fresh result, for "
+        f"{options.seconds:g} s. Songs a second, medians of {options.runs} runs:\n"
+    )
+    return [
+        "# The story, played again\n",
+        f"By `benchmarks/story.py`, {machine()}; load {load:.1f} when it began.\n",
+        about,
+        course,
+        *table(report, rates),
+        "",
+        re.sub("^#", "##", markdown(sections(report)), flags=re.MULTILINE),
+    ]
+
+
+def slow_run(stage: Stage, count: int, figures: Sequence[Figures]) -> tuple[Report, float]:
+    """The run with the naive settings; the report at 37% of it, and how long it took in all."""
+    out, database = str(stage.folder / "slow" / "story"), stage.distant()
+    reports: list[Report] = []
+
+    def look() -> None:
+        reports.append(analyze(out, database, figures=figures))
+
+    looking = threading.Thread(target=look)
+
+    def listen(progress: Progress) -> None:
+        if progress.seen >= SHARE * count and looking.ident is None:
+            looking.start()
+
+    settings = replace(NAIVE, database=database)
+    library = Lasting(open_folders([stage.songs]), count)
+    summary = split_library(library, out, settings, opening=stage.opening, listener=listen)
+    if summary.error is not None:
+        raise summary.error
+    looking.join()
+    shutil.rmtree(out)
+    return reports[0], summary.seconds - summary.loading_seconds
+
+
+def applied(stage: Stage, plan: Plan, seconds: float) -> Measured:
+    """A run with what a plan changes."""
+    settings = with_changes(NAIVE, {name: it for name, it in plan.changes.items() if name != "database"})
+    database = None if plan.changes.get("database") == "" else stage.distant()
+    return trial(stage, settings, "fast" if "output" in plan.changes else "slow", seconds, database)
+
+
+def trial(
+    stage: Stage, settings: Settings, disk: str, seconds: float, database: PostgresAddress | None
+) -> Measured:
+    out = stage.folder / disk / "trial"
+    library = Repeated(open_folders([stage.songs]))
+    try:
+        return measured(
+            library, str(out), replace(settings, database=database), seconds, opening=stage.opening
+        )
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+        stage.server.drop_databases()
+
+
+def table(report: Report, rates: dict[str, list[float]]) -> Iterator[str]:
+    """What was promised beside what was measured."""
+    yield "| plan | changes | predicted | measured | least | most | predicted / measured | within 25% |"
+    yield "|---|---|---|---|---|---|---|---|"
+    yield f"| as it was | | | {report.rate or 0:,.1f} | | | | |"
+    for plan in report.plans:
+        found = rates[plan.name]
+        middle = statistics.median(found)
+        changes = ", ".join(f"{name} {value or 'a file'}" for name, value in plan.changes.items())
+        ratio = plan.rate / middle
+        yield (
+            f"| {plan.name} | {changes} | {plan.rate:,.1f} | {middle:,.1f} | {min(found):,.1f} "
+            f"| {max(found):,.1f} | {ratio:.2f} | {'yes' if abs(ratio - 1) <= CLOSE else 'no'} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""A catalogue in PostgreSQL that is there for a moment only, in a schema of its own."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+
+from sqlalchemy import text
+
+from midiprism.catalog.address import PostgresAddress
+from midiprism.catalog.errors import translated
+from midiprism.catalog.postgres_server import connected
+
+PREFIX = "midiprism_trial_"
+
+
+@contextlib.contextmanager
+def passing_schema(url: str) -> Iterator[PostgresAddress]:
+    """Where a catalogue can be made; its schema is dropped at the end, with all that is in it.
+
+    Raises:
+        CatalogError: the database cannot be reached, or nothing may be made there.
+    """
+    address = PostgresAddress(url, PREFIX + secrets.token_hex(6))
+    _do(address, f'CREATE SCHEMA "{address.schema}"')
+    try:
+        yield address
+    finally:
+        _do(address, f'DROP SCHEMA "{address.schema}" CASCADE')
+
+
+def _do(address: PostgresAddress, statement: str) -> None:
+    with translated(str(address)), contextlib.closing(connected(address)) as connection, connection.begin():
+        connection.execute(text(statement))

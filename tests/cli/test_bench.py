@@ -1,0 +1,164 @@
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.advise import trials
+from midiprism.advise.trials import Asked, sampled, tried
+from midiprism.catalog.passing import PREFIX
+from midiprism.library import Found, open_folders
+from midiprism.run.summary import Summary
+from midiprism.sample.write import write_songs
+from support.measured import figures
+from support.postgres import Server
+
+Run = Callable[..., tuple[int, str, str]]
+
+QUICK = ("--seconds", "0.5", "--rounds", "1")
+SETTINGS = {"workers", "batches", "in-flight"}
+NEVER = {"catalogue-device", "separate-devices", "sqlite", "temporary-device"}
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("library") / "songs"
+    write_songs(folder, 1_200, seed=8)
+    return folder
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places are known, so that none is measured."""
+    monkeypatch.setattr(trials, "figures_for", lambda folder: figures())
+
+
+def test_the_table_has_every_strategy(run: Run, songs: Path, tmp_path: Path, known: None) -> None:
+    work, place = tmp_path / "work", tmp_path / "place"
+    work.mkdir()
+    place.mkdir()
+    code, out, err = run(
+        "bench", "strategies", songs, "--work", work, "--place", place, *QUICK, "--songs", 600, "--json"
+    )
+    assert code == 0, err
+    told = json.loads(out.splitlines()[-1])
+    assert 600 <= told["songs"] <= 1_200
+    rows = {row["id"]: row for row in told["strategies"]}
+    stores = {"parquet"} if find_spec("pyarrow") else set()
+    measured = {name for name, row in rows.items() if row["measured"] is not None}
+    assert measured - {"together"} == {"base", f"output-device {place}", *SETTINGS, *stores}
+    for name in measured - {"base"}:
+        assert rows[name]["changes"]
+        assert rows[name]["predicted"] > 0
+        assert len(rows[name]["rates"]) == 1
+    assert {name for name, row in rows.items() if row["reason"]} >= {"postgresql", *NEVER}
+    assert all(row["title"] in err for row in told["strategies"] if row["id"] != "together")
+    assert not list(work.iterdir())
+    assert not list(place.iterdir())
+
+
+@pytest.mark.slow
+def test_postgresql_is_tried_in_schemas_that_are_dropped(
+    run: Run, songs: Path, tmp_path: Path, postgres: Server, known: None
+) -> None:
+    url = postgres.new_database()
+    code, out, err = run("bench", "strategies", songs, "--work", tmp_path, *QUICK, "--database", url)
+    assert code == 0, err
+    assert re.search(r"^the catalogue on a PostgreSQL server +PostgreSQL +at most ", out, re.MULTILINE)
+    left = postgres.psql(url, f"SELECT count(*) FROM pg_namespace WHERE nspname LIKE '{PREFIX}%'")
+    assert left == "0\n"
+    assert postgres.psql(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'midiprism'") == "0\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTERM") or sys.platform == "win32", reason="has no such signals")
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_leaves_nothing(songs: Path, tmp_path: Path, times: int) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    command = [sys.executable, "-m", "midiprism", "bench", "strategies", str(songs), "--work", str(work)]
+    process = subprocess.Popen(
+        [*command, "--rounds", "50"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("Warming up"):
+            break
+    while not list(work.glob("*/result/*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    for line in process.stderr:
+        if line.startswith("Stopping"):
+            break
+    if times == 2:
+        process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+    assert not list(work.iterdir())
+
+
+def test_a_run_that_fails_ends_it_and_leaves_nothing(
+    run: Run, songs: Path, tmp_path: Path, known: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from midiprism.errors import StoreError
+
+    def failing(*_arguments: Any, **_options: Any) -> Summary:
+        return Summary("", dry_run=False, by="auto", context="conductor", error=StoreError("It is full."))
+
+    monkeypatch.setattr("midiprism.advise.trial.split_library", failing)
+    code, _, err = run("bench", "strategies", songs, "--work", tmp_path, *QUICK)
+    assert code == 1
+    assert "It is full." in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--work", "nowhere"), "is not a folder that is there"),
+        (("--place", "nowhere"), "is not a folder that is there"),
+        (("--database", "postgresql://me:secret@host/d"), "A password on the command line"),
+        (("--database", "mysql://host/d"), "The address of a catalogue is postgresql://"),
+    ],
+)
+def test_what_cannot_be_followed_is_said(run: Run, songs: Path, options: tuple[str, ...], words: str) -> None:
+    code, _, err = run("bench", "strategies", songs, *options)
+    assert code == 2
+    assert words in err
+    assert "secret" not in err
+
+
+def test_a_library_without_songs_is_said(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("bench", "strategies", tmp_path)
+    assert code == 2
+    assert "There are no songs to measure with" in err
+
+
+def test_a_sample_is_spread_over_the_library_and_in_its_order(songs: Path) -> None:
+    library = open_folders([songs])
+    every = [found.path for found in library.walk() if isinstance(found, Found)]
+    few = [found.path for found in sampled(library, 100).songs]
+    assert 100 <= len(few) <= 200
+    places = [every.index(path) for path in few]
+    steps = {after - before for before, after in itertools.pairwise(places)}
+    assert len(steps) == 1
+    assert places[0] < 10
+    assert places[-1] > 1_180
+    assert len(sampled(library, 5_000).songs) == 1_200
+
+
+def test_who_asked_to_stop_gets_no_table(songs: Path, tmp_path: Path, known: None) -> None:
+    asked = Asked(os.fspath(tmp_path), seconds=0.5, rounds=1)
+    told: list[str] = []
+    rows = tried(open_folders([songs]), asked, lambda: len(told) > 1, told.append)
+    assert rows is None
+    assert len(told) == 2
+    assert not list(tmp_path.iterdir())
