@@ -124,10 +124,10 @@ def main() -> None:
     parser.add_argument("--songs", type=int, help="of the slow run, instead of minutes")
     parser.add_argument("--runs", type=int, default=5, help="of each plan (default: 5)")
     parser.add_argument("--seconds", type=float, default=20, help="of each of them (default: 20)")
-    parser.add_argument("--create", type=float, default=0.02, help="seconds a file, on the slow disk")
-    parser.add_argument("--latency", type=float, default=0.02, help="seconds an answer of the server")
+    parser.add_argument("--create", type=float, default=0.012, help="seconds a file, on the slow disk")
+    parser.add_argument("--latency", type=float, default=0.01, help="seconds an answer of the server")
     parser.add_argument("--samples", type=int, default=2_000, help="different songs (default: 2000)")
-    parser.add_argument("--memory", type=Path, default=Path("/dev/shm/midiprism-story"))
+    parser.add_argument("--memory", type=Path, default=Path("/dev/shm/story"))
     parser.add_argument(
         "--write", action="store_true", help=f"the report to {PAGE.name} of the documentation"
     )
@@ -148,7 +148,7 @@ def main() -> None:
             server.close()
     finally:
         shutil.rmtree(options.memory)
-    text = "\n".join(pages)
+    text = "\n".join(pages).replace(str(options.memory), "")
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
@@ -176,7 +176,7 @@ def play(stage: Stage, options: argparse.Namespace) -> list[str]:
         "after the other, and its catalogue in PostgreSQL at the end of a line that takes "
         f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
         "and a proxy delays. All else is as fast as the machine is, in memory. The other disk is memory "
-        "too, and is called a disk in the figures of its probe.\n"
+        "too, and is called a disk in the figures of its probe. Paths begin where both are.\n"
     )
     course = (
         f"{count:,} songs took {naive / 60:.1f} minutes. At {SHARE:.0%} of them `midiprism analyze` said "

@@ -37,6 +37,12 @@ def test_what_was_measured_is_divided_by_songs() -> None:
     assert found.busy == ()
 
 
+def test_what_time_asks_for_is_no_cost_of_songs() -> None:
+    measured = window(coordinator=0.05)
+    waiting = replace(measured, last=replace(measured.last, metering=0.01, polling=0.04))
+    assert costs(waiting).coordinator_cpu == pytest.approx(costs(measured).coordinator_cpu - 0.05 / 4_000)
+
+
 def test_a_window_without_songs_costs_nothing_that_is_known() -> None:
     assert costs_of(window(songs=0), settings()) is None
 

@@ -74,8 +74,10 @@ def grid(cases: int, seed: int) -> Iterator[tuple[Costs, Setup]]:
         shared = dice.random() < 0.5
         round_trip = dice.choice([0, 0.001, 0.02, 0.1, 0.2]) if shared else 0.0
         commit_each = dice.choice([0.02, 0.1, 0.3]) * MS
+        worker_cpu = dice.choice([0.3, 1, 3]) * MS
         costs = Costs(
-            worker_cpu=dice.choice([0.3, 1, 3]) * MS,
+            worker_cpu=worker_cpu,
+            client_cpu=0.3 * worker_cpu if shared else 0.0,
             source_wait=dice.choice([0, 0, 0.2, 2]) * MS,
             output_wait=dice.choice([0, 0.5, 3, 10]) * MS,
             coordinator_cpu=dice.choice([0.02, 0.05, 0.1, 0.2]) * MS,

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from midiprism.advise.costs import ASK_TRIPS, COMMIT_TRIPS
+from midiprism.advise.costs import ASK_TRIPS, COMMIT_TRIPS, SHARD_TRIPS
 from midiprism.advise.model import LEASE_TRIPS, TELL_TRIPS
 from midiprism.catalog import BatchRecord, Lease, ParentRecord, PostgresAddress
 from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.catalog.postgres_server import driver
+from midiprism.run.keeping import Keeping
+from midiprism.store.parquet import ParquetStore
 from support.postgres import Server
 
 NOW = "2026-01-01T00:00:00.000+00:00"
@@ -56,3 +58,17 @@ def test_as_many_as_the_model_says(postgres: Server, tmp_path: Path) -> None:
         assert trips(catalog, tmp_path, lambda: catalog.known_parents(asked)) == ASK_TRIPS
         samples = [{"at": 1.0}]
         assert trips(catalog, tmp_path, lambda: catalog.tell_run(run_id, {}, NOW, samples)) == TELL_TRIPS
+
+
+def test_shards_take_some_more(postgres: Server, tmp_path: Path) -> None:
+    with PostgresCatalog.open(PostgresAddress(postgres.new_database()), writing=True) as catalog:
+        assert isinstance(catalog, PostgresCatalog)
+        run_id = catalog.begin_run({}, NOW)
+        batch = songs(3)
+        wanted = {parent.path: (parent.size, parent.mtime_ns) for parent in batch.parents}
+        content = (b"MThd", 480, 120.0, 1, "4/4", "C major")
+        batch = replace(batch, contents={b"t" * 32: content})
+        batch = replace(batch, lease=catalog.lease(run_id, wanted, None, redo=False).lease)
+        keeping = Keeping(ParquetStore(tmp_path), run_id, [batch])
+        counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))
+        assert counted == COMMIT_TRIPS + SHARD_TRIPS

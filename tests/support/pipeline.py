@@ -17,7 +17,7 @@ from midiprism.meter.sample import Sample, Stage, Window
 GROUP_PARENTS = 4_000
 GROUP_SECONDS = 2.0
 POLL_SECONDS = 0.1
-QUEUED = 2
+QUEUED = 4
 READ_AT_ONCE = 32
 COMMIT_TRIPS, LEASE_TRIPS, ASK_TRIPS, TELL_TRIPS, TELL_REST = 28, 6, 3, 6, 9
 
@@ -190,7 +190,7 @@ class Pipeline:
                 if costs.source_wait:
                     yield "serve", "source", machine.time_of(costs.source_wait * size, 1)
                 self.spent["read"] += machine.now - began
-                work = machine.time_of(costs.worker_cpu * size, 1)
+                work = machine.time_of((costs.worker_cpu - costs.client_cpu) * size, 1)
                 self.spent["split"] += work
                 yield "work", work
                 began = machine.now
@@ -222,6 +222,10 @@ class Pipeline:
             if costs.flush_fixed or costs.flush_each:
                 yield self.timed("flush", costs.flush_fixed + costs.flush_each * batch * ready, 1)
             for _ in range(ready):
+                work = self.machine.time_of(costs.client_cpu * batch, COMMIT_TRIPS)
+                self.spent["client cpu"] += work
+                if work:
+                    yield "work", work
                 yield self.timed("commit", costs.commit_fixed + costs.commit_each * batch, COMMIT_TRIPS)
                 self.say(number)
 
@@ -315,7 +319,7 @@ class Pipeline:
         spent, setup = self.spent, self.setup
         computed = spent["commit cpu"]
         coordinator = self.costs.coordinator_cpu * spent["songs"]
-        used = spent["split"] + coordinator + computed + self.machine.used_by_others
+        used = spent["split"] + spent["client cpu"] + coordinator + computed + self.machine.used_by_others
         cores = max(1, round(self.costs.cores))
         last = Sample(
             at=self.machine.now,
@@ -327,10 +331,10 @@ class Pipeline:
                 "split": Stage(spent["split"], 0.0),
                 "store": Stage(spent["store"], spent["store"]),
                 "flush": Stage(spent["flush"], spent["flush"]),
-                "commit": Stage(spent["commit"] + computed, spent["commit"]),
+                "commit": Stage(spent["commit"] + computed + spent["client cpu"], spent["commit"]),
             },
             queued=self.machine.queued,
-            worker_cpu=spent["split"],
+            worker_cpu=spent["split"] + spent["client cpu"],
             coordinator_cpu=coordinator + computed,
             cores=(used / cores,) * cores,
             commits=round(spent["commit times"]),

@@ -50,6 +50,7 @@ def freed(costs: Costs, resource: Resource) -> Costs:
         return replace(
             costs,
             worker_cpu=0.0,
+            client_cpu=0.0,
             server_cpu=0.0,
             others=0.0,
             cores=_MANY_CORES,
@@ -62,6 +63,7 @@ def freed(costs: Costs, resource: Resource) -> Costs:
     if resource == "catalogue":
         return replace(
             costs,
+            client_cpu=0.0,
             commit_fixed=0.0,
             commit_each=0.0,
             commit_cpu=0.0,

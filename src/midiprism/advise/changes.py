@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from midiprism.advise.bottleneck import freed
-from midiprism.advise.costs import Busy, Costs
+from midiprism.advise.costs import SHARD_TRIPS, Busy, Costs
 from midiprism.advise.facts import Facts, figures_of, width_of
 from midiprism.advise.model import Setup
 from midiprism.advise.places import Figures, best_for
@@ -103,7 +103,10 @@ def parquet(facts: Facts, figures: Sequence[Figures]) -> Change:
         )
         if setup.shared:
             written = replace(
-                without, worker_cpu=without.worker_cpu + each, commit_each=without.commit_each + each
+                without,
+                worker_cpu=without.worker_cpu + each,
+                client_cpu=without.client_cpu + each,
+                commit_fixed=without.commit_fixed + SHARD_TRIPS * without.round_trip,
             )
         else:
             written = replace(without, flush_each=each, server_cpu=without.server_cpu + each)

@@ -13,6 +13,9 @@ COMMIT_TRIPS = 28
 """Answers for which a commit in PostgreSQL waits: BEGIN, the lease (4), tracks (6), parents (7), links (2),
 paths (6), the batch, COMMIT. Each COPY has two."""
 
+SHARD_TRIPS = 4
+"""Those beside them where tracks lie in shards: two shards, and what lies where in them (2)."""
+
 ASK_TRIPS = 3
 READ_AT_ONCE = 32
 """A worker asks what is known of so many songs, by so many statements."""
@@ -114,7 +117,7 @@ def costs_of(
     # Whoever commits waits for a processor as workers do.
     committing = min(committing / crowding, max(0.0, window.coordinator_cpu + window.worker_cpu) / songs)
     commit_cpu, client_cpu = (0.0, committing) if facts.shared else (committing, 0.0)
-    coordinator = window.coordinator_cpu / songs - commit_cpu - _metering(window) / songs
+    coordinator = (window.coordinator_cpu - _by_time(window)) / songs - commit_cpu
     if last.workers == 0:
         coordinator -= worker_cpu
     others = max(0.0, window.others - max(0, len(window.cores) - facts.cpus))
@@ -157,8 +160,10 @@ def _crowding(window: Window, computed: float) -> float:
     return 1 + window.queued / computed if computed > 0 else 1.0
 
 
-def _metering(window: Window) -> float:
-    return max(0.0, window.last.metering - window.first.metering)
+def _by_time(window: Window) -> float:
+    """Processor time of the coordinator that no song asks for."""
+    first, last = window.first, window.last
+    return max(0.0, last.metering - first.metering + last.polling - first.polling)
 
 
 def _widths(facts: Facts, figures: Sequence[Figures]) -> dict[str, float | None]:

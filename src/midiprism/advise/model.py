@@ -23,8 +23,8 @@ LEASE_TRIPS, TELL_TRIPS = 6, 6
 """Answers of a server for which the coordinator waits: to lease a batch, and to tell how far it is, each
 second or a tenth of the time."""
 
-_QUEUED = 1.25
-"""Batches that a worker does while the coordinator is away: one more, and what is left of that in hand."""
+_QUEUED = 3.25
+"""Batches that a worker does while the coordinator is away: three more, and what is left of that in hand."""
 
 _SHARPNESS = 6.0
 """Where committing and planning take as long as each other, each now and then waits for the other."""
@@ -76,16 +76,17 @@ def pace(costs: Costs, setup: Setup) -> Curve:
     asking = ASK_TRIPS * costs.round_trip / min(READ_AT_ONCE, setup.batch) if costs.asks else 0.0
     waits = [Station(costs.source_wait, costs.source_width), Station(costs.output_wait, costs.output_width)]
     # What goes on beside the workers takes its share of the processors: at most what goes with their bounds.
-    beside = costs.coordinator_cpu + costs.server_cpu
+    splitting, beside = costs.worker_cpu - costs.client_cpu, costs.client_cpu
+    beside += costs.coordinator_cpu + costs.server_cpu
     cores = free_cores(costs, customers)
     fastest = max(
-        (costs.worker_cpu + costs.source_wait + costs.output_wait + asking) / customers,
-        (costs.worker_cpu + beside) / cores,
+        (splitting + costs.source_wait + costs.output_wait + asking) / customers,
+        (splitting + beside) / cores,
         *(it.demand / it.width for it in waits if it.width),
         _LEAST_SECONDS,
     )
     left = max(_LEAST_CORES, cores - beside / fastest)
-    return curve([Station(costs.worker_cpu, left), *waits], asking, customers)
+    return curve([Station(splitting, left), *waits], asking, customers)
 
 
 def _alone(costs: Costs, setup: Setup) -> float:
@@ -100,7 +101,8 @@ def _committed_by_workers(costs: Costs, setup: Setup) -> float:
     """Seconds a song where a worker flushes and commits its batch while it splits the next one."""
     workers, batch, most = setup.workers, setup.batch, setup.in_flight
     busy = pace(costs, setup)
-    commit = costs.flush_fixed + costs.commit_fixed + (costs.flush_each + costs.commit_each) * batch
+    each = costs.flush_each + costs.commit_each + costs.client_cpu
+    commit = costs.flush_fixed + costs.commit_fixed + each * batch
     lease = LEASE_TRIPS * costs.round_trip + costs.coordinator_cpu * batch
     # The coordinator leases batches while it does not tell; each waits for the rest of that now and then.
     telling = TELL_TRIPS * costs.round_trip

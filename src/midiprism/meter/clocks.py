@@ -13,11 +13,11 @@ READ, SPLIT, HASH, STORE, FLUSH, COMMIT = range(6)
 """Stages by their places in ``STAGES``. Each has two numbers: nanoseconds by the clock, and those of them
 that it waited."""
 
-IDLE, QUEUED, COMMITS, ROWS, FLUSHES = range(2 * len(STAGES), 2 * len(STAGES) + 5)
-"""Places of the other numbers: nanoseconds without work, nanoseconds ready without a processor, and how often
-or how many."""
+IDLE, QUEUED, COMMITS, ROWS, FLUSHES, POLLING = range(2 * len(STAGES), 2 * len(STAGES) + 6)
+"""Places of the other numbers: nanoseconds without work, nanoseconds ready without a processor, how often or
+how many, and nanoseconds of work that time asks for and no song."""
 
-CLOCKS = 2 * len(STAGES) + 5
+CLOCKS = 2 * len(STAGES) + 6
 
 _SECOND = 1e9
 

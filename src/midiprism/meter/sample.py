@@ -74,6 +74,7 @@ class Sample:
         round_trip: seconds from asking the catalogue's server to its answer; 0 without a server.
         connections: to the catalogue's database by their state, at this moment.
         metering: seconds of processor time that taking samples took.
+        polling: the same of what the coordinator does because time passes, whether songs come or not.
         total: songs that there will be; None while nobody knows.
     """
 
@@ -106,6 +107,7 @@ class Sample:
     round_trip: float = 0.0
     connections: Mapping[str, int] = field(default_factory=dict)
     metering: float = 0.0
+    polling: float = 0.0
     total: int | None = None
 
     def stage(self, name: str) -> Stage:

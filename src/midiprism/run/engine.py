@@ -11,7 +11,7 @@ from midiprism.catalog import BatchRecord, Catalog, Committed
 from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.errors import MidiprismError, SourceError
 from midiprism.library import Library
-from midiprism.meter.clocks import COMMIT, COMMITS, ROWS
+from midiprism.meter.clocks import COMMIT, COMMITS, POLLING, ROWS
 from midiprism.run import machine
 from midiprism.run.adoption import AdoptedLibrary, end_adoption
 from midiprism.run.child import Duty
@@ -227,6 +227,7 @@ class _Run:
         metering.knobs = knobs = Knobs(self._workers, size, most)
         more = True
         while more or pool.in_flight or group.batches:
+            began, handled = time.thread_time_ns(), False
             if self._stop():
                 more = False
                 pool.stop()
@@ -239,9 +240,11 @@ class _Run:
                 else:
                     waiting = planned is None
                     if planned is not None:
+                        handled = True
                         pool.submit(*planned)
             if pool.in_flight:
                 done = pool.results()
+                handled = handled or bool(done)
                 group.add([one for one in done if one.committed is None])
                 self._learn([one for one in done if one.committed is not None])
                 self._loading = pool.loading_seconds
@@ -249,11 +252,14 @@ class _Run:
                 time.sleep(_WAIT_SECONDS)
             durable = group.durable(hurry=not pool.in_flight)
             if durable:
+                handled = True
                 self._commit(durable)
             if self._counting and pool.idle:
                 self._counting.advance(_COUNT_SECONDS)
+            since = time.thread_time_ns() if handled else began
             self._tell()
             self._report()
+            metering.clocks.count(POLLING, time.thread_time_ns() - since)
             if changed := self._workers and metering.decide():
                 knobs = changed
                 pool.resize(knobs.workers)

@@ -8,7 +8,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from midiprism.catalog import Catalog, PostgresAddress
-from midiprism.meter.clocks import COMMITS, FLUSHES, IDLE, QUEUED, ROWS, Clocks, added, seconds, stages
+from midiprism.meter.clocks import (
+    COMMITS,
+    FLUSHES,
+    IDLE,
+    POLLING,
+    QUEUED,
+    ROWS,
+    Clocks,
+    added,
+    seconds,
+    stages,
+)
 from midiprism.meter.devices import Place, place_of
 from midiprism.meter.sample import Sample, Window
 from midiprism.meter.sampler import Sampler
@@ -102,6 +113,7 @@ class Metering:
             stages=stages(values),
             idle=seconds(values, IDLE),
             queued=seconds(values, QUEUED),
+            polling=seconds(values, POLLING),
             commits=values[COMMITS],
             rows=values[ROWS],
             flushes=values[FLUSHES],
