@@ -29,7 +29,7 @@ SAMPLED := --songs 200 --seed 1 --duplicates 0.49
 COVERED := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage fuzz bench-kernel bench bench-growth format clean
+.PHONY: help split test lint types coverage fuzz bench-kernel bench bench-growth bench-advice format clean
 
 help: ## Say what there is to make
 	@echo 'make TARGET, where TARGET is one of'
@@ -84,6 +84,11 @@ bench: $(STAMP)-test ## Measure whole runs in WORK= (or build/bench), on sample 
 
 bench-growth: $(STAMP)-package ## Measure how the rate holds as a library grows to SONGS= (607000), in WORK=
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
+
+bench-advice: $(STAMP)-test ## Measure whether advice is right, and --workers auto the best, in memory and WORK=
+	PYTHONPATH=tests $(RUN) benchmarks/bottlenecks.py
+	PYTHONPATH=tests $(RUN) benchmarks/story.py
+	PYTHONPATH=tests $(RUN) benchmarks/auto.py --work "$$WORK"
 
 clean: ## Remove the environment, the caches and the sample songs; results of `make split` stay
 	rm -rf .venv build dist $(SAMPLES) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -12,13 +12,14 @@ Ratios are medians over the rounds of the ratio in one round.
 
 import argparse
 import itertools
+import os
 import shutil
 import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from libraries import enlarged, machine, require_room, sample_library, warm
+from libraries import enlarged, files, machine, require_room, sample_library, warm
 from sides import (
     Side,
     Timed,
@@ -33,6 +34,9 @@ from sides import (
 
 SIDES = ("midiprism", "parquet", "floor", "durable", "null-catalogue", "null-store", "symusic", "cp")
 WRITES_FILES = ("midiprism", "floor", "durable", "null-catalogue", "symusic", "cp")
+BLOCK = 512
+"""Bytes of what ``st_blocks`` counts."""
+
 BYTES_PER_FILE = 4_500
 FILES_PER_SECOND = 65_000
 """Written by the fastest side, on two fast processors."""
@@ -88,14 +92,17 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
     sides = dict(known[side] for side in SIDES if side in options.sides.split(","))
     rates: dict[str, list[float]] = {side: [] for side in sides}
     starts: dict[str, list[float]] = {side: [] for side in sides}
+    taken: dict[str, int] = {}
     for number in range(1, options.rounds + 1):
         for side, run in sides.items():
             timed = go(run, library, folders, options)
             rates[side].append(timed.parents / timed.seconds)
             starts[side].append(timed.start_seconds)
+            taken[side] = timed.disk_bytes
             print(f"{name}, round {number}: {side} {rates[side][-1]:,.0f} songs/s", file=sys.stderr)
     print(f"\n{name}: {made.parents:,} songs, {made.files:,} different tracks")
     table(rates, starts)
+    print("MB on disk: " + ", ".join(f"{side} {size / 1e6:,.0f}" for side, size in taken.items()))
     if not {"without catalogue", "floor"} <= set(rates):
         return
     bare = [ours / theirs for ours, theirs in zip(rates["without catalogue"], rates["floor"], strict=True)]
@@ -121,6 +128,7 @@ def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Name
         warm(library)
         folder = next(folders)
         timed = run(library, folder, options.processes)
+        taken = on_disk(folder)
         if options.remove:
             shutil.rmtree(folder)
         total = Timed(
@@ -128,8 +136,14 @@ def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Name
             max(total.start_seconds, timed.start_seconds),
             total.parents + timed.parents,
             total.files + timed.files,
+            taken,
         )
     return total
+
+
+def on_disk(folder: Path) -> int:
+    """Bytes that what is below a folder takes, in whole blocks."""
+    return sum(os.lstat(path).st_blocks * BLOCK for path in files(folder))
 
 
 def fresh(work: Path) -> Iterator[Path]:

@@ -37,12 +37,14 @@ class Timed:
         start_seconds: until the processes were ready, which is not in ``seconds``.
         parents: songs done.
         files: files written.
+        disk_bytes: that they take, in whole blocks, of a single library.
     """
 
     seconds: float
     start_seconds: float
     parents: int
     files: int
+    disk_bytes: int = 0
 
 
 Side = Callable[[Path, Path, int], Timed]

@@ -10,6 +10,8 @@ machine is; since all is in memory, that disk is called a disk in the figures of
 
 At 37% of the run ``analyze`` reports. Then its plans are applied, in turn, ``--runs`` times each, each time
 into a fresh result, for ``--seconds``, and what they promised stands beside what was measured.
+
+``--write`` puts that, the report, and pictures of the report's web page into the documentation.
 """
 
 import argparse
@@ -36,11 +38,13 @@ from midiprism.advise.sections import sections
 from midiprism.advise.strategies import Plan
 from midiprism.advise.trial import Measured, measured, with_changes
 from midiprism.catalog import PostgresAddress
+from midiprism.cli.analysis_html import page
 from midiprism.cli.analysis_text import markdown
 from midiprism.library import Found, Notice, open_folders
 from midiprism.run import Settings, split_library
 from midiprism.run.progress import Progress
 from midiprism.run.scene import Opening, opened_result
+from support.browser import browser
 from support.postgres import OWNER, Server, installations
 from support.slow_parts import distant, places, slow_store
 
@@ -48,6 +52,9 @@ SHARE = 0.37
 CLOSE = 0.25
 NAIVE = Settings(workers=2, batch_parents=100, in_flight=1)
 PAGE = Path(__file__).parent.parent / "docs" / "story.md"
+PICTURES = PAGE.parent / "images"
+WIDTHS = {1280: 1500, 390: 1100}
+"""Of pictures, with their heights, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +135,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.01, help="seconds an answer of the server")
     parser.add_argument("--samples", type=int, default=2_000, help="different songs (default: 2000)")
     parser.add_argument("--memory", type=Path, default=Path("/dev/shm/story"))
-    parser.add_argument(
-        "--write", action="store_true", help=f"the report to {PAGE.name} of the documentation"
-    )
+    parser.add_argument("--write", action="store_true", help=f"all that to {PAGE.name} of the documentation")
     options = parser.parse_args()
     found = installations()
     if not found:
@@ -143,7 +148,7 @@ def main() -> None:
         try:
             with distant(server, options.latency) as port:
                 stage = Stage(options.memory, songs, server, port, options.create)
-                pages = play(stage, options)
+                report, pages = play(stage, options)
         finally:
             server.close()
     finally:
@@ -152,10 +157,23 @@ def main() -> None:
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
+        take_pictures(report, str(options.memory))
 
 
-def play(stage: Stage, options: argparse.Namespace) -> list[str]:
-    """All of it; the lines of the page that tells it."""
+def take_pictures(report: Report, folder: str) -> None:
+    """The report's web page as a browser shows it, on a wide and on a narrow screen."""
+    told = sections(report)
+    text = page(f"midiprism: {told[0].title}", told, report.points).replace(folder, "")
+    PICTURES.mkdir(exist_ok=True)
+    with browser() as chromium:
+        for width, height in WIDTHS.items():
+            view = chromium.new_page(viewport={"width": width, "height": height})
+            view.set_content(text)
+            view.screenshot(path=PICTURES / f"report-{width}.png")
+
+
+def play(stage: Stage, options: argparse.Namespace) -> tuple[Report, list[str]]:
+    """All of it; the report, and the lines of the page that tells it."""
     figures = stage.figures()
     load = os.getloadavg()[0]
     count = options.songs
@@ -183,13 +201,15 @@ def play(stage: Stage, options: argparse.Namespace) -> list[str]:
         "what is below. Then its plans were applied, in turn, each time into a fresh result, for "
         f"{options.seconds:g} s. Songs a second, medians of {options.runs} runs:\n"
     )
-    return [
+    return report, [
         "# The story, played again\n",
         f"By `benchmarks/story.py`, {machine()}; load {load:.1f} when it began.\n",
         about,
         course,
         *table(report, rates),
-        "",
+        "\nThe report as a web page, on screens of 1280 and 390 pixels (`midiprism analyze OUT --html`):\n",
+        "![The report on a wide screen](images/report-1280.png)\n",
+        "![The report on a narrow screen](images/report-390.png)\n",
         re.sub("^#", "##", markdown(sections(report)), flags=re.MULTILINE),
     ]
 

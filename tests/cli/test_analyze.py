@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from midiprism.advise.series import Point
 from midiprism.cli import main
+from midiprism.cli.analysis_html import plots
 from midiprism.sample.write import write_songs
 from support.browser import browser
 from support.runs import going_on, left_running
@@ -167,6 +169,21 @@ def test_a_browser_shows_the_page_without_overflow_or_complaint(
     assert beyond == []
     assert smallest >= 13
     assert styled == "pre-wrap"  # the policy lets the page's own style through
+
+
+def test_stages_are_drawn_where_nothing_is_at_work_at_the_end() -> None:
+    shares = {"read": 0.25, "split": 0.75, "commit": 0.0}
+    points = [
+        Point(1.0, 9.0, 0.5, {"sda": 0.5}, {}, 2, 4, 100),
+        Point(2.0, 9.0, 0.5, {"sda": 0.5}, shares, 2, 4, 100),
+        Point(3.0, 0.0, 0.0, {"sda": 0.0}, {}, 2, 0, 100),
+    ]
+    drawn = {plot.title: [line.name for line in plot.lines] for plot in plots(points)}
+    assert drawn == {
+        "Songs per second": ["songs/s"],
+        "Utilisation": ["processors", "sda"],
+        "Shares of the stages in their time": ["read", "split"],
+    }
 
 
 def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run: Run) -> None:

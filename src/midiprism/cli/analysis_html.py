@@ -85,7 +85,8 @@ def plots(points: "Sequence[Point]") -> list[Plot]:
     if len(points) < 2:
         return []
     devices = sorted({name for point in points for name in point.busy})
-    stages = [name for name in points[-1].stages if any(point.stages.get(name) for point in points)]
+    # Nothing may have been at work at the end, or at the beginning.
+    stages = dict.fromkeys(name for point in points for name, share in point.stages.items() if share)
     top = max(point.rate for point in points) or 1.0
     return [
         _plot("Songs per second", f"{top:,.0f}", top, points, [("songs/s", lambda it: it.rate, "{:,.0f}")]),
