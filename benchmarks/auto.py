@@ -5,8 +5,9 @@
 Run it with ``tests`` on PYTHONPATH. In each place every setting of the grid has a go; then the best of them
 and ``auto`` take turns, in pairs, each for ``--seconds`` by the clock, with all that starting takes. The
 songs are the same few thousand again and again, each time with other bytes in them, so that none has been
-met before. A ratio is the median over the pairs of the ratio in one pair. What a go wrote is removed when it
-is over, which may take longer than the go on a slow disk.
+met before. A ratio is the median over the pairs of the ratio in one pair. What a go wrote in memory is
+removed when it is over; on a disk it stays, since one on which much was just deleted is slow: remove it when
+the figures are read.
 
 Places: ``memory`` and ``disk`` are the folders ``--memory`` and ``--work``; ``slow`` is in memory too, but
 creating a file takes five milliseconds, eight at once (``--create``, ``--width``).
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from libraries import Repeated, machine, sample_library
+from libraries import Repeated, fresh, machine, require_room, sample_library
 from midiprism.advise.controller import Controller
 from midiprism.library import open_folders
 from midiprism.meter.sample import Sample
@@ -32,14 +33,16 @@ from midiprism.run.tuning import Decision, Knobs
 from support.slow_parts import slow_store
 
 AUTO = Settings(scan=False)
+FILES_PER_SECOND, BYTES_PER_FILE = 10_000, 4_500
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where results go, and how they are opened there."""
+    """Where results go, how they are opened there, and whether they stay."""
 
     folder: Path
     opening: Opening
+    stay: bool = False
 
 
 @dataclass
@@ -75,7 +78,7 @@ def main() -> None:
     songs = sample_library(options.memory / f"songs-{options.songs}", options.songs)
     known = {
         "memory": Place(options.memory, opened_result),
-        "disk": Place(options.work, opened_result),
+        "disk": Place(options.work, opened_result, stay=True),
         "slow": Place(options.memory, slow_store(options.create, options.width)),
     }
     print(machine())
@@ -89,6 +92,11 @@ def main() -> None:
 
 def measure(name: str, place: Place, songs: Path, options: argparse.Namespace) -> None:
     """Find the best of the grid, and let it and ``auto`` take turns."""
+    if place.stay:
+        each = options.seconds * 2 * options.pairs + options.grid_seconds * len(list(grid(options)))
+        require_room(
+            place.folder, int(each * FILES_PER_SECOND * BYTES_PER_FILE), int(each * FILES_PER_SECOND)
+        )
     print(f"\n{name}")
     go(place, songs, AUTO, 5)  # folders, compiled forms and songs come into memory
     found: dict[Settings, float] = {}
@@ -123,8 +131,7 @@ def grid(options: argparse.Namespace) -> Iterator[Settings]:
 
 def go(place: Place, songs: Path, settings: Settings, seconds: float) -> Go:
     """One run, which is stopped after so long; what it has committed by then, and until it ends, counts."""
-    out = place.folder / "out"
-    shutil.rmtree(out, ignore_errors=True)
+    out = next(fresh(place.folder))
     controller = Controller.of(settings)
     changes: list[tuple[float, Knobs]] = []
     began = time.perf_counter()
@@ -138,7 +145,8 @@ def go(place: Place, songs: Path, settings: Settings, seconds: float) -> Go:
     )
     if summary.error is not None:
         raise SystemExit(f"the run did not end: {summary.error}")
-    shutil.rmtree(out)
+    if not place.stay:
+        shutil.rmtree(out)
     return Go(summary.parents_done / summary.seconds, changes)
 
 

@@ -112,10 +112,27 @@ def warm(folder: Path) -> None:
     os.sync()
 
 
+def cool(folder: Path) -> None:
+    """Let the system forget what is in the files, as it has of a library that is larger than its memory."""
+    os.sync()  # only what the disk has can be forgotten
+    for path in files(folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
 def files(folder: Path) -> Iterator[str]:
     """Paths of all files below a folder."""
     for here, _, names in os.walk(folder):
         yield from (os.path.join(here, name) for name in names)
+
+
+def fresh(work: Path) -> Iterator[Path]:
+    """Folders that are not there yet."""
+    for number in itertools.count():
+        folder = work / f"run-{number:04}"
+        if not folder.exists():
+            yield folder
 
 
 def require_room(folder: Path, size: int, count: int) -> None:

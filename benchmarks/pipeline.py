@@ -11,7 +11,6 @@ Ratios are medians over the rounds of the ratio in one round.
 """
 
 import argparse
-import itertools
 import os
 import shutil
 import statistics
@@ -19,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from libraries import enlarged, files, machine, require_room, sample_library, warm
+from libraries import cool, enlarged, files, fresh, machine, require_room, sample_library, warm
 from sides import (
     Side,
     Timed,
@@ -54,6 +53,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--processes", type=int, default=2, help="of every side (default: 2)")
     parser.add_argument("--sides", default=",".join(SIDES), help=f"default: {','.join(SIDES)}")
+    parser.add_argument("--cold", action="store_true", help="songs are read from the disk, not from memory")
     parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args()
@@ -65,7 +65,8 @@ def main() -> None:
         count = int(options.seconds * FILES_PER_SECOND)
     require_room(options.work, count * BYTES_PER_FILE, count)
     print(machine())
-    print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s")
+    cold = ", songs not in memory" if options.cold else ""
+    print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s{cold}")
     libraries = [("sample songs", sample_library(options.work / f"songs-{options.songs}", options.songs))]
     if options.corpus is not None:
         big = enlarged(options.corpus, options.work / f"corpus-{options.copies}", options.copies)
@@ -125,7 +126,7 @@ def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Name
     """One side until its clock shows the seconds asked for."""
     total = Timed(0.0, 0.0, 0, 0)
     while total.seconds < options.seconds:
-        warm(library)
+        (cool if options.cold else warm)(library)
         folder = next(folders)
         timed = run(library, folder, options.processes)
         taken = on_disk(folder)
@@ -144,14 +145,6 @@ def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Name
 def on_disk(folder: Path) -> int:
     """Bytes that what is below a folder takes, in whole blocks."""
     return sum(os.lstat(path).st_blocks * BLOCK for path in files(folder))
-
-
-def fresh(work: Path) -> Iterator[Path]:
-    """Folders that are not there yet."""
-    for number in itertools.count():
-        folder = work / f"run-{number:04}"
-        if not folder.exists():
-            yield folder
 
 
 if __name__ == "__main__":

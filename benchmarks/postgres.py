@@ -12,10 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from libraries import machine, require_room, sample_library
+from libraries import fresh, machine, require_room, sample_library
 from midiprism.catalog import PostgresAddress
 from naive_postgres import SHARED, naive_postgres
-from pipeline import BYTES_PER_FILE, fresh, go, table
+from pipeline import BYTES_PER_FILE, go, table
 from sides import Side, Timed, midiprism
 
 sys.path.append(str(SHARED))
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--processes", type=int, default=2, help="of ours (default: 2)")
     parser.add_argument("--fast-server", action="store_true", help="a server that does not wait for the disk")
+    parser.add_argument("--cold", action="store_true", help="songs are read from the disk, not from memory")
     parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args()

@@ -69,6 +69,12 @@ def test_words_say_how_busy_the_processors_are() -> None:
     assert found.words == "limited by the processors: 97% busy"
 
 
+def test_a_processor_that_is_waited_for_is_in_use_where_another_that_may_not_be_used_is_idle() -> None:
+    measured = window(songs=1_500, cpu=1.0, cores=2, others=0.85, queued=17.0, workers=2)
+    found = find(measured, settings(OTHER, cpus=1))
+    assert found.words == "limited by the processors: 100% busy"
+
+
 def test_words_say_how_long_answers_take() -> None:
     measured = window(
         songs=1_000,

@@ -131,8 +131,10 @@ def _in_use(window: Window, costs: Costs, setup: Setup) -> dict[str, float]:
     commit, flush = window.stage("commit").seconds, window.stage("flush").seconds
     committers = workers if setup.shared else 1
     alone = setup.workers == 0
+    # Where somebody waits for a processor that the run may use, none of those is free.
+    wanted = (window.ours + window.queued) / window.seconds / costs.cores
     return {
-        "cpu": max(sum(cores) / len(cores) if cores else 0.0, window.ours / window.seconds / costs.cores),
+        "cpu": max(sum(cores) / len(cores) if cores else 0.0, min(1.0, wanted)),
         "source": max(device.get("source", 0.0), waits["source"] / widths["source"]),
         "output": max(
             device.get("output", 0.0), waits["output"] / widths["output"], flush / window.seconds / committers
