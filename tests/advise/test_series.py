@@ -72,6 +72,14 @@ def test_a_course_has_few_points_and_leaves_nothing_out() -> None:
     assert all(abs(point.stages["split"] - 0.75) < 1e-6 for point in points)
 
 
+def test_what_comes_once_a_batch_does_not_come_and_go_in_the_course_of_a_run() -> None:
+    samples = [sample(at, 200 * (at // 4)) for at in range(101)]
+    points = course(samples)
+    assert len(points) == 20
+    assert all(40 <= point.rate <= 80 for point in points[1:])
+    assert len(course(samples[:11])) == 10
+
+
 def test_one_sample_is_no_course() -> None:
     assert course([]) == []
     assert course([sample(0, 0)]) == []

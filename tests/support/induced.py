@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from pathlib import Path
 
 from midiprism.advise.bottleneck import Bottleneck, Resource, find
@@ -45,12 +46,19 @@ Scene = Callable[[Library, Server], contextlib.AbstractContextManager[Slow]]
 def few_processors(library: Library, _server: Server) -> Iterator[Slow]:
     """One processor for all of the run, and other programs on the machine."""
     before = os.sched_getaffinity(0)
+    _end_fork_server()
     os.sched_setaffinity(0, {min(before)})
     try:
         with busy(SPINNING):
             yield Slow(library)
     finally:
         os.sched_setaffinity(0, before)
+        _end_fork_server()
+
+
+def _end_fork_server() -> None:
+    """Let the next run start one: workers have the processors that it was started with."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ from midiprism.meter.sample import STAGES, Sample, Window
 TYPICAL_SECONDS = 60.0
 _LEAST_SECONDS = 2.0
 _TAIL = 0.98
+_SMOOTH_SECONDS = 5.0
+_FEWEST_POINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def course(samples: Sequence[Sample], points: int = 150) -> list[Point]:
     """A run from its beginning in at most so many points, each the average of what lies before it."""
     if len(samples) < 2:
         return []
-    step = max((samples[-1].at - samples[0].at) / points, 1e-9)
+    span = samples[-1].at - samples[0].at
+    # What is counted once a batch would come and go from one second to the next.
+    step = max(span / points, min(_SMOOTH_SECONDS, span / _FEWEST_POINTS), 1e-9)
     chosen = [samples[0]]
     for sample in samples[1:]:
         if sample.at - chosen[-1].at >= step:
