@@ -80,6 +80,11 @@ def test_what_comes_once_a_batch_does_not_come_and_go_in_the_course_of_a_run() -
     assert len(course(samples[:11])) == 10
 
 
+def test_a_short_run_has_a_course_though_its_last_sample_comes_right_after_another() -> None:
+    samples = [sample(1.0, 0), sample(1.4, 100), sample(1.4001, 100)]
+    assert [point.at for point in course(samples)] == [1.4, 1.4001]
+
+
 def test_one_sample_is_no_course() -> None:
     assert course([]) == []
     assert course([sample(0, 0)]) == []

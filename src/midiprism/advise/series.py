@@ -79,14 +79,16 @@ def course(samples: Sequence[Sample], points: int = 150) -> list[Point]:
     if len(samples) < 2:
         return []
     span = samples[-1].at - samples[0].at
-    # What is counted once a batch would come and go from one second to the next.
-    step = max(span / points, min(_SMOOTH_SECONDS, span / _FEWEST_POINTS), 1e-9)
+    step = max(span / points, 1e-9)
+    if len(samples) > _FEWEST_POINTS:
+        # What is counted once a batch would come and go from one second to the next.
+        step = max(step, min(_SMOOTH_SECONDS, span / _FEWEST_POINTS))
     chosen = [samples[0]]
     for sample in samples[1:]:
         if sample.at - chosen[-1].at >= step:
             chosen.append(sample)
     if chosen[-1] is not samples[-1]:
-        chosen[-1 if len(chosen) > 1 else 1 :] = [samples[-1]]
+        chosen[-1 if len(chosen) > 2 else len(chosen) :] = [samples[-1]]
     return [_point(Window(before, after)) for before, after in pairwise(chosen)]
 
 
