@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from libraries import Repeated, fresh, machine, require_room, sample_library
+from libraries import BYTES_PER_FILE, Repeated, fresh, machine, require_room, sample_library
 from midiprism.advise.controller import Controller
 from midiprism.library import open_folders
 from midiprism.meter.sample import Sample
@@ -33,7 +33,7 @@ from midiprism.run.tuning import Decision, Knobs
 from support.slow_parts import slow_store
 
 AUTO = Settings(scan=False)
-FILES_PER_SECOND, BYTES_PER_FILE = 10_000, 4_500
+FILES_PER_SECOND = 20_000
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from midiprism.library import Content, Found, Library, Notice, open_folders
 
 MARK = b"\x00\xff\x01"
 HEADER = 14
+BYTES_PER_FILE = 4_500
+"""Of a track, in whole blocks."""
 
 
 def sample_library(folder: Path, songs: int) -> Path:

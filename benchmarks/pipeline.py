@@ -18,7 +18,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from libraries import cool, enlarged, files, fresh, machine, require_room, sample_library, warm
+from libraries import (
+    BYTES_PER_FILE,
+    cool,
+    enlarged,
+    files,
+    fresh,
+    machine,
+    require_room,
+    sample_library,
+    warm,
+)
 from sides import (
     Side,
     Timed,
@@ -36,7 +46,6 @@ WRITES_FILES = ("midiprism", "floor", "durable", "null-catalogue", "symusic", "c
 BLOCK = 512
 """Bytes of what ``st_blocks`` counts."""
 
-BYTES_PER_FILE = 4_500
 FILES_PER_SECOND = 65_000
 """Written by the fastest side, on two fast processors."""
 

@@ -12,10 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from libraries import fresh, machine, require_room, sample_library
+from libraries import BYTES_PER_FILE, fresh, machine, require_room, sample_library
 from midiprism.catalog import PostgresAddress
 from naive_postgres import SHARED, naive_postgres
-from pipeline import BYTES_PER_FILE, go, table
+from pipeline import go, table
 from sides import Side, Timed, midiprism
 
 sys.path.append(str(SHARED))

@@ -27,7 +27,6 @@ from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from libraries import Repeated, machine, sample_library
 from midiprism.advise.crew import create_file
@@ -45,8 +44,8 @@ from midiprism.run import Settings, split_library
 from midiprism.run.progress import Progress
 from midiprism.run.scene import Opening, opened_result
 from support.browser import browser
-from support.postgres import OWNER, Server, installations
-from support.slow_parts import distant, places, slow_store
+from support.postgres import Server, installations
+from support.slow_parts import distant, distant_url, places, slow_store
 
 SHARE = 0.37
 CLOSE = 0.25
@@ -104,9 +103,8 @@ class Stage:
     create: float
 
     def distant(self) -> PostgresAddress:
-        """A new database, far away, as the address says too: a name of no machine, and where it really is."""
-        name = urlsplit(self.server.new_database()).path[1:]
-        return PostgresAddress(f"postgresql://{OWNER}@far.example:{self.port}/{name}?hostaddr=127.0.0.1")
+        """A new database, far away."""
+        return PostgresAddress(distant_url(self.port, self.server.new_database()))
 
     def opening(self, out: str, settings: Settings) -> Any:
         """Results on the slow disk are slow where files are created; shards are few."""
@@ -255,7 +253,6 @@ def trial(
             library, str(out), replace(settings, database=database), seconds, opening=stage.opening
         )
     finally:
-        shutil.rmtree(out, ignore_errors=True)
         stage.server.drop_databases()
 
 

@@ -1,13 +1,15 @@
 """For how many answers of a server a run really waits, as the model has it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from midiprism.advise.costs import ASK_TRIPS, COMMIT_TRIPS, SHARD_TRIPS
 from midiprism.advise.model import LEASE_TRIPS, TELL_TRIPS
-from midiprism.catalog import BatchRecord, Lease, ParentRecord, PostgresAddress
+from midiprism.catalog import BatchRecord, ParentRecord, PostgresAddress
 from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.catalog.postgres_server import driver
 from midiprism.run.keeping import Keeping
@@ -40,35 +42,34 @@ def trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) ->
     return sum("ReadyForQuery" in line or "CopyInResponse" in line for line in told)
 
 
-def test_as_many_as_the_model_says(postgres: Server, tmp_path: Path) -> None:
+@pytest.fixture
+def catalog(postgres: Server) -> Iterator[PostgresCatalog]:
     with PostgresCatalog.open(PostgresAddress(postgres.new_database()), writing=True) as catalog:
         assert isinstance(catalog, PostgresCatalog)
-        run_id = catalog.begin_run({}, NOW)
-        batch = songs(3)
-        wanted = {parent.path: (parent.size, parent.mtime_ns) for parent in batch.parents}
-        leases: list[Lease | None] = []
-
-        def lease() -> None:
-            leases.append(catalog.lease(run_id, wanted, None, redo=False).lease)
-
-        assert trips(catalog, tmp_path, lease) == LEASE_TRIPS
-        leased = replace(batch, lease=leases[0])
-        assert trips(catalog, tmp_path, lambda: catalog.commit(run_id, [leased], NOW)) == COMMIT_TRIPS
-        asked = [parent.digest for parent in batch.parents if parent.digest]
-        assert trips(catalog, tmp_path, lambda: catalog.known_parents(asked)) == ASK_TRIPS
-        samples = [{"at": 1.0}]
-        assert trips(catalog, tmp_path, lambda: catalog.tell_run(run_id, {}, NOW, samples)) == TELL_TRIPS
+        yield catalog
 
 
-def test_shards_take_some_more(postgres: Server, tmp_path: Path) -> None:
-    with PostgresCatalog.open(PostgresAddress(postgres.new_database()), writing=True) as catalog:
-        assert isinstance(catalog, PostgresCatalog)
-        run_id = catalog.begin_run({}, NOW)
-        batch = songs(3)
-        wanted = {parent.path: (parent.size, parent.mtime_ns) for parent in batch.parents}
-        content = (b"MThd", 480, 120.0, 1, "4/4", "C major")
-        batch = replace(batch, contents={b"t" * 32: content})
-        batch = replace(batch, lease=catalog.lease(run_id, wanted, None, redo=False).lease)
-        keeping = Keeping(ParquetStore(tmp_path), run_id, [batch])
-        counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))
-        assert counted == COMMIT_TRIPS + SHARD_TRIPS
+def leased(catalog: PostgresCatalog, run_id: int, batch: BatchRecord) -> BatchRecord:
+    """The batch, with a lease on it."""
+    wanted = {parent.path: (parent.size, parent.mtime_ns) for parent in batch.parents}
+    return replace(batch, lease=catalog.lease(run_id, wanted, None, redo=False).lease)
+
+
+def test_as_many_as_the_model_says(catalog: PostgresCatalog, tmp_path: Path) -> None:
+    run_id = catalog.begin_run({}, NOW)
+    batches: list[BatchRecord] = []
+    assert trips(catalog, tmp_path, lambda: batches.append(leased(catalog, run_id, songs(3)))) == LEASE_TRIPS
+    assert trips(catalog, tmp_path, lambda: catalog.commit(run_id, batches, NOW)) == COMMIT_TRIPS
+    asked = [parent.digest for parent in batches[0].parents if parent.digest]
+    assert trips(catalog, tmp_path, lambda: catalog.known_parents(asked)) == ASK_TRIPS
+    samples = [{"at": 1.0}]
+    assert trips(catalog, tmp_path, lambda: catalog.tell_run(run_id, {}, NOW, samples)) == TELL_TRIPS
+
+
+def test_shards_take_some_more(catalog: PostgresCatalog, tmp_path: Path) -> None:
+    run_id = catalog.begin_run({}, NOW)
+    content = (b"MThd", 480, 120.0, 1, "4/4", "C major")
+    batch = leased(catalog, run_id, replace(songs(3), contents={b"t" * 32: content}))
+    keeping = Keeping(ParquetStore(tmp_path), run_id, [batch])
+    counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))
+    assert counted == COMMIT_TRIPS + SHARD_TRIPS

@@ -44,12 +44,6 @@ def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One song more, which is split before the others."""
-    return write(tmp_path_factory.mktemp("one") / "first", {"x.mid": song(BASS + "first")})
-
-
-@pytest.fixture(scope="module")
 def whole_with_first(songs: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("whole") / "out"
     run(songs, out)

@@ -338,12 +338,6 @@ def nine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One song more, which is split before the others."""
-    return write(tmp_path_factory.mktemp("one") / "first", {"x.mid": song(BASS + "first")})
-
-
-@pytest.fixture(scope="module")
 def whole(nine: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What is in shards and catalogue, in a file of SQLite, after two runs that nothing disturbs."""
     out = tmp_path_factory.mktemp("whole") / "out"

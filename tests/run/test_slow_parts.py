@@ -51,7 +51,7 @@ def test_a_distant_server_is_the_same_server(tmp_path: Path, postgres: Server) -
     source = songs(tmp_path / "songs")
     near = postgres.new_database()
     with distant(postgres, 0.02) as port:
-        far = distant_url(port, near.rpartition("/")[2].partition("?")[0])
+        far = distant_url(port, near)
         sessions = [psycopg.connect(far) for _ in range(5)]
         assert [session.execute("SELECT 1").fetchone() for session in sessions] == [(1,)] * 5
         rows = sessions[0].execute("SELECT repeat('x', 10000) FROM generate_series(1, 500)").fetchall()

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver
@@ -14,8 +13,8 @@ from midiprism.catalog import PostgresAddress
 from midiprism.library import Library
 from midiprism.run import Settings
 from midiprism.run.scene import Opening
-from support.postgres import OWNER, Server
-from support.slow_parts import SlowLibrary, busy, distant, slow_store
+from support.postgres import Server
+from support.slow_parts import SlowLibrary, busy, distant, distant_url, slow_store
 
 SECONDS_PER_CREATE, SECONDS_PER_READ, SECONDS_PER_ANSWER = 0.003, 0.01, 0.03
 SPINNING = 4
@@ -76,9 +75,8 @@ def slow_source(library: Library, _server: Server) -> Iterator[Slow]:
 @contextlib.contextmanager
 def slow_catalogue(library: Library, server: Server) -> Iterator[Slow]:
     """A server at the end of a long line."""
-    name = server.new_database().partition("?")[0].rpartition("/")[2]
     with distant(server, SECONDS_PER_ANSWER) as port:
-        url = f"postgresql://{OWNER}@far.example:{port}/{name}?hostaddr=127.0.0.1"
+        url = distant_url(port, server.new_database())
         settings = replace(PLAIN, batch_parents=100, database=PostgresAddress(url))
         yield Slow(library, settings)
 
@@ -96,9 +94,6 @@ def named(resource: Resource, library: Library, folder: Path, server: Server, se
     """What is found to limit a run of so long that has one slow part."""
     out = folder / f"limited-by-{resource}"
     with SCENES[resource](library, server) as slow:
-        try:
-            it = measured(slow.library, str(out), slow.settings, seconds, opening=slow.opening)
-        finally:
-            shutil.rmtree(out, ignore_errors=True)
+        it = measured(slow.library, str(out), slow.settings, seconds, opening=slow.opening)
     server.drop_databases()
     return find(it.window, it.facts)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from midiprism.library import Content, Found, Library, Notice
 from midiprism.run import Settings
@@ -162,9 +162,14 @@ def distant(server: Server, latency: float) -> Iterator[int]:
             line.stdin.close()  # by which it ends, also if this process dies
 
 
-def distant_url(port: int, database: str) -> str:
-    """Where a database of a server is that ``distant`` keeps at arm's length."""
-    return f"postgresql://{quote(OWNER)}@127.0.0.1:{port}/{quote(database)}"
+def distant_url(port: int, near: str) -> str:
+    """Where a database is for whom ``distant`` keeps its server at arm's length: by the name of no machine,
+    so that nobody takes it for one on this machine, and by where it really is.
+
+    Args:
+        near: its address on this machine.
+    """
+    return f"postgresql://{quote(OWNER)}@far.example:{port}{urlsplit(near).path}?hostaddr=127.0.0.1"
 
 
 @contextlib.contextmanager

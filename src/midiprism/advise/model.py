@@ -76,8 +76,8 @@ def pace(costs: Costs, setup: Setup) -> Curve:
     asking = ASK_TRIPS * costs.round_trip / min(READ_AT_ONCE, setup.batch) if costs.asks else 0.0
     waits = [Station(costs.source_wait, costs.source_width), Station(costs.output_wait, costs.output_width)]
     # What goes on beside the workers takes its share of the processors: at most what goes with their bounds.
-    splitting, beside = costs.worker_cpu - costs.client_cpu, costs.client_cpu
-    beside += costs.coordinator_cpu + costs.server_cpu
+    beside = costs.client_cpu + costs.coordinator_cpu + costs.server_cpu
+    splitting = costs.worker_cpu - costs.client_cpu
     cores = free_cores(costs, customers)
     fastest = max(
         (splitting + costs.source_wait + costs.output_wait + asking) / customers,

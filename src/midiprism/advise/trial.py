@@ -1,5 +1,6 @@
 """Runs for a few seconds, to measure a setting: with changes that a strategy or a plan asks for."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,9 +45,10 @@ def measured(
     opening: Opening | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Measured:
-    """Split a library into ``out`` for so many seconds of work, or to its end, and say how that went.
+    """Split a library for so many seconds of work, or to its end, and say how that went.
 
     Args:
+        out: where to; a folder that is not there, and that is removed when all is over.
         stop: once true, it ends sooner.
 
     Raises:
@@ -58,19 +60,22 @@ def measured(
         nonlocal over
         over = over or progress.seconds >= seconds
 
-    summary = split_library(
-        library, out, settings, opening=opening, stop=lambda: over or stop(), listener=listen
-    )
-    if summary.error is not None:
-        raise summary.error
-    number = summary.run_id
-    if number is not None:
-        with catalog_of(out, settings.database) as catalog, catalog.view() as connection:
-            samples = [Sample.from_dict(it) for it in samples_of(connection, number)]
-            facts = dict(settings_of(connection, [number])[0])
-        window = typical(samples, running=False)
-        if window is not None:
-            return Measured(window, facts)
+    try:
+        summary = split_library(
+            library, out, settings, opening=opening, stop=lambda: over or stop(), listener=listen
+        )
+        if summary.error is not None:
+            raise summary.error
+        number = summary.run_id
+        if number is not None:
+            with catalog_of(out, settings.database) as catalog, catalog.view() as connection:
+                samples = [Sample.from_dict(it) for it in samples_of(connection, number)]
+                facts = dict(settings_of(connection, [number])[0])
+            window = typical(samples, running=False)
+            if window is not None:
+                return Measured(window, facts)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
     raise MidiprismError(
         "The run was over before there was anything to measure: take more songs, or seconds."
     )

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -256,8 +255,6 @@ class _Trials:
             if self._stop():  # too soon for anything to be measured
                 raise _StoppedError from None
             raise
-        finally:
-            shutil.rmtree(out, ignore_errors=True)
         if self._stop():
             raise _StoppedError
         return found
