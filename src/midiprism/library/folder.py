@@ -82,7 +82,7 @@ class FolderLibrary:
         """Read a parent; see ``midiprism.library.reading.read_file``."""
         if self.archives and found.member is not None:
             return self.archives.read(found, limit)
-        return read_file(found.path, limit)
+        return read_file(found.path, limit, found.size, found.mtime_ns)
 
     def approach(self, found: Found) -> None:
         """Go to where a parent in an archive is."""

@@ -25,16 +25,24 @@ _CODES = {
 }
 
 
-def read_file(path: bytes, limit: int) -> Content:
+def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> Content:
     """Read a regular file whole; one of more than ``limit`` bytes is digested in pieces and not kept.
 
     A file that changes while it is read is read once more.
+
+    Args:
+        path: of the file.
+        limit: most bytes that are kept.
+        size: what it has by the scan that found it. If it still has that, and the same time, when it has
+            been read, it has not changed meanwhile, and need not be asked before.
+        mtime_ns: the same of the time of its last change.
 
     Raises:
         UnreadableError: it is gone, forbidden, no regular file, changing all the time, or the disk failed.
     """
     try:
-        content = _read_once(path, limit) or _read_once(path, limit)
+        content = _read_as_found(path, size, mtime_ns) if 0 <= size <= limit else None
+        content = content or _read_once(path, limit) or _read_once(path, limit)
     except OSError as error:
         raise unreadable(error) from error
     if content is None:
@@ -46,6 +54,21 @@ def unreadable(error: OSError) -> UnreadableError:
     """What the system says, as what it means for a parent."""
     code = _CODES.get(error.errno or 0, "io")
     return UnreadableError(code, f"It cannot be read: {error.strerror or error}.")
+
+
+def _read_as_found(path: bytes, size: int, mtime_ns: int) -> Content | None:
+    """The file's content, if it is as the scan found it; None where it takes a closer look."""
+    descriptor = os.open(path, OPEN_FLAGS)
+    try:
+        data = os.read(descriptor, size + 1)
+        after = os.fstat(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    if len(data) != size or after.st_size != size or after.st_mtime_ns != mtime_ns:
+        return None
+    return Content(data, blake3(data).digest(), size, mtime_ns) if stat.S_ISREG(after.st_mode) else None
 
 
 def _read_once(path: bytes, limit: int) -> Content | None:

@@ -1,6 +1,7 @@
 """The public entry: a parent's bytes in, its splits out."""
 
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -46,10 +47,15 @@ BY_NUMBERS: dict[By, int] = {
 }
 
 HEADER = struct.Struct(">HHH")
+SPLIT_ROW = struct.Struct(f"={O_SECONDS}qd")
+"""A row of the kernel's facts of a split: whole numbers, and its seconds."""
+
 HEADER_SIZE = 14
 PLAIN_ENCODINGS = (None, "ascii", "utf-8")
 EFFECTS_KIT = 56
 
+_WORD = 8
+_SECONDS = struct.Struct("=d")
 _SHORT = 64
 _decoded = lru_cache(8192)(decode)  # the tracks of a library have few names
 
@@ -162,23 +168,27 @@ def _limit(status: int, allowed: int, limits: Limits) -> CorruptMidiError:
 
 
 def _result(wrapped: Unwrapped, out: Any, facts: Any) -> Split:
-    numbers, floats = facts.tolist(), facts.view(np.float64).tolist()
-    rows = N_COUNTERS + numbers[N_SPLITS] * O_COLUMNS
+    octets = memoryview(facts).cast("B")
+    counters = facts[:N_COUNTERS].tolist()
+    rows = N_COUNTERS * _WORD
+    stop = rows + counters[N_SPLITS] * SPLIT_ROW.size
     named: list[Problem] = []
-    tracks = _tracks(wrapped, memoryview(out), numbers, floats, range(N_COUNTERS, rows, O_COLUMNS), named)
+    tracks = _tracks(wrapped, memoryview(out), SPLIT_ROW.iter_unpack(octets[rows:stop]), named)
     form, _, division = HEADER.unpack_from(wrapped.data, 8)
-    seconds = floats[N_SECONDS]
-    repaired = numbers[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
-    return Split(
-        outcome="no_notes" if not tracks else "repaired" if repaired else "split",
-        format=form,
-        division=division,
-        num_tracks=numbers[N_TRACKS],
-        duration_ticks=numbers[N_TICKS],
-        duration_seconds=None if seconds != seconds else seconds,
-        tracks=tuple(tracks),
-        problems=problems_of(wrapped, numbers, seconds, named),
+    (seconds,) = _SECONDS.unpack_from(octets, N_SECONDS * _WORD)
+    numbers = facts.tolist() if counters[N_PROBLEMS] else counters
+    repaired = counters[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
+    values = (
+        "no_notes" if not tracks else "repaired" if repaired else "split",
+        form,
+        division,
+        counters[N_TRACKS],
+        counters[N_TICKS],
+        None if seconds != seconds else seconds,
+        tuple(tracks),
+        problems_of(wrapped, numbers, seconds, named),
     )
+    return tuple.__new__(Split, values)  # a call by names takes three times as long
 
 
 def problems_of(
@@ -232,20 +242,29 @@ def name_of(
 
 
 def _tracks(
-    wrapped: Unwrapped,
-    out: memoryview,
-    numbers: list[int],
-    floats: list[float],
-    rows: range,
-    found: list[Problem],
+    wrapped: Unwrapped, out: memoryview, rows: Iterator[tuple[Any, ...]], found: list[Problem]
 ) -> list[SplitTrack]:
     tracks = []
     named = -1
     name = encoding = None
-    for row in rows:
-        track, channel, program, start, stop, notes, low, high, ticks, *more = numbers[row : row + O_SECONDS]
-        own_program, own_drums, program_heard, drums_heard, at, length = more
-        seconds = floats[row + O_SECONDS]
+    for (
+        track,
+        channel,
+        program,
+        start,
+        stop,
+        notes,
+        low,
+        high,
+        ticks,
+        own_program,
+        own_drums,
+        program_heard,
+        drums_heard,
+        at,
+        length,
+        seconds,
+    ) in rows:
         if track != named:
             named = track
             name, encoding = name_of(wrapped, at, length, track, found)
@@ -268,5 +287,5 @@ def _tracks(
             low,
             high,
         )
-        tracks.append(tuple.__new__(SplitTrack, values))  # a call by names takes three times as long
+        tracks.append(tuple.__new__(SplitTrack, values))
     return tracks
