@@ -250,7 +250,7 @@ class _Run:
                 self._loading = pool.loading_seconds
             elif waiting and not group.batches:
                 time.sleep(_WAIT_SECONDS)
-            durable = group.durable(hurry=not pool.in_flight)
+            durable = group.durable(hurry=not pool.in_flight, ending=not more)
             if durable:
                 handled = True
                 self._commit(durable)

@@ -53,18 +53,20 @@ class Group:
         self._parents += sum(len(one.record.parents) for one in done)
         self._bytes += sum(len(content[0]) for one in done for content in one.record.contents.values())
 
-    def durable(self, *, hurry: bool) -> list[Done]:
+    def durable(self, *, hurry: bool, ending: bool = False) -> list[Done]:
         """Batches that can be committed now.
 
         Args:
             hurry: nothing else can go on before: flush what there is, and wait for it.
+            ending: no more batches will be handed out: flush what there is while the last are being done, so
+                that little is left to wait for when they are.
 
         Raises:
             StoreError: the disk says that they would not survive a power cut.
         """
         waited = self._collected and time.monotonic() - self._since > SECONDS
         full = self._bytes >= BYTES
-        due = self._parents >= PARENTS or full or waited
+        due = self._parents >= PARENTS or full or waited or ending
         if self._thread is None and self._collected and (due or hurry):
             self._start()
         if self._thread is not None:
