@@ -14,6 +14,9 @@ from midiprism.run.committing import Committing
 from midiprism.run.jobs import Done
 
 PARENTS = 4_000
+LAST_PARENTS = 1_000
+"""Where no more will be handed out: little is left to wait for then, and a small library is one group."""
+
 SECONDS = 2.0
 BYTES = 96 << 20
 """Of contents that are written with the commit."""
@@ -58,15 +61,14 @@ class Group:
 
         Args:
             hurry: nothing else can go on before: flush what there is, and wait for it.
-            ending: no more batches will be handed out: flush what there is while the last are being done, so
-                that little is left to wait for when they are.
+            ending: no more batches will be handed out: flush ``LAST_PARENTS`` while others are being done.
 
         Raises:
             StoreError: the disk says that they would not survive a power cut.
         """
         waited = self._collected and time.monotonic() - self._since > SECONDS
         full = self._bytes >= BYTES
-        due = self._parents >= PARENTS or full or waited or ending
+        due = self._parents >= (LAST_PARENTS if ending else PARENTS) or full or waited
         if self._thread is None and self._collected and (due or hurry):
             self._start()
         if self._thread is not None:

@@ -9,10 +9,13 @@ as ``4/4`` and ``C# minor``; the name ``key_signature`` says that a key is what 
 heard in it. No name is a keyword of SQL.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midiprism.errors import UsageError
 
@@ -205,37 +208,91 @@ def schema_of(columns: Sequence[Column], about: dict[str, str]) -> Any:
     return arrow.schema(fields, metadata={f"midiprism.{key}": value for key, value in about.items()})
 
 
-def table_of(columns: Sequence[Column], schema: Any, rows: Iterable[tuple[Any, ...]]) -> Any:
-    """An Arrow table of rows, whose values are in the order of the columns."""
+def table_of(
+    columns: Sequence[Column], schema: Any, rows: Iterable[tuple[Any, ...]], room: "Room | None" = None
+) -> Any:
+    """An Arrow table of rows, whose values are in the order of the columns.
+
+    Args:
+        columns: of the table.
+        schema: of these columns.
+        rows: contents may be anything that holds bytes.
+        room: where contents are joined; then the table is to be let go of before another uses it.
+    """
     arrow = load_arrow()
     values: list[Any] = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [
-        _array(arrow, column.type, field.type, cells)
+        _array(arrow, column, field.type, cells, room)
         for column, field, cells in zip(columns, schema, values, strict=True)
     ]
     return arrow.Table.from_arrays(arrays, schema=schema)
 
 
-def _array(arrow: Any, kind: str, arrow_type: Any, cells: Sequence[Any]) -> Any:
+class Room:
+    """Memory in which contents are joined, used again and again: to get as much anew from the system each
+    time takes longer than to fill it."""
+
+    _KEPT_BYTES = 128 << 20
+
+    def __init__(self) -> None:
+        self._octets = BytesIO()
+
+    def joined(self, cells: Sequence[Any]) -> memoryview:
+        """The cells one behind the other, until the next call."""
+        if len(self._octets.getbuffer()) > self._KEPT_BYTES:
+            self._octets = BytesIO()
+        try:
+            return self._filled(cells)
+        except BufferError:  # it would have to grow while somebody holds what was in it
+            self._octets = BytesIO()
+            return self._filled(cells)
+
+    def _filled(self, cells: Sequence[Any]) -> memoryview:
+        self._octets.seek(0)
+        self._octets.writelines(cells)
+        return self._octets.getbuffer()[: self._octets.tell()]
+
+
+def _array(arrow: Any, column: Column, arrow_type: Any, cells: Sequence[Any], room: "Room | None") -> Any:
     """An Arrow array out of its buffers; ``arrow.array`` would load pandas first, where there is one."""
-    count, known = len(cells), None
-    if None in cells:
+    kind = column.type
+    try:
+        buffers = _buffers(kind, arrow_type, cells, room if column.name == CONTENT else None)
+        known = None
+    except TypeError:  # a cell is None: to look for those first would take as long as all the rest
         there = np.array([cell is not None for cell in cells], bool)
-        known = arrow.py_buffer(np.packbits(there, bitorder="little"))
         nothing: Any = {"string": "", "binary": b""}.get(kind, 0)
         cells = [nothing if cell is None else cell for cell in cells]
+        buffers = _buffers(kind, arrow_type, cells, None)
+        known = arrow.py_buffer(np.packbits(there, bitorder="little"))
+    return arrow.Array.from_buffers(
+        arrow_type, len(cells), [known, *(arrow.py_buffer(buffer) for buffer in buffers)]
+    )
+
+
+def _buffers(kind: str, arrow_type: Any, cells: Sequence[Any], room: "Room | None") -> tuple[Any, ...]:
+    """The offsets of texts or bytes and they, or numbers.
+
+    Raises:
+        TypeError: a cell is None.
+    """
     if kind == "digest":
-        joined, lengths = b"".join(cells).hex().encode(), [2 * len(cell) for cell in cells]
-    elif kind in ("string", "binary"):
-        octets = [cell.encode() for cell in cells] if kind == "string" else cells
-        joined, lengths = b"".join(octets), list(map(len, octets))
-    else:
-        numbers = np.array(cells, arrow_type.to_pandas_dtype())
-        return arrow.Array.from_buffers(arrow_type, count, [known, arrow.py_buffer(numbers)])
-    offsets = np.zeros(count + 1, np.int32)
+        return _offsets([2 * len(cell) for cell in cells]), b"".join(cells).hex().encode()
+    if kind == "string":
+        joined = "".join(cells)
+        if joined.isascii():
+            return _offsets(list(map(len, cells))), joined.encode()
+        cells = [cell.encode() for cell in cells]
+    elif kind != "binary":
+        numbers = array("d", cells) if kind == "float64" else cells  # NumPy would take None for NaN
+        return (np.array(numbers, arrow_type.to_pandas_dtype()),)
+    return _offsets(list(map(len, cells))), room.joined(cells) if room else b"".join(cells)
+
+
+def _offsets(lengths: Sequence[int]) -> NDArray[np.int32]:
+    offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
-    buffers = [known, arrow.py_buffer(offsets), arrow.py_buffer(joined)]
-    return arrow.Array.from_buffers(arrow_type, count, buffers)
+    return offsets
 
 
 def rows_of(columns: Sequence[Column], table: Any) -> list[tuple[Any, ...]]:

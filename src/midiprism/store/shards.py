@@ -1,7 +1,7 @@
 """Shards: Parquet files of a bounded size, written once and whole, and never changed.
 
-A shard is made in memory, written under another name, flushed and renamed, so that one that has its name is
-whole and would survive a power cut. Small row groups let one track be read alone; every page has a checksum,
+A shard is written under another name, flushed and renamed, so that one that has its name is whole and would
+survive a power cut. Small row groups let one track be read alone; every page has a checksum,
 and a shard is known by its own digest.
 """
 
@@ -10,22 +10,25 @@ import os
 import re
 import stat
 from collections.abc import Container, Iterator, Sequence
+from io import BufferedWriter
 from typing import Any, NamedTuple
 
 from blake3 import blake3
 
 from midiprism.errors import StoreError
-from midiprism.store.columns import CONTENT, DIGEST, Column, load_arrow, rows_of, schema_of, table_of
+from midiprism.store.columns import CONTENT, DIGEST, Column, Room, load_arrow, rows_of, schema_of, table_of
 from midiprism.store.encoding import contents_of, cuts, reader, told, writer
 from midiprism.store.files import unwritable
 from midiprism.store.survey import Look, look_at
-from midiprism.store.whole import TEMPORARY, make_folder, new_file, sync_folder, write_all
+from midiprism.store.whole import TEMPORARY, HashedFile, make_folder, new_file, sync_folder
 
 SHARD_ROWS = 50_000
 SHARD_BYTES = 64 << 20
 """Of contents, before they are compressed. A single content may be larger."""
 
 SUFFIX = ".parquet"
+
+_BUFFERED = 1 << 20
 
 _NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+\.parquet")
 
@@ -109,6 +112,7 @@ class Shards:
         self._kind = kind
         self._folder = os.path.join(root, kind.folder)
         self._schema = schema_of(kind.columns, about)
+        self._room = Room()
 
     def write(self, stem: str, rows: Sequence[tuple[Any, ...]]) -> Written:
         """Write rows to as many shards as their bounds ask for; returns once they are durable.
@@ -129,10 +133,10 @@ class Shards:
             most = SHARD_ROWS if self._kind.bounded else max(1, len(rows))
             for number, (first, last) in enumerate(cuts(sizes, most, SHARD_BYTES)):
                 name = f"{self._kind.folder}/{self._kind.folder}-{stem}-{number}{SUFFIX}"
-                data = self._encoded(rows[first:last], sizes[first:last])
                 with new_file(self.place(name)) as descriptor:
-                    write_all(descriptor, data)
-                written.shards.append(Shard(name, last - first, len(data), blake3(data).digest()))
+                    file = HashedFile(descriptor)
+                    self._encode(file, rows[first:last], sizes[first:last])
+                written.shards.append(Shard(name, last - first, file.size, file.digest))
                 written.places.extend((number, row) for row in range(last - first))
             if written.shards:
                 sync_folder(self._folder)
@@ -243,14 +247,15 @@ class Shards:
             stack.pop_all()
             return file
 
-    def _encoded(self, rows: Sequence[tuple[Any, ...]], sizes: Sequence[int]) -> memoryview:
-        """The bytes of a shard."""
-        table = table_of(self._kind.columns, self._schema, rows)
-        sink = load_arrow().BufferOutputStream()
-        with writer(sink, self._schema, self._kind.columns) as file:
+    def _encode(self, file: HashedFile, rows: Sequence[tuple[Any, ...]], sizes: Sequence[int]) -> None:
+        """Write a shard."""
+        table = table_of(self._kind.columns, self._schema, rows, self._room)
+        with (
+            load_arrow().PythonFile(BufferedWriter(file, _BUFFERED), "w") as sink,
+            writer(sink, self._schema, self._kind.columns) as encoder,
+        ):
             for first, last in cuts(sizes, self._kind.group_rows, self._kind.group_bytes):
-                file.write_table(table.slice(first, last - first), row_group_size=last - first)
-        return memoryview(sink.getvalue())
+                encoder.write_table(table.slice(first, last - first), row_group_size=last - first)
 
     def place(self, name: str) -> str:
         """Where a shard of this name is, or is to be.

@@ -6,6 +6,10 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from io import RawIOBase
+from typing import Any
+
+from blake3 import blake3
 
 from midiprism.errors import StoreError
 from midiprism.store.durable import FLUSHED_WHEN_WRITTEN
@@ -49,6 +53,34 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+class HashedFile(RawIOBase):
+    """A file that is written from its beginning to its end.
+
+    Attributes:
+        size: bytes so far.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._hasher = blake3()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        write_all(self._descriptor, data)
+        self._hasher.update(data)
+        self.size += len(data)
+        return len(data)
+
+    @property
+    def digest(self) -> bytes:
+        """BLAKE3 of what was written so far."""
+        return self._hasher.digest()
 
 
 def make_folder(folder: str) -> None:
