@@ -9,7 +9,7 @@ import pytest
 
 from midiprism.advise.costs import ASK_TRIPS, COMMIT_TRIPS, SHARD_TRIPS
 from midiprism.advise.model import LEASE_TRIPS, TELL_TRIPS
-from midiprism.catalog import BatchRecord, ParentRecord, PostgresAddress
+from midiprism.catalog import BatchRecord, Contents, ParentRecord, PostgresAddress
 from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.catalog.postgres_server import driver
 from midiprism.run.keeping import Keeping
@@ -68,8 +68,8 @@ def test_as_many_as_the_model_says(catalog: PostgresCatalog, tmp_path: Path) -> 
 
 def test_shards_take_some_more(catalog: PostgresCatalog, tmp_path: Path) -> None:
     run_id = catalog.begin_run({}, NOW)
-    content = (b"MThd", 480, 120.0, 1, "4/4", "C major")
-    batch = leased(catalog, run_id, replace(songs(3), contents={b"t" * 32: content}))
+    contents = Contents((b"t" * 32,), (4,), [(480, 120.0, 1, "4/4", "C major")], b"MThd")
+    batch = leased(catalog, run_id, replace(songs(3), contents=contents))
     keeping = Keeping(ParquetStore(tmp_path), run_id, [batch])
     counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))
     assert counted == COMMIT_TRIPS + SHARD_TRIPS

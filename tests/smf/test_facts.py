@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from itertools import accumulate
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 
 import midiprism
-from midiprism.smf.facts import Stated, stated_facts
+from midiprism.smf.facts import Stated
 from support.broken import BROKEN
+from support.joined import facts_of
 from support.mutate import mutated
 from support.strategies import examples, songs
 from support.writer import (
@@ -35,7 +37,7 @@ NOTHING = Stated(None, None, 0, None, None)
 
 def stated(*messages: At, division: int = 480) -> Stated:
     data = song(track(sorted([*note(0, 60, 0, 96), *messages], key=lambda at: at[0])), division=division)
-    return stated_facts([data])[0]
+    return facts_of([data])[0]
 
 
 def test_a_split_states_its_tempo_meter_and_key() -> None:
@@ -92,38 +94,38 @@ def test_an_smpte_division_has_no_ticks_per_quarter_note() -> None:
 def test_a_delta_time_that_looks_like_a_tempo_is_none() -> None:
     # FF 51 is a delta time of 16,337 ticks; 03 64 a note under running status.
     body = vlq(0) + bytes([0x90, 60, 64]) + b"\xff\x51" + b"\x03\x64" + vlq(0) + END_OF_TRACK
-    assert stated_facts([song(raw_track(body))])[0] == Stated(480, None, 0, None, None)
+    assert facts_of([song(raw_track(body))])[0] == Stated(480, None, 0, None, None)
 
 
 def test_nothing_behind_the_end_of_track_counts() -> None:
     data = song(raw_track(vlq(0) + END_OF_TRACK + vlq(0) + tempo(500_000)))
-    assert stated_facts([data])[0] == Stated(480, None, 0, None, None)
+    assert facts_of([data])[0] == Stated(480, None, 0, None, None)
 
 
 def test_each_of_many_is_told_by_itself() -> None:
     """What is cut short in one does not reach into the next."""
     whole = song(track([(0, tempo(500_000)), *note(0, 60, 0, 96)]))
     cut = [whole[:size] for size in range(len(whole) + 1)]
-    together = stated_facts(cut)
-    assert together == [stated_facts([data])[0] for data in cut]
+    together = facts_of(cut)
+    assert together == [facts_of([data])[0] for data in cut]
     assert together[-1].tempo_count == 1
     assert {found.tempo_count for found in together[:28]} == {0}
 
 
 @pytest.mark.parametrize("data", [b"", b"MThd", b"anything else", header(0, 1, 480), bytes(100)])
 def test_what_is_no_split_states_nothing(data: bytes) -> None:
-    assert stated_facts([data])[0]._replace(ticks_per_quarter=None) == NOTHING
+    assert facts_of([data])[0]._replace(ticks_per_quarter=None) == NOTHING
 
 
 def test_of_no_splits_nothing_is_told() -> None:
-    assert stated_facts([]) == []
+    assert facts_of([]) == []
 
 
 @settings(max_examples=150, deadline=None)
 @given(parent=songs)
 def test_it_agrees_with_what_an_inspection_of_the_split_tells(parent: bytes) -> None:
     tracks = [split.data for split in midiprism.split(parent).tracks]
-    for data, found in zip(tracks, stated_facts(tracks), strict=True):
+    for data, found in zip(tracks, facts_of(tracks), strict=True):
         seen = midiprism.inspect(data)
         meters = [f"{it.numerator}/{it.denominator}" for it in seen.time_signatures]
         assert found.ticks_per_quarter == (None if seen.division & 0x8000 else seen.division)
@@ -141,7 +143,7 @@ def broken_files() -> list[bytes]:
 
 def test_no_bytes_do_harm() -> None:
     files = broken_files()
-    found = stated_facts(files)
+    found = facts_of(files)
     assert len(found) == len(files)
     assert 0 < sum(it.tempo_count > 0 for it in found) < len(files)
 
@@ -149,7 +151,8 @@ def test_no_bytes_do_harm() -> None:
 TELL = """
 import sys
 from midiprism.smf.facts import stated_facts
-print(stated_facts([bytes.fromhex(line) for line in sys.stdin.read().split(",")]))
+octets, stops = map(bytes.fromhex, sys.stdin.readline().split()), map(int, sys.stdin.readline().split())
+print(stated_facts(next(octets), list(stops)))
 """
 
 
@@ -157,10 +160,10 @@ def test_without_the_compiler_the_facts_are_the_same() -> None:
     files = [data for data in broken_files() if data]
     done = subprocess.run(
         [sys.executable, "-c", TELL],
-        input=",".join(data.hex() for data in files),
+        input=f"{b''.join(files).hex()}\n{' '.join(map(str, accumulate(map(len, files))))}",
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == repr(stated_facts(files))
+    assert done.stdout.strip() == repr(facts_of(files))

@@ -7,8 +7,8 @@ import pyarrow.parquet
 from blake3 import blake3
 
 from midiprism import split
-from midiprism.smf.facts import stated_facts
 from midiprism.store.columns import LinkRow, SongRow, TrackRow, path_texts
+from support.joined import facts_of
 from support.samples import made
 
 
@@ -61,7 +61,7 @@ def library() -> tuple[tuple[TrackRow, ...], tuple[LinkRow, ...], tuple[SongRow,
         digest = blake3(song.data).digest()
         text, raw = path_texts(b"\xe9t\xe9.mid" if number == 7 else song.path.encode())
         parts = [track.track_number for track in result.tracks]
-        stated = stated_facts([track.data for track in result.tracks])
+        stated = facts_of([track.data for track in result.tracks])
         for position, (it, facts) in enumerate(zip(result.tracks, stated, strict=True)):
             track = TrackRow(
                 it.digest,

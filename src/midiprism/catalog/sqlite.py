@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import islice, pairwise, repeat
 from typing import Any
 
-from sqlalchemy import Column, Connection, func, insert, select, update
+from sqlalchemy import Column, Connection, Table, func, insert, select, update
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import LOOKED_UP, Catalog, Committed, KnownParent
 from midiprism.catalog.errors import translated
 from midiprism.catalog.keeper import Keeper, Kept, NewTrack
-from midiprism.catalog.records import BatchRecord, ParentRecord
+from midiprism.catalog.records import BatchRecord, ParentRecord, TrackValues
 from midiprism.catalog.schema import batches, parent_paths, parents, runs, track_splits, tracks
 from midiprism.errors import CatalogError
 
@@ -137,21 +137,21 @@ class SqliteCatalog(Catalog):
             {parent.digest for batch in batches for parent in batch.parents if parent.digest is not None}
         )
         prepared = Prepared(run_id, [self._sorted(run_id, batch, known) for batch in batches], {}, [])
-        contents = {
-            link[-1][0]: link[-1]
-            for batch in prepared.batches
-            for _, parent in batch.linked
-            for link in parent.links
-        }
-        prepared.track_ids = ids = self.track_ids(contents)
+        contents: dict[bytes, TrackValues] = {}
+        firsts = [0]
         for batch in prepared.batches:
             for _, parent in batch.linked:
                 for link in parent.links:
-                    digest = link[-1][0]
-                    if digest not in ids:
-                        ids[digest] = self._next(tracks.c.id)
-                        prepared.tracks.append(NewTrack(ids[digest], link[-1]))
-                        batch.committed.tracks_new += 1
+                    contents.setdefault(link[-1][0], link[-1])
+            firsts.append(len(contents))
+        prepared.track_ids = ids = self.track_ids(contents)
+        met = iter(contents.items())
+        for batch, (first, last) in zip(prepared.batches, pairwise(firsts), strict=True):
+            new = [(digest, values) for digest, values in islice(met, last - first) if digest not in ids]
+            for number, (digest, values) in zip(self._numbers(tracks, len(new)), new, strict=True):
+                ids[digest] = number
+                prepared.tracks.append(NewTrack(number, values))
+            batch.committed.tracks_new = len(new)
         return prepared
 
     def _sorted(self, run_id: int, batch: BatchRecord, known: dict[bytes, KnownParent]) -> PreparedBatch:
@@ -164,7 +164,7 @@ class SqliteCatalog(Catalog):
                     raise CatalogError(
                         f"The catalogue {self.path} has lost a parent that it knew; run again."
                     )
-                number = self._next(parents.c.id)
+                (number,) = self._numbers(parents, 1)
                 found.new.append((number, record))
             else:
                 number = there.id
@@ -230,7 +230,7 @@ class SqliteCatalog(Catalog):
         )
         self.connection.execute(
             insert(batches).values(
-                id=self._next(batches.c.id),
+                id=self._numbers(batches, 1)[0],
                 run_id=run_id,
                 parents=len(values),
                 links=committed.links,
@@ -288,10 +288,11 @@ class SqliteCatalog(Catalog):
         if values:
             self._driver.executemany(rows.insertion(table, self.connection.dialect), values)
 
-    def _next(self, column: Column[Any]) -> int:
-        """The next number of a table; counted here, since there is one writer."""
-        name = column.table.name
+    def _numbers(self, table: Table, count: int) -> range:
+        """The next numbers of a table; counted here, since there is one writer."""
+        name = table.name
         if name not in self._ids:
-            self._ids[name] = self.connection.scalar(select(func.max(column))) or 0
-        self._ids[name] += 1
-        return self._ids[name]
+            self._ids[name] = self.connection.scalar(select(func.max(table.c.id))) or 0
+        first = self._ids[name] + 1
+        self._ids[name] += count
+        return range(first, first + count)

@@ -25,9 +25,10 @@ from midiprism.run.gauges import Gauges, clocks
 from midiprism.run.machine import rare_collections
 from midiprism.run.plan import Batch
 from midiprism.run.settings import Wish
+from midiprism.run.slots import Slots
 from midiprism.run.splitter import LazySplitter, Splitter
 from midiprism.run.worker import Worker
-from midiprism.store import Store
+from midiprism.store import GatheringStore, Store
 from midiprism.store.parquet import ParquetStore
 
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
@@ -63,6 +64,11 @@ class Duty:
     bridge: Bridge | None = None
     shards: ParquetStore | None = None
 
+    @property
+    def sends_contents(self) -> bool:
+        """Whether a batch's contents go to whoever commits it, which is another process."""
+        return isinstance(self.store, GatheringStore) and self.committing is None
+
     def worker(self, catalog: Catalog | None) -> Worker:
         """A worker that looks in ``catalog`` for what is known."""
 
@@ -75,7 +81,7 @@ class Duty:
         return Worker(self.library, self.store, self.splitter, known, self.input_limit, self.replaces)
 
 
-def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
+def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slots | None = None) -> None:
     """Work until the pipe ends."""
     _outlive_signals_not_the_coordinator()
     with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionError):
@@ -103,7 +109,7 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty) -> None:
         thread = threading.Thread(target=answering.answer, args=(answers,), daemon=True)
         thread.start()
         while (task := _received(pipe, clocks(gauges))) is not None:
-            answers.put(_work(worker, *task))
+            answers.put(_work(worker, slots, *task))
         answers.put(None)
         thread.join()
 
@@ -116,9 +122,10 @@ def _received(pipe: Connection, clocks: Clocks) -> tuple[int, Batch, Lease | Non
     return task
 
 
-def _work(worker: Worker, job: int, batch: Batch, lease: Lease | None) -> Message:
+def _work(worker: Worker, slots: Slots | None, job: int, batch: Batch, lease: Lease | None) -> Message:
     try:
-        return Message("done", job, (worker.work(batch, job, lease), None))
+        record = worker.work(batch, job, lease)
+        return Message("done", job, (slots.put(record) if slots else record, None))
     except MidiprismError as error:
         return Message("error", job, error)
     except OSError as error:  # such as too many open files: nothing that a parent could be blamed for

@@ -54,7 +54,7 @@ class Group:
             self._since = time.monotonic()
         self._collected += done
         self._parents += sum(len(one.record.parents) for one in done)
-        self._bytes += sum(len(content[0]) for one in done for content in one.record.contents.values())
+        self._bytes += sum(one.record.contents.size for one in done)
 
     def durable(self, *, hurry: bool, ending: bool = False) -> list[Done]:
         """Batches that can be committed now.

@@ -4,24 +4,24 @@ import contextlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
-from typing import TypeVar
+from itertools import accumulate, chain
+from typing import cast
 
 from midiprism.catalog import (
     BatchRecord,
+    Contents,
     ContentValues,
     Kept,
     NewTrack,
     ParentRecord,
     Place,
     Shard,
+    StatedValues,
     TrackValues,
 )
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.store.columns import LinkRow, TrackRow
 from midiprism.store.parquet import ParquetStore
-
-Key = TypeVar("Key")
 
 _track_row = partial(tuple.__new__, TrackRow)
 _link_row = partial(tuple.__new__, LinkRow)
@@ -45,7 +45,7 @@ class Keeping:
         self._run_id = run_id
         self._contents: dict[bytes, ContentValues] = {}
         for batch in batches:
-            self._contents.update(batch.contents)
+            self._contents.update(batch.contents.items())
         self._written: list[Shard] = []
         self._beforehand: Kept | None = None
 
@@ -102,12 +102,14 @@ class Keeping:
         self._written = []
 
 
-def with_facts(contents: Mapping[Key, bytes]) -> dict[Key, ContentValues]:
-    """Contents, each with what it states."""
+def with_facts(contents: Mapping[bytes, bytes]) -> Contents:
+    """Contents by their digests, joined, each with what it states."""
     from midiprism.smf.facts import stated_facts
 
-    stated = stated_facts(list(contents.values()))
-    return {key: (data, *facts) for (key, data), facts in zip(contents.items(), stated, strict=True)}
+    octets = b"".join(contents.values())
+    stops = tuple(accumulate(map(len, contents.values())))
+    stated = cast(list[StatedValues], list(map(tuple, stated_facts(octets, stops))))
+    return Contents(tuple(contents), stops, stated, octets)
 
 
 def track_row(values: TrackValues, content: ContentValues) -> TrackRow:

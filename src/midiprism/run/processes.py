@@ -35,9 +35,10 @@ from midiprism.run.gauges import (
 )
 from midiprism.run.jobs import KILLS, Death, Done, Job, given_up, take_apart
 from midiprism.run.plan import Batch
+from midiprism.run.slots import Slots, new_slots
 from midiprism.smf.types import CONTRACT_VERSION
 
-_QUEUED = 4  # as many as are done while a group of batches is being committed
+_QUEUED = 4  # for each worker: as many as are done while a group of batches is being committed
 _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
 _STILLBORN = 3
@@ -52,11 +53,13 @@ class _Child:
     Attributes:
         settled: its counts at its last answer: what came after is lost if it dies.
         seen: what its gauges said when they last changed, and since when.
+        slots: in which it hands over contents; None where it sends none, or by its pipe.
     """
 
     process: BaseProcess
     pipe: Connection
     gauges: Gauges
+    slots: Slots | None
     jobs: deque[Job] = field(default_factory=deque)
     ready: bool = False
     settled: tuple[int, ...] = (0, 0, 0, 0)
@@ -179,12 +182,13 @@ class ProcessPool:
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
         gauges = self._context.RawArray("q", GAUGES)
+        slots = new_slots(_QUEUED) if self._duty.sends_contents else None
         process = self._context.Process(
-            target=child.main, args=(theirs, gauges, self._stop, self._duty), daemon=True
+            target=child.main, args=(theirs, gauges, self._stop, self._duty, slots), daemon=True
         )
         process.start()
         theirs.close()
-        return _Child(process, ours, gauges)
+        return _Child(process, ours, gauges, slots)
 
     def _start_others(self) -> None:
         while len(self._children) < self._workers:
@@ -230,7 +234,8 @@ class ProcessPool:
             job = one.jobs.popleft()
             assert job.number == message.job
             one.settled = counted(one.gauges)
-            self._done.append(Done(job.batch, *message.content))
+            record, committed = message.content
+            self._done.append(Done(job.batch, one.slots.take(record) if one.slots else record, committed))
             self._feed()
 
     def _end_those_that_hang(self) -> None:
@@ -316,6 +321,8 @@ class ProcessPool:
             one.process.kill()
         one.process.join(_END_SECONDS)
         one.pipe.close()
+        if one.slots:
+            one.slots.close()
 
 
 def _dismissed(one: _Child) -> None:

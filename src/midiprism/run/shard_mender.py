@@ -108,9 +108,13 @@ class ShardMender(Mender):
     def _rows(self, contents: dict[int, bytes]) -> dict[int, TrackRow]:
         """Rows of tracks, by their numbers, of what the catalogue says of them, and of their bytes."""
         values = self._index.values(list(contents))
+        tracks = [TrackRecord._make(values[number]) for number in contents]
+        facts = with_facts(
+            {track.digest: data for track, data in zip(tracks, contents.values(), strict=True)}
+        )
         return {
-            number: track_row(TrackRecord._make(values[number])._replace(size=len(content[0])), content)
-            for number, content in with_facts(contents).items()
+            number: track_row(track._replace(size=len(content[0])), content)
+            for number, track, (_, content) in zip(contents, tracks, facts.items(), strict=True)
         }
 
     def _forget_unlinked(self) -> int:

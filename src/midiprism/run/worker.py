@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from midiprism.catalog import ContentValues, Lease, LinkValues, ParentRecord, ProblemRecord, TrackValues
+from midiprism.catalog import Contents, Lease, LinkValues, ParentRecord, ProblemRecord, TrackValues
 from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
@@ -34,7 +34,7 @@ from midiprism.run.gauges import (
 )
 from midiprism.run.keeping import with_facts
 from midiprism.run.plan import Batch
-from midiprism.run.reader import Contents, Part, Reader
+from midiprism.run.reader import Part, Reader
 from midiprism.run.splitter import Splitter
 from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
 from midiprism.store import GatheringStore, Store
@@ -125,7 +125,7 @@ class Worker:
         for first, part, contents in self._read(self._reader.parts(batch, self.stop, gauges)):
             gauges[STAGE] = STORING
             met |= self.known(content.digest for content in contents if isinstance(content, Content))
-            outcomes = self._outcomes(first, part, contents, met)
+            outcomes = self._outcomes(first, contents, met)
             gauges[STAGE] = STORING
             for number, outcome in enumerate(outcomes):
                 gauges[PARENT] = first + number
@@ -148,7 +148,9 @@ class Worker:
             gathered,
         )
 
-    def _outcomes(self, first: int, part: Batch, contents: Contents, met: set[bytes]) -> list[Outcome]:
+    def _outcomes(
+        self, first: int, contents: Sequence[Content | UnreadableError], met: set[bytes]
+    ) -> list[Outcome]:
         """Split what is new in a part: all of it before anything is put, since each of the two goes faster
         while its code and its data are at hand."""
         outcomes: list[Outcome] = []
@@ -188,10 +190,10 @@ class Worker:
             watch.add(STORE, self._storing, done.waited_since(read))
             watch.count(QUEUED, done.queued - read.queued)
 
-    def _gathered(self) -> dict[bytes, ContentValues]:
+    def _gathered(self) -> Contents:
         """What a commit is to write, with what it states."""
         if not isinstance(self.store, GatheringStore):
-            return {}
+            return Contents()
         return with_facts(self.store.take())
 
     def _record(self, found: Found, content: Content | UnreadableError, outcome: Outcome) -> ParentRecord:
@@ -204,10 +206,10 @@ class Worker:
         if isinstance(outcome, Split):
             links = self._links(outcome.tracks)
             if not isinstance(links, ProblemRecord):
-                name, form, division, num_tracks, ticks, seconds, _, problems = outcome
+                kind, form, division, num_tracks, ticks, seconds, _, problems = outcome
                 told = tuple([ProblemRecord(it.code, it.message, it.track, it.offset) for it in problems])
                 return _record_of(
-                    (*head, name, form, num_tracks, division, ticks, seconds, told, links, facts)
+                    (*head, kind, form, num_tracks, division, ticks, seconds, told, links, facts)
                 )
             outcome = "failed", links
         if outcome is None:

@@ -5,6 +5,7 @@ A split is a file of format 0 with one track, in which the conductor's events of
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,16 +45,21 @@ class Stated(NamedTuple):
     key_signature: str | None
 
 
-def stated_facts(tracks: Sequence[bytes]) -> list[Stated]:
-    """What each of these splits states; nothing for what is not the bytes of a split."""
-    starts = np.zeros(len(tracks) + 1, np.int64)
-    np.cumsum([len(data) for data in tracks], out=starts[1:])
-    joined = b"".join(tracks)
+def stated_facts(octets: bytes, stops: Sequence[int]) -> list[Stated]:
+    """What each of several splits states; nothing for what is not the bytes of a split.
+
+    Args:
+        octets: the splits, one behind the other.
+        stops: where each ends.
+    """
+    starts = np.zeros(len(stops) + 1, np.int64)
+    starts[1:] = stops
     # As plain Python the kernel takes ints from a memoryview, where an array would give bytes that overflow.
-    octets = np.frombuffer(joined, np.uint8) if ENABLED else memoryview(joined)
-    return [_stated(*row) for row in facts_kernel(octets, starts).tolist()]
+    data = np.frombuffer(octets, np.uint8) if ENABLED else memoryview(octets)
+    return [_stated(*row) for row in facts_kernel(data, starts).tolist()]
 
 
+@lru_cache(8192)  # the tracks of a song state the same, and songs of a library much alike
 def _stated(division: int, tempi: int, tempo: int, meter: int, key: int) -> Stated:
     accidentals, minor = divmod(key, 2)
     return Stated(

@@ -1,0 +1,78 @@
+"""Memory that a worker and the coordinator share, in which contents cross without a pipe.
+
+There is a slot for each batch that a worker may have in hand and not answered. They are used in turn on both
+sides, and a batch is handed out once the answer before it in its slot was taken: so nobody has to wait for
+one, or to say that it is free.
+"""
+
+import mmap
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.reduction import DupFd
+from typing import Any
+
+from midiprism.catalog import BatchRecord
+
+SLOT_BYTES = 8 << 20
+"""Contents of a batch that are more cross by the pipe."""
+
+
+class Slots:
+    """One end of them; the other is a pickle of it, made while a process is being started.
+
+    Args:
+        count: how many.
+        descriptor: of their memory; none for new slots.
+    """
+
+    def __init__(self, count: int, descriptor: int | None = None) -> None:
+        self._count = count
+        size = count * SLOT_BYTES
+        if descriptor is None:
+            descriptor = os.memfd_create("midiprism-slots", os.MFD_CLOEXEC)
+            os.ftruncate(descriptor, size)
+        self._descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, size)
+        self._turn = 0
+
+    def __reduce__(self) -> tuple[Callable[[int, Any], "Slots"], tuple[int, Any]]:
+        return _attached, (self._count, DupFd(self._descriptor))
+
+    def put(self, record: BatchRecord) -> BatchRecord:
+        """Put a batch's contents into the next slot; the batch without them, unless they are too many."""
+        start = self._next()
+        contents = record.contents
+        if not 0 < contents.size <= SLOT_BYTES:
+            return record
+        self._memory[start : start + contents.size] = contents.octets
+        return replace(record, contents=contents._replace(octets=b""))
+
+    def take(self, record: BatchRecord) -> BatchRecord:
+        """The batch with the contents that are in the next slot, if they are there."""
+        start = self._next()
+        contents = record.contents
+        if not contents.size or contents.octets:
+            return record
+        octets = self._memory[start : start + contents.size]
+        return replace(record, contents=contents._replace(octets=octets))
+
+    def close(self) -> None:
+        """Let go of this end."""
+        self._memory.close()
+        os.close(self._descriptor)
+
+    def _next(self) -> int:
+        """Where the next slot begins."""
+        start = self._turn % self._count * SLOT_BYTES
+        self._turn += 1
+        return start
+
+
+def new_slots(count: int) -> Slots | None:
+    """Slots for as many batches; None where the system has no such memory, and contents cross by the pipe."""
+    return Slots(count) if hasattr(os, "memfd_create") else None
+
+
+def _attached(count: int, duplicate: Any) -> Slots:
+    return Slots(count, duplicate.detach())
