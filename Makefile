@@ -82,8 +82,9 @@ bench: $(STAMP)-test ## Measure whole runs in WORK= (or build/bench), on sample 
 	$(RUN) benchmarks/postgres.py --work "$$WORK"
 	$(RUN) benchmarks/commits.py --work "$$WORK"
 
-bench-growth: $(STAMP)-package ## Measure how the rate holds as a library grows to SONGS= (607000), in WORK=
+bench-growth: $(STAMP)-package ## Measure a library as it grows to SONGS= (607000), and runs that are killed, in WORK=
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
+	$(RUN) benchmarks/killed.py --work "$$WORK" --songs $(SONGS)
 
 bench-advice: $(STAMP)-test ## Measure whether advice is right, and --workers auto the best, in memory and WORK=
 	PYTHONPATH=tests $(RUN) benchmarks/bottlenecks.py
