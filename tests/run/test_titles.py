@@ -40,6 +40,9 @@ def test_versions_and_copies_have_one_title(song: str) -> None:
         ("約束の星を越えて", "【MIDI】約束の星を越えて (Live)"),
         ("Ода к радости", "ОДА_К_РАДОСТИ 2"),
         ("(Everything I Do)", "Everything I Do"),
+        ("Hello_World-Song", "Hello·World, Song"),
+        ("Hello World", "`Hello` 'World'"),
+        ("हिन्दी गीत", "हिन्दी_गीत"),
     ],
 )
 def test_other_spellings_have_the_same_title(one: str, other: str) -> None:
@@ -65,6 +68,7 @@ def test_other_songs_have_other_titles(one: str, other: str) -> None:
 NAMELESS = (
     *("", "..", "a", "abc", "恋", "🎵", "(((", "1999", "01 - 02", "New", "test.mid.mid", "copy of song"),
     *("Track 3", "track01", "untitled (4)", "[untitled]", "piano solo"),
+    *("01 -) (Hello)", "(()) - ()"),
     *("Symphony No. 5", "Op. 27 No. 2", "Sonata in D"),
 )
 

@@ -78,8 +78,8 @@ def group_songs(digests: Iterable[bytes], titles: Iterable[tuple[int, str]], lin
 
 def group(number: int) -> Group:
     """What to tell a song of its group; ``number`` is one of those that ``group_songs`` gives."""
-    key = f"{number:016x}"
-    return Group(key, int.from_bytes(blake3(key.encode()).digest()[:8], "big") % FOLDS)
+    key = b"%016x" % number
+    return Group(key.decode(), int.from_bytes(blake3(key).digest(8), "big") % FOLDS)
 
 
 Pairs = tuple[Numbers, Numbers]
@@ -87,14 +87,15 @@ Pairs = tuple[Numbers, Numbers]
 
 
 def _pairs_by_title(titles: Iterable[tuple[int, str]]) -> Pairs:
-    songs, hashes = array("q"), array("Q")
+    songs, hashes = array("q"), array("q")
     for song, title in titles:
         key = title_key(title)
         if key is not None:
             songs.append(song)
-            # 8 bytes of a hash for each, where the titles themselves would fill the memory.
-            hashes.append(int.from_bytes(blake3(key.encode("utf-8", "replace")).digest()[:8], "big"))
-    return _neighbours(np.array(songs, np.int64), np.array(hashes, np.uint64))
+            # 8 bytes of a hash for each, where the titles themselves would fill the memory. No other process
+            # sees them, so Python's own will do.
+            hashes.append(hash(key))
+    return _neighbours(np.array(songs, np.int64), np.array(hashes, np.int64))
 
 
 def _pairs_by_track(links: Links) -> Pairs:

@@ -3,27 +3,29 @@
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from midiprism.catalog import Catalog
 from midiprism.catalog.songs import (
-    SongFacts,
+    SongColumns,
     last_commit,
+    short_tracks,
     song_digests,
     song_paths,
     song_tracks,
     songs,
 )
 from midiprism.run.grouping import FEWEST_NOTES, Keys, Links, Numbers, group, group_songs
-from midiprism.store.columns import SongRow, path_texts
+from midiprism.store.columns import path_texts
 from midiprism.store.parquet import ParquetStore
 
+_SEPARATOR = os.fsencode(os.sep)
 _SMPTE = 0x8000
 _PREFIX = 8  # bytes of a digest that a group is known by
-_TOGETHER = 10_000
 
 
 def is_told(catalog: Catalog, shards: ParquetStore) -> bool:
@@ -46,65 +48,77 @@ def write_songs(catalog: Catalog, shards: ParquetStore) -> int:
         commit = last_commit(connection)
         numbers = array("q")
         digests: list[bytes] = []
-        for number, digest in song_digests(connection):
-            numbers.append(number)
-            digests.append(digest[:_PREFIX])
+        for part in song_digests(connection):
+            numbers.extend([number for number, _ in part])
+            digests += [digest[:_PREFIX] for _, digest in part]
         order = np.array(numbers, np.int64)
-        titles = _titles(song_paths(connection), order)
-        keys = group_songs(digests, titles, _links(song_tracks(connection, FEWEST_NOTES), order))
-        rows = (song_row(song, keys, at) for at, song in enumerate(songs(connection)))
-        return shards.write_songs(rows, commit)
+        short = array("q")
+        for few in short_tracks(connection, FEWEST_NOTES):
+            short.extend([number for (number,) in few])
+        links = _links(song_tracks(connection), np.array(short, np.int64), order)
+        keys = group_songs(digests, _titles(song_paths(connection), order), links)
+        return shards.write_songs(song_rows(songs(connection), keys), commit)
 
 
-def _titles(paths: Iterable[tuple[int, str]], order: Numbers) -> Iterator[tuple[int, str]]:
+def _titles(paths: Iterable[Sequence[tuple[int, str]]], order: Numbers) -> Iterator[tuple[int, str]]:
     """Paths with the places of their songs in ``order``, which holds all numbers of songs, sorted."""
-    waiting = iter(paths)
-    while part := list(islice(waiting, _TOGETHER)):
-        places, there = _places([number for number, _ in part], order)
-        yield from ((at, title) for at, (_, title), known in zip(places, part, there, strict=True) if known)
+    for part in paths:
+        numbers, titles = zip(*part, strict=True)
+        places, there = _places(np.array(numbers, np.int64), order)
+        yield from compress(zip(places.tolist(), titles, strict=True), there.tolist())
 
 
-def _links(links: Iterable[tuple[int, int]], order: Numbers) -> Links:
-    songs, tracks = array("q"), array("q")
-    for song, track in links:
-        songs.append(song)
-        tracks.append(track)
-    places, there = _places(songs, order)
-    return Links(places[there], np.array(tracks, np.int64)[there])
+def _links(listed: Iterable[Sequence[tuple[int, str]]], short: Numbers, order: Numbers) -> Links:
+    """The tracks of songs but for the ``short`` ones, with the places of the songs in ``order``."""
+    songs, tracks = [order[:0]], [order[:0]]
+    for part in listed:
+        numbers, texts = zip(*part, strict=True)
+        songs.append(np.repeat(np.array(numbers, np.int64), [text.count(",") + 1 for text in texts]))
+        tracks.append(np.fromstring(",".join(texts), np.int64, sep=","))
+    places, there = _places(np.concatenate(songs), order)
+    found = np.concatenate(tracks)
+    wanted = there & np.isin(found, short, invert=True)
+    return Links(places[wanted], found[wanted])
 
 
-def _places(numbers: Sequence[int], order: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
+def _places(numbers: Numbers, order: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
     """Where these numbers are in ``order``, and whether they are there: not all songs could be read."""
-    wanted = np.array(numbers, np.int64)
-    places = np.searchsorted(order, wanted).clip(max=max(0, len(order) - 1))
-    there = order[places] == wanted if len(order) else np.zeros(len(wanted), bool)
+    places = np.searchsorted(order, numbers).clip(max=max(0, len(order) - 1))
+    there = order[places] == numbers if len(order) else np.zeros(len(numbers), bool)
     return places.astype(np.int64), there
 
 
-def song_row(song: SongFacts, keys: Keys, at: int) -> SongRow:
-    """The row of a song, the ``at``-th of those that ``keys`` are of."""
-    text, octets = below_source(song.path, song.root_length)
-    key, fold = group(int(keys[at]))
-    division = song.division
-    return SongRow(
-        song.digest,
-        text,
-        octets,
-        song.size,
-        song.outcome,
-        song.format,
-        song.num_tracks,
-        None if division is None or division <= 0 or division & _SMPTE else division,
-        song.duration_ticks,
-        song.duration_seconds,
-        song.splits,
-        key,
-        fold,
-    )
+def song_rows(parts: Iterable[SongColumns], keys: Keys) -> Iterator[tuple[Any, ...]]:
+    """The values of a ``SongRow`` for each song; ``keys`` are of the same songs, in the same order."""
+    first = 0
+    for part in parts:
+        told = keys[first : first + len(part.id)].tolist()
+        first += len(part.id)
+        groups = {number: group(number) for number in set(told)}
+        quarters = {division: ticks_per_quarter(division) for division in set(part.division)}
+        yield from zip(
+            part.digest,
+            *zip(*map(below_source, part.path, part.root_length), strict=True),
+            part.size,
+            part.outcome,
+            part.format,
+            part.num_tracks,
+            map(quarters.__getitem__, part.division),
+            part.duration_ticks,
+            part.duration_seconds,
+            part.splits,
+            *zip(*map(groups.__getitem__, told), strict=True),
+            strict=True,
+        )
+
+
+def ticks_per_quarter(division: int | None) -> int | None:
+    """What a song's header says of them; None where it counts in frames, or says nothing."""
+    return None if division is None or division <= 0 or division & _SMPTE else division
 
 
 def below_source(path: bytes | None, root_length: int | None) -> tuple[str | None, bytes | None]:
     """A song's path below its source folder as text, and as bytes where no text can say it."""
     if path is None:
         return None, None
-    return path_texts(path[root_length or 0 :].replace(os.fsencode(os.sep), b"/"))
+    return path_texts(path[root_length or 0 :].replace(_SEPARATOR, b"/"))

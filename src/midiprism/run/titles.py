@@ -5,6 +5,7 @@ the same name have one too: a wrong neighbour costs a data set less than a copy 
 """
 
 import re
+from functools import lru_cache
 from unicodedata import normalize
 
 _SUFFIX = re.compile(r"\.(?:mid|midi|kar|rmi|smf|gz)$")
@@ -12,7 +13,8 @@ _BRACKETED = re.compile(r"\([^()]*\)|\[[^][]*\]|\{[^{}]*\}|【[^【】]*】|<[^<
 _BRACKETS = re.compile(r"[][(){}【】<>]")
 _DIACRITICS = re.compile(r"[\u0300-\u036f'’‘`´]")  # of Latin, Greek, Cyrillic; apostrophes go with them
 _TRACK_NUMBER = re.compile(r"(?:\d{1,3}\s*[-._)]+\s*|0\d{1,2}\s+)(?=\D)")
-_SEPARATORS = re.compile(r"(?:[^\w\u0900-\u0eff]|_)+")  # marks of Indic scripts and Thai are no separators
+_SEPARATORS = re.compile(r"[^\w\u0900-\u0eff]+")  # marks of Indic scripts and Thai are no separators
+_LETTER = re.compile(r"[^\W_]|[\u0900-\u0eff]")
 _MARK = re.compile(r"\d+|v(?:er(?:sion)?)?\d*|\d+(?:st|nd|rd|th)|gm2?|gs|xg|mt32|sc55|sc88")
 
 
@@ -51,6 +53,7 @@ GENERIC = _set(
 """Words that alone name no song."""
 
 _FEWEST_LETTERS = 4
+_REMEMBERED = 10_000  # words: those at the ends of titles recur
 _FIRST_WIDE = 0x2E80  # of scripts in which a letter is a syllable or a word
 
 
@@ -60,8 +63,10 @@ def title_key(song: str) -> str | None:
     Args:
         song: its path as text, with ``/`` between its parts; with a suffix or without.
     """
-    text = normalize("NFKD", song[song.rfind("/") + 1 :]).casefold()
-    while (bare := _SUFFIX.sub("", text)) != text:
+    text = song[song.rfind("/") + 1 :]
+    # Here and below, what a test of one character shows to change nothing is left out: most of it, mostly.
+    text = (text if text.isascii() else normalize("NFKD", text)).casefold()
+    while "." in text and (bare := _SUFFIX.sub("", text)) != text:
         text = bare
     words = _words(text)
     while len(words) > 1 and _is_mark(words[-1], words[-2]):
@@ -76,22 +81,35 @@ def title_key(song: str) -> str | None:
 
 
 def _words(text: str) -> list[str]:
-    # Composed again, so that the marks of kana are parts of their letters.
-    bare = text = normalize("NFC", _DIACRITICS.sub("", text))
-    while (less := _BRACKETED.sub(" ", bare)) != bare:  # brackets may stand within brackets
+    if not text.isascii() or "'" in text or "`" in text:
+        # Composed again, so that the marks of kana are parts of their letters.
+        text = normalize("NFC", _DIACRITICS.sub("", text))
+    bare = text
+    # Brackets may stand within brackets.
+    while _BRACKETS.search(bare) and (less := _BRACKETED.sub(" ", bare)) != bare:
         bare = less
-    if not _SEPARATORS.sub("", bare):
+    if bare != text and not _LETTER.search(bare):
         bare = _BRACKETS.sub(" ", text)
     bare = bare.strip()
-    number = _TRACK_NUMBER.match(bare)
-    return [word for word in _SEPARATORS.split(bare[number.end() :] if number else bare) if word]
+    number = _TRACK_NUMBER.match(bare) if bare[:1].isdecimal() else None
+    return _divided(bare[number.end() :] if number else bare)
 
 
+def _divided(text: str) -> list[str]:
+    """The words of a text: what is between separators."""
+    words = text.replace("_", " ").replace("-", " ").split()
+    if "".join(words).isalnum():  # there were no other separators
+        return words
+    return [word for word in _SEPARATORS.split(text.replace("_", " ")) if word]
+
+
+@lru_cache(_REMEMBERED)
 def _says_nothing(word: str) -> bool:
     bare = word.rstrip("0123456789")
     return bare in GENERIC or bare in MARKS or word in NUMBERED or _MARK.fullmatch(word) is not None
 
 
+@lru_cache(_REMEMBERED)
 def _is_mark(word: str, before: str) -> bool:
     """Whether the last word of a title tells a version; a number does, unless it is a part of the title."""
     if word.isdecimal():

@@ -24,7 +24,6 @@ from midiprism.store.columns import (
     SONG_COLUMNS,
     TRACK_COLUMNS,
     LinkRow,
-    SongRow,
     TrackRow,
     load_arrow,
     rows_of,
@@ -105,11 +104,11 @@ class ParquetStore:
         """Write links to one new shard, ``links/links-STEM-0.parquet``; see ``write_tracks``."""
         return self._links.write(stem, rows)
 
-    def write_songs(self, rows: Iterable[SongRow], commit: int) -> int:
+    def write_songs(self, rows: Iterable[tuple[Any, ...]], commit: int) -> int:
         """Put all songs in the place of those that were written before; how many.
 
         Args:
-            rows: all songs.
+            rows: all songs, each as the values of a ``SongRow``.
             commit: number of the last commit that they come from.
 
         Raises:
