@@ -9,19 +9,15 @@ from typing import Any
 import numpy as np
 
 from midiprism.smf import problems
+from midiprism.smf.deal import count_note, deal
 from midiprism.smf.jit import helper, inlined
 from midiprism.smf.layout import (
     A_AT,
     A_CHAIN,
-    A_CHANNELS,
-    A_DRUMS,
-    A_HIGH,
-    A_LOW,
-    A_NOTES,
-    A_ONSET,
     A_STATUS,
     A_TICK,
     ASSIGN,
+    BOUNDLESS,
     BROKEN,
     BY_PROGRAM,
     BY_TRACK,
@@ -34,6 +30,8 @@ from midiprism.smf.layout import (
     E_STATUS,
     E_TICK,
     E_TRACK,
+    G_BY,
+    G_WALK_ALL,
     LONGEST_DELTA,
     MEASURE,
     PROGRAMS,
@@ -52,7 +50,7 @@ from midiprism.smf.messages import GS_RESET, part_mode, system_size
 from midiprism.smf.octets import put_span, put_vlq, read_vlq, vlq_size
 from midiprism.smf.parts import NOWHERE, no_sounding, parts_of, pop, program_parts, push, rewind
 from midiprism.smf.splice import put_end
-from midiprism.smf.tables import found, own_drums, play, reset
+from midiprism.smf.tables import found, play, reset
 
 BRIDGE = 7
 """Bytes of the longest delta time and an empty text event."""
@@ -179,25 +177,13 @@ def put_missing_end(out: Any, rows: Any, part: int, tick: int, offset: int, work
     return int(size)
 
 
-@inlined
-def count_note(work: Any, rows: Any, part: int, channel: int, pitch: int, tick: int) -> None:
-    """Count a note of a part among its facts."""
-    if rows[part, A_NOTES] == 0:
-        rows[part, A_ONSET] = tick
-        rows[part, A_DRUMS] = own_drums(work, channel)
-    rows[part, A_NOTES] += 1
-    rows[part, A_LOW] = min(rows[part, A_LOW], pitch)
-    rows[part, A_HIGH] = max(rows[part, A_HIGH], pitch)
-    rows[part, A_CHANNELS] |= 1 << channel
-
-
 @helper
 def walk(
     data: Any,
     out: Any,
     tables: Any,
     track: int,
-    by: int,
+    settings: Any,
     guests: Any,
     parts: Any,
     work: Any,
@@ -210,6 +196,8 @@ def walk(
     of the program changes, as ``program_parts`` takes them.
     """
     reset(work)
+    by = settings[G_BY]
+    deals = by != BY_PROGRAM and not settings[G_WALK_ALL]
     row = tables.tracks[track]
     stop, end = row[T_STOP], row[T_END]
     rows = parts.rows
@@ -221,9 +209,9 @@ def walk(
     changes = 0
     total = 0
     at = row[T_BODY]
-    tick = 0
-    running = 0
-    index = -1
+    tick = ZERO
+    running = ZERO
+    index = ZERO - 1
     guest = 0
     ended = False
     own = True
@@ -231,6 +219,16 @@ def walk(
     while not ended:
         # The next own event; the guests that come before it are taken first.
         if own:
+            if deals:
+                horizon = BOUNDLESS
+                if guest < guests.shape[0]:
+                    horizon = guests[guest, E_TICK] - (1 if guests[guest, E_TRACK] < track else 0)
+                at, tick, running, index, size = deal(
+                    data, out, parts, by != BY_TRACK, at, stop, tick, running, index, horizon, work, mode
+                )
+                total += size
+                if total > most:
+                    return -1, targets
             if at < stop:
                 delta, own_message, own_status, own_start, following, skipped = decode(
                     data, at, stop, running
@@ -351,14 +349,15 @@ def walk(
 
 @helper
 def find_parts(
-    data: Any, out: Any, tables: Any, track: int, by: int, channels: int, guests: Any, work: Any
+    data: Any, out: Any, tables: Any, track: int, settings: Any, channels: int, guests: Any, work: Any
 ) -> Any:
     """The parts of a track that plays on these channels (a bit each), nothing written yet."""
+    by = settings[G_BY]
     if by != BY_PROGRAM:
         parts = parts_of(by, channels)
     else:
         empty = parts_of(ZERO + BY_TRACK, ZERO)
-        _, targets = walk(data, out, tables, track, by, guests, empty, work, ASSIGN, ZERO)
+        _, targets = walk(data, out, tables, track, settings, guests, empty, work, ASSIGN, ZERO)
         parts = program_parts(work[W_KEYS : W_KEYS + work[W_PLAYED]], targets)
     rewind(parts)
     return parts

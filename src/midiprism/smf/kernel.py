@@ -98,7 +98,6 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
     ``guests`` and ``parts`` are at hand for the track ``walked``.
     """
     division = be16(song.data, ZERO + 12)
-    by = song.settings[G_BY]
     tables = song.tables
     tracks, marks, conductor, events = tables.tracks, tables.marks, tables.conductor, song.conductor.events
     none = conductor[:0]
@@ -128,7 +127,7 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
         rewind(parts)
         for part in range(number):
             parts.rows[part, A_AT] = splits[row + part, O_START] + HEADER
-        walk(song.data, out, song.tables, track, by, guests, parts, work, WRITE, BOUNDLESS)
+        walk(song.data, out, song.tables, track, song.settings, guests, parts, work, WRITE, BOUNDLESS)
         tables = report_all(tables, song.counters, work, track)
         row += number
     return at, tables
@@ -196,7 +195,7 @@ def split_kernel(
         data: its bytes from ``MThd`` on, at least 14, with a division other than 0.
         by: a BY of ``layout``.
         full: whether the context is "full".
-        walk_all: write every split event by event; the bytes are the same.
+        walk_all: write every split event by event, none by ``deal``; the bytes are the same.
         details: whether to tell of every track and of the conductor.
         allowed: most bytes of all splits.
         most_tracks: most tracks, and most splits.

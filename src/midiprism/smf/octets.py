@@ -31,11 +31,7 @@ def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
 @inlined
 def vlq_size(value: int) -> int:
     """Bytes of a number of 0 to LONGEST_DELTA."""
-    if value < 0x80:
-        return 1
-    if value < 0x4000:
-        return 2
-    return 3 if value < 0x200000 else 4
+    return 1 + (value >= 0x80) + (value >= 0x4000) + (value >= 0x200000)
 
 
 @helper

@@ -235,8 +235,7 @@ def prepare_walk(song: Any, out: Any, track: int, work: Any) -> Any:
         )
         if song.settings[G_FULL]:
             guests = with_lent(song.tables, song.others, guests, track, channels)
-    by = song.settings[G_BY]
-    return guests, find_parts(song.data, out, song.tables, track, by, channels, guests, work)
+    return guests, find_parts(song.data, out, song.tables, track, song.settings, channels, guests, work)
 
 
 @helper
@@ -251,7 +250,7 @@ def spliced_bytes(song: Any, out: Any, work: Any, most: int) -> int:
                 out,
                 song.tables,
                 track,
-                song.settings[G_BY],
+                song.settings,
                 guests,
                 parts,
                 work,
@@ -302,7 +301,7 @@ def plan(song: Any, out: Any, work: Any, allowed: int, most_splits: int) -> Any:
                 out,
                 song.tables,
                 track,
-                settings[G_BY],
+                settings,
                 guests,
                 parts,
                 work,

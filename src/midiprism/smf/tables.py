@@ -215,7 +215,7 @@ def first_play(work: Any, channel: int, key: int, tick: int) -> None:
         work[state + C_DRUMS] = own_drums(work, channel)
 
 
-@helper
+@inlined
 def play(work: Any, channel: int, tick: int) -> None:
     """Count a note of a channel under the program in force."""
     key = channel * PROGRAMS + work[W_CHANNELS + channel * C_COLUMNS + C_PROGRAM]
