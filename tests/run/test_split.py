@@ -172,9 +172,9 @@ def test_a_file_that_vanishes_after_the_scan_is_unreadable_and_tried_again(
 ) -> None:
     source, out = write(tmp_path / "songs", {"a.mid": song(PIANO), "b.mid": song(BASS)}), tmp_path / "out"
 
-    def losing(path: bytes, limit: int) -> object:
+    def losing(path: bytes, limit: int, *found: int) -> object:
         (source / "b.mid").unlink(missing_ok=True)
-        return read_file(path, limit)
+        return read_file(path, limit, *found)
 
     monkeypatch.setattr("midiprism.library.folder.read_file", losing)
     assert run(source, out).outcomes == {"split": 1, "unreadable": 1}
@@ -314,6 +314,19 @@ def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
     summary = run(source, tmp_path / "out", Settings(batch_parents=4))
     assert (summary.parents_done, len(flushes)) == (40, 3)
     assert query(tmp_path / "out", "SELECT count(*), count(DISTINCT committed_at) FROM batches") == [(10, 3)]
+
+
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+def test_where_no_more_is_handed_out_less_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(40)})
+    flushes: list[int] = []
+    monkeypatch.setattr(FileStore, "flush", lambda _store: flushes.append(1))
+    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "LAST_PARENTS", 8)
+    summary = run(source, tmp_path / "out", Settings(batch_parents=4))
+    assert (summary.parents_done, len(flushes)) == (40, 5)
 
 
 def test_a_store_that_cannot_be_written_stops_the_run_and_keeps_what_was_committed(

@@ -68,7 +68,7 @@ class Group:
         """
         waited = self._collected and time.monotonic() - self._since > SECONDS
         full = self._bytes >= BYTES
-        due = self._parents >= (LAST_PARENTS if ending else PARENTS) or full or waited
+        due = self._parents >= PARENTS or (ending and self._parents >= LAST_PARENTS) or full or waited
         if self._thread is None and self._collected and (due or hurry):
             self._start()
         if self._thread is not None:
