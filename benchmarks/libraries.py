@@ -114,6 +114,15 @@ def warm(folder: Path) -> None:
     os.sync()
 
 
+def forget() -> None:
+    """Let the system forget all that is on the disk too, which makes room in memory: on Linux, as root."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
+    except OSError as error:
+        sys.exit(f"memory cannot be emptied: {error.strerror}. Go without --forget, or be root on Linux.")
+
+
 def cool(folder: Path) -> None:
     """Let the system forget what is in the files, as it has of a library that is larger than its memory."""
     os.sync()  # only what the disk has can be forgotten

@@ -23,6 +23,7 @@ from libraries import (
     cool,
     enlarged,
     files,
+    forget,
     fresh,
     machine,
     require_room,
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="of every side (default: 2)")
     parser.add_argument("--sides", default=",".join(SIDES), help=f"default: {','.join(SIDES)}")
     parser.add_argument("--cold", action="store_true", help="songs are read from the disk, not from memory")
+    parser.add_argument("--forget", action="store_true", help="empty the memory before each go (root only)")
     parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args()
@@ -82,8 +84,8 @@ def main() -> None:
         count = int(options.seconds * FILES_PER_SECOND_IN_MEMORY)
     require_room(options.work, count * BYTES_PER_FILE, count)
     print(machine())
-    cold = ", songs not in memory" if options.cold else ""
-    print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s{cold}")
+    memory = ", songs not in memory" if options.cold else ", memory emptied before" if options.forget else ""
+    print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s{memory}")
     libraries = [("sample songs", sample_library(options.work / f"songs-{options.songs}", options.songs))]
     if options.corpus is not None:
         big = enlarged(options.corpus, options.work / f"corpus-{options.copies}", options.copies)
@@ -143,6 +145,8 @@ def go(run: Side, library: Path, folders: Iterator[Path], options: argparse.Name
     """One side until its clock shows the seconds asked for."""
     total = Timed(0.0, 0.0, 0, 0)
     while total.seconds < options.seconds:
+        if options.forget:
+            forget()
         (cool if options.cold else warm)(library)
         folder = next(folders)
         timed = run(library, folder, options.processes)

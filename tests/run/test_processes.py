@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from midiprism.catalog import open_catalog
+from midiprism.catalog.shards import ShardIndex
 from midiprism.library import open_folders
 from midiprism.run import Settings, Summary, Wish, split_library
 from midiprism.run.jobs import take_apart
 from midiprism.run.splitter import Splitter
 from midiprism.sample.write import write_songs
+from midiprism.store.parquet import ParquetStore
 from support.fake import BASS, DRUMS, PIANO, fake_split, song, write
-from support.trouble import Deadly, Stillborn, everything
+from support.trouble import Deadly, Noting, Stillborn, everything
 
 
 def run(
@@ -120,6 +123,33 @@ def test_a_song_that_kills_its_worker_is_found_and_costs_nothing_else(tmp_path: 
     assert (mended.parents_done, mended.parents_failed, failures(out)) == (3, 0, {})
     run(source, tmp_path / "whole", workers=0)
     assert everything(out) == everything(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="this system has no niceness")
+@pytest.mark.parametrize(("store", "niceness"), [("files", 0), ("parquet", 10)])
+def test_workers_step_back_where_the_coordinator_compresses(
+    songs: Path, tmp_path: Path, store: str, niceness: int
+) -> None:
+    splitter = Noting(str(tmp_path))
+    run(songs, tmp_path / "out", splitter=splitter, workers=2, batch_parents=7, store=store)
+    assert {int(note.read_text()) - os.nice(0) for note in tmp_path.glob("nice-*")} == {niceness}
+
+
+def test_a_worker_that_dies_with_contents_in_its_slots_costs_nothing(tmp_path: Path) -> None:
+    files = {f"{n}.mid": song(PIANO + str(n)) for n in range(40)} | {"21a.mid": song(BASS + "once")}
+    source = write(tmp_path / "songs", files)
+    splitter = Deadly(str(tmp_path))
+    summary = run(source, tmp_path / "out", splitter=splitter, workers=2, batch_parents=3, store="parquet")
+    assert (tmp_path / "once").exists()
+    assert (summary.parents_done, summary.parents_failed, summary.tracks_new) == (41, 0, 41)
+    with open_catalog(str(tmp_path / "out" / "catalog.sqlite")) as catalog:
+        names = ShardIndex(catalog).names()
+    shards = ParquetStore(tmp_path / "out")
+    kept = [one for name in names if name.startswith("tracks/") for one in shards.contents(name)]
+    shards.close()
+    assert sorted(one.data or b"" for one in kept) == sorted(
+        track.data for data in files.values() for track in fake_split(data).tracks
+    )
 
 
 def test_a_song_that_hangs_is_timed_out_the_same_way(tmp_path: Path) -> None:

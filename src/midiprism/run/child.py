@@ -6,6 +6,7 @@ being split. It ends when the pipe does, so nothing needs to tell it that the co
 
 import contextlib
 import ctypes
+import os
 import queue
 import signal
 import sys
@@ -32,6 +33,10 @@ from midiprism.store import GatheringStore, Store
 from midiprism.store.parquet import ParquetStore
 
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+
+_NICENESS = 10
+"""Of workers whose contents the coordinator compresses: with that it has more to do than any of them, and
+what it waits for a processor all of them wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ class Duty:
 def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slots | None = None) -> None:
     """Work until the pipe ends."""
     _outlive_signals_not_the_coordinator()
+    if duty.sends_contents and hasattr(os, "nice"):
+        os.nice(_NICENESS)
     with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionError):
         if isinstance(duty.splitter, LazySplitter):
             pipe.send(Message("loading", 0, duty.splitter.is_compiled()))
