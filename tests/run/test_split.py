@@ -324,7 +324,7 @@ def test_where_no_more_is_handed_out_less_is_waited_for(
     flushes: list[int] = []
     monkeypatch.setattr(FileStore, "flush", lambda _store: flushes.append(1))
     monkeypatch.setattr(group, "SECONDS", 600.0)
-    monkeypatch.setattr(group, "LAST_PARENTS", 8)
+    monkeypatch.setattr(group, "LEAST_PARENTS", 8)
     summary = run(source, tmp_path / "out", Settings(batch_parents=4))
     assert (summary.parents_done, len(flushes)) == (40, 5)
 

@@ -14,8 +14,9 @@ from midiprism.run.committing import Committing
 from midiprism.run.jobs import Done
 
 PARENTS = 4_000
-LAST_PARENTS = 1_000
-"""Where no more will be handed out: little is left to wait for then, and a small library is one group."""
+LEAST_PARENTS = 1_000
+"""Of a run's first group, from which on they grow twofold, and of its last ones: who commits has something to
+do early, and little left when the last batch is done."""
 
 SECONDS = 2.0
 BYTES = 96 << 20
@@ -38,6 +39,7 @@ class Group:
         self._collected: list[Done] = []
         self._parents = 0
         self._bytes = 0
+        self._enough = min(LEAST_PARENTS, PARENTS)
         self._since = 0.0
         self._flushed: list[Done] = []
         self._thread: threading.Thread | None = None
@@ -61,14 +63,15 @@ class Group:
 
         Args:
             hurry: nothing else can go on before: flush what there is, and wait for it.
-            ending: no more batches will be handed out: flush ``LAST_PARENTS`` while others are being done.
+            ending: no more batches will be handed out: flush few while others are being done.
 
         Raises:
             StoreError: the disk says that they would not survive a power cut.
         """
         waited = self._collected and time.monotonic() - self._since > SECONDS
         full = self._bytes >= BYTES
-        due = self._parents >= PARENTS or (ending and self._parents >= LAST_PARENTS) or full or waited
+        enough = min(LEAST_PARENTS, PARENTS) if ending else self._enough
+        due = self._parents >= enough or full or waited
         if self._thread is None and self._collected and (due or hurry):
             self._start()
         if self._thread is not None:
@@ -90,6 +93,7 @@ class Group:
 
     def _start(self) -> None:
         self._flushed, self._collected, self._parents, self._bytes = self._collected, [], 0, 0
+        self._enough = min(2 * self._enough, PARENTS)
         try:
             work = self._committing.durable(records_of(self._flushed))
         except BaseException as error:

@@ -86,7 +86,7 @@ class Keeping:
         except BaseException:
             self._drop()
             raise
-        return Kept(shards, [Place(*place) for place in places], homes)
+        return Kept(shards, list(map(Place._make, places)), homes)
 
     def _row(self, track: NewTrack) -> TrackRow:
         content = self._contents.get(track.values[0])

@@ -22,14 +22,13 @@ def cuts(sizes: Sequence[int], most_rows: int, most_bytes: int) -> Iterator[tupl
 
     A part has at most so many rows, and so many bytes, unless it is a single row.
     """
-    first = held = 0
-    for row, size in enumerate(sizes):
-        if row > first and (row - first >= most_rows or held + size > most_bytes):
-            yield first, row
-            first, held = row, 0
-        held += size
-    if first < len(sizes):
-        yield first, len(sizes)
+    ends = list(accumulate(sizes))
+    first = before = 0
+    while first < len(ends):
+        last = bisect_right(ends, before + most_bytes, first, min(first + most_rows, len(ends)))
+        last = max(last, first + 1)
+        yield first, last
+        first, before = last, ends[last - 1]
 
 
 def writer(sink: Any, schema: Any, columns: Sequence[Column]) -> Any:

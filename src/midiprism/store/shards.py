@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Container, Iterator, Sequence
 from io import BufferedWriter
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from blake3 import blake3
@@ -137,7 +138,7 @@ class Shards:
                     file = HashedFile(descriptor)
                     self._encode(file, rows[first:last], sizes[first:last])
                 written.shards.append(Shard(name, last - first, file.size, file.digest))
-                written.places.extend((number, row) for row in range(last - first))
+                written.places.extend(zip(repeat(number), range(last - first)))
             if written.shards:
                 sync_folder(self._folder)
         except BaseException as error:
