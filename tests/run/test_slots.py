@@ -1,4 +1,7 @@
+import errno
 import multiprocessing
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -69,6 +72,27 @@ def test_what_is_more_than_a_slot_holds_stays_where_it_is() -> None:
 def test_without_such_memory_there_are_no_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.memfd_create")
     assert new_slots(COUNT) is None
+
+
+@pytest.mark.parametrize("call", ["os.memfd_create", "os.ftruncate", "mmap.mmap"])
+def test_where_the_system_gives_no_memory_there_are_no_slots(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refused(*_arguments: object) -> int:
+        raise OSError(errno.ENOMEM, "there is none")
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(call, refused)
+    assert new_slots(COUNT) is None
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_system_without_handing_descriptors_on_can_import_them() -> None:
+    program = (
+        "import multiprocessing.reduction as it, sys; del it.DupFd; it.__all__.remove('DupFd'); "
+        "import midiprism.run.slots"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_batch_is_the_same_with_its_contents_in_a_slot_and_out() -> None:

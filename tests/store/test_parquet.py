@@ -23,6 +23,7 @@ from midiprism.store.columns import (
     SONG_COLUMNS,
     TRACK_COLUMNS,
     LinkRow,
+    Room,
     SongRow,
     TrackRow,
     path_texts,
@@ -444,3 +445,37 @@ def test_without_pyarrow_it_says_how_to_install_it(tmp_path: Path, monkeypatch: 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
         ParquetStore(tmp_path)
+
+
+def test_memory_for_contents_is_used_again_and_never_while_it_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room()
+    first = room.joined([b"long and", b" ", b"longer"])
+    assert bytes(first) == b"long and longer"
+    second = room.joined([b"short"])
+    assert (bytes(first), bytes(second)) == (b"long and longer", b"short")
+    del first
+    second.release()
+    third = room.joined([b"a", b"", memoryview(b"b")])
+    assert bytes(third) == b"ab"
+    assert room.joined([]).nbytes == 0
+    third.release()
+    monkeypatch.setattr(Room, "_KEPT_BYTES", 3)
+    assert bytes(room.joined([b"more"])) == b"more"
+    assert bytes(room.joined([b"1"])) == b"1"
+
+
+def test_the_first_error_of_a_disk_is_told_not_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [OSError(errno.ENOSPC, "No space left on device")]
+
+    def full(descriptor: int, data: bytes) -> None:
+        if errors:
+            raise errors.pop()
+
+    monkeypatch.setattr("midiprism.store.whole.write_all", full)
+    with pytest.raises(StoreError, match="The disk is full"):
+        ParquetStore(tmp_path).write_tracks("1-1", numbered(3_000, 2_000))
+    assert os.listdir(tmp_path / "tracks") == []

@@ -16,6 +16,9 @@ OPEN_FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _CHUNK = 1 << 20
+_NO_FILE = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
+"""What reading a folder, an empty pipe or a device says."""
+
 _CODES = {
     errno.ENOENT: "vanished",
     errno.ENOTDIR: "vanished",
@@ -57,12 +60,17 @@ def unreadable(error: OSError) -> UnreadableError:
 
 
 def _read_as_found(path: bytes, size: int, mtime_ns: int) -> Content | None:
-    """The file's content, if it is as the scan found it; None where it takes a closer look."""
+    """The file's content, if it is as the scan found it; None where it takes a closer look.
+
+    What has taken the place of a file since, such as a pipe, may lose some bytes by it.
+    """
     descriptor = os.open(path, OPEN_FLAGS)
     try:
         data = os.read(descriptor, size + 1)
         after = os.fstat(descriptor)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
         return None
     finally:
         os.close(descriptor)

@@ -100,6 +100,8 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slot
         stack.callback(worker.close)
         worker.gauges = gauges
         worker.stop = lambda: stop[0] != 0
+        if slots:
+            worker.hand_over = slots.put
         stack.enter_context(rare_collections())
         pipe.send(Message("ready", 0, None))
         answers: Answers = queue.SimpleQueue()
@@ -116,7 +118,7 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slot
         thread = threading.Thread(target=answering.answer, args=(answers,), daemon=True)
         thread.start()
         while (task := _received(pipe, clocks(gauges))) is not None:
-            answers.put(_work(worker, slots, *task))
+            answers.put(_work(worker, *task))
         answers.put(None)
         thread.join()
 
@@ -129,10 +131,9 @@ def _received(pipe: Connection, clocks: Clocks) -> tuple[int, Batch, Lease | Non
     return task
 
 
-def _work(worker: Worker, slots: Slots | None, job: int, batch: Batch, lease: Lease | None) -> Message:
+def _work(worker: Worker, job: int, batch: Batch, lease: Lease | None) -> Message:
     try:
-        record = worker.work(batch, job, lease)
-        return Message("done", job, (slots.put(record) if slots else record, None))
+        return Message("done", job, (worker.work(batch, job, lease), None))
     except MidiprismError as error:
         return Message("error", job, error)
     except OSError as error:  # such as too many open files: nothing that a parent could be blamed for

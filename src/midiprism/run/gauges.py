@@ -15,6 +15,9 @@ CLOCKS_AT = _COUNTS
 
 GAUGES = _COUNTS + CLOCKS
 
+NO_PARENT = -1
+"""At ``PARENT`` while it is at something that concerns several."""
+
 IDLE, READING, SPLITTING, STORING = range(4)
 """Values at ``STAGE``. Only what a parent itself can be blamed for is timed: reading and splitting."""
 

@@ -1,20 +1,20 @@
 """Memory that a worker and the coordinator share, in which contents cross without a pipe.
 
 There is a slot for each batch that a worker may have in hand and not answered. They are used in turn on both
-sides, and a batch is handed out once the answer before it in its slot was taken: so nobody has to wait for
-one, or to say that it is free.
+sides, by batches without contents too, and a batch is handed out once the answer before it in its slot was
+taken: so nobody has to wait for one, or to say that it is free.
 """
 
 import mmap
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing.reduction import DupFd
+from multiprocessing import reduction
 from typing import Any
 
 from midiprism.catalog import BatchRecord
 
-SLOT_BYTES = 8 << 20
+SLOT_BYTES = 16 << 20
 """Contents of a batch that are more cross by the pipe."""
 
 
@@ -23,21 +23,25 @@ class Slots:
 
     Args:
         count: how many.
-        descriptor: of their memory; none for new slots.
+        descriptor: of their memory, which is closed with them, and if they cannot be made.
+
+    Raises:
+        OSError: the system has no room for them.
     """
 
-    def __init__(self, count: int, descriptor: int | None = None) -> None:
+    def __init__(self, count: int, descriptor: int) -> None:
         self._count = count
-        size = count * SLOT_BYTES
-        if descriptor is None:
-            descriptor = os.memfd_create("midiprism-slots", os.MFD_CLOEXEC)
-            os.ftruncate(descriptor, size)
         self._descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, size)
         self._turn = 0
+        try:
+            os.ftruncate(descriptor, count * SLOT_BYTES)
+            self._memory = mmap.mmap(descriptor, count * SLOT_BYTES)
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def __reduce__(self) -> tuple[Callable[[int, Any], "Slots"], tuple[int, Any]]:
-        return _attached, (self._count, DupFd(self._descriptor))
+        return _attached, (self._count, reduction.DupFd(self._descriptor))
 
     def put(self, record: BatchRecord) -> BatchRecord:
         """Put a batch's contents into the next slot; the batch without them, unless they are too many."""
@@ -70,8 +74,14 @@ class Slots:
 
 
 def new_slots(count: int) -> Slots | None:
-    """Slots for as many batches; None where the system has no such memory, and contents cross by the pipe."""
-    return Slots(count) if hasattr(os, "memfd_create") else None
+    """Slots for as many batches; None where the system has no such memory, or gives none: then contents cross
+    by the pipe."""
+    if not hasattr(os, "memfd_create"):
+        return None
+    try:
+        return Slots(count, os.memfd_create("midiprism-slots", os.MFD_CLOEXEC))
+    except OSError:
+        return None
 
 
 def _attached(count: int, duplicate: Any) -> Slots:

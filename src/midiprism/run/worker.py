@@ -22,6 +22,7 @@ from midiprism.run.gauges import (
     GAUGES,
     IDLE,
     JOB,
+    NO_PARENT,
     PARENT,
     PARENTS,
     SPLITTING,
@@ -40,6 +41,7 @@ from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
 from midiprism.store import GatheringStore, Store
 
 _REMEMBERED = 65_536
+_TOGETHER_BYTES = 16 << 20
 
 Outcome = Split | tuple[str, ProblemRecord] | None
 """What became of a content: its splits, or why there are none; None where it has an outcome already."""
@@ -69,7 +71,8 @@ class Worker:
         input_limit: parents of more bytes are not loaded.
         replaces: see ``BatchRecord``.
         stop: once true, the batch ends with the parent in hand.
-        tick: called after every parent.
+        tick: called for every parent, once it is recorded.
+        hand_over: called last with what a batch did.
         gauges: where it tells what it is at.
     """
 
@@ -81,6 +84,7 @@ class Worker:
     replaces: bool = False
     stop: Callable[[], bool] = lambda: False
     tick: Callable[[], None] = lambda: None
+    hand_over: Callable[[BatchRecord], BatchRecord] = lambda record: record
     gauges: Gauges = field(default_factory=_no_gauges)
     _queue: Queue = field(default_factory=Queue)
     _splitting: int = 0
@@ -127,39 +131,53 @@ class Worker:
         for first, part, contents in self._read(self._reader.parts(batch, self.stop, gauges)):
             gauges[STAGE] = STORING
             met |= self.known(content.digest for content in contents if isinstance(content, Content))
-            outcomes = self._outcomes(first, contents, met)
-            gauges[STAGE] = STORING
-            digests = self._put_all(outcomes)
-            for number, outcome in enumerate(outcomes):
-                gauges[PARENT] = first + number
-                records.append(self._record(part[number], contents[number], outcome, digests[number]))
-                gauges[PARENTS] += 1
-                self.tick()
-        gauges[STAGE] = STORING
-        gathered = self._gathered()
-        gauges[STAGE] = IDLE
-        return BatchRecord(
-            records,
-            self._bytes,
-            time.perf_counter() - started,
-            self._files,
-            bool(self._tracks),
-            self._disk_bytes,
-            CONTRACT_VERSION,
-            self.replaces,
-            lease,
-            gathered,
+            done = 0
+            while done < len(contents) and not self.stop():
+                some = self._some(first + done, part[done:], contents[done:], met)
+                records += some
+                done += len(some)
+        gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
+        record = self.hand_over(
+            BatchRecord(
+                records,
+                self._bytes,
+                time.perf_counter() - started,
+                self._files,
+                bool(self._tracks),
+                self._disk_bytes,
+                CONTRACT_VERSION,
+                self.replaces,
+                lease,
+                self._gathered(records),
+            )
         )
+        gauges[STAGE] = IDLE
+        return record
+
+    def _some(
+        self, first: int, part: Batch, contents: Sequence[Content | UnreadableError], met: set[bytes]
+    ) -> list[ParentRecord]:
+        """Records of the first parents of a part, of as many as are split together."""
+        outcomes = self._outcomes(first, contents, met)
+        self.gauges[PARENT], self.gauges[STAGE] = NO_PARENT, STORING
+        digests = self._put_all(outcomes)
+        records = []
+        for found, content, outcome, own in zip(part, contents, outcomes, digests, strict=False):
+            records.append(self._record(found, content, outcome, own))
+            self.gauges[PARENTS] += 1
+            self.tick()
+        return records
 
     def _outcomes(
         self, first: int, contents: Sequence[Content | UnreadableError], met: set[bytes]
     ) -> list[Outcome]:
-        """Split what is new in a part: all of it before anything is put, since each of the two goes faster
-        while its code and its data are at hand."""
+        """Split what is new, before anything of it is put, since each of the two goes faster while its code
+        and its data are at hand. Ends with ``_TOGETHER_BYTES`` of splits, which wait to be put."""
         outcomes: list[Outcome] = []
         gauges = self.gauges
+        held = 0
         for number, content in enumerate(contents, first):
-            if self.stop():
+            if held > _TOGETHER_BYTES or self.stop():
                 break
             if isinstance(content, UnreadableError):
                 outcomes.append(("unreadable", ProblemRecord(content.code, str(content))))
@@ -168,7 +186,10 @@ class Worker:
             else:
                 met.add(content.digest)
                 gauges[PARENT] = number
-                outcomes.append(self._split(content))
+                outcome = self._split(content)
+                if isinstance(outcome, Split):
+                    held += sum([len(track[0]) for track in outcome.tracks])
+                outcomes.append(outcome)
         return outcomes
 
     def _read(self, parts: Iterator[Part]) -> Iterator[Part]:
@@ -193,10 +214,13 @@ class Worker:
             watch.add(STORE, self._storing, done.waited_since(read))
             watch.count(QUEUED, done.queued - read.queued)
 
-    def _gathered(self) -> Contents:
+    def _gathered(self, records: Sequence[ParentRecord]) -> Contents:
         """What a commit is to write, with what it states."""
         if not isinstance(self.store, GatheringStore):
             return Contents()
+        if self._refused:  # what other splits of those parents were put for nothing
+            linked = {link[-1][0] for record in records for link in record.links}
+            return with_facts(self.store.take(linked))
         return with_facts(self.store.take())
 
     def _put_all(self, outcomes: Sequence[Outcome]) -> list[list[bytes]]:
@@ -221,6 +245,7 @@ class Worker:
             if digest not in contents:
                 try:
                     contents[digest] = self._put(track, digest)
+                    self._refused.pop(digest, None)
                 except MidiprismError:
                     raise
                 except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on

@@ -243,7 +243,7 @@ class Room:
             self._octets = BytesIO()
         try:
             return self._filled(cells)
-        except BufferError:  # it would have to grow while somebody holds what was in it
+        except BufferError:  # somebody holds what was in it: a BytesIO with a view out takes no write
             self._octets = BytesIO()
             return self._filled(cells)
 

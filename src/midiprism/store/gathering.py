@@ -1,5 +1,6 @@
 """Splits gathered in memory, for a commit that writes those of them that are new."""
 
+from collections.abc import Set
 from functools import partial
 
 from midiprism.store.interface import Stored
@@ -24,14 +25,17 @@ class GatheringStore(NullStore):
         return partial(type(self), remembers=self._remembers), ()
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
+        # Whether it is new the commit will tell.
+        stored = super().put(data, digest, name, instrument, family)._replace(new=False)
         if digest not in self._taken:
             self._gathered[digest] = data
-        # Whether it is new the commit will tell.
-        return super().put(data, digest, name, instrument, family)._replace(new=False)
+        return stored
 
-    def take(self) -> dict[bytes, bytes]:
-        """What was put since the last call, by digest."""
+    def take(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
+        """What was put since the last call, by digest; of that only what is ``wanted``, if that is given."""
         gathered, self._gathered = self._gathered, {}
+        if wanted is not None:
+            gathered = {digest: data for digest, data in gathered.items() if digest in wanted}
         if self._remembers:
             if len(self._taken) > self._REMEMBERED:
                 self._taken.clear()

@@ -136,7 +136,12 @@ class Shards:
                 name = f"{self._kind.folder}/{self._kind.folder}-{stem}-{number}{SUFFIX}"
                 with new_file(self.place(name)) as descriptor:
                     file = HashedFile(descriptor)
-                    self._encode(file, rows[first:last], sizes[first:last])
+                    try:
+                        self._encode(file, rows[first:last], sizes[first:last])
+                    except BaseException:
+                        if file.error is not None:
+                            raise file.error from None
+                        raise
                 written.shards.append(Shard(name, last - first, file.size, file.digest))
                 written.places.extend(zip(repeat(number), range(last - first)))
             if written.shards:

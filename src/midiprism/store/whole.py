@@ -60,6 +60,7 @@ class HashedFile(RawIOBase):
 
     Attributes:
         size: bytes so far.
+        error: the first that a write met; who writes through others may only see what came of it.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -67,12 +68,17 @@ class HashedFile(RawIOBase):
         self._descriptor = descriptor
         self._hasher = blake3()
         self.size = 0
+        self.error: OSError | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any, /) -> int:
-        write_all(self._descriptor, data)
+        try:
+            write_all(self._descriptor, data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
         self._hasher.update(data)
         self.size += len(data)
         return len(data)

@@ -1,0 +1,121 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.catalog import BatchRecord
+from midiprism.library import Found, open_folders
+from midiprism.run import worker as module
+from midiprism.run.gauges import GAUGES, IDLE, NO_PARENT, PARENT, STAGE, STORING, Gauges
+from midiprism.run.plan import Batch
+from midiprism.run.worker import Worker
+from midiprism.smf.types import Split
+from midiprism.store import GatheringStore, NullStore, Store, Stored
+from support.fake import BASS, PIANO, fake_split, song, write
+
+BAD = "Piano;Acoustic Grand Piano;bad;x"
+
+
+class Choosy(GatheringStore):
+    """A store that a name makes fail, until it is mended."""
+
+    mended = False
+
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
+        if name == "bad" and not self.mended:
+            raise ValueError("what a name")
+        return super().put(data, digest, name, instrument, family)
+
+
+class Watched(NullStore):
+    """A store that tells when something is put."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
+
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
+        self._told()
+        return super().put(data, digest, name, instrument, family)
+
+
+def work(
+    folder: Path, songs: list[bytes], store: Store, split: Callable[[bytes], Split] = fake_split
+) -> tuple[Worker, Batch]:
+    """A worker, and a batch of these songs in their order."""
+    library = open_folders([write(folder, {f"{n:03}.mid": data for n, data in enumerate(songs)})])
+    found = tuple(item for item in library.walk() if isinstance(item, Found))
+    return Worker(library, store, split, lambda _: frozenset(), 1 << 20), found
+
+
+def outcomes(record: BatchRecord) -> list[str | None]:
+    return [parent.outcome for parent in record.parents]
+
+
+def test_a_track_that_cannot_be_put_costs_its_songs_and_no_other(tmp_path: Path) -> None:
+    store = Choosy(remembers=True)
+    songs = [song(PIANO, BAD, BASS), song(BAD), song(PIANO), song(BASS, PIANO)]
+    worker, found = work(tmp_path / "songs", songs, store)
+    first = worker.work(found[:2])
+    assert outcomes(first) == ["failed", "failed"]
+    assert [parent.problems[0].code for parent in first.parents] == ["internal", "internal"]
+    assert first.contents.size == 0, "no link leads to what else was put"
+    second = worker.work(found[2:])
+    assert outcomes(second) == ["split", "split"]
+    linked = {link[-1][0] for parent in second.parents for link in parent.links}
+    assert set(second.contents.digests) == linked, "it was not taken for known"
+    assert len(linked) == 2
+
+
+def test_a_track_that_can_be_put_later_in_a_batch_is_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Choosy(remembers=True)
+
+    def mending(data: bytes) -> Split:
+        store.mended = b"mend" in data
+        return fake_split(data)
+
+    monkeypatch.setattr(module, "_TOGETHER_BYTES", 0)  # each song by itself
+    worker, found = work(tmp_path / "songs", [song(BAD), song(BAD, PIANO + "mend")], store, mending)
+    record = worker.work(found)
+    assert outcomes(record) == ["failed", "split"]
+    assert len(record.contents.digests) == 2
+
+
+@pytest.mark.parametrize(("most", "together"), [(1 << 20, 50), (60, 3), (0, 1)])
+def test_splits_wait_to_be_put_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, together: int
+) -> None:
+    monkeypatch.setattr(module, "_TOGETHER_BYTES", most)
+    waiting = [0]
+    held: list[int] = []
+
+    def splitting(data: bytes) -> Split:
+        waiting[0] += 1
+        return fake_split(data)
+
+    def putting() -> None:
+        held.append(waiting[0])
+        waiting[0] = 0
+
+    songs = [song(f"Piano;Acoustic Grand Piano;;{n:02}") for n in range(50)]  # 30 bytes each
+    worker, found = work(tmp_path / "songs", songs, Watched(putting), splitting)
+    assert len(worker.work(found).parents) == 50
+    assert sum(held) == 50
+    assert max(held) == min(together, 32)  # of the parents that are read at once
+
+
+def test_putting_and_handing_over_blame_no_parent(tmp_path: Path) -> None:
+    gauges: Gauges = [0] * GAUGES
+    seen: list[tuple[int, int]] = []
+
+    def look(record: Any = None) -> Any:
+        seen.append((gauges[PARENT], gauges[STAGE]))
+        return record
+
+    worker, found = work(tmp_path / "songs", [song(PIANO + str(n)) for n in range(5)], Watched(look))
+    worker.gauges, worker.hand_over = gauges, look
+    worker.work(found)
+    assert seen == [(NO_PARENT, STORING)] * 6
+    assert gauges[STAGE] == IDLE
