@@ -31,13 +31,13 @@ def songs(tmp_path: Path) -> Path:
     return root
 
 
-def read(path: bytes, limit: int) -> Content:
+def read(path: bytes, limit: int, *found: int) -> Content:
     """Read a file, before which one is taken away; one that root could read nobody else could."""
     if path.endswith(b"vanished.mid"):
         os.unlink(path)
     if path.endswith(b"permission.mid") and os.geteuid() == 0:
         raise UnreadableError("permission", "It cannot be read: Permission denied.")
-    return read_file(path, limit)
+    return read_file(path, limit, *found)
 
 
 @pytest.mark.slow

@@ -240,7 +240,8 @@ class Worker:
         for outcome, own in zip(outcomes, digests, strict=True):
             if own:
                 assert isinstance(outcome, Split)
-                new.update(zip(own, outcome.tracks, strict=True))
+                for digest, track in zip(own, outcome.tracks, strict=True):
+                    new.setdefault(digest, track)
         for digest, track in sorted(new.items(), key=_by_folder):
             if digest not in contents:
                 try:
