@@ -3,10 +3,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from midiprism.catalog import Selection, TrackRow, find, read_catalog
+from midiprism.catalog import BatchRecord, Selection, TrackRow, find, read_catalog
 from midiprism.catalog.postgres import PostgresCatalog
 from midiprism.catalog.sqlite import SqliteCatalog
 from midiprism.errors import CatalogError, StoreError, UsageError
@@ -317,16 +318,36 @@ def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
 
 
 @pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
-def test_where_no_more_is_handed_out_less_is_waited_for(
+def test_where_no_more_is_handed_out_groups_become_smaller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(40)})
-    flushes: list[int] = []
-    monkeypatch.setattr(FileStore, "flush", lambda _store: flushes.append(1))
     monkeypatch.setattr(group, "SECONDS", 600.0)
     monkeypatch.setattr(group, "LEAST_PARENTS", 8)
-    summary = run(source, tmp_path / "out", Settings(batch_parents=4))
-    assert (summary.parents_done, len(flushes)) == (40, 5)
+    assert grouped(monkeypatch, source, tmp_path / "out", Settings(batch_parents=4)) == [20, 12, 8]
+
+
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+def test_groups_begin_small_and_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(40)})
+    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "LEAST_PARENTS", 2)
+    monkeypatch.setattr(group, "PARENTS", 8)
+    settings = Settings(batch_parents=2, in_flight=5)
+    assert grouped(monkeypatch, source, tmp_path / "out", settings) == [2, 4, 8, 8, 8, 8, 2]
+
+
+def grouped(monkeypatch: pytest.MonkeyPatch, source: Path, out: Path, settings: Settings) -> list[int]:
+    """How many songs were committed together, one group after the other."""
+    commit, found = SqliteCatalog.commit, []
+
+    def counted(catalog: SqliteCatalog, run_id: int, batches: list[BatchRecord], *more: Any) -> Any:
+        found.append(sum(len(batch.parents) for batch in batches))
+        return commit(catalog, run_id, batches, *more)
+
+    monkeypatch.setattr(SqliteCatalog, "commit", counted)
+    assert run(source, out, settings).parents_done == 40
+    return found
 
 
 def test_a_store_that_cannot_be_written_stops_the_run_and_keeps_what_was_committed(

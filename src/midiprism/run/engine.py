@@ -250,7 +250,8 @@ class _Run:
                 self._loading = pool.loading_seconds
             elif waiting and not group.batches:
                 time.sleep(_WAIT_SECONDS)
-            durable = group.durable(hurry=not pool.in_flight, ending=not more)
+            left = None if more else pool.in_flight * knobs.batch_size
+            durable = group.durable(hurry=not pool.in_flight, left=left)
             if durable:
                 handled = True
                 self._commit(durable)

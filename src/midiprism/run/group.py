@@ -15,8 +15,8 @@ from midiprism.run.jobs import Done
 
 PARENTS = 4_000
 LEAST_PARENTS = 1_000
-"""Of a run's first group, from which on they grow twofold, and of its last ones: who commits has something to
-do early, and little left when the last batch is done."""
+"""Of a run's first group, from which on they grow twofold, and of its last: who commits has something to do
+early, and little left when the last batch is done."""
 
 SECONDS = 2.0
 BYTES = 96 << 20
@@ -58,19 +58,20 @@ class Group:
         self._parents += sum(len(one.record.parents) for one in done)
         self._bytes += sum(one.record.contents.size for one in done)
 
-    def durable(self, *, hurry: bool, ending: bool = False) -> list[Done]:
+    def durable(self, *, hurry: bool, left: int | None = None) -> list[Done]:
         """Batches that can be committed now.
 
         Args:
             hurry: nothing else can go on before: flush what there is, and wait for it.
-            ending: no more batches will be handed out: flush few while others are being done.
+            left: so many parents are still being done, and no more will be handed out; then as many are
+                flushed as are left, so that groups become smaller towards the end. None before that.
 
         Raises:
             StoreError: the disk says that they would not survive a power cut.
         """
         waited = self._collected and time.monotonic() - self._since > SECONDS
         full = self._bytes >= BYTES
-        enough = min(LEAST_PARENTS, PARENTS) if ending else self._enough
+        enough = self._enough if left is None else min(max(left, LEAST_PARENTS), PARENTS)
         due = self._parents >= enough or full or waited
         if self._thread is None and self._collected and (due or hurry):
             self._start()
