@@ -67,7 +67,7 @@ def main() -> None:
     )
     parser.add_argument("--corpus", type=Path, help="real MIDI files; without, only sample songs")
     parser.add_argument("--copies", type=int, default=16, help="of each file of the corpus (default: 16)")
-    parser.add_argument("--songs", type=int, default=20_000, help="sample songs (default: 20000)")
+    parser.add_argument("--songs", type=int, default=20_000, help="sample songs, 0 for none (default: 20000)")
     parser.add_argument("--seconds", type=float, default=10, help="of each side in each round (default: 10)")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--processes", type=int, default=2, help="of every side (default: 2)")
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args()
 
-    libraries_measured = 1 if options.corpus is None else 2
+    libraries_measured = (options.corpus is not None) + (options.songs > 0)
     rate = sum(FILES_PER_SECOND.get(side, 0) for side in options.sides.split(","))
     count = int(libraries_measured * options.rounds * options.seconds * rate)
     if options.remove:
@@ -87,10 +87,13 @@ def main() -> None:
     print(machine())
     memory = ", songs not in memory" if options.cold else ", memory emptied before" if options.forget else ""
     print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s{memory}")
-    libraries = [("sample songs", sample_library(options.work / f"songs-{options.songs}", options.songs))]
+    libraries = []
     if options.corpus is not None:
         big = enlarged(options.corpus, options.work / f"corpus-{options.copies}", options.copies)
-        libraries.insert(0, ("corpus", big))
+        libraries.append(("corpus", big))
+    if options.songs:
+        made = sample_library(options.work / f"songs-{options.songs}", options.songs)
+        libraries.append(("sample songs", made))
     for name, library in libraries:
         measure(name, library, options)
 
