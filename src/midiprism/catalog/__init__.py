@@ -23,6 +23,7 @@ from midiprism.catalog.opening import (
     worker_catalog,
 )
 from midiprism.catalog.records import (
+    NO_CONTENTS,
     OUTCOMES,
     BatchRecord,
     Contents,
@@ -41,6 +42,7 @@ from midiprism.catalog.search import Selection, TrackRow, find
 
 __all__ = [
     "HEAD",
+    "NO_CONTENTS",
     "OUTCOMES",
     "SCHEMA",
     "Address",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import BatchRecord, Catalog, Contents, PostgresAddress, worker_catalog
+from midiprism.catalog import NO_CONTENTS, BatchRecord, Catalog, PostgresAddress, worker_catalog
 from midiprism.catalog.bridge import Bridge
 from midiprism.errors import MidiprismError
 from midiprism.meter.clocks import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS, Clocks
@@ -113,7 +113,7 @@ class Answering:
         self._clocks.count(COMMITS)
         self._clocks.count(ROWS, committed.rows)
         told = [parent._replace(links=()) for parent in record.parents if parent.problems]
-        return Message("done", message.job, (replace(record, parents=told, contents=Contents()), committed))
+        return Message("done", message.job, (replace(record, parents=told, contents=NO_CONTENTS), committed))
 
 
 def _taken(answers: Answers) -> Iterator[list[Message]]:

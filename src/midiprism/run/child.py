@@ -86,8 +86,8 @@ class Duty:
         return Worker(self.library, self.store, self.splitter, known, self.input_limit, self.replaces)
 
 
-def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slots | None = None) -> None:
-    """Work until the pipe ends."""
+def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slots | None) -> None:
+    """Work until the pipe ends. Contents are handed over in ``slots``; without, by the pipe."""
     _outlive_signals_not_the_coordinator()
     if duty.sends_contents and hasattr(os, "nice"):
         os.nice(_NICENESS)

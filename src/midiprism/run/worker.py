@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from midiprism.catalog import Contents, Lease, LinkValues, ParentRecord, ProblemRecord, TrackValues
+from midiprism.catalog import (
+    NO_CONTENTS,
+    Contents,
+    Lease,
+    LinkValues,
+    ParentRecord,
+    ProblemRecord,
+    TrackValues,
+)
 from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
@@ -43,8 +51,11 @@ from midiprism.store import GatheringStore, Store
 _REMEMBERED = 65_536
 _TOGETHER_BYTES = 16 << 20
 
-Outcome = Split | tuple[str, ProblemRecord] | None
-"""What became of a content: its splits, or why there are none; None where it has an outcome already."""
+Result = Split | tuple[str, ProblemRecord]
+"""What became of a content: its splits, or why there are none."""
+
+Outcome = Result | None
+"""The same of a parent's; None where its content has an outcome already."""
 
 _record_of = partial(tuple.__new__, ParentRecord)
 """A record of all its values: a call of the class takes three times as long."""
@@ -217,7 +228,7 @@ class Worker:
     def _gathered(self, records: Sequence[ParentRecord]) -> Contents:
         """What a commit is to write, with what it states."""
         if not isinstance(self.store, GatheringStore):
-            return Contents()
+            return NO_CONTENTS
         if self._refused:  # what other splits of those parents were put for nothing
             linked = {link[-1][0] for record in records for link in record.links}
             return with_facts(self.store.take(linked))
@@ -241,16 +252,16 @@ class Worker:
             if own:
                 assert isinstance(outcome, Split)
                 for digest, track in zip(own, outcome.tracks, strict=True):
-                    new.setdefault(digest, track)
+                    if digest not in contents:
+                        new.setdefault(digest, track)
         for digest, track in sorted(new.items(), key=_by_folder):
-            if digest not in contents:
-                try:
-                    contents[digest] = self._put(track, digest)
-                    self._refused.pop(digest, None)
-                except MidiprismError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
-                    self._refused[digest] = _bug(error)
+            try:
+                contents[digest] = self._put(track, digest)
+                self._refused.pop(digest, None)
+            except MidiprismError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
+                self._refused[digest] = _bug(error)
         self._hashing += hashed - began
         self._storing += perf_counter_ns() - hashed
         return digests
@@ -279,7 +290,7 @@ class Worker:
         name, problem = outcome
         return ParentRecord(*head, name, problems=(problem,), facts=facts)
 
-    def _split(self, content: Content) -> Outcome:
+    def _split(self, content: Content) -> Result:
         if content.data is None:
             message = f"It is larger than the limit of {self.input_limit} bytes."
             return "corrupt", ProblemRecord("limit", message)
