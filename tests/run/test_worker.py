@@ -103,7 +103,7 @@ def test_splits_wait_to_be_put_up_to_a_bound(
     worker, found = work(tmp_path / "songs", songs, Watched(putting), splitting)
     assert len(worker.work(found).parents) == 50
     assert sum(held) == 50
-    assert max(held) == min(together, 32)  # of the parents that are read at once
+    assert max(held) == together
 
 
 def test_putting_and_handing_over_blame_no_parent(tmp_path: Path) -> None:

@@ -50,12 +50,22 @@ from midiprism.store import GatheringStore, Store
 
 _REMEMBERED = 65_536
 _TOGETHER_BYTES = 16 << 20
+_WAIT_NS = 250_000_000
+"""From one time that splits are put to the next: whoever looks at a run on a slow disk sees it go on."""
 
 Result = Split | tuple[str, ProblemRecord]
 """What became of a content: its splits, or why there are none."""
 
 Outcome = Result | None
 """The same of a parent's; None where its content has an outcome already."""
+
+Head = tuple[bytes, int, str, int, int, bytes | None, str | None]
+"""Of a parent's record the values that are known before it is split, and its ``facts``."""
+
+Waiting = tuple[Head, Outcome, list[bytes]]
+"""A parent whose splits wait to be put, and their digests."""
+
+_NO_PART: Part = 0, (), []
 
 _record_of = partial(tuple.__new__, ParentRecord)
 """A record of all its values: a call of the class takes three times as long."""
@@ -103,6 +113,9 @@ class Worker:
     _storing: int = 0
     _block: int = 1
     _met: set[bytes] = field(default_factory=set)
+    _waiting: list[Waiting] = field(default_factory=list)
+    _held: int = 0
+    _settle_by: int = 0
     _reader: Reader = field(init=False)
     _tracks: dict[bytes, TrackValues] = field(default_factory=dict)
     _refused: dict[bytes, ProblemRecord] = field(default_factory=dict)
@@ -139,14 +152,18 @@ class Worker:
         met = self._met
         if len(met) > _REMEMBERED:
             met.clear()
+        self._waiting, self._held = [], 0
+        self._settle_by = perf_counter_ns() + _WAIT_NS
         for first, part, contents in self._read(self._reader.parts(batch, self.stop, gauges)):
             gauges[STAGE] = STORING
-            met |= self.known(content.digest for content in contents if isinstance(content, Content))
+            met |= self.known([content.digest for content in contents if isinstance(content, Content)])
             done = 0
             while done < len(contents) and not self.stop():
-                some = self._some(first + done, part[done:], contents[done:], met)
-                records += some
-                done += len(some)
+                done += self._wait(first + done, part[done:], contents[done:], met)
+                if self._held > _TOGETHER_BYTES:
+                    records += self._settled()
+            if not part or perf_counter_ns() > self._settle_by:
+                records += self._settled()
         gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
         record = self.hand_over(
             BatchRecord(
@@ -165,30 +182,18 @@ class Worker:
         gauges[STAGE] = IDLE
         return record
 
-    def _some(
+    def _wait(
         self, first: int, part: Batch, contents: Sequence[Content | UnreadableError], met: set[bytes]
-    ) -> list[ParentRecord]:
-        """Records of the first parents of a part, of as many as are split together."""
-        outcomes = self._outcomes(first, contents, met)
-        self.gauges[PARENT], self.gauges[STAGE] = NO_PARENT, STORING
-        digests = self._put_all(outcomes)
-        records = []
-        for found, content, outcome, own in zip(part, contents, outcomes, digests, strict=False):
-            records.append(self._record(found, content, outcome, own))
-            self.gauges[PARENTS] += 1
-            self.tick()
-        return records
+    ) -> int:
+        """Split those of the first parents that are new, and let them wait to be put; how many they are.
 
-    def _outcomes(
-        self, first: int, contents: Sequence[Content | UnreadableError], met: set[bytes]
-    ) -> list[Outcome]:
-        """Split what is new, before anything of it is put, since each of the two goes faster while its code
-        and its data are at hand. Ends with ``_TOGETHER_BYTES`` of splits, which wait to be put."""
+        Each of the two goes faster while its code and its data are at hand; and of two files in one folder
+        the second costs less. Ends with ``_TOGETHER_BYTES`` of splits that wait.
+        """
         outcomes: list[Outcome] = []
         gauges = self.gauges
-        held = 0
         for number, content in enumerate(contents, first):
-            if held > _TOGETHER_BYTES or self.stop():
+            if self._held > _TOGETHER_BYTES or self.stop():
                 break
             if isinstance(content, UnreadableError):
                 outcomes.append(("unreadable", ProblemRecord(content.code, str(content))))
@@ -199,12 +204,36 @@ class Worker:
                 gauges[PARENT] = number
                 outcome = self._split(content)
                 if isinstance(outcome, Split):
-                    held += sum([len(track[0]) for track in outcome.tracks])
+                    self._held += sum([len(track[0]) for track in outcome.tracks])
                 outcomes.append(outcome)
-        return outcomes
+        began = perf_counter_ns()
+        digests = [
+            [blake3(track[0]).digest() for track in outcome.tracks] if isinstance(outcome, Split) else []
+            for outcome in outcomes
+        ]
+        self._hashing += perf_counter_ns() - began
+        self._waiting += zip(map(_head, part, contents), outcomes, digests, strict=False)
+        return len(outcomes)
+
+    def _settled(self) -> list[ParentRecord]:
+        """Records of the parents that wait, whose splits are put."""
+        gauges = self.gauges
+        gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
+        waiting, self._waiting, self._held = self._waiting, [], 0
+        began = perf_counter_ns()
+        self._put_all(waiting)
+        done = perf_counter_ns()
+        self._storing += done - began
+        self._settle_by = began + _WAIT_NS  # where that takes long, less waits for it
+        records = []
+        for head, outcome, digests in waiting:
+            records.append(self._record(head, outcome, digests))
+            gauges[PARENTS] += 1
+            self.tick()
+        return records
 
     def _read(self, parts: Iterator[Part]) -> Iterator[Part]:
-        """The same parts, timed: reading, and what is done with them.
+        """The same parts, and an empty one at the end, timed: reading, and what is done with them.
 
         Splitting and hashing wait for nothing: what was waited for beside reading, storing did.
         """
@@ -215,15 +244,15 @@ class Worker:
             read = _Moment.now(self._queue)
             watch.add(READ, read.clock - began.clock, read.waited_since(began))
             watch.count(QUEUED, read.queued - began.queued)
-            if part is None:
-                return
             self._splitting = self._hashing = self._storing = 0
-            yield part
+            yield _NO_PART if part is None else part
             done = _Moment.now(self._queue)
             watch.add(SPLIT, self._splitting)
             watch.add(HASH, self._hashing)
             watch.add(STORE, self._storing, done.waited_since(read))
             watch.count(QUEUED, done.queued - read.queued)
+            if part is None:
+                return
 
     def _gathered(self, records: Sequence[ParentRecord]) -> Contents:
         """What a commit is to write, with what it states."""
@@ -234,61 +263,73 @@ class Worker:
             return with_facts(self.store.take(linked))
         return with_facts(self.store.take())
 
-    def _put_all(self, outcomes: Sequence[Outcome]) -> list[list[bytes]]:
-        """Put all splits of a part, folder by folder, since a folder's next file costs less than another's.
-
-        Returns:
-            The digests of each parent's splits.
-        """
-        contents = self._tracks
-        began = perf_counter_ns()
-        digests = [
-            [blake3(track[0]).digest() for track in outcome.tracks] if isinstance(outcome, Split) else []
-            for outcome in outcomes
-        ]
-        hashed = perf_counter_ns()
+    def _put_all(self, waiting: Sequence[Waiting]) -> None:
+        """Put all splits that wait, folder by folder, since a folder's next file costs less than another's."""
+        contents, block, put = self._tracks, self._block, self.store.put
         new: dict[bytes, SplitTrack] = {}
-        for outcome, own in zip(outcomes, digests, strict=True):
-            if own:
+        for _, outcome, digests in waiting:
+            if digests:
                 assert isinstance(outcome, Split)
-                for digest, track in zip(own, outcome.tracks, strict=True):
-                    if digest not in contents:
-                        new.setdefault(digest, track)
-        for digest, track in sorted(new.items(), key=_by_folder):
+                new.update(zip(digests, outcome.tracks, strict=True))
+        written = size_written = 0
+        # No two have the same digest, so their tracks are never compared.
+        for _, digest, track in sorted(
+            [(track[9], digest, track) for digest, track in new.items() if digest not in contents]
+        ):
+            data, _, channel, program, name, _, _, _, instrument, family, *facts = track
             try:
-                contents[digest] = self._put(track, digest)
-                self._refused.pop(digest, None)
+                stored = put(data, digest, name, instrument, family)
             except MidiprismError:
                 raise
             except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
                 self._refused[digest] = _bug(error)
-        self._hashing += hashed - began
-        self._storing += perf_counter_ns() - hashed
-        return digests
+                continue
+            size = len(data)
+            if stored[3]:
+                written += 1
+                size_written += size
+                self._disk_bytes += -(-size // block) * block
+            notes, ticks, seconds, low, high = facts
+            contents[digest] = (
+                digest,
+                size,
+                stored[1],
+                stored[2],
+                name if name is None else _storable(name),
+                instrument,
+                family,
+                channel,
+                program,
+                notes,
+                low,
+                high,
+                ticks,
+                seconds,
+            )
+        self.gauges[WRITTEN] += written
+        self._files += written
+        self._bytes += size_written
+        if self._refused:
+            for digest in self._refused.keys() & contents.keys():
+                del self._refused[digest]
 
-    def _record(
-        self, found: Found, content: Content | UnreadableError, outcome: Outcome, digests: Sequence[bytes]
-    ) -> ParentRecord:
+    def _record(self, head: Head, outcome: Outcome, digests: Sequence[bytes]) -> ParentRecord:
         """Tell of a parent, whose splits were put."""
-        path, root_length, size, mtime_ns = found[:4]
-        digest = facts = None
-        if isinstance(content, Content):
-            _, digest, size, mtime_ns, facts = content
-        head = path, root_length, song_of(found), size, mtime_ns, digest
+        *start, facts = head
         if isinstance(outcome, Split):
             links = self._links(outcome.tracks, digests)
             if not isinstance(links, ProblemRecord):
                 kind, form, division, num_tracks, ticks, seconds, _, problems = outcome
                 told = tuple([ProblemRecord(it.code, it.message, it.track, it.offset) for it in problems])
                 return _record_of(
-                    (*head, kind, form, num_tracks, division, ticks, seconds, told, links, facts)
+                    (*start, kind, form, num_tracks, division, ticks, seconds, told, links, facts)
                 )
             outcome = "failed", links
         if outcome is None:
-            return ParentRecord(*head, None, facts=facts)
+            return ParentRecord(*start, None, facts=facts)
         self.gauges[FAILED] += 1
         name, problem = outcome
-        return ParentRecord(*head, name, problems=(problem,), facts=facts)
+        return ParentRecord(*start, name, problems=(problem,), facts=facts)
 
     def _split(self, content: Content) -> Result:
         if content.data is None:
@@ -325,38 +366,12 @@ class Worker:
             ]
         )
 
-    def _put(self, track: SplitTrack, digest: bytes) -> TrackValues:
-        data, _, channel, program, name, _, _, _, instrument, family, notes, ticks, seconds, low, high = track
-        _, stem, digits, new = self.store.put(data, digest, name, instrument, family)
-        size = len(data)
-        if new:
-            self.gauges[WRITTEN] += 1
-            self._files += 1
-            self._bytes += size
-            self._disk_bytes += -(-size // self._block) * self._block
-        if name is not None:
-            name = _storable(name)
-        return (
-            digest,
-            size,
-            stem,
-            digits,
-            name,
-            instrument,
-            family,
-            channel,
-            program,
-            notes,
-            low,
-            high,
-            ticks,
-            seconds,
-        )
 
-
-def _by_folder(item: tuple[bytes, SplitTrack]) -> tuple[str, bytes]:
-    digest, track = item
-    return track[9], digest
+def _head(found: Found, content: Content | UnreadableError) -> Head:
+    path, root_length, size, mtime_ns = found[:4]
+    if isinstance(content, UnreadableError):
+        return path, root_length, song_of(found), size, mtime_ns, None, None
+    return path, root_length, song_of(found), *content[2:4], content[1], content[4]
 
 
 class _Moment(NamedTuple):
