@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import islice, pairwise, repeat
+from itertools import islice, pairwise
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, insert, select, update
@@ -191,15 +191,16 @@ class SqliteCatalog(Catalog):
 
     def _add_shards(self, prepared: Prepared, kept: Kept) -> dict[int, int]:
         """Record tracks and shards. For each parent with links in one of those, its number."""
-        numbers = self.add_shards(kept.shards, prepared.run_id)
-        places = [(numbers[place.shard], place.row) for place in kept.places] or repeat((None, None))
-        self._insert(
-            tracks,
-            [
-                rows.track(track.id, track.values, prepared.run_id, *place)
-                for track, place in zip(prepared.tracks, places, strict=False)
-            ],
-        )
+        run_id = prepared.run_id
+        numbers = self.add_shards(kept.shards, run_id)
+        if kept.places:
+            placed = [
+                rows.track(track.id, track.values, run_id, numbers[place.shard], place.row)
+                for track, place in zip(prepared.tracks, kept.places, strict=True)
+            ]
+            self._insert(tracks, placed)
+        else:
+            self._insert(tracks, [rows.track(*track) for track in prepared.tracks], run_id, None, None)
         if prepared.batches:
             prepared.batches[0].committed.shards = kept.shards
         return {
@@ -284,9 +285,10 @@ class SqliteCatalog(Catalog):
     def _driver(self) -> Any:
         return self.connection.connection.dbapi_connection
 
-    def _insert(self, table: Any, values: list[tuple[Any, ...]]) -> None:
+    def _insert(self, table: Any, values: list[tuple[Any, ...]], *last: int | None) -> None:
+        """Insert rows; ``last`` are the values of their last columns where those are the same in all."""
         if values:
-            self._driver.executemany(rows.insertion(table, self.connection.dialect), values)
+            self._driver.executemany(rows.insertion(table, self.connection.dialect, *last), values)
 
     def _numbers(self, table: Table, count: int) -> range:
         """The next numbers of a table; counted here, since there is one writer."""

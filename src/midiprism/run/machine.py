@@ -9,6 +9,9 @@ from midiprism.meter.devices import place_of
 from midiprism.run import group
 
 _ALLOCATIONS = 100_000
+QUEUED = 8
+"""Batches that a worker has, the one in hand among them: as many as it does while a group of batches is being
+committed, and some to spare."""
 
 
 @contextmanager
@@ -45,14 +48,14 @@ def default_batch(*, shared: bool) -> int:
 
 
 def default_in_flight(workers: int, batch_parents: int, *, shared: bool) -> int:
-    """A batch in hand and one waiting for each worker, and two groups of those that are being committed.
+    """What each worker may have, and two groups of those that are being committed.
 
     Where runs share a catalogue, what one has planned the others cannot have: then as few as keep the workers
     busy while their last ones are committed.
     """
     if shared:
         return 2 + 3 * workers
-    return 2 * workers + max(2, 2 * -(-group.PARENTS // batch_parents))
+    return QUEUED * workers + max(2, 2 * -(-group.PARENTS // batch_parents))
 
 
 def network_file_system(path: str) -> str | None:

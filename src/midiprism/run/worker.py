@@ -59,11 +59,11 @@ Result = Split | tuple[str, ProblemRecord]
 Outcome = Result | None
 """The same of a parent's; None where its content has an outcome already."""
 
-Head = tuple[bytes, int, str, int, int, bytes | None, str | None]
-"""Of a parent's record the values that are known before it is split, and its ``facts``."""
+Head = tuple[bytes, int, str, int, int, bytes | None]
+"""The first values of a parent's record, which are known before it is split."""
 
-Waiting = tuple[Head, Outcome, list[bytes]]
-"""A parent whose splits wait to be put, and their digests."""
+Waiting = tuple[tuple[Head, str | None], Outcome, list[bytes]]
+"""A parent whose splits wait to be put: its head and its facts, its outcome, and the splits' digests."""
 
 _NO_PART: Part = 0, (), []
 
@@ -226,8 +226,8 @@ class Worker:
         self._storing += done - began
         self._settle_by = began + _WAIT_NS  # where that takes long, less waits for it
         records = []
-        for head, outcome, digests in waiting:
-            records.append(self._record(head, outcome, digests))
+        for (head, facts), outcome, digests in waiting:
+            records.append(self._record(head, facts, outcome, digests))
             gauges[PARENTS] += 1
             self.tick()
         return records
@@ -264,7 +264,7 @@ class Worker:
         return with_facts(self.store.take())
 
     def _put_all(self, waiting: Sequence[Waiting]) -> None:
-        """Put all splits that wait, folder by folder, since a folder's next file costs less than another's."""
+        """Put all splits that wait, folder by folder."""
         contents, block, put = self._tracks, self._block, self.store.put
         new: dict[bytes, SplitTrack] = {}
         for _, outcome, digests in waiting:
@@ -276,7 +276,8 @@ class Worker:
         for _, digest, track in sorted(
             [(track[9], digest, track) for digest, track in new.items() if digest not in contents]
         ):
-            data, _, channel, program, name, _, _, _, instrument, family, *facts = track
+            data, _, channel, program, name = track[:5]
+            instrument, family, notes, ticks, seconds, low, high = track[8:]
             try:
                 stored = put(data, digest, name, instrument, family)
             except MidiprismError:
@@ -289,7 +290,6 @@ class Worker:
                 written += 1
                 size_written += size
                 self._disk_bytes += -(-size // block) * block
-            notes, ticks, seconds, low, high = facts
             contents[digest] = (
                 digest,
                 size,
@@ -313,23 +313,24 @@ class Worker:
             for digest in self._refused.keys() & contents.keys():
                 del self._refused[digest]
 
-    def _record(self, head: Head, outcome: Outcome, digests: Sequence[bytes]) -> ParentRecord:
+    def _record(
+        self, head: Head, facts: str | None, outcome: Outcome, digests: Sequence[bytes]
+    ) -> ParentRecord:
         """Tell of a parent, whose splits were put."""
-        *start, facts = head
         if isinstance(outcome, Split):
             links = self._links(outcome.tracks, digests)
             if not isinstance(links, ProblemRecord):
                 kind, form, division, num_tracks, ticks, seconds, _, problems = outcome
                 told = tuple([ProblemRecord(it.code, it.message, it.track, it.offset) for it in problems])
                 return _record_of(
-                    (*start, kind, form, num_tracks, division, ticks, seconds, told, links, facts)
+                    (*head, kind, form, num_tracks, division, ticks, seconds, told, links, facts)
                 )
             outcome = "failed", links
         if outcome is None:
-            return ParentRecord(*start, None, facts=facts)
+            return ParentRecord(*head, None, facts=facts)
         self.gauges[FAILED] += 1
         name, problem = outcome
-        return ParentRecord(*start, name, problems=(problem,), facts=facts)
+        return ParentRecord(*head, name, problems=(problem,), facts=facts)
 
     def _split(self, content: Content) -> Result:
         if content.data is None:
@@ -367,11 +368,12 @@ class Worker:
         )
 
 
-def _head(found: Found, content: Content | UnreadableError) -> Head:
+def _head(found: Found, content: Content | UnreadableError) -> tuple[Head, str | None]:
     path, root_length, size, mtime_ns = found[:4]
     if isinstance(content, UnreadableError):
-        return path, root_length, song_of(found), size, mtime_ns, None, None
-    return path, root_length, song_of(found), *content[2:4], content[1], content[4]
+        return (path, root_length, song_of(found), size, mtime_ns, None), None
+    _, digest, size, mtime_ns, facts = content
+    return (path, root_length, song_of(found), size, mtime_ns, digest), facts
 
 
 class _Moment(NamedTuple):
