@@ -13,6 +13,9 @@ QUEUED = 8
 """Batches that a worker has, the one in hand among them: as many as it does while a group of batches is being
 committed, and some to spare."""
 
+QUEUED_WITH_CONTENTS = 4
+"""The same where their contents cross to another process: of more the memory is cold when it is used again."""
+
 
 @contextmanager
 def rare_collections() -> Iterator[None]:

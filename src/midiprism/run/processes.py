@@ -90,6 +90,7 @@ class ProcessPool:
         self._duty = duty
         self._workers = workers
         self._timeout = timeout
+        self._queued = machine.QUEUED_WITH_CONTENTS if duty.sends_contents else machine.QUEUED
         self._compiling = compiling
         self._stop = self._context.RawArray("q", 1)
         self._children: list[_Child] = []
@@ -181,7 +182,7 @@ class ProcessPool:
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
         gauges = self._context.RawArray("q", GAUGES)
-        slots = new_slots(machine.QUEUED) if self._duty.sends_contents else None
+        slots = new_slots(self._queued) if self._duty.sends_contents else None
         process = self._context.Process(
             target=child.main, args=(theirs, gauges, self._stop, self._duty, slots), daemon=True
         )
@@ -195,7 +196,7 @@ class ProcessPool:
 
     def _feed(self) -> None:
         """Give each worker a batch to work on, and some to go on with."""
-        for queued in range(1, machine.QUEUED + 1):
+        for queued in range(1, self._queued + 1):
             for one in self._children[: self._workers]:
                 if self._waiting and one.ready and len(one.jobs) < queued:
                     self._give(one, self._waiting.popleft())
