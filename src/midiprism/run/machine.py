@@ -14,7 +14,7 @@ QUEUED = 8
 committed, and some to spare."""
 
 QUEUED_WITH_CONTENTS = 4
-"""The same where their contents cross to another process: of more the memory is cold when it is used again."""
+"""The same where contents cross to another process: of more the memory is cold when it is used again."""
 
 
 @contextmanager
