@@ -39,13 +39,30 @@ class Watched(NullStore):
         return super().put(data, digest, name, instrument, family)
 
 
+_PATIENT_NS = 10**12
+
+
 def work(
-    folder: Path, songs: list[bytes], store: Store, split: Callable[[bytes], Split] = fake_split
+    folder: Path,
+    songs: list[bytes],
+    store: Store,
+    split: Callable[[bytes], Split] = fake_split,
+    patience_ns: int = _PATIENT_NS,
 ) -> tuple[Worker, Batch]:
-    """A worker, and a batch of these songs in their order."""
+    """A worker, and a batch of these songs in their order.
+
+    Args:
+        folder: is made, with the songs.
+        songs: their bytes.
+        store: puts them.
+        split: splits them.
+        patience_ns: that splits wait for others.
+    """
     library = open_folders([write(folder, {f"{n:03}.mid": data for n, data in enumerate(songs)})])
     found = tuple(item for item in library.walk() if isinstance(item, Found))
-    return Worker(library, store, split, lambda _: frozenset(), 1 << 20), found
+    worker = Worker(library, store, split, lambda _: frozenset(), 1 << 20)
+    worker._patience_ns = patience_ns
+    return worker, found
 
 
 def outcomes(record: BatchRecord) -> list[str | None]:
@@ -104,6 +121,71 @@ def test_splits_wait_to_be_put_up_to_a_bound(
     assert len(worker.work(found).parents) == 50
     assert sum(held) == 50
     assert max(held) == together
+
+
+def test_where_putting_is_slow_no_more_wait_than_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[int] = []
+    monkeypatch.setattr(module, "_WAIT_NS", _PATIENT_NS)
+
+    def splitting(data: bytes) -> Split:
+        put.append(0)
+        return fake_split(data)
+
+    def putting() -> None:
+        if put[-1] == 0:
+            put.append(-1)
+
+    songs = [song(PIANO + str(n)) for n in range(140)]
+    worker, found = work(tmp_path / "songs", songs, Watched(putting), splitting, patience_ns=0)
+
+    def together(batch: Batch) -> list[int]:
+        put.clear()
+        worker.work(batch)
+        return [len(part) for part in "".join("x" if it == 0 else " " for it in put).split()]
+
+    assert together(found[:70]) == [32, 38], "nobody knows before the first time how long it takes"
+    monkeypatch.setattr(module, "_WAIT_NS", 0)  # it always takes longer
+    assert together(found[70:75]) == [5]
+    assert together(found[75:]) == [32, 32, 1], "of a batch before this one that is known"
+
+
+def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_parents(tmp_path: Path) -> None:
+    put: list[tuple[str, bytes]] = []
+
+    class Listing(NullStore):
+        def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
+            put.append((family, digest))
+            return super().put(data, digest, name, instrument, family)
+
+    songs = [song(part + str(n)) for n in range(40) for part in (PIANO, BASS)]
+    worker, found = work(tmp_path / "songs", songs, Listing())
+    record = worker.work(found)
+    assert len(put) == 80
+    assert len({family for family, _ in put}) == 2
+    assert put == sorted(put)
+    assert [parent.path for parent in record.parents] == [item.path for item in found]
+    assert [link[-1][0] for parent in record.parents for link in parent.links] == [
+        track.digest for data in songs for track in fake_split(data).tracks
+    ]
+
+
+def test_what_was_split_before_a_stop_is_put_and_told(tmp_path: Path) -> None:
+    done = [0]
+
+    def splitting(data: bytes) -> Split:
+        done[0] += 1
+        return fake_split(data)
+
+    put: list[int] = []
+    songs = [song(PIANO + str(n)) for n in range(50)]
+    worker, found = work(tmp_path / "songs", songs, Watched(lambda: put.append(done[0])), splitting)
+    worker.stop = lambda: done[0] >= 40
+    record = worker.work(found)
+    assert outcomes(record) == ["split"] * 40
+    assert put == [40] * 40
+    assert record.files_written == 40
 
 
 def test_putting_and_handing_over_blame_no_parent(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from midiprism.meter.sample import Sample, Stage, Window
 GROUP_PARENTS = 4_000
 GROUP_SECONDS = 2.0
 POLL_SECONDS = 0.1
-QUEUED = 8
+QUEUED = 4
 READ_AT_ONCE = 32
 COMMIT_TRIPS, LEASE_TRIPS, ASK_TRIPS, TELL_TRIPS, TELL_REST = 28, 6, 3, 6, 9
 

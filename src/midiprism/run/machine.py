@@ -9,12 +9,6 @@ from midiprism.meter.devices import place_of
 from midiprism.run import group
 
 _ALLOCATIONS = 100_000
-QUEUED = 8
-"""Batches that a worker has, the one in hand among them: as many as it does while a group of batches is being
-committed, and some to spare."""
-
-QUEUED_WITH_CONTENTS = 4
-"""The same where contents cross to another process: of more the memory is cold when it is used again."""
 
 
 @contextmanager
@@ -51,14 +45,14 @@ def default_batch(*, shared: bool) -> int:
 
 
 def default_in_flight(workers: int, batch_parents: int, *, shared: bool) -> int:
-    """What each worker may have, and two groups of those that are being committed.
+    """A batch in hand and one waiting for each worker, and two groups of those that are being committed.
 
     Where runs share a catalogue, what one has planned the others cannot have: then as few as keep the workers
     busy while their last ones are committed.
     """
     if shared:
         return 2 + 3 * workers
-    return QUEUED * workers + max(2, 2 * -(-group.PARENTS // batch_parents))
+    return 2 * workers + max(2, 2 * -(-group.PARENTS // batch_parents))
 
 
 def network_file_system(path: str) -> str | None:

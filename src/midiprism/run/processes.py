@@ -18,7 +18,7 @@ from midiprism.catalog import Lease
 from midiprism.errors import MidiprismError
 from midiprism.meter.clocks import CLOCKS
 from midiprism.meter.clocks import added as summed
-from midiprism.run import child, machine
+from midiprism.run import child
 from midiprism.run.answering import Message
 from midiprism.run.child import Duty
 from midiprism.run.gauges import (
@@ -38,6 +38,7 @@ from midiprism.run.plan import Batch
 from midiprism.run.slots import Slots, new_slots
 from midiprism.smf.types import CONTRACT_VERSION
 
+_QUEUED = 4  # for each worker: as many as are done while a group of batches is being committed
 _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
 _STILLBORN = 3
@@ -90,7 +91,6 @@ class ProcessPool:
         self._duty = duty
         self._workers = workers
         self._timeout = timeout
-        self._queued = machine.QUEUED_WITH_CONTENTS if duty.sends_contents else machine.QUEUED
         self._compiling = compiling
         self._stop = self._context.RawArray("q", 1)
         self._children: list[_Child] = []
@@ -182,7 +182,7 @@ class ProcessPool:
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
         gauges = self._context.RawArray("q", GAUGES)
-        slots = new_slots(self._queued) if self._duty.sends_contents else None
+        slots = new_slots(_QUEUED) if self._duty.sends_contents else None
         process = self._context.Process(
             target=child.main, args=(theirs, gauges, self._stop, self._duty, slots), daemon=True
         )
@@ -196,7 +196,7 @@ class ProcessPool:
 
     def _feed(self) -> None:
         """Give each worker a batch to work on, and some to go on with."""
-        for queued in range(1, self._queued + 1):
+        for queued in range(1, _QUEUED + 1):
             for one in self._children[: self._workers]:
                 if self._waiting and one.ready and len(one.jobs) < queued:
                     self._give(one, self._waiting.popleft())

@@ -51,7 +51,7 @@ from midiprism.store import GatheringStore, Store
 _REMEMBERED = 65_536
 _TOGETHER_BYTES = 16 << 20
 _WAIT_NS = 250_000_000
-"""From one time that splits are put to the next: whoever looks at a run on a slow disk sees it go on."""
+"""That splits wait and are put, together: whoever looks at a run on a slow disk sees it go on."""
 
 Result = Split | tuple[str, ProblemRecord]
 """What became of a content: its splits, or why there are none."""
@@ -115,7 +115,7 @@ class Worker:
     _met: set[bytes] = field(default_factory=set)
     _waiting: list[Waiting] = field(default_factory=list)
     _held: int = 0
-    _settle_by: int = 0
+    _patience_ns: int = 0
     _reader: Reader = field(init=False)
     _tracks: dict[bytes, TrackValues] = field(default_factory=dict)
     _refused: dict[bytes, ProblemRecord] = field(default_factory=dict)
@@ -153,17 +153,19 @@ class Worker:
         if len(met) > _REMEMBERED:
             met.clear()
         self._waiting, self._held = [], 0
-        self._settle_by = perf_counter_ns() + _WAIT_NS
+        settled = perf_counter_ns()
         for first, part, contents in self._read(self._reader.parts(batch, self.stop, gauges)):
             gauges[STAGE] = STORING
-            met |= self.known([content.digest for content in contents if isinstance(content, Content)])
+            met |= self._known(contents)
             done = 0
             while done < len(contents) and not self.stop():
                 done += self._wait(first + done, part[done:], contents[done:], met)
                 if self._held > _TOGETHER_BYTES:
                     records += self._settled()
-            if not part or perf_counter_ns() > self._settle_by:
+                    settled = perf_counter_ns()
+            if not part or perf_counter_ns() > settled + self._patience_ns:
                 records += self._settled()
+                settled = perf_counter_ns()
         gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
         record = self.hand_over(
             BatchRecord(
@@ -181,6 +183,16 @@ class Worker:
         )
         gauges[STAGE] = IDLE
         return record
+
+    def _known(self, contents: Sequence[Content | UnreadableError]) -> Set[bytes]:
+        """Which of these contents are done already; where there is none, nobody is asked."""
+        digests = [content.digest for content in contents if isinstance(content, Content)]
+        if not digests:
+            return frozenset()
+        began = perf_counter_ns()
+        known = self.known(digests)
+        self._storing += perf_counter_ns() - began
+        return known
 
     def _wait(
         self, first: int, part: Batch, contents: Sequence[Content | UnreadableError], met: set[bytes]
@@ -206,6 +218,7 @@ class Worker:
                 if isinstance(outcome, Split):
                     self._held += sum([len(track[0]) for track in outcome.tracks])
                 outcomes.append(outcome)
+        gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
         began = perf_counter_ns()
         digests = [
             [blake3(track[0]).digest() for track in outcome.tracks] if isinstance(outcome, Split) else []
@@ -218,13 +231,12 @@ class Worker:
     def _settled(self) -> list[ParentRecord]:
         """Records of the parents that wait, whose splits are put."""
         gauges = self.gauges
-        gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
         waiting, self._waiting, self._held = self._waiting, [], 0
         began = perf_counter_ns()
         self._put_all(waiting)
-        done = perf_counter_ns()
-        self._storing += done - began
-        self._settle_by = began + _WAIT_NS  # where that takes long, less waits for it
+        took = perf_counter_ns() - began
+        self._storing += took
+        self._patience_ns = max(0, _WAIT_NS - took)
         records = []
         for (head, facts), outcome, digests in waiting:
             records.append(self._record(head, facts, outcome, digests))
@@ -271,7 +283,7 @@ class Worker:
             if digests:
                 assert isinstance(outcome, Split)
                 new.update(zip(digests, outcome.tracks, strict=True))
-        written = size_written = 0
+        gauges = self.gauges
         # No two have the same digest, so their tracks are never compared.
         for _, digest, track in sorted(
             [(track[9], digest, track) for digest, track in new.items() if digest not in contents]
@@ -287,8 +299,9 @@ class Worker:
                 continue
             size = len(data)
             if stored[3]:
-                written += 1
-                size_written += size
+                gauges[WRITTEN] += 1
+                self._files += 1
+                self._bytes += size
                 self._disk_bytes += -(-size // block) * block
             contents[digest] = (
                 digest,
@@ -306,9 +319,6 @@ class Worker:
                 ticks,
                 seconds,
             )
-        self.gauges[WRITTEN] += written
-        self._files += written
-        self._bytes += size_written
         if self._refused:
             for digest in self._refused.keys() & contents.keys():
                 del self._refused[digest]
