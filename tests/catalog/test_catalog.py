@@ -106,6 +106,20 @@ def test_numbers_go_on_after_the_catalogue_is_opened_again(path: Address) -> Non
     assert count(path, "runs") == 3
 
 
+def test_tracks_are_told_with_the_run_that_brought_them(path: Address) -> None:
+    with open_catalog(path) as catalog:
+        runs = [catalog.begin_run({}, NOW) for _ in range(2)]
+        for number, run in enumerate((*runs, *runs)):
+            commit(catalog, run, batch(parent(b"/%d.mid" % number, number, link(track(number)))))
+    with read_catalog(path) as catalog, catalog.view() as connection:
+        table = metadata.tables["tracks"]
+        columns = (table.c.digest, table.c.run_id, table.c.shard_id, table.c.shard_row)
+        found = connection.execute(select(*columns).order_by(table.c.digest)).all()
+    assert [tuple(row) for row in found] == [
+        (number.to_bytes(32), runs[number % 2], None, None) for number in range(4)
+    ]
+
+
 def test_a_known_content_only_gets_another_path(path: Address) -> None:
     with open_catalog(path) as catalog:
         commit(catalog, 1, batch(parent(b"/b.mid", 1, link(track(1)))))
