@@ -1,6 +1,7 @@
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,17 @@ def test_a_song_that_hangs_is_timed_out_the_same_way(tmp_path: Path) -> None:
     assert (summary.parents_done, summary.parents_failed) == (13, 1)
     assert failures(out) == {b"5a.mid": ("failed", "timeout")}
     assert "--timeout" in summary.failures[0].message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such long paths have to be allowed there")
+def test_a_song_that_hangs_is_timed_out_before_batches_that_no_pipe_can_hold(tmp_path: Path) -> None:
+    deep = "/".join(["x" * 200] * 3)
+    files = {f"{deep}/{n:04}.mid": song(PIANO + str(n)) for n in range(1_600)}
+    files["0.mid"] = song(PIANO + "hang")
+    source, out = write(tmp_path / "songs", files), tmp_path / "out"
+    summary = run(source, out, splitter=Deadly(str(tmp_path)), workers=1, batch_parents=400, timeout=0.4)
+    assert (summary.parents_done, summary.parents_failed) == (1_601, 1)
+    assert failures(out) == {b"0.mid": ("failed", "timeout")}
 
 
 def test_workers_that_never_begin_stop_the_run_with_a_way_out(songs: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import queue
 import signal
 import sys
 import threading
@@ -38,6 +39,8 @@ from midiprism.run.plan import Batch
 from midiprism.run.slots import Slots, new_slots
 from midiprism.smf.types import CONTRACT_VERSION
 
+Task = tuple[int, Batch, Lease | None]
+
 _QUEUED = 4  # for each worker: as many as are done while a group of batches is being committed
 _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
@@ -46,11 +49,39 @@ _STILLBORN_LATER = 30
 _PRELOADED = ["midiprism.run.preloaded"]
 
 
+class _Outbox:
+    """What goes to a worker. A thread sends it: the pipe to one that hangs may be full, and whoever hands out
+    batches must not wait with it."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._ending = False
+        self._thread = threading.Thread(target=self._send, name="midiprism-send", daemon=True)
+        self._thread.start()
+
+    def put(self, task: Task | None) -> None:
+        """Send a batch with its number and its lease; None for no more."""
+        self._tasks.put(task)
+
+    def close(self) -> None:
+        """End the thread; the worker has ended."""
+        self._ending = True
+        self._tasks.put(None)
+        self._thread.join(_END_SECONDS)
+
+    def _send(self) -> None:
+        with contextlib.suppress(OSError):  # the worker has died; its pipe will say so
+            while not self._ending:
+                self._pipe.send(self._tasks.get())
+
+
 @dataclass(slots=True)
 class _Child:
     """A worker process, and what it has in hand, in the order it was given.
 
     Attributes:
+        outbox: what goes to it.
         settled: its counts at its last answer: what came after is lost if it dies.
         seen: what its gauges said when they last changed, and since when.
         slots: in which it hands over contents; None where it sends none, or by its pipe.
@@ -60,6 +91,7 @@ class _Child:
     pipe: Connection
     gauges: Gauges
     slots: Slots | None
+    outbox: _Outbox
     jobs: deque[Job] = field(default_factory=deque)
     ready: bool = False
     settled: tuple[int, ...] = (0, 0, 0, 0)
@@ -116,7 +148,7 @@ class ProcessPool:
     ) -> None:
         if kind is None:
             for one in self._children:
-                _dismissed(one)
+                one.outbox.put(None)  # there is nothing more to do
             for one in self._all:
                 one.process.join(_END_SECONDS)
         for one in self._all:
@@ -188,7 +220,7 @@ class ProcessPool:
         )
         process.start()
         theirs.close()
-        return _Child(process, ours, gauges, slots)
+        return _Child(process, ours, gauges, slots, _Outbox(ours))
 
     def _start_others(self) -> None:
         while len(self._children) < self._workers:
@@ -203,8 +235,7 @@ class ProcessPool:
 
     def _give(self, one: _Child, job: Job) -> None:
         one.jobs.append(job)
-        with contextlib.suppress(OSError):  # it has died; its pipe will say so
-            one.pipe.send((job.number, job.batch, job.lease))
+        one.outbox.put((job.number, job.batch, job.lease))
 
     def _hear(self, seconds: float) -> None:
         pipes = {one.pipe: one for one in self._children}
@@ -279,7 +310,7 @@ class ProcessPool:
         """Let those go that are too many and have nothing in hand, and see who has gone."""
         for one in self._children[self._workers :]:
             if one.ready and not one.jobs:
-                _dismissed(one)
+                one.outbox.put(None)  # there is nothing more to do
                 with self._counting:
                     self._children.remove(one)
                     self._leaving.append(one)
@@ -320,15 +351,10 @@ class ProcessPool:
         if one.process.is_alive():
             one.process.kill()
         one.process.join(_END_SECONDS)
+        one.outbox.close()
         one.pipe.close()
         if one.slots:
             one.slots.close()
-
-
-def _dismissed(one: _Child) -> None:
-    """Tell a worker that there is nothing more to do."""
-    with contextlib.suppress(OSError):  # it has died
-        one.pipe.send(None)
 
 
 def _ending(code: int | None) -> str:
