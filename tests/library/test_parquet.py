@@ -14,7 +14,7 @@ import pytest
 from midiprism.errors import UsageError
 from midiprism.library import Again, Found, Library, Notice, UnreadableError, open_library
 from midiprism.library import rows as reading
-from midiprism.run.worker import song_of
+from midiprism.run.telling import song_of
 from support.packed import table
 
 LIMIT = 1 << 20

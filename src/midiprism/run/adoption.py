@@ -19,7 +19,7 @@ from midiprism.library.listed import ListedLibrary
 from midiprism.run.adoptable import check_library
 from midiprism.run.result import read_identity, require_adopted
 from midiprism.run.settings import Adoption, Settings
-from midiprism.run.worker import song_of
+from midiprism.run.telling import song_of
 from midiprism.store import track_path
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from midiprism.catalog import BatchRecord, Committed, Lease, ParentRecord, ProblemRecord
 from midiprism.run.plan import Batch
-from midiprism.run.worker import song_of
+from midiprism.run.telling import song_of
 
 KILLS = 2
 

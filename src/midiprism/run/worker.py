@@ -1,9 +1,7 @@
 """One batch through reading, splitting and storing. What a worker learns, it tells in records."""
 
-import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from time import perf_counter_ns, thread_time_ns
@@ -23,7 +21,7 @@ from midiprism.catalog import (
 from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
-from midiprism.library import Content, Found, Library, UnreadableError
+from midiprism.library import Content, Library, UnreadableError
 from midiprism.meter.clocks import HASH, QUEUED, READ, SPLIT, STORE, Queue
 from midiprism.run.gauges import (
     FAILED,
@@ -45,6 +43,7 @@ from midiprism.run.keeping import with_facts
 from midiprism.run.plan import Batch
 from midiprism.run.reader import Part, Reader
 from midiprism.run.splitter import Splitter
+from midiprism.run.telling import Head, bug, head_of, parts_of
 from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
 from midiprism.store import GatheringStore, Store
 
@@ -58,9 +57,6 @@ Result = Split | tuple[str, ProblemRecord]
 
 Outcome = Result | None
 """The same of a parent's; None where its content has an outcome already."""
-
-Head = tuple[bytes, int, str, int, int, bytes | None]
-"""The first values of a parent's record, which are known before it is split."""
 
 Waiting = tuple[tuple[Head, str | None], Outcome, list[bytes]]
 """A parent whose splits wait to be put: its head and its facts, its outcome, and the splits' digests."""
@@ -225,7 +221,7 @@ class Worker:
             for outcome in outcomes
         ]
         self._hashing += perf_counter_ns() - began
-        self._waiting += zip(map(_head, part, contents), outcomes, digests, strict=False)
+        self._waiting += zip(map(head_of, part, contents), outcomes, digests, strict=False)
         return len(outcomes)
 
     def _settled(self) -> list[ParentRecord]:
@@ -282,7 +278,8 @@ class Worker:
         for _, outcome, digests in waiting:
             if digests:
                 assert isinstance(outcome, Split)
-                new.update(zip(digests, outcome.tracks, strict=True))
+                for digest, track in zip(digests, outcome.tracks, strict=True):
+                    new.setdefault(digest, track)
         gauges = self.gauges
         # No two have the same digest, so their tracks are never compared.
         for _, digest, track in sorted(
@@ -295,7 +292,7 @@ class Worker:
             except MidiprismError:
                 raise
             except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
-                self._refused[digest] = _bug(error)
+                self._refused[digest] = bug(error)
                 continue
             size = len(data)
             if stored[3]:
@@ -355,7 +352,7 @@ class Worker:
         except MidiprismError:  # not about this file
             raise
         except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this file, never the run
-            return "failed", _bug(error)
+            return "failed", bug(error)
         finally:
             self._splitting += perf_counter_ns() - began
 
@@ -368,7 +365,7 @@ class Worker:
             for digest in digests:
                 if digest in self._refused:
                     return self._refused[digest]
-        parts = _parts(tracks)
+        parts = parts_of(tracks)
         self.gauges[TRACKS] += len(tracks)
         return tuple(
             [
@@ -376,14 +373,6 @@ class Worker:
                 for track, content in zip(tracks, map(contents.__getitem__, digests), strict=True)
             ]
         )
-
-
-def _head(found: Found, content: Content | UnreadableError) -> tuple[Head, str | None]:
-    path, root_length, size, mtime_ns = found[:4]
-    if isinstance(content, UnreadableError):
-        return (path, root_length, song_of(found), size, mtime_ns, None), None
-    _, digest, size, mtime_ns, facts = content
-    return (path, root_length, song_of(found), size, mtime_ns, digest), facts
 
 
 class _Moment(NamedTuple):
@@ -401,21 +390,3 @@ class _Moment(NamedTuple):
         """How long it waited for something else than a processor."""
         worked, queued = self.worked - before.worked, self.queued - before.queued
         return max(0, self.clock - before.clock - worked - queued)
-
-
-def _parts(tracks: Sequence[SplitTrack]) -> Mapping[int, int]:
-    """How many of these splits come from each ``MTrk``."""
-    parts = dict.fromkeys([track[1] for track in tracks], 1)
-    return parts if len(parts) == len(tracks) else Counter([track[1] for track in tracks])
-
-
-def song_of(found: Found) -> str:
-    """A parent's path below its source folder as text, with ``/`` between its parts, and without suffix."""
-    path = os.fsdecode(found.path[found.root_length :]).replace(os.sep, "/")
-    stem, dot, suffix = path.rpartition(".")
-    return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
-
-
-def _bug(error: Exception) -> ProblemRecord:
-    message = f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
-    return ProblemRecord("internal", storable(message))
