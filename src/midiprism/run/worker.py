@@ -227,6 +227,7 @@ class Worker:
     def _settled(self) -> list[ParentRecord]:
         """Records of the parents that wait, whose splits are put."""
         gauges = self.gauges
+        gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
         waiting, self._waiting, self._held = self._waiting, [], 0
         began = perf_counter_ns()
         self._put_all(waiting)
