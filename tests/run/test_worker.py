@@ -39,6 +39,23 @@ class Watched(NullStore):
         return super().put(data, digest, name, instrument, family)
 
 
+def in_groups() -> tuple[Callable[[bytes], Split], Watched, list[int]]:
+    """A splitter, a store, and how many songs were split each time before something was put."""
+    waiting = [0]
+    groups: list[int] = []
+
+    def splitting(data: bytes) -> Split:
+        waiting[0] += 1
+        return fake_split(data)
+
+    def putting() -> None:
+        if waiting[0]:
+            groups.append(waiting[0])
+            waiting[0] = 0
+
+    return splitting, Watched(putting), groups
+
+
 _PATIENT_NS = 10**12
 
 
@@ -105,19 +122,9 @@ def test_splits_wait_to_be_put_up_to_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, together: int
 ) -> None:
     monkeypatch.setattr(module, "_TOGETHER_BYTES", most)
-    waiting = [0]
-    held: list[int] = []
-
-    def splitting(data: bytes) -> Split:
-        waiting[0] += 1
-        return fake_split(data)
-
-    def putting() -> None:
-        held.append(waiting[0])
-        waiting[0] = 0
-
+    splitting, store, held = in_groups()
     songs = [song(f"Piano;Acoustic Grand Piano;;{n:02}") for n in range(50)]  # 30 bytes each
-    worker, found = work(tmp_path / "songs", songs, Watched(putting), splitting)
+    worker, found = work(tmp_path / "songs", songs, store, splitting)
     assert len(worker.work(found).parents) == 50
     assert sum(held) == 50
     assert max(held) == together
@@ -126,24 +133,15 @@ def test_splits_wait_to_be_put_up_to_a_bound(
 def test_where_putting_is_slow_no_more_wait_than_are_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put: list[int] = []
     monkeypatch.setattr(module, "_WAIT_NS", _PATIENT_NS)
-
-    def splitting(data: bytes) -> Split:
-        put.append(0)
-        return fake_split(data)
-
-    def putting() -> None:
-        if put[-1] == 0:
-            put.append(-1)
-
+    splitting, store, groups = in_groups()
     songs = [song(PIANO + str(n)) for n in range(140)]
-    worker, found = work(tmp_path / "songs", songs, Watched(putting), splitting, patience_ns=0)
+    worker, found = work(tmp_path / "songs", songs, store, splitting, patience_ns=0)
 
     def together(batch: Batch) -> list[int]:
-        put.clear()
+        groups.clear()
         worker.work(batch)
-        return [len(part) for part in "".join("x" if it == 0 else " " for it in put).split()]
+        return list(groups)
 
     assert together(found[:70]) == [32, 38], "nobody knows before the first time how long it takes"
     monkeypatch.setattr(module, "_WAIT_NS", 0)  # it always takes longer

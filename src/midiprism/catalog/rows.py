@@ -88,7 +88,7 @@ def path(number: int, record: ParentRecord) -> Row:
 
 
 def track(number: int, values: TrackValues, *last: int | None) -> Row:
-    """A row of ``tracks``; ``last`` are its run and its place in a shard."""
+    """A row of ``tracks``; ``last`` are its run and its place in a shard, unless the statement has them."""
     return (number, *values, *last)
 
 

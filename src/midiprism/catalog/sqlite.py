@@ -200,7 +200,8 @@ class SqliteCatalog(Catalog):
             ]
             self._insert(tracks, placed)
         else:
-            self._insert(tracks, [rows.track(*track) for track in prepared.tracks], run_id, None, None)
+            homeless = [rows.track(track.id, track.values) for track in prepared.tracks]
+            self._insert(tracks, homeless, run_id, None, None)
         if prepared.batches:
             prepared.batches[0].committed.shards = kept.shards
         return {

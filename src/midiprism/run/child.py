@@ -32,6 +32,9 @@ from midiprism.run.worker import Worker
 from midiprism.store import GatheringStore, Store
 from midiprism.store.parquet import ParquetStore
 
+Task = tuple[int, Batch, Lease | None]
+"""A batch with its number, and with its lease where there is one."""
+
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
 _NICENESS = 10
@@ -123,10 +126,10 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slot
         thread.join()
 
 
-def _received(pipe: Connection, clocks: Clocks) -> tuple[int, Batch, Lease | None] | None:
-    """The next batch with its number and its lease; None for no more. The time until it comes is idle."""
+def _received(pipe: Connection, clocks: Clocks) -> Task | None:
+    """The next batch; None for no more. The time until it comes is idle."""
     began = time.perf_counter_ns()
-    task: tuple[int, Batch, Lease | None] | None = pipe.recv()
+    task: Task | None = pipe.recv()
     clocks.count(IDLE, time.perf_counter_ns() - began)
     return task
 

@@ -21,7 +21,7 @@ from midiprism.meter.clocks import CLOCKS
 from midiprism.meter.clocks import added as summed
 from midiprism.run import child
 from midiprism.run.answering import Message
-from midiprism.run.child import Duty
+from midiprism.run.child import Duty, Task
 from midiprism.run.gauges import (
     GAUGES,
     JOB,
@@ -39,8 +39,6 @@ from midiprism.run.plan import Batch
 from midiprism.run.slots import Slots, new_slots
 from midiprism.smf.types import CONTRACT_VERSION
 
-Task = tuple[int, Batch, Lease | None]
-
 _QUEUED = 4  # for each worker: as many as are done while a group of batches is being committed
 _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
@@ -56,24 +54,23 @@ class _Outbox:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._ending = False
         self._thread = threading.Thread(target=self._send, name="midiprism-send", daemon=True)
         self._thread.start()
 
     def put(self, task: Task | None) -> None:
-        """Send a batch with its number and its lease; None for no more."""
+        """Send a batch; None for no more, behind which nothing is sent."""
         self._tasks.put(task)
 
     def close(self) -> None:
         """End the thread; the worker has ended."""
-        self._ending = True
         self._tasks.put(None)
         self._thread.join(_END_SECONDS)
 
     def _send(self) -> None:
         with contextlib.suppress(OSError):  # the worker has died; its pipe will say so
-            while not self._ending:
-                self._pipe.send(self._tasks.get())
+            for task in iter(self._tasks.get, None):
+                self._pipe.send(task)
+            self._pipe.send(None)
 
 
 @dataclass(slots=True)

@@ -87,7 +87,7 @@ class Worker:
         known: which contents are done already.
         input_limit: parents of more bytes are not loaded.
         replaces: see ``BatchRecord``.
-        stop: once true, the batch ends with the parent in hand.
+        stop: once true, the batch ends with the parent in hand, and with putting what waits for that.
         tick: called for every parent, once it is recorded.
         hand_over: called last with what a batch did.
         gauges: where it tells what it is at.
@@ -162,7 +162,6 @@ class Worker:
             if not part or perf_counter_ns() > settled + self._patience_ns:
                 records += self._settled()
                 settled = perf_counter_ns()
-        gauges[PARENT], gauges[STAGE] = NO_PARENT, STORING
         record = self.hand_over(
             BatchRecord(
                 records,
