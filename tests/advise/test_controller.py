@@ -1,5 +1,6 @@
 import itertools
 import random
+import statistics
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ VERY_SLOW_STORE = Paper(waits=0.2, width=32)
 SLOW_DISK = Paper(work=0.000_8, waits=0.000_6, width=3)
 DISTANT = Paper(lease=0.3, commit=4.0)
 FAR_AWAY = Paper(lease=1.2, commit=8.0, until_committed=2.0)
+THROTTLED = Paper(work=0.000_3, waits=0.001_2, width=2)
 LATE_COMMITS = Paper(until_committed=12.0, cores=8)
 BIG = Paper(waits=0.01, width=200, cores=48)
 
@@ -103,6 +105,40 @@ def test_a_step_that_does_not_help_is_taken_back_and_not_tried_again() -> None:
     assert workers[1] > 8
     assert workers[2:] == [8]
     assert "songs/s" in run.decided[-1][1].why
+
+
+def test_a_step_that_helps_a_little_is_kept_once_the_rate_falls_again_without_it() -> None:
+    start = begun(THROTTLED, shared=False)
+    run = Simulation(THROTTLED, start, Controller(Bounds(2)))
+    run.go(SECONDS)
+    first, back, again, *_ = [decision for _, decision in run.decided]
+    assert first.knobs == again.knobs
+    assert first.knobs.workers > 2
+    assert back.knobs == start
+    assert "before, which may be chance" in back.why
+    assert "again without" in again.why
+
+
+@pytest.mark.parametrize("swing", [0.1, 0.2, 0.4])
+def test_what_a_disk_does_by_itself_is_not_taken_for_a_gain(swing: float) -> None:
+    start = begun(THROTTLED, shared=False)
+    workers, rates = [], []
+    for seed in range(20):
+        run = Simulation(THROTTLED, start, Controller(Bounds(2)), noise=0.1, swing=swing, seed=seed)
+        run.go(600)
+        workers.append(run.knobs.workers)
+        rates.append(THROTTLED.rate(run.knobs))
+    assert statistics.median(workers) <= 8, workers  # where 3 are enough
+    assert sum(number > 16 for number in workers) <= 4, workers
+    assert statistics.median(rates) >= 0.9 * max(THROTTLED.rate(knobs) for knobs in grid(start, shared=False))
+
+
+def test_processes_that_only_wait_are_ended() -> None:
+    run = Simulation(THROTTLED, Knobs(32, 250, 96), Controller(Bounds(2)))
+    run.go(SECONDS)
+    assert run.knobs.workers <= 4
+    assert THROTTLED.rate(run.knobs) >= 0.95 * THROTTLED.rate(Knobs(32, 250, 96))
+    assert any("fewer of them may do as much" in decision.why for _, decision in run.decided)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A machine on paper, for whoever tunes a run: a rate for any settings, and the clocks that go with it."""
 
+import math
 import random
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,8 @@ from midiprism.run.tuning import Decision, Knobs, Tuner
 
 _LOADING = 3.0
 """Seconds until processes that were started are ready; they take a third of the rate meanwhile."""
+
+_SWING_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Simulation:
         knobs: what is in force at first.
         tuner: decides.
         noise: of the rate of one second, as a share of it.
+        swing: of the store by itself, as of a disk that others use too: standard deviation of the logarithm
+            of what it takes, which is another one after some ``_SWING_SECONDS``.
         seed: of the noise.
         total: songs that there are; None for an unknown number.
 
@@ -79,6 +84,7 @@ class Simulation:
         tuner: Tuner,
         *,
         noise: float = 0.0,
+        swing: float = 0.0,
         seed: int = 0,
         total: int | None = None,
     ) -> None:
@@ -88,6 +94,8 @@ class Simulation:
         self.rates: list[float] = []
         self._tuner = tuner
         self._noise = noise
+        self._swing = swing
+        self._swung = 0.0
         self._dice = random.Random(seed)
         self._loaded_at = _LOADING
         self._working = 0
@@ -106,7 +114,10 @@ class Simulation:
                 self.knobs = decision.knobs
 
     def _second(self) -> None:
-        before, paper = self._sample, self.paper
+        before = self._sample
+        kept = math.exp(-1 / _SWING_SECONDS)
+        self._swung = kept * self._swung + math.sqrt(1 - kept * kept) * self._dice.gauss(0, self._swing)
+        paper = replace(self.paper, waits=self.paper.waits * math.exp(self._swung))
         at = before.at + 1
         loading = at <= self._loaded_at
         self._working = min(self._working, self.knobs.workers) if loading else self.knobs.workers

@@ -1,8 +1,9 @@
 """Changes the settings of a run while it goes on, as long as that makes it faster.
 
 A change is proposed by what the clocks say, tried, and kept only if the rate rises by more than chance would
-have it; what did not help is not tried again. When nothing is left to try, all stays as it is, until the rate
-is another one for a while, or something else limits it.
+have it, and falls again without it: a disk that others use too becomes faster and slower by itself. What did
+not help is not tried again. When nothing is left to try, all stays as it is, until the rate is another one
+for a while, or something else limits it.
 """
 
 import math
@@ -21,6 +22,9 @@ _OBVIOUS = 2.0
 """A gain in sight that needs no long measurement."""
 
 _OBVIOUS_SECONDS = 1.5
+_CONVINCING = 1.5
+"""So many times the rate, where as many or more were in sight, are no chance."""
+
 _SECONDS = 4.0
 _LONGEST_SECONDS = 12.0
 _NEEDED = 0.05
@@ -46,17 +50,29 @@ class Pace(NamedTuple):
     error: float
 
 
-class _Trial(NamedTuple):
-    """A change on trial: what it is, and what was before.
+class _Seen(NamedTuple):
+    """How a run went with some settings.
 
     Attributes:
         waits: seconds that a song waited for the source and the store.
     """
 
-    move: Move
-    before: Knobs
     pace: Pace
     waits: float
+
+
+class _Trial(NamedTuple):
+    """A change on trial: what it is, and what was before.
+
+    Attributes:
+        without: how the run went before it.
+        found: how it went with it, while it is seen once more how it goes without.
+    """
+
+    move: Move
+    before: Knobs
+    without: _Seen
+    found: _Seen | None = None
 
 
 class Controller:
@@ -138,7 +154,7 @@ class Controller:
             left = (sample.total - sample.skipped - sample.parents) / pace.rate
             if left < _WORTH_SECONDS:
                 return None
-        self._trial = _Trial(best, knobs, pace, self._waits(pace))
+        self._trial = _Trial(best, knobs, self._seen(pace))
         return self._decision(sample, knobs, best.knobs, best.why)
 
     def _judged(self, trial: _Trial, sample: Sample, knobs: Knobs) -> Decision | None:
@@ -146,28 +162,40 @@ class Controller:
         seconds = Window(self._samples[0], sample).seconds
         if seconds < _OBVIOUS_SECONDS:
             return None
-        pace = pace_of(self._samples)
-        rise = pace.rate / max(1e-9, trial.pace.rate) - 1
+        now = self._seen(pace_of(self._samples))
+        within, without = (now, trial.without) if trial.found is None else (trial.found, now)
+        rise = within.pace.rate / max(1e-9, without.pace.rate) - 1
         needed = -_NEEDED if trial.move.kind == "fewer workers" else _NEEDED
-        error = math.hypot(pace.error, trial.pace.error)
+        error = math.hypot(within.pace.error, without.pace.error)
         obvious = not trial.move.by_batches and (rise > _OBVIOUS - 1 or rise < -_LOSS)
-        least, longest = _measured(trial.move, knobs, trial.pace)
+        least, longest = _measured(trial.move, knobs, trial.without.pace)
         clear = seconds >= least and abs(rise - needed) > error
         if not (obvious or clear or seconds >= longest):
             return None
         self._trial = None
-        if rise >= needed:
-            self._failed = {_OPPOSITES[trial.move.kind]} if trial.move.kind in _OPPOSITES else set()
-            if self._waits(pace) > _QUEUEING * trial.waits > 0:  # they wait for each other: it serves no more
-                self._failed.add("more workers")
+        gave = f"{_in_words(trial.move.knobs)} gave {within.pace.rate:,.0f} songs/s"
+        if rise < needed:
+            self._failed.add(trial.move.kind)
+            if trial.found is not None:  # it is taken back already
+                return self._next(sample, knobs)
+            why = f"{gave}, and {without.pace.rate:,.0f} before"
+            return self._decision(sample, knobs, trial.before, why)
+        if trial.found is None and 1 + rise < max(_CONVINCING, math.sqrt(trial.move.gain)):
+            self._trial = trial._replace(found=now)
+            why = f"{gave}, and {without.pace.rate:,.0f} before, which may be chance"
+            return self._decision(sample, knobs, trial.before, why)
+        self._failed = {_OPPOSITES[trial.move.kind]} if trial.move.kind in _OPPOSITES else set()
+        if within.waits > _QUEUEING * without.waits > 0:  # they wait for each other: it serves no more
+            self._failed.add("more workers")
+        if trial.found is None:
             return self._next(sample, knobs)
-        self._failed.add(trial.move.kind)
-        why = f"{_in_words(knobs)} gave {pace.rate:,.0f} songs/s, and {trial.pace.rate:,.0f} before"
-        return self._decision(sample, knobs, trial.before, why)
+        why = f"{gave}, and {without.pace.rate:,.0f} again without"
+        return self._decision(sample, knobs, trial.move.knobs, why)
 
-    def _waits(self, pace: Pace) -> float:
+    def _seen(self, pace: Pace) -> _Seen:
         workers = self._samples[-1].ready
-        return use_of(self._samples, self._bounds.cpus).blocked * workers / max(1e-9, pace.rate)
+        waits = use_of(self._samples, self._bounds.cpus).blocked * workers / max(1e-9, pace.rate)
+        return _Seen(pace, waits)
 
     def _settle(self, sample: Sample, pace: Pace) -> None:
         self._settled = pace.rate

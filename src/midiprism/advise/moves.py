@@ -19,6 +19,7 @@ LARGEST_BATCH = 10_000
 MOST_WORKERS = 64
 
 _BLOCKED = 0.2
+_MOSTLY_BLOCKED = 0.5
 _IDLE = 0.1
 _COMMITTING = 0.5
 _CROWDED = 0.5
@@ -149,10 +150,8 @@ def moves(samples: Sequence[Sample], knobs: Knobs, bounds: Bounds) -> list[Move]
     found = _for_the_idle(use, knobs, bounds) if use.idle >= _IDLE else []
     if bounds.workers and knobs.workers < most:
         found += _more_workers(use, knobs, bounds, most)
-    if bounds.workers and knobs.workers > bounds.cpus and use.queued >= _QUEUED:
-        workers = max(bounds.cpus, math.ceil(knobs.workers * (1 - use.queued)))
-        why = f"processes are ready and have no processor for {use.queued:.0%} of their time"
-        found.append(Move("fewer workers", bounds.with_workers(knobs, workers), 1.0, why))
+    if bounds.workers and knobs.workers > bounds.cpus:
+        found += _fewer_workers(use, knobs, bounds)
     return sorted(found, key=lambda move: -move.gain)  # of equal ones that which costs less comes first
 
 
@@ -173,6 +172,18 @@ def _more_workers(use: Use, knobs: Knobs, bounds: Bounds, most: int) -> list[Mov
         return []
     by_batches = use.blocked < _BLOCKED
     return [Move("more workers", bounds.with_workers(knobs, workers), gain, why, by_batches)]
+
+
+def _fewer_workers(use: Use, knobs: Knobs, bounds: Bounds) -> list[Move]:
+    if use.queued >= _QUEUED:
+        workers = math.ceil(knobs.workers * (1 - use.queued))
+        why = f"processes are ready and have no processor for {use.queued:.0%} of their time"
+    elif use.blocked >= _MOSTLY_BLOCKED:
+        workers = knobs.workers // 2
+        why = f"processes wait for {use.blocked:.0%} of their time, and fewer of them may do as much"
+    else:
+        return []
+    return [Move("fewer workers", bounds.with_workers(knobs, max(bounds.cpus, workers)), 1.0, why)]
 
 
 def _for_the_idle(use: Use, knobs: Knobs, bounds: Bounds) -> list[Move]:
