@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from pathlib import Path
 
@@ -74,6 +75,17 @@ def count(path: Address, table: str) -> int:
 def counts(path: Address) -> dict[str, int]:
     tables = ("parents", "parent_paths", "tracks", "track_splits", "batches")
     return {table: count(path, table) for table in tables}
+
+
+def test_what_it_takes_on_the_disk_has_what_is_in_the_log(path: Address) -> None:
+    with open_catalog(path) as catalog:
+        commit(catalog, 1, batch(*(parent(b"/%d.mid" % n, n, link(track(n))) for n in range(1, 2_000))))
+        told = catalog.local_bytes()
+        before = os.path.getsize(path) if isinstance(path, str) else 0
+    if isinstance(path, str):
+        assert told == os.path.getsize(path) > before
+    else:
+        assert told == 0
 
 
 def test_a_batch_is_recorded_whole(path: Address) -> None:

@@ -51,31 +51,30 @@ def disk(monkeypatch: pytest.MonkeyPatch, free: int, inodes: int, *, counts: boo
     monkeypatch.setattr(os, "statvfs", lambda _path: answer)
 
 
-def test_a_disk_that_is_too_small_is_told_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    catalog = tmp_path / "catalog.sqlite"
-    catalog.write_bytes(bytes(100_000))
+def test_a_disk_that_is_too_small_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     used = Usage()
     used.add(1_000, 4_000, 16_000_000)
     disk(monkeypatch, free=10**12, inodes=10**9)
-    assert shortage("out", str(catalog), used, 99_000) is None
+    assert shortage("out", 100_000, used, 99_000) is None
     disk(monkeypatch, free=10**9, inodes=10**9)
-    message = shortage("out", str(catalog), used, 99_000)
+    message = shortage("out", 100_000, used, 99_000)
     assert message is not None
     assert "1.8 GB" in message
     assert "1.0 GB are free" in message
     disk(monkeypatch, free=10**12, inodes=300_000)
-    message = shortage("out", str(catalog), used, 99_000)
+    message = shortage("out", 100_000, used, 99_000)
     assert message is not None
     assert "435,600 more files" in message
     disk(monkeypatch, free=10**12, inodes=0, counts=False)
-    assert shortage("out", str(catalog), used, 99_000) is None, "some file systems count no inodes"
+    assert shortage("out", 100_000, used, 99_000) is None, "some file systems count no inodes"
 
 
-def test_little_experience_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    catalog = tmp_path / "catalog.sqlite"
-    catalog.write_bytes(b"")
+def test_little_experience_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     disk(monkeypatch, free=0, inodes=0)
-    assert shortage("out", str(catalog), Usage(50, 200, 800_000), 99_000) is None
-    assert shortage("out", str(catalog), Usage(50, 200, 800_000), 20) is not None
-    assert shortage("out", str(catalog), Usage(), 0) is None, "nothing is left to do"
-    assert shortage("out", str(tmp_path / "nothing"), Usage(500, 200, 800_000), 99_000) is None
+    assert shortage("out", 0, Usage(50, 200, 800_000), 99_000) is None
+    assert shortage("out", 0, Usage(50, 200, 800_000), 20) is not None
+    assert shortage("out", 0, Usage(), 0) is None, "nothing is left to do"
+
+
+def test_of_a_disk_that_is_gone_nothing_is_told(tmp_path: Path) -> None:
+    assert shortage(str(tmp_path / "nothing"), 0, Usage(500, 200, 800_000), 99_000) is None

@@ -183,6 +183,10 @@ class Catalog(ABC):
         row = self.do(lambda: self.connection.execute(wanted).one())
         return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
 
+    def local_bytes(self) -> int:
+        """What it takes on the disk of the result, in bytes; 0 where it is elsewhere."""
+        return 0
+
     def left_in_order(self) -> bool:
         """Whether there was a run, and the last one ended by itself: nothing of it is half written."""
         last = select(runs.c.state).order_by(runs.c.id.desc()).limit(1)

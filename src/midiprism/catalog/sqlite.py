@@ -99,6 +99,12 @@ class SqliteCatalog(Catalog):
         finally:
             self._driver.set_progress_handler(None, 0)
 
+    def local_bytes(self) -> int:
+        # The file itself does not have what is in the log yet.
+        pragmas = "PRAGMA page_count", "PRAGMA page_size"
+        count, size = self.do(lambda: [self._driver.execute(pragma).fetchone()[0] for pragma in pragmas])
+        return int(count * size)
+
     def spare_numbers(self, table: str, highest: int) -> None:
         self._ids[table] = highest
 

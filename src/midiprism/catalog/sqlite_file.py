@@ -11,7 +11,10 @@ from midiprism.catalog.errors import translated
 from midiprism.catalog.migrate import is_empty, make_tables, require_head
 from midiprism.errors import CatalogError
 
-_CHECKPOINT_PAGES = 16_384  # 64 MB of log before it is folded in: late checkpoints write a busy page once
+_CHECKPOINT_PAGES = 65_536
+"""Of log before it is folded in, 256 MB: of a large catalogue most commits change most pages of an index of
+digests, and late checkpoints write each of them once for many commits."""
+
 _CACHE_SHARE = 16
 _CACHE_KIB = (16 << 10, 128 << 10)
 _WAIT_SECONDS = 30.0

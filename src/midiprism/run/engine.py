@@ -347,9 +347,8 @@ class _Run:
         rest = min(TELL_REST * (told - began), self._settings.lease_seconds / 3)
         self._tells = told + max(_TELL_SECONDS, rest)
         if total is not None and not self._warned:
-            address = self._writes.address
-            catalog = address if isinstance(address, str) else None
-            message = shortage(self._out, catalog, self._used, total - self._plan.seen)
+            catalog_bytes = self._writes.local_bytes()
+            message = shortage(self._out, catalog_bytes, self._used, total - self._plan.seen)
             if message:
                 self._warned = True
                 self._warn(message)

@@ -27,12 +27,12 @@ class Usage:
         self.disk_bytes += disk_bytes
 
 
-def shortage(out: str, catalog: str | None, used: Usage, left: int) -> str | None:
+def shortage(out: str, catalog_bytes: int, used: Usage, left: int) -> str | None:
     """A warning if ``left`` more parents like those so far will not fit; None if they will, or who knows.
 
     Args:
         out: the folder of the result.
-        catalog: the catalogue's file, which grows too; None for one that is elsewhere.
+        catalog_bytes: what the catalogue takes there, which grows too.
         used: what was written for how many parents, of this result.
         left: parents to come.
     """
@@ -40,7 +40,6 @@ def shortage(out: str, catalog: str | None, used: Usage, left: int) -> str | Non
         return None
     try:
         disk = os.statvfs(out)
-        catalog_bytes = os.stat(catalog).st_size if catalog is not None else 0
     except OSError:
         return None
     share = _RESERVE * left / used.parents
