@@ -1,13 +1,16 @@
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any
 
 import pytest
 
 from midiprism.catalog import BatchRecord
 from midiprism.library import Found, open_folders
+from midiprism.meter.clocks import STORE
 from midiprism.run import worker as module
-from midiprism.run.gauges import GAUGES, IDLE, NO_PARENT, PARENT, STAGE, STORING, Gauges
+from midiprism.run.gauges import GAUGES, IDLE, NO_PARENT, PARENT, STAGE, STORING, Gauges, clocks
 from midiprism.run.plan import Batch
 from midiprism.run.worker import Worker
 from midiprism.smf.types import Split
@@ -147,6 +150,19 @@ def test_where_putting_is_slow_no_more_wait_than_are_read_at_once(
     monkeypatch.setattr(module, "_WAIT_NS", 0)  # it always takes longer
     assert together(found[70:75]) == [5]
     assert together(found[75:]) == [32, 32, 1], "of a batch before this one that is known"
+
+
+def test_putting_is_told_while_it_goes_on_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TELL_NS", -1)  # each track takes longer
+    told: list[int] = []
+    store = Watched(lambda: told.append(clocks(worker.gauges).values()[2 * STORE]))
+    worker, found = work(tmp_path / "songs", [song(PIANO + str(n), BASS + str(n)) for n in range(40)], store)
+    began = perf_counter_ns()
+    worker.work(found)
+    passed = perf_counter_ns() - began
+    assert len(told) == 80
+    assert all(before < after for before, after in pairwise(told))
+    assert told[-1] < clocks(worker.gauges).values()[2 * STORE] <= passed
 
 
 def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_parents(tmp_path: Path) -> None:

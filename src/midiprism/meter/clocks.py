@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from midiprism.meter.sample import STAGES, Stage
 
@@ -86,6 +86,24 @@ class Queue:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+class Moment(NamedTuple):
+    """A moment of a thread, in nanoseconds: by the clock, at work so far, ready to work so far."""
+
+    clock: int
+    worked: int
+    queued: int
+
+    @classmethod
+    def now(cls, queue: Queue) -> "Moment":
+        """This one, of the thread that ``queue`` is of."""
+        return cls(time.perf_counter_ns(), time.thread_time_ns(), queue.nanoseconds())
+
+    def waited_since(self, before: "Moment") -> int:
+        """How long it waited for something else than a processor."""
+        worked, queued = self.worked - before.worked, self.queued - before.queued
+        return max(0, self.clock - before.clock - worked - queued)
 
 
 def added(values: Sequence[Sequence[int]]) -> tuple[int, ...]:

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from time import perf_counter_ns, thread_time_ns
-from typing import NamedTuple
+from time import perf_counter_ns
 
 from blake3 import blake3
 
@@ -22,7 +21,7 @@ from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.text import storable
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.library import Content, Library, UnreadableError
-from midiprism.meter.clocks import HASH, QUEUED, READ, SPLIT, STORE, Queue
+from midiprism.meter.clocks import HASH, QUEUED, READ, SPLIT, STORE, Moment, Queue
 from midiprism.run.gauges import (
     FAILED,
     GAUGES,
@@ -51,6 +50,8 @@ _REMEMBERED = 65_536
 _TOGETHER_BYTES = 16 << 20
 _WAIT_NS = 250_000_000
 """That splits wait and are put, together: whoever looks at a run on a slow disk sees it go on."""
+_TELL_NS = 100_000_000
+"""Between two times that putting is told of: where it is slow, that of a few parents takes seconds."""
 
 Result = Split | tuple[str, ProblemRecord]
 """What became of a content: its splits, or why there are none."""
@@ -107,6 +108,7 @@ class Worker:
     _splitting: int = 0
     _hashing: int = 0
     _storing: int = 0
+    _since: Moment = field(init=False)
     _block: int = 1
     _met: set[bytes] = field(default_factory=set)
     _waiting: list[Waiting] = field(default_factory=list)
@@ -230,9 +232,7 @@ class Worker:
         waiting, self._waiting, self._held = self._waiting, [], 0
         began = perf_counter_ns()
         self._put_all(waiting)
-        took = perf_counter_ns() - began
-        self._storing += took
-        self._patience_ns = max(0, _WAIT_NS - took)
+        self._patience_ns = max(0, _WAIT_NS + began - perf_counter_ns())
         records = []
         for (head, facts), outcome, digests in waiting:
             records.append(self._record(head, facts, outcome, digests))
@@ -241,26 +241,31 @@ class Worker:
         return records
 
     def _read(self, parts: Iterator[Part]) -> Iterator[Part]:
-        """The same parts, and an empty one at the end, timed: reading, and what is done with them.
+        """The same parts, and an empty one at the end, timed: reading, and what is done with them."""
+        watch = clocks(self.gauges)
+        while True:
+            began = Moment.now(self._queue)
+            part = next(parts, None)
+            self._since = read = Moment.now(self._queue)
+            watch.add(READ, read.clock - began.clock, read.waited_since(began))
+            watch.count(QUEUED, read.queued - began.queued)
+            yield _NO_PART if part is None else part
+            self._tell()
+            if part is None:
+                return
+
+    def _tell(self) -> None:
+        """Count what was done since a part was read, or since this was last told.
 
         Splitting and hashing wait for nothing: what was waited for beside reading, storing did.
         """
-        watch = clocks(self.gauges)
-        while True:
-            began = _Moment.now(self._queue)
-            part = next(parts, None)
-            read = _Moment.now(self._queue)
-            watch.add(READ, read.clock - began.clock, read.waited_since(began))
-            watch.count(QUEUED, read.queued - began.queued)
-            self._splitting = self._hashing = self._storing = 0
-            yield _NO_PART if part is None else part
-            done = _Moment.now(self._queue)
-            watch.add(SPLIT, self._splitting)
-            watch.add(HASH, self._hashing)
-            watch.add(STORE, self._storing, done.waited_since(read))
-            watch.count(QUEUED, done.queued - read.queued)
-            if part is None:
-                return
+        watch, now = clocks(self.gauges), Moment.now(self._queue)
+        watch.add(SPLIT, self._splitting)
+        watch.add(HASH, self._hashing)
+        watch.add(STORE, self._storing, now.waited_since(self._since))
+        watch.count(QUEUED, now.queued - self._since.queued)
+        self._splitting = self._hashing = self._storing = 0
+        self._since = now
 
     def _gathered(self, records: Sequence[ParentRecord]) -> Contents:
         """What a commit is to write, with what it states."""
@@ -281,6 +286,7 @@ class Worker:
                 for digest, track in zip(digests, outcome.tracks, strict=True):
                     new.setdefault(digest, track)
         gauges = self.gauges
+        told = perf_counter_ns()
         # No two have the same digest, so their tracks are never compared.
         for _, digest, track in sorted(
             [(track[9], digest, track) for digest, track in new.items() if digest not in contents]
@@ -294,6 +300,11 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
                 self._refused[digest] = bug(error)
                 continue
+            now = perf_counter_ns()
+            if now > told + _TELL_NS:
+                self._storing += now - told
+                self._tell()
+                told = now
             size = len(data)
             if stored[3]:
                 gauges[WRITTEN] += 1
@@ -316,6 +327,7 @@ class Worker:
                 ticks,
                 seconds,
             )
+        self._storing += perf_counter_ns() - told
         if self._refused:
             for digest in self._refused.keys() & contents.keys():
                 del self._refused[digest]
@@ -373,20 +385,3 @@ class Worker:
                 for track, content in zip(tracks, map(contents.__getitem__, digests), strict=True)
             ]
         )
-
-
-class _Moment(NamedTuple):
-    """A moment of this thread, in nanoseconds: by the clock, at work so far, ready to work so far."""
-
-    clock: int
-    worked: int
-    queued: int
-
-    @classmethod
-    def now(cls, queue: Queue) -> "_Moment":
-        return cls(perf_counter_ns(), thread_time_ns(), queue.nanoseconds())
-
-    def waited_since(self, before: "_Moment") -> int:
-        """How long it waited for something else than a processor."""
-        worked, queued = self.worked - before.worked, self.queued - before.queued
-        return max(0, self.clock - before.clock - worked - queued)
