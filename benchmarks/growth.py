@@ -9,6 +9,7 @@ beside ``find`` printing the same paths, sizes and times.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -47,48 +48,52 @@ def main() -> None:
         require_room(options.work, options.songs * BYTES_PER_SONG, options.songs * FILES_PER_SONG)
     print(machine(), flush=True)
     sample_library(library, options.songs)
-    summary, peak, workers = watched(library, out, options.options.split())
+    summary, peak = watched(library, out, options.options.split())
     print(
         f"{summary['parents_done']:,} songs into {summary['tracks']:,} tracks, {summary['tracks_new']:,} of "
         f"them new, {summary['bytes_written'] / 1e9:.1f} GB, in {summary['seconds']:,.0f} s "
         f"({summary['parents_per_second']:,.0f} songs/s)"
     )
-    print(f"catalogue {os.path.getsize(summary['catalog']) / 1e6:,.0f} MB; {workers} workers")
+    size = os.path.getsize(summary["catalog"])
+    print(f"catalogue {size / 1e6:,.0f} MB; {most_workers(summary['catalog'])} workers at most")
     print(f"most memory of all processes {peak[0] / 1e6:,.0f} MB, of the first tenth {peak[1] / 1e6:,.0f} MB")
     rates(summary["catalog"], options.songs)
     again(library, out)
 
 
-def watched(library: Path, out: Path, more: list[str]) -> tuple[dict[str, Any], tuple[int, int], int]:
-    """Split, and look at the memory meanwhile: the summary, the peaks in bytes, and how many workers."""
+def watched(library: Path, out: Path, more: list[str]) -> tuple[dict[str, Any], tuple[int, int]]:
+    """Split, and look at the memory meanwhile: the summary, and the peaks in bytes."""
     command = [sys.executable, "-m", "midiprism", "split", str(library), "-o", str(out), "--json", *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         samples: list[int] = []
-        workers = 0
         while process.poll() is None:
-            total, count = memory(process.pid)
-            samples.append(total)
-            workers = max(workers, count)
+            samples.append(memory(process.pid))
             time.sleep(SAMPLE_SECONDS)
         assert process.stdout is not None
         summary = json.loads(process.stdout.read().splitlines()[-1])
     if process.returncode:
         sys.exit(f"the run ended with {process.returncode}")
-    return summary, (max(samples), max(samples[: max(1, len(samples) // 10)])), workers
+    return summary, (max(samples), max(samples[: max(1, len(samples) // 10)]))
 
 
-def memory(number: int) -> tuple[int, int]:
-    """Bytes of a process and those below it, and how many of these split."""
-    total = count = 0
+def memory(number: int) -> int:
+    """Bytes of a process and those below it."""
+    total = 0
     try:
         process = psutil.Process(number)
-        below = process.children(recursive=True)
-        for one in (process, *below):
+        for one in (process, *process.children(recursive=True)):
             total += one.memory_full_info().pss
-            count += one is not process and not one.children()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         pass
-    return total, count
+    return total
+
+
+def most_workers(catalog: str) -> int:
+    """How many workers there were at once, by the samples of the run."""
+    with contextlib.closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
+        samples = connection.execute("SELECT data FROM samples").fetchall()
+    most: int = max(json.loads(data)["ready"] for (data,) in samples)
+    return most
 
 
 def rates(catalog: str, songs: int) -> None:

@@ -33,3 +33,8 @@ def test_on_a_terminal_a_bar_is_drawn(
     with progress.shown() as show:
         show(at(10.0))
     assert "700 new tracks" in capsys.readouterr().err
+
+
+def test_one_song_is_one() -> None:
+    one = Progress(None, 1, 0, 0, 3, 2, 1, 2.0)
+    assert progress.sentence(one) == "1 song, 0/s, 2 new tracks, 1 duplicate"

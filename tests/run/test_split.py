@@ -411,6 +411,18 @@ def test_progress_is_told_and_ends_at_the_total(tmp_path: Path) -> None:
     assert last.total in (9, None)
 
 
+def test_progress_tells_of_no_fewer_tracks_than_are_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midiprism.run.engine._REPORT_SECONDS", 0.0)
+    source = write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n % 5), BASS) for n in range(8)})
+    told: list[Progress] = []
+    run(source, tmp_path / "out", Settings(workers=0), listener=told.append)
+    assert {it.seen for it in told} >= {1, 2, 3}
+    assert all(it.tracks == it.tracks_new + it.tracks_duplicate for it in told)
+    assert all(it.tracks_duplicate >= 0 for it in told)
+
+
 def test_a_result_keeps_its_settings_and_refuses_others(tmp_path: Path) -> None:
     source, out = write(tmp_path / "songs", {"a.mid": song(PIANO)}), tmp_path / "out"
     run(source, out, Settings(by="channel"))

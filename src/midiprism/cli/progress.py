@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import typer
 
-from midiprism.cli.terminal import clean, clock, console
+from midiprism.cli.terminal import clean, clock, console, plural
 
 if TYPE_CHECKING:
     from midiprism.meter.sample import Window
@@ -108,7 +108,7 @@ class Limit:
 def sentence(progress: "Progress_") -> str:
     """Count, percent, rate, time left, tracks and failures."""
     rate = progress.seen / progress.seconds if progress.seconds > 0 else 0.0
-    parts = [f"{progress.seen:,} songs"]
+    parts = [plural(progress.seen, "song")]
     if progress.total:
         left = max(0, progress.total - progress.seen)
         parts = [
@@ -118,7 +118,7 @@ def sentence(progress: "Progress_") -> str:
     parts.append(f"{rate:,.0f}/s")
     if progress.total and rate > 0:
         parts.append(f"{clock(left / rate)} left")
-    parts += [f"{progress.tracks_new:,} new tracks", f"{progress.tracks_duplicate:,} duplicates"]
+    parts += [plural(progress.tracks_new, "new track"), plural(progress.tracks_duplicate, "duplicate")]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     return ", ".join(parts)

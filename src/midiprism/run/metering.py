@@ -100,7 +100,7 @@ class Metering:
     def sample(self) -> Sample:
         """For the sampler."""
         pool, summary = self.pool, self._summary
-        parents, _, tracks, tracks_new = pool.counts() if pool else (0, 0, 0, 0)
+        parents, _, tracks, tracks_new = _counts(pool)
         values = added([self.clocks.values(), pool.clocks()]) if pool else self.clocks.values()
         collected = self.group.batches if self.group else 0
         round_trip, connections = self._standing
@@ -182,7 +182,7 @@ class Metering:
     def progress(self, passed: float) -> Progress:
         """How far the run is, ``passed`` seconds after its beginning."""
         summary, skipped = self._summary, self._plan.skipped
-        parents, failed, tracks, written = self.pool.counts() if self.pool else (0, 0, 0, 0)
+        parents, failed, tracks, written = _counts(self.pool)
         tracks, written = max(tracks, summary.tracks), max(written, summary.tracks_new)
         return Progress(
             total=self.total,
@@ -196,6 +196,13 @@ class Metering:
             window=self.window(),
             facts=self.facts,
         )
+
+
+def _counts(pool: "Pool | None") -> tuple[int, int, int, int]:
+    """Parents, failed, tracks, and how many of these were written."""
+    parents, failed, tracks, written = pool.counts() if pool else (0, 0, 0, 0)
+    # Workers write the tracks of many parents before they have done with the first.
+    return parents, failed, max(tracks, written), written
 
 
 def facts_of(identity: Identity, library: "Library", out: str, settings: Settings) -> dict[str, Any]:
