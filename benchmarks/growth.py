@@ -9,7 +9,6 @@ beside ``find`` printing the same paths, sizes and times.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
@@ -24,6 +23,9 @@ from typing import Any
 import psutil
 
 from libraries import machine, require_room, sample_library
+from midiprism.catalog import read_catalog
+from midiprism.catalog.samples import latest_run, samples_of
+from midiprism.meter.sample import Sample
 
 SAMPLE_SECONDS = 0.5
 BYTES_PER_SONG = 45_000
@@ -90,10 +92,8 @@ def memory(number: int) -> int:
 
 def most_workers(catalog: str) -> int:
     """How many workers there were at once, by the samples of the run."""
-    with contextlib.closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
-        samples = connection.execute("SELECT data FROM samples").fetchall()
-    most: int = max(json.loads(data)["ready"] for (data,) in samples)
-    return most
+    with read_catalog(catalog) as opened, opened.view() as connection:
+        return max(Sample.from_dict(one).ready for one in samples_of(connection, latest_run(connection) or 0))
 
 
 def rates(catalog: str, songs: int) -> None:

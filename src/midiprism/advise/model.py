@@ -16,15 +16,15 @@ from midiprism.advise.network import Curve, Station, curve
 from midiprism.meter.sample import Window
 from midiprism.run.group import PARENTS as GROUP_PARENTS
 from midiprism.run.group import SECONDS as GROUP_SECONDS
-from midiprism.run.machine import default_batch, default_in_flight
+from midiprism.run.machine import QUEUED, default_batch, default_in_flight
 from midiprism.run.metering import TELL_REST
 
 LEASE_TRIPS, TELL_TRIPS = 6, 6
 """Answers of a server for which the coordinator waits: to lease a batch, and to tell how far it is, each
 second or a tenth of the time."""
 
-_QUEUED = 3.25
-"""Batches that a worker does while the coordinator is away: three more, and what is left of that in hand."""
+_QUEUED = QUEUED - 0.75
+"""Batches that a worker does while the coordinator is away: what waits, and what is left of that in hand."""
 
 _SHARPNESS = 6.0
 """Where committing and planning take as long as each other, each now and then waits for the other."""

@@ -105,9 +105,7 @@ class BatchCommit:
         columns = [column.name for column in tracks.columns if column.name != "id"]
         self._staged("new_tracks", "tracks", columns)
         self._copy(
-            "new_tracks",
-            (rows.track(0, contents[digest], self._run_id, None, None)[1:] for digest in unknown),
-            columns,
+            "new_tracks", ((*contents[digest], self._run_id, None, None) for digest in unknown), columns
         )
         names = ", ".join(columns)
         won = self._driver.execute(

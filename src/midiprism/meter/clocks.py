@@ -50,12 +50,12 @@ class Clocks:
     def timed(self, stage: int) -> Iterator[None]:
         """Count the time of what is done meanwhile by this thread."""
         queue = Queue()
-        began, worked, queued = time.perf_counter_ns(), time.thread_time_ns(), queue.nanoseconds()
+        began = Moment.now(queue)
         try:
             yield
         finally:
-            passed, working = time.perf_counter_ns() - began, time.thread_time_ns() - worked
-            self.add(stage, passed, passed - working - (queue.nanoseconds() - queued))
+            done = Moment.now(queue)
+            self.add(stage, done.clock - began.clock, done.waited_since(began))
             queue.close()
 
     def values(self) -> tuple[int, ...]:

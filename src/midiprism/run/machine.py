@@ -10,6 +10,9 @@ from midiprism.run import group
 
 _ALLOCATIONS = 100_000
 
+QUEUED = 4
+"""Batches that a worker has, the one in hand among them: as many as it does while a group is committed."""
+
 
 @contextmanager
 def rare_collections() -> Iterator[None]:

@@ -35,11 +35,11 @@ from midiprism.run.gauges import (
     counted,
 )
 from midiprism.run.jobs import KILLS, Death, Done, Job, given_up, take_apart
+from midiprism.run.machine import QUEUED
 from midiprism.run.plan import Batch
 from midiprism.run.slots import Slots, new_slots
 from midiprism.smf.types import CONTRACT_VERSION
 
-_QUEUED = 4  # for each worker: as many as are done while a group of batches is being committed
 _WAIT_SECONDS = 0.1
 _END_SECONDS = 5.0
 _STILLBORN = 3
@@ -211,7 +211,7 @@ class ProcessPool:
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
         gauges = self._context.RawArray("q", GAUGES)
-        slots = new_slots(_QUEUED) if self._duty.sends_contents else None
+        slots = new_slots(QUEUED) if self._duty.sends_contents else None
         process = self._context.Process(
             target=child.main, args=(theirs, gauges, self._stop, self._duty, slots), daemon=True
         )
@@ -225,7 +225,7 @@ class ProcessPool:
 
     def _feed(self) -> None:
         """Give each worker a batch to work on, and some to go on with."""
-        for queued in range(1, _QUEUED + 1):
+        for queued in range(1, QUEUED + 1):
             for one in self._children[: self._workers]:
                 if self._waiting and one.ready and len(one.jobs) < queued:
                     self._give(one, self._waiting.popleft())
