@@ -20,6 +20,7 @@ from midiprism.run.keeping import Keeping
 from midiprism.run.lock import joined
 from midiprism.run.settling import Settling
 from midiprism.smf.types import Split
+from midiprism.store.columns import cells_of
 from midiprism.store.parquet import ParquetStore
 from midiprism.store.shards import Shards
 from support import catalogs as keeping
@@ -321,7 +322,7 @@ def test_a_shard_that_a_crash_left_is_swept(
 @pytest.mark.parametrize("catalogs", ["postgres"], indirect=True)
 def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, out: Path) -> None:
     with ParquetStore(out) as store:
-        (coming,) = store.write_tracks("9-9", [track_row(b"of another run")]).shards
+        (coming,) = store.write_tracks("9-9", cells_of([track_row(b"of another run")])).shards
     write(songs, {"e.mid": song(DRUMS + "e")})
     with joined(str(out)):
         run(songs, out)

@@ -12,6 +12,7 @@ from midiprism.run import Settings
 from midiprism.run.findings import Repair, Verification
 from midiprism.run.repair import repair_result
 from midiprism.run.verify import verify_result
+from midiprism.store.columns import cells_of
 from midiprism.store.parquet import ParquetStore
 from support import catalogs as keeping
 from support.catalogs import change, query
@@ -128,7 +129,7 @@ def songs_old(out: Path) -> None:
 
 def orphan(out: Path) -> None:
     with ParquetStore(out) as store:
-        store.write_tracks("9-9", [track_row(b"nobody's")])
+        store.write_tracks("9-9", cells_of([track_row(b"nobody's")]))
 
 
 def temporary(out: Path) -> None:

@@ -26,6 +26,7 @@ from midiprism.store.columns import (
     Room,
     SongRow,
     TrackRow,
+    cells_of,
     path_texts,
 )
 from midiprism.store.encoding import contents_of, cuts
@@ -57,12 +58,12 @@ def damage(place: Path, data: bytes) -> None:
 def test_what_is_written_is_read(store: ParquetStore) -> None:
     tracks, links, _ = library()
     rows = (*tracks, bare_row(b""), bare_row(b"nothing is known"), track_row(b"x", "a\0b 🥁"))
-    written = store.write_tracks("1-1", rows)
+    written = store.write_tracks("1-1", cells_of(rows))
     assert [shard.name for shard in written.shards] == ["tracks/tracks-1-1-0.parquet"]
     assert list(store.rows(written.shards[0].name)) == list(rows)
     for row, (shard, place) in zip(rows, written.places, strict=True):
         assert store.get(written.shards[shard].name, place, row.blake3) == row.music
-    linked = store.write_links("1-1", links)
+    linked = store.write_links("1-1", cells_of(links))
     assert [LinkRow(*row) for row in store.rows(linked.shards[0].name)] == list(links)
 
 
@@ -72,7 +73,7 @@ def test_the_columns_are_those_of_the_rows() -> None:
 
 
 def test_a_shard_is_told_as_it_is(store: ParquetStore, tmp_path: Path) -> None:
-    shard = store.write_tracks("1-1", numbered(700)).shards[0]
+    shard = store.write_tracks("1-1", cells_of(numbered(700))).shards[0]
     data = (tmp_path / shard.name).read_bytes()
     assert shard == Shard("tracks/tracks-1-1-0.parquet", 700, len(data), blake3(data).digest())
     look = store.look(shard.name)
@@ -81,11 +82,11 @@ def test_a_shard_is_told_as_it_is(store: ParquetStore, tmp_path: Path) -> None:
 
 
 def test_shards_and_row_groups_are_bounded(store: ParquetStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 3 << 20)
-    monkeypatch.setattr(shards, "SHARD_ROWS", 800)
-    rows = [*numbered(900, 10), *numbered(5, 700_000), track_row(bytes(4 << 20)), *numbered(3, 20)]
-    written = store.write_tracks("2-9", rows)
-    assert [shard.rows for shard in written.shards] == [800, 104, 1, 1, 3]
+    monkeypatch.setattr(shards, "SHARD_BYTES", 6 << 20)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 1_100)
+    rows = [*numbered(1_200, 10), *numbered(5, 1_400_000), track_row(bytes(8 << 20)), *numbered(3, 20)]
+    written = store.write_tracks("2-9", cells_of(rows))
+    assert [shard.rows for shard in written.shards] == [1_100, 104, 1, 1, 3]
     assert [shard.name[-9:] for shard in written.shards] == [f"{number}.parquet" for number in range(5)]
     assert len(set(written.places)) == len(rows) == len(written.places)
     for row, (shard, place) in zip(rows, written.places, strict=True):
@@ -115,13 +116,13 @@ def test_parts_hold_every_row_once_and_keep_their_bounds(
 
 
 def test_nothing_to_write_makes_no_shard(store: ParquetStore, tmp_path: Path) -> None:
-    assert store.write_tracks("1-1", []) == ([], [])
+    assert store.write_tracks("1-1", cells_of([])) == ([], [])
     assert tree(tmp_path) == []
 
 
 def test_one_track_is_read_without_the_others(store: ParquetStore, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = numbered(2_000)
-    name = store.write_tracks("1-1", rows).shards[0].name
+    name = store.write_tracks("1-1", cells_of(rows)).shards[0].name
     read = []
 
     def counted(file: Any, group: int) -> list[tuple[bytes, bytes]]:
@@ -136,7 +137,7 @@ def test_one_track_is_read_without_the_others(store: ParquetStore, monkeypatch: 
 
 def test_more_shards_and_groups_are_read_than_are_kept_open(store: ParquetStore) -> None:
     rows = numbered(60, 5)
-    names = [store.write_tracks(f"1-{number}", [row]).shards[0].name for number, row in enumerate(rows)]
+    names = [store.write_tracks(f"1-{number}", cells_of([row])).shards[0].name for number, row in enumerate(rows)]
     for _ in range(2):
         for name, row in zip(names, rows, strict=True):
             assert store.get(name, 0, row.blake3) == row.music
@@ -146,7 +147,7 @@ def test_more_shards_and_groups_are_read_than_are_kept_open(store: ParquetStore)
 
 def test_a_store_crosses_to_another_process(store: ParquetStore) -> None:
     row = track_row(b"notes")
-    name = store.write_tracks("1-1", [row]).shards[0].name
+    name = store.write_tracks("1-1", cells_of([row])).shards[0].name
     store.get(name, 0, row.blake3)
     with pickle.loads(pickle.dumps(store)) as other:
         assert other.get(name, 0, row.blake3) == b"notes"
@@ -156,7 +157,7 @@ def test_a_store_crosses_to_another_process(store: ParquetStore) -> None:
     ("row", "digest"), [(1, blake3(b"a").digest()), (-1, blake3(b"a").digest()), (0, bytes(32))]
 )
 def test_a_place_that_holds_another_track_is_refused(store: ParquetStore, row: int, digest: bytes) -> None:
-    name = store.write_tracks("1-1", [track_row(b"a")]).shards[0].name
+    name = store.write_tracks("1-1", cells_of([track_row(b"a")])).shards[0].name
     with pytest.raises(StoreError, match=r"tracks-1-1-0\.parquet"):
         store.get(name, row, digest)
 
@@ -182,7 +183,7 @@ def test_a_stem_cannot_leave_the_store(tmp_path: Path) -> None:
         ParquetStore(tmp_path / "result") as store,
         pytest.raises(StoreError, match="not the name of a shard"),
     ):
-        store.write_tracks("../../x", [track_row(b"a")])
+        store.write_tracks("../../x", cells_of([track_row(b"a")]))
     assert tree(tmp_path) == []
 
 
@@ -190,10 +191,10 @@ def test_a_stem_cannot_leave_the_store(tmp_path: Path) -> None:
 
 
 def test_no_shard_is_ever_replaced(store: ParquetStore, tmp_path: Path) -> None:
-    shard = store.write_tracks("1-1", [track_row(b"first")]).shards[0]
+    shard = store.write_tracks("1-1", cells_of([track_row(b"first")])).shards[0]
     before = (tmp_path / shard.name).read_bytes()
     with pytest.raises(StoreError, match="cannot be written"):
-        store.write_tracks("1-1", [track_row(b"second")])
+        store.write_tracks("1-1", cells_of([track_row(b"second")]))
     assert (tmp_path / shard.name).read_bytes() == before
     assert tree(tmp_path) == [shard.name]
 
@@ -226,7 +227,7 @@ def test_a_full_disk_leaves_none_of_the_shards(
 
     monkeypatch.setattr("midiprism.store.whole.os.write", full)
     with pytest.raises(StoreError, match="disk is full"):
-        store.write_tracks("1-1", numbered(8))
+        store.write_tracks("1-1", cells_of(numbered(8)))
     assert len(written) == 3
     assert tree(tmp_path) == []
 
@@ -247,7 +248,7 @@ def test_a_shard_is_flushed_before_it_has_its_name_and_its_folder_after(
 
     monkeypatch.setattr("midiprism.store.whole.os.fsync", flush)
     monkeypatch.setattr("midiprism.store.whole.os.replace", rename)
-    store.write_tracks("1-1", [track_row(b"a")])
+    store.write_tracks("1-1", cells_of([track_row(b"a")]))
     assert order == ["folder", "file", "rename", "folder"]
 
 
@@ -256,7 +257,7 @@ def test_a_short_write_is_continued(
 ) -> None:
     write = os.write
     monkeypatch.setattr("midiprism.store.whole.os.write", lambda target, data: write(target, data[:1_000]))
-    shard = store.write_tracks("1-1", numbered(50)).shards[0]
+    shard = store.write_tracks("1-1", cells_of(numbered(50))).shards[0]
     assert store.look(shard.name).digest == shard.digest
 
 
@@ -267,9 +268,9 @@ def test_links_are_not_followed(store: ParquetStore, tmp_path: Path) -> None:
     (tmp_path / "tracks").symlink_to("elsewhere")
     (tmp_path / "songs").symlink_to("elsewhere")
     with pytest.raises(StoreError, match="in the way"):
-        store.write_tracks("1-1", [track_row(b"a")])
+        store.write_tracks("1-1", cells_of([track_row(b"a")]))
     with pytest.raises(StoreError, match="in the way"):
-        store.write_songs(library()[2], 7)
+        store.write_songs([cells_of(library()[2])], 7)
     assert store.look("tracks/tracks-1-1-0.parquet").state == "not_a_file"
     assert list(store.walk()) == store.sweep(set()) == []
     assert tree(tmp_path / "elsewhere") == ["tracks-1-1-0.parquet"]
@@ -280,9 +281,9 @@ def test_links_are_not_followed(store: ParquetStore, tmp_path: Path) -> None:
 
 def test_what_no_commit_speaks_of_is_swept(store: ParquetStore, tmp_path: Path) -> None:
     _, links, songs = library()
-    kept = store.write_tracks("1-1", [track_row(b"a")]).shards + store.write_links("1-1", links).shards
-    lost = store.write_tracks("1-2", [track_row(b"b")]).shards + store.write_links("1-2", links).shards
-    store.write_songs(songs, 7)
+    kept = store.write_tracks("1-1", cells_of([track_row(b"a")])).shards + store.write_links("1-1", cells_of(links)).shards
+    lost = store.write_tracks("1-2", cells_of([track_row(b"b")])).shards + store.write_links("1-2", cells_of(links)).shards
+    store.write_songs([cells_of(songs)], 7)
     for name in ("tracks/.tracks-1-3-0.parquet.tmp", "links/.links-1-3-0.parquet.tmp", "songs/.s.0a.tmp"):
         (tmp_path / name).write_bytes(b"half")
     (tmp_path / "tracks" / "mine.parquet").write_bytes(b"somebody else's")
@@ -295,7 +296,7 @@ def test_what_no_commit_speaks_of_is_swept(store: ParquetStore, tmp_path: Path) 
 
 def test_a_removed_shard_is_gone(store: ParquetStore) -> None:
     row = track_row(b"a")
-    name = store.write_tracks("1-1", [row]).shards[0].name
+    name = store.write_tracks("1-1", cells_of([row])).shards[0].name
     store.get(name, 0, row.blake3)
     store.remove(name)
     store.remove(name)
@@ -308,28 +309,28 @@ def test_a_removed_shard_is_gone(store: ParquetStore) -> None:
 
 
 def test_damage_costs_the_rows_of_its_row_group(store: ParquetStore, tmp_path: Path) -> None:
-    rows = numbered(1_200)
-    shard = store.write_tracks("1-1", rows).shards[0]
+    rows = numbered(2_200)
+    shard = store.write_tracks("1-1", cells_of(rows)).shards[0]
     place = tmp_path / shard.name
     data = bytearray(place.read_bytes())
-    at = data.index(rows[600].music)
+    at = data.index(rows[1_100].music)
     data[at] ^= 1
     damage(place, bytes(data))
     assert store.look(shard.name).digest != shard.digest
     found = list(store.contents(shard.name))
-    assert [it.row for it in found] == list(range(1_200))
-    assert {it.row for it in found if it.data is None} == set(range(512, 1_024))
+    assert [it.row for it in found] == list(range(2_200))
+    assert {it.row for it in found if it.data is None} == set(range(1_024, 2_048))
     assert all(it.data == rows[it.row].music and it.digest == rows[it.row].blake3 for it in found if it.data)
     assert store.get(shard.name, 0, rows[0].blake3) == rows[0].music
     with pytest.raises(StoreError, match="cannot be read"):
-        store.get(shard.name, 600, rows[600].blake3)
+        store.get(shard.name, 1_100, rows[1_100].blake3)
     with pytest.raises(StoreError, match="cannot be read"):
         list(store.rows(shard.name))
 
 
 def test_a_shard_that_was_cut_off_is_no_shard(store: ParquetStore, tmp_path: Path) -> None:
     rows = numbered(600)
-    name = store.write_tracks("1-1", rows).shards[0].name
+    name = store.write_tracks("1-1", cells_of(rows)).shards[0].name
     data = (tmp_path / name).read_bytes()
     for size in (0, 3, 4, 1_000, len(data) - 1):
         damage(tmp_path / name, data[:size])
@@ -341,7 +342,7 @@ def test_a_shard_that_was_cut_off_is_no_shard(store: ParquetStore, tmp_path: Pat
 
 def test_flipped_bytes_are_never_taken_for_a_track(store: ParquetStore, tmp_path: Path) -> None:
     rows = numbered(600)
-    shard = store.write_tracks("1-1", rows).shards[0]
+    shard = store.write_tracks("1-1", cells_of(rows)).shards[0]
     whole_file = (tmp_path / shard.name).read_bytes()
     dice = random.Random(1)
     refused = 0
@@ -366,7 +367,7 @@ def test_flipped_bytes_are_never_taken_for_a_track(store: ParquetStore, tmp_path
 
 
 def test_another_parquet_file_is_no_shard(store: ParquetStore, tmp_path: Path) -> None:
-    name = store.write_links("1-1", library()[1]).shards[0].name
+    name = store.write_links("1-1", cells_of(library()[1])).shards[0].name
     (tmp_path / "tracks").mkdir()
     (tmp_path / name).rename(tmp_path / "tracks" / "tracks-1-1-0.parquet")
     with pytest.raises(StoreError, match="columns"):
@@ -386,8 +387,8 @@ def test_a_folder_in_the_place_of_a_shard_is_told(store: ParquetStore, tmp_path:
 
 def test_songs_replace_those_before(store: ParquetStore, tmp_path: Path) -> None:
     songs = library()[2]
-    assert store.write_songs(iter(songs[:5]), 7) == 5
-    assert store.write_songs(iter(songs), 7) == len(songs)
+    assert store.write_songs([cells_of(songs[:5])], 7) == 5
+    assert store.write_songs([cells_of(songs)], 7) == len(songs)
     assert pq.read_table(tmp_path / SONGS).num_rows == len(songs)
     assert tree(tmp_path) == [SONGS]
     assert store.write_songs([], 7) == 0
@@ -398,7 +399,7 @@ def test_songs_that_cannot_be_written_leave_those_before(
     store: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     songs = library()[2]
-    store.write_songs(songs, 7)
+    store.write_songs([cells_of(songs)], 7)
 
     def broken() -> Iterator[SongRow]:
         yield songs[0]
@@ -414,7 +415,7 @@ def test_more_songs_than_a_row_group_holds_are_written(
     store: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("midiprism.store.parquet._SONGS_PER_GROUP", 7)
-    store.write_songs(library()[2], 7)
+    store.write_songs([cells_of(library()[2])], 7)
     paths = pq.read_table(tmp_path / SONGS).column("path").to_pylist()
     assert paths == [song.path for song in library()[2]]
 
@@ -426,9 +427,9 @@ def test_a_path_that_is_not_text_is_kept_as_bytes() -> None:
 
 def test_every_file_says_what_made_it(tmp_path: Path) -> None:
     with ParquetStore(tmp_path, {"by": "auto", "context": "full"}) as store:
-        store.write_tracks("1-1", [track_row(b"a")])
-        store.write_links("1-1", library()[1])
-        store.write_songs(library()[2], 7)
+        store.write_tracks("1-1", cells_of([track_row(b"a")]))
+        store.write_links("1-1", cells_of(library()[1]))
+        store.write_songs([cells_of(library()[2])], 7)
     for name in tree(tmp_path):
         facts = pq.read_schema(tmp_path / name).metadata
         assert (facts[b"midiprism.by"], facts[b"midiprism.context"]) == (b"auto", b"full")
@@ -437,7 +438,7 @@ def test_every_file_says_what_made_it(tmp_path: Path) -> None:
 
 def test_row_groups_of_links_hold_many(store: ParquetStore, tmp_path: Path) -> None:
     links = [library()[1][0]._replace(position=number) for number in range(LINKS.group_rows + 1)]
-    shard = store.write_links("1-1", links).shards[0]
+    shard = store.write_links("1-1", cells_of(links)).shards[0]
     assert pq.read_metadata(tmp_path / shard.name).num_row_groups == 2
 
 
@@ -477,5 +478,5 @@ def test_the_first_error_of_a_disk_is_told_not_what_came_of_it(
 
     monkeypatch.setattr("midiprism.store.whole.write_all", full)
     with pytest.raises(StoreError, match="The disk is full"):
-        ParquetStore(tmp_path).write_tracks("1-1", numbered(3_000, 2_000))
+        ParquetStore(tmp_path).write_tracks("1-1", cells_of(numbered(3_000, 2_000)))
     assert os.listdir(tmp_path / "tracks") == []

@@ -7,7 +7,7 @@ from typing import Any
 import mido
 import pytest
 
-from midiprism.store.columns import LinkRow, SongRow, TrackRow
+from midiprism.store.columns import LinkRow, SongRow, TrackRow, cells_of
 from midiprism.store.parquet import ParquetStore
 from support.shards import bare_row, library
 
@@ -18,12 +18,12 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("result")
     tracks, links, songs = library()
     with ParquetStore(root, {"by": "auto"}) as store:
-        store.write_tracks("1-1", tracks[:150])
-        store.write_tracks("1-2", tracks[150:])
-        store.write_tracks("2-1", [bare_row(b"nothing is known")])
-        store.write_links("1-1", links[:100])
-        store.write_links("1-2", links[100:])
-        store.write_songs(songs, 7)
+        store.write_tracks("1-1", cells_of(tracks[:150]))
+        store.write_tracks("1-2", cells_of(tracks[150:]))
+        store.write_tracks("2-1", cells_of([bare_row(b"nothing is known")]))
+        store.write_links("1-1", cells_of(links[:100]))
+        store.write_links("1-2", cells_of(links[100:]))
+        store.write_songs([cells_of(songs)], 7)
     return root
 
 

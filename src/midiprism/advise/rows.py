@@ -9,7 +9,7 @@ from typing import NamedTuple
 from midiprism.advise.crew import Clock
 from midiprism.catalog import BatchRecord, Catalog, LinkValues, ParentRecord, TrackValues, open_catalog
 from midiprism.errors import UsageError
-from midiprism.store.columns import TrackRow
+from midiprism.store.columns import Cells, TrackRow, cells_of
 from midiprism.store.parquet import ParquetStore
 
 TRACK_BYTES = 3_000
@@ -88,9 +88,9 @@ def _committed(catalog: Catalog, run_id: int, songs: "_Songs", size: int, clock:
     return clock() - began
 
 
-def _tracks(count: int, seed: int) -> list[TrackRow]:
+def _tracks(count: int, seed: int) -> Cells:
     dice = random.Random(seed)
-    return [_track(dice.randbytes(TRACK_BYTES).translate(_PLAIN)) for _ in range(count)]
+    return cells_of([_track(dice.randbytes(TRACK_BYTES).translate(_PLAIN)) for _ in range(count)])
 
 
 def _track(music: bytes) -> TrackRow:

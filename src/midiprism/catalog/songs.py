@@ -13,11 +13,8 @@ from sqlalchemy import Connection, Select, String, cast, func, select
 
 from midiprism.catalog.schema import batches, parent_paths, parents, track_splits, tracks
 
-_FETCHED = 500
-"""Rows at a time: of more, Python looks through them for garbage while they are there."""
-
-_FETCHED_AFAR = 5_000
-"""From a server: each time is a way there and back."""
+_FETCHED = 5_000
+"""Rows at a time: of fewer, each time would be felt, since it may be a way to a server and back."""
 
 
 class SongColumns(NamedTuple):
@@ -116,5 +113,5 @@ def _parts(connection: Connection, wanted: Select[Any]) -> Iterator[Sequence[Any
     named: dict[str, Any] = {"name": "songs", "binary": True} if afar else {}
     with closing(connection.connection.cursor(**named)) as cursor:
         cursor.execute(str(statement))
-        while rows := cursor.fetchmany(_FETCHED_AFAR if afar else _FETCHED):
+        while rows := cursor.fetchmany(_FETCHED):
             yield rows

@@ -150,10 +150,11 @@ class _Run:
     def go(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
         summary = self._summary
         try:
-            self._all(splitter, compiling)
-            summary.state = "interrupted" if self._stop() else "done"
-            if self._writes:
-                self._settle(self._writes)
+            with machine.rare_collections():
+                self._all(splitter, compiling)
+                summary.state = "interrupted" if self._stop() else "done"
+                if self._writes:
+                    self._settle(self._writes)
             if self._writes:
                 end_adoption(self._writes, summary.run_id)
             self._require_sources()
@@ -175,7 +176,7 @@ class _Run:
         self._begin()
         planned = self._planned(chain(first, batches))
         few = len(first) == 1
-        with machine.rare_collections(), self._hired(self._duty(splitter), compiling, few=few) as pool:
+        with self._hired(self._duty(splitter), compiling, few=few) as pool:
             self.metering.pool = pool
             scene, run_id = self._scene, self._summary.run_id or 0
             self._committing = committing(scene.memory, self._writes, scene.store, scene.shards, run_id)

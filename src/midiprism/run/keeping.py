@@ -3,8 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from typing import cast
 
 from midiprism.catalog import (
@@ -20,12 +19,8 @@ from midiprism.catalog import (
     TrackValues,
 )
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.store.columns import LinkRow, TrackRow
+from midiprism.store.columns import Cells
 from midiprism.store.parquet import ParquetStore
-
-_track_row = partial(tuple.__new__, TrackRow)
-_link_row = partial(tuple.__new__, LinkRow)
-"""Rows of all their values: calls of the classes take twice as long."""
 
 _LINKS = 50_000
 """Of a shard; more only where a single song has them."""
@@ -73,13 +68,12 @@ class Keeping:
     def _write(self, tracks: Sequence[NewTrack], linked: Sequence[ParentRecord]) -> Kept:
         stem = f"{self._run_id}-{secrets.token_hex(8)}"
         try:
-            written, places = self._store.write_tracks(stem, [self._row(track) for track in tracks])
+            written, places = self._store.write_tracks(stem, self._track_cells(tracks))
             shards = [Shard(*shard) for shard in written]
             self._written += shards
             homes: list[int] = []
             for number, part in enumerate(_parts(linked)):
-                rows = list(chain.from_iterable(map(link_rows, part)))
-                (shard,), _ = self._store.write_links(f"{stem}-{number}", rows)
+                (shard,), _ = self._store.write_links(f"{stem}-{number}", link_cells(part))
                 homes += [len(shards)] * len(part)
                 shards.append(Shard(*shard))
                 self._written.append(shards[-1])
@@ -88,11 +82,14 @@ class Keeping:
             raise
         return Kept(shards, list(map(Place._make, places)), homes)
 
-    def _row(self, track: NewTrack) -> TrackRow:
-        content = self._contents.get(track.values[0])
-        if content is None:
-            raise StoreError("A track that was taken for known is new: run the same command again.")
-        return track_row(track.values, content)
+    def _track_cells(self, tracks: Sequence[NewTrack]) -> Cells:
+        values = [track.values for track in tracks]
+        try:
+            contents = [self._contents[value[0]] for value in values]
+        except KeyError:
+            message = "A track that was taken for known is new: run the same command again."
+            raise StoreError(message) from None
+        return track_cells(values, contents)
 
     def _drop(self) -> None:
         """Remove what was written; what cannot be removed is swept later."""
@@ -112,23 +109,35 @@ def with_facts(contents: Mapping[bytes, bytes]) -> Contents:
     return Contents(tuple(contents), stops, stated, octets)
 
 
-def track_row(values: TrackValues, content: ContentValues) -> TrackRow:
-    """A track as a row of a shard."""
-    digest, size, _stem, _digits, *facts = values
-    data, *stated = content
-    return _track_row((digest, *facts, *stated, size, data))
+def track_cells(tracks: Sequence[TrackValues], contents: Sequence[ContentValues]) -> Cells:
+    """Tracks as the cells of a ``TrackRow``; made for all of them at once, since they are many."""
+    if not tracks:
+        return ()
+    digests, sizes, _stems, _digits, *facts = zip(*tracks, strict=True)
+    data, *stated = zip(*contents, strict=True)
+    return (digests, *facts, *stated, sizes, data)
 
 
-def link_rows(parent: ParentRecord) -> list[LinkRow]:
-    """The links of a parent as rows of a shard."""
-    song = parent.digest
-    assert song is not None, "what was split was read"
-    return [
-        _link_row((song, position, number, channel, program, parts, name, instrument, family, track[0]))
-        for position, (number, channel, program, parts, name, instrument, family, track) in enumerate(
-            parent.links
-        )
-    ]
+def link_cells(parents: Sequence[ParentRecord]) -> Cells:
+    """The links of parents, each of which has some, as the cells of a ``LinkRow``."""
+    numbers, channels, programs, parts, names, instruments, families, tracks = zip(
+        *chain.from_iterable([parent.links for parent in parents]), strict=True
+    )
+    counts = [len(parent.links) for parent in parents]
+    songs = chain.from_iterable(map(repeat, [parent.digest for parent in parents], counts))
+    positions = chain.from_iterable(map(range, counts))
+    return (
+        list(songs),
+        list(positions),
+        numbers,
+        channels,
+        programs,
+        parts,
+        names,
+        instruments,
+        families,
+        [track[0] for track in tracks],
+    )
 
 
 def _parts(parents: Sequence[ParentRecord]) -> Iterator[Sequence[ParentRecord]]:

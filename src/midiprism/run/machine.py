@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from midiprism.meter.devices import place_of
 from midiprism.run import group
 
-_ALLOCATIONS = 100_000
+_ALLOCATIONS = 1_000_000
 
 QUEUED = 4
 """Batches that a worker has, the one in hand among them: as many as it does while a group is committed."""

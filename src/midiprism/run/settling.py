@@ -14,7 +14,7 @@ from midiprism.catalog import Catalog, Shard, read_catalog
 from midiprism.catalog.shards import KnownShard, ShardIndex, ShardLink, ShardTrack
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.run.songs import is_told, write_songs
-from midiprism.store.columns import LinkRow, TrackRow
+from midiprism.store.columns import LinkRow, TrackRow, cells_of
 from midiprism.store.parquet import ParquetStore
 from midiprism.store.shards import Shard as WrittenShard
 
@@ -124,7 +124,7 @@ class Settling:
             rows: by the numbers of the tracks; others that lie in it have no place any more.
             gone: numbers of tracks that are deleted.
         """
-        new, places = self._shards.write_tracks(self._stem(), list(rows.values()))
+        new, places = self._shards.write_tracks(self._stem(), cells_of(rows.values()))
         with _removing(self._shards, new):
             moved = [(track, *place) for track, place in zip(rows, places, strict=True)]
             self._index.place_tracks(_told(new), moved, self._run)
@@ -140,7 +140,7 @@ class Settling:
         with self._catalog.alone(self._run_id) as alone:
             if not alone:
                 return
-            new, places = self._shards.write_tracks(self._stem(), list(rows.values()))
+            new, places = self._shards.write_tracks(self._stem(), cells_of(rows.values()))
             with _removing(self._shards, new):
                 moved = [(track, *place) for track, place in zip(rows, places, strict=True)]
                 self._index.place_tracks(_told(new), moved, self._run)
@@ -193,7 +193,7 @@ class Settling:
     def _linked(self, songs: Sequence[int]) -> Iterator[None]:
         """Write the links of songs to a new shard, around the rest of the transaction."""
         links = list(self._index.links(songs))
-        new, _ = self._shards.write_links(self._stem(), [link_row(link) for link in links])
+        new, _ = self._shards.write_links(self._stem(), cells_of(map(link_row, links)))
         with _removing(self._shards, new):
             homes = [(number, 0) for number in dict.fromkeys(link.parent_id for link in links)]
             self._index.place_links(_told(new), homes, self._run)

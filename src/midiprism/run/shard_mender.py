@@ -9,7 +9,7 @@ from midiprism.catalog.records import TrackRecord
 from midiprism.catalog.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.run.findings import SHOWN
-from midiprism.run.keeping import Keeping, track_row, with_facts
+from midiprism.run.keeping import Keeping, track_cells, with_facts
 from midiprism.run.mender import BACK, KEPT, NAMED, Mender
 from midiprism.run.scene import shards_of
 from midiprism.run.settling import Settling
@@ -112,10 +112,9 @@ class ShardMender(Mender):
         facts = with_facts(
             {track.digest: data for track, data in zip(tracks, contents.values(), strict=True)}
         )
-        return {
-            number: track_row(track._replace(size=len(content[0])), content)
-            for number, track, (_, content) in zip(contents, tracks, facts.items(), strict=True)
-        }
+        sized = [track._replace(size=len(data)) for track, data in zip(tracks, contents.values(), strict=True)]
+        cells = track_cells(sized, [content for _, content in facts.items()])
+        return dict(zip(contents, map(TrackRow._make, zip(*cells, strict=True)), strict=True))
 
     def _forget_unlinked(self) -> int:
         return self._settling().forget_unlinked()

@@ -20,7 +20,7 @@ from midiprism.catalog.songs import (
     songs,
 )
 from midiprism.run.grouping import FEWEST_NOTES, Keys, Links, Numbers, group, group_songs
-from midiprism.store.columns import path_texts
+from midiprism.store.columns import Cells, path_texts
 from midiprism.store.parquet import ParquetStore
 
 _SEPARATOR = os.fsencode(os.sep)
@@ -57,7 +57,7 @@ def write_songs(catalog: Catalog, shards: ParquetStore) -> int:
             short.extend([number for (number,) in few])
         links = _links(song_tracks(connection), np.array(short, np.int64), order)
         keys = group_songs(digests, _titles(song_paths(connection), order), links)
-        return shards.write_songs(song_rows(songs(connection), keys), commit)
+        return shards.write_songs(song_cells(songs(connection), keys), commit)
 
 
 def _titles(paths: Iterable[Sequence[tuple[int, str]]], order: Numbers) -> Iterator[tuple[int, str]]:
@@ -88,27 +88,26 @@ def _places(numbers: Numbers, order: Numbers) -> tuple[Numbers, NDArray[np.bool_
     return places.astype(np.int64), there
 
 
-def song_rows(parts: Iterable[SongColumns], keys: Keys) -> Iterator[tuple[Any, ...]]:
-    """The values of a ``SongRow`` for each song; ``keys`` are of the same songs, in the same order."""
+def song_cells(parts: Iterable[SongColumns], keys: Keys) -> Iterator[Cells]:
+    """The cells of ``SongRow`` for all songs; ``keys`` are of the same songs, in the same order."""
     first = 0
     for part in parts:
         told = keys[first : first + len(part.id)].tolist()
         first += len(part.id)
         groups = {number: group(number) for number in set(told)}
         quarters = {division: ticks_per_quarter(division) for division in set(part.division)}
-        yield from zip(
+        yield (
             part.digest,
-            *zip(*map(below_source, part.path, part.root_length), strict=True),
+            *_below_source(part.path, part.root_length),
             part.size,
             part.outcome,
             part.format,
             part.num_tracks,
-            map(quarters.__getitem__, part.division),
+            list(map(quarters.__getitem__, part.division)),
             part.duration_ticks,
             part.duration_seconds,
             part.splits,
             *zip(*map(groups.__getitem__, told), strict=True),
-            strict=True,
         )
 
 
@@ -117,8 +116,16 @@ def ticks_per_quarter(division: int | None) -> int | None:
     return None if division is None or division <= 0 or division & _SMPTE else division
 
 
-def below_source(path: bytes | None, root_length: int | None) -> tuple[str | None, bytes | None]:
-    """A song's path below its source folder as text, and as bytes where no text can say it."""
-    if path is None:
-        return None, None
-    return path_texts(path[root_length or 0 :].replace(_SEPARATOR, b"/"))
+def _below_source(
+    paths: Sequence[bytes | None], root_lengths: Sequence[int | None]
+) -> tuple[Sequence[str | None], Sequence[bytes | None]]:
+    """Songs' paths below their source folders as texts, and as bytes where no text can say one."""
+    below = [
+        None if path is None else path[length:].replace(_SEPARATOR, b"/")
+        for path, length in zip(paths, root_lengths, strict=True)
+    ]
+    try:
+        return [None if path is None else path.decode() for path in below], [None] * len(below)
+    except UnicodeDecodeError:
+        texts = [(None, None) if path is None else path_texts(path) for path in below]
+        return [text for text, _ in texts], [octets for _, octets in texts]

@@ -22,6 +22,12 @@ from midiprism.errors import UsageError
 DIGEST = "blake3"
 CONTENT = "music"
 
+_CODES = {"int16": "h", "int32": "i", "int64": "q", "float64": "d"}
+"""Those of ``array``, by types of numbers."""
+
+_FEW = 1_000
+"""Different values, of which a table is made by looking each up: more would not stay at hand."""
+
 
 class Column(NamedTuple):
     """A column of a Parquet file.
@@ -176,6 +182,10 @@ SONG_COLUMNS = (
 )
 
 
+Cells = Sequence[Sequence[Any]]
+"""Values of rows, column by column, each as long as the others; nothing at all for no rows."""
+
+
 def path_texts(path: bytes) -> tuple[str, bytes | None]:
     """A path as text, and as bytes where no text can say it; what is not UTF-8 is U+FFFD in the text."""
     try:
@@ -208,22 +218,29 @@ def schema_of(columns: Sequence[Column], about: dict[str, str]) -> Any:
     return arrow.schema(fields, metadata={f"midiprism.{key}": value for key, value in about.items()})
 
 
-def table_of(
-    columns: Sequence[Column], schema: Any, rows: Iterable[tuple[Any, ...]], room: "Room | None" = None
-) -> Any:
-    """An Arrow table of rows, whose values are in the order of the columns.
+def cells_of(rows: Iterable[tuple[Any, ...]]) -> Cells:
+    """The cells of rows, column by column."""
+    return list(zip(*rows, strict=True))
+
+
+def count_of(cells: Cells) -> int:
+    """How many rows they are."""
+    return len(cells[0]) if cells else 0
+
+
+def table_of(columns: Sequence[Column], schema: Any, cells: Cells, room: "Room | None" = None) -> Any:
+    """An Arrow table.
 
     Args:
         columns: of the table.
         schema: of these columns.
-        rows: contents may be anything that holds bytes.
+        cells: of each column; contents may be anything that holds bytes.
         room: where contents are joined; then the table is to be let go of before another uses it.
     """
     arrow = load_arrow()
-    values: list[Any] = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [
-        _array(arrow, column, field.type, cells, room)
-        for column, field, cells in zip(columns, schema, values, strict=True)
+        _array(arrow, column, field.type, values, room)
+        for column, field, values in zip(columns, schema, cells or [()] * len(columns), strict=True)
     ]
     return arrow.Table.from_arrays(arrays, schema=schema)
 
@@ -255,43 +272,57 @@ class Room:
 
 def _array(arrow: Any, column: Column, arrow_type: Any, cells: Sequence[Any], room: "Room | None") -> Any:
     """An Arrow array out of its buffers; ``arrow.array`` would load pandas first, where there is one."""
+    if column.few and len(different := set(cells)) <= _FEW:
+        # Each value once, and for every row which of them: that is less to do than every row's own bytes.
+        values = _whole(arrow, column, arrow_type, list(different), None)
+        places = dict(zip(different, range(len(different)), strict=True))
+        which = array("i", map(places.__getitem__, cells))
+        indices = arrow.Array.from_buffers(arrow.int32(), len(cells), [None, arrow.py_buffer(which)])
+        return values.take(indices)
+    return _whole(arrow, column, arrow_type, cells, room)
+
+
+def _whole(arrow: Any, column: Column, arrow_type: Any, cells: Sequence[Any], room: "Room | None") -> Any:
+    """The array out of every row's own bytes."""
     kind = column.type
     try:
-        buffers = _buffers(kind, arrow_type, cells, room if column.name == CONTENT else None)
+        buffers = _buffers(kind, cells, room if column.name == CONTENT else None)
         known = None
     except TypeError:  # a cell is None: to look for those first would take as long as all the rest
+        if cells.count(None) == len(cells):
+            return arrow.nulls(len(cells), arrow_type)
         there = np.array([cell is not None for cell in cells], bool)
         nothing: Any = {"string": "", "binary": b""}.get(kind, 0)
         cells = [nothing if cell is None else cell for cell in cells]
-        buffers = _buffers(kind, arrow_type, cells, None)
+        buffers = _buffers(kind, cells, None)
         known = arrow.py_buffer(np.packbits(there, bitorder="little"))
     return arrow.Array.from_buffers(
         arrow_type, len(cells), [known, *(arrow.py_buffer(buffer) for buffer in buffers)]
     )
 
 
-def _buffers(kind: str, arrow_type: Any, cells: Sequence[Any], room: "Room | None") -> tuple[Any, ...]:
+def _buffers(kind: str, cells: Sequence[Any], room: "Room | None") -> tuple[Any, ...]:
     """The offsets of texts or bytes and they, or numbers.
 
     Raises:
         TypeError: a cell is None.
     """
+    if kind in _CODES:
+        return (array(_CODES[kind], cells),)
     if kind == "digest":
         return _offsets([2 * len(cell) for cell in cells]), b"".join(cells).hex().encode()
     if kind == "string":
         joined = "".join(cells)
         if joined.isascii():
-            return _offsets(list(map(len, cells))), joined.encode()
+            return _offsets(map(len, cells)), joined.encode()
         cells = [cell.encode() for cell in cells]
-    elif kind != "binary":
-        numbers = array("d", cells) if kind == "float64" else cells  # NumPy would take None for NaN
-        return (np.array(numbers, arrow_type.to_pandas_dtype()),)
-    return _offsets(list(map(len, cells))), room.joined(cells) if room else b"".join(cells)
+    return _offsets(map(len, cells)), room.joined(cells) if room else b"".join(cells)
 
 
-def _offsets(lengths: Sequence[int]) -> NDArray[np.int32]:
-    offsets = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
+def _offsets(lengths: Iterable[int]) -> NDArray[np.int32]:
+    each = array("i", lengths)
+    offsets = np.zeros(len(each) + 1, np.int32)
+    np.cumsum(each, out=offsets[1:])
     return offsets
 
 

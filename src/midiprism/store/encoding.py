@@ -5,7 +5,7 @@ Small row groups let one track be read alone; every page has a checksum.
 
 import contextlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -29,6 +29,20 @@ def cuts(sizes: Sequence[int], most_rows: int, most_bytes: int) -> Iterator[tupl
         last = max(last, first + 1)
         yield first, last
         first, before = last, ends[last - 1]
+
+
+def together(tables: Iterable[Any], rows: int) -> Iterator[Any]:
+    """The same tables, joined so that each but the last has at least so many rows."""
+    waiting: list[Any] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += len(table)
+        if count >= rows:
+            yield load_arrow().concat_tables(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield load_arrow().concat_tables(waiting)
 
 
 def writer(sink: Any, schema: Any, columns: Sequence[Column]) -> Any:

@@ -12,8 +12,7 @@ import os
 import shutil
 import stat
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from blake3 import blake3
@@ -23,14 +22,13 @@ from midiprism.store.columns import (
     LINK_COLUMNS,
     SONG_COLUMNS,
     TRACK_COLUMNS,
-    LinkRow,
-    TrackRow,
+    Cells,
     load_arrow,
     rows_of,
     schema_of,
     table_of,
 )
-from midiprism.store.encoding import RowGroups, contents_of, reader, told, writer
+from midiprism.store.encoding import RowGroups, contents_of, reader, together, told, writer
 from midiprism.store.files import unwritable
 from midiprism.store.shards import Content, Kind, Shards, Written
 from midiprism.store.survey import Look
@@ -41,13 +39,13 @@ SHARD_VERSION = 1
 
 SONGS = "songs/songs.parquet"
 
-TRACKS = Kind("tracks", TRACK_COLUMNS, group_rows=512)
+TRACKS = Kind("tracks", TRACK_COLUMNS, group_rows=1_024)
 LINKS = Kind("links", LINK_COLUMNS, group_rows=25_000, bounded=False)
 
 _COMMIT = "commit"
 _SONGS_PER_GROUP = 25_000
 _OPEN_SHARDS = 16
-_OPEN_GROUPS = 16
+_OPEN_GROUPS = 8
 
 
 class ParquetStore:
@@ -85,12 +83,12 @@ class ParquetStore:
         while self._files:
             self._files.popitem()[1][0].close()
 
-    def write_tracks(self, stem: str, rows: Sequence[TrackRow]) -> Written:
+    def write_tracks(self, stem: str, cells: Cells) -> Written:
         """Write tracks that no shard has to new shards, ``tracks/tracks-STEM-NUMBER.parquet``.
 
         Args:
             stem: lower-case letters, digits and dashes; never the same twice, not even for another attempt.
-            rows: in the order of which the places are told.
+            cells: of rows as ``TrackRow`` has them, in the order of which the places are told.
 
         Returns:
             The shards, which are durable, and the place of each row.
@@ -98,17 +96,18 @@ class ParquetStore:
         Raises:
             StoreError: they cannot be written. None of them is there then.
         """
-        return self._tracks.write(stem, rows)
+        return self._tracks.write(stem, cells)
 
-    def write_links(self, stem: str, rows: Sequence[LinkRow]) -> Written:
-        """Write links to one new shard, ``links/links-STEM-0.parquet``; see ``write_tracks``."""
-        return self._links.write(stem, rows)
+    def write_links(self, stem: str, cells: Cells) -> Written:
+        """Write links, as ``LinkRow`` has them, to one new shard, ``links/links-STEM-0.parquet``; see
+        ``write_tracks``."""
+        return self._links.write(stem, cells)
 
-    def write_songs(self, rows: Iterable[tuple[Any, ...]], commit: int) -> int:
+    def write_songs(self, parts: Iterable[Cells], commit: int) -> int:
         """Put all songs in the place of those that were written before; how many.
 
         Args:
-            rows: all songs, each as the values of a ``SongRow``.
+            parts: all songs as ``SongRow`` has them, some at a time.
             commit: number of the last commit that they come from.
 
         Raises:
@@ -117,7 +116,7 @@ class ParquetStore:
         place = self.songs_place
         folder = os.path.dirname(place)
         schema = schema_of(SONG_COLUMNS, {**self._facts, _COMMIT: str(commit)})
-        waiting, count = iter(rows), 0
+        count = 0
         try:
             make_folder(folder)
             with (
@@ -125,9 +124,10 @@ class ParquetStore:
                 load_arrow().PythonFile(os.fdopen(descriptor, "wb", closefd=False), "w") as sink,
                 writer(sink, schema, SONG_COLUMNS) as file,
             ):
-                while part := list(islice(waiting, _SONGS_PER_GROUP)):
-                    file.write_table(table_of(SONG_COLUMNS, schema, part), row_group_size=len(part))
-                    count += len(part)
+                tables = (table_of(SONG_COLUMNS, schema, cells) for cells in parts)
+                for table in together(tables, _SONGS_PER_GROUP):
+                    file.write_table(table, row_group_size=_SONGS_PER_GROUP)
+                    count += len(table)
             sync_folder(folder)
         except OSError as error:
             raise unwritable(self._root, error) from error

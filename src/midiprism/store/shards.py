@@ -17,7 +17,18 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from midiprism.errors import StoreError
-from midiprism.store.columns import CONTENT, DIGEST, Column, Room, load_arrow, rows_of, schema_of, table_of
+from midiprism.store.columns import (
+    CONTENT,
+    DIGEST,
+    Cells,
+    Column,
+    Room,
+    count_of,
+    load_arrow,
+    rows_of,
+    schema_of,
+    table_of,
+)
 from midiprism.store.encoding import contents_of, cuts, reader, told, writer
 from midiprism.store.files import unwritable
 from midiprism.store.survey import Look, look_at
@@ -48,7 +59,7 @@ class Kind(NamedTuple):
     folder: str
     columns: tuple[Column, ...]
     group_rows: int
-    group_bytes: int = 2 << 20
+    group_bytes: int = 4 << 20
     bounded: bool = True
 
     @property
@@ -115,29 +126,29 @@ class Shards:
         self._schema = schema_of(kind.columns, about)
         self._room = Room()
 
-    def write(self, stem: str, rows: Sequence[tuple[Any, ...]]) -> Written:
+    def write(self, stem: str, cells: Cells) -> Written:
         """Write rows to as many shards as their bounds ask for; returns once they are durable.
 
         Args:
             stem: what names them, ``KIND-STEM-NUMBER.parquet``: lower-case letters, digits and dashes; never
                 the same twice.
-            rows: with the values of the kind's columns.
+            cells: of the rows, in the kind's columns.
 
         Raises:
             StoreError: they cannot be written. None of them is there then.
         """
-        content = self._kind.content
-        sizes = [0] * len(rows) if content is None else [len(row[content]) for row in rows]
+        content, count = self._kind.content, count_of(cells)
+        sizes = [0] * count if content is None or not count else list(map(len, cells[content]))
         written = Written([], [])
         try:
             make_folder(self._folder)
-            most = SHARD_ROWS if self._kind.bounded else max(1, len(rows))
+            most = SHARD_ROWS if self._kind.bounded else max(1, count)
             for number, (first, last) in enumerate(cuts(sizes, most, SHARD_BYTES)):
                 name = f"{self._kind.folder}/{self._kind.folder}-{stem}-{number}{SUFFIX}"
                 with new_file(self.place(name)) as descriptor:
                     file = HashedFile(descriptor)
                     try:
-                        self._encode(file, rows[first:last], sizes[first:last])
+                        self._encode(file, [column[first:last] for column in cells], sizes[first:last])
                     except BaseException:
                         if file.error is not None:
                             raise file.error from None
@@ -156,7 +167,7 @@ class Shards:
         return written
 
     def rows(self, name: str) -> Iterator[tuple[Any, ...]]:
-        """The rows of a shard as ``write`` takes them, in order.
+        """The rows of a shard, in order.
 
         Raises:
             StoreError: something of it cannot be read.
@@ -253,9 +264,9 @@ class Shards:
             stack.pop_all()
             return file
 
-    def _encode(self, file: HashedFile, rows: Sequence[tuple[Any, ...]], sizes: Sequence[int]) -> None:
+    def _encode(self, file: HashedFile, cells: Cells, sizes: Sequence[int]) -> None:
         """Write a shard."""
-        table = table_of(self._kind.columns, self._schema, rows, self._room)
+        table = table_of(self._kind.columns, self._schema, cells, self._room)
         with (
             load_arrow().PythonFile(BufferedWriter(file, _BUFFERED), "w") as sink,
             writer(sink, self._schema, self._kind.columns) as encoder,
