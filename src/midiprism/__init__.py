@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from midiprism.smf import Problem as Problem
     from midiprism.smf import Split as Split
     from midiprism.smf import SplitTrack as SplitTrack
+    from midiprism.smf import Stated as Stated
     from midiprism.smf import inspect as inspect
     from midiprism.smf import split as split
 
@@ -31,6 +32,7 @@ __all__ = [
     "Problem",
     "Split",
     "SplitTrack",
+    "Stated",
     "inspect",
     "split",
 ]

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midiprism import split
-from midiprism.run.grouping import FEWEST_NOTES, FOLDS, MOST_SONGS, Group, Links, group, group_songs
+from midiprism.run.grouping import (
+    FEWEST_NOTES,
+    FOLDS,
+    MOST_SONGS,
+    Group,
+    Links,
+    group,
+    group_songs,
+    titles_of,
+)
 from midiprism.run.titles import title_key
 from support.samples import made
 
@@ -25,7 +34,7 @@ def linked(pairs: list[Pair]) -> Links:
 
 
 def grouped(count: int, titles: list[tuple[int, str]], pairs: list[Pair]) -> list[int]:
-    keys: list[int] = group_songs(map(digest, range(count)), titles, linked(pairs)).tolist()
+    keys: list[int] = group_songs(map(digest, range(count)), titles_of(titles), linked(pairs)).tolist()
     return keys
 
 
@@ -85,7 +94,7 @@ def test_no_order_changes_a_key(
     for song in range(count):
         digests[order[song]] = digest(song)
     keys = grouped(count, titles, pairs)
-    moved: list[int] = group_songs(digests, moved_titles, linked(moved_pairs)).tolist()
+    moved: list[int] = group_songs(digests, titles_of(moved_titles), linked(moved_pairs)).tolist()
     assert [moved[order[song]] for song in range(count)] == keys
 
 
@@ -148,7 +157,7 @@ def test_versions_of_sample_songs_are_found_by_titles_and_by_tracks_alike() -> N
         if track.note_count >= FEWEST_NOTES
     ]
     titles = [(number, song.path) for number, song in enumerate(songs)]
-    by_title = group_songs(digests, titles, linked([])).tolist()
-    by_track = group_songs(digests, [], linked(pairs)).tolist()
+    by_title = group_songs(digests, titles_of(titles), linked([])).tolist()
+    by_track = group_songs(digests, titles_of([]), linked(pairs)).tolist()
     assert parts(by_title) == parts(by_track)
     assert 100 < len(parts(by_title)) < 400

@@ -9,16 +9,18 @@ from multiprocessing.connection import Connection
 import pytest
 
 from midiprism.catalog import BatchRecord
-from midiprism.run.keeping import with_facts
+from midiprism.run.keeping import joined
 from midiprism.run.slots import SLOT_BYTES, Slots, new_slots
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such memory")
 
 COUNT = 3
+NOTHING = (None, None, 0, None, None)
 
 
 def batch(*contents: bytes) -> BatchRecord:
-    return BatchRecord((), 0, 0.0, contents=with_facts({data[:32]: data for data in contents}))
+    named = {data[:32]: data for data in contents}
+    return BatchRecord((), 0, 0.0, contents=joined(named, dict.fromkeys(named, NOTHING)))
 
 
 BATCHES = [

@@ -11,7 +11,7 @@ import pytest
 
 from midiprism.catalog import read_catalog
 from midiprism.run import Settings
-from midiprism.run.grouping import FEWEST_NOTES, Links, group, group_songs
+from midiprism.run.grouping import FEWEST_NOTES, Links, group, group_songs, titles_of
 from midiprism.run.songs import write_songs
 from midiprism.store.columns import path_texts
 from midiprism.store.parquet import SONGS, ParquetStore
@@ -59,7 +59,7 @@ def told(out: Path) -> list[dict[str, Any]]:
     pairs = [(place[number], track) for number, track in links if number in place]
     keys = group_songs(
         [bytes(digest) for _, digest in known],
-        [(place[number], title) for number, _, _, title in paths if number in place],
+        titles_of((place[number], title) for number, _, _, title in paths if number in place),
         Links(*np.array(pairs, np.int64).reshape(-1, 2).T),
     )
     rows = []

@@ -9,16 +9,30 @@ from typing import Any
 import pytest
 
 import midiprism
-from midiprism import CorruptMidiError, Limits, MidiprismError, Problem, Split, SplitTrack
+from midiprism import CorruptMidiError, Limits, MidiprismError, Problem, Split, SplitTrack, Stated
 from midiprism.errors import UsageError
-from support.writer import control, meta, note, program, song, track
+from support.writer import control, key, meta, meter, note, program, song, tempo, track
 
 PARENT = song(
     track(
-        [(0, meta(3, b" Lead \0")), (0, program(0, 5)), *note(0, 60, 0, 480), *note(0, 72, 480, 480)],
+        [
+            (0, meta(3, b" Lead \0")),
+            (0, key(1)),
+            (0, program(0, 5)),
+            *note(0, 60, 0, 480),
+            *note(0, 72, 480, 480),
+        ],
         end=1920,
     ),
-    track([(0, meta(3, b"Fl\xfcgel")), (0, control(2, 7, 1)), *note(1, 40, 0, 480)]),
+    track(
+        [
+            (0, meta(3, b"Fl\xfcgel")),
+            (0, tempo(500_000)),
+            (0, meter(3, 2)),
+            (0, control(2, 7, 1)),
+            *note(1, 40, 0, 480),
+        ]
+    ),
 )
 
 
@@ -33,6 +47,7 @@ def test_a_split_says_all_that_its_documentation_names() -> None:
     assert (lead.own_instrument, lead.own_family) == ("Electric Piano 2", "Piano")
     assert (lead.note_count, lead.lowest_pitch, lead.highest_pitch) == (2, 60, 72)
     assert (lead.duration_ticks, lead.duration_seconds) == (1920, 2.0)
+    assert lead.stated == Stated(480, 120.0, 1, "3/4", "G major")
     assert (type(lead.data), type(lead.digest), len(lead.digest)) == (bytes, bytes, 32)
 
 
@@ -44,7 +59,7 @@ def fields(value: Any) -> list[str]:
 
 def test_values_are_plain_python() -> None:
     result = midiprism.split(PARENT)
-    plain = {bytes, str, int, float, tuple, type(None), Split, SplitTrack, Problem}
+    plain = {bytes, str, int, float, tuple, type(None), Split, SplitTrack, Stated, Problem}
     values: list[Any] = [result, *result.tracks, *result.problems]
     for value in values:
         assert {type(getattr(value, name)) for name in fields(value)} <= plain

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import accumulate
 from random import Random
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 
 import midiprism
-from midiprism.smf.facts import Stated
+from midiprism.smf.types import Stated
 from support.broken import BROKEN
+from support.child import WAYS
 from support.joined import facts_of
 from support.mutate import mutated
-from support.strategies import examples, songs
+from support.strategies import examples, often, songs
 from support.writer import (
     END_OF_TRACK,
     At,
@@ -133,6 +135,43 @@ def test_it_agrees_with_what_an_inspection_of_the_split_tells(parent: bytes) -> 
         assert found.tempo_count >= len(seen.tempo_map)
         assert found.time_signature == next(iter(meters), None)
         assert found.key_signature == next((it.name for it in seen.key_signatures), None)
+
+
+def agree(parent: bytes) -> int:
+    """A split is told the same when it is made as its bytes state; how many splits were compared."""
+    compared = 0
+    for by, context in WAYS:
+        tracks = midiprism.split(parent, by=by, context=context).tracks
+        assert [it.stated for it in tracks] == facts_of([it.data for it in tracks])
+        compared += len(tracks)
+    return compared
+
+
+@settings(max_examples=often(200), deadline=None)
+@given(parent=songs)
+def test_what_a_split_is_told_to_state_its_bytes_state(parent: bytes) -> None:
+    agree(parent)
+
+
+def test_events_of_several_tracks_at_one_tick_are_told_in_their_order() -> None:
+    first = [(0, tempo(500_000)), (0, meter(4, 2)), (0, key(1)), (9, tempo(1)), (300, tempo(3))]
+    second = [(0, tempo(400_000)), (0, meter(0, 2)), (0, key(2)), *note(0, 60, 0, 96)]
+    third = [(0, tempo(300_000)), (0, meter(3, 2)), (0, key(9)), *note(1, 60, 0, 96), *note(2, 60, 0, 96)]
+    data = song(*(track(sorted(each, key=lambda at: at[0])) for each in (first, second, third)))
+    assert agree(data) > len(WAYS)
+    told = {(it.track_number, it.stated) for it in midiprism.split(data).tracks}
+    assert told == {
+        (1, Stated(480, 200.0, 3, "3/4", "D major")),
+        (2, Stated(480, 200.0, 2, "3/4", "G major")),
+    }
+
+
+def test_what_damaged_files_give_is_told_as_its_bytes_state() -> None:
+    compared = 0
+    for data in broken_files():
+        with suppress(midiprism.CorruptMidiError):
+            compared += agree(data)
+    assert compared > 1_000
 
 
 def broken_files() -> list[bytes]:

@@ -22,6 +22,7 @@ from midiprism.store.columns import (
     LINK_COLUMNS,
     SONG_COLUMNS,
     TRACK_COLUMNS,
+    Cells,
     LinkRow,
     Room,
     SongRow,
@@ -137,7 +138,9 @@ def test_one_track_is_read_without_the_others(store: ParquetStore, monkeypatch: 
 
 def test_more_shards_and_groups_are_read_than_are_kept_open(store: ParquetStore) -> None:
     rows = numbered(60, 5)
-    names = [store.write_tracks(f"1-{number}", cells_of([row])).shards[0].name for number, row in enumerate(rows)]
+    names = [
+        store.write_tracks(f"1-{number}", cells_of([row])).shards[0].name for number, row in enumerate(rows)
+    ]
     for _ in range(2):
         for name, row in zip(names, rows, strict=True):
             assert store.get(name, 0, row.blake3) == row.music
@@ -281,8 +284,14 @@ def test_links_are_not_followed(store: ParquetStore, tmp_path: Path) -> None:
 
 def test_what_no_commit_speaks_of_is_swept(store: ParquetStore, tmp_path: Path) -> None:
     _, links, songs = library()
-    kept = store.write_tracks("1-1", cells_of([track_row(b"a")])).shards + store.write_links("1-1", cells_of(links)).shards
-    lost = store.write_tracks("1-2", cells_of([track_row(b"b")])).shards + store.write_links("1-2", cells_of(links)).shards
+    kept = (
+        store.write_tracks("1-1", cells_of([track_row(b"a")])).shards
+        + store.write_links("1-1", cells_of(links)).shards
+    )
+    lost = (
+        store.write_tracks("1-2", cells_of([track_row(b"b")])).shards
+        + store.write_links("1-2", cells_of(links)).shards
+    )
     store.write_songs([cells_of(songs)], 7)
     for name in ("tracks/.tracks-1-3-0.parquet.tmp", "links/.links-1-3-0.parquet.tmp", "songs/.s.0a.tmp"):
         (tmp_path / name).write_bytes(b"half")
@@ -401,8 +410,8 @@ def test_songs_that_cannot_be_written_leave_those_before(
     songs = library()[2]
     store.write_songs([cells_of(songs)], 7)
 
-    def broken() -> Iterator[SongRow]:
-        yield songs[0]
+    def broken() -> Iterator[Cells]:
+        yield cells_of(songs[:1])
         raise _DiskFullError
 
     with pytest.raises(StoreError, match="disk is full"):

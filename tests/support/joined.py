@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import accumulate
 
-from midiprism.smf.facts import Stated, stated_facts
+from midiprism.smf.facts import stated_facts
+from midiprism.smf.types import Stated
 
 
 def facts_of(tracks: Sequence[bytes]) -> list[Stated]:

@@ -25,9 +25,10 @@ _TOGETHER = 8
 
 class Message(NamedTuple):
     """What a worker says: ``loading`` (is it compiled?), ``ready``, ``done`` (a record, and what its commit
-    added if the worker committed it) or ``error``."""
+    added if the worker committed it), ``aside`` (what came of an errand, alone; nothing if it failed) or
+    ``error``."""
 
-    kind: Literal["loading", "ready", "done", "error"]
+    kind: Literal["loading", "ready", "done", "aside", "error"]
     job: int
     content: Any
 

@@ -22,6 +22,7 @@ from midiprism.errors import MidiprismError, StoreError
 from midiprism.library import Library
 from midiprism.meter.clocks import IDLE, Clocks
 from midiprism.run.answering import Answering, Answers, Message
+from midiprism.run.aside import Errand
 from midiprism.run.gauges import Gauges, clocks
 from midiprism.run.machine import rare_collections
 from midiprism.run.plan import Batch
@@ -32,8 +33,8 @@ from midiprism.run.worker import Worker
 from midiprism.store import GatheringStore, Store
 from midiprism.store.parquet import ParquetStore
 
-Task = tuple[int, Batch, Lease | None]
-"""A batch with its number, and with its lease where there is one."""
+Task = tuple[int, Batch, Lease | None] | Errand
+"""A batch with its number, and with its lease where there is one; or something else to do."""
 
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
@@ -121,7 +122,7 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slot
         thread = threading.Thread(target=answering.answer, args=(answers,), daemon=True)
         thread.start()
         while (task := _received(pipe, clocks(gauges))) is not None:
-            answers.put(_work(worker, *task))
+            answers.put(_aside(task) if isinstance(task, Errand) else _work(worker, *task))
         answers.put(None)
         thread.join()
 
@@ -141,6 +142,13 @@ def _work(worker: Worker, job: int, batch: Batch, lease: Lease | None) -> Messag
         return Message("error", job, error)
     except OSError as error:  # such as too many open files: nothing that a parent could be blamed for
         return Message("error", job, StoreError(f"A worker failed: {error.strerror or error}."))
+
+
+def _aside(errand: Errand) -> Message:
+    try:
+        return Message("aside", 0, (errand.work(*errand.arguments),))
+    except Exception:  # noqa: BLE001 - who asked does it then, and meets the error
+        return Message("aside", 0, ())
 
 
 def _outlive_signals_not_the_coordinator() -> None:

@@ -14,6 +14,7 @@ from midiprism.library import Library
 from midiprism.meter.clocks import COMMIT, COMMITS, POLLING, ROWS
 from midiprism.run import machine
 from midiprism.run.adoption import AdoptedLibrary, end_adoption
+from midiprism.run.aside import Aside, here
 from midiprism.run.child import Duty
 from midiprism.run.committing import Committing, committing, now
 from midiprism.run.group import Group, records_of
@@ -150,11 +151,11 @@ class _Run:
     def go(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
         summary = self._summary
         try:
-            with machine.rare_collections():
-                self._all(splitter, compiling)
+            with machine.rare_collections(), contextlib.ExitStack() as hired:
+                aside = self._all(splitter, compiling, hired)
                 summary.state = "interrupted" if self._stop() else "done"
                 if self._writes:
-                    self._settle(self._writes)
+                    self._settle(self._writes, aside)
             if self._writes:
                 end_adoption(self._writes, summary.run_id)
             self._require_sources()
@@ -167,30 +168,30 @@ class _Run:
         self._end()
         self._report(final=True)
 
-    def _all(self, splitter: Splitter, compiling: Callable[[], None]) -> None:
+    def _all(self, splitter: Splitter, compiling: Callable[[], None], hired: contextlib.ExitStack) -> Aside:
+        """Split and commit everything; who may do something else at the end."""
         self._adopt()
         batches = self._plan.batches()
         first = list(islice(batches, 2))
         if not first:
-            return
+            return here
         self._begin()
         planned = self._planned(chain(first, batches))
         few = len(first) == 1
-        with self._hired(self._duty(splitter), compiling, few=few) as pool:
-            self.metering.pool = pool
-            scene, run_id = self._scene, self._summary.run_id or 0
-            self._committing = committing(scene.memory, self._writes, scene.store, scene.shards, run_id)
-            group = self.metering.group = Group(
-                self._committing, self.metering.clocks, beside=self._workers > 0
-            )
-            with contextlib.closing(group):
-                try:
-                    self._loop(pool, group, planned)
-                    self.metering.take()
-                except MidiprismError:  # what is done is kept, as far as that goes
-                    with contextlib.suppress(MidiprismError):
-                        self._commit(group.durable(hurry=True))
-                    raise
+        pool = hired.enter_context(self._hired(self._duty(splitter), compiling, few=few))
+        self.metering.pool = pool
+        scene, run_id = self._scene, self._summary.run_id or 0
+        self._committing = committing(scene.memory, self._writes, scene.store, scene.shards, run_id)
+        group = self.metering.group = Group(self._committing, self.metering.clocks, beside=self._workers > 0)
+        with contextlib.closing(group):
+            try:
+                self._loop(pool, group, planned)
+                self.metering.take()
+            except MidiprismError:  # what is done is kept, as far as that goes
+                with contextlib.suppress(MidiprismError):
+                    self._commit(group.durable(hurry=True))
+                raise
+        return pool.aside
 
     def _begin(self) -> None:
         if self._writes and self._summary.run_id is None:
@@ -362,12 +363,12 @@ class _Run:
         summary.seconds = time.perf_counter() - self._started
         summary.loading_seconds = self._loading
 
-    def _settle(self, catalog: Catalog) -> None:
+    def _settle(self, catalog: Catalog, aside: Aside) -> None:
         """See to tracks that no song has any more, since its parents were split again and otherwise; in a
         result in shards also to what is out of date there."""
         scene, run_id = self._scene, self._summary.run_id
         if scene.shards is not None:
-            Settling(catalog, scene.shards, run_id).all(replaced=self._replaced > 0)
+            Settling(catalog, scene.shards, run_id, aside).all(replaced=self._replaced > 0)
         elif self._replaced:
             places = catalog.forget_unlinked(run_id)
             with catalog.alone(run_id) as alone:

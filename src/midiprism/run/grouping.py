@@ -43,6 +43,18 @@ class Links(NamedTuple):
     tracks: Numbers
 
 
+class Titles(NamedTuple):
+    """The titles of songs, as arrays of one length, in any order; a song may have several, or none.
+
+    Attributes:
+        songs: numbers of songs, from 0.
+        hashes: of what versions and copies have in common: the same for the same.
+    """
+
+    songs: Numbers
+    hashes: Numbers
+
+
 class Group(NamedTuple):
     """What a song is told of the group that it belongs to.
 
@@ -55,19 +67,34 @@ class Group(NamedTuple):
     fold: int
 
 
-def group_songs(digests: Iterable[bytes], titles: Iterable[tuple[int, str]], links: Links) -> Keys:
+def titles_of(paths: Iterable[tuple[int, str]]) -> Titles:
+    """The titles of songs by their numbers and paths, as text; of what says nothing there is none.
+
+    8 bytes of a hash for each, where the titles themselves would fill the memory. Only what one process has
+    made is compared, so Python's own hash will do.
+    """
+    songs, hashes = array("q"), array("q")
+    for song, path in paths:
+        key = title_key(path)
+        if key is not None:
+            songs.append(song)
+            hashes.append(hash(key))
+    return Titles(np.array(songs, np.int64), np.array(hashes, np.int64))
+
+
+def group_songs(digests: Iterable[bytes], titles: Titles, links: Links) -> Keys:
     """The group of each song, as a number from which ``group`` tells the rest.
 
     Args:
         digests: of the songs' contents; the first is of song 0.
-        titles: numbers of songs, and paths under which they were seen, as text; any number for each.
+        titles: of the paths under which they were seen.
         links: the tracks of at least ``FEWEST_NOTES`` notes. Those of one song alone may be left out.
 
     Returns:
         A number for each song. A song that shares nothing is a group of its own.
     """
     prefixes = np.frombuffer(b"".join(digest[:_PREFIX] for digest in digests), ">u8").astype(np.uint64)
-    titled, shared = _pairs_by_title(titles), _pairs_by_track(links)
+    titled, shared = _neighbours(*titles), _pairs_by_track(links)
     roots = _components(
         len(prefixes), np.concatenate([titled[0], shared[0]]), np.concatenate([titled[1], shared[1]])
     )
@@ -84,18 +111,6 @@ def group(number: int) -> Group:
 
 Pairs = tuple[Numbers, Numbers]
 """Songs that belong together, two by two."""
-
-
-def _pairs_by_title(titles: Iterable[tuple[int, str]]) -> Pairs:
-    songs, hashes = array("q"), array("q")
-    for song, title in titles:
-        key = title_key(title)
-        if key is not None:
-            songs.append(song)
-            # 8 bytes of a hash for each, where the titles themselves would fill the memory. No other process
-            # sees them, so Python's own will do.
-            hashes.append(hash(key))
-    return _neighbours(np.array(songs, np.int64), np.array(hashes, np.int64))
 
 
 def _pairs_by_track(links: Links) -> Pairs:

@@ -4,7 +4,6 @@ import contextlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, repeat
-from typing import cast
 
 from midiprism.catalog import (
     BatchRecord,
@@ -99,14 +98,12 @@ class Keeping:
         self._written = []
 
 
-def with_facts(contents: Mapping[bytes, bytes]) -> Contents:
+def joined(contents: Mapping[bytes, bytes], stated: Mapping[bytes, StatedValues]) -> Contents:
     """Contents by their digests, joined, each with what it states."""
-    from midiprism.smf.facts import stated_facts
-
-    octets = b"".join(contents.values())
     stops = tuple(accumulate(map(len, contents.values())))
-    stated = cast(list[StatedValues], list(map(tuple, stated_facts(octets, stops))))
-    return Contents(tuple(contents), stops, stated, octets)
+    return Contents(
+        tuple(contents), stops, [stated[digest] for digest in contents], b"".join(contents.values())
+    )
 
 
 def track_cells(tracks: Sequence[TrackValues], contents: Sequence[ContentValues]) -> Cells:

@@ -4,14 +4,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from midiprism.catalog import Catalog, Lease
+from midiprism.run.aside import here
 from midiprism.run.child import Duty
 from midiprism.run.gauges import GAUGES, Gauges, clocks, counted
 from midiprism.run.jobs import Done
 from midiprism.run.plan import Batch
 from midiprism.run.splitter import LazySplitter
+
+T = TypeVar("T")
 
 
 class Pool(Protocol):
@@ -58,6 +61,9 @@ class Pool(Protocol):
 
     def resize(self, workers: int) -> None:
         """Let so many work from now on; who is too many ends with what it has in hand."""
+
+    def aside(self, work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        """See ``Aside``: what a run does at its end, when nothing is in flight and nothing more will be."""
 
     @property
     def idle(self) -> bool:
@@ -137,6 +143,9 @@ class InlinePool:
 
     def resize(self, workers: int) -> None:
         pass
+
+    def aside(self, work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        return here(work, *arguments)
 
     def results(self) -> list[Done]:
         if not self._loaded:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from midiprism.catalog import Lease
 from midiprism.errors import MidiprismError
@@ -21,6 +21,7 @@ from midiprism.meter.clocks import CLOCKS
 from midiprism.meter.clocks import added as summed
 from midiprism.run import child
 from midiprism.run.answering import Message
+from midiprism.run.aside import Errand, here
 from midiprism.run.child import Duty, Task
 from midiprism.run.gauges import (
     GAUGES,
@@ -45,6 +46,8 @@ _END_SECONDS = 5.0
 _STILLBORN = 3
 _STILLBORN_LATER = 30
 _PRELOADED = ["midiprism.run.preloaded"]
+
+T = TypeVar("T")
 
 
 class _Outbox:
@@ -188,6 +191,22 @@ class ProcessPool:
         self._workers = workers
         if self._begun:
             self._start_others()
+
+    def aside(self, work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        free = next((one for one in self._children if one.ready and not one.jobs), None)
+        if free is None:
+            return here(work, *arguments)
+        free.outbox.put(Errand(work, arguments))
+        for one in self._children:
+            one.outbox.put(None)  # they may end meanwhile
+
+        def result() -> T:
+            with contextlib.suppress(EOFError, OSError):  # it has died
+                for found in free.pipe.recv().content:
+                    return cast(T, found)
+            return work(*arguments)
+
+        return result
 
     def results(self) -> list[Done]:
         self._feed()

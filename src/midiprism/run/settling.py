@@ -13,6 +13,7 @@ from blake3 import blake3
 from midiprism.catalog import Catalog, Shard, read_catalog
 from midiprism.catalog.shards import KnownShard, ShardIndex, ShardLink, ShardTrack
 from midiprism.errors import MidiprismError, StoreError
+from midiprism.run.aside import Aside, here
 from midiprism.run.songs import is_told, write_songs
 from midiprism.store.columns import LinkRow, TrackRow, cells_of
 from midiprism.store.parquet import ParquetStore
@@ -46,13 +47,17 @@ class Settling:
         catalog: open for writing.
         shards: of its result.
         run_id: of the run; None where it had nothing to record.
+        aside: does a part of it meanwhile.
     """
 
-    def __init__(self, catalog: Catalog, shards: ParquetStore, run_id: int | None) -> None:
+    def __init__(
+        self, catalog: Catalog, shards: ParquetStore, run_id: int | None, aside: Aside = here
+    ) -> None:
         self._catalog = catalog
         self._index = ShardIndex(catalog)
         self._shards = shards
         self._run_id = run_id
+        self._aside = aside
         # What is written is recorded with a run, if not this one with the last that was.
         self._run = run_id or catalog.newest_run() or 0
 
@@ -159,7 +164,7 @@ class Settling:
         with self._catalog.alone(self._run_id) as alone:
             if alone:
                 with read_catalog(self._catalog.address) as catalog:
-                    write_songs(catalog, self._shards)
+                    write_songs(catalog, self._shards, self._aside)
 
     def _without(self, shard: KnownShard | None, gone: Sequence[int]) -> int:
         """Write a shard of tracks anew, without some of them; how many. None for tracks that lie in none."""

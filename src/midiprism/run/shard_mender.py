@@ -3,17 +3,19 @@
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from midiprism.catalog import BatchRecord, Keeper, TrackFile
 from midiprism.catalog.records import TrackRecord
 from midiprism.catalog.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.run.findings import SHOWN
-from midiprism.run.keeping import Keeping, track_cells, with_facts
+from midiprism.run.keeping import Keeping, track_cells
 from midiprism.run.mender import BACK, KEPT, NAMED, Mender
 from midiprism.run.scene import shards_of
 from midiprism.run.settling import Settling
 from midiprism.run.verify_shards import ShardCheck, track_name
+from midiprism.smf.facts import stated_facts
 from midiprism.smf.types import SplitTrack
 from midiprism.store import FileStore, GatheringStore
 from midiprism.store.columns import TrackRow
@@ -109,11 +111,10 @@ class ShardMender(Mender):
         """Rows of tracks, by their numbers, of what the catalogue says of them, and of their bytes."""
         values = self._index.values(list(contents))
         tracks = [TrackRecord._make(values[number]) for number in contents]
-        facts = with_facts(
-            {track.digest: data for track, data in zip(tracks, contents.values(), strict=True)}
-        )
-        sized = [track._replace(size=len(data)) for track, data in zip(tracks, contents.values(), strict=True)]
-        cells = track_cells(sized, [content for _, content in facts.items()])
+        music = list(contents.values())
+        stated = stated_facts(b"".join(music), list(accumulate(map(len, music))))
+        sized = [track._replace(size=len(data)) for track, data in zip(tracks, music, strict=True)]
+        cells = track_cells(sized, [(data, *facts) for data, facts in zip(music, stated, strict=True)])
         return dict(zip(contents, map(TrackRow._make, zip(*cells, strict=True)), strict=True))
 
     def _forget_unlinked(self) -> int:

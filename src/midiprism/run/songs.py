@@ -3,13 +3,12 @@
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
-from typing import Any
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from midiprism.catalog import Catalog
+from midiprism.catalog import Address, Catalog, read_catalog
 from midiprism.catalog.songs import (
     SongColumns,
     last_commit,
@@ -19,7 +18,8 @@ from midiprism.catalog.songs import (
     song_tracks,
     songs,
 )
-from midiprism.run.grouping import FEWEST_NOTES, Keys, Links, Numbers, group, group_songs
+from midiprism.run.aside import Aside, here
+from midiprism.run.grouping import FEWEST_NOTES, Keys, Links, Numbers, Titles, group, group_songs, titles_of
 from midiprism.store.columns import Cells, path_texts
 from midiprism.store.parquet import ParquetStore
 
@@ -34,16 +34,19 @@ def is_told(catalog: Catalog, shards: ParquetStore) -> bool:
         return shards.songs_commit() == last_commit(connection)
 
 
-def write_songs(catalog: Catalog, shards: ParquetStore) -> int:
+def write_songs(catalog: Catalog, shards: ParquetStore, aside: Aside = here) -> int:
     """Write the table of songs as of the last commit; how many they are.
 
     Args:
         catalog: open, with no transaction.
+        shards: where to.
+        aside: does a part of it meanwhile.
 
     Raises:
         StoreError: it cannot be written. The one before is left.
         CatalogError: the catalogue cannot be read.
     """
+    titles = aside(numbered_titles, catalog.address)
     with catalog.view() as connection:
         commit = last_commit(connection)
         numbers = array("q")
@@ -56,16 +59,24 @@ def write_songs(catalog: Catalog, shards: ParquetStore) -> int:
         for few in short_tracks(connection, FEWEST_NOTES):
             short.extend([number for (number,) in few])
         links = _links(song_tracks(connection), np.array(short, np.int64), order)
-        keys = group_songs(digests, _titles(song_paths(connection), order), links)
+        keys = group_songs(digests, _placed(titles(), order), links)
         return shards.write_songs(song_cells(songs(connection), keys), commit)
 
 
-def _titles(paths: Iterable[Sequence[tuple[int, str]]], order: Numbers) -> Iterator[tuple[int, str]]:
-    """Paths with the places of their songs in ``order``, which holds all numbers of songs, sorted."""
-    for part in paths:
-        numbers, titles = zip(*part, strict=True)
-        places, there = _places(np.array(numbers, np.int64), order)
-        yield from compress(zip(places.tolist(), titles, strict=True), there.tolist())
+def numbered_titles(address: Address) -> Titles:
+    """The titles of all songs, by their numbers in the catalogue.
+
+    Raises:
+        CatalogError: the catalogue cannot be read.
+    """
+    with read_catalog(address) as catalog, catalog.view() as connection:
+        return titles_of(chain.from_iterable(song_paths(connection)))
+
+
+def _placed(titles: Titles, order: Numbers) -> Titles:
+    """The same with the places of the songs in ``order``, which holds all numbers of songs, sorted."""
+    places, there = _places(titles.songs, order)
+    return Titles(places[there], titles.hashes[there])
 
 
 def _links(listed: Iterable[Sequence[tuple[int, str]]], short: Numbers, order: Numbers) -> Links:

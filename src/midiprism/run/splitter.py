@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 from midiprism.errors import MidiprismError
 from midiprism.run.settings import Identity
@@ -26,10 +25,6 @@ class LazySplitter:
         self._limits = limits
         self._split: Splitter | None = None
 
-    @property
-    def _states(self) -> bool:
-        return self._identity.store == "parquet"
-
     def __call__(self, data: bytes) -> Split:
         if self._split is None:
             self.prepare()
@@ -47,7 +42,7 @@ class LazySplitter:
         """
         with _explained():
             compiled: bool = import_module("midiprism.smf.jit").is_compiled()
-            return compiled and (not self._states or _facts_kernel().is_compiled())
+            return compiled
 
     def prepare(self) -> None:
         """Load it; where that takes compiling, it takes up to a minute.
@@ -58,16 +53,9 @@ class LazySplitter:
         with _explained():
             split = import_module("midiprism.smf").split
             import_module("midiprism.smf.jit").prepare()
-            if self._states:
-                _facts_kernel().prepare()
         self._split = partial(
             split, by=self._identity.by, context=self._identity.context, limits=self._limits
         )
-
-
-def _facts_kernel() -> Any:
-    """Tells what splits state, which a table of tracks has."""
-    return import_module("midiprism.smf.facts").facts_kernel
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from midiprism.catalog import (
     LinkValues,
     ParentRecord,
     ProblemRecord,
+    StatedValues,
     TrackValues,
 )
 from midiprism.catalog.records import BatchRecord
@@ -38,12 +39,12 @@ from midiprism.run.gauges import (
     Gauges,
     clocks,
 )
-from midiprism.run.keeping import with_facts
+from midiprism.run.keeping import joined
 from midiprism.run.plan import Batch
 from midiprism.run.reader import Part, Reader
 from midiprism.run.splitter import Splitter
 from midiprism.run.telling import Head, bug, head_of, parts_of
-from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack
+from midiprism.smf.types import CONTRACT_VERSION, Split, SplitTrack, Stated
 from midiprism.store import GatheringStore, Store
 
 _REMEMBERED = 65_536
@@ -68,6 +69,7 @@ _record_of = partial(tuple.__new__, ParentRecord)
 """A record of all its values: a call of the class takes three times as long."""
 
 _storable = lru_cache(8192)(storable)  # the tracks of a library have few names
+_plain: Callable[[Stated], StatedValues] = lru_cache(8192)(tuple)  # and state much the same
 
 Known = Callable[[Iterable[bytes]], Set[bytes]]
 """Those of these digests whose parents need nothing done."""
@@ -116,6 +118,7 @@ class Worker:
     _patience_ns: int = 0
     _reader: Reader = field(init=False)
     _tracks: dict[bytes, TrackValues] = field(default_factory=dict)
+    _stated: dict[bytes, StatedValues] = field(default_factory=dict)
     _refused: dict[bytes, ProblemRecord] = field(default_factory=dict)
     _files: int = 0
     _bytes: int = 0
@@ -142,6 +145,7 @@ class Worker:
         self._block = self.store.block_size
         self._files = self._bytes = self._disk_bytes = 0
         self._tracks.clear()
+        self._stated.clear()
         self._refused.clear()
         gauges = self.gauges
         gauges[JOB] = job
@@ -273,12 +277,12 @@ class Worker:
             return NO_CONTENTS
         if self._refused:  # what other splits of those parents were put for nothing
             linked = {link[-1][0] for record in records for link in record.links}
-            return with_facts(self.store.take(linked))
-        return with_facts(self.store.take())
+            return joined(self.store.take(linked), self._stated)
+        return joined(self.store.take(), self._stated)
 
     def _put_all(self, waiting: Sequence[Waiting]) -> None:
         """Put all splits that wait, folder by folder."""
-        contents, block, put = self._tracks, self._block, self.store.put
+        contents, stated, block, put = self._tracks, self._stated, self._block, self.store.put
         new: dict[bytes, SplitTrack] = {}
         for _, outcome, digests in waiting:
             if digests:
@@ -292,7 +296,7 @@ class Worker:
             [(track[9], digest, track) for digest, track in new.items() if digest not in contents]
         ):
             data, _, channel, program, name = track[:5]
-            instrument, family, notes, ticks, seconds, low, high = track[8:]
+            instrument, family, notes, ticks, seconds, low, high, facts = track[8:]
             try:
                 stored = put(data, digest, name, instrument, family)
             except MidiprismError:
@@ -305,6 +309,7 @@ class Worker:
                 self._storing += now - told
                 self._tell()
                 told = now
+            stated[digest] = _plain(facts)
             size = len(data)
             if stored[3]:
                 gauges[WRITTEN] += 1

@@ -3,7 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 from midiprism.smf.inspection import Inspection, KeySignature, Meter, TempoChange, TrackFacts
-from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits, Outcome, Problem, Split, SplitTrack
+from midiprism.smf.types import (
+    CONTRACT_VERSION,
+    By,
+    Context,
+    Limits,
+    Outcome,
+    Problem,
+    Split,
+    SplitTrack,
+    Stated,
+)
 
 if TYPE_CHECKING:
     from midiprism.smf.inspecting import inspect as inspect
@@ -21,6 +31,7 @@ __all__ = [
     "Problem",
     "Split",
     "SplitTrack",
+    "Stated",
     "TempoChange",
     "TrackFacts",
     "inspect",

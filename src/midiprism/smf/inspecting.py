@@ -49,17 +49,9 @@ from midiprism.smf.splitting import (
     problems_of,
     run_kernel,
 )
+from midiprism.smf.stating import LARGEST_POWER, MAJOR, MICROSECONDS, MINOR, MOST_ACCIDENTALS, SMPTE
 from midiprism.smf.types import Limits, Problem
 from midiprism.smf.unwrap import Unwrapped
-
-SMPTE = 0x8000
-MICROSECONDS = 1_000_000.0
-
-LARGEST_POWER = 7
-MOST_ACCIDENTALS = 7
-MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
-MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
-"""Keynotes from seven flats to seven sharps."""
 
 
 def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:

@@ -16,6 +16,8 @@ from midiprism.smf.layout import (
     BY_CHANNEL,
     BY_TRACK,
     E_COLUMNS,
+    F_COLUMNS,
+    F_TOLD,
     FILE,
     G_BY,
     G_COUNT,
@@ -39,6 +41,7 @@ from midiprism.smf.layout import (
     O_COLUMNS,
     O_SECONDS,
     O_START,
+    O_STATED,
     O_STOP,
     O_TRACK,
     OK,
@@ -59,6 +62,7 @@ from midiprism.smf.octets import be16, be32
 from midiprism.smf.parts import rewind
 from midiprism.smf.plan import Song, choose, least_output, plan, prepare_walk
 from midiprism.smf.splice import put_header, splice
+from midiprism.smf.stating import state_merged
 from midiprism.smf.tables import new_tables, report, report_all
 
 
@@ -92,6 +96,13 @@ def resolve(by: int, tables: Any, tracks: int) -> int:
 
 
 @inlined
+def put_stated(split: Any, facts: Any) -> None:
+    """Put what a split states into its row."""
+    for column in range(F_TOLD):
+        split[O_STATED + column] = facts[column]
+
+
+@inlined
 def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any, work: Any) -> Any:
     """Write all splits that were planned; returns the bytes written, and the tables with what was found.
 
@@ -101,6 +112,7 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
     tables = song.tables
     tracks, marks, conductor, events = tables.tracks, tables.marks, tables.conductor, song.conductor.events
     none = conductor[:0]
+    facts = np.empty(F_COLUMNS, np.int64)
     at = ZERO
     row = ZERO
     while row < splits.shape[0]:
@@ -112,13 +124,17 @@ def write(song: Any, out: Any, splits: Any, walked: int, guests: Any, parts: Any
                 here = conductor_guests(song.data, tracks[track], conductor, events, track)
             at = splice(song.data, out, at, tracks[track], marks, track, here, division)
             splits[row, O_STOP] = at
+            state_merged(facts, song.data, tracks[track], conductor, here, track)
+            put_stated(splits[row], facts)
             row += 1
             continue
         if track != walked:
             guests, parts = prepare_walk(song, out, track, work)
             walked = track
         number = parts.rows.shape[0]
+        state_merged(facts, song.data, tracks[track], conductor, guests, track)
         for part in range(number):
+            put_stated(splits[row + part], facts)
             size = splits[row + part, O_STOP]
             splits[row + part, O_START] = at
             splits[row + part, O_STOP] = at + size

@@ -125,8 +125,20 @@ O_SONG_PROGRAM = 11
 O_SONG_DRUMS = 12
 O_NAME = 13
 O_NAME_LENGTH = 14
-O_SECONDS = 15  # as the bits of a float64; NaN where the division has no time
-O_COLUMNS = 16
+O_STATED = 15  # what it states, as F columns
+O_SECONDS = 19  # as the bits of a float64; NaN where the division has no time
+O_COLUMNS = 20
+
+# What a track states of its music, from the events that are in its own bytes: -1 where it states none.
+F_TEMPI = 0  # how many tempo events
+F_TEMPO = 1  # microseconds per quarter note
+F_METER = 2  # numerator * 256 + power of two
+F_KEY = 3  # (sharps + MOST_ACCIDENTALS) * 2 + minor
+F_TOLD = 4  # columns that are told; the others are ticks of the first of each
+F_TEMPO_TICK = 4
+F_METER_TICK = 5
+F_KEY_TICK = 6
+F_COLUMNS = 7
 
 # Parts of a track that is walked event by event.
 A_CHANNEL = 0  # -1 where several

@@ -35,6 +35,7 @@ from midiprism.smf.layout import (
     P_COLUMNS,
     PROGRAMS,
 )
+from midiprism.smf.stating import stated
 from midiprism.smf.text import decode
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, Split, SplitTrack
 from midiprism.smf.unwrap import Unwrapped, unwrap
@@ -173,8 +174,8 @@ def _result(wrapped: Unwrapped, out: Any, facts: Any) -> Split:
     rows = N_COUNTERS * _WORD
     stop = rows + counters[N_SPLITS] * SPLIT_ROW.size
     named: list[Problem] = []
-    tracks = _tracks(wrapped, memoryview(out), SPLIT_ROW.iter_unpack(octets[rows:stop]), named)
     form, _, division = HEADER.unpack_from(wrapped.data, 8)
+    tracks = _tracks(wrapped, division, memoryview(out), SPLIT_ROW.iter_unpack(octets[rows:stop]), named)
     (seconds,) = _SECONDS.unpack_from(octets, N_SECONDS * _WORD)
     numbers = facts.tolist() if counters[N_PROBLEMS] else counters
     repaired = counters[N_REPAIRED] or any(problems.KINDS[kind].repaired for kind, _, _ in wrapped.found)
@@ -242,7 +243,11 @@ def name_of(
 
 
 def _tracks(
-    wrapped: Unwrapped, out: memoryview, rows: Iterator[tuple[Any, ...]], found: list[Problem]
+    wrapped: Unwrapped,
+    division: int,
+    out: memoryview,
+    rows: Iterator[tuple[Any, ...]],
+    found: list[Problem],
 ) -> list[SplitTrack]:
     tracks = []
     named = -1
@@ -263,6 +268,7 @@ def _tracks(
         drums_heard,
         at,
         length,
+        *facts,
         seconds,
     ) in rows:
         if track != named:
@@ -286,6 +292,7 @@ def _tracks(
             None if seconds != seconds else seconds,
             low,
             high,
+            stated(division, *facts),
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks

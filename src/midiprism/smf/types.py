@@ -54,6 +54,27 @@ class Problem:
     offset: int | None = None
 
 
+class Stated(NamedTuple):
+    """What the bytes of a split state of its music.
+
+    Tempo, meter and key are those that hold from the first such event on, wherever it stands; impossible ones
+    are left out. Of several at one tick the last holds.
+
+    Attributes:
+        ticks_per_quarter: 1 to 32,767; None with an SMPTE division.
+        tempo: quarter notes per minute; None where none is stated, or where no time passes.
+        tempo_count: how many tempo events there are.
+        time_signature: such as ``6/8``.
+        key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
+    """
+
+    ticks_per_quarter: int | None = None
+    tempo: float | None = None
+    tempo_count: int = 0
+    time_signature: str | None = None
+    key_signature: str | None = None
+
+
 class SplitTrack(NamedTuple):
     """One split: a format 0 file with one track, and what is known of it.
 
@@ -76,6 +97,7 @@ class SplitTrack(NamedTuple):
         duration_seconds: the same in seconds by the song's tempo map; None where the division has no time.
         lowest_pitch: lowest MIDI note number, 0 to 127.
         highest_pitch: highest MIDI note number, 0 to 127.
+        stated: tempo, meter and key as the split's own bytes state them.
     """
 
     data: bytes
@@ -93,6 +115,7 @@ class SplitTrack(NamedTuple):
     duration_seconds: float | None
     lowest_pitch: int
     highest_pitch: int
+    stated: Stated = Stated()
 
     @property
     def digest(self) -> bytes:
