@@ -301,15 +301,16 @@ def test_commits_cost_a_part_that_each_has_and_one_for_each_link(
 def test_shards_are_measured_once_where_they_take_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from midiprism.store.columns import Cells, count_of
     from midiprism.store.parquet import ParquetStore
 
     clock = Clock()
     monkeypatch.setattr(rows, "_SHARD_ROWS", (5, 10))
     write: Callable[..., object] = ParquetStore.write_tracks
 
-    def timed(self: ParquetStore, stem: str, tracks: list[object]) -> object:
-        clock.now += 0.001 * len(tracks)
-        return write(self, stem, tracks)
+    def timed(self: ParquetStore, stem: str, cells: Cells) -> object:
+        clock.now += 0.001 * count_of(cells)
+        return write(self, stem, cells)
 
     monkeypatch.setattr(ParquetStore, "write_tracks", timed)
     (tmp_path / "a").mkdir()
