@@ -4,7 +4,11 @@ from collections.abc import Set
 from functools import partial
 
 from midiprism.store.interface import Stored
+from midiprism.store.layout import SHORT_DIGITS, track_stem
 from midiprism.store.null import NullStore
+
+_stored = partial(tuple.__new__, Stored)
+"""Of all its values: a call of the class takes twice as long."""
 
 
 class GatheringStore(NullStore):
@@ -24,12 +28,11 @@ class GatheringStore(NullStore):
     def __reduce__(self) -> tuple[object, ...]:
         return partial(type(self), remembers=self._remembers), ()
 
-    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
-        # Whether it is new the commit will tell.
-        stored = super().put(data, digest, name, instrument, family)._replace(new=False)
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:  # noqa: ARG002
         if digest not in self._taken:
             self._gathered[digest] = data
-        return stored
+        # Where it will be, and whether it is new, the commit will tell.
+        return _stored(("", track_stem(name, instrument), SHORT_DIGITS, False))
 
     def take(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
         """What was put since the last call, by digest; of that only what is ``wanted``, if that is given."""

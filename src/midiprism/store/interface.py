@@ -8,7 +8,7 @@ class Stored(NamedTuple):
     """Where a split is kept.
 
     Attributes:
-        path: relative to the store's root, with ``/`` between its parts.
+        path: relative to the store's root, with ``/`` between its parts; empty while it has no place.
         stem: the part of its file name that people read.
         digits: hex digits of the digest in its file name: 32, or 64 where two contents share the first 32.
         new: whether this call wrote it.
