@@ -1,0 +1,133 @@
+"""Batches that are flushed and committed together, the next while the one before it is committed."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from midiprism.catalog import BatchRecord, Committed, ParentRecord
+from midiprism.errors import CatalogError, StoreError
+from midiprism.meter.clocks import Clocks
+from midiprism.run import group as groups
+from midiprism.run.group import Group
+from midiprism.run.jobs import Done
+
+PATIENCE = 60.0
+
+
+class Committing:
+    """Tells which batches are flushed, by the seconds they say they took; a flush waits to be allowed."""
+
+    def __init__(self) -> None:
+        self.begun: list[list[float]] = []
+        self.ended: list[list[float]] = []
+        self.allowed = threading.Semaphore(0)
+        self.refused: Exception | None = None
+
+    def durable(self, records: Sequence[BatchRecord]) -> Callable[[], None]:
+        if self.refused is not None:
+            raise self.refused
+        told = [record.seconds for record in records]
+        self.begun.append(told)
+
+        def flush() -> None:
+            assert self.allowed.acquire(timeout=PATIENCE)
+            self.ended.append(told)
+
+        return flush
+
+    def commit(self, records: Sequence[BatchRecord]) -> list[Committed]:
+        raise NotImplementedError
+
+
+def batch(number: int) -> Done:
+    parents = tuple(ParentRecord(b"/%d" % it, 1, "", 1, 1, None, "unreadable") for it in range(10))
+    return Done((), BatchRecord(parents, 0, float(number)))
+
+
+def numbers(done: list[Done]) -> list[float]:
+    return [one.record.seconds for one in done]
+
+
+def until_ready(group: Group) -> list[Done]:
+    for thread in threading.enumerate():
+        if thread.name == "midiprism-flush":
+            thread.join(PATIENCE)
+    return group.durable(hurry=False)
+
+
+@pytest.fixture
+def committing(monkeypatch: pytest.MonkeyPatch) -> Committing:
+    monkeypatch.setattr(groups, "PARENTS", 20)
+    monkeypatch.setattr(groups, "LEAST_PARENTS", 20)
+    monkeypatch.setattr(groups, "SECONDS", PATIENCE)
+    return Committing()
+
+
+def test_the_next_group_is_flushed_while_one_is_committed(committing: Committing) -> None:
+    group = Group(committing, Clocks(), beside=True)
+    group.add([batch(1), batch(2)])
+    assert group.durable(hurry=False) == []
+    group.add([batch(3), batch(4)])
+    assert group.durable(hurry=False) == []
+    assert committing.begun == [[1, 2]], "one after the other"
+    committing.allowed.release()
+    assert numbers(until_ready(group)) == [1, 2]
+    assert (committing.begun, committing.ended) == ([[1, 2], [3, 4]], [[1, 2]])
+    assert group.batches == 2
+    committing.allowed.release()
+    assert numbers(until_ready(group)) == [3, 4]
+    assert group.batches == 0
+
+
+def test_a_group_that_is_too_small_waits_for_more_unless_nothing_else_goes_on(committing: Committing) -> None:
+    group = Group(committing, Clocks(), beside=True)
+    group.add([batch(1), batch(2)])
+    group.durable(hurry=False)
+    group.add([batch(3)])
+    committing.allowed.release()
+    assert numbers(until_ready(group)) == [1, 2]
+    assert committing.begun == [[1, 2]]
+    committing.allowed.release()
+    assert numbers(group.durable(hurry=True)) == [3]
+
+
+def test_a_group_is_given_back_before_it_is_told_that_the_next_cannot_be_flushed(
+    committing: Committing,
+) -> None:
+    group = Group(committing, Clocks(), beside=True)
+    group.add([batch(1), batch(2)])
+    group.durable(hurry=False)
+    group.add([batch(3), batch(4)])
+    committing.refused = CatalogError("It cannot be read.")
+    committing.allowed.release()
+    assert numbers(until_ready(group)) == [1, 2]
+    for _ in range(2):
+        with pytest.raises(CatalogError, match="cannot be read"):
+            group.durable(hurry=True)
+
+
+def test_a_flush_that_fails_gives_nothing_back(
+    committing: Committing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(committing, "durable", lambda _records: fail)
+    group = Group(committing, Clocks(), beside=True)
+    group.add([batch(1), batch(2)])
+    with pytest.raises(StoreError, match="disk is full"):
+        group.durable(hurry=True)
+    group.close()
+
+
+def test_without_threads_one_group_is_flushed_after_the_other_is_committed(committing: Committing) -> None:
+    group = Group(committing, Clocks(), beside=False)
+    for _ in range(2):
+        committing.allowed.release()
+    group.add([batch(1), batch(2), batch(3)])
+    assert numbers(group.durable(hurry=False)) == [1, 2, 3]
+    group.add([batch(4)])
+    assert group.durable(hurry=False) == []
+    assert numbers(group.durable(hurry=True)) == [4]
+    assert committing.ended == [[1, 2, 3], [4]]
