@@ -21,7 +21,6 @@ from midiprism.catalog import (
     read_catalog,
 )
 from midiprism.catalog.schema import metadata
-from midiprism.catalog.sqlite import SqliteCatalog
 from midiprism.catalog.text import storable
 from midiprism.errors import CatalogError
 from support import catalogs as keeping
@@ -298,62 +297,3 @@ def test_what_a_source_says_of_a_song_is_kept_until_its_file_changes(path: Addre
         assert facts(catalog) == '{"genre": "waltz"}'
         commit(catalog, 1, batch(parent(b"/a.mid", 2, link(track(2)))._replace(mtime_ns=21)))
         assert facts(catalog) is None
-
-
-def prepared_parts() -> list[BatchRecord]:
-    """Batches of which each repeats what those before it brought, and one splits a song again."""
-    one, two, three = track(1), track(2), track(3)
-    return [
-        batch(parent(b"/a.mid", 1, link(one), link(two, 1)), parent(b"/b.mid", 2, link(one))),
-        batch(parent(b"/copy.mid", 2, outcome=None), parent(b"/c.mid", 3, link(two), link(three, 1))),
-        batch(parent(b"/again.mid", 3, link(three)), parent(b"/d.mid", 4, link(three), link(one, 1))),
-        batch(parent(b"/e.mid", 5, link(two), link(track(4), 1))),
-    ]
-
-
-def everything_in(path: Address) -> dict[str, list[tuple[object, ...]]]:
-    with read_catalog(path) as catalog, catalog.view() as connection:
-        return {
-            name: sorted(tuple(row) for row in connection.execute(select(metadata.tables[name])))
-            for name in ("parents", "parent_paths", "tracks", "track_splits")
-        }
-
-
-@sqlite_only
-def test_what_is_prepared_before_the_last_is_recorded_is_recorded_alike(path: str) -> None:
-    found = []
-    for name in ("one", "other"):
-        place = path + name
-        with open_catalog(place) as catalog:
-            assert isinstance(catalog, SqliteCatalog)
-            run = catalog.begin_run({}, NOW)
-            commit(catalog, run, batch(parent(b"/z.mid", 9, link(track(9)), link(track(1), 1))))
-            parts = prepared_parts()
-            if name == "one":
-                told = [catalog.commit(run, [part], NOW) for part in parts]
-            else:
-                ahead = [catalog.prepare(run, [part]) for part in parts]
-                told = [catalog.record(it, NOW, None) for it in ahead]
-        found.append((everything_in(place), told))
-    assert found[0] == found[1]
-    assert len(found[0][0]["tracks"]) == 5
-
-
-@sqlite_only
-def test_what_was_prepared_after_something_that_failed_is_refused(path: str) -> None:
-    first, second, *_ = prepared_parts()
-    with open_catalog(path) as catalog:
-        assert isinstance(catalog, SqliteCatalog)
-        run = catalog.begin_run({}, NOW)
-        ahead = [catalog.prepare(run, [part]) for part in (first, second)]
-        with pytest.raises(CatalogError, match="was not"):
-            catalog.record(ahead[1], NOW, None)
-        ahead[0].batches[0].record = batch(parent(b"/a.mid", 1, outcome=None))
-        ahead[0].batches[0].placed[0] = (None, parent(b"/a.mid", 1))  # type: ignore[assignment]
-        with pytest.raises(CatalogError):
-            catalog.record(ahead[0], NOW, None)
-        with pytest.raises(CatalogError, match="run again"):
-            catalog.record(ahead[1], NOW, None)
-        assert counts(path) == dict.fromkeys(counts(path), 0)
-        told = [catalog.record(catalog.prepare(run, [part]), NOW, None) for part in (first, second)]
-    assert [committed.tracks_new for (committed,) in told] == [2, 1]

@@ -1,4 +1,4 @@
-"""Batches that are flushed and committed together, the next while the one before it is committed."""
+"""Batches that are flushed and committed together."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -64,17 +64,18 @@ def committing(monkeypatch: pytest.MonkeyPatch) -> Committing:
     return Committing()
 
 
-def test_the_next_group_is_flushed_while_one_is_committed(committing: Committing) -> None:
+def test_one_group_is_flushed_after_the_other_is_committed(committing: Committing) -> None:
     group = Group(committing, Clocks(), beside=True)
     group.add([batch(1), batch(2)])
     assert group.durable(hurry=False) == []
     group.add([batch(3), batch(4)])
     assert group.durable(hurry=False) == []
-    assert committing.begun == [[1, 2]], "one after the other"
+    assert committing.begun == [[1, 2]]
     committing.allowed.release()
     assert numbers(until_ready(group)) == [1, 2]
-    assert (committing.begun, committing.ended) == ([[1, 2], [3, 4]], [[1, 2]])
+    assert (committing.begun, committing.ended) == ([[1, 2]], [[1, 2]])
     assert group.batches == 2
+    assert group.durable(hurry=False) == []
     committing.allowed.release()
     assert numbers(until_ready(group)) == [3, 4]
     assert group.batches == 0
@@ -92,16 +93,10 @@ def test_a_group_that_is_too_small_waits_for_more_unless_nothing_else_goes_on(co
     assert numbers(group.durable(hurry=True)) == [3]
 
 
-def test_a_group_is_given_back_before_it_is_told_that_the_next_cannot_be_flushed(
-    committing: Committing,
-) -> None:
+def test_a_group_that_cannot_be_flushed_is_told_of(committing: Committing) -> None:
     group = Group(committing, Clocks(), beside=True)
     group.add([batch(1), batch(2)])
-    group.durable(hurry=False)
-    group.add([batch(3), batch(4)])
     committing.refused = CatalogError("It cannot be read.")
-    committing.allowed.release()
-    assert numbers(until_ready(group)) == [1, 2]
     for _ in range(2):
         with pytest.raises(CatalogError, match="cannot be read"):
             group.durable(hurry=True)
@@ -121,7 +116,7 @@ def test_a_flush_that_fails_gives_nothing_back(
     group.close()
 
 
-def test_without_threads_one_group_is_flushed_after_the_other_is_committed(committing: Committing) -> None:
+def test_without_threads_a_group_is_given_back_at_once(committing: Committing) -> None:
     group = Group(committing, Clocks(), beside=False)
     for _ in range(2):
         committing.allowed.release()

@@ -1,6 +1,5 @@
 """The catalogue in a file of SQLite: one writer, which the lock on ``OUT`` sees to."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -46,14 +45,12 @@ class Prepared:
     """What a commit will record.
 
     Attributes:
-        known: of the parents' contents those that will have an outcome then, by digest.
         track_ids: numbers of all contents that links lead to.
         tracks: the contents that no commit had before.
     """
 
     run_id: int
     batches: list[PreparedBatch]
-    known: dict[bytes, KnownParent]
     track_ids: dict[bytes, int]
     tracks: list[NewTrack]
 
@@ -75,7 +72,6 @@ class SqliteCatalog(Catalog):
     def __init__(self, address: str, connection: Connection) -> None:
         super().__init__(address, connection)
         self._ids: dict[str, int] = {}
-        self._ahead: deque[Prepared] = deque()
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         def work() -> int:
@@ -119,28 +115,18 @@ class SqliteCatalog(Catalog):
             return self._record(self._prepare(run_id, batches), now, keeper)
 
     def prepare(self, run_id: int, batches: Sequence[BatchRecord]) -> Prepared:
-        """What a commit of these batches will record, once what was prepared before is recorded.
+        """What a commit of these batches will record. It must be the next one.
 
         Raises:
             CatalogError: the catalogue cannot be read.
         """
         with self._numbering():
-            prepared = self._prepare(run_id, batches)
-        self._ahead.append(prepared)
-        return prepared
+            return self._prepare(run_id, batches)
 
     def record(self, prepared: Prepared, now: str, keeper: Keeper | None) -> list[Committed]:
-        """Commit what was prepared; see ``commit``. Nothing else may be committed meanwhile.
-
-        Raises:
-            CatalogError: nothing of it was recorded, or of what it was prepared after.
-        """
-        if not self._ahead or self._ahead[0] is not prepared:
-            raise CatalogError(f"What was to be recorded before in {self.path} was not: run again.")
+        """Commit what was prepared; see ``commit``."""
         with self._numbering():
-            committed = self._record(prepared, now, keeper)
-        self._ahead.popleft()
-        return committed
+            return self._record(prepared, now, keeper)
 
     @contextmanager
     def _numbering(self) -> Iterator[None]:
@@ -150,18 +136,13 @@ class SqliteCatalog(Catalog):
                 yield
         except BaseException:
             self._ids.clear()  # of rows that were rolled back
-            self._ahead.clear()  # and what leads to them
             raise
 
     def _prepare(self, run_id: int, batches: Sequence[BatchRecord]) -> Prepared:
-        digests = {
-            parent.digest for batch in batches for parent in batch.parents if parent.digest is not None
-        }
-        known = self.parents_of(digests)
-        for before in self._ahead:
-            known.update((digest, it) for digest, it in before.known.items() if digest in digests)
-        sorted_batches = [self._sorted(run_id, batch, known) for batch in batches]
-        prepared = Prepared(run_id, sorted_batches, known, {}, [])
+        known = self.parents_of(
+            {parent.digest for batch in batches for parent in batch.parents if parent.digest is not None}
+        )
+        prepared = Prepared(run_id, [self._sorted(run_id, batch, known) for batch in batches], {}, [])
         contents: dict[bytes, TrackValues] = {}
         firsts = [0]
         for batch in prepared.batches:
@@ -170,8 +151,6 @@ class SqliteCatalog(Catalog):
                     contents.setdefault(link[-1][0], link[-1])
             firsts.append(len(contents))
         prepared.track_ids = ids = self.track_ids(contents)
-        for before in self._ahead:
-            ids.update((digest, it) for digest, it in before.track_ids.items() if digest in contents)
         met = iter(contents.items())
         for batch, (first, last) in zip(prepared.batches, pairwise(firsts), strict=True):
             new = [(digest, values) for digest, values in islice(met, last - first) if digest not in ids]

@@ -128,10 +128,11 @@ def main(pipe: Connection, gauges: Gauges, stop: Gauges, duty: Duty, slots: Slot
 
 
 def _received(pipe: Connection, clocks: Clocks) -> Task | None:
-    """The next batch; None for no more. The time until it comes is idle."""
+    """The next task; None for no more. The time until a batch comes is idle."""
     began = time.perf_counter_ns()
     task: Task | None = pipe.recv()
-    clocks.count(IDLE, time.perf_counter_ns() - began)
+    if task is not None and not isinstance(task, Errand):
+        clocks.count(IDLE, time.perf_counter_ns() - began)
     return task
 
 

@@ -1,7 +1,6 @@
 """How batches come into the catalogue: first their tracks are made durable, then one transaction tells of
 them."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -15,14 +14,13 @@ from midiprism.store.parquet import ParquetStore
 
 
 class Committing(Protocol):
-    """Commits batches, each group of them in two steps. The first of one may come before the second of the
-    one before it."""
+    """Commits batches, each group of them in two steps."""
 
     def durable(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
         """What must be done before they are committed, and may be done in a thread; None for nothing."""
 
     def commit(self, records: Sequence[BatchRecord]) -> list[Committed]:
-        """Commit them once that is done, in the order in which it was asked for.
+        """Commit them once that is done.
 
         Raises:
             MidiprismError: nothing of them was recorded.
@@ -68,20 +66,22 @@ class PreparedShardCommits:
         self._catalog = catalog
         self._shards = shards
         self._run_id = run_id
-        self._prepared: deque[tuple[Prepared, Keeping]] = deque()
+        self._prepared: tuple[Prepared, Keeping] | None = None
 
     def durable(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
         if not records:
             return None
         prepared = self._catalog.prepare(self._run_id, records)
         keeping = Keeping(self._shards, self._run_id, records)
-        self._prepared.append((prepared, keeping))
+        self._prepared = prepared, keeping
         return lambda: keeping.write(prepared.tracks, prepared.linked)
 
     def commit(self, records: Sequence[BatchRecord]) -> list[Committed]:
         if not records:
             return []
-        prepared, keeping = self._prepared.popleft()
+        assert self._prepared is not None, "they were made durable"
+        prepared, keeping = self._prepared
+        self._prepared = None
         return self._catalog.record(prepared, now(), keeping)
 
 

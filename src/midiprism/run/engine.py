@@ -191,6 +191,9 @@ class _Run:
                 with contextlib.suppress(MidiprismError):
                     self._commit(group.durable(hurry=True))
                 raise
+        if scene.shards is None:  # nobody is needed any more
+            hired.close()
+            return here
         return pool.aside
 
     def _begin(self) -> None:

@@ -4,13 +4,11 @@ A flush of many files costs little more than one of a few, and so does a commit:
 an index are written once for all of them.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
 
 from midiprism.catalog import BatchRecord
-from midiprism.errors import MidiprismError
 from midiprism.meter.clocks import FLUSH, FLUSHES, Clocks
 from midiprism.run.committing import Committing
 from midiprism.run.jobs import Done
@@ -71,11 +69,14 @@ class Group:
         Raises:
             StoreError: the disk says that they would not survive a power cut.
         """
+        waited = self._collected and time.monotonic() - self._since > SECONDS
         full = self._bytes >= BYTES
-        if self._thread is None and not self._flushed and (hurry or self._due(left)):
+        enough = self._enough if left is None else min(max(left, LEAST_PARENTS), PARENTS)
+        due = self._parents >= enough or full or waited
+        if self._thread is None and self._collected and (due or hurry):
             self._start()
         if self._thread is not None:
-            if hurry or full:  # there is no room for more before some are written
+            if hurry or self._bytes >= BYTES:  # there is no room for more before some are written
                 self._thread.join()
             if not self._thread.is_alive():
                 self._thread = None
@@ -84,16 +85,7 @@ class Group:
         if self._error is not None:
             raise self._error
         flushed, self._flushed = self._flushed, []
-        if flushed and self._beside and (hurry or self._due(left)):
-            with contextlib.suppress(MidiprismError):  # it is raised when these are committed
-                self._start()  # while they are
         return flushed
-
-    def _due(self, left: int | None) -> bool:
-        """Whether what is collected is to be flushed."""
-        if self._bytes >= BYTES or (self._collected and time.monotonic() - self._since > SECONDS):
-            return True
-        return self._parents >= (self._enough if left is None else min(max(left, LEAST_PARENTS), PARENTS))
 
     def close(self) -> None:
         """Wait for a flush that is under way."""
@@ -101,8 +93,6 @@ class Group:
             self._thread.join()
 
     def _start(self) -> None:
-        if not self._collected:
-            return
         self._flushed, self._collected, self._parents, self._bytes = self._collected, [], 0, 0
         self._enough = min(2 * self._enough, PARENTS)
         try:

@@ -100,10 +100,10 @@ class ShardMender(Mender):
             for it in self._shards.contents(shard.name) if numbers else ():
                 if it.data is not None and it.digest in numbers:
                     found[numbers[it.digest]] = it.data
-        settling = self._settling()
+        settling, rows = self._settling(), self._rows(found)
         with self._catalog.alone(self._begin()) as alone:
             if alone:
-                settling.rewrite(shard, self._rows(found))
+                settling.rewrite(shard, rows)
         with contextlib.suppress(StoreError):  # then it is found among the strays, and told of there
             self._shards.remove(shard.name)
 

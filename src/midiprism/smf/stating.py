@@ -6,6 +6,7 @@ Impossible meters and keys are left out. Of several at one tick the last holds.
 from functools import lru_cache
 from typing import Any
 
+from midiprism.smf.conductor import payload_size
 from midiprism.smf.jit import helper
 from midiprism.smf.layout import (
     E_KIND,
@@ -117,5 +118,5 @@ def state_merged(facts: Any, data: Any, row: Any, table: Any, guests: Any, track
 def state_row(facts: Any, data: Any, event: Any) -> None:
     """Tell of a row of events."""
     kind = event[E_KIND]
-    size = 3 if kind == TEMPO else 4 if kind == TIME_SIGNATURE else 2
-    state(facts, data, kind, event[E_TICK], event[E_POSITION] + event[E_LENGTH] - size)
+    body = event[E_POSITION] + event[E_LENGTH] - payload_size(kind)
+    state(facts, data, kind, event[E_TICK], body)

@@ -327,7 +327,7 @@ def _offsets(lengths: Iterable[int]) -> NDArray[np.int32]:
 
 
 def rows_of(columns: Sequence[Column], table: Any) -> list[tuple[Any, ...]]:
-    """The rows of such a table, as ``table_of`` takes them."""
+    """The rows of such a table, each with the values of its columns in their order."""
     cells = [table.column(column.name).to_pylist() for column in columns]
     for number, column in enumerate(columns):
         if column.type == "digest":
