@@ -208,7 +208,8 @@ def test_a_run_that_is_killed_is_taken_up(postgres: Server, url: str, tmp_path: 
 
 @pytest.mark.slow
 def test_two_runs_share_a_library(postgres: Server, url: str, tmp_path: Path) -> None:
-    library = build(url, tmp_path, songs=MANY, columns=True, triggers=True)
+    # So many that the run that begins later finds something to do.
+    library = build(url, tmp_path, songs=3 * MANY, columns=True, triggers=True)
     before, old = theirs(postgres, url, counts=False), links(url)
     together = ("--batch-size", "10", "--in-flight", "2", "--workers", "1")
     runs = [start(url, tmp_path / "out", *together) for _ in range(2)]

@@ -1,6 +1,7 @@
 """What a run keeps of itself: its samples, and where it read and wrote."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from midiprism.run import Progress, Settings
 from midiprism.run.result import catalog_of
 from midiprism.run.tuning import Decision, Knobs
 from midiprism.sample.write import write_songs
+from midiprism.smf.types import Split
 from support import catalogs
-from support.fake import BASS, PIANO, song, write
+from support.fake import BASS, PIANO, fake_split, song, write
 from support.runs import run
 
 pytestmark = pytest.mark.usefixtures("catalogs")
@@ -34,8 +36,16 @@ def songs(tmp_path: Path) -> Path:
     return write(tmp_path / "songs", {f"{n}.mid": song(PIANO, f"{BASS}{n}") for n in range(60)})
 
 
+def busy_split(data: bytes) -> Split:
+    """Takes a processor long enough that the system, which counts hundredths of a second, sees it."""
+    until = time.process_time() + 0.001
+    while time.process_time() < until:
+        pass
+    return fake_split(data)
+
+
 def test_a_run_keeps_samples_that_end_with_all_it_did(tmp_path: Path, songs: Path) -> None:
-    summary = run(songs, tmp_path / "out", Settings(workers=0, batch_parents=7))
+    summary = run(songs, tmp_path / "out", Settings(workers=0, batch_parents=7), splitter=busy_split)
     _, _, samples = told(tmp_path / "out")
     window = Window(samples[0], samples[-1])
     assert window.parents == window.committed == summary.parents_done == 60
