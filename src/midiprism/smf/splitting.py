@@ -252,6 +252,8 @@ def _tracks(
     tracks = []
     named = -1
     name = encoding = None
+    told = 0, -1, -1, -1
+    facts = stated(division, *told)
     for (
         track,
         channel,
@@ -268,12 +270,18 @@ def _tracks(
         drums_heard,
         at,
         length,
-        *facts,
+        tempi,
+        tempo,
+        meter,
+        key,
         seconds,
     ) in rows:
         if track != named:
             named = track
             name, encoding = name_of(wrapped, at, length, track, found)
+        if (tempi, tempo, meter, key) != told:  # mostly the tracks of a song state the same
+            told = tempi, tempo, meter, key
+            facts = stated(division, tempi, tempo, meter, key)
         instrument, family = SOUNDS[drums_heard * PROGRAMS + program_heard]
         own_instrument, own_family = SOUNDS[own_drums * PROGRAMS + own_program]
         values = (
@@ -292,7 +300,7 @@ def _tracks(
             None if seconds != seconds else seconds,
             low,
             high,
-            stated(division, *facts),
+            facts,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks
