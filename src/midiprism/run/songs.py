@@ -131,12 +131,8 @@ def _below_source(
     paths: Sequence[bytes | None], root_lengths: Sequence[int | None]
 ) -> tuple[Sequence[str | None], Sequence[bytes | None]]:
     """Songs' paths below their source folders as texts, and as bytes where no text can say one."""
-    below = [
-        None if path is None else path[length:].replace(_SEPARATOR, b"/")
+    told = [
+        (None, None) if path is None else path_texts(path[length:].replace(_SEPARATOR, b"/"))
         for path, length in zip(paths, root_lengths, strict=True)
     ]
-    try:
-        return [None if path is None else path.decode() for path in below], [None] * len(below)
-    except UnicodeDecodeError:
-        texts = [(None, None) if path is None else path_texts(path) for path in below]
-        return [text for text, _ in texts], [octets for _, octets in texts]
+    return [text for text, _ in told], [octets for _, octets in told]

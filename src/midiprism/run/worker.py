@@ -282,7 +282,8 @@ class Worker:
 
     def _put_all(self, waiting: Sequence[Waiting]) -> None:
         """Put all splits that wait, folder by folder."""
-        contents, stated, block, put = self._tracks, self._stated, self._block, self.store.put
+        contents, block, put = self._tracks, self._block, self.store.put
+        stated = self._stated if isinstance(self.store, GatheringStore) else None
         new: dict[bytes, SplitTrack] = {}
         for _, outcome, digests in waiting:
             if digests:
@@ -309,7 +310,8 @@ class Worker:
                 self._storing += now - told
                 self._tell()
                 told = now
-            stated[digest] = _plain(facts)
+            if stated is not None:
+                stated[digest] = _plain(facts)
             size = len(data)
             if stored[3]:
                 gauges[WRITTEN] += 1

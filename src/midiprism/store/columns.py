@@ -275,7 +275,7 @@ def _array(arrow: Any, column: Column, arrow_type: Any, cells: Sequence[Any], ro
     if column.few and len(different := set(cells)) <= _FEW:
         # Each value once, and for every row which of them: that is less to do than every row's own bytes.
         values = _whole(arrow, column, arrow_type, list(different), None)
-        places = dict(zip(different, range(len(different)), strict=True))
+        places = {value: place for place, value in enumerate(different)}
         which = array("i", map(places.__getitem__, cells))
         indices = arrow.Array.from_buffers(arrow.int32(), len(cells), [None, arrow.py_buffer(which)])
         return values.take(indices)

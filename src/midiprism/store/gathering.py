@@ -3,12 +3,9 @@
 from collections.abc import Set
 from functools import partial
 
-from midiprism.store.interface import Stored
+from midiprism.store.interface import Stored, stored_of
 from midiprism.store.layout import SHORT_DIGITS, track_stem
 from midiprism.store.null import NullStore
-
-_stored = partial(tuple.__new__, Stored)
-"""Of all its values: a call of the class takes twice as long."""
 
 
 class GatheringStore(NullStore):
@@ -32,7 +29,7 @@ class GatheringStore(NullStore):
         if digest not in self._taken:
             self._gathered[digest] = data
         # Where it will be, and whether it is new, the commit will tell.
-        return _stored(("", track_stem(name, instrument), SHORT_DIGITS, False))
+        return stored_of(("", track_stem(name, instrument), SHORT_DIGITS, False))
 
     def take(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
         """What was put since the last call, by digest; of that only what is ``wanted``, if that is given."""

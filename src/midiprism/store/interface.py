@@ -1,6 +1,7 @@
 """What a store is."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple, Protocol
 
 
@@ -18,6 +19,10 @@ class Stored(NamedTuple):
     stem: str
     digits: int
     new: bool
+
+
+stored_of = partial(tuple.__new__, Stored)
+"""Of all its values: a call of the class takes twice as long."""
 
 
 class Store(Protocol):
