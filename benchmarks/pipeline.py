@@ -15,7 +15,7 @@ import os
 import shutil
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from libraries import (
@@ -103,17 +103,19 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
     folders = fresh(options.work)
     reference = next(folders)
     made = midiprism(library, reference, options.processes)
-    known: dict[str, tuple[str, Side]] = {
-        "midiprism": ("midiprism", midiprism),
-        "parquet": ("into Parquet files", in_parquet),
-        "floor": ("floor", floor(reference)),
-        "durable": ("floor, flushed", floor(reference, durable=True)),
-        "null-catalogue": ("without catalogue", without_catalogue),
-        "null-store": ("without store", without_store),
-        "symusic": ("symusic pool", symusic_pool),
-        "cp": ("cp -r of the result", copy(reference, made.parents)),
+    # Only those asked for are made: a floor holds all files of the reference in memory.
+    known: dict[str, tuple[str, Callable[[], Side]]] = {
+        "midiprism": ("midiprism", lambda: midiprism),
+        "parquet": ("into Parquet files", lambda: in_parquet),
+        "floor": ("floor", lambda: floor(reference)),
+        "durable": ("floor, flushed", lambda: floor(reference, durable=True)),
+        "null-catalogue": ("without catalogue", lambda: without_catalogue),
+        "null-store": ("without store", lambda: without_store),
+        "symusic": ("symusic pool", lambda: symusic_pool),
+        "cp": ("cp -r of the result", lambda: copy(reference, made.parents)),
     }
-    sides = dict(known[side] for side in SIDES if side in options.sides.split(","))
+    wanted = [known[side] for side in SIDES if side in options.sides.split(",")]
+    sides = {label: make() for label, make in wanted}
     rates: dict[str, list[float]] = {side: [] for side in sides}
     starts: dict[str, list[float]] = {side: [] for side in sides}
     taken: dict[str, int] = {}
