@@ -3,7 +3,7 @@
     python benchmarks/growth.py [--songs 607000] [--work FOLDER]
 
 Sample songs are made once. One run splits all of them; its catalogue says when each batch was committed, and
-so at which rate it went around 10,000, around 100,000, and over the last tenth. Memory is the proportional
+so at which rate it went around 10,000, around 100,000, and over each tenth. Memory is the proportional
 set size of all processes of the run, sampled every half second. Then comes a second run, with nothing to do,
 beside ``find`` printing the same paths, sizes and times.
 """
@@ -11,12 +11,14 @@ beside ``find`` printing the same paths, sizes and times.
 import argparse
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ def main() -> None:
     parser.add_argument("--options", default="", help="more options of midiprism split")
     options = parser.parse_args()
 
-    out = options.work / f"growth-{options.songs}"
+    out = options.work / "-".join(["growth", str(options.songs), *re.findall(r"\w+", options.options)])
     if out.exists():
         sys.exit(f"{out} is there already: remove it, or name another folder with --work.")
     library = options.work / f"songs-{options.songs}"
@@ -107,7 +109,8 @@ def rates(catalog: str, songs: int) -> None:
     connection.close()
     del commits[0]
     print(f"{'songs':>20}{'songs/s':>10}")
-    spans = [(0, 10_000), (10_000, 100_000), (songs * 9 // 10, songs)]
+    tenths = [songs * tenth // 10 for tenth in range(11)]
+    spans = [(0, 10_000), (10_000, 100_000), *pairwise(tenths)]
     for first, last in spans:
         inside = [commit for commit in commits if first <= commit[0] <= last]
         if len(inside) > 1:

@@ -59,6 +59,13 @@ go of a side goes on beyond that."""
 
 FILES_PER_SECOND_IN_MEMORY = 65_000
 
+FILES_PER_SONG = 3.3
+BYTES_PER_SONG = 23_000
+"""In files, in whole blocks: a go splits a library once at least."""
+
+BYTES_PER_SECOND_IN_PARQUET = 50_000_000
+BYTES_PER_SONG_IN_PARQUET = 6_000
+
 
 def main() -> None:
     """Measure and print."""
@@ -78,12 +85,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args()
 
-    libraries_measured = (options.corpus is not None) + (options.songs > 0)
-    rate = sum(FILES_PER_SECOND.get(side, 0) for side in options.sides.split(","))
-    count = int(libraries_measured * options.rounds * options.seconds * rate)
-    if options.remove:
-        count = int(options.seconds * FILES_PER_SECOND_IN_MEMORY)
-    require_room(options.work, count * BYTES_PER_FILE, count)
+    sizes = [options.songs] if options.songs else []
+    if options.corpus is not None:
+        sizes.append(options.copies * sum(1 for _ in files(options.corpus)))
+    taken = [room(size, options) for size in sizes]
+    require_room(options.work, sum(size for size, _ in taken), sum(count for _, count in taken))
     print(machine())
     memory = ", songs not in memory" if options.cold else ", memory emptied before" if options.forget else ""
     print(f"{options.processes} processes a side, {options.rounds} rounds of {options.seconds:g} s{memory}")
@@ -96,6 +102,25 @@ def main() -> None:
         libraries.append(("sample songs", made))
     for name, library in libraries:
         measure(name, library, options)
+
+
+def room(songs: int, options: argparse.Namespace) -> tuple[int, int]:
+    """Bytes and files that measuring a library of so many songs may take, with the run that is first made."""
+    files_once, bytes_once = songs * FILES_PER_SONG, songs * BYTES_PER_SONG
+    size, count = bytes_once, files_once
+    if options.remove:
+        most = max(options.seconds * FILES_PER_SECOND_IN_MEMORY, files_once)
+        return int(size + most * BYTES_PER_FILE), int(count + most)
+    for side in options.sides.split(","):
+        if side == "parquet":
+            size += options.rounds * max(
+                options.seconds * BYTES_PER_SECOND_IN_PARQUET, songs * BYTES_PER_SONG_IN_PARQUET
+            )
+        elif side in FILES_PER_SECOND:
+            made = options.seconds * FILES_PER_SECOND[side]
+            count += options.rounds * max(made, files_once)
+            size += options.rounds * max(made * BYTES_PER_FILE, bytes_once)
+    return int(size), int(count)
 
 
 def measure(name: str, library: Path, options: argparse.Namespace) -> None:
