@@ -75,14 +75,8 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="real MIDI files; without, only sample songs")
     parser.add_argument("--copies", type=int, default=16, help="of each file of the corpus (default: 16)")
     parser.add_argument("--songs", type=int, default=20_000, help="sample songs, 0 for none (default: 20000)")
-    parser.add_argument("--seconds", type=float, default=10, help="of each side in each round (default: 10)")
-    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    parser.add_argument("--processes", type=int, default=2, help="of every side (default: 2)")
     parser.add_argument("--sides", default=",".join(SIDES), help=f"default: {','.join(SIDES)}")
-    parser.add_argument("--cold", action="store_true", help="songs are read from the disk, not from memory")
-    parser.add_argument("--forget", action="store_true", help="empty the memory before each go (root only)")
-    parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
-    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    add_options(parser)
     options = parser.parse_args()
 
     sizes = [options.songs] if options.songs else []
@@ -102,6 +96,17 @@ def main() -> None:
         libraries.append(("sample songs", made))
     for name, library in libraries:
         measure(name, library, options)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is asked of all sides that take turns."""
+    parser.add_argument("--seconds", type=float, default=10, help="of each side in each round (default: 10)")
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--processes", type=int, default=2, help="of every side (default: 2)")
+    parser.add_argument("--cold", action="store_true", help="songs are read from the disk, not from memory")
+    parser.add_argument("--forget", action="store_true", help="empty the memory before each go (root only)")
+    parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
 
 
 def room(songs: int, options: argparse.Namespace) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from libraries import BYTES_PER_FILE, fresh, machine, require_room, sample_library
 from midiprism.catalog import PostgresAddress
 from naive_postgres import SHARED, naive_postgres
-from pipeline import go, table
+from pipeline import add_options, go, table
 from sides import Side, Timed, midiprism
 
 sys.path.append(str(SHARED))
@@ -30,13 +30,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--songs", type=int, default=6_000, help="sample songs (default: 6000)")
-    parser.add_argument("--seconds", type=float, default=10, help="of each side in each round (default: 10)")
-    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    parser.add_argument("--processes", type=int, default=2, help="of ours (default: 2)")
     parser.add_argument("--fast-server", action="store_true", help="a server that does not wait for the disk")
-    parser.add_argument("--cold", action="store_true", help="songs are read from the disk, not from memory")
-    parser.add_argument("--remove", action="store_true", help="what a go wrote, when it is over")
-    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    add_options(parser)
     options = parser.parse_args()
 
     found = installations()
