@@ -17,16 +17,20 @@ COMMANDS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not
 LITTLE = ("--seconds", "0.01", "--rounds", "1")
 
 
-def benchmark(name: str, *options: str) -> str:
-    """What it prints."""
+def begun(name: str, *options: str) -> subprocess.CompletedProcess[str]:
     paths = (BENCHMARKS.parent / "src", BENCHMARKS.parent / "tests")
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, str(BENCHMARKS / f"{name}.py"), *options],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "COLUMNS": "100"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def benchmark(name: str, *options: str) -> str:
+    """What it prints."""
+    done = begun(name, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -56,15 +60,7 @@ def test_only_some_sides(tmp_path: Path) -> None:
 
 
 def test_more_than_a_disk_has_room_for_is_not_begun(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        str(BENCHMARKS / "pipeline.py"),
-        "--work",
-        str(tmp_path),
-        "--songs",
-        "1" + 12 * "0",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = begun("pipeline", "--work", str(tmp_path), "--songs", "1" + 12 * "0")
     assert done.returncode == 1
     assert "name another folder with --work, or measure less" in done.stderr
     assert list(tmp_path.iterdir()) == []
