@@ -75,21 +75,21 @@ fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with the real
 	$(RUN) fuzz/fuzz_split.py --minutes "$$($(RUN) -c 'print($(SECONDS) / 60)')" --corpus "$$CORPUS"
 
 bench-kernel: $(STAMP)-peers ## Measure the splitter beside other readers, on CORPUS= or sample songs
-	$(RUN) benchmarks/kernel.py $${CORPUS:+"$$CORPUS"}
+	$(RUN) benchmarks/split_throughput.py $${CORPUS:+"$$CORPUS"}
 
 bench: $(STAMP)-test ## Measure whole runs in WORK= (or build/bench), on sample songs and on CORPUS=
-	$(RUN) benchmarks/pipeline.py --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
-	$(RUN) benchmarks/postgres.py --work "$$WORK"
-	$(RUN) benchmarks/commits.py --work "$$WORK"
+	$(RUN) benchmarks/run_throughput.py --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
+	$(RUN) benchmarks/postgres_throughput.py --work "$$WORK"
+	$(RUN) benchmarks/commit_throughput.py --work "$$WORK"
 
 bench-growth: $(STAMP)-package ## Measure a library as it grows to SONGS= (607000), and runs that are killed, in WORK=
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
-	$(RUN) benchmarks/killed.py --work "$$WORK" --songs $(SONGS)
+	$(RUN) benchmarks/kill_recovery.py --work "$$WORK" --songs $(SONGS)
 
 bench-advice: $(STAMP)-test ## Measure whether advice is right, and --workers auto the best, in memory and WORK=
-	PYTHONPATH=tests $(RUN) benchmarks/bottlenecks.py
-	PYTHONPATH=tests $(RUN) benchmarks/story.py
-	PYTHONPATH=tests $(RUN) benchmarks/auto.py --work "$$WORK"
+	PYTHONPATH=tests $(RUN) benchmarks/bottleneck_accuracy.py
+	PYTHONPATH=tests $(RUN) benchmarks/advice_story.py
+	PYTHONPATH=tests $(RUN) benchmarks/auto_tuning.py --work "$$WORK"
 
 clean: ## Remove the environment, the caches and the sample songs; results of `make split` stay
 	rm -rf .venv build dist $(SAMPLES) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -15,9 +15,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from support.adopted import ONE_ENDED, PROGRESS, expected, links, require_owners_checks, theirs
-from support.foreign import build
-from support.postgres import Server, installations
+from support.adoption_runs import (
+    ALL_SONGS_LINKED_SQL,
+    DANGLING_LINKS_SQL,
+    assert_owner_checks,
+    dump_owner_schema,
+    expected_links,
+    read_links,
+)
+from support.foreign_library import build_foreign_library
+from support.postgres import PostgresServer, find_installations
 
 
 def main() -> int:
@@ -26,7 +33,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=0.372, help="of the songs, split by the owner already")
     parser.add_argument("--work", type=Path, help="folder to work in, such as one in memory")
     asked = parser.parse_args()
-    server = Server(installations()[0])
+    server = PostgresServer(find_installations()[0])
     work = Path(tempfile.mkdtemp(prefix="midiprism-adoption-", dir=asked.work))
     try:
         return _measure(server, work, asked.songs, asked.share)
@@ -35,14 +42,20 @@ def main() -> int:
         shutil.rmtree(work)
 
 
-def _measure(server: Server, work: Path, songs: int, share: float) -> int:
+def _measure(server: PostgresServer, work: Path, songs: int, share: float) -> int:
     url, out = server.new_database(), work / "out"
-    library = build(url, work, songs=songs, share=share, columns=True, triggers=True)
-    before, uncounted, old = theirs(server, url), theirs(server, url, counts=False), links(url)
+    library = build_foreign_library(
+        url, work, song_count=songs, processed_share=share, extra_columns=True, triggers=True
+    )
+    before, uncounted, old = (
+        dump_owner_schema(server, url),
+        dump_owner_schema(server, url, include_counts=False),
+        read_links(url),
+    )
     begun = {link[0] for link in old}
-    left = set(library.parents) - begun
+    left = set(library.song_ids) - begun
     print(
-        f"{songs:,} songs, {len(library.parents):,} with several tracks, {len(begun):,} of them split before"
+        f"{songs:,} songs, {len(library.song_ids):,} with several tracks, {len(begun):,} of them split before"
     )
     right = True
 
@@ -54,21 +67,21 @@ def _measure(server: Server, work: Path, songs: int, share: float) -> int:
     _run(url, "catalog", "check", "-o", str(out))
     _run(url, "split", "--adopt", "-o", str(out), "--dry-run")
     _run(url, "split", "--adopt", "-o", str(out))
-    told("no link without both ends", server.psql(url, ONE_ENDED) == "0\n")
-    told("the progress query counts every song", server.psql(url, PROGRESS) == "t\n")
-    told("the links are those of the songs' tracks", links(url) == old | expected(url, left))
-    require_owners_checks(server, url)
+    told("no link without both ends", server.psql(url, DANGLING_LINKS_SQL) == "0\n")
+    told("the progress query counts every song", server.psql(url, ALL_SONGS_LINKED_SQL) == "t\n")
+    told("the links are those of the songs' tracks", read_links(url) == old | expected_links(url, left))
+    assert_owner_checks(server, url)
     told("every row of files has its file, of that size and content", True)
     told(
         "rows were added to the owner's tables, and nothing else",
-        uncounted <= theirs(server, url, counts=False),
+        uncounted <= dump_owner_schema(server, url, include_counts=False),
     )
-    after = theirs(server, url)
+    after = dump_owner_schema(server, url)
     _run(url, "split", "--adopt", "-o", str(out))
-    told("a second run changes nothing", theirs(server, url) == after)
+    told("a second run changes nothing", dump_owner_schema(server, url) == after)
     _run(url, "verify", str(out))
     _run(url, "catalog", "undo", "1", "--yes")
-    told("the dump is as it was before", theirs(server, url) == before)
+    told("the dump is as it was before", dump_owner_schema(server, url) == before)
     return 0 if right else 1
 
 

@@ -24,10 +24,10 @@ from typing import Any
 
 import psutil
 
-from libraries import machine, require_room, sample_library
-from midiprism.catalog import read_catalog
-from midiprism.catalog.samples import latest_run, samples_of
-from midiprism.meter.sample import Sample
+from common import machine_description, require_disk_space, sample_songs_folder
+from midiprism.catalog import open_read_only
+from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
+from midiprism.metrics.snapshot import RunSample
 
 SAMPLE_SECONDS = 0.5
 BYTES_PER_SONG = 45_000
@@ -49,29 +49,29 @@ def main() -> None:
         sys.exit(f"{out} is there already: remove it, or name another folder with --work.")
     library = options.work / f"songs-{options.songs}"
     if not library.exists():
-        require_room(options.work, options.songs * BYTES_PER_SONG, options.songs * FILES_PER_SONG)
-    print(machine(), flush=True)
-    sample_library(library, options.songs)
-    summary, peak = watched(library, out, options.options.split())
+        require_disk_space(options.work, options.songs * BYTES_PER_SONG, options.songs * FILES_PER_SONG)
+    print(machine_description(), flush=True)
+    sample_songs_folder(library, options.songs)
+    summary, peak = split_and_watch(library, out, options.options.split())
     print(
-        f"{summary['parents_done']:,} songs into {summary['tracks']:,} tracks, {summary['tracks_new']:,} of "
+        f"{summary['songs_done']:,} songs into {summary['tracks']:,} tracks, {summary['tracks_new']:,} of "
         f"them new, {summary['bytes_written'] / 1e9:.1f} GB, in {summary['seconds']:,.0f} s "
-        f"({summary['parents_per_second']:,.0f} songs/s)"
+        f"({summary['songs_per_second']:,.0f} songs/s)"
     )
     size = os.path.getsize(summary["catalog"])
-    print(f"catalogue {size / 1e6:,.0f} MB; {most_workers(summary['catalog'])} workers at most")
+    print(f"catalogue {size / 1e6:,.0f} MB; {max_workers(summary['catalog'])} workers at most")
     print(f"most memory of all processes {peak[0] / 1e6:,.0f} MB, of the first tenth {peak[1] / 1e6:,.0f} MB")
-    rates(summary["catalog"], options.songs)
-    again(library, out)
+    print_rates(summary["catalog"], options.songs)
+    print_second_run(library, out)
 
 
-def watched(library: Path, out: Path, more: list[str]) -> tuple[dict[str, Any], tuple[int, int]]:
+def split_and_watch(library: Path, out: Path, options: list[str]) -> tuple[dict[str, Any], tuple[int, int]]:
     """Split, and look at the memory meanwhile: the summary, and the peaks in bytes."""
-    command = [sys.executable, "-m", "midiprism", "split", str(library), "-o", str(out), "--json", *more]
+    command = [sys.executable, "-m", "midiprism", "split", str(library), "-o", str(out), "--json", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         samples: list[int] = []
         while process.poll() is None:
-            samples.append(memory(process.pid))
+            samples.append(process_memory(process.pid))
             time.sleep(SAMPLE_SECONDS)
         assert process.stdout is not None
         summary = json.loads(process.stdout.read().splitlines()[-1])
@@ -80,11 +80,11 @@ def watched(library: Path, out: Path, more: list[str]) -> tuple[dict[str, Any], 
     return summary, (max(samples), max(samples[: max(1, len(samples) // 10)]))
 
 
-def memory(number: int) -> int:
+def process_memory(pid: int) -> int:
     """Bytes of a process and those below it."""
     total = 0
     try:
-        process = psutil.Process(number)
+        process = psutil.Process(pid)
         for one in (process, *process.children(recursive=True)):
             total += one.memory_full_info().pss
     except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -92,20 +92,23 @@ def memory(number: int) -> int:
     return total
 
 
-def most_workers(catalog: str) -> int:
+def max_workers(catalog: str) -> int:
     """How many workers there were at once, by the samples of the run."""
-    with read_catalog(catalog) as opened, opened.view() as connection:
-        return max(Sample.from_dict(one).ready for one in samples_of(connection, latest_run(connection) or 0))
+    with open_read_only(catalog) as opened, opened.read_transaction() as connection:
+        return max(
+            RunSample.from_dict(one).workers_ready
+            for one in samples_of(connection, latest_sampled_run(connection) or 0)
+        )
 
 
-def rates(catalog: str, songs: int) -> None:
+def print_rates(catalog: str, songs: int) -> None:
     """Print at which rate the run went at each size."""
     connection = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
     commits: list[tuple[int, float]] = [(0, 0.0)]
-    for parents, moment in connection.execute(
-        "SELECT sum(parents), committed_at FROM batches GROUP BY committed_at ORDER BY committed_at"
+    for songs, moment in connection.execute(
+        "SELECT sum(songs), committed_at FROM batches GROUP BY committed_at ORDER BY committed_at"
     ):
-        commits.append((commits[-1][0] + parents, datetime.fromisoformat(moment).timestamp()))
+        commits.append((commits[-1][0] + songs, datetime.fromisoformat(moment).timestamp()))
     connection.close()
     del commits[0]
     print(f"{'songs':>20}{'songs/s':>10}")
@@ -118,7 +121,7 @@ def rates(catalog: str, songs: int) -> None:
             print(f"{inside[0][0]:>9,} ..{inside[-1][0]:>8,}{rate:>10,.0f}")
 
 
-def again(library: Path, out: Path) -> None:
+def print_second_run(library: Path, out: Path) -> None:
     """Print what a run with nothing to do takes, beside find."""
     find = shutil.which("find")
     if find is None:

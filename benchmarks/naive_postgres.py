@@ -4,7 +4,7 @@
 
 24 threads, each with a connection, share batches of 100 songs; the next batch begins when the last song of
 this one is done. Every track becomes a file, then a row of ``files``; if its content is there already, the
-file is deleted again, else it gets a row of ``track_splits``. Each statement commits by itself.
+file is deleted again, else it gets a row of ``links``. Each statement commits by itself.
 
 What splits and hashes is midiprism's, so that only the rest differs. Songs have rows in ``files`` before the
 clock starts.
@@ -27,13 +27,13 @@ import psycopg
 from blake3 import blake3
 
 import midiprism
-from libraries import machine, parents, sample_library, warm
+from common import machine_description, sample_songs_folder, song_paths, warm_cache
+from competitors import TimedRun
 from midiprism.errors import CorruptMidiError
 from midiprism.smf import SplitTrack
-from sides import Timed
 
-SHARED = Path(__file__).parents[1] / "tests"
-SCHEMA = SHARED / "support" / "foreign.sql"
+TESTS_FOLDER = Path(__file__).parents[1] / "tests"
+SCHEMA = TESTS_FOLDER / "support" / "foreign.sql"
 THREADS = 24
 BATCH = 100
 
@@ -54,7 +54,7 @@ VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
 
-def naive_postgres(source: Path, out: Path, url: str) -> Timed:
+def naive_postgres(source: Path, out: Path, url: str) -> TimedRun:
     """Split all songs below ``source`` into the folder ``out``, which is made, and an empty database."""
     songs = _song_rows(source, url)
     out.mkdir()
@@ -70,7 +70,7 @@ def naive_postgres(source: Path, out: Path, url: str) -> Timed:
             seconds = time.perf_counter() - began
         finally:
             worker.close()
-    return Timed(seconds, began - started, len(songs), files)
+    return TimedRun(seconds, began - started, len(songs), files)
 
 
 def _batches(songs: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
@@ -85,12 +85,14 @@ def _song_rows(source: Path, url: str) -> list[tuple[int, str]]:
     songs: list[tuple[int, str]] = []
     with psycopg.connect(url) as connection:
         connection.execute(SCHEMA.read_bytes())
-        for path in parents(source):
+        for path in song_paths(source):
             data = Path(path).read_bytes()
             digest = blake3(data).digest()
             if digest not in known:
                 tracks = min(int.from_bytes(data[10:12], "big"), 32_767)
-                row = connection.execute(INSERT_SONG, (*_names(path), digest, len(data), tracks)).fetchone()
+                row = connection.execute(
+                    INSERT_SONG, (*_file_names(path), digest, len(data), tracks)
+                ).fetchone()
                 assert row is not None
                 known[digest] = row[0]
             songs.append((known[digest], path))
@@ -99,7 +101,7 @@ def _song_rows(source: Path, url: str) -> list[tuple[int, str]]:
     return songs
 
 
-def _names(path: str) -> tuple[str, str, str]:
+def _file_names(path: str) -> tuple[str, str, str]:
     """File name, path and original file name as text that a database takes."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     name = os.path.basename(text)
@@ -112,15 +114,15 @@ class _Worker:
     def __init__(self, out: Path, url: str) -> None:
         self._out = str(out)
         self._url = url
-        self._own = threading.local()
-        self._all_here = threading.Barrier(THREADS)
+        self._thread_local = threading.local()
+        self._all_connected = threading.Barrier(THREADS)
         self._connections: list[psycopg.Connection] = []
 
     def connect(self, _number: int) -> None:
         """Connect this thread, and wait for the others, so that none connects twice."""
-        self._own.connection = psycopg.connect(self._url, autocommit=True)
-        self._connections.append(self._own.connection)
-        self._all_here.wait()
+        self._thread_local.connection = psycopg.connect(self._url, autocommit=True)
+        self._connections.append(self._thread_local.connection)
+        self._all_connected.wait()
 
     def close(self) -> None:
         """Close all connections."""
@@ -129,33 +131,33 @@ class _Worker:
 
     def split(self, song: tuple[int, str]) -> int:
         """Split one song: how many files of it remain."""
-        parent, path = song
+        song_id, path = song
         with open(path, "rb") as file:
             data = file.read()
         try:
             split = midiprism.split(data)
         except CorruptMidiError:
             return 0
-        stem = f"{parent}-{os.path.splitext(os.path.basename(path))[0][:100]}"
+        stem = f"{song_id}-{os.path.splitext(os.path.basename(path))[0][:100]}"
         return sum(
-            self._keep(f"{self._out}/{stem}_track_{number:02}.mid", track, parent, split)
+            self._write_track(f"{self._out}/{stem}_track_{number:02}.mid", track, song_id, split)
             for number, track in enumerate(split.tracks)
         )
 
-    def _keep(self, path: str, track: SplitTrack, parent: int, split: midiprism.Split) -> bool:
+    def _write_track(self, path: str, track: SplitTrack, song_id: int, split: midiprism.SplitSong) -> bool:
         """Write one track; False if its content was there already."""
         with open(path, "wb") as file:
             file.write(track.data)
-        connection: psycopg.Connection = self._own.connection
+        connection: psycopg.Connection = self._thread_local.connection
         facts = (split.division, track.duration_seconds, track.duration_ticks)
-        place = (parent, track.track_number, split.num_tracks)
-        values = (*_names(path), track.digest, len(track.data), *facts, *place)
+        place = (song_id, track.track_number, split.num_tracks)
+        values = (*_file_names(path), track.digest, len(track.data), *facts, *place)
         row = connection.execute(INSERT_FILE, values).fetchone()
         if row is None:
             os.unlink(path)
             return False
         name = None if track.name is None else track.name.replace("\0", "")
-        link = (parent, row[0], track.track_number, name, track.instrument, track.note_count)
+        link = (song_id, row[0], track.track_number, name, track.instrument, track.note_count)
         connection.execute(INSERT_LINK, link)
         return True
 
@@ -170,28 +172,28 @@ def main() -> None:
     parser.add_argument("--durable", action="store_true", help="let commits wait for the disk")
     options = parser.parse_args()
 
-    sys.path.insert(0, str(SHARED))
-    from support.postgres import Server, installations
+    sys.path.insert(0, str(TESTS_FOLDER))
+    from support.postgres import PostgresServer, find_installations
 
-    installed = installations()
+    installed = find_installations()
     if not installed:
         sys.exit("No PostgreSQL server is installed: install the system's package first.")
     out = options.work / "naive-postgres"
     if out.exists():
         sys.exit(f"{out} is there already: remove it, or name another folder with --work.")
     options.work.mkdir(parents=True, exist_ok=True)
-    library = sample_library(options.work / f"songs-{options.songs}", options.songs)
-    midiprism.split(Path(parents(library)[0]).read_bytes())  # compiles, or loads what is compiled
-    warm(library)
-    server = Server(installed[0], durable=options.durable)
+    library = sample_songs_folder(options.work / f"songs-{options.songs}", options.songs)
+    midiprism.split(Path(song_paths(library)[0]).read_bytes())  # compiles, or loads what is compiled
+    warm_cache(library)
+    server = PostgresServer(installed[0], durable=options.durable)
     try:
         timed = naive_postgres(library, out, server.new_database())
     finally:
         server.close()
-    print(machine())
+    print(machine_description())
     print(
-        f"{timed.parents:,} songs into {timed.files:,} files in {timed.seconds:.1f} s: "
-        f"{timed.parents / timed.seconds:,.0f} songs/s"
+        f"{timed.songs:,} songs into {timed.files:,} files in {timed.seconds:.1f} s: "
+        f"{timed.songs / timed.seconds:,.0f} songs/s"
     )
 
 

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 import midiprism
-from midiprism.sample import songs
+from midiprism.sample import generate_songs
 
 
 def main() -> None:
@@ -27,15 +27,15 @@ def main() -> None:
     parser.add_argument("--no-split", action="store_true", help="do not measure the share")
     options = parser.parse_args()
 
-    for _ in songs(600, seed=options.seed + 1):  # compiles, or loads what is compiled
+    for _ in generate_songs(600, seed=options.seed + 1):  # compiles, or loads what is compiled
         pass
     sizes = []
     wall, cpu = time.perf_counter(), time.process_time()
-    for song in songs(options.songs, seed=options.seed, duplicates=options.duplicates):
+    for song in generate_songs(options.songs, seed=options.seed, duplicates=options.duplicates):
         sizes.append(len(song.data))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 
-    print(machine())
+    print(machine_description())
     print(f"{options.songs:,} songs, seed {options.seed}, duplicates {options.duplicates}")
     print(f"made     {len(sizes) / wall:,.0f} songs/s, {sum(sizes) / wall / 1e6:.1f} MB/s (wall, one thread)")
     print(f"         {len(sizes) / cpu:,.0f} songs/s, {sum(sizes) / cpu / 1e6:.1f} MB/s (CPU time)")
@@ -51,14 +51,14 @@ def count_tracks(options: argparse.Namespace) -> tuple[int, int]:
     """Splits of all songs, and how many different ones."""
     seen: set[bytes] = set()
     total = 0
-    for song in songs(options.songs, seed=options.seed, duplicates=options.duplicates):
+    for song in generate_songs(options.songs, seed=options.seed, duplicates=options.duplicates):
         tracks = midiprism.split(song.data).tracks
         total += len(tracks)
         seen.update(track.digest[:16] for track in tracks)
     return total, len(seen)
 
 
-def machine() -> str:
+def machine_description() -> str:
     """The machine and what runs on it."""
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {versions}"

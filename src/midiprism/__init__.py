@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from midiprism.smf import Inspection as Inspection
     from midiprism.smf import Limits as Limits
     from midiprism.smf import Problem as Problem
-    from midiprism.smf import Split as Split
+    from midiprism.smf import SplitSong as SplitSong
     from midiprism.smf import SplitTrack as SplitTrack
-    from midiprism.smf import Stated as Stated
+    from midiprism.smf import StatedMeta as StatedMeta
     from midiprism.smf import inspect as inspect
     from midiprism.smf import split as split
 
@@ -30,9 +30,9 @@ __all__ = [
     "Limits",
     "MidiprismError",
     "Problem",
-    "Split",
+    "SplitSong",
     "SplitTrack",
-    "Stated",
+    "StatedMeta",
     "inspect",
     "split",
 ]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from midiprism.advise.bottleneck import Resource
-from midiprism.library import open_folders
 from midiprism.sample.write import write_songs
-from support.induced import SCENES, named
-from support.postgres import Server
+from midiprism.sources import open_folders
+from support.bottleneck_scenarios import SCENARIOS, measure_bottleneck
+from support.postgres import PostgresServer
 
 SONGS = 3_000
 SECONDS = 6.0
@@ -24,11 +24,13 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("resource", SCENES)
-def test_what_is_slow_is_named(resource: Resource, songs: Path, tmp_path: Path, postgres: Server) -> None:
+@pytest.mark.parametrize("resource", SCENARIOS)
+def test_what_is_slow_is_named(
+    resource: Resource, songs: Path, tmp_path: Path, postgres: PostgresServer
+) -> None:
     found = []
     for _ in range(ATTEMPTS):
-        found.append(named(resource, open_folders([songs]), tmp_path, postgres, SECONDS))
+        found.append(measure_bottleneck(resource, open_folders([songs]), tmp_path, postgres, SECONDS))
         if found[-1].resource == resource:
             break
     assert found[-1].resource == resource, found

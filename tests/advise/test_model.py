@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midiprism.advise.costs import COMMIT_TRIPS, Busy, Costs
-from midiprism.advise.model import Setup, rate, setup_of
-from midiprism.meter.sample import Sample, Window
-from support.pipeline import simulated_rate
+from midiprism.advise.model.costs import COMMIT_ROUND_TRIPS, Costs, DeviceBusy
+from midiprism.advise.model.throughput import Setup, predicted_rate, setup_of
+from midiprism.metrics.snapshot import RunSample, SampleWindow
+from support.pipeline_simulation import simulate_rate
 
 MS = 0.001
 BUSY = Costs(
-    worker_cpu=1 * MS, coordinator_cpu=0.05 * MS, cores=4, flush_each=0.05 * MS, commit_each=0.1 * MS
+    worker_cpu=1 * MS, coordinator_cpu=0.05 * MS, cores=4, flush_per_song=0.05 * MS, commit_per_song=0.1 * MS
 )
-DISTANT = replace(BUSY, round_trip=20 * MS, commit_fixed=COMMIT_TRIPS * 20 * MS)
+DISTANT = replace(BUSY, round_trip=20 * MS, commit_fixed=COMMIT_ROUND_TRIPS * 20 * MS)
 
 CASES = {
     "one batch at a time, a slow disk": (
@@ -32,25 +32,28 @@ CASES = {
     ),
     "a distant server, enough in flight": (DISTANT, Setup(4, 1_000, 14, shared=True)),
     "a distant server that is asked": (
-        replace(DISTANT, asks=True),
+        replace(DISTANT, queries_catalog=True),
         Setup(4, 1_000, 14, shared=True),
     ),
     "a very distant server": (
-        replace(BUSY, round_trip=0.2, commit_fixed=COMMIT_TRIPS * 0.2),
+        replace(BUSY, round_trip=0.2, commit_fixed=COMMIT_ROUND_TRIPS * 0.2),
         Setup(4, 1_000, 14, shared=True),
     ),
-    "many workers at a narrow disk": (replace(BUSY, output_wait=5 * MS, output_width=2), Setup(16, 250, 64)),
+    "many workers at a narrow disk": (
+        replace(BUSY, output_wait=5 * MS, output_concurrency=2),
+        Setup(16, 250, 64),
+    ),
     "as many workers as processors": (BUSY, Setup(4, 250, 40)),
     "more workers than processors": (BUSY, Setup(8, 250, 48)),
     "a source far away": (replace(BUSY, source_wait=8 * MS), Setup(8, 250, 48)),
     "source and output narrow": (
-        replace(BUSY, source_wait=2 * MS, source_width=1, output_wait=3 * MS, output_width=2),
+        replace(BUSY, source_wait=2 * MS, source_concurrency=1, output_wait=3 * MS, output_concurrency=2),
         Setup(8, 250, 48),
     ),
     "a slow coordinator": (replace(BUSY, worker_cpu=0.3 * MS, coordinator_cpu=0.5 * MS), Setup(4, 250, 40)),
-    "slow commits": (replace(BUSY, commit_each=0.8 * MS), Setup(4, 250, 40)),
+    "slow commits": (replace(BUSY, commit_per_song=0.8 * MS), Setup(4, 250, 40)),
     "as much in flight as is committed at once": (
-        replace(BUSY, flush_each=0.3 * MS, commit_fixed=200 * MS),
+        replace(BUSY, flush_per_song=0.3 * MS, commit_fixed=200 * MS),
         Setup(4, 100, 40),
     ),
     "songs so slow that two seconds make a group": (replace(BUSY, output_wait=20 * MS), Setup(2, 100, 20)),
@@ -63,8 +66,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_right_where_one_thing_limits(case: str, variation: str) -> None:
     costs, setup = CASES[case]
-    simulated = simulated_rate(costs, setup, variation, groups=20)
-    assert rate(costs, setup) == pytest.approx(simulated, rel=0.15)
+    simulated = simulate_rate(costs, setup, variation, groups=20)
+    assert predicted_rate(costs, setup) == pytest.approx(simulated, rel=0.15)
 
 
 def grid(cases: int, seed: int) -> Iterator[tuple[Costs, Setup]]:
@@ -77,20 +80,22 @@ def grid(cases: int, seed: int) -> Iterator[tuple[Costs, Setup]]:
         worker_cpu = dice.choice([0.3, 1, 3]) * MS
         costs = Costs(
             worker_cpu=worker_cpu,
-            client_cpu=0.3 * worker_cpu if shared else 0.0,
+            commit_client_cpu=0.3 * worker_cpu if shared else 0.0,
             source_wait=dice.choice([0, 0, 0.2, 2]) * MS,
             output_wait=dice.choice([0, 0.5, 3, 10]) * MS,
             coordinator_cpu=dice.choice([0.02, 0.05, 0.1, 0.2]) * MS,
             commit_cpu=0.0 if shared else 0.8 * commit_each,
             cores=dice.choice([1, 2, 4, 8]),
             flush_fixed=dice.choice([0, 0.02, 0.1]),
-            flush_each=dice.choice([0, 0.05, 0.3]) * MS,
-            commit_fixed=COMMIT_TRIPS * round_trip + 3 * MS if shared else dice.choice([0.001, 0.02, 0.2]),
-            commit_each=commit_each,
+            flush_per_song=dice.choice([0, 0.05, 0.3]) * MS,
+            commit_fixed=COMMIT_ROUND_TRIPS * round_trip + 3 * MS
+            if shared
+            else dice.choice([0.001, 0.02, 0.2]),
+            commit_per_song=commit_each,
             round_trip=round_trip,
-            asks=shared and dice.random() < 0.3,
-            source_width=dice.choice([None, 1, 8]),
-            output_width=dice.choice([None, 1, 2, 4, 8]),
+            queries_catalog=shared and dice.random() < 0.3,
+            source_concurrency=dice.choice([None, 1, 8]),
+            output_concurrency=dice.choice([None, 1, 2, 4, 8]),
         )
         workers, batch = dice.choice([1, 2, 4, 8, 16]), dice.choice([100, 250, 1_000, 4_000])
         yield costs, Setup(workers, batch, dice.choice([1, 2, 4, 8, 16, 40]), shared)
@@ -100,7 +105,7 @@ def grid(cases: int, seed: int) -> Iterator[tuple[Costs, Setup]]:
 @pytest.mark.parametrize("variation", ["deterministic", "exponential"])
 def test_it_is_right_nearly_everywhere(variation: str) -> None:
     errors = sorted(
-        abs(rate(costs, setup) / simulated_rate(costs, setup, variation, groups=15) - 1)
+        abs(predicted_rate(costs, setup) / simulate_rate(costs, setup, variation, groups=15) - 1)
         for costs, setup in grid(120, 11)
     )
     assert statistics.median(errors) < 0.03
@@ -131,9 +136,9 @@ COSTS = st.builds(
     asks=st.booleans(),
     source_width=WIDTHS,
     output_width=WIDTHS,
-    busy=st.lists(st.builds(Busy, st.sampled_from("ab"), st.just("output"), times(0.01)), max_size=3).map(
-        tuple
-    ),
+    busy=st.lists(
+        st.builds(DeviceBusy, st.sampled_from("ab"), st.just("output"), times(0.01)), max_size=3
+    ).map(tuple),
 )
 SETUPS = st.builds(
     Setup, st.integers(0, 100), st.integers(1, 10_000), st.integers(1, 200), shared=st.booleans()
@@ -146,45 +151,53 @@ FASTER = (
 
 @given(COSTS, SETUPS, st.sampled_from(FASTER), st.floats(0.0, 1.0))
 def test_what_costs_less_never_makes_it_slower(costs: Costs, setup: Setup, name: str, factor: float) -> None:
-    before = rate(costs, setup)
+    before = predicted_rate(costs, setup)
     assert 0 < before < math.inf
-    assert rate(replace(costs, **{name: getattr(costs, name) * factor}), setup) >= before * (1 - 1e-9)
+    assert predicted_rate(replace(costs, **{name: getattr(costs, name) * factor}), setup) >= before * (
+        1 - 1e-9
+    )
 
 
 @given(COSTS, SETUPS, st.sampled_from(["cores", "source_width", "output_width"]), st.floats(1.0, 4.0))
 def test_what_is_wider_never_makes_it_slower(costs: Costs, setup: Setup, name: str, factor: float) -> None:
     width = getattr(costs, name)
     wider = replace(costs, **{name: width and width * factor})
-    assert rate(wider, setup) >= rate(costs, setup) * (1 - 1e-9)
+    assert predicted_rate(wider, setup) >= predicted_rate(costs, setup) * (1 - 1e-9)
 
 
 @given(SETUPS)
 def test_what_costs_nothing_is_fast_and_not_infinite(setup: Setup) -> None:
-    assert 1e5 < rate(Costs(), setup) < math.inf
+    assert 1e5 < predicted_rate(Costs(), setup) < math.inf
 
 
 def test_a_device_serves_no_more_than_it_can() -> None:
-    costs = replace(BUSY, busy=(Busy("sda", "source", 2 * MS), Busy("sda", "output", 3 * MS)))
-    assert rate(costs, Setup(4, 250, 40)) == pytest.approx(200)
+    costs = replace(
+        BUSY, device_busy=(DeviceBusy("sda", "source", 2 * MS), DeviceBusy("sda", "output", 3 * MS))
+    )
+    assert predicted_rate(costs, Setup(4, 250, 40)) == pytest.approx(200)
 
 
 def test_other_programs_share_the_processors() -> None:
     alone, beside = Setup(1, 250, 8), Setup(8, 250, 80)
-    assert rate(replace(BUSY, others=2.0), alone) == pytest.approx(
-        rate(replace(BUSY, cores=2.0), alone), rel=0.1
+    assert predicted_rate(replace(BUSY, other_programs_cpu=2.0), alone) == pytest.approx(
+        predicted_rate(replace(BUSY, cores=2.0), alone), rel=0.1
     )
-    assert rate(replace(BUSY, others=8.0), beside) == pytest.approx(
-        rate(replace(BUSY, cores=2.0), beside), rel=0.05
+    assert predicted_rate(replace(BUSY, other_programs_cpu=8.0), beside) == pytest.approx(
+        predicted_rate(replace(BUSY, cores=2.0), beside), rel=0.05
     )
 
 
 def test_one_process_does_one_thing_after_the_other() -> None:
     costs = replace(BUSY, output_wait=1 * MS, flush_fixed=0.0, commit_fixed=0.4)
-    assert 1 / rate(costs, Setup(0, 250, 1)) == pytest.approx((1 + 1 + 0.05 + 0.05 + 0.1 + 400 / 250) * MS)
+    assert 1 / predicted_rate(costs, Setup(0, 250, 1)) == pytest.approx(
+        (1 + 1 + 0.05 + 0.05 + 0.1 + 400 / 250) * MS
+    )
 
 
 def test_settings_are_those_in_force() -> None:
-    last = Sample(at=1.0, workers=3, batch_size=70, in_flight_most=9)
-    assert setup_of(Window(Sample(), last), {}) == Setup(3, 70, 9)
-    shared = setup_of(Window(Sample(), Sample(at=1.0, workers=3)), {"database": "--database x"})
+    last = RunSample(elapsed_seconds=1.0, workers=3, batch_size=70, in_flight_limit=9)
+    assert setup_of(SampleWindow(RunSample(), last), {}) == Setup(3, 70, 9)
+    shared = setup_of(
+        SampleWindow(RunSample(), RunSample(elapsed_seconds=1.0, workers=3)), {"database": "--database x"}
+    )
     assert shared == Setup(3, 1_000, 11, shared=True)

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from midiprism.advise import mounts as module
-from midiprism.advise.mounts import mounted, named
+from midiprism.advise.probe import mounts as module
+from midiprism.advise.probe.mounts import find_mount_points, mount_points_of
 
 Mount = namedtuple("Mount", "device mountpoint fstype opts")
 Mounting = Callable[..., None]
@@ -17,7 +17,7 @@ Mounting = Callable[..., None]
 def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int | None, int | None]]:
     """What is free, by the last part of a folder's path; elsewhere there is plenty."""
     room: dict[str, tuple[int | None, int | None]] = {}
-    monkeypatch.setattr(module, "free_room", lambda folder: room.get(Path(folder).name, (10**12, 10**8)))
+    monkeypatch.setattr(module, "free_space", lambda folder: room.get(Path(folder).name, (10**12, 10**8)))
     return room
 
 
@@ -40,13 +40,17 @@ def mount(
     monkeypatch.setattr("psutil.disk_usage", lambda _path: SimpleNamespace(total=8 * 10**9))
     monkeypatch.setattr(module, "_number", lambda folder: numbers.get(folder, folder))
     # All of them are on what the test is on, which has a device on one machine and none on another.
-    monkeypatch.setattr("midiprism.meter.devices._device", lambda _here, _source: "")
-    monkeypatch.setattr(module, "_own_folders", lambda: iter([str(tmp_path / "mine" / "home")]))
+    monkeypatch.setattr("midiprism.metrics.devices._device", lambda _here, _source: "")
+    monkeypatch.setattr(module, "_user_folders", lambda: iter([str(tmp_path / "mine" / "home")]))
     return mounting
 
 
 def names(*, skipped: bool = False) -> list[str]:
-    return [Path(spot.place.path).name for spot in mounted() if (spot.reason is not None) == skipped]
+    return [
+        Path(spot.place.path).name
+        for spot in find_mount_points()
+        if (spot.skip_reason is not None) == skipped
+    ]
 
 
 def test_disks_and_memory_are_measured(mount: Mounting) -> None:
@@ -63,7 +67,7 @@ def test_what_is_no_disk_is_not(mount: Mounting) -> None:
         proc=("proc", "proc", "rw"),
         layer=("overlay", "overlay", "rw"),
     )
-    assert mounted() == []
+    assert find_mount_points() == []
 
 
 @pytest.mark.parametrize(
@@ -87,13 +91,13 @@ def test_parts_of_the_system_are_no_places(
 ) -> None:
     monkeypatch.setattr("psutil.disk_usage", lambda _path: SimpleNamespace(total=8 * 10**9))
     device = {"tmpfs": "tmpfs", "devtmpfs": "devtmpfs", "overlay": "overlay"}.get(fstype, "/dev/sda1")
-    assert module._is_place(Mount(device, point, fstype, "rw")) == place
+    assert module._is_measurable(Mount(device, point, fstype, "rw")) == place
 
 
 def test_little_memory_is_no_place(mount: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
     mount(memory=("tmpfs", "tmpfs", "rw"))
     monkeypatch.setattr("psutil.disk_usage", lambda _path: SimpleNamespace(total=10**8))
-    assert mounted() == []
+    assert find_mount_points() == []
 
 
 def test_what_is_across_a_network_is_only_named_and_not_looked_at(
@@ -101,16 +105,16 @@ def test_what_is_across_a_network_is_only_named_and_not_looked_at(
 ) -> None:
     mount(far=("server:/export", "nfs4", "rw"))
     monkeypatch.setattr(module, "place_of", lambda _path: pytest.fail("it was looked at"))
-    monkeypatch.setattr(module, "free_room", lambda _path: pytest.fail("it was looked at"))
-    (spot,) = mounted()
-    assert spot.reason is not None
-    assert "across a network" in spot.reason
+    monkeypatch.setattr(module, "free_space", lambda _path: pytest.fail("it was looked at"))
+    (spot,) = find_mount_points()
+    assert spot.skip_reason is not None
+    assert "across a network" in spot.skip_reason
     assert spot.place.kind == "network"
 
 
 def test_what_is_mounted_twice_is_one_place(mount: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
     mount(first=("/dev/sda1", "btrfs", "rw"), second=("/dev/sda1", "btrfs", "rw"))
-    monkeypatch.setattr("midiprism.meter.devices._device", lambda _here, source: source.rpartition("/")[2])
+    monkeypatch.setattr("midiprism.metrics.devices._device", lambda _here, source: source.rpartition("/")[2])
     assert names() == ["first"]
 
 
@@ -120,10 +124,10 @@ def test_where_a_mount_point_cannot_be_written_a_folder_of_ours_is_taken(
     mount(mine=("/dev/sda1", "ext4", "rw"), theirs=("/dev/sdb1", "ext4", "rw"))
     (tmp_path / "mine" / "home").mkdir()
     monkeypatch.setattr(module, "_is_writable", lambda folder: Path(folder).name == "home")
-    (own, other) = mounted()
-    assert (own.place.path, own.reason) == (str(tmp_path / "mine" / "home"), None)
+    (own, other) = find_mount_points()
+    assert (own.place.path, own.skip_reason) == (str(tmp_path / "mine" / "home"), None)
     assert other.place.path == str(tmp_path / "theirs")
-    assert "cannot be written" in str(other.reason)
+    assert "cannot be written" in str(other.skip_reason)
 
 
 def test_places_without_room_are_skipped_with_the_reason(
@@ -131,7 +135,7 @@ def test_places_without_room_are_skipped_with_the_reason(
 ) -> None:
     mount(**{name: (f"/dev/{name}", "ext4", "rw") for name in ("full", "crowded", "roomy", "uncounted")})
     free |= {"full": (10**8, 10**8), "crowded": (10**12, 5), "uncounted": (10**12, None)}
-    reasons = {Path(spot.place.path).name: spot.reason for spot in mounted()}
+    reasons = {Path(spot.place.path).name: spot.skip_reason for spot in find_mount_points()}
     assert "only 0.1 GB are free" in str(reasons["full"])
     assert "room for 5 more files" in str(reasons["crowded"])
     assert reasons["roomy"] is reasons["uncounted"] is None
@@ -141,8 +145,8 @@ def test_folders_that_are_named_are_taken_as_they_are(
     tmp_path: Path, free: dict[str, tuple[int | None, int | None]]
 ) -> None:
     (tmp_path / "file").write_text("x")
-    spots = named([str(tmp_path), str(tmp_path / "nowhere"), str(tmp_path / "file"), str(tmp_path)])
-    assert [spot.reason for spot in spots] == [
+    spots = mount_points_of([str(tmp_path), str(tmp_path / "nowhere"), str(tmp_path / "file"), str(tmp_path)])
+    assert [spot.skip_reason for spot in spots] == [
         None,
         "it is not there: make it first",
         "it is no folder",
@@ -151,5 +155,5 @@ def test_folders_that_are_named_are_taken_as_they_are(
 
 
 def test_this_machine_has_places_or_says_why_not() -> None:
-    for spot in mounted():
-        assert spot.reason is not None or os.access(spot.place.path, os.W_OK)
+    for spot in find_mount_points():
+        assert spot.skip_reason is not None or os.access(spot.place.path, os.W_OK)

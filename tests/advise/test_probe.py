@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.advise import crew as crew_module
-from midiprism.advise import probe as probe_module
-from midiprism.advise import rows
-from midiprism.advise.crew import Crew, create_file, in_turn, read_file
-from midiprism.advise.places import Figures
-from midiprism.advise.probe import probe
-from midiprism.advise.rows import measured_commits, measured_shards
-from midiprism.advise.scratch import PREFIX, scratch, sweep
+from midiprism.advise.probe import io_workers as crew_module
+from midiprism.advise.probe import probe as probe_module
+from midiprism.advise.probe import synthetic as rows
+from midiprism.advise.probe.disk_results import DiskSpeed
+from midiprism.advise.probe.io_workers import IoWorkers, create_file, read_file, run_timed
+from midiprism.advise.probe.probe import probe
+from midiprism.advise.probe.synthetic import measure_commits, measure_shards
+from midiprism.advise.probe.temp_dir import TEMP_DIR_PREFIX, remove_leftovers, temp_dir
 from midiprism.errors import StoreError, UsageError
-from midiprism.run.lock import locked
-from midiprism.store.durable import Flusher
-from support import slow
+from midiprism.fs.fsync import Flusher
+from midiprism.results.lock import lock_exclusive
+from support import disk_functions as slow
 
 
 class Clock:
@@ -48,13 +48,13 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """As little as tells anything."""
     for name, value in {"_FILES": 64, "_SONGS": 16, "_FOLDERS": 4, "_BLOCK": 4096}.items():
         monkeypatch.setattr(probe_module, name, value)
-    monkeypatch.setattr(rows, "_SHARD_ROWS", (5, 10))
-    monkeypatch.setattr(rows, "_LARGE", 60)
+    monkeypatch.setattr(rows, "_SHARD_ROW_COUNTS", (5, 10))
+    monkeypatch.setattr(rows, "_LARGE_BATCH", 60)
     monkeypatch.setattr(rows, "_ROUNDS", 1)
 
 
 def test_every_figure_is_measured_and_nothing_is_left(tmp_path: Path, few: None) -> None:
-    found = probe(tmp_path, at_once=(1, 2))
+    found = probe(tmp_path, process_counts=(1, 2))
     assert list(tmp_path.iterdir()) == []
     assert list(found.create_us) == [1, 2]
     assert list(found.read_us) == [1, 2]
@@ -65,23 +65,33 @@ def test_every_figure_is_measured_and_nothing_is_left(tmp_path: Path, few: None)
     assert min(found.sequential_mb_s) > 0
     assert found.place.path == str(tmp_path)
     assert found.free_bytes
-    rates = (found.creates(), found.durable_creates, found.reads(), found.commits, found.shards)
+    rates = (
+        found.creates_per_second(),
+        found.durable_creates_per_second,
+        found.reads_per_second(),
+        found.commit_links_per_second,
+        found.shard_tracks_per_second,
+    )
     assert min(rates) > 0
-    assert Figures.from_dict(found.as_dict()) == found
+    assert DiskSpeed.from_dict(found.as_dict()) == found
 
 
 def test_times_are_those_of_what_creates_and_reads(tmp_path: Path, few: None) -> None:
     clock = Clock()
-    found = probe(tmp_path, create=clock.create, read=clock.read, at_once=(1,), clock=clock)
+    found = probe(tmp_path, create=clock.create, read=clock.read, process_counts=(1,), clock=clock)
     assert found.create_us == {1: pytest.approx(5_000)}
     assert found.read_us == {1: pytest.approx(2_000)}
-    assert found.creates() == pytest.approx(200)
-    assert found.durable_creates == pytest.approx(200), "the clock stood still while it was flushed"
+    assert found.creates_per_second() == pytest.approx(200)
+    assert found.durable_creates_per_second == pytest.approx(200), (
+        "the clock stood still while it was flushed"
+    )
 
 
 def test_a_slow_place_is_measured_with_fewer_files(tmp_path: Path, few: None) -> None:
     clock = Clock()
-    found = probe(tmp_path, create=clock.create, read=clock.read, budget=0.98, at_once=(1,), clock=clock)
+    found = probe(
+        tmp_path, create=clock.create, read=clock.read, budget_seconds=0.98, process_counts=(1,), clock=clock
+    )
     assert found.create_us == {1: pytest.approx(5_000)}
     assert found.counts["creates_1"] == clock.made == 10, "5 hundredths of the time"
     assert found.flush_files == 10
@@ -94,12 +104,12 @@ def test_what_there_is_no_time_for_is_not_measured(tmp_path: Path, few: None) ->
         clock.create(path, data)
         clock.now += 60.0
 
-    found = probe(tmp_path, create=endless, read=clock.read, at_once=(1, 1), clock=clock)
+    found = probe(tmp_path, create=endless, read=clock.read, process_counts=(1, 1), clock=clock)
     assert found.counts == {"creates_1": 1}
     assert clock.made == 1
     assert found.create_us == {1: pytest.approx(60.005e6)}
     assert (found.read_us, found.sequential_mb_s, found.commit_ms, found.shard_us) == ({}, None, None, None)
-    assert found.commits == 0
+    assert found.commit_links_per_second == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,52 +124,52 @@ def test_of_the_flushes_only_that_of_the_tracks_counts(
         flush(self)
         clock.now += next(seconds)
 
-    monkeypatch.setattr(Flusher, "flush", slowly)
-    found = probe(tmp_path, create=clock.create, read=clock.read, at_once=(1,), clock=clock)
+    monkeypatch.setattr(Flusher, "flush_ms", slowly)
+    found = probe(tmp_path, create=clock.create, read=clock.read, process_counts=(1,), clock=clock)
     assert found.flush_ms == pytest.approx(250)
     assert found.flush_files == clock.made == 64
-    assert found.durable_creates == pytest.approx(64 / (64 * 0.005 + 0.25))
+    assert found.durable_creates_per_second == pytest.approx(64 / (64 * 0.005 + 0.25))
 
 
 def test_processes_do_it_at_once(tmp_path: Path, few: None) -> None:
-    found = probe(tmp_path, create=slow.create, read=slow.read, at_once=(1, 4))
+    found = probe(tmp_path, create=slow.create_slowly, read=slow.read_slowly, process_counts=(1, 4))
     for times in (found.create_us, found.read_us):
         assert times[1] >= 5_000
         assert times[4] >= 5_000
-    assert found.creates(4) > found.creates(1), "each waits for itself"
+    assert found.creates_per_second(4) > found.creates_per_second(1), "each waits for itself"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, few: None) -> None:
     for at_once in ((1,), (2,)):
         with pytest.raises(StoreError, match="cannot be measured: No space left on device"):
-            probe(tmp_path, create=slow.full, at_once=at_once)
+            probe(tmp_path, create=slow.fail_disk_full, process_counts=at_once)
         assert list(tmp_path.iterdir()) == []
 
 
 def test_a_mistake_in_another_process_is_told(tmp_path: Path, few: None) -> None:
     with pytest.raises(RuntimeError, match="UnknownError"):
-        probe(tmp_path, create=slow.broken, at_once=(2,))
+        probe(tmp_path, create=slow.fail_unpicklable, process_counts=(2,))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_dies_is_told(tmp_path: Path, few: None) -> None:
     with pytest.raises(StoreError, match="has died"):
-        probe(tmp_path, create=slow.dying, at_once=(2,))
+        probe(tmp_path, create=slow.exit_process, process_counts=(2,))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with Crew(1, slow.create, slow.read) as crew:
-        monkeypatch.setattr(crew_module, "_PATIENCE_SECONDS", 0.0)
+    with IoWorkers(1, slow.create_slowly, slow.read_slowly) as crew:
+        monkeypatch.setattr(crew_module, "_TIMEOUT_SECONDS", 0.0)
         with pytest.raises(StoreError, match="did not answer"):
-            crew.create([[str(tmp_path / "a")]], b"x", 1.0)
+            crew.create_files([[str(tmp_path / "a")]], b"x", 1.0)
 
 
 def test_no_process_is_left(tmp_path: Path) -> None:
     before = set(multiprocessing.active_children())
-    with Crew(2, slow.create, slow.read) as crew:
-        turns = crew.create([[str(tmp_path / "a")], [str(tmp_path / "b")]], b"x", 1.0)
+    with IoWorkers(2, slow.create_slowly, slow.read_slowly) as crew:
+        turns = crew.create_files([[str(tmp_path / "a")], [str(tmp_path / "b")]], b"x", 1.0)
         assert [turn.files for turn in turns] == [1, 1]
     assert set(multiprocessing.active_children()) == before
 
@@ -174,13 +184,13 @@ def test_the_folder_is_removed_however_it_ends(
         raise trouble
 
     with pytest.raises(trouble):
-        probe(tmp_path, create=interrupted, at_once=(1,))
+        probe(tmp_path, create=interrupted, process_counts=(1,))
     assert list(tmp_path.iterdir()) == []
 
 
 KILLED = """
 import os, signal, sys
-from midiprism.advise.probe import probe
+from midiprism.advise.probe.probe import probe
 def killed(path, data):
     os.kill(os.getpid(), signal.SIGKILL)
 probe(sys.argv[1], create=killed, at_once=(1,))
@@ -192,16 +202,16 @@ def test_what_a_killed_probe_left_is_removed_by_the_next(tmp_path: Path, few: No
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert done.returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
-    assert left.name.startswith(PREFIX)
+    assert left.name.startswith(TEMP_DIR_PREFIX)
     assert len(list(left.iterdir())) > 1
-    probe(tmp_path, at_once=(1,))
+    probe(tmp_path, process_counts=(1,))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_probe_that_is_on_is_left_alone(tmp_path: Path) -> None:
-    with scratch(str(tmp_path)) as first:
-        assert sweep(str(tmp_path)) == []
-        with scratch(str(tmp_path)) as second:
+    with temp_dir(str(tmp_path)) as first:
+        assert remove_leftovers(str(tmp_path)) == []
+        with temp_dir(str(tmp_path)) as second:
             assert Path(first) != Path(second)
             assert len(list(tmp_path.iterdir())) == 2
         assert [str(path) for path in tmp_path.iterdir()] == [first]
@@ -217,10 +227,10 @@ def test_a_folder_that_another_probe_took_away_is_made_again(
         if not taken:
             taken.append(folder)
             shutil.rmtree(folder)
-        return locked(folder)
+        return lock_exclusive(folder)
 
-    monkeypatch.setattr("midiprism.advise.scratch.locked", late)
-    with scratch(str(tmp_path)) as made:
+    monkeypatch.setattr("midiprism.advise.probe.temp_dir.lock_exclusive", late)
+    with temp_dir(str(tmp_path)) as made:
         assert [made] != taken
         assert os.path.isdir(made)
     assert list(tmp_path.iterdir()) == []
@@ -230,22 +240,26 @@ def test_links_and_files_of_that_name_are_left_alone(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "diary").write_text("dear diary")
-    (tmp_path / f"{PREFIX}link").symlink_to(kept)
-    (tmp_path / f"{PREFIX}file").write_text("x")
-    with scratch(str(tmp_path)):
+    (tmp_path / f"{TEMP_DIR_PREFIX}link").symlink_to(kept)
+    (tmp_path / f"{TEMP_DIR_PREFIX}file").write_text("x")
+    with temp_dir(str(tmp_path)):
         pass
     assert (kept / "diary").read_text() == "dear diary"
-    assert {path.name for path in tmp_path.iterdir()} == {"kept", f"{PREFIX}link", f"{PREFIX}file"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "kept",
+        f"{TEMP_DIR_PREFIX}link",
+        f"{TEMP_DIR_PREFIX}file",
+    }
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders belong to nobody there")
 def test_folders_of_others_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / f"{PREFIX}theirs").mkdir()
+    (tmp_path / f"{TEMP_DIR_PREFIX}theirs").mkdir()
     own = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: own + 1)
-    assert sweep(str(tmp_path)) == []
+    assert remove_leftovers(str(tmp_path)) == []
     monkeypatch.setattr(os, "getuid", lambda: own)
-    assert sweep(str(tmp_path)) == [str(tmp_path / f"{PREFIX}theirs")]
+    assert remove_leftovers(str(tmp_path)) == [str(tmp_path / f"{TEMP_DIR_PREFIX}theirs")]
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +271,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("tempfile.mkdtemp", refused)
     with pytest.raises(StoreError, match="cannot be written: Permission denied"):
-        probe(tmp_path, at_once=(1,))
+        probe(tmp_path, process_counts=(1,))
 
 
 def test_a_turn_does_at_least_one_and_ends_in_time() -> None:
@@ -266,15 +280,15 @@ def test_a_turn_does_at_least_one_and_ends_in_time() -> None:
     def work(path: str) -> None:
         clock.now += 1.0
 
-    assert in_turn(work, ["a", "b", "c"], 1.5, clock)[:2] == (2, 100.0)
-    assert in_turn(work, ["a", "b"], 0.0, clock).files == 1
-    assert in_turn(work, ["a", "b"], 9.0, clock).files == 2
+    assert run_timed(work, ["a", "b", "c"], 1.5, clock)[:2] == (2, 100.0)
+    assert run_timed(work, ["a", "b"], 0.0, clock).files == 1
+    assert run_timed(work, ["a", "b"], 9.0, clock).files == 2
 
 
 def test_commits_cost_a_part_that_each_has_and_one_for_each_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from midiprism.catalog.sqlite import SqliteCatalog
+    from midiprism.catalog.sqlite.catalog import SqliteCatalog
 
     clock = Clock()
     commit, close = SqliteCatalog.commit, SqliteCatalog.close
@@ -288,38 +302,41 @@ def test_commits_cost_a_part_that_each_has_and_one_for_each_link(
         close(self)
         clock.now += 0.1
 
-    monkeypatch.setattr(SqliteCatalog, "commit", timed)
+    monkeypatch.setattr(SqliteCatalog, "commit_seconds", timed)
     monkeypatch.setattr(SqliteCatalog, "close", folding)
-    found = measured_commits(str(tmp_path / "catalog.sqlite"), 1.0, clock)
-    assert found.milliseconds == pytest.approx(10.0)
+    found = measure_commits(str(tmp_path / "catalog.sqlite"), 1.0, clock)
+    assert found.fixed_milliseconds == pytest.approx(10.0)
     assert found.commits == 10
     links = 5 * (50 + 5 * (50 + 800))
-    assert found.microseconds_each == pytest.approx(20.0 + 0.1 / links * 1e6)
-    assert measured_commits(str(tmp_path / "other.sqlite"), 0.05, clock).commits == 2
+    assert found.microseconds_per_link == pytest.approx(20.0 + 0.1 / links * 1e6)
+    assert measure_commits(str(tmp_path / "other.sqlite"), 0.05, clock).commits == 2
 
 
 def test_shards_are_measured_once_where_they_take_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from midiprism.store.columns import Cells, count_of
-    from midiprism.store.parquet import ParquetStore
+    from midiprism.stores.parquet.schema import ColumnValues, count_rows
+    from midiprism.stores.parquet.store import ParquetStore
 
     clock = Clock()
-    monkeypatch.setattr(rows, "_SHARD_ROWS", (5, 10))
+    monkeypatch.setattr(rows, "_SHARD_ROW_COUNTS", (5, 10))
     write: Callable[..., object] = ParquetStore.write_tracks
 
-    def timed(self: ParquetStore, stem: str, cells: Cells) -> object:
-        clock.now += 0.001 * count_of(cells)
+    def timed(self: ParquetStore, stem: str, cells: ColumnValues) -> object:
+        clock.now += 0.001 * count_rows(cells)
         return write(self, stem, cells)
 
     monkeypatch.setattr(ParquetStore, "write_tracks", timed)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     found = [
-        measured_shards(str(tmp_path / "a"), 1.0, clock),
-        measured_shards(str(tmp_path / "b"), 0.009, clock),
+        measure_shards(str(tmp_path / "a"), 1.0, clock),
+        measure_shards(str(tmp_path / "b"), 0.009, clock),
     ]
-    assert [(round(one.microseconds_each), one.tracks) for one in found if one] == [(1_000, 15), (1_000, 5)]
+    assert [(round(one.microseconds_per_track), one.tracks) for one in found if one] == [
+        (1_000, 15),
+        (1_000, 5),
+    ]
 
 
 def test_without_pyarrow_all_the_rest_is_measured(
@@ -329,6 +346,6 @@ def test_without_pyarrow_all_the_rest_is_measured(
         raise UsageError("Parquet needs the package pyarrow.")
 
     monkeypatch.setattr(rows, "ParquetStore", missing)
-    found = probe(tmp_path, at_once=(1,))
+    found = probe(tmp_path, process_counts=(1,))
     assert found.shard_us is None
-    assert found.commits > 0
+    assert found.commit_links_per_second > 0

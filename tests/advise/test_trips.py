@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.advise.costs import ASK_TRIPS, COMMIT_TRIPS, SHARD_TRIPS
-from midiprism.advise.model import LEASE_TRIPS, TELL_TRIPS
-from midiprism.catalog import BatchRecord, Contents, ParentRecord, PostgresAddress
-from midiprism.catalog.postgres import PostgresCatalog
-from midiprism.catalog.postgres_server import driver
-from midiprism.run.keeping import Keeping
-from midiprism.store.parquet import ParquetStore
-from support.postgres import Server
+from midiprism.advise.model.costs import COMMIT_ROUND_TRIPS, QUERY_ROUND_TRIPS, SHARD_ROUND_TRIPS
+from midiprism.advise.model.throughput import LEASE_ROUND_TRIPS, PROGRESS_ROUND_TRIPS
+from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress, SongRecord
+from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.catalog.postgres.server import driver_connection
+from midiprism.pipeline.shard_writer import ShardWriter
+from midiprism.stores.parquet.store import ParquetStore
+from support.postgres import PostgresServer
 
 NOW = "2026-01-01T00:00:00.000+00:00"
 
@@ -23,16 +23,16 @@ def songs(count: int) -> BatchRecord:
     """Songs of one track, none of which is known."""
     track = (b"t" * 32, 9, "lead", 32, "Lead", "Violin", "Strings", 0, 40, 3, 60, 72, 480, 1.0)
     links = ((1, 0, 40, 1, "Lead", "Violin", "Strings", track),)
-    parents = [
-        ParentRecord(b"/songs/%d" % it, 7, f"{it}", 9, 7, bytes([it]) * 32, "split", links=links)
+    songs = [
+        SongRecord(b"/songs/%d" % it, 7, f"{it}", 9, 7, bytes([it]) * 32, "split", links=links)
         for it in range(count)
     ]
-    return BatchRecord(parents, 9, 0.1)
+    return BatchRecord(songs, 9, 0.1)
 
 
 def trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) -> int:
     """How often the server was waited for: it says that it is ready, or that rows may come."""
-    connection = driver(catalog.connection).pgconn
+    connection = driver_connection(catalog.connection).pgconn
     file = os.open(folder / "trace", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     connection.trace(file)
     work()
@@ -43,33 +43,38 @@ def trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) ->
 
 
 @pytest.fixture
-def catalog(postgres: Server) -> Iterator[PostgresCatalog]:
-    with PostgresCatalog.open(PostgresAddress(postgres.new_database()), writing=True) as catalog:
+def catalog(postgres: PostgresServer) -> Iterator[PostgresCatalog]:
+    with PostgresCatalog.open(PostgresAddress(postgres.new_database()), writable=True) as catalog:
         assert isinstance(catalog, PostgresCatalog)
         yield catalog
 
 
 def leased(catalog: PostgresCatalog, run_id: int, batch: BatchRecord) -> BatchRecord:
     """The batch, with a lease on it."""
-    wanted = {parent.path: (parent.size, parent.mtime_ns) for parent in batch.parents}
+    wanted = {song.path: (song.size, song.mtime_ns) for song in batch.songs}
     return replace(batch, lease=catalog.lease(run_id, wanted, None, redo=False).lease)
 
 
 def test_as_many_as_the_model_says(catalog: PostgresCatalog, tmp_path: Path) -> None:
     run_id = catalog.begin_run({}, NOW)
     batches: list[BatchRecord] = []
-    assert trips(catalog, tmp_path, lambda: batches.append(leased(catalog, run_id, songs(3)))) == LEASE_TRIPS
-    assert trips(catalog, tmp_path, lambda: catalog.commit(run_id, batches, NOW)) == COMMIT_TRIPS
-    asked = [parent.digest for parent in batches[0].parents if parent.digest]
-    assert trips(catalog, tmp_path, lambda: catalog.known_parents(asked)) == ASK_TRIPS
-    samples = [{"at": 1.0}]
-    assert trips(catalog, tmp_path, lambda: catalog.tell_run(run_id, {}, NOW, samples)) == TELL_TRIPS
+    assert (
+        trips(catalog, tmp_path, lambda: batches.append(leased(catalog, run_id, songs(3))))
+        == LEASE_ROUND_TRIPS
+    )
+    assert trips(catalog, tmp_path, lambda: catalog.commit(run_id, batches, NOW)) == COMMIT_ROUND_TRIPS
+    asked = [song.digest for song in batches[0].songs if song.digest]
+    assert trips(catalog, tmp_path, lambda: catalog.known_songs(asked)) == QUERY_ROUND_TRIPS
+    samples = [{"elapsed_seconds": 1.0}]
+    assert (
+        trips(catalog, tmp_path, lambda: catalog.update_run(run_id, {}, NOW, samples)) == PROGRESS_ROUND_TRIPS
+    )
 
 
 def test_shards_take_some_more(catalog: PostgresCatalog, tmp_path: Path) -> None:
     run_id = catalog.begin_run({}, NOW)
-    contents = Contents((b"t" * 32,), (4,), [(480, 120.0, 1, "4/4", "C major")], b"MThd")
-    batch = leased(catalog, run_id, replace(songs(3), contents=contents))
-    keeping = Keeping(ParquetStore(tmp_path), run_id, [batch])
+    contents = PackedTracks((b"t" * 32,), (4,), [(480, 120.0, 1, "4/4", "C major")], b"MThd")
+    batch = leased(catalog, run_id, replace(songs(3), packed_tracks=contents))
+    keeping = ShardWriter(ParquetStore(tmp_path), run_id, [batch])
     counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))
-    assert counted == COMMIT_TRIPS + SHARD_TRIPS
+    assert counted == COMMIT_ROUND_TRIPS + SHARD_ROUND_TRIPS

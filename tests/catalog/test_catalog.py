@@ -9,21 +9,21 @@ from midiprism.catalog import (
     Address,
     BatchRecord,
     Catalog,
-    Committed,
-    KnownParent,
+    CommitResult,
+    KnownSong,
     LinkRecord,
-    ParentRecord,
     ProblemRecord,
     Selection,
+    SongRecord,
     TrackRecord,
-    find,
+    find_tracks,
     open_catalog,
-    read_catalog,
+    open_read_only,
 )
+from midiprism.catalog.encoding import make_storable
 from midiprism.catalog.schema import metadata
-from midiprism.catalog.text import storable
 from midiprism.errors import CatalogError
-from support import catalogs as keeping
+from support import catalog_access as keeping
 
 NOW = "2026-01-01T00:00:00+00:00"
 
@@ -37,19 +37,17 @@ def link(content: TrackRecord, number: int = 0) -> LinkRecord:
     return LinkRecord(number, 0, 40, 1, content.name, "Violin", "Strings", content)
 
 
-def parent(
-    path: bytes, digest: int | None, *links: LinkRecord, outcome: str | None = "split"
-) -> ParentRecord:
+def song(path: bytes, digest: int | None, *links: LinkRecord, outcome: str | None = "split") -> SongRecord:
     key = None if digest is None else digest.to_bytes(32)
     song = path.decode("utf-8", "surrogateescape").rpartition("/")[2].removesuffix(".mid")
-    return ParentRecord(path, 1, song, 10, 20, key, outcome, 1, 1, 480, 960, 1.0, (), links)
+    return SongRecord(path, 1, song, 10, 20, key, outcome, 1, 1, 480, 960, 1.0, (), links)
 
 
-def batch(*parents: ParentRecord) -> BatchRecord:
-    return BatchRecord(parents, 0, 0.5)
+def batch(*songs: SongRecord) -> BatchRecord:
+    return BatchRecord(songs, 0, 0.5)
 
 
-def commit(catalog: Catalog, run: int, record: BatchRecord) -> Committed:
+def commit(catalog: Catalog, run: int, record: BatchRecord) -> CommitResult:
     if catalog.newest_run() is None:
         catalog.begin_run({}, NOW)
     (committed,) = catalog.commit(run, [record], NOW)
@@ -62,25 +60,25 @@ sqlite_only = pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
 @pytest.fixture
 def path(tmp_path: Path, catalogs: str) -> Address:
     """Where a new catalogue may be made, of either kind."""
-    return keeping.address(tmp_path)
+    return keeping.catalog_address(tmp_path)
 
 
 def count(path: Address, table: str) -> int:
     number: int
-    with read_catalog(path) as catalog, catalog.view() as connection:
+    with open_read_only(path) as catalog, catalog.read_transaction() as connection:
         (number,) = connection.execute(select(func.count()).select_from(metadata.tables[table])).one()
     return number
 
 
 def counts(path: Address) -> dict[str, int]:
-    tables = ("parents", "parent_paths", "tracks", "track_splits", "batches")
+    tables = ("songs", "song_paths", "tracks", "links", "batches")
     return {table: count(path, table) for table in tables}
 
 
 def test_what_it_takes_on_the_disk_has_what_is_in_the_log(path: Address) -> None:
     with open_catalog(path) as catalog:
-        commit(catalog, 1, batch(*(parent(b"/%d.mid" % n, n, link(track(n))) for n in range(1, 2_000))))
-        told = catalog.local_bytes()
+        commit(catalog, 1, batch(*(song(b"/%d.mid" % n, n, link(track(n))) for n in range(1, 2_000))))
+        told = catalog.local_disk_bytes()
         before = os.path.getsize(path) if isinstance(path, str) else 0
     if isinstance(path, str):
         assert told == os.path.getsize(path) > before
@@ -95,17 +93,17 @@ def test_a_batch_is_recorded_whole(path: Address) -> None:
         committed = commit(
             catalog,
             run,
-            batch(parent(b"/a.mid", 1, link(one), link(two, 1)), parent(b"/b.mid", 2, link(one))),
+            batch(song(b"/a.mid", 1, link(one), link(two, 1)), song(b"/b.mid", 2, link(one))),
         )
-    assert (committed.links, committed.tracks_new, committed.paths) == (3, 2, 0)
+    assert (committed.links, committed.tracks_new, committed.paths_of_known_songs) == (3, 2, 0)
     assert committed.outcomes == {"split": 2}
-    assert counts(path) == {"parents": 2, "parent_paths": 2, "tracks": 2, "track_splits": 3, "batches": 1}
+    assert counts(path) == {"songs": 2, "song_paths": 2, "tracks": 2, "links": 3, "batches": 1}
 
 
 def test_two_identical_tracks_of_one_song_are_two_links(path: Address) -> None:
     with open_catalog(path) as catalog:
         content = track(1)
-        committed = commit(catalog, 1, batch(parent(b"/a.mid", 1, link(content), link(content, 1))))
+        committed = commit(catalog, 1, batch(song(b"/a.mid", 1, link(content), link(content, 1))))
     assert (committed.links, committed.tracks_new) == (2, 1)
 
 
@@ -113,7 +111,7 @@ def test_numbers_go_on_after_the_catalogue_is_opened_again(path: Address) -> Non
     for number in range(3):
         with open_catalog(path) as catalog:
             catalog.begin_run({}, NOW)
-            commit(catalog, 1, batch(parent(b"/%d.mid" % number, number, link(track(number)))))
+            commit(catalog, 1, batch(song(b"/%d.mid" % number, number, link(track(number)))))
     assert counts(path)["tracks"] == 3
     assert count(path, "runs") == 3
 
@@ -122,8 +120,8 @@ def test_tracks_are_told_with_the_run_that_brought_them(path: Address) -> None:
     with open_catalog(path) as catalog:
         runs = [catalog.begin_run({}, NOW) for _ in range(2)]
         for number, run in enumerate((*runs, *runs)):
-            commit(catalog, run, batch(parent(b"/%d.mid" % number, number, link(track(number)))))
-    with read_catalog(path) as catalog, catalog.view() as connection:
+            commit(catalog, run, batch(song(b"/%d.mid" % number, number, link(track(number)))))
+    with open_read_only(path) as catalog, catalog.read_transaction() as connection:
         table = metadata.tables["tracks"]
         columns = (table.c.digest, table.c.run_id, table.c.shard_id, table.c.shard_row)
         found = connection.execute(select(*columns).order_by(table.c.digest)).all()
@@ -134,95 +132,95 @@ def test_tracks_are_told_with_the_run_that_brought_them(path: Address) -> None:
 
 def test_a_known_content_only_gets_another_path(path: Address) -> None:
     with open_catalog(path) as catalog:
-        commit(catalog, 1, batch(parent(b"/b.mid", 1, link(track(1)))))
-        committed = commit(catalog, 1, batch(parent(b"/a.mid", 1, outcome=None)))
-        assert (committed.paths, committed.outcomes.total()) == (1, 0)
-        (row,) = find(catalog.connection, Selection())
-    assert row.parent == b"/a.mid", "the bytewise smallest path names the song, whichever was seen first"
-    assert counts(path)["parent_paths"] == 2
+        commit(catalog, 1, batch(song(b"/b.mid", 1, link(track(1)))))
+        committed = commit(catalog, 1, batch(song(b"/a.mid", 1, outcome=None)))
+        assert (committed.paths_of_known_songs, committed.outcomes.total()) == (1, 0)
+        (row,) = find_tracks(catalog.connection, Selection())
+    assert row.song_path == b"/a.mid", "the bytewise smallest path names the song, whichever was seen first"
+    assert counts(path)["song_paths"] == 2
 
 
 def test_a_content_that_another_batch_recorded_meanwhile_is_not_recorded_twice(path: Address) -> None:
     with open_catalog(path) as catalog:
-        commit(catalog, 1, batch(parent(b"/a.mid", 1, link(track(1)))))
-        committed = commit(catalog, 1, batch(parent(b"/b.mid", 1, link(track(1)))))
-    assert (committed.paths, committed.links) == (1, 0)
-    assert counts(path)["track_splits"] == 1
+        commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1)))))
+        committed = commit(catalog, 1, batch(song(b"/b.mid", 1, link(track(1)))))
+    assert (committed.paths_of_known_songs, committed.links) == (1, 0)
+    assert counts(path)["links"] == 1
 
 
 def test_what_is_known_can_be_asked_for_many_at_once(path: Address) -> None:
     with open_catalog(path) as catalog:
-        commit(catalog, 1, batch(*(parent(b"/%d" % n, n, link(track(n))) for n in range(1200))))
+        commit(catalog, 1, batch(*(song(b"/%d" % n, n, link(track(n))) for n in range(1200))))
         paths = catalog.known_paths(b"/5", 400)
         assert list(paths) == sorted(b"/%d" % n for n in range(1200) if b"/%d" % n >= b"/5")[:400]
         assert paths[b"/7"] == (10, 20)
-        assert len(catalog.known_parents(n.to_bytes(32) for n in range(1100, 1300))) == 100
-        assert catalog.known_parents([bytes(32)])[bytes(32)] == KnownParent(1, "split", 1, 1)
+        assert len(catalog.known_songs(n.to_bytes(32) for n in range(1100, 1300))) == 100
+        assert catalog.known_songs([bytes(32)])[bytes(32)] == KnownSong(1, "split", 1, 1)
         assert catalog.known_tracks([(5).to_bytes(32), (9999).to_bytes(32)]) == {(5).to_bytes(32)}
         assert catalog.known_paths(b"0", 9) == {}
 
 
-def test_a_parent_that_could_not_be_read_is_forgotten_once_it_can(path: Address) -> None:
-    unreadable = ParentRecord(
+def test_a_song_that_could_not_be_read_is_forgotten_once_it_can(path: Address) -> None:
+    unreadable = SongRecord(
         b"/a.mid", 1, "a", 10, 20, None, "unreadable", problems=(ProblemRecord("permission", "No."),)
     )
     with open_catalog(path) as catalog:
         for _ in range(2):
             commit(catalog, 1, batch(unreadable))
             assert catalog.known_paths(b"/a.mid", 1) == {b"/a.mid": (None, None)}
-        assert count(path, "parents") == 1
-        commit(catalog, 1, batch(parent(b"/a.mid", 1)))
-    assert count(path, "parents") == 1
-    assert count(path, "parent_paths") == 1
+        assert count(path, "songs") == 1
+        commit(catalog, 1, batch(song(b"/a.mid", 1)))
+    assert count(path, "songs") == 1
+    assert count(path, "song_paths") == 1
 
 
 def test_a_path_that_holds_another_content_no_longer_names_the_old_one(path: Address) -> None:
     with open_catalog(path) as catalog:
-        commit(catalog, 1, batch(parent(b"/a.mid", 1, link(track(1, "old")))))
-        commit(catalog, 1, batch(parent(b"/a.mid", 2, link(track(2, "new")))))
-        assert [row.name for row in find(catalog.connection, Selection())] == ["new"]
-    assert count(path, "parents") == 2
+        commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1, "old")))))
+        commit(catalog, 1, batch(song(b"/a.mid", 2, link(track(2, "new")))))
+        assert [row.name for row in find_tracks(catalog.connection, Selection())] == ["new"]
+    assert count(path, "songs") == 2
 
 
 def test_a_commit_that_fails_leaves_nothing_and_the_next_one_works(path: Address) -> None:
-    good = parent(b"/a.mid", 1, link(track(1)))
+    good = song(b"/a.mid", 1, link(track(1)))
     with open_catalog(path) as catalog:
-        with pytest.raises(CatalogError, match="has lost a parent"):
-            commit(catalog, 1, batch(good, parent(b"/b.mid", 9, outcome=None)))
+        with pytest.raises(CatalogError, match="has lost a song"):
+            commit(catalog, 1, batch(good, song(b"/b.mid", 9, outcome=None)))
         assert set(counts(path).values()) == {0}
         commit(catalog, 1, batch(good))
     assert counts(path)["tracks"] == 1
 
 
 def test_text_that_a_database_refuses_is_made_storable(path: Address) -> None:
-    odd = track(1, storable("nul\0 lone\ud800"))
-    record = parent(b"/\xff\xfe.mid", 1, link(odd))
+    odd = track(1, make_storable("nul\0 lone\ud800"))
+    record = song(b"/\xff\xfe.mid", 1, link(odd))
     with open_catalog(path) as catalog:
         commit(catalog, 1, batch(record))
-        (row,) = find(catalog.connection, Selection(name="nul"))
+        (row,) = find_tracks(catalog.connection, Selection(name="nul"))
     assert row.name == "nul\ufffd lone\ufffd"
-    assert row.parent == b"/\xff\xfe.mid"
-    assert row.song == "\ufffd\ufffd"
+    assert row.song_path == b"/\xff\xfe.mid"
+    assert row.song_name == "\ufffd\ufffd"
 
 
 def test_runs_say_whether_all_ended_in_order(path: Address) -> None:
     with open_catalog(path) as catalog:
-        assert not catalog.left_in_order()
+        assert not catalog.last_run_ended_cleanly()
         run = catalog.begin_run({}, NOW)
-        assert not catalog.left_in_order()
+        assert not catalog.last_run_ended_cleanly()
         catalog.end_run(run, "interrupted", {"tracks": 1}, NOW)
-        assert catalog.left_in_order()
+        assert catalog.last_run_ended_cleanly()
         catalog.begin_run({}, NOW)
         catalog.end_run(catalog.begin_run({}, NOW), "done", {}, NOW)
-        assert catalog.left_in_order(), "only the last run matters: what came before was swept"
+        assert catalog.last_run_ended_cleanly(), "only the last run matters: what came before was swept"
         catalog.end_run(catalog.begin_run({}, NOW), "stopped", {}, NOW)
-        assert not catalog.left_in_order()
+        assert not catalog.last_run_ended_cleanly()
 
 
 def test_a_catalogue_of_another_version_is_refused(tmp_path: Path, path: Address) -> None:
     open_catalog(path).close()
-    keeping.change(tmp_path, "UPDATE alembic_version SET version_num = '999'")
-    for opening in (open_catalog, read_catalog):
+    keeping.execute(tmp_path, "UPDATE alembic_version SET version_num = '999'")
+    for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="version 999"):
             opening(path)
 
@@ -230,7 +228,7 @@ def test_a_catalogue_of_another_version_is_refused(tmp_path: Path, path: Address
 @sqlite_only
 def test_a_file_that_is_no_catalogue_is_refused_and_left_alone(path: str) -> None:
     Path(path).write_bytes(b"my diary" * 100)
-    for opening in (open_catalog, read_catalog):
+    for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="cannot be used"):
             opening(path)
     assert Path(path).read_bytes() == b"my diary" * 100
@@ -242,7 +240,7 @@ def test_a_database_of_someone_else_is_refused_and_left_alone(path: str) -> None
     connection.execute("CREATE TABLE diary (day)")
     connection.close()
     before = Path(path).read_bytes()
-    for opening in (open_catalog, read_catalog):
+    for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="not a catalogue"):
             opening(path)
     assert Path(path).read_bytes() == before
@@ -251,15 +249,15 @@ def test_a_database_of_someone_else_is_refused_and_left_alone(path: str) -> None
 @sqlite_only
 def test_a_catalogue_that_is_missing_is_not_made_by_reading(path: str) -> None:
     with pytest.raises(CatalogError, match="does not exist"):
-        read_catalog(path)
+        open_read_only(path)
     assert not Path(path).exists()
 
 
 def test_a_catalogue_opened_for_reading_cannot_be_written(path: Address) -> None:
     open_catalog(path).close()
     with (
-        read_catalog(path) as catalog,
-        catalog.ended_by(lambda: True),  # a server that became a standby would be waited for
+        open_read_only(path) as catalog,
+        catalog.interruptible(lambda: True),  # a server that became a standby would be waited for
         pytest.raises(CatalogError, match=r"read.?only"),
     ):
         catalog.begin_run({}, NOW)
@@ -268,32 +266,32 @@ def test_a_catalogue_opened_for_reading_cannot_be_written(path: Address) -> None
 @sqlite_only
 def test_a_catalogue_in_a_read_only_folder_can_be_read(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_catalog(path) as catalog:
-        commit(catalog, 1, batch(parent(b"/a.mid", 1, link(track(1)))))
+        commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1)))))
     monkeypatch.setattr("os.access", lambda _path, _mode: False)
-    with read_catalog(path) as catalog:
-        assert len(list(find(catalog.connection, Selection()))) == 1
+    with open_read_only(path) as catalog:
+        assert len(list(find_tracks(catalog.connection, Selection()))) == 1
     assert [file.name for file in Path(path).parent.iterdir()] == ["catalog.sqlite"]
 
 
 def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
     odd = str(tmp_path / "a?b#c%20\udcff.sqlite")
     open_catalog(odd).close()
-    read_catalog(odd).close()
+    open_read_only(odd).close()
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_what_a_source_says_of_a_song_is_kept_until_its_file_changes(path: Address) -> None:
     def facts(catalog: Catalog) -> str | None:
-        with catalog.view() as connection:
-            found: str | None = connection.scalar(select(metadata.tables["parent_paths"].c.facts))
+        with catalog.read_transaction() as connection:
+            found: str | None = connection.scalar(select(metadata.tables["song_paths"].c.source_metadata))
             return found
 
-    said = parent(b"/a.mid", 1, link(track(1)))._replace(facts='{"genre": "polka"}')
+    said = song(b"/a.mid", 1, link(track(1)))._replace(source_metadata='{"genre": "polka"}')
     with open_catalog(path) as catalog:
         commit(catalog, 1, batch(said))
-        commit(catalog, 1, batch(parent(b"/a.mid", 1, outcome=None)))
+        commit(catalog, 1, batch(song(b"/a.mid", 1, outcome=None)))
         assert facts(catalog) == '{"genre": "polka"}', "who reads it again need not know"
-        commit(catalog, 1, batch(said._replace(facts='{"genre": "waltz"}', outcome=None)))
+        commit(catalog, 1, batch(said._replace(source_metadata='{"genre": "waltz"}', outcome=None)))
         assert facts(catalog) == '{"genre": "waltz"}'
-        commit(catalog, 1, batch(parent(b"/a.mid", 2, link(track(2)))._replace(mtime_ns=21)))
+        commit(catalog, 1, batch(song(b"/a.mid", 2, link(track(2)))._replace(mtime_ns=21)))
         assert facts(catalog) is None

@@ -8,42 +8,42 @@ import pytest
 from sqlalchemy import text
 
 from midiprism.catalog import BatchRecord, Lease, PostgresAddress
-from midiprism.catalog.leases import Leased
-from midiprism.catalog.postgres import PostgresCatalog
-from midiprism.catalog.records import ParentRecord, TrackRecord
-from support.postgres import Server
+from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.catalog.postgres.leases import LeaseResult
+from midiprism.catalog.records import SongRecord, TrackRecord
+from support.postgres import PostgresServer
 
 NOW = "2026-01-01T00:00:00+00:00"
 AT = (10, 20)
 
 
 @pytest.fixture
-def address(postgres: Server) -> PostgresAddress:
+def address(postgres: PostgresServer) -> PostgresAddress:
     return PostgresAddress(postgres.new_database())
 
 
 @pytest.fixture
 def catalog(address: PostgresAddress) -> Iterator[PostgresCatalog]:
-    with PostgresCatalog.open(address, writing=True) as opened:
+    with PostgresCatalog.open(address, writable=True) as opened:
         assert isinstance(opened, PostgresCatalog)
         yield opened
 
 
 @pytest.fixture
 def other(address: PostgresAddress, catalog: PostgresCatalog) -> Iterator[PostgresCatalog]:
-    with PostgresCatalog.open(address, writing=True) as opened:
+    with PostgresCatalog.open(address, writable=True) as opened:
         assert isinstance(opened, PostgresCatalog)
         yield opened
 
 
 def batch(lease: Lease | None, *names: str) -> BatchRecord:
-    parents = []
+    songs = []
     for name in names:
         digest = name.encode().rjust(32)
         track = TrackRecord(digest[::-1], 9, name, 32, name, "Violin", "Strings", 0, 40, 5, 50, 60, 960, 1.0)
         link = (0, 0, 40, 1, name, "Violin", "Strings", tuple(track))
-        parents.append(
-            ParentRecord(
+        songs.append(
+            SongRecord(
                 name.encode(),
                 0,
                 name,
@@ -59,30 +59,37 @@ def batch(lease: Lease | None, *names: str) -> BatchRecord:
                 (link,),  # type: ignore[arg-type]
             )
         )
-    return BatchRecord(parents, 9, 0.1, 1, lease=lease)
+    return BatchRecord(songs, 9, 0.1, 1, lease=lease)
 
 
-def take(catalog: PostgresCatalog, run: int, *names: str, redo: bool = False) -> Leased:
+def take(catalog: PostgresCatalog, run: int, *names: str, redo: bool = False) -> LeaseResult:
     return catalog.lease(run, {name.encode(): AT for name in names}, None, redo=redo)
 
 
 def expire(catalog: PostgresCatalog) -> None:
-    catalog.do(lambda: catalog.connection.execute(text("UPDATE midiprism.leases SET expires_at = now()")))
+    catalog.run_in_transaction(
+        lambda: catalog.connection.execute(text("UPDATE midiprism.leases SET expires_at = now()"))
+    )
 
 
 def rows(catalog: PostgresCatalog, table: str) -> int:
-    return catalog.do(lambda: catalog.connection.scalar(text(f"SELECT count(*) FROM midiprism.{table}"))) or 0
+    return (
+        catalog.run_in_transaction(
+            lambda: catalog.connection.scalar(text(f"SELECT count(*) FROM midiprism.{table}"))
+        )
+        or 0
+    )
 
 
 def test_what_one_run_holds_no_other_plans(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
     mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
     first = take(catalog, mine, "a", "b")
     second = take(other, theirs, "b", "c")
-    assert (first.paths, first.done, first.held) == (frozenset({b"a", b"b"}), 0, 0)
-    assert (second.paths, second.done, second.held) == (frozenset({b"c"}), 0, 1)
-    assert len(catalog.held_by_others(mine)) == 1
+    assert (first.paths, first.already_committed, first.held_elsewhere) == (frozenset({b"a", b"b"}), 0, 0)
+    assert (second.paths, second.already_committed, second.held_elsewhere) == (frozenset({b"c"}), 0, 1)
+    assert len(catalog.leases_of_other_runs(mine)) == 1
     nothing = take(other, theirs, "a", "b")
-    assert (nothing.lease, nothing.paths, nothing.held) == (None, frozenset(), 2)
+    assert (nothing.lease, nothing.paths, nothing.held_elsewhere) == (None, frozenset(), 2)
 
 
 def test_a_commit_lets_go_of_what_it_did(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
@@ -92,7 +99,7 @@ def test_a_commit_lets_go_of_what_it_did(catalog: PostgresCatalog, other: Postgr
     assert (committed.outcomes.total(), committed.links, committed.tracks_new) == (2, 2, 2)
     assert (rows(catalog, "leases"), rows(catalog, "lease_paths")) == (0, 0)
     again = take(other, theirs, "a", "b", "c")
-    assert (again.paths, again.done, again.held) == (frozenset({b"c"}), 2, 0), (
+    assert (again.paths, again.already_committed, again.held_elsewhere) == (frozenset({b"c"}), 2, 0), (
         "what was committed meanwhile is done"
     )
     assert take(other, theirs, "a", redo=True).paths == {b"a"}
@@ -108,7 +115,7 @@ def test_a_lease_that_expired_is_anybody_s_and_its_commit_is_discarded(
     assert second.paths == {b"b"}
     (late,) = catalog.commit(mine, [batch(first.lease, "a", "b")], NOW)
     assert late.discarded
-    assert (rows(catalog, "parents"), rows(catalog, "tracks"), rows(catalog, "batches")) == (0, 0, 0)
+    assert (rows(catalog, "songs"), rows(catalog, "tracks"), rows(catalog, "batches")) == (0, 0, 0)
     (committed,) = other.commit(theirs, [batch(second.lease, "b")], NOW)
     assert not committed.discarded
 
@@ -125,15 +132,15 @@ def test_who_guesses_a_number_without_its_token_commits_nothing(catalog: Postgre
 def test_renewing_puts_off_the_expiry(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
     run, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
     take(catalog, run, "a")
-    catalog.do(
+    catalog.run_in_transaction(
         lambda: catalog.connection.execute(
             text("UPDATE midiprism.leases SET expires_at = now() + interval '1 second'")
         )
     )
-    catalog.tell_run(run, {}, NOW)
+    catalog.update_run(run, {}, NOW)
     left = text("SELECT min(expires_at) - now() > interval '30 seconds' FROM midiprism.leases")
-    assert catalog.do(lambda: catalog.connection.scalar(left))
-    assert take(other, theirs, "a").held == 1
+    assert catalog.run_in_transaction(lambda: catalog.connection.scalar(left))
+    assert take(other, theirs, "a").held_elsewhere == 1
 
 
 def test_a_run_that_ends_lets_go_of_all(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
@@ -147,13 +154,13 @@ def test_a_run_that_begins_closes_those_that_died_and_leaves_those_that_live(
     catalog: PostgresCatalog, other: PostgresCatalog
 ) -> None:
     dead, alive = catalog.begin_run({}, NOW), catalog.begin_run({}, NOW)
-    catalog.do(
+    catalog.run_in_transaction(
         lambda: catalog.connection.execute(
             text("UPDATE midiprism.runs SET expires_at = now() WHERE id = :id"), {"id": dead}
         )
     )
     mine = other.begin_run({}, NOW)
-    states = catalog.do(
+    states = catalog.run_in_transaction(
         lambda: {
             row.id: row.state
             for row in catalog.connection.execute(text("SELECT id, state FROM midiprism.runs"))
@@ -170,7 +177,7 @@ def test_the_pieces_of_a_batch_that_was_taken_apart_are_committed_one_by_one(
     for piece in ("ab", "c"):
         (committed,) = catalog.commit(run, [batch(lease, *piece)], NOW)
         assert committed.outcomes.total() == len(piece)
-    assert (rows(catalog, "parents"), rows(catalog, "leases"), rows(catalog, "batches")) == (3, 0, 2)
+    assert (rows(catalog, "songs"), rows(catalog, "leases"), rows(catalog, "batches")) == (3, 0, 2)
 
 
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(
@@ -182,7 +189,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     (committed,) = catalog.commit(run, [record], NOW)
     assert lost == ["after"]
     assert (committed.discarded, committed.outcomes.total(), committed.links) == (False, 2, 2)
-    assert (rows(catalog, "parents"), rows(catalog, "track_splits"), rows(catalog, "batches")) == (2, 2, 1)
+    assert (rows(catalog, "songs"), rows(catalog, "links"), rows(catalog, "batches")) == (2, 2, 1)
 
 
 def test_a_commit_that_was_lost_on_its_way_is_made(

@@ -10,28 +10,28 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from midiprism.catalog import (
-    HEAD,
+    CURRENT_VERSION,
     Address,
     PostgresAddress,
     Selection,
-    find,
+    find_tracks,
     open_catalog,
-    read_catalog,
+    open_read_only,
     upgrade_catalog,
 )
 from midiprism.catalog.migrate import _config, known_versions
-from midiprism.catalog.postgres_server import connected
+from midiprism.catalog.postgres.server import connect
 from midiprism.catalog.schema import metadata
-from midiprism.catalog.sqlite_file import _engine
+from midiprism.catalog.sqlite.file import _engine
 from midiprism.errors import CatalogError
-from support import catalogs as keeping
+from support import catalog_access as keeping
 
 pytestmark = pytest.mark.usefixtures("catalogs")
 
 FIRST = [
     "INSERT INTO runs VALUES (7, '2026-01-01', '2026-01-01', 'done', '{}', '{}')",
-    "INSERT INTO parents VALUES (3, :digest, 10, 1, 1, 480, 960, 1.5, 'split', NULL, 1, 1, 7)",
-    "INSERT INTO parent_paths VALUES (:path, 3, 1, 'a', 10, 20)",
+    "INSERT INTO songs VALUES (3, :digest, 10, 1, 1, 480, 960, 1.5, 'split', NULL, 1, 1, 7)",
+    "INSERT INTO song_paths VALUES (:path, 3, 1, 'a', 10, 20)",
     "INSERT INTO tracks VALUES (5, :digest, 9, 'x', 32, 'Lead', 'Oboe', 'Reed', 0, 1, 5, 1, 2, 9, 1.5, 7)",
     "INSERT INTO track_splits VALUES (3, 0, 0, 0, 40, 1, 5, 'Lead', 'Violin', 'Strings')",
     "INSERT INTO batches VALUES (1, 7, 1, 1, 1, 1, 9, 4096, 0.5, '2026-01-01')",
@@ -41,13 +41,13 @@ FIRST = [
 
 @pytest.fixture
 def place(tmp_path: Path) -> Address:
-    return keeping.address(tmp_path)
+    return keeping.catalog_address(tmp_path)
 
 
 def opened(place: Address) -> Connection:
     """A connection to what need not be a catalogue."""
     if isinstance(place, PostgresAddress):
-        return connected(place)
+        return connect(place)
     return _engine(place, "rwc", "BEGIN IMMEDIATE").connect()
 
 
@@ -106,7 +106,7 @@ def differences(place: Address) -> list[Any]:
 
 def test_the_migrations_make_what_a_new_catalogue_has(tmp_path: Path, place: Address) -> None:
     (tmp_path / "new").mkdir()
-    new = keeping.address(tmp_path / "new")
+    new = keeping.catalog_address(tmp_path / "new")
     open_catalog(new).close()
     with opened(place) as connection, connection.begin():
         migrated(connection, place, "head")
@@ -117,17 +117,22 @@ def test_the_migrations_make_what_a_new_catalogue_has(tmp_path: Path, place: Add
 @pytest.mark.parametrize("labelled", [True, False], ids=["0001", "before"])
 def test_an_old_catalogue_keeps_all_it_holds_and_works(place: Address, labelled: bool) -> None:
     old(place, labelled=labelled)
-    for opening in (open_catalog, read_catalog):
+    for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="midiprism catalog upgrade"):
             opening(place)
-    assert upgrade_catalog(place) == ("0001", HEAD)
+    assert upgrade_catalog(place) == ("0001", CURRENT_VERSION)
     with open_catalog(place) as catalog:
-        (row,) = find(catalog.connection, Selection())
-        assert (row.parent, row.name, row.digest, row.duration_seconds) == (b"/a.mid", "Lead", bytes(32), 1.5)
-        assert catalog.usage() == (1, 1, 4096)
+        (row,) = find_tracks(catalog.connection, Selection())
+        assert (row.song_path, row.name, row.digest, row.duration_seconds) == (
+            b"/a.mid",
+            "Lead",
+            bytes(32),
+            1.5,
+        )
+        assert catalog.storage_usage() == (1, 1, 4096)
         assert catalog.known_paths(b"", 9) == {b"/a.mid": (10, 20)}
         assert catalog.begin_run({}, "2026-01-02") != 7
-    assert upgrade_catalog(place) == (HEAD, HEAD), "again does nothing"
+    assert upgrade_catalog(place) == (CURRENT_VERSION, CURRENT_VERSION), "again does nothing"
     assert differences(place) == []
 
 
@@ -135,17 +140,17 @@ def test_a_refused_catalogue_names_the_command_that_helps(tmp_path: Path, place:
     old(place)
     with pytest.raises(CatalogError) as caught:
         open_catalog(place)
-    where = place.options if isinstance(place, PostgresAddress) else str(tmp_path)
+    where = place.cli_options if isinstance(place, PostgresAddress) else str(tmp_path)
     assert f"`midiprism catalog upgrade {where}`" in str(caught.value)
 
 
 def test_a_newer_catalogue_is_refused_and_left_alone(tmp_path: Path, place: Address) -> None:
     open_catalog(place).close()
-    keeping.change(tmp_path, "UPDATE alembic_version SET version_num = '999'")
+    keeping.execute(tmp_path, "UPDATE alembic_version SET version_num = '999'")
     before = tables(place)
-    for opening in (open_catalog, read_catalog, upgrade_catalog):
+    for opening in (open_catalog, open_read_only, upgrade_catalog):
         with pytest.raises(
-            CatalogError, match=f"version 999, and this midiprism knows versions up to {HEAD}"
+            CatalogError, match=f"version 999, and this midiprism knows versions up to {CURRENT_VERSION}"
         ):
             opening(place)
     assert tables(place) == before
@@ -178,4 +183,4 @@ def test_an_upgrade_that_fails_changes_nothing(place: Address) -> None:
 def test_every_version_has_its_place_in_the_line() -> None:
     versions = known_versions()
     assert versions == sorted(versions)
-    assert versions[-1] == HEAD
+    assert versions[-1] == CURRENT_VERSION

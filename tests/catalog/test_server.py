@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from support.postgres import OWNER, PATIENCE, Server, ServerError, installations
+from support.postgres import OWNER, TIMEOUT_SECONDS, PostgresServer, ServerError, find_installations
 
 TESTS = Path(__file__).parents[1]
 SONGS = "CREATE TABLE songs (id bigserial, title text); INSERT INTO songs (title) VALUES ('b'), ('a')"
@@ -19,7 +19,7 @@ def titles(url: str) -> list[str]:
         return [row[0] for row in connection.execute("SELECT title FROM songs ORDER BY title")]
 
 
-def test_each_database_is_empty_and_its_own(postgres: Server) -> None:
+def test_each_database_is_empty_and_its_own(postgres: PostgresServer) -> None:
     first, second = postgres.new_database(), postgres.new_database()
     postgres.psql(first, SONGS)
     assert titles(first) == ["a", "b"]
@@ -27,7 +27,9 @@ def test_each_database_is_empty_and_its_own(postgres: Server) -> None:
 
 
 @pytest.mark.parametrize("crash", [False, True])
-def test_a_restart_breaks_connections_and_keeps_what_was_committed(postgres: Server, crash: bool) -> None:
+def test_a_restart_breaks_connections_and_keeps_what_was_committed(
+    postgres: PostgresServer, crash: bool
+) -> None:
     url = postgres.new_database()
     postgres.psql(url, SONGS)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -40,7 +42,7 @@ def test_a_restart_breaks_connections_and_keeps_what_was_committed(postgres: Ser
     assert titles(url) == ["a", "b"]
 
 
-def test_a_dump_tells_content_not_order(postgres: Server) -> None:
+def test_a_dump_tells_content_not_order(postgres: PostgresServer) -> None:
     url = postgres.new_database()
     postgres.psql(url, SONGS)
     before = postgres.dump(url)
@@ -50,7 +52,7 @@ def test_a_dump_tells_content_not_order(postgres: Server) -> None:
     assert postgres.dump(url) != before
 
 
-def test_a_dump_can_leave_out_how_far_sequences_went(postgres: Server) -> None:
+def test_a_dump_can_leave_out_how_far_sequences_went(postgres: PostgresServer) -> None:
     url = postgres.new_database()
     postgres.psql(url, SONGS)
     before = postgres.dump(url, "--exclude-table-data=*_seq")
@@ -58,14 +60,14 @@ def test_a_dump_can_leave_out_how_far_sequences_went(postgres: Server) -> None:
     assert postgres.dump(url, "--exclude-table-data=*_seq") == before
 
 
-def test_a_script_ends_at_its_first_error(postgres: Server) -> None:
+def test_a_script_ends_at_its_first_error(postgres: PostgresServer) -> None:
     url = postgres.new_database()
     with pytest.raises(ServerError, match="nonsense"):
         postgres.psql(url, "SELECT nonsense; CREATE TABLE songs ()")
     assert postgres.psql(url, "SELECT to_regclass('songs') IS NULL") == "t\n"
 
 
-def test_only_the_owner_needs_no_password(postgres: Server) -> None:
+def test_only_the_owner_needs_no_password(postgres: PostgresServer) -> None:
     url = postgres.new_database()
     postgres.psql(url, "CREATE ROLE guest LOGIN PASSWORD 'secret'")
     try:
@@ -81,9 +83,9 @@ def test_only_the_owner_needs_no_password(postgres: Server) -> None:
         postgres.psql(url, "DROP ROLE guest")
 
 
-def test_every_server_that_is_installed_works(postgres: Server) -> None:
-    for programs in installations():
-        server = Server(programs)
+def test_every_server_that_is_installed_works(postgres: PostgresServer) -> None:
+    for programs in find_installations():
+        server = PostgresServer(programs)
         try:
             assert server.psql(server.new_database(), "SELECT 1") == "1\n"
         finally:
@@ -91,14 +93,14 @@ def test_every_server_that_is_installed_works(postgres: Server) -> None:
         assert not server.folder.exists()
 
 
-def test_a_server_ends_with_the_process_that_began_it(postgres: Server) -> None:
+def test_a_server_ends_with_the_process_that_began_it(postgres: PostgresServer) -> None:
     began = "import os; from support.postgres import Server, installations; "
     began += "print(Server(installations()[0]).folder, flush=True); os._exit(9)"
     command = [sys.executable, "-c", began]
     done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 9
     data = Path(done.stdout.strip(), "data")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while data.exists():
         assert time.monotonic() < deadline, "the server is still there"
         time.sleep(0.05)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from midiprism.advise.series import Point
+from midiprism.advise.model.timeline import TimelinePoint
 from midiprism.cli import main
-from midiprism.cli.analysis_html import plots
+from midiprism.cli.render.analysis_html import make_plots
 from midiprism.sample.write import write_songs
-from support.browser import browser
-from support.runs import going_on, left_running
+from support.browser import open_browser
+from support.runs import mark_as_killed, still_running
 
 Run = Callable[..., tuple[int, str, str]]
 HOSTILE = "<script>alert(1)</script> | `x` ${y}"
@@ -147,7 +147,7 @@ def test_a_browser_shows_the_page_without_overflow_or_complaint(
     file = tmp_path / "report.html"
     file.write_text(page, encoding="utf-8")
     complaints: list[str] = []
-    with browser() as chromium:
+    with open_browser() as chromium:
         shown = chromium.new_page(viewport={"width": width, "height": 900})
         shown.on("console", lambda message: complaints.append(message.text))
         shown.on("dialog", lambda dialog: complaints.append(dialog.message))
@@ -174,11 +174,11 @@ def test_a_browser_shows_the_page_without_overflow_or_complaint(
 def test_stages_are_drawn_where_nothing_is_at_work_at_the_end() -> None:
     shares = {"read": 0.25, "split": 0.75, "commit": 0.0}
     points = [
-        Point(1.0, 9.0, 0.5, {"sda": 0.5}, {}, 2, 4, 100),
-        Point(2.0, 9.0, 0.5, {"sda": 0.5}, shares, 2, 4, 100),
-        Point(3.0, 0.0, 0.0, {"sda": 0.0}, {}, 2, 0, 100),
+        TimelinePoint(1.0, 9.0, 0.5, {"sda": 0.5}, {}, 2, 4, 100),
+        TimelinePoint(2.0, 9.0, 0.5, {"sda": 0.5}, shares, 2, 4, 100),
+        TimelinePoint(3.0, 0.0, 0.0, {"sda": 0.0}, {}, 2, 0, 100),
     ]
-    drawn = {plot.title: [line.name for line in plot.lines] for plot in plots(points)}
+    drawn = {plot.title: [line.name for line in plot.lines] for plot in make_plots(points)}
     assert drawn == {
         "Songs per second": ["songs/s"],
         "Utilisation": ["processors", "sda"],
@@ -191,8 +191,8 @@ def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run: Run) -
 
     copy = tmp_path / "on"
     shutil.copytree(out, copy)
-    left_running(copy, parents_total=6_000, parents_seen=600, parents_done=600)
-    with going_on(copy):
+    mark_as_killed(copy, songs_total=6_000, songs_seen=600, songs_done=600)
+    with still_running(copy):
         code, printed, _ = run("analyze", copy, "--json")
     report = json.loads(printed)
     assert code == 0

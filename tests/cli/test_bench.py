@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from midiprism.advise import trials
-from midiprism.advise.trials import Asked, sampled, tried
-from midiprism.catalog.passing import PREFIX
-from midiprism.library import Found, open_folders
-from midiprism.run.summary import Summary
+from midiprism.advise.bench import experiments as trials
+from midiprism.advise.bench.experiments import ExperimentOptions, run_experiments, sample_songs
+from midiprism.catalog.postgres.temporary_schema import SCHEMA_PREFIX
+from midiprism.pipeline.summary import Summary
 from midiprism.sample.write import write_songs
-from support.measured import figures
-from support.postgres import Server
+from midiprism.sources import SongRef, open_folders
+from support.disk_figures import figures
+from support.postgres import PostgresServer
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -39,7 +39,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Places are known, so that none is measured."""
-    monkeypatch.setattr(trials, "figures_for", lambda folder: figures())
+    monkeypatch.setattr(trials, "load_disk_speed", lambda folder: figures())
 
 
 def test_the_table_has_every_strategy(run: Run, songs: Path, tmp_path: Path, known: None) -> None:
@@ -68,13 +68,13 @@ def test_the_table_has_every_strategy(run: Run, songs: Path, tmp_path: Path, kno
 
 @pytest.mark.slow
 def test_postgresql_is_tried_in_schemas_that_are_dropped(
-    run: Run, songs: Path, tmp_path: Path, postgres: Server, known: None
+    run: Run, songs: Path, tmp_path: Path, postgres: PostgresServer, known: None
 ) -> None:
     url = postgres.new_database()
     code, out, err = run("bench", "strategies", songs, "--work", tmp_path, *QUICK, "--database", url)
     assert code == 0, err
     assert re.search(r"^the catalogue on a PostgreSQL server +PostgreSQL +at most ", out, re.MULTILINE)
-    left = postgres.psql(url, f"SELECT count(*) FROM pg_namespace WHERE nspname LIKE '{PREFIX}%'")
+    left = postgres.psql(url, f"SELECT count(*) FROM pg_namespace WHERE nspname LIKE '{SCHEMA_PREFIX}%'")
     assert left == "0\n"
     assert postgres.psql(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'midiprism'") == "0\n"
 
@@ -113,7 +113,7 @@ def test_a_run_that_fails_ends_it_and_leaves_nothing(
     def failing(*_arguments: Any, **_options: Any) -> Summary:
         return Summary("", dry_run=False, by="auto", context="conductor", error=StoreError("It is full."))
 
-    monkeypatch.setattr("midiprism.advise.trial.split_library", failing)
+    monkeypatch.setattr("midiprism.advise.bench.sample_run.split_library", failing)
     code, _, err = run("bench", "strategies", songs, "--work", tmp_path, *QUICK)
     assert code == 1
     assert "It is full." in err
@@ -144,21 +144,21 @@ def test_a_library_without_songs_is_said(run: Run, tmp_path: Path) -> None:
 
 def test_a_sample_is_spread_over_the_library_and_in_its_order(songs: Path) -> None:
     library = open_folders([songs])
-    every = [found.path for found in library.walk() if isinstance(found, Found)]
-    few = [found.path for found in sampled(library, 100).songs]
+    every = [found.path for found in library.walk() if isinstance(found, SongRef)]
+    few = [found.path for found in sample_songs(library, 100).songs]
     assert 100 <= len(few) <= 200
     places = [every.index(path) for path in few]
     steps = {after - before for before, after in itertools.pairwise(places)}
     assert len(steps) == 1
     assert places[0] < 10
     assert places[-1] > 1_180
-    assert len(sampled(library, 5_000).songs) == 1_200
+    assert len(sample_songs(library, 5_000).songs) == 1_200
 
 
 def test_who_asked_to_stop_gets_no_table(songs: Path, tmp_path: Path, known: None) -> None:
-    asked = Asked(os.fspath(tmp_path), seconds=0.5, rounds=1)
+    asked = ExperimentOptions(os.fspath(tmp_path), run_seconds=0.5, rounds=1)
     told: list[str] = []
-    rows = tried(open_folders([songs]), asked, lambda: len(told) > 1, told.append)
+    rows = run_experiments(open_folders([songs]), asked, lambda: len(told) > 1, told.append)
     assert rows is None
     assert len(told) == 2
     assert not list(tmp_path.iterdir())

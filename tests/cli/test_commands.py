@@ -8,15 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from midiprism import Split
-from midiprism.run import engine
-from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
+from midiprism import SplitSong
+from midiprism.pipeline import runner as engine
+from support.fake_songs import (
+    BASS,
+    DRUMS,
+    PIANO,
+    LoadedSplitter,
+    fake_song,
+    fake_split,
+    read_tree,
+    write_files,
+)
 
 EVIL = "\x1b[31m[bold]\u202eevil\nline"
 
 
-def use(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], Split]) -> None:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(splitter))
+def use(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], SplitSong]) -> None:
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(splitter))
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +36,13 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def songs(tmp_path: Path) -> Path:
-    return write(
+    return write_files(
         tmp_path / "songs",
-        {"a.mid": song(PIANO, BASS), "b/c.kar": song(BASS, DRUMS + "x" * 9), "copy.mid": song(PIANO, BASS)},
+        {
+            "a.mid": fake_song(PIANO, BASS),
+            "b/c.kar": fake_song(BASS, DRUMS + "x" * 9),
+            "copy.mid": fake_song(PIANO, BASS),
+        },
     )
 
 
@@ -48,32 +61,30 @@ def test_split_json_is_the_last_line_and_has_the_figures(run: Run, songs: Path, 
     code, out, _ = run("split", "songs", "-o", "out", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert code == 0
-    assert facts["parents_seen"] == facts["parents_done"] + facts["parents_skipped"] == 3
+    assert facts["songs_seen"] == facts["songs_done"] + facts["songs_skipped"] == 3
     assert (facts["tracks"], facts["tracks_new"], facts["tracks_duplicate"]) == (4, 3, 1)
     assert facts["outcomes"] == {"split": 2}
     assert facts["catalog"] == str(tmp_path / "out/catalog.sqlite")
     assert facts["run_id"] == 1
-    assert {"parents_failed", "parents_repaired", "bytes_written", "seconds", "parents_per_second"} <= set(
-        facts
-    )
+    assert {"songs_failed", "songs_repaired", "bytes_written", "seconds", "songs_per_second"} <= set(facts)
 
 
 def test_a_second_split_says_that_there_is_nothing_to_do(run: Run, songs: Path, tmp_path: Path) -> None:
     run("split", "songs", "-o", "out")
-    before = tree(tmp_path / "out")
+    before = read_tree(tmp_path / "out")
     code, out, _ = run("split", "songs", "-o", "out")
     assert (code, "Nothing to do: 3 songs known already, nothing written." in out) == (0, True)
-    assert tree(tmp_path / "out") == before
+    assert read_tree(tmp_path / "out") == before
 
 
 def test_split_without_any_song_says_so(run: Run, tmp_path: Path) -> None:
-    write(tmp_path / "songs", {"readme.txt": b""})
+    write_files(tmp_path / "songs", {"readme.txt": b""})
     code, out, _ = run("split", "songs", "-o", "out")
     assert (code, "No MIDI files found" in out) == (0, True)
 
 
 def test_what_failed_is_named_without_reaching_the_terminal_raw(run: Run, tmp_path: Path) -> None:
-    write(tmp_path / "songs", {f"{EVIL}{n}.mid": b"junk%d" % n for n in range(7)})
+    write_files(tmp_path / "songs", {f"{EVIL}{n}.mid": b"junk%d" % n for n in range(7)})
     with open(os.fsencode(tmp_path) + b"/songs/\xff.mid", "wb") as file:
         file.write(b"bug")
     code, out, _ = run("split", "songs", "-o", "out")
@@ -97,7 +108,7 @@ def test_options_reach_the_run(run: Run, songs: Path, tmp_path: Path) -> None:
         "split", "songs", "-o", "out", "--by", "channel", "--context", "full", "--limit", 1, "--json"
     )
     facts = json.loads(out.splitlines()[-1])
-    assert (code, facts["by"], facts["context"], facts["parents_seen"]) == (0, "channel", "full", 1)
+    assert (code, facts["by"], facts["context"], facts["songs_seen"]) == (0, "channel", "full", 1)
     code, _, err = run("split", "songs", "-o", "out", "--by", "track")
     assert (code, "--by channel --context full" in err) == (2, True)
 
@@ -116,10 +127,10 @@ def test_a_missing_source_exits_2_and_makes_no_folder(run: Run, tmp_path: Path) 
 
 
 def test_a_second_split_into_the_same_folder_at_once_exits_1(run: Run, songs: Path, tmp_path: Path) -> None:
-    from midiprism.run.lock import locked
+    from midiprism.results.lock import lock_exclusive
 
     run("split", "songs", "-o", "out")
-    with locked(str(tmp_path / "out")):
+    with lock_exclusive(str(tmp_path / "out")):
         code, _, err = run("split", "songs", "-o", "out")
     assert (code, "is being written by process" in err) == (1, True)
 
@@ -127,10 +138,10 @@ def test_a_second_split_into_the_same_folder_at_once_exits_1(run: Run, songs: Pa
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path / "songs", {f"{n}.mid": song(PIANO + str(n)) for n in range(9)})
+    write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(9)})
     split: list[bytes] = []
 
-    def interrupted(data: bytes) -> Split:
+    def interrupted(data: bytes) -> SplitSong:
         split.append(data)
         if len(split) == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -139,17 +150,17 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     use(monkeypatch, interrupted)
     code, out, err = run("split", "songs", "-o", "out", "--json")
     facts = json.loads(out.splitlines()[-1])
-    assert (code, facts["state"], facts["parents_done"]) == (130, "interrupted", 3)
+    assert (code, facts["state"], facts["songs_done"]) == (130, "interrupted", 3)
     assert "midiprism split songs -o out" in err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     code, out, _ = run("split", "songs", "-o", "out", "--json")
-    assert (code, json.loads(out.splitlines()[-1])["parents_done"]) == (0, 6)
+    assert (code, json.loads(out.splitlines()[-1])["songs_done"]) == (0, 6)
 
 
 def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(
     run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_data: bytes) -> Split:
+    def interrupted(_data: bytes) -> SplitSong:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         return pytest.fail("it went on")
@@ -195,7 +206,7 @@ def test_list_json_counts_as_musicians_do(run: Run, songs: Path, tmp_path: Path)
     run("split", "songs", "-o", "out")
     facts = json.loads(run("list", "out", "--json", "--channel", "10")[1])
     assert (facts["song"], facts["track"], facts["channel"], facts["family"]) == ("b/c", 2, 10, "Drums")
-    assert facts["parent"] == str(tmp_path / "songs/b/c.kar")
+    assert facts["song"] == str(tmp_path / "songs/b/c.kar")
     assert (tmp_path / "out" / facts["path"]).is_file()
 
 
@@ -210,7 +221,7 @@ def test_list_paths_can_be_used_in_a_shell(run: Run, songs: Path) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error(songs: Path, run: Run, tmp_path: Path) -> None:
-    write(tmp_path / "songs", {"many.mid": song(*(BASS + "n" * n for n in range(3_000)))})
+    write_files(tmp_path / "songs", {"many.mid": fake_song(*(BASS + "n" * n for n in range(3_000)))})
     run("split", "songs", "-o", "out")
     command = [sys.executable, "-m", "midiprism", "list", "out", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -227,7 +238,7 @@ def test_list_without_a_match_says_so(run: Run, songs: Path) -> None:
 
 
 def test_a_long_table_ends_and_says_so(run: Run, tmp_path: Path) -> None:
-    write(tmp_path / "songs", {"a.mid": song(*(BASS + str(n) for n in range(201)))})
+    write_files(tmp_path / "songs", {"a.mid": fake_song(*(BASS + str(n) for n in range(201)))})
     run("split", "songs", "-o", "out")
     _, out, err = run("list", "out")
     assert (len(out.splitlines()), "first 200" in err) == (201, True)
@@ -242,12 +253,12 @@ def test_a_range_that_is_none_exits_2(run: Run, songs: Path, notes: str) -> None
 
 def test_hostile_names_are_shown_and_exported_safely(run: Run, tmp_path: Path) -> None:
     evil = f"Bass;Slap Bass 1;{EVIL.replace(chr(10), '')};x"
-    write(tmp_path / "songs", {f"{EVIL}.mid": song(evil)})
+    write_files(tmp_path / "songs", {f"{EVIL}.mid": fake_song(evil)})
     assert run("split", "songs", "-o", "out")[0] == 0
     assert "\\x1b[31m[bold]" in run("list", "out")[1]
     assert run("list", "out", "--json")[0] == 0
     assert run("export", "out", "--to", "to")[0] == 0
-    (path,) = set(tree(tmp_path / "to")) - {"midiprism.json"}
+    (path,) = set(read_tree(tmp_path / "to")) - {"midiprism.json"}
     assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline (Slap Bass 1).mid"
 
 
@@ -264,7 +275,7 @@ def test_export_tells_what_it_did(run: Run, songs: Path, tmp_path: Path) -> None
 
 def test_export_reports_what_it_left_alone(run: Run, songs: Path, tmp_path: Path) -> None:
     run("split", "songs", "-o", "out")
-    write(tmp_path / "to", {"a/01 Right Hand (Acoustic Grand Piano).mid": b"mine"})
+    write_files(tmp_path / "to", {"a/01 Right Hand (Acoustic Grand Piano).mid": b"mine"})
     code, _, err = run("export", "out", "--to", "to")
     assert (code, "01 Right Hand (Acoustic Grand Piano).mid: It is there with other content" in err) == (
         1,
@@ -275,7 +286,7 @@ def test_export_reports_what_it_left_alone(run: Run, songs: Path, tmp_path: Path
 def test_an_export_template_with_an_unknown_field_exits_2(run: Run, songs: Path) -> None:
     run("split", "songs", "-o", "out")
     code, _, err = run("export", "out", "--to", "to", "--by", "{artist}")
-    assert (code, "{parent_path}" in err) == (2, True)
+    assert (code, "{song_path}" in err) == (2, True)
 
 
 @pytest.mark.parametrize("command", [["list", "songs"], ["export", "songs", "--to", "to"]])
@@ -284,17 +295,17 @@ def test_a_folder_that_is_no_result_exits_2(run: Run, songs: Path, command: list
 
 
 def test_ctrl_c_ends_an_export_in_order(run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from midiprism.run.placing import Placer
+    from midiprism.export.materialize import Materializer
 
     run("split", "songs", "-o", "out")
-    place = Placer.place
+    place = Materializer.materialize
 
     def interrupted(*arguments: object) -> object:
         os.kill(os.getpid(), signal.SIGINT)
         return place(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Placer, "place", interrupted)
+        patch.setattr(Materializer, "place", interrupted)
         code, out, _ = run("export", "out", "--to", "to", "--json")
     assert (code, json.loads(out.splitlines()[-1])["files_new"]) == (130, 1)
     assert run("export", "out", "--to", "to")[0] == 0

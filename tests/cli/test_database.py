@@ -12,11 +12,21 @@ from pathlib import Path
 import pytest
 
 from midiprism.catalog import PostgresAddress, open_catalog
-from midiprism.cli.database import OTHERS_VARIABLE, VARIABLE
+from midiprism.cli.database import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
 from midiprism.errors import StoreError, UsageError
-from midiprism.run import engine, repair
-from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
-from support.postgres import Server
+from midiprism.integrity import repair
+from midiprism.pipeline import runner as engine
+from support.fake_songs import (
+    BASS,
+    DRUMS,
+    PIANO,
+    LoadedSplitter,
+    fake_song,
+    fake_split,
+    read_tree,
+    write_files,
+)
+from support.postgres import PostgresServer
 
 SECRET = "s3cr3t-word"
 ROLE = "library keeper"
@@ -26,17 +36,21 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
-    monkeypatch.setattr(repair, "_Loaded", lambda *_settings: Ready(fake_split))
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
-    for name in [VARIABLE, OTHERS_VARIABLE, *(name for name in os.environ if name.startswith("PG"))]:
+    for name in [
+        DATABASE_URL_VARIABLE,
+        GENERIC_DATABASE_URL_VARIABLE,
+        *(name for name in os.environ if name.startswith("PG")),
+    ]:
         monkeypatch.delenv(name, raising=False)
-    files = {"a.mid": song(PIANO, BASS), "b.mid": song(BASS, DRUMS), "bad.mid": b"junk"}
-    write(tmp_path / "songs", files)
+    files = {"a.mid": fake_song(PIANO, BASS), "b.mid": fake_song(BASS, DRUMS), "bad.mid": b"junk"}
+    write_files(tmp_path / "songs", files)
 
 
 @pytest.fixture
-def url(postgres: Server) -> str:
+def url(postgres: PostgresServer) -> str:
     return postgres.new_database()
 
 
@@ -48,7 +62,7 @@ def result(run: Run, url: str) -> str:
 
 
 @pytest.fixture
-def guarded(postgres: Server, url: str) -> Iterator[str]:
+def guarded(postgres: PostgresServer, url: str) -> Iterator[str]:
     """The same database for a role that needs a password, over the loopback interface."""
     postgres.psql(url, f"CREATE ROLE \"{ROLE}\" LOGIN SUPERUSER PASSWORD '{SECRET}'")
     database = url.partition("?")[0].rpartition("/")[2]
@@ -72,7 +86,7 @@ def test_every_command_finds_the_catalogue_by_its_address(run: Run, url: str, re
     assert (code, json.loads(out)["totals"]["tracks"]) == (0, 3)
     assert run("status", "out", "--database", url, "--failed")[1].startswith("corrupt\tnot_midi\t")
     assert run("export", "out", "--database", url, "--to", "tree")[0] == 0
-    assert len(tree(Path("tree"))) == 5
+    assert len(read_tree(Path("tree"))) == 5
     assert run("verify", "out", "--database", url)[0] == 0
     assert run("catalog", "upgrade", "out", "--database", url)[0] == 0
     assert run("catalog", "upgrade", "--database", url)[1].endswith("up to date.\n")
@@ -124,7 +138,7 @@ def test_an_interrupted_run_says_how_to_go_on(run: Run, url: str, monkeypatch: p
         raise StoreError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("midiprism.store.files.FileStore.put", full)
+        patch.setattr("midiprism.stores.files.store.FileStore.put", full)
         _, out, _ = run("split", "songs", "-o", "out", "--workers", 0, "--database", url)
     going_on = f"midiprism split songs -o out --database {shlex.quote(url)}"
     assert commands(out) == [going_on]
@@ -135,7 +149,7 @@ def test_an_interrupted_run_says_how_to_go_on(run: Run, url: str, monkeypatch: p
 def test_another_results_catalogue_is_refused(run: Run, url: str, result: str) -> None:
     where = ["--database", url]
     assert run("split", "songs", "-o", "other", *where, "--schema", "other", "--quiet")[0] == 1
-    before = tree(Path("out"))
+    before = read_tree(Path("out"))
     for command in (
         ["list", "out"],
         ["status", "out"],
@@ -148,25 +162,25 @@ def test_another_results_catalogue_is_refused(run: Run, url: str, result: str) -
     ):
         code, _, err = run(*command, *where, "--schema", "other")
         assert (code, "belongs to another result" in err) == (1, True), command
-    assert tree(Path("out")) == before
+    assert read_tree(Path("out")) == before
 
 
 def test_a_catalogue_that_is_gone_is_not_taken_for_an_empty_one(
-    run: Run, postgres: Server, url: str, result: str
+    run: Run, postgres: PostgresServer, url: str, result: str
 ) -> None:
     postgres.psql(url, "SET client_min_messages TO error; DROP SCHEMA midiprism CASCADE")
-    before = tree(Path("out"))
+    before = read_tree(Path("out"))
     for command in (["verify"], ["verify", "--repair"], ["list"], ["export", "--to", "t"]):
         code, _, err = run(*command, "out", "--database", url)
         assert (code, "holds no catalogue yet" in err) == (1, True)
     assert "nothing is recorded yet" in run("status", "out", "--database", url)[1]
-    assert tree(Path("out")) == before
+    assert read_tree(Path("out")) == before
     run("split", "songs", "-o", "out", "--workers", 0, "--database", url)
     assert run("verify", "out", "--database", url)[0] == 0
 
 
 def test_runs_that_are_on_are_all_shown_and_keep_checks_away(
-    run: Run, postgres: Server, url: str, result: str
+    run: Run, postgres: PostgresServer, url: str, result: str
 ) -> None:
     with open_catalog(PostgresAddress(url)) as catalog:
         second, third = (catalog.begin_run({"sources": ["/m"]}, "2026-01-01T00:00:00+00:00") for _ in "ab")
@@ -200,7 +214,7 @@ def test_a_run_that_begins_while_a_result_is_checked_ends_the_check(
         with open_catalog(PostgresAddress(url)) as catalog:
             catalog.end_run(catalog.begin_run({}, "now"), "done", {}, "now")
 
-    monkeypatch.setattr("midiprism.run.verify.Check._unlinked", meanwhile)
+    monkeypatch.setattr("midiprism.integrity.verify.Check._unlinked", meanwhile)
     code, _, err = run("verify", "out", "--database", url)
     assert (code, "check again" in err) == (1, True)
 
@@ -208,11 +222,11 @@ def test_a_run_that_begins_while_a_result_is_checked_ends_the_check(
 def test_the_environment_gives_the_address_except_to_results_with_their_own(
     run: Run, url: str, result: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, url)
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, url)
     assert run("list", "out", "--paths")[0] == 0
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(DATABASE_URL_VARIABLE)
     run("split", "songs", "-o", "plain", "--workers", 0, "--quiet")
-    monkeypatch.setenv(VARIABLE, url)
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, url)
     for command in (["list", "plain"], ["status", "plain"], ["verify", "plain"]):
         assert run(*command)[0] == 0, "its catalogue is in its folder, whatever the environment says"
     assert "leave --database out" in run("list", "plain", "--database", url)[2]
@@ -220,15 +234,15 @@ def test_the_environment_gives_the_address_except_to_results_with_their_own(
 
 
 def test_the_variable_of_other_programs_counts_only_where_a_catalogue_is(
-    run: Run, postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(OTHERS_VARIABLE, url)
+    monkeypatch.setenv(GENERIC_DATABASE_URL_VARIABLE, url)
     run("split", "songs", "-o", "plain", "--workers", 0)
     assert Path("plain/catalog.sqlite").exists()
     assert postgres.psql(url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'midiprism'") == "0\n"
     run("split", "songs", "-o", "out", "--workers", 0, "--database", url)
     assert run("list", "out")[0] == 0
-    monkeypatch.setenv(OTHERS_VARIABLE, "mysql://somewhere/else")
+    monkeypatch.setenv(GENERIC_DATABASE_URL_VARIABLE, "mysql://somewhere/else")
     assert run("list", "out")[0] == 2
 
 
@@ -243,7 +257,7 @@ def test_the_variable_of_other_programs_counts_only_where_a_catalogue_is(
 def test_a_password_on_the_command_line_is_refused_with_the_right_way(run: Run, written: str) -> None:
     for command in (["split", "songs", "-o", "new"], ["list", "new"], ["catalog", "upgrade"]):
         code, out, err = run(*command, "--database", written.format(SECRET))
-        assert (code, "~/.pgpass" in err, VARIABLE in err) == (2, True, True)
+        assert (code, "~/.pgpass" in err, DATABASE_URL_VARIABLE in err) == (2, True, True)
         assert SECRET not in out + err
     assert not Path("new").exists()
 
@@ -274,9 +288,9 @@ def everything_said(run: Run, *arguments: object) -> str:
 
 
 def test_no_password_is_ever_shown_or_kept(
-    run: Run, postgres: Server, url: str, guarded: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, postgres: PostgresServer, url: str, guarded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, with_password(guarded))
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(guarded))
     said = ""
     for command in (
         ["split", "songs", "-o", "out", "--workers", 2, "--json", "--verbose"],
@@ -291,18 +305,18 @@ def test_no_password_is_ever_shown_or_kept(
     ):
         said += everything_said(run, *command)
     assert "library%20keeper@127.0.0.1" in said, "the rest of the address is"
-    monkeypatch.setenv(VARIABLE, with_password(guarded, "wr0ng-" + SECRET))
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(guarded, "wr0ng-" + SECRET))
     said += everything_said(run, "list", "out")
     assert "password authentication failed" in said
-    monkeypatch.setenv(VARIABLE, with_password(re.sub(r":\d+/", ":1/", guarded)))
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(re.sub(r":\d+/", ":1/", guarded)))
     unreachable = everything_said(run, "status", "out")
     assert "onnection refused" in unreachable
     said += unreachable
-    monkeypatch.setenv(VARIABLE, with_password(guarded) + "?sslmode=nonsense")
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(guarded) + "?sslmode=nonsense")
     said += everything_said(run, "split", "songs", "-o", "out", "--verbose")
     assert SECRET not in said
     assert SECRET not in postgres.dump(url)
-    assert not [name for name, data in tree(Path.cwd()).items() if SECRET.encode() in data]
+    assert not [name for name, data in read_tree(Path.cwd()).items() if SECRET.encode() in data]
 
 
 def test_passwords_and_services_come_from_where_libpq_looks(
@@ -322,7 +336,7 @@ def test_passwords_and_services_come_from_where_libpq_looks(
 
 
 def test_a_role_that_may_only_read_can_look_and_nothing_else(
-    run: Run, postgres: Server, url: str, result: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, postgres: PostgresServer, url: str, result: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.psql(url, "CREATE ROLE reader LOGIN PASSWORD 'x'")
     try:
@@ -348,7 +362,9 @@ def test_a_server_that_does_not_encrypt_is_refused_where_that_is_asked_for(run: 
 def test_searches_do_not_depend_on_the_servers_language(run: Run, url: str) -> None:
     names = ["GRÜSSE Straße", "\u212aelvin", "plain"]
     tracks = (f"Piano;Acoustic Grand Piano;{name};{name}" for name in names)
-    write(Path("odd"), {"İstanbul.mid": song(*tracks), "B.mid": song(BASS), "a.mid": song(DRUMS)})
+    write_files(
+        Path("odd"), {"İstanbul.mid": fake_song(*tracks), "B.mid": fake_song(BASS), "a.mid": fake_song(DRUMS)}
+    )
     run("split", "odd", "-o", "out", "--workers", 0, "--database", url)
     run("split", "odd", "-o", "plain", "--workers", 0)
     for asked in (

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from midiprism.cli import main
-from midiprism.library import folder
-from midiprism.library.reading import read_file
-from midiprism.library.source import Content, UnreadableError
 from midiprism.sample.write import write_songs
+from midiprism.sources import folder
+from midiprism.sources.read_file import read_file
+from midiprism.sources.source import SongContent, UnreadableError
 
 CODES = ("not_midi", "empty", "permission", "vanished", "io")
 
@@ -31,7 +31,7 @@ def songs(tmp_path: Path) -> Path:
     return root
 
 
-def read(path: bytes, limit: int, *found: int) -> Content:
+def read(path: bytes, limit: int, *found: int) -> SongContent:
     """Read a file, before which one is taken away; one that root could read nobody else could."""
     if path.endswith(b"vanished.mid"):
         os.unlink(path)
@@ -50,10 +50,10 @@ def test_every_file_is_accounted_for_by_name_and_reason(
     out = str(tmp_path / "out")
     assert main(["split", str(songs), "-o", out, "--json", "--workers", "0"]) == 1
     summary = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert (summary["parents_seen"], summary["state"]) == (1_100, "done")
+    assert (summary["songs_seen"], summary["state"]) == (1_100, "done")
     assert summary["outcomes"]["split"] == 1_000
     assert summary["outcomes"]["unreadable"] == 60
-    assert summary["outcomes"]["corrupt"] + summary["parents_copies"] == 40, "empty files are one content"
+    assert summary["outcomes"]["corrupt"] + summary["songs_copies"] == 40, "empty files are one content"
     assert main(["status", out, "--failed", "--json"]) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     found = {os.path.basename(it["path"]): line["code"] for line in told for it in line["paths"]}
@@ -66,7 +66,7 @@ def test_workers_account_for_them_too(songs: Path, tmp_path: Path, capfd: pytest
     out = str(tmp_path / "out")
     assert main(["split", str(songs), "-o", out, "--json", "--workers", "2", "--batch-size", "50"]) == 1
     summary = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert (summary["parents_seen"], summary["outcomes"]["split"]) == (1_100, 1_000)
+    assert (summary["songs_seen"], summary["outcomes"]["split"]) == (1_100, 1_000)
     assert main(["status", out, "--failed", "--json"]) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     names = {os.path.basename(it["path"]) for line in told for it in line["paths"]}

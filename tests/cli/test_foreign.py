@@ -9,38 +9,38 @@ import pytest
 from typer.main import get_command
 
 import midiprism
-from midiprism.cli.app import catalog
-from midiprism.cli.audit import far
-from midiprism.run.audited import Auditing
-from support.owned import Owned, reader
-from support.postgres import Server
-from support.writer import note, song, track
+from midiprism.adopt.audit_report import AuditProgress
+from midiprism.cli.app import catalog_app
+from midiprism.cli.commands.audit import format_progress
+from support.midi_writer import note, song, track
+from support.owner_library import OwnerLibrary, read_only_role
+from support.postgres import PostgresServer
 
 EVIL = "\x1b[31m[bold]\u202eevil"
-PARENT = song(track(note(0, 60, 0, 96)), track(note(1, 40, 0, 96)))
+SONG = song(track(note(0, 60, 0, 96)), track(note(1, 40, 0, 96)))
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def owned(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Owned:
+def owned(postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnerLibrary:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("MIDIPRISM_DATABASE_URL", raising=False)
     monkeypatch.chdir(tmp_path)
-    return Owned.new(postgres, tmp_path / "lib")
+    return OwnerLibrary.create(postgres, tmp_path / "lib")
 
 
 @pytest.fixture
-def bad(owned: Owned) -> Owned:
+def bad(owned: OwnerLibrary) -> OwnerLibrary:
     """One song with a split at the wrong time, and one that is gone; their names are hostile."""
-    parent = owned.song(f"{EVIL}.mid", PARENT)
-    owned.split(parent, 0, f"late {EVIL}.mid", song(track(note(0, 60, 96, 96)), form=0))
-    owned.split(parent, 1, f"gone {EVIL}.mid", b"x")
+    song_id = owned.add_song(f"{EVIL}.mid", SONG)
+    owned.add_track(song_id, 0, f"late {EVIL}.mid", song(track(note(0, 60, 96, 96)), midi_format=0))
+    owned.add_track(song_id, 1, f"gone {EVIL}.mid", b"x")
     (owned.folder / f"gone {EVIL}.mid").unlink()
     return owned
 
 
-def test_a_check_ends_with_the_command_to_go_on_with(run: Run, owned: Owned) -> None:
-    owned.song("a.mid", PARENT)
+def test_a_check_ends_with_the_command_to_go_on_with(run: Run, owned: OwnerLibrary) -> None:
+    owned.add_song("a.mid", SONG)
     rule = f"{owned.folder}={owned.folder}"
     options = ["--database", owned.url, "--path-map", rule]
     code, out, err = run("catalog", "check", *options, "-o", "my out")
@@ -52,14 +52,14 @@ def test_a_check_ends_with_the_command_to_go_on_with(run: Run, owned: Owned) -> 
     assert shlex.split(command) == ["midiprism", "split", "--adopt", *options, "-o", "my out"]
     code, out, err = run("catalog", "check", *options, "--json")
     facts = json.loads(out)
-    assert (code, facts["ok"], facts["counts"]["parents"]) == (0, True, 1)
+    assert (code, facts["ok"], facts["counts"]["songs"]) == (0, True, 1)
     assert shlex.split(facts["to_go_on"])[-1] == "OUT"
     assert "can take over" in err
     assert run("catalog", "check", *options, "--quiet") == (0, "", "")
 
 
-def test_a_check_names_what_is_in_the_way(run: Run, bad: Owned) -> None:
-    bad.song(f"{EVIL} changed.mid", b"song", b"h" * 32)
+def test_a_check_names_what_is_in_the_way(run: Run, bad: OwnerLibrary) -> None:
+    bad.add_song(f"{EVIL} changed.mid", b"song", b"h" * 32)
     code, out, _ = run("catalog", "check", "--database", bad.url)
     assert code == 1
     assert "midiprism cannot take this over as it is\n" in out
@@ -73,15 +73,17 @@ def test_a_check_names_what_is_in_the_way(run: Run, bad: Owned) -> None:
     assert (code, facts["ok"], facts["content_hash"]["wrong"]) == (1, False, 1)
 
 
-def test_a_check_names_what_a_database_lacks(run: Run, postgres: Server) -> None:
+def test_a_check_names_what_a_database_lacks(run: Run, postgres: PostgresServer) -> None:
     code, out, _ = run("catalog", "check", "--database", postgres.new_database())
     assert code == 1
     assert "There is no table files that this role's search path leads to." in out
     assert "To go on" not in out
 
 
-def test_hostile_names_of_columns_and_triggers_stay_text(run: Run, postgres: Server, owned: Owned) -> None:
-    owned.song("a.mid", PARENT)
+def test_hostile_names_of_columns_and_triggers_stay_text(
+    run: Run, postgres: PostgresServer, owned: OwnerLibrary
+) -> None:
+    owned.add_song("a.mid", SONG)
     postgres.psql(
         owned.url,
         f'ALTER TABLE files ADD "{EVIL}" text; ALTER TABLE files ADD "must {EVIL}" text NOT NULL DEFAULT 1;'
@@ -95,9 +97,9 @@ def test_hostile_names_of_columns_and_triggers_stay_text(run: Run, postgres: Ser
 
 
 def test_no_password_is_shown(
-    run: Run, postgres: Server, bad: Owned, monkeypatch: pytest.MonkeyPatch
+    run: Run, postgres: PostgresServer, bad: OwnerLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with reader(postgres, bad.url) as url:
+    with read_only_role(postgres, bad.url) as url:
         monkeypatch.setenv("MIDIPRISM_DATABASE_URL", url)
         for arguments in (
             ("catalog", "check"),
@@ -115,7 +117,7 @@ def test_no_password_is_shown(
         assert "cret" not in err
 
 
-def test_an_audit_names_what_it_finds(run: Run, bad: Owned) -> None:
+def test_an_audit_names_what_it_finds(run: Run, bad: OwnerLibrary) -> None:
     code, out, err = run("audit", "--database", bad.url)
     assert (code, err) == (1, "")
     assert ": not every split is right\n" in out
@@ -134,39 +136,39 @@ def test_an_audit_names_what_it_finds(run: Run, bad: Owned) -> None:
     assert run("audit", "--database", bad.url, "--quiet") == (1, "", "")
 
 
-def test_an_audit_names_a_few_unless_asked_for_all(run: Run, owned: Owned) -> None:
-    parent = owned.song("a.mid", PARENT)
+def test_an_audit_names_a_few_unless_asked_for_all(run: Run, owned: OwnerLibrary) -> None:
+    song = owned.add_song("a.mid", SONG)
     for number in range(8):
-        owned.split(parent, number, f"noise {number}.mid", b"noise %d" % number)
+        owned.add_track(song, number, f"noise {number}.mid", b"noise %d" % number)
     few = run("audit", "--database", owned.url)[1]
     assert (few.count("/noise "), "and 3 more\n" in few) == (5, True)
     assert run("audit", "--database", owned.url, "--verbose")[1].count("/noise ") == 8
 
 
-def test_an_audit_of_right_splits_is_content(run: Run, owned: Owned) -> None:
-    parent = owned.song("a.mid", PARENT)
-    for part in midiprism.split(PARENT, by="track").tracks:
-        owned.split(parent, part.track_number, f"{part.track_number}.mid", part.data)
+def test_an_audit_of_right_splits_is_content(run: Run, owned: OwnerLibrary) -> None:
+    song_id = owned.add_song("a.mid", SONG)
+    for part in midiprism.split(SONG, by="track").tracks:
+        owned.add_track(song_id, part.track_number, f"{part.track_number}.mid", part.data)
     code, out, _ = run("audit", "--database", owned.url)
     assert code == 0
     assert ": every split is right\n" in out
     other = song(track(note(0, 61, 0, 96)), track(note(1, 41, 0, 96)))
-    owned.split(owned.song("b.mid", other), 0, "b 0.mid", midiprism.split(other).tracks[0].data)
+    owned.add_track(owned.add_song("b.mid", other), 0, "b 0.mid", midiprism.split(other).tracks[0].data)
     code, out, _ = run("audit", "--database", owned.url)
     assert code == 1
     assert ": every split is right, and not every track is linked\n" in out
     assert "never linked            1  contents of tracks that no link of their song leads to, of 4\n" in out
 
 
-def test_an_audit_without_splits_says_so(run: Run, owned: Owned) -> None:
-    owned.song("a.mid", PARENT)
+def test_an_audit_without_splits_says_so(run: Run, owned: OwnerLibrary) -> None:
+    owned.add_song("a.mid", SONG)
     code, out, _ = run("audit", "--database", owned.url)
     assert code == 0
     assert ": no song of this library has splits\n" in out
 
 
 @pytest.mark.parametrize("command", [("audit",), ("catalog", "check")])
-def test_what_cannot_be_followed_is_refused(run: Run, owned: Owned, command: tuple[str, ...]) -> None:
+def test_what_cannot_be_followed_is_refused(run: Run, owned: OwnerLibrary, command: tuple[str, ...]) -> None:
     code, _, err = run(*command)
     assert code == 2
     assert "Name the library's database: --database URL, or MIDIPRISM_DATABASE_URL." in err
@@ -175,14 +177,14 @@ def test_what_cannot_be_followed_is_refused(run: Run, owned: Owned, command: tup
     assert "is not OLD=NEW" in err
 
 
-def test_a_sample_must_be_a_share(run: Run, owned: Owned) -> None:
+def test_a_sample_must_be_a_share(run: Run, owned: OwnerLibrary) -> None:
     code, _, err = run("audit", "--database", owned.url, "--sample", "0%")
     assert code == 2
     assert "--sample 0% is not a share" in err
 
 
 def test_progress_says_how_far_it_is() -> None:
-    assert far(Auditing(50, 200, 321, 12, 1.0)) == (
+    assert format_progress(AuditProgress(50, 200, 321, 12, 1.0)) == (
         "songs: 50 of 200, 25 %, 321 splits compared, 12 at the wrong time"
     )
 
@@ -191,7 +193,7 @@ def test_every_option_of_a_check_is_documented() -> None:
     docs = Path(__file__).parents[2] / "docs" / "commands.md"
     _, _, section = docs.read_text(encoding="utf-8").partition("\n### midiprism catalog check\n")
     section = section.partition("\n## ")[0].partition("\n### ")[0]
-    command = get_command(catalog).commands["check"]  # type: ignore[attr-defined]
+    command = get_command(catalog_app).commands["check"]  # type: ignore[attr-defined]
     options = {name for parameter in command.params for name in parameter.opts}
     assert {"--out", "--database", "--path-map", "--json"} < options
     assert [name for name in options if name not in ("-h", "--help") and f"`{name}" not in section] == []

@@ -14,15 +14,31 @@ import pytest
 
 import midiprism
 from midiprism.cli import main
-from midiprism.cli.inspect import pitch_name
-from midiprism.smf import Inspection, KeySignature, Meter, TempoChange, TrackFacts
-from support.writer import key, meter, name, note, on, program, song, tempo, track
+from midiprism.cli.commands.inspect import pitch_name
+from midiprism.smf import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
+from support.midi_writer import (
+    key_signature,
+    note,
+    note_on,
+    program_change,
+    song,
+    tempo,
+    time_signature,
+    track,
+    track_name,
+)
 
 EVIL = "\x1b[31m[bold]\u202eevil\nline"
 SONG = song(
-    track([(0, tempo(600_000)), (0, meter(3, 2)), (0, key(2)), (1440, tempo(300_000))], end=5760),
-    track([(0, name(b"Lead")), (0, program(3, 73)), *note(3, 60, 0, 480), *note(5, 73, 480, 480)], end=960),
-    track([(0, name(b"Kit")), *note(9, 36, 0, 480)]),
+    track(
+        [(0, tempo(600_000)), (0, time_signature(3, 2)), (0, key_signature(2)), (1440, tempo(300_000))],
+        end=5760,
+    ),
+    track(
+        [(0, track_name(b"Lead")), (0, program_change(3, 73)), *note(3, 60, 0, 480), *note(5, 73, 480, 480)],
+        end=960,
+    ),
+    track([(0, track_name(b"Kit")), *note(9, 36, 0, 480)]),
 )
 
 Run = Callable[..., tuple[int, str, str]]
@@ -31,7 +47,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("midiprism.smf.jit.is_compiled", lambda: True)
+    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: True)
 
     def running(*arguments: object) -> tuple[int, str, str]:
         code = main(["inspect", *map(str, arguments)])
@@ -115,7 +131,7 @@ def test_many_tracks_end_and_say_so(run: Run) -> None:
 
 
 def test_problems_have_their_bytes(run: Run) -> None:
-    data = song(track([(0, tempo(500_000))]), track([(0, on(0, 60))])[:-4], count=7)
+    data = song(track([(0, tempo(500_000))]), track([(0, note_on(0, 60))])[:-4], count=7)
     code, out, _ = run(keep(data))
     assert code == 0
     chunk, end = data.rindex(b"MTrk"), len(data)
@@ -129,7 +145,10 @@ def test_problems_have_their_bytes(run: Run) -> None:
 
 
 def test_json_has_the_keys_of_the_interface(run: Run) -> None:
-    data = song(track([(0, key(2)), (0, tempo(500_000)), (0, meter(4, 2)), *note(9, 36, 0, 1)]), count=2)
+    data = song(
+        track([(0, key_signature(2)), (0, tempo(500_000)), (0, time_signature(4, 2)), *note(9, 36, 0, 1)]),
+        count=2,
+    )
     code, out, err = run(keep(data), "--json")
     assert (code, err, out.count("\n")) == (0, "", 1)
     facts = json.loads(out)
@@ -138,9 +157,9 @@ def test_json_has_the_keys_of_the_interface(run: Run) -> None:
         return [field.name for field in dataclasses.fields(kind)]
 
     assert list(facts) == ["file", *keys(Inspection)]
-    assert list(facts["tracks"][0]) == keys(TrackFacts)
+    assert list(facts["tracks"][0]) == keys(SourceTrack)
     assert list(facts["tempo_map"][0]) == keys(TempoChange)
-    assert list(facts["time_signatures"][0]) == keys(Meter)
+    assert list(facts["time_signatures"][0]) == keys(TimeSignature)
     assert list(facts["key_signatures"][0]) == keys(KeySignature)
     assert list(facts["problems"][0]) == keys(midiprism.Problem)
     assert (facts["file"], facts["tracks"][0]["track_number"], facts["tracks"][0]["channels"]) == (
@@ -154,13 +173,13 @@ def test_json_has_the_keys_of_the_interface(run: Run) -> None:
 def test_every_key_is_documented() -> None:
     docs = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
     section = docs.split("## midiprism inspect\n")[1].split("\n## ")[0]
-    kinds = (Inspection, TrackFacts, TempoChange, Meter, KeySignature, midiprism.Problem)
+    kinds = (Inspection, SourceTrack, TempoChange, TimeSignature, KeySignature, midiprism.Problem)
     names = [field.name for kind in kinds for field in dataclasses.fields(kind)]
     assert [name for name in ["file", *names] if f"`{name}`" not in section] == []
 
 
 def test_hostile_names_do_not_reach_the_terminal_raw(run: Run) -> None:
-    data = song(track([(0, name(EVIL.encode())), *note(0, 60, 0, 1)]))
+    data = song(track([(0, track_name(EVIL.encode())), *note(0, 60, 0, 1)]))
     path = keep(data, f"{EVIL}.mid")
     code, out, _ = run(path)
     shown = "\\x1b[31m[bold]\\u202eevil\\nline"
@@ -206,7 +225,7 @@ def test_an_smpte_division_is_told_in_words(run: Run, division: int, words: str)
 
 
 def test_format_2_has_no_map_for_all(run: Run) -> None:
-    code, out, _ = run(keep(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), form=2)))
+    code, out, _ = run(keep(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), midi_format=2)))
     assert (code, "Each track has a tempo, meter and key of its own (format 2)." in out) == (0, True)
     assert "tempo\n" not in out
 
@@ -245,7 +264,7 @@ def test_a_folder_exits_2(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_compilation_is_announced_apart_from_the_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.smf.jit.is_compiled", lambda: False)
+    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: False)
     _, out, err = run(keep(SONG), "--json")
     assert (json.loads(out)["num_tracks"], "Compiling" in err) == (3, True)
 

@@ -34,7 +34,7 @@ def test_figures_are_served_while_a_run_goes_on(tmp_path: Path) -> None:
         while process.poll() is None and not songs:
             try:
                 with urllib.request.urlopen(address.group(), timeout=5) as reply:
-                    found = re.search(r"^midiprism_parents_total (\S+)$", reply.read().decode(), re.MULTILINE)
+                    found = re.search(r"^midiprism_songs_total (\S+)$", reply.read().decode(), re.MULTILINE)
             except OSError:
                 continue
             songs = float(found.group(1)) if found else 0.0

@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from midiprism.advise import places
-from midiprism.advise import probe as probe_module
-from midiprism.advise.mounts import Spot
-from midiprism.advise.places import Better, Figures, stored
-from midiprism.advise.scratch import PREFIX
+from midiprism.advise.probe import disk_results as places
+from midiprism.advise.probe import probe as probe_module
+from midiprism.advise.probe.disk_results import DiskSpeed, FasterPlace, load_disk_speeds
+from midiprism.advise.probe.mounts import MountPoint
+from midiprism.advise.probe.temp_dir import TEMP_DIR_PREFIX
 from midiprism.cli import main
 from midiprism.errors import StoreError
-from midiprism.meter.devices import Place, place_of
-from midiprism.run import engine
-from support.fake import BASS, PIANO, Ready, fake_split, song, write
-from support.measured import figures
+from midiprism.metrics.devices import StorageLocation, locate_storage
+from midiprism.pipeline import runner as engine
+from support.disk_figures import figures
+from support.fake_songs import BASS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
 
 Run = Callable[..., tuple[int, str, str]]
 
-MEMORY = Place("/m", "", "memory", None, "tmpfs", "/m")
-SSD = Place("/fast", "nvme0n1p1", "disk", False, "ext4", "/fast")
-SPINNING = Place("/slow", "sda1", "disk", True, "ext4", "/slow")
+MEMORY = StorageLocation("/m", "", "memory", None, "tmpfs", "/m")
+SSD = StorageLocation("/fast", "nvme0n1p1", "disk", False, "ext4", "/fast")
+SPINNING = StorageLocation("/slow", "sda1", "disk", True, "ext4", "/slow")
 KNOWN = {
     "/m": figures(MEMORY, create_us=5.0, flush_ms=0.1, reads_cached=True),
     "/fast": figures(SSD, create_us=20.0),
@@ -43,13 +43,15 @@ def three(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Three places, whose figures are known without measuring; those that were asked for."""
     asked: list[str] = []
 
-    def measured(folder: str) -> Figures:
+    def measured(folder: str) -> DiskSpeed:
         asked.append(folder)
         return KNOWN[folder]
 
-    spots = [Spot(known.place, 10**12, 10**8) for known in KNOWN.values()]
-    far = Spot(Place("/far", kind="network"), reason="it is across a network: name it to measure it")
-    monkeypatch.setattr("midiprism.advise.mounts.mounted", lambda: [*reversed(spots), far])
+    spots = [MountPoint(known.place, 10**12, 10**8) for known in KNOWN.values()]
+    far = MountPoint(
+        StorageLocation("/far", kind="network"), skip_reason="it is across a network: name it to measure it"
+    )
+    monkeypatch.setattr("midiprism.advise.probe.mounts.find_mount_points", lambda: [*reversed(spots), far])
     monkeypatch.setattr(probe_module, "probe", measured)
     return asked
 
@@ -78,7 +80,7 @@ def test_all_columns_are_seen_on_a_narrow_terminal(
     from rich.console import Console
 
     narrow = Console(force_terminal=True, width=40, color_system=None, markup=False)
-    monkeypatch.setattr("midiprism.cli.probe.console", lambda **_options: narrow)
+    monkeypatch.setattr("midiprism.cli.commands.probe.make_console", lambda **_options: narrow)
     main(["probe"])
     out = capsys.readouterr().out
     assert "…" not in out
@@ -91,19 +93,19 @@ def test_it_says_where_it_writes_before_it_does(
 ) -> None:
     told: list[str] = []
 
-    def measured(folder: str) -> Figures:
+    def measured(folder: str) -> DiskSpeed:
         told.append(capfd.readouterr().err)
         return KNOWN[folder]
 
     monkeypatch.setattr(probe_module, "probe", measured)
     assert run("probe")[0] == 0
-    assert f"{PREFIX}... is made in each of these" in told[0]
+    assert f"{TEMP_DIR_PREFIX}... is made in each of these" in told[0]
     assert all(f"  {place}  (" in told[0] for place in KNOWN)
 
 
 def test_the_figures_are_kept(run: Run, three: list[str]) -> None:
     assert run("probe")[0] == 0
-    assert {one.place.path for one in stored()} == set(KNOWN)
+    assert {one.place.path for one in load_disk_speeds()} == set(KNOWN)
 
 
 def test_figures_that_cannot_be_kept_are_shown_all_the_same(
@@ -118,7 +120,7 @@ def test_figures_that_cannot_be_kept_are_shown_all_the_same(
 def test_a_dry_run_only_lists(run: Run, three: list[str]) -> None:
     code, out, err = run("probe", "--dry-run", "--json")
     facts = json.loads(out)
-    assert (code, three, stored()) == (0, [], [])
+    assert (code, three, load_disk_speeds()) == (0, [], [])
     assert [place["path"] for place in facts["places"]] == ["/slow", "/fast", "/m"]
     assert facts["skipped"] == [{"path": "/far", "reason": "it is across a network: name it to measure it"}]
     assert facts["dry_run"] is True
@@ -139,17 +141,17 @@ def test_json_is_the_last_line_and_has_the_figures(run: Run, three: list[str]) -
     assert fast["creates_per_second"] == {"1": 50_000.0, "2": 66_666.7}
     assert fast["durable_creates_per_second"] == 40_000.0
     assert fast["lasting"] is True
-    assert Figures.from_dict(fast) == KNOWN["/fast"]
+    assert DiskSpeed.from_dict(fast) == KNOWN["/fast"]
     assert "flush" in err
 
 
 def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
     run: Run, three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(folder: str) -> Figures:
+    def measured(folder: str) -> DiskSpeed:
         if folder == str(tmp_path):
             raise StoreError("it broke \x1b[31m")
-        return figures(place_of(folder))
+        return figures(locate_storage(folder))
 
     monkeypatch.setattr(probe_module, "probe", measured)
     (tmp_path / "good").mkdir()
@@ -164,13 +166,15 @@ def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
 
 
 def test_without_any_place_it_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.advise.mounts.mounted", list)
+    monkeypatch.setattr("midiprism.advise.probe.mounts.find_mount_points", list)
     code, out, err = run("probe")
     assert (code, out, "There is no place to measure" in err) == (1, "", True)
 
 
 def test_memory_alone_is_not_recommended(run: Run, three: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.advise.mounts.mounted", lambda: [Spot(MEMORY, 10**12, 10**8)])
+    monkeypatch.setattr(
+        "midiprism.advise.probe.mounts.find_mount_points", lambda: [MountPoint(MEMORY, 10**12, 10**8)]
+    )
     code, out, _ = run("probe", "--json")
     assert (code, json.loads(out)["best"]) == (0, None)
     assert "Best" not in run("probe")[1]
@@ -184,7 +188,7 @@ def test_a_real_place_is_measured_and_left_clean(run: Run, tmp_path: Path) -> No
     assert set(place["creates_per_second"]) == {"1", "2", "4", "8"}
     assert set(place["reads_per_second"]) == {"1", "8"}
     assert list((tmp_path / "place").iterdir()) == []
-    (known,) = stored()
+    (known,) = load_disk_speeds()
     assert known.place.path == str(tmp_path / "place")
 
 
@@ -214,7 +218,7 @@ def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, number: int, code:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
-        assert [path.name.startswith(PREFIX) for path in place.iterdir()] == [True]
+        assert [path.name.startswith(TEMP_DIR_PREFIX) for path in place.iterdir()] == [True]
         os.kill(process.pid, number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == code
@@ -224,16 +228,16 @@ def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, number: int, code:
 
 @pytest.fixture
 def songs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
-    return write(tmp_path / "songs", {"a.mid": song(PIANO, BASS)})
+    return write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS)})
 
 
 @pytest.fixture
 def better(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that is much better than any other."""
-    found = Better(KNOWN["/slow"], KNOWN["/fast"], 8.4)
-    monkeypatch.setattr(places, "better_place", lambda _out: found)
+    found = FasterPlace(KNOWN["/slow"], KNOWN["/fast"], 8.4)
+    monkeypatch.setattr(places, "find_faster_place", lambda _out: found)
 
 
 def test_split_tells_of_a_much_better_place(run: Run, songs: Path, better: None) -> None:

@@ -1,25 +1,27 @@
 import pytest
 
-from midiprism.cli import progress
-from midiprism.run import Progress
+from midiprism.cli.render import progress
+from midiprism.pipeline import RunProgress
 
 
-def at(seconds: float, total: int | None = 1000, failed: int = 0) -> Progress:
-    return Progress(total, 250, 50, failed, 900, 700, 200, seconds)
+def at(seconds: float, total: int | None = 1000, failed: int = 0) -> RunProgress:
+    return RunProgress(total, 250, 50, failed, 900, 700, 200, seconds)
 
 
 def test_a_line_says_all_there_is_to_say() -> None:
-    assert progress.sentence(at(10.0, failed=3)) == (
+    assert progress.format_run_progress(at(10.0, failed=3)) == (
         "250 of 1,000 songs, 25 %, 25/s, 0:30 left, 700 new tracks, 200 duplicates, 3 failed"
     )
 
 
 def test_without_a_total_there_is_no_percentage() -> None:
-    assert progress.sentence(at(0.0, total=None)) == "250 songs, 0/s, 700 new tracks, 200 duplicates"
+    assert (
+        progress.format_run_progress(at(0.0, total=None)) == "250 songs, 0/s, 700 new tracks, 200 duplicates"
+    )
 
 
 def test_without_a_terminal_a_line_comes_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.shown() as show:
+    with progress.show_run_progress() as show:
         for seconds in range(13):
             show(at(float(seconds)))
     assert len(capsys.readouterr().err.splitlines()) == 2
@@ -30,11 +32,11 @@ def test_on_a_terminal_a_bar_is_drawn(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with progress.shown() as show:
+    with progress.show_run_progress() as show:
         show(at(10.0))
     assert "700 new tracks" in capsys.readouterr().err
 
 
 def test_one_song_is_one() -> None:
-    one = Progress(None, 1, 0, 0, 3, 2, 1, 2.0)
-    assert progress.sentence(one) == "1 song, 0/s, 2 new tracks, 1 duplicate"
+    one = RunProgress(None, 1, 0, 0, 3, 2, 1, 2.0)
+    assert progress.format_run_progress(one) == "1 song, 0/s, 2 new tracks, 1 duplicate"

@@ -10,13 +10,22 @@ from pathlib import Path
 import pytest
 
 from midiprism.cli import main
-from midiprism.cli.database import OTHERS_VARIABLE, VARIABLE
-from midiprism.cli.relocate import far
-from midiprism.run import engine
-from midiprism.run.carrying import Content, Way
-from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
-from support.postgres import Server
-from support.relocating import forbid_renames
+from midiprism.cli.commands.relocate import format_progress
+from midiprism.cli.database import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.pipeline import runner as engine
+from midiprism.relocate.copy import RelocationProgress, ResultCopier
+from support.fake_songs import (
+    BASS,
+    DRUMS,
+    PIANO,
+    LoadedSplitter,
+    fake_song,
+    fake_split,
+    read_tree,
+    write_files,
+)
+from support.postgres import PostgresServer
+from support.relocation import forbid_renames
 
 EVIL = "\x1b[31m[bold]\u202eevil"
 Run = Callable[..., tuple[int, str, str]]
@@ -24,11 +33,11 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
-    for name in (VARIABLE, OTHERS_VARIABLE):
+    for name in (DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE):
         monkeypatch.delenv(name, raising=False)
-    write(tmp_path / "songs", {"a.mid": song(PIANO, BASS), "b.kar": song(BASS, DRUMS)})
+    write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS), "b.kar": fake_song(BASS, DRUMS)})
     assert main(["split", "songs", "-o", "my out", "--quiet"]) == 0
     capfd.readouterr()
     return tmp_path / "my out"
@@ -66,7 +75,7 @@ def test_a_copy_is_told_with_how_to_empty_the_old_place(run: Run, result: Path, 
     assert arguments[-1] == "--remove"
     code, out, _ = run(*arguments)
     assert (code, "  removed               4  files of the old place" in out) == (0, True)
-    assert list(tree(result)) == ["midiprism.json"]
+    assert list(read_tree(result)) == ["midiprism.json"]
     assert run("verify", tmp_path / "my new")[0] == 0
 
 
@@ -112,8 +121,8 @@ def test_every_command_follows_and_says_so(run: Run, tmp_path: Path, remove: lis
     assert run("verify", "my out")[::2] == (0, notice)
     assert run("catalog", "upgrade", "my out")[::2] == (0, notice)
     assert run("export", "my out", "--to", "tree")[::2] == (0, notice)
-    assert len(tree(tmp_path / "tree")) == 5
-    write(tmp_path / "songs", {"c.mid": song(PIANO + "c")})
+    assert len(read_tree(tmp_path / "tree")) == 5
+    write_files(tmp_path / "songs", {"c.mid": fake_song(PIANO + "c")})
     code, out, err = run("split", "songs", "-o", "my out", "--json", "--workers", 0)
     facts = json.loads(out)
     assert (code, facts["tracks_new"], facts["catalog"]) == (0, 1, str(tmp_path / "new" / "catalog.sqlite"))
@@ -126,14 +135,14 @@ def test_every_command_follows_and_says_so(run: Run, tmp_path: Path, remove: lis
 def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
     run: Run, result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
-    carry = Content.carry
+    carry = ResultCopier.copy
 
-    def asked(content: Content, *, resumed: bool) -> None:
+    def asked(content: ResultCopier, *, resumed: bool) -> None:
         os.kill(os.getpid(), number)
         carry(content, resumed=resumed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Content, "carry", asked)
+        patch.setattr(ResultCopier, "carry", asked)
         ended, out, err = run("relocate", "my out", "new", "--remove")
     assert ended == code
     assert "Stopping after the files in hand" in err
@@ -148,7 +157,7 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
 
 
 def test_what_cannot_be_followed_is_said(run: Run, tmp_path: Path) -> None:
-    write(tmp_path / "full", {"x": b""})
+    write_files(tmp_path / "full", {"x": b""})
     for new, message in (("my out", "is where the result is"), ("full", "holds other files, such as x")):
         code, _, err = run("relocate", "my out", new)
         assert (code, message in err) == (2, True), err
@@ -171,14 +180,14 @@ def test_hostile_names_are_shown_as_text(run: Run, tmp_path: Path) -> None:
 def test_an_address_in_the_environment_is_not_for_a_result_with_its_own_catalogue(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "postgresql:///elsewhere")
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, "postgresql:///elsewhere")
     assert run("relocate", "my out", "new", "--remove")[0] == 0
     assert run("relocate", "my out", "new", "--remove")[0] == 0
     assert run("status", "my out")[0] == 0
 
 
 @pytest.mark.usefixtures("apart")
-def test_a_catalogue_in_postgresql_is_named_in_what_to_do_next(run: Run, postgres: Server) -> None:
+def test_a_catalogue_in_postgresql_is_named_in_what_to_do_next(run: Run, postgres: PostgresServer) -> None:
     url = postgres.new_database()
     assert run("split", "songs", "-o", "out", "--workers", 0, "--database", url)[0] == 0
     code, _, err = run("relocate", "out", "new")
@@ -191,7 +200,13 @@ def test_a_catalogue_in_postgresql_is_named_in_what_to_do_next(run: Run, postgre
 
 
 def test_progress_says_what_it_is_at() -> None:
-    assert far(Way("files", 250, 1000, 5_000_000, 1.0)) == "250 of 1,000 files, 25 %, 5.0 MB copied"
-    assert far(Way("files", 0, 0, 0, 1.0)) == "0 files"
-    assert far(Way("catalogue", 0, None, 0, 61.0)) == "copying the catalogue, 1:01"
-    assert far(Way("emptying", 1200, None, 0, 61.0)) == "emptying the old place: 1,200 files"
+    assert (
+        format_progress(RelocationProgress("files", 250, 1000, 5_000_000, 1.0))
+        == "250 of 1,000 files, 25 %, 5.0 MB copied"
+    )
+    assert format_progress(RelocationProgress("files", 0, 0, 0, 1.0)) == "0 files"
+    assert format_progress(RelocationProgress("catalogue", 0, None, 0, 61.0)) == "copying the catalogue, 1:01"
+    assert (
+        format_progress(RelocationProgress("emptying", 1200, None, 0, 61.0))
+        == "emptying the old place: 1,200 files"
+    )

@@ -7,8 +7,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from midiprism.run import engine, repair
-from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
+from midiprism.integrity import repair
+from midiprism.pipeline import runner as engine
+from support.fake_songs import (
+    BASS,
+    DRUMS,
+    PIANO,
+    LoadedSplitter,
+    fake_song,
+    fake_split,
+    read_tree,
+    write_files,
+)
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -21,10 +31,10 @@ def place(request: pytest.FixtureRequest) -> list[str]:
 
 @pytest.fixture
 def out(run: Run, place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_: Ready(fake_split))
-    monkeypatch.setattr(repair, "_Loaded", lambda *_: Ready(fake_split))
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_: LoadedSplitter(fake_split))
+    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "songs", {"a.mid": song(PIANO, BASS), "b.mid": song(BASS, DRUMS)})
+    write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS), "b.mid": fake_song(BASS, DRUMS)})
     code, told, _ = run("split", "songs", "-o", "out", "--store", "parquet", "--workers", "0", *place)
     assert (code, "3 " in told) == (0, True)
     return "out"
@@ -45,12 +55,12 @@ def test_a_result_is_files_of_tracks_links_and_songs(out: str, place: list[str])
 
 
 def test_it_is_gone_on_with_without_naming_the_store_again(run: Run, out: str, place: list[str]) -> None:
-    before = tree(Path(out, "tracks"))
-    write(Path("songs"), {"c.mid": song(PIANO, "Organ;Drawbar Organ;;new")})
+    before = read_tree(Path(out, "tracks"))
+    write_files(Path("songs"), {"c.mid": fake_song(PIANO, "Organ;Drawbar Organ;;new")})
     code, told, _ = run("split", "songs", "-o", out, "--workers", "0", "--json", *place)
     summary = json.loads(told.splitlines()[-1])
-    assert (code, summary["parents_done"], summary["tracks_new"]) == (0, 1, 1)
-    assert before.items() < tree(Path(out, "tracks")).items()
+    assert (code, summary["songs_done"], summary["tracks_new"]) == (0, 1, 1)
+    assert before.items() < read_tree(Path(out, "tracks")).items()
     assert {kind: rows(kind) for kind in ("tracks", "links", "songs")} == {
         "tracks": 4,
         "links": 6,
@@ -98,10 +108,10 @@ def test_status_and_verify_tell_of_it_and_repair_mends_it(run: Run, out: str, pl
 
 
 def test_another_store_exits_2(run: Run, out: str, place: list[str]) -> None:
-    before = tree(Path(out, "tracks")) | tree(Path(out, "links"))
+    before = read_tree(Path(out, "tracks")) | read_tree(Path(out, "links"))
     code, _, said = run("split", "songs", "-o", out, "--store", "files", *place)
     assert (code, "leave --store out" in said) == (2, True)
-    assert tree(Path(out, "tracks")) | tree(Path(out, "links")) == before
+    assert read_tree(Path(out, "tracks")) | read_tree(Path(out, "links")) == before
     run("split", "songs", "-o", "plain", "--workers", "0", "--quiet")
     code, _, said = run("split", "songs", "-o", "plain", "--store", "parquet")
     assert (code, "made with --store files" in said) == (2, True)

@@ -68,7 +68,7 @@ def test_a_bug_is_a_sentence_and_its_traceback_is_had_on_request(
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError("oh \x1b[31mno")
 
-    monkeypatch.setattr("midiprism.library.open_library", broken)
+    monkeypatch.setattr("midiprism.library.open_source", broken)
     assert main(["split", str(tmp_path), "-o", "out"]) == 1
     assert "bug to report" in (told := capsys.readouterr().err)
     assert "Traceback" not in told

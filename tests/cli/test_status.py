@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.run import engine
-from midiprism.run import status as status_module
-from midiprism.run.lock import locked
-from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, write
-from support.runs import NOON, stamp
+from midiprism.pipeline import runner as engine
+from midiprism.results import status as status_module
+from midiprism.results.lock import lock_exclusive
+from support.fake_songs import BASS, DRUMS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
+from support.runs import FIXED_NOW, timestamp_ago
 
 EVIL = "\x1b[31m[bold]\u202eevil\nline\t"
 
@@ -23,14 +23,18 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def songs(tmp_path: Path) -> Path:
-    files = {"a.mid": song(PIANO, BASS), "b.mid": song(BASS, DRUMS), "copy.mid": song(PIANO, BASS)}
-    return write(tmp_path / "my songs", files)
+    files = {
+        "a.mid": fake_song(PIANO, BASS),
+        "b.mid": fake_song(BASS, DRUMS),
+        "copy.mid": fake_song(PIANO, BASS),
+    }
+    return write_files(tmp_path / "my songs", files)
 
 
 def execute(statement: str, *values: object) -> None:
@@ -63,7 +67,7 @@ def test_status_tells_what_there_is_and_what_was_done(run: Run, songs: Path) -> 
 
 
 def test_what_failed_is_told_with_the_commands_to_name_it_and_try_it_again(run: Run, songs: Path) -> None:
-    write(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(5)} | {"bug.mid": b"bug"})
+    write_files(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(5)} | {"bug.mid": b"bug"})
     run("split", songs, "-o", "out")
     code, out, _ = run("status", "out")
     lines = [line.strip() for line in out.splitlines()]
@@ -75,7 +79,7 @@ def test_what_failed_is_told_with_the_commands_to_name_it_and_try_it_again(run: 
 
 
 def test_every_failure_is_a_line_of_its_own(run: Run, songs: Path) -> None:
-    write(songs, {"junk.mid": b"junk", "same.mid": b"junk", "bug.mid": b"bug"})
+    write_files(songs, {"junk.mid": b"junk", "same.mid": b"junk", "bug.mid": b"bug"})
     (songs / "loop.mid").symlink_to("loop.mid")
     run("split", songs, "-o", "out")
     code, out, err = run("status", "out", "--failed")
@@ -90,7 +94,7 @@ def test_every_failure_is_a_line_of_its_own(run: Run, songs: Path) -> None:
 
 
 def test_every_failure_is_an_object_with_all_its_paths(run: Run, songs: Path) -> None:
-    write(songs, {"junk.mid": b"junk", "same.mid": b"junk"})
+    write_files(songs, {"junk.mid": b"junk", "same.mid": b"junk"})
     with open(os.fsencode(songs) + b"/\xff.mid", "wb") as file:
         file.write(b"junk")
     (songs / "loop.mid").symlink_to("loop.mid")
@@ -115,7 +119,7 @@ def test_where_nothing_failed_it_says_so(run: Run, songs: Path) -> None:
 
 
 def test_names_do_not_reach_the_terminal_raw(run: Run, tmp_path: Path) -> None:
-    write(tmp_path / EVIL, {f"{EVIL}.mid": b"junk"})
+    write_files(tmp_path / EVIL, {f"{EVIL}.mid": b"junk"})
     with open(os.fsencode(tmp_path / EVIL) + b"/\xff.mid", "wb") as file:
         file.write(b"bug")
     run("split", EVIL, "-o", "out")
@@ -132,7 +136,7 @@ def test_names_do_not_reach_the_terminal_raw(run: Run, tmp_path: Path) -> None:
 
 
 def test_json_has_all_of_it(run: Run, songs: Path) -> None:
-    write(songs, {"junk.mid": b"junk"})
+    write_files(songs, {"junk.mid": b"junk"})
     run("split", songs, "-o", "out")
     code, out, _ = run("status", "out", "--json")
     facts = json.loads(out)
@@ -162,12 +166,12 @@ def test_json_has_all_of_it(run: Run, songs: Path) -> None:
         f"midiprism split '{songs}' -o out --retry-failed",
     )
     (last,) = facts["runs"]
-    assert (last["state"], last["parents_done"], last["sources"]) == ("done", 3, [{"path": str(songs)}])
+    assert (last["state"], last["songs_done"], last["sources"]) == ("done", 3, [{"path": str(songs)}])
 
 
 def test_so_many_runs_are_shown_as_asked_for(run: Run, songs: Path) -> None:
     for number in range(7):
-        write(songs, {f"new{number}.mid": song(PIANO + str(number))})
+        write_files(songs, {f"new{number}.mid": fake_song(PIANO + str(number))})
         run("split", songs, "-o", "out")
     assert [entry["id"] for entry in json.loads(run("status", "out", "--json")[1])["runs"]] == [7, 6, 5, 4, 3]
     facts = json.loads(run("status", "out", "--json", "--runs", 100)[1])
@@ -179,7 +183,7 @@ def test_a_run_that_was_cut_off_says_how_to_go_on(
     run: Run, songs: Path, total: int | None, told: str
 ) -> None:
     run("split", songs, "-o", "out")
-    left_running(parents_total=total, parents_seen=3, parents_done=2)
+    left_running(songs_total=total, songs_seen=3, songs_done=2)
     code, out, _ = run("status", "out")
     assert (code, out.splitlines()[0]) == (0, "out: no run is on; run 1 was cut off")
     assert f"Still to come when run 1 ended: {told}. To go on:\n  midiprism split '{songs}' -o out\n" in out
@@ -189,12 +193,12 @@ def test_a_run_that_was_cut_off_says_how_to_go_on(
 
 
 def test_a_run_that_is_on_says_how_far_it_is(run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_module, "_now", lambda: NOON)
+    monkeypatch.setattr(status_module, "_now", lambda: FIXED_NOW)
     run("split", songs, "-o", "out")
-    execute("UPDATE runs SET started_at = ?", stamp(300))
-    execute("UPDATE batches SET parents = 600, committed_at = ?", stamp(40))
-    left_running(parents_total=3000, parents_seen=1000, parents_done=600)
-    with locked("out"):
+    execute("UPDATE runs SET started_at = ?", timestamp_ago(300))
+    execute("UPDATE batches SET songs = 600, committed_at = ?", timestamp_ago(40))
+    left_running(songs_total=3000, songs_seen=1000, songs_done=600)
+    with lock_exclusive("out"):
         code, out, _ = run("status", "out")
         facts = json.loads(run("status", "out", "--json")[1])
     first = out.splitlines()[0]
@@ -215,7 +219,7 @@ def test_a_result_without_anything_recorded_says_so(run: Run, songs: Path) -> No
     facts = json.loads(run("status", "out", "--json")[1])
     assert (facts["runs"], facts["totals"]["songs"], facts["left"], facts["running"]) == ([], 0, None, False)
     assert run("status", "out", "--failed") == (0, "", "midiprism: No song failed.\n")
-    with locked("out"):
+    with lock_exclusive("out"):
         assert "a process holds it for writing" in run("status", "out")[1]
 
 
@@ -254,8 +258,8 @@ def watching(*options: str, **streams: int) -> "subprocess.Popen[bytes]":
 
 def test_watching_goes_on_until_the_run_ends(run: Run, songs: Path) -> None:
     run("split", songs, "-o", "out")
-    left_running(parents_total=9, parents_seen=3, parents_done=2)
-    with locked("out"):
+    left_running(songs_total=9, songs_seen=3, songs_done=2)
+    with lock_exclusive("out"):
         process = watching("--json", stdout=subprocess.PIPE)
         looks = [json.loads(process.stdout.readline()) for _ in range(3)]  # type: ignore[union-attr]
         execute("UPDATE runs SET state = 'done'")
@@ -268,8 +272,8 @@ def test_watching_goes_on_until_the_run_ends(run: Run, songs: Path) -> None:
 
 def test_ctrl_c_ends_watching_with_130(run: Run, songs: Path) -> None:
     run("split", songs, "-o", "out")
-    left_running(parents_total=9, parents_seen=3, parents_done=2)
-    with locked("out"):
+    left_running(songs_total=9, songs_seen=3, songs_done=2)
+    with lock_exclusive("out"):
         process = watching(stdout=subprocess.PIPE)
         lines = [process.stdout.readline() for _ in range(40)]  # type: ignore[union-attr]
         process.send_signal(signal.SIGINT)
@@ -286,10 +290,10 @@ def test_ctrl_c_ends_watching_with_130(run: Run, songs: Path) -> None:
 def test_a_terminal_is_redrawn_in_place_and_left_in_order(run: Run, songs: Path) -> None:
     pty = pytest.importorskip("pty")
     run("split", songs, "-o", "out")
-    left_running(parents_total=9, parents_seen=3, parents_done=2)
+    left_running(songs_total=9, songs_seen=3, songs_done=2)
     own, theirs = pty.openpty()
     shown = b""
-    with locked("out"):
+    with lock_exclusive("out"):
         process = watching(stdout=theirs)
         os.close(theirs)
         until = time.monotonic() + 60
@@ -309,7 +313,7 @@ def test_a_terminal_is_redrawn_in_place_and_left_in_order(run: Run, songs: Path)
 
 
 def test_a_reader_that_leaves_early_is_no_error(run: Run, songs: Path) -> None:
-    write(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(2_000)})
+    write_files(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(2_000)})
     run("split", songs, "-o", "out", "--quiet")
     command = [sys.executable, "-m", "midiprism", "status", "out", "--failed"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

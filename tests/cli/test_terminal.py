@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midiprism.cli.terminal import clean, clean_path, clock, plural, quoted, size
+from midiprism.cli.render.terminal import (
+    escape_unprintable,
+    format_clock,
+    format_size,
+    pluralize,
+    printable_path,
+    shell_quote,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,29 +26,29 @@ from midiprism.cli.terminal import clean, clean_path, clock, plural, quoted, siz
     ],
 )
 def test_what_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
-    assert clean(text) == shown
+    assert escape_unprintable(text) == shown
 
 
 @given(st.text(st.characters(exclude_categories=[])))
 def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
-    shown = clean(text)
+    shown = escape_unprintable(text)
     assert all(character.isprintable() or character.isspace() for character in shown)
     assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in shown)
     shown.encode()
 
 
 def test_paths_are_shown_and_quoted() -> None:
-    assert clean_path(b"/m/\xff.mid") == "/m/\\xff.mid"
-    assert quoted("my songs; rm -rf") == "'my songs; rm -rf'"
+    assert printable_path(b"/m/\xff.mid") == "/m/\\xff.mid"
+    assert shell_quote("my songs; rm -rf") == "'my songs; rm -rf'"
 
 
 def test_figures_are_for_people() -> None:
-    assert [size(n) for n in (0, 999, 1000, 15_400_000, 3 * 10**12)] == [
+    assert [format_size(n) for n in (0, 999, 1000, 15_400_000, 3 * 10**12)] == [
         "0 bytes",
         "999 bytes",
         "1.0 KB",
         "15.4 MB",
         "3.0 TB",
     ]
-    assert [clock(s) for s in (None, 0.4, 59.6, 3_725)] == ["-", "0:00", "1:00", "1:02:05"]
-    assert [plural(n, "song") for n in (0, 1, 2000)] == ["0 songs", "1 song", "2,000 songs"]
+    assert [format_clock(s) for s in (None, 0.4, 59.6, 3_725)] == ["-", "0:00", "1:00", "1:02:05"]
+    assert [pluralize(n, "song") for n in (0, 1, 2000)] == ["0 songs", "1 song", "2,000 songs"]

@@ -8,15 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import Scope
+from midiprism.catalog import VerifyScope
 from midiprism.cli import main
-from midiprism.cli.verified import far
-from midiprism.cli.verify import _scope
+from midiprism.cli.commands.verify import _parse_scope
+from midiprism.cli.render.verify_text import format_progress
 from midiprism.errors import UsageError
-from midiprism.run import engine, repair
-from midiprism.run.findings import Checking
-from midiprism.run.lock import locked
-from support.fake import BASS, DRUMS, PIANO, Ready, fake_split, song, tree, write
+from midiprism.integrity import repair
+from midiprism.integrity.damage_report import VerifyProgress
+from midiprism.pipeline import runner as engine
+from midiprism.results.lock import lock_exclusive
+from support.fake_songs import (
+    BASS,
+    DRUMS,
+    PIANO,
+    LoadedSplitter,
+    fake_song,
+    fake_split,
+    read_tree,
+    write_files,
+)
 
 EVIL = "\x1b[31m[bold]\u202eevil"
 Run = Callable[..., tuple[int, str, str]]
@@ -24,10 +34,10 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: Ready(fake_split))
-    monkeypatch.setattr(repair, "_Loaded", lambda *_settings: Ready(fake_split))
+    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "songs", {f"{EVIL}.mid": song(PIANO, BASS), "b.kar": song(BASS, DRUMS)})
+    write_files(tmp_path / "songs", {f"{EVIL}.mid": fake_song(PIANO, BASS), "b.kar": fake_song(BASS, DRUMS)})
     assert main(["split", "songs", "-o", "my out", "--quiet"]) == 0
     capfd.readouterr()
     return tmp_path / "my out"
@@ -49,7 +59,7 @@ def test_damage_is_named_with_the_command_that_mends_it(run: Run, result: Path) 
     path = file_of(result, PIANO)
     path.unlink()
     path.with_name(f"{EVIL}.mid").write_bytes(b"")
-    before = tree(result)
+    before = read_tree(result)
     code, out, _ = run("verify", "my out")
     assert code == 1
     assert "2 damages in my out" in out
@@ -57,7 +67,7 @@ def test_damage_is_named_with_the_command_that_mends_it(run: Run, result: Path) 
     assert "\\x1b[31m[bold]\\u202eevil.mid: No track speaks of it." in out
     assert "  midiprism verify 'my out' --repair\n" in out
     code, out, _ = run("verify", "my out", "--repair", "--dry-run")
-    assert (code, tree(result)) == (1, before)
+    assert (code, read_tree(result)) == (1, before)
     assert "Would be mended:\n  restored" in out
     assert "Nothing was written." in out
     code, out, _ = run("verify", "my out", "--repair")
@@ -127,11 +137,11 @@ def test_what_cannot_be_followed_is_said(run: Run, arguments: tuple[str, ...], m
 
 
 def test_since_takes_runs_and_dates() -> None:
-    assert _scope(None, "12") == (Scope(first_run=12), None)
-    assert _scope(None, "20251231")[1] == _scope(None, "2025-12-31")[1]
-    assert _scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
+    assert _parse_scope(None, "12") == (VerifyScope(first_run=12), None)
+    assert _parse_scope(None, "20251231")[1] == _parse_scope(None, "2025-12-31")[1]
+    assert _parse_scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
     with pytest.raises(UsageError):
-        _scope(None, "0001-01-01T00:00+14:00")
+        _parse_scope(None, "0001-01-01T00:00+14:00")
 
 
 def test_a_damaged_catalogue_is_told_with_what_to_do(run: Run, result: Path) -> None:
@@ -143,7 +153,7 @@ def test_a_damaged_catalogue_is_told_with_what_to_do(run: Run, result: Path) -> 
 
 
 def test_a_run_under_way_is_waited_for(run: Run, result: Path) -> None:
-    with locked(str(result)):
+    with lock_exclusive(str(result)):
         code, _, err = run("verify", "my out")
     assert (code, "is being written by process" in err) == (1, True)
 
@@ -158,7 +168,7 @@ def test_ctrl_c_ends_it_in_an_orderly_way(run: Run, result: Path, monkeypatch: p
             time.sleep(0.01)
         return fake_split(_data)
 
-    monkeypatch.setattr(repair, "_Loaded", lambda *_settings: slow)
+    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: slow)
     for text in (PIANO, BASS, DRUMS):
         file_of(result, text).unlink()
     code, out, err = run("verify", "my out", "--repair")
@@ -170,6 +180,6 @@ def test_ctrl_c_ends_it_in_an_orderly_way(run: Run, result: Path, monkeypatch: p
 
 
 def test_progress_says_what_it_is_at() -> None:
-    assert far(Checking("tracks", 250, 1000, 0, 1.0)) == "tracks: 250 of 1,000, 25 %"
-    assert far(Checking("files", 250, None, 3, 1.0)) == "files: 250, 3 damaged"
-    assert far(Checking("catalogue", 0, None, 0, 61.0)) == "checking the catalogue, 1:01"
+    assert format_progress(VerifyProgress("tracks", 250, 1000, 0, 1.0)) == "tracks: 250 of 1,000, 25 %"
+    assert format_progress(VerifyProgress("files", 250, None, 3, 1.0)) == "files: 250, 3 damaged"
+    assert format_progress(VerifyProgress("catalogue", 0, None, 0, 61.0)) == "checking the catalogue, 1:01"

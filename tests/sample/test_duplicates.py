@@ -3,14 +3,14 @@
 import pytest
 
 import midiprism
-from midiprism.sample import songs
+from midiprism.sample import generate_songs
 
 
 def repeated(count: int, duplicates: float, seed: int = 0) -> float:
     """Share of splits whose digest an earlier one has."""
     seen: set[bytes] = set()
     total = 0
-    for song in songs(count, seed=seed, duplicates=duplicates):
+    for song in generate_songs(count, seed=seed, duplicates=duplicates):
         result = midiprism.split(song.data)
         assert result.outcome == "split", song.path
         assert {problem.code for problem in result.problems} <= {"text_encoding"}, song.path
@@ -35,7 +35,7 @@ def test_the_share_holds_in_ten_thousand_songs() -> None:
 
 def test_versions_share_tempo_map_and_division() -> None:
     families: dict[bytes, set[int]] = {}
-    for song in songs(300):
+    for song in generate_songs(300):
         division = int.from_bytes(song.data[12:14], "big")
         for track in midiprism.split(song.data).tracks:
             families.setdefault(track.digest, set()).add(division)

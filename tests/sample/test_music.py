@@ -5,9 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from midiprism.sample.arrange import FORM_NAMES
-from midiprism.sample.styles import FORMS, METERS, RANGES, STYLES, form, programs_of, span_of
+from midiprism.sample.styles import (
+    FORMS,
+    METERS,
+    PITCH_RANGES,
+    STYLES,
+    parse_form,
+    pitch_range,
+    programs_for_role,
+)
 from midiprism.sample.words import LANGUAGES
-from support.samples import read
+from support.sample_songs import parsed_samples
 
 SCALE = {0, 2, 4, 5, 7, 9, 11}
 """Semitones of a major scale above its tonic."""
@@ -35,39 +43,39 @@ def key_of(midi: Any) -> int | None:
 
 def test_drums_play_on_channel_10_in_the_percussion_map() -> None:
     with_drums = 0
-    for song in read():
+    for song in parsed_samples():
         keys = {note.note for track in song.midi.tracks for _, note in notes_of(track) if note.channel == 9}
         with_drums += bool(keys)
         assert keys <= set(range(35, 82))
-    assert with_drums / len(read()) > 0.5
+    assert with_drums / len(parsed_samples()) > 0.5
 
 
 def test_a_song_plays_on_several_channels() -> None:
-    for song in read():
+    for song in parsed_samples():
         channels = {note.channel for track in song.midi.tracks for _, note in notes_of(track)}
         assert len(channels) >= 2 or len(song.midi.tracks) <= 3
 
 
 def test_a_track_of_format_1_plays_on_one_channel() -> None:
-    for song in read():
+    for song in parsed_samples():
         if song.midi.type == 1:
             assert all(len({note.channel for _, note in notes_of(track)}) <= 1 for track in song.midi.tracks)
 
 
 def test_notes_lie_within_the_range_of_their_instrument() -> None:
-    for song in read():
+    for song in parsed_samples():
         for track in song.midi.tracks if song.midi.type == 1 else ():
             programs = [message.program for message in track if message.type == "program_change"]
             pitches = [note.note for _, note in notes_of(track) if note.channel != 9]
             if pitches:
-                lowest, highest = RANGES[programs[0]]
+                lowest, highest = PITCH_RANGES[programs[0]]
                 assert lowest <= min(pitches)
                 assert max(pitches) <= highest
 
 
 def test_most_notes_are_in_the_key_that_is_signed() -> None:
     inside = total = 0
-    for song in read():
+    for song in parsed_samples():
         tonic = key_of(song.midi)
         if tonic is None:
             continue
@@ -83,7 +91,7 @@ def test_most_notes_are_in_the_key_that_is_signed() -> None:
 
 def test_the_bass_plays_a_note_of_the_chord_above_it() -> None:
     agreed = total = 0
-    for song in read():
+    for song in parsed_samples():
         onsets: dict[int, set[int]] = defaultdict(set)
         basses: list[tuple[int, int]] = []
         quarter = song.midi.ticks_per_beat
@@ -106,7 +114,7 @@ def test_the_bass_plays_a_note_of_the_chord_above_it() -> None:
 
 
 def test_velocities_vary() -> None:
-    for song in read():
+    for song in parsed_samples():
         for track in song.midi.tracks:
             velocities = [note.velocity for _, note in notes_of(track)]
             assert not velocities or len(set(velocities)) >= 5
@@ -114,7 +122,7 @@ def test_velocities_vary() -> None:
 
 def test_a_melody_comes_back() -> None:
     returning = total = 0
-    for song in read():
+    for song in parsed_samples():
         for track in song.midi.tracks:
             if song.midi.type == 0 or track.name not in (
                 "Melody",
@@ -134,7 +142,7 @@ def test_a_melody_comes_back() -> None:
 
 
 def test_every_playing_track_has_notes_enough_to_be_heard() -> None:
-    for song in read():
+    for song in parsed_samples():
         for track in song.midi.tracks:
             count = sum(1 for _ in notes_of(track))
             assert count == 0 or count >= 8
@@ -142,18 +150,18 @@ def test_every_playing_track_has_notes_enough_to_be_heard() -> None:
 
 def test_every_instrument_that_a_style_calls_for_has_a_range() -> None:
     for style in STYLES.values():
-        assert len(style.order) == 15
-        for role in set(style.order):
-            for program in programs_of(style, role):
+        assert len(style.roles) == 15
+        for role in set(style.roles):
+            for program in programs_for_role(style, role):
                 if role > 1:  # drums and percussion choose kits
-                    lowest, highest = span_of(role, program)
+                    lowest, highest = pitch_range(role, program)
                     assert highest - lowest >= 12
 
 
 def test_every_form_has_a_verse_and_a_chorus() -> None:
     for name in FORM_NAMES:
         for text in FORMS[name]:
-            assert {1, 3} <= {kind for kind, _ in form(text)}
+            assert {1, 3} <= {kind for kind, _ in parse_form(text)}
 
 
 def test_every_bar_is_a_whole_number_of_eighths() -> None:
@@ -162,5 +170,5 @@ def test_every_bar_is_a_whole_number_of_eighths() -> None:
 
 def test_every_language_names_every_role() -> None:
     for language in LANGUAGES:
-        assert set(language.tracks) == set(range(13))
-        assert len(language.sections) == 7
+        assert set(language.track_names) == set(range(13))
+        assert len(language.section_names) == 7

@@ -14,14 +14,14 @@ import symusic
 from blake3 import blake3
 
 from midiprism.errors import UsageError
-from midiprism.sample import MOST_DUPLICATES, Song, songs
-from support.samples import made, read
+from midiprism.sample import MAX_DUPLICATES, SampleSong, generate_songs
+from support.sample_songs import parsed_samples, sample_songs
 
 FIRST_SONGS = "b0cb5901ddf754da948710c17aca7420"
 """Digest of the first songs of seed 0, on every system and with every version of NumPy and Numba."""
 
 
-def digest_of(some: list[Song]) -> str:
+def digest_of(some: list[SampleSong]) -> str:
     hasher = blake3()
     for song in some:
         hasher.update(song.path.encode() + b"\0" + song.data)
@@ -29,7 +29,7 @@ def digest_of(some: list[Song]) -> str:
 
 
 def test_the_songs_of_a_seed_never_change() -> None:
-    assert digest_of(list(songs(200))) == FIRST_SONGS
+    assert digest_of(list(generate_songs(200))) == FIRST_SONGS
 
 
 def test_compiled_and_plain_python_make_the_same_songs() -> None:
@@ -41,24 +41,24 @@ def test_compiled_and_plain_python_make_the_same_songs() -> None:
     plain = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, check=True
     ).stdout
-    assert plain == b"".join(song.path.encode() + b"\0" + song.data for song in songs(6))
+    assert plain == b"".join(song.path.encode() + b"\0" + song.data for song in generate_songs(6))
 
 
 def test_a_smaller_count_is_the_beginning_of_a_larger_one() -> None:
-    assert list(songs(700, seed=7)) == list(made()[:700])
+    assert list(generate_songs(700, seed=7)) == list(sample_songs()[:700])
 
 
 def test_songs_come_one_by_one() -> None:
-    assert len(list(itertools.islice(songs(10**12), 3))) == 3
+    assert len(list(itertools.islice(generate_songs(10**12), 3))) == 3
 
 
 def test_another_seed_gives_other_songs() -> None:
-    one, other = list(songs(50, seed=1)), list(songs(50, seed=2**64 - 1))
+    one, other = list(generate_songs(50, seed=1)), list(generate_songs(50, seed=2**64 - 1))
     assert not {song.data for song in one} & {song.data for song in other}
 
 
 def test_no_songs_are_no_songs() -> None:
-    assert list(songs(0)) == []
+    assert list(generate_songs(0)) == []
 
 
 @pytest.mark.parametrize(
@@ -76,24 +76,24 @@ def test_a_value_out_of_range_is_refused_before_the_first_song(
     count: int, seed: int, duplicates: float, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        songs(count, seed=seed, duplicates=duplicates)
+        generate_songs(count, seed=seed, duplicates=duplicates)
 
 
 def test_the_greatest_share_of_duplicates_is_allowed() -> None:
-    assert next(songs(1, duplicates=MOST_DUPLICATES)).data
+    assert next(generate_songs(1, duplicates=MAX_DUPLICATES)).data
 
 
 def test_no_two_songs_are_the_same_file() -> None:
-    assert len({song.data for song in made()}) == len(made())
+    assert len({song.data for song in sample_songs()}) == len(sample_songs())
 
 
 def test_paths_differ_also_where_case_and_composition_do_not_count() -> None:
-    paths = {unicodedata.normalize("NFKC", song.path).casefold() for song in made()}
-    assert len(paths) == len(made())
+    paths = {unicodedata.normalize("NFKC", song.path).casefold() for song in sample_songs()}
+    assert len(paths) == len(sample_songs())
 
 
 def test_paths_are_an_artist_and_a_title_that_every_system_accepts() -> None:
-    for song in made():
+    for song in sample_songs():
         assert unicodedata.is_normalized("NFC", song.path)
         artist, title = song.path.split("/")
         assert title.endswith(".mid")
@@ -105,13 +105,13 @@ def test_paths_are_an_artist_and_a_title_that_every_system_accepts() -> None:
 
 
 def test_no_folder_holds_more_than_a_few_hundred_songs() -> None:
-    folders = Counter(song.path.partition("/")[0] for song in made())
+    folders = Counter(song.path.partition("/")[0] for song in sample_songs())
     assert max(folders.values()) <= 200
     assert len(folders) >= 60
 
 
 def test_most_songs_are_of_middling_size_and_a_few_are_long() -> None:
-    sizes = sorted(len(song.data) for song in made())
+    sizes = sorted(len(song.data) for song in sample_songs())
     assert 13_000 <= statistics.median(sizes) <= 17_000
     assert sizes[0] < 2_000
     assert sum(2_000 <= size <= 4_000 for size in sizes) >= 30
@@ -120,29 +120,29 @@ def test_most_songs_are_of_middling_size_and_a_few_are_long() -> None:
 
 
 def test_mido_finds_as_many_tracks_as_the_header_says() -> None:
-    for song in read():
+    for song in parsed_samples():
         assert len(song.midi.tracks) == int.from_bytes(song.song.data[10:12], "big")
         assert song.midi.tracks[0].name is not None
 
 
 def test_symusic_reads_every_song() -> None:
-    for song in made():
+    for song in sample_songs():
         score: Any = symusic.Score.from_midi(song.data)
         assert score.note_num() > 0
 
 
 def test_songs_have_2_to_16_tracks_and_some_are_format_0() -> None:
-    formats = Counter(song.midi.type for song in read())
+    formats = Counter(song.midi.type for song in parsed_samples())
     assert set(formats) == {0, 1}
-    assert 0.005 < formats[0] / len(read()) < 0.1
-    counts = [len(song.midi.tracks) for song in read() if song.midi.type == 1]
+    assert 0.005 < formats[0] / len(parsed_samples()) < 0.1
+    counts = [len(song.midi.tracks) for song in parsed_samples() if song.midi.type == 1]
     assert min(counts) <= 3
     assert max(counts) >= 13
     assert all(2 <= count <= 16 for count in counts)
 
 
 def test_notes_are_all_released_and_none_is_struck_twice() -> None:
-    for song in read():
+    for song in parsed_samples():
         for track in song.midi.tracks:
             sounding: set[tuple[int, int]] = set()
             for message in track:
@@ -157,44 +157,47 @@ def test_notes_are_all_released_and_none_is_struck_twice() -> None:
 
 def test_every_kind_of_event_that_libraries_hold_occurs() -> None:
     kinds = Counter(
-        kind for song in read() for kind in {message.type for track in song.midi.tracks for message in track}
+        kind
+        for song in parsed_samples()
+        for kind in {message.type for track in song.midi.tracks for message in track}
     )
     always = ("note_on", "program_change", "control_change", "set_tempo", "time_signature", "track_name")
-    assert all(kinds[kind] == len(read()) for kind in always)
+    assert all(kinds[kind] == len(parsed_samples()) for kind in always)
     often = ("key_signature", "sysex", "pitchwheel", "marker", "lyrics", "copyright", "note_off")
-    assert all(0.02 < kinds[kind] / len(read()) < 1 for kind in often)
+    assert all(0.02 < kinds[kind] / len(parsed_samples()) < 1 for kind in often)
 
 
 def test_tempo_and_meter_change_in_some_songs() -> None:
     tempi = [
-        sum(message.type == "set_tempo" for track in song.midi.tracks for message in track) for song in read()
+        sum(message.type == "set_tempo" for track in song.midi.tracks for message in track)
+        for song in parsed_samples()
     ]
     meters = [
         {(message.numerator, message.denominator) for track in song.midi.tracks for message in track
          if message.type == "time_signature"}
-        for song in read()
+        for song in parsed_samples()
     ]  # fmt: skip
-    assert 0.3 < sum(count > 1 for count in tempi) / len(read()) < 0.9
-    assert sum(len(kinds) > 1 for kinds in meters) / len(read()) > 0.05
+    assert 0.3 < sum(count > 1 for count in tempi) / len(parsed_samples()) < 0.9
+    assert sum(len(kinds) > 1 for kinds in meters) / len(parsed_samples()) > 0.05
     assert {(4, 4), (3, 4), (6, 8), (2, 4)} <= set().union(*meters)
 
 
 def test_divisions_differ() -> None:
-    assert {96, 120, 192, 384, 480} <= {song.midi.ticks_per_beat for song in read()}
+    assert {96, 120, 192, 384, 480} <= {song.midi.ticks_per_beat for song in parsed_samples()}
 
 
 def test_some_songs_begin_with_a_track_that_plays() -> None:
     led = [
         song
-        for song in read()
+        for song in parsed_samples()
         if song.midi.type == 1 and any(m.type == "note_on" for m in song.midi.tracks[0])
     ]
-    assert 0.02 < len(led) / len(read()) < 0.25
+    assert 0.02 < len(led) / len(parsed_samples()) < 0.25
     assert all(any(message.type == "set_tempo" for message in song.midi.tracks[0]) for song in led)
 
 
 def test_names_come_in_several_encodings() -> None:
-    names = [track.name.encode("latin-1") for song in read() for track in song.midi.tracks]
+    names = [track.name.encode("latin-1") for song in parsed_samples() for track in song.midi.tracks]
     ascii_names = [name for name in names if name.isascii()]
     utf8 = [name for name in names if not name.isascii() and decodes(name, "utf-8")]
     japanese = [

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import UsageError
-from midiprism.sample import songs, write_songs
+from midiprism.sample import generate_songs, write_songs
 
 
 def test_the_folder_holds_the_songs_by_artist(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "samples"
     summary = write_songs(folder, 60, seed=3)
     written = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.mid")}
-    assert written == {song.path: song.data for song in songs(60, seed=3)}
+    assert written == {song.path: song.data for song in generate_songs(60, seed=3)}
     assert summary.songs == 60
     assert summary.folders == len(list(folder.iterdir()))
-    assert summary.size == sum(len(data) for data in written.values())
+    assert summary.size_bytes == sum(len(data) for data in written.values())
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:

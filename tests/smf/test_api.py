@@ -9,16 +9,26 @@ from typing import Any
 import pytest
 
 import midiprism
-from midiprism import CorruptMidiError, Limits, MidiprismError, Problem, Split, SplitTrack, Stated
+from midiprism import CorruptMidiError, Limits, MidiprismError, Problem, SplitSong, SplitTrack, StatedMeta
 from midiprism.errors import UsageError
-from support.writer import control, key, meta, meter, note, program, song, tempo, track
+from support.midi_writer import (
+    control_change,
+    key_signature,
+    meta,
+    note,
+    program_change,
+    song,
+    tempo,
+    time_signature,
+    track,
+)
 
-PARENT = song(
+SONG = song(
     track(
         [
             (0, meta(3, b" Lead \0")),
-            (0, key(1)),
-            (0, program(0, 5)),
+            (0, key_signature(1)),
+            (0, program_change(0, 5)),
             *note(0, 60, 0, 480),
             *note(0, 72, 480, 480),
         ],
@@ -28,8 +38,8 @@ PARENT = song(
         [
             (0, meta(3, b"Fl\xfcgel")),
             (0, tempo(500_000)),
-            (0, meter(3, 2)),
-            (0, control(2, 7, 1)),
+            (0, time_signature(3, 2)),
+            (0, control_change(2, 7, 1)),
             *note(1, 40, 0, 480),
         ]
     ),
@@ -37,7 +47,7 @@ PARENT = song(
 
 
 def test_a_split_says_all_that_its_documentation_names() -> None:
-    result = midiprism.split(PARENT)
+    result = midiprism.split(SONG)
     assert (result.outcome, result.format, result.division, result.num_tracks) == ("split", 1, 480, 2)
     assert (result.duration_ticks, result.duration_seconds) == (1920, 2.0)
     lead, _ = result.tracks
@@ -47,7 +57,7 @@ def test_a_split_says_all_that_its_documentation_names() -> None:
     assert (lead.own_instrument, lead.own_family) == ("Electric Piano 2", "Piano")
     assert (lead.note_count, lead.lowest_pitch, lead.highest_pitch) == (2, 60, 72)
     assert (lead.duration_ticks, lead.duration_seconds) == (1920, 2.0)
-    assert lead.stated == Stated(480, 120.0, 1, "3/4", "G major")
+    assert lead.stated_meta == StatedMeta(480, 120.0, 1, "3/4", "G major")
     assert (type(lead.data), type(lead.digest), len(lead.digest)) == (bytes, bytes, 32)
 
 
@@ -58,8 +68,8 @@ def fields(value: Any) -> list[str]:
 
 
 def test_values_are_plain_python() -> None:
-    result = midiprism.split(PARENT)
-    plain = {bytes, str, int, float, tuple, type(None), Split, SplitTrack, Stated, Problem}
+    result = midiprism.split(SONG)
+    plain = {bytes, str, int, float, tuple, type(None), SplitSong, SplitTrack, StatedMeta, Problem}
     values: list[Any] = [result, *result.tracks, *result.problems]
     for value in values:
         assert {type(getattr(value, name)) for name in fields(value)} <= plain
@@ -71,7 +81,7 @@ def test_a_track_without_a_name_has_none() -> None:
 
 
 def test_results_cannot_be_changed() -> None:
-    result = midiprism.split(PARENT)
+    result = midiprism.split(SONG)
     for value, field in ((result, "outcome"), (result.tracks[0], "data"), (result.problems[0], "code")):
         with pytest.raises(AttributeError):
             setattr(value, field, None)
@@ -80,7 +90,7 @@ def test_results_cannot_be_changed() -> None:
 
 
 def test_results_survive_pickling() -> None:
-    result = midiprism.split(PARENT)
+    result = midiprism.split(SONG)
     assert pickle.loads(pickle.dumps(result)) == result
 
 
@@ -98,7 +108,7 @@ def test_errors_survive_pickling() -> None:
 @pytest.mark.parametrize("argument", [{"by": "x"}, {"context": "x"}, {"by": None}, {"by": "TRACK"}])
 def test_an_unknown_way_to_split_is_a_usage_error(argument: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        midiprism.split(PARENT, **argument)
+        midiprism.split(SONG, **argument)
 
 
 @pytest.mark.parametrize("data", ["MThd", 5, None, ["MThd"], ("MThd",)])
@@ -109,18 +119,18 @@ def test_what_is_not_bytes_is_a_type_error(data: Any) -> None:
 
 @pytest.mark.parametrize("wrap", [bytearray, memoryview, lambda data: memoryview(b"x" + data + b"x")[1:-1]])
 def test_any_bytes_like_value_is_read(wrap: Any) -> None:
-    assert midiprism.split(wrap(PARENT)) == midiprism.split(PARENT)
+    assert midiprism.split(wrap(SONG)) == midiprism.split(SONG)
 
 
-def test_the_parent_is_not_changed() -> None:
-    data: Any = bytearray(PARENT)
+def test_the_song_is_not_changed() -> None:
+    data: Any = bytearray(SONG)
     midiprism.split(data)
-    assert data == PARENT
+    assert data == SONG
 
 
 def test_options_are_given_by_name() -> None:
     with pytest.raises(TypeError):
-        midiprism.split(PARENT, "track")  # type: ignore[call-arg]
+        midiprism.split(SONG, "track")  # type: ignore[call-arg]
 
 
 def test_every_exception_is_a_midiprism_error() -> None:

@@ -6,10 +6,10 @@ With ``MIDIPRISM_CORPUS_FULL=1`` every file goes through every check.
 import pytest
 
 from support import invariants
-from support.child import WAYS
-from support.corpus import content, needs_corpus, share
+from support.corpus import corpus_share, needs_corpus, read_member
+from support.midi_parser import parse_song
 from support.oracle import Oracle
-from support.reader import read
+from support.split_process import SPLIT_OPTIONS
 
 pytestmark = [needs_corpus, pytest.mark.slow]
 
@@ -20,24 +20,24 @@ SAMPLE = 50
 
 @pytest.mark.parametrize("number", range(SHARES))
 def test_every_real_file_is_split_as_the_contract_says(number: int) -> None:
-    for member in share(number, SHARES):
-        case = invariants.examine(content(member), "auto", "conductor")
-        assert case.result.outcome == ("split" if any(case.oracle.channels) else "no_notes"), member
+    for member in corpus_share(number, SHARES):
+        case = invariants.split_and_read(read_member(member), "auto", "conductor")
+        assert case.result.outcome == ("split" if any(case.oracle.playing_channels) else "no_notes"), member
         invariants.check_against_oracle(case)
-        invariants.check_clock(case)
-        invariants.check_again(case)
+        invariants.check_tempo(case)
+        invariants.check_idempotent(case)
 
 
 @pytest.mark.parametrize("number", range(SHARES))
 def test_sampled_real_files_keep_every_invariant_in_every_way(number: int) -> None:
-    for member in share(number, SHARES, every=SAMPLE):
-        parent = content(member)
-        oracle = Oracle(read(parent))
-        for by, context in WAYS:
-            case = invariants.examine(parent, by, context, oracle)
+    for member in corpus_share(number, SHARES, step=SAMPLE):
+        song = read_member(member)
+        oracle = Oracle(parse_song(song))
+        for by, context in SPLIT_OPTIONS:
+            case = invariants.split_and_read(song, by, context, oracle)
             invariants.check_against_oracle(case)
             invariants.check_facts(case.outputs)
-            invariants.check_own_events(case)
-            invariants.check_times(case)
+            invariants.check_own_events_kept(case)
+            invariants.check_note_times(case)
             invariants.check_notes(case)
-            invariants.check_again(case)
+            invariants.check_idempotent(case)

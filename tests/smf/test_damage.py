@@ -3,51 +3,63 @@
 import pytest
 
 import midiprism
-from midiprism.smf import By, Context, Split
-from midiprism.smf.problems import CODES
-from support.broken import BROKEN as DAMAGED
-from support.broken import CONDUCTOR, GOOD, MELODY, Broken, Sounding
-from support.child import WAYS
-from support.invariants import check_facts, divided_by, read_outputs
-from support.reader import is_meta, payload
-from support.timing import pair_notes
-from support.wrapped import CORRUPT, WRAPPED, Corrupt
-from support.writer import END_OF_TRACK, chunk, events, header, meta, note, on, raw_track, song, tempo, track
+from midiprism.smf import By, Context, SplitSong
+from midiprism.smf.problems import PROBLEM_CODES
+from support.broken_files import BROKEN_FILES as DAMAGED
+from support.broken_files import CONDUCTOR, GOOD_SONG, MELODY, BrokenFile, ExpectedNote
+from support.exact_timing import pair_notes
+from support.invariants import check_facts, read_outputs, resolve_by
+from support.midi_parser import is_meta, payload
+from support.midi_writer import (
+    END_OF_TRACK,
+    chunk,
+    encode_events,
+    header,
+    meta,
+    note,
+    note_on,
+    raw_track,
+    song,
+    tempo,
+    track,
+)
+from support.split_process import SPLIT_OPTIONS
+from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES, CorruptFile
 
-BROKEN = [*WRAPPED, *DAMAGED]
+BROKEN = [*WRAPPED_FILES, *DAMAGED]
 each = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.what)
 
 
-def sounding(result: Split) -> list[Sounding]:
+def sounding(result: SplitSong) -> list[ExpectedNote]:
     """All notes of all splits."""
     return sorted(
-        (out.split.track_number, note.pitch, note.tick, note.end_tick)
+        (out.split_track.track_number, note.pitch, note.tick, note.end_tick)
         for out in read_outputs(result)
         for note in pair_notes(out.track.events, out.track.end_tick)
     )
 
 
 @each
-def test_damage_gives_the_stated_outcome(case: Broken) -> None:
+def test_damage_gives_the_stated_outcome(case: BrokenFile) -> None:
     assert midiprism.split(case.data, by=case.by).outcome == case.outcome
 
 
 @each
-def test_damage_is_named_by_its_codes_and_no_others(case: Broken) -> None:
+def test_damage_is_named_by_its_codes_and_no_others(case: BrokenFile) -> None:
     codes = {problem.code for problem in midiprism.split(case.data, by=case.by).problems}
-    assert set(case.codes) <= codes <= {*case.codes, *case.may}
+    assert set(case.problem_codes) <= codes <= {*case.problem_codes, *case.optional_codes}
 
 
 @each
-def test_every_note_that_the_damage_left_survives_at_its_tick(case: Broken) -> None:
+def test_every_note_that_the_damage_left_survives_at_its_tick(case: BrokenFile) -> None:
     assert sounding(midiprism.split(case.data, by=case.by)) == sorted(case.notes)
 
 
 @each
-def test_a_problem_says_what_and_where(case: Broken) -> None:
+def test_a_problem_says_what_and_where(case: BrokenFile) -> None:
     result = midiprism.split(case.data, by=case.by)
     for problem in result.problems:
-        assert problem.code in CODES
+        assert problem.code in PROBLEM_CODES
         assert problem.message == problem.message.strip() != ""
         assert "{" not in problem.message
         assert problem.track is None or 0 <= problem.track < result.num_tracks
@@ -55,35 +67,35 @@ def test_a_problem_says_what_and_where(case: Broken) -> None:
 
 
 @each
-@pytest.mark.parametrize(("by", "context"), WAYS)
+@pytest.mark.parametrize(("by", "context"), SPLIT_OPTIONS)
 def test_what_comes_of_damage_is_well_formed_and_stays_as_it_is(
-    case: Broken, by: By, context: Context
+    case: BrokenFile, by: By, context: Context
 ) -> None:
     result = midiprism.split(case.data, by=by, context=context)
     check_facts(read_outputs(result))
-    way = divided_by(case.data, by, context, result)
+    way = resolve_by(case.data, by, context, result)
     for split in result.tracks:
         again = midiprism.split(split.data, by=way, context=context)
         assert [track.data for track in again.tracks] == [split.data]
 
 
-@pytest.mark.parametrize("case", CORRUPT, ids=lambda case: case.what)
-def test_what_is_no_midi_file_is_refused_with_its_reason(case: Corrupt) -> None:
+@pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.what)
+def test_what_is_no_midi_file_is_refused_with_its_reason(case: CorruptFile) -> None:
     with pytest.raises(midiprism.CorruptMidiError) as caught:
         midiprism.split(case.data)
     assert caught.value.code == case.code
     assert str(caught.value)
 
 
-@pytest.mark.parametrize("cut", range(len(GOOD)))
+@pytest.mark.parametrize("cut", range(len(GOOD_SONG)))
 def test_a_file_cut_anywhere_is_refused_or_keeps_every_whole_note(cut: int) -> None:
     if cut < 14:
         with pytest.raises(midiprism.CorruptMidiError) as caught:
-            midiprism.split(GOOD[:cut])
+            midiprism.split(GOOD_SONG[:cut])
         assert caught.value.code == ("empty" if cut == 0 else "not_midi" if cut < 4 else "header")
         return
-    result = midiprism.split(GOOD[:cut])
-    begin = len(GOOD) - len(events(MELODY)) - len(END_OF_TRACK) - 1
+    result = midiprism.split(GOOD_SONG[:cut])
+    begin = len(GOOD_SONG) - len(encode_events(MELODY)) - len(END_OF_TRACK) - 1
     onsets = [begin + 4, begin + 12]
     whole = sum(cut >= end for end in onsets)
     assert sum(split.note_count for split in result.tracks) == whole
@@ -92,7 +104,7 @@ def test_a_file_cut_anywhere_is_refused_or_keeps_every_whole_note(cut: int) -> N
 
 def test_offsets_point_into_the_decompressed_file() -> None:
     good = track(MELODY)
-    damaged = raw_track(events(MELODY))
+    damaged = raw_track(encode_events(MELODY))
     data = b"junk" + song(CONDUCTOR, damaged, good) + b"\0"
     found = {problem.code: problem for problem in midiprism.split(data).problems}
     assert found.keys() == {"junk_before_header", "missing_end_of_track", "trailing_bytes"}
@@ -106,7 +118,7 @@ def test_offsets_point_into_the_decompressed_file() -> None:
 
 
 def test_problems_come_in_the_order_of_the_file() -> None:
-    first = raw_track(b"\0" + meta(0x51, b"") + events(MELODY))
+    first = raw_track(b"\0" + meta(0x51, b"") + encode_events(MELODY))
     second = track([(0, meta(0x58, b"")), (0, meta(0x59, b"")), *MELODY])
     found = midiprism.split(b"junk" + song(first, second, chunk(b"junk", b"")) + b"\0").problems
     offsets = [problem.offset for problem in found if problem.offset is not None]
@@ -144,18 +156,25 @@ def test_a_malformed_tempo_stays_in_its_track_and_goes_nowhere_else() -> None:
 
 def test_a_tempo_of_another_format_than_0_to_2_is_merged_as_in_format_1() -> None:
     for form, count in ((3, 2), (0, 2)):
-        data = song(track([(96, tempo(400_000))]), track(MELODY), form=form, count=count)
+        data = song(track([(96, tempo(400_000))]), track(MELODY), midi_format=form, count=count)
         (out,) = read_outputs(midiprism.split(data))
         assert [event[0] for event in out.track.events if is_meta(event, 0x51)] == [96]
 
 
 def test_restated_status_is_explicit_and_later_running_status_is_kept() -> None:
-    body = b"\0" + on(0, 60) + b"\0" + meta(1, b"la") + b"\x60\x3c\0\0\x3e\x40\x60\x3e\0\0" + END_OF_TRACK
-    (split,) = midiprism.split(song(raw_track(body), form=0)).tracks
-    mended = (
-        b"\0" + on(0, 60) + b"\0" + meta(1, b"la") + b"\x60\x90\x3c\0\0\x3e\x40\x60\x3e\0\0" + END_OF_TRACK
+    body = (
+        b"\0" + note_on(0, 60) + b"\0" + meta(1, b"la") + b"\x60\x3c\0\0\x3e\x40\x60\x3e\0\0" + END_OF_TRACK
     )
-    assert split.data == song(raw_track(mended), form=0)
+    (split,) = midiprism.split(song(raw_track(body), midi_format=0)).tracks
+    mended = (
+        b"\0"
+        + note_on(0, 60)
+        + b"\0"
+        + meta(1, b"la")
+        + b"\x60\x90\x3c\0\0\x3e\x40\x60\x3e\0\0"
+        + END_OF_TRACK
+    )
+    assert split.data == song(raw_track(mended), midi_format=0)
 
 
 def test_problems_that_are_found_late_count_among_those_that_are_listed() -> None:
@@ -169,11 +188,11 @@ def test_problems_that_are_found_late_count_among_those_that_are_listed() -> Non
 def test_a_bridge_before_an_inserted_event_is_told_of_the_track_it_is_in() -> None:
     gap = b"\xff\xff\xff\x7f"
     conductor = b"\0" + tempo(1) + (gap + meta(1, b"")) * 3 + b"\0" + tempo(2)
-    player = b"\0" + on(0, 60) + b"\0" + on(1, 60) + (gap + b"\xd1\0") * 4
-    parent = song(raw_track(conductor + b"\0" + END_OF_TRACK), raw_track(player + b"\0" + END_OF_TRACK))
-    found = {problem.code: problem for problem in midiprism.split(parent, by="channel").problems}[
+    player = b"\0" + note_on(0, 60) + b"\0" + note_on(1, 60) + (gap + b"\xd1\0") * 4
+    data = song(raw_track(conductor + b"\0" + END_OF_TRACK), raw_track(player + b"\0" + END_OF_TRACK))
+    found = {problem.code: problem for problem in midiprism.split(data, by="channel").problems}[
         "delta_bridged"
     ]
     assert found.track == 1
     assert found.offset is not None
-    assert found.offset >= len(parent) - len(player) - 4
+    assert found.offset >= len(data) - len(player) - 4

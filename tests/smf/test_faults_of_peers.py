@@ -5,42 +5,42 @@ import pytest
 import midiprism
 from midiprism.smf import By
 from midiprism.smf.types import CONTEXTS
-from support.invariants import Output, read_outputs
-from support.reader import ESCAPE, METER, NAME, SYSEX, TEMPO, Event, is_meta, payload
-from support.timing import pair_notes, tempo_map
-from support.writer import (
-    RUNNING,
-    control,
+from support.exact_timing import pair_notes, tempo_map
+from support.invariants import OutputTrack, read_outputs
+from support.midi_parser import ESCAPE, SYSEX, TEMPO, TIME_SIGNATURE, TRACK_NAME, Event, is_meta, payload
+from support.midi_writer import (
+    RUNNING_STATUS_STYLE,
+    control_change,
     escape,
-    key,
+    key_signature,
     meta,
-    meter,
     note,
-    off,
-    on,
-    program,
+    note_off,
+    note_on,
+    program_change,
     smpte_offset,
     song,
     sysex,
     tempo,
+    time_signature,
     track,
 )
 
 MELODY = [*note(0, 60, 480, 480), *note(0, 62, 1920, 480)]
 
 
-def split(data: bytes, by: By = "track") -> list[Output]:
+def split(data: bytes, by: By = "track") -> list[OutputTrack]:
     """The splits, read."""
     return read_outputs(midiprism.split(data, by=by))
 
 
-def only(data: bytes) -> Output:
+def only(data: bytes) -> OutputTrack:
     """The one split of a file."""
     (out,) = split(data)
     return out
 
 
-def metas(out: Output, kind: int) -> list[tuple[int, bytes]]:
+def metas(out: OutputTrack, kind: int) -> list[tuple[int, bytes]]:
     """Ticks and bytes of a split's meta events of one kind."""
     return [(event[0], payload(event)) for event in out.track.events if is_meta(event, kind)]
 
@@ -56,18 +56,18 @@ def test_tempo_changes_count_from_every_track() -> None:
     data = song(
         track([(0, tempo(500_000))], end=1920),
         track(MELODY),
-        track([(960, tempo(250_000)), (960, meter(3, 2)), *note(1, 36, 960, 480)]),
+        track([(960, tempo(250_000)), (960, time_signature(3, 2)), *note(1, 36, 960, 480)]),
     )
     melody, bass = split(data)
     assert [tick for tick, _ in metas(melody, TEMPO)] == [0, 960]
-    assert [tick for tick, _ in metas(melody, METER)] == [960]
+    assert [tick for tick, _ in metas(melody, TIME_SIGNATURE)] == [960]
     assert tempo_map(melody.song, 0).seconds(1920) == tempo_map(bass.song, 0).seconds(1920) == 1.5
 
 
 def test_a_tempo_map_on_every_track_is_not_multiplied() -> None:
     tempi = [(0, tempo(500_000)), (480, tempo(400_000))]
-    parent = song(track(tempi), track([*tempi, *MELODY]), track([*tempi, *note(1, 36, 480, 96)]))
-    assert [len(metas(out, TEMPO)) for out in split(parent)] == [2, 2]
+    data = song(track(tempi), track([*tempi, *MELODY]), track([*tempi, *note(1, 36, 480, 96)]))
+    assert [len(metas(out, TEMPO)) for out in split(data)] == [2, 2]
 
 
 def test_the_last_of_several_tempi_at_a_tick_wins_in_every_split() -> None:
@@ -84,7 +84,10 @@ def test_the_last_of_several_tempi_at_a_tick_wins_in_every_split() -> None:
 
 
 def test_key_and_smpte_offset_come_from_the_first_track_only() -> None:
-    first, second = [(0, smpte_offset(1)), (0, key(2))], [(0, smpte_offset(2)), (0, key(3)), *MELODY]
+    first, second = (
+        [(0, smpte_offset(1)), (0, key_signature(2))],
+        [(0, smpte_offset(2)), (0, key_signature(3)), *MELODY],
+    )
     own, other = split(song(track(first), track(second), track(note(1, 36, 0, 96))))
     assert [data for _, data in metas(own, 0x59)] == [b"\2\0", b"\3\0"]
     assert [data for _, data in metas(other, 0x59)] == [b"\2\0"]
@@ -98,16 +101,16 @@ def test_a_conductor_event_after_the_end_of_the_track_is_left_out() -> None:
 
 def test_conductor_events_never_stand_between_two_own_events_of_a_tick() -> None:
     own = [(0, meta(0x20, b"\3")), (0, meta(4, b"Piano")), *note(0, 60, 0, 96)]
-    data = song(track([(0, tempo(1))]), track(own), track([(0, meter(3, 2))]))
+    data = song(track([(0, tempo(1))]), track(own), track([(0, time_signature(3, 2))]))
     out = only(data)
     kinds = [event[2][0] if event[1] == 0xFF else event[1] for event in out.track.events]
-    assert kinds == [TEMPO, 0x20, 4, 0x90, METER, 0x80]
+    assert kinds == [TEMPO, 0x20, 4, 0x90, TIME_SIGNATURE, 0x80]
 
 
 def test_a_conductor_event_cancels_running_status() -> None:
-    notes = [(0, on(0, 60)), (96, on(0, 60, 0)), (96, on(0, 62)), (192, on(0, 62, 0))]
-    out = only(song(track([(96, tempo(1))], end=192), track(notes, style=RUNNING)))
-    body = out.split.data[22:]
+    notes = [(0, note_on(0, 60)), (96, note_on(0, 60, 0)), (96, note_on(0, 62)), (192, note_on(0, 62, 0))]
+    out = only(song(track([(96, tempo(1))], end=192), track(notes, style=RUNNING_STATUS_STYLE)))
+    body = out.split_track.data[22:]
     assert body == (
         b"\0\x90\x3c\x40\x60" + tempo(1) + b"\0\x90\x3c\0" + b"\0\x3e\x40" + b"\x60\x3e\0" + b"\0\xff\x2f\0"
     )
@@ -138,8 +141,10 @@ def test_unknown_meta_events_are_kept(by: By) -> None:
 
 @pytest.mark.parametrize("by", ["track", "channel", "program"])
 def test_a_note_left_hanging_is_kept(by: By) -> None:
-    (out,) = split(song(track([(0, program(0, 5)), (0, on(0, 60)), (96, off(0, 61))], end=480)), by)
-    assert out.split.note_count == 1
+    (out,) = split(
+        song(track([(0, program_change(0, 5)), (0, note_on(0, 60)), (96, note_off(0, 61))], end=480)), by
+    )
+    assert out.split_track.note_count == 1
     assert out.track.events[-1] == (96, 0x80, bytes([61, 0]))
     assert out.track.end_tick == 480
 
@@ -149,11 +154,11 @@ def test_a_note_left_hanging_is_kept(by: By) -> None:
 )
 def test_a_track_name_in_any_encoding_is_read_and_its_bytes_kept(text: str, encoding: str) -> None:
     raw = text.encode(encoding)
-    out = only(song(track([(0, meta(NAME, raw)), *MELODY])))
-    assert metas(out, NAME) == [(0, raw)]
-    assert out.split.name == text
-    assert out.split.name_encoding is not None
-    assert raw.decode(out.split.name_encoding) == text
+    out = only(song(track([(0, meta(TRACK_NAME, raw)), *MELODY])))
+    assert metas(out, TRACK_NAME) == [(0, raw)]
+    assert out.split_track.name == text
+    assert out.split_track.name_encoding is not None
+    assert raw.decode(out.split_track.name_encoding) == text
 
 
 def test_two_identical_tracks_of_one_song_are_two_splits() -> None:
@@ -166,32 +171,35 @@ def test_two_identical_tracks_of_one_song_are_two_splits() -> None:
 def test_silence_before_the_first_note_is_kept() -> None:
     out = only(song(track([]), track(note(0, 60, 1920, 96), end=3840)))
     assert out.track.events[0][0] == 1920
-    assert out.split.duration_ticks == 3840
+    assert out.split_track.duration_ticks == 3840
 
 
 def test_a_lone_track_is_copied_byte_for_byte() -> None:
-    parent = song(
-        track([(0, tempo(1)), (0, control(0, 7, 100)), (0, control(0, 10, 64)), *MELODY], style=RUNNING),
-        form=0,
+    data = song(
+        track(
+            [(0, tempo(1)), (0, control_change(0, 7, 100)), (0, control_change(0, 10, 64)), *MELODY],
+            style=RUNNING_STATUS_STYLE,
+        ),
+        midi_format=0,
     )
-    (lone,) = midiprism.split(parent).tracks
-    assert lone.data == parent
+    (lone,) = midiprism.split(data).tracks
+    assert lone.data == data
 
 
 def test_in_format_2_nothing_is_merged() -> None:
-    out = only(song(track([(0, tempo(1)), (0, meter(3, 2))]), track(MELODY), form=2))
+    out = only(song(track([(0, tempo(1)), (0, time_signature(3, 2))]), track(MELODY), midi_format=2))
     assert len(out.track.events) == len(MELODY)
 
 
 def test_a_format_0_file_with_several_channels_is_divided_by_channel_unless_told_otherwise() -> None:
-    parent = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), form=0)
-    assert [split.channel for split in midiprism.split(parent).tracks] == [3, 9]
-    assert [split.channel for split in midiprism.split(parent, by="track").tracks] == [None]
+    data = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), midi_format=0)
+    assert [split.channel for split in midiprism.split(data).tracks] == [3, 9]
+    assert [split.channel for split in midiprism.split(data, by="track").tracks] == [None]
 
 
 def test_two_playing_tracks_are_not_divided_further_unless_told() -> None:
-    parent = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), track(note(1, 36, 0, 96)))
-    assert [(split.track_number, split.channel) for split in midiprism.split(parent).tracks] == [
+    data = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), track(note(1, 36, 0, 96)))
+    assert [(split.track_number, split.channel) for split in midiprism.split(data).tracks] == [
         (0, None),
         (1, 1),
     ]
@@ -199,41 +207,43 @@ def test_two_playing_tracks_are_not_divided_further_unless_told() -> None:
 
 def test_notes_follow_the_program_in_force_and_their_ends_follow_them() -> None:
     messages = [
-        (0, on(0, 60)),
-        (48, program(0, 0)),
-        (48, on(0, 60)),
-        (96, off(0, 60)),
-        (144, off(0, 60)),
-        (192, program(0, 7)),
+        (0, note_on(0, 60)),
+        (48, program_change(0, 0)),
+        (48, note_on(0, 60)),
+        (96, note_off(0, 60)),
+        (144, note_off(0, 60)),
+        (192, program_change(0, 7)),
     ]
     unstated, piano = split(song(track(messages)), "program")
-    assert (unstated.split.program, piano.split.program) == (None, 0)
+    assert (unstated.split_track.program, piano.split_track.program) == (None, 0)
     assert [event[:2] for event in unstated.track.events] == [(0, 0x90), (96, 0x80)]
     assert [event[:2] for event in piano.track.events] == [(48, 0xC0), (48, 0x90), (144, 0x80), (192, 0xC0)]
 
 
-def context_events(out: Output) -> list[Event]:
+def context_events(out: OutputTrack) -> list[Event]:
     """What stands in a split besides notes and tempo."""
     return [event for event in out.track.events if not 0x80 <= event[1] < 0xA0 and not is_meta(event, TEMPO)]
 
 
 def test_full_context_brings_what_other_tracks_say_of_the_channel_and_of_the_song() -> None:
     reset, text, marker = sysex(b"\x7e\x7f\x09\1\xf7"), meta(1, b"text"), meta(6, b"Verse")
-    first = track([(0, reset), (0, text), (0, marker), (0, program(0, 33)), (0, program(1, 40))], end=96)
-    other = track([(48, control(0, 7, 100)), (48, reset), *note(1, 36, 48, 96)])
+    first = track(
+        [(0, reset), (0, text), (0, marker), (0, program_change(0, 33)), (0, program_change(1, 40))], end=96
+    )
+    other = track([(48, control_change(0, 7, 100)), (48, reset), *note(1, 36, 48, 96)])
     (melody, _) = read_outputs(midiprism.split(song(first, track(MELODY), other), by="track", context="full"))
     found = [(tick, bytes([status]) + body) for tick, status, body in context_events(melody)]
-    assert found == [(0, reset), (0, marker), (0, program(0, 33)), (48, control(0, 7, 100))]
+    assert found == [(0, reset), (0, marker), (0, program_change(0, 33)), (48, control_change(0, 7, 100))]
     (melody, _) = split(song(first, track(MELODY), other))
     assert context_events(melody) == []
 
 
 def test_the_instrument_in_the_song_looks_across_tracks_and_the_own_one_does_not() -> None:
-    parent = song(track([(0, program(0, 33))]), track(MELODY))
+    data = song(track([(0, program_change(0, 33))]), track(MELODY))
     for context in CONTEXTS:
-        (melody,) = midiprism.split(parent, context=context).tracks
+        (melody,) = midiprism.split(data, context=context).tracks
         assert (melody.instrument, melody.family) == ("Electric Bass (finger)", "Bass")
-    (melody,) = midiprism.split(parent).tracks
+    (melody,) = midiprism.split(data).tracks
     assert (melody.own_instrument, melody.own_family) == ("Acoustic Grand Piano", "Piano")
     (drums,) = midiprism.split(song(track(note(9, 36, 0, 96)))).tracks
     assert (drums.instrument, drums.family) == ("Standard Kit", "Drums")

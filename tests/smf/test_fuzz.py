@@ -4,16 +4,16 @@ from random import Random
 
 import pytest
 
-from support.broken import BROKEN
-from support.finds import FINDS
-from support.invariants import check_anything
-from support.mutate import mutated
-from support.strategies import examples, songs
-from support.wrapped import CORRUPT, WRAPPED
+from support.broken_files import BROKEN_FILES
+from support.fuzz_findings import FUZZ_FINDINGS
+from support.invariants import check_any_bytes
+from support.midi_strategies import examples, songs
+from support.mutations import mutated_file
+from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES
 
-KNOWN = [(case.what, case.data) for case in (*BROKEN, *WRAPPED)]
-KNOWN += [(case.what, case.data) for case in CORRUPT]
-KNOWN += FINDS
+KNOWN = [(case.description, case.data) for case in (*BROKEN_FILES, *WRAPPED_FILES)]
+KNOWN += [(case.description, case.data) for case in CORRUPT_FILES]
+KNOWN += FUZZ_FINDINGS
 
 BATCHES = 8
 MUTATIONS = 150
@@ -21,13 +21,13 @@ MUTATIONS = 150
 
 @pytest.mark.parametrize("data", [data for _, data in KNOWN], ids=[what for what, _ in KNOWN])
 def test_known_broken_files_keep_every_promise_made_of_any_bytes(data: bytes) -> None:
-    check_anything(data)
+    check_any_bytes(data)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_mutated_files_keep_every_promise_made_of_any_bytes(batch: int) -> None:
     rng = Random(batch)
     seeds = [*(data for _, data in KNOWN), *examples(songs, 60)]
-    outcomes = [check_anything(mutated(rng, seeds)) for _ in range(MUTATIONS)]
+    outcomes = [check_any_bytes(mutated_file(rng, seeds)) for _ in range(MUTATIONS)]
     # Mutations that only ever gave one outcome would test little.
     assert {"split", "repaired", "no_notes"} < set(outcomes)

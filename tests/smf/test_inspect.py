@@ -10,25 +10,25 @@ import pytest
 
 import midiprism
 from midiprism import CorruptMidiError, Inspection, Limits, Problem
-from midiprism.smf import KeySignature, Meter, TempoChange, TrackFacts
-from midiprism.smf.inspecting import Clock
-from support.broken import BROKEN
-from support.wrapped import CORRUPT, WRAPPED
-from support.writer import (
-    control,
-    key,
+from midiprism.smf import KeySignature, SourceTrack, TempoChange, TimeSignature
+from midiprism.smf.inspect_song import TempoMap
+from support.broken_files import BROKEN_FILES
+from support.midi_writer import (
+    control_change,
+    key_signature,
     meta,
-    meter,
-    name,
     note,
-    on,
-    program,
+    note_on,
+    program_change,
     raw_track,
     smpte_offset,
     song,
     tempo,
+    time_signature,
     track,
+    track_name,
 )
+from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES
 
 BAR = 1920
 """Ticks of a 4/4 bar at the division that ``song`` writes, 480."""
@@ -40,9 +40,19 @@ def lengths(*conductor: tuple[int, bytes], end: int, division: int = 480) -> str
 
 def test_an_inspection_says_all_that_its_documentation_names() -> None:
     data = song(
-        track([(0, name(b"Song")), (0, tempo(600_000)), (0, key(2)), (0, meter(3, 2))], end=2880),
-        track([(0, name(b" Lead ")), (0, program(3, 73)), *note(3, 60, 0, 480), *note(5, 72, 480, 480)]),
-        track([(0, name(b"Kit")), *note(9, 36, 0, 480)], end=1920),
+        track(
+            [(0, track_name(b"Song")), (0, tempo(600_000)), (0, key_signature(2)), (0, time_signature(3, 2))],
+            end=2880,
+        ),
+        track(
+            [
+                (0, track_name(b" Lead ")),
+                (0, program_change(3, 73)),
+                *note(3, 60, 0, 480),
+                *note(5, 72, 480, 480),
+            ]
+        ),
+        track([(0, track_name(b"Kit")), *note(9, 36, 0, 480)], end=1920),
     )
     assert midiprism.inspect(data) == Inspection(
         format=1,
@@ -52,12 +62,12 @@ def test_an_inspection_says_all_that_its_documentation_names() -> None:
         duration_seconds=3.6,
         duration_bars="2:0",
         tracks=(
-            TrackFacts(0, "Song", "ascii", (), None, None, 0, None, None, 2880, 3.6, "2:0"),
-            TrackFacts(1, "Lead", "ascii", (3, 5), "Flute", "Pipe", 2, 60, 72, 960, 1.2, "0:2"),
-            TrackFacts(2, "Kit", "ascii", (9,), "Standard Kit", "Drums", 1, 36, 36, 1920, 2.4, "1:1"),
+            SourceTrack(0, "Song", "ascii", (), None, None, 0, None, None, 2880, 3.6, "2:0"),
+            SourceTrack(1, "Lead", "ascii", (3, 5), "Flute", "Pipe", 2, 60, 72, 960, 1.2, "0:2"),
+            SourceTrack(2, "Kit", "ascii", (9,), "Standard Kit", "Drums", 1, 36, 36, 1920, 2.4, "1:1"),
         ),
         tempo_map=(TempoChange(0, 0.0, 600_000, 100.0),),
-        time_signatures=(Meter(0, 3, 4),),
+        time_signatures=(TimeSignature(0, 3, 4),),
         key_signatures=(KeySignature(0, "D major"),),
         problems=(),
     )
@@ -77,23 +87,36 @@ def test_the_tempo_map_has_the_time_of_each_change() -> None:
 
 def test_tempi_and_meters_of_any_track_hold_for_the_song_and_the_file_s_last_wins() -> None:
     data = song(
-        track([(0, tempo(400_000)), (0, meter(4, 2))], end=960),
-        track([(0, tempo(300_000)), (480, meter(2, 2))], end=960),
+        track([(0, tempo(400_000)), (0, time_signature(4, 2))], end=960),
+        track([(0, tempo(300_000)), (480, time_signature(2, 2))], end=960),
     )
     result = midiprism.inspect(data)
     assert [change.microseconds_per_quarter for change in result.tempo_map] == [300_000]
-    assert result.time_signatures == (Meter(0, 4, 4), Meter(480, 2, 4))
+    assert result.time_signatures == (TimeSignature(0, 4, 4), TimeSignature(480, 2, 4))
 
 
 def test_keys_are_the_first_track_s_and_have_names() -> None:
-    keys = [(0, key(2)), (1, key(-7)), (2, key(7)), (3, key(0, 1)), (4, key(3, 1)), (5, key(-2, 0))]
-    result = midiprism.inspect(song(track(keys), track([(6, key(1))])))
+    keys = [
+        (0, key_signature(2)),
+        (1, key_signature(-7)),
+        (2, key_signature(7)),
+        (3, key_signature(0, 1)),
+        (4, key_signature(3, 1)),
+        (5, key_signature(-2, 0)),
+    ]
+    result = midiprism.inspect(song(track(keys), track([(6, key_signature(1))])))
     names = ["D major", "Cb major", "C# major", "A minor", "F# minor", "Bb major"]
     assert result.key_signatures == tuple(KeySignature(tick, text) for tick, text in enumerate(names))
 
 
 def test_what_is_impossible_is_a_problem_and_no_meter_or_key() -> None:
-    impossible = [(0, meter(0, 2)), (1, meter(4, 8)), (2, key(8)), (3, key(0, 2)), (4, key(-128))]
+    impossible = [
+        (0, time_signature(0, 2)),
+        (1, time_signature(4, 8)),
+        (2, key_signature(8)),
+        (3, key_signature(0, 2)),
+        (4, key_signature(-128)),
+    ]
     result = midiprism.inspect(song(track(impossible, end=BAR)))
     assert (result.time_signatures, result.key_signatures) == ((), ())
     assert {found.code for found in result.problems} == {"time_signature_value", "key_signature_value"}
@@ -109,40 +132,40 @@ def test_without_a_meter_bars_have_four_quarters(end: int, bars: str) -> None:
 
 
 def test_beats_are_the_meter_s() -> None:
-    assert lengths((0, meter(6, 3)), end=1440 + 720) == "1:3"
-    assert lengths((0, meter(2, 1)), end=BAR + 960) == "1:1"
-    assert lengths((0, meter(3, 7)), end=100, division=7) == "152:1"
+    assert lengths((0, time_signature(6, 3)), end=1440 + 720) == "1:3"
+    assert lengths((0, time_signature(2, 1)), end=BAR + 960) == "1:1"
+    assert lengths((0, time_signature(3, 7)), end=100, division=7) == "152:1"
 
 
 def test_a_change_of_meter_begins_a_bar() -> None:
-    assert lengths((BAR, meter(3, 2)), end=BAR + 1440 + 960) == "2:2"
+    assert lengths((BAR, time_signature(3, 2)), end=BAR + 1440 + 960) == "2:2"
     # A quarter into the second bar: that bar is cut short, and counts.
-    assert lengths((BAR + 480, meter(3, 2)), end=BAR + 480 + 1440) == "3:0"
-    assert lengths((0, meter(1, 2)), (480, meter(4, 2)), end=480 + 2 * BAR + 480) == "3:1"
+    assert lengths((BAR + 480, time_signature(3, 2)), end=BAR + 480 + 1440) == "3:0"
+    assert lengths((0, time_signature(1, 2)), (480, time_signature(4, 2)), end=480 + 2 * BAR + 480) == "3:1"
 
 
 def test_a_meter_that_is_restated_begins_nothing() -> None:
-    assert lengths((480, meter(4, 2)), (720, meter(4, 2, 12)), end=BAR) == "1:0"
+    assert lengths((480, time_signature(4, 2)), (720, time_signature(4, 2, 12)), end=BAR) == "1:0"
 
 
 def test_a_change_of_meter_cuts_nothing_short_for_a_track_that_ends_there() -> None:
-    data = song(track([(960, meter(3, 2))], end=2400), track(note(0, 60, 0, 960)))
+    data = song(track([(960, time_signature(3, 2))], end=2400), track(note(0, 60, 0, 960)))
     assert [facts.duration_bars for facts in midiprism.inspect(data).tracks] == ["2:0", "0:2"]
 
 
 def test_silent_tracks_are_told_of() -> None:
     data = song(
         track([(0, tempo(1_000_000))], end=960),
-        track([(0, name(b"mute")), (0, control(2, 7, 1)), (0, on(2, 60, 0))], end=480),
+        track([(0, track_name(b"mute")), (0, control_change(2, 7, 1)), (0, note_on(2, 60, 0))], end=480),
         track(note(0, 60, 0, 960)),
     )
     result = midiprism.inspect(data)
-    assert result.tracks[1] == TrackFacts(1, "mute", "ascii", (), None, None, 0, None, None, 480, 1.0, "0:1")
+    assert result.tracks[1] == SourceTrack(1, "mute", "ascii", (), None, None, 0, None, None, 480, 1.0, "0:1")
     assert [facts.note_count for facts in result.tracks] == [0, 0, 1]
 
 
 def test_an_instrument_is_heard_as_the_song_has_it() -> None:
-    data = song(track([(0, program(4, 40))]), track(note(4, 60, 0, 1)))
+    data = song(track([(0, program_change(4, 40))]), track(note(4, 60, 0, 1)))
     assert [facts.instrument for facts in midiprism.inspect(data).tracks] == [None, "Violin"]
 
 
@@ -157,7 +180,7 @@ def test_a_file_without_tracks_is_empty() -> None:
     [(0xE728, 0.48), (0xE250, 0.2), (0xE3A0, 480 * 1001 / (30_000 * 160)), (0x9C01, None)],
 )
 def test_with_an_smpte_division_there_are_no_bars(division: int, seconds: float | None) -> None:
-    conductor = [(0, smpte_offset(1)), (0, meter(3, 2)), (480, tempo(1))]
+    conductor = [(0, smpte_offset(1)), (0, time_signature(3, 2)), (480, tempo(1))]
     result = midiprism.inspect(song(track(conductor), track(note(0, 60, 0, 480)), division=division))
     assert (result.division, result.duration_ticks, result.duration_bars) == (division, 480, None)
     assert result.duration_seconds == seconds
@@ -168,17 +191,19 @@ def test_with_an_smpte_division_there_are_no_bars(division: int, seconds: float 
 
 def test_tracks_of_format_2_have_times_of_their_own() -> None:
     data = song(
-        track([(0, tempo(1_000_000)), (0, meter(3, 2)), (0, key(1)), *note(0, 60, 0, 480)]),
+        track(
+            [(0, tempo(1_000_000)), (0, time_signature(3, 2)), (0, key_signature(1)), *note(0, 60, 0, 480)]
+        ),
         track(note(0, 60, 0, 480)),
         track([(0, tempo(2_000_000))], end=480),
-        form=2,
+        midi_format=2,
     )
     result = midiprism.inspect(data)
     assert (result.tempo_map, result.time_signatures, result.key_signatures) == ((), (), ())
     assert (result.duration_seconds, result.duration_bars) == (2.0, None)
     assert [facts.duration_seconds for facts in result.tracks] == [1.0, 0.5, None]
     assert {facts.duration_bars for facts in result.tracks} == {None}
-    silent = midiprism.inspect(song(track(end=1000), form=2, division=0xE728)).tracks[0]
+    silent = midiprism.inspect(song(track(end=1000), midi_format=2, division=0xE728)).tracks[0]
     assert silent.duration_seconds == 1.0
 
 
@@ -200,7 +225,7 @@ def test_offsets_count_from_the_start_of_what_holds_the_song() -> None:
 
 def test_a_name_in_a_doubtful_encoding_is_a_problem_of_any_track() -> None:
     data = song(
-        track([(0, name(b"Fl\xfcgel"))]), track([(0, meta(3, b"\x83\x73\x83\x41")), *note(0, 60, 0, 1)])
+        track([(0, track_name(b"Fl\xfcgel"))]), track([(0, meta(3, b"\x83\x73\x83\x41")), *note(0, 60, 0, 1)])
     )
     result = midiprism.inspect(data)
     assert [(facts.name, facts.name_encoding) for facts in result.tracks] == [
@@ -214,7 +239,7 @@ def test_a_name_in_a_doubtful_encoding_is_a_problem_of_any_track() -> None:
     assert [found.offset for found in result.problems] == [data.index(b"Fl\xfc"), data.index(b"\x83\x73")]
 
 
-@pytest.mark.parametrize("case", [*BROKEN, *WRAPPED], ids=lambda case: case.what)
+@pytest.mark.parametrize("case", [*BROKEN_FILES, *WRAPPED_FILES], ids=lambda case: case.what)
 def test_it_agrees_with_a_split_by_track(case: Any) -> None:
     split = midiprism.split(case.data, by="track")
     result = midiprism.inspect(case.data)
@@ -223,7 +248,7 @@ def test_it_agrees_with_a_split_by_track(case: Any) -> None:
     assert len(result.tracks) == result.num_tracks
     playing = [facts for facts in result.tracks if facts.note_count]
     assert [facts.track_number for facts in playing] == [one.track_number for one in split.tracks]
-    shared = {field.name for field in dataclasses.fields(TrackFacts)} - {"channels", "duration_bars"}
+    shared = {field.name for field in dataclasses.fields(SourceTrack)} - {"channels", "duration_bars"}
     for facts, one in zip(playing, split.tracks, strict=True):
         assert {field: getattr(facts, field) for field in shared} == {
             field: getattr(one, field) for field in shared
@@ -240,12 +265,12 @@ def test_our_clock_is_the_kernel_s_to_the_last_bit() -> None:
     conductor = track([(tick, tempo(number)) for tick, number in changes])
     ends = range(1, 12_000, 97)
     data = song(conductor, *(track(note(0, 60, 0, end)) for end in ends), division=97)
-    clock = Clock(97, changes)
+    clock = TempoMap(97, changes)
     split = midiprism.split(data, by="track")
     assert [one.duration_seconds for one in split.tracks] == [clock.seconds_at(end) for end in ends]
 
 
-@pytest.mark.parametrize("case", CORRUPT, ids=lambda case: case.what)
+@pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.what)
 def test_what_a_split_refuses_is_refused(case: Any) -> None:
     with pytest.raises(CorruptMidiError) as caught:
         midiprism.inspect(case.data)
@@ -273,10 +298,13 @@ def test_any_bytes_like_value_is_read(wrap: Any) -> None:
 
 
 def test_values_are_plain_and_frozen_and_survive_pickling() -> None:
-    data = song(track([(0, tempo(5)), (0, meter(3, 2)), (0, key(1)), *note(0, 60, 0, 1)], end=7), count=4)
+    data = song(
+        track([(0, tempo(5)), (0, time_signature(3, 2)), (0, key_signature(1)), *note(0, 60, 0, 1)], end=7),
+        count=4,
+    )
     result = midiprism.inspect(data)
     assert pickle.loads(pickle.dumps(result)) == result
-    own = {Inspection, TrackFacts, TempoChange, Meter, KeySignature, Problem}
+    own = {Inspection, SourceTrack, TempoChange, TimeSignature, KeySignature, Problem}
     values: list[Any] = [
         result,
         *result.tracks,
@@ -294,9 +322,9 @@ def test_values_are_plain_and_frozen_and_survive_pickling() -> None:
 
 
 def test_the_function_is_not_hidden_by_a_module_of_its_name() -> None:
-    import midiprism.smf.inspecting
+    import midiprism.smf.inspect_song
 
-    assert midiprism.inspect is midiprism.smf.inspect is midiprism.smf.inspecting.inspect
+    assert midiprism.inspect is midiprism.smf.inspect is midiprism.smf.inspect_song.inspect
 
 
 def test_an_unknown_format_is_read_as_1() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.smf import jit
-from support.writer import note, song, track
+from midiprism.smf.kernel import jit
+from support.midi_writer import note, song, track
 
-PARENT = song(track(note(0, 60, 0, 96)))
+SONG = song(track(note(0, 60, 0, 96)))
 
 ASK = """
 import sys
@@ -44,7 +44,7 @@ def ask(code: str, *arguments: str, **environment: str) -> str:
 
 
 def test_without_the_compiler_nothing_has_to_be_compiled() -> None:
-    assert ask(ASK, PARENT.hex(), NUMBA_DISABLE_JIT="1") == "True 1 True"
+    assert ask(ASK, SONG.hex(), NUMBA_DISABLE_JIT="1") == "True 1 True"
 
 
 def room_in(folder: Path) -> Path:

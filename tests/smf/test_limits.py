@@ -10,10 +10,21 @@ import pytest
 import midiprism
 from midiprism import CorruptMidiError, Limits
 from midiprism.smf.types import BY, By
-from support.writer import END_OF_TRACK, LONGEST_DELTA, events, note, on, raw_track, song, tempo, track, vlq
+from support.midi_writer import (
+    END_OF_TRACK,
+    LONGEST_DELTA,
+    encode_events,
+    note,
+    note_on,
+    raw_track,
+    song,
+    tempo,
+    track,
+    vlq,
+)
 
 MELODY = track([*note(0, 60, 0, 96), *note(1, 62, 96, 96)])
-PARENT = song(track([(0, tempo(400_000))]), MELODY, MELODY)
+SONG = song(track([(0, tempo(400_000))]), MELODY, MELODY)
 
 
 def refused(data: bytes, limits: Limits | None = None, by: By = "auto") -> str:
@@ -28,52 +39,52 @@ def bomb(mebibytes: int) -> bytes:
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     zeros = bytes(1 << 20)
     return b"".join(
-        [packer.compress(PARENT), *(packer.compress(zeros) for _ in range(mebibytes)), packer.flush()]
+        [packer.compress(SONG), *(packer.compress(zeros) for _ in range(mebibytes)), packer.flush()]
     )
 
 
 def multiplied(tempi: int, tracks: int) -> bytes:
     """A small file that asks for ``tempi`` times ``tracks`` events of output."""
     conductor = track([(tick, tempo(tick + 1)) for tick in range(tempi)])
-    player = raw_track(b"\0" + on(0, 60) + vlq(tempi) + END_OF_TRACK)
+    player = raw_track(b"\0" + note_on(0, 60) + vlq(tempi) + END_OF_TRACK)
     return song(conductor, *[player] * tracks)
 
 
 def test_input_beyond_its_limit_is_refused() -> None:
-    assert refused(PARENT, Limits(input_bytes=len(PARENT) - 1)) == "limit"
-    assert len(midiprism.split(PARENT, limits=Limits(input_bytes=len(PARENT))).tracks) == 2
+    assert refused(SONG, Limits(input_bytes=len(SONG) - 1)) == "limit"
+    assert len(midiprism.split(SONG, limits=Limits(input_bytes=len(SONG))).tracks) == 2
 
 
 def test_compressed_input_is_measured_unpacked() -> None:
-    packed = zlib.compress(PARENT + bytes(10_000), wbits=31)
+    packed = zlib.compress(SONG + bytes(10_000), wbits=31)
     assert len(packed) < 1000
     assert refused(packed, Limits(input_bytes=5000)) == "limit"
 
 
 def test_output_beyond_its_limit_is_refused() -> None:
-    size = sum(len(split.data) for split in midiprism.split(PARENT, by="track").tracks)
-    assert refused(PARENT, Limits(output_bytes=size - 1, output_ratio=0), "track") == "limit"
-    exact = midiprism.split(PARENT, by="track", limits=Limits(output_bytes=size, output_ratio=0))
+    size = sum(len(split.data) for split in midiprism.split(SONG, by="track").tracks)
+    assert refused(SONG, Limits(output_bytes=size - 1, output_ratio=0), "track") == "limit"
+    exact = midiprism.split(SONG, by="track", limits=Limits(output_bytes=size, output_ratio=0))
     assert len(exact.tracks) == 2
 
 
 def test_a_file_may_always_give_its_ratio_of_output() -> None:
-    assert Limits(output_bytes=10, output_ratio=3).output_allowed(5) == 15
-    assert Limits(output_bytes=10, output_ratio=3).output_allowed(2) == 10
-    assert len(midiprism.split(PARENT, limits=Limits(output_bytes=0, output_ratio=64)).tracks) == 2
+    assert Limits(output_bytes=10, output_ratio=3).max_output_bytes(5) == 15
+    assert Limits(output_bytes=10, output_ratio=3).max_output_bytes(2) == 10
+    assert len(midiprism.split(SONG, limits=Limits(output_bytes=0, output_ratio=64)).tracks) == 2
 
 
 def test_more_tracks_than_the_limit_are_refused() -> None:
-    assert refused(PARENT, Limits(tracks=2)) == "limit"
-    assert midiprism.split(PARENT, limits=Limits(tracks=3)).num_tracks == 3
+    assert refused(SONG, Limits(tracks=2)) == "limit"
+    assert midiprism.split(SONG, limits=Limits(tracks=3)).num_tracks == 3
     assert refused(song(*[track()] * 65_536, count=65_535)) == "limit"
 
 
 def test_more_splits_than_the_limit_are_refused() -> None:
     notes = (at for channel in range(16) for at in note(channel, 60, channel, 1))
-    parent = song(track(sorted(notes, key=lambda at: at[0])))
-    assert refused(parent, Limits(tracks=15), "channel") == "limit"
-    assert len(midiprism.split(parent, by="channel", limits=Limits(tracks=16)).tracks) == 16
+    data = song(track(sorted(notes, key=lambda at: at[0])))
+    assert refused(data, Limits(tracks=15), "channel") == "limit"
+    assert len(midiprism.split(data, by="channel", limits=Limits(tracks=16)).tracks) == 16
 
 
 @pytest.mark.slow
@@ -92,23 +103,25 @@ def test_the_default_limit_lets_a_rich_song_through() -> None:
 
 def test_a_limit_may_be_any_number() -> None:
     for limits in (Limits(output_bytes=1 << 63), Limits(output_ratio=1 << 60), Limits(tracks=1 << 63)):
-        assert len(midiprism.split(PARENT, limits=limits).tracks) == 2
+        assert len(midiprism.split(SONG, limits=limits).tracks) == 2
 
 
 @pytest.mark.parametrize(
-    "parent",
+    "song",
     [
-        song(raw_track(b"\0\xf8" * 100 + b"\0" + on(0, 60) + b"\0" + END_OF_TRACK)),
-        song(track([(0, tempo(66_051))]), raw_track(b"\x80\x80\x80\0" + on(0, 60) + b"\0" + END_OF_TRACK)),
+        song(raw_track(b"\0\xf8" * 100 + b"\0" + note_on(0, 60) + b"\0" + END_OF_TRACK)),
+        song(
+            track([(0, tempo(66_051))]), raw_track(b"\x80\x80\x80\0" + note_on(0, 60) + b"\0" + END_OF_TRACK)
+        ),
         song(*[track([(0, tempo(66_051)), *note(0, 60, 0, 96)])] * 3),
     ],
 )
-def test_output_that_fits_to_the_byte_is_not_refused(parent: bytes) -> None:
+def test_output_that_fits_to_the_byte_is_not_refused(song: bytes) -> None:
     for by in BY:
-        size = sum(len(split.data) for split in midiprism.split(parent, by=by).tracks)
-        exact = midiprism.split(parent, by=by, limits=Limits(output_bytes=size, output_ratio=0))
+        size = sum(len(split.data) for split in midiprism.split(song, by=by).tracks)
+        exact = midiprism.split(song, by=by, limits=Limits(output_bytes=size, output_ratio=0))
         assert sum(len(split.data) for split in exact.tracks) == size
-        assert refused(parent, Limits(output_bytes=size - 1, output_ratio=0), by) == "limit"
+        assert refused(song, Limits(output_bytes=size - 1, output_ratio=0), by) == "limit"
 
 
 @pytest.mark.slow
@@ -121,7 +134,7 @@ def test_tracks_without_ends_and_with_endless_lengths_are_told_apart_in_good_tim
 
 @pytest.mark.slow
 def test_gzip_of_very_many_members_is_unpacked_in_good_time() -> None:
-    data = zlib.compress(b"", wbits=31) * 500_000 + zlib.compress(PARENT, wbits=31)
+    data = zlib.compress(b"", wbits=31) * 500_000 + zlib.compress(SONG, wbits=31)
     assert len(midiprism.split(data).tracks) == 2
 
 
@@ -153,7 +166,7 @@ needs_proc = pytest.mark.skipif(
 
 def measure(data: bytes) -> tuple[str, int]:
     """Bytes of output or the refusal, and the growth of a process's peak memory in bytes."""
-    script = MEASURE.format(warm=PARENT.hex())
+    script = MEASURE.format(warm=SONG.hex())
     done = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
     said, grown = done.stdout.decode().split()
     return said, int(grown)
@@ -178,7 +191,7 @@ def test_a_refused_output_is_never_allocated() -> None:
 @needs_proc
 @pytest.mark.slow
 def test_a_track_that_claims_gigabytes_costs_nothing() -> None:
-    body = events([*note(0, 60, 0, 96)]) + b"\0" + END_OF_TRACK
+    body = encode_events([*note(0, 60, 0, 96)]) + b"\0" + END_OF_TRACK
     said, grown = measure(song(raw_track(body, 0xFFFF_FFFF)))
     assert int(said) == 14 + 8 + len(body)
     assert grown < 16 << 20
@@ -195,6 +208,6 @@ def test_memory_is_bounded_by_input_plus_output() -> None:
 
 
 def test_the_longest_track_that_ticks_can_count_is_read() -> None:
-    messages = [(LONGEST_DELTA * step, on(0, 60, step % 2)) for step in range(2000)]
+    messages = [(LONGEST_DELTA * step, note_on(0, 60, step % 2)) for step in range(2000)]
     (split,) = midiprism.split(song(track(messages))).tracks
     assert split.duration_ticks == LONGEST_DELTA * 1999

@@ -2,7 +2,7 @@
 
 import pytest
 
-from midiprism.smf.text import decode
+from midiprism.smf.text import decode_text
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,13 @@ from midiprism.smf.text import decode
     ],
 )
 def test_text_is_read_in_the_likeliest_encoding(raw: bytes, text: str | None, encoding: str | None) -> None:
-    assert decode(raw) == (text, encoding)
+    assert decode_text(raw) == (text, encoding)
 
 
 @pytest.mark.parametrize(
     "raw", [bytes([lead, trail]) for lead in range(128, 256) for trail in (0x41, 0x9F, 0xE9)]
 )
 def test_no_bytes_are_refused(raw: bytes) -> None:
-    text, encoding = decode(raw)
+    text, encoding = decode_text(raw)
     assert encoding is not None
     assert text == raw.decode(encoding)

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-QUIET = [
+CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -24,7 +24,7 @@ QUIET = [
 
 
 @contextmanager
-def browser() -> Iterator["Browser"]:
+def open_browser() -> Iterator["Browser"]:
     """Chromium without a window. Where there is none, the test is skipped, but not where it is required."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
@@ -35,7 +35,7 @@ def browser() -> Iterator["Browser"]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
+        chromium = playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGS)
         try:
             yield chromium
         finally:

@@ -11,11 +11,15 @@ from zipfile import ZipFile
 
 import pytest
 
-FOLDER = Path(os.environ.get("MIDIPRISM_CORPUS") or Path(__file__).parents[2].parent / "shared" / "corpus")
-FULL = os.environ.get("MIDIPRISM_CORPUS_FULL", "") not in ("", "0")
-SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
+CORPUS_FOLDER = Path(
+    os.environ.get("MIDIPRISM_CORPUS") or Path(__file__).parents[2].parent / "shared" / "corpus"
+)
+FULL_CORPUS = os.environ.get("MIDIPRISM_CORPUS_FULL", "") not in ("", "0")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 
-needs_corpus = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no corpus of real files in {FOLDER}")
+needs_corpus = pytest.mark.skipif(
+    not CORPUS_FOLDER.is_dir(), reason=f"no corpus of real files in {CORPUS_FOLDER}"
+)
 
 Member = tuple[Path, str]
 """A file: the archive and the name inside it, or its own path and nothing."""
@@ -25,12 +29,12 @@ Member = tuple[Path, str]
 def members() -> tuple[Member, ...]:
     """Every MIDI file of the corpus, in a fixed order."""
     found: list[Member] = []
-    for path in sorted(FOLDER.rglob("*")):
+    for path in sorted(CORPUS_FOLDER.rglob("*")):
         if path.suffix.lower() == ".zip":
             with ZipFile(path) as archive:
                 names = sorted(archive.namelist())
-            found += [(path, name) for name in names if name.lower().endswith(SUFFIXES)]
-        elif path.suffix.lower() in SUFFIXES:
+            found += [(path, name) for name in names if name.lower().endswith(MIDI_SUFFIXES)]
+        elif path.suffix.lower() in MIDI_SUFFIXES:
             found.append((path, ""))
     return tuple(found)
 
@@ -40,12 +44,12 @@ def _archive(path: Path) -> ZipFile:
     return ZipFile(path)
 
 
-def content(member: Member) -> bytes:
+def read_member(member: Member) -> bytes:
     """The bytes of a file."""
     path, name = member
     return _archive(path).read(name) if name else path.read_bytes()
 
 
-def share(number: int, of: int, every: int = 1) -> list[Member]:
+def corpus_share(index: int, share_count: int, step: int = 1) -> list[Member]:
     """One of ``of`` shares of the files; of every ``every``-th file only, unless all are wanted."""
-    return list(members()[:: 1 if FULL else every][number::of])
+    return list(members()[:: 1 if FULL_CORPUS else step][index::share_count])

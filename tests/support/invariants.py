@@ -1,4 +1,4 @@
-"""The contract's invariants, as checks of any result against its parent that raise AssertionError.
+"""The contract's invariants, as checks of any result against its song that raise AssertionError.
 
 They use the test reader only, never the engine's own idea of a file.
 """
@@ -11,13 +11,12 @@ from operator import itemgetter
 from blake3 import blake3
 
 import midiprism
-from midiprism.smf import By, Context, Split, SplitTrack
-from midiprism.smf.problems import CODES
-from support.child import WAYS
-from support.oracle import CONDUCTOR_LENGTH, Oracle
-from support.reader import (
+from midiprism.smf import By, Context, SplitSong, SplitTrack
+from midiprism.smf.problems import PROBLEM_CODES
+from support.exact_timing import exact_notes, pair_notes, tempo_map
+from support.midi_parser import (
     COPYRIGHT,
-    CUE,
+    CUE_POINT,
     MARKER,
     META,
     NOTE_OFF,
@@ -25,77 +24,78 @@ from support.reader import (
     PROGRAM,
     SYSEX,
     Event,
-    Song,
-    Track,
+    ParsedSong,
+    ParsedTrack,
     is_meta,
     is_note_on,
+    parse_song,
     payload,
-    read,
 )
-from support.timing import pair_notes, tempo_map, timed_notes
+from support.oracle import CONDUCTOR_LENGTHS, Oracle
+from support.split_process import SPLIT_OPTIONS
 
-HEAD = b"MThd\0\0\0\6\0\0\0\1"
+HEADER_PREFIX = b"MThd\0\0\0\6\0\0\0\1"
 """A header of format 0 with one track, up to its division."""
 
 _tick = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputTrack:
     """A split with its bytes as the test reader has them."""
 
-    split: SplitTrack
-    song: Song
+    split_track: SplitTrack
+    song: ParsedSong
 
     @property
-    def track(self) -> Track:
+    def track(self) -> ParsedTrack:
         """Its only track."""
         return self.song.tracks[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A parent, how it was split, and what came of it, all as the test reader has it."""
+class SplitCase:
+    """A song, how it was split, and what came of it, all as the test reader has it."""
 
-    parent: bytes
+    song_data: bytes
     oracle: Oracle
     by: By
     context: Context
-    result: Split
-    outputs: list[Output]
+    result: SplitSong
+    outputs: list[OutputTrack]
 
     @property
-    def song(self) -> Song:
-        """The parent, read."""
+    def parsed_song(self) -> ParsedSong:
+        """The song, read."""
         return self.oracle.song
 
 
-def examine(parent: bytes, by: By, context: Context, oracle: Oracle | None = None) -> Case:
+def split_and_read(data: bytes, by: By, context: Context, oracle: Oracle | None = None) -> SplitCase:
     """Split and read; every split must be a well-formed file of one track, with the digest of its bytes."""
-    result = midiprism.split(parent, by=by, context=context)
+    result = midiprism.split(data, by=by, context=context)
     found = read_outputs(result)
-    oracle = oracle or Oracle(read(parent))
-    return Case(parent, oracle, oracle.resolve(by), context, result, found)
+    oracle = oracle or Oracle(parse_song(data))
+    return SplitCase(data, oracle, oracle.resolve_auto(by), context, result, found)
 
 
-def read_outputs(result: Split) -> list[Output]:
+def read_outputs(result: SplitSong) -> list[OutputTrack]:
     """Every split, read; each must be a well-formed file of one track, with the digest of its bytes."""
     found = []
     for split in result.tracks:
-        song = read(split.data)
-        assert split.data[:14] == HEAD + result.division.to_bytes(2, "big")
+        song = parse_song(split.data)
+        assert split.data[:14] == HEADER_PREFIX + result.division.to_bytes(2, "big")
         assert len(song.tracks) == 1, split
-        # An end of track may carry data, which is its parent's.
+        # An end of track may carry data, which is its song's.
         assert set(song.problems) <= {"end_of_track_length"}, (song.problems, split)
         assert split.digest == blake3(split.data).digest()
-        found.append(Output(split, song))
+        found.append(OutputTrack(split, song))
     return found
 
 
-def check_facts(outputs: list[Output]) -> None:
+def check_facts(outputs: list[OutputTrack]) -> None:
     """What is said of each split is what its bytes hold."""
     for out in outputs:
-        split, track = out.split, out.track
+        split, track = out.split_track, out.track
         onsets = [event for event in track.events if is_note_on(event)]
         channels = {event[1] & 15 for event in onsets}
         assert split.note_count == len(onsets) > 0
@@ -105,36 +105,36 @@ def check_facts(outputs: list[Output]) -> None:
         assert split.channel == (channels.pop() if len(channels) == 1 else None)
 
 
-def check_against_oracle(case: Case) -> None:
+def check_against_oracle(case: SplitCase) -> None:
     """The splits are the expected ones, event for event."""
-    expected = list(case.oracle.parts(case.by, case.context))
-    found = [(out.split.track_number, out.split.channel) for out in case.outputs]
+    expected = list(case.oracle.expected_tracks(case.by, case.context))
+    found = [(out.split_track.track_number, out.split_track.channel) for out in case.outputs]
     assert found == [part[:2] for part in expected]
     for part, out in zip(expected, case.outputs, strict=True):
-        assert [*out.track.events, out.track.end] == part.events
+        assert [*out.track.events, out.track.end_of_track] == part.events
         if case.context == "conductor" or case.by == "program":
-            assert out.split.program == part.program
+            assert out.split_track.program == part.program
 
 
-def check_own_events(case: Case) -> None:
+def check_own_events_kept(case: SplitCase) -> None:
     """I1: own events stand as they were; parts hold subsequences, and together all of a playing channel."""
     together: dict[tuple[int, int | None], Counter[Event]] = {}
     for out in case.outputs:
-        source = case.song.tracks[out.split.track_number]
-        assert out.track.end == source.end
+        source = case.parsed_song.tracks[out.split_track.track_number]
+        assert out.track.end_of_track == source.end_of_track
         if case.by == "track":
-            _check_blocks(source, out, case.parent, case.context)
+            _check_blocks(source, out, case.song_data, case.context)
             continue
-        channel = out.split.channel
+        channel = out.split_track.channel
         _check_order(source.events, out.track.events, channel, case.context)
-        everywhere, divided = _own_of_part(source.events, channel, case.by)
+        everywhere, divided = _own_events(source.events, channel, case.by)
         _check_subsequence(everywhere, out.track.events)
         rest = Counter(out.track.events) - Counter(everywhere)
         one_of_several = Counter({event: rest[event] for event in divided if rest[event]})
         assert all(_insertable(event, case.context) for event in rest - one_of_several), rest
-        together.setdefault((out.split.track_number, channel), Counter()).update(one_of_several)
+        together.setdefault((out.split_track.track_number, channel), Counter()).update(one_of_several)
     for (track, channel), held in together.items():
-        _, divided = _own_of_part(case.song.tracks[track].events, channel, case.by)
+        _, divided = _own_events(case.parsed_song.tracks[track].events, channel, case.by)
         assert not Counter(divided) - held
         extra = held - Counter(divided)
         assert all(case.context == "full" and event[1] & 0xF0 == PROGRAM for event in extra), extra
@@ -149,8 +149,8 @@ def _check_order(source: list[Event], found: list[Event], channel: int | None, c
     )
 
 
-def _check_blocks(source: Track, out: Output, parent: bytes, context: Context) -> None:
-    """Per tick the own events stand in one block, spelled as in the parent but behind what was inserted."""
+def _check_blocks(source: ParsedTrack, out: OutputTrack, song_data: bytes, context: Context) -> None:
+    """Per tick the own events stand in one block, spelled as in the song but behind what was inserted."""
     grouped = {tick: list(events) for tick, events in groupby(enumerate(source.events), lambda at: at[1][0])}
     at = 0
     untouched = True
@@ -162,37 +162,40 @@ def _check_blocks(source: Track, out: Output, parent: bytes, context: Context) -
             place for place in range(len(events) - len(own) + 1) if events[place : place + len(own)] == own
         ]
         assert places, (own, events)
-        place = next((place for place in places if _legal(events, place, len(own), context)), None)
+        place = next((place for place in places if _all_insertable(events, place, len(own), context)), None)
         assert place is not None, (own, events)
         for step, (index, _) in enumerate(block):
             if step > 0 or (place == 0 and untouched):
-                spelled = _spelling(out.split.data, out.track, at + place + step)
-                assert len(places) > 1 or spelled == _spelling(parent, source, index), (index, spelled)
+                spelled = _encoded_event(out.split_track.data, out.track, at + place + step)
+                assert len(places) > 1 or spelled == _encoded_event(song_data, source, index), (
+                    index,
+                    spelled,
+                )
         untouched = len(events) == len(own) + place if own else False
         at += len(events)
     assert not grouped, grouped
 
 
-def _legal(events: list[Event], place: int, length: int, context: Context) -> bool:
+def _all_insertable(events: list[Event], place: int, length: int, context: Context) -> bool:
     return all(_insertable(event, context) for event in (*events[:place], *events[place + length :]))
 
 
-def _spelling(data: bytes, track: Track, index: int) -> bytes:
+def _encoded_event(data: bytes, track: ParsedTrack, index: int) -> bytes:
     """An event as the file has it, delta time and all."""
-    start = track.starts[index]
-    return data[start : track.starts[index + 1]]
+    start = track.event_offsets[index]
+    return data[start : track.event_offsets[index + 1]]
 
 
 def _insertable(event: Event, context: Context) -> bool:
     """Whether another track may have given this event."""
-    if event[1] == META and event[2][0] in CONDUCTOR_LENGTH:
-        return CONDUCTOR_LENGTH[event[2][0]] == len(payload(event))
+    if event[1] == META and event[2][0] in CONDUCTOR_LENGTHS:
+        return CONDUCTOR_LENGTHS[event[2][0]] == len(payload(event))
     if context == "conductor":
         return False
-    return is_meta(event, COPYRIGHT, MARKER, CUE) or (event[1] != META and event[1] >= 0xA0)
+    return is_meta(event, COPYRIGHT, MARKER, CUE_POINT) or (event[1] != META and event[1] >= 0xA0)
 
 
-def _own_of_part(events: list[Event], channel: int | None, by: By) -> tuple[list[Event], list[Event]]:
+def _own_events(events: list[Event], channel: int | None, by: By) -> tuple[list[Event], list[Event]]:
     """Of a track's events those that every part of the channel holds, and those that one of them holds."""
     everywhere: list[Event] = []
     divided: list[Event] = []
@@ -229,40 +232,42 @@ def _check_subsequence(some: list[Event], events: list[Event]) -> None:
         assert event in walk, event
 
 
-def check_times(case: Case) -> None:
-    """I2: every note starts and ends at its parent's time, to the last fraction."""
-    timed = [Counter(timed_notes(case.song, track)) for track in range(len(case.song.tracks))]
+def check_note_times(case: SplitCase) -> None:
+    """I2: every note starts and ends at its song's time, to the last fraction."""
+    timed = [Counter(exact_notes(case.parsed_song, track)) for track in range(len(case.parsed_song.tracks))]
     for out in case.outputs:
-        moved = Counter(timed_notes(out.song, 0)) - timed[out.split.track_number]
-        assert not moved, (out.split, moved)
+        moved = Counter(exact_notes(out.song, 0)) - timed[out.split_track.track_number]
+        assert not moved, (out.split_track, moved)
 
 
-def check_clock(case: Case) -> None:
-    """I2 in a cheaper form: a split's ticks pass as its parent's do, up to its end."""
+def check_tempo(case: SplitCase) -> None:
+    """I2 in a cheaper form: a split's ticks pass as its song's do, up to its end."""
     for out in case.outputs:
-        clock = tempo_map(case.song, out.split.track_number)
+        clock = tempo_map(case.parsed_song, out.split_track.track_number)
         own = tempo_map(out.song, 0)
         assert own.division == clock.division
-        assert own.steps(out.track.end_tick) == clock.steps(out.track.end_tick), out.split
+        assert own.changes_before(out.track.end_tick) == clock.changes_before(out.track.end_tick), (
+            out.split_track
+        )
 
 
-def check_notes(case: Case) -> None:
-    """I3: the notes of all splits are those of the parent, each once."""
-    parent = Counter(
+def check_notes(case: SplitCase) -> None:
+    """I3: the notes of all splits are those of the song, each once."""
+    song = Counter(
         (index, *note)
-        for index, track in enumerate(case.song.tracks)
+        for index, track in enumerate(case.parsed_song.tracks)
         for note in pair_notes(track.events, track.end_tick)
     )
     splits = Counter(
-        (out.split.track_number, *note)
+        (out.split_track.track_number, *note)
         for out in case.outputs
         for note in pair_notes(out.track.events, out.track.end_tick)
     )
-    assert splits == parent
-    assert sum(split.note_count for split in case.result.tracks) == parent.total()
+    assert splits == song
+    assert sum(split.note_count for split in case.result.tracks) == song.total()
 
 
-def check_again(case: Case) -> None:
+def check_idempotent(case: SplitCase) -> None:
     """I4: a split of a split is the split."""
     for split in case.result.tracks:
         again = midiprism.split(split.data, by=case.by, context=case.context)
@@ -270,7 +275,7 @@ def check_again(case: Case) -> None:
         assert again.outcome == "split"
 
 
-def divided_by(data: bytes, by: By, context: Context, result: Split) -> By:
+def resolve_by(data: bytes, by: By, context: Context, result: SplitSong) -> By:
     """How a file was divided, where that was left open."""
     if by != "auto":
         return by
@@ -278,7 +283,7 @@ def divided_by(data: bytes, by: By, context: Context, result: Split) -> By:
     return "channel" if by_channel.tracks == result.tracks else "track"
 
 
-def check_anything(data: bytes) -> str:
+def check_any_bytes(data: bytes) -> str:
     """What must hold of any bytes at all; returns the outcome, or the code they are refused with.
 
     Only the documented exception is raised, all splits are well formed and stay what they are when split
@@ -286,29 +291,31 @@ def check_anything(data: bytes) -> str:
     """
     outcomes = set()
     heard = []
-    for by, context in WAYS:
+    for by, context in SPLIT_OPTIONS:
         try:
             result = midiprism.split(data, by=by, context=context)
         except midiprism.CorruptMidiError as error:
             outcomes.add(error.code)
             continue
         outcomes.add(result.outcome)
-        assert {problem.code for problem in result.problems} <= set(CODES)
+        assert {problem.code for problem in result.problems} <= set(PROBLEM_CODES)
         assert len(result.tracks) > 0 or result.outcome == "no_notes"
         found = read_outputs(result)
         check_facts(found)
         heard.append(
-            Counter((out.split.track_number, *note) for out in found for note in timed_notes(out.song, 0))
+            Counter(
+                (out.split_track.track_number, *note) for out in found for note in exact_notes(out.song, 0)
+            )
         )
-        way = divided_by(data, by, context, result)
+        way = resolve_by(data, by, context, result)
         for split in result.tracks:
             again = midiprism.split(split.data, by=way, context=context)
             assert [track.data for track in again.tracks] == [split.data], (by, context, split)
-    assert outcomes <= {"split", "repaired", "no_notes", *REFUSALS}, outcomes
+    assert outcomes <= {"split", "repaired", "no_notes", *REFUSAL_CODES}, outcomes
     assert len(outcomes - {"limit"}) <= 1, outcomes
     assert all(notes == heard[0] for notes in heard), "the notes differ by how the file is divided"
     return min(outcomes)
 
 
-REFUSALS = ("empty", "apple_double", "not_midi", "header", "division", "limit")
+REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "limit")
 """Why a file may be refused."""

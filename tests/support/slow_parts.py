@@ -18,25 +18,25 @@ from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from midiprism.library import Content, Found, Library, Notice
-from midiprism.run import Settings
-from midiprism.run.scene import Opening, Scene, opened_result
-from midiprism.store import Store, Stored
-from support.postgres import OWNER, Server
+from midiprism.pipeline import Settings
+from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_result
+from midiprism.sources import Notice, SongContent, SongRef, Source
+from midiprism.stores import StoredTrack, TrackStore
+from support.postgres import OWNER, PostgresServer
 
-_LINE = Path(__file__).with_name("line.py")
-_SPIN = """
+_PROXY_SCRIPT = Path(__file__).with_name("line.py")
+_BUSY_LOOP_SCRIPT = """
 import os
-parent = os.getppid()
-while os.getppid() == parent:
+song = os.getppid()
+while os.getppid() == song:
     for _ in range(1_000_000):
         pass
 """
 
 
-def places(width: int) -> Semaphore:
+def process_semaphore(permits: int) -> Semaphore:
     """So many places for all processes together, ready to cross to workers however they are started."""
-    return multiprocessing.get_context("spawn").Semaphore(width)
+    return multiprocessing.get_context("spawn").Semaphore(permits)
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class SlowStore:
         seconds_per_flush: what a flush takes.
     """
 
-    inner: Store
+    inner: TrackStore
     seconds_per_create: float
-    served: Semaphore
+    semaphore: Semaphore
     seconds_per_flush: float = 0.0
 
     @property
@@ -60,13 +60,13 @@ class SlowStore:
         return self.inner.block_size
 
     @property
-    def flushes_all(self) -> bool:
-        return self.inner.flushes_all
+    def flush_covers_all_writers(self) -> bool:
+        return self.inner.flush_covers_all_writers
 
-    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> Stored:
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
         stored = self.inner.put(data, digest, name, instrument, family)
         if stored.new:
-            with self.served:
+            with self.semaphore:
                 time.sleep(self.seconds_per_create)
         return stored
 
@@ -89,24 +89,26 @@ class SlowStore:
     def walk(self) -> Iterator[str]:
         return self.inner.walk()
 
-    def sweep(self) -> int:
-        return self.inner.sweep()
+    def remove_temporary_files(self) -> int:
+        return self.inner.remove_temporary_files()
 
 
-def slow_store(seconds_per_create: float, width: int, seconds_per_flush: float = 0.0) -> Opening:
+def open_with_slow_store(
+    seconds_per_create: float, concurrency: int, seconds_per_flush: float = 0.0
+) -> ResultOpener:
     """Opens results as a run does, with their files on a slow disk: for ``split_library(opening=)``."""
-    served = places(width)
+    served = process_semaphore(concurrency)
 
     @contextlib.contextmanager
-    def opening(out: str, settings: Settings) -> Iterator[Scene]:
-        with opened_result(out, settings) as scene:
+    def opening(out: str, settings: Settings) -> Iterator[OpenResult]:
+        with open_result(out, settings) as scene:
             yield replace(scene, store=SlowStore(scene.store, seconds_per_create, served, seconds_per_flush))
 
     return opening
 
 
 @dataclass(frozen=True)
-class SlowLibrary:
+class SlowSource:
     """A library like another, on a slow disk.
 
     Attributes:
@@ -115,35 +117,35 @@ class SlowLibrary:
         width: how many of them at once.
     """
 
-    inner: Library
+    inner: Source
     seconds_per_read: float
-    width: int
-    served: Semaphore = field(init=False)
+    concurrency: int
+    semaphore: Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "served", places(self.width))
+        object.__setattr__(self, "served", process_semaphore(self.concurrency))
 
     @property
-    def sources(self) -> Sequence[bytes]:
-        return self.inner.sources
+    def source_paths(self) -> Sequence[bytes]:
+        return self.inner.source_paths
 
-    def walk(self) -> Iterator[Found | Notice]:
+    def walk(self) -> Iterator[SongRef | Notice]:
         return self.inner.walk()
 
-    def count(self) -> Iterator[int]:
-        return self.inner.count()
+    def running_count(self) -> Iterator[int]:
+        return self.inner.running_count()
 
-    def missing(self) -> list[bytes]:
-        return self.inner.missing()
+    def missing_paths(self) -> list[bytes]:
+        return self.inner.missing_paths()
 
-    def read(self, found: Found, limit: int) -> Content:
-        with self.served:
+    def read(self, song_ref: SongRef, limit: int) -> SongContent:
+        with self.semaphore:
             time.sleep(self.seconds_per_read)
-        return self.inner.read(found, limit)
+        return self.inner.read(song_ref, limit)
 
 
 @contextlib.contextmanager
-def distant(server: Server, latency: float) -> Iterator[int]:
+def latency_proxy(server: PostgresServer, latency: float) -> Iterator[int]:
     """Gives a port of the loopback interface from which a server is reached as over a long line.
 
     Args:
@@ -152,7 +154,7 @@ def distant(server: Server, latency: float) -> Iterator[int]:
             long to connect. Any amount may be under way at once.
     """
     socket = server.folder / f".s.PGSQL.{server.port}"
-    command = [sys.executable, str(_LINE), str(socket), str(latency)]
+    command = [sys.executable, str(_PROXY_SCRIPT), str(socket), str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as line:
         assert line.stdin is not None
         assert line.stdout is not None
@@ -162,20 +164,20 @@ def distant(server: Server, latency: float) -> Iterator[int]:
             line.stdin.close()  # by which it ends, also if this process dies
 
 
-def distant_url(port: int, near: str) -> str:
+def proxied_url(port: int, local_url: str) -> str:
     """Where a database is for whom ``distant`` keeps its server at arm's length: by the name of no machine,
     so that nobody takes it for one on this machine, and by where it really is.
 
     Args:
         near: its address on this machine.
     """
-    return f"postgresql://{quote(OWNER)}@far.example:{port}{urlsplit(near).path}?hostaddr=127.0.0.1"
+    return f"postgresql://{quote(OWNER)}@far.example:{port}{urlsplit(local_url).path}?hostaddr=127.0.0.1"
 
 
 @contextlib.contextmanager
-def busy(processes: int) -> Iterator[None]:
+def busy_processors(processes: int) -> Iterator[None]:
     """Keep so many processors busy with nothing, by other processes, which end with this one."""
-    spinning = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(processes)]
+    spinning = [subprocess.Popen([sys.executable, "-c", _BUSY_LOOP_SCRIPT]) for _ in range(processes)]
     try:
         yield
     finally:

@@ -4,21 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from midiprism.advise.costs import Costs, costs_of
-from midiprism.advise.facts import Facts
-from midiprism.advise.model import Setup, rate, setup_of
-from midiprism.advise.places import Figures
-from midiprism.meter.sample import Window
-from midiprism.run.machine import default_in_flight
+from midiprism.advise.model.costs import Costs, measure_costs
+from midiprism.advise.model.run_facts import RunFacts
+from midiprism.advise.model.throughput import Setup, predicted_rate, setup_of
+from midiprism.advise.probe.disk_results import DiskSpeed
+from midiprism.metrics.snapshot import SampleWindow
+from midiprism.pipeline.resource_defaults import default_in_flight
 
 Resource = Literal["cpu", "output", "source", "catalogue", "coordinator", "settings", "none"]
-FREED: tuple[Resource, ...] = ("cpu", "output", "source", "catalogue", "coordinator")
+REMOVABLE_RESOURCES: tuple[Resource, ...] = ("cpu", "output", "source", "catalogue", "coordinator")
 
-WORTH = 1.05
+MIN_GAIN = 1.05
 """A gain below that is none."""
 
-_SETTINGS_GAIN = 1.2
-_IDLE = 0.7
+_MIN_SETTINGS_GAIN = 1.2
+_IDLE_BELOW = 0.7
 _MANY_CORES = 1_000.0
 
 
@@ -43,96 +43,103 @@ class Bottleneck:
     gains: Mapping[str, float]
 
 
-def freed(costs: Costs, resource: Resource) -> Costs:
+def with_free_resource(costs: Costs, resource: Resource) -> Costs:
     """Costs of a run to which a resource is free."""
-    busy = tuple(it for it in costs.busy if it.role != resource)
+    busy = tuple(it for it in costs.device_busy if it.role != resource)
     if resource == "cpu":
         return replace(
             costs,
             worker_cpu=0.0,
-            client_cpu=0.0,
+            commit_client_cpu=0.0,
             server_cpu=0.0,
-            others=0.0,
+            other_programs_cpu=0.0,
             cores=_MANY_CORES,
-            commit_each=min(costs.commit_each, costs.commit_cpu) if costs.commit_cpu else costs.commit_each,
+            commit_per_song=min(costs.commit_per_song, costs.commit_cpu)
+            if costs.commit_cpu
+            else costs.commit_per_song,
         )
     if resource == "source":
-        return replace(costs, source_wait=0.0, busy=busy)
+        return replace(costs, source_wait=0.0, device_busy=busy)
     if resource == "output":
-        return replace(costs, output_wait=0.0, flush_fixed=0.0, flush_each=0.0, busy=busy)
+        return replace(costs, output_wait=0.0, flush_fixed=0.0, flush_per_song=0.0, device_busy=busy)
     if resource == "catalogue":
         return replace(
             costs,
-            client_cpu=0.0,
+            commit_client_cpu=0.0,
             commit_fixed=0.0,
-            commit_each=0.0,
+            commit_per_song=0.0,
             commit_cpu=0.0,
             round_trip=0.0,
-            asks=False,
-            busy=busy,
+            queries_catalog=False,
+            device_busy=busy,
         )
     if resource == "coordinator":
         return replace(costs, coordinator_cpu=0.0)
     return costs
 
 
-def find(window: Window, settings: Mapping[str, Any] | Facts, figures: Sequence[Figures] = ()) -> Bottleneck:
+def find_bottleneck(
+    window: SampleWindow, settings: Mapping[str, Any] | RunFacts, disk_speeds: Sequence[DiskSpeed] = ()
+) -> Bottleneck:
     """What limited a run between two samples.
 
     Args:
         settings: what was recorded of the run when it began.
         figures: of places, if they are known.
     """
-    facts = settings if isinstance(settings, Facts) else Facts.of(settings)
-    costs = costs_of(window, facts, figures)
+    facts = settings if isinstance(settings, RunFacts) else RunFacts.from_settings(settings)
+    costs = measure_costs(window, facts, disk_speeds)
     if costs is None:
         return Bottleneck("none", "", "nothing has been split yet", (), 1.0, {})
     setup = setup_of(window, facts)
-    now = rate(costs, setup)
-    gains: dict[str, float] = {name: rate(freed(costs, name), setup) / now for name in FREED}
-    use = _in_use(window, costs, setup)
-    worst = max(FREED, key=lambda name: gains[name])
+    now = predicted_rate(costs, setup)
+    gains: dict[str, float] = {
+        name: predicted_rate(with_free_resource(costs, name), setup) / now for name in REMOVABLE_RESOURCES
+    }
+    use = _utilization(window, costs, setup)
+    worst = max(REMOVABLE_RESOURCES, key=lambda name: gains[name])
     resource: Resource = worst
-    if use[worst] < _IDLE:
-        gains["settings"] = _with_more(costs, setup) / now
-    if gains.get("settings", 0.0) >= _SETTINGS_GAIN:
+    if use[worst] < _IDLE_BELOW:
+        gains["settings"] = _rate_with_more_in_flight(costs, setup) / now
+    if gains.get("settings", 0.0) >= _MIN_SETTINGS_GAIN:
         resource = "settings"
-    elif gains[worst] < WORTH:
+    elif gains[worst] < MIN_GAIN:
         resource = "none"
-    title = _title(resource, facts)
+    title = _resource_title(resource, facts)
     evidence = _evidence(window, facts, costs, setup, gains)
-    words = _words(resource, title, window, facts, setup, use)
+    words = _describe(resource, title, window, facts, setup, use)
     return Bottleneck(resource, title, words, evidence, max(1.0, gains.get(resource, 1.0)), gains)
 
 
-def _with_more(costs: Costs, setup: Setup) -> float:
+def _rate_with_more_in_flight(costs: Costs, setup: Setup) -> float:
     """The rate with more workers, or more under way."""
     if setup.workers == 0:
-        return rate(costs, setup)
-    found = rate(costs, setup)
+        return predicted_rate(costs, setup)
+    found = predicted_rate(costs, setup)
     for workers in (setup.workers, 2 * setup.workers):
-        enough = default_in_flight(workers, setup.batch, shared=setup.shared)
+        enough = default_in_flight(workers, setup.batch_size, shared=setup.shared)
         found = max(
-            found, rate(costs, replace(setup, workers=workers, in_flight=max(setup.in_flight, enough)))
+            found,
+            predicted_rate(costs, replace(setup, workers=workers, in_flight=max(setup.in_flight, enough))),
         )
     return found
 
 
-def _in_use(window: Window, costs: Costs, setup: Setup) -> dict[str, float]:
+def _utilization(window: SampleWindow, costs: Costs, setup: Setup) -> dict[str, float]:
     """Which share of the time each resource was in use."""
     songs, workers = window.rate, max(1, setup.workers)
-    cores = window.cores
-    device = {it.role: it.seconds * songs for it in costs.busy}
+    cores = window.core_utilization
+    device = {it.role: it.seconds * songs for it in costs.device_busy}
     waits = {"source": costs.source_wait * songs, "output": costs.output_wait * songs}
     widths = {
-        "source": min(costs.source_width or workers, workers),
-        "output": min(costs.output_width or workers, workers),
+        "source": min(costs.source_concurrency or workers, workers),
+        "output": min(costs.output_concurrency or workers, workers),
     }
     commit, flush = window.stage("commit").seconds, window.stage("flush").seconds
     committers = workers if setup.shared else 1
     alone = setup.workers == 0
     # Where somebody waits for a processor that the run may use, none of those is free.
-    wanted = (window.ours + window.queued) / window.seconds / costs.cores
+    wanted = (window.own_cpu + window.queued) / window.seconds / costs.cores
     return {
         "cpu": max(sum(cores) / len(cores) if cores else 0.0, min(1.0, wanted)),
         "source": max(device.get("source", 0.0), waits["source"] / widths["source"]),
@@ -144,17 +151,22 @@ def _in_use(window: Window, costs: Costs, setup: Setup) -> dict[str, float]:
     }
 
 
-def _title(resource: Resource, facts: Facts) -> str:
+def _resource_title(resource: Resource, facts: RunFacts) -> str:
     if resource == "catalogue":
-        return "PostgreSQL" if facts.shared else facts.title("output")
-    return facts.title(resource) if resource in ("source", "output") else ""
+        return "PostgreSQL" if facts.shared else facts.place_title("output")
+    return facts.place_title(resource) if resource in ("source", "output") else ""
 
 
-def _words(
-    resource: Resource, title: str, window: Window, facts: Facts, setup: Setup, use: Mapping[str, float]
+def _describe(
+    resource: Resource,
+    title: str,
+    window: SampleWindow,
+    facts: RunFacts,
+    setup: Setup,
+    utilization: Mapping[str, float],
 ) -> str:
-    share = f"{min(1.0, use.get(resource, 0.0)):.0%}"
-    device = window.busy(facts.device(resource)) if resource in ("source", "output") else None
+    share = f"{min(1.0, utilization.get(resource, 0.0)):.0%}"
+    device = window.device_utilization(facts.device(resource)) if resource in ("source", "output") else None
     told = f"{device:.0%} busy" if device is not None else f"in use {share} of the time"
     if resource == "cpu":
         return f"limited by the processors: {share} busy"
@@ -174,17 +186,20 @@ def _words(
     if resource == "settings":
         batches = "1 batch" if setup.in_flight == 1 else f"{setup.in_flight:,} batches"
         workers = "1 worker" if setup.workers == 1 else f"{setup.workers:,} workers"
-        return f"limited by the settings: {batches} in flight for {workers}; processors {use['cpu']:.0%} busy"
+        return f"limited by the settings: {batches} in flight for {workers}; processors {utilization['cpu']:.0%} busy"
     return "limited by nothing in particular"
 
 
 def _evidence(
-    window: Window, facts: Facts, costs: Costs, setup: Setup, gains: Mapping[str, float]
+    window: SampleWindow, facts: RunFacts, costs: Costs, setup: Setup, gains: Mapping[str, float]
 ) -> tuple[tuple[str, str], ...]:
     songs = window.rate
     found = [
         ("songs a second", f"{songs:,.1f}"),
-        ("in force", f"{setup.workers} workers, batches of {setup.batch:,}, {setup.in_flight} in flight"),
+        (
+            "in force",
+            f"{setup.workers} workers, batches of {setup.batch_size:,}, {setup.in_flight} in flight",
+        ),
         (
             "processor time of a song",
             (
@@ -195,17 +210,17 @@ def _evidence(
         (
             "waiting of a song",
             (
-                f"{1000 * window.stage('read').waited / window.parents:,.2f} ms to read, "
-                f"{1000 * window.stage('store').waited / window.parents:,.2f} ms to store"
+                f"{1000 * window.stage('read').waited / window.songs:,.2f} ms to read, "
+                f"{1000 * window.stage('store').waited / window.songs:,.2f} ms to store"
             ),
         ),
     ]
-    cores = window.cores
+    cores = window.core_utilization
     if cores:
         found.append(
             (
                 "processors busy",
-                f"{sum(cores) / len(cores):.0%} of {len(cores)}, {window.others:.2f} by other programs",
+                f"{sum(cores) / len(cores):.0%} of {len(cores)}, {window.other_cores_busy:.2f} by other programs",
             )
         )
     if setup.workers:
@@ -216,9 +231,9 @@ def _evidence(
             )
         )
     for role in ("source", "output"):
-        busy = window.busy(facts.device(role))
+        busy = window.device_utilization(facts.device(role))
         if busy is not None:
-            found.append((f"{role} {facts.title(role)}", f"{busy:.0%} busy"))
+            found.append((f"{role} {facts.place_title(role)}", f"{busy:.0%} busy"))
     if window.commits:
         each = 1000 * window.stage("commit").seconds / window.commits
         found.append(("commits", f"{window.commits:,} of {each:,.0f} ms each"))
@@ -228,17 +243,17 @@ def _evidence(
     if costs.round_trip:
         found.append(("answer of the catalogue's server", f"{1000 * costs.round_trip:,.3g} ms"))
     for name, gain in sorted(gains.items(), key=lambda item: -item[1])[:3]:
-        if gain >= WORTH:
+        if gain >= MIN_GAIN:
             found.append(
                 (
-                    f"with free {_NAMES[name]}" if name != "settings" else "with more under way",
+                    f"with free {_RESOURCE_NAMES[name]}" if name != "settings" else "with more under way",
                     f"{gain:.2f} times as fast by the model",
                 )
             )
     return tuple(found)
 
 
-_NAMES = {
+_RESOURCE_NAMES = {
     "cpu": "processors",
     "output": "output",
     "source": "source",

@@ -1,90 +1,90 @@
-"""What is known: which parents were split, and which track came from where. The only room that speaks SQL."""
+"""What is known: which songs were split, and which track came from where. The only room that speaks SQL."""
 
-from midiprism.catalog.address import SCHEMA, Address, PostgresAddress, has_password
-from midiprism.catalog.audit import Audit, BrokenParent, PathRow, Scope, TrackFile
+from midiprism.catalog.address import DEFAULT_SCHEMA, Address, PostgresAddress, has_password
 from midiprism.catalog.catalog import (
     Catalog,
-    Committed,
-    KnownParent,
+    CommitResult,
     KnownPaths,
-    Settled,
-    TrackPlace,
+    KnownSong,
+    TrackPathFields,
+    UpToDate,
 )
-from midiprism.catalog.claims import Claims
-from midiprism.catalog.keeper import Keeper, Kept, NewTrack, Place, Shard
-from midiprism.catalog.mending import Mending
-from midiprism.catalog.migrate import HEAD
+from midiprism.catalog.migrate import CURRENT_VERSION
 from midiprism.catalog.null import NullCatalog
-from midiprism.catalog.opening import (
-    holds_catalog,
+from midiprism.catalog.open import (
+    catalog_exists,
     open_catalog,
-    read_catalog,
+    open_read_only,
+    open_worker_catalog,
     upgrade_catalog,
-    worker_catalog,
 )
+from midiprism.catalog.queries.find_tracks import Selection, TrackRow, find_tracks
+from midiprism.catalog.queries.integrity import BrokenSong, IntegrityQueries, SongPath, TrackFile, VerifyScope
 from midiprism.catalog.records import (
-    NO_CONTENTS,
+    NO_PACKED_TRACKS,
     OUTCOMES,
     BatchRecord,
-    Contents,
-    ContentValues,
     Lease,
     LinkRecord,
     LinkValues,
-    ParentRecord,
+    PackedTracks,
+    PackedTrackValues,
     ProblemRecord,
-    StatedValues,
+    SongRecord,
+    StatedMetaValues,
     TrackRecord,
     TrackValues,
 )
-from midiprism.catalog.rehearsal import Rehearsal
-from midiprism.catalog.search import Selection, TrackRow, find
+from midiprism.catalog.shard_sink import NewTrack, ShardFile, ShardPosition, ShardSink, WrittenShards
+from midiprism.catalog.sqlite.dry_run import DryRunCatalog
+from midiprism.catalog.sqlite.repair_queue import RepairQueue
+from midiprism.catalog.sqlite.unique_names import UniqueNames
 
 __all__ = [
-    "HEAD",
-    "NO_CONTENTS",
+    "CURRENT_VERSION",
+    "DEFAULT_SCHEMA",
+    "NO_PACKED_TRACKS",
     "OUTCOMES",
-    "SCHEMA",
     "Address",
-    "Audit",
     "BatchRecord",
-    "BrokenParent",
+    "BrokenSong",
     "Catalog",
-    "Claims",
-    "Committed",
-    "ContentValues",
-    "Contents",
-    "Keeper",
-    "Kept",
-    "KnownParent",
+    "CommitResult",
+    "DryRunCatalog",
+    "IntegrityQueries",
     "KnownPaths",
+    "KnownSong",
     "Lease",
     "LinkRecord",
     "LinkValues",
-    "Mending",
     "NewTrack",
     "NullCatalog",
-    "ParentRecord",
-    "PathRow",
-    "Place",
+    "PackedTrackValues",
+    "PackedTracks",
     "PostgresAddress",
     "ProblemRecord",
-    "Rehearsal",
-    "Scope",
+    "RepairQueue",
     "Selection",
-    "Settled",
-    "Shard",
-    "StatedValues",
+    "ShardFile",
+    "ShardPosition",
+    "ShardSink",
+    "SongPath",
+    "SongRecord",
+    "StatedMetaValues",
     "TrackFile",
-    "TrackPlace",
+    "TrackPathFields",
     "TrackRecord",
     "TrackRow",
     "TrackValues",
-    "find",
+    "UniqueNames",
+    "UpToDate",
+    "VerifyScope",
+    "WrittenShards",
+    "catalog_exists",
+    "find_tracks",
     "has_password",
-    "holds_catalog",
     "open_catalog",
-    "read_catalog",
+    "open_read_only",
+    "open_worker_catalog",
     "upgrade_catalog",
-    "worker_catalog",
 ]

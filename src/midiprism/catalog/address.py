@@ -7,14 +7,14 @@ from urllib.parse import unquote, urlsplit
 
 from midiprism.errors import UsageError
 
-SCHEMA = "midiprism"
+DEFAULT_SCHEMA = "midiprism"
 _SCHEMES = ("postgresql", "postgres")
 _HOST = r"(?:\[[0-9A-Za-z:.%]+\]|[^\[\]@:/?,]*)(?::[0-9]*)?"
 _URL = re.compile(rf"\w+://(?:[^@/?\[\]]*@)?{_HOST}(?:,{_HOST})*(?:/[^@?]*)?(?:\?[^@]*)?")
 _BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_HERE = ("", "localhost", "127.0.0.1", "::1")
-_SECRETS = ("password", "sslpassword")
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+_SECRET_PARAMETERS = ("password", "sslpassword")
 _SECRET = re.compile(r"\b(password|sslpassword)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]*)", re.IGNORECASE)
 
 
@@ -28,7 +28,7 @@ class PostgresAddress:
     """
 
     url: str = field(repr=False)
-    schema: str = SCHEMA
+    schema: str = DEFAULT_SCHEMA
 
     def __post_init__(self) -> None:
         if self.url.partition("://")[0] not in _SCHEMES:  # not shown: who knows what it is
@@ -36,7 +36,7 @@ class PostgresAddress:
                 "The address of a catalogue is postgresql://USER@HOST/DATABASE, without a password, which "
                 "libpq finds in ~/.pgpass."
             )
-        if not _NAME.fullmatch(self.schema) or self.schema.startswith("pg_"):
+        if not _SCHEMA_NAME.fullmatch(self.schema) or self.schema.startswith("pg_"):
             raise UsageError(
                 f"{self.schema!r} cannot be the name of a schema: use small letters, digits and _."
             )
@@ -49,23 +49,23 @@ class PostgresAddress:
             )
 
     @property
-    def local(self) -> bool:
+    def is_local(self) -> bool:
         """Whether its server is on this machine, as far as the address says."""
         try:
             host = urlsplit(self.url).hostname or ""
         except ValueError:  # several hosts
             return False
-        return host in _HERE and "host=" not in self.url.partition("?")[2].replace("host=%2F", "")
+        return host in _LOCAL_HOSTS and "host=" not in self.url.partition("?")[2].replace("host=%2F", "")
 
     @property
-    def options(self) -> str:
+    def cli_options(self) -> str:
         """What names it on the command line, as it may be shown."""
-        schema = "" if self.schema == SCHEMA else f" --schema {self.schema}"
+        schema = "" if self.schema == DEFAULT_SCHEMA else f" --schema {self.schema}"
         return f"--database {shlex.quote(without_password(self.url))}{schema}"
 
     def __str__(self) -> str:
         where = without_password(self.url)
-        return where if self.schema == SCHEMA else f"{where} (schema {self.schema})"
+        return where if self.schema == DEFAULT_SCHEMA else f"{where} (schema {self.schema})"
 
 
 Address = str | PostgresAddress
@@ -85,7 +85,11 @@ def without_password(url: str) -> str:
     place, question, query = rest.partition("?")
     host, slash, database = place.partition("/")
     user, at, host = host.rpartition("@")
-    shown = [part for part in query.split("&") if unquote(part).partition("=")[0].casefold() not in _SECRETS]
+    shown = [
+        part
+        for part in query.split("&")
+        if unquote(part).partition("=")[0].casefold() not in _SECRET_PARAMETERS
+    ]
     if len(shown) < len(query.split("&")):
         question = "?" if shown else ""
     return f"{scheme}://{user.partition(':')[0]}{at}{host}{slash}{database}{question}{'&'.join(shown)}"

@@ -11,29 +11,29 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Column, ColumnElement, Connection, func, insert, select, update
 
 from midiprism.catalog.address import Address
-from midiprism.catalog.errors import translated
-from midiprism.catalog.keeper import Keeper, Shard
-from midiprism.catalog.leases import LEASE_SECONDS
-from midiprism.catalog.records import BatchRecord, ParentRecord
-from midiprism.catalog.samples import add_samples
+from midiprism.catalog.errors import translate_errors
+from midiprism.catalog.postgres.leases import LEASE_SECONDS
+from midiprism.catalog.queries.run_samples import add_samples
+from midiprism.catalog.records import BatchRecord, SongRecord
 from midiprism.catalog.schema import (
     batches,
-    parent_paths,
-    parents,
+    links,
     properties,
     runs,
     shards,
-    track_splits,
+    song_paths,
+    songs,
     tracks,
 )
+from midiprism.catalog.shard_sink import ShardFile, ShardSink
 from midiprism.errors import CatalogError
 
-LOOKED_UP = 500
+MAX_QUERY_VALUES = 500
 """Values in one query: a planner and a parser grow with them."""
 
 T = TypeVar("T")
 
-RESULT = "result"
+RESULT_KEY = "result"
 
 
 KnownPaths = dict[bytes, tuple[int | None, int | None]]
@@ -41,34 +41,34 @@ KnownPaths = dict[bytes, tuple[int | None, int | None]]
 could not be read."""
 
 
-class KnownParent(NamedTuple):
+class KnownSong(NamedTuple):
     """A content that has an outcome, by which contract, and from which run."""
 
     id: int
     outcome: str
-    contract: int
+    contract_version: int
     run_id: int
 
 
-class TrackPlace(NamedTuple):
+class TrackPathFields(NamedTuple):
     """What the path of a track's file is made of."""
 
     family: str
     stem: str
     digest: bytes
-    digits: int
+    digest_digits: int
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """Parents with which a run has nothing to do: of this contract, and with none of these outcomes."""
+class UpToDate:
+    """Songs with which a run has nothing to do: of this contract, and with none of these outcomes."""
 
-    contract: int
-    not_outcomes: tuple[str, ...] = ()
+    contract_version: int
+    retried_outcomes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
-class Committed:
+class CommitResult:
     """What a commit added.
 
     Attributes:
@@ -78,25 +78,25 @@ class Committed:
         tracks_new: contents of tracks that the catalogue did not have.
         replaced: contents whose outcome of an earlier run was replaced.
         discarded: nothing was recorded, since another run holds what was planned, or has done it.
-        refused: parents whose tracks a library that was taken over did not take; without their links.
+        refused: songs whose tracks a library that was taken over did not take; without their links.
         nulled: values that its columns cannot hold.
         shards: what was written for it. Of several batches in one transaction the first has them all.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    paths: int = 0
+    paths_of_known_songs: int = 0
     links: int = 0
     tracks_new: int = 0
-    replaced: int = 0
+    outcomes_replaced: int = 0
     discarded: bool = False
-    refused: list[ParentRecord] = field(default_factory=list)
-    nulled: int = 0
-    shards: Sequence[Shard] = ()
+    refused_songs: list[SongRecord] = field(default_factory=list)
+    values_nulled: int = 0
+    shards: Sequence[ShardFile] = ()
 
     @property
-    def rows(self) -> int:
+    def row_count(self) -> int:
         """Rows that were added."""
-        return self.outcomes.total() + self.paths + self.links + self.tracks_new
+        return self.outcomes.total() + self.paths_of_known_songs + self.links + self.tracks_new
 
     @property
     def shard_bytes(self) -> int:
@@ -137,60 +137,67 @@ class Catalog(ABC):
     def close(self) -> None:
         self.connection.close()
 
-    def known_paths(self, first: bytes, limit: int, settled: Settled | None = None) -> KnownPaths:
+    def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:
         """The known paths from ``first`` on, at most ``limit``, in the order of their bytes.
 
         Args:
-            settled: only those whose parents are; None for all.
+            settled: only those whose songs are; None for all.
         """
         wanted = (
-            select(parent_paths.c.path, parent_paths.c.size, parent_paths.c.mtime_ns)
-            .where(parent_paths.c.path >= first)
-            .order_by(parent_paths.c.path)
+            select(song_paths.c.path, song_paths.c.size, song_paths.c.mtime_ns)
+            .where(song_paths.c.path >= first_path)
+            .order_by(song_paths.c.path)
             .limit(limit)
         )
-        if settled is not None:
-            wanted = wanted.join(parents, parents.c.id == parent_paths.c.parent_id).where(
-                parents.c.contract == settled.contract, parents.c.outcome.not_in(settled.not_outcomes)
+        if up_to_date is not None:
+            wanted = wanted.join(songs, songs.c.id == song_paths.c.song_id).where(
+                songs.c.contract_version == up_to_date.contract_version,
+                songs.c.outcome.not_in(up_to_date.retried_outcomes),
             )
-        return self.do(
+        return self.run_in_transaction(
             lambda: {
                 path: (size, mtime_ns) for path, size, mtime_ns in self.connection.execute(wanted).fetchall()
             }
         )
 
-    def oldest_contract(self) -> int | None:
-        """The lowest version of the contract that a parent was split by; None without any."""
-        oldest: int | None = self.do(lambda: self.connection.scalar(select(func.min(parents.c.contract))))
+    def oldest_contract_version(self) -> int | None:
+        """The lowest version of the contract that a song was split by; None without any."""
+        oldest: int | None = self.run_in_transaction(
+            lambda: self.connection.scalar(select(func.min(songs.c.contract_version)))
+        )
         return oldest
 
-    def known_parents(self, digests: Iterable[bytes]) -> dict[bytes, KnownParent]:
-        """What is known of the parents with these digests; those that are not known are left out."""
+    def known_songs(self, digests: Iterable[bytes]) -> dict[bytes, KnownSong]:
+        """What is known of the songs with these digests; those that are not known are left out."""
         wanted = list(digests)
-        return self.do(lambda: self.parents_of(wanted))
+        return self.run_in_transaction(lambda: self.select_songs(wanted))
 
     def known_tracks(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of these digests whose tracks are known."""
         wanted = list(digests)
-        return self.do(lambda: set(self.track_ids(wanted)))
+        return self.run_in_transaction(lambda: set(self.select_track_ids(wanted)))
 
-    def usage(self) -> tuple[int, int, int]:
-        """Parents done by all runs, files written for them, and what those take on the disk, in bytes."""
+    def storage_usage(self) -> tuple[int, int, int]:
+        """Songs done by all runs, files written for them, and what those take on the disk, in bytes."""
         sums = (
-            func.sum(column) for column in (batches.c.parents, batches.c.files_written, batches.c.disk_bytes)
+            func.sum(column) for column in (batches.c.songs, batches.c.files_written, batches.c.disk_bytes)
         )
         wanted = select(*sums)
-        row = self.do(lambda: self.connection.execute(wanted).one())
+        row = self.run_in_transaction(lambda: self.connection.execute(wanted).one())
         return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
 
-    def local_bytes(self) -> int:
+    def local_disk_bytes(self) -> int:
         """What it takes on the disk of the result, in bytes; 0 where it is elsewhere."""
         return 0
 
-    def left_in_order(self) -> bool:
+    def last_run_ended_cleanly(self) -> bool:
         """Whether there was a run, and the last one ended by itself: nothing of it is half written."""
         last = select(runs.c.state).order_by(runs.c.id.desc()).limit(1)
-        return self.do(lambda: self.connection.scalar(last)) in ("done", "interrupted", "undone")
+        return self.run_in_transaction(lambda: self.connection.scalar(last)) in (
+            "done",
+            "interrupted",
+            "undone",
+        )
 
     @abstractmethod
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
@@ -201,55 +208,57 @@ class Catalog(ABC):
         ended = (
             update(runs).where(runs.c.id == run_id).values(state=state, totals=dict(totals), updated_at=now)
         )
-        self.do(lambda: self.connection.execute(ended))
+        self.run_in_transaction(lambda: self.connection.execute(ended))
 
-    def tell_run(
+    def update_run(
         self,
         run_id: int,
         totals: Mapping[str, Any],
         now: str,
         samples: Sequence[Mapping[str, Any]] = (),
-        thinned: Sequence[float] = (),
+        dropped_times: Sequence[float] = (),
     ) -> None:
         """Record how far a run is, and what it was at, see ``add_samples``."""
         told = update(runs).where(runs.c.id == run_id).values(totals=dict(totals), updated_at=now)
 
         def work() -> None:
             self.connection.execute(told)
-            add_samples(self.connection, run_id, samples, thinned)
-            self._renew(run_id)
+            add_samples(self.connection, run_id, samples, dropped_times)
+            self._renew_leases(run_id)
 
-        self.do(work)
+        self.run_in_transaction(work)
 
-    def _renew(self, run_id: int) -> None:
+    def _renew_leases(self, run_id: int) -> None:
         """Say that a run is on, and hold what it has planned, where runs share a catalogue."""
         del run_id
 
-    def standing(self) -> tuple[float, dict[str, int]]:
+    def server_status(self) -> tuple[float, dict[str, int]]:
         """How long the catalogue's server takes to answer, in seconds, and its connections by state; where
         there is no server, 0 and none."""
         return 0.0, {}
 
-    def runs_on(self, but: int | None = None) -> list[int]:
+    def active_runs(self, except_run: int | None = None) -> list[int]:
         """Numbers of the runs that are on by the clock of the database, save one.
 
         Where one run at a time has the catalogue, the lock on ``OUT`` says whether it is on: here are none.
         """
-        del but
+        del except_run
         return []
 
     def newest_run(self) -> int | None:
         """The number of the run that began last; None without any."""
-        newest: int | None = self.do(lambda: self.connection.scalar(select(func.max(runs.c.id))))
+        newest: int | None = self.run_in_transaction(
+            lambda: self.connection.scalar(select(func.max(runs.c.id)))
+        )
         return newest
 
     @contextmanager
-    def alone(self, run_id: int | None) -> Iterator[bool]:
+    def exclusive(self, run_id: int | None) -> Iterator[bool]:
         """Whether no other run is on; meanwhile, in one transaction, none begins."""
-        with translated(self.path), self.connection.begin():
-            yield self.only_run(run_id)
+        with translate_errors(self.path), self.connection.begin():
+            yield self.is_only_active_run(run_id)
 
-    def forget_unlinked(self, run_id: int | None = None) -> list[TrackPlace]:
+    def delete_unlinked_tracks(self, run_id: int | None = None) -> list[TrackPathFields]:
         """Delete the tracks that no song has any more; where their files are.
 
         While another run is on, nothing is deleted: it may be about to link to them.
@@ -257,71 +266,71 @@ class Catalog(ABC):
         Args:
             run_id: the run that asks, which records nothing any more.
         """
-        wanted = select(tracks.c.id, tracks.c.family, tracks.c.stem, tracks.c.digest, tracks.c.digits)
+        wanted = select(tracks.c.id, tracks.c.family, tracks.c.stem, tracks.c.digest, tracks.c.digest_digits)
 
-        def work() -> list[TrackPlace]:
-            if not self.only_run(run_id):
+        def work() -> list[TrackPathFields]:
+            if not self.is_only_active_run(run_id):
                 return []
-            found = self.connection.execute(wanted.where(unlinked())).fetchall()
+            found = self.connection.execute(wanted.where(track_is_unlinked())).fetchall()
             self._delete(tracks.c.id, [row.id for row in found])
-            return [TrackPlace(*row[1:]) for row in found]
+            return [TrackPathFields(*row[1:]) for row in found]
 
-        return self.do(work)
+        return self.run_in_transaction(work)
 
-    def only_run(self, run_id: int | None) -> bool:
+    def is_only_active_run(self, run_id: int | None) -> bool:
         """Whether no other run is on; none begins before the end of the transaction that is open."""
         del run_id
         return True
 
     @abstractmethod
-    def ended_by(self, stop: Callable[[], bool]) -> AbstractContextManager[None]:
+    def interruptible(self, stop: Callable[[], bool]) -> AbstractContextManager[None]:
         """Ends a statement that takes long, by a CatalogError, once ``stop`` is true."""
 
     @contextmanager
-    def view(self) -> Iterator[Connection]:
+    def read_transaction(self) -> Iterator[Connection]:
         """One view of the catalogue, whatever is committed meanwhile.
 
         Raises:
             CatalogError: it cannot be read.
         """
-        with translated(self.path), self.connection.begin():
+        with translate_errors(self.path), self.connection.begin():
             yield self.connection
 
-    def spare_numbers(self, table: str, highest: int) -> None:
+    def reserve_ids(self, table: str, highest_id: int) -> None:
         """Give no new row of ``table`` a number up to ``highest``: rows of lost ones still speak of them."""
         # Where the database gives numbers, it never gives one again.
-        del table, highest
+        del table, highest_id
 
-    def bound_to(self) -> str | None:
+    def bound_result(self) -> str | None:
         """The mark of the folder that this catalogue belongs to; None for one in the folder itself."""
-        wanted = select(properties.c.value).where(properties.c.key == RESULT)
-        found: str | None = self.do(lambda: self.connection.scalar(wanted))
+        wanted = select(properties.c.value).where(properties.c.key == RESULT_KEY)
+        found: str | None = self.run_in_transaction(lambda: self.connection.scalar(wanted))
         return found
 
-    def bind(self, result: str) -> None:
+    def bind_result(self, result_id: str) -> None:
         """Say to which result this catalogue belongs, by the mark in its folder.
 
         Raises:
             CatalogError: it belongs to another.
         """
-        there = self.bound_to()
+        there = self.bound_result()
         if there is None:
-            self.do(lambda: self._put_result(result))
-            there = self.bound_to()
-        if there != result:
+            self.run_in_transaction(lambda: self._insert_bound_result(result_id))
+            there = self.bound_result()
+        if there != result_id:
             raise CatalogError(
                 f"The catalogue {self.path} belongs to another result: name the folder of that one, or "
                 "another --schema for a catalogue of its own."
             )
 
-    def _put_result(self, result: str) -> None:
+    def _insert_bound_result(self, result_id: str) -> None:
         """Bind it, unless it is bound."""
-        self.connection.execute(insert(properties).values(key=RESULT, value=result))
+        self.connection.execute(insert(properties).values(key=RESULT_KEY, value=result_id))
 
     @abstractmethod
     def commit(
-        self, run_id: int, batches: Sequence[BatchRecord], now: str, keeper: Keeper | None = None
-    ) -> list[Committed]:
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
+    ) -> list[CommitResult]:
         """Record whole batches in one transaction: contents, links, paths, outcomes.
 
         A content that came to be known meanwhile keeps its outcome and its links.
@@ -333,48 +342,50 @@ class Catalog(ABC):
             CatalogError: nothing of them was recorded.
         """
 
-    def do(self, work: Callable[[], T]) -> T:
+    def run_in_transaction(self, work: Callable[[], T]) -> T:
         """The result of ``work``, in a transaction of its own.
 
         Raises:
             CatalogError: the database refused it. Nothing of it was recorded.
         """
-        with translated(self.path), self.connection.begin():
+        with translate_errors(self.path), self.connection.begin():
             return work()
 
     @abstractmethod
-    def _look_up(
-        self, columns: tuple[Column[Any], ...], key: Column[Any], values: Iterable[Any]
+    def _select_by_keys(
+        self, columns: tuple[Column[Any], ...], key_column: Column[Any], keys: Iterable[Any]
     ) -> list[Any]:
         """These columns of the rows of the key's table with these keys."""
 
     @abstractmethod
-    def rows_between(
-        self, columns: tuple[Column[Any], ...], key: Column[Any], ranges: Sequence[tuple[Any, Any]]
+    def select_by_ranges(
+        self, columns: tuple[Column[Any], ...], key_column: Column[Any], ranges: Sequence[tuple[Any, Any]]
     ) -> list[Any]:
         """These columns of the rows with a key in one of these ranges, ends included, in a transaction."""
 
-    def parents_of(self, digests: Iterable[bytes]) -> dict[bytes, KnownParent]:
-        """As ``known_parents``, inside a transaction that is open."""
-        row = parents.c
-        wanted = (row.digest, row.id, row.outcome, row.contract, row.run_id)
-        return {found[0]: KnownParent(*found[1:]) for found in self._look_up(wanted, row.digest, digests)}
+    def select_songs(self, digests: Iterable[bytes]) -> dict[bytes, KnownSong]:
+        """As ``known_songs``, inside a transaction that is open."""
+        row = songs.c
+        wanted = (row.digest, row.id, row.outcome, row.contract_version, row.run_id)
+        return {
+            found[0]: KnownSong(*found[1:]) for found in self._select_by_keys(wanted, row.digest, digests)
+        }
 
-    def track_ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+    def select_track_ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Numbers of the tracks with these digests that are known, inside a transaction that is open."""
-        return dict(self._look_up((tracks.c.digest, tracks.c.id), tracks.c.digest, digests))
+        return dict(self._select_by_keys((tracks.c.digest, tracks.c.id), tracks.c.digest, digests))
 
-    def make_stale(self, parent_ids: Sequence[int]) -> None:
-        """Say of the shards with links of these parents that they hold what is out of date, inside a
+    def mark_shards_stale(self, song_ids: Sequence[int]) -> None:
+        """Say of the shards with links of these songs that they hold what is out of date, inside a
         transaction that is open."""
-        for start in range(0, len(parent_ids), LOOKED_UP):
-            of = select(parents.c.shard_id).where(parents.c.id.in_(parent_ids[start : start + LOOKED_UP]))
+        for start in range(0, len(song_ids), MAX_QUERY_VALUES):
+            of = select(songs.c.shard_id).where(songs.c.id.in_(song_ids[start : start + MAX_QUERY_VALUES]))
             # In one order, so that no two commits wait for one another.
             held = select(shards.c.id).where(shards.c.id.in_(of), shards.c.stale == 0).order_by(shards.c.id)
             numbers = self.connection.scalars(held.with_for_update()).all()
             self.connection.execute(update(shards).where(shards.c.id.in_(numbers)).values(stale=1))
 
-    def add_shards(self, added: Sequence[Shard], run_id: int) -> list[int]:
+    def insert_shards(self, new_shards: Sequence[ShardFile], run_id: int) -> list[int]:
         """Record shards, inside a transaction that is open; their numbers."""
         return [
             self.connection.scalar(
@@ -382,16 +393,16 @@ class Catalog(ABC):
                 .values(name=name, rows=rows, bytes=size, digest=digest, run_id=run_id, stale=0)
                 .returning(shards.c.id)
             )
-            for name, rows, size, digest in added
+            for name, rows, size, digest in new_shards
         ]
 
     def _delete(self, column: Column[Any], values: list[Any]) -> None:
-        for start in range(0, len(values), LOOKED_UP):
+        for start in range(0, len(values), MAX_QUERY_VALUES):
             self.connection.execute(
-                column.table.delete().where(column.in_(values[start : start + LOOKED_UP]))
+                column.table.delete().where(column.in_(values[start : start + MAX_QUERY_VALUES]))
             )
 
 
-def unlinked() -> ColumnElement[bool]:
+def track_is_unlinked() -> ColumnElement[bool]:
     """Of a track: that no song has it. One pass over all links, in whatever memory there is."""
-    return tracks.c.id.in_(select(tracks.c.id).except_(select(track_splits.c.track_id)))
+    return tracks.c.id.in_(select(tracks.c.id).except_(select(links.c.track_id)))

@@ -11,7 +11,7 @@ from midiprism.errors import CatalogError
 
 
 @contextmanager
-def translated(name: str) -> Iterator[None]:
+def translate_errors(name: str) -> Iterator[None]:
     """Turn the database's exceptions into one that says which catalogue it is about."""
     try:
         yield

@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
 
-from midiprism.catalog.schema import metadata, properties, versions
+from midiprism.catalog.schema import alembic_version, metadata, properties
 from midiprism.errors import CatalogError
 
-HEAD = "0002"
+CURRENT_VERSION = "0002"
 """The version that this program reads and writes."""
 
-_BEFORE = {"2": "0001"}
+_LEGACY_VERSIONS = {"2": "0001"}
 """Versions of catalogues that were made before migrations were, and what they are now called."""
 
 
@@ -19,11 +19,11 @@ class NoCatalogError(CatalogError):
     """A database that holds no catalogue of midiprism."""
 
 
-def make_tables(connection: Connection) -> None:
+def create_tables(connection: Connection) -> None:
     """Make the tables of a new catalogue, in the newest version."""
     metadata.create_all(connection)
-    versions.create(connection)
-    connection.execute(versions.insert().values(version_num=HEAD))
+    alembic_version.create(connection)
+    connection.execute(alembic_version.insert().values(version_num=CURRENT_VERSION))
 
 
 def is_empty(connection: Connection, schema: str | None) -> bool:
@@ -38,31 +38,33 @@ def version_of(connection: Connection, schema: str | None, name: str) -> str:
         NoCatalogError: it is not one.
     """
     there = inspect(connection)
-    if there.has_table(versions.name, schema=schema):
-        found: str | None = connection.scalar(select(versions.c.version_num))
+    if there.has_table(alembic_version.name, schema=schema):
+        found: str | None = connection.scalar(select(alembic_version.c.version_num))
         if found is not None:
             return found
     elif there.has_table(properties.name, schema=schema):
         before = connection.scalar(select(properties.c.value).where(properties.c.key == "schema_version"))
-        return _BEFORE.get(str(before), f"before {before}")
+        return _LEGACY_VERSIONS.get(str(before), f"before {before}")
     raise NoCatalogError(f"{name} is not a catalogue of midiprism.")
 
 
-def require_head(connection: Connection, schema: str | None, name: str, out: str) -> None:
+def require_current_version(
+    connection: Connection, schema: str | None, name: str, upgrade_arguments: str
+) -> None:
     """Refuse a catalogue of another version.
 
     Raises:
         CatalogError: it is older or newer than this program, or no catalogue.
     """
     version = version_of(connection, schema, name)
-    if version == HEAD:
+    if version == CURRENT_VERSION:
         return
     if version in known_versions():
         raise CatalogError(
-            f"{name} was made by an earlier midiprism: `midiprism catalog upgrade{out}` brings it up to date."
+            f"{name} was made by an earlier midiprism: `midiprism catalog upgrade{upgrade_arguments}` brings it up to date."
         )
     raise CatalogError(
-        f"{name} is a catalogue of version {version}, and this midiprism knows versions up to {HEAD}: "
+        f"{name} is a catalogue of version {version}, and this midiprism knows versions up to {CURRENT_VERSION}: "
         "use the midiprism that made it, or install a newer one."
     )
 
@@ -85,16 +87,16 @@ def upgrade(connection: Connection, schema: str | None, name: str) -> tuple[str,
 
     before = version_of(connection, schema, name)
     if before not in known_versions():
-        require_head(connection, schema, name, "")
-    if not inspect(connection).has_table(versions.name, schema=schema):
-        versions.create(connection)
-        connection.execute(versions.insert().values(version_num=before))
+        require_current_version(connection, schema, name, "")
+    if not inspect(connection).has_table(alembic_version.name, schema=schema):
+        alembic_version.create(connection)
+        connection.execute(alembic_version.insert().values(version_num=before))
     if schema is not None:
         connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    return before, HEAD
+    return before, CURRENT_VERSION
 
 
 def _config() -> Any:

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 ADOPTED = "adopted"
 OUTCOMES = ("split", "repaired", "no_notes", ADOPTED, "corrupt", "unreadable", "failed")
-"""What became of a parent: its tracks were split; the same after mending damage; nothing in it plays; another
+"""What became of a song: its tracks were split; the same after mending damage; nothing in it plays; another
 program had split it, whose library was taken over; it is not MIDI or exceeds a limit; its bytes cannot be
 had; midiprism itself failed on it."""
 
-FAILURES = frozenset({"corrupt", "unreadable", "failed"})
+FAILED_OUTCOMES = frozenset({"corrupt", "unreadable", "failed"})
 
 TrackValues = tuple[
     bytes,
@@ -35,14 +35,14 @@ LinkValues = tuple[int, int | None, int | None, int, str | None, str, str, Track
 """The values of a ``LinkRecord``."""
 
 
-StatedValues = tuple[int | None, float | None, int, str | None, str | None]
+StatedMetaValues = tuple[int | None, float | None, int, str | None, str | None]
 """What a content states: ticks per quarter note, tempo, how many tempi, meter, key."""
 
-ContentValues = tuple[bytes | memoryview, int | None, float | None, int, str | None, str | None]
+PackedTrackValues = tuple[bytes | memoryview, int | None, float | None, int, str | None, str | None]
 """A content, and what it states."""
 
 
-class Contents(NamedTuple):
+class PackedTracks(NamedTuple):
     """Contents of tracks, joined: one object crosses from one process to another faster than many.
 
     Attributes:
@@ -53,28 +53,28 @@ class Contents(NamedTuple):
     """
 
     digests: Sequence[bytes] = ()
-    stops: Sequence[int] = ()
-    stated: Sequence[StatedValues] = ()
-    octets: bytes = b""
+    ends: Sequence[int] = ()
+    stated_meta: Sequence[StatedMetaValues] = ()
+    data: bytes = b""
 
     @property
     def size(self) -> int:
         """Bytes of all of them."""
-        return self.stops[-1] if self.stops else 0
+        return self.ends[-1] if self.ends else 0
 
-    def items(self) -> Iterator[tuple[bytes, ContentValues]]:
+    def items(self) -> Iterator[tuple[bytes, PackedTrackValues]]:
         """Each digest with its content, which is no copy."""
-        view, start = memoryview(self.octets), 0
-        for digest, stop, stated in zip(self.digests, self.stops, self.stated, strict=True):
+        view, start = memoryview(self.data), 0
+        for digest, stop, stated in zip(self.digests, self.ends, self.stated_meta, strict=True):
             yield digest, (view[start:stop], *stated)
             start = stop
 
 
-NO_CONTENTS = Contents()
+NO_PACKED_TRACKS = PackedTracks()
 
 
 class ProblemRecord(NamedTuple):
-    """Something about a parent that a person should know; as ``midiprism.Problem``."""
+    """Something about a song that a person should know; as ``midiprism.Problem``."""
 
     code: str
     message: str
@@ -94,7 +94,7 @@ class TrackRecord(NamedTuple):
     digest: bytes
     size: int
     stem: str
-    digits: int
+    digest_digits: int
     name: str | None
     instrument: str
     family: str
@@ -117,15 +117,15 @@ class LinkRecord(NamedTuple):
     track_number: int
     channel: int | None
     program: int | None
-    parts: int
+    part_count: int
     name: str | None
     instrument: str
     family: str
     track: TrackValues
 
 
-class ParentRecord(NamedTuple):
-    """A parent's path, and what became of its content.
+class SongRecord(NamedTuple):
+    """A song's path, and what became of its content.
 
     Attributes:
         path: absolute, in the file system's bytes.
@@ -142,7 +142,7 @@ class ParentRecord(NamedTuple):
 
     path: bytes
     root_length: int
-    song: str
+    song_name: str
     size: int
     mtime_ns: int
     digest: bytes | None
@@ -154,7 +154,7 @@ class ParentRecord(NamedTuple):
     duration_seconds: float | None = None
     problems: tuple[ProblemRecord, ...] = ()
     links: tuple[LinkValues, ...] = ()
-    facts: str | None = None
+    source_metadata: str | None = None
 
 
 class Lease(NamedTuple):
@@ -174,26 +174,26 @@ class BatchRecord:
     """What one batch did.
 
     Attributes:
-        parents: one record per path that was opened.
+        songs: one record per path that was opened.
         bytes_written: bytes of the files that the store wrote.
         seconds: how long reading, splitting and storing took.
         files_written: how many files the store wrote.
         files_present: whether it speaks of files at all, written or found.
         disk_bytes: what they take on the disk, in whole blocks.
-        contract: version of the contract by which the parents were split.
-        replaces: a parent that has an outcome from an earlier run gets this one instead.
+        contract: version of the contract by which the songs were split.
+        replaces: a song that has an outcome from an earlier run gets this one instead.
         lease: held on it; None where there is one run at a time.
         contents: of its tracks, for whoever writes them; none where the worker has put them, and without
             those that a batch before this one brought.
     """
 
-    parents: Sequence[ParentRecord]
+    songs: Sequence[SongRecord]
     bytes_written: int
     seconds: float
     files_written: int = 0
-    files_present: bool = True
+    has_files: bool = True
     disk_bytes: int = 0
-    contract: int = 1
-    replaces: bool = False
+    contract_version: int = 1
+    replaces_outcomes: bool = False
     lease: Lease | None = None
-    contents: Contents = NO_CONTENTS
+    packed_tracks: PackedTracks = NO_PACKED_TRACKS

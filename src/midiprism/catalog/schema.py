@@ -33,12 +33,12 @@ _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite's own row number is
 _String = String().with_variant(String(collation="C"), "postgresql")  # by its bytes, as in SQLite
 
 
-def _number() -> Column[int]:
+def _id_column() -> Column[int]:
     """A row's number. PostgreSQL gives it; in SQLite the one writer counts."""
     return Column("id", _Id, Identity(), primary_key=True)
 
 
-def _index_of_shards(name: str, *columns: str) -> Index:
+def _shard_index(name: str, *columns: str) -> Index:
     """What lies in a shard; it has no entries where tracks are files."""
     there = text("shard_id IS NOT NULL")
     return Index(name, *columns, sqlite_where=there, postgresql_where=there)
@@ -52,10 +52,10 @@ properties = Table(
     comment="Facts about the catalogue itself: result, the mark of the folder that it belongs to.",
 )
 
-parents = Table(
-    "parents",
+songs = Table(
+    "songs",
     metadata,
-    _number(),
+    _id_column(),
     Column("digest", LargeBinary, comment="BLAKE3 of its bytes; NULL only for what could not be read whole"),
     Column("size", BigInteger),
     Column("format", Integer),
@@ -65,28 +65,32 @@ parents = Table(
     Column("duration_seconds", Float),
     Column("outcome", _String, nullable=False),
     Column("problems", JSON, comment="[{code, message, track, offset}], NULL for none"),
-    Column("splits", Integer, nullable=False, comment="how many rows of track_splits it has"),
-    Column("contract", SmallInteger, nullable=False, comment="version of the contract it was split by"),
+    Column("link_count", Integer, nullable=False, comment="how many rows of links it has"),
+    Column(
+        "contract_version", SmallInteger, nullable=False, comment="version of the contract it was split by"
+    ),
     Column("run_id", _Id, nullable=False, comment="the run that gave it its outcome"),
     Column("shard_id", _Id, comment="the shard that holds its links; NULL without one"),
-    Index("parents_digest", "digest", unique=True),
-    _index_of_shards("parents_shard", "shard_id"),
+    Index("songs_digest", "digest", unique=True),
+    _shard_index("songs_shard", "shard_id"),
     comment="One row per content of a song file.",
 )
 
-parent_paths = Table(
-    "parent_paths",
+song_paths = Table(
+    "song_paths",
     metadata,
     Column("path", LargeBinary, primary_key=True, comment="absolute, in the file system's bytes"),
-    Column("parent_id", _Id, nullable=False),
+    Column("song_id", _Id, nullable=False),
     Column("root_length", Integer, nullable=False, comment="leading bytes that are the source folder"),
-    Column("song", _String, nullable=False, comment="path below the source folder without suffix, as text"),
+    Column(
+        "song_name", _String, nullable=False, comment="path below the source folder without suffix, as text"
+    ),
     Column(
         "size", BigInteger, comment="NULL, like mtime_ns, for what could not be read: a later run tries again"
     ),
     Column("mtime_ns", BigInteger),
-    Column("facts", Text, comment="what the source says of it beside its bytes, as a JSON object"),
-    Index("parent_paths_parent", "parent_id"),
+    Column("source_metadata", Text, comment="what the source says of it beside its bytes, as a JSON object"),
+    Index("song_paths_song", "song_id"),
     sqlite_with_rowid=False,
     comment="Every path under which a content was seen.",
 )
@@ -94,11 +98,13 @@ parent_paths = Table(
 tracks = Table(
     "tracks",
     metadata,
-    _number(),
+    _id_column(),
     Column("digest", LargeBinary, nullable=False, comment="BLAKE3 of the split's bytes"),
     Column("size", BigInteger, nullable=False),
     Column("stem", _String, nullable=False, comment="readable part of its file name"),
-    Column("digits", SmallInteger, nullable=False, comment="hex digits of the digest in its file name"),
+    Column(
+        "digest_digits", SmallInteger, nullable=False, comment="hex digits of the digest in its file name"
+    ),
     Column("name", _String),
     Column("instrument", _String, nullable=False, comment="as its own bytes state it"),
     Column("family", _String, nullable=False, comment="of that instrument"),
@@ -113,19 +119,19 @@ tracks = Table(
     Column("shard_id", _Id, comment="NULL where each track is a file of its own"),
     Column("shard_row", Integer, comment="0-based, in that shard"),
     Index("tracks_digest", "digest", unique=True),
-    _index_of_shards("tracks_shard", "shard_id", "shard_row"),
+    _shard_index("tracks_shard", "shard_id", "shard_row"),
     comment="One row per content of a split.",
 )
 
-track_splits = Table(
-    "track_splits",
+links = Table(
+    "links",
     metadata,
-    Column("parent_id", _Id, primary_key=True, autoincrement=False),
+    Column("song_id", _Id, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False, comment="0-based, in the order split"),
     Column("track_number", Integer, nullable=False, comment="0-based index of the MTrk"),
     Column("channel", SmallInteger),
     Column("program", SmallInteger),
-    Column("parts", Integer, nullable=False, comment="splits that the MTrk was divided into"),
+    Column("part_count", Integer, nullable=False, comment="splits that the MTrk was divided into"),
     Column("track_id", _Id, nullable=False),
     Column("name", _String),
     Column("instrument", _String, nullable=False, comment="as heard in that song"),
@@ -137,7 +143,7 @@ track_splits = Table(
 shards = Table(
     "shards",
     metadata,
-    _number(),
+    _id_column(),
     Column("name", _String, nullable=False, comment="path below OUT, with / between its parts"),
     Column("rows", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False, comment="of the file"),
@@ -150,7 +156,7 @@ shards = Table(
 runs = Table(
     "runs",
     metadata,
-    _number(),
+    _id_column(),
     Column("started_at", _String, nullable=False, comment="UTC, ISO 8601"),
     Column("updated_at", _String, nullable=False),
     Column("state", _String, nullable=False, comment="running, done, interrupted, stopped, cut off, undone"),
@@ -163,9 +169,9 @@ runs = Table(
 batches = Table(
     "batches",
     metadata,
-    _number(),
+    _id_column(),
     Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
-    Column("parents", Integer, nullable=False),
+    Column("songs", Integer, nullable=False),
     Column("links", Integer, nullable=False),
     Column("tracks_new", Integer, nullable=False),
     Column("files_written", Integer, nullable=False),
@@ -178,8 +184,8 @@ batches = Table(
     comment="One row per commit.",
 )
 
-samples = Table(
-    "samples",
+run_samples = Table(
+    "run_samples",
     metadata,
     Column("run_id", _Id, primary_key=True, autoincrement=False),
     Column("at", Float, primary_key=True, comment="seconds since that run began"),
@@ -190,7 +196,7 @@ samples = Table(
 leases = Table(
     "leases",
     metadata,
-    _number(),
+    _id_column(),
     Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
     Column("token", _String, nullable=False, comment="who knows it holds the lease"),
     Column("expires_at", DateTime(timezone=True), nullable=False, comment="by the clock of the database"),
@@ -207,26 +213,26 @@ lease_paths = Table(
     comment="What they are to open: no other run plans it meanwhile.",
 )
 
-added_files = Table(
-    "added_files",
+foreign_files_added = Table(
+    "foreign_files_added",
     metadata,
     Column("file_id", _Id, primary_key=True, autoincrement=False),
     Column("run_id", _Id, nullable=False),
     comment="Rows that runs added to files, the table of a library that was taken over.",
 )
 
-added_links = Table(
-    "added_links",
+foreign_links_added = Table(
+    "foreign_links_added",
     metadata,
     Column("link_id", _Id, primary_key=True, autoincrement=False),
     Column("run_id", _Id, nullable=False),
     comment="The same of its table track_splits.",
 )
 
-replaced_rows = Table(
-    "replaced_rows",
+foreign_rows_replaced = Table(
+    "foreign_rows_replaced",
     metadata,
-    _number(),
+    _id_column(),
     Column("run_id", _Id, nullable=False),
     Column("table_name", _String, nullable=False, comment="files or track_splits"),
     Column("row_id", _Id, nullable=False, comment="its id there"),
@@ -234,7 +240,7 @@ replaced_rows = Table(
     comment="Rows of that library which --replace took out.",
 )
 
-versions = Table(
+alembic_version = Table(
     "alembic_version",
     MetaData(),  # Alembic's own, which it makes no migrations for
     Column("version_num", String(32), nullable=False, primary_key=True),

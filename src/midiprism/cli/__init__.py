@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from midiprism.errors import MidiprismError, UsageError
 
-DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
 """Exit codes."""
 
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from midiprism.cli.app import ParsingError, app
     from midiprism.cli.interrupt import Terminated
-    from midiprism.cli.terminal import complain
+    from midiprism.cli.render.terminal import print_message
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -32,21 +32,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ParsingError as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "midiprism"
-        complain(f"{error.format_message()} See `{command} --help`.")
-        return USAGE
+        print_message(f"{error.format_message()} See `{command} --help`.")
+        return EXIT_USAGE
     except UsageError as error:
-        complain(str(error))
-        return USAGE
+        print_message(str(error))
+        return EXIT_USAGE
     except MidiprismError as error:
-        complain(str(error))
-        return FAILED
+        print_message(str(error))
+        return EXIT_FAILED
     except Terminated:
-        return TERMINATED
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - people get a sentence, and what a report needs on request
-        complain(f"this is a bug to report, with what --verbose shows: {type(error).__name__}: {error}")
+        print_message(f"this is a bug to report, with what --verbose shows: {type(error).__name__}: {error}")
         if "--verbose" in given:
             traceback.print_exc()
-        return FAILED
-    return code if given and isinstance(code, int) else DONE if given else USAGE
+        return EXIT_FAILED
+    return code if given and isinstance(code, int) else EXIT_DONE if given else EXIT_USAGE

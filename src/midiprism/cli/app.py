@@ -5,21 +5,21 @@ from typing import Annotated, Any
 import typer
 
 import midiprism
-from midiprism.cli.analyze import analyze
-from midiprism.cli.audit import audit
-from midiprism.cli.bench import strategies
-from midiprism.cli.check import check
-from midiprism.cli.export import export
-from midiprism.cli.inspect import inspect
-from midiprism.cli.listing import list_tracks
-from midiprism.cli.probe import probe
-from midiprism.cli.relocate import relocate
-from midiprism.cli.sample import sample
-from midiprism.cli.split import split
-from midiprism.cli.status import status
-from midiprism.cli.undo import undo
-from midiprism.cli.upgrade import upgrade
-from midiprism.cli.verify import verify
+from midiprism.cli.commands.analyze import analyze
+from midiprism.cli.commands.audit import audit
+from midiprism.cli.commands.bench import strategies
+from midiprism.cli.commands.check import check
+from midiprism.cli.commands.export import export
+from midiprism.cli.commands.inspect import inspect
+from midiprism.cli.commands.list import list_tracks
+from midiprism.cli.commands.probe import probe
+from midiprism.cli.commands.relocate import relocate
+from midiprism.cli.commands.sample import sample
+from midiprism.cli.commands.split import split
+from midiprism.cli.commands.status import status
+from midiprism.cli.commands.undo import undo
+from midiprism.cli.commands.upgrade import upgrade
+from midiprism.cli.commands.verify import verify
 
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
 """What Typer raises about arguments; the class has no public name that all its versions share."""
@@ -31,12 +31,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-catalog = typer.Typer(help="Look after a catalogue, and after one that another program began.")
-catalog.command("check")(check)
-catalog.command("undo")(undo)
-catalog.command("upgrade")(upgrade)
-bench = typer.Typer(help="Measure what this machine does with your own library.")
-bench.command("strategies")(strategies)
+catalog_app = typer.Typer(help="Look after a catalogue, and after one that another program began.")
+catalog_app.command("check")(check)
+catalog_app.command("undo")(undo)
+catalog_app.command("upgrade")(upgrade)
+bench_app = typer.Typer(help="Measure what this machine does with your own library.")
+bench_app.command("strategies")(strategies)
 
 app.command("split")(split)
 app.command("status")(status)
@@ -49,20 +49,21 @@ app.command("inspect")(inspect)
 app.command("relocate")(relocate)
 app.command("sample")(sample)
 app.command("probe")(probe)
-app.add_typer(catalog, name="catalog")
-app.add_typer(bench, name="bench")
+app.add_typer(catalog_app, name="catalog")
+app.add_typer(bench_app, name="bench")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"midiprism {midiprism.__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _midiprism(
+def _main_options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Split libraries of MIDI songs into single tracks: lossless, stored once, catalogued."""

@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from midiprism.cli import FAILED
+from midiprism.cli import EXIT_FAILED
 from midiprism.errors import UsageError
 
 
-def confirmed(question: str, *, yes: bool) -> None:
+def require_confirmation(question: str, *, yes: bool) -> None:
     """Go on only if a person agrees, or has agreed by ``--yes``."""
     if yes:
         return
@@ -19,4 +19,4 @@ def confirmed(question: str, *, yes: bool) -> None:
     except typer.Abort:
         raise KeyboardInterrupt from None
     if not agreed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)

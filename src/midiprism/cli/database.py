@@ -5,32 +5,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.terminal import clean, quoted
+from midiprism.cli.render.terminal import escape_unprintable, shell_quote
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
     from midiprism.catalog import PostgresAddress
 
-VARIABLE = "MIDIPRISM_DATABASE_URL"
-OTHERS_VARIABLE = "DATABASE_URL"
+DATABASE_URL_VARIABLE = "MIDIPRISM_DATABASE_URL"
+GENERIC_DATABASE_URL_VARIABLE = "DATABASE_URL"
 _SCHEMES = ("postgresql://", "postgres://")
 
-Database = Annotated[
+DatabaseOption = Annotated[
     str | None,
     typer.Option(
         "--database",
         metavar="URL",
         help="The catalogue is in PostgreSQL: postgresql://USER@HOST/DATABASE, without a password.  "
-        f"[default: ${VARIABLE}, else a file in OUT]",
+        f"[default: ${DATABASE_URL_VARIABLE}, else a file in OUT]",
     ),
 ]
-Schema = Annotated[
+SchemaOption = Annotated[
     str | None,
     typer.Option("--schema", metavar="NAME", help="Schema of our tables there.  [default: midiprism]"),
 ]
 
 
-def resolved(
+def resolve_database(
     url: str | None, schema: str | None, out: str | None = None, *, adopt: bool = False
 ) -> "PostgresAddress | None":
     """Where the catalogue is, if it is in PostgreSQL; None for a file in ``out``.
@@ -44,41 +44,41 @@ def resolved(
     Raises:
         UsageError: the address has a password, or is none.
     """
-    from midiprism.catalog import SCHEMA, PostgresAddress, has_password
+    from midiprism.catalog import DEFAULT_SCHEMA, PostgresAddress, has_password
 
     if url is not None:
         if has_password(url):
             raise UsageError(
                 "A password on the command line can be read by everybody on this machine: put it into "
-                f"~/.pgpass or a service file, or the whole address into {VARIABLE}."
+                f"~/.pgpass or a service file, or the whole address into {DATABASE_URL_VARIABLE}."
             )
-        return PostgresAddress(url, schema or SCHEMA)
-    if out is not None and _is_in_folder(out):
+        return PostgresAddress(url, schema or DEFAULT_SCHEMA)
+    if out is not None and _has_own_catalog(out):
         if schema is not None:
             raise UsageError(f"The catalogue of {out} is in that folder: leave --schema out.")
         return None
-    named = os.environ.get(VARIABLE)
+    named = os.environ.get(DATABASE_URL_VARIABLE)
     if named:
-        return PostgresAddress(named, schema or SCHEMA)
-    bare = os.environ.get(OTHERS_VARIABLE, "")
+        return PostgresAddress(named, schema or DEFAULT_SCHEMA)
+    bare = os.environ.get(GENERIC_DATABASE_URL_VARIABLE, "")
     if bare.startswith(_SCHEMES):
-        from midiprism.catalog import holds_catalog
+        from midiprism.catalog import catalog_exists
 
-        address = PostgresAddress(bare, schema or SCHEMA)
-        if adopt or holds_catalog(address):
+        address = PostgresAddress(bare, schema or DEFAULT_SCHEMA)
+        if adopt or catalog_exists(address):
             return address
     if schema is not None:
         raise UsageError("--schema goes with --database.")
     return None
 
 
-def named(out: str, database: "PostgresAddress | None") -> str:
+def quote_result(out: str, database: "PostgresAddress | None") -> str:
     """A result as a command takes it: its folder, and where its catalogue is if that is not in there."""
-    return quoted(out) + ("" if database is None else f" {clean(database.options)}")
+    return shell_quote(out) + ("" if database is None else f" {escape_unprintable(database.cli_options)}")
 
 
-def _is_in_folder(out: str) -> bool:
+def _has_own_catalog(out: str) -> bool:
     """Whether ``out`` holds a result that has its catalogue in itself."""
-    from midiprism.run.result import catalog_path
+    from midiprism.results.result_dir import catalog_path
 
     return os.path.lexists(catalog_path(out))

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.terminal import clean
+from midiprism.cli.render.terminal import escape_unprintable
 
 if TYPE_CHECKING:
-    from midiprism.meter.sample import Sample
-    from midiprism.run.progress import Listener, Progress
+    from midiprism.metrics.snapshot import RunSample
+    from midiprism.pipeline.progress import RunListener, RunProgress
 
 LOOPBACK = "127.0.0.1"
 
-MetricsPort = Annotated[
+MetricsPortOption = Annotated[
     int | None,
     typer.Option(
         min=0,
@@ -23,7 +23,7 @@ MetricsPort = Annotated[
         help="Serve the figures of the run for Prometheus at this port. 0: any that is free.",
     ),
 ]
-MetricsAddress = Annotated[
+MetricsAddressOption = Annotated[
     str,
     typer.Option(
         metavar="ADDRESS",
@@ -33,23 +33,23 @@ MetricsAddress = Annotated[
 
 
 @contextmanager
-def serving(port: int, address: str, *, quiet: bool) -> Iterator["Listener"]:
+def serve_metrics(port: int, address: str, *, quiet: bool) -> Iterator["RunListener"]:
     """Gives a listener whose figures are served.
 
     Raises:
         UsageError: nothing can be served there.
     """
-    from midiprism.meter.prometheus import served
+    from midiprism.metrics.prometheus import serve_metrics
 
-    latest: list[Progress] = []
+    latest: list[RunProgress] = []
 
-    def listen(progress: "Progress") -> None:
+    def listen(progress: "RunProgress") -> None:
         latest[:] = [progress]
 
-    def sample() -> "Sample | None":
+    def sample() -> "RunSample | None":
         return latest[0].window.last if latest and latest[0].window else None
 
-    with served(sample, port, address) as chosen:
+    with serve_metrics(sample, port, address) as chosen:
         if not quiet:
-            typer.echo(f"Metrics at http://{clean(address)}:{chosen}/metrics", err=True)
+            typer.echo(f"Metrics at http://{escape_unprintable(address)}:{chosen}/metrics", err=True)
         yield listen

@@ -10,31 +10,33 @@ from midiprism.errors import UsageError
 if TYPE_CHECKING:
     from midiprism.catalog import Selection
 
-_RANGE = re.compile(r"([0-9]*)(\.\.)?([0-9]*)")
+_RANGE_PATTERN = re.compile(r"([0-9]*)(\.\.)?([0-9]*)")
 
-Instrument = Annotated[
+InstrumentOption = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="Only where TEXT is in the instrument or its family, such as bass."),
 ]
-Family = Annotated[
+FamilyOption = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="Only where TEXT is in the instrument's family, such as Drums."),
 ]
-Song = Annotated[
+SongOption = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="Only where TEXT is in the song's path inside its source folder."),
 ]
-Name = Annotated[str | None, typer.Option(metavar="TEXT", help="Only where TEXT is in the track's name.")]
-Notes = Annotated[
+NameOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Only where TEXT is in the track's name.")
+]
+NotesOption = Annotated[
     str | None, typer.Option(metavar="RANGE", help="Only with so many notes: 64, 20.., ..100 or 20..100.")
 ]
-Channel = Annotated[
+ChannelOption = Annotated[
     int | None,
     typer.Option(min=1, max=16, help="Only tracks that play on this one channel, 1 to 16 (drums: 10)."),
 ]
 
 
-def selection(
+def parse_selection(
     instrument: str | None,
     family: str | None,
     song: str | None,
@@ -45,15 +47,15 @@ def selection(
     """The filters as the catalogue takes them."""
     from midiprism.catalog import Selection
 
-    least, most = notes_range(notes)
+    least, most = parse_note_range(notes)
     return Selection(instrument, family, song, name, least, most, None if channel is None else channel - 1)
 
 
-def notes_range(text: str | None) -> tuple[int | None, int | None]:
+def parse_note_range(text: str | None) -> tuple[int | None, int | None]:
     """Least and most of ``64``, ``20..``, ``..100`` or ``20..100``."""
     if text is None:
         return None, None
-    match = _RANGE.fullmatch(text)
+    match = _RANGE_PATTERN.fullmatch(text)
     if match is None or not (match[1] or match[3]) or len(text) > 40:
         raise UsageError(f"--notes {text} is not a range: write 64, 20.., ..100 or 20..100.")
     least = int(match[1]) if match[1] else None

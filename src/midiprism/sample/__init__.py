@@ -1,6 +1,6 @@
 """Sample songs: music by dice, for trying things out and for measuring them."""
 
-from midiprism.sample.songs import MOST_DUPLICATES, Song, songs
-from midiprism.sample.write import Summary, write_songs
+from midiprism.sample.songs import MAX_DUPLICATES, SampleSong, generate_songs
+from midiprism.sample.write import SampleSummary, write_songs
 
-__all__ = ["MOST_DUPLICATES", "Song", "Summary", "songs", "write_songs"]
+__all__ = ["MAX_DUPLICATES", "SampleSong", "SampleSummary", "generate_songs", "write_songs"]

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midiprism.sample import sheet
-from midiprism.sample.dice import Dice, Ints
-from midiprism.sample.melody import SLOW
+from midiprism.sample import columns as sheet
+from midiprism.sample.melody import FIRST_SLOW_MELODY
+from midiprism.sample.rng import IntArray, Rng
 from midiprism.sample.styles import (
     FORMS,
     METER_WEIGHTS,
     METERS,
-    PATTERNS,
-    RESTS,
+    PATTERN_COUNTS,
+    REST_SECTIONS_BY_ROLE,
     Style,
-    form,
-    programs_of,
-    rests_mask,
-    span_of,
+    parse_form,
+    pitch_range,
+    programs_for_role,
+    sections_mask,
 )
 
 Section = tuple[int, int, int, int]
@@ -25,10 +25,10 @@ Section = tuple[int, int, int, int]
 
 FORM_NAMES = ("sketch", "song", "long", "suite")
 FORM_WEIGHTS = (12, 77, 9, 2)
-_PLAYERS = ((2, 2, 2), (2, 4, 3), (5, 4, 4), (10, 4, 3))
+_PART_COUNT_DICE = ((2, 2, 2), (2, 4, 3), (5, 4, 4), (10, 4, 3))
 """By form: fewest players, and the sides of two dice added to them."""
-_FORMS = tuple(tuple(form(text) for text in FORMS[name]) for name in FORM_NAMES)
-_CURVES = ((0, 0, 0, 1), (0, 0, 0, 0, 1, 1, 1, 2), (0, 1, 1, 2), (1, 2, 2))
+_PARSED_FORMS = tuple(tuple(parse_form(text) for text in FORMS[name]) for name in FORM_NAMES)
+_CONTROLLER_AMOUNTS = ((0, 0, 0, 1), (0, 0, 0, 0, 1, 1, 1, 2), (0, 1, 1, 2), (1, 2, 2))
 _LIGHT_METERS = ((4, 4), (3, 4), (6, 8))
 
 
@@ -44,21 +44,21 @@ class Slot:
 
     role: int
     channel: int
-    number: int
+    index_in_role: int
 
 
-def draw_sections(dice: Dice, size: int, style: Style) -> list[Section]:
+def draw_sections(rng: Rng, form_index: int, style: Style) -> list[Section]:
     """A form and its meters."""
-    forms = _FORMS[size]
-    meter = METERS[dice.choose(METER_WEIGHTS)]
-    if style.swing or style.tempo[0] > 110:
+    forms = _PARSED_FORMS[form_index]
+    meter = METERS[rng.choose_weighted(METER_WEIGHTS)]
+    if style.swing or style.tempo_range[0] > 110:
         meter = (4, 4)
-    changing = dice.roll(7)
+    changing = rng.randrange(7)
     sections: list[Section] = []
-    for kind, bars in forms[dice.roll(len(forms))]:
+    for kind, bars in forms[rng.randrange(len(forms))]:
         here = meter
-        if changing == 0 and kind in (sheet.BRIDGE, sheet.PRE, sheet.OUTRO):
-            here = _LIGHT_METERS[dice.roll(len(_LIGHT_METERS))]
+        if changing == 0 and kind in (sheet.BRIDGE, sheet.PRE_CHORUS, sheet.OUTRO):
+            here = _LIGHT_METERS[rng.randrange(len(_LIGHT_METERS))]
         if changing == 1 and kind == sheet.VERSE and bars > 4 and meter == (4, 4):
             sections += [(kind, bars - 1, *here), (kind, 1, 2, 4)]
         else:
@@ -66,17 +66,17 @@ def draw_sections(dice: Dice, size: int, style: Style) -> list[Section]:
     return sections
 
 
-def draw_players(dice: Dice, size: int) -> int:
+def draw_part_count(rng: Rng, form_index: int) -> int:
     """How many parts a family's songs have, more or less: 2 to 15."""
-    fewest, first, second = _PLAYERS[size]
-    return fewest + dice.roll(first) + dice.roll(second)
+    fewest, first, second = _PART_COUNT_DICE[form_index]
+    return fewest + rng.randrange(first) + rng.randrange(second)
 
 
-def draw_slots(dice: Dice, style: Style) -> tuple[Slot, ...]:
+def draw_slots(rng: Rng, style: Style) -> tuple[Slot, ...]:
     """The style's roles, each on a channel; all drums and percussion on channel 10 (9, counted from 0)."""
-    channel = dice.roll(3)
+    channel = rng.randrange(3)
     slots: list[Slot] = []
-    for role in style.order:
+    for role in style.roles:
         number = sum(slot.role == role for slot in slots)
         if role in (sheet.DRUMS, sheet.PERCUSSION):
             slots.append(Slot(role, sheet.DRUM_CHANNEL, number))
@@ -88,30 +88,30 @@ def draw_slots(dice: Dice, style: Style) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
-def compose_part(dice: Dice, style: Style, slot: Slot, size: int, variant: int) -> Ints:
+def draw_part_row(rng: Rng, style: Style, slot: Slot, form_index: int, variant: int) -> IntArray:
     """The row of a part: instrument, pattern, manner. A later variant is another melody or a new voicing."""
     role = slot.role
-    programs = programs_of(style, role)
-    program = programs[dice.roll(len(programs))]
+    programs = programs_for_role(style, role)
+    program = programs[rng.randrange(len(programs))]
     drumming = slot.channel == sheet.DRUM_CHANNEL
-    low, high = (35, 81) if drumming else span_of(role, program)
-    groove = style.grooves[dice.roll(len(style.grooves))]
+    low, high = (35, 81) if drumming else pitch_range(role, program)
+    groove = style.grooves[rng.randrange(len(style.grooves))]
     if role == sheet.DRUMS:
         pattern = groove[1] - groove[0]
     elif role == sheet.BASS:
-        pattern = style.bass[dice.roll(len(style.bass))]
+        pattern = style.bass_patterns[rng.randrange(len(style.bass_patterns))]
     elif role in (sheet.COMP, sheet.STRUM):
-        pattern = style.comping[dice.roll(len(style.comping))]
+        pattern = style.comping_patterns[rng.randrange(len(style.comping_patterns))]
     else:
-        pattern = dice.roll(PATTERNS.get(role, 1))
-    if role == sheet.COUNTER:
-        salt = SLOW + slot.number * 64 + variant
+        pattern = rng.randrange(PATTERN_COUNTS.get(role, 1))
+    if role == sheet.COUNTERMELODY:
+        salt = FIRST_SLOW_MELODY + slot.index_in_role * 64 + variant
     elif role == sheet.LEAD:
-        salt = 0 if slot.number == 0 and dice.roll(2) else slot.number * 64 + variant
+        salt = 0 if slot.index_in_role == 0 and rng.randrange(2) else slot.index_in_role * 64 + variant
     else:
-        salt = 0 if role == sheet.HARMONY else slot.number * 64 + variant
-    rests = RESTS[role][dice.roll(len(RESTS[role]))]
-    curves = _CURVES[size][dice.roll(len(_CURVES[size]))]
+        salt = 0 if role == sheet.HARMONY else slot.index_in_role * 64 + variant
+    rests = REST_SECTIONS_BY_ROLE[role][rng.randrange(len(REST_SECTIONS_BY_ROLE[role]))]
+    curves = _CONTROLLER_AMOUNTS[form_index][rng.randrange(len(_CONTROLLER_AMOUNTS[form_index]))]
     centred = drumming or role in (sheet.BASS, sheet.LEAD)
     row = (
         role,
@@ -119,19 +119,19 @@ def compose_part(dice: Dice, style: Style, slot: Slot, size: int, variant: int) 
         program,
         low,
         high,
-        dice.roll(1 << 30),
-        dice.roll(1 << 30),
-        78 + dice.roll(40),
-        64 if centred else 24 + dice.roll(80),
+        rng.randrange(1 << 30),
+        rng.randrange(1 << 30),
+        78 + rng.randrange(40),
+        64 if centred else 24 + rng.randrange(80),
         pattern,
         curves,
-        rests_mask(rests),
+        sections_mask(rests),
         salt,
         0,
         0,
-        0 if dice.roll(16) == 0 else -1,
-        dice.roll(2),
+        0 if rng.randrange(16) == 0 else -1,
+        rng.randrange(2),
         groove[0],
-        1 if dice.roll(10) < (2, 2, 5, 7)[size] else 0,
+        1 if rng.randrange(10) < (2, 2, 5, 7)[form_index] else 0,
     )
     return np.array(row, np.int64)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from midiprism.sample import sheet
-from midiprism.sample.dice import Dice, Ints
-from midiprism.sample.names import encoded, meta
-from midiprism.sample.styles import SHARPS
+from midiprism.sample import columns as sheet
+from midiprism.sample.names import encode_text, meta_event
+from midiprism.sample.rng import IntArray, Rng
+from midiprism.sample.styles import KEY_SHARPS
 from midiprism.sample.words import Language
 
-Event = tuple[int, bytes]
+TimedEvent = tuple[int, bytes]
 """Absolute tick, and the bytes of a meta event or system exclusive message."""
 
 _RESETS = (
@@ -19,7 +19,7 @@ _RESETS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Conductor:
+class ConductorEvents:
     """A family's events that concern all tracks, in order.
 
     Attributes:
@@ -29,36 +29,39 @@ class Conductor:
         rights: the copyright notice, or nothing.
     """
 
-    opening: tuple[Event, ...]
-    timing: tuple[Event, ...]
-    markers: tuple[Event, ...]
-    rights: tuple[Event, ...]
+    initial_events: tuple[TimedEvent, ...]
+    tempo_and_meter: tuple[TimedEvent, ...]
+    markers: tuple[TimedEvent, ...]
+    copyright_notice: tuple[TimedEvent, ...]
 
-    def events(self) -> list[Event]:
+    def all_by_tick(self) -> list[TimedEvent]:
         """All of them, by tick."""
-        return sorted((*self.rights, *self.opening, *self.timing, *self.markers), key=_tick)
+        return sorted(
+            (*self.copyright_notice, *self.initial_events, *self.tempo_and_meter, *self.markers),
+            key=_event_tick,
+        )
 
-    def apart(self) -> tuple[list[Event], list[Event]]:
+    def initial_and_later(self) -> tuple[list[TimedEvent], list[TimedEvent]]:
         """What stands at the beginning, and what comes later."""
-        events = self.events()
+        events = self.all_by_tick()
         return [event for event in events if event[0] == 0], [event for event in events if event[0] > 0]
 
 
-def _tick(event: Event) -> int:
+def _event_tick(event: TimedEvent) -> int:
     return event[0]
 
 
-def track(events: list[Event], end: int) -> bytes:
+def track_chunk(events: list[TimedEvent], end_tick: int) -> bytes:
     """A track chunk of events, with its end at tick ``end`` or after the last."""
     body = bytearray()
     now = 0
-    for tick, data in [*events, (max(end, events[-1][0] if events else 0), b"\xff\x2f\x00")]:
-        body += _length(tick - now) + data
+    for tick, data in [*events, (max(end_tick, events[-1][0] if events else 0), b"\xff\x2f\x00")]:
+        body += _encode_vlq(tick - now) + data
         now = tick
     return b"MTrk" + len(body).to_bytes(4, "big") + body
 
 
-def _length(value: int) -> bytes:
+def _encode_vlq(value: int) -> bytes:
     """Variable-length quantity."""
     out = bytes((value & 0x7F,))
     while value := value >> 7:
@@ -66,51 +69,54 @@ def _length(value: int) -> bytes:
     return out
 
 
-def _tempo(tick: int, microseconds: int) -> Event:
+def _tempo_event(tick: int, microseconds: int) -> TimedEvent:
     return tick, b"\xff\x51\x03" + microseconds.to_bytes(3, "big")
 
 
-def _meter(tick: int, numerator: int, denominator: int) -> Event:
+def _time_signature_event(tick: int, numerator: int, denominator: int) -> TimedEvent:
     clocks = 36 if (numerator, denominator) == (6, 8) else 24
     return tick, bytes((0xFF, 0x58, 4, numerator, denominator.bit_length() - 1, clocks, 8))
 
 
-def conduct(
-    dice: Dice,
-    song: Ints,
+def draw_conductor_events(
+    rng: Rng,
+    song: IntArray,
     sections: list[tuple[int, int, int, int]],
-    quarter: int,
-    restrained: bool,
+    microseconds_per_quarter: int,
+    steady_tempo: bool,
     language: Language,
     encoding: str,
-) -> Conductor:
+) -> ConductorEvents:
     """A conductor for sections (kind, bars, numerator, denominator), at ``quarter`` microseconds per beat.
 
     Args:
         restrained: keeps the tempo, as machines do.
     """
     division = int(song[sheet.DIVISION])
-    manner = 0 if restrained and dice.roll(4) else dice.roll(100)
-    timing: list[Event] = []
-    markers: list[Event] = []
-    named = dice.roll(4) == 0
+    manner = 0 if steady_tempo and rng.randrange(4) else rng.randrange(100)
+    timing: list[TimedEvent] = []
+    markers: list[TimedEvent] = []
+    named = rng.randrange(4) == 0
     tick = 0
     meter = (0, 0)
     for kind, bars, numerator, denominator in sections:
         length = numerator * 4 * division // denominator
         if (numerator, denominator) != meter:
             meter = (numerator, denominator)
-            timing.append(_meter(tick, *meter))
+            timing.append(_time_signature_event(tick, *meter))
         if named:
-            markers.append((tick, meta(0x06, encoded(language.sections[kind], encoding))))
+            markers.append((tick, meta_event(0x06, encode_text(language.section_names[kind], encoding))))
         if tick == 0:
-            timing.append(_tempo(0, quarter))
+            timing.append(_tempo_event(0, microseconds_per_quarter))
         elif 45 <= manner < 80:
             faster = {sheet.CHORUS: 3, sheet.BRIDGE: -4, sheet.SOLO: 2, sheet.OUTRO: -2}.get(kind, 0)
-            timing.append(_tempo(tick, quarter * 100 // (100 + faster)))
+            timing.append(_tempo_event(tick, microseconds_per_quarter * 100 // (100 + faster)))
         elif manner >= 90:
             timing += [
-                _tempo(tick + bar * length, quarter * (990 + dice.roll(21)) // 1000) for bar in range(bars)
+                _tempo_event(
+                    tick + bar * length, microseconds_per_quarter * (990 + rng.randrange(21)) // 1000
+                )
+                for bar in range(bars)
             ]
         tick += bars * length
     if manner >= 30:
@@ -118,26 +124,30 @@ def conduct(
         start = max(tick - 2 * last, 0)
         beats = 2 * last // division
         timing += [
-            _tempo(start + beat * division, quarter * (100 + 60 * beat // beats) // 100)
+            _tempo_event(
+                start + beat * division, microseconds_per_quarter * (100 + 60 * beat // beats) // 100
+            )
             for beat in range(1, beats)
         ]
-        timing.sort(key=_tick)
-    return Conductor(
-        opening=_opening(dice, song),
-        timing=tuple(timing),
+        timing.sort(key=_event_tick)
+    return ConductorEvents(
+        initial_events=_draw_initial_events(rng, song),
+        tempo_and_meter=tuple(timing),
         markers=tuple(markers),
-        rights=((0, meta(0x02, b"(C) %d" % (1986 + dice.roll(38)))),) if dice.roll(5) == 0 else (),
+        copyright_notice=((0, meta_event(0x02, b"(C) %d" % (1986 + rng.randrange(38)))),)
+        if rng.randrange(5) == 0
+        else (),
     )
 
 
-def _opening(dice: Dice, song: Ints) -> tuple[Event, ...]:
-    events: list[Event] = []
-    if dice.roll(10):
+def _draw_initial_events(rng: Rng, song: IntArray) -> tuple[TimedEvent, ...]:
+    events: list[TimedEvent] = []
+    if rng.randrange(10):
         relative = (int(song[sheet.TONIC]) + 3 * int(song[sheet.MINOR])) % 12
-        events.append((0, bytes((0xFF, 0x59, 2, SHARPS[relative] & 0xFF, int(song[sheet.MINOR])))))
-    if dice.roll(25) == 0:
-        events.append((0, bytes((0xFF, 0x54, 5, 0x20 | dice.roll(2), 0, 0, 0, 0))))
-    reset = dice.roll(8)
+        events.append((0, bytes((0xFF, 0x59, 2, KEY_SHARPS[relative] & 0xFF, int(song[sheet.MINOR])))))
+    if rng.randrange(25) == 0:
+        events.append((0, bytes((0xFF, 0x54, 5, 0x20 | rng.randrange(2), 0, 0, 0, 0))))
+    reset = rng.randrange(8)
     if reset < len(_RESETS):
         events.append((0, _RESETS[reset]))
     return tuple(events)

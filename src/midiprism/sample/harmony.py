@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from midiprism.sample import sheet
-from midiprism.sample.dice import CHORDS, Ints, branch, roll
-from midiprism.sample.sheet import table
-from midiprism.smf.jit import entry_point, helper
+from midiprism.sample import columns as sheet
+from midiprism.sample.columns import padded_table
+from midiprism.sample.rng import STREAM_CHORDS, IntArray, randrange, seed_stream
+from midiprism.smf.kernel.jit import entry_point, helper
 
 SCALES = np.array([[0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 10]], np.int64)
 """Semitones above the tonic: major, natural minor."""
 
-QUALITIES = np.array(
+CHORD_QUALITIES = np.array(
     [[0, 4, 7, 12], [0, 3, 7, 12], [0, 4, 7, 10], [0, 4, 7, 11], [0, 3, 7, 10], [0, 5, 7, 12], [0, 3, 6, 10]],
     np.int64,
 )
@@ -44,16 +44,16 @@ _NUMERALS = {
 }
 
 
-def _progressions(lines: str) -> Ints:
+def _progressions(lines: str) -> IntArray:
     """Rows of eight chords, each a root above the tonic and a quality in one number."""
     rows = []
     for line in lines.strip().splitlines():
         chords = [_NUMERALS[name][0] * 8 + _NUMERALS[name][1] for name in line.split()]
         rows.append((chords * 8)[:8])
-    return table(rows)
+    return padded_table(rows)
 
 
-MAJOR = _progressions("""
+MAJOR_PROGRESSIONS = _progressions("""
 I V vi IV
 I vi IV V
 I IV V IV
@@ -73,7 +73,7 @@ I7 vi7 ii7 V7
 IV7 iii7 ii7 V7
 iii7 vi7 ii7 V7 I7 IV7 ii7 V7
 """)
-MINOR = _progressions("""
+MINOR_PROGRESSIONS = _progressions("""
 i VI III VII
 i VII VI V
 i iv V i
@@ -91,40 +91,40 @@ i7 iv7 VII III7 VI7 iio V7 i7
 iv7 VII III7 VI7 iio V7 i7 i7
 i7 VI7 iio V7
 """)
-_SEVENTHS = 4  # the last rows of both tables
+_SEVENTH_PROGRESSION_COUNT = 4  # the last rows of both tables
 
 
 @helper
-def _pick(dice: Ints, rows: int, colour: int) -> int:
-    if colour == 2 or (colour == 1 and roll(dice, 3) == 0):
-        return int(rows - _SEVENTHS + roll(dice, _SEVENTHS))
-    return int(roll(dice, rows - _SEVENTHS))
+def _pick_progression(rng_state: IntArray, rows: int, sevenths: int) -> int:
+    if sevenths == 2 or (sevenths == 1 and randrange(rng_state, 3) == 0):
+        return int(rows - _SEVENTH_PROGRESSION_COUNT + randrange(rng_state, _SEVENTH_PROGRESSION_COUNT))
+    return int(randrange(rng_state, rows - _SEVENTH_PROGRESSION_COUNT))
 
 
 @helper
-def mask_of(root: int, quality: int) -> int:
+def chord_pitch_classes(root: int, quality: int) -> int:
     """The chord's pitch classes, a bit each."""
     mask = 0
     for voice in range(4):
-        mask |= 1 << ((root + QUALITIES[quality, voice]) % 12)
+        mask |= 1 << ((root + CHORD_QUALITIES[quality, voice]) % 12)
     return mask
 
 
 @entry_point("void(int64[::1], int64[:, ::1], int64[:, ::1])")
-def lay_out(song: Ints, sections: Ints, bars: Ints) -> None:
+def fill_bars(song: IntArray, sections: IntArray, bars: IntArray) -> None:
     """Fill the bars from sections (rows of kind, bars, numerator, denominator): ticks and chords."""
     dice = np.zeros(2, np.int64)
     tick = 0
     row = 0
-    progressions = MINOR if song[sheet.MINOR] == 1 else MAJOR
+    progressions = MINOR_PROGRESSIONS if song[sheet.MINOR] == 1 else MAJOR_PROGRESSIONS
     for section in range(sections.shape[0]):
         kind, count = sections[section, 0], sections[section, 1]
         steps = sections[section, 2] * 16 // sections[section, 3]
         source = sheet.VERSE if kind in (sheet.INTRO, sheet.SOLO) else kind
         source = sheet.CHORUS if kind == sheet.OUTRO else source
-        branch(dice, song[sheet.LOW], song[sheet.HIGH], CHORDS, source)
-        progression = _pick(dice, progressions.shape[0], song[sheet.COLOUR])
-        halves = roll(dice, 4) == 0
+        seed_stream(dice, song[sheet.FAMILY_SEED_LOW], song[sheet.FAMILY_SEED_HIGH], STREAM_CHORDS, source)
+        progression = _pick_progression(dice, progressions.shape[0], song[sheet.SEVENTHS])
+        halves = randrange(dice, 4) == 0
         for index in range(count):
             first = progressions[progression, (index * 2 if halves else index) % 8]
             second = progressions[progression, (index * 2 + 1) % 8] if halves else first
@@ -132,28 +132,30 @@ def lay_out(song: Ints, sections: Ints, bars: Ints) -> None:
                 first = second = progressions[0, 0] if song[sheet.MINOR] == 0 else 1
             bars[row, sheet.TICK] = tick
             bars[row, sheet.STEPS] = steps
-            bars[row, sheet.BEAT] = 6 if sections[section, 3] == 8 and sections[section, 2] == 6 else 4
-            bars[row, sheet.KIND] = kind
-            bars[row, sheet.INDEX] = index
-            bars[row, sheet.COUNT] = count
+            bars[row, sheet.STEPS_PER_BEAT] = (
+                6 if sections[section, 3] == 8 and sections[section, 2] == 6 else 4
+            )
+            bars[row, sheet.SECTION_KIND] = kind
+            bars[row, sheet.BAR_IN_SECTION] = index
+            bars[row, sheet.BARS_IN_SECTION] = count
             for column, chord in ((sheet.ROOT_A, first), (sheet.ROOT_B, second)):
                 root = (chord // 8 + song[sheet.TONIC]) % 12
                 bars[row, column] = root
                 bars[row, column + 1] = chord % 8
-                bars[row, column + 2] = mask_of(root, chord % 8)
+                bars[row, column + 2] = chord_pitch_classes(root, chord % 8)
             tick += steps * song[sheet.DIVISION] // 4
             row += 1
-    song[sheet.END] = tick
+    song[sheet.END_TICK] = tick
 
 
 @helper
-def pitch_of(song: Ints, degree: int) -> int:
+def degree_to_pitch(song: IntArray, degree: int) -> int:
     """Pitch of a scale degree; degree 0 is the tonic in the octave of middle C (MIDI 60 to 71)."""
     return int(60 + song[sheet.TONIC] + 12 * (degree // 7) + SCALES[song[sheet.MINOR], degree % 7])
 
 
 @helper
-def into(pitch: int, lowest: int, highest: int) -> int:
+def fold_into_range(pitch: int, lowest: int, highest: int) -> int:
     """Move a pitch by octaves into a range of at least an octave."""
     while pitch < lowest:
         pitch += 12
@@ -163,14 +165,14 @@ def into(pitch: int, lowest: int, highest: int) -> int:
 
 
 @helper
-def chord_tone(quality: int, place: int) -> int:
+def chord_tone(quality: int, tone_number: int) -> int:
     """Semitones above the root of a chord's tones, counted upwards from the root through the octaves."""
-    tones = 3 if QUALITIES[quality, 3] == 12 else 4
-    return int(QUALITIES[quality, place % tones] + 12 * (place // tones))
+    tones = 3 if CHORD_QUALITIES[quality, 3] == 12 else 4
+    return int(CHORD_QUALITIES[quality, tone_number % tones] + 12 * (tone_number // tones))
 
 
 @helper
-def voice(voicing: Ints, root: int, quality: int, centre: int) -> None:
+def voice_chord(voicing: IntArray, root: int, quality: int, centre: int) -> None:
     """Lay a chord's four voices where they move least from the voicing before, around ``centre``."""
     base = root + 12 * ((centre - root) // 12) - 12
     best = 1 << 30

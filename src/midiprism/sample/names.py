@@ -4,42 +4,42 @@ from functools import lru_cache
 
 import numpy as np
 
-from midiprism.sample.dice import Bytes, Ints
-from midiprism.sample.words import FAMILY, GIVEN, VERSIONS, Language
+from midiprism.sample.rng import ByteArray, IntArray
+from midiprism.sample.words import FAMILY_NAMES, GIVEN_NAMES, VERSION_LABELS, Language
 
 _SONGS_PER_ARTIST = 24
-_FIRST_ARTISTS = 10
+_MIN_ARTISTS = 10
 
 
-def title_of(language: Language, seed: int, family: int) -> str:
+def family_title(language: Language, seed: int, family_number: int) -> str:
     """Title of a family: another for every family number."""
-    first, second, third = language.titles
+    first, second, third = language.title_words
     every = len(first) * len(second) * len(third)
-    turn, place = divmod(family, every)
+    turn, place = divmod(family_number, every)
     place = (place * 40_507 + seed) % every
     place, index = divmod(place, len(third))
     words = (first[place // len(second)], second[place % len(second)], third[index])
-    title = language.between.join(words)
+    title = language.title_separator.join(words)
     return f"{title} No. {turn + 1}" if turn else title
 
 
-def version_of(title: str, shift: int, version: int) -> str:
+def version_title(title: str, label_offset: int, version: int) -> str:
     """Title of a family's version; the first has none but the family's."""
     if version == 0:
         return title
-    turn, place = divmod(version - 1, len(VERSIONS))
-    label = VERSIONS[(place + shift) % len(VERSIONS)]
+    turn, place = divmod(version - 1, len(VERSION_LABELS))
+    label = VERSION_LABELS[(place + label_offset) % len(VERSION_LABELS)]
     return f"{title} ({label} {turn + 1})" if turn else f"{title} ({label})"
 
 
-def artist_of(seed: int, song: int, draw: int) -> str:
+def artist_name(seed: int, song_number: int, random_word: int) -> str:
     """Artist of a song, chosen by ``draw`` (32 bits) among as many as the songs before it call for."""
-    among = _FIRST_ARTISTS + song // _SONGS_PER_ARTIST
-    index = (draw * among) >> 32
-    every = len(GIVEN) * len(FAMILY)
+    among = _MIN_ARTISTS + song_number // _SONGS_PER_ARTIST
+    index = (random_word * among) >> 32
+    every = len(GIVEN_NAMES) * len(FAMILY_NAMES)
     turn, place = divmod(index, every)
     place = (place * 1_009 + seed) % every
-    given, family = GIVEN[place % len(GIVEN)], FAMILY[place // len(GIVEN)]
+    given, family = GIVEN_NAMES[place % len(GIVEN_NAMES)], FAMILY_NAMES[place // len(GIVEN_NAMES)]
     if turn == 0:
         return f"{given} {family}"
     letters = chr(65 + (turn - 1) % 26)
@@ -50,19 +50,19 @@ def artist_of(seed: int, song: int, draw: int) -> str:
     )
 
 
-def encoded(text: str, encoding: str) -> bytes:
+def encode_text(text: str, encoding: str) -> bytes:
     """Text as a file holds it; what an old encoding lacks is written as people wrote it then."""
     if encoding in ("ascii", "latin-1"):
         text = text.replace("’", "'").replace("œ", "oe")
     return text.encode(encoding)
 
 
-def meta(kind: int, text: bytes) -> bytes:
+def meta_event(meta_type: int, text: bytes) -> bytes:
     """A meta event of at most 127 bytes, without its delta time."""
-    return bytes((0xFF, kind, len(text))) + text
+    return bytes((0xFF, meta_type, len(text))) + text
 
 
-def pack(entries: tuple[bytes, ...]) -> tuple[Bytes, Ints]:
+def pack_entries(entries: tuple[bytes, ...]) -> tuple[ByteArray, IntArray]:
     """Entries as one array, and where each begins (and the last ends)."""
     starts = np.zeros(len(entries) + 1, np.int64)
     np.cumsum([len(entry) for entry in entries], out=starts[1:])
@@ -70,7 +70,7 @@ def pack(entries: tuple[bytes, ...]) -> tuple[Bytes, Ints]:
 
 
 @lru_cache(maxsize=64)
-def lyrics(language: Language, encoding: str) -> tuple[bytes, ...]:
+def lyric_events(language: Language, encoding: str) -> tuple[bytes, ...]:
     """Lyric events of a language; a syllable that ends a word is followed by a space."""
     texts = (word[:-1] if word.endswith("-") else word + " " for word in language.syllables)
-    return tuple(meta(0x05, encoded(text, encoding)) for text in texts)
+    return tuple(meta_event(0x05, encode_text(text, encoding)) for text in texts)

@@ -8,16 +8,16 @@ Which one is drawn among the block's families or among its songs, so that large 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from midiprism.sample.dice import BLOCK, WORD, Dice
-from midiprism.sample.family import LED, MERGED, Family
-from midiprism.sample.render import Desk
+from midiprism.sample.family import LAYOUT_FIRST_PART_TRACK, LAYOUT_FORMAT_0, SongFamily
+from midiprism.sample.render import Renderer
+from midiprism.sample.rng import MASK_32, STREAM_BLOCK, Rng
 
 SONGS_PER_BLOCK = 512
-MILLION = 1_000_000
+SHARE_UNIT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class SongVersion:
     """A song to be written.
 
     Attributes:
@@ -29,85 +29,87 @@ class Version:
         repeats: how many of them an earlier song of the block gave.
     """
 
-    song: int
-    family: Family
-    version: int
+    song_number: int
+    family: SongFamily
+    version_number: int
     parts: list[tuple[int, int]]
-    tracks: int
-    repeats: int
+    track_count: int
+    repeated_tracks: int
 
 
-class _Kin:
+class _GrowingFamily:
     """A family in the making: its versions, and the variants of each slot."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: SongFamily) -> None:
         self.family = family
-        self.versions = 0
-        self.variants: dict[int, int] = {}
+        self.version_count = 0
+        self.variant_counts: dict[int, int] = {}
 
-    def add(self, slot: int) -> tuple[int, int]:
+    def add_part(self, slot: int) -> tuple[int, int]:
         """A new part in a slot."""
-        variant = self.variants.get(slot, 0)
-        self.variants[slot] = variant + 1
+        variant = self.variant_counts.get(slot, 0)
+        self.variant_counts[slot] = variant + 1
         return slot, variant
 
-    def begin(self) -> list[tuple[int, int]]:
+    def first_version_parts(self) -> list[tuple[int, int]]:
         """The first version's parts."""
-        return [self.add(slot) for slot in range(self.family.players)]
+        return [self.add_part(slot) for slot in range(self.family.part_count)]
 
-    def continue_(self, dice: Dice, hungry: bool) -> tuple[list[tuple[int, int]], int]:
+    def next_version_parts(self, rng: Rng, repeat_all: bool) -> tuple[list[tuple[int, int]], int]:
         """A further version's parts, and how many of them repeat; all that can, if ``hungry``."""
         family = self.family
-        led = family.layout == LED
-        players = min(max(family.players + dice.roll(3) - 1, 2), family.most)
-        known = list(self.variants)
-        repeats = players if hungry else (players * (50 + dice.roll(51)) + 99) // 100
+        led = family.layout == LAYOUT_FIRST_PART_TRACK
+        players = min(max(family.part_count + rng.randrange(3) - 1, 2), family.max_parts)
+        known = list(self.variant_counts)
+        repeats = players if repeat_all else (players * (50 + rng.randrange(51)) + 99) // 100
         repeats = min(max(repeats, 1), len(known), players - led)
         if led:
             known.remove(0)
         chosen = [0] if led else []
         while len(chosen) < repeats:
-            chosen.append(known.pop(dice.roll(len(known))))
-        parts = [(slot, 0 if led and slot == 0 else dice.roll(self.variants[slot])) for slot in chosen]
+            chosen.append(known.pop(rng.randrange(len(known))))
+        parts = [
+            (slot, 0 if led and slot == 0 else rng.randrange(self.variant_counts[slot])) for slot in chosen
+        ]
         fresh = [slot for slot in range(len(family.slots)) if slot not in chosen]
         while len(parts) < players:
-            parts.append(self.add(fresh.pop(dice.roll(min(3, len(fresh))))))
+            parts.append(self.add_part(fresh.pop(rng.randrange(min(3, len(fresh))))))
         parts.sort()
         return parts, repeats
 
 
-def versions(seed: int, share: int) -> Iterator[Version]:
+def plan_versions(seed: int, duplicate_share: int) -> Iterator[SongVersion]:
     """Songs without end; ``share`` is in millionths of all tracks."""
-    desk = Desk()
+    desk = Renderer()
     block = 0
     while True:
-        yield from _block(seed, share, block, desk)
+        yield from _plan_block(seed, duplicate_share, block, desk)
         block += 1
 
 
-def _block(seed: int, share: int, block: int, desk: Desk) -> Iterator[Version]:
-    dice = Dice((seed + share) & WORD, seed >> 32, BLOCK, block)
-    heads: list[_Kin] = []
-    kin: list[_Kin] = []
+def _plan_block(seed: int, duplicate_share: int, block: int, renderer: Renderer) -> Iterator[SongVersion]:
+    dice = Rng((seed + duplicate_share) & MASK_32, seed >> 32, STREAM_BLOCK, block)
+    heads: list[_GrowingFamily] = []
+    kin: list[_GrowingFamily] = []
     missing = 0
     for index in range(SONGS_PER_BLOCK):
         song = block * SONGS_PER_BLOCK + index
         repeats = 0
         if missing > 0 and kin:
-            among = kin if dice.roll(2) else heads
-            chosen = among[dice.roll(len(among))]
-            parts, repeats = chosen.continue_(dice, missing > 15 * MILLION)
+            among = kin if dice.randrange(2) else heads
+            chosen = among[dice.randrange(len(among))]
+            parts, repeats = chosen.next_version_parts(dice, missing > 15 * SHARE_UNIT)
         else:
-            chosen = _Kin(Family(seed, song, desk))
-            parts = chosen.begin()
+            chosen = _GrowingFamily(SongFamily(seed, song, renderer))
+            parts = chosen.first_version_parts()
         family = chosen.family
         tracks = len(parts)
-        if family.layout == MERGED:
+        if family.layout == LAYOUT_FORMAT_0:
             tracks = len({family.slots[slot].channel for slot, _ in parts})
         else:
             kin.append(chosen)
-            if chosen.versions == 0:
+            if chosen.version_count == 0:
                 heads.append(chosen)
-        missing += share * tracks - MILLION * repeats
-        yield Version(song, family, chosen.versions, parts, tracks, repeats)
-        chosen.versions += 1
+        missing += duplicate_share * tracks - SHARE_UNIT * repeats
+        yield SongVersion(song, family, chosen.version_count, parts, tracks, repeats)
+        chosen.version_count += 1

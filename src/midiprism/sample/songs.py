@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from midiprism.errors import UsageError
-from midiprism.sample.dice import ARTIST, WORD, Dice
-from midiprism.sample.names import artist_of
-from midiprism.sample.plan import MILLION, versions
+from midiprism.sample.names import artist_name
+from midiprism.sample.plan import SHARE_UNIT, plan_versions
+from midiprism.sample.rng import MASK_32, STREAM_ARTIST, Rng
 
-MOST_DUPLICATES = 0.9
+MAX_DUPLICATES = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Song:
+class SampleSong:
     """A sample song.
 
     Attributes:
@@ -25,7 +25,7 @@ class Song:
     data: bytes
 
 
-def songs(count: int, *, seed: int = 0, duplicates: float = 0.49) -> Iterator[Song]:
+def generate_songs(count: int, *, seed: int = 0, duplicates: float = 0.49) -> Iterator[SampleSong]:
     """The first ``count`` sample songs of a seed, made one by one as they are asked for.
 
     Args:
@@ -41,19 +41,20 @@ def songs(count: int, *, seed: int = 0, duplicates: float = 0.49) -> Iterator[So
         raise UsageError(f"Ask for 0 songs or more, not {count}.")
     if not 0 <= seed < 1 << 64:
         raise UsageError(f"Choose a seed from 0 to 2**64 - 1, not {seed}.")
-    if not 0 <= duplicates <= MOST_DUPLICATES:
-        raise UsageError(f"Choose a share of duplicates from 0 to {MOST_DUPLICATES}, not {duplicates}.")
-    return islice(_songs(seed, int(duplicates * MILLION + 0.5)), count)
+    if not 0 <= duplicates <= MAX_DUPLICATES:
+        raise UsageError(f"Choose a share of duplicates from 0 to {MAX_DUPLICATES}, not {duplicates}.")
+    return islice(_generate_songs(seed, int(duplicates * SHARE_UNIT + 0.5)), count)
 
 
-def _songs(seed: int, share: int) -> Iterator[Song]:
-    for version in versions(seed, share):
+def _generate_songs(seed: int, duplicate_share: int) -> Iterator[SampleSong]:
+    for version in plan_versions(seed, duplicate_share):
         family = version.family
         artist = family.artist
-        if version.version > 0:
-            dice = Dice(seed & WORD, seed >> 32, ARTIST, version.song)
-            if dice.roll(4) == 0:
-                artist = artist_of(seed, version.song, dice.roll(1 << 32))
-        yield Song(
-            f"{artist}/{family.name_of(version.version)}.mid", family.midi(version.version, version.parts)
+        if version.version_number > 0:
+            dice = Rng(seed & MASK_32, seed >> 32, STREAM_ARTIST, version.song_number)
+            if dice.randrange(4) == 0:
+                artist = artist_name(seed, version.song_number, dice.randrange(1 << 32))
+        yield SampleSong(
+            f"{artist}/{family.title_of_version(version.version_number)}.mid",
+            family.render_midi(version.version_number, version.parts),
         )

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from midiprism.sample.sheet import (
-    ARP,
+from midiprism.sample.columns import (
+    ARPEGGIO,
     BASS,
     BELLS,
     BRASS,
     BRIDGE,
     CHORUS,
     COMP,
-    COUNTER,
+    COUNTERMELODY,
     DRUMS,
     HARMONY,
     INTRO,
@@ -18,7 +18,7 @@ from midiprism.sample.sheet import (
     OUTRO,
     PAD,
     PERCUSSION,
-    PRE,
+    PRE_CHORUS,
     RIFF,
     SOLO,
     STRUM,
@@ -43,13 +43,13 @@ class Style:
     """
 
     weight: int
-    tempo: tuple[int, int]
+    tempo_range: tuple[int, int]
     swing: bool
-    colour: int
+    sevenths: int
     grooves: tuple[tuple[int, int], ...]
-    bass: tuple[int, ...]
-    comping: tuple[int, ...]
-    order: tuple[int, ...]
+    bass_patterns: tuple[int, ...]
+    comping_patterns: tuple[int, ...]
+    roles: tuple[int, ...]
     programs: dict[int, tuple[int, ...]]
 
 
@@ -62,23 +62,39 @@ _BAND = (
     STRUM,
     PAD,
     RIFF,
-    COUNTER,
+    COUNTERMELODY,
     HARMONY,
     PERCUSSION,
     STRUM,
     BRASS,
-    ARP,
+    ARPEGGIO,
     BELLS,
     PAD,
 )
-_CLUB = (LEAD, BASS, DRUMS, PAD, ARP, COMP, RIFF, PERCUSSION, PAD, BELLS, HARMONY, COUNTER, ARP, STRUM, BRASS)
+_CLUB = (
+    LEAD,
+    BASS,
+    DRUMS,
+    PAD,
+    ARPEGGIO,
+    COMP,
+    RIFF,
+    PERCUSSION,
+    PAD,
+    BELLS,
+    HARMONY,
+    COUNTERMELODY,
+    ARPEGGIO,
+    STRUM,
+    BRASS,
+)
 _COMBO = (
     LEAD,
     COMP,
     BASS,
     DRUMS,
     STRUM,
-    COUNTER,
+    COUNTERMELODY,
     BRASS,
     HARMONY,
     PERCUSSION,
@@ -86,8 +102,8 @@ _COMBO = (
     BELLS,
     RIFF,
     BRASS,
-    ARP,
-    COUNTER,
+    ARPEGGIO,
+    COUNTERMELODY,
 )
 _BALLAD = (
     LEAD,
@@ -95,8 +111,8 @@ _BALLAD = (
     BASS,
     DRUMS,
     PAD,
-    ARP,
-    COUNTER,
+    ARPEGGIO,
+    COUNTERMELODY,
     HARMONY,
     STRUM,
     BELLS,
@@ -104,17 +120,17 @@ _BALLAD = (
     PERCUSSION,
     RIFF,
     BRASS,
-    ARP,
+    ARPEGGIO,
 )
 _CHAMBER = (
     LEAD,
     COMP,
-    COUNTER,
+    COUNTERMELODY,
     BASS,
-    ARP,
+    ARPEGGIO,
     HARMONY,
     PAD,
-    COUNTER,
+    COUNTERMELODY,
     BELLS,
     BRASS,
     PAD,
@@ -148,31 +164,31 @@ STYLES = {
     ),
     "folk": Style(
         8, (84, 128), False, 0, ((5, 0), (0, 5)), (1, 8, 9), (8, 5, 2), _BALLAD,
-        {BASS: (32, 33), STRUM: (25, 24), LEAD: (22, 110, 74, 105), ARP: (24, 25, 105), COMP: (0, 21, 25)},
+        {BASS: (32, 33), STRUM: (25, 24), LEAD: (22, 110, 74, 105), ARPEGGIO: (24, 25, 105), COMP: (0, 21, 25)},
     ),
     "chamber": Style(
         5, (60, 120), False, 1, ((6, 6),), (5, 9), (0, 1, 11), _CHAMBER,
-        {BASS: (43, 42), LEAD: (40, 73, 68), COUNTER: (41, 42, 70), COMP: (0, 6), PAD: (48,), BRASS: (60,)},
+        {BASS: (43, 42), LEAD: (40, 73, 68), COUNTERMELODY: (41, 42, 70), COMP: (0, 6), PAD: (48,), BRASS: (60,)},
     ),
 }  # fmt: skip
 
-PROGRAMS = {
+PROGRAMS_BY_ROLE = {
     DRUMS: (0, 8, 16, 25, 32, 40),
     PERCUSSION: (0,),
     BASS: (33, 34, 35, 36),
     COMP: (0, 1, 4, 5, 2, 18),
     STRUM: (25, 27, 24),
     PAD: (48, 49, 50, 52, 89, 91),
-    ARP: (46, 11, 24, 88, 10, 108),
+    ARPEGGIO: (46, 11, 24, 88, 10, 108),
     LEAD: (73, 65, 66, 56, 53, 80, 75, 71),
-    COUNTER: (40, 42, 60, 71, 48, 41),
+    COUNTERMELODY: (40, 42, 60, 71, 48, 41),
     HARMONY: (53, 40, 65, 71, 56),
     BRASS: (61, 62, 57, 56),
     RIFF: (27, 28, 7, 84),
     BELLS: (9, 11, 14, 98),
 }
 
-RANGES = {
+PITCH_RANGES = {
     **dict.fromkeys((0, 1, 2, 4, 5, 6, 16, 18, 21), (48, 84)),
     **dict.fromkeys((32, 33, 34, 35, 36, 38, 39, 43), (28, 55)),
     **dict.fromkeys((24, 25, 26, 27, 28, 29, 30), (40, 76)),
@@ -185,19 +201,19 @@ RANGES = {
 }  # fmt: skip
 """Lowest and highest MIDI note number by program."""
 
-PATTERNS = {ARP: 5, BRASS: 6, RIFF: 2, PERCUSSION: 6}
+PATTERN_COUNTS = {ARPEGGIO: 5, BRASS: 6, RIFF: 2, PERCUSSION: 6}
 """How many patterns a role has, where the style does not say which."""
 
-RESTS = {
+REST_SECTIONS_BY_ROLE = {
     DRUMS: ((INTRO,), (), (INTRO, OUTRO), ()),
     PERCUSSION: ((INTRO,), (BRIDGE,), (VERSE, INTRO)),
     BASS: ((), (INTRO,), ()),
     COMP: ((), (), (BRIDGE,)),
     STRUM: ((), (INTRO,), (BRIDGE, INTRO), (VERSE,)),
     PAD: ((), (VERSE, INTRO), (SOLO,)),
-    ARP: ((INTRO,), (), (CHORUS,)),
+    ARPEGGIO: ((INTRO,), (), (CHORUS,)),
     LEAD: ((INTRO,), (INTRO, OUTRO), (INTRO, BRIDGE)),
-    COUNTER: ((INTRO, VERSE), (INTRO,), (PRE, SOLO)),
+    COUNTERMELODY: ((INTRO, VERSE), (INTRO,), (PRE_CHORUS, SOLO)),
     HARMONY: ((INTRO, VERSE, BRIDGE), (INTRO, VERSE)),
     BRASS: ((INTRO, VERSE), (BRIDGE, INTRO)),
     RIFF: ((VERSE,), (BRIDGE,), (CHORUS, SOLO)),
@@ -228,7 +244,7 @@ FORMS = {
 }
 """Sections by initial, with their bars."""
 
-KINDS = {"I": INTRO, "V": VERSE, "P": PRE, "C": CHORUS, "B": BRIDGE, "S": SOLO, "O": OUTRO}
+SECTION_INITIALS = {"I": INTRO, "V": VERSE, "P": PRE_CHORUS, "C": CHORUS, "B": BRIDGE, "S": SOLO, "O": OUTRO}
 
 METERS = ((4, 4), (3, 4), (6, 8), (7, 8), (5, 4))
 METER_WEIGHTS = (76, 9, 10, 3, 2)
@@ -239,28 +255,28 @@ DIVISION_WEIGHTS = (34, 12, 18, 14, 12, 6, 4)
 TONICS = (0, 7, 2, 9, 4, 5, 10, 3, 11, 8, 1, 6)
 TONIC_WEIGHTS = (16, 16, 13, 12, 10, 11, 7, 5, 3, 3, 2, 2)
 
-SHARPS = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
+KEY_SHARPS = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
 """Sharps (negative: flats) in the signature of the major key on each pitch class."""
 
 
-def form(text: str) -> list[tuple[int, int]]:
+def parse_form(text: str) -> list[tuple[int, int]]:
     """Sections as (kind, bars)."""
-    return [(KINDS[word[0]], int(word[1:])) for word in text.split()]
+    return [(SECTION_INITIALS[word[0]], int(word[1:])) for word in text.split()]
 
 
-def programs_of(style: Style, role: int) -> tuple[int, ...]:
+def programs_for_role(style: Style, role: int) -> tuple[int, ...]:
     """Programs that may play a role."""
-    return style.programs.get(role, PROGRAMS[role])
+    return style.programs.get(role, PROGRAMS_BY_ROLE[role])
 
 
-def span_of(role: int, program: int) -> tuple[int, int]:
+def pitch_range(role: int, program: int) -> tuple[int, int]:
     """Range in which a role plays an instrument: MIDI note numbers, at least an octave and a half."""
-    low, high = RANGES[program]
-    if role in (LEAD, COUNTER, HARMONY):
+    low, high = PITCH_RANGES[program]
+    if role in (LEAD, COUNTERMELODY, HARMONY):
         return max(low, min(50, high - 19)), min(high, max(86, low + 19))
     return low, high
 
 
-def rests_mask(sections: tuple[int, ...]) -> int:
+def sections_mask(sections: tuple[int, ...]) -> int:
     """Bit mask of section kinds."""
     return sum(1 << kind for kind in sections)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midiprism.errors import UsageError
-from midiprism.sample.songs import songs
+from midiprism.sample.songs import generate_songs
 
-_REPORT_EVERY = 64
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_PROGRESS_INTERVAL = 64
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class SampleSummary:
     """What was written.
 
     Attributes:
@@ -24,7 +24,7 @@ class Summary:
 
     songs: int
     folders: int
-    size: int
+    size_bytes: int
 
 
 def write_songs(
@@ -34,11 +34,11 @@ def write_songs(
     seed: int = 0,
     duplicates: float = 0.49,
     progress: Callable[[int], None] | None = None,
-) -> Summary:
+) -> SampleSummary:
     """Write sample songs into a new or empty folder, one folder per artist.
 
     Args:
-        folder: created where it is missing, with its parents.
+        folder: created where it is missing, with its songs.
         count: how many songs.
         seed: see ``songs``.
         duplicates: see ``songs``.
@@ -47,9 +47,9 @@ def write_songs(
     Raises:
         UsageError: the folder holds something already, or an argument is out of its range.
     """
-    source = songs(count, seed=seed, duplicates=duplicates)
+    source = generate_songs(count, seed=seed, duplicates=duplicates)
     root = os.fspath(folder)
-    _claim(root)
+    _create_empty_folder(root)
     folders: set[str] = set()
     written = size = 0
     for song in source:
@@ -57,17 +57,17 @@ def write_songs(
         if artist not in folders:
             os.mkdir(os.path.join(root, artist))
             folders.add(artist)
-        _write(os.path.join(root, song.path), song.data)
+        _write_file(os.path.join(root, song.path), song.data)
         written += 1
         size += len(song.data)
-        if progress is not None and written % _REPORT_EVERY == 0:
+        if progress is not None and written % _PROGRESS_INTERVAL == 0:
             progress(written)
     if progress is not None:
         progress(written)
-    return Summary(written, len(folders), size)
+    return SampleSummary(written, len(folders), size)
 
 
-def _claim(root: str) -> None:
+def _create_empty_folder(root: str) -> None:
     try:
         os.makedirs(root, exist_ok=True)
         with os.scandir(root) as entries:
@@ -80,8 +80,8 @@ def _claim(root: str) -> None:
         raise UsageError(f"{root} is not empty; name a new or an empty folder for the sample songs.")
 
 
-def _write(path: str, data: bytes) -> None:
-    handle = os.open(path, _FLAGS, 0o666)
+def _write_file(path: str, data: bytes) -> None:
+    handle = os.open(path, _CREATE_FLAGS, 0o666)
     try:
         view = memoryview(data)
         while view:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from midiprism.smf.inspection import Inspection, KeySignature, Meter, TempoChange, TrackFacts
+from midiprism.smf.inspect_types import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from midiprism.smf.types import (
     CONTRACT_VERSION,
     By,
@@ -10,14 +10,14 @@ from midiprism.smf.types import (
     Limits,
     Outcome,
     Problem,
-    Split,
+    SplitSong,
     SplitTrack,
-    Stated,
+    StatedMeta,
 )
 
 if TYPE_CHECKING:
-    from midiprism.smf.inspecting import inspect as inspect
-    from midiprism.smf.splitting import split as split
+    from midiprism.smf.inspect_song import inspect as inspect
+    from midiprism.smf.split_song import split as split
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -26,14 +26,14 @@ __all__ = [
     "Inspection",
     "KeySignature",
     "Limits",
-    "Meter",
     "Outcome",
     "Problem",
-    "Split",
+    "SourceTrack",
+    "SplitSong",
     "SplitTrack",
-    "Stated",
+    "StatedMeta",
     "TempoChange",
-    "TrackFacts",
+    "TimeSignature",
     "inspect",
     "split",
 ]
@@ -43,9 +43,9 @@ def __getattr__(name: str) -> Any:
     # The types are wanted where the compiler is not.
     value: Any
     if name == "split":
-        from midiprism.smf.splitting import split as value
+        from midiprism.smf.split_song import split as value
     elif name == "inspect":
-        from midiprism.smf.inspecting import inspect as value
+        from midiprism.smf.inspect_song import inspect as value
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

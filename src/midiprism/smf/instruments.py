@@ -21,7 +21,7 @@ FAMILIES = (
 )
 """The 16 families of General MIDI Level 1, eight programs each, and the drum kits."""
 
-DRUMS = FAMILIES[16]
+DRUM_FAMILY = FAMILIES[16]
 
 INSTRUMENTS = tuple(
     """
@@ -67,16 +67,16 @@ DRUM_KITS = {
 }
 """Drum kits by program number (Roland GS, General MIDI 2); Yamaha XG's first eight variations agree."""
 
-OTHER_KIT = "Drum Kit"
+UNLISTED_DRUM_KIT = "Drum Kit"
 
 
 def instrument_name(program: int | None, *, drums: bool = False) -> str:
     """General MIDI name of a program (0 to 127; None is the power-on program 0), or of the drum kit it
     selects."""
     number = program or 0
-    return DRUM_KITS.get(number, OTHER_KIT) if drums else INSTRUMENTS[number]
+    return DRUM_KITS.get(number, UNLISTED_DRUM_KIT) if drums else INSTRUMENTS[number]
 
 
 def instrument_family(program: int | None, *, drums: bool = False) -> str:
     """Family of a program (0 to 127; None is the power-on program 0)."""
-    return DRUMS if drums else FAMILIES[(program or 0) >> 3]
+    return DRUM_FAMILY if drums else FAMILIES[(program or 0) >> 3]

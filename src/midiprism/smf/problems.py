@@ -1,4 +1,4 @@
-"""Every problem that a parent may have: one table drives the kernel, the messages and the docs.
+"""Every problem that a song may have: one table drives the kernel, the messages and the docs.
 
 A row's index is the number that the kernel records. Rows may be added; a code, once published, keeps its
 meaning.
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from midiprism.smf.types import Problem
 
 
-class Kind(NamedTuple):
+class ProblemKind(NamedTuple):
     """A kind of problem.
 
     Attributes:
         code: its stable, short name.
-        repaired: whether a parent that has it gets the outcome ``repaired``.
+        repaired: whether a song that has it gets the outcome ``repaired``.
         message: one sentence; ``{n}`` is how often it happened, or the number that matters.
     """
 
@@ -23,70 +23,82 @@ class Kind(NamedTuple):
     message: str
 
 
-KINDS = (
-    Kind("gzip", False, "the file is compressed with gzip; its content was read"),
-    Kind(
+PROBLEM_KINDS = (
+    ProblemKind("gzip", False, "the file is compressed with gzip; its content was read"),
+    ProblemKind(
         "gzip_truncated", True, "the gzip data ends early or is damaged; what could be decompressed was read"
     ),
-    Kind("rmid", False, "the file is wrapped in a RIFF (RMID) container; its MIDI data was read"),
-    Kind("macbinary", False, "the file is wrapped in MacBinary; its data fork was read"),
-    Kind("junk_before_header", False, "{n} bytes stand before the MThd header and were skipped"),
-    Kind("header_length", False, "the header gives its own length as {n}, where no chunk follows"),
-    Kind("format_unknown", False, "the header says format {n}; read as format 1"),
-    Kind(
+    ProblemKind("rmid", False, "the file is wrapped in a RIFF (RMID) container; its MIDI data was read"),
+    ProblemKind("macbinary", False, "the file is wrapped in MacBinary; its data fork was read"),
+    ProblemKind("junk_before_header", False, "{n} bytes stand before the MThd header and were skipped"),
+    ProblemKind("header_length", False, "the header gives its own length as {n}, where no chunk follows"),
+    ProblemKind("format_unknown", False, "the header says format {n}; read as format 1"),
+    ProblemKind(
         "format_0_tracks",
         False,
         "the header says format 0, which has one track, but {n} were found; read as format 1",
     ),
-    Kind("track_count", False, "the header counts other tracks than the {n} that were found"),
-    Kind("unknown_chunk", False, "a chunk that is neither MThd nor MTrk was skipped"),
-    Kind("junk_between_chunks", False, "{n} bytes between two chunks belong to neither and were skipped"),
-    Kind("trailing_bytes", False, "{n} bytes after the last chunk were ignored"),
-    Kind(
+    ProblemKind("track_count", False, "the header counts other tracks than the {n} that were found"),
+    ProblemKind("unknown_chunk", False, "a chunk that is neither MThd nor MTrk was skipped"),
+    ProblemKind(
+        "junk_between_chunks", False, "{n} bytes between two chunks belong to neither and were skipped"
+    ),
+    ProblemKind("trailing_bytes", False, "{n} bytes after the last chunk were ignored"),
+    ProblemKind(
         "track_truncated",
         True,
         "the track claims {n} more bytes than the file has; every whole event was kept",
     ),
-    Kind("track_length", True, "the track's length is wrong; its end was found by its events"),
-    Kind("missing_end_of_track", True, "the track has no end-of-track event; one was appended"),
-    Kind("bytes_after_end_of_track", False, "{n} bytes after the end of track were ignored"),
-    Kind("end_of_track_length", False, "the end-of-track event carries data; it was kept"),
-    Kind(
+    ProblemKind("track_length", True, "the track's length is wrong; its end was found by its events"),
+    ProblemKind("missing_end_of_track", True, "the track has no end-of-track event; one was appended"),
+    ProblemKind("bytes_after_end_of_track", False, "{n} bytes after the end of track were ignored"),
+    ProblemKind("end_of_track_length", False, "the end-of-track event carries data; it was kept"),
+    ProblemKind(
         "running_status",
         True,
         "running status continues across a meta event or sysex ({n} times); status restated",
     ),
-    Kind("data_byte", True, "a data byte above 127 was clamped to 127 ({n} times)"),
-    Kind("system_message", False, "a system message that no file may hold was skipped ({n} times)"),
-    Kind("vlq", True, "a variable-length number is longer than 4 bytes; the rest of the track was cut"),
-    Kind("event_truncated", True, "the track ends within an event, which was dropped"),
-    Kind("no_status", True, "a data byte stands where no status is in force; the rest of the track was cut"),
-    Kind(
+    ProblemKind("data_byte", True, "a data byte above 127 was clamped to 127 ({n} times)"),
+    ProblemKind("system_message", False, "a system message that no file may hold was skipped ({n} times)"),
+    ProblemKind(
+        "vlq", True, "a variable-length number is longer than 4 bytes; the rest of the track was cut"
+    ),
+    ProblemKind("event_truncated", True, "the track ends within an event, which was dropped"),
+    ProblemKind(
+        "no_status", True, "a data byte stands where no status is in force; the rest of the track was cut"
+    ),
+    ProblemKind(
         "tempo_zero",
         False,
         "a tempo of 0 microseconds per quarter note: no time passes while it holds ({n} times)",
     ),
-    Kind("tempo_length", False, "a tempo event of another length than 3 sets no tempo ({n} times)"),
-    Kind(
+    ProblemKind("tempo_length", False, "a tempo event of another length than 3 sets no tempo ({n} times)"),
+    ProblemKind(
         "time_signature_length", False, "a time signature of another length than 4 sets no meter ({n} times)"
     ),
-    Kind("time_signature_value", False, "a time signature with impossible values was kept ({n} times)"),
-    Kind("key_signature_length", False, "a key signature of another length than 2 sets no key ({n} times)"),
-    Kind("key_signature_value", False, "a key signature with impossible values was kept ({n} times)"),
-    Kind("smpte_offset_length", False, "an SMPTE offset of another length than 5 sets no offset ({n} times)"),
-    Kind("hanging_notes", False, "{n} notes are never ended; kept as they are"),
-    Kind("silent_channel", False, "{n} events of channels that play no note go to no split"),
-    Kind(
+    ProblemKind(
+        "time_signature_value", False, "a time signature with impossible values was kept ({n} times)"
+    ),
+    ProblemKind(
+        "key_signature_length", False, "a key signature of another length than 2 sets no key ({n} times)"
+    ),
+    ProblemKind("key_signature_value", False, "a key signature with impossible values was kept ({n} times)"),
+    ProblemKind(
+        "smpte_offset_length", False, "an SMPTE offset of another length than 5 sets no offset ({n} times)"
+    ),
+    ProblemKind("hanging_notes", False, "{n} notes are never ended; kept as they are"),
+    ProblemKind("silent_channel", False, "{n} events of channels that play no note go to no split"),
+    ProblemKind(
         "delta_bridged",
         False,
         "a gap longer than a delta time can hold was bridged by an empty text event ({n} times)",
     ),
-    Kind("text_encoding", False, "the track's name is not UTF-8; it was read as {n}"),
-    Kind("division_smpte", False, "the SMPTE division has no frames or ticks that give a time: {n}"),
-    Kind("too_many_problems", False, "{n} more problems were found than are listed"),
+    ProblemKind("text_encoding", False, "the track's name is not UTF-8; it was read as {n}"),
+    ProblemKind("division_smpte", False, "the SMPTE division has no frames or ticks that give a time: {n}"),
+    ProblemKind("too_many_problems", False, "{n} more problems were found than are listed"),
 )
 
-CODES = tuple(kind.code for kind in KINDS)
+PROBLEM_CODES = tuple(kind.code for kind in PROBLEM_KINDS)
 
 (
     GZIP,
@@ -125,13 +137,13 @@ CODES = tuple(kind.code for kind in KINDS)
     TEXT_ENCODING,
     DIVISION_SMPTE,
     TOO_MANY_PROBLEMS,
-) = range(len(KINDS))
+) = range(len(PROBLEM_KINDS))
 
-LISTED_AT_MOST = 1_000
-"""Problems listed for one parent; a last one counts the others."""
+MAX_LISTED_PROBLEMS = 1_000
+"""Problems listed for one song; a last one counts the others."""
 
 
-def problem(kind: int, n: int | str, track: int | None, offset: int | None) -> Problem:
+def make_problem(kind: int, n: int | str, track: int | None, offset: int | None) -> Problem:
     """The problem of that kind, with its sentence."""
-    code, _, message = KINDS[kind]
+    code, _, message = PROBLEM_KINDS[kind]
     return Problem(code, message.format(n=n), track, offset)

@@ -1,13 +1,13 @@
 """Text in MIDI files: bytes of an encoding that nobody states."""
 
-STRONG_SYMBOLS = 0x81
-STRONG_KANA = (0x82, 0x83)
+JAPANESE_SYMBOL_LEAD_BYTE = 0x81
+KANA_LEAD_BYTES = (0x82, 0x83)
 
-ENOUGH = 4096
+MAX_EXAMINED_BYTES = 4096
 """Bytes of a text by which its encoding is judged."""
 
 
-def decode(raw: bytes) -> tuple[str | None, str | None]:
+def decode_text(raw: bytes) -> tuple[str | None, str | None]:
     """The text of a meta event without padding, and the encoding it was read in; (None, None) where it is
     blank.
 
@@ -36,7 +36,7 @@ def looks_japanese(raw: bytes) -> bool:
     ASCII character speaks for neither: an apostrophe or an accented letter of cp1252 before a letter looks
     the same.
     """
-    raw = raw[:ENOUGH]
+    raw = raw[:MAX_EXAMINED_BYTES]
     at = 0
     half_width = 0
     while at < len(raw):
@@ -52,9 +52,9 @@ def looks_japanese(raw: bytes) -> bool:
             at += 1
             continue
         trail = raw[at + 1]
-        if byte == STRONG_SYMBOLS and trail >= 0x40:
+        if byte == JAPANESE_SYMBOL_LEAD_BYTE and trail >= 0x40:
             return True
-        if byte in STRONG_KANA and 0x40 <= trail <= (0xF1 if byte == 0x82 else 0x96) and trail != 0x7F:
+        if byte in KANA_LEAD_BYTES and 0x40 <= trail <= (0xF1 if byte == 0x82 else 0x96) and trail != 0x7F:
             return True
         if 0x84 <= byte <= 0x9F and 0x80 <= trail <= 0xFC:
             return True

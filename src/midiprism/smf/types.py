@@ -18,13 +18,13 @@ CONTRACT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what one parent may cost; beyond them ``CorruptMidiError`` with code ``limit``.
+    """Bounds on what one song may cost; beyond them ``CorruptMidiError`` with code ``limit``.
 
     Attributes:
-        input_bytes: most bytes of a parent, as it is given and after decompression.
-        output_bytes: all splits of one parent together may take this much whatever the parent's size.
-        output_ratio: beyond ``output_bytes``, as many times the parent's (unwrapped) size.
-        tracks: most tracks in a parent, and most splits out of one.
+        input_bytes: most bytes of a song, as it is given and after decompression.
+        output_bytes: all splits of one song together may take this much whatever the song's size.
+        output_ratio: beyond ``output_bytes``, as many times the song's (unwrapped) size.
+        tracks: most tracks in a song, and most splits out of one.
     """
 
     input_bytes: int = 64 << 20
@@ -32,20 +32,20 @@ class Limits:
     output_ratio: int = 64
     tracks: int = 65_535
 
-    def output_allowed(self, size: int) -> int:
-        """Most bytes of output for a parent of ``size`` unwrapped bytes."""
-        return max(self.output_bytes, self.output_ratio * size)
+    def max_output_bytes(self, song_bytes: int) -> int:
+        """Most bytes of output for a song of ``size`` unwrapped bytes."""
+        return max(self.output_bytes, self.output_ratio * song_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about a parent that is not as the specification has it.
+    """Something about a song that is not as the specification has it.
 
     Attributes:
         code: stable, short name, a key of ``midiprism.smf.problems.CODES``.
         message: one sentence for people; counts where it happened more than once in a track.
         track: 0-based index of the ``MTrk`` concerned, or None for the file.
-        offset: byte offset of its first occurrence in the parent (after decompression), or None.
+        offset: byte offset of its first occurrence in the song (after decompression), or None.
     """
 
     code: str
@@ -54,7 +54,7 @@ class Problem:
     offset: int | None = None
 
 
-class Stated(NamedTuple):
+class StatedMeta(NamedTuple):
     """What the bytes of a split state of its music.
 
     Tempo, meter and key are those that hold from the first such event on, wherever it stands; impossible ones
@@ -80,7 +80,7 @@ class SplitTrack(NamedTuple):
 
     Attributes:
         data: the whole MIDI file.
-        track_number: 0-based index of the ``MTrk`` in the parent.
+        track_number: 0-based index of the ``MTrk`` in the song.
         channel: 0 to 15, the one channel on which it plays; None where several.
         program: 0 to 127, the one program that its own events select for its notes; None where none or
             several.
@@ -115,7 +115,7 @@ class SplitTrack(NamedTuple):
     duration_seconds: float | None
     lowest_pitch: int
     highest_pitch: int
-    stated: Stated = Stated()
+    stated_meta: StatedMeta = StatedMeta()
 
     @property
     def digest(self) -> bytes:
@@ -123,8 +123,8 @@ class SplitTrack(NamedTuple):
         return blake3(self.data).digest()
 
 
-class Split(NamedTuple):
-    """All splits of one parent.
+class SplitSong(NamedTuple):
+    """All splits of one song.
 
     Attributes:
         outcome: ``split``; ``repaired`` where damage was mended on the way; ``no_notes`` where nothing plays.

@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from midiprism.errors import CorruptMidiError
 from midiprism.smf import problems
 
-HEADER = b"MThd"
-GZIP = b"\x1f\x8b"
-APPLE_DOUBLE = b"\0\5\x16\7"
+MTHD_MAGIC = b"MThd"
+GZIP_MAGIC = b"\x1f\x8b"
+APPLE_DOUBLE_MAGIC = b"\0\5\x16\7"
 
-MOST_WRAPPINGS = 8
+MAX_WRAPPERS = 8
 """A file may be made to hold itself without end."""
 
-MACBINARY_HEADER = 128
-FED_AT_ONCE = 16 << 10
+MACBINARY_HEADER_SIZE = 128
+DECOMPRESS_CHUNK_SIZE = 16 << 10
 
 
 @dataclass(slots=True)
 class Unwrapped:
-    """The bytes of a parent from ``MThd`` on.
+    """The bytes of a song from ``MThd`` on.
 
     Attributes:
         data: those bytes.
@@ -28,72 +28,84 @@ class Unwrapped:
     """
 
     data: bytes | memoryview
-    base: int = 0
-    found: list[tuple[int, int, int]] = field(default_factory=list)
+    base_offset: int = 0
+    wrappers: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def cut(self, kind: int, start: int, stop: int | None, *, number: int = 0) -> None:
+    def keep_slice(self, problem_kind: int, start: int, stop: int | None, *, number: int = 0) -> None:
         """Go on with a part of the data."""
-        self.found.append((kind, number, self.base))
+        self.wrappers.append((problem_kind, number, self.base_offset))
         self.data = memoryview(self.data)[start:stop]
-        self.base += start
+        self.base_offset += start
 
 
-def unwrap(data: bytes, limit: int) -> Unwrapped:
+def unwrap(data: bytes, max_bytes: int) -> Unwrapped:
     """Take off all wrappings.
 
     Raises:
         CorruptMidiError: where no MIDI header is found, or more than ``limit`` bytes would be.
     """
-    _check_size(len(data), limit)
+    _check_size(len(data), max_bytes)
     state = Unwrapped(data)
-    for _ in range(MOST_WRAPPINGS):
-        if bytes(state.data[:4]) == HEADER:
+    for _ in range(MAX_WRAPPERS):
+        if bytes(state.data[:4]) == MTHD_MAGIC:
             return state
-        _unwrap_one(state, limit)
-    if bytes(state.data[:4]) == HEADER:
+        _remove_wrapper(state, max_bytes)
+    if bytes(state.data[:4]) == MTHD_MAGIC:
         return state
-    raise CorruptMidiError("not_midi", f"The file is wrapped more than {MOST_WRAPPINGS} times.", state.base)
+    raise CorruptMidiError(
+        "not_midi", f"The file is wrapped more than {MAX_WRAPPERS} times.", state.base_offset
+    )
 
 
-def _unwrap_one(state: Unwrapped, limit: int) -> None:
-    data = state.data
+def _remove_wrapper(unwrapped: Unwrapped, max_bytes: int) -> None:
+    data = unwrapped.data
     head = bytes(data[:12])
     if not head:
-        raise CorruptMidiError("empty", "The file is empty.", state.base)
-    if head.startswith(GZIP):
-        unpacked, whole = gunzip(data, limit)
-        state.found.append((problems.GZIP, 0, state.base))
+        raise CorruptMidiError("empty", "The file is empty.", unwrapped.base_offset)
+    if head.startswith(GZIP_MAGIC):
+        unpacked, whole = gunzip(data, max_bytes)
+        unwrapped.wrappers.append((problems.GZIP, 0, unwrapped.base_offset))
         if not whole:
-            state.found.append((problems.GZIP_TRUNCATED, 0, state.base))
-        state.data, state.base = unpacked, 0
+            unwrapped.wrappers.append((problems.GZIP_TRUNCATED, 0, unwrapped.base_offset))
+        unwrapped.data, unwrapped.base_offset = unpacked, 0
         return
-    if head.startswith(APPLE_DOUBLE):
+    if head.startswith(APPLE_DOUBLE_MAGIC):
         raise CorruptMidiError(
             "apple_double",
             "The file is an AppleDouble companion that holds no music; its song is the file without ._",
-            state.base,
+            unwrapped.base_offset,
         )
     if head.startswith(b"RIFF") and head[8:] == b"RMID":
-        span = riff_data(data)
+        span = riff_data_span(data)
         if span is not None:
-            state.cut(problems.RMID, *span)
+            unwrapped.keep_slice(problems.RMID, *span)
             return
-    if bytes(data[MACBINARY_HEADER : MACBINARY_HEADER + 4]) == HEADER and head[0] == 0 and 0 < head[1] < 64:
+    if (
+        bytes(data[MACBINARY_HEADER_SIZE : MACBINARY_HEADER_SIZE + 4]) == MTHD_MAGIC
+        and head[0] == 0
+        and 0 < head[1] < 64
+    ):
         size = int.from_bytes(data[83:87], "big")
-        state.cut(problems.MACBINARY, MACBINARY_HEADER, MACBINARY_HEADER + size if size else None)
+        unwrapped.keep_slice(
+            problems.MACBINARY, MACBINARY_HEADER_SIZE, MACBINARY_HEADER_SIZE + size if size else None
+        )
         return
-    start = bytes(data).find(HEADER)
+    start = bytes(data).find(MTHD_MAGIC)
     if start < 0:
-        raise CorruptMidiError("not_midi", "The file is no MIDI file: it has no MThd header.", state.base)
-    state.cut(problems.JUNK_BEFORE_HEADER, start, None, number=start)
+        raise CorruptMidiError(
+            "not_midi", "The file is no MIDI file: it has no MThd header.", unwrapped.base_offset
+        )
+    unwrapped.keep_slice(problems.JUNK_BEFORE_HEADER, start, None, number=start)
 
 
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise CorruptMidiError("limit", f"The file has more than {limit} bytes (limit: input_bytes).", limit)
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise CorruptMidiError(
+            "limit", f"The file has more than {max_bytes} bytes (limit: input_bytes).", max_bytes
+        )
 
 
-def riff_data(data: bytes | memoryview) -> tuple[int, int] | None:
+def riff_data_span(data: bytes | memoryview) -> tuple[int, int] | None:
     """Begin and end of the first ``data`` chunk of a RIFF file, or None."""
     at = 12
     while at + 8 <= len(data):
@@ -104,7 +116,7 @@ def riff_data(data: bytes | memoryview) -> tuple[int, int] | None:
     return None
 
 
-def gunzip(data: bytes | memoryview, limit: int) -> tuple[bytes, bool]:
+def gunzip(data: bytes | memoryview, max_bytes: int) -> tuple[bytes, bool]:
     """Decompress all members of gzip data; returns what came out, and whether it was whole.
 
     Raises:
@@ -114,22 +126,22 @@ def gunzip(data: bytes | memoryview, limit: int) -> tuple[bytes, bool]:
     data = memoryview(data)
     at = 0
     whole = True
-    while whole and data[at : at + 2] == GZIP:
-        at, whole = _gunzip_member(data, at, unpacked, limit)
+    while whole and data[at : at + 2] == GZIP_MAGIC:
+        at, whole = _gunzip_member(data, at, unpacked, max_bytes)
     return bytes(unpacked), whole
 
 
-def _gunzip_member(data: memoryview, at: int, unpacked: bytearray, limit: int) -> tuple[int, bool]:
+def _gunzip_member(data: memoryview, at: int, unpacked: bytearray, max_bytes: int) -> tuple[int, bool]:
     """Decompress the member at a position onto ``unpacked``; returns its end, and whether it was whole."""
     packer = zlib.decompressobj(wbits=31)
-    step = FED_AT_ONCE
+    step = DECOMPRESS_CHUNK_SIZE
     while at < len(data) and not packer.eof:
         before = packer.copy()
         piece: bytes | memoryview = data[at : at + step]
         try:
             while piece and not packer.eof:
-                unpacked += packer.decompress(piece, limit + 1 - len(unpacked))
-                _check_size(len(unpacked), limit)
+                unpacked += packer.decompress(piece, max_bytes + 1 - len(unpacked))
+                _check_size(len(unpacked), max_bytes)
                 piece = packer.unconsumed_tail
         except zlib.error:
             if step == 1:

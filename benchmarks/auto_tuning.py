@@ -1,0 +1,179 @@
+"""``--workers auto --batch-size auto --in-flight auto`` beside the best of a grid of settings that stay.
+
+    python benchmarks/auto_tuning.py [--places memory,disk,slow] [--seconds 75] [--pairs 5] [--work FOLDER]
+
+Run it with ``tests`` on PYTHONPATH. In each place every setting of the grid has a go; then the best of them
+and ``auto`` take turns, in pairs, each for ``--seconds`` by the clock, with all that starting takes. The
+songs are the same few thousand again and again, each time with other bytes in them, so that none has been
+met before. A ratio is the median over the pairs of the ratio in one pair. What a go wrote in memory is
+removed when it is over; on a disk it stays, since one on which much was just deleted is slow: remove it when
+the figures are read.
+
+Places: ``memory`` and ``disk`` are the folders ``--memory`` and ``--work``; ``slow`` is in memory too, but
+creating a file takes five milliseconds, eight at once (``--create``, ``--width``).
+"""
+
+import argparse
+import itertools
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common import (
+    BYTES_PER_FILE,
+    RepeatedSource,
+    machine_description,
+    new_folders,
+    require_disk_space,
+    sample_songs_folder,
+)
+from midiprism.advise.tune.controller import Controller
+from midiprism.metrics.snapshot import RunSample
+from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline.open_result import ResultOpener, open_result
+from midiprism.pipeline.resource_defaults import default_in_flight
+from midiprism.pipeline.tuner import Decision, Tunables
+from midiprism.sources import open_folders
+from support.slow_parts import open_with_slow_store
+
+AUTO_SETTINGS = Settings(count_songs=False)
+FILES_PER_SECOND = 20_000
+
+
+@dataclass(frozen=True)
+class OutputPlace:
+    """Where results go, how they are opened there, and whether they stay."""
+
+    folder: Path
+    opening: ResultOpener
+    keeps_output: bool = False
+
+
+@dataclass
+class TimedRun:
+    """A run of so many seconds.
+
+    Attributes:
+        changes: what ``auto`` put in force, and when.
+    """
+
+    rate: float
+    changes: list[tuple[float, Tunables]] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--places", default="memory,disk,slow", help="default: memory,disk,slow")
+    parser.add_argument("--seconds", type=float, default=75, help="of each go of a pair (default: 75)")
+    parser.add_argument("--grid-seconds", type=float, default=20, help="of each of the grid (default: 20)")
+    parser.add_argument("--pairs", type=int, default=5, help="default: 5")
+    parser.add_argument("--workers", default="1,2,3,4,8,16,32", help="of the grid (default: 1,2,3,4,8,16,32)")
+    parser.add_argument("--batches", default="100,250,1000", help="of the grid (default: 100,250,1000)")
+    parser.add_argument("--times", default="1,4", help="so many times the default in flight (default: 1,4)")
+    parser.add_argument("--create", type=float, default=0.005, help="seconds, in the slow place")
+    parser.add_argument("--width", type=int, default=8, help="creates at once in the slow place")
+    parser.add_argument("--songs", type=int, default=10_000, help="sample songs (default: 10000)")
+    parser.add_argument("--memory", type=Path, default=Path("/dev/shm/midiprism-auto"))
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    options = parser.parse_args()
+    songs = sample_songs_folder(options.memory / f"songs-{options.songs}", options.songs)
+    known = {
+        "memory": OutputPlace(options.memory, open_result),
+        "disk": OutputPlace(options.work, open_result, keeps_output=True),
+        "slow": OutputPlace(options.memory, open_with_slow_store(options.create, options.width)),
+    }
+    print(machine_description())
+    print(f"{options.pairs} pairs of {options.seconds:g} s, grid of {options.grid_seconds:g} s each")
+    try:
+        for name in options.places.split(","):
+            measure(name, known[name], songs, options)
+    finally:
+        shutil.rmtree(options.memory)
+
+
+def measure(name: str, place: OutputPlace, songs: Path, options: argparse.Namespace) -> None:
+    """Find the best of the grid, and let it and ``auto`` take turns."""
+    if place.keeps_output:
+        each = options.seconds * 2 * options.pairs + options.grid_seconds * len(list(grid(options)))
+        require_disk_space(
+            place.folder, int(each * FILES_PER_SECOND * BYTES_PER_FILE), int(each * FILES_PER_SECOND)
+        )
+    print(f"\n{name}")
+    run_for(place, songs, AUTO_SETTINGS, 5)  # folders, compiled forms and songs come into memory
+    found: dict[Settings, float] = {}
+    for settings in grid(options):
+        found[settings] = run_for(place, songs, settings, options.grid_seconds).rate
+        print(f"  {describe(settings):<36}{found[settings]:>8,.0f} songs/s", flush=True)
+    best = max(found, key=found.__getitem__)
+    pairs = []
+    for number in range(options.pairs):
+        sides = [AUTO_SETTINGS, best] if number % 2 else [best, AUTO_SETTINGS]
+        goes = {side: run_for(place, songs, side, options.seconds) for side in sides}
+        pairs.append((goes[AUTO_SETTINGS], goes[best]))
+        ratio = goes[AUTO_SETTINGS].rate / goes[best].rate
+        print(f"  auto {goes[AUTO_SETTINGS].rate:,.0f}, best {goes[best].rate:,.0f} songs/s: {ratio:.2f}")
+        for at, knobs in goes[AUTO_SETTINGS].changes:
+            print(f"      after {at:.0f} s {knobs.workers}/{knobs.batch_size}/{knobs.in_flight}", flush=True)
+    ratios = [auto.rate / static.rate for auto, static in pairs]
+    print(f"  the best is {describe(best)}: {statistics.median(one.rate for _, one in pairs):,.0f} songs/s")
+    print(f"  auto has {statistics.median(one.rate for one, _ in pairs):,.0f} songs/s")
+    print(f"  ratio {statistics.median(ratios):.2f} (least {min(ratios):.2f})", flush=True)
+
+
+def grid(options: argparse.Namespace) -> Iterator[Settings]:
+    """Settings that stay."""
+    lists = (
+        [int(one) for one in text.split(",")] for text in (options.workers, options.batches, options.times)
+    )
+    for workers, batch, times in itertools.product(*lists):
+        in_flight = times * default_in_flight(workers, batch, shared=False)
+        yield Settings(workers=workers, batch_songs=batch, in_flight=in_flight, count_songs=False)
+
+
+def run_for(place: OutputPlace, songs: Path, settings: Settings, seconds: float) -> TimedRun:
+    """One run, which is stopped after so long; what it has committed by then, and until it ends, counts."""
+    out = next(new_folders(place.folder))
+    controller = Controller.from_settings(settings)
+    changes: list[tuple[float, Tunables]] = []
+    began = time.perf_counter()
+    summary = split_library(
+        RepeatedSource(open_folders([songs])),
+        str(out),
+        settings,
+        opener=place.opening,
+        stop=lambda: time.perf_counter() - began > seconds,
+        tuner=None if controller is None else RecordingTuner(controller, changes),
+    )
+    if summary.error is not None:
+        raise SystemExit(f"the run did not end: {summary.error}")
+    if not place.keeps_output:
+        shutil.rmtree(out)
+    return TimedRun(summary.songs_done / summary.seconds, changes)
+
+
+@dataclass
+class RecordingTuner:
+    """A controller whose decisions are noted."""
+
+    controller: Controller
+    changes: list[tuple[float, Tunables]]
+
+    def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
+        decision = self.controller.decide(sample, tunables)
+        if decision is not None:
+            self.changes.append((sample.elapsed_seconds, decision.tunables))
+        return decision
+
+
+def describe(settings: Settings) -> str:
+    return f"{settings.workers} workers/{settings.batch_songs} songs/{settings.in_flight} batches"
+
+
+if __name__ == "__main__":
+    main()

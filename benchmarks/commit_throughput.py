@@ -1,0 +1,130 @@
+"""How many links a second a catalogue records, by the size of a commit, when it is empty and when it is not.
+
+    python benchmarks/commit_throughput.py [--links 5000000] [--work FOLDER]
+
+Rows are made up: songs of five tracks each, of which about half have a content that occurred before. Only
+commits are timed. A large catalogue is filled by commits of 10,000 songs before.
+"""
+
+import argparse
+import hashlib
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from common import machine_description
+from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, TrackValues, open_catalog
+from midiprism.catalog.records import LinkValues, SongRecord
+from naive_postgres import TESTS_FOLDER
+
+sys.path.append(str(TESTS_FOLDER))
+from support.postgres import PostgresServer, find_installations
+
+LINKS_PER_SONG = 5
+COMMIT_SIZES = (100, 250, 1_000, 4_000)
+FILL_COMMIT_SIZE = 10_000
+DUPLICATES = 0.49
+NOW = "2026-01-01T00:00:00.000+00:00"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--links", type=int, default=5_000_000, help="of the large ones (default: 5000000)")
+    parser.add_argument(
+        "--timed", type=int, default=12_000, help="songs timed for each size (default: 12000)"
+    )
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
+    parser.add_argument("--fast-server", action="store_true", help="a server that does not wait for the disk")
+    options = parser.parse_args()
+
+    options.work.mkdir(parents=True, exist_ok=True)
+    print(machine_description())
+    print(f"links/s by commits of so many songs with {LINKS_PER_SONG} links each, median of the commits")
+    print(f"{'catalogue':<32}" + "".join(f"{size:>10,}" for size in COMMIT_SIZES), flush=True)
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        measure("SQLite", lambda: open_catalog(f"{folder}/catalog.sqlite"), options)
+    found = find_installations()
+    if not found:
+        sys.exit("no PostgreSQL server is installed")
+    server = PostgresServer(found[0], durable=not options.fast_server)
+    try:
+        address = PostgresAddress(server.new_database())
+        measure("PostgreSQL", lambda: open_catalog(address), options)
+    finally:
+        server.close()
+
+
+def measure(name: str, open_target: Callable[[], Catalog], options: argparse.Namespace) -> None:
+    """Time commits into one catalogue, empty and filled."""
+    songs = SyntheticSongs()
+    with open_target() as catalog:
+        run_id = catalog.begin_run({}, NOW)
+        print_rates(f"{name}, empty at first", catalog, run_id, songs, options.timed)
+        while songs.song_count * LINKS_PER_SONG < options.links:
+            catalog.commit(run_id, [songs.batch(FILL_COMMIT_SIZE)], NOW)
+        print_rates(
+            f"{name}, {songs.song_count * LINKS_PER_SONG:,} links", catalog, run_id, songs, options.timed
+        )
+
+
+def print_rates(name: str, catalog: Catalog, run_id: int, songs: "SyntheticSongs", songs_timed: int) -> None:
+    """Print a line: the rate for each size."""
+    print(f"{name:<32}", end="")
+    for size in COMMIT_SIZES:
+        rates = []
+        for _ in range(max(3, songs_timed // size)):
+            batch = songs.batch(size)
+            began = time.perf_counter()
+            catalog.commit(run_id, [batch], NOW)
+            rates.append(size * LINKS_PER_SONG / (time.perf_counter() - began))
+        print(f"{statistics.median(rates):>10,.0f}", end="", flush=True)
+    print()
+
+
+class SyntheticSongs:
+    """Songs that were never there."""
+
+    def __init__(self) -> None:
+        self.song_count = 0
+        self._track_count = 0
+        self._rng = random.Random(1)
+
+    def batch(self, size: int) -> BatchRecord:
+        """The next so many."""
+        songs = [self._song() for _ in range(size)]
+        return BatchRecord(songs, 0, 0.0)
+
+    def _song(self) -> SongRecord:
+        self.song_count += 1
+        number = self.song_count
+        path = b"/library/%03d/song-%09d.mid" % (number % 1_000, number)
+        digest = hashlib.blake2b(path, digest_size=32).digest()
+        name = f"song-{number:09}"
+        return SongRecord(
+            path, 9, name, 21_000, number, digest, "split", 1, 6, 480, 96_000, 100.0, (), tuple(self._links())
+        )
+
+    def _links(self) -> Iterator[LinkValues]:
+        for number in range(LINKS_PER_SONG):
+            if self._track_count and self._rng.random() < DUPLICATES:
+                content = self._rng.randrange(self._track_count)
+            else:
+                content = self._track_count
+                self._track_count += 1
+            digest = hashlib.blake2b(content.to_bytes(8), digest_size=32).digest()
+            track: TrackValues = (
+                *(digest, 2_600, "Lead", 32, "Lead", "Violin", "Strings"),
+                *(number, 40, 240, 55, 88, 96_000, 100.0),
+            )
+            yield number + 1, number, 40, 1, "Lead", "Violin", "Strings", track
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""What is measured against each other: each side does a whole library, and says how long its work took.
+
+Clocks start when the processes are ready.
+"""
+
+import multiprocessing
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import symusic
+
+from common import file_paths, song_paths
+from midiprism.catalog import NullCatalog, PostgresAddress
+from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline.open_result import OpenResult, open_result
+from midiprism.results.identity import StoreKind
+from midiprism.sources import open_folders
+from midiprism.stores import FileStore, NullStore
+from naive_symusic import playing_tracks
+
+CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+@dataclass(frozen=True)
+class TimedRun:
+    """What one go of one side took.
+
+    Attributes:
+        seconds: of work.
+        start_seconds: until the processes were ready, which is not in ``seconds``.
+        songs: songs done.
+        files: files written.
+        disk_bytes: that they take, in whole blocks, of a single library.
+    """
+
+    seconds: float
+    start_seconds: float
+    songs: int
+    files: int
+    disk_bytes: int = 0
+
+
+Competitor = Callable[[Path, Path, int], TimedRun]
+"""Source, a folder to be made, and how many processes."""
+
+
+def run_files(source: Path, out: Path, processes: int, database: PostgresAddress | None = None) -> TimedRun:
+    """The whole run: files and catalogue."""
+    return _run_midiprism(source, out, processes, open_result, database)
+
+
+def run_parquet(source: Path, out: Path, processes: int) -> TimedRun:
+    """The same into Parquet files."""
+    return _run_midiprism(source, out, processes, open_result, store="parquet")
+
+
+def run_without_catalog(source: Path, out: Path, processes: int) -> TimedRun:
+    """The same, with a catalogue that keeps nothing."""
+
+    @contextmanager
+    def opening(out: str, settings: Settings) -> Iterator[OpenResult]:
+        with open_result(out, settings) as scene:
+            yield replace(scene, catalog=None, run_catalog=NullCatalog())
+
+    return _run_midiprism(source, out, processes, opening)
+
+
+def run_without_store(source: Path, out: Path, processes: int) -> TimedRun:
+    """The same, with a store that keeps nothing."""
+
+    @contextmanager
+    def opening(out: str, settings: Settings) -> Iterator[OpenResult]:
+        with open_result(out, settings) as scene:
+            yield replace(scene, store=NullStore())
+
+    return _run_midiprism(source, out, processes, opening)
+
+
+def _run_midiprism(
+    source: Path,
+    out: Path,
+    processes: int,
+    opening: Any,
+    database: PostgresAddress | None = None,
+    store: StoreKind = "files",
+) -> TimedRun:
+    library = open_folders([source])
+    settings = Settings(store=store, workers=processes, count_songs=False, database=database)
+    summary = split_library(library, str(out), settings, opener=opening)
+    if summary.state != "done" or not summary.songs_done:
+        raise SystemExit(f"the run did not end: {summary.error}")
+    seconds = summary.seconds - summary.loading_seconds
+    return TimedRun(seconds, summary.loading_seconds, summary.songs_seen, summary.tracks_new)
+
+
+def io_floor(reference: Path, *, durable: bool = False) -> Competitor:
+    """A program that only reads the same songs and creates the files that a run made of them, bytes and all.
+
+    Args:
+        reference: the result of that run; its files are held in memory.
+        durable: let it end when its files would survive a power cut, as those of a run do.
+    """
+    outputs = [
+        (os.path.relpath(path, reference), Path(path).read_bytes())
+        for path in file_paths(reference / "tracks")
+    ]
+    outputs.sort(key=lambda output: output[0][-36:])  # by digest, as they come: no order of folders
+
+    def run(source: Path, out: Path, processes: int) -> TimedRun:
+        songs = song_paths(source)
+        started = time.perf_counter()
+        context = multiprocessing.get_context("fork")  # a plain script without threads
+        ready = context.Barrier(processes + 1)
+        workers = []
+        for number in range(processes):
+            part = songs[number::processes], outputs[number::processes]
+            workers.append(context.Process(target=_read_and_create, args=(*part, str(out), ready)))
+        for worker in workers:
+            worker.start()
+        ready.wait()
+        began = time.perf_counter()
+        for worker in workers:
+            worker.join()
+            if worker.exitcode:
+                raise SystemExit("the floor failed")
+        if durable:
+            FileStore(out).flush()
+        return TimedRun(time.perf_counter() - began, began - started, len(songs), len(outputs))
+
+    return run
+
+
+def _read_and_create(songs: list[str], outputs: list[tuple[str, bytes]], out: str, ready: Any) -> None:
+    ready.wait()
+    made: set[str] = set()
+    each = len(outputs) / max(1, len(songs))
+    at = 0
+    for number, song in enumerate(songs, 1):
+        descriptor = os.open(song, os.O_RDONLY)
+        os.read(descriptor, os.fstat(descriptor).st_size + 1)
+        os.close(descriptor)
+        until = len(outputs) if number == len(songs) else int(number * each)
+        for name, data in outputs[at:until]:
+            path = f"{out}/{name}"
+            folder = path[: path.rindex("/")]
+            if folder not in made:
+                os.makedirs(folder, exist_ok=True)
+                made.add(folder)
+            descriptor = os.open(path, CREATE_FLAGS, 0o444)
+            os.write(descriptor, data)
+            os.close(descriptor)
+        at = until
+
+
+def symusic_pool(source: Path, out: Path, processes: int) -> TimedRun:
+    """What one would write: a pool that loads each song and saves each playing track as a file."""
+    songs = song_paths(source)
+    out.mkdir()
+    started = time.perf_counter()
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        pool.map(_wait_for_start, range(processes * 4), chunksize=1)
+        began = time.perf_counter()
+        work = pool.imap_unordered(_split_with_symusic, ((song, str(out)) for song in songs), chunksize=64)
+        written = sum(work)
+        return TimedRun(time.perf_counter() - began, began - started, len(songs), written)
+
+
+def _wait_for_start(_number: int) -> None:
+    time.sleep(0.05)
+
+
+def _split_with_symusic(task: tuple[str, str]) -> int:
+    song, out = task
+    name = song.replace("/", "_")[-180:]
+    written = 0
+    for one in playing_tracks(symusic.Score(song)):
+        one.dump_midi(f"{out}/{name}-{written}.mid")
+        written += 1
+    return written
+
+
+def copy_tree(reference: Path, song_count: int) -> Competitor:
+    """``cp -r`` of the tree of tracks that a run made."""
+
+    def run(_source: Path, out: Path, _processes: int) -> TimedRun:
+        began = time.perf_counter()
+        command = shutil.which("cp")
+        if command is None:
+            raise SystemExit("there is no cp here")
+        subprocess.run([command, "-r", str(reference / "tracks"), str(out)], check=True)
+        seconds = time.perf_counter() - began
+        return TimedRun(seconds, 0.0, song_count, sum(1 for _ in file_paths(out)))
+
+    return run

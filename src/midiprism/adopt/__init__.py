@@ -1,0 +1,1 @@
+"""Taking over a library that another program keeps in PostgreSQL."""

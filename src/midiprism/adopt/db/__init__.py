@@ -1,0 +1,1 @@
+"""Queries on another program's tables, and the rows that are added to them."""

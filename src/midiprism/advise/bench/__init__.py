@@ -1,0 +1,1 @@
+"""Run experiments on a sample of a library."""

@@ -1,0 +1,1 @@
+"""Predict the rate of a run from its costs and settings."""

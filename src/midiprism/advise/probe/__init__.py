@@ -1,0 +1,1 @@
+"""Measure disks and memory."""

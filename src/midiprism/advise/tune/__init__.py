@@ -1,0 +1,1 @@
+"""Change the settings of a run while it goes on."""

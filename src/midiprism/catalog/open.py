@@ -1,0 +1,88 @@
+"""Opening a catalogue wherever it is."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from midiprism.catalog.address import Address, PostgresAddress
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.errors import translate_errors
+from midiprism.catalog.migrate import upgrade, version_of
+from midiprism.catalog.sqlite.catalog import SqliteCatalog
+from midiprism.catalog.sqlite.file import open_for_reading, open_for_upgrade, open_for_writing
+from midiprism.errors import CatalogError
+
+if TYPE_CHECKING:
+    from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
+
+
+def open_catalog(address: Address) -> Catalog:
+    """Open a catalogue for writing, making it where there is none.
+
+    Raises:
+        CatalogError: it is not one, is of another version, or cannot be written.
+    """
+    if isinstance(address, PostgresAddress):
+        from midiprism.catalog.postgres.catalog import PostgresCatalog
+
+        return PostgresCatalog.open(address, writable=True)
+    return SqliteCatalog(address, open_for_writing(address))
+
+
+def open_read_only(address: Address) -> Catalog:
+    """Open a catalogue that exists, only to read it.
+
+    Raises:
+        CatalogError: there is none, it is not a catalogue, or it is of another version.
+    """
+    if isinstance(address, PostgresAddress):
+        from midiprism.catalog.postgres.catalog import PostgresCatalog
+
+        return PostgresCatalog.open(address, writable=False)
+    return SqliteCatalog(address, open_for_reading(address))
+
+
+def open_worker_catalog(
+    address: PostgresAddress,
+    stop: Callable[[], bool],
+    foreign_writer_config: "ForeignWriterConfig | None" = None,
+) -> Catalog:
+    """Open a catalogue that is known to be there, to commit to it; a server that is away is waited for.
+
+    Args:
+        stop: once true, it is not.
+        bridge: to a library that was taken over.
+    """
+    from midiprism.catalog.postgres.catalog import PostgresCatalog
+
+    catalog = PostgresCatalog.open_when_available(address, stop)
+    catalog.foreign_writer_config = foreign_writer_config
+    return catalog
+
+
+def catalog_exists(address: PostgresAddress) -> bool:
+    """Whether a database that may be anybody's can be reached, and holds a catalogue of whatever version."""
+    from midiprism.catalog.postgres.server import connect
+
+    name = str(address)
+    try:
+        with connect(address) as connection, translate_errors(name):
+            version_of(connection, address.schema, name)
+    except CatalogError:
+        return False
+    return True
+
+
+def upgrade_catalog(address: Address) -> tuple[str, str]:
+    """Bring a catalogue's tables up to this program's version; from which to which.
+
+    Raises:
+        CatalogError: it is not one, is newer, or cannot be written. Nothing was changed.
+    """
+    if isinstance(address, PostgresAddress):
+        from midiprism.catalog.postgres.server import connect
+
+        connection, schema = connect(address), address.schema
+    else:
+        connection, schema = open_for_upgrade(address), None
+    with connection, translate_errors(str(address)), connection.begin():
+        return upgrade(connection, schema, str(address))

@@ -1,0 +1,23 @@
+"""Rows in bulk: into a temporary table of PostgreSQL, out of which one statement takes them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def create_staging_table(driver_connection: Any, name: str, table: str, columns: Sequence[str]) -> None:
+    """Make a temporary table like some columns of ``table``, which ends with the transaction."""
+    driver_connection.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
+    driver_connection.execute(
+        f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS SELECT {', '.join(columns)} "  # noqa: S608 - ours
+        f"FROM {table} WITH NO DATA"
+    )
+
+
+def copy_rows(
+    driver_connection: Any, name: str, rows: Iterable[tuple[Any, ...]], columns: Sequence[str] | None = None
+) -> None:
+    """Copy rows into a table."""
+    listed = f" ({', '.join(columns)})" if columns else ""
+    with driver_connection.cursor() as cursor, cursor.copy(f"COPY {name}{listed} FROM STDIN") as target:
+        for row in rows:
+            target.write_row(row)

@@ -1,0 +1,151 @@
+"""Reaching a server of PostgreSQL: as libpq does, with patience, and behind a pooler of connections."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from midiprism.catalog.address import PostgresAddress
+from midiprism.catalog.errors import translate_errors
+from midiprism.errors import CatalogError
+
+MAX_OUTAGE_SECONDS = 600.0
+"""How long a server may be away."""
+
+_FIRST_PAUSE, _MAX_PAUSE = 0.05, 5.0
+_CONNECT_TIMEOUT_SECONDS = 10
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_RETRYABLE_SQLSTATES = frozenset(
+    {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
+    | {"53300", "53400", "57P01", "57P02", "57P03", "57P05"}  # too many clients; the server goes or comes
+)
+
+T = TypeVar("T")
+
+
+def connect(address: PostgresAddress) -> Connection:
+    """A connection whose statements find our tables.
+
+    Raises:
+        CatalogError: the driver is missing, or the server cannot be reached or refuses us.
+    """
+    with translate_errors(str(address)):
+        return _engine(address).connect()
+
+
+def driver_connection(connection: Connection) -> Any:
+    """The driver's own connection."""
+    return connection.connection.dbapi_connection
+
+
+class ServerRetry:
+    """Does work again when a connection is lost, a server restarts, or transactions get in each other's way.
+
+    Args:
+        address: of the server.
+        stop: once true, waiting ends.
+        tell: is told once that it waits, and for what.
+    """
+
+    def __init__(
+        self,
+        address: PostgresAddress,
+        stop: Callable[[], bool] = lambda: False,
+        on_wait: Callable[[str], None] = lambda _message: None,
+    ) -> None:
+        self._address = address
+        self.stop = stop
+        self.on_wait = on_wait
+
+    def run(self, work: Callable[[], T], reconnect: Callable[[], None]) -> T:
+        """The result of ``work``, which is done anew, after ``again``, as long as that may help.
+
+        Raises:
+            CatalogError: it would not help, or the server was away for too long.
+        """
+        began, pause, told, broken = time.monotonic(), _FIRST_PAUSE, False, False
+        while True:
+            try:
+                with translate_errors(str(self._address)):
+                    if broken:
+                        reconnect()
+                    return work()
+            except CatalogError as error:
+                if not is_transient(error) or self.stop() or time.monotonic() - began > MAX_OUTAGE_SECONDS:
+                    raise
+                if pause > 1 and not told:
+                    told = True
+                    self.on_wait(f"{error} Waiting for it ...")
+            broken = True
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(_MAX_PAUSE, 2 * pause)
+
+
+def is_transient(error: CatalogError) -> bool:
+    """Whether what the server said, or that it said nothing, will pass."""
+    cause = error.__cause__
+    if isinstance(cause, DBAPIError):
+        cause = cause.orig
+    import psycopg
+
+    if not isinstance(cause, psycopg.Error):
+        return False
+    code = cause.sqlstate
+    if code is None:  # it could not be reached, or the connection broke
+        return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError) and not _is_permanent(
+            cause
+        )
+    return code in _RETRYABLE_SQLSTATES or code.startswith("08")
+
+
+def _is_permanent(cause: Exception) -> bool:
+    """Whether a connection was refused for a reason that waiting does not mend."""
+    text = str(cause)
+    return any(
+        sign in text
+        for sign in (
+            "password authentication failed",
+            "no password supplied",
+            "does not exist",
+            "no pg_hba.conf entry",
+            "could not translate host name",
+            "failed to resolve host",
+            "invalid connection option",
+            "invalid URI",
+            "invalid sslmode",
+            "server does not support SSL",
+            "certificate verify failed",
+            "definition of service",
+        )
+    )
+
+
+def _engine(address: PostgresAddress) -> Engine:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise CatalogError(
+            f"The driver of PostgreSQL cannot be loaded ({error}): pip install 'midiprism[postgresql]'."
+        ) from error
+
+    def connect() -> Any:
+        # Statements are not prepared: behind a pooler the next one may go to another server process.
+        return psycopg.connect(
+            address.url,
+            prepare_threshold=None,
+            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+            fallback_application_name="midiprism",
+        )
+
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        poolclass=NullPool,
+        isolation_level="READ COMMITTED",
+        use_native_hstore=False,
+    )
+    return engine.execution_options(schema_translate_map={None: address.schema})

@@ -1,0 +1,1 @@
+"""The catalog in a SQLite file, and other SQLite files."""

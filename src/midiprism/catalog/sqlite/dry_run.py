@@ -1,0 +1,71 @@
+"""What a dry run remembers instead of writing it into a catalogue."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+from midiprism.catalog.catalog import Catalog, CommitResult, KnownPaths, KnownSong, UpToDate
+from midiprism.catalog.records import BatchRecord
+
+_CACHE_KIB = 16 << 10
+
+
+class DryRunCatalog:
+    """Knows what a catalogue knows, and what the dry run came across; forgets it at the end.
+
+    Args:
+        catalog: the catalogue of the result so far, open for reading; None for a new result.
+    """
+
+    def __init__(self, catalog: Catalog | None) -> None:
+        self._catalog = catalog
+        # An unnamed database is private, spills to a file only when it outgrows its cache, and then vanishes.
+        self._seen = sqlite3.connect("", isolation_level=None)
+        self._seen.execute("PRAGMA journal_mode = OFF")
+        self._seen.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        for table in ("songs", "tracks"):
+            self._seen.execute(f"CREATE TABLE {table} (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+
+    def __enter__(self) -> "DryRunCatalog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._seen.close()
+
+    def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:
+        return self._catalog.known_paths(first_path, limit, up_to_date) if self._catalog else {}
+
+    def oldest_contract_version(self) -> int | None:
+        return self._catalog.oldest_contract_version() if self._catalog else None
+
+    def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[CommitResult]:  # noqa: ARG002
+        return [self._commit(batch) for batch in batches]
+
+    def _commit(self, batch: BatchRecord) -> CommitResult:
+        committed = CommitResult()
+        digests = [record.digest for record in batch.songs if record.digest is not None]
+        known = self._known_songs(digests)
+        found: set[bytes] = set()
+        for record in batch.songs:
+            again = record.digest is not None and not self._is_first("songs", record.digest)
+            settled = record.digest in known and not batch.replaces_outcomes
+            if record.outcome is None or again or settled:
+                committed.paths_of_known_songs += 1
+                continue
+            committed.outcomes[record.outcome] += 1
+            committed.links += len(record.links)
+            found.update(link[-1][0] for link in record.links)
+        if self._catalog:
+            found -= self._catalog.known_tracks(found)
+        committed.tracks_new = sum(self._is_first("tracks", digest) for digest in found)
+        return committed
+
+    def _known_songs(self, digests: Iterable[bytes]) -> dict[bytes, KnownSong]:
+        return self._catalog.known_songs(digests) if self._catalog else {}
+
+    def _is_first(self, table: str, digest: bytes) -> bool:
+        """Whether a digest is met for the first time."""
+        statement = f"INSERT OR IGNORE INTO {table} VALUES (?)"  # noqa: S608 - one of two names of ours
+        return self._seen.execute(statement, (digest,)).rowcount == 1

@@ -1,0 +1,139 @@
+"""Opening the catalogue's file of SQLite: its pragmas, and making its tables."""
+
+import os
+import shlex
+import sqlite3
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+
+from midiprism.catalog.errors import translate_errors
+from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
+from midiprism.errors import CatalogError
+
+_CHECKPOINT_PAGES = 65_536
+"""Of log before it is folded in, 256 MB: of a large catalogue most commits change most pages of an index of
+digests, and late checkpoints write each of them once for many commits."""
+
+_CACHE_MEMORY_DIVISOR = 16
+_CACHE_KIB_BOUNDS = (16 << 10, 128 << 10)
+_LOCK_TIMEOUT_SECONDS = 30.0
+
+
+def open_for_writing(path: str) -> Connection:
+    """Open the catalogue, making it where there is none.
+
+    Raises:
+        CatalogError: it is not one, is of a later version, or cannot be written.
+    """
+    with translate_errors(path):
+        connection = _engine(path, "rwc", "BEGIN IMMEDIATE").connect()
+        try:
+            _prepare_tables(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_for_upgrade(path: str) -> Connection:
+    """Open a catalogue that exists, of whatever version, for writing.
+
+    Raises:
+        CatalogError: there is none, or it cannot be opened.
+    """
+    _require_file(path)
+    with translate_errors(path):
+        return _engine(path, "rw", "BEGIN IMMEDIATE").connect()
+
+
+def open_for_reading(path: str) -> Connection:
+    """Open a catalogue that exists, so that nothing can be written.
+
+    Raises:
+        CatalogError: there is none, it is not one, or it is of a later version.
+    """
+    _require_file(path)
+    with translate_errors(path):
+        connection = _engine(path, _reading_mode(path), "BEGIN").connect()
+        try:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+            connection.rollback()
+            with connection.begin():
+                require_current_version(
+                    connection, None, path, f" {shlex.quote(os.path.dirname(path) or '.')}"
+                )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _require_file(path: str) -> None:
+    if not os.path.isfile(path):
+        raise CatalogError(f"{path} does not exist: name a folder that `midiprism split` has made.")
+
+
+def _engine(path: str, mode: str, begin_statement: str) -> Engine:
+    uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        # Without the driver's own transactions: it would begin them too late, and never for a SELECT.
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        # NORMAL: a power cut may undo the last commits, never tear one. Their batches are then done again,
+        # and no row speaks of a file that is not there: files are flushed before their row is committed.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{_cache_kib()}")
+        connection.execute("PRAGMA temp_store = FILE")
+        connection.create_function("lower", 1, _casefold, deterministic=True)
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin_statement)
+
+    return engine
+
+
+def _prepare_tables(connection: Connection, path: str) -> None:
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    with connection.begin():
+        empty = is_empty(connection, None)
+        if not empty:
+            require_current_version(connection, None, path, f" {shlex.quote(os.path.dirname(path) or '.')}")
+    driver.execute("PRAGMA journal_mode = WAL")
+    driver.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    if empty:
+        with connection.begin():
+            create_tables(connection)
+
+
+def _reading_mode(path: str) -> str:
+    """How to open a catalogue in which nothing will be written.
+
+    SQLite keeps a log and an index beside the file while it is open. Only a connection that may write removes
+    them at the end; and on a read-only disk, where there is no log, it must not try to make one.
+    """
+    folder = os.path.dirname(path) or "."
+    if os.access(folder, os.W_OK) and os.access(path, os.W_OK):
+        return "rw"
+    return "ro" if os.path.exists(path + "-wal") else "ro&immutable=1"
+
+
+def _cache_kib() -> int:
+    """A sixteenth of the machine's memory, within bounds."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 10
+    except (AttributeError, ValueError, OSError):
+        memory = 0
+    return max(_CACHE_KIB_BOUNDS[0], min(_CACHE_KIB_BOUNDS[1], memory // _CACHE_MEMORY_DIVISOR))
+
+
+def _casefold(text: str | float | bytes | None) -> str | float | bytes | None:
+    """SQLite's own ``lower`` knows no letters beyond ASCII."""
+    return text.casefold() if isinstance(text, str) else text

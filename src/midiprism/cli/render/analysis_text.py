@@ -1,0 +1,85 @@
+"""A report on a terminal, and as Markdown."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from midiprism.cli.render.terminal import escape_unprintable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from midiprism.advise.report.blocks import Section
+
+_MARKDOWN_SPECIALS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
+_BACKTICKS = re.compile("`+")
+
+
+def render_rich(sections: "Sequence[Section]") -> "Iterator[RenderableType]":
+    """The report for Rich, part by part."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    for section in sections:
+        yield Text(f"\n{escape_unprintable(section.title)}", style="bold")
+        for sentence in section.sentences:
+            yield Padding(Text(escape_unprintable(sentence)), (0, 0, 0, 2))
+        if section.rows:
+            table = Table(
+                box=None,
+                show_header=bool(section.columns),
+                pad_edge=False,
+                padding=(0, 2, 0, 0),
+                header_style="dim",
+            )
+            for number in range(max(map(len, section.rows))):
+                title = section.columns[number] if number < len(section.columns) else ""
+                table.add_column(title, overflow="fold")
+            for row in section.rows:
+                table.add_row(*(Text(escape_unprintable(cell)) for cell in row))
+            yield Padding(table, (0, 0, 0, 2))
+        for item in section.items:
+            yield Padding(Text(escape_unprintable(item.title), style="bold"), (0, 0, 0, 2))
+            for line in item.lines:
+                yield Padding(Text(escape_unprintable(line)), (0, 0, 0, 4))
+            for command in item.commands:
+                yield Text(
+                    f"    {escape_unprintable(command)}", style="cyan", no_wrap=True, overflow="ignore"
+                )
+
+
+def render_markdown(sections: "Sequence[Section]") -> str:
+    """The report as Markdown. What comes from files and addresses is text there, never markup."""
+    return "\n".join(_markdown_lines(sections)).strip() + "\n"
+
+
+def _markdown_lines(sections: "Sequence[Section]") -> Iterator[str]:
+    for number, section in enumerate(sections):
+        yield f"\n{'#' if number == 0 else '##'} {_escape_markdown(section.title)}\n"
+        for sentence in section.sentences:
+            yield f"{_escape_markdown(sentence)}\n"
+        if section.rows:
+            width = max(map(len, section.rows))
+            titles = (*section.columns, *[""] * width)[:width]
+            yield f"| {' | '.join(map(_escape_markdown, titles))} |"
+            yield f"|{'---|' * width}"
+            for row in section.rows:
+                yield f"| {' | '.join(map(_escape_markdown, row))} |"
+            yield ""
+        for item in section.items:
+            yield f"### {_escape_markdown(item.title)}\n"
+            for line in item.lines:
+                yield f"{_escape_markdown(line)}\n"
+            for command in item.commands:
+                yield from _fenced_block(command)
+
+
+def _escape_markdown(text: str) -> str:
+    return _MARKDOWN_SPECIALS.sub(r"\\\1", escape_unprintable(text))
+
+
+def _fenced_block(command: str) -> Iterator[str]:
+    shown = escape_unprintable(command)
+    fence = "`" * max(3, 1 + max(map(len, _BACKTICKS.findall(shown)), default=0))
+    yield from (f"{fence}sh", shown, fence, "")

@@ -1,0 +1,124 @@
+"""How far a run is, on standard error: a bar on a terminal, else a line every few seconds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import typer
+
+from midiprism.cli.render.terminal import escape_unprintable, format_clock, make_console, pluralize
+
+if TYPE_CHECKING:
+    from midiprism.metrics.snapshot import SampleWindow
+    from midiprism.pipeline.progress import RunListener
+    from midiprism.pipeline.progress import RunProgress as Progress_
+
+_LINE_SECONDS = 5.0
+
+
+class ProgressCounts(Protocol):
+    """How far something is: so many seen of a total (None where nobody knows), after so many seconds."""
+
+    @property
+    def seen(self) -> int: ...
+    @property
+    def total(self) -> int | None: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+ProgressT = TypeVar("ProgressT", bound=ProgressCounts)
+
+
+@contextmanager
+def show_run_progress() -> Iterator["RunListener"]:
+    """Gives a listener for the time of a run, which says how far it is and what limits it."""
+    limit = BottleneckLine()
+
+    def told(progress: "Progress_") -> str:
+        return "\n".join(filter(None, (format_run_progress(progress), limit.describe(progress))))
+
+    with progress_bar(told) as listener:
+        yield listener
+
+
+@contextmanager
+def progress_bar(format_progress: Callable[[ProgressT], str]) -> Iterator[Callable[[ProgressT], None]]:
+    """Gives a listener that shows how far something is, in the words of ``sentence``."""
+    screen = make_console(stderr=True)
+    if not screen.is_terminal:
+        last = 0.0
+
+        def line(far: ProgressT) -> None:
+            nonlocal last
+            if far.seconds - last >= _LINE_SECONDS:
+                last = far.seconds
+                typer.echo(format_progress(far), err=True)
+
+        yield line
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[state]}", markup=False),
+    )
+    with Progress(*columns, console=screen, transient=True, refresh_per_second=8) as drawn:
+        task = drawn.add_task("", total=None, state="")
+
+        def show(far: ProgressT) -> None:
+            drawn.update(task, total=far.total, completed=far.seen, state=format_progress(far))
+
+        yield show
+
+
+class BottleneckLine:
+    """What limits a run, in words, found anew with each sample of it."""
+
+    def __init__(self) -> None:
+        self._sampled_at = 0.0
+        self._text = ""
+
+    def describe(self, progress: "Progress_") -> str:
+        """The resource that limits it, and how much of others is in use; nothing before that was measured."""
+        window = progress.window
+        if window is None or not window.songs:
+            return ""
+        if window.last.elapsed_seconds != self._sampled_at:
+            self._sampled_at = window.last.elapsed_seconds
+            self._text = self._describe_window(window, progress.recorded_settings)
+        return self._text
+
+    def _describe_window(self, window: "SampleWindow", settings: "Mapping[str, Any]") -> str:
+        from midiprism.advise.bottleneck import find_bottleneck
+
+        gauges = []
+        if window.core_utilization:
+            gauges.append(f"processors {sum(window.core_utilization) / len(window.core_utilization):.0%}")
+        for name in sorted(window.last.devices):
+            busy = window.device_utilization(name)
+            if busy is not None:
+                gauges.append(f"{escape_unprintable(name)} {busy:.0%}")
+        last = window.last
+        gauges.append(f"{last.memory_bytes / 1e6:,.0f} MB")
+        gauges.append(f"{last.in_flight} of {last.in_flight_limit} batches")
+        return f"{escape_unprintable(find_bottleneck(window, settings).words)} | {', '.join(gauges)}"
+
+
+def format_run_progress(progress: "Progress_") -> str:
+    """Count, percent, rate, time left, tracks and failures."""
+    rate = progress.seen / progress.seconds if progress.seconds > 0 else 0.0
+    parts = [pluralize(progress.seen, "song")]
+    if progress.total:
+        left = max(0, progress.total - progress.seen)
+        parts = [
+            f"{progress.seen:,} of {progress.total:,} songs",
+            f"{100 * min(progress.seen, progress.total) / progress.total:.0f} %",
+        ]
+    parts.append(f"{rate:,.0f}/s")
+    if progress.total and rate > 0:
+        parts.append(f"{format_clock(left / rate)} left")
+    parts += [pluralize(progress.tracks_new, "new track"), pluralize(progress.tracks_duplicate, "duplicate")]
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    return ", ".join(parts)

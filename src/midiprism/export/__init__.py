@@ -1,0 +1,1 @@
+"""Export tracks as a tree of files for people."""

@@ -1,0 +1,147 @@
+"""Where ``export`` puts a track: a template of fields, and names that every system takes."""
+
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from midiprism.catalog import TrackRow
+from midiprism.errors import UsageError
+from midiprism.stores import safe_name
+
+FIELDS = (
+    "song_path",
+    "song",
+    "track",
+    "name",
+    "label",
+    "instrument",
+    "family",
+    "channel",
+    "program",
+    "digest",
+    "notes",
+)
+PRESETS = {
+    "song": "{song_path}/{track:02} {label}.mid",
+    "instrument": "{family}/{instrument}/{song} - {track:02} {name}.mid",
+}
+SUFFIX = ".mid"
+
+_NUMBER_FIELDS = frozenset({"track", "channel", "program", "notes"})
+_NUMBER_FORMAT = re.compile(r"0?[0-9]{0,2}")
+_COMPONENT_BYTES = 120
+_SPACES = re.compile(r" {2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Literal text, then a field (None at the end) with its format."""
+
+    literal: str
+    field: str | None
+    format: str
+
+
+class PathTemplate:
+    """A path with fields in it, such as ``{family}/{song} {track:02}.mid``.
+
+    Numbers of tracks and channels count from 1. Only ``{song_path}`` makes folders; a ``/`` in any other
+    value does not. An ending of ``.mid`` is added where it is missing.
+
+    Raises:
+        UsageError: a field is unknown, or the path would leave the folder.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = PRESETS.get(text, text)
+        self._pieces = tuple(_parse_pieces(self.text))
+        literal = "".join(piece.literal + ("x" if piece.field else "") for piece in self._pieces)
+        if literal.startswith("/") or any(part in ("", ".", "..") for part in literal.split("/")):
+            raise UsageError(f"The template {self.text} is not the path of a file below the folder.")
+
+    def render(self, row: TrackRow, song_path: tuple[str, ...]) -> tuple[str, ...]:
+        """Folders and file name of a track, safe on every system; the name comes without its ``.mid``.
+
+        Args:
+            song_path: what ``{song_path}`` stands for, see ``song_path``.
+        """
+        values = _field_values(row)
+        parts = [""]
+        for piece in self._pieces:
+            first, *rest = piece.literal.split("/")
+            parts[-1] += first
+            parts.extend(rest)
+            if piece.field == "song_path":
+                first, *rest = song_path
+                parts[-1] += first
+                parts.extend(rest)
+            elif piece.field is not None:
+                parts[-1] += _format_value(values[piece.field], piece.format)
+        if parts[-1].lower().endswith(SUFFIX):
+            parts[-1] = parts[-1][: -len(SUFFIX)]
+        return tuple(safe_component(part) for part in parts)
+
+
+def safe_component(text: str) -> str:
+    """``text`` as one component of a path, never empty."""
+    return safe_name(_SPACES.sub(" ", text).strip(), _COMPONENT_BYTES) or "unnamed"
+
+
+def song_path(row: TrackRow) -> tuple[str, ...]:
+    """A song's path below its source folder, without suffix, each component safe."""
+    return tuple(safe_component(part) for part in row.song_name.split("/") if part) or ("unnamed",)
+
+
+def add_number(name: str, number: int) -> str:
+    """``name`` itself for 1, then ``name (2)`` and so on."""
+    return name if number == 1 else f"{name} ({number})"
+
+
+def _parse_pieces(text: str) -> Iterator[_Piece]:
+    known = ", ".join(f"{{{field}}}" for field in FIELDS)
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise UsageError(f"The template {text} cannot be read: {error}.") from error
+    for literal, field, spec, conversion in parsed:
+        if field is not None and (field not in FIELDS or conversion):
+            raise UsageError(f"The template {text} has an unknown field {{{field}}}: the fields are {known}.")
+        if spec and (field not in _NUMBER_FIELDS or not _NUMBER_FORMAT.fullmatch(spec)):
+            raise UsageError(f"The template {text} has an unknown format :{spec}; numbers take one like :02.")
+        yield _Piece(literal, field, spec or "")
+
+
+def _field_values(row: TrackRow) -> dict[str, str | int]:
+    return {
+        "song": row.song_name.rpartition("/")[2],
+        "track": row.track_number + 1,
+        "name": _track_name(row),
+        "label": _track_label(row),
+        "instrument": row.instrument,
+        "family": row.family,
+        "channel": "" if row.channel is None else row.channel + 1,
+        "program": "" if row.program is None else row.program,
+        "digest": row.digest.hex(),
+        "notes": row.note_count,
+    }
+
+
+def _track_name(row: TrackRow) -> str:
+    """The track's name; its instrument where it has none, and as well where the track was divided."""
+    if not row.name:
+        return row.instrument
+    return f"{row.name} - {row.instrument}" if row.part_count > 1 and row.name != row.instrument else row.name
+
+
+def _format_value(value: str | int, spec: str) -> str:
+    return format(value, spec) if isinstance(value, int) else value.replace("/", "_")
+
+
+def _track_label(row: TrackRow) -> str:
+    """The track's name, and its instrument behind it unless the name says it."""
+    if not row.name or row.name.casefold() == row.instrument.casefold():
+        return row.instrument
+    if row.instrument.casefold() in row.name.casefold():
+        return row.name
+    return f"{row.name} ({row.instrument})"

@@ -1,0 +1,1 @@
+"""Durable writes, atomic writes and reflinks."""

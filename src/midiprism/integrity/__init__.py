@@ -1,0 +1,1 @@
+"""Verify a result, and repair it."""

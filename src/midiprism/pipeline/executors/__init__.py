@@ -1,0 +1,1 @@
+"""Executors run batches: in this process or in worker processes."""

@@ -1,0 +1,95 @@
+"""Reading the songs of a batch: one by one, or several at once and ahead where the disk is slow."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+
+from midiprism.pipeline.planner import Batch
+from midiprism.pipeline.shared_counters import SONG_INDEX, STAGE, STAGE_READING, SharedCounters
+from midiprism.sources import SequentialSource, SongContent, SongRef, Source, UnreadableError
+
+SONGS_PER_CHUNK = 32
+"""Songs read before they are split, while the processor has them at hand."""
+
+READ_THREADS = 8
+SLOW_READ_SECONDS = 0.000_2
+"""From memory a small file takes a tenth of this, from a disk many times as much."""
+
+CHUNKS_BETWEEN_MEASUREMENTS = 16
+
+ReadSongs = list[SongContent | UnreadableError]
+BatchChunk = tuple[int, Batch, ReadSongs]
+"""Where a part of a batch begins, its songs, and what is in them."""
+
+
+class BatchReader:
+    """Gives the contents of a batch, a few songs at a time.
+
+    How long reads take decides how they are made: a disk serves several at once faster than one after the
+    other, while what is in memory already would only wait for threads.
+
+    Args:
+        library: reads songs.
+        limit: songs of more bytes are not loaded.
+    """
+
+    def __init__(self, source: Source, input_limit: int) -> None:
+        self._source = source
+        self._input_limit = input_limit
+        self._chunks_to_prefetch = 0
+        self._thread_pool: ThreadPoolExecutor | None = None
+
+    def chunks(
+        self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters
+    ) -> Iterator[BatchChunk]:
+        """Parts of a batch; fewer once ``stop()``."""
+        if isinstance(self._source, SequentialSource) and batch:
+            self._source.seek(batch[0])  # not timed: it is no fault of that song
+        ahead: list[Future[SongContent | UnreadableError]] | None = None
+        for first in range(0, len(batch), SONGS_PER_CHUNK):
+            part = batch[first : first + SONGS_PER_CHUNK]
+            counters[STAGE] = STAGE_READING
+            counters[SONG_INDEX] = first
+            if ahead is None:
+                contents = self._read_sequentially(part, first, stop, counters)
+            else:
+                contents = [future.result() for future in ahead]
+            if stop():
+                return
+            following = batch[first + SONGS_PER_CHUNK : first + 2 * SONGS_PER_CHUNK]
+            ahead = self._prefetch(following) if self._chunks_to_prefetch and following else None
+            yield first, part, contents
+
+    def _read_sequentially(
+        self, chunk: Batch, first: int, stop: Callable[[], bool], counters: SharedCounters
+    ) -> ReadSongs:
+        began = time.perf_counter()
+        contents: ReadSongs = []
+        for number, found in enumerate(chunk, first):
+            if stop():
+                break
+            counters[SONG_INDEX] = number
+            contents.append(self._read(found))
+        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(chunk)
+        self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
+        return contents
+
+    def _prefetch(self, chunk: Batch) -> list[Future[SongContent | UnreadableError]]:
+        """Let threads read a part while another is split; now and then it is measured again."""
+        self._chunks_to_prefetch -= 1
+        if self._thread_pool is None:
+            self._thread_pool = ThreadPoolExecutor(READ_THREADS, "midiprism-read")
+        return [self._thread_pool.submit(self._read, found) for found in chunk]
+
+    def _read(self, song_ref: SongRef) -> SongContent | UnreadableError:
+        try:
+            return self._source.read(song_ref, self._input_limit)
+        except UnreadableError as error:
+            return error
+
+    def close(self) -> None:
+        """End the threads; a read that hangs is not waited for."""
+        if self._thread_pool is not None:
+            with suppress(RuntimeError):
+                self._thread_pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,66 @@
+"""The splitter of a run, loaded when the first song needs it: a run with nothing to do goes without."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+
+from midiprism.errors import MidiprismError
+from midiprism.results.identity import Identity
+from midiprism.smf.types import Limits, SplitSong
+
+Splitter = Callable[[bytes], SplitSong]
+
+
+class LazySplitter:
+    """``midiprism.split`` with a run's settings, loaded when it is first needed.
+
+    Args:
+        identity: what a split is.
+        limits: bounds on what one song may cost.
+    """
+
+    def __init__(self, identity: Identity, limits: Limits) -> None:
+        self._identity = identity
+        self._limits = limits
+        self._split: Splitter | None = None
+
+    def __call__(self, data: bytes) -> SplitSong:
+        if self._split is None:
+            self.prepare()
+            assert self._split is not None
+        return self._split(data)
+
+    def __reduce__(self) -> tuple[type["LazySplitter"], tuple[Identity, Limits]]:
+        return type(self), (self._identity, self._limits)
+
+    def is_compiled(self) -> bool:
+        """Whether it can start at once.
+
+        Raises:
+            MidiprismError: it cannot be loaded at all.
+        """
+        with _wrap_import_errors():
+            compiled: bool = import_module("midiprism.smf.kernel.jit").is_compiled()
+            return compiled
+
+    def prepare(self) -> None:
+        """Load it; where that takes compiling, it takes up to a minute.
+
+        Raises:
+            MidiprismError: it cannot be loaded.
+        """
+        with _wrap_import_errors():
+            split = import_module("midiprism.smf").split
+            import_module("midiprism.smf.kernel.jit").prepare()
+        self._split = partial(
+            split, by=self._identity.by, context=self._identity.context, limits=self._limits
+        )
+
+
+@contextmanager
+def _wrap_import_errors() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise MidiprismError(f"The splitter cannot be loaded: {error}. Install midiprism again.") from error

@@ -1,0 +1,165 @@
+"""What a run did."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from midiprism.catalog import BatchRecord, CommitResult
+from midiprism.catalog.records import ADOPTED, FAILED_OUTCOMES
+from midiprism.errors import MidiprismError
+from midiprism.sources import Notice
+
+_MAX_FAILURES_SHOWN = 100
+
+State = Literal["running", "done", "interrupted", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that could not be split.
+
+    Attributes:
+        path: of the song or folder, in the file system's bytes.
+        code: stable, short reason.
+        message: one sentence.
+    """
+
+    path: bytes
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did. A song is ``done`` if its content got an outcome by this run, else ``skipped``.
+
+    So ``songs_seen == songs_done + songs_skipped``, the values of ``outcomes`` add up to
+    ``songs_done``, and ``songs_failed`` and ``songs_repaired`` are among those done.
+
+    Attributes:
+        songs_skipped: known already: by path, size and time, or by content (``songs_copies`` of them).
+        songs_copies: opened, and found to hold a content that has an outcome; only the path is new.
+        tracks: links from a song to a track, of the songs done.
+        tracks_new: contents of tracks that the catalogue did not have.
+        bytes_written: bytes of the track files, or of the shards, written.
+        outcomes: contents by what became of them.
+        folders_failed: folders and archives that could not be read, and members of archives not taken.
+        results_passed: folders passed over since they hold a midiprism result.
+        archives_passed: archives in archives, which are not entered.
+        values_nulled: values that the tables of a library that was taken over cannot hold.
+        failures: the first of what failed, in order.
+        run_id: the run's number in the catalogue; None where nothing was recorded.
+        error: why the run stopped, where it could not go on.
+        loading_seconds: of ``seconds``, until the splitter was loaded, or compiled, and work began.
+        songs_total: songs that there are; None where they were not counted to the end.
+    """
+
+    catalog: str
+    dry_run: bool
+    by: str
+    context: str
+    state: State = "running"
+    songs_skipped: int = 0
+    songs_copies: int = 0
+    tracks: int = 0
+    tracks_new: int = 0
+    bytes_written: int = 0
+    seconds: float = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    folders_failed: int = 0
+    results_skipped: int = 0
+    archives_skipped: int = 0
+    values_nulled: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    run_id: int | None = None
+    error: MidiprismError | None = None
+    loading_seconds: float = 0.0
+    songs_total: int | None = None
+
+    @property
+    def songs_done(self) -> int:
+        return self.outcomes.total()
+
+    @property
+    def songs_seen(self) -> int:
+        return self.songs_done + self.songs_skipped
+
+    @property
+    def songs_failed(self) -> int:
+        return sum(self.outcomes[outcome] for outcome in FAILED_OUTCOMES)
+
+    @property
+    def songs_adopted(self) -> int:
+        """Split by the owner of a library that was taken over."""
+        return self.outcomes[ADOPTED]
+
+    @property
+    def songs_repaired(self) -> int:
+        return self.outcomes["repaired"]
+
+    @property
+    def tracks_duplicate(self) -> int:
+        return self.tracks - self.tracks_new
+
+    @property
+    def songs_per_second(self) -> float:
+        return self.songs_seen / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether anything could not be done."""
+        return self.songs_failed > 0 or self.folders_failed > 0
+
+    @property
+    def nothing_new(self) -> bool:
+        """Whether everything was known already."""
+        return self.songs_done == 0 and self.songs_copies == 0
+
+    def add_notice(self, notice: Notice) -> None:
+        """Take note of a folder or an archive that was not entered, or of a member that was not taken."""
+        if notice.failed:
+            self.folders_failed += 1
+            self._add_failure(Failure(notice.path, notice.code, notice.message))
+        elif notice.code == "nested":
+            self.archives_skipped += 1
+        else:
+            self.results_skipped += 1
+
+    def add_commit(self, batch: BatchRecord, committed: CommitResult) -> None:
+        """Take note of a commit."""
+        self.outcomes += committed.outcomes
+        self.songs_copies += committed.paths_of_known_songs
+        self.tracks += committed.links
+        self.tracks_new += committed.tracks_new
+        self.bytes_written += 0 if self.dry_run else batch.bytes_written + committed.shard_bytes
+        self.values_nulled += committed.values_nulled
+        for record in (*batch.songs, *committed.refused_songs):
+            if record.outcome in FAILED_OUTCOMES:
+                self._add_failure(Failure(record.path, record.problems[0].code, record.problems[0].message))
+
+    def totals(self) -> dict[str, Any]:
+        """The figures, for the catalogue and for ``--json``."""
+        return {
+            "songs_total": self.songs_total,
+            "songs_seen": self.songs_seen,
+            "songs_done": self.songs_done,
+            "songs_skipped": self.songs_skipped,
+            "songs_copies": self.songs_copies,
+            "songs_failed": self.songs_failed,
+            "songs_repaired": self.songs_repaired,
+            "folders_failed": self.folders_failed,
+            "tracks": self.tracks,
+            "tracks_new": self.tracks_new,
+            "tracks_duplicate": self.tracks_duplicate,
+            "bytes_written": self.bytes_written,
+            "values_nulled": self.values_nulled,
+            "seconds": round(self.seconds, 3),
+            "loading_seconds": round(self.loading_seconds, 3),
+            "songs_per_second": round(self.songs_per_second, 1),
+            "error": None if self.error is None else str(self.error),
+            "outcomes": {outcome: count for outcome, count in sorted(self.outcomes.items()) if count},
+        }
+
+    def _add_failure(self, failure: Failure) -> None:
+        if len(self.failures) < _MAX_FAILURES_SHOWN:
+            self.failures.append(failure)

@@ -1,0 +1,1 @@
+"""Move a result to another folder."""

@@ -1,0 +1,1 @@
+"""The result folder: marker, identity, lock, status, derived tables."""

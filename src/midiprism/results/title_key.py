@@ -1,0 +1,122 @@
+"""Titles of songs, brought to what their versions and copies have in common.
+
+``Let It Be.mid``, ``let_it_be (2).kar`` and ``01 - LET IT BE [karaoke] v3.mid`` have one title. Two songs of
+the same name have one too: a wrong neighbour costs a data set less than a copy on the other side of it.
+"""
+
+import re
+from functools import lru_cache
+from unicodedata import normalize
+
+_SUFFIX = re.compile(r"\.(?:mid|midi|kar|rmi|smf|gz)$")
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^][]*\]|\{[^{}]*\}|【[^【】]*】|<[^<>]*>")
+_BRACKETS = re.compile(r"[][(){}【】<>]")
+_DIACRITICS = re.compile(r"[\u0300-\u036f'’‘`´]")  # of Latin, Greek, Cyrillic; apostrophes go with them
+_TRACK_NUMBER = re.compile(r"(?:\d{1,3}\s*[-._)]+\s*|0\d{1,2}\s+)(?=\D)")
+_SEPARATORS = re.compile(r"[^\w\u0900-\u0eff]+")  # marks of Indic scripts and Thai are no separators
+_LETTER = re.compile(r"[^\W_]|[\u0900-\u0eff]")
+_VERSION_WORD = re.compile(r"\d+|v(?:er(?:sion)?)?\d*|\d+(?:st|nd|rd|th)|gm2?|gs|xg|mt32|sc55|sc88")
+
+
+def _word_set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+VERSION_WORDS = _word_set(
+    """
+    acoustic alt alternate alternative arr arranged arrangement backing bis clean complete copie copy cover
+    demo edit edited extended fin final fixed format full improved inst instr instrumental kar karaoke kopie
+    live long mid midi mix new old orig original piano playback redo remake remaster remastered remix
+    reprise rev revised sequenced short solo studio take unplugged update updated ver version vocal vocals
+    with without
+    """
+)
+"""Words at the end of a title that tell versions and copies of a song apart."""
+
+WORDS_BEFORE_NUMBER = _word_set(
+    """
+    and at bwv d hob hwv in k kv no nr number of op opus route rv to
+    """
+)
+"""Words before a number that is a part of the title: ``Symphony No. 5``."""
+
+GENERIC_WORDS = _word_set(
+    """
+    adagio allegro andante aria audio backup ballad band bass beat chorus clip concerto default demo drum
+    drums etude example exercise file files fugue groove guitar intro invention jam jingle largo loop loops
+    major melody menuet minor minuet moderato movement music musik nocturne noname none op organ outro part
+    pattern piece prelude presto project riff rondo sample scherzo score seq sequence sonata sonatina song
+    songs sound strings suite symphony synth temp test theme titel title tmp toccata track tracks tune
+    unknown unnamed untitled valse variation verse waltz
+    """
+)
+"""Words that alone name no song."""
+
+_MIN_LETTERS = 4
+_CACHE_SIZE = 10_000  # words: those at the ends of titles recur
+_FIRST_WIDE_CODE_POINT = 0x2E80  # of scripts in which a letter is a syllable or a word
+
+
+def title_key(song_path: str) -> str | None:
+    """What versions and copies of a song have in common; None where its title is too short or says nothing.
+
+    Args:
+        song: its path as text, with ``/`` between its parts; with a suffix or without.
+    """
+    text = song_path[song_path.rfind("/") + 1 :]
+    # Here and below, what a test of one character shows to change nothing is left out: most of it, mostly.
+    text = (text if text.isascii() else normalize("NFKD", text)).casefold()
+    while "." in text and (bare := _SUFFIX.sub("", text)) != text:
+        text = bare
+    words = _words(text)
+    while len(words) > 1 and _is_version_word(words[-1], words[-2]):
+        words.pop()
+    if all(map(_is_generic, words)):
+        return None
+    title = "".join(words)
+    if len(title) >= _MIN_LETTERS and title[:_MIN_LETTERS].isalpha():
+        return title
+    letters = sum(2 if ord(letter) >= _FIRST_WIDE_CODE_POINT else 1 for letter in title if letter.isalpha())
+    return title if letters >= _MIN_LETTERS else None
+
+
+def _words(text: str) -> list[str]:
+    if not text.isascii() or "'" in text or "`" in text:
+        # Composed again, so that the marks of kana are parts of their letters.
+        text = normalize("NFC", _DIACRITICS.sub("", text))
+    bare = text
+    # Brackets may stand within brackets.
+    while _BRACKETS.search(bare) and (less := _BRACKETED.sub(" ", bare)) != bare:
+        bare = less
+    if bare != text and not _LETTER.search(bare):
+        bare = _BRACKETS.sub(" ", text)
+    bare = bare.strip()
+    number = _TRACK_NUMBER.match(bare) if bare[:1].isdecimal() else None
+    return _split_words(bare[number.end() :] if number else bare)
+
+
+def _split_words(text: str) -> list[str]:
+    """The words of a text: what is between separators."""
+    words = text.replace("_", " ").replace("-", " ").split()
+    if "".join(words).isalnum():  # there were no other separators
+        return words
+    return [word for word in _SEPARATORS.split(text.replace("_", " ")) if word]
+
+
+@lru_cache(_CACHE_SIZE)
+def _is_generic(word: str) -> bool:
+    bare = word.rstrip("0123456789")
+    return (
+        bare in GENERIC_WORDS
+        or bare in VERSION_WORDS
+        or word in WORDS_BEFORE_NUMBER
+        or _VERSION_WORD.fullmatch(word) is not None
+    )
+
+
+@lru_cache(_CACHE_SIZE)
+def _is_version_word(word: str, previous: str) -> bool:
+    """Whether the last word of a title tells a version; a number does, unless it is a part of the title."""
+    if word.isdecimal():
+        return previous not in WORDS_BEFORE_NUMBER
+    return word in VERSION_WORDS or _VERSION_WORD.fullmatch(word) is not None

@@ -1,0 +1,1 @@
+"""The compiled kernel: scan, plan and write."""

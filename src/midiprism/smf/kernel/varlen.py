@@ -1,0 +1,98 @@
+"""Reading and writing the bytes of a file: numbers of fixed and of variable length, spans.
+
+``data`` and ``out`` are one-dimensional arrays of bytes. Positions are checked here or by the compiler's
+bounds check. A byte that is kept is masked, which makes it a signed number: unsigned ones mix with the others
+to floats.
+"""
+
+from typing import Any
+
+from midiprism.smf.kernel.jit import bounds_checked_by_hand, helper, inlined, unsigned_index
+
+VLQ_TOO_LONG = -1
+VLQ_TRUNCATED = -2
+
+
+@bounds_checked_by_hand
+def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
+    """A variable-length number and the position after it, or TOO_LONG or TRUNCATED instead of that
+    position."""
+    value = 0
+    for step in range(4):
+        if at < 0 or at + step >= limit:
+            return 0, VLQ_TRUNCATED
+        byte = data[unsigned_index(at + step)] & 0xFF
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, at + step + 1
+    return 0, VLQ_TOO_LONG
+
+
+@inlined
+def vlq_size(value: int) -> int:
+    """Bytes of a number of 0 to LONGEST_DELTA."""
+    return 1 + (value >= 0x80) + (value >= 0x4000) + (value >= 0x200000)
+
+
+@helper
+def write_vlq(out: Any, at: int, value: int) -> int:
+    """Write a number of 0 to LONGEST_DELTA; returns the position after it."""
+    if value >= 0x80:
+        if value >= 0x4000:
+            if value >= 0x200000:
+                out[at] = 0x80 | value >> 21
+                at += 1
+            out[at] = 0x80 | value >> 14 & 0x7F
+            at += 1
+        out[at] = 0x80 | value >> 7 & 0x7F
+        at += 1
+    out[at] = value & 0x7F
+    return at + 1
+
+
+@inlined
+def read_be16(data: Any, at: int) -> int:
+    """The 16-bit number at a position."""
+    return (data[at] & 0xFF) << 8 | (data[at + 1] & 0xFF)
+
+
+@inlined
+def read_be32(data: Any, at: int) -> int:
+    """The 32-bit number at a position."""
+    return (
+        (data[at] & 0xFF) << 24
+        | (data[at + 1] & 0xFF) << 16
+        | (data[at + 2] & 0xFF) << 8
+        | (data[at + 3] & 0xFF)
+    )
+
+
+@inlined
+def write_be32(out: Any, at: int, value: int) -> int:
+    """Write a 32-bit number; returns the position after it."""
+    out[at] = value >> 24 & 0xFF
+    out[at + 1] = value >> 16 & 0xFF
+    out[at + 2] = value >> 8 & 0xFF
+    out[at + 3] = value & 0xFF
+    return at + 4
+
+
+@bounds_checked_by_hand
+def copy_bytes(out: Any, at: int, data: Any, start: int, stop: int) -> int:
+    """Copy ``data[start:stop]``; returns the position after it."""
+    size = stop - start
+    if start < 0 or size < 0 or stop > data.shape[0] or at < 0 or at + size > out.shape[0]:
+        raise IndexError("a span outside of its array")
+    # Compiled to a block copy; assigning slices would go byte by byte.
+    for step in range(size):
+        out[unsigned_index(at + step)] = data[unsigned_index(start + step)]
+    return at + size
+
+
+@helper
+def same_bytes(data: Any, first: int, second: int, size: int) -> bool:
+    """Whether two spans of ``data`` are equal."""
+    for step in range(size):  # noqa: SIM110 - Numba compiles no generators
+        if data[first + step] != data[second + step]:
+            return False
+    return True

@@ -1,0 +1,322 @@
+"""A Parquet file, open: which columns hold songs, what songs are called, and the rows themselves.
+
+Rows are decoded forward, a few at a time. A writer may have put all of a file into one group of rows, which
+can be read from its beginning only.
+"""
+
+import io
+import json
+import math
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from midiprism.errors import UsageError
+from midiprism.sources.archives.decompress import DamagedError
+from midiprism.sources.file_cache import OpenFile
+
+_ROWS_PER_BATCH = 16
+_NAMES_PER_BATCH = 1_000
+_RECENT_BATCHES = 4
+_BUFFER_BYTES = 1 << 20
+MAX_ROWS = 100_000_000
+MAX_FACTS_CHARACTERS = 1 << 20
+"""Most characters of what is kept of a row."""
+
+_BYTES_FIELD = "bytes"
+
+
+class ColumnRoles(NamedTuple):
+    """Which columns of a Parquet file are what.
+
+    Attributes:
+        song: holds bytes of songs, or structs with a field ``bytes``.
+        name: names the songs; None where they have only the numbers of their rows.
+        keep: what else is told of a song.
+    """
+
+    song_column: str
+    name_column: str | None = None
+    kept_columns: tuple[str, ...] = ()
+
+
+class SourceRow(NamedTuple):
+    """A row: the song's bytes, None for null, and a JSON object of what is kept of it."""
+
+    data: bytes | None
+    facts: str | None
+
+
+def require_pyarrow() -> None:
+    """Raises:
+    UsageError: there is no pyarrow.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "Reading Parquet files needs pyarrow, which is not installed: pip install 'midiprism[parquet]'."
+        ) from error
+
+
+class ParquetRows:
+    """A Parquet file, open for reading rows.
+
+    Raises:
+        DamagedError: it is not a Parquet file.
+        OSError: it cannot be opened.
+        UnreadableError: it is not a regular file.
+    """
+
+    def __init__(self, path: bytes) -> None:
+        import pyarrow.parquet
+
+        self.file = OpenFile(path)
+        with _wrap_damage_errors():
+            self._parquet = pyarrow.parquet.ParquetFile(_PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
+        groups = [self._parquet.metadata.row_group(number) for number in range(self._parquet.num_row_groups)]
+        self._group_row_counts = [group.num_rows for group in groups]
+        if min(self._group_row_counts, default=0) < 0 or self.row_count > MAX_ROWS:
+            raise DamagedError(f"It says that it has more than {MAX_ROWS:,} rows.")
+        self._group_ends: dict[int, int] = {}
+        self._decoded_columns: tuple[str, tuple[str, ...]] = ("", ())
+        self._recent_batches: deque[tuple[int, Any]] = deque(maxlen=_RECENT_BATCHES)
+        self._batches: Iterator[Any] = iter(())
+        self._current_group = -1
+        self._next_row = 0
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are."""
+        return sum(self._group_row_counts)
+
+    def song_column_candidates(self) -> list[str]:
+        """Columns that may hold songs."""
+        return [field.name for field in self._parquet.schema_arrow if _holds_bytes(field.type)]
+
+    def require_columns(self, column_roles: ColumnRoles) -> None:
+        """Raises:
+        UsageError: there is no such column, or it cannot be what it is asked to be.
+        """
+        kinds: dict[str, Any] = {}
+        for field in self._parquet.schema_arrow:
+            kinds[field.name] = field.type
+            for child in _struct_fields(field.type):
+                kinds[f"{field.name}.{child.name}"] = child.type
+        for name in (column_roles.song_column, column_roles.name_column, *column_roles.kept_columns):
+            if name is not None and name not in kinds:
+                there = ", ".join(field.name for field in self._parquet.schema_arrow)
+                raise UsageError(f"there is no column {name}: its columns are {there}")
+        if column_roles.song_column not in self.song_column_candidates():
+            there = ", ".join(self.song_column_candidates()) or "none"
+            raise UsageError(f"column {column_roles.song_column} holds no bytes; those that do: {there}")
+        if column_roles.name_column is not None and not _is_name_type(kinds[column_roles.name_column]):
+            raise UsageError(
+                f"column {column_roles.name_column} cannot name songs: it holds neither text nor whole numbers"
+            )
+        for name in column_roles.kept_columns:
+            if "binary" in str(kinds[name]):
+                raise UsageError(f"column {name} cannot be kept: it holds bytes")
+
+    def song_names(self, column: str) -> Iterator[str | None]:
+        """What names the songs, row by row.
+
+        Raises:
+            DamagedError: the file is damaged.
+        """
+        with _wrap_damage_errors():
+            for batch in self._parquet.iter_batches(_NAMES_PER_BATCH, columns=[column], use_threads=False):
+                for place in range(batch.num_rows):
+                    try:
+                        value = _cell(batch, column, place)
+                    except UnicodeDecodeError:
+                        value = None
+                    yield None if value is None else str(value)
+
+    def estimated_sizes(self, column: str) -> Iterator[int]:
+        """About how many bytes each row's song has: the average of its group.
+
+        Raises:
+            DamagedError: the file is damaged.
+        """
+        for number, rows in enumerate(self._group_row_counts):
+            with _wrap_damage_errors():
+                group = self._parquet.metadata.row_group(number)
+                chunks = [group.column(place) for place in range(group.num_columns)]
+                size = sum(
+                    chunk.total_uncompressed_size
+                    for chunk in chunks
+                    if chunk.path_in_schema in (column, f"{column}.{_BYTES_FIELD}")
+                )
+            for _ in range(rows):
+                yield size // rows
+
+    def read_row(self, row_number: int, column_roles: ColumnRoles) -> SourceRow:
+        """One row. It costs little where those before it were read.
+
+        Raises:
+            DamagedError: there is no such row, or the file is damaged.
+        """
+        batch, place = self._batch_with_row(row_number, column_roles)
+        with _wrap_damage_errors():
+            value = _cell(batch, column_roles.song_column, place)
+            if isinstance(value, dict):
+                value = value[_BYTES_FIELD]
+            if not column_roles.kept_columns:
+                return SourceRow(value, None)
+            kept = {name: _json_value(_cell(batch, name, place)) for name in column_roles.kept_columns}
+            return SourceRow(value, json.dumps(kept, default=str))
+
+    def seek(self, row_number: int, column_roles: ColumnRoles) -> None:
+        """Decode up to a row.
+
+        Raises:
+            DamagedError: there is no such row, or the file is damaged.
+        """
+        self._batch_with_row(row_number, column_roles)
+
+    def _batch_with_row(self, row_number: int, column_roles: ColumnRoles) -> tuple[Any, int]:
+        """The rows decoded together with this one, and its place among them."""
+        wanted = column_roles.song_column, column_roles.kept_columns
+        if wanted != self._decoded_columns:
+            self._decoded_columns, self._current_group = wanted, -1
+            self._recent_batches.clear()
+        while True:
+            for first, batch in self._recent_batches:
+                if first <= row_number < first + batch.num_rows:
+                    return batch, row_number - first
+            with _wrap_damage_errors():
+                self._decode(row_number, column_roles)
+
+    def _decode(self, row_number: int, column_roles: ColumnRoles) -> None:
+        group, first = self._group_with_row(row_number)
+        if group != self._current_group or row_number < self._next_row:
+            song = column_roles.song_column
+            if _struct_fields(self._parquet.schema_arrow.field(song).type):
+                song = f"{song}.{_BYTES_FIELD}"
+            self._current_group, self._next_row = group, first
+            self._batches = self._parquet.iter_batches(
+                _ROWS_PER_BATCH,
+                row_groups=[group],
+                columns=[song, *column_roles.kept_columns],
+                use_threads=False,
+            )
+        batch = None
+        if row_number < self._group_ends.get(group, row_number + 1):
+            try:
+                batch = next(self._batches, None)
+            except OSError:  # of the disk, perhaps: another read may do
+                self._current_group = -1
+                raise
+        if batch is None:
+            self._group_ends.setdefault(group, self._next_row)
+            raise DamagedError("It has fewer rows than it says.")
+        self._recent_batches.append((self._next_row, batch))
+        self._next_row += batch.num_rows
+
+    def _group_with_row(self, row_number: int) -> tuple[int, int]:
+        first = 0
+        for group, rows in enumerate(self._group_row_counts):
+            if row_number < first + rows:
+                return group, first
+            first += rows
+        raise DamagedError("There is no such row.")
+
+
+class _PyarrowInput(io.RawIOBase):
+    """An open file, for pyarrow, whose own take only names that are text."""
+
+    def __init__(self, file: OpenFile) -> None:
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, self._file.size - self._position)
+        data = self._file.read_at(self._position, left if size is None or size < 0 else min(size, left))
+        self._position += len(data)
+        return data
+
+
+class _wrap_damage_errors:  # noqa: N801 - it is used like a function
+    """What pyarrow raises on bytes that are no Parquet, as damage."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import pyarrow
+
+        # What the disk says has a number; what pyarrow itself says of damaged bytes has none.
+        if isinstance(error, OSError) and error.errno:
+            return
+        if isinstance(error, pyarrow.ArrowException | OSError | ValueError):
+            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DamagedError(f"It is damaged, or no Parquet file ({message}).") from error
+
+
+def _struct_fields(arrow_type: Any) -> list[Any]:
+    """The fields of a struct, none for other types."""
+    import pyarrow
+
+    return (
+        [arrow_type.field(number) for number in range(arrow_type.num_fields)]
+        if pyarrow.types.is_struct(arrow_type)
+        else []
+    )
+
+
+def _holds_bytes(arrow_type: Any) -> bool:
+    return _is_binary_type(arrow_type) or any(
+        child.name == _BYTES_FIELD and _is_binary_type(child.type) for child in _struct_fields(arrow_type)
+    )
+
+
+def _is_binary_type(arrow_type: Any) -> bool:
+    return str(arrow_type) in ("binary", "large_binary", "binary_view")
+
+
+def _is_name_type(arrow_type: Any) -> bool:
+    import pyarrow
+
+    if pyarrow.types.is_dictionary(arrow_type):
+        arrow_type = arrow_type.value_type
+    return pyarrow.types.is_integer(arrow_type) or str(arrow_type) in (
+        "string",
+        "large_string",
+        "string_view",
+    )
+
+
+def _cell(batch: Any, column: str, row_index: int) -> Any:
+    """The value of a column, or of a field of a struct, which has a dot in its name."""
+    number = batch.schema.get_field_index(column)
+    if number >= 0:
+        return batch.column(number)[row_index].as_py()
+    outer, _, inner = column.rpartition(".")
+    value = batch.column(batch.schema.get_field_index(outer))[row_index].as_py()
+    return None if value is None else value[inner]
+
+
+def _json_value(value: Any) -> Any:
+    """A value that JSON can say: what is no number becomes null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _json_value(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_json_value(inner) for inner in value]
+    return value

@@ -1,0 +1,118 @@
+"""Reading one file whole, without waiting on pipes, and noticing a change under way."""
+
+import errno
+import os
+import stat
+
+from blake3 import blake3
+
+from midiprism.sources.source import SongContent, UnreadableError
+
+OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)  # a named pipe opens at once instead of waiting for a writer
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_CHUNK = 1 << 20
+_NOT_A_FILE_ERRORS = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
+"""What reading a folder, an empty pipe or a device says."""
+
+_PROBLEM_CODES = {
+    errno.ENOENT: "vanished",
+    errno.ENOTDIR: "vanished",
+    errno.ESTALE: "vanished",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+}
+
+
+def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> SongContent:
+    """Read a regular file whole; one of more than ``limit`` bytes is digested in pieces and not kept.
+
+    A file that changes while it is read is read once more.
+
+    Args:
+        path: of the file.
+        limit: most bytes that are kept.
+        size: what it has by the scan that found it. If it still has that, and the same time, when it has
+            been read, it has not changed meanwhile, and need not be asked before.
+        mtime_ns: the same of the time of its last change.
+
+    Raises:
+        UnreadableError: it is gone, forbidden, no regular file, changing all the time, or the disk failed.
+    """
+    try:
+        content = _read_if_unchanged(path, size, mtime_ns) if 0 <= size <= limit else None
+        content = content or _read_once(path, limit) or _read_once(path, limit)
+    except OSError as error:
+        raise read_error(error) from error
+    if content is None:
+        raise UnreadableError("changing", "It changed while it was being read, twice.")
+    return content
+
+
+def read_error(error: OSError) -> UnreadableError:
+    """What the system says, as what it means for a song."""
+    code = _PROBLEM_CODES.get(error.errno or 0, "io")
+    return UnreadableError(code, f"It cannot be read: {error.strerror or error}.")
+
+
+def _read_if_unchanged(path: bytes, size: int, mtime_ns: int) -> SongContent | None:
+    """The file's content, if it is as the scan found it; None where it takes a closer look.
+
+    What has taken the place of a file since, such as a pipe, may lose some bytes by it.
+    """
+    descriptor = os.open(path, OPEN_FLAGS)
+    try:
+        data = os.read(descriptor, size + 1)
+        after = os.fstat(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_A_FILE_ERRORS:
+            raise
+        return None
+    finally:
+        os.close(descriptor)
+    if len(data) != size or after.st_size != size or after.st_mtime_ns != mtime_ns:
+        return None
+    return SongContent(data, blake3(data).digest(), size, mtime_ns) if stat.S_ISREG(after.st_mode) else None
+
+
+def _read_once(path: bytes, limit: int) -> SongContent | None:
+    """The file's content, or None if it changed meanwhile."""
+    descriptor = os.open(path, OPEN_FLAGS)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise UnreadableError("not_regular", "It is not a regular file.")
+        if before.st_size > limit:
+            data, (digest, size) = None, _digest(descriptor)
+        else:
+            data = _read_up_to(descriptor, before.st_size)
+            digest, size = blake3(data).digest(), len(data)
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if size != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        return None
+    return SongContent(data, digest, size, after.st_mtime_ns)
+
+
+def _read_up_to(descriptor: int, size: int) -> bytes:
+    """``size`` bytes, fewer where the file ends early, one more where it has grown."""
+    data = os.read(descriptor, size + 1)
+    while 0 < len(data) < size:
+        more = os.read(descriptor, size + 1 - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def _digest(descriptor: int) -> tuple[bytes, int]:
+    hasher, size = blake3(), 0
+    while chunk := os.read(descriptor, _CHUNK):
+        hasher.update(chunk)
+        size += len(chunk)
+    return hasher.digest(), size

@@ -1,0 +1,1 @@
+"""The store that keeps each track as a file."""

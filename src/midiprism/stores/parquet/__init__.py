@@ -1,0 +1,1 @@
+"""The store that keeps tracks as rows of Parquet files."""

@@ -1,0 +1,344 @@
+"""The columns of the Parquet files of a result, and the rows that fill them.
+
+Names follow the habit of published sets of MIDI files. As GigaMIDI has ``md5`` and ``music``, a digest is a
+string of hex digits under the name of its algorithm, and ``music`` the bytes of a whole MIDI file: what was
+written to read that set reads this one. A string, since that is what people search for, join on and give
+their files as names, and since every reader knows it; zstd brings it down to about the 32 bytes that it
+says. As in MidiCaps, ``tempo`` is in quarter notes per minute and ``time_signature`` and keys are text such
+as ``4/4`` and ``C# minor``; the name ``key_signature`` says that a key is what the file states, not what was
+heard in it. No name is a keyword of SQL.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midiprism.errors import UsageError
+
+DIGEST_COLUMN = "blake3"
+MUSIC_COLUMN = "music"
+
+_ARRAY_TYPE_CODES = {"int16": "h", "int32": "i", "int64": "q", "float64": "d"}
+"""Those of ``array``, by types of numbers."""
+
+_MAX_DICTIONARY_VALUES = 1_000
+"""Different values, of which a table is made by looking each up: more would not stay at hand."""
+
+
+class ParquetColumn(NamedTuple):
+    """A column of a Parquet file.
+
+    Attributes:
+        name: of the column.
+        type: an Arrow type by its name; ``digest`` for a string of hex digits made of bytes.
+        few: whether few different values recur, so that a dictionary of them makes the column small.
+    """
+
+    name: str
+    type: str
+    low_cardinality: bool = False
+
+
+class ParquetTrack(NamedTuple):
+    """A track: the facts of its bytes, and they.
+
+    Attributes:
+        blake3: digest of ``music``.
+        name: its track name; text that UTF-8 can hold.
+        instrument: as its own bytes state it.
+        tempo: quarter notes per minute, as first stated; None where none is.
+        tempo_count: tempo events.
+        size: bytes of ``music``.
+        music: a whole MIDI file.
+    """
+
+    blake3: bytes
+    name: str | None
+    instrument: str
+    family: str
+    channel: int | None
+    program: int | None
+    note_count: int
+    lowest_pitch: int
+    highest_pitch: int
+    duration_ticks: int
+    duration_seconds: float | None
+    ticks_per_quarter: int | None
+    tempo: float | None
+    tempo_count: int
+    time_signature: str | None
+    key_signature: str | None
+    size: int
+    music: bytes
+
+
+class ParquetLink(NamedTuple):
+    """A track of a song. Where the song is, which may change, stands in ``ParquetSong``.
+
+    Attributes:
+        song_blake3: digest of the song's bytes.
+        position: 0-based, among the splits of the song.
+        track_number: 0-based index of the ``MTrk``.
+        parts: how many splits that was divided into.
+        name: and the two that follow: as heard in that song.
+        track_blake3: digest of the track's bytes.
+    """
+
+    song_blake3: bytes
+    position: int
+    track_number: int
+    channel: int | None
+    program: int | None
+    parts: int
+    name: str | None
+    instrument: str
+    family: str
+    track_blake3: bytes
+
+
+class ParquetSong(NamedTuple):
+    """A song, as the catalogue knows it at the end of a run.
+
+    Attributes:
+        blake3: digest of its bytes.
+        path: where it is, below its source folder: of several places the bytewise smallest. None where all
+            of them hold other songs now.
+        path_bytes: the same as bytes, where they are not UTF-8.
+        outcome: what became of it.
+        format: as its header says; this and what follows is None where it could not be read as MIDI.
+        num_tracks: ``MTrk`` chunks found, playing or not.
+        track_count: its splits, each of which is a link.
+        song_group: the same for versions and copies of a song. It may change when a library grows.
+        fold: 0 to 9, the same for a whole group.
+    """
+
+    blake3: bytes
+    path: str | None
+    path_bytes: bytes | None
+    size: int | None
+    outcome: str
+    format: int | None
+    num_tracks: int | None
+    ticks_per_quarter: int | None
+    duration_ticks: int | None
+    duration_seconds: float | None
+    track_count: int
+    song_group: str
+    fold: int
+
+
+TRACK_COLUMNS = (
+    ParquetColumn(DIGEST_COLUMN, "digest"),
+    ParquetColumn("name", "string", low_cardinality=True),
+    ParquetColumn("instrument", "string", low_cardinality=True),
+    ParquetColumn("family", "string", low_cardinality=True),
+    ParquetColumn("channel", "int16", low_cardinality=True),
+    ParquetColumn("program", "int16", low_cardinality=True),
+    ParquetColumn("note_count", "int32"),
+    ParquetColumn("lowest_pitch", "int16"),
+    ParquetColumn("highest_pitch", "int16"),
+    ParquetColumn("duration_ticks", "int64"),
+    ParquetColumn("duration_seconds", "float64"),
+    ParquetColumn("ticks_per_quarter", "int32", low_cardinality=True),
+    ParquetColumn("tempo", "float64", low_cardinality=True),
+    ParquetColumn("tempo_count", "int32", low_cardinality=True),
+    ParquetColumn("time_signature", "string", low_cardinality=True),
+    ParquetColumn("key_signature", "string", low_cardinality=True),
+    ParquetColumn("size", "int32"),
+    ParquetColumn(MUSIC_COLUMN, "binary"),
+)
+
+LINK_COLUMNS = (
+    ParquetColumn("song_blake3", "digest", low_cardinality=True),
+    ParquetColumn("position", "int32"),
+    ParquetColumn("track_number", "int32"),
+    ParquetColumn("channel", "int16", low_cardinality=True),
+    ParquetColumn("program", "int16", low_cardinality=True),
+    ParquetColumn("parts", "int32", low_cardinality=True),
+    ParquetColumn("name", "string", low_cardinality=True),
+    ParquetColumn("instrument", "string", low_cardinality=True),
+    ParquetColumn("family", "string", low_cardinality=True),
+    ParquetColumn("track_blake3", "digest"),
+)
+
+SONG_COLUMNS = (
+    ParquetColumn(DIGEST_COLUMN, "digest"),
+    ParquetColumn("path", "string"),
+    ParquetColumn("path_bytes", "binary"),
+    ParquetColumn("size", "int64"),
+    ParquetColumn("outcome", "string", low_cardinality=True),
+    ParquetColumn("format", "int32", low_cardinality=True),
+    ParquetColumn("num_tracks", "int32", low_cardinality=True),
+    ParquetColumn("ticks_per_quarter", "int32", low_cardinality=True),
+    ParquetColumn("duration_ticks", "int64"),
+    ParquetColumn("duration_seconds", "float64"),
+    ParquetColumn("track_count", "int32", low_cardinality=True),
+    ParquetColumn("song_group", "string"),
+    ParquetColumn("fold", "int16", low_cardinality=True),
+)
+
+
+ColumnValues = Sequence[Sequence[Any]]
+"""Values of rows, column by column, each as long as the others; nothing at all for no rows."""
+
+
+def path_text_and_bytes(path: bytes) -> tuple[str, bytes | None]:
+    """A path as text, and as bytes where no text can say it; what is not UTF-8 is U+FFFD in the text."""
+    try:
+        return path.decode(), None
+    except UnicodeDecodeError:
+        return path.decode(errors="replace"), path
+
+
+def import_pyarrow() -> Any:
+    """The package ``pyarrow``, with its Parquet.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError(
+            "Parquet needs the package pyarrow, which is not installed: "
+            "install it with: pip install 'midiprism[parquet]'"
+        ) from error
+    return pyarrow
+
+
+def make_schema(columns: Sequence[ParquetColumn], metadata: dict[str, str]) -> Any:
+    """An Arrow schema of these columns; ``about`` is written into every file."""
+    arrow = import_pyarrow()
+    fields = [(it.name, getattr(arrow, "string" if it.type == "digest" else it.type)()) for it in columns]
+    return arrow.schema(fields, metadata={f"midiprism.{key}": value for key, value in metadata.items()})
+
+
+def rows_to_columns(rows: Iterable[tuple[Any, ...]]) -> ColumnValues:
+    """The cells of rows, column by column."""
+    return list(zip(*rows, strict=True))
+
+
+def count_rows(column_values: ColumnValues) -> int:
+    """How many rows they are."""
+    return len(column_values[0]) if column_values else 0
+
+
+def make_table(
+    columns: Sequence[ParquetColumn],
+    schema: Any,
+    column_values: ColumnValues,
+    join_buffer: "JoinBuffer | None" = None,
+) -> Any:
+    """An Arrow table.
+
+    Args:
+        columns: of the table.
+        schema: of these columns.
+        cells: of each column; contents may be anything that holds bytes.
+        room: where contents are joined; then the table is to be let go of before another uses it.
+    """
+    arrow = import_pyarrow()
+    arrays = [
+        _make_array(arrow, column, field.type, values, join_buffer)
+        for column, field, values in zip(columns, schema, column_values or [()] * len(columns), strict=True)
+    ]
+    return arrow.Table.from_arrays(arrays, schema=schema)
+
+
+class JoinBuffer:
+    """Memory in which contents are joined, used again and again: to get as much anew from the system each
+    time takes longer than to fill it."""
+
+    _MAX_KEPT_BYTES = 128 << 20
+
+    def __init__(self) -> None:
+        self._buffer = BytesIO()
+
+    def join(self, parts: Sequence[Any]) -> memoryview:
+        """The cells one behind the other, until the next call."""
+        if len(self._buffer.getbuffer()) > self._MAX_KEPT_BYTES:
+            self._buffer = BytesIO()
+        try:
+            return self._fill(parts)
+        except BufferError:  # somebody holds what was in it: a BytesIO with a view out takes no write
+            self._buffer = BytesIO()
+            return self._fill(parts)
+
+    def _fill(self, parts: Sequence[Any]) -> memoryview:
+        self._buffer.seek(0)
+        self._buffer.writelines(parts)
+        return self._buffer.getbuffer()[: self._buffer.tell()]
+
+
+def _make_array(
+    arrow: Any, column: ParquetColumn, arrow_type: Any, cells: Sequence[Any], join_buffer: "JoinBuffer | None"
+) -> Any:
+    """An Arrow array out of its buffers; ``arrow.array`` would load pandas first, where there is one."""
+    if column.low_cardinality and len(different := set(cells)) <= _MAX_DICTIONARY_VALUES:
+        # Each value once, and for every row which of them: that is less to do than every row's own bytes.
+        values = _make_plain_array(arrow, column, arrow_type, list(different), None)
+        places = {value: place for place, value in enumerate(different)}
+        which = array("i", map(places.__getitem__, cells))
+        indices = arrow.Array.from_buffers(arrow.int32(), len(cells), [None, arrow.py_buffer(which)])
+        return values.take(indices)
+    return _make_plain_array(arrow, column, arrow_type, cells, join_buffer)
+
+
+def _make_plain_array(
+    arrow: Any, column: ParquetColumn, arrow_type: Any, cells: Sequence[Any], join_buffer: "JoinBuffer | None"
+) -> Any:
+    """The array out of every row's own bytes."""
+    kind = column.type
+    try:
+        buffers = _make_buffers(kind, cells, join_buffer if column.name == MUSIC_COLUMN else None)
+        known = None
+    except TypeError:  # a cell is None: to look for those first would take as long as all the rest
+        if cells.count(None) == len(cells):
+            return arrow.nulls(len(cells), arrow_type)
+        there = np.array([cell is not None for cell in cells], bool)
+        nothing: Any = {"string": "", "binary": b""}.get(kind, 0)
+        cells = [nothing if cell is None else cell for cell in cells]
+        buffers = _make_buffers(kind, cells, None)
+        known = arrow.py_buffer(np.packbits(there, bitorder="little"))
+    return arrow.Array.from_buffers(
+        arrow_type, len(cells), [known, *(arrow.py_buffer(buffer) for buffer in buffers)]
+    )
+
+
+def _make_buffers(kind: str, cells: Sequence[Any], join_buffer: "JoinBuffer | None") -> tuple[Any, ...]:
+    """The offsets of texts or bytes and they, or numbers.
+
+    Raises:
+        TypeError: a cell is None.
+    """
+    if kind in _ARRAY_TYPE_CODES:
+        return (array(_ARRAY_TYPE_CODES[kind], cells),)
+    if kind == "digest":
+        return _make_offsets([2 * len(cell) for cell in cells]), b"".join(cells).hex().encode()
+    if kind == "string":
+        joined = "".join(cells)
+        if joined.isascii():
+            return _make_offsets(map(len, cells)), joined.encode()
+        cells = [cell.encode() for cell in cells]
+    return _make_offsets(map(len, cells)), join_buffer.join(cells) if join_buffer else b"".join(cells)
+
+
+def _make_offsets(lengths: Iterable[int]) -> NDArray[np.int32]:
+    each = array("i", lengths)
+    offsets = np.zeros(len(each) + 1, np.int32)
+    np.cumsum(each, out=offsets[1:])
+    return offsets
+
+
+def table_to_rows(columns: Sequence[ParquetColumn], table: Any) -> list[tuple[Any, ...]]:
+    """The rows of such a table, each with the values of its columns in their order."""
+    cells = [table.column(column.name).to_pylist() for column in columns]
+    for number, column in enumerate(columns):
+        if column.type == "digest":
+            cells[number] = [bytes.fromhex(digest) for digest in cells[number]]
+    return list(zip(*cells, strict=True))

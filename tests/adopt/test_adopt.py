@@ -1,0 +1,300 @@
+"""A library that another program keeps in PostgreSQL, taken over."""
+
+import json
+import shutil
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from midiprism.catalog import PostgresAddress
+from midiprism.errors import CatalogError, UsageError
+from midiprism.pipeline import Settings
+from midiprism.pipeline.settings import Adoption
+from midiprism.sources import SongRef
+from midiprism.sources.path_list import PathListSource
+from midiprism.sources.path_map import parse_path_map
+from support.adoption_runs import (
+    DANGLING_LINKS_SQL,
+    assert_owner_checks,
+    dump_owner_schema,
+    expected_links,
+    read_links,
+    run_adoption,
+    undo,
+)
+from support.fake_songs import PIANO, fake_song, write_files
+from support.foreign_library import ForeignSampleLibrary, build_foreign_library
+from support.postgres import PostgresServer
+from support.runs import run_split
+
+SONGS = 60
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def library(url: str, tmp_path: Path) -> ForeignSampleLibrary:
+    return build_foreign_library(url, tmp_path, song_count=SONGS, extra_columns=True, triggers=True)
+
+
+def begun(url: str) -> set[int]:
+    return {link[0] for link in read_links(url)}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_rest_is_split_and_nothing_else_changes(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path, workers: int
+) -> None:
+    before, old, done = dump_owner_schema(postgres, url, include_counts=False), read_links(url), begun(url)
+    summary = run_adoption(url, tmp_path / "out", workers=workers)
+    left = set(library.song_ids) - done
+    assert (summary.state, summary.has_failures) == ("done", False)
+    assert summary.outcomes == {"adopted": len(done), "split": len(left)}
+    assert summary.songs_seen == summary.songs_total == len(library.song_ids)
+    assert before <= dump_owner_schema(postgres, url, include_counts=False)
+    assert read_links(url) == old | expected_links(url, left)
+    assert_owner_checks(postgres, url)
+    counted = "SELECT files FROM file_counts WHERE is_split"
+    assert postgres.psql(url, counted) == postgres.psql(
+        url, "SELECT count(*) FROM files WHERE is_multi_track"
+    )
+
+
+def test_a_split_has_the_facts_that_its_owner_asks_for(
+    url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    run_adoption(url, tmp_path / "out")
+    wanted = (
+        "SELECT s.filename = regexp_replace(s.filepath, '.*/', ''), "
+        "s.original_filename = p.original_filename, s.format, s.num_tracks, "
+        "s.ticks_per_quarter_note = p.ticks_per_quarter_note, "
+        "s.duration_ticks <= p.duration_ticks, s.duration_seconds <= p.duration_seconds + 0.001, "
+        "s.total_tracks = p.num_tracks, s.collection_name = p.collection_name, "
+        "s.folder_tags = p.folder_tags, l.track_number = s.track_number, s.import_batch_id IS NULL, s.rating "
+        "FROM public.files s JOIN public.files p ON p.id = s.parent_file_id "
+        "JOIN public.track_splits l ON l.parent_file_id = p.id AND l.split_file_id = s.id "
+        "WHERE s.filepath LIKE '%/out/tracks/%'"
+    )
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(wanted).fetchall()
+    assert len(rows) > SONGS
+    assert set(rows) == {(True, True, 0, 1, *[True] * 8, 0)}
+
+
+def test_a_second_run_does_nothing(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    run_adoption(url, tmp_path / "out")
+    before = dump_owner_schema(postgres, url)
+    again = run_adoption(url, tmp_path / "out")
+    assert (again.state, again.nothing_new, again.run_id) == ("done", True, None)
+    assert again.songs_skipped == again.songs_seen == len(library.song_ids)
+    assert dump_owner_schema(postgres, url) == before
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_undo_restores_what_was_there(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path, workers: int
+) -> None:
+    before = dump_owner_schema(postgres, url)
+    summary = run_adoption(url, tmp_path / "out", workers=workers)
+    assert summary.run_id is not None
+    undone = undo(url, summary.run_id)
+    assert dump_owner_schema(postgres, url) == before
+    assert (undone.songs, undone.tracks) == (len(library.song_ids), summary.tracks_new)
+    assert (undone.foreign_rows_kept, undone.foreign_rows_restored, undone.foreign_rows_not_restored) == (
+        0,
+        0,
+        0,
+    )
+    tables = ("songs", "song_paths", "track_splits", "tracks", "added_files", "added_links")
+    assert [postgres.psql(url, f"SELECT count(*) FROM midiprism.{table}") for table in tables] == ["0\n"] * 6
+    again = run_adoption(url, tmp_path / "out")
+    assert again.outcomes == summary.outcomes
+    assert_owner_checks(postgres, url)
+
+
+def test_undo_keeps_what_others_use(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    first = run_adoption(url, tmp_path / "out", batch_songs=5)
+    postgres.psql(
+        url,
+        "CREATE TABLE favourites (file_id BIGINT REFERENCES files ON DELETE CASCADE);"
+        "INSERT INTO favourites SELECT file_id FROM midiprism.added_files ORDER BY 1 LIMIT 3",
+    )
+    assert first.run_id is not None
+    undone = undo(url, first.run_id)
+    assert undone.foreign_rows_kept == 3
+    assert postgres.psql(url, "SELECT count(*) FROM favourites f JOIN files ON id = file_id") == "3\n"
+    with pytest.raises(UsageError, match="undone already"):
+        undo(url, first.run_id)
+    with pytest.raises(UsageError, match="no run 99"):
+        undo(url, 99)
+
+
+def test_undo_leaves_to_a_later_run_what_it_uses(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
+    build_foreign_library(url, tmp_path, song_count=SONGS, processed_share=0.0, triggers=True)
+    before = dump_owner_schema(postgres, url)
+    first = run_adoption(url, tmp_path / "out", limit=SONGS // 3)
+    second = run_adoption(url, tmp_path / "out")
+    assert second.outcomes["split"] > 0
+    assert first.run_id is not None
+    assert second.run_id is not None
+    assert undo(url, first.run_id).foreign_rows_kept > 0
+    assert postgres.psql(url, "SELECT DISTINCT run_id FROM midiprism.added_files") == f"{second.run_id}\n"
+    assert postgres.psql(url, DANGLING_LINKS_SQL) == "0\n"
+    undo(url, second.run_id)
+    assert dump_owner_schema(postgres, url) == before
+
+
+def test_what_is_lacking_is_completed(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    old, before = read_links(url), dump_owner_schema(postgres, url, include_counts=False)
+    assert library.unlinked_tracks
+    run_adoption(url, tmp_path / "out")
+    summary = run_adoption(url, tmp_path / "out", existing="complete")
+    assert summary.outcomes == {"split": len({link[0] for link in old})}
+    assert summary.songs_seen == len(library.song_ids)
+    assert before <= dump_owner_schema(postgres, url, include_counts=False)
+    pairs = {(song, digest) for song, digest, *_ in read_links(url)}
+    assert pairs == {(song, digest) for song, digest, *_ in old | expected_links(url, set(library.song_ids))}
+    assert run_adoption(url, tmp_path / "out", existing="complete").nothing_new
+    undo(url, summary.run_id or 0)
+    assert {link for link in read_links(url) if link[0] in {link[0] for link in old}} == old
+
+
+def test_completing_in_the_first_run_is_the_same(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    before, old = dump_owner_schema(postgres, url), read_links(url)
+    summary = run_adoption(url, tmp_path / "out", existing="complete", workers=2)
+    assert summary.outcomes == {"split": len(library.song_ids)}
+    pairs = {(song, digest) for song, digest, *_ in read_links(url)}
+    assert pairs == {(song, digest) for song, digest, *_ in old | expected_links(url, set(library.song_ids))}
+    undo(url, summary.run_id or 0)
+    assert dump_owner_schema(postgres, url) == before
+
+
+def test_wrong_rows_are_replaced_and_come_back(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
+    library = build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.5, extra_columns=True)
+    before, old = dump_owner_schema(postgres, url), read_links(url)
+    run_adoption(url, tmp_path / "out")
+    between = dump_owner_schema(postgres, url)
+    summary = run_adoption(url, tmp_path / "out", existing="replace")
+    right = expected_links(url, set(library.song_ids))
+    pairs = {(song, digest) for song, digest, *_ in read_links(url)}
+    assert pairs == {(song, digest) for song, digest, *_ in right}
+    wrong = {digest for _, digest, *_ in old} - {digest for _, digest, *_ in right}
+    assert wrong
+    gone = "SELECT count(*) FROM midiprism.replaced_rows WHERE table_name = 'files'"
+    assert postgres.psql(url, gone) == f"{len(wrong)}\n"
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT content_hash FROM public.files")
+        assert not wrong & {bytes(digest) for (digest,) in rows}
+    undone = undo(url, summary.run_id or 0)
+    assert (undone.foreign_rows_not_restored, undone.foreign_rows_restored > len(wrong)) == (0, True)
+    assert dump_owner_schema(postgres, url) == between
+    undo(url, 1)
+    assert dump_owner_schema(postgres, url) == before
+
+
+def test_a_library_that_has_moved(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    before = dump_owner_schema(postgres, url, include_counts=False)
+    moved = tmp_path / "disk" / "songs"
+    shutil.copytree(library.songs_folder, moved)
+    shutil.move(library.songs_folder, tmp_path / "gone")
+    rules = (f"{library.songs_folder}={moved}", f"{tmp_path}/archive={tmp_path}/disk")
+    summary = run_adoption(url, tmp_path / "disk" / "out", rules=rules)
+    assert (summary.state, summary.has_failures) == ("done", False)
+    assert before <= dump_owner_schema(postgres, url, include_counts=False)
+    with psycopg.connect(url) as connection:
+        ours = "SELECT filepath FROM public.files JOIN midiprism.added_files ON file_id = id"
+        paths = [path for (path,) in connection.execute(ours)]
+    assert paths
+    assert all(path.startswith(f"{tmp_path}/archive/out/tracks/") for path in paths)
+    named = postgres.psql(url, "SELECT min(song_name) FROM midiprism.song_paths").strip()
+    assert (library.songs_folder.parent / "gone" / f"{named}.mid").exists()
+    assert run_adoption(url, tmp_path / "disk" / "out", rules=rules).nothing_new
+
+
+def test_names_lie_below_the_folder_that_all_are_in() -> None:
+    listed = PathListSource(list, int, parse_path_map(["/old/a=/new/x"]), b"/old/")
+    for recorded, here, name in (
+        (b"/old/a/b/c.mid", b"/new/x/b/c.mid", b"b/c.mid"),
+        (b"/old/d/c.mid", b"/old/d/c.mid", b"d/c.mid"),
+    ):
+        found = listed.song_ref_of(recorded)
+        assert isinstance(found, SongRef)
+        assert (found.path, found.path[found.root_length :]) == (here, name)
+    assert listed.song_ref_of(b"c.mid") is None
+
+
+def test_a_song_that_is_gone_fails_and_is_tried_again(
+    url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    left = set(library.song_ids) - begun(url)
+    with psycopg.connect(url) as connection:
+        one = connection.execute("SELECT filepath FROM files WHERE id = %s", [min(left)]).fetchone()
+    assert one is not None
+    path = Path(one[0])
+    data = path.read_bytes()
+    path.unlink()
+    summary = run_adoption(url, tmp_path / "out")
+    assert (summary.state, summary.outcomes["unreadable"]) == ("done", 1)
+    path.write_bytes(data)
+    assert run_adoption(url, tmp_path / "out").outcomes == {"split": 1}
+
+
+def test_a_song_that_is_gone_and_was_split_does_no_harm(
+    url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    with psycopg.connect(url) as connection:
+        one = connection.execute("SELECT filepath FROM files WHERE id = %s", [min(begun(url))]).fetchone()
+    assert one is not None
+    Path(one[0]).unlink()
+    assert not run_adoption(url, tmp_path / "out").has_failures
+    assert run_adoption(url, tmp_path / "out").nothing_new
+
+
+def test_a_song_that_is_not_as_recorded_fails(
+    postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    left = min(set(library.song_ids) - begun(url))
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT filepath FROM files WHERE id = ANY(%s)", [[left, max(library.song_ids)]]
+        )
+        one, other = (Path(path) for (path,) in rows)
+    one.write_bytes(other.read_bytes() + b"more")
+    summary = run_adoption(url, tmp_path / "out")
+    assert [(failure.path, failure.code) for failure in summary.failures] == [(bytes(one), "changed")]
+    assert left not in begun(url)
+
+
+def test_a_result_keeps_to_how_it_was_begun(
+    url: str, postgres: PostgresServer, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    run_adoption(url, tmp_path / "out")
+    marker = json.loads((tmp_path / "out" / "midiprism.json").read_text())
+    assert marker["adopted"] is True
+    own = write_files(tmp_path / "own", {"a.mid": fake_song(PIANO)})
+    with pytest.raises(UsageError, match="--adopt"):
+        run_split(own, tmp_path / "out", Settings(workers=0, database=PostgresAddress(url)))
+    with pytest.raises(CatalogError, match="--adopt"):
+        run_split(own, tmp_path / "other", Settings(workers=0, database=PostgresAddress(url)))
+    plain = PostgresAddress(url, "plain")
+    run_split(own, tmp_path / "plain", Settings(workers=0, database=plain))
+    asked = Settings(workers=0, database=plain, adoption=Adoption())
+    with pytest.raises(UsageError, match="without --adopt"):
+        run_split(own, tmp_path / "plain", asked)
+    with pytest.raises(CatalogError, match="without --adopt"):
+        run_split(own, tmp_path / "another", asked)
+    assert postgres.psql(url, "SELECT count(*) FROM plain.songs") == "1\n"

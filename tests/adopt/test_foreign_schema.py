@@ -1,0 +1,149 @@
+"""What is recognised as the library of another program, and what is said where it is none."""
+
+from pathlib import Path
+
+import pytest
+
+from midiprism.adopt.db.foreign_reader import ForeignLibrary
+from midiprism.adopt.db.foreign_schema import ForeignColumn, ForeignSchema, ForeignTrigger
+from midiprism.catalog import PostgresAddress
+from midiprism.errors import CatalogError
+from support.owner_library import OwnerLibrary
+from support.postgres import PostgresServer
+
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+@pytest.fixture
+def owned(postgres: PostgresServer, tmp_path: Path) -> OwnerLibrary:
+    return OwnerLibrary.create(postgres, tmp_path)
+
+
+def shape_of(url: str) -> ForeignSchema:
+    with ForeignLibrary(PostgresAddress(url)) as library:
+        return library.schema
+
+
+def test_the_shape_is_recognised(owned: OwnerLibrary) -> None:
+    shape = shape_of(owned.url)
+    assert shape.recognised
+    assert shape.schemas == {"files": "public", "track_splits": "public"}
+    assert shape.qualified_name("files") == '"public"."files"'
+    assert (shape.extra_columns, shape.triggers) == ((), ())
+
+
+def test_columns_and_triggers_of_the_owner_are_named(postgres: PostgresServer, owned: OwnerLibrary) -> None:
+    for script in ("foreign_columns.sql", "foreign_trigger.sql"):
+        postgres.psql(owned.url, (SUPPORT / script).read_text(encoding="utf-8"))
+    postgres.psql(owned.url, "ALTER TABLE track_splits ADD COLUMN who TEXT NOT NULL")
+    postgres.psql(owned.url, "ALTER TABLE files DISABLE TRIGGER files_added")
+    shape = shape_of(owned.url)
+    assert shape.recognised
+    assert shape.extra_columns == (
+        ForeignColumn("files", "rating", "smallint", False),
+        ForeignColumn("files", "remark", "text", False),
+        ForeignColumn("files", "last_heard", "timestamp with time zone", False),
+        ForeignColumn("track_splits", "who", "text", True),
+    )
+    assert shape.triggers == (
+        ForeignTrigger("files", "files_added", False),
+        ForeignTrigger("files", "files_removed", True),
+        ForeignTrigger("files", "files_touched", True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("DROP TABLE track_splits", "There is no table track_splits that this role's search path leads to."),
+        ("ALTER TABLE files DROP COLUMN num_tracks", "files: the column num_tracks is missing (bigint)."),
+        (
+            "ALTER TABLE files ALTER COLUMN content_hash TYPE text USING encode(content_hash, 'hex')",
+            "files: the column content_hash is of type text, and not bytea.",
+        ),
+        (
+            "ALTER TABLE files ALTER COLUMN total_tracks TYPE smallint[] USING ARRAY[]::smallint[]",
+            "files: the column total_tracks is of type smallint[], and not smallint or integer or bigint.",
+        ),
+        ("DROP INDEX idx_files_content_hash", "files: no unique index on content_hash."),
+        (
+            "DROP INDEX idx_files_content_hash; CREATE UNIQUE INDEX ON files (content_hash) WHERE id > 5",
+            "files: no unique index on content_hash.",
+        ),
+        (
+            "ALTER TABLE track_splits DROP CONSTRAINT uq_parent_split_pair",
+            "track_splits: no unique index on parent_file_id, split_file_id.",
+        ),
+        (
+            "ALTER TABLE files ALTER COLUMN id DROP DEFAULT",
+            "files: the column id gives no numbers: it has neither a sequence nor an identity.",
+        ),
+        (
+            "ALTER TABLE files DROP total_tracks, ADD total_tracks int GENERATED ALWAYS AS (1) STORED",
+            "files: the column total_tracks is a generated one, which nobody can fill.",
+        ),
+    ],
+)
+def test_what_is_otherwise_is_named(
+    postgres: PostgresServer, owned: OwnerLibrary, change: str, fault: str
+) -> None:
+    postgres.psql(owned.url, change)
+    assert shape_of(owned.url).faults[0] == fault
+
+
+def test_a_view_is_no_table(postgres: PostgresServer, owned: OwnerLibrary) -> None:
+    postgres.psql(owned.url, "ALTER TABLE files RENAME TO all_files; CREATE VIEW files AS TABLE all_files")
+    assert "files is not a table." in shape_of(owned.url).faults
+
+
+def test_types_may_differ_in_what_does_not_matter(postgres: PostgresServer, owned: OwnerLibrary) -> None:
+    postgres.psql(
+        owned.url,
+        "CREATE DOMAIN place AS varchar(500); ALTER TABLE files ALTER COLUMN filepath TYPE place;"
+        "ALTER TABLE files ALTER COLUMN duration_seconds TYPE double precision;"
+        "ALTER TABLE files DROP COLUMN manufacturer, DROP COLUMN folder_tags, DROP COLUMN analyzed_at;"
+        "ALTER TABLE track_splits ALTER COLUMN id DROP DEFAULT;"
+        "ALTER TABLE track_splits ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY",
+    )
+    assert shape_of(owned.url).faults == ()
+
+
+def test_tables_are_found_where_the_search_path_leads(postgres: PostgresServer, owned: OwnerLibrary) -> None:
+    owned.add_song("a.mid", b"MThd")
+    name = owned.url.rpartition("?")[0].rpartition("/")[2]
+    schema = '"odd "":x {files}"'
+    postgres.psql(
+        owned.url,
+        f"CREATE SCHEMA {schema}; ALTER TABLE files SET SCHEMA {schema}; "
+        f"ALTER TABLE track_splits SET SCHEMA {schema}; ALTER DATABASE {name} SET search_path TO {schema}",
+    )
+    with ForeignLibrary(PostgresAddress(owned.url)) as library:
+        assert library.schema.schemas["files"] == 'odd ":x {files}'
+        assert library.fetch_rows("SELECT filename FROM {files}") == [("a.mid",)]
+        assert library.count_already_split() == 0
+
+
+def test_our_own_table_of_the_same_name_is_passed_over(postgres: PostgresServer, owned: OwnerLibrary) -> None:
+    name = owned.url.rpartition("?")[0].rpartition("/")[2]
+    postgres.psql(
+        owned.url,
+        "CREATE SCHEMA midiprism; CREATE TABLE midiprism.track_splits (song_id bigint); "
+        f"ALTER DATABASE {name} SET search_path TO midiprism, public",
+    )
+    assert shape_of(owned.url).recognised
+
+
+def test_nothing_can_be_written(owned: OwnerLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midiprism.catalog.postgres.catalog.server.MAX_OUTAGE_SECONDS", -1)
+    wanted = pytest.raises(CatalogError, match="read-only transaction")
+    with ForeignLibrary(PostgresAddress(owned.url)) as library, wanted:
+        library.fetch_rows("DELETE FROM {files} RETURNING id")
+
+
+def test_a_library_of_another_shape_is_refused_to_readers(
+    postgres: PostgresServer, owned: OwnerLibrary
+) -> None:
+    postgres.psql(owned.url, "ALTER TABLE track_splits RENAME COLUMN split_file_id TO child")
+    refused = pytest.raises(CatalogError, match=r"\(track_splits.split_file_id missing\)")
+    with ForeignLibrary(PostgresAddress(owned.url)) as library, refused:
+        library.require_tables()

@@ -1,0 +1,97 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from midiprism.catalog import (
+    BatchRecord,
+    Catalog,
+    LinkRecord,
+    Selection,
+    SongRecord,
+    TrackRecord,
+    find_tracks,
+    open_catalog,
+)
+from support import catalog_access as keeping
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, catalogs: str) -> Iterator[Catalog]:
+    tracks_by_path: dict[bytes, list[tuple[str | None, str, str, int | None, int]]] = {
+        b"/m/Beatles/Help.mid": [
+            ("Bassline", "Slap Bass 1", "Bass", 1, 50),
+            (None, "Standard Kit", "Drums", 9, 200),
+        ],
+        b"/m/100%_live.mid": [("Grüße", "Violin", "Strings", None, 20)],
+        b"/m/1000 live.mid": [("PIANO [x]", "Acoustic Grand Piano", "Piano", 0, 64)],
+    }
+    songs = []
+    for number, (path, tracks) in enumerate(tracks_by_path.items()):
+        links = []
+        for position, (name, instrument, family, channel, notes) in enumerate(tracks):
+            digest = bytes([number, position]) * 16
+            content = TrackRecord(
+                digest, 9, "x", 32, name, instrument, family, channel, None, notes, 1, 2, 960, 1.0
+            )
+            links.append(LinkRecord(position, channel, None, 1, name, instrument, family, content))
+        song_name = path[3:-4].decode()
+        digest = bytes([number]) * 32
+        songs.append(
+            SongRecord(path, 3, song_name, 1, 1, digest, "split", 1, 2, 480, 960, 1.0, (), tuple(links))
+        )
+    with open_catalog(keeping.catalog_address(tmp_path)) as opened:
+        opened.begin_run({}, "now")
+        opened.commit(1, [BatchRecord(tuple(songs), 0, 0.0)], "now")
+        yield opened
+
+
+def found(catalog: Catalog, selection: Selection, limit: int | None = None) -> list[str]:
+    return [f"{row.song_name}: {row.instrument}" for row in find_tracks(catalog.connection, selection, limit)]
+
+
+HELP = "Beatles/Help: Slap Bass 1"
+DRUMS = "Beatles/Help: Standard Kit"
+LIVE = "100%_live: Violin"
+PIANO = "1000 live: Acoustic Grand Piano"
+
+
+def test_without_a_filter_everything_comes_in_the_order_of_the_songs(catalog: Catalog) -> None:
+    assert found(catalog, Selection()) == [LIVE, PIANO, HELP, DRUMS]
+
+
+@pytest.mark.parametrize(
+    ("selection", "rows"),
+    [
+        (Selection(instrument="bass"), [HELP]),
+        (Selection(instrument="SLAP"), [HELP]),
+        (Selection(instrument="drums"), [DRUMS]),
+        (Selection(family="p"), [PIANO]),
+        (Selection(song_name="beatles/"), [HELP, DRUMS]),
+        (Selection(song_name="100%"), [LIVE]),
+        (Selection(song_name="0%_"), [LIVE]),
+        (Selection(song_name="%"), [LIVE]),
+        (Selection(name="GRÜSSE"), [LIVE]),
+        (Selection(name="[x]"), [PIANO]),
+        (Selection(name="' OR 1=1 --"), []),
+        (Selection(name="\udcff"), []),
+        (Selection(min_notes=64), [PIANO, DRUMS]),
+        (Selection(max_notes=50), [LIVE, HELP]),
+        (Selection(min_notes=50, max_notes=64), [PIANO, HELP]),
+        (Selection(channel=9), [DRUMS]),
+        (Selection(song_name="help", instrument="bass", min_notes=51), []),
+    ],
+)
+def test_filters_select(catalog: Catalog, selection: Selection, rows: list[str]) -> None:
+    assert found(catalog, selection) == rows
+
+
+def test_a_limit_ends_the_list(catalog: Catalog) -> None:
+    assert found(catalog, Selection(), 2) == [LIVE, PIANO]
+
+
+def test_a_search_that_is_left_early_frees_the_catalogue(catalog: Catalog) -> None:
+    rows = find_tracks(catalog.connection, Selection())
+    next(rows)
+    rows.close()
+    assert found(catalog, Selection(channel=9)) == [DRUMS]

@@ -1,0 +1,221 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from midiprism.catalog import Selection
+from midiprism.errors import UsageError
+from midiprism.export.export import Export, export_tracks
+from midiprism.export.path_template import PathTemplate
+from midiprism.pipeline import Settings, split_library
+from midiprism.sources import open_folders
+from support import catalog_access as keeping
+from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+
+pytestmark = pytest.mark.usefixtures("catalogs")
+
+ALL = Selection()
+
+
+def made(tmp_path: Path, files: dict[str, bytes]) -> Path:
+    out = tmp_path / "out"
+    source = write_files(tmp_path / "songs", files)
+    settings = Settings(database=keeping.postgres_address(out))
+    split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+    return out
+
+
+def export(out: Path, to: Path, by: str = "song", selection: Selection = ALL, **options: bool) -> Export:
+    place = keeping.postgres_address(out)
+    template = PathTemplate(by)
+    return export_tracks(str(out), str(to), template, selection, database=place, **options)  # type: ignore[arg-type]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(set(read_tree(folder)) - {"midiprism.json"})
+
+
+def test_a_tree_by_song_has_a_folder_per_song(tmp_path: Path) -> None:
+    out = made(tmp_path, {"rock/Help.mid": fake_song(PIANO, BASS, DRUMS), "Yes.mid": fake_song(BASS)})
+    done = export(out, tmp_path / "to")
+    assert names(tmp_path / "to") == [
+        "Yes/01 Bassline (Slap Bass 1).mid",
+        "rock/Help/01 Right Hand (Acoustic Grand Piano).mid",
+        "rock/Help/02 Bassline (Slap Bass 1).mid",
+        "rock/Help/03 Standard Kit.mid",
+    ]
+    assert (done.files_new, done.files_unchanged, done.failed) == (4, 0, False)
+    assert read_tree(tmp_path / "to")["Yes/01 Bassline (Slap Bass 1).mid"] == BASS.encode()
+
+
+def test_a_tree_by_instrument_tells_the_songs_apart(tmp_path: Path) -> None:
+    out = made(tmp_path, {"Help.mid": fake_song(BASS), "Yes.mid": fake_song(PIANO, BASS)})
+    export(out, tmp_path / "to", "instrument", Selection(family="bass"))
+    assert names(tmp_path / "to") == [
+        "Bass/Slap Bass 1/Help - 01 Bassline.mid",
+        "Bass/Slap Bass 1/Yes - 02 Bassline.mid",
+    ]
+
+
+def test_copies_can_be_written_and_do_not_reach_the_store(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    export(out, tmp_path / "to")
+    path = tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid"
+    assert path.stat().st_mode & 0o200
+    before = read_tree(out)
+    path.write_bytes(b"edited in place")
+    assert read_tree(out) == before
+
+
+def test_hard_links_are_the_stores_own_files(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    export(out, tmp_path / "to", hardlink=True)
+    assert (tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid").stat().st_nlink == 2
+    assert export(out, tmp_path / "to", hardlink=True).files_unchanged == 1
+
+
+def test_a_second_export_writes_nothing(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO, PIANO), "a.kar": fake_song(BASS)})
+    export(out, tmp_path / "to")
+    before = read_tree(tmp_path / "to")
+    done = export(out, tmp_path / "to")
+    assert (done.files_new, done.files_unchanged) == (0, 3)
+    assert read_tree(tmp_path / "to") == before
+
+
+def test_songs_that_would_share_a_folder_are_numbered_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    files = {
+        "a.mid": fake_song(PIANO),
+        "a.kar": fake_song(BASS),
+        "A.mid": fake_song(DRUMS),
+        "a (2).mid": fake_song(BASS + "2"),
+    }
+    out = made(tmp_path, files)
+    export(out, tmp_path / "to")
+    assert names(tmp_path / "to") == [
+        "A/01 Standard Kit.mid",
+        "a (2)/01 Bassline (Slap Bass 1).mid",
+        "a (3)/01 Bassline (Slap Bass 1).mid",
+        "a (4)/01 Right Hand (Acoustic Grand Piano).mid",
+    ]
+
+
+def test_files_that_would_share_a_name_are_numbered(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(BASS, BASS + "1", BASS.replace("Bassline", "BASSLINE") + "2")})
+    export(out, tmp_path / "to", "{name}")
+    assert names(tmp_path / "to") == ["BASSLINE (3).mid", "Bassline (2).mid", "Bassline.mid"]
+
+
+def test_a_file_that_was_edited_is_left_alone_and_reported(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
+    export(out, tmp_path / "to")
+    (tmp_path / "to/a/02 Bassline (Slap Bass 1).mid").write_bytes(b"my own take")
+    done = export(out, tmp_path / "to")
+    assert (done.files_unchanged, done.files_differing, done.failed) == (1, 1, True)
+    assert (tmp_path / "to/a/02 Bassline (Slap Bass 1).mid").read_bytes() == b"my own take"
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    write_files(tmp_path, {"victim": b"precious"})
+    (tmp_path / "to/a").mkdir(parents=True)
+    (tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid").symlink_to(tmp_path / "victim")
+    assert export(out, tmp_path / "to").files_differing == 1
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_a_dry_run_writes_nothing_and_counts_the_same(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
+    done = export(out, tmp_path / "to", dry_run=True)
+    assert (done.files_new, (tmp_path / "to").exists()) == (2, False)
+    export(out, tmp_path / "to")
+    assert export(out, tmp_path / "to", dry_run=True).files_unchanged == 2
+
+
+def test_a_track_missing_from_the_store_is_reported_and_the_rest_exported(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
+    next((out / "tracks/bass").rglob("*.mid")).unlink()
+    for hardlink in (False, True):
+        to = tmp_path / f"to{hardlink}"
+        done = export(out, to, hardlink=hardlink)
+        assert (done.files_new, done.files_failed) == (1, 1)
+
+
+def test_a_target_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
+    write_files(tmp_path / "to", {"a": b"a file where a folder must be"})
+    done = export(out, tmp_path / "to")
+    assert (done.files_new, done.files_failed) == (1, 1)
+    assert "cannot be written" in done.failures[0][1]
+
+
+def test_a_tree_that_export_made_is_never_split_again(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    export(out, tmp_path / "songs/by song")
+    settings = Settings(database=keeping.postgres_address(out))
+    again = split_library(open_folders([tmp_path / "songs"]), str(out), settings, splitter=fake_split)
+    assert (again.songs_seen, again.results_skipped) == (1, 1)
+
+
+def test_a_folder_that_holds_other_files_is_not_marked(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    write_files(tmp_path / "to", {"mine.txt": b""})
+    export(out, tmp_path / "to")
+    assert "midiprism.json" not in read_tree(tmp_path / "to")
+
+
+@pytest.mark.parametrize("to", ["out", "out/by-song", "other", "file"])
+def test_a_tree_is_not_put_into_a_result_or_a_file(tmp_path: Path, to: str) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    write_files(
+        tmp_path,
+        {"file": b"", "other/midiprism.json": json.dumps({"midiprism": "result", "format": 1}).encode()},
+    )
+    with pytest.raises(UsageError):
+        export(out, tmp_path / to)
+
+
+def test_an_interrupted_export_can_be_gone_on_with(tmp_path: Path) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS, DRUMS)})
+    told: list[int] = []
+    export_tracks(
+        str(out),
+        str(tmp_path / "to"),
+        PathTemplate("song"),
+        Selection(),
+        database=keeping.postgres_address(out),
+        stop=lambda: len(told) > 1,
+        listener=lambda done: told.append(done.files),
+    )
+    assert len(names(tmp_path / "to")) == 2
+    assert export(out, tmp_path / "to").files_new == 1
+
+
+def test_a_copy_that_fails_half_way_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+
+    def failing(*_arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", failing)
+    done = export(out, tmp_path / "to")
+    monkeypatch.undo()
+    assert done.files_failed == 1
+    assert names(tmp_path / "to") == []
+
+
+def test_blocks_are_shared_where_the_file_system_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    calls: list[int] = []
+
+    def cloning(target: int, request: int, source: int) -> int:
+        calls.append(request)
+        return os.write(target, os.read(source, 10_000))
+
+    monkeypatch.setattr(fcntl, "ioctl", cloning)
+    export(out, tmp_path / "to")
+    assert calls == [0x40049409]
+    assert read_tree(tmp_path / "to")["a/01 Right Hand (Acoustic Grand Piano).mid"] == PIANO.encode()

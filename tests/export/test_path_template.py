@@ -1,0 +1,119 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midiprism.catalog import TrackRow
+from midiprism.errors import UsageError
+from midiprism.export.path_template import FIELDS, PRESETS, PathTemplate, song_path
+
+
+def row(
+    song: str = "Beatles/Help", name: str | None = "Lead", channel: int | None = 3, parts: int = 1
+) -> TrackRow:
+    return TrackRow(
+        song_id=1,
+        song_path=b"/m/x.mid",
+        root_length=3,
+        song_name=song,
+        track_number=4,
+        channel=channel,
+        program=None,
+        part_count=parts,
+        name=name,
+        instrument="Slap Bass 1",
+        family="Bass",
+        note_count=77,
+        lowest_pitch=1,
+        highest_pitch=2,
+        duration_ticks=3,
+        duration_seconds=None,
+        digest=bytes(32),
+        size=9,
+        stem="Lead",
+        digest_digits=32,
+        file_family="Piano",
+    )
+
+
+def place(template: str, track: TrackRow) -> str:
+    return "/".join(PathTemplate(template).render(track, song_path(track)))
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("song", "Beatles/Help/05 Lead (Slap Bass 1)"),
+        ("instrument", "Bass/Slap Bass 1/Help - 05 Lead"),
+        ("{song_path}.mid", "Beatles/Help"),
+        ("x{song_path}y", "xBeatles/Helpy"),
+        ("{song} {track} {track:03} {channel:02} {notes}", "Help 5 005 04 77"),
+        ("{program}{digest}", "0" * 64),
+        ("{family}/{{x}}.MID", "Bass/{x}"),
+    ],
+)
+def test_fields_are_filled_in(template: str, path: str) -> None:
+    assert place(template, row()) == path
+
+
+def test_what_is_not_there_leaves_nothing_behind() -> None:
+    assert place("{channel} {name}", row(channel=None)) == "Lead"
+    assert place("{program}", row()) == "unnamed"
+
+
+def test_a_track_without_a_name_is_named_by_its_instrument() -> None:
+    assert place("{name}", row(name=None)) == "Slap Bass 1"
+
+
+def test_parts_of_one_track_are_told_apart_by_their_instrument() -> None:
+    assert place("{name}", row(parts=3)) == "Lead - Slap Bass 1"
+    assert place("{name}", row(parts=3, name="Slap Bass 1")) == "Slap Bass 1"
+
+
+def test_only_the_songs_path_makes_folders() -> None:
+    assert place("{name}", row(name="AC/DC")) == "AC_DC"
+
+
+def test_a_label_says_the_instrument_once() -> None:
+    assert place("{label}", row()) == "Lead (Slap Bass 1)"
+    assert place("{label}", row(name=None)) == "Slap Bass 1"
+    assert place("{label}", row(name="SLAP BASS 1")) == "Slap Bass 1"
+    assert place("{label}", row(name="My slap bass 1 track")) == "My slap bass 1 track"
+    assert place("{song}", row(song="a/b")) == "b"
+
+
+@pytest.mark.parametrize("template", ["", "/x", "a//b", "../{name}", "a/../b", "./x", "a/"])
+def test_a_path_that_leaves_the_folder_is_refused(template: str) -> None:
+    with pytest.raises(UsageError, match="below the folder"):
+        PathTemplate(template)
+
+
+@pytest.mark.parametrize("template", ["{artist}", "{}", "{0}", "{name.x}", "{name[0]}", "{name!r}"])
+def test_an_unknown_field_is_refused_with_the_list_of_fields(template: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        PathTemplate(template)
+    assert all(f"{{{field}}}" in str(raised.value) for field in FIELDS)
+
+
+@pytest.mark.parametrize(
+    "template", ["{name:>99999999}", "{track:1000000000d}", "{track:{notes}}", "{name:02}"]
+)
+def test_formats_that_are_not_for_numbers_are_refused(template: str) -> None:
+    with pytest.raises(UsageError, match="format"):
+        PathTemplate(template)
+
+
+def test_a_template_with_an_open_brace_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        PathTemplate("{name")
+
+
+names = st.text() | st.sampled_from(["..", "/", "../..", "CON", "", " ", "a\0b", "\x1b[31m"])
+
+
+@given(st.sampled_from([*PRESETS, "{name}", "{song}/{name}"]), names, names)
+def test_no_name_leaves_the_folder(template: str, song: str, name: str) -> None:
+    track = row(song=song, name=name or None)
+    parts = PathTemplate(template).render(track, song_path(track))
+    assert parts
+    assert all(part not in ("", ".", "..") and "/" not in part and "\0" not in part for part in parts)
+    assert all(len(part.encode()) <= 120 for part in parts)

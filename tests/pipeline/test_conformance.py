@@ -1,0 +1,108 @@
+"""One library, catalogued in a file of SQLite and in PostgreSQL: the same tracks and the same rows."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.catalog import PostgresAddress, VerifyScope, open_catalog
+from midiprism.integrity.verify import verify_result
+from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.sources import open_folders
+from support.failing_parts import result_content
+from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.postgres import PostgresServer
+
+SONGS = 60
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    files = {
+        f"{n % 7}/{n}.mid": fake_song(PIANO + str(n // 2), BASS, DRUMS + str(n % 9)) for n in range(SONGS)
+    }
+    files |= {f"copies/{n}.mid": files[f"{n % 7}/{n}.mid"] for n in range(0, SONGS, 5)}
+    files |= {
+        "none.mid": fake_song(),
+        "mended.mid": fake_song(BASS, header="repaired"),
+        "twice.mid": fake_song(BASS, BASS),
+    }
+    files |= {
+        "junk.mid": b"junk",
+        "bug.mid": b"bug",
+        "nul.mid": fake_song("Piano;Electric Piano 1;na\0me \ud800;x"),
+    }
+    folder = write_files(tmp_path / "songs", files)
+    with open(os.fsencode(folder) + b"/\xff\xfe.mid", "wb") as file:
+        file.write(fake_song(PIANO + "odd name"))
+    return folder
+
+
+@pytest.fixture
+def expected(songs: Path, tmp_path: Path) -> tuple[Summary, Any]:
+    """What a run in one process, one song after the other, makes with SQLite."""
+    summary = run(songs, tmp_path / "expected", Settings(workers=0))
+    return summary, result_content(tmp_path / "expected")
+
+
+def run(source: Path, out: Path, settings: Settings) -> Summary:
+    return split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+
+
+@pytest.mark.parametrize(("workers", "batch"), [(0, 1), (0, 7), (0, 1000), (1, 7), (2, 1), (2, 1000), (5, 7)])
+def test_neither_workers_nor_batches_nor_the_database_change_what_comes_out(
+    postgres: PostgresServer,
+    songs: Path,
+    expected: tuple[Summary, Any],
+    tmp_path: Path,
+    workers: int,
+    batch: int,
+) -> None:
+    url, out = postgres.new_database(), tmp_path / "out"
+    settings = Settings(workers=workers, batch_songs=batch, database=PostgresAddress(url))
+    summary = run(songs, out, settings)
+    whole, content = expected
+    assert (summary.state, summary.error, summary.outcomes) == ("done", None, whole.outcomes)
+    assert result_content(out, url) == content
+    assert (summary.tracks, summary.tracks_new) == (whole.tracks, whole.tracks_new)
+    assert (summary.songs_done, summary.songs_skipped) == (whole.songs_done, whole.songs_skipped)
+    assert verify_result(str(out), VerifyScope(), database=settings.database).ok
+
+    before = postgres.dump(url)
+    assert run(songs, out, settings).nothing_new
+    assert postgres.dump(url) == before, "with nothing to do, nothing is written"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_redo_gives_the_same_again(
+    postgres: PostgresServer, songs: Path, expected: tuple[Summary, Any], tmp_path: Path, workers: int
+) -> None:
+    url, out = postgres.new_database(), tmp_path / "out"
+    settings = Settings(workers=workers, batch_songs=7, database=PostgresAddress(url))
+    run(songs, out, settings)
+    again = Settings(
+        workers=workers, batch_songs=5, database=settings.database, rerun_policy=RerunPolicy(redo=True)
+    )
+    summary = run(songs, out, again)
+    assert (summary.songs_done, summary.tracks_new) == (expected[0].songs_done, 0)
+    assert result_content(out, url) == expected[1]
+
+
+def test_tracks_that_no_song_has_stay_while_another_run_is_on(
+    postgres: PostgresServer, songs: Path, tmp_path: Path
+) -> None:
+    place = PostgresAddress(postgres.new_database())
+    run(songs, tmp_path / "out", Settings(workers=0, database=place))
+    postgres.psql(place.url, "DELETE FROM midiprism.links WHERE position = 0")
+    with open_catalog(place) as catalog, open_catalog(place) as other:
+        mine, theirs = catalog.begin_run({}, "now"), other.begin_run({}, "now")
+        assert catalog.delete_unlinked_tracks(mine) == []
+        with catalog.exclusive(mine) as alone:
+            assert not alone
+        assert other.active_runs() == [theirs], "who has asked records nothing any more"
+        gone = other.delete_unlinked_tracks(theirs)
+        assert len(gone) > 20
+        assert other.delete_unlinked_tracks(theirs) == []
+        with other.exclusive(theirs) as alone:
+            assert alone

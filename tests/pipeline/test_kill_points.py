@@ -1,0 +1,131 @@
+"""Every point at which a run can be cut off, one by one: the next run makes of it what a whole run makes.
+
+In PostgreSQL, where a statement takes longer, every few.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from midiprism.pipeline import RerunPolicy, Settings, split_library
+from midiprism.sources import open_folders
+from support import catalog_access as keeping
+from support.failing_parts import catalog_content, result_content, track_files
+from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes")
+
+
+def split(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
+    database = keeping.postgres_address(out)
+    settings = Settings(workers=0, batch_songs=2, in_flight=2, rerun_policy=wish, database=database)
+    summary = split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+    return summary.state
+
+
+def killed(
+    source: Path,
+    out: Path,
+    last: int,
+    *,
+    torn: bool = False,
+    wish: RerunPolicy = RerunPolicy(),  # noqa: B008
+) -> int:
+    """Split, and end at the point; the exit code, KILLED or 0 if there are fewer points."""
+    return run_killed_at(lambda: split(source, out, wish), out, last, tear_write=torn)
+
+
+def number_of_points(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> int:  # noqa: B008
+    """How many points an uninterrupted run comes by."""
+    return count_points(lambda: split(source, out, wish))
+
+
+def no_row_without_its_file(out: Path) -> bool:
+    """Every track that the catalogue speaks of is there, whole."""
+    if keeping.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
+        return True
+    try:
+        known = {row[0] for row in catalog_content(out)["tracks"]}
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # killed before the tables were made
+        return True
+    from blake3 import blake3
+
+    return known <= {blake3(data).digest() for _, data in track_files(out)}
+
+
+def finished(out: Path) -> Any:
+    """All that a result holds. Beside others nobody sweeps what a kill has left behind: it is left out."""
+    files, content = result_content(out)
+    if keeping.postgres_address(out) is not None:
+        files = {path: data for path, data in files.items() if not path.endswith(".tmp")}
+    return files, content
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write_files(
+        tmp_path / "songs",
+        {
+            "a.mid": fake_song(PIANO, BASS, BASS),
+            "b.mid": fake_song(BASS, DRUMS),
+            "c/copy.mid": fake_song(PIANO, BASS, BASS),
+            "d.mid": b"junk",
+            "e.mid": fake_song(DRUMS + "e", header="repaired"),
+        },
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
+def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
+    songs: Path, tmp_path: Path, catalogs: str, torn: bool
+) -> None:
+    split(songs, tmp_path / "whole")
+    whole = finished(tmp_path / "whole")
+    points = number_of_points(songs, tmp_path / "counted")
+    assert points > 60
+    lasts = find_write_points(lambda: split(songs, tmp_path / "torn")) if torn else [*range(1, points + 1)]
+    assert len(lasts) > 3
+    for last in lasts if torn or catalogs == "sqlite" else lasts[::9]:
+        out = tmp_path / f"{last}"
+        assert killed(songs, out, last, torn=torn) == KILLED_EXIT_CODE
+        assert no_row_without_its_file(out), f"point {last}"
+        assert split(songs, out) == "done"
+        assert finished(out) == whole, f"point {last}"
+    assert killed(songs, tmp_path / "last", points + 1, torn=torn) == 0
+
+
+@pytest.mark.slow
+def test_a_rerun_that_is_cut_off_too_is_made_good(songs: Path, tmp_path: Path) -> None:
+    split(songs, tmp_path / "whole")
+    whole = result_content(tmp_path / "whole")
+    points = number_of_points(songs, tmp_path / "counted")
+    for last in range(1, points + 1, 3):
+        again = 1 + 37 * last % points  # early after late, late after early, and all between
+        out = tmp_path / f"{last}-{again}"
+        killed(songs, out, last, torn=True)
+        killed(songs, out, again, torn=True)
+        assert no_row_without_its_file(out)
+        assert split(songs, out) == "done"
+        assert result_content(out) == whole, f"points {last}, {again}"
+
+
+@pytest.mark.slow
+def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalogs: str) -> None:
+    split(songs, tmp_path / "whole")
+    whole = finished(tmp_path / "whole")
+    redo = RerunPolicy(redo=True)
+    split(songs, tmp_path / "counted")
+    points = number_of_points(songs, tmp_path / "counted", redo)
+    for last in range(1, points + 1, 2 if catalogs == "sqlite" else 13):
+        out = tmp_path / f"{last}"
+        split(songs, out)
+        assert killed(songs, out, last, wish=redo) == KILLED_EXIT_CODE
+        assert no_row_without_its_file(out), f"point {last}"
+        assert split(songs, out, redo) == "done"
+        assert finished(out) == whole, f"point {last}"

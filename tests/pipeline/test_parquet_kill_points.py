@@ -1,0 +1,115 @@
+"""Every point at which a run into shards can be cut off, one by one; in PostgreSQL every few."""
+
+import os
+import shutil
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from midiprism.errors import StoreError
+from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.stores.parquet.store import ParquetStore
+from support import catalog_access as keeping
+from support.catalog_access import query
+from support.failing_parts import catalog_content
+from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
+from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
+from support.parquet_rows import parquet_rows
+from support.runs import run_split
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("catalogs"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes"),
+]
+
+STEPS = {"sqlite": 1, "postgres": 11}
+REDO = RerunPolicy(redo=True)
+
+
+def split(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
+    settings = Settings(store="parquet", workers=0, batch_songs=2, in_flight=2, rerun_policy=wish)
+    return run_split(source, out, settings).state
+
+
+def everything(out: Path) -> object:
+    """All that must be the same however a result came about; and no shard of which no commit speaks."""
+    names = {f"{path.parent.name}/{path.name}" for path in out.glob("*/*-*.parquet")}
+    assert names == {name for (name,) in query(out, "SELECT name FROM shards")}
+    assert not list(out.glob("*/.*.tmp"))
+    assert query(out, "SELECT count(*) FROM shards WHERE stale <> 0") == [(0,)]
+    return parquet_rows(out), catalog_content(out)
+
+
+def no_row_without_its_shard(out: Path) -> bool:
+    """Every track that the catalogue speaks of lies where it says."""
+    if keeping.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
+        return True
+    try:
+        found = query(
+            out, "SELECT t.digest, s.name, shard_row FROM tracks t LEFT JOIN shards s ON s.id = shard_id"
+        )
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # killed before they were made
+        return True
+    try:
+        with ParquetStore(out) as store:
+            for digest, shard, row in found:
+                store.get(shard, row, bytes(digest))
+    except StoreError:
+        return False
+    return True
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write_files(
+        tmp_path / "songs",
+        {
+            "a.mid": fake_song(PIANO, BASS, BASS),
+            "b.mid": fake_song(BASS, DRUMS),
+            "c/copy.mid": fake_song(PIANO, BASS, BASS),
+            "d.mid": b"junk",
+            "e.mid": fake_song(DRUMS + "e", header="repaired"),
+        },
+    )
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
+def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
+    songs: Path, tmp_path: Path, catalogs: str, torn: bool
+) -> None:
+    split(songs, tmp_path / "whole")
+    whole = everything(tmp_path / "whole")
+    points = count_points(lambda: split(songs, tmp_path / "counted"))
+    assert points > 40
+    lasts = (
+        find_write_points(lambda: split(songs, tmp_path / "torn"))
+        if torn
+        else range(1, points + 1, STEPS[catalogs])
+    )
+    assert len(lasts) > 3
+    for last in lasts:
+        out = tmp_path / f"{last}"
+        assert run_killed_at(partial(split, songs, out), out, last, tear_write=torn) == KILLED_EXIT_CODE
+        assert no_row_without_its_shard(out), f"point {last}"
+        assert split(songs, out) == "done"
+        assert everything(out) == whole, f"point {last}"
+        shutil.rmtree(out)
+
+
+def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalogs: str) -> None:
+    split(songs, tmp_path / "whole")
+    whole = everything(tmp_path / "whole")
+    split(songs, tmp_path / "counted")
+    points = count_points(lambda: split(songs, tmp_path / "counted", REDO))
+    for last in range(1, points + 1, 2 * STEPS[catalogs]):
+        out = tmp_path / f"{last}"
+        split(songs, out)
+        assert run_killed_at(lambda out=out: split(songs, out, REDO), out, last) == KILLED_EXIT_CODE  # type: ignore[misc]
+        assert no_row_without_its_shard(out), f"point {last}"
+        assert split(songs, out) == "done", "any run settles it"
+        assert everything(out) == whole, f"point {last}"
+        shutil.rmtree(out)

@@ -1,0 +1,544 @@
+"""A result in shards: the same promises as of one in files, and tables that agree with the catalogue."""
+
+import errno
+import itertools
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.catalog.sqlite.catalog import SqliteCatalog
+from midiprism.errors import CatalogError, StoreError, UsageError
+from midiprism.pipeline import RerunPolicy, Settings, Summary
+from midiprism.pipeline import group_commit as group
+from midiprism.pipeline.shard_writer import ShardWriter
+from midiprism.results.compaction import Compactor
+from midiprism.results.lock import lock_shared
+from midiprism.smf.types import SplitSong
+from midiprism.stores.parquet.schema import rows_to_columns
+from midiprism.stores.parquet.shards import ShardFolder
+from midiprism.stores.parquet.store import ParquetStore
+from support import catalog_access as keeping
+from support.catalog_access import query
+from support.failing_parts import catalog_content
+from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.parquet_rows import parquet_rows, track_row
+from support.runs import run_split as run_into
+
+pytestmark = pytest.mark.usefixtures("catalogs")
+
+SHARDS = Settings(store="parquet", workers=0)
+REDO = replace(SHARDS, rerun_policy=RerunPolicy(redo=True))
+SONGS = {
+    "a.mid": fake_song(PIANO, BASS, BASS),
+    "b/c.kar": fake_song(BASS, DRUMS),
+    "b/d.mid": fake_song(DRUMS + "d", PIANO + "d", header="repaired"),
+    "copy.mid": fake_song(PIANO, BASS, BASS),
+    "none.mid": fake_song(),
+    "not.mid": b"no song",
+}
+
+
+def run(source: Path, out: Path, settings: Settings = SHARDS, **options: object) -> Summary:
+    return run_into(source, out, settings, **options)
+
+
+def shards(out: Path) -> list[str]:
+    """Names of the shards of which a commit speaks, in order."""
+    return [name for (name,) in query(out, "SELECT name FROM shards ORDER BY id")]
+
+
+def files(out: Path) -> set[str]:
+    """What is in the folders of shards."""
+    return {name for name in read_tree(out) if name.startswith(("tracks/", "links/"))}
+
+
+def agree(out: Path) -> None:
+    """The catalogue's shards are those that are there, whole, with each content at its place."""
+    assert files(out) == set(shards(out))
+    with ParquetStore(out) as store:
+        for digest, shard, row in query(
+            out, "SELECT t.digest, s.name, shard_row FROM tracks t LEFT JOIN shards s ON s.id = shard_id"
+        ):
+            store.get(shard, row, bytes(digest))
+        for name, size, digest in query(out, "SELECT name, bytes, digest FROM shards"):
+            look = store.status_of(name)
+            assert (look.size, look.digest) == (size, bytes(digest))
+    rows = parquet_rows(out)
+    assert len(rows["tracks"]) == query(out, "SELECT count(*) FROM tracks")[0][0]
+    assert len(rows["links"]) == query(out, "SELECT count(*) FROM links")[0][0]
+    assert len(set(rows["links"])) == len(rows["links"])
+    assert len(rows["songs"]) == query(out, "SELECT count(*) FROM songs WHERE digest IS NOT NULL")[0][0]
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write_files(tmp_path / "songs", SONGS)
+
+
+@pytest.fixture
+def out(tmp_path: Path, songs: Path) -> Path:
+    run(songs, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_every_track_is_a_row_and_every_song_has_its_links(out: Path) -> None:
+    agree(out)
+    tables = {kind: pq.ParquetDataset(out / kind).read().to_pylist() for kind in ("tracks", "links", "songs")}
+    assert sorted(row["music"].decode() for row in tables["tracks"]) == sorted(
+        [PIANO, BASS, DRUMS, DRUMS + "d", PIANO + "d"]
+    )
+    by_digest = {row["blake3"]: row for row in tables["tracks"]}
+    paths = {row["blake3"]: row["path"] for row in tables["songs"]}
+    linked = [
+        (paths[row["song_blake3"]], row["position"], by_digest[row["track_blake3"]]["music"].decode())
+        for row in tables["links"]
+    ]
+    assert sorted(linked) == [
+        ("a.mid", 0, PIANO),
+        ("a.mid", 1, BASS),
+        ("a.mid", 2, BASS),
+        ("b/c.kar", 0, BASS),
+        ("b/c.kar", 1, DRUMS),
+        ("b/d.mid", 0, DRUMS + "d"),
+        ("b/d.mid", 1, PIANO + "d"),
+    ]
+    found = [(row["path"], row["outcome"], row["track_count"]) for row in tables["songs"]]
+    assert sorted(found) == [
+        ("a.mid", "split", 3),
+        ("b/c.kar", "split", 2),
+        ("b/d.mid", "repaired", 2),
+        ("none.mid", "no_notes", 0),
+        ("not.mid", "corrupt", 0),
+    ]
+
+
+def test_the_catalogue_says_what_that_of_a_result_in_files_says(
+    songs: Path, out: Path, tmp_path: Path
+) -> None:
+    run(songs, tmp_path / "files", Settings(workers=0))
+    assert catalog_content(out) == catalog_content(tmp_path / "files")
+
+
+@pytest.fixture(scope="module")
+def forty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {f"{n}.mid": fake_song(PIANO + str(n // 2), BASS, DRUMS + str(n % 7)) for n in range(40)}
+    files |= {f"copy{n}.mid": files[f"{n}.mid"] for n in range(5)}
+    return write_files(tmp_path_factory.mktemp("library") / "songs", files)
+
+
+@pytest.fixture(scope="module")
+def rows_of_forty(forty: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What this process makes of them, with the catalogue in a file."""
+    out = tmp_path_factory.mktemp("one") / "out"
+    run(forty, out)
+    return parquet_rows(out), catalog_content(out)
+
+
+@pytest.mark.parametrize(
+    ("catalogs", "workers", "batch"),
+    [
+        *(("sqlite", *case) for case in itertools.product([0, 1, 2, 5], [1, 7, None])),
+        *(("postgres", *case) for case in ((0, 1), (0, None), (1, 7), (2, None), (5, 1), (5, 7))),
+    ],
+    indirect=["catalogs"],
+)
+def test_the_rows_do_not_depend_on_workers_and_batches(
+    forty: Path, rows_of_forty: Any, tmp_path: Path, catalogs: str, workers: int, batch: int | None
+) -> None:
+    out = tmp_path / "out"
+    run(forty, out, replace(SHARDS, workers=workers, batch_songs=batch))
+    agree(out)
+    assert (parquet_rows(out), catalog_content(out)) == rows_of_forty
+
+
+def test_what_is_committed_together_lies_in_one_shard(
+    tmp_path: Path, catalogs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "SECONDS", 600.0)
+    source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(12)})
+    run(source, tmp_path / "out", replace(SHARDS, batch_songs=3))
+    kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
+    assert kinds == (["tracks", "links"] if catalogs == "sqlite" else ["tracks", "links"] * 4)
+
+
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_is_held_in_memory_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_BYTES", 1)
+    source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(12)})
+    run(source, tmp_path / "out", replace(SHARDS, batch_songs=1, workers=workers))
+    kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
+    assert kinds.count("links") > 3
+    agree(tmp_path / "out")
+
+
+def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> None:
+    before = read_tree(out)
+    assert run(songs, out, Settings(workers=0)).nothing_new, "it need not be named again"
+    with pytest.raises(UsageError, match="made with --store parquet: leave --store out"):
+        run(songs, out, Settings(store="files", workers=0))
+    if keeping.postgres_address(out) is None:
+        assert read_tree(out) == before
+    run(songs, tmp_path / "files", Settings(workers=0))
+    with pytest.raises(UsageError, match="made with --store files"):
+        run(songs, tmp_path / "files")
+
+
+def test_without_pyarrow_nothing_is_made(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for dry_run in (False, True):
+        with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
+            run(songs, tmp_path / "out", dry_run=dry_run)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_with_nothing_to_do_writes_nothing(songs: Path, out: Path) -> None:
+    before = {name: data for name, data in read_tree(out).items() if "sqlite" not in name}
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert run(songs, out).nothing_new
+    assert {name: data for name, data in read_tree(out).items() if "sqlite" not in name} == before
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == times
+
+
+def test_later_runs_add_shards_and_leave_those_before(songs: Path, out: Path, tmp_path: Path) -> None:
+    before = {name: data for name, data in read_tree(out).items() if name.startswith(("tracks/", "links/"))}
+    write_files(songs, {"e.mid": fake_song(PIANO, "Organ;Drawbar Organ;;new")})
+    summary = run(songs, out)
+    assert (summary.songs_done, summary.tracks, summary.tracks_new) == (1, 2, 1)
+    assert before.items() <= read_tree(out).items()
+    agree(out)
+    run(songs, tmp_path / "whole")
+    assert parquet_rows(out) == parquet_rows(tmp_path / "whole")
+
+
+def test_a_dry_run_counts_as_the_run_will_and_writes_nothing(songs: Path, tmp_path: Path) -> None:
+    dry = run(songs, tmp_path / "out", dry_run=True)
+    assert not (tmp_path / "out").exists()
+    wet = run(songs, tmp_path / "out")
+    assert (dry.outcomes, dry.tracks, dry.tracks_new) == (wet.outcomes, wet.tracks, wet.tracks_new)
+    assert dry.bytes_written == 0 < wet.bytes_written
+    written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*-*.parquet"))
+    assert wet.bytes_written == written
+
+
+# What is written before and after a commit
+
+
+def test_shards_are_durable_before_the_commit_that_speaks_of_them(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noted(owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            order.append(name)
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    noted(os, "fsync")
+    noted(os, "replace")
+    if keeping.postgres_address(tmp_path / "out") is None:
+        noted(SqliteCatalog, "record")
+    else:
+        noted(PostgresCatalog, "add_shards")
+    run(songs, tmp_path / "out")
+    told = next(at for at, name in enumerate(order) if name in ("record", "add_shards"))
+    before = [name for name in order[:told] if name != "record"]
+    assert before.count("replace") >= 2
+    last = len(before) - before[::-1].index("replace")
+    assert "fsync" in before[last:], "the folder is flushed after the last shard has its name"
+
+
+def failing_commits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
+    """Transactions fail after the shards were written, before they are committed."""
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise CatalogError("the database failed")
+
+    if keeping.postgres_address(out) is None:
+        monkeypatch.setattr(SqliteCatalog, "_insert_batch", fail)
+    else:
+        monkeypatch.setattr("midiprism.catalog.postgres.catalog.commit.BatchCommit._note", fail)
+
+
+@pytest.mark.parametrize(
+    ("catalogs", "workers"), [("sqlite", 0), ("sqlite", 2), ("postgres", 0)], indirect=["catalogs"]
+)
+def test_a_transaction_that_fails_leaves_no_shard(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    out = tmp_path / "out"
+    settings = replace(SHARDS, workers=workers, batch_songs=2)
+    written: list[str] = []
+    write_shard = ShardFolder.write
+
+    def noted(self: ShardFolder, stem: str, rows: Any) -> Any:
+        done = write_shard(self, stem, rows)
+        written.extend(shard.name for shard in done.shards)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardFolder, "write", noted)
+        failing_commits(patch, out)
+        summary = run(songs, out, settings)
+    assert (summary.state, summary.songs_done) == ("stopped", 0)
+    assert written
+    assert files(out) == set()
+    assert run(songs, out, settings).state == "done"
+    agree(out)
+
+
+def test_a_shard_that_a_crash_left_is_swept(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardWriter, "_remove_written", lambda _keeping: None)
+        failing_commits(patch, out)
+        run(songs, out)
+    left = files(out)
+    assert len(left) == 2
+    assert shards(out) == []
+    (out / "tracks" / ".tracks-9-9-0.parquet.tmp").write_bytes(b"half")
+    assert run(songs, out).state == "done"
+    assert not left & files(out)
+    agree(out)
+
+
+@pytest.mark.parametrize("catalogs", ["postgres"], indirect=True)
+def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, out: Path) -> None:
+    with ParquetStore(out) as store:
+        (coming,) = store.write_tracks("9-9", rows_to_columns([track_row(b"of another run")])).shards
+    write_files(songs, {"e.mid": fake_song(DRUMS + "e")})
+    with lock_shared(str(out)):
+        run(songs, out)
+        assert (out / coming.name).exists()
+    run(songs, out)
+    assert not (out / coming.name).exists()
+    agree(out)
+
+
+@pytest.fixture(scope="module")
+def nine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(9)}
+    return write_files(tmp_path_factory.mktemp("library") / "songs", files)
+
+
+@pytest.fixture(scope="module")
+def whole(nine: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What is in shards and catalogue, in a file of SQLite, after two runs that nothing disturbs."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    run(nine, out)
+    run(first, out)
+    return parquet_rows(out)["tracks"], catalog_content(out)
+
+
+CALLS = ["open", "write", "mkdir", "replace", "fsync"]
+
+
+@pytest.mark.parametrize(
+    ("catalogs", "call", "number", "after"),
+    [
+        *(("sqlite", *case) for case in itertools.product(CALLS, [errno.ENOSPC, errno.EIO], [0, 1, 3])),
+        *(("postgres", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [0, 3])),
+        *(("postgres", *case) for case in itertools.product(CALLS, [errno.EIO], [1])),
+    ],
+    indirect=["catalogs"],
+)
+def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
+    nine: Path,
+    first: Path,
+    whole: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    catalogs: str,
+    call: str,
+    number: int,
+    after: int,
+) -> None:
+    out = tmp_path / "out"
+    run(first, out)
+    function, calls = getattr(os, call), []
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if call != "open" or (arguments[1] & os.O_CREAT and "/tracks/" in os.fsdecode(arguments[0])):
+            calls.append(call)
+            if len(calls) > after:
+                raise OSError(number, os.strerror(number))
+        return function(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(group, "SONGS", 2)
+        patch.setattr(os, call, failing)
+        summary = run(nine, out, replace(SHARDS, batch_songs=2, in_flight=1))
+    if calls[after:]:
+        assert summary.state == "stopped"
+        assert "run the same command again" in str(summary.error)
+    assert files(out) == set(shards(out))
+    assert run(nine, out).state == "done"
+    agree(out)
+    assert (parquet_rows(out)["tracks"], catalog_content(out)) == whole
+
+
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+def test_shards_whose_catalogue_is_lost_are_not_taken_for_left_behind(songs: Path, out: Path) -> None:
+    before = files(out)
+    (out / "catalog.sqlite").rename(out.parent / "kept.sqlite")
+    with pytest.raises(StoreError, match="bring theirs back"):
+        run(songs, out)
+    assert files(out) == before
+    (out.parent / "kept.sqlite").replace(out / "catalog.sqlite")
+    assert run(songs, out).nothing_new
+    agree(out)
+
+
+# Songs that are split again
+
+
+def otherwise(data: bytes) -> SplitSong:
+    """A splitter that finds other tracks than before in some songs."""
+    return fake_split(data.replace(b"Bassline;b", b"Bassline;changed"))
+
+
+def test_songs_that_are_split_again_have_their_new_links_only(songs: Path, out: Path, tmp_path: Path) -> None:
+    done = run(songs, out, REDO, splitter=otherwise)
+    assert done.tracks_new == 1
+    agree(out)
+    assert query(out, "SELECT count(*) FROM shards WHERE stale <> 0") == [(0,)]
+    run(songs, tmp_path / "whole", splitter=otherwise)
+    assert parquet_rows(out) == parquet_rows(tmp_path / "whole")
+    assert not any(f"{BASS}'" in row for row in parquet_rows(out)["tracks"]), "no song has it any more"
+
+
+def test_songs_that_come_out_as_before_keep_their_tracks(songs: Path, out: Path) -> None:
+    before, rows = set(shards(out)), parquet_rows(out)
+    run(songs, out, REDO)
+    assert parquet_rows(out) == rows
+    agree(out)
+    assert before & set(shards(out)) == {name for name in before if "tracks" in name}
+
+
+def test_one_song_of_many_that_is_split_again_takes_its_rows_along(songs: Path, out: Path) -> None:
+    """What failed is tried again, and comes out well."""
+    assert (
+        run(
+            songs, out, replace(SHARDS, rerun_policy=RerunPolicy(retry_failed=True)), splitter=mended
+        ).songs_done
+        == 1
+    )
+    agree(out)
+    assert table(out)["not.mid"]["track_count"] == 1
+
+
+def mended(data: bytes) -> SplitSong:
+    return fake_split(fake_song(PIANO + "mended") if data == b"no song" else data)
+
+
+@pytest.mark.parametrize("step", ["forget_unlinked", "renew_links", "tell_songs"])
+def test_what_a_killed_run_left_to_settle_the_next_one_settles(
+    songs: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def dying(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Compactor, step, dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(songs, out, REDO, splitter=otherwise)
+    if keeping.postgres_address(out) is not None:
+        keeping.execute(out, "UPDATE runs SET expires_at = now()")
+    again = REDO if step == "forget_unlinked" else SHARDS
+    assert run(songs, out, again, splitter=otherwise).state == "done"
+    agree(out)
+    run(songs, tmp_path / "whole", splitter=otherwise)
+    assert parquet_rows(out) == parquet_rows(tmp_path / "whole")
+
+
+def test_a_shard_that_cannot_be_written_anew_is_left_as_it_was(
+    songs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(songs, out)
+    with monkeypatch.context() as patch:
+
+        def full(*_arguments: object) -> None:
+            raise StoreError("the disk is full")
+
+        patch.setattr(ParquetStore, "write_songs_table", full)
+        write_files(songs, {"e.mid": fake_song(DRUMS + "e")})
+        assert run(songs, out).state == "stopped"
+    assert run(songs, out).nothing_new
+    agree(out)
+
+
+# The table of songs
+
+
+def table(out: Path) -> dict[str | None, dict[str, Any]]:
+    return {row["path"]: row for row in pq.read_table(out / "songs" / "songs.parquet").to_pylist()}
+
+
+def test_songs_move_and_change_in_their_table(songs: Path, out: Path) -> None:
+    before = table(out)
+    (songs / "b" / "c.kar").rename(songs / "c.kar")
+    write_files(songs, {"none.mid": fake_song(BASS + "now")})
+    run(songs, out)
+    after = table(out)
+    assert after["b/c.kar"] == before["b/c.kar"], "the first of its places, as far as anybody knows"
+    assert after[None]["blake3"] == before["none.mid"]["blake3"], "no place holds it any more"
+    assert (after["none.mid"]["outcome"], after["none.mid"]["track_count"]) == ("split", 1)
+
+
+def test_versions_of_a_song_are_in_one_group(tmp_path: Path) -> None:
+    long = "Piano;Acoustic Grand Piano;Right Hand;" + "long " * 20
+    source = write_files(
+        tmp_path / "songs",
+        {
+            "x/Blue Moon.mid": fake_song(PIANO),
+            "y/blue_moon (2).mid": fake_song(BASS),
+            "Something.mid": fake_song(DRUMS, long),
+            "Anything.mid": fake_song(long),
+            "Alone.mid": fake_song(PIANO + "alone"),
+        },
+    )
+    run(source, tmp_path / "out")
+    groups = {path: (row["song_group"], row["fold"]) for path, row in table(tmp_path / "out").items()}
+    assert groups["x/Blue Moon.mid"] == groups["y/blue_moon (2).mid"]
+    assert groups["Something.mid"] == groups["Anything.mid"], "they share a track of some length"
+    assert len({group for group, _ in groups.values()}) == 3
+
+
+def test_what_could_not_be_read_is_no_song_and_does_no_harm(tmp_path: Path) -> None:
+    source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
+    (source / "loop.mid").symlink_to("loop.mid")
+    with open(os.fsencode(source) + b"/\xff\xfe.mid", "wb") as file:
+        file.write(fake_song(DRUMS))
+    assert run(source, tmp_path / "out").outcomes == {"split": 3, "unreadable": 1}
+    rows = table(tmp_path / "out")
+    assert set(rows) == {"a.mid", "b.mid", "\ufffd\ufffd.mid"}
+    assert rows["\ufffd\ufffd.mid"]["path_bytes"] == b"\xff\xfe.mid"
+    agree(tmp_path / "out")
+
+
+def test_an_empty_library_makes_an_empty_table(tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    run(tmp_path / "songs", tmp_path / "out")
+    assert parquet_rows(tmp_path / "out") == {"tracks": [], "links": [], "songs": []}
+
+
+def test_the_marker_names_the_store(out: Path) -> None:
+    assert json.loads((out / "midiprism.json").read_text())["store"] == "parquet"

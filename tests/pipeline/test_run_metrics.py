@@ -1,0 +1,159 @@
+"""What a run keeps of itself: its samples, and where it read and wrote."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.catalog.queries.run_history import recent_runs
+from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
+from midiprism.metrics import sampler
+from midiprism.metrics.snapshot import RunSample, SampleWindow
+from midiprism.pipeline import RunProgress, Settings
+from midiprism.pipeline.tuner import Decision, Tunables
+from midiprism.results.result_dir import open_catalog_of
+from midiprism.sample.write import write_songs
+from midiprism.smf.types import SplitSong
+from support import catalog_access as catalogs
+from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.runs import run_split
+
+pytestmark = pytest.mark.usefixtures("catalogs")
+
+
+def told(out: Path) -> tuple[dict[str, Any], dict[str, Any], list[RunSample]]:
+    """Settings and totals of the last run, and its samples."""
+    with (
+        open_catalog_of(str(out), catalogs.postgres_address(out)) as catalog,
+        catalog.read_transaction() as connection,
+    ):
+        (last,) = recent_runs(connection, 1)
+        assert latest_sampled_run(connection) == last.id
+        return (
+            last.settings,
+            last.totals,
+            [RunSample.from_dict(one) for one in samples_of(connection, last.id)],
+        )
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    return write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO, f"{BASS}{n}") for n in range(60)})
+
+
+def busy_split(data: bytes) -> SplitSong:
+    """Takes a processor long enough that the system, which counts hundredths of a second, sees it."""
+    until = time.process_time() + 0.001
+    while time.process_time() < until:
+        pass
+    return fake_split(data)
+
+
+def test_a_run_keeps_samples_that_end_with_all_it_did(tmp_path: Path, songs: Path) -> None:
+    summary = run_split(songs, tmp_path / "out", Settings(workers=0, batch_songs=7), splitter=busy_split)
+    _, _, samples = told(tmp_path / "out")
+    window = SampleWindow(samples[0], samples[-1])
+    assert window.songs == window.songs_committed == summary.songs_done == 60
+    assert samples[-1].tracks == summary.tracks
+    assert samples[-1].tracks_new == summary.tracks_new
+    assert samples[-1].songs_total == 60
+    assert samples[-1].batch_size == 7
+    assert window.commits > 0
+    assert window.rows == 60 + 120 + 61  # songs, links, tracks
+    assert window.stage("commit").seconds > 0
+    assert window.stage("read").seconds > 0
+    assert window.coordinator_cpu > 0
+    assert [sample.elapsed_seconds for sample in samples] == sorted(
+        sample.elapsed_seconds for sample in samples
+    )
+
+
+def test_its_settings_say_where_it_reads_and_writes(tmp_path: Path, songs: Path) -> None:
+    run_split(songs, tmp_path / "out")
+    settings, _, _ = told(tmp_path / "out")
+    assert set(settings["places"]) == {"source", "output", "catalogue", "temporary"}
+    assert settings["places"]["source"]["path"] == str(songs)
+    assert settings["places"]["output"]["path"] == settings["out"] == str(tmp_path / "out")
+    assert settings["cpus"] >= 1
+    database = catalogs.postgres_address(tmp_path / "out")
+    assert settings["database"] == (database.cli_options if database else None)
+    assert settings["places"]["catalogue"]["kind"] == (
+        "local server" if database else settings["places"]["output"]["kind"]
+    )
+
+
+def test_workers_clocks_add_up_over_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.05)
+    write_songs(tmp_path / "songs", 300, seed=1)
+    run_split(tmp_path / "songs", tmp_path / "out", Settings(workers=2, batch_songs=20), splitter=None)
+    _, _, samples = told(tmp_path / "out")
+    last = samples[-1]
+    assert last.songs == 300
+    assert last.workers == 2
+    assert last.worker_cpu > 0
+    assert last.stage("split").seconds > 0
+    assert last.stage("hash").seconds > 0
+    assert last.stage("store").seconds > 0
+    assert last.stage("commit").seconds > 0
+    assert last.idle > 0
+    assert all(stage.waited <= stage.seconds for stage in last.stages.values())
+
+
+def test_an_observer_is_told_of_the_last_seconds(tmp_path: Path, songs: Path) -> None:
+    seen: list[RunProgress] = []
+    run_split(songs, tmp_path / "out", listener=seen.append)
+    assert seen[-1].window is not None
+    assert seen[-1].window.last.songs == 60
+    assert seen[-1].recorded_settings["out"] == os.path.abspath(tmp_path / "out")
+
+
+def test_old_samples_are_thinned_while_a_run_goes_on(
+    tmp_path: Path, songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from midiprism.pipeline import run_metrics as metering
+    from midiprism.pipeline import runner as engine
+
+    monkeypatch.setattr(metering, "_DOWNSAMPLE_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "_RECORD_SECONDS", 0.0)
+    monkeypatch.setattr(metering, "samples_to_drop", lambda moments, _now: list(moments)[1:])
+    original = metering.RunMetrics.record_samples
+
+    def record(self: metering.RunMetrics, *args: Any, **options: Any) -> None:
+        self.take_sample()
+        original(self, *args, **options)
+
+    monkeypatch.setattr(metering.RunMetrics, "record", record)
+    run_split(songs, tmp_path / "out", Settings(workers=0, batch_songs=5))
+    _, _, samples = told(tmp_path / "out")
+    assert samples[0].songs == 0
+    assert samples[-1].songs == 60
+    assert len(samples) < 10  # there was one for each of 12 batches
+
+
+class Once:
+    """Wants something else, once."""
+
+    def __init__(self, knobs: Tunables) -> None:
+        self.knobs: Tunables | None = knobs
+
+    def decide(self, sample: RunSample, knobs: Tunables) -> Decision | None:
+        wanted, self.knobs = self.knobs, None
+        return Decision(wanted, "to see what happens") if wanted else None
+
+
+def test_what_a_tuner_decides_is_in_force_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.02)
+    write_songs(tmp_path / "songs", 400, seed=2)
+    settings = Settings(workers=1, batch_songs=10, in_flight=2)
+    tuner = Once(Tunables(3, 20, 6))
+    summary = run_split(tmp_path / "songs", tmp_path / "out", settings, splitter=None, tuner=tuner)
+    assert summary.songs_done == 400
+    _, totals, samples = told(tmp_path / "out")
+    (decision,) = totals["decisions"]
+    assert (decision["workers"], decision["batch_size"], decision["in_flight"]) == (3, 20, 6)
+    assert decision["why"] == "to see what happens"
+    assert (samples[-1].workers, samples[-1].batch_size, samples[-1].in_flight_limit) == (3, 20, 6)

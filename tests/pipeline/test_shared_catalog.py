@@ -1,0 +1,171 @@
+"""Several runs on one catalogue in PostgreSQL, and a server that goes away."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.catalog import PostgresAddress, open_catalog
+from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.pipeline import Settings
+from midiprism.sample.write import write_songs
+from support.failing_parts import result_content
+from support.fake_songs import PIANO, fake_song, write_files
+from support.postgres import PostgresServer
+from support.runs import run_split
+
+SONGS = 1_500
+TOGETHER = ("--batch-size", "25", "--in-flight", "3", "--workers", "1", "--lease", "2")
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("library") / "songs"
+    write_songs(folder, SONGS, seed=12)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What one run makes of them, with its catalogue in a file."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    assert answer(start(songs, out, None, "--workers", "0"))["songs_done"] == SONGS
+    return result_content(out)
+
+
+def start(songs: Path, out: Path, url: str | None, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "midiprism", "split", str(songs), "-o", str(out), "--json", *options]
+    where = ["--database", url] if url else []
+    return subprocess.Popen(
+        [*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    out, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    summary: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return summary
+
+
+def until(postgres: PostgresServer, url: str, wanted: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until so many songs are recorded."""
+    while process.poll() is None:
+        if int(postgres.psql(url, "SELECT count(*) FROM midiprism.songs") or 0) >= wanted:
+            return
+        time.sleep(0.01)
+    raise AssertionError(process.communicate()[1].decode())
+
+
+def committed(postgres: PostgresServer, url: str) -> int:
+    return int(postgres.psql(url, "SELECT sum(songs) FROM midiprism.batches"))
+
+
+def made(postgres: PostgresServer) -> str:
+    """A database whose catalogue exists, so that counting in it never fails."""
+    url = postgres.new_database()
+    open_catalog(PostgresAddress(url)).close()
+    return url
+
+
+@pytest.mark.slow
+def test_two_runs_share_the_work_and_the_result_is_that_of_one(
+    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url, out = made(postgres), tmp_path / "out"
+    runs = [start(songs, out, url, *TOGETHER) for _ in range(2)]
+    summaries = [answer(process) for process in runs]
+    done = [summary["songs_done"] for summary in summaries]
+    assert sum(done) == SONGS
+    assert min(done) > 0, "both had something to do"
+    assert [summary["songs_seen"] for summary in summaries] == [SONGS, SONGS]
+    assert committed(postgres, url) == SONGS
+    assert result_content(out, url) == whole
+    assert postgres.psql(url, "SELECT count(*) FROM midiprism.leases").strip() == "0"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_loses_nothing_to_the_other(
+    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url, out = made(postgres), tmp_path / "out"
+    survivor, victim = (start(songs, out, url, *TOGETHER) for _ in range(2))
+    until(postgres, url, SONGS // 3, victim)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.communicate()
+    answer(survivor)
+    assert committed(postgres, url) == SONGS
+    assert result_content(out, url) == whole
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_leaves_the_rest_to_the_other(
+    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url, out = made(postgres), tmp_path / "out"
+    survivor, leaver = (start(songs, out, url, *TOGETHER, "--lease", "600") for _ in range(2))
+    until(postgres, url, SONGS // 3, leaver)
+    leaver.send_signal(signal.SIGINT)
+    leaver.communicate()
+    assert leaver.returncode in (0, 130)
+    answer(survivor)
+    assert committed(postgres, url) == SONGS
+    assert result_content(out, url) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_server_that_goes_away_is_waited_for(
+    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer, workers: str
+) -> None:
+    url, out = made(postgres), tmp_path / "out"
+    process = start(songs, out, url, "--batch-size", "5", "--workers", workers)
+    until(postgres, url, 1, process)
+    postgres.stop(crash=True)
+    time.sleep(2)
+    assert process.poll() is None, process.communicate()
+    postgres.start()
+    assert answer(process)["songs_done"] == SONGS
+    assert committed(postgres, url) == SONGS
+    assert result_content(out, url) == whole
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_taken_up_by_the_next(
+    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url, out = made(postgres), tmp_path / "out"
+    victim = start(songs, out, url, "--batch-size", "50", "--workers", "2", "--lease", "600")
+    until(postgres, url, SONGS // 2, victim)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.communicate()
+    before = committed(postgres, url)
+    postgres.psql(url, "UPDATE midiprism.leases SET expires_at = now()")
+    summary = answer(start(songs, out, url, "--workers", "0"))
+    assert summary["songs_done"] == SONGS - before
+    assert result_content(out, url) == whole
+
+
+def test_what_another_run_holds_is_waited_for_and_then_done(tmp_path: Path, postgres: PostgresServer) -> None:
+    source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(f"{PIANO}{n}") for n in range(6)})
+    url, out = made(postgres), tmp_path / "out"
+    at = {os.fsencode(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in source.iterdir()}
+    with PostgresCatalog.open(PostgresAddress(url), writable=True) as other:
+        assert isinstance(other, PostgresCatalog)
+        holder = other.begin_run({}, "2026-01-01T00:00:00+00:00")
+        held = dict(list(at.items())[:2])
+        assert other.lease(holder, held, None, redo=False).paths == set(held)
+        release = threading.Timer(1.0, other.end_run, (holder, "interrupted", {}, "2026-01-01"))
+        release.start()
+        summary = run_split(source, out, Settings(workers=0, database=PostgresAddress(url), batch_songs=2))
+        release.join()
+    assert (summary.state, summary.songs_done, summary.songs_seen) == ("done", 6, 6)
+    again = run_split(source, out, Settings(workers=0, database=PostgresAddress(url)))
+    assert (again.songs_done, again.songs_skipped) == (0, 6)

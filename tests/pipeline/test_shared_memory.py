@@ -1,0 +1,105 @@
+import errno
+import multiprocessing
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+import pytest
+
+from midiprism.catalog import BatchRecord
+from midiprism.pipeline.executors.processes.shared_memory import SLOT_BYTES, Slots, new_slots
+from midiprism.pipeline.shard_writer import pack_tracks
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such memory")
+
+COUNT = 3
+NOTHING = (None, None, 0, None, None)
+
+
+def batch(*contents: bytes) -> BatchRecord:
+    named = {data[:32]: data for data in contents}
+    return BatchRecord((), 0, 0.0, packed_tracks=pack_tracks(named, dict.fromkeys(named, NOTHING)))
+
+
+BATCHES = [
+    batch(b"one", b"two" * 100),
+    batch(),
+    batch(b""),
+    batch(bytes(SLOT_BYTES)),
+    batch(bytes(SLOT_BYTES + 1)),
+    batch(b"last", b"", b"of all"),
+    *(batch(b"%d" % number * 1000) for number in range(2 * COUNT)),
+]
+
+
+def send(pipe: Connection, slots: Slots) -> None:
+    for record in BATCHES:
+        pipe.recv()
+        pipe.send(slots.put(record))
+    slots.close()
+
+
+def test_contents_cross_to_another_process() -> None:
+    slots = new_slots(COUNT)
+    assert slots is not None
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=send, args=(theirs, slots), daemon=True)
+    process.start()
+    got, crossed = [], []
+    for handed in range(len(BATCHES) + COUNT):
+        if handed >= COUNT:  # as many are on their way as there are slots
+            record = ours.recv()
+            crossed.append(len(record.contents.octets))
+            got.append(slots.take(record))
+        if handed < len(BATCHES):
+            ours.send(None)
+    process.join()
+    slots.close()
+    assert got == BATCHES
+    assert crossed == [0, 0, 0, 0, SLOT_BYTES + 1, *[0] * (1 + 2 * COUNT)]
+
+
+def test_what_is_more_than_a_slot_holds_stays_where_it_is() -> None:
+    slots = new_slots(1)
+    assert slots is not None
+    large = batch(bytes(SLOT_BYTES + 1))
+    assert slots.put(large) is large
+    assert slots.take(large) is large
+    slots.close()
+
+
+def test_without_such_memory_there_are_no_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.memfd_create")
+    assert new_slots(COUNT) is None
+
+
+@pytest.mark.parametrize("call", ["os.memfd_create", "os.ftruncate", "mmap.mmap"])
+def test_where_the_system_gives_no_memory_there_are_no_slots(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refused(*_arguments: object) -> int:
+        raise OSError(errno.ENOMEM, "there is none")
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(call, refused)
+    assert new_slots(COUNT) is None
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_system_without_handing_descriptors_on_can_import_them() -> None:
+    program = (
+        "import multiprocessing.reduction as it, sys; del it.DupFd; it.__all__.remove('DupFd'); "
+        "import midiprism.run.slots"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_batch_is_the_same_with_its_contents_in_a_slot_and_out() -> None:
+    slots = new_slots(COUNT)
+    assert slots is not None
+    there = slots.put(BATCHES[0])
+    assert there == replace(BATCHES[0], packed_tracks=BATCHES[0].packed_tracks._replace(data=b""))
+    slots.close()

@@ -1,0 +1,74 @@
+"""What is slow on purpose does what it stands for, for all worker processes together."""
+
+from pathlib import Path
+
+import psycopg
+
+from midiprism.catalog import PostgresAddress
+from midiprism.metrics.snapshot import RunSample
+from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline.tuner import Decision, Tunables
+from midiprism.sources import open_folders
+from support.failing_parts import result_content
+from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.postgres import PostgresServer
+from support.runs import run_split
+from support.slow_parts import SlowSource, busy_processors, latency_proxy, open_with_slow_store, proxied_url
+
+
+class Watching:
+    """A tuner that changes nothing, and remembers the last sample."""
+
+    last = RunSample()
+
+    def decide(self, sample: RunSample, knobs: Tunables) -> Decision | None:
+        self.last = sample
+        return None
+
+
+def songs(folder: Path) -> Path:
+    return write_files(folder, {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(160)})
+
+
+def test_a_run_with_a_slow_source_and_a_slow_store_gives_the_same_and_waits_for_them(tmp_path: Path) -> None:
+    source = songs(tmp_path / "songs")
+    seen = Watching()
+    summary = split_library(
+        SlowSource(open_folders([source]), 0.01, 2),
+        str(tmp_path / "out"),
+        Settings(workers=3, batch_songs=4),
+        splitter=fake_split,
+        opener=open_with_slow_store(0.02, 2, 0.01),
+        tuner=seen,
+    )
+    assert (summary.state, summary.songs_done) == ("done", 160)
+    assert seen.last.stage("store").waited > seen.last.worker_cpu > 0, "it sleeps"
+    run_split(source, tmp_path / "whole")
+    assert result_content(tmp_path / "out") == result_content(tmp_path / "whole")
+
+
+def test_a_distant_server_is_the_same_server(tmp_path: Path, postgres: PostgresServer) -> None:
+    source = songs(tmp_path / "songs")
+    near = postgres.new_database()
+    with latency_proxy(postgres, 0.02) as port:
+        far = proxied_url(port, near)
+        sessions = [psycopg.connect(far) for _ in range(5)]
+        assert [session.execute("SELECT 1").fetchone() for session in sessions] == [(1,)] * 5
+        rows = sessions[0].execute("SELECT repeat('x', 10000) FROM generate_series(1, 500)").fetchall()
+        assert {row[0] for row in rows} == {"x" * 10_000}
+        for session in sessions:
+            session.close()
+        settings = Settings(workers=2, batch_songs=20, database=PostgresAddress(far))
+        assert run_split(source, tmp_path / "out", settings).songs_done == 160
+    run_split(source, tmp_path / "whole")
+    assert result_content(tmp_path / "out", near) == result_content(tmp_path / "whole")
+
+
+def test_a_busy_processor_is_free_again_afterwards() -> None:
+    import psutil
+
+    before = {child.pid for child in psutil.Process().children()}
+    with busy_processors(2):
+        spinning = [child for child in psutil.Process().children() if child.pid not in before]
+        assert len(spinning) == 2
+    assert not any(one.is_running() for one in spinning)

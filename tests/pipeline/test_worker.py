@@ -1,0 +1,230 @@
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import pytest
+
+from midiprism.catalog import BatchRecord
+from midiprism.metrics.stage_timers import STORE
+from midiprism.pipeline import worker as module
+from midiprism.pipeline.planner import Batch
+from midiprism.pipeline.shared_counters import (
+    NO_SONG,
+    SHARED_COUNTER_COUNT,
+    SONG_INDEX,
+    STAGE,
+    STAGE_IDLE,
+    STAGE_STORING,
+    SharedCounters,
+    stage_timers,
+)
+from midiprism.pipeline.worker import Worker
+from midiprism.smf.types import SplitSong
+from midiprism.sources import SongRef, open_folders
+from midiprism.stores import MemoryStore, NullStore, StoredTrack, TrackStore
+from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+
+BAD = "Piano;Acoustic Grand Piano;bad;x"
+
+
+class Choosy(MemoryStore):
+    """A store that a name makes fail, until it is mended."""
+
+    mended = False
+
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
+        if name == "bad" and not self.mended:
+            raise ValueError("what a name")
+        return super().put(data, digest, name, instrument, family)
+
+
+class Watched(NullStore):
+    """A store that tells when something is put."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
+
+    def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
+        self._told()
+        return super().put(data, digest, name, instrument, family)
+
+
+def in_groups() -> tuple[Callable[[bytes], SplitSong], Watched, list[int]]:
+    """A splitter, a store, and how many songs were split each time before something was put."""
+    waiting = [0]
+    groups: list[int] = []
+
+    def splitting(data: bytes) -> SplitSong:
+        waiting[0] += 1
+        return fake_split(data)
+
+    def putting() -> None:
+        if waiting[0]:
+            groups.append(waiting[0])
+            waiting[0] = 0
+
+    return splitting, Watched(putting), groups
+
+
+_PATIENT_NS = 10**12
+
+
+def work(
+    folder: Path,
+    songs: list[bytes],
+    store: TrackStore,
+    split: Callable[[bytes], SplitSong] = fake_split,
+    patience_ns: int = _PATIENT_NS,
+) -> tuple[Worker, Batch]:
+    """A worker, and a batch of these songs in their order.
+
+    Args:
+        folder: is made, with the songs.
+        songs: their bytes.
+        store: puts them.
+        split: splits them.
+        patience_ns: that splits wait for others.
+    """
+    library = open_folders([write_files(folder, {f"{n:03}.mid": data for n, data in enumerate(songs)})])
+    found = tuple(item for item in library.walk() if isinstance(item, SongRef))
+    worker = Worker(library, store, split, lambda _: frozenset(), 1 << 20)
+    worker._max_pending_ns = patience_ns
+    return worker, found
+
+
+def outcomes(record: BatchRecord) -> list[str | None]:
+    return [song.outcome for song in record.songs]
+
+
+def test_a_track_that_cannot_be_put_costs_its_songs_and_no_other(tmp_path: Path) -> None:
+    store = Choosy(skip_taken=True)
+    songs = [fake_song(PIANO, BAD, BASS), fake_song(BAD), fake_song(PIANO), fake_song(BASS, PIANO)]
+    worker, found = work(tmp_path / "songs", songs, store)
+    first = worker.process_batch(found[:2])
+    assert outcomes(first) == ["failed", "failed"]
+    assert [song.problems[0].code for song in first.songs] == ["internal", "internal"]
+    assert first.packed_tracks.size == 0, "no link leads to what else was put"
+    second = worker.process_batch(found[2:])
+    assert outcomes(second) == ["split", "split"]
+    linked = {link[-1][0] for song in second.songs for link in song.links}
+    assert set(second.packed_tracks.digests) == linked, "it was not taken for known"
+    assert len(linked) == 2
+
+
+def test_a_track_that_can_be_put_later_in_a_batch_is_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Choosy(skip_taken=True)
+
+    def mending(data: bytes) -> SplitSong:
+        store.mended = b"mend" in data
+        return fake_split(data)
+
+    monkeypatch.setattr(module, "_MAX_PENDING_BYTES", 0)  # each song by itself
+    worker, found = work(tmp_path / "songs", [fake_song(BAD), fake_song(BAD, PIANO + "mend")], store, mending)
+    record = worker.process_batch(found)
+    assert outcomes(record) == ["failed", "split"]
+    assert len(record.packed_tracks.digests) == 2
+
+
+@pytest.mark.parametrize(("most", "together"), [(1 << 20, 50), (60, 3), (0, 1)])
+def test_splits_wait_to_be_put_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, together: int
+) -> None:
+    monkeypatch.setattr(module, "_MAX_PENDING_BYTES", most)
+    splitting, store, held = in_groups()
+    songs = [fake_song(f"Piano;Acoustic Grand Piano;;{n:02}") for n in range(50)]  # 30 bytes each
+    worker, found = work(tmp_path / "songs", songs, store, splitting)
+    assert len(worker.process_batch(found).songs) == 50
+    assert sum(held) == 50
+    assert max(held) == together
+
+
+def test_where_putting_is_slow_no_more_wait_than_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_PENDING_NS", _PATIENT_NS)
+    splitting, store, groups = in_groups()
+    songs = [fake_song(PIANO + str(n)) for n in range(140)]
+    worker, found = work(tmp_path / "songs", songs, store, splitting, patience_ns=0)
+
+    def together(batch: Batch) -> list[int]:
+        groups.clear()
+        worker.process_batch(batch)
+        return list(groups)
+
+    assert together(found[:70]) == [32, 38], "nobody knows before the first time how long it takes"
+    monkeypatch.setattr(module, "_MAX_PENDING_NS", 0)  # it always takes longer
+    assert together(found[70:75]) == [5]
+    assert together(found[75:]) == [32, 32, 1], "of a batch before this one that is known"
+
+
+def test_putting_is_told_while_it_goes_on_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PROGRESS_INTERVAL_NS", -1)  # each track takes longer
+    told: list[int] = []
+    store = Watched(lambda: told.append(stage_timers(worker.counters).values()[2 * STORE]))
+    worker, found = work(
+        tmp_path / "songs", [fake_song(PIANO + str(n), BASS + str(n)) for n in range(40)], store
+    )
+    began = perf_counter_ns()
+    worker.process_batch(found)
+    passed = perf_counter_ns() - began
+    assert len(told) == 80
+    assert all(before < after for before, after in pairwise(told))
+    assert told[-1] < stage_timers(worker.counters).values()[2 * STORE] <= passed
+
+
+def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_songs(tmp_path: Path) -> None:
+    put: list[tuple[str, bytes]] = []
+
+    class Listing(NullStore):
+        def put(
+            self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str
+        ) -> StoredTrack:
+            put.append((family, digest))
+            return super().put(data, digest, name, instrument, family)
+
+    songs = [fake_song(part + str(n)) for n in range(40) for part in (PIANO, BASS)]
+    worker, found = work(tmp_path / "songs", songs, Listing())
+    record = worker.process_batch(found)
+    assert len(put) == 80
+    assert len({family for family, _ in put}) == 2
+    assert put == sorted(put)
+    assert [song.path for song in record.songs] == [item.path for item in found]
+    assert [link[-1][0] for song in record.songs for link in song.links] == [
+        track.digest for data in songs for track in fake_split(data).tracks
+    ]
+
+
+def test_what_was_split_before_a_stop_is_put_and_told(tmp_path: Path) -> None:
+    done = [0]
+
+    def splitting(data: bytes) -> SplitSong:
+        done[0] += 1
+        return fake_split(data)
+
+    put: list[int] = []
+    songs = [fake_song(PIANO + str(n)) for n in range(50)]
+    worker, found = work(tmp_path / "songs", songs, Watched(lambda: put.append(done[0])), splitting)
+    worker.stop = lambda: done[0] >= 40
+    record = worker.process_batch(found)
+    assert outcomes(record) == ["split"] * 40
+    assert put == [40] * 40
+    assert record.files_written == 40
+
+
+def test_putting_and_handing_over_blame_no_song(tmp_path: Path) -> None:
+    gauges: SharedCounters = [0] * SHARED_COUNTER_COUNT
+    seen: list[tuple[int, int]] = []
+
+    def look(record: Any = None) -> Any:
+        seen.append((gauges[SONG_INDEX], gauges[STAGE]))
+        return record
+
+    worker, found = work(tmp_path / "songs", [fake_song(PIANO + str(n)) for n in range(5)], Watched(look))
+    worker.counters, worker.transfer_record = gauges, look
+    worker.process_batch(found)
+    assert seen == [(NO_SONG, STAGE_STORING)] * 6
+    assert gauges[STAGE] == STAGE_IDLE

@@ -1,0 +1,573 @@
+"""Results moved to other folders. What cuts a relocation off is in test_relocate_kill_points.py."""
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from midiprism.catalog import PostgresAddress, VerifyScope
+from midiprism.catalog.sqlite import backup as copying
+from midiprism.errors import CatalogError, MidiprismError, StoreError, UsageError
+from midiprism.fs import fsync as durable
+from midiprism.integrity.repair import repair_result
+from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.relocate import copy as carrying
+from midiprism.relocate import relocate as relocate_module
+from midiprism.relocate.copy import RelocationProgress
+from midiprism.relocate.relocate import relocate_result
+from midiprism.results.identity import StoreKind
+from midiprism.results.lock import lock_exclusive
+from midiprism.results.result_dir import locate_result, read_marker, require_result, write_marker
+from midiprism.results.status import read_status
+from support import catalog_access as keeping
+from support.fake_songs import PIANO, fake_song, fake_split, read_tree, write_files
+from support.postgres import PostgresServer
+from support.relocation import (
+    OTHER_FILES,
+    SONGS,
+    forbid_renames,
+    is_intact,
+    make_result,
+    relocate,
+    relocated_content,
+)
+from support.runs import locked_by_other_process, run_split
+
+KINDS: list[StoreKind] = ["files", "parquet"]
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All folders seem to be on different file systems."""
+    forbid_renames(monkeypatch)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder that really is on another file system."""
+    here = os.stat(tmp_path).st_dev
+    for place in ("/dev/shm", tempfile.gettempdir(), "/var/tmp", str(Path.home())):
+        if os.path.isdir(place) and os.access(place, os.W_OK) and os.stat(place).st_dev != here:
+            with tempfile.TemporaryDirectory(prefix="midiprism-", dir=place) as folder:
+                yield Path(folder)
+            return
+    pytest.skip("there is one file system only")
+
+
+def track(out: Path, text: str = PIANO) -> Path:
+    return next(path for path in (out / "tracks").rglob("*.mid") if path.read_bytes() == text.encode())
+
+
+@pytest.mark.usefixtures("catalogs")
+@pytest.mark.parametrize("store", KINDS)
+def test_a_folder_is_renamed_where_that_can_be(tmp_path: Path, store: StoreKind) -> None:
+    out, new = make_result(tmp_path, store), tmp_path / "deep" / "new"
+    wanted, inode = relocated_content(out, out), (out / "midiprism.json").parent.stat().st_ino
+    assert relocate(out, new, dry_run=True).method == "rename"
+    assert not new.parent.exists()
+    done = relocate(out, new)
+    assert (done.method, done.arrived, done.files_copied, out.exists()) == ("rename", True, 0, False)
+    assert new.stat().st_ino == inode
+    assert relocated_content(out, new) == wanted
+    assert is_intact(out, new)
+    again = relocate(out, new)
+    assert (again.method, again.already_moved, again.arrived) == ("rename", True, True)
+    assert locate_result(str(out)) == str(out), "nobody knows any more"
+
+
+def test_an_empty_folder_takes_a_result_and_links_are_followed(tmp_path: Path) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    write_files(new, {".midiprism.lock": b""})
+    (tmp_path / "to out").symlink_to(out)
+    (tmp_path / "to new").symlink_to(new)
+    assert relocate(tmp_path / "to out", tmp_path / "to new").method == "rename"
+    assert not out.exists()
+    assert is_intact(new, new)
+    assert (tmp_path / "to new").is_symlink()
+
+
+@pytest.mark.usefixtures("catalogs")
+@pytest.mark.parametrize("store", KINDS)
+def test_a_result_is_copied_to_another_file_system(tmp_path: Path, elsewhere: Path, store: StoreKind) -> None:
+    out, new = (
+        write_files(make_result(tmp_path, store), dict.fromkeys(OTHER_FILES, b"mine")),
+        elsewhere / "new",
+    )
+    wanted = {path: data for path, data in read_tree(out).items() if path not in OTHER_FILES}
+    modes = {path.name: path.stat().st_mode for path in out.rglob("*.[mp]*") if "mine" not in path.name}
+    looked = relocate(out, new, dry_run=True)
+    assert (looked.method, looked.arrived, new.exists(), looked.files) == ("copy", False, False, looked.files)
+    done = relocate(out, new)
+    assert (done.method, done.arrived, done.files_copied) == ("copy", True, looked.files)
+    assert done.bytes_copied == done.bytes > 0
+    copied = read_tree(new)
+    assert copied.keys() - {".midiprism.lock"} == wanted.keys() - {".midiprism.lock"}, "nothing of others"
+    assert [
+        path for path in wanted if path.startswith(("tracks", "links")) and copied[path] != wanted[path]
+    ] == []
+    assert {path.name: path.stat().st_mode for path in new.rglob("*.[mp]*")} == modes
+    assert is_intact(out, new)
+    assert {path: data for path, data in read_tree(out).items() if path in OTHER_FILES} == dict.fromkeys(
+        OTHER_FILES, b"mine"
+    )
+    emptied = relocate(out, new, remove=True)
+    assert (emptied.already_moved, emptied.files_left) == (True, len(OTHER_FILES))
+    assert set(read_tree(out)) == {"midiprism.json", *OTHER_FILES}
+    assert relocate(out, new, remove=True).files_removed == 0
+    assert is_intact(out, new)
+
+
+@pytest.mark.usefixtures("apart", "catalogs")
+@pytest.mark.parametrize("store", KINDS)
+def test_the_next_run_goes_on_at_the_new_place(tmp_path: Path, store: StoreKind) -> None:
+    out, new = make_result(tmp_path, store), tmp_path / "new"
+    relocate(out, new, remove=True)
+    write_files(tmp_path / "songs", {"f.mid": fake_song(PIANO + "f")})
+    with pytest.raises(UsageError, match=f"was relocated to {new}: name that folder"):
+        run_split(tmp_path / "songs", out)
+    settings = Settings(workers=0, database=keeping.postgres_address(out))
+    summary = run_split(tmp_path / "songs", Path(locate_result(str(out))), settings)
+    assert (summary.state, summary.songs_done, summary.tracks_new) == ("done", 1, 1)
+    assert is_intact(out, new)
+    assert "result" not in read_marker(str(new)) or keeping.postgres_address(out) is not None
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_result_may_be_moved_on_and_come_back(tmp_path: Path) -> None:
+    out, new, third = make_result(tmp_path), tmp_path / "new", tmp_path / "third"
+    wanted = relocated_content(out, out)
+    relocate(out, new, remove=True)
+    relocate(out, third, remove=True)
+    assert [locate_result(str(place)) for place in (out, new, third)] == [str(third)] * 3
+    assert relocate(third, out, remove=True).method == "copy"
+    assert [locate_result(str(place)) for place in (out, new, third)] == [str(out)] * 3
+    assert relocated_content(out, out) == wanted
+    assert is_intact(out, out)
+
+
+def test_a_result_comes_back_by_a_rename_onto_what_says_where_it_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    with monkeypatch.context() as patch:
+        forbid_renames(patch)
+        relocate(out, new)
+    with pytest.raises(UsageError, match=f"relocate {out} {new} --remove` empties it"):
+        relocate(new, out)
+    relocate(out, new, remove=True)
+    assert relocate(new, out).method == "rename"
+    assert is_intact(out, out)
+    assert not new.exists()
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    relocate(out, new)
+    shutil.move(str(new), tmp_path / "unmounted")
+    with pytest.raises(UsageError, match=f"was relocated to {new}, where no result is now: bring that disk"):
+        locate_result(str(out))
+    new.mkdir()
+    write_marker(str(new), "moved", {"to": str(out)})
+    with pytest.raises(UsageError, match="in a circle"):
+        locate_result(str(out))
+    write_marker(str(new), "moved", {})
+    with pytest.raises(UsageError, match="is damaged: it does not say 'to' where"):
+        locate_result(str(out))
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("store", KINDS)
+def test_an_interrupted_copy_is_gone_on_with(tmp_path: Path, store: StoreKind) -> None:
+    out, new = make_result(tmp_path, store), tmp_path / "new"
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    stopped = relocate(out, new, stop=stop)
+    assert (stopped.stopped, stopped.arrived) == (True, False)
+    assert locate_result(str(out)) == str(out)
+    assert is_intact(out, out)
+    with pytest.raises(UsageError, match=f"unfinished relocation of {out}, which is still the result"):
+        locate_result(str(new))
+    for refusing in (require_result, lambda place: run_split(tmp_path / "songs", Path(place))):
+        with pytest.raises(UsageError, match=f"`midiprism relocate {out} {new}` goes on with it"):
+            refusing(str(new))
+    done = relocate(out, new)
+    assert (done.arrived, done.files_already_copied) == (True, stopped.files_copied)
+    assert done.files_already_copied + done.files_copied == done.files
+    assert is_intact(new, new)
+
+
+@pytest.mark.usefixtures("apart")
+def test_half_files_and_what_a_power_cut_left_are_replaced(tmp_path: Path) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    before = relocated_content(out, out)
+    relocate(out, new, stop=lambda: True)
+    for number, path in enumerate(sorted((new / "tracks").rglob("*.mid"))):
+        path.chmod(0o644)
+        path.write_bytes((b"", bytes(path.stat().st_size), path.read_bytes())[number % 3])
+    done = relocate(out, new)
+    assert 0 < done.files_already_copied < done.files == done.files_already_copied + done.files_copied
+    assert relocated_content(new, new) == before
+    assert is_intact(new, new)
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("store", KINDS)
+def test_a_run_between_two_attempts_leaves_nothing_behind(tmp_path: Path, store: StoreKind) -> None:
+    out, new = make_result(tmp_path, store), tmp_path / "new"
+    asked = iter([False, False])
+    relocate(out, new, stop=lambda: next(asked, True))
+    settings = Settings(workers=0, rerun_policy=RerunPolicy(redo=True))
+    options: dict[str, Any] = {"splitter": lambda data: fake_split(data.replace(b"Slap", b"Fretless"))}
+    assert run_split(tmp_path / "songs", out, settings, **options).state == "done"
+    wanted = relocated_content(out, out)
+    assert not wanted[0].keys() >= {path for path in read_tree(new) if path.startswith("tracks")}, (
+        "some are gone"
+    )
+    assert relocate(out, new).arrived
+    assert relocated_content(new, new) == wanted
+    assert is_intact(new, new)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "lost": Path.unlink,
+    "changed": lambda path: path.write_bytes(path.read_bytes()[::-1]),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "a folder": lambda path: [do(path) for do in (Path.unlink, Path.mkdir)],
+}
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("store", KINDS)
+def test_damage_stops_it_with_the_command_that_mends(tmp_path: Path, store: StoreKind, damage: str) -> None:
+    out, new = make_result(tmp_path, store), tmp_path / "new out"
+    wanted = relocated_content(out, out)
+    path = track(out) if store == "files" else next((out / "tracks").glob("*.parquet"))
+    path.chmod(0o644)
+    DAMAGES[damage](path)
+    with pytest.raises(StoreError, match=f"still the result: mend it with `midiprism verify {out} --repair`"):
+        relocate(out, new, remove=True)
+    assert locate_result(str(out)) == str(out)
+    assert not (new / "catalog.sqlite").exists()
+    assert repair_result(str(out), VerifyScope(), splitter=fake_split).ok
+    assert relocate(out, new).arrived
+    assert is_intact(new, new)
+    assert relocated_content(new, new)[2] == wanted[2]
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_table_of_songs_that_cannot_be_read_stops_it_and_one_that_is_lost_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    out, new = make_result(tmp_path, "parquet"), tmp_path / "new"
+    (out / "songs" / "songs.parquet").write_bytes(b"PAR1 and nothing else PAR1")
+    with pytest.raises(StoreError, match="--repair"):
+        relocate(out, new)
+    (out / "songs" / "songs.parquet").unlink()
+    assert relocate(out, new).arrived
+    assert run_split(tmp_path / "songs", new, Settings(workers=0)).state == "done"
+    assert is_intact(new, new)
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_catalogue_that_is_damaged_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "find_damage", lambda *_arguments: "Page 7 is lost.")
+        with pytest.raises(CatalogError, match="is not whole: Page 7 is lost"):
+            relocate(out, new)
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "_counts", lambda path: path)
+        with pytest.raises(CatalogError, match="does not hold what that holds"):
+            relocate(out, new)
+    (out / "catalog.sqlite").write_bytes(b"no database" * 999)
+    with pytest.raises(CatalogError):
+        relocate(out, new)
+    assert locate_result(str(out)) == str(out)
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_run_that_was_ended_before_there_was_a_catalogue_is_moved_too(tmp_path: Path) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    shutil.rmtree(out / "tracks")
+    (out / "catalog.sqlite").unlink()
+    done = relocate(out, new, remove=True)
+    assert (done.arrived, done.files) == (True, 0)
+    assert run_split(tmp_path / "songs", new).state == "done"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+@pytest.mark.parametrize("call", ["open", "write", "mkdir", "fsync", "replace"])
+@pytest.mark.parametrize("store", KINDS)
+def test_a_disk_that_fails_leaves_the_old_place_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: StoreKind, call: str, number: int
+) -> None:
+    out, new = make_result(tmp_path, store), tmp_path / "new"
+    wanted = relocated_content(out, out)
+    function = getattr(os, call)
+    errors, done = [], None
+    for after in range(9):
+        calls: list[int] = []
+
+        def failing(*arguments: Any, _calls: list[int] = calls, _after: int = after, **options: Any) -> Any:
+            there = call not in ("open", "mkdir") or str(new) in os.fsdecode(arguments[0])
+            if there and (call != "open" or arguments[1] & os.O_CREAT):
+                _calls.append(1)
+                if len(_calls) == _after + 1:
+                    raise OSError(number, os.strerror(number))
+            return function(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, failing)
+            try:
+                done = relocate(out, new)
+            except MidiprismError as error:
+                errors.append(str(error))
+                if read_marker(str(out))["midiprism"] == "result":
+                    assert relocated_content(out, out) == wanted
+                    assert is_intact(out, out)
+    assert errors
+    assert [error for error in errors if "cannot be written" not in error] == []
+    assert (done or relocate(out, new)).arrived
+    assert relocated_content(new, new) == wanted
+    assert is_intact(new, new)
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_folder_that_may_not_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = make_result(tmp_path)
+
+    def forbidden(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "makedirs", forbidden)
+    with pytest.raises(StoreError, match="Permission is denied"):
+        relocate(out, tmp_path / "new")
+    assert is_intact(out, out)
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize(
+    ("free", "message"),
+    [
+        ({"f_bavail": 1}, "needs 0.00 GB more, and 0.00 GB are free there"),
+        ({"f_favail": 3}, "needs 4 more files, and the disk has room for 3"),
+    ],
+)
+def test_too_little_room_is_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: dict[str, int], message: str
+) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    disk = {"f_bavail": 1 << 30, "f_frsize": 4096, "f_files": 1 << 30, "f_favail": 1 << 30} | free
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(**disk))
+    with pytest.raises(StoreError, match=message):
+        relocate(out, new)
+    assert not new.exists()
+    monkeypatch.setattr(
+        carrying, "device_of", lambda _path: SimpleNamespace(device="sda1", file_system="btrfs")
+    )
+    if "f_bavail" in free:  # blocks are shared
+        assert relocate(out, new).arrived
+
+
+@pytest.mark.usefixtures("apart")
+def test_what_is_there_already_needs_no_more_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    assert relocate(out, new, stop=lambda: True).files_copied == 4
+    disk = {"f_bavail": 1 << 30, "f_frsize": 4096, "f_files": 1 << 30, "f_favail": 0}
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(**disk))
+    assert relocate(out, new).files_already_copied == 4
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("store", KINDS)
+def test_blocks_are_shared_where_the_file_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: StoreKind
+) -> None:
+    import fcntl
+
+    out, new = make_result(tmp_path, store), tmp_path / "new"
+
+    def cloning(target: int, request: int, source: int) -> int:
+        assert request == 0x40049409
+        return os.write(target, os.read(source, 1 << 20))
+
+    monkeypatch.setattr(fcntl, "ioctl", cloning)
+    done = relocate(out, new)
+    assert done.files_reflinked == done.files_copied == done.files
+    assert is_intact(new, new)
+
+
+def test_all_is_durable_before_the_switch_and_before_anything_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    order: list[str] = []
+
+    def noted(owner: Any, name: str, told: Callable[..., str]) -> None:
+        function = getattr(owner, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            order.append(told(*arguments))
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    forbid_renames(monkeypatch)
+    noted(os, "replace", lambda _source, target: str(Path(target).relative_to(tmp_path)))
+    noted(durable.Flusher, "flush", lambda _flusher: "flush")
+    noted(relocate_module, "keep_names", lambda folder: f"sync {Path(folder).name}")
+    noted(relocate_module, "arrive", lambda _folder: "arrive")
+    noted(os, "unlink", lambda path: "unlink track" if Path(path).suffix == ".mid" else "")
+    relocate(out, new, remove=True)
+    order = [step for step in order if step]
+    switch = len(order) - 1 - order[::-1].index("out/midiprism.json")
+    assert order[:3] == ["out/midiprism.json", "new/midiprism.json", "sync new"], "a rename was tried first"
+    assert order[switch - 3 : switch] == ["new/catalog.sqlite", "flush", "sync new"]
+    assert order[switch + 1 : switch + 4] == ["sync out", "arrive", "new/midiprism.json"]
+    assert order[switch + 4 :] == ["unlink track"] * 4
+
+
+@pytest.mark.usefixtures("apart")
+def test_its_old_place_can_be_looked_at_all_the_time(tmp_path: Path) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    seen: list[tuple[str, int]] = []
+
+    def look(way: RelocationProgress) -> None:
+        place = locate_result(str(out))
+        status = read_status(place)
+        assert status.locked or place == str(new)
+        seen.append((Path(place).name, status.inventory.counts.tracks))
+        assert way.seconds >= 0
+
+    def told(teller: carrying.ProgressReporter, stage: Any, at: int, total: int | None = None) -> None:
+        look(RelocationProgress(stage, at, total, 0, teller.seconds))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(carrying.ProgressReporter, "tell", told)
+        relocate(out, new, remove=True)
+    assert {place for place, _ in seen} == {"out", "new"}
+    assert {tracks for _, tracks in seen} == {4}
+
+
+def edit(out: Path, **facts: object) -> None:
+    path = out / "midiprism.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+
+
+def test_what_cannot_be_moved_or_take_a_result_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = make_result(tmp_path)
+    write_files(tmp_path, {"full/thesis.txt": b"", "file": b""})
+    other = make_result(tmp_path, name="other")
+    (tmp_path / "tree").mkdir()
+    write_marker(str(tmp_path / "tree"), "export", {})
+    for new, message in (
+        (out, "is where the result is"),
+        (out / "inner", f"{out / 'inner'} lies in {out}"),
+        (tmp_path, f"{out} lies in {tmp_path}"),
+        (tmp_path / "full", "holds other files, such as thesis.txt"),
+        (tmp_path / "file", "is not a folder"),
+        (other, "is itself a folder that midiprism made"),
+        (tmp_path / "tree", "is itself a folder that midiprism made"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            relocate(out, new)
+    for source in (tmp_path / "songs", tmp_path / "nothing"):
+        with pytest.raises(UsageError, match="holds no midiprism result"):
+            relocate(source, tmp_path / "new")
+    with monkeypatch.context() as patch:
+        forbid_renames(patch)
+        relocate(other, tmp_path / "begun", stop=lambda: True)
+        with pytest.raises(UsageError, match=f"unfinished relocation of {other}"):
+            relocate(out, tmp_path / "begun")
+        relocate(other, tmp_path / "third", remove=True)
+        with pytest.raises(UsageError, match="says where another result is"):
+            relocate(out, other)
+    with monkeypatch.context() as patch:
+        patch.setattr(relocate_module, "network_file_system", lambda _path: "nfs4")
+        with pytest.raises(UsageError, match=r"network file system \(nfs4\)"):
+            relocate(out, tmp_path / "new")
+    edit(out, adopted=True)
+    with pytest.raises(UsageError, match="the owner's tables name its files by that path"):
+        relocate(out, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    assert is_intact(out, out)
+
+
+def test_it_waits_for_nobody_who_holds_either_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    forbid_renames(monkeypatch)
+    with locked_by_other_process(out), pytest.raises(StoreError, match=f"{out} is being written by process"):
+        relocate(out, new)
+    new.mkdir()
+    with lock_exclusive(str(new)), pytest.raises(StoreError, match=f"{new} is being written by process"):
+        relocate(out, new)
+    assert relocate(out, new).arrived
+
+
+def test_a_catalogue_in_postgresql_stays_where_it_is(
+    tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = PostgresAddress(postgres.new_database())
+    forbid_renames(monkeypatch)
+    out, new = tmp_path / "out", tmp_path / "new"
+    settings = Settings(workers=0, database=address)
+    run_split(write_files(tmp_path / "songs", SONGS), out, settings)
+    mark = read_marker(str(out))["result"]
+    with pytest.raises(UsageError, match="give its address by --database"):
+        relocate_result(str(out), str(new))
+    postgres.psql(
+        address.url,
+        "UPDATE midiprism.runs SET state = 'running', expires_at = now() + INTERVAL '1 hour'",
+    )
+    with pytest.raises(StoreError, match=f"Run 1 on {out} is on"):
+        relocate_result(str(out), str(new), database=address)
+    postgres.psql(address.url, "UPDATE midiprism.runs SET state = 'done', expires_at = NULL")
+    monkeypatch.setattr(relocate_module, "network_file_system", lambda _path: "nfs4")
+    assert relocate_result(str(out), str(new), database=address, remove=True).arrived
+    assert read_marker(str(new))["result"] == mark
+    assert not (new / "catalog.sqlite").exists()
+    assert set(read_tree(out)) == {"midiprism.json"}
+    summary = run_split(tmp_path / "songs", new, settings)
+    assert (summary.state, summary.songs_done, summary.songs_skipped) == ("done", 0, 5)
+
+
+def test_a_run_on_another_machine_meanwhile_ends_it(
+    tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = PostgresAddress(postgres.new_database())
+    forbid_renames(monkeypatch)
+    out, new = tmp_path / "out", tmp_path / "new"
+    run_split(write_files(tmp_path / "songs", SONGS), out, Settings(workers=0, database=address))
+    carry = carrying.ResultCopier.copy
+
+    def meanwhile(content: carrying.ResultCopier, *, resumed: bool) -> None:
+        carry(content, resumed=resumed)
+        if not resumed:
+            postgres.psql(
+                address.url,
+                "INSERT INTO midiprism.runs (started_at, updated_at, state, settings, totals) "
+                "VALUES ('', '', 'done', '{}', '{}')",
+            )
+
+    monkeypatch.setattr(carrying.ResultCopier, "carry", meanwhile)
+    with pytest.raises(StoreError, match="began and ended meanwhile: give the same command again"):
+        relocate_result(str(out), str(new), database=address)
+    assert locate_result(str(out)) == str(out)
+    assert relocate_result(str(out), str(new), database=address).arrived

@@ -1,0 +1,158 @@
+"""Every point at which a relocation can be cut off, one by one: nothing is lost, and nothing is there twice.
+
+Where tracks are files, at each of them; with Parquet, whose steps are the same but for what is copied, at
+every third, and in PostgreSQL, where each result needs a catalogue of its own, at every few.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from midiprism.catalog.sqlite import backup as copying
+from midiprism.relocate import copy as carrying
+from midiprism.results.identity import StoreKind
+from midiprism.results.result_dir import locate_result
+from support import catalog_access as keeping
+from support.fake_songs import read_tree, write_files
+from support.kill_points import KILLED_EXIT_CODE, count_points, run_killed_at
+from support.relocation import (
+    OTHER_FILES,
+    forbid_renames,
+    is_intact,
+    make_result,
+    relocate,
+    relocated_content,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("catalogs"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes"),
+]
+
+STEPS = {("sqlite", "files"): (11, 1), ("sqlite", "parquet"): (11, 3)}
+FAR_STEPS = (29, 13)
+"""Between two points: right before a call, and within a write, which is right before any other call."""
+KINDS: list[StoreKind] = ["files", "parquet"]
+
+
+def a_point() -> bool:
+    """Asked between two pages of the catalogue: a call at which a process can be cut off."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink("nothing of this name")
+    return False
+
+
+@pytest.fixture(autouse=True)
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "THREADS", 1)
+    monkeypatch.setattr(copying, "_PAGES_PER_STEP", 4)
+
+
+def work(out: Path, new: Path, *, copied: bool, remove: bool) -> Callable[[], str]:
+    def relocating() -> str:
+        if copied:
+            forbid_renames(pytest.MonkeyPatch())
+        done = relocate(out, new, remove=remove, stop=a_point)
+        return "done" if done.arrived and not done.stopped else "not done"
+
+    return relocating
+
+
+def begun(folder: Path, store: StoreKind, whole: Path) -> Path:
+    """The result to relocate. One with its catalogue in a file is a copy of ``whole``."""
+    if keeping.postgres_address(whole) is not None:
+        return make_result(folder, store)
+    return Path(shutil.copytree(whole, folder / "out"))
+
+
+@pytest.mark.parametrize("store", KINDS)
+@pytest.mark.parametrize(("copied", "remove"), [(True, False), (True, True), (False, True)])
+@pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
+def test_a_relocation_that_is_cut_off_at_any_point_is_ended_by_the_same_call(
+    tmp_path: Path, catalogs: str, store: StoreKind, copied: bool, remove: bool, torn: bool
+) -> None:
+    whole = make_result(tmp_path, store, "whole")
+    first = write_files(begun(tmp_path / "first", store, whole), dict.fromkeys(OTHER_FILES, b"mine"))
+    points = count_points(work(first, tmp_path / "first" / "new", copied=copied, remove=remove))
+    assert points > (40 if copied else 5)
+    for last in range(1, points + 1, STEPS.get((catalogs, store), FAR_STEPS)[torn]):
+        folder = tmp_path / f"{last}"
+        out, new = begun(folder, store, whole), folder / "new"
+        wanted = relocated_content(out, out)
+        write_files(out, dict.fromkeys(OTHER_FILES, b"mine"))
+        task = work(out, new, copied=copied, remove=remove)
+        assert run_killed_at(task, out, last, tear_write=torn) == KILLED_EXIT_CODE, (
+            f"point {last} of {points}"
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            if copied:
+                forbid_renames(patch)
+            done = relocate(out, new, remove=remove)
+            again = relocate(out, new, remove=remove)
+        assert (done.arrived, done.stopped, again.already_moved) == (True, False, True), f"point {last}"
+        if not copied:
+            assert not out.exists()
+            (new / "tracks" / "bass" / "mine.txt").unlink()
+        elif remove:
+            assert set(read_tree(out)) == {"midiprism.json", *OTHER_FILES}, f"point {last}"
+        else:
+            (out / "tracks" / "bass" / "mine.txt").unlink()
+            assert relocated_content(out, out) == wanted, f"point {last}"
+        assert is_intact(out, new), f"point {last}"
+        assert relocated_content(out, new) == wanted, f"point {last}"
+        assert {path for path in read_tree(new) if path.startswith(".")} <= {".midiprism.lock"}, (
+            f"point {last}"
+        )
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("store", KINDS)
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+def test_at_any_point_one_of_both_folders_is_the_result_and_the_other_leads_there(
+    tmp_path: Path, store: StoreKind
+) -> None:
+    whole = make_result(tmp_path, store, "whole")
+    wanted = relocated_content(whole, whole)
+    first = begun(tmp_path / "first", store, whole)
+    points = count_points(work(first, tmp_path / "first" / "new", copied=True, remove=True))
+    places = []
+    for last in range(1, points + 1, 3):
+        folder = tmp_path / f"{last}"
+        out, new = begun(folder, store, whole), folder / "new"
+        task = work(out, new, copied=True, remove=True)
+        assert run_killed_at(task, out, last, tear_write=True) == KILLED_EXIT_CODE
+        place = Path(locate_result(str(out)))
+        assert is_intact(place, place), f"point {last}"
+        assert relocated_content(place, place) == wanted, f"point {last}"
+        if place == new:
+            assert locate_result(str(new)) == str(new), f"point {last}"
+        places.append(place.name)
+        shutil.rmtree(folder)
+    assert places == sorted(places, reverse=True), "the switch is one step"
+    assert set(places) == {"out", "new"}
+
+
+@pytest.mark.parametrize("store", KINDS)
+@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+def test_a_relocation_that_is_cut_off_again_and_again_is_ended(tmp_path: Path, store: StoreKind) -> None:
+    whole = make_result(tmp_path, store, "whole")
+    wanted = relocated_content(whole, whole)
+    first = begun(tmp_path / "first", store, whole)
+    points = count_points(work(first, tmp_path / "first" / "new", copied=True, remove=True))
+    for last in range(3, points + 1, 23):
+        for again in range(2, points + 1, 29):
+            folder = tmp_path / f"{last}-{again}"
+            out, new = begun(folder, store, whole), folder / "new"
+            task = work(out, new, copied=True, remove=True)
+            run_killed_at(task, out, last, tear_write=True)
+            run_killed_at(task, out, again, tear_write=True)
+            assert run_killed_at(task, out, 0) == 0, f"points {last}, {again}"
+            assert is_intact(new, new), f"points {last}, {again}"
+            assert relocated_content(new, new) == wanted, f"points {last}, {again}"
+            assert set(read_tree(out)) == {"midiprism.json"}, f"points {last}, {again}"
+            shutil.rmtree(folder)

@@ -1,0 +1,87 @@
+"""What versions and copies of a song have in common by their names."""
+
+import pytest
+
+from midiprism.results.title_key import title_key
+
+YESTERDAY = (
+    "Yesterday",
+    "The Beatles/Yesterday.mid",
+    "yesterday.KAR",
+    "YESTERDAY.mid.gz",
+    "Yesterday (2).mid",
+    "Yesterday (Live at (old) Hall) [karaoke].mid",
+    "Yesterday_v3",
+    "yesterday-2",
+    "Yesterday.1",
+    "Yesterday - Copy 2",
+    "Yesterday karaoke version",
+    "Yesterday 2nd version",
+    "01 - Yesterday",
+    "07 Yesterday",
+    "12. Yesterday",
+    "Ｙｅｓｔｅｒｄａｙ",
+    "Yésterday",
+)
+
+
+@pytest.mark.parametrize("song", YESTERDAY)
+def test_versions_and_copies_have_one_title(song: str) -> None:
+    assert title_key(song) == "yesterday"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Let It Be", "LetItBe"),
+        ("Don't Stop", "dont_stop"),
+        ("Don’t Stop", "Don't Stop"),
+        ("Trágica Memoria", "Tragica memoria (Remix)"),
+        ("約束の星を越えて", "【MIDI】約束の星を越えて (Live)"),
+        ("Ода к радости", "ОДА_К_РАДОСТИ 2"),
+        ("(Everything I Do)", "Everything I Do"),
+        ("Hello_World-Song", "Hello·World, Song"),
+        ("Hello World", "`Hello` 'World'"),
+        ("हिन्दी गीत", "हिन्दी_गीत"),
+    ],
+)
+def test_other_spellings_have_the_same_title(one: str, other: str) -> None:
+    assert title_key(one) == title_key(other) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Mambo No. 5", "Mambo No. 6"),
+        ("Summer of 69", "Summer of 42"),
+        ("99 Luftballons", "Luftballons"),
+        ("Hello", "Goodbye"),
+        ("バラの花", "ハラの花"),
+        ("दिल से कहो", "दिल सा कहा"),
+        ("Mr. Smith", "Mr. Jones"),
+    ],
+)
+def test_other_songs_have_other_titles(one: str, other: str) -> None:
+    assert None is not title_key(one) != title_key(other) is not None
+
+
+NAMELESS = (
+    *("", "..", "a", "abc", "恋", "🎵", "(((", "1999", "01 - 02", "New", "test.mid.mid", "copy of song"),
+    *("Track 3", "track01", "untitled (4)", "[untitled]", "piano solo"),
+    *("01 -) (Hello)", "(()) - ()"),
+    *("Symphony No. 5", "Op. 27 No. 2", "Sonata in D"),
+)
+
+
+@pytest.mark.parametrize("song", NAMELESS)
+def test_what_names_no_song_is_no_title(song: str) -> None:
+    assert title_key(song) is None
+
+
+def test_the_folder_says_nothing() -> None:
+    assert title_key("Abba/Track 1.mid") is None
+
+
+def test_a_long_name_full_of_brackets_takes_no_long_time() -> None:
+    assert title_key("(" * 255) is None
+    assert title_key("()" * 2000 + "Yesterday" + "(" * 2000) == "yesterday"

@@ -1,0 +1,262 @@
+"""Parquet files as sources: which column is taken, what songs are called, what is kept of their rows."""
+
+import builtins
+import json
+import os
+import pickle
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from midiprism.errors import UsageError
+from midiprism.pipeline.record_builder import song_name_of
+from midiprism.sources import Notice, PathReader, SongRef, Source, UnreadableError, open_source
+from midiprism.sources import parquet_reader as reading
+from support.archive_files import write_parquet
+
+LIMIT = 1 << 20
+DATA = [b"one", b"two" * 1000, b"three"]
+
+
+def walked(library: Source) -> list[SongRef]:
+    items = list(library.walk())
+    assert not [item for item in items if isinstance(item, Notice)]
+    assert list(library.running_count())[-1] == len(items)
+    return [item for item in items if isinstance(item, SongRef)]
+
+
+def contents(library: Source) -> list[bytes | None]:
+    return [library.read(found, LIMIT).data for found in walked(library)]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_the_only_column_of_bytes_holds_the_songs(tmp_path: Path, kind: pa.DataType) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"title": ["a", "b", "c"], "midi": pa.array(DATA, kind)})
+    os.utime(path, ns=(5, 77))
+    library = open_source([path])
+    found = walked(library)
+    assert contents(library) == DATA
+    assert [one.path for one in found] == [os.fsencode(path) + b"/midi/%08d" % n for n in range(3)]
+    assert [song_name_of(one) for one in found] == ["00000000", "00000001", "00000002"]
+    assert {one.mtime_ns for one in found} == {77} == {library.read(one, LIMIT).mtime_ns for one in found}
+    assert library.source_paths == (os.fsencode(path),)
+
+
+def test_the_struct_of_hugging_face_is_a_column_of_bytes(tmp_path: Path) -> None:
+    cells = [{"bytes": data, "path": f"folder/{data[:3].decode()}.mid"} for data in DATA]
+    path = write_parquet(tmp_path / "x.parquet", {"midi": cells, "label": [1, 2, 3]})
+    assert contents(open_source([path])) == DATA
+    library = open_source([path], name_column="midi.path")
+    assert [song_name_of(found) for found in walked(library)] == ["folder/one", "folder/two", "folder/thr"]
+    assert contents(library) == DATA
+
+
+def test_a_null_is_a_song_without_bytes(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"midi": pa.array([b"x", None, b""], pa.binary())})
+    assert contents(open_source([path])) == [b"x", b"", b""]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    cells = pa.array([None, {"bytes": None, "path": "x"}, {"bytes": b"x", "path": None}], kind)
+    path = write_parquet(tmp_path / "y.parquet", {"midi": cells})
+    library = open_source([path], name_column="midi.path")
+    assert contents(library) == [b"", b"", b"x"]
+    assert [song_name_of(found) for found in walked(library)] == ["00000000", "x", "00000002"]
+
+
+def test_ids_name_the_songs_and_may_clash_or_lead_nowhere(tmp_path: Path) -> None:
+    ids = ["Op. 27 No. 2", "a/b.mid", "Op. 27 No. 2", None, "../../x", "", "n" * 3000, "nul\0", "é/..", "/a"]
+    path = write_parquet(
+        tmp_path / "x.parquet", {"id": ids, "midi": [str(n).encode() for n in range(len(ids))]}
+    )
+    library = open_source([path], name_column="id")
+    found = walked(library)
+    assert [song_name_of(one) for one in found] == [
+        "Op. 27 No. 2",
+        "a/b",
+        "Op. 27 No. 2",
+        "00000003",
+        "x",
+        "00000005",
+        "n" * 1020,
+        "nul_",
+        "é",
+        "a",
+    ]
+    paths = [one.path for one in found]
+    assert paths == sorted(set(paths)), "no two are the same, and the walk is in their order"
+    assert contents(library) == [str(n).encode() for n in range(len(ids))]
+
+
+def test_whole_numbers_name_songs_too(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"id": [7, 8, 9], "midi": DATA})
+    assert [song_name_of(found) for found in walked(open_source([path], name_column="id"))] == ["7", "8", "9"]
+
+
+def test_what_is_kept_comes_as_json(tmp_path: Path) -> None:
+    columns = {
+        "midi": DATA,
+        "genre": ["jazz", None, "f\u0000nk"],
+        "score": [1.5, float("nan"), float("inf")],
+        "tags": [["a", "b"], [], None],
+        "when": pa.array([0, 1, None], pa.timestamp("s")),
+    }
+    path = write_parquet(tmp_path / "x.parquet", columns)
+    library = open_source([path], kept_columns=["genre", "score", "tags", "when"])
+    facts = [json.loads(library.read(found, LIMIT).facts or "") for found in walked(library)]
+    assert facts == [
+        {"genre": "jazz", "score": 1.5, "tags": ["a", "b"], "when": "1970-01-01 00:00:00"},
+        {"genre": None, "score": None, "tags": [], "when": "1970-01-01 00:00:01"},
+        {"genre": "f\0nk", "score": None, "tags": None, "when": None},
+    ]
+    assert open_source([path]).read(walked(library)[0], LIMIT).facts is None
+
+
+def test_facts_that_are_a_bomb_cost_their_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midiprism.sources.parquet.MAX_FACTS_CHARACTERS", 100)
+    path = write_parquet(tmp_path / "x.parquet", {"midi": [b"a", b"b"], "text": ["x" * 200, "x"]})
+    library = open_source([path], kept_columns=["text"])
+    first, second = walked(library)
+    with pytest.raises(UnreadableError) as raised:
+        library.read(first, LIMIT)
+    assert raised.value.code == "limit"
+    assert library.read(second, LIMIT).data == b"b"
+
+
+def test_a_song_beyond_the_limit_is_digested_and_not_kept(tmp_path: Path) -> None:
+    library = open_source([write_parquet(tmp_path / "x.parquet", {"midi": [bytes(101), b"x"]})])
+    found = walked(library)
+    assert [library.read(one, 100).data for one in found] == [None, b"x"]
+    assert library.read(found[0], 100).size == 101
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "say with --column which one of midi, other, hf"),
+        ({"column": "nowhere"}, "there is no column nowhere: its columns are midi, other, hf, id, score"),
+        ({"column": "score"}, "column score holds no bytes; those that do: midi, other, hf"),
+        ({"column": "midi", "name": "what"}, "there is no column what"),
+        ({"column": "midi", "name": "score"}, "neither text nor whole numbers"),
+        ({"column": "midi", "name": "other"}, "neither text nor whole numbers"),
+        ({"column": "midi", "keep": ["id", "other"]}, "column other cannot be kept: it holds bytes"),
+    ],
+)
+def test_a_wrong_column_is_a_usage_error(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    columns = {"midi": [b"x"], "other": [b"y"], "hf": [{"bytes": b"z"}], "id": ["a"], "score": [1.0]}
+    path = write_parquet(tmp_path / "x.parquet", columns)
+    with pytest.raises(UsageError, match=message) as raised:
+        open_source([path], **options)
+    assert str(path) in str(raised.value)
+
+
+def test_a_file_without_bytes_and_options_without_a_file_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no column of bytes"):
+        open_source([write_parquet(tmp_path / "x.parquet", {"id": ["a"]})])
+    for options in ({"column": "a"}, {"name": "a"}, {"keep": ["a"]}):
+        with pytest.raises(UsageError, match="for Parquet files"):
+            open_source([tmp_path], **options)
+
+
+def test_without_pyarrow_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
+    real = builtins.__import__
+
+    def importing(name: str, *rest: Any) -> Any:
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", importing)
+    with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
+        open_source([path])
+
+
+def test_parquet_files_in_folders_are_left_alone(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "x.parquet", {"midi": DATA})
+    assert list(open_source([tmp_path], enter_archives=True).walk()) == []
+
+
+def test_another_column_gives_other_paths(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"a/b %": [b"1"], "a": [b"2"]})
+    for column, shown, data in (("a/b %", b"a%2Fb %25", b"1"), ("a", b"a", b"2")):
+        (found,) = walked(open_source([path], song_column=column))
+        assert found.path == os.fsencode(path) + b"/" + shown + b"/00000000"
+        assert PathReader().read(found.path, LIMIT).data == data
+
+
+def test_a_row_is_read_again_by_its_path_alone(tmp_path: Path) -> None:
+    cells = [{"bytes": data, "path": "x/y.mid"} for data in DATA]
+    path = write_parquet(
+        tmp_path / "x.parquet", {"midi": cells, "other": [b"1", b"2", b"3"]}, row_group_size=2
+    )
+    library, again = open_source([path], song_column="midi", name_column="midi.path"), PathReader()
+    for found in walked(library):
+        assert again.read(found.path, LIMIT) == library.read(found, LIMIT)
+    for wrong in (b"/midi/00000003", b"/nothing/00000000", b"/midi", b"/midi/x.mid", b"/midi/" + b"9" * 5000):
+        with pytest.raises(UnreadableError) as raised:
+            again.read(os.fsencode(path) + wrong, LIMIT)
+        assert raised.value.code in ("vanished", "damaged")
+
+
+def test_rows_are_decoded_once_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = []
+    data = [os.urandom(200) for _ in range(1_000)]
+    path = write_parquet(tmp_path / "x.parquet", {"midi": data}, row_group_size=300)
+    library = open_source([path])
+    found = walked(library)
+    decode = reading.ParquetRows._decode
+
+    def counting(rows: reading.ParquetRows, number: int, columns: reading.ColumnRoles) -> None:
+        decoded.append(number)
+        decode(rows, number, columns)
+
+    monkeypatch.setattr(reading.ParquetRows, "_decode", counting)
+    crossed = pickle.loads(pickle.dumps(library))
+    assert [crossed.read(one, LIMIT).data for one in found] == data
+    assert len(decoded) == 3 * 19 + 7
+    # Out of step by a few costs nothing; far back is begun again within its group.
+    assert crossed.read(found[960], LIMIT).data == data[960]
+    assert len(decoded) == 3 * 19 + 7
+    assert crossed.read(found[310], LIMIT).data == data[310]
+    assert len(decoded) == 3 * 19 + 8
+
+
+@pytest.mark.parametrize("cut", [0, 3, 100, -1])
+def test_a_file_that_is_no_parquet_is_told_of(tmp_path: Path, cut: int) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
+    path.write_bytes(path.read_bytes()[:cut])
+    good = write_parquet(tmp_path / "y.parquet", {"midi": DATA})
+    library = open_source([path, good])
+    items = list(library.walk())
+    assert [item.code for item in items if isinstance(item, Notice)] == ["archive"]
+    assert sum(isinstance(item, SongRef) for item in items) == 3 == list(library.running_count())[-1]
+
+
+def test_wrong_bytes_never_raise_anything_else(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"id": ["a", "b", "c"], "midi": DATA})
+    data = path.read_bytes()
+    for number in range(4, len(data), 5):
+        path.write_bytes(data[:number] + bytes([data[number] ^ 0xFF]) + data[number + 1 :])
+        try:
+            library = open_source([path], name_column="id")
+        except UsageError:
+            continue
+        for item in library.walk():
+            if isinstance(item, SongRef):
+                with suppress(UnreadableError):
+                    library.read(item, LIMIT)
+
+
+def test_a_file_that_changes_after_the_walk_is_not_read_at_the_wrong_place(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
+    library = open_source([path])
+    found = walked(library)
+    write_parquet(path, {"midi": DATA[::-1]})
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(UnreadableError) as raised:
+        library.read(found[0], LIMIT)
+    assert raised.value.code == "changing"
+    path.unlink()
+    assert library.missing_paths() == [os.fsencode(path)]

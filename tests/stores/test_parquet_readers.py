@@ -1,0 +1,148 @@
+"""A result in Parquet opens as it is in the libraries that people read data sets with."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import mido
+import pytest
+
+from midiprism.stores.parquet.schema import ParquetLink, ParquetSong, ParquetTrack, rows_to_columns
+from midiprism.stores.parquet.store import ParquetStore
+from support.parquet_rows import minimal_row, sample_rows
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result of several shards, one of them with columns in which nothing is known."""
+    root = tmp_path_factory.mktemp("result")
+    tracks, links, songs = sample_rows()
+    with ParquetStore(root, {"by": "auto"}) as store:
+        store.write_tracks("1-1", rows_to_columns(tracks[:150]))
+        store.write_tracks("1-2", rows_to_columns(tracks[150:]))
+        store.write_tracks("2-1", rows_to_columns([minimal_row(b"nothing is known")]))
+        store.write_links("1-1", rows_to_columns(links[:100]))
+        store.write_links("1-2", rows_to_columns(links[100:]))
+        store.write_songs_table([rows_to_columns(songs)], 7)
+    return root
+
+
+def tracks_of_library() -> list[dict[str, Any]]:
+    rows = [*sample_rows()[0], minimal_row(b"nothing is known")]
+    return [{**row._asdict(), "blake3": row.blake3.hex()} for row in rows]
+
+
+def links_of_library() -> list[dict[str, Any]]:
+    return [
+        {**row._asdict(), "song_blake3": row.song_blake3.hex(), "track_blake3": row.track_blake3.hex()}
+        for row in sample_rows()[1]
+    ]
+
+
+def songs_of_library() -> list[dict[str, Any]]:
+    return [{**row._asdict(), "blake3": row.blake3.hex()} for row in sample_rows()[2]]
+
+
+EXPECTED = {"tracks": tracks_of_library, "links": links_of_library, "songs": songs_of_library}
+FIELDS = {"tracks": ParquetTrack._fields, "links": ParquetLink._fields, "songs": ParquetSong._fields}
+KINDS = tuple(EXPECTED)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pyarrow_reads_it(result: Path, kind: str) -> None:
+    import pyarrow.dataset
+
+    table = pyarrow.dataset.dataset(result / kind, format="parquet").to_table()
+    assert tuple(table.column_names) == FIELDS[kind]
+    assert table.to_pylist() == EXPECTED[kind]()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_duckdb_reads_it(result: Path, kind: str) -> None:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        found = connection.execute(f"SELECT {', '.join(FIELDS[kind])} FROM '{result}/{kind}/*.parquet'")
+        rows = [dict(zip(FIELDS[kind], row, strict=True)) for row in found.fetchall()]
+    key = sorted(FIELDS[kind])
+    assert sorted(rows, key=lambda row: repr([row[name] for name in key])) == sorted(
+        EXPECTED[kind](), key=lambda row: repr([row[name] for name in key])
+    )
+
+
+def test_duckdb_divides_tracks_by_the_songs_they_came_from(result: Path) -> None:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"""
+            SELECT tracks.music, min(songs.fold) FROM '{result}/tracks/*.parquet' tracks
+            JOIN '{result}/links/*.parquet' links ON links.track_blake3 = tracks.blake3
+            JOIN '{result}/songs/*.parquet' songs ON songs.blake3 = links.song_blake3
+            WHERE tracks.family = 'Bass' AND tracks.tempo BETWEEN 60 AND 180
+            GROUP BY tracks.blake3, tracks.music HAVING count(DISTINCT songs.fold) = 1
+            """
+        ).fetchall()
+    wanted = {row.music for row in sample_rows()[0] if row.family == "Bass" and 60 <= (row.tempo or 0) <= 180}
+    assert {music for music, _ in found} <= wanted
+    assert len({fold for _, fold in found}) > 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_polars_reads_it(result: Path, kind: str) -> None:
+    import polars
+
+    frame = polars.scan_parquet(result / kind / "*.parquet").collect()
+    assert tuple(frame.columns) == FIELDS[kind]
+    assert frame.to_dicts() == EXPECTED[kind]()
+
+
+def test_polars_finds_one_track(result: Path) -> None:
+    import polars
+
+    row = sample_rows()[0][33]
+    found = polars.scan_parquet(result / "tracks" / "*.parquet").filter(
+        polars.col("blake3") == row.blake3.hex()
+    )
+    assert found.select("music").collect().item() == row.music
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_datasets_reads_it(result: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    import datasets
+
+    files = str(result / kind / "*.parquet")
+    loaded = datasets.load_dataset(
+        "parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert tuple(loaded.column_names) == FIELDS[kind]
+    assert sorted(loaded, key=repr) == sorted(EXPECTED[kind](), key=repr)
+    streamed = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
+    assert sorted(streamed, key=repr) == sorted(EXPECTED[kind](), key=repr)
+
+
+def test_music_is_a_whole_midi_file(result: Path) -> None:
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(
+        result / "tracks" / "tracks-1-1-0.parquet", columns=["music", "note_count"]
+    )
+    for music, notes in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        messages = mido.MidiFile(file=io.BytesIO(music), charset="latin-1").tracks[0]
+        assert sum(message.type == "note_on" and message.velocity > 0 for message in messages) == notes
+
+
+def test_a_filter_reads_only_the_row_groups_that_may_match(result: Path) -> None:
+    import pyarrow.parquet
+
+    metadata = pyarrow.parquet.read_metadata(result / "tracks" / "tracks-1-1-0.parquet")
+    group = metadata.row_group(0)
+    columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+    assert {column.compression for column in columns.values()} == {"ZSTD"}
+    assert columns["note_count"].statistics.has_min_max
+    assert columns["note_count"].has_offset_index
+    assert columns["note_count"].has_column_index
+    assert columns["music"].statistics is None

@@ -1,0 +1,104 @@
+"""Libraries of another program's, taken over: runs on them, and what their owner finds afterwards."""
+
+from collections import Counter
+from pathlib import Path
+
+import psycopg
+from blake3 import blake3
+
+import midiprism
+from midiprism.adopt.adoption import open_adopted_source
+from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
+from midiprism.adopt.db.undo import UndoResult, undo_run
+from midiprism.catalog import PostgresAddress, open_catalog
+from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline.settings import Adoption
+from midiprism.sources.path_map import parse_path_map
+from support.postgres import PostgresServer
+
+LINKS_SQL = """
+SELECT link.parent_file_id, split.content_hash, link.track_number, link.track_name, link.instrument,
+    link.note_count
+FROM public.track_splits AS link JOIN public.files AS split ON split.id = link.split_file_id
+"""
+DANGLING_LINKS_SQL = """
+SELECT count(*) FROM public.track_splits AS link
+LEFT JOIN public.files AS song ON song.id = link.parent_file_id
+LEFT JOIN public.files AS split ON split.id = link.split_file_id
+WHERE song.id IS NULL OR split.id IS NULL
+"""
+ALL_SONGS_LINKED_SQL = """
+SELECT count(DISTINCT link.parent_file_id) = count(DISTINCT song.id)
+FROM public.files AS song LEFT JOIN public.track_splits AS link ON link.parent_file_id = song.id
+WHERE song.num_tracks > 1
+"""
+
+Link = tuple[int, bytes, int, str | None, str, int]
+
+
+def run_adoption(
+    url: str,
+    out: Path,
+    *,
+    existing: ExistingLinksPolicy = "leave",
+    rules: tuple[str, ...] = (),
+    limit: int | None = None,
+    **settings: object,
+) -> Summary:
+    """A run in this process, unless it is told otherwise."""
+    address, adoption = PostgresAddress(url), Adoption(parse_path_map(rules), existing)
+    asked = Settings(
+        **{"workers": 0, "wish": RerunPolicy(redo_adopted=existing != "leave"), **settings},  # type: ignore[arg-type]
+        database=address,
+        adoption=adoption,
+    )
+    with open_adopted_source(address, adoption, lambda: False) as library:
+        return split_library(library, str(out), asked, limit=limit)
+
+
+def undo(url: str, run_id: int) -> UndoResult:
+    with open_catalog(PostgresAddress(url)) as catalog:
+        assert isinstance(catalog, PostgresCatalog)
+        return undo_run(catalog, run_id)
+
+
+def dump_owner_schema(postgres: PostgresServer, url: str, *, include_counts: bool = True) -> Counter[str]:
+    """The owner's schema as lines of SQL, without how far sequences are.
+
+    Args:
+        counts: with the table that their triggers fill.
+    """
+    without = ["--exclude-table-data=*_seq"] + (
+        [] if include_counts else ["--exclude-table-data=file_counts"]
+    )
+    return Counter(postgres.dump(url, "--schema=public", *without).splitlines())
+
+
+def read_links(url: str) -> set[Link]:
+    """All rows of ``links``, by content."""
+    with psycopg.connect(url) as connection:
+        return {(row[0], bytes(row[1]), *row[2:]) for row in connection.execute(LINKS_SQL)}
+
+
+def expected_links(url: str, song_ids: set[int]) -> set[Link]:
+    """What these songs ought to have there: two tracks of one content are one row, the first of them."""
+    found: dict[tuple[int, bytes], Link] = {}
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT id, filepath FROM public.files WHERE id = ANY(%s)", [[*song_ids]])
+        for song, path in rows:
+            for track in midiprism.split(Path(path).read_bytes()).tracks:
+                facts = (track.track_number, track.name, track.instrument, track.note_count)
+                found.setdefault((song, track.digest), (song, track.digest, *facts))
+    return set(found.values())
+
+
+def assert_owner_checks(postgres: PostgresServer, url: str) -> None:
+    """What the library's owner asks their tables, and that every file is what its row says."""
+    assert postgres.psql(url, DANGLING_LINKS_SQL) == "0\n"
+    assert postgres.psql(url, ALL_SONGS_LINKED_SQL) == "t\n"
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT filepath, content_hash, file_size_bytes FROM public.files")
+        for path, digest, size in rows:
+            data = Path(path).read_bytes()
+            assert (blake3(data).digest(), len(data)) == (bytes(digest), size)

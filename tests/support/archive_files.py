@@ -1,0 +1,50 @@
+"""Archives and Parquet files of songs, written for tests."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+TAR_MODES = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
+ARCHIVE_SUFFIXES = (".zip", *TAR_MODES)
+
+
+def write_archive(path: Path, files: dict[str, bytes]) -> Path:
+    """An archive of the kind that its name says, its members in this order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return path
+    return write_tar(path, [(tar_member(name, len(data)), data) for name, data in files.items()])
+
+
+def tar_member(name: str, size: int = 0, **fields: object) -> tarfile.TarInfo:
+    """A member of a tar archive, with these fields set."""
+    made = tarfile.TarInfo(name)
+    made.size = size
+    for field, value in fields.items():
+        setattr(made, field, value)
+    return made
+
+
+def write_tar(path: Path, members: Iterable[tuple[tarfile.TarInfo, bytes]]) -> Path:
+    """A tar archive of these members."""
+    mode: Any = next(mode for suffix, mode in reversed(TAR_MODES.items()) if path.name.endswith(suffix))
+    with tarfile.open(path, mode) as archive:
+        for made, data in members:
+            archive.addfile(made, io.BytesIO(data))
+    return path
+
+
+def write_parquet(path: Path, columns: dict[str, Any], **options: Any) -> Path:
+    """A Parquet file of these columns; a column is a list, or an array of pyarrow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path, **options)
+    return path

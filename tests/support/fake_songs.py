@@ -1,0 +1,87 @@
+"""A stand-in for the splitter, and songs written for it: what the house does does not depend on MIDI.
+
+A fake song is a line ``song``, ``repaired`` or ``bug``, then a line ``family;instrument;name;text`` per
+track; its splits are those lines. Anything else is corrupt.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from midiprism.errors import CorruptMidiError
+from midiprism.smf.types import Outcome, Problem, SplitSong, SplitTrack
+
+PIANO = "Piano;Acoustic Grand Piano;Right Hand;a"
+BASS = "Bass;Slap Bass 1;Bassline;b"
+DRUMS = "Drums;Standard Kit;;c"
+
+
+def fake_song(*tracks: str, header: str = "song") -> bytes:
+    """The bytes of a fake song."""
+    return "\n".join((header, *tracks)).encode("utf-8", "surrogatepass")
+
+
+def fake_split(data: bytes) -> SplitSong:
+    """The splits of a fake song."""
+    head, *lines = data.decode("utf-8", "surrogatepass").split("\n")
+    if head == "bug":
+        raise ZeroDivisionError("oh [red]no")
+    if head not in ("song", "repaired"):
+        raise CorruptMidiError("not_midi", "It is not a MIDI file.", 0)
+    problems = (Problem("missing_end", "A track has no end.", 0, 3),) if head == "repaired" else ()
+    tracks = tuple(_track(number, line) for number, line in enumerate(lines))
+    outcome: Outcome = "no_notes" if not tracks else "repaired" if problems else "split"
+    return SplitSong(outcome, 1, 480, len(tracks), 960, 1.0, tracks, problems)
+
+
+def _track(number: int, line: str) -> SplitTrack:
+    family, instrument, name, text = line.split(";", 3)
+    data = line.encode("utf-8", "surrogatepass")
+    return SplitTrack(
+        data=data,
+        track_number=number,
+        channel=9 if family == "Drums" else number % 9,
+        program=None,
+        name=name or None,
+        name_encoding="ascii" if name else None,
+        instrument=instrument,
+        family=family,
+        own_instrument=instrument,
+        own_family=family,
+        note_count=10 * len(text),
+        duration_ticks=960,
+        duration_seconds=1.0,
+        lowest_pitch=40,
+        highest_pitch=60,
+    )
+
+
+class LoadedSplitter:
+    """A splitter in the place of ``LazySplitter``, with nothing to load."""
+
+    loading_seconds = 0.0
+
+    def __init__(self, split: Callable[[bytes], SplitSong]) -> None:
+        self._split = split
+
+    def __call__(self, data: bytes) -> SplitSong:
+        return self._split(data)
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> Path:
+    """Write files below ``folder`` and return it."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    """Every file below ``folder`` by its relative path."""
+    found: dict[str, bytes] = {}
+    for here, _, names in os.walk(folder):
+        for name in names:
+            path = Path(here, name)
+            found[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return found

@@ -1,0 +1,133 @@
+"""Rows for the Parquet store: real tracks of sample songs, and small ones made for a test."""
+
+from functools import cache
+from pathlib import Path
+
+import pyarrow.parquet
+from blake3 import blake3
+
+from midiprism import split
+from midiprism.stores.parquet.schema import ParquetLink, ParquetSong, ParquetTrack, path_text_and_bytes
+from support.sample_songs import sample_songs
+from support.stated_meta import stated_meta_of
+
+
+def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
+    """A row for any bytes."""
+    return ParquetTrack(
+        blake3=blake3(music).digest(),
+        name=name,
+        instrument="Violin",
+        family="Strings",
+        channel=3,
+        program=40,
+        note_count=12,
+        lowest_pitch=40,
+        highest_pitch=60,
+        duration_ticks=1920,
+        duration_seconds=2.0,
+        ticks_per_quarter=480,
+        tempo=120.0,
+        tempo_count=1,
+        time_signature="4/4",
+        key_signature="C# minor",
+        size=len(music),
+        music=music,
+    )
+
+
+def minimal_row(music: bytes) -> ParquetTrack:
+    """A row of which as little is known as can be."""
+    return track_row(music, None)._replace(
+        channel=None,
+        program=None,
+        duration_seconds=None,
+        ticks_per_quarter=None,
+        tempo=None,
+        tempo_count=0,
+        time_signature=None,
+        key_signature=None,
+    )
+
+
+@cache
+def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tuple[ParquetSong, ...]]:
+    """Tracks, links and songs of 60 sample songs. The path of one is not UTF-8."""
+    tracks: dict[bytes, ParquetTrack] = {}
+    links: list[ParquetLink] = []
+    songs: list[ParquetSong] = []
+    for number, song in enumerate(sample_songs()[:60]):
+        result = split(song.data)
+        digest = blake3(song.data).digest()
+        text, raw = path_text_and_bytes(b"\xe9t\xe9.mid" if number == 7 else song.path.encode())
+        parts = [track.track_number for track in result.tracks]
+        stated = stated_meta_of([track.data for track in result.tracks])
+        for position, (it, facts) in enumerate(zip(result.tracks, stated, strict=True)):
+            track = ParquetTrack(
+                it.digest,
+                it.name,
+                it.own_instrument,
+                it.own_family,
+                it.channel,
+                it.program,
+                it.note_count,
+                it.lowest_pitch,
+                it.highest_pitch,
+                it.duration_ticks,
+                it.duration_seconds,
+                *facts,
+                len(it.data),
+                it.data,
+            )
+            tracks.setdefault(track.blake3, track)
+            links.append(
+                ParquetLink(
+                    digest,
+                    position,
+                    it.track_number,
+                    it.channel,
+                    it.program,
+                    parts.count(it.track_number),
+                    it.name,
+                    it.instrument,
+                    it.family,
+                    track.blake3,
+                )
+            )
+        songs.append(
+            ParquetSong(
+                digest,
+                text,
+                raw,
+                len(song.data),
+                result.outcome,
+                result.format,
+                result.num_tracks,
+                result.division,
+                result.duration_ticks,
+                result.duration_seconds,
+                len(result.tracks),
+                digest.hex()[:16],
+                digest[0] % 10,
+            )
+        )
+    return tuple(tracks.values()), tuple(links), tuple(songs)
+
+
+def parquet_rows(out: Path) -> dict[str, list[str]]:
+    """All rows of a result in shards, by the folders that they are in, sorted; no track is there twice."""
+    found = {}
+    for folder in ("tracks", "links", "songs"):
+        files = sorted((out / folder).glob("*.parquet")) if (out / folder).is_dir() else []
+        found[folder] = sorted(
+            repr(row) for file in files for row in pyarrow.parquet.read_table(file).to_pylist()
+        )
+    assert len(set(found["tracks"])) == len(found["tracks"])
+    return found
+
+
+def overwrite_shard(path: Path, data: bytes) -> None:
+    """Write over a shard, which is read-only."""
+    path.chmod(0o644)
+    path.write_bytes(data)
+    path.chmod(0o444)

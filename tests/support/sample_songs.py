@@ -1,0 +1,33 @@
+"""Sample songs that several tests look at, read by mido."""
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import mido
+
+from midiprism.sample import SampleSong, generate_songs
+
+
+@dataclass(frozen=True)
+class ParsedSample:
+    """A sample song, and what mido reads in it."""
+
+    song: SampleSong
+    midi: Any
+
+
+@cache
+def sample_songs() -> tuple[SampleSong, ...]:
+    """2,000 songs: nearly four blocks."""
+    return tuple(generate_songs(2000, seed=7))
+
+
+@cache
+def parsed_samples() -> tuple[ParsedSample, ...]:
+    """Every eleventh of them, parsed; the text's bytes as Latin-1."""
+    chosen = sample_songs()[::11]
+    return tuple(
+        ParsedSample(song, mido.MidiFile(file=io.BytesIO(song.data), charset="latin-1")) for song in chosen
+    )

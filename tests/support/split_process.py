@@ -1,0 +1,67 @@
+"""Another process that splits: reads files from standard input, answers with a fingerprint of each result.
+
+A request is a length in four bytes and a file of that length; an answer is a fingerprint for each way to
+split it. Run with ``NUMBA_DISABLE_JIT=1`` it tells what the engine does as plain Python.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+import midiprism
+from midiprism.smf import By, Context
+
+SPLIT_OPTIONS: tuple[tuple[By, Context], ...] = tuple(
+    (by, context) for by in ("auto", "track", "channel", "program") for context in ("conductor", "full")
+)
+"""Every ``by`` with every ``context``."""
+
+FINGERPRINT_BYTES = 32
+
+
+def fingerprint(data: bytes, by: By, context: Context) -> bytes:
+    """All that ``split`` gives back, or why it refuses, in ``FINGERPRINT_BYTES`` bytes."""
+    try:
+        result = repr(midiprism.split(data, by=by, context=context))
+    except midiprism.CorruptMidiError as error:
+        result = repr((error.code, error.offset, str(error)))
+    return sha256(result.encode()).digest()
+
+
+def fingerprints(data: bytes) -> bytes:
+    """The answer to one request."""
+    return b"".join(fingerprint(data, by, context) for by, context in SPLIT_OPTIONS)
+
+
+def start_process(**environment: str) -> subprocess.Popen[bytes]:
+    """Start such a process."""
+    home = Path(__file__).parent
+    variables = {**os.environ, "PYTHONPATH": str(home.parent), **environment}
+    return subprocess.Popen(
+        [sys.executable, str(home / "child.py")], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+
+def fingerprint_files(files: Iterable[bytes], **environment: str) -> list[bytes]:
+    """The answers of a new process to all files."""
+    requests = [len(data).to_bytes(4, "big") + data for data in files]
+    with start_process(**environment) as process:
+        out, _ = process.communicate(b"".join(requests))
+    assert process.returncode == 0
+    step = FINGERPRINT_BYTES * len(SPLIT_OPTIONS)
+    return [out[at : at + step] for at in range(0, len(out), step)]
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    while head := sys.stdin.buffer.read(4):
+        data = sys.stdin.buffer.read(int.from_bytes(head, "big"))
+        sys.stdout.buffer.write(fingerprints(data))
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
