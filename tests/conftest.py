@@ -40,8 +40,8 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def shared_database_url(postgres_server: PostgresServer) -> str:
     """A database for the catalogues of many tests, each in a schema of its own."""
-    postgres_server.psql("postgres", "CREATE DATABASE shelf")
-    url = postgres_server.url("shelf")
+    postgres_server.psql("postgres", "CREATE DATABASE shared")
+    url = postgres_server.url("shared")
     postgres_server.psql(url, catalog_access.RANDOMBLOB_SQL)
     return url
 
