@@ -41,8 +41,8 @@ class Committing:
 
 
 def batch(number: int) -> FinishedBatch:
-    songs = tuple(SongRecord(b"/%d" % it, 1, "", 1, 1, None, "unreadable") for it in range(10))
-    return FinishedBatch((), BatchRecord(songs, 0, float(number)))
+    songs = (SongRecord(b"/%d" % it, 1, "", 1, 1, None, "unreadable") for it in range(10))
+    return FinishedBatch((), BatchRecord.from_songs(songs, seconds=float(number)))
 
 
 def numbers(done: list[FinishedBatch]) -> list[float]:

@@ -12,12 +12,12 @@ from midiprism.adopt.db.foreign_songs import AlreadySplitSong, ForeignSongs, bin
 from midiprism.adopt.db.foreign_writer import read_foreign_writer_config
 from midiprism.adopt.db.preflight_queries import read_own_catalog
 from midiprism.adopt.preflight import run_preflight
-from midiprism.catalog import Catalog, PostgresAddress, SongRecord, TrackValues
+from midiprism.catalog import Catalog, PostgresAddress, SongRecord, TrackRecord
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.catalog.records import ADOPTED
 from midiprism.errors import CatalogError, UsageError
 from midiprism.pipeline.record_builder import song_name_of
 from midiprism.pipeline.settings import Adoption, Settings
+from midiprism.records.outcomes import ADOPTED
 from midiprism.results.result_dir import read_identity, require_matching_adoption
 from midiprism.sources.path_list import PathListSource
 from midiprism.stores import track_path
@@ -88,9 +88,9 @@ class ForeignPaths:
     out: str
     adoption: Adoption
 
-    def __call__(self, track: TrackValues) -> str:
-        digest, _, stem, digits, _, _, family, *_ = track
-        path = os.path.join(self.out, *track_path(family, stem, digest, digits).split("/"))
+    def __call__(self, track: TrackRecord) -> str:
+        relative = track_path(track.family, track.stem, track.digest, track.digest_digits)
+        path = os.path.join(self.out, *relative.split("/"))
         return os.fsdecode(self.adoption.path_map.to_recorded(os.fsencode(path)))
 
 

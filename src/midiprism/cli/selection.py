@@ -48,7 +48,15 @@ def parse_selection(
     from midiprism.catalog import Selection
 
     least, most = parse_note_range(notes)
-    return Selection(instrument, family, song, name, least, most, None if channel is None else channel - 1)
+    return Selection(
+        instrument=instrument,
+        family=family,
+        song_name=song,
+        name=name,
+        min_notes=least,
+        max_notes=most,
+        channel=None if channel is None else channel - 1,
+    )
 
 
 def parse_note_range(text: str | None) -> tuple[int | None, int | None]:

@@ -101,10 +101,7 @@ class InlineExecutor:
         self._config = config
         self._on_compile = on_compile
         self._counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
-        self._worker = config.make_worker(catalog)
-        self._worker.counters = self._counters
-        self._worker.on_song = on_song
-        self._worker.stop = stop
+        self._worker = config.make_worker(catalog, stop=stop, on_song=on_song, counters=self._counters)
         self._queued: deque[tuple[Batch, Lease | None]] = deque()
         self.coordinator_idle = True
         self.loading_seconds = 0.0

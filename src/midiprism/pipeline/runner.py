@@ -219,7 +219,7 @@ class _Run:
             return
         for songs in self._source.already_split():
             self._begin_run()
-            record = BatchRecord(songs, 0, 0.0, has_files=False, contract_version=CONTRACT_VERSION)
+            record = BatchRecord.from_songs(songs, has_files=False, contract_version=CONTRACT_VERSION)
             (added,) = self._writable_catalog.commit(self._summary.run_id or 0, [record], utc_now())
             self._summary.add_commit(record, added)
             self._songs_adopted += added.outcomes.total() + added.paths_of_known_songs
@@ -319,8 +319,8 @@ class _Run:
     def _commit(self, durable_batches: list[FinishedBatch]) -> None:
         """The tracks of these batches are durable: only now does the catalogue learn of them."""
         records = records_of(durable_batches)
-        songs = chain.from_iterable(record.songs for record in records)
-        if any(problem.code in _SOURCE_GONE_CODES for song in songs for problem in song.problems[:1]):
+        problems = chain.from_iterable(record.songs["problems"] for record in records)
+        if any(problem.code in _SOURCE_GONE_CODES for found in problems for problem in found[:1]):
             self._require_sources()
         assert self._commit_policy is not None
         clocks = self.metrics.timers

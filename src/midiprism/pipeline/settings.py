@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
 from midiprism.catalog import KnownSong, PostgresAddress, UpToDate
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
-from midiprism.catalog.records import ADOPTED, FAILED_OUTCOMES
 from midiprism.errors import UsageError
+from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
 from midiprism.sources.path_map import NO_PATH_MAP, PathMap

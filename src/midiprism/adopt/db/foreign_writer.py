@@ -14,8 +14,8 @@ from midiprism.adopt.db.column_limits import ColumnLimit, read_column_limits
 from midiprism.adopt.db.foreign_schema import hide_schema, read_foreign_schema
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
-from midiprism.catalog.records import LinkValues, ProblemRecord, SongRecord, TrackValues
 from midiprism.errors import CatalogError
+from midiprism.records.fields import LinkRecord, ProblemRecord, SongRecord, TrackRecord
 
 if TYPE_CHECKING:
     from midiprism.catalog.postgres.catalog import PostgresCatalog
@@ -61,7 +61,7 @@ class ForeignWriterConfig:
     inherited_columns: tuple[str, ...]
     file_limits: Mapping[str, ColumnLimit]
     link_limits: Mapping[str, ColumnLimit]
-    format_track_path: Callable[[TrackValues], str]
+    format_track_path: Callable[[TrackRecord], str]
     existing_links_policy: ExistingLinksPolicy
 
 
@@ -82,7 +82,7 @@ class ForeignWriteResult:
 
 def read_foreign_writer_config(
     catalog: "PostgresCatalog",
-    format_track_path: Callable[[TrackValues], str],
+    format_track_path: Callable[[TrackRecord], str],
     existing_links_policy: ExistingLinksPolicy,
 ) -> ForeignWriterConfig:
     """Look at their tables.
@@ -205,17 +205,17 @@ class ForeignWriter:
             _TakenError: some of them cannot have theirs; nothing may be kept.
         """
         not_held: dict[bytes, list[ProblemRecord]] = {digest: [] for digest in songs}
-        first: dict[bytes, tuple[bytes, LinkValues]] = {}
-        pairs: dict[tuple[bytes, bytes], LinkValues] = {}
+        first: dict[bytes, tuple[bytes, LinkRecord]] = {}
+        pairs: dict[tuple[bytes, bytes], LinkRecord] = {}
         for digest, song in songs.items():
             for link in song.links:  # in the order of their track numbers
-                pairs.setdefault((digest, link[-1][0]), link)
-                first.setdefault(link[-1][0], (digest, link))
+                pairs.setdefault((digest, link.track.digest), link)
+                first.setdefault(link.track.digest, (digest, link))
         contents = self._select_file_ids(list(first))
         new = {content: first[content] for content in sorted(first) if content not in contents}
         if new:
             contents |= self._insert_files(new, songs, not_held)
-        missing = {digest: first[content][1][-1] for digest, content in pairs if content not in contents}
+        missing = {digest: first[content][1].track for digest, content in pairs if content not in contents}
         if missing:
             raise _PathTakenError(
                 {digest: self._config.format_track_path(values) for digest, values in missing.items()}
@@ -231,7 +231,7 @@ class ForeignWriter:
 
     def _insert_files(
         self,
-        first_links: Mapping[bytes, tuple[bytes, LinkValues]],
+        first_links: Mapping[bytes, tuple[bytes, LinkRecord]],
         songs: Mapping[bytes, SongRecord],
         nulled_problems: Mapping[bytes, list[ProblemRecord]],
     ) -> dict[bytes, int]:
@@ -262,29 +262,29 @@ class ForeignWriter:
         lost = [digest for digest in first_links if digest not in found]
         return found | (self._select_file_ids(lost) if lost else {})
 
-    def _file_row(self, song: SongRecord, link: LinkValues) -> tuple[Any, ...]:
+    def _file_row(self, song: SongRecord, link: LinkRecord) -> tuple[Any, ...]:
         """A row of ``files``, in the order of ``_FILE``."""
-        content = link[-1]
+        content = link.track
         path = self._config.format_track_path(content)
         quarter = song.division if song.division is not None and song.division < _SMPTE_FLAG else None
         return (
             path.rpartition("/")[2],
             path,
-            content[0],
-            content[1],
+            content.digest,
+            content.size,
             0,
             1,
             quarter,
-            content[13],
-            content[12],
+            content.duration_seconds,
+            content.duration_ticks,
             self._song_ids[song.digest or b""],
-            link[0],
+            link.track_number,
             song.num_tracks,
         )
 
     def _insert_links(
         self,
-        pairs: Sequence[tuple[int, int, bytes, LinkValues]],
+        pairs: Sequence[tuple[int, int, bytes, LinkRecord]],
         nulled_problems: Mapping[bytes, list[ProblemRecord]],
     ) -> None:
         bridge, names = self._config, ", ".join(_LINK_COLUMNS)
@@ -296,7 +296,7 @@ class ForeignWriter:
                 self._null_unfit_values(
                     "track_splits",
                     _LINK_COLUMNS,
-                    (song, split, link[0], link[4], link[5], link[-1][9]),
+                    (song, split, link.track_number, link.name, link.instrument, link.track.note_count),
                     link,
                     nulled_problems[digest],
                 )
@@ -330,7 +330,7 @@ class ForeignWriter:
         table: Literal["files", "track_splits"],
         columns: Sequence[str],
         row: tuple[Any, ...],
-        link: LinkValues,
+        link: LinkRecord,
         nulled_problems: list[ProblemRecord],
     ) -> tuple[Any, ...]:
         """A row with NULL for each value that its column cannot hold."""
@@ -340,7 +340,7 @@ class ForeignWriter:
         for name, value in zip(columns, row, strict=True):
             if not fits[name].can_hold(value):
                 message = f"{table}.{name} cannot hold {value!r}: it is NULL there."
-                nulled_problems.append(ProblemRecord("not_held", message, link[0]))
+                nulled_problems.append(ProblemRecord("not_held", message, link.track_number))
         return tuple(
             value if fits[name].can_hold(value) else None for name, value in zip(columns, row, strict=True)
         )

@@ -7,12 +7,11 @@ batches, and answers, while the next batch is being split.
 import contextlib
 import queue
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
 from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
-from midiprism.catalog import NO_PACKED_TRACKS, BatchRecord, Catalog, PostgresAddress, open_worker_catalog
+from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, open_worker_catalog
 from midiprism.errors import MidiprismError
 from midiprism.metrics.stage_timers import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS, StageTimers
 from midiprism.pipeline.commit_policies import utc_now
@@ -113,11 +112,10 @@ class WorkerCommitter:
             (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), keeper)
         self._timers.count(COMMITS)
         self._timers.count(ROWS, committed.row_count)
-        told = [song._replace(links=()) for song in record.songs if song.problems]
         return WorkerMessage(
             "done",
             message.batch_number,
-            (replace(record, songs=told, packed_tracks=NO_PACKED_TRACKS), committed),
+            (record.songs_with_problems(), committed),
         )
 
 

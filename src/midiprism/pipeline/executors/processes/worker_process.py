@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
 from midiprism.catalog import Address, Catalog, Lease, PostgresAddress, open_read_only
@@ -78,7 +79,7 @@ class WorkerConfig:
         """Whether a batch's contents go to whoever commits it, which is another process."""
         return isinstance(self.store, MemoryStore) and self.commit_address is None
 
-    def make_worker(self, catalog: Catalog | None) -> Worker:
+    def make_worker(self, catalog: Catalog | None, **hooks: Any) -> Worker:
         """A worker that looks in ``catalog`` for what is known."""
 
         def known(digests: Iterable[bytes]) -> Set[bytes]:
@@ -89,7 +90,7 @@ class WorkerConfig:
                 digest for digest, it in songs.items() if self.rerun_policy.is_up_to_date(it, self.run_id)
             }
 
-        return Worker(self.source, self.store, self.splitter, known, self.input_limit, self.replaces)
+        return Worker(self.source, self.store, self.splitter, known, self.input_limit, self.replaces, **hooks)
 
 
 def main(
@@ -110,12 +111,10 @@ def main(
         catalog = (
             stack.enter_context(open_read_only(config.lookup_address)) if config.lookup_address else None
         )
-        worker = config.make_worker(catalog)
+        stop = lambda: stop_flag[0] != 0  # noqa: E731
+        hooks: dict[str, Any] = {"transfer_record": slots.put} if slots else {}
+        worker = config.make_worker(catalog, stop=stop, counters=counters, **hooks)
         stack.callback(worker.close)
-        worker.counters = counters
-        worker.stop = lambda: stop_flag[0] != 0
-        if slots:
-            worker.transfer_record = slots.put
         stack.enter_context(infrequent_gc())
         pipe.send(WorkerMessage("ready", 0, None))
         answers: MessageQueue = queue.SimpleQueue()
@@ -124,7 +123,7 @@ def main(
             config.store,
             config.commit_address,
             config.run_id,
-            worker.stop,
+            stop,
             config.foreign_writer,
             config.shards,
             stage_timers(counters),
