@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from midiprism.cli import main
-from midiprism.cli.render.relocate_text import format_progress
 from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.cli.render.relocate_text import format_progress
 from midiprism.pipeline import runner as engine
 from midiprism.relocate.copy import RelocationProgress, ResultCopier
 from support.fake_songs import (
