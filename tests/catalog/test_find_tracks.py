@@ -10,8 +10,8 @@ from midiprism.catalog import (
     find_tracks,
     open_catalog,
 )
-from support.records import link_record, song_record, track_record
 from support import catalog_access
+from support.records import link_record, song_record, track_record
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.pipeline import RerunPolicy, Settings, Summary
 from midiprism.pipeline import group_commit as group
+from midiprism.pipeline.group_commit import GroupLimits
 from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.results.compaction import Compactor
 from midiprism.results.lock import lock_shared
@@ -26,9 +27,9 @@ from midiprism.stores.parquet.shards import ShardFolder
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
 from support.catalog_access import query
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.parquet_rows import parquet_rows, track_row
+from support.result_content import catalog_content
 from support.runs import run_split as run_into
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
@@ -178,8 +179,7 @@ def test_what_is_committed_together_lies_in_one_shard(
 def test_what_is_held_in_memory_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(group, "SECONDS", 600.0)
-    monkeypatch.setattr(group, "MAX_GROUP_BYTES", 1)
+    monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_bytes=1, max_seconds=600.0))
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(12)})
     run(source, tmp_path / "out", replace(SHARDS, batch_songs=1, workers=workers))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]

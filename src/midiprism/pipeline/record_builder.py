@@ -16,9 +16,9 @@ from midiprism.records.batches import (
     TRACK_INDEX,
 )
 from midiprism.records.columns import Columns
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
-from midiprism.sources import SongContent, SongRef, UnreadableError
+from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
 from midiprism.stores import StoredTrack
 
 
@@ -253,6 +253,25 @@ def song_head(song_ref: SongRef, content: SongContent | UnreadableError) -> Song
         content.mtime_ns,
         content.digest,
         content.facts,
+    )
+
+
+def record_of_recorded(song: RecordedSong) -> SongRecord:
+    """Return the record of a song whose outcome the source knows."""
+    song_ref = song.song_ref
+    return SongRecord(
+        song_ref.path,
+        song_ref.root_length,
+        song_name_of(song_ref),
+        song_ref.size,
+        song_ref.mtime_ns,
+        song.digest,
+        song.outcome,
+        song.format,
+        song.num_tracks,
+        song.division,
+        song.duration_ticks,
+        song.duration_seconds,
     )
 
 

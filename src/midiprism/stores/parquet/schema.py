@@ -68,8 +68,14 @@ LINK_COLUMNS = (
     ParquetColumn("track_blake3", "digest", description="BLAKE3 of the track's bytes"),
 )
 
-_TrackRow: Any = namedtuple("_TrackRow", [column.name for column in TRACK_COLUMNS])
-_LinkRow: Any = namedtuple("_LinkRow", [column.name for column in LINK_COLUMNS])
+
+def _row_class(columns: Iterable[ParquetColumn]) -> Any:
+    """Return a class of named tuples with these columns."""
+    return namedtuple("_row", [column.name for column in columns])  # noqa: PYI024 - the names are not known before
+
+
+_TrackRow: Any = _row_class(TRACK_COLUMNS)
+_LinkRow: Any = _row_class(LINK_COLUMNS)
 
 
 class ParquetTrack(_TrackRow):  # type: ignore[misc]
