@@ -144,7 +144,9 @@ class CatalogLocationError(UsageError):
     def __str__(self) -> str:
         if self.database is None:
             return f"The catalog of {self.out} is in that folder: name no database."
-        return f"The catalog of {self.out} is in PostgreSQL, {self.database}: give the address of that database."
+        return (
+            f"The catalog of {self.out} is in PostgreSQL, {self.database}: give the address of that database."
+        )
 
 
 class AdoptionMismatchError(UsageError):
@@ -166,7 +168,9 @@ class AdoptionMismatchError(UsageError):
                 f"{self.out} belongs to an adopted library, whose tables each run fills: adopt it again, or "
                 "choose another folder for songs of your own."
             )
-        return f"{self.out} was made without adopting a library: choose a new folder for the library's tracks."
+        return (
+            f"{self.out} was made without adopting a library: choose a new folder for the library's tracks."
+        )
 
 
 class AdoptionNeedsFilesError(UsageError):

@@ -14,7 +14,7 @@ from midiprism.catalog.catalog import KnownPaths
 from midiprism.cli import main
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings, Summary, split_library
+from midiprism.pipeline import Summary
 from midiprism.pipeline import planner as plan
 from midiprism.pipeline.planner import KnownPathLookup
 from midiprism.results.status import read_status
@@ -26,6 +26,7 @@ from midiprism.sources.parquet_reader import ParquetRows
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
 from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.runs import make_settings, run_source
 
 SONGS = {
     "z.mid": fake_song(PIANO, BASS),
@@ -40,8 +41,8 @@ BIN = {f"{n:03}.mid": fake_song(PIANO + str(n), BASS + str(n // 2)) for n in ran
 
 def run(sources: Path | list[Path], out: Path, workers: int = 0, **reading: Any) -> Summary:
     library = open_source(sources if isinstance(sources, list) else [sources], os.fsencode(out), **reading)
-    settings = Settings(workers=workers, batch_songs=16)
-    return split_library(library, str(out), settings, splitter=fake_split)
+    settings = make_settings(workers=workers, batch_songs=16)
+    return run_source(library, str(out), settings, splitter=fake_split)
 
 
 def rows(out: Path, statement: str) -> list[tuple[Any, ...]]:

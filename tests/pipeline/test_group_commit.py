@@ -9,7 +9,7 @@ from midiprism.catalog import BatchRecord, CommitResult, SongRecord
 from midiprism.errors import CatalogError, StoreError
 from midiprism.metrics.stage_timers import StageTimers
 from midiprism.pipeline import group_commit as groups
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
+from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.group_commit import GroupCommit
 
 PATIENCE = 60.0

@@ -11,20 +11,21 @@ from typing import Any
 import psycopg
 import pytest
 
-from midiprism.pipeline import RerunPolicy, Settings, split_library
+from midiprism.pipeline import RerunPolicy
 from midiprism.sources import open_folders
 from support import catalog_access as keeping
 from support.failing_parts import catalog_content, result_content, track_files
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
+from support.runs import make_settings, run_source
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes")
 
 
 def split(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
     database = keeping.postgres_address(out)
-    settings = Settings(workers=0, batch_songs=2, in_flight=2, rerun_policy=wish, database=database)
-    summary = split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+    settings = make_settings(workers=0, batch_songs=2, in_flight=2, rerun_policy=wish, database=database)
+    summary = run_source(open_folders([source]), str(out), settings, splitter=fake_split)
     return summary.state
 
 
@@ -125,7 +126,7 @@ def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catal
     for last in range(1, points + 1, 2 if catalogs == "sqlite" else 13):
         out = tmp_path / f"{last}"
         split(songs, out)
-        assert killed(songs, out, last, wish=redo) == KILLED_EXIT_CODE
+        assert killed(songs, out, last, rerun_policy=redo) == KILLED_EXIT_CODE
         assert no_row_without_its_file(out), f"point {last}"
         assert split(songs, out, redo) == "done"
         assert finished(out) == whole, f"point {last}"

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import CorruptMidiError, UsageError
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.smf.types import SplitSong
 from midiprism.sources import open_folders
 from support import catalog_access as keeping
 from support.failing_parts import result_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.runs import make_settings, run_source
 
 pytestmark = pytest.mark.usefixtures("catalogs")
 
@@ -29,9 +30,9 @@ def run(
     **options: object,
 ) -> Summary:
     database = keeping.postgres_address(out)
-    settings = Settings(workers=0, batch_songs=2, in_flight=1, rerun_policy=wish, database=database)
+    settings = make_settings(workers=0, batch_songs=2, in_flight=1, rerun_policy=wish, database=database)
     library = open_folders([source])
-    return split_library(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
+    return run_source(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
 
 
 def old_split(data: bytes) -> SplitSong:

@@ -63,7 +63,7 @@ def strategies(
     """
     from midiprism.advise.bench.experiments import ExperimentOptions, run_experiments, sample_songs
     from midiprism.catalog import PostgresAddress, has_password
-    from midiprism.pipeline import Settings
+    from midiprism.pipeline import Resources, Settings
     from midiprism.sources import open_source
 
     if database is not None and has_password(database):
@@ -81,7 +81,7 @@ def strategies(
         folders[0],
         tuple(dict.fromkeys(folders[1:])),
         database,
-        Settings(workers=workers, batch_songs=batch_size, in_flight=in_flight),
+        Settings(resources=Resources(workers, batch_size, in_flight=in_flight)),
         seconds,
         rounds,
     )

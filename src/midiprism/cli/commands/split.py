@@ -203,7 +203,17 @@ def split(
     skipped, so a run that was cut off is continued by running it again.
     """
     from midiprism.advise.tune.controller import Controller
-    from midiprism.pipeline import RerunPolicy, Settings, split_library
+    from midiprism.pipeline import (
+        CatalogSettings,
+        RequestedIdentity,
+        RerunPolicy,
+        Resources,
+        RunCallbacks,
+        RunParts,
+        Scope,
+        Settings,
+        run_pipeline,
+    )
     from midiprism.results.result_dir import read_identity
     from midiprism.sources import Source, open_source
 
@@ -225,24 +235,27 @@ def split(
     if adoption is not None:
         reading = to_options(adoption)
     settings = Settings(
-        None if by is None else by.value,
-        None if context is None else context.value,
-        None if store is None else store.value,
-        workers=parse_auto_int("--workers", workers, 0, _MAX_WORKERS),
-        batch_songs=parse_auto_int("--batch-size", batch_size, 1, _MAX_BATCH_SIZE),
-        in_flight=parse_auto_int("--in-flight", in_flight, 1, _MAX_IN_FLIGHT),
-        timeout=timeout or None,
+        RequestedIdentity(
+            None if by is None else by.value,
+            None if context is None else context.value,
+            None if store is None else store.value,
+        ),
+        resources=Resources(
+            workers=parse_auto_int("--workers", workers, 0, _MAX_WORKERS),
+            batch_songs=parse_auto_int("--batch-size", batch_size, 1, _MAX_BATCH_SIZE),
+            in_flight=parse_auto_int("--in-flight", in_flight, 1, _MAX_IN_FLIGHT),
+            timeout=timeout or None,
+        ),
         rerun_policy=RerunPolicy(
             redo, retry_failed, redo_adopted=adoption is not None and adoption.existing != "leave"
         ),
-        count_songs=not no_scan,
-        database=resolve_database(database, schema, out, adopt=adopt),
-        lease_seconds=lease,
-        source_options=tuple(reading),
-        adoption=adoption,
+        catalog=CatalogSettings(resolve_database(database, schema, out, adopt=adopt), lease, adoption),
+        scope=Scope(limit, not no_scan, tuple(reading)),
+        dry_run=dry_run,
     )
+    request, database_address = settings.result_request, settings.catalog.database
     if adoption is not None:
-        settings.identity(read_identity(out), out)  # before the library is looked at, which may take long
+        request.resolve(read_identity(out), out)  # before the library is looked at, which may take long
 
     def compiling() -> None:
         if not quiet:
@@ -261,16 +274,16 @@ def split(
                 kept_columns=kept,
             )
         else:
-            if settings.database is None:
+            if database_address is None:
                 raise UsageError("--adopt takes over a library in PostgreSQL: name it with --database.")
             if dry_run:
-                print_adoption_plan(settings.database, adoption, out, stop, as_json=as_json, quiet=quiet)
+                print_adoption_plan(database_address, adoption, out, stop, as_json=as_json, quiet=quiet)
                 return
-            library = stack.enter_context(open_adopted(settings.database, adoption, out, stop, yes=yes))
+            library = stack.enter_context(open_adopted(database_address, adoption, out, stop, yes=yes))
         listeners: list[RunListener] = []
         if metrics_port is not None:
             listeners.append(stack.enter_context(serve_metrics(metrics_port, metrics_address, quiet=quiet)))
-        if not (quiet or dry_run) and settings.identity(read_identity(out), out).store == "files":
+        if not (quiet or dry_run) and request.resolve(read_identity(out), out).store == "files":
             from midiprism.cli.commands.probe import suggest_faster_place
 
             suggest_faster_place(out)
@@ -278,19 +291,10 @@ def split(
             from midiprism.cli.render.progress import show_run_progress
 
             listeners.append(stack.enter_context(show_run_progress()))
-        summary = split_library(
-            library,
-            out,
-            settings,
-            limit=limit,
-            dry_run=dry_run,
-            stop=stop,
-            on_compile=compiling,
-            warn=print_message,
-            listener=_combine_listeners(listeners),
-            tuner=Controller.from_settings(settings, print_message if verbose and not quiet else None),
-        )
-    place = quote_result(out, settings.database)
+        callbacks = RunCallbacks(stop, compiling, print_message, _combine_listeners(listeners))
+        tuner = Controller.from_settings(settings, print_message if verbose and not quiet else None)
+        summary = run_pipeline(library, out, settings, callbacks, RunParts(tuner=tuner))
+    place = quote_result(out, database_address)
     _print_summary(summary, out, place, [*sources, *reading], as_json=as_json, quiet=quiet, verbose=verbose)
     if summary.error is not None:
         print_message(str(summary.error))

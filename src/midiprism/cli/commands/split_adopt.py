@@ -16,8 +16,8 @@ from midiprism.errors import UsageError
 if TYPE_CHECKING:
     from midiprism.adopt.adoption import AdoptedSource
     from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
+    from midiprism.adopt.options import Adoption
     from midiprism.catalog import PostgresAddress
-    from midiprism.pipeline.settings import Adoption
 
 
 def parse_options(
@@ -53,7 +53,7 @@ def parse_options(
         )
     if replace and not redo_existing:
         raise UsageError("--replace goes with --redo-existing.")
-    from midiprism.pipeline.settings import Adoption
+    from midiprism.adopt.options import Adoption
     from midiprism.sources.path_map import parse_path_map
 
     existing: ExistingLinksPolicy = (

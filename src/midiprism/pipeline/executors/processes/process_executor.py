@@ -10,7 +10,12 @@ from midiprism.errors import WorkerStartError
 from midiprism.metrics.stage_timers import COUNTER_COUNT, sum_counters
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.executor import Completed, ExecutorContext, ProgressCounts, Telemetry
-from midiprism.pipeline.executors.processes.batch_retry import SubmittedBatch, WorkerFailure, bisect, failed_batch
+from midiprism.pipeline.executors.processes.batch_retry import (
+    SubmittedBatch,
+    WorkerFailure,
+    bisect,
+    failed_batch,
+)
 from midiprism.pipeline.executors.processes.start_process import needs_main_module, process_context
 from midiprism.pipeline.executors.processes.worker_commit import WorkerMessage
 from midiprism.pipeline.executors.processes.worker_handle import WorkerHandle

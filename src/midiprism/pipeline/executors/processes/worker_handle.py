@@ -152,7 +152,9 @@ class WorkerHandle:
         if self._timed_out_after is not None:
             message = f"A worker spent more than {self._timed_out_after:g} s on it, and so did another."
             return WorkerFailure("timeout", message, suspect)
-        return WorkerFailure("crash", f"A worker died on it ({self.describe_exit()}), and so did another.", suspect)
+        return WorkerFailure(
+            "crash", f"A worker died on it ({self.describe_exit()}), and so did another.", suspect
+        )
 
     def describe_exit(self) -> str:
         """Return how the process ended, in a few words."""
