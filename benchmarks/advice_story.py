@@ -189,9 +189,10 @@ def run_story(environment: Environment, options: argparse.Namespace) -> tuple[Ru
             rates[plan.name].append(run_plan(environment, plan, options.seconds).rate)
             figure = f"{rates[plan.name][-1]:,.1f} songs/s, predicted {plan.rate:,.1f}"
             print(f"round {number + 1}: {plan.name} {figure}", file=sys.stderr, flush=True)
+    naive_resources = NAIVE_SETTINGS.resources
     about = (
-        f"A run with naive settings: {NAIVE_SETTINGS.resources.workers} workers, batches of {NAIVE_SETTINGS.resources.batch_songs}, one of them "
-        f"in flight. Its output is on a disk that takes {1000 * options.create:g} ms for each file, one "
+        f"A run with naive settings: {naive_resources.workers} workers, batches of "
+        f"{naive_resources.batch_songs}, one of them in flight. Its output is on a disk that takes {1000 * options.create:g} ms for each file, one "
         "after the other, and its catalogue in PostgreSQL at the end of a line that takes "
         f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
         "and a proxy delays. All else is as fast as the machine is, in memory. The other disk is memory "

@@ -173,7 +173,8 @@ class RecordingTuner:
 
 
 def describe(settings: Settings) -> str:
-    return f"{settings.resources.workers} workers/{settings.resources.batch_songs} songs/{settings.resources.in_flight} batches"
+    resources = settings.resources
+    return f"{resources.workers} workers/{resources.batch_songs} songs/{resources.in_flight} batches"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@
     ├── CatalogError                   the catalog cannot be opened, read or written
     └── WorkerStartError               worker processes cannot be started
 
-``UnreadableError`` (of ``midiprism.sources``) is a ``MidiprismError`` too: the bytes of one song cannot be read.
+``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
 
 Every message is one sentence that says what happened and, where something can be done, what to do. Messages
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
@@ -100,8 +100,8 @@ class OlderContractError(UsageError):
 
     def __str__(self) -> str:
         return (
-            f"{self.out} was made by an earlier version of midiprism, which split differently: redo its songs, "
-            "or choose another folder for the result."
+            f"{self.out} was made by an earlier version of midiprism, which split differently: "
+            "redo its songs, or choose another folder for the result."
         )
 
 

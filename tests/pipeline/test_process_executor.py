@@ -11,6 +11,7 @@ import pytest
 from midiprism.catalog import open_catalog
 from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.pipeline import RerunPolicy, Summary
+from midiprism.pipeline.executors import EXECUTORS
 from midiprism.pipeline.executors.processes.batch_retry import bisect
 from midiprism.pipeline.splitter import Splitter
 from midiprism.sample.write import write_songs
@@ -33,7 +34,7 @@ def run(
     summary = run_source(
         library,
         str(out),
-        make_settings(**settings),  # type: ignore[arg-type]
+        make_settings(**settings),
         splitter=splitter,
         stop=stop,
     )
@@ -65,7 +66,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inline_result(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of a run in one process."""
     out = tmp_path_factory.mktemp("whole") / "out"
     run(songs, out, workers=0)
@@ -75,11 +76,11 @@ def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("workers", [0, 1, 2, 5])
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_the_result_is_the_same_for_any_workers_and_batches(
-    songs: Path, whole: Path, tmp_path: Path, workers: int, batch: int
+    songs: Path, inline_result: Path, tmp_path: Path, workers: int, batch: int
 ) -> None:
     summary = run(songs, tmp_path / "out", workers=workers, batch_songs=batch)
     assert summary.state == "done"
-    assert result_content(tmp_path / "out") == result_content(whole)
+    assert result_content(tmp_path / "out") == result_content(inline_result)
     assert (summary.songs_done, summary.songs_copies, summary.tracks_new) == (63, 9, 35)
 
 
@@ -95,9 +96,7 @@ def test_real_songs_give_the_same_result_too(tmp_path: Path, workers: int, batch
 def test_a_library_of_one_batch_needs_no_workers(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "midiprism.pipeline.runner.ProcessExecutor", lambda *_: pytest.fail("workers were started")
-    )
+    monkeypatch.setitem(EXECUTORS, "processes", lambda _: pytest.fail("workers were started"))
     assert run(songs, tmp_path / "out").state == "done"
 
 
@@ -193,7 +192,7 @@ def test_workers_that_never_begin_stop_the_run_with_a_way_out(songs: Path, tmp_p
 
 
 def test_a_stop_ends_with_the_songs_in_hand_and_a_later_run_goes_on(
-    songs: Path, whole: Path, tmp_path: Path
+    songs: Path, inline_result: Path, tmp_path: Path
 ) -> None:
     asked: list[int] = []
 
@@ -206,11 +205,11 @@ def test_a_stop_ends_with_the_songs_in_hand_and_a_later_run_goes_on(
     assert 0 < first.songs_done < 63
     second = run(songs, tmp_path / "out", workers=2)
     assert first.songs_done + second.songs_done == 63, "nothing is done twice"
-    assert result_content(tmp_path / "out") == result_content(whole)
+    assert result_content(tmp_path / "out") == result_content(inline_result)
 
 
 def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
-    songs: Path, whole: Path, tmp_path: Path
+    songs: Path, inline_result: Path, tmp_path: Path
 ) -> None:
     source = Path(shutil.copytree(songs, tmp_path / "disk" / "songs"))
     taken: list[int] = []
@@ -228,7 +227,7 @@ def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
     assert "unreadable" not in summary.outcomes
     (tmp_path / "away").rename(tmp_path / "disk")
     assert run(source, out, workers=0).state == "done"
-    assert dict(result_content(out)[0]) == dict(result_content(whole)[0])
+    assert dict(result_content(out)[0]) == dict(result_content(inline_result)[0])
     assert failures(out).keys() == {b"bad.mid"}
 
 

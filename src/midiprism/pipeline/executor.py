@@ -1,7 +1,7 @@
 """The interface to what works on batches: in this process, in worker processes, or anywhere else."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from midiprism.catalog import Lease
@@ -34,12 +34,13 @@ class Telemetry:
         worker_pids: process ids of the workers that are alive, without this process.
         workers_ready: worker processes that have loaded the splitter.
         batches_queued: batches that no worker has received yet.
-        in_flight: batches handed out and not returned; a batch that is retried in pieces counts as its pieces.
+        in_flight: batches handed out and not returned; a batch that is retried in pieces
+            counts as its pieces.
         loading_seconds: time until all workers had loaded the splitter; until now while they are loading.
         is_idle: whether the coordinator had to wait for the batches that came back.
     """
 
-    counts: ProgressCounts = ProgressCounts()
+    counts: ProgressCounts = field(default_factory=ProgressCounts)
     timer_values: tuple[int, ...] = (0,) * COUNTER_COUNT
     worker_pids: tuple[int, ...] = ()
     workers_ready: int = 0
@@ -63,8 +64,8 @@ class ExecutorContext:
     Attributes:
         worker_config: makes a worker, in this process or another.
         workers: worker processes to begin with.
-        timeout: seconds that a worker may spend on one song, without the time to store its tracks; None for no
-            limit. Only an executor that can end its workers can keep it.
+        timeout: seconds that a worker may spend on one song, not counting the time to store its tracks; None
+            for no limit. Only an executor that can end its workers can keep it.
         stop: once true, batches end after the song in hand.
         on_compile: called once if the splitter has to be compiled first.
         on_progress: called now and then while ``completed`` takes long.

@@ -13,7 +13,7 @@ from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.settings import RunIntervals
 
 RECORD_REST_FACTOR = 9.0
-"""After recording how far a run is, nothing is recorded for so many times as long: a server may be far away."""
+"""After recording progress, nothing is recorded for so many times as long: a server may be far away."""
 
 
 class RunClock:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from midiprism.catalog import Address, BatchRecord, Catalog, PostgresAddress, UpToDate
@@ -50,7 +50,7 @@ class RunParts:
     splitter: Splitter | None = None
     open_result: ResultOpener | None = None
     tuner: Tuner | None = None
-    intervals: RunIntervals = RunIntervals()
+    intervals: RunIntervals = field(default_factory=RunIntervals)
 
 
 def run_pipeline(

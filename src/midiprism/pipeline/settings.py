@@ -1,7 +1,7 @@
 """What a run is asked to do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from midiprism.catalog import KnownSong, PostgresAddress, UpToDate
@@ -59,8 +59,8 @@ class Resources:
         batch_songs: most songs of a batch, which is stored, flushed and committed as one.
         batch_bytes: most bytes of a batch.
         in_flight: most batches handed out and not yet committed.
-        timeout: seconds that a worker may spend on one song, without the time to store its tracks; None for no
-            limit.
+        timeout: seconds that a worker may spend on one song, not counting the time to store its tracks; None
+            for no limit.
         executor: name of an executor in ``midiprism.pipeline.executors``; None to choose by ``workers``.
     """
 
@@ -120,7 +120,7 @@ class Settings:
         dry_run: read and split, and write nothing.
     """
 
-    identity: RequestedIdentity = RequestedIdentity()
+    identity: RequestedIdentity = field(default_factory=RequestedIdentity)
     limits: Limits = DEFAULT_LIMITS
     resources: Resources = Resources()
     rerun_policy: RerunPolicy = RerunPolicy()

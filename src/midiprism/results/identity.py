@@ -1,6 +1,6 @@
 """The identity of a result, and what a run asks a result to be."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from midiprism.catalog import PostgresAddress
@@ -59,7 +59,7 @@ class ResultRequest:
         redo: whether all songs are split again, so that an earlier contract is no obstacle.
     """
 
-    identity: RequestedIdentity = RequestedIdentity()
+    identity: RequestedIdentity = field(default_factory=RequestedIdentity)
     database: PostgresAddress | None = None
     adopted: bool = False
     redo: bool = False

@@ -136,7 +136,7 @@ class ProcessExecutor:
     def _receive(self, timeout: float) -> None:
         handles = {handle.pipe: handle for handle in self._handles}
         for pipe in wait(list(handles), timeout):
-            handle = handles[pipe]  # type: ignore[index]
+            handle = handles[pipe]
             try:
                 message: WorkerMessage = handle.pipe.recv()
             except (EOFError, OSError):

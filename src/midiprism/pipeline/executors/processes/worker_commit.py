@@ -1,7 +1,7 @@
 """What a worker process answers, and what must be true before it does.
 
-A thread flushes where each worker must flush the tracks that it stored, commits where workers commit their own
-batches, and answers, while the next batch is being split.
+A thread flushes where each worker must flush the tracks that it stored, commits where workers commit their
+own batches, and answers, while the next batch is being split.
 """
 
 import contextlib
@@ -109,7 +109,7 @@ class WorkerCommitter:
 
 
 def _take_ready(messages: MessageQueue) -> Iterator[list[WorkerMessage]]:
-    """Yield what is ready to be answered, several at a time: one flush of many costs little more than of few."""
+    """Yield messages that are ready, several at a time: a flush of many costs little more than one of few."""
     while (message := messages.get()) is not None:
         ready = [message]
         while len(ready) < _MAX_MESSAGES_PER_FLUSH and not messages.empty():
