@@ -192,7 +192,8 @@ def run_story(environment: Environment, options: argparse.Namespace) -> tuple[Ru
     naive_resources = NAIVE_SETTINGS.resources
     about = (
         f"A run with naive settings: {naive_resources.workers} workers, batches of "
-        f"{naive_resources.batch_songs}, one of them in flight. Its output is on a disk that takes {1000 * options.create:g} ms for each file, one "
+        f"{naive_resources.batch_songs}, one of them in flight. Its output is on a disk that takes "
+        f"{1000 * options.create:g} ms for each file, one "
         "after the other, and its catalogue in PostgreSQL at the end of a line that takes "
         f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
         "and a proxy delays. All else is as fast as the machine is, in memory. The other disk is memory "

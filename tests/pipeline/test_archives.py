@@ -15,7 +15,6 @@ from midiprism.cli import main
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
 from midiprism.pipeline import Summary
-from midiprism.pipeline import planner as plan
 from midiprism.pipeline.planner import KnownPathLookup
 from midiprism.results.status import read_status
 from midiprism.sources import MemberLocation, SongRef, open_source
@@ -24,8 +23,8 @@ from midiprism.sources.archives.archive import Archive
 from midiprism.sources.archives.decompress import iter_decompressed
 from midiprism.sources.parquet_reader import ParquetRows
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.result_content import catalog_content
 from support.runs import make_settings, run_source
 
 SONGS = {
@@ -246,13 +245,10 @@ class Told(NullCatalog):
         return dict(sorted(item for item in self.paths.items() if item[0] >= first)[:limit])
 
 
-def test_what_is_known_of_an_archive_in_its_own_order_is_asked_for_in_stretches(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(plan, "_READ_AHEAD", 10)
+def test_what_is_known_of_an_archive_in_its_own_order_is_asked_for_in_stretches() -> None:
     known = {b"/a.tgz/%03d" % n: (1, 7) for n in range(0, 100, 2)}
     memory = Told({**known, b"/a.tgz": (1, 7), b"/a.tgz0": (1, 7)})
-    beside = KnownPathLookup(memory, None)
+    beside = KnownPathLookup(memory, None, page_size=10)
     walked = [b"/a.tgz/%03d" % (n * 37 % 100) for n in range(100)]
     found = [SongRef(path, 7, 1, 7, MemberLocation(6, 0, in_path_order=False)) for path in walked]
     assert {one.path for one in found if beside.is_unchanged(one)} == set(known)

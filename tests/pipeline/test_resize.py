@@ -22,8 +22,8 @@ from support.executor_runs import (
     make_context,
     make_worker_config,
 )
-from support.failing_parts import result_content
 from support.fake_songs import BASS, PIANO, fake_song, write_files
+from support.result_content import result_content
 from support.runs import make_settings, run_split
 
 SONGS = 120

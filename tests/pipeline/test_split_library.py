@@ -13,6 +13,7 @@ from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.pipeline import RunProgress, Settings, Summary
 from midiprism.pipeline import group_commit as group
+from midiprism.pipeline.settings import RunIntervals
 from midiprism.pipeline.splitter import Splitter
 from midiprism.results.status import read_status
 from midiprism.smf.types import Limits
@@ -432,15 +433,13 @@ def test_progress_is_told_and_ends_at_the_total(tmp_path: Path) -> None:
     assert last.total in (9, None)
 
 
-def test_progress_tells_of_no_fewer_tracks_than_are_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("midiprism.pipeline.runner._REPORT_SECONDS", 0.0)
+def test_progress_reports_no_fewer_tracks_than_are_new(tmp_path: Path) -> None:
     source = write_files(
         tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n % 5), BASS) for n in range(8)}
     )
     told: list[RunProgress] = []
-    run(source, tmp_path / "out", make_settings(workers=0), on_progress=told.append)
+    settings = make_settings(workers=0, batch_songs=1)
+    run(source, tmp_path / "out", settings, on_progress=told.append, intervals=RunIntervals(report=0.0))
     assert {it.seen for it in told} >= {1, 2, 3}
     assert all(it.tracks == it.tracks_new + it.tracks_duplicate for it in told)
     assert all(it.tracks_duplicate >= 0 for it in told)
@@ -451,7 +450,7 @@ def test_a_result_keeps_its_settings_and_refuses_others(tmp_path: Path) -> None:
     run(source, out, make_settings(by="channel"))
     assert run(source, out, Settings()).by == "channel"
     for other in (make_settings(by="track"), make_settings(context="full")):
-        with pytest.raises(UsageError, match="--by channel --context conductor"):
+        with pytest.raises(UsageError, match="by=channel and context=conductor"):
             run(source, out, other)
 
 
@@ -460,7 +459,7 @@ def test_a_result_of_another_contract_is_refused(tmp_path: Path) -> None:
     run(source, out)
     marker = json.loads((out / "midiprism.json").read_text())
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 0}))
-    with pytest.raises(UsageError, match="--redo splits its songs again"):
+    with pytest.raises(UsageError, match="redo its songs"):
         run(source, out)
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 99}))
     with pytest.raises(UsageError, match="another version"):

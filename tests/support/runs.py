@@ -1,4 +1,4 @@
-"""Runs for those who look at them: made, left as a kill would leave them, or held by another process."""
+"""Runs to test with: completed, left as a kill leaves them, or held by another process."""
 
 import json
 import os
@@ -22,7 +22,7 @@ LOCK_SCRIPT = """
 import sys
 from midiprism.results.lock import lock_exclusive
 with lock_exclusive(sys.argv[1]):
-    print("held", flush=True)
+    print("locked", flush=True)
     sys.stdin.read()
 """
 
@@ -69,24 +69,26 @@ def run_split(
 
 
 def mark_as_killed(out: Path, **totals: object) -> None:
-    """As a kill would leave them: what they have told is all that is known of them."""
-    told = json.dumps(totals)
-    catalog_access.execute(out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", told)
+    """Change the runs of a result into killed ones, whose last progress report has these totals."""
+    catalog_access.execute(
+        out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", json.dumps(totals)
+    )
 
 
 @contextmanager
 def locked_by_other_process(out: Path) -> Iterator[None]:
+    """Let another process hold the lock of a result."""
     command = [sys.executable, "-c", LOCK_SCRIPT, str(out)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"held\n"
+        assert process.stdout.readline() == b"locked\n"
         yield
         process.communicate()
 
 
 @contextmanager
 def still_running(out: Path) -> Iterator[None]:
-    """What is recorded as running is on meanwhile, as its catalogue has it."""
+    """Let the runs that are recorded as running be alive: by a lock, or in PostgreSQL by a lease."""
     if catalog_access.postgres_address(out) is None:
         with locked_by_other_process(out):
             yield
@@ -99,8 +101,9 @@ def still_running(out: Path) -> Iterator[None]:
 
 
 FIXED_NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-"""The time at which such runs are looked at."""
+"""The time at which tests look at such runs."""
 
 
 def timestamp_ago(seconds: float) -> str:
+    """Return a timestamp so many seconds before ``FIXED_NOW``."""
     return (FIXED_NOW - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
