@@ -103,9 +103,9 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 HOLD = """
 import sys, time
-from midiprism.run.lock import locked
+from midiprism.results.lock import lock_exclusive
 from support.runs import make_settings
-with locked(sys.argv[1]):
+with lock_exclusive(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
 """
