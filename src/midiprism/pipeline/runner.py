@@ -21,6 +21,7 @@ from midiprism.pipeline.leasing import BatchSource, LeasedBatch, make_batch_sour
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_dry_run, open_result
 from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
 from midiprism.pipeline.progress import SongCounter
+from midiprism.pipeline.record_builder import record_of_recorded
 from midiprism.pipeline.recorded_settings import recorded_settings_of
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.run_reports import ProgressReporter, RunRecorder, SpaceMonitor
@@ -34,6 +35,8 @@ from midiprism.results.compaction import Compactor
 from midiprism.results.result_dir import catalog_address
 from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import Source
+
+_RECORDED_SONGS_PER_COMMIT = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +249,10 @@ class _Run:
         catalog, count = self._inputs.catalog, 0
         if catalog is None:
             return 0
-        for songs in getattr(self._inputs.source, "already_split", lambda: ())():
+        recorded = self._inputs.source.recorded()
+        while page := list(islice(recorded, _RECORDED_SONGS_PER_COMMIT)):
             run_id = self._recorder.begin()
+            songs = [record_of_recorded(song) for song in page]
             record = BatchRecord(songs, 0, 0.0, has_files=False, contract_version=CONTRACT_VERSION)
             (committed,) = catalog.commit(run_id, [record], utc_now())
             self._summary.add_commit(record, committed)
