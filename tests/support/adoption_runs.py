@@ -50,7 +50,7 @@ def run_adoption(
     """A run in this process, unless it is told otherwise."""
     address, adoption = PostgresAddress(url), Adoption(parse_path_map(rules), existing)
     asked = make_settings(
-        **{"workers": 0, "rerun_policy": RerunPolicy(redo_adopted=existing != "leave"), **settings},  # type: ignore[arg-type]
+        **{"workers": 0, "rerun_policy": RerunPolicy(redo_adopted=existing != "leave"), **settings},
         database=address,
         adoption=adoption,
     )

@@ -20,7 +20,7 @@ from midiprism.cli.render.terminal import (
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
-    from midiprism.adopt.adoption import AdoptedSource
+    from midiprism.adopt.adopted_source import AdoptedSource
     from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
     from midiprism.adopt.options import Adoption
     from midiprism.catalog import PostgresAddress
