@@ -51,7 +51,7 @@ def enlarged_corpus(corpus: Path, folder: Path, copies: int) -> Path:
 
 
 @dataclass(frozen=True)
-class RepeatedSource:
+class RepeatedSource(Source):
     """A source that repeats the songs of another without end, each round below a folder of its own.
 
     The tracks of two rounds differ. Within one round as many repeat as in the other source.
