@@ -105,9 +105,9 @@ KNOWN_VIOLATIONS: Mapping[str, tuple[str, ...]] = {
         "pipeline.commit_policies asks for SqliteCatalog",
         "pipeline.executors.processes.worker_process asks for MemoryStore",
         "pipeline.runner asks for AdoptedSource",
-        "pipeline.runner asks for PostgresCatalog",
+        "pipeline.leasing asks for PostgresCatalog",
         "pipeline.song_reader asks for SequentialSource",
-        "pipeline.worker asks for MemoryStore",
+        "pipeline.worker_config asks for MemoryStore",
     ),
     "lines": (
         "src/midiprism/catalog/catalog.py",
