@@ -8,7 +8,7 @@ import pytest
 from midiprism.catalog import BatchRecord, CommitResult, SongRecord
 from midiprism.errors import CatalogError, StoreError
 from midiprism.metrics.stage_timers import StageTimers
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
+from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.group_commit import GroupCommit, GroupLimits
 
 TIMEOUT_SECONDS = 60.0

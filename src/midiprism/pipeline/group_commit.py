@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from midiprism.catalog import BatchRecord
 from midiprism.metrics.stage_timers import FLUSH, FLUSHES, StageTimers
+from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.commit_policies import CommitPolicy
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
 
 MAX_GROUP_SONGS = 4_000
 MAX_GROUP_SECONDS = 2.0

@@ -8,7 +8,7 @@ from time import perf_counter_ns
 from blake3 import blake3
 
 from midiprism.errors import CorruptMidiError, MidiprismError
-from midiprism.pipeline.planner import Batch
+from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.record_builder import (
     BatchBuilder,
     FailedSong,
