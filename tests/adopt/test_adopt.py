@@ -7,10 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from midiprism.adopt.adoption import open_adopted_library
+from midiprism.adopt.options import Adoption
 from midiprism.catalog import PostgresAddress
-from midiprism.errors import CatalogError, UsageError
+from midiprism.catalog.errors import CommitHooksMismatchError
+from midiprism.errors import UsageError
 from midiprism.pipeline import Settings
-from midiprism.pipeline.settings import Adoption
 from midiprism.sources import SongRef
 from midiprism.sources.path_list import PathListSource
 from midiprism.sources.path_map import parse_path_map
@@ -111,7 +113,7 @@ def test_undo_restores_what_was_there(
         0,
         0,
     )
-    tables = ("songs", "song_paths", "track_splits", "tracks", "added_files", "added_links")
+    tables = ("songs", "song_paths", "links", "tracks", "foreign_files_added", "foreign_links_added")
     assert [postgres.psql(url, f"SELECT count(*) FROM midiprism.{table}") for table in tables] == ["0\n"] * 6
     again = run_adoption(url, tmp_path / "out")
     assert again.outcomes == summary.outcomes
@@ -125,7 +127,7 @@ def test_undo_keeps_what_others_use(
     postgres.psql(
         url,
         "CREATE TABLE favourites (file_id BIGINT REFERENCES files ON DELETE CASCADE);"
-        "INSERT INTO favourites SELECT file_id FROM midiprism.added_files ORDER BY 1 LIMIT 3",
+        "INSERT INTO favourites SELECT file_id FROM midiprism.foreign_files_added ORDER BY 1 LIMIT 3",
     )
     assert first.run_id is not None
     undone = undo(url, first.run_id)
@@ -146,7 +148,10 @@ def test_undo_leaves_to_a_later_run_what_it_uses(postgres: PostgresServer, url: 
     assert first.run_id is not None
     assert second.run_id is not None
     assert undo(url, first.run_id).foreign_rows_kept > 0
-    assert postgres.psql(url, "SELECT DISTINCT run_id FROM midiprism.added_files") == f"{second.run_id}\n"
+    assert (
+        postgres.psql(url, "SELECT DISTINCT run_id FROM midiprism.foreign_files_added")
+        == f"{second.run_id}\n"
+    )
     assert postgres.psql(url, DANGLING_LINKS_SQL) == "0\n"
     undo(url, second.run_id)
     assert dump_owner_schema(postgres, url) == before
@@ -192,7 +197,7 @@ def test_wrong_rows_are_replaced_and_come_back(postgres: PostgresServer, url: st
     assert pairs == {(song, digest) for song, digest, *_ in right}
     wrong = {digest for _, digest, *_ in old} - {digest for _, digest, *_ in right}
     assert wrong
-    gone = "SELECT count(*) FROM midiprism.replaced_rows WHERE table_name = 'files'"
+    gone = "SELECT count(*) FROM midiprism.foreign_rows_replaced WHERE table_name = 'files'"
     assert postgres.psql(url, gone) == f"{len(wrong)}\n"
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT content_hash FROM public.files")
@@ -216,7 +221,7 @@ def test_a_library_that_has_moved(
     assert (summary.state, summary.has_failures) == ("done", False)
     assert before <= dump_owner_schema(postgres, url, include_counts=False)
     with psycopg.connect(url) as connection:
-        ours = "SELECT filepath FROM public.files JOIN midiprism.added_files ON file_id = id"
+        ours = "SELECT filepath FROM public.files JOIN midiprism.foreign_files_added ON file_id = id"
         paths = [path for (path,) in connection.execute(ours)]
     assert paths
     assert all(path.startswith(f"{tmp_path}/archive/out/tracks/") for path in paths)
@@ -288,13 +293,16 @@ def test_a_result_keeps_to_how_it_was_begun(
     own = write_files(tmp_path / "own", {"a.mid": fake_song(PIANO)})
     with pytest.raises(UsageError, match="--adopt"):
         run_split(own, tmp_path / "out", Settings(workers=0, database=PostgresAddress(url)))
-    with pytest.raises(CatalogError, match="--adopt"):
+    with pytest.raises(CommitHooksMismatchError) as raised:
         run_split(own, tmp_path / "other", Settings(workers=0, database=PostgresAddress(url)))
+    assert (set(raised.value.bound), set(raised.value.given)) == ({"adoption"}, set())
     plain = PostgresAddress(url, "plain")
     run_split(own, tmp_path / "plain", Settings(workers=0, database=plain))
-    asked = Settings(workers=0, database=plain, adoption=Adoption())
+    with open_adopted_library(PostgresAddress(url), Adoption(), str(tmp_path / "plain"), bool) as adopted:
+        asked = Settings(workers=0, database=plain, hooks=(adopted.hook,))
     with pytest.raises(UsageError, match="without --adopt"):
         run_split(own, tmp_path / "plain", asked)
-    with pytest.raises(CatalogError, match="without --adopt"):
+    with pytest.raises(CommitHooksMismatchError) as raised:
         run_split(own, tmp_path / "another", asked)
+    assert (set(raised.value.bound), set(raised.value.given)) == (set(), {"adoption"})
     assert postgres.psql(url, "SELECT count(*) FROM plain.songs") == "1\n"

@@ -58,69 +58,81 @@ def alone(messages: list[tuple[int, bytes]], *, conductor: bool = True, division
 
 
 def told(found: AuditReport) -> dict[str, int]:
-    return {kind: count for kind, count in found.counts.items() if kind != "never_linked"}
+    return {kind: count for kind, count in found.counts.items() if kind != "not_linked"}
 
 
 def message(found: AuditReport, kind: str) -> str:
     return found.examples[kind][0].message
 
 
-class Truth:
-    """What is true of a library of ``support.foreign_library``, song by song."""
+class ExpectedFindings:
+    """What an audit of a library of ``support.foreign_library`` has to find.
+
+    Attributes:
+        links: ids of the song and of the track's file, and the track number, of each link.
+        song_by_mistimed_path: id of the song of each track that plays at the wrong time, by the track's path.
+        linked_songs: ids of the songs that have links.
+        song_by_unlinked_track: id of the song of each track that is not linked, by the song's path and the
+            track's number.
+    """
 
     def __init__(self, url: str, library: ForeignSampleLibrary) -> None:
         with psycopg.connect(url) as connection:
-            files: dict[int, str] = dict(connection.execute("SELECT id, filepath FROM files").fetchall())
+            paths: dict[int, str] = dict(connection.execute("SELECT id, filepath FROM files").fetchall())
             rows = connection.execute("SELECT parent_file_id, split_file_id, track_number FROM track_splits")
             self.links = rows.fetchall()
-        self.mistimed = {files[one]: song for song, one, _ in self.links if one in library.mistimed_file_ids}
-        self.begun = {song for song, _, _ in self.links}
-        self.unlinked: dict[tuple[str, int], int] = {}
-        for song in self.begun:
-            parts = {
+        self.song_by_mistimed_path = {
+            paths[file_id]: song_id
+            for song_id, file_id, _ in self.links
+            if file_id in library.mistimed_file_ids
+        }
+        self.linked_songs = {song_id for song_id, _, _ in self.links}
+        self.song_by_unlinked_track: dict[tuple[str, int], int] = {}
+        for song_id in self.linked_songs:
+            digests = {
                 part.track_number: part.digest
-                for part in midiprism.split(Path(files[song]).read_bytes(), by="track").tracks
+                for part in midiprism.split(Path(paths[song_id]).read_bytes(), by="track").tracks
             }
-            linked = {parts[number] for owner, _, number in self.links if owner == song}
-            for number, digest in parts.items():
+            linked = {digests[number] for owner, _, number in self.links if owner == song_id}
+            for number, digest in digests.items():
                 if digest not in linked:
                     linked.add(digest)
-                    self.unlinked[files[song], number] = song
+                    self.song_by_unlinked_track[paths[song_id], number] = song_id
 
 
 def test_it_reports_exactly_the_truth(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.new_database()
-    truth = Truth(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
+    expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
     before = postgres.dump(url)
     found = audited(url)
     assert postgres.dump(url) == before
-    assert 20 < len(truth.mistimed) < len(truth.links)
-    assert found.counts == {"wrong_time": len(truth.mistimed), "never_linked": len(truth.unlinked)}
-    assert {str(one.path, "utf-8") for one in found.examples["wrong_time"]} == set(truth.mistimed)
-    assert {(str(one.path, "utf-8"), one.track_number) for one in found.examples["never_linked"]} == set(
-        truth.unlinked
+    assert 20 < len(expected.song_by_mistimed_path) < len(expected.links)
+    assert found.counts == {"wrong_time": len(expected.song_by_mistimed_path), "not_linked": len(expected.song_by_unlinked_track)}
+    assert {str(one.path, "utf-8") for one in found.examples["wrong_time"]} == set(expected.song_by_mistimed_path)
+    assert {(str(one.path, "utf-8"), one.track_number) for one in found.examples["not_linked"]} == set(
+        expected.song_by_unlinked_track
     )
-    assert found.songs == found.songs_total == len(truth.begun)
+    assert found.songs == found.songs_total == len(expected.linked_songs)
     assert (
-        found.links == found.tracks_compared == found.tracks_correct + len(truth.mistimed) == len(truth.links)
+        found.links == found.tracks_compared == found.tracks_correct + len(expected.song_by_mistimed_path) == len(expected.links)
     )
-    assert found.wrong_share == len(truth.mistimed) / len(truth.links)
+    assert found.wrong_share == len(expected.song_by_mistimed_path) / len(expected.links)
     assert found.margin_of_error == 0
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_of_a_sample_it_reports_the_truth(postgres: PostgresServer, tmp_path: Path, seed: int) -> None:
     url = postgres.new_database()
-    truth = Truth(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
-    found = audited(url, share=0.5, seed=seed)
-    drawn = {song for song in truth.begun if is_sampled(song, 0.5, seed)}
-    assert 0 < found.songs == len(drawn) < found.songs_total == len(truth.begun)
-    assert found.links == sum(song in drawn for song, _, _ in truth.links)
-    assert found.counts["wrong_time"] == sum(song in drawn for song in truth.mistimed.values())
-    assert found.counts["never_linked"] == sum(song in drawn for song in truth.unlinked.values())
+    expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
+    found = audited(url, sample_share=0.5, seed=seed)
+    drawn = {song for song in expected.linked_songs if is_sampled(song, 0.5, seed)}
+    assert 0 < found.songs == len(drawn) < found.songs_total == len(expected.linked_songs)
+    assert found.links == sum(song in drawn for song, _, _ in expected.links)
+    assert found.counts["wrong_time"] == sum(song in drawn for song in expected.song_by_mistimed_path.values())
+    assert found.counts["not_linked"] == sum(song in drawn for song in expected.song_by_unlinked_track.values())
     assert found.margin_of_error
     assert found.wrong_share
-    assert abs(found.wrong_share - len(truth.mistimed) / len(truth.links)) < 2 * found.margin_of_error
+    assert abs(found.wrong_share - len(expected.song_by_mistimed_path) / len(expected.links)) < 2 * found.margin_of_error
 
 
 def test_a_sample_is_as_large_as_asked_and_the_same_each_time() -> None:
@@ -219,7 +231,7 @@ def test_damage_and_absence_are_told_apart(owned: OwnerLibrary) -> None:
     (owned.folder / "folder.mid").unlink()
     (owned.folder / "folder.mid").mkdir()
     found = audited(owned.url)
-    assert found.counts == {"missing": 1, "unreadable": 2, "other_content": 1}
+    assert found.counts == {"missing": 1, "unreadable": 2, "changed": 1}
     assert (found.tracks_compared, found.tracks_correct) == (1, 1)
 
 
@@ -268,8 +280,8 @@ def test_identical_tracks_of_a_song_are_one_content(owned: OwnerLibrary) -> None
     song_id = owned.add_song("a.mid", song(track(FIRST), track(FIRST), track(SECOND)))
     owned.add_track(song_id, 0, "0.mid", right(song(track(FIRST)))[0])
     found = audited(owned.url)
-    assert (found.counts, found.tracks_expected) == ({"never_linked": 1}, 2)
-    assert found.examples["never_linked"][0].track_number == 2
+    assert (found.counts, found.tracks_expected) == ({"not_linked": 1}, 2)
+    assert found.examples["not_linked"][0].track_number == 2
 
 
 def test_a_split_in_which_nothing_plays_is_no_fault(owned: OwnerLibrary) -> None:
@@ -302,13 +314,13 @@ def test_a_role_that_may_only_read_is_enough(postgres: PostgresServer, owned: Ow
     song = owned.add_song("a.mid", SONG)
     owned.add_track(song, 1, "1.mid", right()[0])
     with read_only_role(postgres, owned.url) as url:
-        assert audited(url).counts == {"never_linked": 1}
+        assert audited(url).counts == {"not_linked": 1}
 
 
 def test_it_outlives_the_server(
     postgres: PostgresServer, owned: OwnerLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("midiprism.adopt.audit._TOGETHER", 1)
+    monkeypatch.setattr("midiprism.adopt.audit.SONGS_PER_QUERY", 1)
     for number in range(3):
         data = song(track(note(0, 60 + number, 0, 9)), track(note(1, 60 + number, 0, 9)))
         song_id = owned.add_song(f"{number}.mid", data)
@@ -331,7 +343,9 @@ def test_it_ends_when_asked_and_tells_how_far_it_is(owned: OwnerLibrary) -> None
         song_id = owned.add_song(f"{number}.mid", song(track(note(0, 60 + number, 0, 9)), track([])))
         owned.add_track(song_id, 0, f"split {number}.mid", alone(note(0, 60 + number, 48, 9)))
     looks: list[int] = []
-    found = audited(owned.url, stop=lambda: len(looks) > 1, listener=lambda far: looks.append(far.compared))
+    found = audited(
+        owned.url, stop=lambda: len(looks) > 1, listener=lambda far: looks.append(far.tracks_compared)
+    )
     assert not found.stopped
     assert looks[0] == 1
     found = audited(owned.url, stop=lambda: True)

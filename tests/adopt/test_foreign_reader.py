@@ -53,7 +53,7 @@ def test_every_row_has_its_file(url: str, tmp_path: Path) -> None:
 
 
 def test_the_share_of_songs_with_splits_is_as_asked(url: str, tmp_path: Path) -> None:
-    library, links = made(url, tmp_path, share=0.372)
+    library, links = made(url, tmp_path, processed_share=0.372)
     begun = {link[0] for link in links}
     assert len(begun) == round(len(library.song_ids) * 0.372)
     assert begun <= library.processed_song_ids < set(library.song_ids)
@@ -83,14 +83,14 @@ def test_without_the_bug_every_split_plays_on_time(url: str, tmp_path: Path) -> 
 
 
 def test_with_the_bug_those_play_late_that_are_said_to(url: str, tmp_path: Path) -> None:
-    library, links = made(url, tmp_path, buggy=0.5)
+    library, links = made(url, tmp_path, buggy_share=0.5)
     late = {identity for _, track, identity, song, split in links if plays_late(song, split, track)}
     assert late == library.mistimed_file_ids
     assert 0 < len(late) < len(links)
 
 
 def test_the_owner_may_have_columns_and_triggers(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
-    _, links = made(url, tmp_path, columns=True, triggers=True)
+    _, links = made(url, tmp_path, extra_columns=True, triggers=True)
     counted = "SELECT array_agg(files ORDER BY is_split) FROM file_counts"
     total = int(postgres.psql(url, "SELECT count(*) FROM files WHERE NOT is_multi_track"))
     assert postgres.psql(url, counted) == f"{{{total},{len(links)}}}\n"

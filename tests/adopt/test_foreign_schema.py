@@ -76,11 +76,11 @@ def test_columns_and_triggers_of_the_owner_are_named(postgres: PostgresServer, o
         ),
         (
             "ALTER TABLE files ALTER COLUMN id DROP DEFAULT",
-            "files: the column id gives no numbers: it has neither a sequence nor an identity.",
+            "files: the column id has no default: neither a sequence nor an identity.",
         ),
         (
             "ALTER TABLE files DROP total_tracks, ADD total_tracks int GENERATED ALWAYS AS (1) STORED",
-            "files: the column total_tracks is a generated one, which nobody can fill.",
+            "files: the column total_tracks is a generated one, which cannot be filled.",
         ),
     ],
 )
@@ -127,14 +127,14 @@ def test_our_own_table_of_the_same_name_is_passed_over(postgres: PostgresServer,
     name = owned.url.rpartition("?")[0].rpartition("/")[2]
     postgres.psql(
         owned.url,
-        "CREATE SCHEMA midiprism; CREATE TABLE midiprism.track_splits (song_id bigint); "
+        "CREATE SCHEMA midiprism; CREATE TABLE midiprism.track_splits (parent_id bigint); "
         f"ALTER DATABASE {name} SET search_path TO midiprism, public",
     )
     assert shape_of(owned.url).recognised
 
 
 def test_nothing_can_be_written(owned: OwnerLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.catalog.postgres.catalog.server.MAX_OUTAGE_SECONDS", -1)
+    monkeypatch.setattr("midiprism.catalog.postgres.server.MAX_OUTAGE_SECONDS", -1)
     wanted = pytest.raises(CatalogError, match="read-only transaction")
     with ForeignLibrary(PostgresAddress(owned.url)) as library, wanted:
         library.fetch_rows("DELETE FROM {files} RETURNING id")

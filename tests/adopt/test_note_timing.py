@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 import midiprism
-from midiprism.adopt.note_timing import TimedNotes, extract_timed_notes, max_time_shifts, same_timing
+from midiprism.adopt.note_timing import TimedNotes, extract_timed_notes, max_time_shift, same_timing
 from support.corpus import corpus_share, needs_corpus, read_member
 from support.exact_timing import pair_notes, tempo_map
 from support.midi_parser import parse_song
@@ -100,8 +100,8 @@ def test_a_millisecond_is_the_same_time() -> None:
     assert same_timing(at(100), at(109))
     assert not same_timing(at(100), at(112))
     assert not same_timing(at(100), at(100, 1_012))
-    assert max_time_shifts(at(100), at(150)) == pytest.approx((0.005, 0.005))
-    assert max_time_shifts(at(100), at(100, 900)) == pytest.approx((0.0, -0.01))
+    assert max_time_shift(at(100), at(150)) == pytest.approx((0.005, 0.005))
+    assert max_time_shift(at(100), at(100, 900)) == pytest.approx((0.0, -0.01))
 
 
 def test_where_nothing_releases_a_note_its_end_does_not_count() -> None:

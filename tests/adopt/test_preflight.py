@@ -4,11 +4,13 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from midiprism.adopt import preflight as adoptable
-from midiprism.adopt.preflight import PreflightReport, run_preflight
+from midiprism.adopt.preflight import run_preflight
+from midiprism.adopt.preflight_report import PreflightReport
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.errors import UsageError
 from midiprism.sources.path_map import PathMap, parse_path_map
@@ -29,7 +31,7 @@ def checked(url: str, paths: PathMap | None = None, out: str | None = None) -> P
 
 
 def lacking(found: PreflightReport) -> set[str]:
-    return {right.name for right in found.rights if not right.granted}
+    return {right.name for right in found.privileges if not right.granted}
 
 
 def test_a_library_that_can_be_taken_over(postgres: PostgresServer, tmp_path: Path) -> None:
@@ -75,8 +77,9 @@ def test_room_is_estimated_from_what_the_splits_take(
     assert found.space.files == -(-left * len(files) // found.counts.already_split)
     assert (found.space.free_bytes, found.space.enough) == (None, True)
     assert f"the {len(files):,} splits of {found.counts.already_split} songs" in found.space.basis
-    monkeypatch.setattr(adoptable, "_free", lambda _out: (found.space.bytes - 1, None, 4096))
-    short = checked(url).space
+    nearly_full = SimpleNamespace(f_frsize=4096, f_bavail=found.space.bytes // 4096 - 1, f_files=0)
+    monkeypatch.setattr(os, "statvfs", lambda _path: nearly_full)
+    short = checked(url, out=str(tmp_path / "out")).space
     assert short is not None
     assert not short.enough
 
@@ -211,7 +214,7 @@ def test_tables_of_another_shape_are_not_read(postgres: PostgresServer, owned: O
     postgres.psql(owned.url, "ALTER TABLE files DROP COLUMN duration_ticks")
     found = checked(owned.url)
     assert found.obstacles == ["files: the column duration_ticks is missing (bigint)."]
-    assert (found.counts, found.space, found.rights) == (None, None, [])
+    assert (found.counts, found.space, found.privileges) == (None, None, [])
 
 
 def test_a_catalogue_of_ours_is_seen(postgres: PostgresServer, owned: OwnerLibrary) -> None:

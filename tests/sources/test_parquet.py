@@ -135,12 +135,12 @@ def test_a_song_beyond_the_limit_is_digested_and_not_kept(tmp_path: Path) -> Non
     ("options", "message"),
     [
         ({}, "say with --column which one of midi, other, hf"),
-        ({"column": "nowhere"}, "there is no column nowhere: its columns are midi, other, hf, id, score"),
-        ({"column": "score"}, "column score holds no bytes; those that do: midi, other, hf"),
-        ({"column": "midi", "name": "what"}, "there is no column what"),
-        ({"column": "midi", "name": "score"}, "neither text nor whole numbers"),
-        ({"column": "midi", "name": "other"}, "neither text nor whole numbers"),
-        ({"column": "midi", "keep": ["id", "other"]}, "column other cannot be kept: it holds bytes"),
+        ({"song_column": "nowhere"}, "there is no column nowhere: its columns are midi, other, hf, id, score"),
+        ({"song_column": "score"}, "column score holds no bytes; those that do: midi, other, hf"),
+        ({"song_column": "midi", "name_column": "what"}, "there is no column what"),
+        ({"song_column": "midi", "name_column": "score"}, "neither text nor whole numbers"),
+        ({"song_column": "midi", "name_column": "other"}, "neither text nor whole numbers"),
+        ({"song_column": "midi", "kept_columns": ["id", "other"]}, "column other cannot be kept: it holds bytes"),
     ],
 )
 def test_a_wrong_column_is_a_usage_error(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -154,7 +154,7 @@ def test_a_wrong_column_is_a_usage_error(tmp_path: Path, options: dict[str, Any]
 def test_a_file_without_bytes_and_options_without_a_file_are_usage_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no column of bytes"):
         open_source([write_parquet(tmp_path / "x.parquet", {"id": ["a"]})])
-    for options in ({"column": "a"}, {"name": "a"}, {"keep": ["a"]}):
+    for options in ({"song_column": "a"}, {"name_column": "a"}, {"kept_columns": ["a"]}):
         with pytest.raises(UsageError, match="for Parquet files"):
             open_source([tmp_path], **options)
 

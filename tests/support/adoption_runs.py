@@ -7,13 +7,12 @@ import psycopg
 from blake3 import blake3
 
 import midiprism
-from midiprism.adopt.adoption import open_adopted_source
-from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
+from midiprism.adopt.adoption import open_adopted_library
 from midiprism.adopt.db.undo import UndoResult, undo_run
+from midiprism.adopt.options import Adoption, ExistingLinksPolicy
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
-from midiprism.pipeline.settings import Adoption
 from midiprism.sources.path_map import parse_path_map
 from support.postgres import PostgresServer
 
@@ -48,13 +47,14 @@ def run_adoption(
 ) -> Summary:
     """A run in this process, unless it is told otherwise."""
     address, adoption = PostgresAddress(url), Adoption(parse_path_map(rules), existing)
-    asked = Settings(
-        **{"workers": 0, "rerun_policy": RerunPolicy(redo_adopted=existing != "leave"), **settings},  # type: ignore[arg-type]
-        database=address,
-        adoption=adoption,
-    )
-    with open_adopted_source(address, adoption, lambda: False) as library:
-        return split_library(library, str(out), asked, limit=limit)
+    rerun_policy = RerunPolicy(redo_adopted=existing != "leave")
+    with open_adopted_library(address, adoption, str(out), lambda: False) as library:
+        all_settings = Settings(
+            **{"workers": 0, "rerun_policy": rerun_policy, **settings},  # type: ignore[arg-type]
+            database=address,
+            hooks=(library.hook,),
+        )
+        return split_library(library.source, str(out), all_settings, limit=limit)
 
 
 def undo(url: str, run_id: int) -> UndoResult:

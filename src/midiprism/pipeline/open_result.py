@@ -51,12 +51,10 @@ ResultOpener = Callable[[str, Settings], contextlib.AbstractContextManager[OpenR
 def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     """The result in ``out``, made where there is none, held for writing."""
     _require_arrow(out, settings)
-    with lock_result(out, settings) as result, open_catalog(result.address) as catalog:
+    with lock_result(out, settings) as result, open_catalog(result.address, settings.hooks) as catalog:
         store = FileStore(out)
         if result.result_id is not None:
-            from midiprism.adopt.adoption import attach_foreign_library
-
-            attach_foreign_library(catalog, settings, out)
+            catalog.bind_hooks(hook.name for hook in settings.hooks)
             catalog.bind_result(result.result_id)
             catalog.lease_seconds = settings.lease_seconds
         elif not catalog.last_run_ended_cleanly():
@@ -88,7 +86,7 @@ def open_dry_run(out: str, settings: Settings) -> Iterator[OpenResult]:
     """What a dry run takes for the result in ``out``, of which it changes nothing."""
     identity = settings.identity(read_identity(out), out)
     _require_arrow(out, settings)
-    require_matching_adoption(out, adopts=settings.adoption is not None)
+    require_matching_adoption(out, adopts=bool(settings.hooks))
     with contextlib.ExitStack() as stack:
         catalog = None
         address = catalog_address(out, settings.database)

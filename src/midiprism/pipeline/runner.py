@@ -159,10 +159,9 @@ class _Run:
                 summary.state = "interrupted" if self._stop() else "done"
                 if self._writable_catalog:
                     self._clean_up(self._writable_catalog, aside)
-            if self._writable_catalog:
-                from midiprism.adopt.adoption import delete_replaced_files
-
-                delete_replaced_files(self._writable_catalog, summary.run_id)
+            if self._writable_catalog and summary.run_id is not None:
+                for hook in self._settings.hooks:
+                    hook.after_run(self._writable_catalog, summary.run_id)
             self._require_sources()
         except MidiprismError as error:
             summary.state, summary.error = "stopped", error
@@ -301,9 +300,7 @@ class _Run:
             self._summary.run_id or 0,
             self._replaces,
             self._writable_catalog.address if isinstance(self._writable_catalog, PostgresCatalog) else None,
-            self._writable_catalog.foreign_writer_config
-            if isinstance(self._writable_catalog, PostgresCatalog)
-            else None,
+            settings.hooks,
             scene.shards if isinstance(self._writable_catalog, PostgresCatalog) else None,
         )
 

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
 from midiprism.catalog import KnownSong, PostgresAddress, UpToDate
+from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
 from midiprism.catalog.records import ADOPTED, FAILED_OUTCOMES
 from midiprism.errors import UsageError
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
-from midiprism.sources.path_map import NO_PATH_MAP, PathMap
 from midiprism.stores import NAMING_VERSION
 
 DEFAULT_LIMITS = Limits()
@@ -52,19 +51,6 @@ class RerunPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Adoption:
-    """A library of another program's that is taken over.
-
-    Attributes:
-        paths: where its files are.
-        existing: what becomes of songs that its owner has split.
-    """
-
-    path_map: PathMap = NO_PATH_MAP
-    existing: ExistingLinksPolicy = "leave"
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What a run is asked to do.
 
@@ -86,7 +72,7 @@ class Settings:
         lease_seconds: how long what is planned stays reserved for a run that has died, where several share
             a catalogue.
         reading: options of the command line that the library was opened with, for a command that goes on.
-        adoption: the library that is taken over; None for songs of one's own.
+        hooks: take part in each commit.
     """
 
     by: By | None = None
@@ -103,7 +89,7 @@ class Settings:
     database: PostgresAddress | None = None
     lease_seconds: float = LEASE_SECONDS
     source_options: tuple[str, ...] = ()
-    adoption: Adoption | None = None
+    hooks: tuple[CommitHook, ...] = ()
 
     def identity(self, existing: Identity | None, out: str) -> Identity:
         """The identity of a run into ``out``, whose result has ``existing`` (None for a new one).
@@ -112,11 +98,8 @@ class Settings:
             UsageError: ``out`` holds a result of another identity.
         """
         store = self.store or (existing.store if existing else "files")
-        if store == "parquet" and self.adoption is not None:
-            raise UsageError(
-                "The tables of a library that is taken over name files: leave --store out, and choose a "
-                "folder that was not made with --store parquet."
-            )
+        if store == "parquet" and any(hook.needs_files for hook in self.hooks):
+            raise UsageError("The tables of a library that is taken over name files: use the store of files.")
         if existing is None:
             return Identity(self.by or "auto", self.context or "conductor", store=self.store or "files")
         if existing.contract > CONTRACT_VERSION or existing.naming != NAMING_VERSION:

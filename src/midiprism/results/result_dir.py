@@ -232,7 +232,7 @@ def lock_result(out: str, settings: "Settings") -> Iterator[LockedResult]:
     """
     settings.identity(read_identity(out), out)
     address = catalog_address(out, settings.database)
-    require_matching_adoption(out, adopts=settings.adoption is not None)
+    require_matching_adoption(out, adopts=bool(settings.hooks))
     kind = network_file_system(out)
     if kind is not None and settings.database is None:
         raise UsageError(
@@ -250,14 +250,14 @@ def lock_result(out: str, settings: "Settings") -> Iterator[LockedResult]:
             facts = identity.as_dict()
             if settings.database is not None:
                 facts |= {"database": str(settings.database), "result": secrets.token_hex(16)}
-            if settings.adoption is not None:
+            if bool(settings.hooks):
                 facts["adopted"] = True
             write_marker(out, "result", facts, only_if_absent=True)
             identity = settings.identity(read_identity(out), out)  # another run may have been faster
         elif existing != identity:
             write_marker(out, "result", {**marker_facts(out), **identity.as_dict()})
         catalog_address(out, settings.database)
-        require_matching_adoption(out, adopts=settings.adoption is not None)
+        require_matching_adoption(out, adopts=bool(settings.hooks))
         yield LockedResult(identity, address, marker_facts(out).get("result"), alone)
 
 

@@ -102,7 +102,7 @@ def _lines(report: "AuditReport", where: str, *, verbose: bool) -> Iterator[str]
         count = report.counts.get(kind, 0)
         if kind == "wrong_time" and wrong is not None:
             meaning = f"{meaning}: {100 * wrong:.2f} % of those compared{_format_margin(report)}"
-        if kind == "never_linked":
+        if kind == "not_linked":
             meaning = f"{meaning}, of {report.tracks_expected:,}"
         if count or kind == "wrong_time":
             yield format_count(kind.replace("_", " "), count, meaning)
@@ -116,7 +116,7 @@ def _headline(report: "AuditReport") -> str:
         return "stopped before the end"
     if not report.songs_total:
         return "no song of this library has splits"
-    if set(report.counts) - {"never_linked"}:
+    if set(report.counts) - {"not_linked"}:
         return "not every split is right"
     return "every split is right" + (", and not every track is linked" if report.counts else "")
 

@@ -20,7 +20,7 @@ from midiprism.cli.render.terminal import (
 )
 
 if TYPE_CHECKING:
-    from midiprism.adopt.preflight import FileSample, PreflightProgress, PreflightReport
+    from midiprism.adopt.preflight_report import FileSample, PreflightProgress, PreflightReport
 
 _MAX_SHOWN = 5
 
@@ -158,13 +158,15 @@ def _space_lines(preflight: "PreflightReport") -> Iterator[str]:
 
 
 def _permission_lines(preflight: "PreflightReport") -> Iterator[str]:
-    if not preflight.rights:
+    if not preflight.privileges:
         return
     yield "Rights of this role:"
     for need, meaning in (("adopt", "taking it over needs"), ("replace", "only --replace needs")):
         for held, verb in ((True, "has"), (False, "lacks")):
             names = [
-                right.name for right in preflight.rights if (right.needed_for, right.granted) == (need, held)
+                right.name
+                for right in preflight.privileges
+                if (right.needed_for, right.granted) == (need, held)
             ]
             if names:
                 yield f"  {verb:<6}{_join_names(names)}  ({meaning})"

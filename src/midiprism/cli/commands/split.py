@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import ExitStack
+from dataclasses import replace as replace_fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -239,10 +240,13 @@ def split(
         database=resolve_database(database, schema, out, adopt=adopt),
         lease_seconds=lease,
         source_options=tuple(reading),
-        adoption=adoption,
     )
-    if adoption is not None:
-        settings.identity(read_identity(out), out)  # before the library is looked at, which may take long
+    # Checked before the library is looked at, which may take long.
+    if adoption is not None and settings.identity(read_identity(out), out).store != "files":
+        raise UsageError(
+            "The tables of a library that is taken over name files: leave --store out, and choose a "
+            "folder that was not made with --store parquet."
+        )
 
     def compiling() -> None:
         if not quiet:
@@ -266,7 +270,8 @@ def split(
             if dry_run:
                 print_adoption_plan(settings.database, adoption, out, stop, as_json=as_json, quiet=quiet)
                 return
-            library = stack.enter_context(open_adopted(settings.database, adoption, out, stop, yes=yes))
+            adopted = stack.enter_context(open_adopted(settings.database, adoption, out, stop, yes=yes))
+            library, settings = adopted.source, replace_fields(settings, hooks=(adopted.hook,))
         listeners: list[RunListener] = []
         if metrics_port is not None:
             listeners.append(stack.enter_context(serve_metrics(metrics_port, metrics_address, quiet=quiet)))

@@ -14,10 +14,9 @@ from midiprism.cli.render.terminal import escape_unprintable, make_console, plur
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
-    from midiprism.adopt.adoption import AdoptedSource
-    from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
+    from midiprism.adopt.adoption import AdoptedLibrary
+    from midiprism.adopt.options import Adoption, ExistingLinksPolicy
     from midiprism.catalog import PostgresAddress
-    from midiprism.pipeline.settings import Adoption
 
 
 def parse_options(
@@ -53,7 +52,7 @@ def parse_options(
         )
     if replace and not redo_existing:
         raise UsageError("--replace goes with --redo-existing.")
-    from midiprism.pipeline.settings import Adoption
+    from midiprism.adopt.options import Adoption
     from midiprism.sources.path_map import parse_path_map
 
     existing: ExistingLinksPolicy = (
@@ -71,14 +70,14 @@ def to_options(adoption: "Adoption") -> list[str]:
 
 def open_adopted(
     address: "PostgresAddress", adoption: "Adoption", out: str, stop: Callable[[], bool], *, yes: bool
-) -> "AbstractContextManager[AdoptedSource]":
+) -> "AbstractContextManager[AdoptedLibrary]":
     """The library, once all is known to be in order and a person agrees to what cannot simply be undone.
 
     Raises:
         UsageError: ``out`` cannot be the folder of its result.
         CatalogError: the library cannot be taken over.
     """
-    from midiprism.adopt.adoption import open_adopted_source, require_adoptable
+    from midiprism.adopt.adoption import open_adopted_library, require_adoptable
 
     require_adoptable(address, adoption, out, stop)
     if adoption.existing == "replace":
@@ -87,7 +86,7 @@ def open_adopted(
             "are taken out; `midiprism catalog undo` puts them back. Go on?",
             yes=yes,
         )
-    return open_adopted_source(address, adoption, stop)
+    return open_adopted_library(address, adoption, out, stop)
 
 
 def print_adoption_plan(

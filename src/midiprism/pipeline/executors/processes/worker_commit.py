@@ -6,13 +6,13 @@ batches, and answers, while the next batch is being split.
 
 import contextlib
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
 from midiprism.catalog import NO_PACKED_TRACKS, BatchRecord, Catalog, PostgresAddress, open_worker_catalog
+from midiprism.catalog.commit_hook import CommitHook
 from midiprism.errors import MidiprismError
 from midiprism.metrics.stage_timers import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS, StageTimers
 from midiprism.pipeline.commit_policies import utc_now
@@ -45,7 +45,7 @@ class WorkerCommitter:
         committing: the catalogue, where the worker commits; else None.
         run_id: of the run.
         stop: once true, a server that is away is not waited for.
-        bridge: to a library that was taken over.
+        hooks: take part in each commit.
         shards: where its commits write, if not each track is a file.
         clocks: count the time that it takes.
     """
@@ -57,7 +57,7 @@ class WorkerCommitter:
         commit_address: PostgresAddress | None,
         run_id: int,
         stop: Callable[[], bool],
-        foreign_writer: ForeignWriterConfig | None = None,
+        hooks: Sequence[CommitHook] = (),
         shards: ParquetStore | None = None,
         timers: StageTimers | None = None,
     ) -> None:
@@ -66,7 +66,7 @@ class WorkerCommitter:
         self._commit_address = commit_address
         self._run_id = run_id
         self._stop = stop
-        self._foreign_writer = foreign_writer
+        self._hooks = hooks
         self._shards = shards
         self._timers = timers or StageTimers()
         self._catalog: Catalog | None = None
@@ -99,7 +99,7 @@ class WorkerCommitter:
     def _must_flush(self, ready: list[WorkerMessage]) -> bool:
         if self._commit_address is None and self._store.flush_covers_all_writers:
             return False
-        return any(message.kind == "done" and message.payload[0].files_present for message in ready)
+        return any(message.kind == "done" and message.payload[0].has_files for message in ready)
 
     def _commit(self, message: WorkerMessage) -> WorkerMessage:
         record: BatchRecord = message.payload[0]
@@ -107,7 +107,7 @@ class WorkerCommitter:
             return message
         assert self._commit_address is not None
         if self._catalog is None:
-            self._catalog = open_worker_catalog(self._commit_address, self._stop, self._foreign_writer)
+            self._catalog = open_worker_catalog(self._commit_address, self._stop, self._hooks)
         keeper = None if self._shards is None else ShardWriter(self._shards, self._run_id, [record])
         with self._timers.measure(COMMIT):
             (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), keeper)

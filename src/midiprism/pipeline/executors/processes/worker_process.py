@@ -16,8 +16,8 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
 from midiprism.catalog import Address, Catalog, Lease, PostgresAddress, open_read_only
+from midiprism.catalog.commit_hook import CommitHook
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.metrics.stage_timers import IDLE, StageTimers
 from midiprism.pipeline.executors.processes.shared_memory import Slots
@@ -57,7 +57,7 @@ class WorkerConfig:
         run_id: this run's number.
         replaces: whether a song that has an outcome from an earlier run may get another.
         committing: the catalogue, where each worker commits its own batches; else None.
-        bridge: to a library that was taken over, which those commits fill.
+        hooks: take part in those commits.
         shards: where those commits write tracks and links, if not each track is a file.
     """
 
@@ -70,7 +70,7 @@ class WorkerConfig:
     run_id: int
     replaces: bool
     commit_address: PostgresAddress | None = None
-    foreign_writer: ForeignWriterConfig | None = None
+    hooks: tuple[CommitHook, ...] = ()
     shards: ParquetStore | None = None
 
     @property
@@ -125,7 +125,7 @@ def main(
             config.commit_address,
             config.run_id,
             worker.stop,
-            config.foreign_writer,
+            config.hooks,
             config.shards,
             stage_timers(counters),
         )
