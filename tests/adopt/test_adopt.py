@@ -8,11 +8,10 @@ import psycopg
 import pytest
 
 from midiprism.adopt.adoption import open_adopted_library
+from midiprism.adopt.errors import AlreadyUndoneError, UnknownRunError
 from midiprism.adopt.options import Adoption
 from midiprism.catalog import PostgresAddress
-from midiprism.catalog.errors import CommitHooksMismatchError
-from midiprism.errors import UsageError
-from midiprism.pipeline import Settings
+from midiprism.errors import AdoptionMismatchError, CommitHooksMismatchError
 from midiprism.sources import SongRef
 from midiprism.sources.path_list import PathListSource
 from midiprism.sources.path_map import parse_path_map
@@ -28,7 +27,7 @@ from support.adoption_runs import (
 from support.fake_songs import PIANO, fake_song, write_files
 from support.foreign_library import ForeignSampleLibrary, build_foreign_library
 from support.postgres import PostgresServer
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
 SONGS = 60
 
@@ -43,7 +42,7 @@ def library(url: str, tmp_path: Path) -> ForeignSampleLibrary:
     return build_foreign_library(url, tmp_path, song_count=SONGS, extra_columns=True, triggers=True)
 
 
-def begun(url: str) -> set[int]:
+def linked_song_ids(url: str) -> set[int]:
     return {link[0] for link in read_links(url)}
 
 
@@ -51,7 +50,11 @@ def begun(url: str) -> set[int]:
 def test_the_rest_is_split_and_nothing_else_changes(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path, workers: int
 ) -> None:
-    before, old, done = dump_owner_schema(postgres, url, include_counts=False), read_links(url), begun(url)
+    before, old, done = (
+        dump_owner_schema(postgres, url, include_counts=False),
+        read_links(url),
+        linked_song_ids(url),
+    )
     summary = run_adoption(url, tmp_path / "out", workers=workers)
     left = set(library.song_ids) - done
     assert (summary.state, summary.has_failures) == ("done", False)
@@ -133,9 +136,9 @@ def test_undo_keeps_what_others_use(
     undone = undo(url, first.run_id)
     assert undone.foreign_rows_kept == 3
     assert postgres.psql(url, "SELECT count(*) FROM favourites f JOIN files ON id = file_id") == "3\n"
-    with pytest.raises(UsageError, match="undone already"):
+    with pytest.raises(AlreadyUndoneError, match="undone already"):
         undo(url, first.run_id)
-    with pytest.raises(UsageError, match="no run 99"):
+    with pytest.raises(UnknownRunError, match="no run 99"):
         undo(url, 99)
 
 
@@ -245,7 +248,7 @@ def test_names_lie_below_the_folder_that_all_are_in() -> None:
 def test_a_song_that_is_gone_fails_and_is_tried_again(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
-    left = set(library.song_ids) - begun(url)
+    left = set(library.song_ids) - linked_song_ids(url)
     with psycopg.connect(url) as connection:
         one = connection.execute("SELECT filepath FROM files WHERE id = %s", [min(left)]).fetchone()
     assert one is not None
@@ -262,7 +265,9 @@ def test_a_song_that_is_gone_and_was_split_does_no_harm(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     with psycopg.connect(url) as connection:
-        one = connection.execute("SELECT filepath FROM files WHERE id = %s", [min(begun(url))]).fetchone()
+        one = connection.execute(
+            "SELECT filepath FROM files WHERE id = %s", [min(linked_song_ids(url))]
+        ).fetchone()
     assert one is not None
     Path(one[0]).unlink()
     assert not run_adoption(url, tmp_path / "out").has_failures
@@ -272,7 +277,7 @@ def test_a_song_that_is_gone_and_was_split_does_no_harm(
 def test_a_song_that_is_not_as_recorded_fails(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
-    left = min(set(library.song_ids) - begun(url))
+    left = min(set(library.song_ids) - linked_song_ids(url))
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT filepath FROM files WHERE id = ANY(%s)", [[left, max(library.song_ids)]]
@@ -281,7 +286,7 @@ def test_a_song_that_is_not_as_recorded_fails(
     one.write_bytes(other.read_bytes() + b"more")
     summary = run_adoption(url, tmp_path / "out")
     assert [(failure.path, failure.code) for failure in summary.failures] == [(bytes(one), "changed")]
-    assert left not in begun(url)
+    assert left not in linked_song_ids(url)
 
 
 def test_a_result_keeps_to_how_it_was_begun(
@@ -291,16 +296,16 @@ def test_a_result_keeps_to_how_it_was_begun(
     marker = json.loads((tmp_path / "out" / "midiprism.json").read_text())
     assert marker["adopted"] is True
     own = write_files(tmp_path / "own", {"a.mid": fake_song(PIANO)})
-    with pytest.raises(UsageError, match="--adopt"):
-        run_split(own, tmp_path / "out", Settings(workers=0, database=PostgresAddress(url)))
+    with pytest.raises(AdoptionMismatchError, match="belongs to an adopted library"):
+        run_split(own, tmp_path / "out", make_settings(workers=0, database=PostgresAddress(url)))
     with pytest.raises(CommitHooksMismatchError) as raised:
-        run_split(own, tmp_path / "other", Settings(workers=0, database=PostgresAddress(url)))
+        run_split(own, tmp_path / "other", make_settings(workers=0, database=PostgresAddress(url)))
     assert (set(raised.value.bound), set(raised.value.given)) == ({"adoption"}, set())
     plain = PostgresAddress(url, "plain")
-    run_split(own, tmp_path / "plain", Settings(workers=0, database=plain))
+    run_split(own, tmp_path / "plain", make_settings(workers=0, database=plain))
     with open_adopted_library(PostgresAddress(url), Adoption(), str(tmp_path / "plain"), bool) as adopted:
-        asked = Settings(workers=0, database=plain, hooks=(adopted.hook,))
-    with pytest.raises(UsageError, match="without --adopt"):
+        asked = make_settings(workers=0, database=plain, hooks=(adopted.hook,))
+    with pytest.raises(AdoptionMismatchError, match="made without adopting"):
         run_split(own, tmp_path / "plain", asked)
     with pytest.raises(CommitHooksMismatchError) as raised:
         run_split(own, tmp_path / "another", asked)

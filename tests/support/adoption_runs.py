@@ -12,9 +12,10 @@ from midiprism.adopt.db.undo import UndoResult, undo_run
 from midiprism.adopt.options import Adoption, ExistingLinksPolicy
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.sources.path_map import parse_path_map
 from support.postgres import PostgresServer
+from support.runs import make_settings, run_source
 
 LINKS_SQL = """
 SELECT link.parent_file_id, split.content_hash, link.track_number, link.track_name, link.instrument,
@@ -49,12 +50,12 @@ def run_adoption(
     address, adoption = PostgresAddress(url), Adoption(parse_path_map(rules), existing)
     rerun_policy = RerunPolicy(redo_adopted=existing != "leave")
     with open_adopted_library(address, adoption, str(out), lambda: False) as library:
-        all_settings = Settings(
-            **{"workers": 0, "rerun_policy": rerun_policy, **settings},  # type: ignore[arg-type]
+        all_settings = make_settings(
+            **{"workers": 0, "rerun_policy": rerun_policy, **settings},
             database=address,
             hooks=(library.hook,),
         )
-        return split_library(library.source, str(out), all_settings, limit=limit)
+        return run_source(library.source, str(out), all_settings, limit=limit)
 
 
 def undo(url: str, run_id: int) -> UndoResult:

@@ -24,7 +24,7 @@ from midiprism.sources import Notice, SongContent, SongRef, Source
 from midiprism.stores import StoredTrack, TrackStore
 from support.postgres import OWNER, PostgresServer
 
-_PROXY_SCRIPT = Path(__file__).with_name("line.py")
+_PROXY_SCRIPT = Path(__file__).with_name("latency_proxy.py")
 _BUSY_LOOP_SCRIPT = """
 import os
 song = os.getppid()
@@ -96,7 +96,7 @@ class SlowStore:
 def open_with_slow_store(
     seconds_per_create: float, concurrency: int, seconds_per_flush: float = 0.0
 ) -> ResultOpener:
-    """Opens results as a run does, with their files on a slow disk: for ``split_library(opening=)``."""
+    """Opens results as a run does, with their files on a slow disk: for ``RunParts(open_result=)``."""
     served = process_semaphore(concurrency)
 
     @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Column, ColumnElement, Connection, func, insert, select, update
 
 from midiprism.catalog.address import Address
-from midiprism.catalog.errors import CommitHooksMismatchError, translate_errors
+from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
 from midiprism.catalog.queries.run_samples import add_samples
 from midiprism.catalog.records import BatchRecord, SongRecord
@@ -26,7 +26,7 @@ from midiprism.catalog.schema import (
     tracks,
 )
 from midiprism.catalog.shard_sink import ShardFile, ShardSink
-from midiprism.errors import CatalogError
+from midiprism.errors import CatalogError, CommitHooksMismatchError
 
 MAX_QUERY_VALUES = 500
 """Values in one query: a planner and a parser grow with them."""

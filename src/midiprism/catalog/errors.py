@@ -2,39 +2,12 @@
 
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from midiprism.errors import CatalogError
-
-
-class CommitHooksMismatchError(CatalogError):
-    """The commits of a catalog go through other hooks than those of a run.
-
-    Attributes:
-        path: of the catalog.
-        bound: names of the catalog's hooks.
-        given: names of the run's hooks.
-    """
-
-    def __init__(self, path: str, bound: Iterable[str], given: Iterable[str]) -> None:
-        super().__init__(
-            f"The commits of the catalog {path} go through {_format_hooks(bound)}, and those of this run "
-            f"through {_format_hooks(given)}."
-        )
-        self.path = path
-        self.bound = frozenset(bound)
-        self.given = frozenset(given)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.bound, self.given)
-
-
-def _format_hooks(names: Iterable[str]) -> str:
-    return " and ".join(sorted(names)) or "no hook"
 
 
 @contextmanager

@@ -306,7 +306,7 @@ class ForeignWriter:
         unfit = [name for name, value in row.items() if not limits[name].can_hold(value)]
         for name in unfit:
             message = f"{table}.{name} cannot hold {row[name]!r}: it is NULL there."
-            problems.append(ProblemRecord("not_held", message, track_number))
+            problems.append(ProblemRecord("value_nulled", message, track_number))
         return tuple({**row, **dict.fromkeys(unfit)}.values()) if unfit else tuple(row.values())
 
     def _select_file_ids(self, digests: list[bytes]) -> dict[bytes, int]:
