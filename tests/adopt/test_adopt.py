@@ -69,7 +69,7 @@ def test_the_rest_is_split_and_nothing_else_changes(
     )
 
 
-def test_a_split_has_the_facts_that_its_owner_asks_for(
+def test_an_added_row_has_the_columns_that_the_owner_needs(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     run_adoption(url, tmp_path / "out")
@@ -142,7 +142,7 @@ def test_undo_keeps_what_others_use(
         undo(url, 99)
 
 
-def test_undo_leaves_to_a_later_run_what_it_uses(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
+def test_undo_leaves_rows_that_a_later_run_uses(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
     build_foreign_library(url, tmp_path, song_count=SONGS, processed_share=0.0, triggers=True)
     before = dump_owner_schema(postgres, url)
     first = run_adoption(url, tmp_path / "out", limit=SONGS // 3)
@@ -160,7 +160,7 @@ def test_undo_leaves_to_a_later_run_what_it_uses(postgres: PostgresServer, url: 
     assert dump_owner_schema(postgres, url) == before
 
 
-def test_what_is_lacking_is_completed(
+def test_missing_links_are_added_on_request(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     old, before = read_links(url), dump_owner_schema(postgres, url, include_counts=False)
@@ -177,7 +177,7 @@ def test_what_is_lacking_is_completed(
     assert {link for link in read_links(url) if link[0] in {link[0] for link in old}} == old
 
 
-def test_completing_in_the_first_run_is_the_same(
+def test_missing_links_can_be_added_in_the_first_run(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     before, old = dump_owner_schema(postgres, url), read_links(url)
@@ -189,7 +189,9 @@ def test_completing_in_the_first_run_is_the_same(
     assert dump_owner_schema(postgres, url) == before
 
 
-def test_wrong_rows_are_replaced_and_come_back(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
+def test_wrong_rows_are_replaced_and_restored_by_undo(
+    postgres: PostgresServer, url: str, tmp_path: Path
+) -> None:
     library = build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.5, extra_columns=True)
     before, old = dump_owner_schema(postgres, url), read_links(url)
     run_adoption(url, tmp_path / "out")
@@ -212,7 +214,7 @@ def test_wrong_rows_are_replaced_and_come_back(postgres: PostgresServer, url: st
     assert dump_owner_schema(postgres, url) == before
 
 
-def test_a_library_that_has_moved(
+def test_a_library_that_has_moved_is_split_with_mapped_paths(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     before = dump_owner_schema(postgres, url, include_counts=False)
@@ -233,7 +235,7 @@ def test_a_library_that_has_moved(
     assert run_adoption(url, tmp_path / "disk" / "out", rules=rules).nothing_new
 
 
-def test_names_lie_below_the_folder_that_all_are_in() -> None:
+def test_song_names_begin_below_the_common_folder() -> None:
     listed = PathListSource(list, int, parse_path_map(["/old/a=/new/x"]), b"/old/")
     for recorded, here, name in (
         (b"/old/a/b/c.mid", b"/new/x/b/c.mid", b"b/c.mid"),
@@ -245,7 +247,7 @@ def test_names_lie_below_the_folder_that_all_are_in() -> None:
     assert listed.song_ref_of(b"c.mid") is None
 
 
-def test_a_song_that_is_gone_fails_and_is_tried_again(
+def test_a_missing_song_fails_and_is_tried_again(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     left = set(library.song_ids) - linked_song_ids(url)
@@ -261,7 +263,7 @@ def test_a_song_that_is_gone_fails_and_is_tried_again(
     assert run_adoption(url, tmp_path / "out").outcomes == {"split": 1}
 
 
-def test_a_song_that_is_gone_and_was_split_does_no_harm(
+def test_a_missing_song_that_its_owner_has_split_is_adopted(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     with psycopg.connect(url) as connection:
@@ -274,7 +276,7 @@ def test_a_song_that_is_gone_and_was_split_does_no_harm(
     assert run_adoption(url, tmp_path / "out").nothing_new
 
 
-def test_a_song_that_is_not_as_recorded_fails(
+def test_a_song_with_another_content_than_recorded_fails(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     left = min(set(library.song_ids) - linked_song_ids(url))
@@ -289,7 +291,7 @@ def test_a_song_that_is_not_as_recorded_fails(
     assert left not in linked_song_ids(url)
 
 
-def test_a_result_keeps_to_how_it_was_begun(
+def test_a_result_is_adopted_in_every_run_or_in_none(
     url: str, postgres: PostgresServer, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     run_adoption(url, tmp_path / "out")

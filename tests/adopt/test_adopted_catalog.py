@@ -55,7 +55,7 @@ def recorded_problems(postgres: PostgresServer, url: str) -> list[str]:
     ).splitlines()
 
 
-def test_two_identical_tracks_are_one_row_there_and_two_of_ours(
+def test_two_identical_tracks_are_one_foreign_link_and_two_own_links(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     same = track([(0, track_name(b"Twin")), *note(0, 60, 0, 480)])
@@ -68,7 +68,9 @@ def test_two_identical_tracks_are_one_row_there_and_two_of_ours(
     assert postgres.psql(url, "SELECT count(*) FROM midiprism.links") == "3\n"
 
 
-def test_a_content_that_is_there_is_linked(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
+def test_a_track_whose_content_has_a_row_is_linked_to_it(
+    postgres: PostgresServer, url: str, tmp_path: Path
+) -> None:
     data = titled_song(b"Lead", 60, 61)
     split = midiprism.split(data).tracks[0].data
     found = unsplit_library(url, tmp_path, a=data, b=split)
@@ -82,7 +84,7 @@ def test_a_content_that_is_there_is_linked(postgres: PostgresServer, url: str, t
     )
 
 
-def test_a_path_that_another_content_has_costs_its_song(
+def test_a_song_fails_if_another_content_has_the_path_of_its_track(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     found = unsplit_library(url, tmp_path, a=titled_song(b"Taken", 60, 61), b=titled_song(b"Free", 62, 63))
@@ -110,7 +112,7 @@ def test_a_path_that_another_content_has_costs_its_song(
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_a_trigger_refuses_costs_its_song(
+def test_a_song_fails_if_a_trigger_refuses_its_row(
     postgres: PostgresServer, url: str, tmp_path: Path, workers: int
 ) -> None:
     found = unsplit_library(
@@ -172,7 +174,7 @@ def test_numbers_out_of_range_are_null_and_reported(
     assert_owner_checks(postgres, url)
 
 
-def test_a_division_in_frames_is_no_number_of_ticks_to_a_quarter(
+def test_a_division_in_frames_gives_no_ticks_per_quarter_note(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     unsplit_library(url, tmp_path, a=titled_song(b"Film", 60, 61, division=0xE728))
@@ -181,7 +183,7 @@ def test_a_division_in_frames_is_no_number_of_ticks_to_a_quarter(
     assert postgres.psql(url, own) == "t\n"
 
 
-def test_a_constraint_that_refuses_all_changes_nothing(
+def test_a_constraint_that_refuses_all_rows_changes_nothing(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))
@@ -200,7 +202,7 @@ DO $$ BEGIN EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO librarian'
 """
 
 
-def test_a_role_needs_no_more_rights_than_are_asked_for(
+def test_a_role_needs_no_more_privileges_than_documented(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     """It owns neither table, and may not change a row."""
@@ -219,7 +221,7 @@ def test_a_role_needs_no_more_rights_than_are_asked_for(
     postgres.psql(url, "DROP SCHEMA midiprism CASCADE; DROP OWNED BY librarian")
 
 
-def test_their_tables_are_found_behind_a_schema_of_our_name(
+def test_foreign_tables_are_found_behind_an_own_schema_named_like_the_role(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     """The role of the tests is called as our schema is, which its search path has first."""
@@ -234,7 +236,7 @@ def test_their_tables_are_found_behind_a_schema_of_our_name(
         postgres.psql(url, "SELECT parent_file_id FROM track_splits")
 
 
-def test_what_columns_hold(postgres: PostgresServer, url: str) -> None:
+def test_a_column_holds_values_of_its_type(postgres: PostgresServer, url: str) -> None:
     postgres.psql(
         url, "CREATE TABLE t (a SMALLINT, b INT, c BIGINT, d NUMERIC(5, 2), e VARCHAR(3), f TEXT, g NUMERIC)"
     )
@@ -267,7 +269,7 @@ def test_a_numeric_may_have_a_negative_scale() -> None:
         ("ALTER TABLE files ALTER num_tracks TYPE TEXT", "num_tracks is of type text"),
     ],
 )
-def test_tables_of_another_shape_are_named(
+def test_unknown_tables_are_refused_with_the_reason(
     postgres: PostgresServer, url: str, tmp_path: Path, change: str, said: str
 ) -> None:
     unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))

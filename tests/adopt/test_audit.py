@@ -102,7 +102,7 @@ class ExpectedFindings:
                     self.song_by_unlinked_track[paths[song_id], number] = song_id
 
 
-def test_it_reports_exactly_the_truth(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_an_audit_finds_exactly_what_is_wrong(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.new_database()
     expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
     before = postgres.dump(url)
@@ -131,7 +131,9 @@ def test_it_reports_exactly_the_truth(postgres: PostgresServer, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_of_a_sample_it_reports_the_truth(postgres: PostgresServer, tmp_path: Path, seed: int) -> None:
+def test_an_audit_of_a_sample_finds_exactly_what_is_wrong_in_it(
+    postgres: PostgresServer, tmp_path: Path, seed: int
+) -> None:
     url = postgres.new_database()
     expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
     found = run_audit(url, sample_share=0.5, seed=seed)
@@ -180,7 +182,7 @@ def test_the_margin_holds_in_nineteen_of_twenty_samples() -> None:
     assert 0.92 < hits / 400 < 0.98
 
 
-def test_splits_written_another_way_are_right(owner_library: OwnerLibrary) -> None:
+def test_tracks_written_in_another_way_are_correct(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song_id, 1, "1.mid", single_track_file([(0, track_name(b"other")), *FIRST]))
     doubled = [(2 * tick, text) for tick, text in [*SECOND, *CONDUCTOR]]
@@ -191,7 +193,7 @@ def test_splits_written_another_way_are_right(owner_library: OwnerLibrary) -> No
     assert found.ok
 
 
-def test_notes_at_another_time_are_told_from_lost_ones(owner_library: OwnerLibrary) -> None:
+def test_notes_at_another_time_differ_from_lost_ones(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     late = [(tick + 96, text) for tick, text in FIRST]
     owner_library.add_track(song, 1, "late.mid", single_track_file(late))
@@ -211,7 +213,7 @@ def test_a_lost_tempo_moves_notes(owner_library: OwnerLibrary) -> None:
     assert "too early" in found.examples["wrong_time"][0].message
 
 
-def test_lost_controllers_are_told_apart(owner_library: OwnerLibrary) -> None:
+def test_lost_controllers_are_a_finding_of_their_own(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song, 1, "1.mid", single_track_file(FIRST[2:]))
     owner_library.add_track(song, 2, "2.mid", correct_tracks()[1])
@@ -222,7 +224,7 @@ def test_lost_controllers_are_told_apart(owner_library: OwnerLibrary) -> None:
     )
 
 
-def test_a_program_in_another_track_of_the_split_is_not_lost(owner_library: OwnerLibrary) -> None:
+def test_a_program_in_another_track_of_the_file_is_not_lost(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(
         song_id, 1, "1.mid", song(track([*CONDUCTOR[:1], *FIRST[:2], CONDUCTOR[1]]), track(FIRST[2:]))
@@ -239,7 +241,7 @@ def test_notes_of_no_track_are_other_notes(owner_library: OwnerLibrary) -> None:
     assert first_message(found, "other_notes") == "It has 1 note that its track does not have."
 
 
-def test_damage_and_absence_are_told_apart(owner_library: OwnerLibrary) -> None:
+def test_damaged_and_missing_files_are_different_findings(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     first, second = correct_tracks()
     owner_library.add_track(song, 1, "gone.mid", first)
@@ -254,7 +256,7 @@ def test_damage_and_absence_are_told_apart(owner_library: OwnerLibrary) -> None:
     assert (found.tracks_compared, found.tracks_correct) == (1, 1)
 
 
-def test_songs_that_cannot_be_had_are_told_and_their_splits_not_compared(owner_library: OwnerLibrary) -> None:
+def test_tracks_of_unreadable_songs_are_not_compared(owner_library: OwnerLibrary) -> None:
     for number, data in enumerate((SONG, b"noise", song(track(FIRST)), song(track(SECOND)))):
         digest = b"y" * 32 if number == 3 else None
         song_id = owner_library.add_song(f"{number}.mid", data, digest)
@@ -268,7 +270,7 @@ def test_songs_that_cannot_be_had_are_told_and_their_splits_not_compared(owner_l
 
 @pytest.mark.parametrize("base", [0, 1])
 @pytest.mark.parametrize("empty", [True, False])
-def test_tracks_may_be_counted_in_every_way(owner_library: OwnerLibrary, base: int, empty: bool) -> None:
+def test_tracks_may_be_counted_in_several_ways(owner_library: OwnerLibrary, base: int, empty: bool) -> None:
     """From 0 or 1, with or without the tracks that do not play: what is gone is found by its number."""
     third = note(2, 40, 0, 9)
     data = song(track(CONDUCTOR), track(FIRST), track([]), track(SECOND), track(third))
@@ -285,7 +287,7 @@ def test_tracks_may_be_counted_in_every_way(owner_library: OwnerLibrary, base: i
     assert run_audit(owner_library.url).counts == {"missing": 1}
 
 
-def test_a_late_split_is_matched_though_another_track_plays_the_same_notes(
+def test_a_late_track_is_matched_although_another_track_has_the_same_notes(
     owner_library: OwnerLibrary,
 ) -> None:
     echo = [(tick + 60, text) for tick, text in FIRST]
@@ -297,7 +299,7 @@ def test_a_late_split_is_matched_though_another_track_plays_the_same_notes(
     assert run_audit(owner_library.url).counts == {"wrong_time": 2}
 
 
-def test_identical_tracks_of_a_song_are_one_content(owner_library: OwnerLibrary) -> None:
+def test_identical_tracks_of_a_song_count_once(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", song(track(FIRST), track(FIRST), track(SECOND)))
     owner_library.add_track(song_id, 0, "0.mid", correct_tracks(song(track(FIRST)))[0])
     found = run_audit(owner_library.url)
@@ -305,7 +307,7 @@ def test_identical_tracks_of_a_song_are_one_content(owner_library: OwnerLibrary)
     assert found.examples["not_linked"][0].track_number == 2
 
 
-def test_a_split_in_which_nothing_plays_is_no_fault(owner_library: OwnerLibrary) -> None:
+def test_a_track_without_notes_is_correct(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song_id, 0, "0.mid", song(track(CONDUCTOR), midi_format=0))
     for number, data in enumerate(correct_tracks(), 1):
@@ -313,7 +315,7 @@ def test_a_split_in_which_nothing_plays_is_no_fault(owner_library: OwnerLibrary)
     assert run_audit(owner_library.url).counts == {}
 
 
-def test_a_split_that_lost_all_notes_is_found_by_its_number(owner_library: OwnerLibrary) -> None:
+def test_a_track_that_lost_all_notes_is_matched_by_its_number(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song_id, 1, "1.mid", correct_tracks()[0])
     owner_library.add_track(song_id, 2, "2.mid", song(track(CONDUCTOR), midi_format=0))
@@ -321,7 +323,9 @@ def test_a_split_that_lost_all_notes_is_found_by_its_number(owner_library: Owner
     assert found.counts == {"lost_notes": 1, "lost_events": 1}
 
 
-def test_a_library_that_has_moved_is_read_where_it_is(owner_library: OwnerLibrary, tmp_path: Path) -> None:
+def test_a_library_that_has_moved_is_audited_with_mapped_paths(
+    owner_library: OwnerLibrary, tmp_path: Path
+) -> None:
     song = owner_library.add_song("lib/a.mid", SONG)
     for number, data in enumerate(correct_tracks(), 1):
         owner_library.add_track(song, number, f"lib/splits/{number}.mid", data)
@@ -331,14 +335,14 @@ def test_a_library_that_has_moved_is_read_where_it_is(owner_library: OwnerLibrar
     assert run_audit(owner_library.url, rules).ok
 
 
-def test_a_role_that_may_only_read_is_enough(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+def test_a_read_only_role_can_audit(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song, 1, "1.mid", correct_tracks()[0])
     with read_only_role(postgres, owner_library.url) as url:
         assert run_audit(url).counts == {"not_linked": 1}
 
 
-def test_it_outlives_the_server(
+def test_an_audit_survives_a_restart_of_the_server(
     postgres: PostgresServer, owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("midiprism.adopt.audit.SONGS_PER_QUERY", 1)
@@ -359,7 +363,7 @@ def test_it_outlives_the_server(
     assert (found.songs, found.tracks_compared, found.ok) == (3, 6, True)
 
 
-def test_it_ends_when_asked_and_tells_how_far_it_is(owner_library: OwnerLibrary) -> None:
+def test_an_audit_reports_progress_and_stops_on_request(owner_library: OwnerLibrary) -> None:
     for number in range(3):
         song_id = owner_library.add_song(f"{number}.mid", song(track(note(0, 60 + number, 0, 9)), track([])))
         owner_library.add_track(

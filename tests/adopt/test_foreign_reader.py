@@ -52,7 +52,7 @@ def test_every_row_has_its_file(url: str, tmp_path: Path) -> None:
     assert len(on_disk) > SONGS
 
 
-def test_the_share_of_songs_with_splits_is_as_asked(url: str, tmp_path: Path) -> None:
+def test_the_share_of_songs_with_links_is_as_requested(url: str, tmp_path: Path) -> None:
     library, links = library_with_links(url, tmp_path, processed_share=0.372)
     begun = {link[0] for link in links}
     assert len(begun) == round(len(library.song_ids) * 0.372)
@@ -76,13 +76,13 @@ def test_a_track_has_a_row_or_was_dropped_as_a_duplicate(url: str, tmp_path: Pat
     assert kept | library.unlinked_tracks == playing
 
 
-def test_without_the_bug_every_split_plays_on_time(url: str, tmp_path: Path) -> None:
+def test_without_the_bug_every_track_is_on_time(url: str, tmp_path: Path) -> None:
     library, links = library_with_links(url, tmp_path)
     assert library.mistimed_file_ids == set()
     assert not any(is_mistimed(song, split, track) for _, track, _, song, split in links)
 
 
-def test_with_the_bug_those_play_late_that_are_said_to(url: str, tmp_path: Path) -> None:
+def test_with_the_bug_exactly_the_listed_tracks_are_late(url: str, tmp_path: Path) -> None:
     library, links = library_with_links(url, tmp_path, buggy_share=0.5)
     late = {identity for _, track, identity, song, split in links if is_mistimed(song, split, track)}
     assert late == library.mistimed_file_ids

@@ -24,7 +24,7 @@ def read_schema(url: str) -> ForeignSchema:
         return library.schema
 
 
-def test_the_shape_is_recognised(owner_library: OwnerLibrary) -> None:
+def test_the_tables_are_recognized(owner_library: OwnerLibrary) -> None:
     shape = read_schema(owner_library.url)
     assert shape.recognised
     assert shape.schemas == {"files": "public", "track_splits": "public"}
@@ -86,21 +86,21 @@ def test_columns_and_triggers_of_the_owner_are_named(
         ),
     ],
 )
-def test_what_is_otherwise_is_named(
+def test_each_difference_is_a_fault(
     postgres: PostgresServer, owner_library: OwnerLibrary, change: str, fault: str
 ) -> None:
     postgres.psql(owner_library.url, change)
     assert read_schema(owner_library.url).faults[0] == fault
 
 
-def test_a_view_is_no_table(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+def test_a_view_is_a_fault(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     postgres.psql(
         owner_library.url, "ALTER TABLE files RENAME TO all_files; CREATE VIEW files AS TABLE all_files"
     )
     assert "files is not a table." in read_schema(owner_library.url).faults
 
 
-def test_types_may_differ_in_what_does_not_matter(
+def test_types_may_differ_where_it_does_not_matter(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     postgres.psql(
@@ -131,7 +131,7 @@ def test_tables_are_found_where_the_search_path_leads(
         assert library.count_already_split() == 0
 
 
-def test_our_own_table_of_the_same_name_is_passed_over(
+def test_an_own_table_of_the_same_name_is_ignored(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     name = owner_library.url.rpartition("?")[0].rpartition("/")[2]
@@ -150,9 +150,7 @@ def test_nothing_can_be_written(owner_library: OwnerLibrary, monkeypatch: pytest
         library.fetch_rows("DELETE FROM {files} RETURNING id")
 
 
-def test_a_library_of_another_shape_is_refused_to_readers(
-    postgres: PostgresServer, owner_library: OwnerLibrary
-) -> None:
+def test_unknown_tables_are_refused(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     postgres.psql(owner_library.url, "ALTER TABLE track_splits RENAME COLUMN split_file_id TO child")
     refused = pytest.raises(CatalogError, match=r"\(track_splits.split_file_id missing\)")
     with ForeignLibrary(PostgresAddress(owner_library.url)) as library, refused:

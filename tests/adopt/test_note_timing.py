@@ -51,12 +51,12 @@ def assert_same_notes(data: bytes) -> int:
     return count
 
 
-def test_sample_songs_are_heard_as_an_independent_reader_reads_them() -> None:
+def test_notes_of_sample_songs_agree_with_an_independent_parser() -> None:
     assert sum(assert_same_notes(one.data) for one in sample_songs()[:40]) > 10_000
 
 
 @needs_corpus
-def test_real_files_are_heard_as_an_independent_reader_reads_them() -> None:
+def test_notes_of_real_files_agree_with_an_independent_parser() -> None:
     heard_notes = 0
     for member in corpus_share(0, 1, step=60):
         try:
@@ -67,13 +67,13 @@ def test_real_files_are_heard_as_an_independent_reader_reads_them() -> None:
 
 
 @pytest.mark.parametrize("division", [96, 480, 0xE728, 0xE350, 0x8100])
-def test_times_go_by_the_division_and_the_tempi(division: int) -> None:
+def test_times_follow_the_division_and_the_tempi(division: int) -> None:
     chords = [(0, tempo(300_000)), *note(3, 60, 0, 96), (100, tempo(0)), (100, tempo(900_000))]
     data = song(track([*chords, *note(3, 62, 200, 5_000)]), midi_format=0, division=division)
     assert assert_same_notes(data) == 2
 
 
-def test_notes_end_first_in_first_out_or_with_their_track() -> None:
+def test_note_offs_end_the_oldest_note_and_the_track_ends_the_rest() -> None:
     messages = [(0, note_on(0, 60, 1)), (10, note_on(0, 60, 2)), (30, note_off(0, 60)), (40, note_off(5, 60))]
     data = song(track(messages, end=480), midi_format=0)
     assert assert_same_notes(data) == 2
@@ -106,7 +106,7 @@ def test_a_millisecond_is_the_same_time() -> None:
     assert max_time_shift(at(100), at(100, 900)) == pytest.approx((0.0, -0.01))
 
 
-def test_where_nothing_releases_a_note_its_end_does_not_count() -> None:
+def test_the_end_of_an_unreleased_note_does_not_count() -> None:
     def until(end: int) -> TimedNotes:
         return timed_notes_of(song(track([(0, note_on(0, 60))], end=end), midi_format=0))
 

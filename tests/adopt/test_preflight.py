@@ -34,7 +34,7 @@ def missing_privileges(found: PreflightReport) -> set[str]:
     return {right.name for right in found.privileges if not right.granted}
 
 
-def test_a_library_that_can_be_taken_over(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_a_sound_library_can_be_adopted(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.new_database()
     library = build_foreign_library(url, tmp_path, song_count=SONGS, extra_columns=True, triggers=True)
     links = int(postgres.psql(url, "SELECT count(*) FROM track_splits"))
@@ -62,7 +62,7 @@ def test_a_library_that_can_be_taken_over(postgres: PostgresServer, tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-def test_room_is_estimated_from_what_the_splits_take(
+def test_space_is_estimated_from_the_existing_tracks(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.new_database()
@@ -84,7 +84,7 @@ def test_room_is_estimated_from_what_the_splits_take(
     assert not short.enough
 
 
-def test_without_splits_room_is_estimated_from_the_songs(owner_library: OwnerLibrary) -> None:
+def test_without_tracks_space_is_estimated_from_the_songs(owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", b"x" * 700, track_count=5)
     owner_library.add_song("b.mid", b"y" * 300, track_count=2)
     owner_library.add_song("c.mid", b"z" * 100, track_count=1)
@@ -96,7 +96,7 @@ def test_without_splits_room_is_estimated_from_the_songs(owner_library: OwnerLib
     assert room.free_bytes > 0
 
 
-def test_a_folder_of_other_files_is_no_place_for_the_result(owner_library: OwnerLibrary) -> None:
+def test_a_folder_of_other_files_is_refused_for_the_result(owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", b"x")
     with pytest.raises(UsageError, match="holds other files, such as a"):
         run_check(owner_library.url, out=str(owner_library.folder))
@@ -123,9 +123,7 @@ def test_one_song_that_changed_is_refused_too(owner_library: OwnerLibrary) -> No
     assert obstacle == f"content_hash is not the BLAKE3 of 1 of 3 songs, such as {path}."
 
 
-def test_no_more_songs_are_digested_and_looked_for_than_said(
-    owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_samples_are_bounded(owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adoptable, "FILE_SAMPLE_SIZE", 6)
     monkeypatch.setattr(adoptable, "HASH_SAMPLE_SIZE", 4)
     for number in range(10):
@@ -136,7 +134,7 @@ def test_no_more_songs_are_digested_and_looked_for_than_said(
     assert again.songs == found.songs
 
 
-def test_files_that_are_gone_are_named_and_the_rest_is_digested(owner_library: OwnerLibrary) -> None:
+def test_missing_files_are_listed_and_the_rest_is_digested(owner_library: OwnerLibrary) -> None:
     for number in range(4):
         owner_library.add_track(
             owner_library.add_song(f"{number}.mid", b"song %d" % number),
@@ -161,7 +159,7 @@ def test_a_library_that_has_moved_needs_its_paths_mapped(owner_library: OwnerLib
     assert run_check(owner_library.url, parse_path_map([f"{tmp_path / 'lib'}={tmp_path / 'elsewhere'}"])).ok
 
 
-def test_a_role_that_may_only_read_sees_what_it_lacks(
+def test_a_read_only_role_sees_the_privileges_it_lacks(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     owner_library.add_song("a.mid", b"song")
@@ -183,7 +181,7 @@ def test_a_role_that_may_only_read_sees_what_it_lacks(
     assert not any("DELETE" in obstacle for obstacle in found.obstacles)
 
 
-def test_a_role_with_what_it_needs_and_no_more_is_enough(
+def test_a_role_with_only_the_needed_privileges_is_enough(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     owner_library.add_song("a.mid", b"song")
@@ -198,14 +196,16 @@ def test_a_role_with_what_it_needs_and_no_more_is_enough(
     assert missing_privileges(found) == {"DELETE on files", "DELETE on track_splits"}
 
 
-def test_a_role_that_may_not_read_is_told_so(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+def test_a_role_that_may_not_read_is_an_obstacle(
+    postgres: PostgresServer, owner_library: OwnerLibrary
+) -> None:
     with read_only_role(postgres, owner_library.url, "INSERT ON files") as url:
         found = run_check(url)
     assert found.counts is None
     assert "The role lacks: SELECT on files." in found.obstacles
 
 
-def test_a_column_that_must_be_filled_is_in_the_way(
+def test_an_unknown_required_column_is_an_obstacle(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     owner_library.add_song("a.mid", b"song")
@@ -215,14 +215,14 @@ def test_a_column_that_must_be_filled_is_in_the_way(
     ]
 
 
-def test_tables_of_another_shape_are_not_read(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+def test_unknown_tables_are_not_read(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     postgres.psql(owner_library.url, "ALTER TABLE files DROP COLUMN duration_ticks")
     found = run_check(owner_library.url)
     assert found.obstacles == ["files: the column duration_ticks is missing (bigint)."]
     assert (found.counts, found.space, found.privileges) == (None, None, [])
 
 
-def test_a_catalogue_of_ours_is_seen(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+def test_an_own_catalog_is_reported(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", b"song")
     open_catalog(PostgresAddress(owner_library.url)).close()
     found = run_check(owner_library.url)
@@ -237,7 +237,7 @@ def test_a_catalogue_of_ours_is_seen(postgres: PostgresServer, owner_library: Ow
     assert obstacle.startswith("The catalog in schema midiprism is of version 0000, and this midiprism")
 
 
-def test_it_ends_when_asked(owner_library: OwnerLibrary) -> None:
+def test_a_preflight_stops_on_request(owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", b"song")
     stop: Callable[[], bool] = lambda: True  # noqa: E731
     found = run_preflight(PostgresAddress(owner_library.url), PathMap(), stop=stop)

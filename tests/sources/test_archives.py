@@ -53,7 +53,7 @@ def song_contents(library: Source) -> dict[str, bytes | None]:
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
-def test_an_archive_is_a_folder_of_its_songs(tmp_path: Path, kind: str) -> None:
+def test_an_archive_is_read_like_a_folder(tmp_path: Path, kind: str) -> None:
     path = write_archive(tmp_path / f"songs{kind}", SONGS)
     os.utime(path, ns=(5, 77))
     library = open_source([path])
@@ -77,7 +77,7 @@ def test_an_archive_is_a_folder_of_its_songs(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar"])
-def test_what_can_be_read_in_any_order_is_walked_in_the_order_of_the_paths(tmp_path: Path, kind: str) -> None:
+def test_archives_with_random_access_are_walked_in_the_order_of_the_paths(tmp_path: Path, kind: str) -> None:
     assert (
         song_names(open_source([write_archive(tmp_path / f"songs{kind}", SONGS)])) == NAMES == sorted(NAMES)
     )
@@ -90,7 +90,7 @@ def test_a_compressed_tar_is_walked_in_its_own_order_and_says_so(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
-def test_a_member_is_read_again_by_its_path_alone(tmp_path: Path, kind: str) -> None:
+def test_a_member_is_read_by_its_path_alone(tmp_path: Path, kind: str) -> None:
     path = write_archive(tmp_path / f"songs{kind}", SONGS)
     library, again = open_source([path]), PathReader()
     for one in walk_source(library)[0]:
@@ -100,13 +100,13 @@ def test_a_member_is_read_again_by_its_path_alone(tmp_path: Path, kind: str) -> 
     assert raised.value.code == "vanished"
 
 
-def test_a_file_is_read_again_also_below_a_folder_that_is_called_like_an_archive(tmp_path: Path) -> None:
+def test_a_file_in_a_folder_named_like_an_archive_is_read_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "old.zip").mkdir()
     (tmp_path / "old.zip/a.mid").write_bytes(b"song")
     assert PathReader().read(os.fsencode(tmp_path / "old.zip/a.mid"), LIMIT).data == b"song"
 
 
-def test_archives_in_folders_are_left_alone_unless_asked_for(tmp_path: Path) -> None:
+def test_archives_in_folders_are_read_on_request_only(tmp_path: Path) -> None:
     for name in ("b.zip", "b.tar.gz", "d/c.tar"):
         write_archive(tmp_path / name, {"x.mid": name.encode(), "w.mid": b"w"})
     (tmp_path / "b-.mid").write_bytes(b"plain")
@@ -149,7 +149,7 @@ def test_sources_of_every_kind_keep_the_order_they_were_named_in(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tgz"])
-def test_a_library_with_open_archives_crosses_to_another_process(tmp_path: Path, kind: str) -> None:
+def test_a_source_with_open_archives_can_be_pickled(tmp_path: Path, kind: str) -> None:
     library = open_source(
         [write_archive(tmp_path / f"a{kind}", SONGS), write_archive(tmp_path / f"b{kind}", SONGS)]
     )
@@ -163,7 +163,7 @@ def test_a_name_in_any_encoding_is_kept_as_it_is(tmp_path: Path) -> None:
     assert found.path.endswith(b"/\xff\xfe.mid")
 
 
-def test_zips_from_windows_have_their_folders_told_apart_by_backslashes(tmp_path: Path) -> None:
+def test_backslashes_separate_folders_in_zips_from_windows(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "a.zip", {"songs/one.mid": b"x"})
     path.write_bytes(path.read_bytes().replace(b"songs/one", b"songs\\one"))
     assert song_contents(open_source([path])) == {"songs/one.mid": b"x"}
@@ -175,13 +175,13 @@ def test_in_a_tar_a_backslash_is_a_character(tmp_path: Path) -> None:
     ]
 
 
-def test_a_zip_behind_a_program_that_unpacks_it_is_read(tmp_path: Path) -> None:
+def test_a_self_extracting_zip_is_read(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "a.zip", SONGS)
     path.write_bytes(b"MZ" * 1000 + path.read_bytes())
     assert song_names(open_source([path])) == NAMES
 
 
-def test_a_zip_with_wide_numbers_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip64_archive_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 3)  # all that is larger takes 64 bits
     path = write_archive(tmp_path / "a.zip", {"1.mid": b"x", "2.mid": b"larger"})
     assert b"PK\6\6" in path.read_bytes()
@@ -218,7 +218,7 @@ def test_a_compressed_tar_is_decompressed_once_for_a_walk_in_its_order(
     assert len(starts) == 3
 
 
-def test_one_goes_to_a_member_ahead_of_reading_it(tmp_path: Path) -> None:
+def test_seeking_to_a_member_prepares_reading_it(tmp_path: Path) -> None:
     library = open_source(
         [write_archive(tmp_path / "a.tgz", {f"{n}.mid": os.urandom(50_000) for n in range(20)})]
     )
@@ -227,7 +227,7 @@ def test_one_goes_to_a_member_ahead_of_reading_it(tmp_path: Path) -> None:
     assert library.read(last, LIMIT).size == 50_000
 
 
-def test_streams_one_behind_the_other_and_padding_are_one_archive(tmp_path: Path) -> None:
+def test_consecutive_streams_and_padding_are_one_archive(tmp_path: Path) -> None:
     data = write_archive(tmp_path / "a.tar", SONGS).read_bytes()
     parts = gzip.compress(data[:3000]) + gzip.compress(data[3000:]) + bytes(512)
     (tmp_path / "b.tgz").write_bytes(parts)

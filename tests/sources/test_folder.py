@@ -70,7 +70,7 @@ def test_only_regular_files_and_links_to_them_are_taken(tmp_path: Path) -> None:
     assert song_names(tmp_path) == ["elsewhere/in.mid", "link.mid", "real.mid"]
 
 
-def test_a_link_that_leads_in_a_circle_is_left_to_the_reader(tmp_path: Path) -> None:
+def test_a_circular_link_is_listed(tmp_path: Path) -> None:
     (tmp_path / "loop.mid").symlink_to("loop.mid")
     assert song_names(tmp_path) == ["loop.mid"]
 
@@ -81,7 +81,7 @@ def test_a_source_that_is_a_link_to_a_folder_is_walked(tmp_path: Path) -> None:
     assert song_names(tmp_path, tmp_path / "link") == ["link/a.mid"]
 
 
-def test_folders_that_hold_a_result_are_passed_over_with_a_notice(tmp_path: Path) -> None:
+def test_folders_that_hold_a_result_are_skipped_with_a_notice(tmp_path: Path) -> None:
     create_files(tmp_path, "a.mid", "out/midiprism.json", "out/tracks/bass/00/x.mid", "out/y.mid")
     assert song_names(tmp_path) == ["a.mid"]
     (notice,) = walk_notices(tmp_path)
@@ -158,7 +158,7 @@ def test_the_count_agrees_with_the_walk(tmp_path: Path) -> None:
     assert list(library.running_count())[-1] == 3
 
 
-def test_a_file_that_goes_after_the_listing_is_still_found(
+def test_a_file_that_is_deleted_after_the_listing_is_still_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_files(tmp_path, "a.mid")

@@ -103,7 +103,7 @@ def test_whole_numbers_name_songs_too(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_kept_comes_as_json(tmp_path: Path) -> None:
+def test_kept_columns_come_as_json(tmp_path: Path) -> None:
     columns = {
         "midi": DATA,
         "genre": ["jazz", None, "f\u0000nk"],
@@ -122,7 +122,7 @@ def test_what_is_kept_comes_as_json(tmp_path: Path) -> None:
     assert open_source([path]).read(walk_source(library)[0], LIMIT).facts is None
 
 
-def test_facts_that_are_a_bomb_cost_their_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_song_with_too_many_facts_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.sources.parquet.MAX_FACTS_CHARACTERS", 100)
     path = write_parquet(tmp_path / "x.parquet", {"midi": [b"a", b"b"], "text": ["x" * 200, "x"]})
     library = open_source([path], kept_columns=["text"])
@@ -133,7 +133,7 @@ def test_facts_that_are_a_bomb_cost_their_song(tmp_path: Path, monkeypatch: pyte
     assert library.read(second, LIMIT).data == b"b"
 
 
-def test_a_song_beyond_the_limit_is_digested_and_not_kept(tmp_path: Path) -> None:
+def test_the_bytes_of_a_song_beyond_the_limit_are_digested_and_not_kept(tmp_path: Path) -> None:
     library = open_source([write_parquet(tmp_path / "x.parquet", {"midi": [bytes(101), b"x"]})])
     found = walk_source(library)
     assert [library.read(one, 100).data for one in found] == [None, b"x"]
@@ -174,7 +174,9 @@ def test_a_file_without_bytes_and_options_without_a_file_are_usage_errors(tmp_pa
             open_source([tmp_path], **options)
 
 
-def test_without_pyarrow_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyarrow_the_error_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     real = builtins.__import__
 
@@ -188,7 +190,7 @@ def test_without_pyarrow_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: p
         open_source([path])
 
 
-def test_parquet_files_in_folders_are_left_alone(tmp_path: Path) -> None:
+def test_parquet_files_in_folders_are_ignored(tmp_path: Path) -> None:
     write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     assert list(open_source([tmp_path], enter_archives=True).walk()) == []
 
@@ -201,7 +203,7 @@ def test_another_column_gives_other_paths(tmp_path: Path) -> None:
         assert PathReader().read(found.path, LIMIT).data == data
 
 
-def test_a_row_is_read_again_by_its_path_alone(tmp_path: Path) -> None:
+def test_a_row_is_read_by_its_path_alone(tmp_path: Path) -> None:
     cells = [{"bytes": data, "path": "x/y.mid"} for data in DATA]
     path = write_parquet(
         tmp_path / "x.parquet", {"midi": cells, "other": [b"1", b"2", b"3"]}, row_group_size=2
@@ -240,7 +242,7 @@ def test_rows_are_decoded_once_in_their_order(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("cut", [0, 3, 100, -1])
-def test_a_file_that_is_no_parquet_is_told_of(tmp_path: Path, cut: int) -> None:
+def test_a_file_that_is_not_parquet_gives_a_notice(tmp_path: Path, cut: int) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     path.write_bytes(path.read_bytes()[:cut])
     good = write_parquet(tmp_path / "y.parquet", {"midi": DATA})
@@ -265,7 +267,7 @@ def test_wrong_bytes_never_raise_anything_else(tmp_path: Path) -> None:
                     library.read(item, LIMIT)
 
 
-def test_a_file_that_changes_after_the_walk_is_not_read_at_the_wrong_place(tmp_path: Path) -> None:
+def test_a_file_that_changed_after_the_walk_is_not_read(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     library = open_source([path])
     found = walk_source(library)

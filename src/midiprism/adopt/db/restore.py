@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from midiprism.adopt.db.foreign_keys import (
     lock_against_writes,
@@ -13,7 +13,6 @@ from midiprism.adopt.db.foreign_keys import (
 from midiprism.adopt.db.foreign_schema import hide_schema, quote_identifier
 from midiprism.adopt.db.foreign_tables import ForeignTables
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
 
 
@@ -68,20 +67,25 @@ def delete_replaced_files(catalog: Catalog, tables: ForeignTables, run_id: int) 
 
 
 def restore_rows(
-    catalog: PostgresCatalog, run_id: int, table_name: Literal["files", "track_splits"], qualified_table: str
+    connection: Connection,
+    own_schema: str,
+    run_id: int,
+    table_name: Literal["files", "track_splits"],
+    qualified_table: str,
 ) -> RestoreResult:
     """Put back the rows that a run removed from a table, inside an open transaction.
 
     Args:
-        catalog: which has a copy of the rows.
+        connection: in an open transaction.
+        own_schema: schema of midiprism's own tables, which have a copy of the rows.
         run_id: of the run.
         table_name: name of the table.
         qualified_table: its qualified and quoted name.
     """
-    schema = f'"{catalog.address.schema}"'
-    names: Sequence[Any] = catalog.connection.execute(_COLUMNS, {"table": qualified_table}).scalars().all()
+    schema = f'"{own_schema}"'
+    names: Sequence[Any] = connection.execute(_COLUMNS, {"table": qualified_table}).scalars().all()
     columns = ", ".join(map(quote_identifier, names)).replace("%", "%%")
-    driver = driver_connection(catalog.connection)
+    driver = driver_connection(connection)
     restored_count = driver.execute(
         f"INSERT INTO {qualified_table} ({columns}) OVERRIDING SYSTEM VALUE "  # noqa: S608 - quoted
         f"SELECT {columns} FROM ("

@@ -13,7 +13,8 @@ from midiprism.adopt.db.foreign_schema import ForeignSchema, read_foreign_schema
 from midiprism.adopt.db.restore import restore_rows
 from midiprism.adopt.errors import AlreadyUndoneError, NotAdoptableError, RunActiveError, UnknownRunError
 from midiprism.adopt.options import ADOPTION_HOOK_NAME
-from midiprism.catalog.catalog import track_is_unlinked
+from midiprism.catalog.address import PostgresAddress
+from midiprism.catalog.catalog import Catalog, track_is_unlinked
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.schema import (
@@ -83,38 +84,44 @@ class _DeletedRows(NamedTuple):
     kept: int
 
 
-def count_additions(catalog: PostgresCatalog, run_id: int) -> RunAdditions:
+def count_additions(address: PostgresAddress, run_id: int) -> RunAdditions:
     """Count what undoing a run would take back.
 
     Raises:
         UnknownRunError: there is no such run.
         AlreadyUndoneError: it was undone before.
+        CatalogError: the catalog cannot be opened.
     """
+    with PostgresCatalog.open(address, writable=False) as catalog:
 
-    def work() -> RunAdditions:
-        _require_run(catalog, run_id)
-        counts = [
-            catalog.connection.scalar(select(func.count()).select_from(table).where(table.c.run_id == run_id))
-            for table in (songs, tracks, foreign_links_added, foreign_files_added, foreign_rows_replaced)
-        ]
-        return RunAdditions(*(count or 0 for count in counts))
+        def work() -> RunAdditions:
+            _require_run(catalog, run_id)
+            tables = (songs, tracks, foreign_links_added, foreign_files_added, foreign_rows_replaced)
+            counts = [
+                catalog.connection.scalar(
+                    select(func.count()).select_from(table).where(table.c.run_id == run_id)
+                )
+                for table in tables
+            ]
+            return RunAdditions(*(count or 0 for count in counts))
 
-    return catalog.run_in_transaction(work)
+        return catalog.run_in_transaction(work)
 
 
-def undo_run(catalog: PostgresCatalog, run_id: int) -> UndoResult:
+def undo_run(address: PostgresAddress, run_id: int) -> UndoResult:
     """Take back what a run added, in one transaction.
 
     Raises:
         UnknownRunError: there is no such run.
         AlreadyUndoneError: it was undone before.
         RunActiveError: a run is active.
-        CatalogError: the database refuses it. Nothing was changed.
+        CatalogError: the catalog cannot be opened, or the database refuses it. Nothing was changed.
     """
-    return catalog.run_in_transaction(lambda: _RunUndo(catalog, run_id).execute())
+    with PostgresCatalog.open(address, writable=True) as catalog:
+        return catalog.run_in_transaction(lambda: _RunUndo(address, catalog, run_id).execute())
 
 
-def _require_run(catalog: PostgresCatalog, run_id: int) -> None:
+def _require_run(catalog: Catalog, run_id: int) -> None:
     state = catalog.connection.scalar(select(runs.c.state).where(runs.c.id == run_id))
     if state is None:
         raise UnknownRunError(catalog.path, run_id)
@@ -125,11 +132,12 @@ def _require_run(catalog: PostgresCatalog, run_id: int) -> None:
 class _RunUndo:
     """The undoing of one run, inside a transaction."""
 
-    def __init__(self, catalog: PostgresCatalog, run_id: int) -> None:
+    def __init__(self, address: PostgresAddress, catalog: Catalog, run_id: int) -> None:
         self._catalog = catalog
         self._connection = catalog.connection
         self._driver_connection = driver_connection(catalog.connection)
-        self._schema = f'"{catalog.address.schema}"'
+        self._own_schema = address.schema
+        self._schema = f'"{address.schema}"'
         self._run_id = run_id
 
     def execute(self) -> UndoResult:
@@ -138,7 +146,7 @@ class _RunUndo:
         _require_run(self._catalog, self._run_id)
         result = UndoResult(0, 0)
         if ADOPTION_HOOK_NAME in self._catalog.select_hook_names():
-            foreign_schema = read_foreign_schema(self._connection, self._catalog.address.schema)
+            foreign_schema = read_foreign_schema(self._connection, self._own_schema)
             if not foreign_schema.recognised:
                 raise NotAdoptableError(self._catalog.path, foreign_schema.faults[0])
             result = self._undo_foreign_rows(foreign_schema)
@@ -153,8 +161,12 @@ class _RunUndo:
         with temporary_parent_index(self._connection, files_table):
             links = self._delete_added("foreign_links_added", "link_id", links_table)
             # Links are put back after the files that they lead to.
-            restored_files = restore_rows(self._catalog, self._run_id, "files", files_table)
-            restored_links = restore_rows(self._catalog, self._run_id, "track_splits", links_table)
+            restored_files = restore_rows(
+                self._connection, self._own_schema, self._run_id, "files", files_table
+            )
+            restored_links = restore_rows(
+                self._connection, self._own_schema, self._run_id, "track_splits", links_table
+            )
             reassigned_count = self._reassign_shared_files(links_table)
             files = self._delete_added("foreign_files_added", "file_id", files_table)
         return UndoResult(
