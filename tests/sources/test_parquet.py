@@ -170,7 +170,7 @@ def test_a_file_without_bytes_and_options_without_a_file_are_usage_errors(tmp_pa
     with pytest.raises(UsageError, match="has no column of bytes"):
         open_source([write_parquet(tmp_path / "x.parquet", {"id": ["a"]})])
     for options in ({"song_column": "a"}, {"name_column": "a"}, {"kept_columns": ["a"]}):
-        with pytest.raises(UsageError, match="for Parquet files"):
+        with pytest.raises(UsageError, match="a Parquet file"):
             open_source([tmp_path], **options)
 
 

@@ -1,4 +1,4 @@
-"""Taking over a library that another program keeps in PostgreSQL: its songs, and the tracks it has split."""
+"""Adopting a library that another program keeps in PostgreSQL: its songs, and the tracks it has split."""
 
 import contextlib
 import dataclasses
@@ -20,7 +20,7 @@ from midiprism.results.result_dir import read_identity, require_matching_adoptio
 
 
 class AdoptedLibrary(NamedTuple):
-    """What a run needs to take over a library.
+    """Source and hook of a run that adopts a library.
 
     Attributes:
         source: the library's songs.
@@ -32,7 +32,7 @@ class AdoptedLibrary(NamedTuple):
 
 
 class AdoptionPlan(NamedTuple):
-    """What taking over a library would do.
+    """Numbers of songs that adopting a library would treat in some way.
 
     Attributes:
         songs: number of songs with several tracks.
@@ -58,7 +58,7 @@ def open_adopted_library(
 
     Args:
         address: of the database.
-        adoption: how the library is taken over.
+        adoption: how the library is adopted.
         out: folder of the result.
         stop: once true, a server that is away is not waited for.
 
@@ -82,11 +82,11 @@ def open_adopted_library(
 def require_adoptable(
     address: PostgresAddress, adoption: Adoption, out: str, stop: Callable[[], bool]
 ) -> None:
-    """Require that a library can be taken over, unless it has been.
+    """Require that a library can be adopted, unless it has been.
 
     Raises:
         UsageError: ``out`` cannot be the folder of its result.
-        NotAdoptableError: it cannot be taken over as it is.
+        NotAdoptableError: it cannot be adopted as it is.
         CatalogError: the database cannot be read.
     """
     try:
@@ -105,7 +105,7 @@ def require_adoptable(
 def plan_adoption(
     address: PostgresAddress, adoption: Adoption, out: str, stop: Callable[[], bool]
 ) -> AdoptionPlan:
-    """Return what taking over a library would do. Nothing is written.
+    """Return what adopting a library would do. Nothing is written.
 
     Raises:
         UsageError: ``out`` cannot be the folder of its result.

@@ -1,4 +1,4 @@
-"""The commit hook that fills the tables of a library that was taken over."""
+"""The commit hook that fills the tables of an adopted library."""
 
 import os
 from dataclasses import dataclass

@@ -67,7 +67,7 @@ class AuditFinding(NamedTuple):
 
 
 class AuditProgress(NamedTuple):
-    """How far an audit is.
+    """Progress of an audit.
 
     Attributes:
         seen: songs with links that were passed, in the sample or not.

@@ -1,4 +1,4 @@
-"""How a library that another program keeps is taken over."""
+"""Options of adopting a library that another program keeps."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,16 +6,19 @@ from typing import Literal
 from midiprism.sources.path_map import NO_PATH_MAP, PathMap
 
 ADOPTION_HOOK_NAME = "adoption"
-"""Name under which a catalog remembers that it belongs to a library that was taken over."""
+"""Name under which a catalog remembers that it belongs to an adopted library."""
 
 ExistingLinksPolicy = Literal["leave", "complete", "replace"]
-"""What happens to songs that have rows in ``track_splits``: they are not opened (``leave``), missing rows are
-added (``complete``), or rows that lead to other tracks are removed too (``replace``)."""
+"""Treatment of songs that have rows in ``track_splits``.
+
+They are not opened (``leave``), missing rows are added (``complete``), or rows that lead to other tracks are
+removed too (``replace``).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """How a library is taken over.
+    """Options of adopting a library.
 
     Attributes:
         path_map: maps the library's recorded paths to local ones.

@@ -13,7 +13,7 @@ MAX_EXAMPLES = 100
 
 
 class PreflightProgress(NamedTuple):
-    """How far a preflight is.
+    """Progress of a preflight.
 
     Attributes:
         stage: what it does now, in words.
@@ -87,7 +87,7 @@ class SpaceEstimate(NamedTuple):
 
     @property
     def enough(self) -> bool:
-        """Whether the free space is enough, as far as it is known."""
+        """True if the free space is enough, as far as it is known."""
         lacks_bytes = self.free_bytes is not None and self.free_bytes < self.bytes
         lacks_files = self.free_files is not None and self.free_files < self.files
         return not (lacks_bytes or lacks_files)

@@ -13,7 +13,7 @@ from midiprism.adopt.note_timing import TimedNotes, extract_timed_notes, same_ti
 from midiprism.smf.types import SplitTrack
 
 Verdict = Literal["correct", "wrong_time", "lost_notes", "other_notes"]
-"""How a track of another program compares with the track of the song that it was matched with.
+"""Result of comparing a track of another program with the track that it was matched with.
 
 It has the same notes at the same times (``correct``) or at other times, fewer notes, or other ones.
 """
@@ -83,7 +83,7 @@ class ForeignTrack:
 
     @property
     def readable(self) -> bool:
-        """Whether the bytes of its file could be read."""
+        """True if the bytes of its file could be read."""
         return self._extract_notes is not None
 
     def load_notes(self) -> TimedNotes | None:

@@ -67,7 +67,7 @@ T = TypeVar("T")
 
 
 class _FileState(NamedTuple):
-    """What tells that a file at a path was not replaced or changed."""
+    """Properties of a file that differ if it is replaced or changed."""
 
     inode: int
     size: int

@@ -1,4 +1,4 @@
-"""Which values the columns of another program's tables can hold."""
+"""Limits of the values that the columns of another program's tables can hold."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple

@@ -90,7 +90,7 @@ class ForeignTrigger(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ForeignSchema:
-    """What the tables of a library look like.
+    """Description of the tables of a library.
 
     Attributes:
         schemas: the schema of each table that exists, by the table's name.
@@ -108,7 +108,7 @@ class ForeignSchema:
 
     @property
     def recognised(self) -> bool:
-        """Whether they are the tables that midiprism knows."""
+        """True if they are the tables that midiprism knows."""
         return not self.faults
 
     def qualified_name(self, name: str) -> str:
@@ -180,7 +180,7 @@ class _Column(NamedTuple):
 
     @property
     def is_required(self) -> bool:
-        """Whether no row can be added without a value for it."""
+        """True if no row can be added without a value for it."""
         return self.not_null and not self.has_default and not self.generated
 
 

@@ -52,7 +52,7 @@ class AlreadySplitSong(NamedTuple):
 
 
 class SplitProgress(NamedTuple):
-    """How many songs of a library have been split.
+    """Numbers of songs of a library by who has split them.
 
     Attributes:
         songs: number of songs with several tracks.
@@ -66,7 +66,7 @@ class SplitProgress(NamedTuple):
 
     @property
     def remaining(self) -> int:
-        """Return the number of songs that nobody has split."""
+        """Return the number of songs that neither the owner nor midiprism has split."""
         return self.songs - self.split_by_owner - self.known_songs
 
 

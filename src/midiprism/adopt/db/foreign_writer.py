@@ -1,6 +1,6 @@
 """Adding rows to another program's tables, in the transaction that commits a batch.
 
-Each track has a row in ``files``, whoever added it, and each pair of a song and a track has one in
+Each track has a row in ``files``, by whatever program, and each pair of a song and a track has one in
 ``track_splits``. If a row cannot be added, its song fails with the reason, and no row of that song is added.
 """
 
@@ -65,7 +65,7 @@ class _LinkRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _SongRows:
-    """What the rows of some songs are made from.
+    """Songs and links from which rows are made.
 
     Attributes:
         songs: the songs by digest.

@@ -1,4 +1,4 @@
-"""What a preflight asks the database about another program's library."""
+"""Queries of a preflight about another program's library."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple

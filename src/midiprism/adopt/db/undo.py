@@ -33,7 +33,7 @@ UNDONE = "undone"
 
 
 class RunAdditions(NamedTuple):
-    """What a run added, and what undoing it takes back.
+    """Numbers of rows that a run added, and that undoing it takes back.
 
     Attributes:
         songs: that got their outcome from it.
@@ -51,7 +51,7 @@ class RunAdditions(NamedTuple):
 
 
 class UndoResult(NamedTuple):
-    """What undoing a run did.
+    """Numbers of rows that undoing a run changed.
 
     Attributes:
         songs: that have no outcome any more.

@@ -58,7 +58,7 @@ class _DirectoryRecord(NamedTuple):
 
 
 class _Directory(NamedTuple):
-    """Where the directory of an archive is.
+    """Location of the directory of an archive.
 
     Attributes:
         start: offset of its first byte.
