@@ -14,6 +14,7 @@ from sqlalchemy import Table, insert, select
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import CommitResult
+from midiprism.catalog.commit_hook import BatchTransaction
 from midiprism.catalog.linked_songs import LinkedSongs
 from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
@@ -113,14 +114,13 @@ class BatchCommit:
         return result
 
     def _run_hooks(self, result: CommitResult) -> None:
-        if self._catalog.foreign_writer_config is None:
-            return
-        from midiprism.adopt.db.foreign_writer import ForeignWriter
-
-        writer = ForeignWriter(self._catalog, self._catalog.foreign_writer_config, self._run_id)
-        written = writer.write(self._batch.song_records())
-        self._batch = self._batch.with_songs(written.songs)
-        result.refused_songs, result.values_nulled = written.refused_songs, written.values_nulled
+        """Let the hooks add their rows, and change what is recorded of the batch."""
+        transaction = BatchTransaction(self._connection, self._schema, self._run_id)
+        for hook in self._catalog.hooks:
+            hook_result = hook.before_batch(transaction, self._batch)
+            self._batch = hook_result.batch
+            result.refused_songs.extend(hook_result.refused_songs)
+            result.values_nulled += hook_result.values_nulled
 
     def _earlier_commit(self, token: str) -> CommitResult | None:
         """Return what this batch recorded, if a commit of it went through and its answer was lost."""
