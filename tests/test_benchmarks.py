@@ -1,4 +1,4 @@
-"""The benchmarks whose figures the documentation shows still run, on small inputs. Their figures are ignored."""
+"""Benchmarks whose figures the documentation shows run on small inputs. Their figures are not checked."""
 
 import os
 import subprocess
