@@ -19,7 +19,7 @@ from support.executor_runs import (
     make_context,
     make_worker_config,
 )
-from support.fake_songs import BASS, PIANO, fake_song, read_tree, write_files
+from support.fake_songs import BASS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.result_content import result_content
 from support.runs import make_settings, run_split
 
@@ -88,18 +88,25 @@ def test_counts_never_fall(name: str, songs: Path, tmp_path: Path) -> None:
     assert seen[-1] == SONGS
 
 
+@dataclass(frozen=True)
+class AnnouncingSplitter:
+    """A slow splitter that makes a file once it has begun."""
+
+    announcement: Path
+
+    def __call__(self, data: bytes) -> SplitSong:
+        self.announcement.touch()
+        time.sleep(0.05)
+        return fake_split(data)
+
+
 def test_a_batch_ends_early_once_the_run_stops(name: str, songs: Path, tmp_path: Path) -> None:
-    is_stopped = False
-    config = make_worker_config(songs, tmp_path / "out", SlowSplitter(0.05))
-    context = replace(make_context(config), stop=lambda: is_stopped)
+    announcement = tmp_path / "begun"
+    config = make_worker_config(songs, tmp_path / "out", AnnouncingSplitter(announcement))
+    context = replace(make_context(config), stop=announcement.exists)
     with drive(EXECUTORS[name], context) as driver:
         (batch,) = find_batches(songs, size=SONGS)
         driver.submit(batch)
-        if name == "inline":  # which does a batch at a time
-            is_stopped = True
-        else:
-            driver.run_until(lambda: driver.telemetry.counts.songs > 0 or driver.telemetry.workers_ready > 0)
-            is_stopped = True
         driver.run_all()
     (finished,) = driver.finished
     assert finished.batch == batch
