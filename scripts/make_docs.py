@@ -80,7 +80,8 @@ def _command_part(name: str, command: Any) -> str:
     required = "".join(
         f" {parameter.opts[0]} {parameter.metavar}" for parameter in options if parameter.required
     )
-    usage = f"midiprism {name}{''.join(f' {_argument_name(argument)}' for argument in arguments)}{required} [options]"
+    named = "".join(f" {_argument_name(argument)}" for argument in arguments)
+    usage = f"midiprism {name}{named}{required} [options]"
     lines = ["```", usage, "```", ""]
     if arguments:
         lines += ["| argument | meaning |", "|---|---|"]

@@ -1,0 +1,55 @@
+"""Record a real run as the picture of README.md, ``docs/images/recording.svg``.
+
+Sample songs are written to a temporary folder, and the commands below are run there with the output that a
+terminal of 100 columns shows.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "recording.svg"
+WIDTH = 100
+COMMANDS = (
+    "midiprism split songs -o split --workers 2",
+    "midiprism list split --instrument bass --limit 4",
+    "midiprism export split --to tree --by instrument --instrument bass",
+)
+SAMPLE = ("sample", "songs", "--songs", "200", "--seed", "1", "--quiet")
+
+
+def main() -> None:
+    console = Console(record=True, width=WIDTH, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    with tempfile.TemporaryDirectory() as folder:
+        run(SAMPLE, folder)
+        for command in COMMANDS:
+            console.print(Text(f"$ {command}", style="bold"))
+            console.print(Text.from_ansi(run(command.split()[1:], folder)))
+    PICTURE.parent.mkdir(exist_ok=True)
+    svg = console.export_svg(title="midiprism", clear=False)
+    # The identifiers in the picture are random; fixed ones keep it the same as long as the output is.
+    PICTURE.write_text(re.sub(r"terminal-\d+", "terminal", svg), encoding="utf-8")
+
+
+def run(arguments: tuple[str, ...] | list[str], folder: str) -> str:
+    """Run a command of midiprism and return what it prints, without progress."""
+    done = subprocess.run(
+        [sys.executable, "-m", "midiprism", *arguments],
+        cwd=folder,
+        env=os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
