@@ -42,7 +42,7 @@ from competitors import (
     symusic_pool,
 )
 
-COMPETITORS = ("midiprism", "parquet", "floor", "durable", "null-catalogue", "null-store", "symusic", "cp")
+COMPETITORS = ("midiprism", "parquet", "floor", "durable", "null-catalog", "null-store", "symusic", "cp")
 STAT_BLOCK_BYTES = 512
 """Bytes of what ``st_blocks`` counts."""
 
@@ -50,7 +50,7 @@ EXPECTED_FILES_PER_SECOND = {
     "midiprism": 30_000,
     "floor": 56_000,
     "durable": 42_000,
-    "null-catalogue": 32_000,
+    "null-catalog": 32_000,
     "symusic": 31_000,
     "cp": 31_000,
 }
@@ -139,7 +139,7 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
         "parquet": ("into Parquet files", lambda: run_parquet),
         "floor": ("floor", lambda: io_floor(reference)),
         "durable": ("floor, flushed", lambda: io_floor(reference, durable=True)),
-        "null-catalogue": ("without catalogue", lambda: run_without_catalog),
+        "null-catalog": ("without catalog", lambda: run_without_catalog),
         "null-store": ("without store", lambda: run_without_store),
         "symusic": ("symusic pool", lambda: symusic_pool),
         "cp": ("cp -r of the result", lambda: copy_tree(reference, made.songs)),
@@ -159,9 +159,9 @@ def measure(name: str, library: Path, options: argparse.Namespace) -> None:
     print(f"\n{name}: {made.songs:,} songs, {made.files:,} different tracks")
     print_table(rates, starts)
     print("MB on disk: " + ", ".join(f"{side} {size / 1e6:,.0f}" for side, size in taken.items()))
-    if not {"without catalogue", "floor"} <= set(rates):
+    if not {"without catalog", "floor"} <= set(rates):
         return
-    bare = [ours / theirs for ours, theirs in zip(rates["without catalogue"], rates["floor"], strict=True)]
+    bare = [ours / theirs for ours, theirs in zip(rates["without catalog"], rates["floor"], strict=True)]
     print(f"without catalogue it reaches {statistics.median(bare):.2f} of the floor", flush=True)
 
 
