@@ -171,11 +171,11 @@ def test_json_has_the_keys_of_the_interface(run_inspect: Run) -> None:
 
 
 def test_every_key_is_documented() -> None:
-    docs = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
-    section = docs.split("## midiprism inspect\n")[1].split("\n## ")[0]
+    page = Path(__file__).parents[2] / "docs" / "reference" / "commands" / "inspect.md"
+    text = page.read_text(encoding="utf-8")
     kinds = (Inspection, SourceTrack, TempoChange, TimeSignature, KeySignature, midiprism.Problem)
     names = [field.name for kind in kinds for field in dataclasses.fields(kind)]
-    assert [name for name in ["file", *names] if f"`{name}`" not in section] == []
+    assert [name for name in ["file", *names] if f"`{name}`" not in text] == []
 
 
 def test_hostile_names_do_not_reach_the_terminal_raw(run_inspect: Run) -> None:
