@@ -100,17 +100,17 @@ def test_a_song_is_told_for_people(run_inspect: Run) -> None:
 def test_what_is_not_set_is_said(run_inspect: Run) -> None:
     _, out, _ = run_inspect(keep(song(track([(480, tempo(250_000)), *note(0, 60, 480, 1)]))))
     assert told(out, "tempo") == [
-        "tick          0  120.00 bpm, as none is set",
+        "tick          0  120.00 bpm, the default",
         "tick        480  240.00 bpm  from 0.500 s",
     ]
-    assert told(out, "meter") == ["tick          0  4/4, as none is set"]
+    assert told(out, "meter") == ["tick          0  4/4, the default"]
     assert "\nkey\n" not in out
 
 
 def test_a_long_tempo_map_ends_and_says_so(run_inspect: Run) -> None:
     path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(50)])))
     lines = told(run_inspect(path)[1], "tempo")
-    assert (len(lines), lines[-1]) == (21, "and 30 more; --json gives all")
+    assert (len(lines), lines[-1]) == (21, "and 30 more; --json lists all")
     assert len(json.loads(run_inspect(path, "--json")[1])["tempo_map"]) == 50
     path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(20)])))
     assert len(told(run_inspect(path)[1], "tempo")) == 20
@@ -210,23 +210,23 @@ def test_a_file_in_gzip_is_read(run_inspect: Run) -> None:
     [
         (0xE728, "SMPTE, 25 frames per second, 40 ticks per frame"),
         (0xE301, "SMPTE, 29.97 frames per second, 1 tick per frame"),
-        (0xE700, "SMPTE, 0xe700, which gives ticks no time"),
-        (0x9C28, "SMPTE, 0x9c28, which gives ticks no time"),
+        (0xE700, "SMPTE, 0xe700, so ticks have no duration"),
+        (0x9C28, "SMPTE, 0x9c28, so ticks have no duration"),
     ],
 )
 def test_an_smpte_division_is_told_in_words(run_inspect: Run, division: int, words: str) -> None:
     data = song(track([(0, tempo(500_000)), *note(0, 60, 0, 1000)]), division=division)
     code, out, _ = run_inspect(keep(data))
     assert (code, f"  division  {words}\n" in out, "bars:beats\n" in out) == (0, True, False)
-    assert len(told(out, "tempo (without effect: the division is SMPTE)")) == 1
-    timeless = "no time" in words
+    assert len(told(out, "tempo (without effect, since the division is SMPTE)")) == 1
+    timeless = "no duration" in words
     assert ("  length    1,000 ticks\n" in out) == timeless
     assert ("division_smpte" in out) == timeless
 
 
 def test_format_2_has_no_map_for_all(run_inspect: Run) -> None:
     code, out, _ = run_inspect(keep(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), midi_format=2)))
-    assert (code, "Each track has a tempo, meter and key of its own (format 2)." in out) == (0, True)
+    assert (code, "Each track has its own tempo, meter and key (format 2)." in out) == (0, True)
     assert "tempo\n" not in out
 
 
