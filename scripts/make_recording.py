@@ -39,7 +39,7 @@ def main() -> None:
             console.print(Text.from_ansi(printed))
     PICTURE.parent.mkdir(exist_ok=True)
     svg = console.export_svg(title="midiprism", clear=False)
-    # Fixed identifiers keep the picture the same as long as the output is; fonts are not loaded from elsewhere.
+    # Fixed identifiers keep the picture as long as the output is the same; no font is loaded from elsewhere.
     PICTURE.write_text(FONT_FACE.sub("", re.sub(r"terminal-\d+", "terminal", svg)), encoding="utf-8")
 
 
