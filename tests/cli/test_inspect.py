@@ -47,7 +47,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: True)
+    monkeypatch.setattr("midiprism.smf.kernel.split_kernel.is_compiled", lambda: True)
 
     def running(*arguments: object) -> tuple[int, str, str]:
         code = main(["inspect", *map(str, arguments)])
@@ -264,7 +264,7 @@ def test_a_folder_exits_2(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_compilation_is_announced_apart_from_the_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: False)
+    monkeypatch.setattr("midiprism.smf.kernel.split_kernel.is_compiled", lambda: False)
     _, out, err = run(keep(SONG), "--json")
     assert (json.loads(out)["num_tracks"], "Compiling" in err) == (3, True)
 

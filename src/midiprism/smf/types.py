@@ -97,7 +97,14 @@ class SplitTrack(NamedTuple):
         duration_seconds: the same in seconds by the song's tempo map; None where the division has no time.
         lowest_pitch: lowest MIDI note number, 0 to 127.
         highest_pitch: highest MIDI note number, 0 to 127.
-        stated: tempo, meter and key as the split's own bytes state them.
+        ticks_per_quarter: 1 to 32,767; None with an SMPTE division.
+        tempo: quarter notes per minute; None where none is stated, or where no time passes.
+        tempo_count: how many tempo events there are.
+        time_signature: such as ``6/8``.
+        key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
+
+    Tempo, time and key signature are those that hold from the first such event in the split's own bytes on,
+    wherever it stands. Impossible ones are left out; of several at one tick the last holds.
     """
 
     data: bytes
@@ -115,7 +122,22 @@ class SplitTrack(NamedTuple):
     duration_seconds: float | None
     lowest_pitch: int
     highest_pitch: int
-    stated_meta: StatedMeta = StatedMeta()
+    ticks_per_quarter: int | None = None
+    tempo: float | None = None
+    tempo_count: int = 0
+    time_signature: str | None = None
+    key_signature: str | None = None
+
+    @property
+    def stated_meta(self) -> StatedMeta:
+        """Tempo, meter and key as the split's own bytes state them."""
+        return StatedMeta(
+            self.ticks_per_quarter,
+            self.tempo,
+            self.tempo_count,
+            self.time_signature,
+            self.key_signature,
+        )
 
     @property
     def digest(self) -> bytes:

@@ -7,7 +7,7 @@ which tells the run that it will take long; and so is whatever cannot be loaded,
 import contextlib
 
 with contextlib.suppress(Exception):
-    from midiprism.smf.kernel import jit
+    from midiprism.smf.kernel import split_kernel
 
-    if jit.is_compiled():
-        jit.prepare()
+    if split_kernel.is_compiled():
+        split_kernel.prepare()
