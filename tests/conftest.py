@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support import catalog_access as keeping
+from support import catalog_access
 from support.postgres import PostgresServer, find_installations
 
 
@@ -38,27 +38,29 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def shelf(postgres_server: PostgresServer) -> str:
+def shared_database_url(postgres_server: PostgresServer) -> str:
     """A database for the catalogues of many tests, each in a schema of its own."""
-    postgres_server.psql("postgres", "CREATE DATABASE shelf")
-    url = postgres_server.url("shelf")
-    postgres_server.psql(url, keeping.RANDOMBLOB_SQL)
+    postgres_server.psql("postgres", "CREATE DATABASE shared")
+    url = postgres_server.url("shared")
+    postgres_server.psql(url, catalog_access.RANDOMBLOB_SQL)
     return url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def catalogs(request: pytest.FixtureRequest) -> Iterator[str]:
+def catalog_backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Runs a test twice: with catalogues in files of SQLite, and in PostgreSQL. See ``support.catalog_access``."""
     if request.param == "postgres":
-        keeping.use_server(request.getfixturevalue("postgres_server"), request.getfixturevalue("shelf"))
+        catalog_access.use_server(
+            request.getfixturevalue("postgres_server"), request.getfixturevalue("shared_database_url")
+        )
     try:
         yield request.param
     finally:
-        keeping.reset()
+        catalog_access.reset()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _empty_probe_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What `midiprism probe` has measured for the user of this machine is not for tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
@@ -69,7 +71,7 @@ _real_gc_freeze = gc.freeze
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _runs_freeze_nothing() -> Iterator[None]:
+def _disable_gc_freeze() -> Iterator[None]:
     """A run freezes what there is as it begins, and unfreezes it at its end: here that is the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gc, "freeze", lambda: None)
@@ -78,7 +80,7 @@ def _runs_freeze_nothing() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_loaded_is_garbage(_runs_freeze_nothing: None) -> None:
+def _freeze_loaded_modules(_disable_gc_freeze: None) -> None:
     """Runs look for garbage as they begin: with all that is loaded here, most of the time of a small one."""
     gc.collect()
     _real_gc_freeze()

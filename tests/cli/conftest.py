@@ -8,7 +8,7 @@ from midiprism.cli import main
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def run_cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command: its exit code, and what it wrote, which is never raw."""
 
     def running(*arguments: object) -> tuple[int, str, str]:

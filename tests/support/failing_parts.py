@@ -16,7 +16,7 @@ from midiprism.errors import StoreError
 from midiprism.smf.types import SplitSong
 from midiprism.sources import FolderSource, SongContent, SongRef, UnreadableError
 from midiprism.stores import FileStore, StoredTrack
-from support import catalog_access as catalogs
+from support import catalog_access
 from support.fake_songs import fake_split
 
 
@@ -126,7 +126,7 @@ CONTENT_QUERIES = {
 
 def catalog_content(out: Path, url: str | None = None) -> dict[str, list[tuple[object, ...]]]:
     """What a catalogue says, without its own numbers and times: that of ``out``, or that at ``url``."""
-    place = catalogs.postgres_address(out) if url is None else PostgresAddress(url)
+    place = catalog_access.postgres_address(out) if url is None else PostgresAddress(url)
     if place is None:
         connection = sqlite3.connect(out / "catalog.sqlite")
         connection.text_factory = bytes

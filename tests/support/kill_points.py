@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from midiprism.fs import fsync as durable
-from support import catalog_access as keeping
+from support import catalog_access
 
 KILLED_EXIT_CODE = 99
 
@@ -116,7 +116,7 @@ def expire_leases(out: Path) -> None:
     """What a killed run held, no other run has to wait for any more."""
     for table in ("leases", "runs"):
         with contextlib.suppress(psycopg.errors.UndefinedTable):
-            keeping.execute(out, f"UPDATE {table} SET expires_at = now() - INTERVAL '1 second'")
+            catalog_access.execute(out, f"UPDATE {table} SET expires_at = now() - INTERVAL '1 second'")
 
 
 def count_points(work: Callable[[], str]) -> int:
@@ -155,6 +155,6 @@ def run_killed_at(work: Callable[[], str], out: Path, kill_at: int, *, tear_writ
         return 0 if work() == "done" else 2
 
     code = run_in_fork(run)
-    if keeping.postgres_address(out) is not None:
+    if catalog_access.postgres_address(out) is not None:
         expire_leases(out)
     return code

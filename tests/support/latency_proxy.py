@@ -1,6 +1,6 @@
 """A long line: a program that forwards the connections of a port to a socket, and takes its time.
 
-    python line.py SOCKET SECONDS
+    python latency_proxy.py SOCKET SECONDS
 
 It prints the port, and ends when its standard input does. What is sent arrives half of SECONDS later in
 either direction, however much is under way. To connect takes SECONDS.

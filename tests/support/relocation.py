@@ -13,7 +13,7 @@ from midiprism.pipeline import Settings
 from midiprism.relocate.copy import Relocation
 from midiprism.relocate.relocate import relocate_result
 from midiprism.results.identity import StoreKind
-from support import catalog_access as keeping
+from support import catalog_access
 from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, read_tree, write_files
 from support.parquet_rows import parquet_rows
@@ -33,19 +33,19 @@ OTHER_FILES = ("notes.txt", "tracks/bass/mine.txt")
 def make_result(folder: Path, store: StoreKind = "files", name: str = "out") -> Path:
     """A result in ``folder``, of the songs beside it."""
     out = folder / name
-    settings = Settings(store=store, workers=0, database=keeping.postgres_address(out))
+    settings = Settings(store=store, workers=0, database=catalog_access.postgres_address(out))
     assert run_split(write_files(folder / "songs", SONGS), out, settings).state == "done"
     return out
 
 
 def relocate(out: Path, new: Path, **options: Any) -> Relocation:
     """Relocate a result; its catalogue, if it is in PostgreSQL, is known by the name of ``out``."""
-    return relocate_result(str(out), str(new), database=keeping.postgres_address(out), **options)
+    return relocate_result(str(out), str(new), database=catalog_access.postgres_address(out), **options)
 
 
 def relocated_content(out: Path, place: Path) -> Any:
     """All that the result which was made in ``out`` holds, now that it is in ``place``."""
-    catalogue = out if keeping.postgres_address(out) is not None else place
+    catalogue = out if catalog_access.postgres_address(out) is not None else place
     tracks = {
         path: data for path, data in read_tree(place).items() if path.split("/")[0] in ("tracks", "links")
     }
@@ -54,7 +54,7 @@ def relocated_content(out: Path, place: Path) -> Any:
 
 def is_intact(out: Path, place: Path) -> bool:
     """Whether ``midiprism verify`` finds nothing."""
-    found = verify_result(str(place), VerifyScope(), database=keeping.postgres_address(out))
+    found = verify_result(str(place), VerifyScope(), database=catalog_access.postgres_address(out))
     return found.ok and found.tracks > 0
 
 

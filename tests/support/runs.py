@@ -12,7 +12,7 @@ from pathlib import Path
 
 from midiprism.pipeline import Settings, Summary, split_library
 from midiprism.sources import open_source
-from support import catalog_access as catalogs
+from support import catalog_access
 from support.fake_songs import fake_split
 
 LOCK_SCRIPT = """
@@ -31,14 +31,14 @@ def run_split(
     options.setdefault("splitter", fake_split)
     settings = settings or Settings(workers=0)
     if settings.database is None:
-        settings = replace(settings, database=catalogs.postgres_address(out))
+        settings = replace(settings, database=catalog_access.postgres_address(out))
     return split_library(library, str(out), settings, **options)  # type: ignore[arg-type]
 
 
 def mark_as_killed(out: Path, **totals: object) -> None:
     """As a kill would leave them: what they have told is all that is known of them."""
     told = json.dumps(totals)
-    catalogs.execute(out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", told)
+    catalog_access.execute(out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", told)
 
 
 @contextmanager
@@ -54,13 +54,15 @@ def locked_by_other_process(out: Path) -> Iterator[None]:
 @contextmanager
 def still_running(out: Path) -> Iterator[None]:
     """What is recorded as running is on meanwhile, as its catalogue has it."""
-    if catalogs.postgres_address(out) is None:
+    if catalog_access.postgres_address(out) is None:
         with locked_by_other_process(out):
             yield
         return
-    catalogs.execute(out, "UPDATE runs SET expires_at = now() + INTERVAL '1 hour' WHERE state = 'running'")
+    catalog_access.execute(
+        out, "UPDATE runs SET expires_at = now() + INTERVAL '1 hour' WHERE state = 'running'"
+    )
     yield
-    catalogs.execute(out, "UPDATE runs SET expires_at = NULL")
+    catalog_access.execute(out, "UPDATE runs SET expires_at = NULL")
 
 
 FIXED_NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

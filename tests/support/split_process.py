@@ -41,7 +41,10 @@ def start_process(**environment: str) -> subprocess.Popen[bytes]:
     home = Path(__file__).parent
     variables = {**os.environ, "PYTHONPATH": str(home.parent), **environment}
     return subprocess.Popen(
-        [sys.executable, str(home / "child.py")], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, str(home / "split_process.py")],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 
