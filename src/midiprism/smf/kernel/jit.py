@@ -118,9 +118,9 @@ class EntryPoint:
         return compiled
 
 
-def array_of(row_type: Any) -> Any:
-    """Return Numba's type of a table of such rows."""
-    return numba.types.Array(numba.from_dtype(row_type), 1, "C")
+def array_of(element: Any, *, readonly: bool = False) -> Any:
+    """Return Numba's type of a one-dimensional array of such elements, or of a table of such rows."""
+    return numba.types.Array(numba.from_dtype(np.dtype(element)), 1, "C", readonly=readonly)
 
 
 def entry_point(signature: Any) -> Callable[[Callable[..., Any]], EntryPoint]:
