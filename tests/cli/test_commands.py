@@ -90,7 +90,7 @@ def test_what_failed_is_named_without_reaching_the_terminal_raw(run_cli: Run, tm
     code, out, _ = run_cli("split", "songs", "-o", "out")
     assert code == 1
     assert "\\x1b[31m[bold]\\u202eevil\\nline0.mid: It is not a MIDI file. (not_midi)" in out
-    assert "and 3 more; --verbose names more of them" in out
+    assert "and 3 more; --verbose lists more of them" in out
     code, _, err = run_cli("split", "songs", "-o", "other", "--quiet", "--verbose")
     assert code == 1
     assert (
@@ -208,7 +208,7 @@ def test_list_json_counts_as_musicians_do(run_cli: Run, songs: Path, tmp_path: P
     run_cli("split", "songs", "-o", "out")
     facts = json.loads(run_cli("list", "out", "--json", "--channel", "10")[1])
     assert (facts["song"], facts["track"], facts["channel"], facts["family"]) == ("b/c", 2, 10, "Drums")
-    assert facts["song"] == str(tmp_path / "songs/b/c.kar")
+    assert facts["song_path"] == str(tmp_path / "songs/b/c.kar")
     assert (tmp_path / "out" / facts["path"]).is_file()
 
 
@@ -309,7 +309,7 @@ def test_ctrl_c_ends_an_export_in_order(run_cli: Run, songs: Path, monkeypatch: 
         return place(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Materializer, "place", interrupted)
+        patch.setattr(Materializer, "materialize", interrupted)
         code, out, _ = run_cli("export", "out", "--to", "to", "--json")
     assert (code, json.loads(out.splitlines()[-1])["files_new"]) == (130, 1)
     assert run_cli("export", "out", "--to", "to")[0] == 0

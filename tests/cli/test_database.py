@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from midiprism.catalog import PostgresAddress, open_catalog
-from midiprism.cli.database import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
 from midiprism.errors import StoreError, UsageError
 from midiprism.integrity import repair
 from midiprism.pipeline import runner as engine
@@ -191,7 +191,7 @@ def test_runs_that_are_on_are_all_shown_and_keep_checks_away(
     with open_catalog(PostgresAddress(url)) as catalog:
         second, third = (catalog.begin_run({"sources": ["/m"]}, "2026-01-01T00:00:00+00:00") for _ in "ab")
         _, out, _ = run_cli("status", "out", "--database", url, "--runs", 1)
-        assert f"out: 2 runs are on, 0 songs/s\n  run {third}: 0 songs" in out
+        assert f"out: 2 runs are active, 0 songs/s\n  run {third}: 0 songs" in out
         assert f"\n  run {second}: 0 songs" in out
         _, out, _ = run_cli("status", "out", "--database", url, "--json")
         status = json.loads(out)

@@ -11,7 +11,7 @@ from typer.main import get_command
 import midiprism
 from midiprism.adopt.audit_report import AuditProgress
 from midiprism.cli.app import catalog_app
-from midiprism.cli.commands.audit import format_progress
+from midiprism.cli.render.audit_text import format_progress
 from support.midi_writer import note, song, track
 from support.owner_library import OwnerLibrary, read_only_role
 from support.postgres import PostgresServer
@@ -45,7 +45,7 @@ def test_a_check_ends_with_the_command_to_go_on_with(run_cli: Run, owner_library
     options = ["--database", owner_library.url, "--path-map", rule]
     code, out, err = run_cli("catalog", "check", *options, "-o", "my out")
     assert (code, err) == (0, "")
-    assert ": a library that midiprism can take over\n" in out
+    assert ": midiprism can adopt this library\n" in out
     assert "  songs                   1  of them with several tracks (num_tracks > 1)\n" in out
     assert "  content_hash            1  compared; each is the BLAKE3 of its song\n" in out
     command = out.splitlines()[-2]
@@ -54,7 +54,7 @@ def test_a_check_ends_with_the_command_to_go_on_with(run_cli: Run, owner_library
     facts = json.loads(out)
     assert (code, facts["ok"], facts["counts"]["songs"]) == (0, True, 1)
     assert shlex.split(facts["to_go_on"])[-1] == "OUT"
-    assert "can take over" in err
+    assert "can adopt" in err
     assert run_cli("catalog", "check", *options, "--quiet") == (0, "", "")
 
 
@@ -62,12 +62,12 @@ def test_a_check_names_what_is_in_the_way(run_cli: Run, damaged_library: OwnerLi
     damaged_library.add_song(f"{EVIL} changed.mid", b"song", b"h" * 32)
     code, out, _ = run_cli("catalog", "check", "--database", damaged_library.url)
     assert code == 1
-    assert "midiprism cannot take this over as it is\n" in out
-    assert "In the way:\n  content_hash is not the BLAKE3 of 1 of 2 songs, such as " in out
-    assert "splits                  2  looked for; 1 not there\n" in out
-    assert "To go on when that is mended:\n" in out
+    assert "midiprism cannot adopt this library as it is\n" in out
+    assert "Obstacles:\n  content_hash is not the BLAKE3 of 1 of 2 songs, such as " in out
+    assert "splits                  2  looked up; 1 of them missing\n" in out
+    assert "Once these are removed, adopt it with:\n" in out
     assert "gone \\x1b[31m[bold]\\u202eevil.mid\n" in out
-    assert "--path-map OLD=NEW says where to" in out
+    assert "--path-map OLD=NEW gives their new folder" in out
     code, out, _ = run_cli("catalog", "check", "--database", damaged_library.url, "--json", "--quiet")
     facts = json.loads(out)
     assert (code, facts["ok"], facts["content_hash"]["wrong"]) == (1, False, 1)
@@ -77,7 +77,7 @@ def test_a_check_names_what_a_database_lacks(run_cli: Run, postgres: PostgresSer
     code, out, _ = run_cli("catalog", "check", "--database", postgres.new_database())
     assert code == 1
     assert "There is no table files that this role's search path leads to." in out
-    assert "To go on" not in out
+    assert "adopt it" not in out
 
 
 def test_hostile_names_of_columns_and_triggers_stay_text(
@@ -186,7 +186,7 @@ def test_what_cannot_be_followed_is_refused(
 def test_a_sample_must_be_a_share(run_cli: Run, owner_library: OwnerLibrary) -> None:
     code, _, err = run_cli("audit", "--database", owner_library.url, "--sample", "0%")
     assert code == 2
-    assert "--sample 0% is not a share" in err
+    assert "--sample 0% is not a percentage" in err
 
 
 def test_progress_says_how_far_it_is() -> None:

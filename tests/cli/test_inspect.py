@@ -14,7 +14,7 @@ import pytest
 
 import midiprism
 from midiprism.cli import main
-from midiprism.cli.commands.inspect import pitch_name
+from midiprism.cli.render.inspection_text import pitch_name
 from midiprism.smf import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from support.midi_writer import (
     key_signature,

@@ -80,7 +80,7 @@ def test_all_columns_are_seen_on_a_narrow_terminal(
     from rich.console import Console
 
     narrow = Console(force_terminal=True, width=40, color_system=None, markup=False)
-    monkeypatch.setattr("midiprism.cli.commands.probe.make_console", lambda **_options: narrow)
+    monkeypatch.setattr("midiprism.cli.render.probe_text.make_console", lambda **_options: narrow)
     main(["probe"])
     out = capsys.readouterr().out
     assert "…" not in out
@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
 def test_without_any_place_it_says_so(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.advise.probe.mounts.find_mount_points", list)
     code, out, err = run_cli("probe")
-    assert (code, out, "There is no place to measure" in err) == (1, "", True)
+    assert (code, out, "There is nothing to measure" in err) == (1, "", True)
 
 
 def test_memory_alone_is_not_recommended(
@@ -245,9 +245,9 @@ def better_place_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_split_tells_of_a_much_better_place(run_cli: Run, songs: Path, better_place_found: None) -> None:
     code, _, err = run_cli("split", "songs", "-o", "out")
     assert code == 0
-    assert "/fast takes new files 8.4 times as fast as the place of out: 40,000 a second against" in err
-    assert "says that it spins" in err
-    assert "With `-o /fast/out` the result would be there." in err
+    assert "/fast takes new files 8.4 times as fast as the disk of out: 40,000 a second against" in err
+    assert "a spinning disk" in err
+    assert "`-o /fast/out` puts the result there." in err
     _, _, err = run_cli("split", "songs", "-o", "out")
     assert "`midiprism relocate out /fast/out` moves the result there" in err
 

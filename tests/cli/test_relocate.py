@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from midiprism.cli import main
-from midiprism.cli.commands.relocate import format_progress
-from midiprism.cli.database import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.cli.render.relocate_text import format_progress
 from midiprism.pipeline import runner as engine
 from midiprism.relocate.copy import RelocationProgress, ResultCopier
 from support.fake_songs import (
@@ -74,7 +74,7 @@ def test_a_copy_is_told_with_how_to_empty_the_old_place(run_cli: Run, result: Pa
     ((*arguments,),) = commands(out)
     assert arguments[-1] == "--remove"
     code, out, _ = run_cli(*arguments)
-    assert (code, "  removed               4  files of the old place" in out) == (0, True)
+    assert (code, "  removed               4  files removed from the old folder" in out) == (0, True)
     assert list(read_tree(result)) == ["midiprism.json"]
     assert run_cli("verify", tmp_path / "my new")[0] == 0
 
@@ -112,7 +112,7 @@ def test_json_is_the_last_line_and_quiet_says_nothing(run_cli: Run, result: Path
 @pytest.mark.parametrize("remove", [[], ["--remove"]])
 def test_every_command_follows_and_says_so(run_cli: Run, tmp_path: Path, remove: list[str]) -> None:
     assert run_cli("relocate", "my out", "new", "--quiet", *remove)[0] == 0
-    notice = f"midiprism: my out was relocated: going on in {tmp_path / 'new'}.\n"
+    notice = f"midiprism: my out was relocated: continuing in {tmp_path / 'new'}.\n"
     code, out, err = run_cli("status", "my out", "--json")
     assert (code, err, json.loads(out)["totals"]["tracks"]) == (0, notice, 3)
     code, out, err = run_cli("list", "my out", "--paths")
@@ -142,17 +142,17 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
         carry(content, resumed=resumed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ResultCopier, "carry", asked)
+        patch.setattr(ResultCopier, "copy", asked)
         ended, out, err = run_cli("relocate", "my out", "new", "--remove")
     assert ended == code
-    assert "Stopping after the files in hand" in err
-    assert "the same command goes on" in err
+    assert "Stopping after the current files" in err
+    assert "the same command continues" in err
     assert f"The result is still in {result}." in out
     assert run_cli("status", "my out")[2] == ""
     ended, _, err = run_cli("status", "new")
     assert (ended, "unfinished relocation" in err) == (2, True)
     ended, out, _ = run_cli("relocate", "my out", "new", "--remove")
-    assert (ended, "were there            3  files that an earlier call had copied" in out) == (0, True)
+    assert (ended, "were there            3  files that an earlier call copied" in out) == (0, True)
     assert run_cli("verify", tmp_path / "new")[0] == 0
 
 
@@ -207,8 +207,8 @@ def test_progress_says_what_it_is_at() -> None:
         == "250 of 1,000 files, 25 %, 5.0 MB copied"
     )
     assert format_progress(RelocationProgress("files", 0, 0, 0, 1.0)) == "0 files"
-    assert format_progress(RelocationProgress("catalogue", 0, None, 0, 61.0)) == "copying the catalogue, 1:01"
+    assert format_progress(RelocationProgress("catalogue", 0, None, 0, 61.0)) == "copying the catalog, 1:01"
     assert (
         format_progress(RelocationProgress("emptying", 1200, None, 0, 61.0))
-        == "emptying the old place: 1,200 files"
+        == "emptying the old folder: 1,200 files"
     )

@@ -53,17 +53,17 @@ def test_status_tells_what_there_is_and_what_was_done(run_cli: Run, songs: Path)
     code, out, err = run_cli("status", "out")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert lines[0] == "out: no run is on; run 1 is done"
+    assert lines[0] == "out: no run is active; run 1 is done"
     assert "songs 2 known by content, at 3 paths" in lines
     assert f"tracks 3 files, {len(PIANO + BASS + DRUMS)} bytes" in lines
     assert "links 4 from songs to tracks; 25.0 % are duplicates" in lines
     assert "split 2 their tracks are stored" in lines
-    row = lines[lines.index("Runs, the last first:") + 2].split()
+    row = lines[lines.index("Runs, latest first:") + 2].split()
     assert row[0] == "1"
     assert [row[3], *row[5:9]] == ["done", "2", "1", "0", "3"]
     assert row[-2:] == ["0", "7"]
     assert "Failed:" not in lines
-    assert "To go on:" not in out
+    assert "To continue:" not in out
 
 
 def test_what_failed_is_told_with_the_commands_to_name_it_and_try_it_again(run_cli: Run, songs: Path) -> None:
@@ -191,8 +191,8 @@ def test_a_run_that_was_cut_off_says_how_to_go_on(
     run_cli("split", songs, "-o", "out")
     left_running(songs_total=total, songs_seen=3, songs_done=2)
     code, out, _ = run_cli("status", "out")
-    assert (code, out.splitlines()[0]) == (0, "out: no run is on; run 1 was cut off")
-    assert f"Still to come when run 1 ended: {told}. To go on:\n  midiprism split '{songs}' -o out\n" in out
+    assert (code, out.splitlines()[0]) == (0, "out: no run is active; run 1 was cut off")
+    assert f"Left when run 1 ended: {told}. To continue:\n  midiprism split '{songs}' -o out\n" in out
     facts = json.loads(run_cli("status", "out", "--json")[1])
     assert (facts["left"], facts["running"]) == (6 if total else None, False)
     assert facts["to_go_on"] == f"midiprism split '{songs}' -o out"
@@ -211,9 +211,9 @@ def test_a_run_that_is_on_says_how_far_it_is(
         facts = json.loads(run_cli("status", "out", "--json")[1])
     first = out.splitlines()[0]
     assert code == 0
-    assert first.startswith("out: run 1 is on, 1,000 of 3,000 songs, 33 %, 10 songs/s, 3:2")
+    assert first.startswith("out: run 1 is active, 1,000 of 3,000 songs, 33 %, 10 songs/s, 3:2")
     assert "left, nothing committed for 0:4" in first
-    assert "To go on:" not in out
+    assert "To continue:" not in out
     assert (facts["running"], facts["left"], facts["runs"][0]["state"]) == (True, 2000, "running")
     assert facts["rate"] == pytest.approx(10)
     assert facts["eta_seconds"] == pytest.approx(200)
@@ -228,7 +228,7 @@ def test_a_result_without_anything_recorded_says_so(run_cli: Run, songs: Path) -
     assert (facts["runs"], facts["totals"]["songs"], facts["left"], facts["running"]) == ([], 0, None, False)
     assert run_cli("status", "out", "--failed") == (0, "", "midiprism: No song failed.\n")
     with lock_exclusive("out"):
-        assert "a process holds it for writing" in run_cli("status", "out")[1]
+        assert "another process has it locked for writing" in run_cli("status", "out")[1]
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_ctrl_c_ends_watching_with_130(run_cli: Run, songs: Path) -> None:
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, b"")
     heads = [
-        number for number, line in enumerate(lines) if line.startswith(b"out: run 1 is on, 3 of 9 songs")
+        number for number, line in enumerate(lines) if line.startswith(b"out: run 1 is active, 3 of 9 songs")
     ]
     assert len(heads) > 1
     assert all(lines[number - 1] == b"\n" for number in heads[1:]), "blocks stand apart"

@@ -10,7 +10,7 @@ import pytest
 
 from midiprism.catalog import VerifyScope
 from midiprism.cli import main
-from midiprism.cli.commands.verify import _parse_scope
+from midiprism.cli.commands.verify import parse_scope
 from midiprism.cli.render.verify_text import format_progress
 from midiprism.errors import UsageError
 from midiprism.integrity import repair
@@ -68,11 +68,11 @@ def test_damage_is_named_with_the_command_that_mends_it(run_cli: Run, result: Pa
     assert "  midiprism verify 'my out' --repair\n" in out
     code, out, _ = run_cli("verify", "my out", "--repair", "--dry-run")
     assert (code, read_tree(result)) == (1, before)
-    assert "Would be mended:\n  restored" in out
+    assert "Would be repaired:\n  restored" in out
     assert "Nothing was written." in out
     code, out, _ = run_cli("verify", "my out", "--repair")
     assert code == 0
-    assert "Mended:\n  restored              1  files of tracks, from their songs\n" in out
+    assert "Repaired:\n  restored              1  files of tracks, from their songs\n" in out
     assert path.read_bytes() == PIANO.encode()
     assert run_cli("verify", "my out")[0] == 0
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_mended_is_named_with_its_song(run_cli: Run, result: Path
     (tmp_path / "songs" / f"{EVIL}.mid").unlink()
     code, out, _ = run_cli("verify", "my out", "--repair")
     assert code == 1
-    assert "Not mended:" in out
+    assert "Not repaired:" in out
     assert "\\u202eevil.mid was found: bring it back" in out
     code, out, err = run_cli("verify", "my out", "--repair", "--quiet")
     assert (code, out) == (1, "")
@@ -114,7 +114,7 @@ def test_a_part_is_told_as_such(run_cli: Run) -> None:
     code, out, _ = run_cli("verify", "my out", "--sample", "40")
     assert (code, "This was a sample of 40 %" in out) == (0, True)
     code, out, _ = run_cli("verify", "my out", "--since", "1")
-    assert (code, "3 tracks" in out, "were not looked for" in out) == (0, True, True)
+    assert (code, "3 tracks" in out, "were not searched for" in out) == (0, True, True)
     code, out, _ = run_cli("verify", "my out", "--since", "2100-01-01")
     assert (code, "0 tracks" in out) == (0, True)
 
@@ -122,9 +122,9 @@ def test_a_part_is_told_as_such(run_cli: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("my out", "--sample", "0"), "--sample 0 is not a share"),
-        (("my out", "--sample", "nan"), "--sample nan is not a share"),
-        (("my out", "--sample", "101%"), "--sample 101% is not a share"),
+        (("my out", "--sample", "0"), "--sample 0 is not a percentage"),
+        (("my out", "--sample", "nan"), "--sample nan is not a percentage"),
+        (("my out", "--sample", "101%"), "--sample 101% is not a percentage"),
         (("my out", "--since", "yesterday"), "neither the number of a run nor a date"),
         (("my out", "--sample", "1", "--since", "1"), "exclude each other"),
         (("my out", "--dry-run"), "--dry-run needs --repair"),
@@ -137,11 +137,11 @@ def test_what_cannot_be_followed_is_said(run_cli: Run, arguments: tuple[str, ...
 
 
 def test_since_takes_runs_and_dates() -> None:
-    assert _parse_scope(None, "12") == (VerifyScope(first_run=12), None)
-    assert _parse_scope(None, "20251231")[1] == _parse_scope(None, "2025-12-31")[1]
-    assert _parse_scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
+    assert parse_scope(None, "12") == (VerifyScope(first_run=12), None)
+    assert parse_scope(None, "20251231")[1] == parse_scope(None, "2025-12-31")[1]
+    assert parse_scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
     with pytest.raises(UsageError):
-        _parse_scope(None, "0001-01-01T00:00+14:00")
+        parse_scope(None, "0001-01-01T00:00+14:00")
 
 
 def test_a_damaged_catalogue_is_told_with_what_to_do(run_cli: Run, result: Path) -> None:
@@ -176,7 +176,7 @@ def test_ctrl_c_ends_it_in_an_orderly_way(
     code, out, err = run_cli("verify", "my out", "--repair")
     assert code == 130
     assert "Stopping" in err
-    assert "the same command goes on" in out
+    assert "the same command continues" in out
     assert run_cli("verify", "my out", "--repair")[0] == 0
     assert run_cli("verify", "my out")[0] == 0
 
@@ -184,4 +184,4 @@ def test_ctrl_c_ends_it_in_an_orderly_way(
 def test_progress_says_what_it_is_at() -> None:
     assert format_progress(VerifyProgress("tracks", 250, 1000, 0, 1.0)) == "tracks: 250 of 1,000, 25 %"
     assert format_progress(VerifyProgress("files", 250, None, 3, 1.0)) == "files: 250, 3 damaged"
-    assert format_progress(VerifyProgress("catalogue", 0, None, 0, 61.0)) == "checking the catalogue, 1:01"
+    assert format_progress(VerifyProgress("catalogue", 0, None, 0, 61.0)) == "checking the catalog, 1:01"

@@ -16,9 +16,9 @@ from midiprism.stores.parquet.schema import rows_to_columns
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
 from support.catalog_access import execute, query
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.parquet_rows import overwrite_shard, parquet_rows, track_row
+from support.result_content import catalog_content
 from support.runs import run_split
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")

@@ -24,8 +24,8 @@ from midiprism.sources.archives.archive import Archive
 from midiprism.sources.archives.decompress import iter_decompressed
 from midiprism.sources.parquet_reader import ParquetRows
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.result_content import catalog_content
 
 SONGS = {
     "z.mid": fake_song(PIANO, BASS),

@@ -17,8 +17,9 @@ from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.sources import open_folders
 from midiprism.stores import FileStore
 from support import catalog_access
-from support.failing_parts import FailingSource, FailingStore, result_content
+from support.failing_parts import FailingSource, FailingStore
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
 
 NUMBERS = [errno.EIO, errno.EACCES, errno.ENOSPC]
 

@@ -14,9 +14,9 @@ import pytest
 from midiprism.pipeline import RerunPolicy, Settings, split_library
 from midiprism.sources import open_folders
 from support import catalog_access
-from support.failing_parts import catalog_content, result_content, track_files
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
+from support.result_content import catalog_content, result_content, track_files
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes")
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from midiprism.sample.write import write_songs
-from support.failing_parts import result_content
+from support.result_content import result_content
 
 pytestmark = [
     pytest.mark.slow,

@@ -14,10 +14,10 @@ from midiprism.pipeline import RerunPolicy, Settings
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
 from support.catalog_access import query
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
 from support.parquet_rows import parquet_rows
+from support.result_content import catalog_content
 from support.runs import run_split
 
 pytestmark = [

@@ -26,9 +26,9 @@ from midiprism.stores.parquet.shards import ShardFolder
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
 from support.catalog_access import query
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.parquet_rows import parquet_rows, track_row
+from support.result_content import catalog_content
 from support.runs import run_split as run_into
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")

@@ -16,8 +16,9 @@ from midiprism.pipeline.splitter import Splitter
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
 from midiprism.stores.parquet.store import ParquetStore
-from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter, result_content
+from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
 
 
 def run(

@@ -11,8 +11,8 @@ from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
 from midiprism.smf.types import SplitSong
 from midiprism.sources import open_folders
 from support import catalog_access
-from support.failing_parts import result_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 

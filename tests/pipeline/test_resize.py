@@ -21,8 +21,8 @@ from midiprism.pipeline.tuner import Decision, Tunables
 from midiprism.smf.types import SplitSong
 from midiprism.sources import SongRef, open_folders
 from midiprism.stores import FileStore
-from support.failing_parts import result_content
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
 from support.runs import run_split
 
 SONGS = 120

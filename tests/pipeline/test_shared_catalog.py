@@ -16,9 +16,9 @@ from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.pipeline import Settings
 from midiprism.sample.write import write_songs
-from support.failing_parts import result_content
 from support.fake_songs import PIANO, fake_song, write_files
 from support.postgres import PostgresServer
+from support.result_content import result_content
 from support.runs import run_split
 
 SONGS = 1_500

@@ -49,7 +49,7 @@ def run_adoption(
     """A run in this process, unless it is told otherwise."""
     address, adoption = PostgresAddress(url), Adoption(parse_path_map(rules), existing)
     asked = Settings(
-        **{"workers": 0, "wish": RerunPolicy(redo_adopted=existing != "leave"), **settings},  # type: ignore[arg-type]
+        **{"workers": 0, "rerun_policy": RerunPolicy(redo_adopted=existing != "leave"), **settings},  # type: ignore[arg-type]
         database=address,
         adoption=adoption,
     )

@@ -108,7 +108,7 @@ def open_with_slow_store(
 
 
 @dataclass(frozen=True)
-class SlowSource:
+class SlowSource(Source):
     """A library like another, on a slow disk.
 
     Attributes:
@@ -123,7 +123,7 @@ class SlowSource:
     semaphore: Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "served", process_semaphore(self.concurrency))
+        object.__setattr__(self, "semaphore", process_semaphore(self.concurrency))
 
     @property
     def source_paths(self) -> Sequence[bytes]:

@@ -23,6 +23,7 @@ from midiprism.pipeline.leasing import BatchLeaser, LeasedBatch, without_leases
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_dry_run, open_result
 from midiprism.pipeline.planner import Batch, BatchPlanner, KnownPathLookup
 from midiprism.pipeline.progress import RunListener, SongCounter
+from midiprism.pipeline.record_builder import record_of_recorded
 from midiprism.pipeline.run_metrics import RECORD_REST_FACTOR, RunMetrics, recorded_settings_of
 from midiprism.pipeline.settings import Settings
 from midiprism.pipeline.splitter import LazySplitter, Splitter
@@ -37,6 +38,7 @@ from midiprism.sources import Source
 _REPORT_SECONDS = 0.1
 _RECORD_SECONDS = 1.0
 _COUNT_SECONDS = 0.05
+_RECORDED_SONGS_PER_COMMIT = 4_000
 _WAIT_SECONDS = 0.05
 _SOURCE_GONE_CODES = ("vanished", "io")
 
@@ -144,7 +146,7 @@ class _Run:
         self._workers = 0
         facts = recorded_settings_of(result.identity, source, out, settings)
         self.metrics = RunMetrics(summary, self._planner, facts, tuner)
-        self._songs_replaced = self._songs_adopted = 0
+        self._songs_replaced = self._songs_recorded = 0
         self._started = time.perf_counter()
         self._loading_seconds = 0.0
         self._last_report_seconds = self._next_record_at = 0.0
@@ -175,7 +177,7 @@ class _Run:
         self, splitter: Splitter, on_compile: Callable[[], None], executor_stack: contextlib.ExitStack
     ) -> Background:
         """Split and commit everything; who may do something else at the end."""
-        self._record_adopted()
+        self._record_known_outcomes()
         batches = self._planner.batches()
         first = list(islice(batches, 2))
         if not first:
@@ -211,30 +213,31 @@ class _Run:
         if self._writable_catalog and self._summary.run_id is None:
             self._summary.run_id = self._writable_catalog.begin_run(self.metrics.recorded_settings, utc_now())
 
-    def _record_adopted(self) -> None:
-        """Record what the owner of a library that is taken over has split, which is not opened."""
-        from midiprism.adopt.adoption import AdoptedSource
-
-        if not isinstance(self._source, AdoptedSource) or not self._writable_catalog:
+    def _record_known_outcomes(self) -> None:
+        """Record the outcomes that the source knows without opening a song."""
+        if not self._writable_catalog:
             return
-        for songs in self._source.already_split():
+        recorded = self._source.recorded()
+        while page := list(islice(recorded, _RECORDED_SONGS_PER_COMMIT)):
             self._begin_run()
+            songs = [record_of_recorded(song) for song in page]
             record = BatchRecord(songs, 0, 0.0, has_files=False, contract_version=CONTRACT_VERSION)
             (added,) = self._writable_catalog.commit(self._summary.run_id or 0, [record], utc_now())
             self._summary.add_commit(record, added)
-            self._songs_adopted += added.outcomes.total() + added.paths_of_known_songs
+            self._songs_recorded += added.outcomes.total() + added.paths_of_known_songs
             self._record_progress()
             self._report_progress()
             if self._stop():
                 break
-        self._planner.restart(self._songs_adopted)
+        if self._songs_recorded:
+            self._planner.restart(self._songs_recorded)
 
     def _leased_batches(self, batches: Iterator[Batch]) -> Iterator[LeasedBatch | None]:
         if not isinstance(self._writable_catalog, PostgresCatalog):
             return without_leases(batches)
         run_id, redo = self._summary.run_id or 0, self._settings.rerun_policy.redo
         self._leaser = BatchLeaser(self._writable_catalog, self._planner, run_id, self._up_to_date, redo=redo)
-        self._leaser.songs_committed = self._songs_adopted
+        self._leaser.songs_committed = self._songs_recorded
         return self._leaser.batches(batches)
 
     def _loop(

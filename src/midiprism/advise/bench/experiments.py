@@ -22,7 +22,7 @@ from midiprism.advise.report.explanations import STRATEGY_INFO, StrategyId, expl
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.pipeline import Settings
 from midiprism.pipeline.resource_defaults import cpus, default_in_flight
-from midiprism.sources import Notice, SequentialSource, SongContent, SongRef, Source
+from midiprism.sources import Notice, SongContent, SongRef, Source
 
 _DEFAULT = Settings()
 _WARM_UP_SHARE = 0.5
@@ -36,7 +36,7 @@ _NEW_PLACE_STRATEGIES = ("parquet", "output-device", "postgresql")
 
 
 @dataclass(frozen=True)
-class SampledSource:
+class SampledSource(Source):
     """Some songs of a library, and no others.
 
     Attributes:
@@ -64,8 +64,7 @@ class SampledSource:
         return self.inner.read(song_ref, limit)
 
     def seek(self, song_ref: SongRef) -> None:
-        if isinstance(self.inner, SequentialSource):
-            self.inner.seek(song_ref)
+        self.inner.seek(song_ref)
 
 
 @dataclass(frozen=True, slots=True)
