@@ -1,4 +1,4 @@
-"""Who plays what: form and meters, slots of an arrangement, and the row of a part."""
+"""Arrangements: form and meters, slots for parts, and the row of a part."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ _PART_COUNT_DICE = (
 _PARSED_FORMS = tuple(tuple(parse_form(text) for text in FORMS[name]) for name in FORM_NAMES)
 _CONTROLLER_AMOUNTS = ((0, 0, 0, 1), (0, 0, 0, 0, 1, 1, 1, 2), (0, 1, 1, 2), (1, 2, 2))
 _SIXTEENTHS_IN_TEN = (2, 2, 5, 7)
-"""How many parts in ten play sixteenths."""
+"""Parts in ten that play sixteenths."""
 
 _LIGHT_METERS = ((4, 4), (3, 4), (6, 8))
 

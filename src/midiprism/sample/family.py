@@ -35,7 +35,7 @@ _LANGUAGE_WEIGHTS = tuple(language.weight for language in LANGUAGES)
 _TRACK_NAME = 0x03
 
 LAYOUT_CONDUCTOR_TRACK, LAYOUT_SEPARATE_TEMPO_TRACK, LAYOUT_FIRST_PART_TRACK, LAYOUT_FORMAT_0 = range(4)
-"""Where the conductor's events are: a track of their own; two tracks; the first part's track; format 0."""
+"""Places of the conductor's events: a track of their own; two tracks; the first part's track; format 0."""
 _LAYOUT_WEIGHTS = (78, 5, 10, 7)
 
 
@@ -47,7 +47,7 @@ class FamilyPart(NamedTuple):
 
 
 class SongFamily:
-    """What the versions of a song share. A part is rendered when it is first needed, and then kept.
+    """Everything that the versions of a song share. A part is rendered when first needed, and then kept.
 
     The order of the draws is part of what a seed means.
 

@@ -24,7 +24,7 @@ from midiprism.sample.score import CHORUS, HARMONY, SOLO
 from midiprism.smf.kernel.jit import helper
 
 _MOTIF_BY_BAR = np.array([0, 1, 0, 2, 3, 4, 0, 5], np.int64)
-"""Which bar of the motif a bar of the period repeats."""
+"""The bar of the motif that each bar of the period repeats."""
 
 _NOTE_LENGTHS = np.array([2, 2, 2, 2, 4, 4, 4, 6, 1, 8, 2, 3], np.int64)
 _MELODIC_STEPS = np.array([1, -1, 1, -1, 2, -2, 0, 1, -1, 3, -3, -1], np.int64)

@@ -1,4 +1,4 @@
-"""What every player does: read the grid of sixteenths, play a note, move a controller."""
+"""Skills of every player: read the grid of sixteenths, play a note, move a controller."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from midiprism.smf.kernel.jit import helper
 
 
 class Player(NamedTuple):
-    """What a player plays from and writes to: rows of the score, events, random numbers."""
+    """The rows of the score that a player reads, the events it writes, and its random numbers."""
 
     events: Any
     song: Any

@@ -159,7 +159,7 @@ PITCH_RANGES = {
 """Lowest and highest MIDI note number by program."""
 
 PATTERN_COUNTS = {ARPEGGIO: 5, BRASS: 6, RIFF: 2, PERCUSSION: 6}
-"""How many patterns a role has, where the style does not choose one."""
+"""Number of patterns of a role, where the style does not choose one."""
 
 REST_SECTIONS_BY_ROLE = {
     DRUMS: ((INTRO,), (), (INTRO, OUTRO), ()),

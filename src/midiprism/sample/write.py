@@ -14,7 +14,7 @@ _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0
 
 @dataclass(frozen=True, slots=True)
 class SampleSummary:
-    """What was written.
+    """Counts of the songs written.
 
     Attributes:
         songs: files.

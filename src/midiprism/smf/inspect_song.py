@@ -1,4 +1,4 @@
-"""The public entry for a look at a file: a song's bytes in, what is known of it out."""
+"""Inspect a song: its bytes in, its facts out."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,6 @@ from midiprism.smf.kernel_call import (
     read_header,
     read_track_name,
     run_kernel,
-    song_facts,
     unwrap_song,
 )
 from midiprism.smf.stated_meta import key_name, quarters_per_minute
@@ -45,7 +44,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     """
     unwrapped = unwrap_song(data, limits)
     answer = run_kernel(unwrapped.data, BY_TRACK, False, limits, details=True)
-    facts, header = song_facts(answer), read_header(unwrapped)
+    header = read_header(unwrapped)
     meters = tuple(_time_signatures(_conductor_events(unwrapped, answer, TIME_SIGNATURE)))
     has_bars = header.format != 2 and not header.division & SMPTE_FLAG
     bars = BarCounter(header.division, meters) if has_bars else None
@@ -55,10 +54,10 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     return Inspection(
         format=header.format,
         division=header.division,
-        num_tracks=facts.num_tracks,
-        duration_ticks=facts.duration_ticks,
-        duration_seconds=_none_if_nan(facts.duration_seconds),
-        duration_bars=None if bars is None else bars.bars_and_beats_at(facts.duration_ticks),
+        num_tracks=answer.num_tracks,
+        duration_ticks=answer.duration_ticks,
+        duration_seconds=_none_if_nan(answer.duration_seconds),
+        duration_bars=None if bars is None else bars.bars_and_beats_at(answer.duration_ticks),
         tracks=tuple(_source_tracks(unwrapped, answer, shares_time, bars, name_problems)),
         tempo_map=tuple(
             TempoChange(tick, _none_if_nan(seconds), tempo, quarters_per_minute(tempo))
@@ -66,7 +65,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         ),
         time_signatures=meters,
         key_signatures=tuple(_key_signatures(_conductor_events(unwrapped, answer, KEY_SIGNATURE))),
-        problems=list_problems(unwrapped, answer, facts, name_problems),
+        problems=list_problems(unwrapped, header, answer, name_problems),
     )
 
 

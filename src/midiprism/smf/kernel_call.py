@@ -1,4 +1,4 @@
-"""A call of the kernel for one song, and what ``split`` and ``inspect`` make of its answer alike."""
+"""Call the kernel for one song, and read the parts of its answer that ``split`` and ``inspect`` share."""
 
 import struct
 from collections.abc import Callable
@@ -51,18 +51,6 @@ class Header(NamedTuple):
     format: int
     track_count: int
     division: int
-
-
-class SongFacts(NamedTuple):
-    """The kernel's counters as plain numbers, in the order of ``row_types.COUNTERS``."""
-
-    status: int
-    num_tracks: int
-    duration_ticks: int
-    duration_seconds: float
-    """NaN where the division has no time."""
-    repaired_problems: int
-    unlisted_problems: int
 
 
 def _instruments_and_families() -> tuple[tuple[str, str], ...]:
@@ -137,15 +125,9 @@ def run_kernel(
     answer: KernelOutput = split_kernel(
         octets, by, full_context, event_by_event, details, max_output, min(limits.tracks, int(NO_LIMIT))
     )
-    status = answer.counters.item(0)[0]
-    if status != STATUS_OK:
-        raise _limit_error(status, max_output, limits)
+    if answer.status != STATUS_OK:
+        raise _limit_error(answer.status, max_output, limits)
     return answer
-
-
-def song_facts(answer: KernelOutput) -> SongFacts:
-    """Return the kernel's counters as plain numbers."""
-    return SongFacts._make(answer.counters.item(0)[: len(SongFacts._fields)])
 
 
 def _limit_error(status: int, max_output_bytes: int, limits: Limits) -> CorruptMidiError:
@@ -159,36 +141,38 @@ def _limit_error(status: int, max_output_bytes: int, limits: Limits) -> CorruptM
 
 
 def list_problems(
-    unwrapped: Unwrapped, answer: KernelOutput, facts: SongFacts, name_problems: list[Problem]
+    unwrapped: Unwrapped, header: Header, answer: KernelOutput, name_problems: list[Problem]
 ) -> tuple[Problem, ...]:
     """Return all problems of a song, in the order of the file.
 
     Args:
         unwrapped: the song.
-        answer: the kernel's tables.
-        facts: the kernel's counters.
+        header: its header.
+        answer: the kernel's answer.
         name_problems: problems of the tracks' names, which the kernel does not read.
     """
     base = unwrapped.base_offset
     listed = [
-        problems.make_problem(kind, number, None, offset) for kind, number, offset in unwrapped.wrappers
+        problems.make_problem(wrapper.problem_kind, wrapper.number, None, wrapper.offset)
+        for wrapper in unwrapped.wrappers
     ]
-    for kind, track, offset, count in answer.problems.tolist():
-        listed.append(problems.make_problem(kind, count, None if track < 0 else track, base + offset))
+    if answer.problems is not None:
+        for kind, track, offset, count in answer.problems.tolist():
+            listed.append(problems.make_problem(kind, count, None if track < 0 else track, base + offset))
     listed += name_problems
-    header = read_header(unwrapped)
+    num_tracks = answer.num_tracks
     if header.format > 2:
         listed.append(problems.make_problem(problems.FORMAT_UNKNOWN, header.format, None, base + 8))
-    elif header.format == 0 and facts.num_tracks > 1:
-        listed.append(problems.make_problem(problems.FORMAT_0_TRACKS, facts.num_tracks, None, base + 8))
-    if header.track_count != facts.num_tracks:
-        listed.append(problems.make_problem(problems.TRACK_COUNT, facts.num_tracks, None, base + 10))
-    if facts.duration_seconds != facts.duration_seconds:
+    elif header.format == 0 and num_tracks > 1:
+        listed.append(problems.make_problem(problems.FORMAT_0_TRACKS, num_tracks, None, base + 8))
+    if header.track_count != num_tracks:
+        listed.append(problems.make_problem(problems.TRACK_COUNT, num_tracks, None, base + 10))
+    if answer.duration_seconds != answer.duration_seconds:
         division = f"division {header.division:#06x}"
         listed.append(problems.make_problem(problems.DIVISION_SMPTE, division, None, base + 12))
     if listed:
         listed.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
-    unlisted = facts.unlisted_problems + len(listed[problems.MAX_LISTED_PROBLEMS :])
+    unlisted = answer.unlisted_problems + len(listed[problems.MAX_LISTED_PROBLEMS :])
     if unlisted:
         del listed[problems.MAX_LISTED_PROBLEMS :]
         listed.append(problems.make_problem(problems.TOO_MANY_PROBLEMS, unlisted, None, None))

@@ -1,8 +1,10 @@
-"""The public entry: a song's bytes in, its splits out."""
+"""Split a song: its bytes in, its splits out."""
+
+import struct
 
 from midiprism.errors import UsageError
 from midiprism.smf import problems
-from midiprism.smf.kernel.row_types import PROGRAM_SLOTS
+from midiprism.smf.kernel.row_types import OUTPUT_TRACK, PROGRAM_SLOTS
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.kernel_call import (
     BY_CODES,
@@ -12,12 +14,16 @@ from midiprism.smf.kernel_call import (
     read_header,
     read_track_name,
     run_kernel,
-    song_facts,
     unwrap_song,
 )
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
 from midiprism.smf.unwrap import Unwrapped
+
+OUTPUT_TRACK_STRUCT = struct.Struct(
+    "=" + "".join("d" if OUTPUT_TRACK[name].kind == "f" else "q" for name in OUTPUT_TRACK.names)
+)
+"""A row of the kernel's output tracks: unpacks three times as fast as NumPy does."""
 
 
 def split(
@@ -54,23 +60,22 @@ def split(
 
 
 def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
-    facts = song_facts(answer)
     header = read_header(unwrapped)
     name_problems: list[Problem] = []
     tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
-    repaired = facts.repaired_problems or any(
-        problems.PROBLEM_KINDS[kind].repaired for kind, _, _ in unwrapped.wrappers
+    repaired = answer.repaired_problems or any(
+        problems.PROBLEM_KINDS[wrapper.problem_kind].repaired for wrapper in unwrapped.wrappers
     )
-    seconds = facts.duration_seconds
+    seconds = answer.duration_seconds
     values = (
         "no_notes" if not tracks else "repaired" if repaired else "split",
         header.format,
         header.division,
-        facts.num_tracks,
-        facts.duration_ticks,
+        answer.num_tracks,
+        answer.duration_ticks,
         None if seconds != seconds else seconds,
         tuple(tracks),
-        list_problems(unwrapped, answer, facts, name_problems),
+        list_problems(unwrapped, header, answer, name_problems),
     )
     return tuple.__new__(SplitSong, values)  # a call by names takes three times as long
 
@@ -105,7 +110,7 @@ def _to_split_tracks(
         meter,
         key,
         seconds,
-    ) in answer.output_tracks.tolist():
+    ) in OUTPUT_TRACK_STRUCT.iter_unpack(answer.output_tracks.tobytes()):
         if track != named_track:
             named_track = track
             name, encoding = read_track_name(unwrapped, name_start, name_size, track, name_problems)

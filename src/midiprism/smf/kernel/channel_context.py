@@ -1,4 +1,4 @@
-"""What all tracks of a song send to a channel: its sound, and the events that ``context="full"`` merges."""
+"""Events of all tracks that concern a channel: its sound, and those that ``context="full"`` merges."""
 
 from typing import Any, NamedTuple
 

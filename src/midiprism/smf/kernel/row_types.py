@@ -137,7 +137,7 @@ SETUP_CHANGE = row_type(
     "key",  # kind * 16 + channel
     "value",
 )
-"""What selects sounds: program changes, bank selects, part modes."""
+"""Changes that select sounds: program changes, bank selects, part modes."""
 
 CHANNEL_STATE = row_type(
     "program",
@@ -181,7 +181,7 @@ STATED_META = row_type(
     "meter_tick",
     "key_tick",
 )
-"""What a track states of its music in the events of its own bytes: -1 where it states none."""
+"""Tempo, meter and key in the events of a track's own bytes: -1 where it states none."""
 
 OUTPUT_TRACK = row_type(
     "track",

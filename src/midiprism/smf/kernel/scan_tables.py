@@ -20,7 +20,7 @@ class ScanTables(NamedTuple):
 
 
 class RowCounts(NamedTuple):
-    """How much of the tables was in use before a scan, which may have to be taken back."""
+    """The rows in use before a scan, to undo it."""
 
     checkpoints: Any
     conductor_events: Any

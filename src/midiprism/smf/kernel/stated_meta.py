@@ -1,4 +1,4 @@
-"""What a track states of its music: the tempo, the meter and the key that hold from its first such event on.
+"""The tempo, meter and key that a track states: those that hold from its first such event on.
 
 Impossible meters and keys are left out. Of several at one tick the last holds.
 """
