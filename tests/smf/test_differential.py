@@ -171,7 +171,7 @@ def test_symusic_reads_the_same_music_in_splits_of_real_files_and_in_their_song(
                 check_symusic(data, by)
 
 
-@pytest.mark.parametrize("misreading", MISREADINGS, ids=lambda row: f"{row.reader} {row.sentence}")
+@pytest.mark.parametrize("misreading", MISREADINGS, ids=lambda row: f"{row.reader} {row.description}")
 def test_other_readers_misread_as_the_table_states(misreading: Misreading) -> None:
     # A later release may have fixed it; for any third answer the table must be updated.
     assert observed_reading(misreading) in (misreading.actual, misreading.expected)

@@ -96,7 +96,7 @@ class SlowStore:
 def open_with_slow_store(
     seconds_per_create: float, concurrency: int, seconds_per_flush: float = 0.0
 ) -> ResultOpener:
-    """Opens results as a run does, with their files on a slow disk: for ``split_library(opening=)``."""
+    """Opens results as a run does, with their files on a slow disk: for ``RunParts(open_result=)``."""
     served = process_semaphore(concurrency)
 
     @contextlib.contextmanager

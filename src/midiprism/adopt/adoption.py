@@ -12,11 +12,12 @@ from midiprism.adopt.db.foreign_reader import ForeignLibrary
 from midiprism.adopt.db.foreign_songs import ForeignSongs, bind_source
 from midiprism.adopt.db.foreign_writer import read_foreign_writer_config
 from midiprism.adopt.db.preflight_queries import read_own_catalog
+from midiprism.adopt.options import Adoption
 from midiprism.adopt.preflight import run_preflight
 from midiprism.catalog import Catalog, PostgresAddress, TrackValues
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.errors import CatalogError, UsageError
-from midiprism.pipeline.settings import Adoption, Settings
+from midiprism.pipeline.settings import Settings
 from midiprism.results.result_dir import read_identity, require_matching_adoption
 from midiprism.stores import track_path
 
@@ -133,7 +134,7 @@ def attach_foreign_library(catalog: Catalog, settings: Settings, out: str) -> No
     """
     if not isinstance(catalog, PostgresCatalog):
         return
-    adoption = settings.adoption
+    adoption = settings.catalog.adoption
     bind_source(catalog, adopts=adoption is not None)
     if adoption is not None:
         catalog.foreign_writer_config = read_foreign_writer_config(

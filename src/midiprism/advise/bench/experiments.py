@@ -240,10 +240,12 @@ class _ExperimentRunner:
         self._options = options
         self._stop = stop
         self._on_progress = on_progress
-        workers = options.settings.workers
+        settings, workers = options.settings, options.settings.resources.workers
         # Few songs would be split by the coordinator itself.
         self._base = replace(
-            options.settings, workers=cpus() if workers is None else workers, count_songs=False
+            settings,
+            resources=replace(settings.resources, workers=cpus() if workers is None else workers),
+            scope=replace(settings.scope, count_songs=False),
         )
 
     def disk_speed(self, folder: str) -> DiskSpeed:
@@ -265,7 +267,7 @@ class _ExperimentRunner:
                     from midiprism.catalog.postgres.temporary_schema import temporary_schema
 
                     address = stack.enter_context(temporary_schema(changes["database"]))
-                    settings = replace(settings, database=address)
+                    settings = replace(settings, catalog=replace(settings.catalog, database=address))
                 found = measure_run(self._source, out, settings, seconds, stop=self._stop)
         except MidiprismError:
             if self._stop():  # too soon for anything to be measured
