@@ -71,7 +71,7 @@ LINK_COLUMNS = (
 
 def _row_class(columns: Iterable[ParquetColumn]) -> Any:
     """Return a class of named tuples with these columns."""
-    return namedtuple("_row", [column.name for column in columns])  # noqa: PYI024 - the names are not known before
+    return namedtuple("_row", [column.name for column in columns])
 
 
 _TrackRow: Any = _row_class(TRACK_COLUMNS)
