@@ -4,7 +4,7 @@
 
 Run it with ``tests`` on PYTHONPATH. A run has naive settings: two workers, batches of 100 songs, one of them
 in flight. Its output is on a disk that takes ``--create`` seconds for each file, one after the other, and its
-catalogue in PostgreSQL at the end of a line that takes ``--latency`` seconds for each answer. Both are made
+catalog in PostgreSQL at the end of a line that takes ``--latency`` seconds for each answer. Both are made
 slow on purpose: the store sleeps, and a proxy delays. Another disk and everything else is as fast as this
 machine is; since all is in memory, that disk is called a disk in the figures of its probe.
 
@@ -30,7 +30,7 @@ from typing import Any
 
 from common import RepeatedSource, machine_description, sample_songs_folder
 from midiprism.advise.bench.sample_run import MeasuredRun, apply_changes, measure_run
-from midiprism.advise.model.strategies import SpeedupPlan
+from midiprism.advise.report.strategies import SpeedupPlan
 from midiprism.advise.probe.disk_results import DiskSpeed
 from midiprism.advise.probe.io_workers import create_file
 from midiprism.advise.probe.probe import probe
@@ -116,7 +116,7 @@ class Environment:
         """What ``midiprism probe`` finds in both places."""
         slow = probe(self.folder / "slow", create=SlowDisk(self.seconds_per_create, process_semaphore(1)))
         fast = probe(self.folder / "fast")
-        told = replace(fast.place, kind="disk", device="fast", rotational=False, mount_point=fast.place.path)
+        told = replace(fast.location, kind="disk", device="fast", rotational=False, mount_point=fast.location.path)
         return [slow, replace(fast, place=told)]
 
 
@@ -191,7 +191,7 @@ def run_story(environment: Environment, options: argparse.Namespace) -> tuple[Ru
     about = (
         f"A run with naive settings: {NAIVE_SETTINGS.workers} workers, batches of {NAIVE_SETTINGS.batch_songs}, one of them "
         f"in flight. Its output is on a disk that takes {1000 * options.create:g} ms for each file, one "
-        "after the other, and its catalogue in PostgreSQL at the end of a line that takes "
+        "after the other, and its catalog in PostgreSQL at the end of a line that takes "
         f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
         "and a proxy delays. All else is as fast as the machine is, in memory. The other disk is memory "
         "too, and is called a disk in the figures of its probe. Paths begin where both are.\n"

@@ -21,7 +21,7 @@ from pathlib import Path
 from common import RepeatedSource, machine_description, sample_songs_folder
 from midiprism.advise.bench.sample_run import MeasuredRun, measure_run
 from midiprism.advise.model.costs import measure_costs
-from midiprism.advise.model.throughput import predicted_rate, setup_of
+from midiprism.advise.model.throughput import predicted_rate, tunables_of
 from midiprism.pipeline import Settings
 from midiprism.sources import open_folders
 from support.bottleneck_scenarios import SCENARIOS, measure_bottleneck
@@ -102,8 +102,8 @@ def predict_from(before: MeasuredRun, after: MeasuredRun) -> float:
     """Songs a second of a run with the settings of another, by what the first one cost."""
     costs = measure_costs(before.window, before.recorded_settings)
     assert costs is not None
-    gain = predicted_rate(costs, setup_of(after.window, after.recorded_settings)) / predicted_rate(
-        costs, setup_of(before.window, before.recorded_settings)
+    gain = predicted_rate(costs, tunables_of(after.window, after.recorded_settings)) / predicted_rate(
+        costs, tunables_of(before.window, before.recorded_settings)
     )
     return before.rate * gain
 

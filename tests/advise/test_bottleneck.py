@@ -7,7 +7,7 @@ import pytest
 
 from midiprism.advise.bottleneck import REMOVABLE_RESOURCES, find_bottleneck
 from midiprism.advise.model.costs import COMMIT_ROUND_TRIPS, Costs
-from midiprism.advise.model.throughput import Setup
+from midiprism.advise.model.throughput import Tunables
 from midiprism.metrics.snapshot import RunSample, SampleWindow
 from support.metrics_samples import DISK, OTHER_DISK, metrics_window, run_settings
 from support.pipeline_simulation import simulate_run
@@ -24,34 +24,34 @@ EVEN = Costs(
     commit_fixed=5 * MS,
     commit_per_song=0.05 * MS,
 )
-ENOUGH = Setup(2, 250, 36)
+ENOUGH = Tunables(2, 250, 36)
 SERVER: dict[str, Any] = {"database": "--database postgresql://h/d"}
 
 
 @pytest.mark.parametrize("variation", ["deterministic", "exponential"])
 @pytest.mark.parametrize(
-    ("costs", "setup", "resource"),
+    ("costs", "tunables", "resource"),
     [
         (EVEN, ENOUGH, "cpu"),
         (replace(EVEN, other_programs_cpu=1.0), ENOUGH, "cpu"),
         (replace(EVEN, output_wait=5 * MS, output_concurrency=1), ENOUGH, "output"),
-        (replace(EVEN, output_wait=5 * MS, output_concurrency=1), Setup(8, 250, 48), "output"),
+        (replace(EVEN, output_wait=5 * MS, output_concurrency=1), Tunables(8, 250, 48), "output"),
         (replace(EVEN, flush_per_song=4 * MS), ENOUGH, "output"),
         (replace(EVEN, source_wait=5 * MS, source_concurrency=1), ENOUGH, "source"),
-        (replace(EVEN, commit_per_song=3 * MS, commit_cpu=0.1 * MS), ENOUGH, "catalogue"),
+        (replace(EVEN, commit_per_song=3 * MS, commit_cpu=0.1 * MS), ENOUGH, "catalog"),
         (
             replace(EVEN, commit_cpu=0, round_trip=0.18, commit_fixed=COMMIT_ROUND_TRIPS * 0.18),
-            Setup(2, 1_000, 8, shared=True),
-            "catalogue",
+            Tunables(2, 1_000, 8, shared=True),
+            "catalog",
         ),
-        (replace(EVEN, cores=8, coordinator_cpu=1 * MS), Setup(8, 250, 48), "coordinator"),
-        (replace(EVEN, cores=4, output_wait=4 * MS), Setup(4, 100, 1), "settings"),
-        (replace(EVEN, cores=8), Setup(2, 250, 36), "settings"),
+        (replace(EVEN, cores=8, coordinator_cpu=1 * MS), Tunables(8, 250, 48), "coordinator"),
+        (replace(EVEN, cores=4, output_wait=4 * MS), Tunables(4, 100, 1), "settings"),
+        (replace(EVEN, cores=8), Tunables(2, 250, 36), "settings"),
     ],
 )
-def test_what_is_slow_is_named(costs: Costs, setup: Setup, resource: str, variation: str) -> None:
-    facts = run_settings(OTHER_DISK, cpus=round(costs.cores), **(SERVER if setup.shared else {}))
-    measured = simulate_run(costs, setup, variation, groups=6).window()
+def test_what_is_slow_is_named(costs: Costs, tunables: Tunables, resource: str, variation: str) -> None:
+    facts = run_settings(OTHER_DISK, cpus=round(costs.cores), **(SERVER if tunables.shared else {}))
+    measured = simulate_run(costs, tunables, variation, groups=6).window()
     found = find_bottleneck(measured, facts)
     assert found.resource == resource, found
     assert found.gain_if_free > 1.05
@@ -90,7 +90,7 @@ def test_words_say_how_long_answers_take() -> None:
         in_flight_most=14,
     )
     found = find_bottleneck(measured, run_settings(**SERVER))
-    assert found.words == "limited by the catalogue's answers: 180 ms each"
+    assert found.words == "limited by the catalog's answers: 180 ms each"
 
 
 def test_words_say_what_is_set_too_low() -> None:

@@ -36,8 +36,8 @@ SHAPES = {
     "slow store": (SLOW_STORE, False),
     "very slow store": (VERY_SLOW_STORE, False),
     "slow disk": (SLOW_DISK, False),
-    "distant catalogue": (DISTANT, True),
-    "catalogue far away": (FAR_AWAY, True),
+    "distant catalog": (DISTANT, True),
+    "catalog far away": (FAR_AWAY, True),
     "late commits": (LATE_COMMITS, False),
     "many processors": (BIG, False),
 }

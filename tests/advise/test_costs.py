@@ -6,7 +6,7 @@ import pytest
 
 from midiprism.advise.model.costs import COMMIT_ROUND_TRIPS, Costs, DeviceBusy, measure_costs
 from midiprism.advise.model.run_facts import RunFacts, concurrency_of
-from midiprism.advise.model.throughput import Setup, predicted_rate
+from midiprism.advise.model.throughput import Tunables, predicted_rate
 from midiprism.metrics.snapshot import RunSample, SampleWindow
 from support.disk_figures import figures
 from support.metrics_samples import DISK, OTHER_DISK, metrics_window, run_settings
@@ -50,7 +50,7 @@ def test_a_window_without_songs_costs_nothing_that_is_known() -> None:
 
 def test_nothing_of_what_may_be_missing_is_needed() -> None:
     found = costs(SampleWindow(RunSample(), RunSample(elapsed_seconds=1.0, songs=10, workers=2)), {})
-    assert predicted_rate(found, Setup(2, 250, 36)) > 0
+    assert predicted_rate(found, Tunables(2, 250, 36)) > 0
 
 
 def test_on_a_server_answers_are_fixed_and_the_client_computes_in_the_workers() -> None:
@@ -74,7 +74,7 @@ def test_what_a_server_answers_to_questions_is_no_waiting_for_the_disk() -> None
 
 def test_a_server_on_this_machine_computes_for_songs() -> None:
     facts = run_settings(database="--database postgresql:///d")
-    facts["places"] = {**facts["places"], "catalogue": {"path": "d", "kind": "local server"}}
+    facts["places"] = {**facts["places"], "catalog": {"path": "d", "kind": "local server"}}
     found = costs(metrics_window(other_cores=0.5, commit=(0.1, 0.5), commits=16), facts)
     assert found.other_programs_cpu == 0
     assert found.server_cpu == pytest.approx(0.5 * 10 / 4_000)
@@ -82,7 +82,7 @@ def test_a_server_on_this_machine_computes_for_songs() -> None:
 
 def test_nor_does_it_compute_while_nobody_waits_for_it() -> None:
     facts = run_settings(database="--database postgresql:///d")
-    facts["places"] = {**facts["places"], "catalogue": {"path": "d", "kind": "local server"}}
+    facts["places"] = {**facts["places"], "catalog": {"path": "d", "kind": "local server"}}
     found = costs(metrics_window(other_cores=3.0, commit=(0.1, 0.2), commits=16), facts)
     assert found.server_cpu == pytest.approx((0.4 + 3.2) / 4_000)
     assert found.other_programs_cpu == pytest.approx(3.0 - 0.36)
@@ -160,16 +160,16 @@ SERVER = replace(RUN, commit_cpu=0.0, round_trip=20 * MS, commit_fixed=COMMIT_RO
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (Setup(1, 100, 1), Setup(4, 250, 40)),
-        (Setup(4, 100, 1), Setup(8, 250, 48)),
-        (Setup(4, 100, 40), Setup(4, 1_000, 16)),
-        (Setup(2, 100, 1, shared=True), Setup(2, 1_000, 8, shared=True)),
-        (Setup(2, 100, 1, shared=True), Setup(8, 2_000, 26, shared=True)),
-        (Setup(4, 1_000, 14, shared=True), Setup(4, 100, 14, shared=True)),
+        (Tunables(1, 100, 1), Tunables(4, 250, 40)),
+        (Tunables(4, 100, 1), Tunables(8, 250, 48)),
+        (Tunables(4, 100, 40), Tunables(4, 1_000, 16)),
+        (Tunables(2, 100, 1, shared=True), Tunables(2, 1_000, 8, shared=True)),
+        (Tunables(2, 100, 1, shared=True), Tunables(8, 2_000, 26, shared=True)),
+        (Tunables(4, 1_000, 14, shared=True), Tunables(4, 100, 14, shared=True)),
     ],
 )
 @pytest.mark.parametrize("variation", ["deterministic", "exponential"])
-def test_what_one_run_measures_predicts_another(before: Setup, after: Setup, variation: str) -> None:
+def test_what_one_run_measures_predicts_another(before: Tunables, after: Tunables, variation: str) -> None:
     real = SERVER if before.shared else RUN
     facts = run_settings(OTHER_DISK, database="--database postgresql://h/d" if before.shared else None)
     measured = simulate_run(real, before, variation, groups=15).window()

@@ -10,8 +10,8 @@ import pytest
 from midiprism.advise.probe import disk_results as places
 from midiprism.advise.probe.disk_results import (
     DiskSpeed,
-    best_place_for,
-    find_faster_place,
+    best_disk_for,
+    find_faster_disk,
     load_disk_speed,
     load_disk_speeds,
     rank_for_output,
@@ -89,7 +89,7 @@ def test_a_place_has_its_latest_figures() -> None:
     save_disk_speed(figures(create_us=90.0, days=2))
     save_disk_speed(figures(create_us=20.0, days=1))
     save_disk_speed(figures(StorageLocation("/other", "sdc1", "disk", None, "xfs", "/other"), create_us=50.0))
-    assert [(one.place.path, one.create_us[1]) for one in load_disk_speeds()] == [
+    assert [(one.location.path, one.create_us[1]) for one in load_disk_speeds()] == [
         ("/other", 50.0),
         ("/data", 20.0),
     ]
@@ -98,7 +98,7 @@ def test_a_place_has_its_latest_figures() -> None:
 def test_another_disk_at_the_same_mount_point_is_another_place() -> None:
     save_disk_speed(figures())
     save_disk_speed(figures(StorageLocation("/data", "sdz1", "disk", None, "ext4", "/data")))
-    assert {one.place.device for one in load_disk_speeds()} == {"sdb1", "sdz1"}
+    assert {one.location.device for one in load_disk_speeds()} == {"sdb1", "sdz1"}
 
 
 def test_what_is_older_than_a_month_does_not_count(cache: Path) -> None:
@@ -171,7 +171,7 @@ def test_damaged_figures_are_left_out(cache: Path, change: dict[str, Any]) -> No
     cache.write_text(json.dumps(data))
     with pytest.raises(ValueError, match=r"."):
         DiskSpeed.from_dict(data["places"][1]["figures"])
-    assert [one.place.path for one in load_disk_speeds()] == ["/other"]
+    assert [one.location.path for one in load_disk_speeds()] == ["/other"]
 
 
 def test_the_file_is_written_whole_or_not_at_all(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_the_file_system_of_a_path_has_its_figures(disks: Callable[..., None], t
     save_disk_speed(figures(locate_storage(str(tmp_path / "fast"))))
     found = load_disk_speed(tmp_path / "fast" / "not there yet" / "out")
     assert found is not None
-    assert found.place.path == str(tmp_path / "fast")
+    assert found.location.path == str(tmp_path / "fast")
     assert load_disk_speed(tmp_path / "slow") is None
     disks(fast="xfs", slow="ext4")
     assert load_disk_speed(tmp_path / "fast") is None, "another file system is there now"
@@ -219,18 +219,18 @@ def test_the_best_place_depends_on_what_it_is_for() -> None:
     )
     far = figures(StorageLocation("/n", "", "network", None, "nfs4", "/n"), create_us=8.0, read_us={1: 1.0})
     disk = figures(create_us=50.0, read_us={1: 90.0})
-    assert best_place_for("output", [memory, far, disk]) == disk
-    assert best_place_for("catalogue", [memory, far, disk]) == disk
-    assert best_place_for("source", [memory, far, disk]) == far
-    assert best_place_for("temporary", [memory]) == memory
-    assert best_place_for("output", [memory, far]) is None
-    assert best_place_for("output") is None
+    assert best_disk_for("output", [memory, far, disk]) == disk
+    assert best_disk_for("catalog", [memory, far, disk]) == disk
+    assert best_disk_for("source", [memory, far, disk]) == far
+    assert best_disk_for("temporary", [memory]) == memory
+    assert best_disk_for("output", [memory, far]) is None
+    assert best_disk_for("output") is None
 
 
 def better(tmp_path: Path, slow_us: float = 100.0, fast_us: float = 20.0) -> Any:
     save_disk_speed(figures(locate_storage(str(tmp_path / "slow")), create_us=slow_us, flush_ms=0.0))
     save_disk_speed(figures(locate_storage(str(tmp_path / "fast")), create_us=fast_us, flush_ms=0.0))
-    return find_faster_place(tmp_path / "slow" / "out")
+    return find_faster_disk(tmp_path / "slow" / "out")
 
 
 def test_a_place_that_is_much_better_is_told(
@@ -238,17 +238,17 @@ def test_a_place_that_is_much_better_is_told(
 ) -> None:
     disks(fast="ext4", slow="ext4")
     found = better(tmp_path)
-    assert found.there.place.path == str(tmp_path / "fast")
-    assert found.here.place.path == str(tmp_path / "slow")
+    assert found.there.location.path == str(tmp_path / "fast")
+    assert found.here.location.path == str(tmp_path / "slow")
     assert found.factor == pytest.approx(5.0)
-    assert find_faster_place(tmp_path / "fast" / "out") is None
+    assert find_faster_disk(tmp_path / "fast" / "out") is None
 
 
 def test_flushing_counts(disks: Callable[..., None], room: dict[str, Any], tmp_path: Path) -> None:
     disks(fast="ext4", slow="ext4")
     assert better(tmp_path) is not None
     save_disk_speed(figures(locate_storage(str(tmp_path / "fast")), create_us=20.0, flush_ms=1_000.0))
-    assert find_faster_place(tmp_path / "slow" / "out") is None
+    assert find_faster_disk(tmp_path / "slow" / "out") is None
 
 
 def test_a_place_that_is_little_better_is_not_told(
@@ -269,8 +269,8 @@ def test_memory_is_no_place_for_results(
 def test_nothing_is_told_where_nothing_was_measured(disks: Callable[..., None], tmp_path: Path) -> None:
     disks(fast="ext4", slow="ext4")
     save_disk_speed(figures(locate_storage(str(tmp_path / "fast"))))
-    assert find_faster_place(tmp_path / "slow" / "out") is None
-    assert find_faster_place(tmp_path / "fast" / "out") is None
+    assert find_faster_disk(tmp_path / "slow" / "out") is None
+    assert find_faster_disk(tmp_path / "fast" / "out") is None
 
 
 def test_a_place_that_is_not_mounted_any_more_is_not_told(
@@ -279,10 +279,10 @@ def test_a_place_that_is_not_mounted_any_more_is_not_told(
     disks(fast="ext4", slow="ext4")
     assert better(tmp_path) is not None
     disks(slow="ext4")
-    assert find_faster_place(tmp_path / "slow" / "out") is None
+    assert find_faster_disk(tmp_path / "slow" / "out") is None
     disks(fast="ext4", slow="ext4")
     (tmp_path / "fast").rmdir()
-    assert find_faster_place(tmp_path / "slow" / "out") is None
+    assert find_faster_disk(tmp_path / "slow" / "out") is None
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def mount(
 
 def names(*, skipped: bool = False) -> list[str]:
     return [
-        Path(spot.place.path).name
+        Path(spot.location.path).name
         for spot in find_mount_points()
         if (spot.skip_reason is not None) == skipped
     ]
@@ -109,7 +109,7 @@ def test_what_is_across_a_network_is_only_named_and_not_looked_at(
     (spot,) = find_mount_points()
     assert spot.skip_reason is not None
     assert "across a network" in spot.skip_reason
-    assert spot.place.kind == "network"
+    assert spot.location.kind == "network"
 
 
 def test_what_is_mounted_twice_is_one_place(mount: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,8 +125,8 @@ def test_where_a_mount_point_cannot_be_written_a_folder_of_ours_is_taken(
     (tmp_path / "mine" / "home").mkdir()
     monkeypatch.setattr(module, "_is_writable", lambda folder: Path(folder).name == "home")
     (own, other) = find_mount_points()
-    assert (own.place.path, own.skip_reason) == (str(tmp_path / "mine" / "home"), None)
-    assert other.place.path == str(tmp_path / "theirs")
+    assert (own.location.path, own.skip_reason) == (str(tmp_path / "mine" / "home"), None)
+    assert other.location.path == str(tmp_path / "theirs")
     assert "cannot be written" in str(other.skip_reason)
 
 
@@ -135,7 +135,7 @@ def test_places_without_room_are_skipped_with_the_reason(
 ) -> None:
     mount(**{name: (f"/dev/{name}", "ext4", "rw") for name in ("full", "crowded", "roomy", "uncounted")})
     free |= {"full": (10**8, 10**8), "crowded": (10**12, 5), "uncounted": (10**12, None)}
-    reasons = {Path(spot.place.path).name: spot.skip_reason for spot in find_mount_points()}
+    reasons = {Path(spot.location.path).name: spot.skip_reason for spot in find_mount_points()}
     assert "only 0.1 GB are free" in str(reasons["full"])
     assert "room for 5 more files" in str(reasons["crowded"])
     assert reasons["roomy"] is reasons["uncounted"] is None
@@ -156,4 +156,4 @@ def test_folders_that_are_named_are_taken_as_they_are(
 
 def test_this_machine_has_places_or_says_why_not() -> None:
     for spot in find_mount_points():
-        assert spot.skip_reason is not None or os.access(spot.place.path, os.W_OK)
+        assert spot.skip_reason is not None or os.access(spot.location.path, os.W_OK)

@@ -63,7 +63,7 @@ def test_every_figure_is_measured_and_nothing_is_left(tmp_path: Path, few: None)
     assert found.flush_ms is not None
     assert found.sequential_mb_s is not None
     assert min(found.sequential_mb_s) > 0
-    assert found.place.path == str(tmp_path)
+    assert found.location.path == str(tmp_path)
     assert found.free_bytes
     rates = (
         found.creates_per_second(),

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from midiprism.advise.model.costs import Costs
-from midiprism.advise.model.optimizer import best_setup
-from midiprism.advise.model.strategies import Strategy, plans_for, strategies_for
-from midiprism.advise.model.throughput import Setup, predicted_rate
+from midiprism.advise.model.optimizer import best_tunables
+from midiprism.advise.report.strategies import Strategy, plans_for, strategies_for
+from midiprism.advise.model.throughput import Tunables, predicted_rate
 from midiprism.advise.probe.disk_results import DiskSpeed
 from midiprism.advise.report.explanations import STRATEGY_INFO
 from midiprism.metrics.snapshot import RunSample, SampleWindow
@@ -74,7 +74,7 @@ def test_a_place_that_is_no_faster_does_not_help() -> None:
 def test_a_run_that_computes_gains_nothing_from_disks() -> None:
     found = by_id(metrics_window(cpu_ms=9.5, commit=(0.05, 0.001)))
     assert not any(
-        found[name].helps for name in ("output-device", "catalogue-device", "in-flight", "batches")
+        found[name].helps for name in ("output-device", "catalog-device", "in-flight", "batches")
     )
 
 
@@ -113,8 +113,8 @@ def test_answers_that_take_long_are_shared_by_more_songs() -> None:
     assert found["sqlite"].commands == (
         "midiprism split '/my songs' -o /other-sqlite --by=auto --context=conductor",
     )
-    assert found["catalogue-device"].gain is None
-    assert found["postgresql"].reason == "The catalogue is in PostgreSQL already."
+    assert found["catalog-device"].gain is None
+    assert found["postgresql"].reason == "The catalog is in PostgreSQL already."
 
 
 def test_shards_need_a_result_of_their_own() -> None:
@@ -154,7 +154,7 @@ def test_plans_build_on_each_other(facts: dict[str, Any], known: list[DiskSpeed]
         assert plan.rate == pytest.approx(measured.rate * plan.gain)
         assert plan.sentences[1].endswith(".")
         assert set(plan.changes) <= {
-            *("workers", "batch_size", "in_flight", "output", "catalogue", "store", "database"),
+            *("workers", "batch_size", "in_flight", "output", "catalog", "store", "database"),
         }
 
 
@@ -174,6 +174,6 @@ def test_a_plan_with_nothing_to_gain_says_so() -> None:
 
 def test_no_workers_are_added_to_take_processors_from_other_programs() -> None:
     costs = Costs(worker_cpu=0.001, cores=2, other_programs_cpu=2.0)
-    beside, more = Setup(2, 250, 36), Setup(8, 250, 48)
+    beside, more = Tunables(2, 250, 36), Tunables(8, 250, 48)
     assert predicted_rate(costs, more) > 1.2 * predicted_rate(costs, beside)
-    assert best_setup(costs, beside, "workers", "in_flight") == beside
+    assert best_tunables(costs, beside, "workers", "in_flight") == beside

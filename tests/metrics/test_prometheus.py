@@ -42,7 +42,7 @@ def test_prometheus_reads_the_latest_sample(port: int) -> None:
     assert found["midiprism_stage_seconds_total", frozenset({("stage", "store")})] == 3
     assert found["midiprism_stage_waited_seconds_total", frozenset({("stage", "store")})] == 1
     assert found["midiprism_core_busy_seconds_total", frozenset({("core", "1")})] == 5
-    assert found["midiprism_catalogue_connections", frozenset({("state", "idle")})] == 52
+    assert found["midiprism_catalog_connections", frozenset({("state", "idle")})] == 52
 
 
 def test_labels_of_any_text_are_read_as_they_were(port: int) -> None:

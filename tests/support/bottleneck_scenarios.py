@@ -85,7 +85,7 @@ SCENARIOS: dict[Resource, Scenario] = {
     "cpu": one_processor,
     "output": slow_output,
     "source": slow_source,
-    "catalogue": slow_catalog,
+    "catalog": slow_catalog,
 }
 """By what limits a run in each."""
 

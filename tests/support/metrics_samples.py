@@ -14,8 +14,8 @@ def run_settings(
     output: StorageLocation = DISK, source: StorageLocation = MEMORY, **others: Any
 ) -> dict[str, Any]:
     """What is recorded of a run when it begins."""
-    catalogue = StorageLocation("a server", kind="server") if others.get("database") else output
-    places = {"output": output, "source": source, "catalogue": catalogue, "temporary": MEMORY}
+    catalog = StorageLocation("a server", kind="server") if others.get("database") else output
+    places = {"output": output, "source": source, "catalog": catalog, "temporary": MEMORY}
     facts: dict[str, Any] = {
         "by": "auto",
         "context": "conductor",

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from midiprism.advise.model.costs import Costs
-from midiprism.advise.model.throughput import Setup
+from midiprism.advise.model.throughput import Tunables
 from midiprism.metrics.snapshot import RunSample, SampleWindow, StageTime
 
 GROUP_SONGS = 4_000
@@ -137,22 +137,22 @@ class EventSimulator:
 class SimulatedPipeline:
     """Coordinator, workers and commits of one run."""
 
-    def __init__(self, costs: Costs, setup: Setup, variation: str, seed: int) -> None:
+    def __init__(self, costs: Costs, tunables: Tunables, variation: str, seed: int) -> None:
         dice = random.Random(seed)
         times: dict[str, Callable[[float, int], float]] = {
             "deterministic": lambda mean, _steps: mean,
             "exponential": lambda mean, steps: dice.gammavariate(steps, mean / steps) if mean else 0.0,
         }
-        self.costs, self.setup = costs, setup
+        self.costs, self.tunables = costs, tunables
         self.machine = EventSimulator(costs.cores, costs.other_programs_cpu, times[variation])
         self.machine.add_station("source", costs.source_concurrency)
         self.machine.add_station("output", costs.output_concurrency)
         self.planned_batches: deque[int] = deque()
-        self.batches_per_worker = [0] * setup.workers
-        self.tasks: list[deque[int]] = [deque() for _ in range(setup.workers)]
-        self.task_signals = [Signal() for _ in range(setup.workers)]
-        self.answers: list[deque[int]] = [deque() for _ in range(setup.workers)]
-        self.answer_signals = [Signal() for _ in range(setup.workers)]
+        self.batches_per_worker = [0] * tunables.workers
+        self.tasks: list[deque[int]] = [deque() for _ in range(tunables.workers)]
+        self.task_signals = [Signal() for _ in range(tunables.workers)]
+        self.answers: list[deque[int]] = [deque() for _ in range(tunables.workers)]
+        self.answer_signals = [Signal() for _ in range(tunables.workers)]
         self.messages: deque[int] = deque()
         self.message_signal = Signal()
         self.collected_batches: list[int] = []
@@ -166,15 +166,15 @@ class SimulatedPipeline:
 
     def run_until(self, songs: int) -> None:
         """Until so many songs are committed."""
-        for number in range(self.setup.workers):
+        for number in range(self.tunables.workers):
             self.machine.start(self.worker(number))
-            if self.setup.shared:
+            if self.tunables.shared:
                 self.machine.start(self.committing_worker(number))
         self.machine.start(self.coordinator())
         self.machine.run(lambda: self.songs_committed >= songs)
 
     def worker(self, number: int) -> Process:
-        costs, machine, batch = self.costs, self.machine, self.setup.batch_size
+        costs, machine, batch = self.costs, self.machine, self.tunables.batch_size
         parts = min(batch, 40 if batch <= 250 else 80)
         size = batch / parts
         asks = 0.0
@@ -200,7 +200,7 @@ class SimulatedPipeline:
                     yield "pass", asks
                 self.totals["store"] += machine.now - began
             self.totals["songs"] += batch
-            if self.setup.shared:
+            if self.tunables.shared:
                 self.answers[number].append(task)
                 machine.set_signal(self.answer_signals[number])
             else:
@@ -212,7 +212,7 @@ class SimulatedPipeline:
 
     def committing_worker(self, number: int) -> Process:
         """Flushes and commits in a worker, beside its splitting."""
-        costs, batch = self.costs, self.setup.batch_size
+        costs, batch = self.costs, self.tunables.batch_size
         while True:
             while not self.answers[number]:
                 self.answer_signals[number].is_set = False
@@ -233,21 +233,21 @@ class SimulatedPipeline:
 
     def dispatch(self) -> None:
         for queued in range(1, MAX_QUEUED_BATCHES + 1):
-            for number in range(self.setup.workers):
+            for number in range(self.tunables.workers):
                 if self.planned_batches and self.batches_per_worker[number] < queued:
                     self.batches_per_worker[number] += 1
                     self.tasks[number].append(self.planned_batches.popleft())
                     self.machine.set_signal(self.task_signals[number])
 
     def coordinator(self) -> Process:
-        costs, setup, machine = self.costs, self.setup, self.machine
-        batch, in_pool, told = setup.batch_size, 0, 0.0
+        costs, tunables, machine = self.costs, self.tunables, self.machine
+        batch, in_pool, told = tunables.batch_size, 0, 0.0
         plan = receive = costs.coordinator_cpu * batch / 2
         while True:
-            while in_pool + len(self.collected_batches) + len(self.batches_to_commit) < setup.in_flight:
+            while in_pool + len(self.collected_batches) + len(self.batches_to_commit) < tunables.in_flight:
                 if plan:
                     yield "work", machine.draw_seconds(plan, 1)
-                if setup.shared and costs.round_trip:
+                if tunables.shared and costs.round_trip:
                     yield "pass", LEASE_TRIPS * costs.round_trip
                 self.planned_batches.append(0)
                 in_pool += 1
@@ -257,28 +257,28 @@ class SimulatedPipeline:
                 if not self.messages:
                     self.message_signal.is_set = False
                     yield "wait", self.message_signal, POLL_SECONDS
-                for _ in range(min(len(self.messages), setup.workers)):
+                for _ in range(min(len(self.messages), tunables.workers)):
                     number = self.messages.popleft()
                     if receive:
                         yield "work", machine.draw_seconds(receive, 1)
                     self.batches_per_worker[number] -= 1
                     self.dispatch()
                     in_pool -= 1
-                    if setup.shared:
+                    if tunables.shared:
                         self.count_committed(1)
                         continue
                     if not self.collected_batches:
                         self.group_started_at = machine.now
                     self.collected_batches.append(number)
-            if not setup.shared:
+            if not tunables.shared:
                 yield from self.commit(hurry=not in_pool)
             telling = REPORT_TRIPS * costs.round_trip
-            if setup.shared and telling and machine.now - told >= max(1, REPORT_PAUSE_FACTOR * telling):
+            if tunables.shared and telling and machine.now - told >= max(1, REPORT_PAUSE_FACTOR * telling):
                 yield "pass", telling
                 told = machine.now
 
     def commit(self, *, hurry: bool) -> Process:
-        costs, machine, batch = self.costs, self.machine, self.setup.batch_size
+        costs, machine, batch = self.costs, self.machine, self.tunables.batch_size
         waited = machine.now - self.group_started_at > GROUP_SECONDS
         due = len(self.collected_batches) * batch >= GROUP_SONGS or waited
         if not self.is_flushing and not self.batches_to_commit and self.collected_batches and (due or hurry):
@@ -301,7 +301,7 @@ class SimulatedPipeline:
 
     def flush(self) -> Process:
         costs = self.costs
-        songs = self.setup.batch_size * len(self.batches_to_commit)
+        songs = self.tunables.batch_size * len(self.batches_to_commit)
         yield self.stage_wait("flush", costs.flush_fixed + costs.flush_per_song * songs, 1)
         self.is_flushing = False
         self.machine.set_signal(self.flushed_signal)
@@ -313,12 +313,12 @@ class SimulatedPipeline:
         return "pass", seconds
 
     def count_committed(self, batches: int) -> None:
-        self.songs_committed += batches * self.setup.batch_size
+        self.songs_committed += batches * self.tunables.batch_size
         self.progress.append((self.machine.now, self.songs_committed))
 
     def window(self) -> SampleWindow:
         """What a run like that measures of itself."""
-        spent, setup = self.totals, self.setup
+        spent, tunables = self.totals, self.tunables
         computed = spent["commit cpu"]
         coordinator = self.costs.coordinator_cpu * spent["songs"]
         used = spent["split"] + spent["client cpu"] + coordinator + computed + self.machine.used_by_others
@@ -341,28 +341,28 @@ class SimulatedPipeline:
             core_busy_seconds=(used / cores,) * cores,
             commits=round(spent["commit times"]),
             flushes=round(spent["flush times"]),
-            workers=setup.workers,
-            batch_size=setup.batch_size,
-            in_flight_limit=setup.in_flight,
+            workers=tunables.workers,
+            batch_size=tunables.batch_size,
+            in_flight_limit=tunables.in_flight,
             round_trip=self.costs.round_trip,
         )
         return SampleWindow(RunSample(core_busy_seconds=(0.0,) * cores), last)
 
 
 def simulate_run(
-    costs: Costs, setup: Setup, variation: str, seed: int = 1, groups: int = 30
+    costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30
 ) -> SimulatedPipeline:
     """A run that has made so many groups, or what comes close to it."""
-    in_hand = min(GROUP_SONGS, setup.batch_size * setup.in_flight)
-    least = max(in_hand, setup.batch_size * min(setup.in_flight, 2 * setup.workers), 4 * setup.batch_size)
-    run = SimulatedPipeline(costs, setup, variation, seed)
+    in_hand = min(GROUP_SONGS, tunables.batch_size * tunables.in_flight)
+    least = max(in_hand, tunables.batch_size * min(tunables.in_flight, 2 * tunables.workers), 4 * tunables.batch_size)
+    run = SimulatedPipeline(costs, tunables, variation, seed)
     run.run_until(groups * least)
     return run
 
 
-def simulate_rate(costs: Costs, setup: Setup, variation: str, seed: int = 1, groups: int = 30) -> float:
+def simulate_rate(costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30) -> float:
     """Songs a second of such a run, after its beginning."""
-    marks = simulate_run(costs, setup, variation, seed, groups).progress
+    marks = simulate_run(costs, tunables, variation, seed, groups).progress
     first = next(index for index, mark in enumerate(marks) if mark[1] >= marks[-1][1] / 4)
     (began, before), (ended, after) = marks[first], marks[-1]
     return (after - before) / (ended - began)

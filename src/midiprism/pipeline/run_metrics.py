@@ -87,7 +87,7 @@ class RunMetrics:
         self._last_downsample_at = self._last_decision_at = 0.0
         self.recorded_settings = recorded_settings
         places = {
-            role: StorageLocation.from_dict(place) for role, place in recorded_settings["places"].items()
+            role: StorageLocation.from_dict(place) for role, place in recorded_settings["locations"].items()
         }
         self._sampler = Sampler(self, places)
 
@@ -185,7 +185,7 @@ class RunMetrics:
             {
                 "at": round(window.last.elapsed_seconds, 1),
                 **asdict(decision.tunables),
-                "why": decision.reason,
+                "reason": decision.reason,
             },
         ]
         return decision.tunables
@@ -224,7 +224,7 @@ def recorded_settings_of(
         **identity.as_dict(),
         "out": os.path.abspath(out),
         "sources": [os.fsdecode(source) for source in source.source_paths],
-        "reading": list(settings.source_options),
+        "source_options": list(settings.source_options),
         "workers": settings.workers,
         "batch_size": settings.batch_songs,
         "in_flight": settings.in_flight,
@@ -232,7 +232,7 @@ def recorded_settings_of(
         "retry_failed": settings.rerun_policy.retry_failed,
         "database": None if settings.database is None else settings.database.cli_options,
         "cpus": machine.cpus(),
-        "places": {
+        "locations": {
             role: place.as_dict()
             for role, place in run_locations(source.source_paths, out, settings.database).items()
         },
@@ -246,7 +246,7 @@ def run_locations(
     output = locate_storage(out)
     places = {
         "output": output,
-        "catalogue": output
+        "catalog": output
         if database is None
         else StorageLocation(str(database), kind=_server_kind(database)),
         "temporary": locate_storage(tempfile.gettempdir()),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midiprism.advise.model.costs import COMMIT_ROUND_TRIPS, Costs, DeviceBusy
-from midiprism.advise.model.throughput import Setup, predicted_rate, setup_of
+from midiprism.advise.model.throughput import Tunables, predicted_rate, tunables_of
 from midiprism.metrics.snapshot import RunSample, SampleWindow
 from support.pipeline_simulation import simulate_rate
 
@@ -24,53 +24,53 @@ DISTANT = replace(BUSY, round_trip=20 * MS, commit_fixed=COMMIT_ROUND_TRIPS * 20
 CASES = {
     "one batch at a time, a slow disk": (
         replace(BUSY, output_wait=6 * MS, flush_fixed=20 * MS, commit_fixed=30 * MS),
-        Setup(4, 100, 1),
+        Tunables(4, 100, 1),
     ),
     "one batch at a time, a distant server": (
         replace(DISTANT, output_wait=2 * MS),
-        Setup(2, 100, 1, shared=True),
+        Tunables(2, 100, 1, shared=True),
     ),
-    "a distant server, enough in flight": (DISTANT, Setup(4, 1_000, 14, shared=True)),
+    "a distant server, enough in flight": (DISTANT, Tunables(4, 1_000, 14, shared=True)),
     "a distant server that is asked": (
         replace(DISTANT, queries_catalog=True),
-        Setup(4, 1_000, 14, shared=True),
+        Tunables(4, 1_000, 14, shared=True),
     ),
     "a very distant server": (
         replace(BUSY, round_trip=0.2, commit_fixed=COMMIT_ROUND_TRIPS * 0.2),
-        Setup(4, 1_000, 14, shared=True),
+        Tunables(4, 1_000, 14, shared=True),
     ),
     "many workers at a narrow disk": (
         replace(BUSY, output_wait=5 * MS, output_concurrency=2),
-        Setup(16, 250, 64),
+        Tunables(16, 250, 64),
     ),
-    "as many workers as processors": (BUSY, Setup(4, 250, 40)),
-    "more workers than processors": (BUSY, Setup(8, 250, 48)),
-    "a source far away": (replace(BUSY, source_wait=8 * MS), Setup(8, 250, 48)),
+    "as many workers as processors": (BUSY, Tunables(4, 250, 40)),
+    "more workers than processors": (BUSY, Tunables(8, 250, 48)),
+    "a source far away": (replace(BUSY, source_wait=8 * MS), Tunables(8, 250, 48)),
     "source and output narrow": (
         replace(BUSY, source_wait=2 * MS, source_concurrency=1, output_wait=3 * MS, output_concurrency=2),
-        Setup(8, 250, 48),
+        Tunables(8, 250, 48),
     ),
-    "a slow coordinator": (replace(BUSY, worker_cpu=0.3 * MS, coordinator_cpu=0.5 * MS), Setup(4, 250, 40)),
-    "slow commits": (replace(BUSY, commit_per_song=0.8 * MS), Setup(4, 250, 40)),
+    "a slow coordinator": (replace(BUSY, worker_cpu=0.3 * MS, coordinator_cpu=0.5 * MS), Tunables(4, 250, 40)),
+    "slow commits": (replace(BUSY, commit_per_song=0.8 * MS), Tunables(4, 250, 40)),
     "as much in flight as is committed at once": (
         replace(BUSY, flush_per_song=0.3 * MS, commit_fixed=200 * MS),
-        Setup(4, 100, 40),
+        Tunables(4, 100, 40),
     ),
-    "songs so slow that two seconds make a group": (replace(BUSY, output_wait=20 * MS), Setup(2, 100, 20)),
-    "one worker": (replace(BUSY, output_wait=1 * MS), Setup(1, 250, 34)),
-    "a batch is all of a group": (replace(BUSY, output_wait=1 * MS), Setup(2, 4_000, 6)),
+    "songs so slow that two seconds make a group": (replace(BUSY, output_wait=20 * MS), Tunables(2, 100, 20)),
+    "one worker": (replace(BUSY, output_wait=1 * MS), Tunables(1, 250, 34)),
+    "a batch is all of a group": (replace(BUSY, output_wait=1 * MS), Tunables(2, 4_000, 6)),
 }
 
 
 @pytest.mark.parametrize("variation", ["deterministic", "exponential"])
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_right_where_one_thing_limits(case: str, variation: str) -> None:
-    costs, setup = CASES[case]
-    simulated = simulate_rate(costs, setup, variation, groups=20)
-    assert predicted_rate(costs, setup) == pytest.approx(simulated, rel=0.15)
+    costs, tunables = CASES[case]
+    simulated = simulate_rate(costs, tunables, variation, groups=20)
+    assert predicted_rate(costs, tunables) == pytest.approx(simulated, rel=0.15)
 
 
-def grid(cases: int, seed: int) -> Iterator[tuple[Costs, Setup]]:
+def grid(cases: int, seed: int) -> Iterator[tuple[Costs, Tunables]]:
     """Costs and settings of all kinds, most of them odd."""
     dice = random.Random(seed)
     for _ in range(cases):
@@ -98,15 +98,15 @@ def grid(cases: int, seed: int) -> Iterator[tuple[Costs, Setup]]:
             output_concurrency=dice.choice([None, 1, 2, 4, 8]),
         )
         workers, batch = dice.choice([1, 2, 4, 8, 16]), dice.choice([100, 250, 1_000, 4_000])
-        yield costs, Setup(workers, batch, dice.choice([1, 2, 4, 8, 16, 40]), shared)
+        yield costs, Tunables(workers, batch, dice.choice([1, 2, 4, 8, 16, 40]), shared)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variation", ["deterministic", "exponential"])
 def test_it_is_right_nearly_everywhere(variation: str) -> None:
     errors = sorted(
-        abs(predicted_rate(costs, setup) / simulate_rate(costs, setup, variation, groups=15) - 1)
-        for costs, setup in grid(120, 11)
+        abs(predicted_rate(costs, tunables) / simulate_rate(costs, tunables, variation, groups=15) - 1)
+        for costs, tunables in grid(120, 11)
     )
     assert statistics.median(errors) < 0.03
     assert sum(error > 0.15 for error in errors) <= 0.05 * len(errors)
@@ -140,8 +140,8 @@ COSTS = st.builds(
         st.builds(DeviceBusy, st.sampled_from("ab"), st.just("output"), times(0.01)), max_size=3
     ).map(tuple),
 )
-SETUPS = st.builds(
-    Setup, st.integers(0, 100), st.integers(1, 10_000), st.integers(1, 200), shared=st.booleans()
+TUNABLES = st.builds(
+    Tunables, st.integers(0, 100), st.integers(1, 10_000), st.integers(1, 200), shared=st.booleans()
 )
 FASTER = (
     *("worker_cpu", "source_wait", "output_wait", "coordinator_cpu", "commit_cpu", "server_cpu", "others"),
@@ -149,36 +149,36 @@ FASTER = (
 )
 
 
-@given(COSTS, SETUPS, st.sampled_from(FASTER), st.floats(0.0, 1.0))
-def test_what_costs_less_never_makes_it_slower(costs: Costs, setup: Setup, name: str, factor: float) -> None:
-    before = predicted_rate(costs, setup)
+@given(COSTS, TUNABLES, st.sampled_from(FASTER), st.floats(0.0, 1.0))
+def test_what_costs_less_never_makes_it_slower(costs: Costs, tunables: Tunables, name: str, factor: float) -> None:
+    before = predicted_rate(costs, tunables)
     assert 0 < before < math.inf
-    assert predicted_rate(replace(costs, **{name: getattr(costs, name) * factor}), setup) >= before * (
+    assert predicted_rate(replace(costs, **{name: getattr(costs, name) * factor}), tunables) >= before * (
         1 - 1e-9
     )
 
 
-@given(COSTS, SETUPS, st.sampled_from(["cores", "source_width", "output_width"]), st.floats(1.0, 4.0))
-def test_what_is_wider_never_makes_it_slower(costs: Costs, setup: Setup, name: str, factor: float) -> None:
+@given(COSTS, TUNABLES, st.sampled_from(["cores", "source_width", "output_width"]), st.floats(1.0, 4.0))
+def test_what_is_wider_never_makes_it_slower(costs: Costs, tunables: Tunables, name: str, factor: float) -> None:
     width = getattr(costs, name)
     wider = replace(costs, **{name: width and width * factor})
-    assert predicted_rate(wider, setup) >= predicted_rate(costs, setup) * (1 - 1e-9)
+    assert predicted_rate(wider, tunables) >= predicted_rate(costs, tunables) * (1 - 1e-9)
 
 
-@given(SETUPS)
-def test_what_costs_nothing_is_fast_and_not_infinite(setup: Setup) -> None:
-    assert 1e5 < predicted_rate(Costs(), setup) < math.inf
+@given(TUNABLES)
+def test_what_costs_nothing_is_fast_and_not_infinite(tunables: Tunables) -> None:
+    assert 1e5 < predicted_rate(Costs(), tunables) < math.inf
 
 
 def test_a_device_serves_no_more_than_it_can() -> None:
     costs = replace(
         BUSY, device_busy=(DeviceBusy("sda", "source", 2 * MS), DeviceBusy("sda", "output", 3 * MS))
     )
-    assert predicted_rate(costs, Setup(4, 250, 40)) == pytest.approx(200)
+    assert predicted_rate(costs, Tunables(4, 250, 40)) == pytest.approx(200)
 
 
 def test_other_programs_share_the_processors() -> None:
-    alone, beside = Setup(1, 250, 8), Setup(8, 250, 80)
+    alone, beside = Tunables(1, 250, 8), Tunables(8, 250, 80)
     assert predicted_rate(replace(BUSY, other_programs_cpu=2.0), alone) == pytest.approx(
         predicted_rate(replace(BUSY, cores=2.0), alone), rel=0.1
     )
@@ -189,15 +189,15 @@ def test_other_programs_share_the_processors() -> None:
 
 def test_one_process_does_one_thing_after_the_other() -> None:
     costs = replace(BUSY, output_wait=1 * MS, flush_fixed=0.0, commit_fixed=0.4)
-    assert 1 / predicted_rate(costs, Setup(0, 250, 1)) == pytest.approx(
+    assert 1 / predicted_rate(costs, Tunables(0, 250, 1)) == pytest.approx(
         (1 + 1 + 0.05 + 0.05 + 0.1 + 400 / 250) * MS
     )
 
 
 def test_settings_are_those_in_force() -> None:
     last = RunSample(elapsed_seconds=1.0, workers=3, batch_size=70, in_flight_limit=9)
-    assert setup_of(SampleWindow(RunSample(), last), {}) == Setup(3, 70, 9)
-    shared = setup_of(
+    assert tunables_of(SampleWindow(RunSample(), last), {}) == Tunables(3, 70, 9)
+    shared = tunables_of(
         SampleWindow(RunSample(), RunSample(elapsed_seconds=1.0, workers=3)), {"database": "--database x"}
     )
-    assert shared == Setup(3, 1_000, 11, shared=True)
+    assert shared == Tunables(3, 1_000, 11, shared=True)
