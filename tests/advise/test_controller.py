@@ -13,8 +13,8 @@ from midiprism.pipeline import Settings, split_library
 from midiprism.pipeline.resource_defaults import default_batch_size, default_in_flight
 from midiprism.pipeline.tuner import Tunables
 from midiprism.sources import open_folders
-from support.failing_parts import result_content
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
 from support.simulated_machine import MachineModel, RunSimulation
 from support.slow_parts import open_with_slow_store
 

@@ -24,8 +24,8 @@ from midiprism.sources.archives.archive import Archive
 from midiprism.sources.archives.decompress import iter_decompressed
 from midiprism.sources.parquet_reader import ParquetRows
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.result_content import catalog_content
 
 SONGS = {
     "z.mid": fake_song(PIANO, BASS),
@@ -71,7 +71,7 @@ def reading(path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def unopened(monkeypatch: pytest.MonkeyPatch) -> None:
+def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on nothing that is in an archive may be read."""
 
     def fail(*_arguments: object) -> None:
@@ -100,7 +100,7 @@ def test_songs_in_an_archive_give_what_the_same_in_a_folder_do(
 def test_a_second_run_reads_nothing(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     path = make(tmp_path / f"songs{kind}", BIN)
     run(path, tmp_path / "out", **reading(path))
-    request.getfixturevalue("unopened")
+    request.getfixturevalue("forbid_archive_reads")
     again = run(path, tmp_path / "out", **reading(path))
     assert (again.songs_skipped, again.nothing_new, again.run_id) == (120, True, None)
 
@@ -115,7 +115,7 @@ def test_a_second_run_over_a_folder_with_archives_reads_nothing(
     assert first.songs_seen == 4 * 6 + 2
     songs = {name for (name,) in rows(tmp_path / "out", "SELECT song_name FROM song_paths")}
     assert {"a/0", "c", "a/1.zip/b/c", "b.tar.xz/z"} <= songs
-    request.getfixturevalue("unopened")
+    request.getfixturevalue("forbid_archive_reads")
     again = run(tmp_path / "songs", tmp_path / "out", archives=True)
     assert (again.songs_skipped, again.nothing_new) == (26, True)
 
@@ -162,7 +162,7 @@ def test_repair_splits_again_what_has_lost_its_links_or_its_row(
     repair = repair_result(str(out), VerifyScope(), splitter=fake_split)
     assert (repair.ok, repair.songs) == (True, 2)
     assert facts(out) == whole
-    request.getfixturevalue("unopened")
+    request.getfixturevalue("forbid_archive_reads")
     assert run(path, out, **reading(path)).nothing_new, "sizes and times are those that the walk finds"
 
 

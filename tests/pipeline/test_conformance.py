@@ -10,9 +10,9 @@ from midiprism.catalog import PostgresAddress, VerifyScope, open_catalog
 from midiprism.integrity.verify import verify_result
 from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
 from midiprism.sources import open_folders
-from support.failing_parts import result_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.postgres import PostgresServer
+from support.result_content import result_content
 
 SONGS = 60
 

@@ -21,10 +21,10 @@ from midiprism.pipeline import Settings, split_library
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_source
 from support.catalog_access import query
-from support.failing_parts import catalog_content
 from support.fake_songs import read_tree
 from support.parquet_rows import parquet_rows
 from support.postgres import PostgresServer
+from support.result_content import catalog_content
 
 pytestmark = pytest.mark.slow
 

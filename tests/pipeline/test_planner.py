@@ -27,11 +27,11 @@ def found(path: bytes, size: int = 1) -> SongRef:
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "_READ_AHEAD", 10)
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_read_ahead")
 def test_what_is_known_is_read_in_stretches_beside_the_walk() -> None:
     memory = Told({b"/%03d" % n: (1, 7) for n in range(0, 100, 2)})
     beside = KnownPathLookup(memory, None)
@@ -39,7 +39,7 @@ def test_what_is_known_is_read_in_stretches_beside_the_walk() -> None:
     assert memory.asked <= 50 // 10 + 2
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_read_ahead")
 def test_a_walk_that_begins_again_is_read_again() -> None:
     memory = Told({b"/%03d" % n: (1, 7) for n in range(30)})
     beside = KnownPathLookup(memory, None)

@@ -16,8 +16,9 @@ from midiprism.pipeline.splitter import Splitter
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
 from midiprism.stores.parquet.store import ParquetStore
-from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter, result_content
+from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
 
 
 def run(
@@ -64,7 +65,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inline_result(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of a run in one process."""
     out = tmp_path_factory.mktemp("whole") / "out"
     run(songs, out, workers=0)
@@ -74,11 +75,11 @@ def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("workers", [0, 1, 2, 5])
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_the_result_is_the_same_for_any_workers_and_batches(
-    songs: Path, whole: Path, tmp_path: Path, workers: int, batch: int
+    songs: Path, inline_result: Path, tmp_path: Path, workers: int, batch: int
 ) -> None:
     summary = run(songs, tmp_path / "out", workers=workers, batch_songs=batch)
     assert summary.state == "done"
-    assert result_content(tmp_path / "out") == result_content(whole)
+    assert result_content(tmp_path / "out") == result_content(inline_result)
     assert (summary.songs_done, summary.songs_copies, summary.tracks_new) == (63, 9, 35)
 
 
@@ -192,7 +193,7 @@ def test_workers_that_never_begin_stop_the_run_with_a_way_out(songs: Path, tmp_p
 
 
 def test_a_stop_ends_with_the_songs_in_hand_and_a_later_run_goes_on(
-    songs: Path, whole: Path, tmp_path: Path
+    songs: Path, inline_result: Path, tmp_path: Path
 ) -> None:
     asked: list[int] = []
 
@@ -205,11 +206,11 @@ def test_a_stop_ends_with_the_songs_in_hand_and_a_later_run_goes_on(
     assert 0 < first.songs_done < 63
     second = run(songs, tmp_path / "out", workers=2)
     assert first.songs_done + second.songs_done == 63, "nothing is done twice"
-    assert result_content(tmp_path / "out") == result_content(whole)
+    assert result_content(tmp_path / "out") == result_content(inline_result)
 
 
 def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
-    songs: Path, whole: Path, tmp_path: Path
+    songs: Path, inline_result: Path, tmp_path: Path
 ) -> None:
     source = Path(shutil.copytree(songs, tmp_path / "disk" / "songs"))
     taken: list[int] = []
@@ -227,7 +228,7 @@ def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
     assert "unreadable" not in summary.outcomes
     (tmp_path / "away").rename(tmp_path / "disk")
     assert run(source, out, workers=0).state == "done"
-    assert dict(result_content(out)[0]) == dict(result_content(whole)[0])
+    assert dict(result_content(out)[0]) == dict(result_content(inline_result)[0])
     assert failures(out).keys() == {b"bad.mid"}
 
 

@@ -21,8 +21,8 @@ from midiprism.pipeline.tuner import Decision, Tunables
 from midiprism.smf.types import SplitSong
 from midiprism.sources import SongRef, open_folders
 from midiprism.stores import FileStore
-from support.failing_parts import result_content
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
 from support.runs import run_split
 
 SONGS = 120
@@ -173,7 +173,7 @@ class Steps:
 
 @pytest.mark.parametrize(("first", "steps"), [(1, (3,)), (3, (1,)), (2, (5, 1, 4, 2))], ids=str)
 def test_the_result_is_the_same_however_many_there_were(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogs: str, first: int, steps: tuple[int, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str, first: int, steps: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr("midiprism.metrics.sampler.PERIOD_SECONDS", 0.02)
     files = {f"{n % 9}/{n}.mid": fake_song(PIANO + str(n // 2), BASS + str(n)) for n in range(400)}

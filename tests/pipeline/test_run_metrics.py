@@ -16,17 +16,17 @@ from midiprism.pipeline.tuner import Decision, Tunables
 from midiprism.results.result_dir import open_catalog_of
 from midiprism.sample.write import write_songs
 from midiprism.smf.types import SplitSong
-from support import catalog_access as catalogs
+from support import catalog_access
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
 from support.runs import run_split
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
 def told(out: Path) -> tuple[dict[str, Any], dict[str, Any], list[RunSample]]:
     """Settings and totals of the last run, and its samples."""
     with (
-        open_catalog_of(str(out), catalogs.postgres_address(out)) as catalog,
+        open_catalog_of(str(out), catalog_access.postgres_address(out)) as catalog,
         catalog.read_transaction() as connection,
     ):
         (last,) = recent_runs(connection, 1)
@@ -77,7 +77,7 @@ def test_its_settings_say_where_it_reads_and_writes(tmp_path: Path, songs: Path)
     assert settings["places"]["source"]["path"] == str(songs)
     assert settings["places"]["output"]["path"] == settings["out"] == str(tmp_path / "out")
     assert settings["cpus"] >= 1
-    database = catalogs.postgres_address(tmp_path / "out")
+    database = catalog_access.postgres_address(tmp_path / "out")
     assert settings["database"] == (database.cli_options if database else None)
     assert settings["places"]["catalogue"]["kind"] == (
         "local server" if database else settings["places"]["output"]["kind"]

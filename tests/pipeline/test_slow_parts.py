@@ -9,9 +9,9 @@ from midiprism.metrics.snapshot import RunSample
 from midiprism.pipeline import Settings, split_library
 from midiprism.pipeline.tuner import Decision, Tunables
 from midiprism.sources import open_folders
-from support.failing_parts import result_content
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
 from support.postgres import PostgresServer
+from support.result_content import result_content
 from support.runs import run_split
 from support.slow_parts import SlowSource, busy_processors, latency_proxy, open_with_slow_store, proxied_url
 

@@ -19,11 +19,11 @@ from midiprism.smf.types import Limits
 from midiprism.sources import open_folders
 from midiprism.sources.read_file import read_file
 from midiprism.stores import FileStore
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
 def run(
@@ -38,7 +38,7 @@ def run(
     library = open_folders(sources, os.fsencode(out))
     if settings.workers is None:
         settings = replace(settings, workers=0)
-    settings = replace(settings, database=keeping.postgres_address(out))
+    settings = replace(settings, database=catalog_access.postgres_address(out))
     summary = split_library(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
     assert summary.songs_seen == summary.songs_done + summary.songs_skipped
     assert summary.songs_done == sum(summary.outcomes.values())
@@ -46,7 +46,7 @@ def run(
 
 
 def rows(out: Path) -> list[TrackRow]:
-    with open_read_only(keeping.catalog_address(out)) as catalog:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
         return list(find_tracks(catalog.connection, Selection()))
 
 
@@ -266,7 +266,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_next_one_goes_on(tmp_path
 
 
 def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogs: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str
 ) -> None:
     source, out = (
         write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)}),
@@ -287,12 +287,12 @@ def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
     torn.chmod(0o644)
     torn.write_bytes(b"Ba")
     os.utime(torn, (1, 1))
-    if catalogs == "sqlite":  # nobody else writes, so that what an earlier run has left can be swept
+    if catalog_backend == "sqlite":  # nobody else writes, so that what an earlier run has left can be swept
         (torn.parent / ".00.tmp").write_bytes(b"x")
     summary = run(source, out, brief)
     assert (summary.tracks_new, summary.bytes_written) == (2, len(BASS)), "what is whole is not written again"
     assert sorted(data.decode() for data in tracks(out).values()) == sorted([PIANO, BASS])
-    runs = read_status(str(out), database=keeping.postgres_address(out)).runs
+    runs = read_status(str(out), database=catalog_access.postgres_address(out)).runs
     assert [one.state for one in runs] == ["done", "cut off"]
 
 
@@ -313,12 +313,12 @@ def test_files_are_durable_before_the_commit_that_speaks_of_them(
 
     noted(FileStore, "put")
     noted(FileStore, "flush")
-    noted(PostgresCatalog if keeping.postgres_address(tmp_path / "out") else SqliteCatalog, "commit")
+    noted(PostgresCatalog if catalog_access.postgres_address(tmp_path / "out") else SqliteCatalog, "commit")
     run(source, tmp_path / "out", Settings(batch_songs=2, in_flight=1))
     assert order == ["put", "put", "flush", "commit"] * 2
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,7 +332,7 @@ def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
     assert query(tmp_path / "out", "SELECT count(*), count(DISTINCT committed_at) FROM batches") == [(10, 3)]
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_where_no_more_is_handed_out_groups_become_smaller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +342,7 @@ def test_where_no_more_is_handed_out_groups_become_smaller(
     assert grouped(monkeypatch, source, tmp_path / "out", Settings(batch_songs=4)) == [20, 12, 8]
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_groups_begin_small_and_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
     monkeypatch.setattr(group, "SECONDS", 600.0)
@@ -466,7 +466,7 @@ def test_a_result_of_another_contract_is_refused(tmp_path: Path) -> None:
         run(source, out)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_damaged_catalogue_is_a_clear_error(tmp_path: Path) -> None:
     source, out = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)}), tmp_path / "out"
     run(source, out)

@@ -15,12 +15,12 @@ from midiprism.results.leakage_groups import MIN_NOTES, TrackLinks, group_songs,
 from midiprism.results.songs_table import write_songs_table
 from midiprism.stores.parquet.schema import path_text_and_bytes
 from midiprism.stores.parquet.store import SONGS_TABLE, ParquetStore
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import execute, query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
 from support.runs import run_split
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 LONG = PIANO + "long"  # notes enough to group songs
 
@@ -107,7 +107,7 @@ def test_rows_are_what_the_catalogue_says(
     execute(out, "UPDATE songs SET digest = NULL, outcome = 'unreadable' WHERE id = ?", numbers[5])
     execute(out, "DELETE FROM song_paths WHERE song_id = ?", numbers[7])
     monkeypatch.setattr("midiprism.catalog.queries.song_rows._FETCH_ROWS", fetched)
-    with open_read_only(keeping.catalog_address(out)) as catalog, ParquetStore(out) as store:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog, ParquetStore(out) as store:
         assert write_songs_table(catalog, store) == len(numbers) - 1
     rows = pq.read_table(out / SONGS_TABLE).to_pylist()
     assert rows == told(out)
@@ -121,6 +121,6 @@ def test_a_result_without_songs_has_an_empty_table(tmp_path: Path) -> None:
         write_files(tmp_path / "songs", {"a.mid": fake_song(BASS)}), out, Settings(store="parquet", workers=0)
     )
     execute(out, "UPDATE songs SET digest = NULL")
-    with open_read_only(keeping.catalog_address(out)) as catalog, ParquetStore(out) as store:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog, ParquetStore(out) as store:
         assert write_songs_table(catalog, store) == 0
     assert pq.read_table(out / SONGS_TABLE).num_rows == 0

@@ -18,7 +18,7 @@ from midiprism.results import status as status_module
 from midiprism.results.lock import LOCK_FILE, lock_exclusive
 from midiprism.results.status import ResultStatus, read_status, watch_status
 from midiprism.smf.types import Limits, SplitSong
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import execute, query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.runs import (
@@ -30,19 +30,19 @@ from support.runs import (
     timestamp_ago,
 )
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
 def look(out: Path, runs: int = 5) -> ResultStatus:
-    return read_status(str(out), runs, database=keeping.postgres_address(out))
+    return read_status(str(out), runs, database=catalog_access.postgres_address(out))
 
 
 def watching(out: Path, runs: int, every: float) -> Iterator[ResultStatus]:
-    return watch_status(str(out), runs, every, keeping.postgres_address(out))
+    return watch_status(str(out), runs, every, catalog_access.postgres_address(out))
 
 
 @pytest.fixture
-def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+def fixed_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status_module, "_now", lambda: FIXED_NOW)
 
 
@@ -130,7 +130,7 @@ def test_a_song_that_was_mended_by_its_owner_has_not_failed_any_more(tmp_path: P
     holdings = look(out).inventory
     assert holdings.failures == ()
     assert (holdings.songs, holdings.counts.songs_with_path) == (2, 1)
-    with open_read_only(keeping.catalog_address(out)) as catalog:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
         assert list(failed_paths(catalog)) == []
 
 
@@ -157,7 +157,7 @@ def test_all_paths_of_all_failures_come_song_by_song_whatever_is_read_at_once(
     monkeypatch.setattr(history_module, "_FETCH_ROWS", fetched)
     files = {f"{n}.mid": b"junk%d" % (n // 3) for n in range(8)} | {"good.mid": fake_song(PIANO)}
     run_split(write_files(tmp_path / "songs", files), tmp_path / "out")
-    with open_read_only(keeping.catalog_address(tmp_path / "out")) as catalog:
+    with open_read_only(catalog_access.catalog_address(tmp_path / "out")) as catalog:
         rows = list(failed_paths(catalog))
     songs = {
         number: [os.path.basename(row.path) for row in same]
@@ -223,8 +223,8 @@ def test_a_run_that_was_killed_is_cut_off_and_what_it_committed_counts(tmp_path:
     assert 0 <= last.seconds < 60
 
 
-@pytest.mark.usefixtures("noon")
-def test_a_run_that_is_on_tells_its_pace(result: Path, catalogs: str) -> None:
+@pytest.mark.usefixtures("fixed_now")
+def test_a_run_that_is_on_tells_its_pace(result: Path, catalog_backend: str) -> None:
     execute(result, "UPDATE runs SET started_at = ?, updated_at = ?", timestamp_ago(300), timestamp_ago(1))
     execute(result, "DELETE FROM batches")
     for number, (ago, songs) in enumerate([(200, 1000), (70, 500), (50, 300), (5, 300)], 1):
@@ -240,7 +240,7 @@ def test_a_run_that_is_on_tells_its_pace(result: Path, catalogs: str) -> None:
         status = look(result)
     last = status.runs[0]
     assert (status.is_running, last.state, status.resume_arguments) == (True, "running", None)
-    assert status.locked == (catalogs == "sqlite"), "runs that share a catalogue hold nothing alone"
+    assert status.locked == (catalog_backend == "sqlite"), "runs that share a catalogue hold nothing alone"
     assert (last.songs_seen, last.songs_done, status.songs_left) == (2100, 2100, 2900)
     assert status.live_rate is not None
     assert status.live_rate.rate == pytest.approx(10)
@@ -250,7 +250,7 @@ def test_a_run_that_is_on_tells_its_pace(result: Path, catalogs: str) -> None:
     assert look(result).runs[0].state == "cut off", "nobody holds it any more"
 
 
-@pytest.mark.usefixtures("noon")
+@pytest.mark.usefixtures("fixed_now")
 def test_a_run_over_known_contents_is_estimated_by_the_songs_it_passes(result: Path) -> None:
     execute(result, "UPDATE runs SET started_at = ?", timestamp_ago(100))
     execute(result, "UPDATE batches SET songs = 0, committed_at = ?", timestamp_ago(2))
@@ -262,7 +262,7 @@ def test_a_run_over_known_contents_is_estimated_by_the_songs_it_passes(result: P
     assert status.live_rate.eta_seconds == pytest.approx(200)
 
 
-@pytest.mark.usefixtures("noon")
+@pytest.mark.usefixtures("fixed_now")
 def test_a_run_without_commits_has_no_estimate(result: Path) -> None:
     execute(result, "DELETE FROM batches")
     execute(result, "UPDATE runs SET started_at = ?", timestamp_ago(100))
@@ -294,7 +294,7 @@ def test_a_run_that_is_really_on_is_seen_from_within(tmp_path: Path) -> None:
     assert not look(out).is_running
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_look_leaves_the_lock_and_everything_else_as_it_is(result: Path) -> None:
     before = read_tree(result)
     look(result)
@@ -312,7 +312,7 @@ def test_a_look_leaves_the_lock_and_everything_else_as_it_is(result: Path) -> No
         pass
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_others_that_only_look_are_no_run(result: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     mark_as_killed(result)
@@ -327,7 +327,7 @@ def test_a_process_that_holds_the_result_without_a_run_is_told(result: Path) -> 
     assert (status.is_running, status.locked, status.resume_arguments) == (False, True, None)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_run_that_ends_between_two_looks_is_not_taken_for_cut_off(
     result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +342,7 @@ def test_a_run_that_ends_between_two_looks_is_not_taken_for_cut_off(
     assert look(result).runs[0].state == "done"
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_result_that_cannot_be_written_can_be_looked_at(result: Path) -> None:
     before = read_tree(result)
     for path in (result / "catalog.sqlite", result / LOCK_FILE):
@@ -357,7 +357,7 @@ def test_a_result_that_cannot_be_written_can_be_looked_at(result: Path) -> None:
     assert read_tree(result) == before
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("begun", [None, b"", "header"])
 def test_a_result_that_was_killed_at_once_has_nothing_recorded(
     result: Path, begun: bytes | str | None
@@ -374,7 +374,7 @@ def test_a_result_that_was_killed_at_once_has_nothing_recorded(
     assert (status.runs, status.is_running, status.songs_left, status.inventory.songs) == ((), False, None, 0)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_damaged_catalogue_is_a_clear_error(result: Path) -> None:
     (result / "catalog.sqlite").write_bytes(b"not a database at all" * 50)
     with pytest.raises(CatalogError, match="cannot be used"):

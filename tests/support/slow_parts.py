@@ -24,7 +24,7 @@ from midiprism.sources import Notice, SongContent, SongRef, Source
 from midiprism.stores import StoredTrack, TrackStore
 from support.postgres import OWNER, PostgresServer
 
-_PROXY_SCRIPT = Path(__file__).with_name("line.py")
+_PROXY_SCRIPT = Path(__file__).with_name("latency_proxy.py")
 _BUSY_LOOP_SCRIPT = """
 import os
 song = os.getppid()

@@ -2,7 +2,7 @@
 objects do: a track and a link may be any tuple with the values of theirs in order."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 ADOPTED = "adopted"
@@ -197,3 +197,14 @@ class BatchRecord:
     replaces_outcomes: bool = False
     lease: Lease | None = None
     packed_tracks: PackedTracks = NO_PACKED_TRACKS
+
+    def song_records(self) -> Sequence[SongRecord]:
+        """Return the songs as rows whose links and tracks have their values by name."""
+        return [
+            song._replace(links=tuple(LinkRecord(*link[:-1], TrackRecord(*link[-1])) for link in song.links))
+            for song in self.songs
+        ]
+
+    def with_songs(self, songs: Sequence[SongRecord]) -> "BatchRecord":
+        """Return the batch with other songs."""
+        return replace(self, songs=songs)

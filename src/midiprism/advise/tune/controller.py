@@ -20,7 +20,7 @@ from midiprism.advise.tune.candidates import (
     worker_time_shares,
 )
 from midiprism.metrics.snapshot import RunSample, SampleWindow
-from midiprism.pipeline.resource_defaults import cpus
+from midiprism.pipeline import resource_defaults
 from midiprism.pipeline.settings import Settings
 from midiprism.pipeline.tuner import Decision, Tunables
 
@@ -129,7 +129,7 @@ class Controller:
     ) -> "Controller | None":
         """Return a controller of the settings that the user did not choose; None if there are none."""
         bounds = Bounds(
-            cpus=cpus(),
+            cpus=resource_defaults.cpus(),
             workers_commit=settings.database is not None,
             workers_adjustable=settings.workers is None,
             batch_size_adjustable=settings.batch_songs is None,

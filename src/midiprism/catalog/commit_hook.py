@@ -1,0 +1,64 @@
+"""The interface by which another part of midiprism takes part in the commits of a run.
+
+Hooks are given when a catalog is opened for writing, and cross with it to worker processes that commit: they
+can be pickled, and hold no connection.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.records import BatchRecord, SongRecord
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTransaction:
+    """The open transaction in which a batch is committed.
+
+    Attributes:
+        connection: on which the transaction is open.
+        schema: name of the schema that holds the catalog's tables; None in SQLite.
+        run_id: of the run that commits.
+    """
+
+    connection: Connection
+    schema: str | None
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HookResult:
+    """What a hook did with a batch.
+
+    Attributes:
+        batch: to be committed instead, the same but for songs that the hook changed.
+        refused_songs: songs that the hook made fail; without their links.
+        values_nulled: values that the hook's columns could not hold.
+    """
+
+    batch: BatchRecord
+    refused_songs: Sequence[SongRecord] = ()
+    values_nulled: int = 0
+
+
+class CommitHook(Protocol):
+    """Adds rows of its own in the transaction of each batch."""
+
+    @property
+    def name(self) -> str:
+        """Name under which the catalog remembers that its commits go through this hook."""
+
+    def before_batch(self, transaction: BatchTransaction, batch: BatchRecord) -> HookResult:
+        """Add rows for a batch, before the catalog records it in the same transaction.
+
+        A batch whose lease was lost, or that was committed before, does not come here.
+
+        Raises:
+            CatalogError: nothing of the batch is recorded, here or there.
+        """
+
+    def after_run(self, catalog: Catalog, run_id: int) -> None:
+        """Bring up to date what depends on all commits of a run. No transaction is open."""
