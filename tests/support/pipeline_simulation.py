@@ -1,6 +1,6 @@
-"""A run simulated event by event: the same steps in the same order as the engine, with times out of a table.
+"""A discrete-event simulation of a run: the steps of the pipeline in their order, with given times.
 
-It knows nothing of queueing theory, so what the model says can be held against it.
+It uses no queueing theory, so the model can be tested against it.
 """
 
 import heapq
@@ -11,8 +11,8 @@ from itertools import count
 from typing import Any
 
 from midiprism.advise.model.costs import Costs
-from midiprism.advise.model.throughput import Tunables
 from midiprism.metrics.snapshot import RunSample, SampleWindow, StageTime
+from midiprism.pipeline.tuner import Tunables
 
 GROUP_SONGS = 4_000
 GROUP_SECONDS = 2.0
@@ -25,7 +25,7 @@ Process = Generator[tuple[Any, ...], None, None]
 
 
 class Signal:
-    """Processes wait until it is given, at most so long."""
+    """An event that processes wait for, possibly with a timeout."""
 
     def __init__(self) -> None:
         self.waiting: list[int] = []
@@ -33,8 +33,7 @@ class Signal:
 
 
 class EventSimulator:
-    """Processors that are shared evenly, also with other programs, stations that serve so many at once, and a
-    clock."""
+    """A clock, processors that all programs share evenly, and stations that serve several requests at once."""
 
     def __init__(self, cores: float, other_load: float, draw_seconds: Callable[[float, int], float]) -> None:
         self.now = 0.0
@@ -97,23 +96,23 @@ class EventSimulator:
 
     def _step(self, process: Process) -> None:
         try:
-            wish = next(process)
+            request = next(process)
         except StopIteration:
             return
-        if wish[0] == "work":
-            heapq.heappush(self._working, (self._processor_time + wish[1], next(self._sequence), process))
-        elif wish[0] == "pass":
-            self._schedule(wish[1], process)
-        elif wish[0] == "serve":
-            _, name, seconds = wish
+        if request[0] == "work":
+            heapq.heappush(self._working, (self._processor_time + request[1], next(self._sequence), process))
+        elif request[0] == "pass":
+            self._schedule(request[1], process)
+        elif request[0] == "serve":
+            _, name, seconds = request
             if self._free_servers[name] >= 1:
                 self._free_servers[name] -= 1
                 self._schedule(seconds, self._finish_service(name, process))
             else:
                 self._queues[name].append((process, seconds))
         else:
-            _, signal, seconds = wish
-            if signal.given:
+            _, signal, seconds = request
+            if signal.is_set:
                 self._schedule(0.0, process)
                 return
             ticket = next(self._sequence) + 1
@@ -123,7 +122,7 @@ class EventSimulator:
                 self._schedule(seconds, process, ticket)
 
     def _finish_service(self, name: str, process: Process) -> Process:
-        """What happens when a request has been served: the next one is, and its process goes on."""
+        """End a request: its process resumes, and the next request is served."""
         if self._queues[name]:
             following, seconds = self._queues[name].popleft()
             self._schedule(seconds, self._finish_service(name, following))
@@ -135,13 +134,13 @@ class EventSimulator:
 
 
 class SimulatedPipeline:
-    """Coordinator, workers and commits of one run."""
+    """The coordinator, workers and commits of one run."""
 
     def __init__(self, costs: Costs, tunables: Tunables, variation: str, seed: int) -> None:
-        dice = random.Random(seed)
+        rng = random.Random(seed)
         times: dict[str, Callable[[float, int], float]] = {
             "deterministic": lambda mean, _steps: mean,
-            "exponential": lambda mean, steps: dice.gammavariate(steps, mean / steps) if mean else 0.0,
+            "exponential": lambda mean, steps: rng.gammavariate(steps, mean / steps) if mean else 0.0,
         }
         self.costs, self.tunables = costs, tunables
         self.machine = EventSimulator(costs.cores, costs.other_programs_cpu, times[variation])
@@ -165,10 +164,10 @@ class SimulatedPipeline:
         self.totals: defaultdict[str, float] = defaultdict(float)
 
     def run_until(self, songs: int) -> None:
-        """Until so many songs are committed."""
+        """Simulate until some songs are committed."""
         for number in range(self.tunables.workers):
             self.machine.start(self.worker(number))
-            if self.tunables.shared:
+            if self.costs.workers_commit:
                 self.machine.start(self.committing_worker(number))
         self.machine.start(self.coordinator())
         self.machine.run(lambda: self.songs_committed >= songs)
@@ -200,7 +199,7 @@ class SimulatedPipeline:
                     yield "pass", asks
                 self.totals["store"] += machine.now - began
             self.totals["songs"] += batch
-            if self.tunables.shared:
+            if self.costs.workers_commit:
                 self.answers[number].append(task)
                 machine.set_signal(self.answer_signals[number])
             else:
@@ -211,7 +210,7 @@ class SimulatedPipeline:
         self.machine.set_signal(self.message_signal)
 
     def committing_worker(self, number: int) -> Process:
-        """Flushes and commits in a worker, beside its splitting."""
+        """Flush and commit in a worker, concurrently with its splitting."""
         costs, batch = self.costs, self.tunables.batch_size
         while True:
             while not self.answers[number]:
@@ -241,18 +240,18 @@ class SimulatedPipeline:
 
     def coordinator(self) -> Process:
         costs, tunables, machine = self.costs, self.tunables, self.machine
-        batch, in_pool, told = tunables.batch_size, 0, 0.0
+        batch, handed_out, reported_at = tunables.batch_size, 0, 0.0
         plan = receive = costs.coordinator_cpu * batch / 2
         while True:
-            while in_pool + len(self.collected_batches) + len(self.batches_to_commit) < tunables.in_flight:
+            while handed_out + len(self.collected_batches) + len(self.batches_to_commit) < tunables.in_flight:
                 if plan:
                     yield "work", machine.draw_seconds(plan, 1)
-                if tunables.shared and costs.round_trip:
+                if costs.workers_commit and costs.round_trip:
                     yield "pass", LEASE_TRIPS * costs.round_trip
                 self.planned_batches.append(0)
-                in_pool += 1
+                handed_out += 1
                 self.dispatch()
-            if in_pool:
+            if handed_out:
                 self.dispatch()
                 if not self.messages:
                     self.message_signal.is_set = False
@@ -263,19 +262,23 @@ class SimulatedPipeline:
                         yield "work", machine.draw_seconds(receive, 1)
                     self.batches_per_worker[number] -= 1
                     self.dispatch()
-                    in_pool -= 1
-                    if tunables.shared:
+                    handed_out -= 1
+                    if costs.workers_commit:
                         self.count_committed(1)
                         continue
                     if not self.collected_batches:
                         self.group_started_at = machine.now
                     self.collected_batches.append(number)
-            if not tunables.shared:
-                yield from self.commit(hurry=not in_pool)
-            telling = REPORT_TRIPS * costs.round_trip
-            if tunables.shared and telling and machine.now - told >= max(1, REPORT_PAUSE_FACTOR * telling):
-                yield "pass", telling
-                told = machine.now
+            if not costs.workers_commit:
+                yield from self.commit(hurry=not handed_out)
+            reporting = REPORT_TRIPS * costs.round_trip
+            if (
+                costs.workers_commit
+                and reporting
+                and machine.now - reported_at >= max(1, REPORT_PAUSE_FACTOR * reporting)
+            ):
+                yield "pass", reporting
+                reported_at = machine.now
 
     def commit(self, *, hurry: bool) -> Process:
         costs, machine, batch = self.costs, self.machine, self.tunables.batch_size
@@ -317,7 +320,7 @@ class SimulatedPipeline:
         self.progress.append((self.machine.now, self.songs_committed))
 
     def window(self) -> SampleWindow:
-        """What a run like that measures of itself."""
+        """Return the window that such a run would measure."""
         spent, tunables = self.totals, self.tunables
         computed = spent["commit cpu"]
         coordinator = self.costs.coordinator_cpu * spent["songs"]
@@ -352,16 +355,20 @@ class SimulatedPipeline:
 def simulate_run(
     costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30
 ) -> SimulatedPipeline:
-    """A run that has made so many groups, or what comes close to it."""
-    in_hand = min(GROUP_SONGS, tunables.batch_size * tunables.in_flight)
-    least = max(in_hand, tunables.batch_size * min(tunables.in_flight, 2 * tunables.workers), 4 * tunables.batch_size)
+    """Simulate a run until about ``groups`` groups are committed."""
+    in_flight_songs = min(GROUP_SONGS, tunables.batch_size * tunables.in_flight)
+    least = max(
+        in_flight_songs,
+        tunables.batch_size * min(tunables.in_flight, 2 * tunables.workers),
+        4 * tunables.batch_size,
+    )
     run = SimulatedPipeline(costs, tunables, variation, seed)
     run.run_until(groups * least)
     return run
 
 
 def simulate_rate(costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30) -> float:
-    """Songs a second of such a run, after its beginning."""
+    """Return the songs per second of such a run, without its first quarter."""
     marks = simulate_run(costs, tunables, variation, seed, groups).progress
     first = next(index for index, mark in enumerate(marks) if mark[1] >= marks[-1][1] / 4)
     (began, before), (ended, after) = marks[first], marks[-1]

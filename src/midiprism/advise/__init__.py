@@ -1,1 +1,1 @@
-"""Advise on a run: find its bottleneck, predict what would help, measure disks, tune settings while it runs."""
+"""Advise on a run: find its bottleneck, predict what would help, measure disks, tune its settings."""

@@ -174,7 +174,8 @@ def _run_evidence(analysis: _Analysis) -> list[tuple[str, str]]:
         ),
         (
             "processor time per song",
-            f"{1000 * costs.worker_cpu:,.2f} ms in workers, {1000 * coordinator_cpu:,.2f} ms in the coordinator",
+            f"{1000 * costs.worker_cpu:,.2f} ms in workers, "
+            f"{1000 * coordinator_cpu:,.2f} ms in the coordinator",
         ),
         ("waiting per song", f"{1000 * read_wait:,.2f} ms to read, {1000 * store_wait:,.2f} ms to store"),
     ]

@@ -27,7 +27,8 @@ class StorageLocation:
 
     Attributes:
         path: the folder, absolute.
-        device: the name under which the system counts the traffic of its disk, such as ``sda1``; empty for none.
+        device: the name under which the system counts the traffic of its disk, such as ``sda1``; empty for
+            none.
         kind: ``memory``, ``network``, ``disk``, ``unknown``; of a database ``server`` or ``local server``.
         rotational: whether the system says that the disk spins; None where it does not say.
         file_system: its kind, such as ``ext4``; empty where it is not known.
@@ -94,13 +95,13 @@ def locate_storage(path: str) -> StorageLocation:
 
 
 def network_file_system(path: str) -> str | None:
-    """Return the kind of the network file system that holds ``path``, which may not exist yet; None for others."""
+    """Return the kind of the network file system of ``path``, which may not exist yet; None for others."""
     location = locate_storage(path)
     return location.file_system if location.kind == "network" else None
 
 
 def read_device_io(device_names: set[str]) -> dict[str, DeviceIo]:
-    """Return the traffic of devices since the machine was started. Devices that are not counted are left out."""
+    """Return the traffic of devices since the machine was started, leaving out those that are not counted."""
     if not device_names:
         return {}
     try:
@@ -160,7 +161,7 @@ def block_device_of(path: str, mount_source: str) -> str:
 
 
 def _is_rotational(device: str) -> bool | None:
-    """Return whether the kernel says that a disk, or the disk of a partition, spins; None if it does not say."""
+    """Return whether the kernel says that the disk of a device spins; None if it does not say."""
     if not device:
         return None
     device_folder = os.path.realpath(os.path.join(_SYSFS_BLOCK, device))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 SAMPLE_INTERVALS = ((120.0, 0.0), (3_600.0, 10.0), (36_000.0, 60.0))
-"""Pairs of an age in seconds, and the seconds between the samples that are kept up to that age; 0 keeps all."""
+"""Pairs of an age, and the seconds between the samples that are kept up to that age; 0 keeps all."""
 
 OLDEST_INTERVAL = 600.0
 """Seconds between the samples that are older than all of these ages."""

@@ -7,27 +7,10 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from midiprism.errors import UsageError
+from midiprism.metrics.errors import MetricsServerError
 from midiprism.metrics.snapshot import RunSample
 
 LatestSample = Callable[[], RunSample | None]
-
-
-class MetricsServerError(UsageError):
-    """An address and port at which metrics cannot be served.
-
-    Attributes:
-        reason: what the system says about it.
-    """
-
-    def __init__(self, address: str, port: int, reason: str) -> None:
-        super().__init__(address, port, reason)
-        self.address = address
-        self.port = port
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"Metrics cannot be served at {self.address}, port {self.port}: {self.reason}. Choose another port."
 
 
 class RunCollector(Collector):
@@ -110,9 +93,7 @@ def _times(sample: RunSample) -> Iterator[Metric]:
     ):
         cpu.add_metric([process], used)
     yield cpu
-    yield CounterMetricFamily(
-        "midiprism_worker_idle_seconds", "Time that workers had no batch.", sample.idle
-    )
+    yield CounterMetricFamily("midiprism_worker_idle_seconds", "Time that workers had no batch.", sample.idle)
     yield CounterMetricFamily(
         "midiprism_worker_queued_seconds", "Time that workers were ready and had no processor.", sample.queued
     )

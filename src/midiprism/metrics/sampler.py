@@ -84,7 +84,9 @@ class Sampler:
                 elapsed_seconds=time.perf_counter() - self._started,
                 worker_cpu=worker_cpu,
                 coordinator_cpu=_cpu_seconds(self._own_process) - self._first_own_cpu,
-                core_busy_seconds=tuple(now - then for now, then in zip(cores.busy, first.busy, strict=False)),
+                core_busy_seconds=tuple(
+                    now - then for now, then in zip(cores.busy, first.busy, strict=False)
+                ),
                 stolen=cores.stolen - first.stolen,
                 devices=self._device_io(),
                 memory_bytes=memory,
@@ -103,7 +105,7 @@ class Sampler:
         return samples
 
     def window(self, seconds: float) -> SampleWindow | None:
-        """Return about the last ``seconds``, or all there is if that is less; None before the second sample."""
+        """Return the last ``seconds``, or all there is if that is less; None before the second sample."""
         with self._lock:
             samples = list(self._latest)
         if len(samples) < 2:
@@ -118,7 +120,7 @@ class Sampler:
             self.take_sample()
 
     def _measure_processes(self) -> tuple[int, float]:
-        """Return the memory of all processes, counting shared memory once, and the processor time of workers."""
+        """Return the memory of all processes, shared memory counted once, and the processor time of workers."""
         alive = set(self._run.worker_pids())
         for pid in [pid for pid in self._worker_processes if pid not in alive]:
             del self._worker_processes[pid]
@@ -139,9 +141,7 @@ class Sampler:
 
     def _device_io(self) -> Mapping[str, DeviceIo]:
         now = read_device_io(self._devices)
-        return {
-            name: now[name].since(first) for name, first in self._first_device_io.items() if name in now
-        }
+        return {name: now[name].since(first) for name, first in self._first_device_io.items() if name in now}
 
 
 def _cpu_seconds(process: psutil.Process) -> float:

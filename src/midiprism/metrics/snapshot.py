@@ -1,7 +1,7 @@
 """A sample of a run at one moment, and the window between two samples.
 
-Nearly all fields of a sample count up from the beginning of the run. So the difference of any two samples tells
-what happened between them, and dropping samples does not falsify the others.
+Nearly all fields of a sample count up from the beginning of the run. So the difference of any two samples
+tells what happened between them, and dropping samples does not falsify the others.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,8 @@ class DeviceIo(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunSample:
-    """A run at one moment. Fields marked "now" are of that moment; the others count from the start of the run.
+    """A run at one moment. Fields marked "now" are of that moment; the others count from the start of the
+    run.
 
     Times are in seconds, and those of workers are summed over all of them.
 
@@ -71,7 +72,8 @@ class RunSample:
         idle: time that workers had no batch.
         queued: time that workers were ready and had no processor; 0 where the system does not tell.
         worker_cpu: processor time of the workers.
-        coordinator_cpu: processor time of the process that plans and commits; with 0 workers, of the only one.
+        coordinator_cpu: processor time of the process that plans and commits; with 0 workers, of the only
+            one.
         core_busy_seconds: busy time of each processor, used by any program.
         stolen: time that the hypervisor gave processors to other machines, summed over processors.
         devices: traffic by the name of the device, see ``StorageLocation.device``.
@@ -79,7 +81,8 @@ class RunSample:
         flushes: calls that made files durable.
         memory_bytes: memory of the run's processes now; ``available_bytes`` more is available.
         workers: worker processes now; 0 if the coordinator splits.
-        workers_ready: workers that have loaded the splitter, now; more than ``workers`` while some are ending.
+        workers_ready: workers that have loaded the splitter, now; more than ``workers`` while some are
+            ending.
         batch_size: most songs of a batch, now.
         in_flight: batches handed out and not committed now, of at most ``in_flight_limit``.
         batches_queued: those of them that no worker has begun; ``batches_collected`` wait for their commit.
@@ -140,7 +143,9 @@ class RunSample:
         known = {known_field.name for known_field in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
         values["stages"] = {name: StageTime(*stage) for name, stage in data.get("stages", {}).items()}
-        values["devices"] = {name: DeviceIo(*device_io) for name, device_io in data.get("devices", {}).items()}
+        values["devices"] = {
+            name: DeviceIo(*device_io) for name, device_io in data.get("devices", {}).items()
+        }
         values["core_busy_seconds"] = tuple(data.get("core_busy_seconds", ()))
         return cls(**values)
 

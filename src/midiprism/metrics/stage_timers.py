@@ -30,8 +30,8 @@ class Stage(IntEnum):
 class Counter(IntEnum):
     """The other counters, by their positions behind those of the stages.
 
-    ``IDLE_NANOSECONDS`` counts time without a batch, ``QUEUED_NANOSECONDS`` time that a thread was ready and had
-    no processor, ``POLLING_NANOSECONDS`` processor time that passes whether songs come or not.
+    ``IDLE_NANOSECONDS`` counts time without a batch, ``QUEUED_NANOSECONDS`` time that a thread was ready and
+    had no processor, ``POLLING_NANOSECONDS`` processor time that passes whether songs come or not.
     """
 
     IDLE_NANOSECONDS = 12
@@ -53,7 +53,7 @@ class CounterArray(Protocol):
 
 
 class TimerTotals(NamedTuple):
-    """The counters in seconds and counts; see ``Stage`` and ``Counter``. ``stages`` has the keys ``STAGES``."""
+    """The counters in seconds and counts; see ``Counter``. ``stages`` has the keys ``STAGES``."""
 
     stages: Mapping[str, StageTime]
     idle_seconds: float
@@ -102,7 +102,7 @@ class StageTimers:
 
 
 class RunQueueClock:
-    """Measures how long this thread was ready and had no processor. Only Linux tells; elsewhere it stays 0."""
+    """Measures how long this thread was ready and had no processor, on Linux; elsewhere it stays 0."""
 
     def __init__(self) -> None:
         try:
@@ -127,7 +127,7 @@ class RunQueueClock:
 
 
 class ThreadTimes(NamedTuple):
-    """A moment of a thread, in nanoseconds: wall clock, processor time so far, time in the run queue so far."""
+    """A moment of a thread, in nanoseconds: wall clock, processor time, and time in the run queue."""
 
     wall: int
     cpu: int

@@ -1,4 +1,4 @@
-"""Compare strategies, alone and together, with the run as it is: predicted and measured rates of short runs."""
+"""Measure strategies, alone and together, with short runs, and compare that with the predictions."""
 
 import contextlib
 import os
@@ -70,12 +70,12 @@ class ExperimentResult:
     """The rates of one strategy, in songs per second.
 
     Attributes:
-        id: of a strategy, with the folder for ``output-device``; ``base`` for the run as it is, ``together`` for
-            everything that is expected to help.
+        id: of a strategy, with the folder for ``output-device``; ``base`` for the run as it is, ``together``
+            for everything that is expected to help.
         title: what it changes.
         changes: what was changed, see ``Strategy.changes``.
-        predicted: median over the rounds of the rate predicted from the base; None for the base and for strategies
-            that were not tried.
+        predicted: median over the rounds of the rate predicted from the base; None for the base and for
+            strategies that were not tried.
         measured: median of the measured rates; None if it was not tried.
         rates: the measured rate of each round.
         upper_bound: whether the prediction is an upper bound.
@@ -325,9 +325,7 @@ def _other_setting(model: RunModel, name: TunableName) -> Change:
     if name == "workers":
         workers, in_flight = 2 * max(1, tunables.workers), tunables.in_flight
         if "in_flight" not in model.facts.requested:
-            in_flight = default_in_flight(
-                workers, tunables.batch_size, shared=model.facts.workers_commit
-            )
+            in_flight = default_in_flight(workers, tunables.batch_size, shared=model.facts.workers_commit)
         tunables = replace(tunables, workers=workers, in_flight=in_flight)
     elif name == "batch_size":
         tunables = replace(tunables, batch_size=_STEP_FACTOR * tunables.batch_size)
@@ -354,7 +352,7 @@ def _combined_experiment(
     settings = changed_settings(best, tunables)
     if len(chosen) + len(settings) < 2:
         return
-    values: dict[str, Any] = {**settings}
+    values: dict[str, Any] = dict(settings.items())
     folder = work
     for experiment in chosen.values():
         values |= experiment.values
@@ -382,7 +380,9 @@ def _skip_reasons(options: ExperimentOptions) -> dict[StrategyId, str]:
         reasons["output-device"] = "No folder on another disk was named to try."
     if options.database is None:
         reasons["postgresql"] = "No database was named to try."
-    reasons["catalog-device"] = "A catalog that is a file moves with its result: name a folder on another disk."
+    reasons["catalog-device"] = (
+        "A catalog that is a file moves with its result: name a folder on another disk."
+    )
     reasons["separate-devices"] = "Sources are not moved: name a folder on another disk for the result."
     for name in ("sqlite", "temporary-device"):
         reasons[name] = explain_not_applicable(name)

@@ -14,11 +14,11 @@ RESOURCES: tuple[Resource, ...] = ("cpu", "output", "source", "catalog", "coordi
 """The resources that can limit a run."""
 
 COMMIT_ROUND_TRIPS = 28
-"""Answers that a commit in PostgreSQL waits for: BEGIN, the lease (4), tracks (6), songs (7), links (2), paths
-(6), the batch, COMMIT. Each COPY has two."""
+"""Answers that a commit in PostgreSQL waits for: BEGIN, the lease (4), tracks (6), songs (7), links (2),
+paths (6), the batch, COMMIT. Each COPY has two."""
 
 SHARD_ROUND_TRIPS = 4
-"""Additional answers where tracks are in shards: two for shards, and two for the positions of tracks in them."""
+"""Additional answers where tracks are in shards: two for shards, and two for the tracks' positions in them."""
 
 QUERY_ROUND_TRIPS = 3
 """Answers that a worker waits for to learn what the catalog knows of ``SONGS_PER_QUERY`` songs."""
@@ -129,7 +129,9 @@ class Costs:
         return replace(rest, coordinator_cpu=0.0)
 
 
-def measure_costs(window: SampleWindow, facts: RunFacts, disk_speeds: Sequence[DiskSpeed] = ()) -> Costs | None:
+def measure_costs(
+    window: SampleWindow, facts: RunFacts, disk_speeds: Sequence[DiskSpeed] = ()
+) -> Costs | None:
     """Return the costs of a song between two samples of a run; None if no song was split.
 
     The time of a commit or flush is divided into a fixed part and one per song. In SQLite, the waiting of a
@@ -146,7 +148,9 @@ def measure_costs(window: SampleWindow, facts: RunFacts, disk_speeds: Sequence[D
         return None
     read, store = window.stage("read"), window.stage("store")
     store_cpu = (store.seconds - store.waited) / songs
-    computed = sum(window.stage(name).seconds - window.stage(name).waited for name in ("read", "split", "hash"))
+    computed = sum(
+        window.stage(name).seconds - window.stage(name).waited for name in ("read", "split", "hash")
+    )
     worker_cpu = window.worker_cpu / songs
     if last.workers == 0 or worker_cpu <= 0:
         worker_cpu = computed / songs + store_cpu
@@ -173,7 +177,9 @@ def measure_costs(window: SampleWindow, facts: RunFacts, disk_speeds: Sequence[D
         store_cpu=min(worker_cpu, store_cpu),
         commit_client_cpu=min(worker_cpu, commit_cpu) if facts.workers_commit else 0.0,
         source_wait=_uncontended_wait(read.waited / songs, source_concurrency, window),
-        output_wait=_uncontended_wait(max(0.0, store.waited / songs - query_wait), output_concurrency, window),
+        output_wait=_uncontended_wait(
+            max(0.0, store.waited / songs - query_wait), output_concurrency, window
+        ),
         coordinator_cpu=max(0.0, coordinator_cpu),
         commit_cpu=0.0 if facts.workers_commit else commit_cpu,
         server_cpu=server_cpu,
@@ -200,12 +206,12 @@ def query_seconds(round_trip: float, batch_size: int) -> float:
 
 
 def _cpu_contention(window: SampleWindow, computed: float) -> float:
-    """Return how many times as much processor time programs want as they get, by how long workers queued."""
+    """Return the ratio of the processor time that programs want to what they get, by how long workers queued."""
     return 1 + window.queued / computed if computed > 0 else 1.0
 
 
 def _commit_cpu(window: SampleWindow, contention: float) -> float:
-    """Return the processor time of commits per song. Committing processes queue for processors as workers do."""
+    """Return the processor time of commits per song, without queueing for processors."""
     commit = window.stage("commit")
     seconds = (commit.seconds - commit.waited) / contention
     return min(seconds, max(0.0, window.coordinator_cpu + window.worker_cpu)) / window.songs
@@ -217,7 +223,9 @@ def _background_cpu(window: SampleWindow) -> float:
     return max(0.0, last.metering_cpu - first.metering_cpu + last.polling_cpu - first.polling_cpu)
 
 
-def _concurrency(facts: RunFacts, role: Literal["source", "output"], disk_speeds: Sequence[DiskSpeed]) -> float | None:
+def _concurrency(
+    facts: RunFacts, role: Literal["source", "output"], disk_speeds: Sequence[DiskSpeed]
+) -> float | None:
     """Return how many requests a disk serves at once: 1 for an unmeasured one that spins; None for no limit."""
     location = facts.locations.get(role)
     speed = disk_speed_of(location, disk_speeds)
@@ -259,7 +267,9 @@ def _flush_costs(window: SampleWindow, facts: RunFacts) -> tuple[float, float]:
     seconds = window.stage("flush").seconds / window.flushes
     device_io = window.device(facts.device("output"))
     requests = 0 if device_io is None else device_io.reads + device_io.writes
-    fixed = min(seconds, 2 * device_io.queue_seconds / requests) if device_io is not None and requests else 0.0
+    fixed = (
+        min(seconds, 2 * device_io.queue_seconds / requests) if device_io is not None and requests else 0.0
+    )
     return fixed, (seconds - fixed) / _songs_per_call(window, window.flushes)
 
 
@@ -280,11 +290,7 @@ def _device_busy(window: SampleWindow, facts: RunFacts) -> tuple[DeviceBusy, ...
         roles = [role for role in waited if facts.device(role) == device]
         utilization = window.device_utilization(device)
         # A disk that does not spin serves several requests at once: busy does not mean that it is full.
-        if (
-            utilization is None
-            or utilization < _MIN_DEVICE_BUSY
-            or not facts.locations[roles[0]].rotational
-        ):
+        if utilization is None or utilization < _MIN_DEVICE_BUSY or not facts.locations[roles[0]].rotational:
             continue
         total = math.fsum(waited[role] for role in roles)
         for role in roles:

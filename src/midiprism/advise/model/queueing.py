@@ -1,10 +1,10 @@
 """Closed queueing networks: customers circulate between stations, each of which serves several at once.
 
 This is the exact solution for stations whose rate depends on the number of customers in them, by convolution
-(J. P. Buzen, "Computational algorithms for closed queueing networks with exponential servers", 1973). Mean value
-analysis gives the same result (M. Reiser and S. S. Lavenberg, "Mean-value analysis of closed multichain queuing
-networks", 1980; E. D. Lazowska et al., "Quantitative System Performance", 1984), but is slower for stations with
-many servers.
+(J. P. Buzen, "Computational algorithms for closed queueing networks with exponential servers", 1973). Mean
+value analysis gives the same result (M. Reiser and S. S. Lavenberg, "Mean-value analysis of closed multichain
+queuing networks", 1980; E. D. Lazowska et al., "Quantitative System Performance", 1984), but is slower for
+stations with many servers.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Predict the rate of a run from the costs of a song and the run's settings.
 
-docs/tuning.md describes the model and its limits. In short: busy workers are a closed network of queues, whose
-throughput is known for each number of workers. Around it, batches circulate between workers, flush and commit.
-A round takes as long as the longest chain of steps that wait for each other.
+docs/tuning.md describes the model and its limits. In short: busy workers are a closed network of queues,
+whose throughput is known for each number of workers. Around it, batches circulate between workers, flush and
+commit. A round takes as long as the longest chain of steps that wait for each other.
 """
 
 import math
@@ -20,15 +20,15 @@ LEASE_ROUND_TRIPS = 6
 """Answers of a server that the coordinator waits for to lease a batch."""
 
 PROGRESS_ROUND_TRIPS = 6
-"""Answers of a server that the coordinator waits for to record progress: each second, or a tenth of the time."""
+"""Answers of a server that the coordinator waits for to record progress, each second or more rarely."""
 
 _BATCHES_AHEAD_PER_WORKER = BATCHES_PER_WORKER - 0.75
-"""Batches that a worker processes while the coordinator commits: those in its queue, and the rest of the present
-one."""
+"""Batches that a worker processes while the coordinator commits: those in its queue, and the rest of the
+present one."""
 
 _SHARPNESS = 6.0
-"""Exponent that joins two bounds: where committing and planning take equally long, each sometimes waits for the
-other."""
+"""Exponent that joins two bounds: where committing and planning take equally long, each sometimes waits for
+the other."""
 
 _MIN_SECONDS = 1e-7
 _MIN_CORES = 0.05
@@ -49,7 +49,7 @@ def predicted_rate(costs: Costs, tunables: Tunables) -> float:
 
 
 def free_cores(costs: Costs, processes: int) -> float:
-    """Return how many processors ``processes`` get: those that other programs leave, or a fair share of all."""
+    """Return how many processors ``processes`` get: those that others leave, or a fair share of all."""
     fair_share = costs.cores * processes / (processes + costs.other_programs_cpu)
     return max(_MIN_CORES, costs.cores - costs.other_programs_cpu, fair_share)
 
@@ -62,7 +62,8 @@ def worker_throughput(costs: Costs, tunables: Tunables) -> ThroughputCurve:
         Station(costs.source_wait, costs.source_concurrency),
         Station(costs.output_wait, costs.output_concurrency),
     ]
-    # Other work of the run takes processor time from the workers: at most as much as the bounds of its rate allow.
+    # Other work of the run takes processor time from the workers: at most as much as the bounds of its rate
+    # allow.
     other_cpu = costs.commit_client_cpu + costs.coordinator_cpu + costs.server_cpu
     split_cpu = costs.worker_cpu - costs.commit_client_cpu
     cores = free_cores(costs, workers)
@@ -125,7 +126,9 @@ def _seconds_with_group_commits(costs: Costs, tunables: Tunables) -> float:
         ahead = group * (lag + 1) - 1 - in_flight
         if ahead >= 0:
             waves = ahead // workers
-            last = busy_workers if in_flight > group else max(1, min(busy_workers, in_flight - waves * workers))
+            last = (
+                busy_workers if in_flight > group else max(1, min(busy_workers, in_flight - waves * workers))
+            )
             working = (waves * workers / curve.at(workers) if waves else 0.0) + last / curve.at(last)
             rounds.append((working * batch + flush + commit + plan) / lag)
     timed = _timed_group_rate(costs, tunables, busy_workers / fastest)
@@ -136,14 +139,16 @@ def _seconds_with_group_commits(costs: Costs, tunables: Tunables) -> float:
 def _timed_group_rate(costs: Costs, tunables: Tunables, split_seconds: float) -> float:
     """Return the batches per second where songs are so slow that a group is what arrives in two seconds.
 
-    The round of a batch takes its splitting, the two seconds, and the flush and commit of all batches that have
-    arrived.
+    The round of a batch takes its splitting, the two seconds, and the flush and commit of all batches that
+    have arrived.
     """
     fixed = costs.flush_fixed + costs.commit_fixed
     per_batch = (costs.flush_per_song + costs.commit_per_song) * tunables.batch_size
     constant = split_seconds + MAX_GROUP_SECONDS + fixed + per_batch
     linear = MAX_GROUP_SECONDS * per_batch
-    return 2 * tunables.in_flight / (constant + math.sqrt(constant * constant + 4 * linear * tunables.in_flight))
+    return (
+        2 * tunables.in_flight / (constant + math.sqrt(constant * constant + 4 * linear * tunables.in_flight))
+    )
 
 
 def tunables_of(window: SampleWindow, facts: RunFacts) -> Tunables:

@@ -52,8 +52,8 @@ class TimelinePoint:
 def typical_window(samples: Sequence[RunSample], *, running: bool) -> SampleWindow | None:
     """Return the typical part of a run: without its start, its end, and the time with other settings.
 
-    For a running run, that is the last minute, or the time since the settings changed last. None if no songs were
-    split for long enough.
+    For a running run, that is the last minute, or the time since the settings changed last. None if no songs
+    were split for long enough.
     """
     active = [sample for sample in samples if sample.songs > 0]
     if not running and active:
@@ -78,7 +78,7 @@ def typical_window(samples: Sequence[RunSample], *, running: bool) -> SampleWind
 
 
 def timeline_points(samples: Sequence[RunSample], max_points: int = 150) -> list[TimelinePoint]:
-    """Return a run from its start as at most ``max_points`` points, each averaging the time since the previous."""
+    """Return a run as at most ``max_points`` points, each averaging the time since the previous point."""
     if len(samples) < 2:
         return []
     span = samples[-1].elapsed_seconds - samples[0].elapsed_seconds

@@ -1,7 +1,7 @@
 """Predict the costs of a run after a change: another disk, store or catalog.
 
-Each function returns a change. Where the effect of a change was not measured, what it affects counts as free, so
-that the prediction is an upper bound.
+Each function returns a change. Where the effect of a change was not measured, what it affects counts as free,
+so that the prediction is an upper bound.
 """
 
 from collections.abc import Callable, Sequence
@@ -169,11 +169,11 @@ def use_sqlite(facts: RunFacts, disk_speeds: Sequence[DiskSpeed]) -> Change:
 
 def change_settings(tunables: Tunables, before: Tunables) -> Change:
     """Return the change to other settings."""
-    return Change(lambda costs, _: (costs, tunables), {**changed_settings(tunables, before)})
+    return Change(lambda costs, _: (costs, tunables), dict(changed_settings(tunables, before).items()))
 
 
 def _default_tunables(facts: RunFacts, tunables: Tunables, *, workers_commit: bool) -> Tunables:
-    """Return the settings with the other kind of catalog: those that the user chose, otherwise the defaults."""
+    """Return the settings with the other kind of catalog: those that the user chose, else the defaults."""
     batch_size = facts.requested.get("batch_size") or default_batch_size(shared=workers_commit)
     default = default_in_flight(tunables.workers, batch_size, shared=workers_commit)
     return Tunables(tunables.workers, batch_size, facts.requested.get("in_flight") or default)
@@ -199,8 +199,8 @@ def _without_catalog_waits(costs: Costs) -> Costs:
 def _with_output_on(costs: Costs, target: DiskSpeed, current: DiskSpeed | None) -> Costs:
     """Return the costs if the files of tracks are created and flushed on another disk.
 
-    The run and the probe of the current disk tell how far the probe is off; if that disk was not probed, the speed
-    of the other one is taken as measured.
+    The run and the probe of the current disk tell how far the probe is off; if that disk was not probed, the
+    speed of the other one is taken as measured.
     """
     create = target.create_us.get(1, 0.0) / 1e6 * costs.tracks_new
     if current is not None and current.create_us.get(1, 0.0) > 0 and costs.tracks_new > 0:
@@ -222,7 +222,7 @@ def _with_output_on(costs: Costs, target: DiskSpeed, current: DiskSpeed | None) 
 
 
 def _with_catalog_on(costs: Costs, target: DiskSpeed, current: DiskSpeed | None) -> Costs:
-    """Return the costs if a file of SQLite is on another disk. Computing its commits takes as long as before."""
+    """Return the costs if a file of SQLite is on another disk. Computing commits takes as long as before."""
     fixed = costs.commit_fixed
     if target.commit_ms is not None:
         fixed = target.commit_ms / 1e3

@@ -53,8 +53,8 @@ class DiskSpeed:
         location: a folder on the disk.
         measured_at: time of the measurement, UTC, ISO 8601.
         free_bytes: free space at that time, likewise ``free_inodes``; None if not counted.
-        create_us: by the number of processes: microseconds that each took to create, write and close a file of
-            3 KB. So ``n`` processes create ``n * 1e6 / create_us[n]`` files per second.
+        create_us: by the number of processes: microseconds that each took to create, write and close a file
+            of 3 KB. So ``n`` processes create ``n * 1e6 / create_us[n]`` files per second.
         read_us: the same for opening, reading and closing a file of 15 KB.
         reads_cached: whether the contents were read from memory, since the system cannot drop its cache.
         flush_ms: time to make ``flush_files`` new files durable.
@@ -83,7 +83,7 @@ class DiskSpeed:
     seconds: float = 0.0
 
     def creates_per_second(self, processes: int | None = None) -> float:
-        """Return the files created per second by ``processes``, None for the fastest number; 0 if unmeasured."""
+        """Return the files created per second by some processes, None for the best number; 0 if unmeasured."""
         return _files_per_second(self.create_us, processes)
 
     def reads_per_second(self, processes: int | None = None) -> float:
@@ -221,7 +221,7 @@ def save_disk_speed(disk_speed: DiskSpeed) -> None:
 
 
 def load_disk_speed(path: str | os.PathLike[str]) -> DiskSpeed | None:
-    """Return the stored speed of the file system that holds a path, which may not exist yet; None if unmeasured."""
+    """Return the stored speed of the disk of a path, which may not exist yet; None if unmeasured."""
     file_system = locate_storage(os.fspath(path)).file_system_id
     return next((speed for speed in load_disk_speeds() if speed.location.file_system_id == file_system), None)
 
@@ -255,8 +255,8 @@ def best_disk_for(role: str, disk_speeds: Iterable[DiskSpeed] | None = None) -> 
 def find_faster_disk(out: str | os.PathLike[str]) -> FasterDisk | None:
     """Return a disk that stores files at least ``MUCH_FASTER_FACTOR`` times as fast as that of ``out``.
 
-    Both must have been measured. The other disk is mounted, persistent and has enough space. None if there is no
-    such disk.
+    Both must have been measured. The other disk is mounted, persistent and has enough space. None if there is
+    no such disk.
     """
     current = load_disk_speed(out)
     if current is None or not current.durable_creates_per_second:
@@ -293,9 +293,12 @@ def free_space(folder: str) -> FreeSpace:
 
 
 def _has_enough_space(candidate: DiskSpeed, current: DiskSpeed) -> bool:
-    """Return whether a disk is still mounted, and has space for most results or as much as the current one."""
+    """Return whether a disk is mounted, and has space for most results or as much as the current one."""
     folder = candidate.location.path
-    if not os.path.isdir(folder) or locate_storage(folder).file_system_id != candidate.location.file_system_id:
+    if (
+        not os.path.isdir(folder)
+        or locate_storage(folder).file_system_id != candidate.location.file_system_id
+    ):
         return False
     free = free_space(folder)
     free_now = free_space(_nearest_existing(current.location.path))

@@ -31,6 +31,7 @@ _CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | _CLOEXEC
 _FSYNC_EACH_FILE = sys.platform == "win32"  # on Windows, a run flushes each file as it is written
 _START_DELAY_SECONDS = 0.02
+_START_TIMEOUT_SECONDS = 30.0
 _JOIN_SECONDS = 5.0
 
 
@@ -43,7 +44,7 @@ class IoTiming(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """The work of one process: create files with ``data``, or read files if that is None, from ``start`` on."""
+    """The work of one process from ``start`` on: create files with ``data``, or read files if it is None."""
 
     paths: Sequence[str]
     data: bytes | None
@@ -94,14 +95,12 @@ class IoWorkers:
 
     Args:
         size: number of processes.
-        create: creates files, and ``read`` reads them. Both are sent to other processes, so they must be functions
-            of a module, or objects that can be pickled.
-        timeout_seconds: longest time to wait for an answer.
+        create: creates files, and ``read`` reads them. Both are sent to other processes, so they must be
+            functions of a module, or objects that can be pickled.
+        timeout_seconds: longest time to wait until all processes have done their part.
     """
 
-    def __init__(
-        self, size: int, create: CreateFile, read: ReadFile, timeout_seconds: float = 30.0
-    ) -> None:
+    def __init__(self, size: int, create: CreateFile, read: ReadFile, timeout_seconds: float = 30.0) -> None:
         self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         self._size = size
         self._create = create
@@ -122,7 +121,7 @@ class IoWorkers:
                 self._processes.append(process)
                 worker_pipe.close()
             for pipe in self._pipes:
-                self._receive(pipe)
+                _receive(pipe, _START_TIMEOUT_SECONDS)
         except BaseException:
             self._terminate()
             raise
@@ -158,20 +157,7 @@ class IoWorkers:
                 pipe.send(_Task(paths, data, seconds, start))
         except (BrokenPipeError, ConnectionError) as error:
             raise _worker_died() from error
-        return [self._receive(pipe) for pipe in pipes]
-
-    def _receive(self, pipe: Connection) -> Any:
-        try:
-            if not pipe.poll(self._timeout_seconds):
-                raise StoreError(
-                    f"The disk did not answer for {self._timeout_seconds:g} seconds, so it was not measured."
-                )
-            answer = pipe.recv()
-        except (EOFError, ConnectionError) as error:
-            raise _worker_died() from error
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+        return [_receive(pipe, self._timeout_seconds) for pipe in pipes]
 
     def _terminate(self) -> None:
         for pipe in self._pipes:
@@ -182,6 +168,20 @@ class IoWorkers:
             process.join(_JOIN_SECONDS)
             if process.exitcode is not None:
                 process.close()
+
+
+def _receive(pipe: Connection, timeout_seconds: float) -> Any:
+    try:
+        if not pipe.poll(timeout_seconds):
+            raise StoreError(
+                f"The disk did not answer for {timeout_seconds:g} seconds, so it was not measured."
+            )
+        answer = pipe.recv()
+    except (EOFError, ConnectionError) as error:
+        raise _worker_died() from error
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _worker_died() -> StoreError:

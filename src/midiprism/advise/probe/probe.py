@@ -54,8 +54,8 @@ class ProbeOptions:
 
     Attributes:
         budget_seconds: time for everything.
-        process_counts: numbers of processes that create files concurrently, in this order. The files of the first
-            are flushed. 1 stands for this process.
+        process_counts: numbers of processes that create files concurrently, in this order. The files of the
+            first are flushed. 1 stands for this process.
         max_files: most files of one measurement of creating.
         max_songs: most files that are read.
         folders: folders among which files are distributed.
@@ -92,8 +92,8 @@ def probe(
     Args:
         folder: an existing folder on the disk.
         options: how much to measure.
-        create: creates a file at a path. It is called in other processes, so it must be a function of a module,
-            or an object that can be pickled.
+        create: creates a file at a path. It is called in other processes, so it must be a function of a
+            module, or an object that can be pickled.
         read: reads the file at a path, likewise.
         clock: of this process.
 
@@ -201,7 +201,7 @@ class _Probe:
         return _microseconds_per_file(timings)
 
     def _measure_reads(self, songs: Sequence[str]) -> tuple[bool, dict[int, float]]:
-        """Return whether the contents came from memory, and microseconds per file by the number of processes."""
+        """Return whether contents came from memory, and microseconds per file by the number of processes."""
         most = max(self._options.process_counts)
         read_us: dict[int, float] = {}
         cached = False

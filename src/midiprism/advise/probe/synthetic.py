@@ -42,7 +42,8 @@ def measure_commits(
 ) -> CommitCost:
     """Commit small and large batches of songs to a new SQLite catalog in turn, and return their cost.
 
-    Closing the catalog moves its write-ahead log into the file. That is counted, since it happens in a run too.
+    Closing the catalog moves its write-ahead log into the file. That is counted, since it happens in a run
+    too.
 
     Args:
         path: file of the catalog.

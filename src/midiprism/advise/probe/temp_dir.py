@@ -32,7 +32,7 @@ def temp_dir(folder: str) -> Iterator[str]:
     finally:
         if created is not None:
             _remove_remains(created)
-    if created is not None and os.path.exists(created):
+    if os.path.exists(created):
         raise StoreError(f"{created} could not be removed: remove it.")
 
 

@@ -11,7 +11,8 @@ from midiprism.advise.model.run_facts import TUNABLE_NAMES, RunFacts, TunableNam
 def commands_for(facts: RunFacts, changes: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the commands that apply changes, quoted for a shell; empty for no change.
 
-    A result moves to another disk; another store or catalog needs a new result, in a folder next to the old one.
+    A result moves to another disk; another store or catalog needs a new result, in a folder next to the old
+    one.
 
     Args:
         facts: the settings of the run.

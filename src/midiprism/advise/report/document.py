@@ -162,8 +162,9 @@ def _rate_section(report: RunReport) -> Section:
     if window is None:
         return Section("Rate", ("No songs were split for long enough to measure it.",))
     sentence = (
-        f"{window.rate:,.0f} songs and {window.tracks / window.seconds:,.0f} tracks per second, measured over "
-        f"{format_duration(window.seconds)} until {format_duration(window.last.elapsed_seconds)} after the start."
+        f"{window.rate:,.0f} songs and {window.tracks / window.seconds:,.0f} tracks per second, measured "
+        f"over {format_duration(window.seconds)} until "
+        f"{format_duration(window.last.elapsed_seconds)} after the start."
     )
     rows = tuple(_stage_rows(window))
     return Section("Rate", (sentence,), rows, ("stage", "ms per song", "of it waiting", "description"))

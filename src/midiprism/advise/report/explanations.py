@@ -43,9 +43,7 @@ _NEW_RESULT_RISK = "It needs a new result, for which the songs of this one are s
 
 STRATEGY_INFO: dict[StrategyId, StrategyInfo] = {
     "output-device": StrategyInfo("the result on another device", "medium", _MOVE_RISK),
-    "catalog-device": StrategyInfo(
-        "the catalog on another device, with its result", "medium", _MOVE_RISK
-    ),
+    "catalog-device": StrategyInfo("the catalog on another device, with its result", "medium", _MOVE_RISK),
     "temporary-device": StrategyInfo("temporary files on another device", "low", _RESTART_RISK),
     "batches": StrategyInfo("batches of another size", "low", _RESTART_RISK),
     "workers": StrategyInfo("another number of workers", "low", _RESTART_RISK),
@@ -74,8 +72,8 @@ def explain_no_gain(name: StrategyId, costs: Costs, tunables: Tunables) -> str:
     if name in ("output-device", "separate-devices", "parquet"):
         waiting, computing = 1000 * (costs.output_wait + costs.flush_per_song), 1000 * costs.worker_cpu
         return (
-            f"It would change little: a song waits {waiting:,.2f} ms for its files, and takes {computing:,.2f} ms "
-            "of processor time."
+            f"It would change little: a song waits {waiting:,.2f} ms for its files, and takes "
+            f"{computing:,.2f} ms of processor time."
         )
     commit = 1000 * (costs.commit_per_song + costs.commit_fixed / max(1, tunables.batch_size))
     return f"It would change little: the share of a song in a commit is {commit:,.2f} ms."

@@ -107,7 +107,8 @@ class RunModel:
     """The model of a run.
 
     Attributes:
-        measured_rate: songs per second, as measured; ``modelled_rate`` is the prediction for the same settings.
+        measured_rate: songs per second, as measured; ``modelled_rate`` is the prediction for the same
+            settings.
         disk_speeds: of known disks.
     """
 
@@ -130,7 +131,7 @@ class RunModel:
         return predicted_rate(*self.apply(*changes)) / self.modelled_rate
 
     def best_gain(self, *changes: Change) -> tuple[float, Tunables]:
-        """Return how many times as fast the run is after changes with the best settings, and these settings."""
+        """Return the gain of changes with the best settings for them, and these settings."""
         costs, tunables = self.apply(*changes)
         best = best_tunables(costs, tunables, TUNABLE_NAMES)
         return predicted_rate(costs, best) / self.modelled_rate, best
@@ -290,9 +291,7 @@ def _helpful_changes(run: RunModel, candidates: Mapping[StrategyId, Change]) -> 
             break
         reached = gains[best]
         chosen[best] = remaining.pop(best)
-        remaining = {
-            name: change for name, change in remaining.items() if not _are_exclusive(name, best)
-        }
+        remaining = {name: change for name, change in remaining.items() if not _are_exclusive(name, best)}
     return chosen
 
 
@@ -305,7 +304,7 @@ def _make_plan(
 ) -> SpeedupPlan:
     gain, best = run.best_gain(*selected.values())
     settings = changed_settings(best, run.tunables)
-    changes: dict[str, Any] = {**settings}
+    changes: dict[str, Any] = dict(settings.items())
     for change in selected.values():
         changes |= change.values
     strategies = (*(STRATEGY_OF_SETTING[setting] for setting in settings), *selected)

@@ -39,7 +39,8 @@ class WorkerTimeShares(NamedTuple):
         idle: without a batch.
         cpu_wait: ready, without a processor.
         committing: with a commit of their own running, next to other work.
-        at_in_flight_limit: share of the samples with as many batches in flight as allowed, none of them queued.
+        at_in_flight_limit: share of the samples with as many batches in flight as allowed, none of them
+            queued.
         cpu_headroom: how many times as much processor time the run could have.
         songs_per_worker_second: songs per second of a worker that is not idle.
     """
@@ -60,7 +61,8 @@ class Candidate(NamedTuple):
         tunables: the settings after the change.
         gain: how many times as fast the run could be at most.
         reason: the reason, as a clause.
-        needs_full_batches: whether the rate varies from batch to batch, so that measuring it takes many of them.
+        needs_full_batches: whether the rate varies from batch to batch, so that measuring it takes many of
+            them.
     """
 
     kind: CandidateKind

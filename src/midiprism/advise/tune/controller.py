@@ -1,9 +1,9 @@
 """Change the settings of a run while it goes on, as long as that makes it faster.
 
-The controller proposes a change from how workers spend their time, tries it, and keeps it only if the rate rises
-by more than chance explains, and falls again without it: a disk that other programs use too becomes faster and
-slower by itself. A change that did not help is not tried again. When no change is left to try, the settings stay
-until the rate differs for a while, or something else limits the run.
+The controller proposes a change from how workers spend their time, tries it, and keeps it only if the rate
+rises by more than chance explains, and falls again without it: a disk that other programs use too becomes
+faster and slower by itself. A change that did not help is not tried again. When no change is left to try, the
+settings stay until the rate differs for a while, or something else limits the run.
 """
 
 import math
@@ -76,8 +76,8 @@ class _Experiment(NamedTuple):
     Attributes:
         previous: the settings before it.
         baseline: how the run went before it.
-        with_change: how the run went with it; None while that is being measured. Once it is known, the change is
-            taken back to see how the run goes without it.
+        with_change: how the run went with it; None while that is being measured. Once it is known, the change
+            is taken back to see how the run goes without it.
     """
 
     candidate: Candidate
@@ -135,9 +135,7 @@ class Controller:
             batch_size_adjustable=settings.batch_songs is None,
             in_flight_adjustable=settings.in_flight is None,
         )
-        adjustable = (
-            bounds.workers_adjustable or bounds.batch_size_adjustable or bounds.in_flight_adjustable
-        )
+        adjustable = bounds.workers_adjustable or bounds.batch_size_adjustable or bounds.in_flight_adjustable
         return cls(bounds, on_decision) if adjustable and settings.workers != 0 else None
 
     def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
@@ -158,7 +156,7 @@ class Controller:
         return self._propose(sample, tunables)
 
     def _is_in_force(self, sample: RunSample, tunables: Tunables) -> bool:
-        """Return whether the last change has taken effect: workers are ready, and earlier batches are done."""
+        """Return whether the last change is in effect: workers are ready, and earlier batches are done."""
         if sample.songs == 0:
             return False
         if self._last_change is None:

@@ -34,8 +34,8 @@ def test_what_was_measured_with_other_settings_does_not_count() -> None:
 
 
 def test_a_run_is_not_typical_before_all_workers_have_loaded_the_splitter() -> None:
-    samples = [sample(second, 10 * second, ready=1) for second in range(10)]
-    samples += [sample(10 + second, 100 + 50 * second, ready=2) for second in range(10)]
+    samples = [sample(second, 10 * second, workers_ready=1) for second in range(10)]
+    samples += [sample(10 + second, 100 + 50 * second, workers_ready=2) for second in range(10)]
     window = typical_window(samples, running=True)
     assert window is not None
     assert (window.first.elapsed_seconds, window.rate) == (10, 50)
@@ -57,7 +57,7 @@ def test_a_course_has_few_points_and_leaves_nothing_out() -> None:
         sample(
             at,
             10 * at,
-            cores=(at * 0.5, at * 1.0),
+            core_busy_seconds=(at * 0.5, at * 1.0),
             devices={"sda": DeviceIo(busy_seconds=at * 0.25)},
             stages={"read": StageTime(at * 1.0), "split": StageTime(at * 3.0)},
         )
@@ -65,7 +65,7 @@ def test_a_course_has_few_points_and_leaves_nothing_out() -> None:
     ]
     points = timeline_points(samples, max_points=100)
     assert 90 <= len(points) <= 101
-    assert points[-1].at == 1_000
+    assert points[-1].elapsed_seconds == 1_000
     assert all(abs(point.rate - 10) < 1e-6 for point in points)
     assert all(abs(point.cpu - 0.75) < 1e-6 for point in points)
     assert all(abs(point.device_busy["sda"] - 0.25) < 1e-6 for point in points)
@@ -82,7 +82,7 @@ def test_what_comes_once_a_batch_does_not_come_and_go_in_the_course_of_a_run() -
 
 def test_a_short_run_has_a_course_though_its_last_sample_comes_right_after_another() -> None:
     samples = [sample(1.0, 0), sample(1.4, 100), sample(1.4001, 100)]
-    assert [point.at for point in timeline_points(samples)] == [1.4, 1.4001]
+    assert [point.elapsed_seconds for point in timeline_points(samples)] == [1.4, 1.4001]
 
 
 def test_one_sample_is_no_course() -> None:
