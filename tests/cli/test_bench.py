@@ -113,7 +113,7 @@ def test_a_run_that_fails_ends_it_and_leaves_nothing(
     def failing(*_arguments: Any, **_options: Any) -> Summary:
         return Summary("", dry_run=False, by="auto", context="conductor", error=StoreError("It is full."))
 
-    monkeypatch.setattr("midiprism.advise.bench.sample_run.split_library", failing)
+    monkeypatch.setattr("midiprism.advise.bench.sample_run.run_pipeline", failing)
     code, _, err = run_cli("bench", "strategies", songs, "--work", tmp_path, *QUICK)
     assert code == 1
     assert "It is full." in err

@@ -10,7 +10,6 @@ from midiprism.errors import StoreError, UsageError
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyProgress
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings, split_library
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.sample import generate_songs as sample_songs
 from midiprism.sources import open_folders
@@ -18,6 +17,7 @@ from midiprism.stores import FileStore
 from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.runs import make_settings, run_source
 
 SONGS = {
     "a.mid": fake_song(PIANO, BASS),
@@ -43,8 +43,8 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str) -
 
 def split(source: Path, out: Path) -> None:
     library = open_folders([source], os.fsencode(out))
-    settings = Settings(workers=0, database=catalog_access.postgres_address(out))
-    assert split_library(library, str(out), settings, splitter=fake_split).state == "done"
+    settings = make_settings(workers=0, database=catalog_access.postgres_address(out))
+    assert run_source(library, str(out), settings, splitter=fake_split).state == "done"
 
 
 def verify(out: Path, scope: VerifyScope = VerifyScope(), **options: object) -> DamageReport:  # noqa: B008 - it is frozen
@@ -509,7 +509,7 @@ def test_real_songs_are_mended_to_the_same_bytes(tmp_path: Path) -> None:
     source, out = tmp_path / "songs", tmp_path / "out"
     write_files(source, {f"{number}.mid": one.data for number, one in enumerate(sample_songs(12, seed=3))})
     library = open_folders([source])
-    split_library(library, str(out), Settings(workers=0, database=catalog_access.postgres_address(out)))
+    run_source(library, str(out), make_settings(workers=0, database=catalog_access.postgres_address(out)))
     files, known = tracks(out), facts(out)
     for number, path in enumerate(sorted((out / "tracks").rglob("*.mid"))):
         if number % 3 == 0:

@@ -11,7 +11,6 @@ from midiprism.catalog import VerifyScope
 from midiprism.integrity.damage_report import DamageReport, RepairReport
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings
 from midiprism.stores.parquet.schema import rows_to_columns
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
@@ -19,7 +18,7 @@ from support.catalog_access import execute, query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.parquet_rows import overwrite_shard, parquet_rows, track_row
 from support.result_content import catalog_content
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
@@ -45,7 +44,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def split(source: Path, out: Path) -> None:
-    assert run_split(source, out, Settings(store="parquet", workers=0)).state == "done"
+    assert run_split(source, out, make_settings(store="parquet", workers=0)).state == "done"
 
 
 def verify(out: Path, scope: VerifyScope = VerifyScope()) -> DamageReport:  # noqa: B008 - it is frozen

@@ -14,8 +14,7 @@ from midiprism.catalog.catalog import KnownPaths
 from midiprism.cli import main
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings, Summary, split_library
-from midiprism.pipeline import planner as plan
+from midiprism.pipeline import Summary
 from midiprism.pipeline.planner import KnownPathLookup
 from midiprism.results.status import read_status
 from midiprism.sources import MemberLocation, SongRef, open_source
@@ -26,6 +25,7 @@ from midiprism.sources.parquet_reader import ParquetRows
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.result_content import catalog_content
+from support.runs import make_settings, run_source
 
 SONGS = {
     "z.mid": fake_song(PIANO, BASS),
@@ -40,8 +40,8 @@ BIN = {f"{n:03}.mid": fake_song(PIANO + str(n), BASS + str(n // 2)) for n in ran
 
 def run(sources: Path | list[Path], out: Path, workers: int = 0, **reading: Any) -> Summary:
     library = open_source(sources if isinstance(sources, list) else [sources], os.fsencode(out), **reading)
-    settings = Settings(workers=workers, batch_songs=16)
-    return split_library(library, str(out), settings, splitter=fake_split)
+    settings = make_settings(workers=workers, batch_songs=16)
+    return run_source(library, str(out), settings, splitter=fake_split)
 
 
 def rows(out: Path, statement: str) -> list[tuple[Any, ...]]:
@@ -245,13 +245,10 @@ class Told(NullCatalog):
         return dict(sorted(item for item in self.paths.items() if item[0] >= first)[:limit])
 
 
-def test_what_is_known_of_an_archive_in_its_own_order_is_asked_for_in_stretches(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(plan, "_READ_AHEAD", 10)
+def test_what_is_known_of_an_archive_in_its_own_order_is_asked_for_in_stretches() -> None:
     known = {b"/a.tgz/%03d" % n: (1, 7) for n in range(0, 100, 2)}
     memory = Told({**known, b"/a.tgz": (1, 7), b"/a.tgz0": (1, 7)})
-    beside = KnownPathLookup(memory, None)
+    beside = KnownPathLookup(memory, None, page_size=10)
     walked = [b"/a.tgz/%03d" % (n * 37 % 100) for n in range(100)]
     found = [SongRef(path, 7, 1, 7, MemberLocation(6, 0, in_path_order=False)) for path in walked]
     assert {one.path for one in found if beside.is_unchanged(one)} == set(known)

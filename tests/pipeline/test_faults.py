@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from midiprism.errors import StoreError, UsageError
-from midiprism.pipeline import Settings, Summary, split_library
+from midiprism.pipeline import Settings, Summary
 from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.sources import open_folders
 from midiprism.stores import FileStore
@@ -20,16 +20,17 @@ from support import catalog_access
 from support.failing_parts import FailingSource, FailingStore
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
 from support.result_content import result_content
+from support.runs import make_settings, run_source
 
 NUMBERS = [errno.EIO, errno.EACCES, errno.ENOSPC]
 
 
 def run(source: Path, out: Path, *, workers: int = 0, **settings: Any) -> Summary:
     library = open_folders([source], os.fsencode(out))
-    asked = Settings(
+    asked = make_settings(
         workers=workers, database=catalog_access.postgres_address(out), lease_seconds=1.0, **settings
     )
-    return split_library(library, str(out), asked, splitter=fake_split)
+    return run_source(library, str(out), asked, splitter=fake_split)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,8 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
     plain = open_folders([source])
     library = FailingSource(plain.source_paths, plain.folders)
     out = tmp_path / "out"
-    settings = Settings(workers=workers, batch_songs=3, database=catalog_access.postgres_address(out))
-    summary = split_library(library, str(out), settings, splitter=fake_split)
+    settings = make_settings(workers=workers, batch_songs=3, database=catalog_access.postgres_address(out))
+    summary = run_source(library, str(out), settings, splitter=fake_split)
     assert (summary.state, summary.outcomes) == ("done", {"split": 9, "unreadable": 4})
     assert {failure.code for failure in summary.failures} == {"io", "permission", "vanished", "changing"}
     again = run(source, out)
@@ -94,10 +95,10 @@ def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
             yield replace(scene, store=FailingStore(out, number, after))
 
     library = open_folders([songs])
-    settings = Settings(
+    settings = make_settings(
         workers=workers, batch_songs=2, database=catalog_access.postgres_address(out), lease_seconds=1.0
     )
-    summary = split_library(library, str(out), settings, splitter=fake_split, opener=failing)
+    summary = run_source(library, str(out), settings, splitter=fake_split, open_result=failing)
     assert summary.state == "stopped"
     assert os.strerror(number) in str(summary.error)
     assert run(songs, out, workers=workers).state == "done"
@@ -164,7 +165,7 @@ def test_a_flush_that_fails_commits_nothing(
         raise StoreError("the disk failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(FileStore, "flush_ms", failing)
+        patch.setattr(FileStore, "flush", failing)
         summary = run(songs, tmp_path / "out")
     assert (summary.state, summary.songs_done) == ("stopped", 0)
     assert run(songs, tmp_path / "out").songs_done == 24

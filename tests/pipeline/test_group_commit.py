@@ -9,7 +9,7 @@ from midiprism.catalog import BatchRecord, CommitResult, SongRecord
 from midiprism.errors import CatalogError, StoreError
 from midiprism.metrics.stage_timers import StageTimers
 from midiprism.pipeline import group_commit as groups
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
+from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.group_commit import GroupCommit
 
 PATIENCE = 60.0
@@ -58,9 +58,9 @@ def until_ready(group: GroupCommit) -> list[FinishedBatch]:
 
 @pytest.fixture
 def flusher(monkeypatch: pytest.MonkeyPatch) -> Committing:
-    monkeypatch.setattr(groups, "SONGS", 20)
+    monkeypatch.setattr(groups, "MAX_GROUP_SONGS", 20)
     monkeypatch.setattr(groups, "MIN_GROUP_SONGS", 20)
-    monkeypatch.setattr(groups, "SECONDS", PATIENCE)
+    monkeypatch.setattr(groups, "MAX_GROUP_SECONDS", PATIENCE)
     return Committing()
 
 
@@ -106,7 +106,7 @@ def test_a_flush_that_fails_gives_nothing_back(flusher: Committing, monkeypatch:
     def fail() -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(flusher, "durable", lambda _records: fail)
+    monkeypatch.setattr(flusher, "prepare", lambda _records: fail)
     group = GroupCommit(flusher, StageTimers(), in_thread=True)
     group.add([batch(1), batch(2)])
     with pytest.raises(StoreError, match="disk is full"):

@@ -11,20 +11,23 @@ from typing import Any
 import psycopg
 import pytest
 
-from midiprism.pipeline import RerunPolicy, Settings, split_library
+from midiprism.pipeline import RerunPolicy
 from midiprism.sources import open_folders
 from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
 from support.result_content import catalog_content, result_content, track_files
+from support.runs import make_settings, run_source
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes")
 
 
-def split(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
+def split(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
     database = catalog_access.postgres_address(out)
-    settings = Settings(workers=0, batch_songs=2, in_flight=2, rerun_policy=wish, database=database)
-    summary = split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+    settings = make_settings(
+        workers=0, batch_songs=2, in_flight=2, rerun_policy=rerun_policy, database=database
+    )
+    summary = run_source(open_folders([source]), str(out), settings, splitter=fake_split)
     return summary.state
 
 
@@ -34,15 +37,15 @@ def killed(
     last: int,
     *,
     torn: bool = False,
-    wish: RerunPolicy = RerunPolicy(),  # noqa: B008
+    rerun_policy: RerunPolicy = RerunPolicy(),  # noqa: B008
 ) -> int:
     """Split, and end at the point; the exit code, KILLED or 0 if there are fewer points."""
-    return run_killed_at(lambda: split(source, out, wish), out, last, tear_write=torn)
+    return run_killed_at(lambda: split(source, out, rerun_policy), out, last, tear_write=torn)
 
 
-def number_of_points(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> int:  # noqa: B008
+def number_of_points(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> int:  # noqa: B008
     """How many points an uninterrupted run comes by."""
-    return count_points(lambda: split(source, out, wish))
+    return count_points(lambda: split(source, out, rerun_policy))
 
 
 def no_row_without_its_file(out: Path) -> bool:
@@ -125,7 +128,7 @@ def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catal
     for last in range(1, points + 1, 2 if catalog_backend == "sqlite" else 13):
         out = tmp_path / f"{last}"
         split(songs, out)
-        assert killed(songs, out, last, wish=redo) == KILLED_EXIT_CODE
+        assert killed(songs, out, last, rerun_policy=redo) == KILLED_EXIT_CODE
         assert no_row_without_its_file(out), f"point {last}"
         assert split(songs, out, redo) == "done"
         assert finished(out) == whole, f"point {last}"

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from midiprism.errors import StoreError
-from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.pipeline import RerunPolicy
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
 from support.catalog_access import query
@@ -18,7 +18,7 @@ from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
 from support.parquet_rows import parquet_rows
 from support.result_content import catalog_content
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,8 +30,10 @@ STEPS = {"sqlite": 1, "postgres": 11}
 REDO = RerunPolicy(redo=True)
 
 
-def split(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
-    settings = Settings(store="parquet", workers=0, batch_songs=2, in_flight=2, rerun_policy=wish)
+def split(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
+    settings = make_settings(
+        store="parquet", workers=0, batch_songs=2, in_flight=2, rerun_policy=rerun_policy
+    )
     return run_split(source, out, settings).state
 
 

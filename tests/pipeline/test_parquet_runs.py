@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,13 @@ from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.parquet_rows import parquet_rows, track_row
 from support.result_content import catalog_content
+from support.runs import change_settings, make_settings
 from support.runs import run_split as run_into
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
-SHARDS = Settings(store="parquet", workers=0)
-REDO = replace(SHARDS, rerun_policy=RerunPolicy(redo=True))
+SHARDS = make_settings(store="parquet", workers=0)
+REDO = change_settings(SHARDS, rerun_policy=RerunPolicy(redo=True))
 SONGS = {
     "a.mid": fake_song(PIANO, BASS, BASS),
     "b/c.kar": fake_song(BASS, DRUMS),
@@ -122,7 +122,7 @@ def test_every_track_is_a_row_and_every_song_has_its_links(out: Path) -> None:
 def test_the_catalogue_says_what_that_of_a_result_in_files_says(
     songs: Path, out: Path, tmp_path: Path
 ) -> None:
-    run(songs, tmp_path / "files", Settings(workers=0))
+    run(songs, tmp_path / "files", make_settings(workers=0))
     assert catalog_content(out) == catalog_content(tmp_path / "files")
 
 
@@ -158,7 +158,7 @@ def test_the_rows_do_not_depend_on_workers_and_batches(
     batch: int | None,
 ) -> None:
     out = tmp_path / "out"
-    run(forty_songs, out, replace(SHARDS, workers=workers, batch_songs=batch))
+    run(forty_songs, out, change_settings(SHARDS, workers=workers, batch_songs=batch))
     agree(out)
     assert (parquet_rows(out), catalog_content(out)) == expected_rows
 
@@ -166,9 +166,9 @@ def test_the_rows_do_not_depend_on_workers_and_batches(
 def test_what_is_committed_together_lies_in_one_shard(
     tmp_path: Path, catalog_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(12)})
-    run(source, tmp_path / "out", replace(SHARDS, batch_songs=3))
+    run(source, tmp_path / "out", change_settings(SHARDS, batch_songs=3))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
     assert kinds == (["tracks", "links"] if catalog_backend == "sqlite" else ["tracks", "links"] * 4)
 
@@ -178,10 +178,10 @@ def test_what_is_committed_together_lies_in_one_shard(
 def test_what_is_held_in_memory_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
     monkeypatch.setattr(group, "MAX_GROUP_BYTES", 1)
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(12)})
-    run(source, tmp_path / "out", replace(SHARDS, batch_songs=1, workers=workers))
+    run(source, tmp_path / "out", change_settings(SHARDS, batch_songs=1, workers=workers))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
     assert kinds.count("links") > 3
     agree(tmp_path / "out")
@@ -189,12 +189,12 @@ def test_what_is_held_in_memory_is_bounded(
 
 def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> None:
     before = read_tree(out)
-    assert run(songs, out, Settings(workers=0)).nothing_new, "it need not be named again"
+    assert run(songs, out, make_settings(workers=0)).nothing_new, "it need not be named again"
     with pytest.raises(UsageError, match="made with --store parquet: leave --store out"):
-        run(songs, out, Settings(store="files", workers=0))
+        run(songs, out, make_settings(store="files", workers=0))
     if catalog_access.postgres_address(out) is None:
         assert read_tree(out) == before
-    run(songs, tmp_path / "files", Settings(workers=0))
+    run(songs, tmp_path / "files", make_settings(workers=0))
     with pytest.raises(UsageError, match="made with --store files"):
         run(songs, tmp_path / "files")
 
@@ -290,7 +290,7 @@ def test_a_transaction_that_fails_leaves_no_shard(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     out = tmp_path / "out"
-    settings = replace(SHARDS, workers=workers, batch_songs=2)
+    settings = change_settings(SHARDS, workers=workers, batch_songs=2)
     written: list[str] = []
     write_shard = ShardFolder.write
 
@@ -390,9 +390,9 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
         return function(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(group, "SONGS", 2)
+        patch.setattr(group, "MAX_GROUP_SONGS", 2)
         patch.setattr(os, call, failing)
-        summary = run(nine_songs, out, replace(SHARDS, batch_songs=2, in_flight=1))
+        summary = run(nine_songs, out, change_settings(SHARDS, batch_songs=2, in_flight=1))
     if calls[after:]:
         assert summary.state == "stopped"
         assert "run the same command again" in str(summary.error)
@@ -444,7 +444,7 @@ def test_one_song_of_many_that_is_split_again_takes_its_rows_along(songs: Path, 
     """What failed is tried again, and comes out well."""
     assert (
         run(
-            songs, out, replace(SHARDS, rerun_policy=RerunPolicy(retry_failed=True)), splitter=mended
+            songs, out, change_settings(SHARDS, rerun_policy=RerunPolicy(retry_failed=True)), splitter=mended
         ).songs_done
         == 1
     )

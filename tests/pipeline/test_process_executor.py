@@ -10,7 +10,8 @@ import pytest
 
 from midiprism.catalog import open_catalog
 from midiprism.catalog.queries.shards import ShardIndex
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline import RerunPolicy, Summary
+from midiprism.pipeline.executors import EXECUTORS
 from midiprism.pipeline.executors.processes.batch_retry import bisect
 from midiprism.pipeline.splitter import Splitter
 from midiprism.sample.write import write_songs
@@ -19,6 +20,7 @@ from midiprism.stores.parquet.store import ParquetStore
 from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.result_content import result_content
+from support.runs import make_settings, run_source
 
 
 def run(
@@ -30,10 +32,10 @@ def run(
     **settings: object,
 ) -> Summary:
     library = open_folders([source], os.fsencode(out))
-    summary = split_library(
+    summary = run_source(
         library,
         str(out),
-        Settings(**settings),  # type: ignore[arg-type]
+        make_settings(**settings),
         splitter=splitter,
         stop=stop,
     )
@@ -95,9 +97,7 @@ def test_real_songs_give_the_same_result_too(tmp_path: Path, workers: int, batch
 def test_a_library_of_one_batch_needs_no_workers(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "midiprism.pipeline.runner.ProcessExecutor", lambda *_: pytest.fail("workers were started")
-    )
+    monkeypatch.setitem(EXECUTORS, "processes", lambda _: pytest.fail("workers were started"))
     assert run(songs, tmp_path / "out").state == "done"
 
 
@@ -129,7 +129,7 @@ def test_a_song_that_kills_its_worker_is_found_and_costs_nothing_else(tmp_path: 
     assert any("SIGKILL" in failure.message for failure in summary.failures)
     again = run(source, out, splitter=fake_split, workers=2)
     assert (again.songs_done, again.songs_skipped) == (0, 33), "it is not tried again unless asked"
-    mended = run(source, out, splitter=fake_split, workers=0, wish=RerunPolicy(retry_failed=True))
+    mended = run(source, out, splitter=fake_split, workers=0, rerun_policy=RerunPolicy(retry_failed=True))
     assert (mended.songs_done, mended.songs_failed, failures(out)) == (3, 0, {})
     run(source, tmp_path / "whole", workers=0)
     assert result_content(out) == result_content(tmp_path / "whole")
@@ -235,8 +235,8 @@ def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
 def test_a_dry_run_with_workers_counts_the_same(songs: Path, tmp_path: Path) -> None:
     library = open_folders([songs])
     one, two = (
-        split_library(
-            library, str(tmp_path / "out"), Settings(workers=workers), splitter=fake_split, dry_run=True
+        run_source(
+            library, str(tmp_path / "out"), make_settings(workers=workers), splitter=fake_split, dry_run=True
         )
         for workers in (0, 2)
     )

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import CorruptMidiError, UsageError
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.smf.types import SplitSong
 from midiprism.sources import open_folders
 from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.result_content import result_content
+from support.runs import make_settings, run_source
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
@@ -24,14 +25,16 @@ NOTHING = RerunPolicy()
 def run(
     source: Path,
     out: Path,
-    wish: RerunPolicy = NOTHING,
+    rerun_policy: RerunPolicy = NOTHING,
     splitter: Splitter = fake_split,
     **options: object,
 ) -> Summary:
     database = catalog_access.postgres_address(out)
-    settings = Settings(workers=0, batch_songs=2, in_flight=1, rerun_policy=wish, database=database)
+    settings = make_settings(
+        workers=0, batch_songs=2, in_flight=1, rerun_policy=rerun_policy, database=database
+    )
     library = open_folders([source])
-    return split_library(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
+    return run_source(library, str(out), settings, splitter=splitter, **options)
 
 
 def old_split(data: bytes) -> SplitSong:

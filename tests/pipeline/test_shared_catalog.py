@@ -14,12 +14,11 @@ import pytest
 
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.pipeline import Settings
 from midiprism.sample.write import write_songs
 from support.fake_songs import PIANO, fake_song, write_files
 from support.postgres import PostgresServer
 from support.result_content import result_content
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
 SONGS = 1_500
 TOGETHER = ("--batch-size", "25", "--in-flight", "3", "--workers", "1", "--lease", "2")
@@ -164,8 +163,10 @@ def test_what_another_run_holds_is_waited_for_and_then_done(tmp_path: Path, post
         assert other.lease(holder, held, None, redo=False).paths == set(held)
         release = threading.Timer(1.0, other.end_run, (holder, "interrupted", {}, "2026-01-01"))
         release.start()
-        summary = run_split(source, out, Settings(workers=0, database=PostgresAddress(url), batch_songs=2))
+        summary = run_split(
+            source, out, make_settings(workers=0, database=PostgresAddress(url), batch_songs=2)
+        )
         release.join()
     assert (summary.state, summary.songs_done, summary.songs_seen) == ("done", 6, 6)
-    again = run_split(source, out, Settings(workers=0, database=PostgresAddress(url)))
+    again = run_split(source, out, make_settings(workers=0, database=PostgresAddress(url)))
     assert (again.songs_done, again.songs_skipped) == (0, 6)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from midiprism.catalog import BatchRecord
-from midiprism.metrics.stage_timers import STORE
+from midiprism.metrics.stage_timers import timer_totals
 from midiprism.pipeline import worker as module
-from midiprism.pipeline.planner import Batch
+from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.shared_counters import (
     NO_SONG,
     SHARED_COUNTER_COUNT,
@@ -163,8 +163,10 @@ def test_where_putting_is_slow_no_more_wait_than_are_read_at_once(
 
 def test_putting_is_told_while_it_goes_on_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PROGRESS_INTERVAL_NS", -1)  # each track takes longer
-    told: list[int] = []
-    store = Watched(lambda: told.append(stage_timers(worker.counters).values()[2 * STORE]))
+    told: list[float] = []
+    store = Watched(
+        lambda: told.append(timer_totals(stage_timers(worker.counters).values()).stages["store"].seconds)
+    )
     worker, found = work(
         tmp_path / "songs", [fake_song(PIANO + str(n), BASS + str(n)) for n in range(40)], store
     )
@@ -173,7 +175,7 @@ def test_putting_is_told_while_it_goes_on_and_once(tmp_path: Path, monkeypatch: 
     passed = perf_counter_ns() - began
     assert len(told) == 80
     assert all(before < after for before, after in pairwise(told))
-    assert told[-1] < stage_timers(worker.counters).values()[2 * STORE] <= passed
+    assert told[-1] < store_seconds() <= passed / 1e9
 
 
 def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_songs(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from midiprism.catalog.sqlite import backup as copying
 from midiprism.errors import CatalogError, MidiprismError, StoreError, UsageError
 from midiprism.fs import fsync as durable
 from midiprism.integrity.repair import repair_result
-from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.pipeline import RerunPolicy
 from midiprism.relocate import copy as carrying
 from midiprism.relocate import relocate as relocate_module
 from midiprism.relocate.copy import RelocationProgress
@@ -38,7 +38,7 @@ from support.relocation import (
     relocate,
     relocated_content,
 )
-from support.runs import locked_by_other_process, run_split
+from support.runs import locked_by_other_process, make_settings, run_split
 
 KINDS: list[StoreKind] = ["files", "parquet"]
 
@@ -134,7 +134,7 @@ def test_the_next_run_goes_on_at_the_new_place(tmp_path: Path, store: StoreKind)
     write_files(tmp_path / "songs", {"f.mid": fake_song(PIANO + "f")})
     with pytest.raises(UsageError, match=f"was relocated to {new}: name that folder"):
         run_split(tmp_path / "songs", out)
-    settings = Settings(workers=0, database=catalog_access.postgres_address(out))
+    settings = make_settings(workers=0, database=catalog_access.postgres_address(out))
     summary = run_split(tmp_path / "songs", Path(locate_result(str(out))), settings)
     assert (summary.state, summary.songs_done, summary.tracks_new) == ("done", 1, 1)
     assert is_intact(out, new)
@@ -230,7 +230,7 @@ def test_a_run_between_two_attempts_leaves_nothing_behind(tmp_path: Path, store:
     out, new = make_result(tmp_path, store), tmp_path / "new"
     asked = iter([False, False])
     relocate(out, new, stop=lambda: next(asked, True))
-    settings = Settings(workers=0, rerun_policy=RerunPolicy(redo=True))
+    settings = make_settings(workers=0, rerun_policy=RerunPolicy(redo=True))
     options: dict[str, Any] = {"splitter": lambda data: fake_split(data.replace(b"Slap", b"Fretless"))}
     assert run_split(tmp_path / "songs", out, settings, **options).state == "done"
     wanted = relocated_content(out, out)
@@ -279,7 +279,7 @@ def test_a_table_of_songs_that_cannot_be_read_stops_it_and_one_that_is_lost_is_m
         relocate(out, new)
     (out / "songs" / "songs.parquet").unlink()
     assert relocate(out, new).arrived
-    assert run_split(tmp_path / "songs", new, Settings(workers=0)).state == "done"
+    assert run_split(tmp_path / "songs", new, make_settings(workers=0)).state == "done"
     assert is_intact(new, new)
 
 
@@ -529,7 +529,7 @@ def test_a_catalogue_in_postgresql_stays_where_it_is(
     address = PostgresAddress(postgres.new_database())
     forbid_renames(monkeypatch)
     out, new = tmp_path / "out", tmp_path / "new"
-    settings = Settings(workers=0, database=address)
+    settings = make_settings(workers=0, database=address)
     run_split(write_files(tmp_path / "songs", SONGS), out, settings)
     mark = read_marker(str(out))["result"]
     with pytest.raises(UsageError, match="give its address by --database"):
@@ -556,7 +556,7 @@ def test_a_run_on_another_machine_meanwhile_ends_it(
     address = PostgresAddress(postgres.new_database())
     forbid_renames(monkeypatch)
     out, new = tmp_path / "out", tmp_path / "new"
-    run_split(write_files(tmp_path / "songs", SONGS), out, Settings(workers=0, database=address))
+    run_split(write_files(tmp_path / "songs", SONGS), out, make_settings(workers=0, database=address))
     carry = carrying.ResultCopier.copy
 
     def meanwhile(content: carrying.ResultCopier, *, resumed: bool) -> None:

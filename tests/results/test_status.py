@@ -13,7 +13,7 @@ from midiprism.catalog import Catalog, open_read_only
 from midiprism.catalog.queries import run_history as history_module
 from midiprism.catalog.queries.run_history import failed_paths
 from midiprism.errors import CatalogError, StoreError, UsageError
-from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.pipeline import RerunPolicy
 from midiprism.results import status as status_module
 from midiprism.results.lock import LOCK_FILE, lock_exclusive
 from midiprism.results.status import ResultStatus, read_status, watch_status
@@ -24,6 +24,7 @@ from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_t
 from support.runs import (
     FIXED_NOW,
     locked_by_other_process,
+    make_settings,
     mark_as_killed,
     run_split,
     still_running,
@@ -76,7 +77,7 @@ def test_what_a_result_holds_is_counted(result: Path) -> None:
 
 def test_the_last_runs_come_first_with_what_they_did_and_were_asked_for(result: Path) -> None:
     source = write_files(result.parent / "songs", {"new.mid": fake_song(DRUMS, "Bass;Slap Bass 1;;new")})
-    run_split(source, result, Settings(workers=0, batch_songs=7))
+    run_split(source, result, make_settings(workers=0, batch_songs=7))
     write_files(source, {"newer.mid": fake_song(BASS)})
     run_split(source, result)
     runs = look(result, runs=2).runs
@@ -95,7 +96,7 @@ def test_failures_of_every_kind_are_grouped_by_their_reason(tmp_path: Path) -> N
     files |= {"bug.mid": b"bug", "big.mid": fake_song(PIANO + "x" * 5000), "good.mid": fake_song(PIANO)}
     source, out = write_files(tmp_path / "songs", files), tmp_path / "out"
     (source / "loop.mid").symlink_to("loop.mid")
-    run_split(source, out, Settings(workers=0, limits=Limits(input_bytes=4000)))
+    run_split(source, out, make_settings(workers=0, limits=Limits(input_bytes=4000)))
     status = look(out)
     found = [(group.code, group.outcome, group.count) for group in status.inventory.failures]
     assert found == [
@@ -145,7 +146,7 @@ def test_what_is_tried_again_with_success_has_not_failed_any_more(tmp_path: Path
 
     run_split(source, out, splitter=failing)
     assert look(out).inventory.failures[0].count == 2
-    run_split(source, out, Settings(workers=0, rerun_policy=RerunPolicy(retry_failed=True)))
+    run_split(source, out, make_settings(workers=0, rerun_policy=RerunPolicy(retry_failed=True)))
     holdings = look(out).inventory
     assert (holdings.failures, holdings.counts.outcomes) == ((), {"split": 2})
 
@@ -213,7 +214,7 @@ def test_a_run_that_stopped_can_be_gone_on_with(tmp_path: Path, monkeypatch: pyt
 def test_a_run_that_was_killed_is_cut_off_and_what_it_committed_counts(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(6)})
     out = tmp_path / "out"
-    run_split(source, out, Settings(workers=0, batch_songs=2))
+    run_split(source, out, make_settings(workers=0, batch_songs=2))
     mark_as_killed(out, songs_total=10, songs_seen=3, songs_done=2, songs_skipped=1)
     status = look(out)
     last = status.runs[0]
@@ -284,7 +285,7 @@ def test_a_run_that_is_really_on_is_seen_from_within(tmp_path: Path) -> None:
         thread.join()
         return fake_split(data)
 
-    summary = run_split(source, out, Settings(workers=0, batch_songs=3), splitter=looking)
+    summary = run_split(source, out, make_settings(workers=0, batch_songs=3), splitter=looking)
     assert (summary.state, summary.songs_done) == ("done", 9)
     assert [status.is_running for status in seen] == [True] * 9
     done = [status.runs[0].songs_done for status in seen]
@@ -338,7 +339,7 @@ def test_a_run_that_ends_between_two_looks_is_not_taken_for_cut_off(
         execute(result, "UPDATE runs SET state = 'done'")
         return held(out, run_recorded=recorded)
 
-    monkeypatch.setattr(status_module, "_held", ending)
+    monkeypatch.setattr(status_module, "_is_locked", ending)
     assert look(result).runs[0].state == "done"
 
 
@@ -396,7 +397,7 @@ def test_watching_ends_with_the_run(tmp_path: Path) -> None:
         return fake_split(data)
 
     thread = threading.Thread(
-        target=lambda: run_split(source, out, Settings(workers=0, batch_songs=2), splitter=waiting)
+        target=lambda: run_split(source, out, make_settings(workers=0, batch_songs=2), splitter=waiting)
     )
     thread.start()
     assert began.wait(30)

@@ -1,4 +1,4 @@
-"""File operations for probes that are slow or fail. They are sent to other processes, so they are in a module."""
+"""File operations for probes, slow or failing, in a module so that they can be sent to other processes."""
 
 import time
 

@@ -1,6 +1,6 @@
-"""A discrete-event simulation of a run: the steps of the pipeline in their order, with given times.
+"""A run simulated event by event: the steps of the engine in the same order, with times from a table.
 
-It uses no queueing theory, so the model can be tested against it.
+It uses no queueing theory, so the model of ``midiprism.advise`` can be compared with it.
 """
 
 import heapq
@@ -22,10 +22,17 @@ READ_CONCURRENCY = 32
 COMMIT_TRIPS, LEASE_TRIPS, LOOKUP_TRIPS, REPORT_TRIPS, REPORT_PAUSE_FACTOR = 28, 6, 3, 6, 9
 
 Process = Generator[tuple[Any, ...], None, None]
+"""A simulated process. It yields requests to ``EventSimulator``:
+
+- ``("work", seconds)``: use a processor.
+- ``("pass", seconds)``: wait without one.
+- ``("serve", station, seconds)``: wait until a station has served it.
+- ``("wait", signal, seconds)``: wait for a signal, for a limited time unless ``seconds`` is None.
+"""
 
 
 class Signal:
-    """An event that processes wait for, possibly with a timeout."""
+    """An event that processes wait for."""
 
     def __init__(self) -> None:
         self.waiting: list[int] = []
@@ -33,7 +40,13 @@ class Signal:
 
 
 class EventSimulator:
-    """A clock, processors that all programs share evenly, and stations that serve several requests at once."""
+    """A simulated machine: a clock, processors shared evenly with other programs, and stations with queues.
+
+    Args:
+        cores: number of processors.
+        other_load: number of processors that other programs want.
+        draw_seconds: returns a random duration with a mean, composed of a number of steps.
+    """
 
     def __init__(self, cores: float, other_load: float, draw_seconds: Callable[[float, int], float]) -> None:
         self.now = 0.0
@@ -51,9 +64,11 @@ class EventSimulator:
         self._tickets: dict[int, Process] = {}
 
     def start(self, process: Process) -> None:
+        """Start a process now."""
         self._schedule(0.0, process)
 
     def set_signal(self, signal: Signal) -> None:
+        """Set a signal and wake the processes that wait for it."""
         signal.is_set = True
         for ticket in signal.waiting:
             process = self._tickets.pop(ticket, None)
@@ -62,10 +77,12 @@ class EventSimulator:
         signal.waiting.clear()
 
     def add_station(self, name: str, width: float | None) -> None:
+        """Add a station that serves ``width`` requests at once, or any number."""
         self._free_servers[name] = float("inf") if width is None else width
         self._queues[name] = deque()
 
     def run(self, ended: Callable[[], bool]) -> None:
+        """Simulate events until ``ended`` returns true."""
         while not ended():
             wanted = len(self._working) + self.other_load
             pace = min(1.0, self.cores / wanted) if wanted else 1.0
@@ -122,7 +139,7 @@ class EventSimulator:
                 self._schedule(seconds, process, ticket)
 
     def _finish_service(self, name: str, process: Process) -> Process:
-        """End a request: its process resumes, and the next request is served."""
+        """End a service: serve the next request in the queue, and let the process continue."""
         if self._queues[name]:
             following, seconds = self._queues[name].popleft()
             self._schedule(seconds, self._finish_service(name, following))
@@ -130,11 +147,11 @@ class EventSimulator:
             self._free_servers[name] += 1
         self._schedule(0.0, process)
         return
-        yield
+        yield  # makes this a generator
 
 
 class SimulatedPipeline:
-    """The coordinator, workers and commits of one run."""
+    """The coordinator, the workers and the commits of one run."""
 
     def __init__(self, costs: Costs, tunables: Tunables, variation: str, seed: int) -> None:
         rng = random.Random(seed)
@@ -164,7 +181,7 @@ class SimulatedPipeline:
         self.totals: defaultdict[str, float] = defaultdict(float)
 
     def run_until(self, songs: int) -> None:
-        """Simulate until some songs are committed."""
+        """Simulate until this many songs are committed."""
         for number in range(self.tunables.workers):
             self.machine.start(self.worker(number))
             if self.costs.workers_commit:
@@ -173,12 +190,13 @@ class SimulatedPipeline:
         self.machine.run(lambda: self.songs_committed >= songs)
 
     def worker(self, number: int) -> Process:
+        """Read, split and store batches."""
         costs, machine, batch = self.costs, self.machine, self.tunables.batch_size
         parts = min(batch, 40 if batch <= 250 else 80)
         size = batch / parts
-        asks = 0.0
+        lookup_seconds = 0.0
         if costs.queries_catalog:
-            asks = LOOKUP_TRIPS * costs.round_trip * size / min(READ_CONCURRENCY, batch)
+            lookup_seconds = LOOKUP_TRIPS * costs.round_trip * size / min(READ_CONCURRENCY, batch)
         while True:
             while not self.tasks[number]:
                 self.task_signals[number].is_set = False
@@ -195,8 +213,8 @@ class SimulatedPipeline:
                 began = machine.now
                 if costs.output_wait:
                     yield "serve", "output", machine.draw_seconds(costs.output_wait * size, 1)
-                if asks:
-                    yield "pass", asks
+                if lookup_seconds:
+                    yield "pass", lookup_seconds
                 self.totals["store"] += machine.now - began
             self.totals["songs"] += batch
             if self.costs.workers_commit:
@@ -210,7 +228,7 @@ class SimulatedPipeline:
         self.machine.set_signal(self.message_signal)
 
     def committing_worker(self, number: int) -> Process:
-        """Flush and commit in a worker, concurrently with its splitting."""
+        """Flush and commit in a worker, while it splits the next batch."""
         costs, batch = self.costs, self.tunables.batch_size
         while True:
             while not self.answers[number]:
@@ -231,6 +249,7 @@ class SimulatedPipeline:
                 self.send_message(number)
 
     def dispatch(self) -> None:
+        """Give planned batches to the workers with the fewest."""
         for queued in range(1, MAX_QUEUED_BATCHES + 1):
             for number in range(self.tunables.workers):
                 if self.planned_batches and self.batches_per_worker[number] < queued:
@@ -239,19 +258,20 @@ class SimulatedPipeline:
                     self.machine.set_signal(self.task_signals[number])
 
     def coordinator(self) -> Process:
+        """Plan batches, receive answers and report progress."""
         costs, tunables, machine = self.costs, self.tunables, self.machine
-        batch, handed_out, reported_at = tunables.batch_size, 0, 0.0
+        batch, in_pool, reported_at = tunables.batch_size, 0, 0.0
         plan = receive = costs.coordinator_cpu * batch / 2
         while True:
-            while handed_out + len(self.collected_batches) + len(self.batches_to_commit) < tunables.in_flight:
+            while in_pool + len(self.collected_batches) + len(self.batches_to_commit) < tunables.in_flight:
                 if plan:
                     yield "work", machine.draw_seconds(plan, 1)
                 if costs.workers_commit and costs.round_trip:
                     yield "pass", LEASE_TRIPS * costs.round_trip
                 self.planned_batches.append(0)
-                handed_out += 1
+                in_pool += 1
                 self.dispatch()
-            if handed_out:
+            if in_pool:
                 self.dispatch()
                 if not self.messages:
                     self.message_signal.is_set = False
@@ -262,7 +282,7 @@ class SimulatedPipeline:
                         yield "work", machine.draw_seconds(receive, 1)
                     self.batches_per_worker[number] -= 1
                     self.dispatch()
-                    handed_out -= 1
+                    in_pool -= 1
                     if costs.workers_commit:
                         self.count_committed(1)
                         continue
@@ -270,20 +290,18 @@ class SimulatedPipeline:
                         self.group_started_at = machine.now
                     self.collected_batches.append(number)
             if not costs.workers_commit:
-                yield from self.commit(hurry=not handed_out)
-            reporting = REPORT_TRIPS * costs.round_trip
-            if (
-                costs.workers_commit
-                and reporting
-                and machine.now - reported_at >= max(1, REPORT_PAUSE_FACTOR * reporting)
-            ):
-                yield "pass", reporting
+                yield from self.commit(hurry=not in_pool)
+            report_seconds = REPORT_TRIPS * costs.round_trip
+            pause = max(1, REPORT_PAUSE_FACTOR * report_seconds)
+            if costs.workers_commit and report_seconds and machine.now - reported_at >= pause:
+                yield "pass", report_seconds
                 reported_at = machine.now
 
     def commit(self, *, hurry: bool) -> Process:
+        """Flush the collected batches and commit the flushed ones, if it is time or there is a ``hurry``."""
         costs, machine, batch = self.costs, self.machine, self.tunables.batch_size
-        waited = machine.now - self.group_started_at > GROUP_SECONDS
-        due = len(self.collected_batches) * batch >= GROUP_SONGS or waited
+        is_old = machine.now - self.group_started_at > GROUP_SECONDS
+        due = len(self.collected_batches) * batch >= GROUP_SONGS or is_old
         if not self.is_flushing and not self.batches_to_commit and self.collected_batches and (due or hurry):
             self.batches_to_commit, self.collected_batches = self.collected_batches, []
             self.is_flushing, self.flushed_signal = True, Signal()
@@ -298,11 +316,12 @@ class SimulatedPipeline:
             work = machine.draw_seconds(work, COMMIT_TRIPS)
             self.totals["commit cpu"] += work
             yield "work", work
-        waiting = costs.commit_fixed + (costs.commit_per_song - costs.commit_cpu) * batch * ready
-        yield self.stage_wait("commit", waiting, COMMIT_TRIPS)
+        wait_seconds = costs.commit_fixed + (costs.commit_per_song - costs.commit_cpu) * batch * ready
+        yield self.stage_wait("commit", wait_seconds, COMMIT_TRIPS)
         self.count_committed(ready)
 
     def flush(self) -> Process:
+        """Make the batches to commit durable."""
         costs = self.costs
         songs = self.tunables.batch_size * len(self.batches_to_commit)
         yield self.stage_wait("flush", costs.flush_fixed + costs.flush_per_song * songs, 1)
@@ -310,40 +329,44 @@ class SimulatedPipeline:
         self.machine.set_signal(self.flushed_signal)
 
     def stage_wait(self, stage: str, mean: float, steps: int) -> tuple[str, float]:
+        """Return the request to wait in a stage, and count its time."""
         seconds = self.machine.draw_seconds(mean, steps)
         self.totals[stage] += seconds
         self.totals[f"{stage} times"] += 1
         return "pass", seconds
 
     def count_committed(self, batches: int) -> None:
+        """Count the songs of committed batches."""
         self.songs_committed += batches * self.tunables.batch_size
         self.progress.append((self.machine.now, self.songs_committed))
 
     def window(self) -> SampleWindow:
-        """Return the window that such a run would measure."""
-        spent, tunables = self.totals, self.tunables
-        computed = spent["commit cpu"]
-        coordinator = self.costs.coordinator_cpu * spent["songs"]
-        used = spent["split"] + spent["client cpu"] + coordinator + computed + self.machine.used_by_others
+        """Return the metrics that a run like this one would measure."""
+        totals, tunables = self.totals, self.tunables
+        commit_cpu = totals["commit cpu"]
+        coordinator = self.costs.coordinator_cpu * totals["songs"]
+        used_seconds = (
+            totals["split"] + totals["client cpu"] + coordinator + commit_cpu + self.machine.used_by_others
+        )
         cores = max(1, round(self.costs.cores))
         last = RunSample(
             elapsed_seconds=self.machine.now,
-            songs=round(spent["songs"]),
+            songs=round(totals["songs"]),
             songs_committed=self.songs_committed,
             songs_skipped=1 if self.costs.queries_catalog else 0,
             stages={
-                "read": StageTime(spent["read"], spent["read"]),
-                "split": StageTime(spent["split"], 0.0),
-                "store": StageTime(spent["store"], spent["store"]),
-                "flush": StageTime(spent["flush"], spent["flush"]),
-                "commit": StageTime(spent["commit"] + computed + spent["client cpu"], spent["commit"]),
+                "read": StageTime(totals["read"], totals["read"]),
+                "split": StageTime(totals["split"], 0.0),
+                "store": StageTime(totals["store"], totals["store"]),
+                "flush": StageTime(totals["flush"], totals["flush"]),
+                "commit": StageTime(totals["commit"] + commit_cpu + totals["client cpu"], totals["commit"]),
             },
             queued=self.machine.queued,
-            worker_cpu=spent["split"] + spent["client cpu"],
-            coordinator_cpu=coordinator + computed,
-            core_busy_seconds=(used / cores,) * cores,
-            commits=round(spent["commit times"]),
-            flushes=round(spent["flush times"]),
+            worker_cpu=totals["split"] + totals["client cpu"],
+            coordinator_cpu=coordinator + commit_cpu,
+            core_busy_seconds=(used_seconds / cores,) * cores,
+            commits=round(totals["commit times"]),
+            flushes=round(totals["flush times"]),
             workers=tunables.workers,
             batch_size=tunables.batch_size,
             in_flight_limit=tunables.in_flight,
@@ -355,21 +378,21 @@ class SimulatedPipeline:
 def simulate_run(
     costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30
 ) -> SimulatedPipeline:
-    """Simulate a run until about ``groups`` groups are committed."""
-    in_flight_songs = min(GROUP_SONGS, tunables.batch_size * tunables.in_flight)
-    least = max(
-        in_flight_songs,
+    """Simulate a run of about this many commit groups, and return it."""
+    songs_in_flight = min(GROUP_SONGS, tunables.batch_size * tunables.in_flight)
+    group_songs = max(
+        songs_in_flight,
         tunables.batch_size * min(tunables.in_flight, 2 * tunables.workers),
         4 * tunables.batch_size,
     )
     run = SimulatedPipeline(costs, tunables, variation, seed)
-    run.run_until(groups * least)
+    run.run_until(groups * group_songs)
     return run
 
 
 def simulate_rate(costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30) -> float:
-    """Return the songs per second of such a run, without its first quarter."""
+    """Return the songs per second of a simulated run, after its first quarter."""
     marks = simulate_run(costs, tunables, variation, seed, groups).progress
     first = next(index for index, mark in enumerate(marks) if mark[1] >= marks[-1][1] / 4)
-    (began, before), (ended, after) = marks[first], marks[-1]
-    return (after - before) / (ended - began)
+    (started_at, songs_before), (ended_at, songs_after) = marks[first], marks[-1]
+    return (songs_after - songs_before) / (ended_at - started_at)

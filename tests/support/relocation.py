@@ -9,7 +9,6 @@ import pytest
 
 from midiprism.catalog import VerifyScope
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings
 from midiprism.relocate.copy import Relocation
 from midiprism.relocate.relocate import relocate_result
 from midiprism.results.identity import StoreKind
@@ -17,7 +16,7 @@ from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, read_tree, write_files
 from support.parquet_rows import parquet_rows
 from support.result_content import catalog_content
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
 SONGS = {
     "a.mid": fake_song(PIANO, BASS, BASS),
@@ -33,7 +32,7 @@ OTHER_FILES = ("notes.txt", "tracks/bass/mine.txt")
 def make_result(folder: Path, store: StoreKind = "files", name: str = "out") -> Path:
     """Return a new result of ``SONGS`` in ``folder``, where the songs are too."""
     out = folder / name
-    settings = Settings(store=store, workers=0, database=catalog_access.postgres_address(out))
+    settings = make_settings(store=store, workers=0, database=catalog_access.postgres_address(out))
     assert run_split(write_files(folder / "songs", SONGS), out, settings).state == "done"
     return out
 

@@ -6,14 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
-from midiprism.pipeline import Settings, Summary, split_library
-from midiprism.sources import open_source
+from midiprism.pipeline import RunCallbacks, RunParts, Settings, Summary, run_pipeline
+from midiprism.sources import Source, open_source
 from support import catalog_access
 from support.fake_songs import fake_split
+
+T = TypeVar("T")
 
 LOCK_SCRIPT = """
 import sys
@@ -24,16 +27,45 @@ with lock_exclusive(sys.argv[1]):
 """
 
 
+def make_settings(**options: Any) -> Settings:
+    """Settings by the names of their fields, in whatever group they are."""
+    return change_settings(Settings(), **options)
+
+
+def change_settings(settings: Settings, **options: Any) -> Settings:
+    """The same settings with other values of some fields, in whatever group they are."""
+    for group in ("identity", "resources", "catalog", "scope"):
+        values = getattr(settings, group)
+        names = {field.name for field in fields(values)} & set(options)
+        changes = {name: options.pop(name) for name in names}
+        settings = replace(settings, **{group: replace(values, **changes)})
+    return replace(settings, **options)
+
+
+def run_source(source: Source, out: str | Path, settings: Settings | None = None, **options: Any) -> Summary:
+    """Split a source. Options are fields of ``RunCallbacks``, of ``RunParts``, or settings."""
+    callbacks = _take_fields(RunCallbacks, options)
+    parts = _take_fields(RunParts, options)
+    return run_pipeline(
+        source, str(out), change_settings(settings or Settings(), **options), callbacks, parts
+    )
+
+
+def _take_fields(kind: type[T], options: dict[str, Any]) -> T:
+    names = {field.name for field in fields(kind)} & set(options)  # type: ignore[arg-type]
+    return kind(**{name: options.pop(name) for name in names})
+
+
 def run_split(
-    source: Path | list[Path], out: Path, settings: Settings | None = None, **options: object
+    source: Path | list[Path], out: Path, settings: Settings | None = None, **options: Any
 ) -> Summary:
-    """Split songs into ``out``, by default with the fake splitter and without worker processes."""
-    opened = open_source(source if isinstance(source, list) else [source], os.fsencode(out))
+    """Split folders in this process, by default with the splitter of fake songs."""
+    library = open_source(source if isinstance(source, list) else [source], os.fsencode(out))
     options.setdefault("splitter", fake_split)
-    settings = settings or Settings(workers=0)
-    if settings.database is None:
-        settings = replace(settings, database=catalog_access.postgres_address(out))
-    return split_library(opened, str(out), settings, **options)  # type: ignore[arg-type]
+    settings = settings or make_settings(workers=0)
+    if settings.catalog.database is None:
+        settings = change_settings(settings, database=catalog_access.postgres_address(out))
+    return run_source(library, out, settings, **options)
 
 
 def mark_as_killed(out: Path, **totals: object) -> None:

@@ -111,7 +111,7 @@ def open_with_slow_store(
 
 
 @dataclass(frozen=True)
-class SlowSource:
+class SlowSource(Source):
     """Another source on a slow disk.
 
     Attributes:

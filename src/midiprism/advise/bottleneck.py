@@ -164,7 +164,7 @@ def _summarize(resource: BottleneckName, title: str, analysis: _Analysis) -> str
 def _run_evidence(analysis: _Analysis) -> list[tuple[str, str]]:
     """Return the figures of the run."""
     window, costs, tunables = analysis.window, analysis.costs, analysis.tunables
-    coordinator_cpu = costs.coordinator_cpu + costs.commit_cpu
+    worker_ms, coordinator_ms = 1e3 * costs.worker_cpu, 1e3 * (costs.coordinator_cpu + costs.commit_cpu)
     read_wait, store_wait = (window.stage(name).waited / window.songs for name in ("read", "store"))
     evidence = [
         ("songs per second", f"{window.rate:,.1f}"),
@@ -174,8 +174,7 @@ def _run_evidence(analysis: _Analysis) -> list[tuple[str, str]]:
         ),
         (
             "processor time per song",
-            f"{1000 * costs.worker_cpu:,.2f} ms in workers, "
-            f"{1000 * coordinator_cpu:,.2f} ms in the coordinator",
+            f"{worker_ms:,.2f} ms in workers, {coordinator_ms:,.2f} ms in the coordinator",
         ),
         ("waiting per song", f"{1000 * read_wait:,.2f} ms to read, {1000 * store_wait:,.2f} ms to store"),
     ]

@@ -11,9 +11,9 @@ from midiprism.integrity.repair_files import Repairer
 from midiprism.integrity.repair_parquet import ParquetRepairer
 from midiprism.integrity.verify import make_verifier
 from midiprism.integrity.verify_parquet import ParquetVerifier
-from midiprism.pipeline.settings import DEFAULT_LIMITS, Settings
+from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter, Splitter
-from midiprism.results.identity import Identity
+from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.results.result_dir import catalog_address, open_catalog_of, read_identity, require_result
 from midiprism.smf.types import SplitSong
@@ -52,7 +52,7 @@ def repair_result(
     require_result(out)
     started = time.perf_counter()
     with lock_for_reading(out) if dry_run else lock_exclusive(out):
-        identity = Settings().identity(read_identity(out), out)
+        identity = ResultRequest().resolve(read_identity(out), out)
         check = make_verifier(out, catalog_address(out, database), scope, stop, listener)
         repair = RepairReport(check.damage_report, dry_run)
         if check.catalog_is_sound():

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from midiprism.catalog import SongPath
-from midiprism.sources import Notice, SongContent, SongRef
+from midiprism.sources import Notice, SongContent, SongRef, Source
 
 SONGS_PER_BATCH = 250
 _BATCH_BYTES = 64 << 20
@@ -28,8 +28,8 @@ class RepairBatch:
         self._bytes = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MemorySource:
+@dataclass(frozen=True)
+class MemorySource(Source):
     """A library of the few songs that were read already."""
 
     contents: dict[bytes, SongContent]

@@ -24,10 +24,10 @@ from midiprism.errors import CorruptMidiError, MidiprismError, StoreError
 from midiprism.integrity.damage_report import MAX_EXAMPLES, RepairReport
 from midiprism.integrity.repair_batch import SONGS_PER_BATCH, MemorySource, RepairBatch
 from midiprism.integrity.verify import Verifier, damage_kind, find_orphans, track_file_path
-from midiprism.pipeline.executors.processes.worker_process import WorkerConfig
 from midiprism.pipeline.settings import DEFAULT_LIMITS, RerunPolicy
 from midiprism.pipeline.splitter import Splitter
 from midiprism.pipeline.summary import Summary
+from midiprism.pipeline.worker_config import KnownSongLookup, WorkerConfig
 from midiprism.results.identity import Identity
 from midiprism.smf.types import SplitTrack
 from midiprism.sources import PathReader, SongContent, SongRef, UnreadableError
@@ -208,9 +208,7 @@ class Repairer:
             self._store,
             self._splitter,
             DEFAULT_LIMITS.input_bytes,
-            self._catalog.address,
-            RerunPolicy(redo=True),
-            run_id,
+            KnownSongLookup(self._catalog.address, RerunPolicy(redo=True), run_id),
             replaces=True,
         )
         record = duty.make_worker(self._catalog).process_batch(

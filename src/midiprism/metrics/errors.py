@@ -17,4 +17,5 @@ class MetricsServerError(UsageError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"Metrics cannot be served at {self.address}, port {self.port}: {self.reason}. Choose another port."
+        where = f"{self.address}, port {self.port}"
+        return f"Metrics cannot be served at {where}: {self.reason}. Choose another port."

@@ -120,7 +120,7 @@ class Sampler:
             self.take_sample()
 
     def _measure_processes(self) -> tuple[int, float]:
-        """Return the memory of all processes, shared memory counted once, and the processor time of workers."""
+        """Return the memory of all processes, with shared memory once, and the processor time of workers."""
         alive = set(self._run.worker_pids())
         for pid in [pid for pid in self._worker_processes if pid not in alive]:
             del self._worker_processes[pid]

@@ -93,7 +93,7 @@ class StageTimers:
             yield
         finally:
             end = ThreadTimes.now(queue)
-            self.add_time(stage, end.wall - start.wall, end.waited_since(start))
+            self.add_time(stage, end.wall_ns - start.wall_ns, end.waited_ns_since(start))
             queue.close()
 
     def values(self) -> tuple[int, ...]:
@@ -129,19 +129,19 @@ class RunQueueClock:
 class ThreadTimes(NamedTuple):
     """A moment of a thread, in nanoseconds: wall clock, processor time, and time in the run queue."""
 
-    wall: int
-    cpu: int
-    queued: int
+    wall_ns: int
+    cpu_ns: int
+    queued_ns: int
 
     @classmethod
     def now(cls, queue: RunQueueClock) -> "ThreadTimes":
         """Return the present times of this thread, to which ``queue`` belongs."""
         return cls(time.perf_counter_ns(), time.thread_time_ns(), queue.nanoseconds())
 
-    def waited_since(self, earlier: "ThreadTimes") -> int:
+    def waited_ns_since(self, earlier: "ThreadTimes") -> int:
         """Return how long the thread waited for anything but a processor."""
-        computed, queued = self.cpu - earlier.cpu, self.queued - earlier.queued
-        return max(0, self.wall - earlier.wall - computed - queued)
+        computed, queued = self.cpu_ns - earlier.cpu_ns, self.queued_ns - earlier.queued_ns
+        return max(0, self.wall_ns - earlier.wall_ns - computed - queued)
 
 
 def sum_counters(values: Sequence[Sequence[int]]) -> tuple[int, ...]:
@@ -165,18 +165,3 @@ def timer_totals(values: Sequence[int]) -> TimerTotals:
         rows=values[Counter.ROWS],
         flushes=values[Counter.FLUSHES],
     )
-
-
-# Names that the pipeline still uses.
-READ, SPLIT, HASH, STORE, FLUSH, COMMIT = Stage
-IDLE, QUEUED, COMMITS, ROWS, FLUSHES, POLLING = Counter
-
-
-def stage_times(values: Sequence[int]) -> Mapping[str, StageTime]:
-    """Return the times of the stages."""
-    return timer_totals(values).stages
-
-
-def counter_seconds(values: Sequence[int], counter: Counter) -> float:
-    """Return a counter of nanoseconds in seconds."""
-    return values[counter] / _NANOSECONDS_PER_SECOND

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from midiprism.catalog import BatchRecord
-from midiprism.metrics.stage_timers import FLUSH, FLUSHES, StageTimers
+from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
+from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.commit_policies import CommitPolicy
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
 
 MAX_GROUP_SONGS = 4_000
 MIN_GROUP_SONGS = 1_000
@@ -121,9 +121,9 @@ class GroupCommit:
 
     def _flush(self, flush: Callable[[], None]) -> None:
         try:
-            with self._timers.measure(FLUSH):
+            with self._timers.measure(Stage.FLUSH):
                 flush()
-            self._timers.count(FLUSHES)
+            self._timers.count(Counter.FLUSHES)
         except BaseException as error:  # noqa: BLE001 - it is raised where it can be dealt with
             self._error = error
 

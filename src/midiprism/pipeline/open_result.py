@@ -51,14 +51,14 @@ ResultOpener = Callable[[str, Settings], contextlib.AbstractContextManager[OpenR
 def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     """The result in ``out``, made where there is none, held for writing."""
     _require_arrow(out, settings)
-    with lock_result(out, settings) as result, open_catalog(result.address) as catalog:
+    with lock_result(out, settings.result_request) as result, open_catalog(result.address) as catalog:
         store = FileStore(out)
         if result.result_id is not None:
             from midiprism.adopt.adoption import attach_foreign_library
 
             attach_foreign_library(catalog, settings, out)
             catalog.bind_result(result.result_id)
-            catalog.lease_seconds = settings.lease_seconds
+            catalog.lease_seconds = settings.catalog.lease_seconds
         elif not catalog.last_run_ended_cleanly():
             store.remove_temporary_files()
         if result.identity.store == "files":
@@ -86,12 +86,12 @@ def parquet_store_of(out: str, identity: Identity) -> ParquetStore:
 @contextlib.contextmanager
 def open_dry_run(out: str, settings: Settings) -> Iterator[OpenResult]:
     """What a dry run takes for the result in ``out``, of which it changes nothing."""
-    identity = settings.identity(read_identity(out), out)
+    identity = settings.result_request.resolve(read_identity(out), out)
     _require_arrow(out, settings)
-    require_matching_adoption(out, adopts=settings.adoption is not None)
+    require_matching_adoption(out, adopts=settings.result_request.adopted)
     with contextlib.ExitStack() as stack:
         catalog = None
-        address = catalog_address(out, settings.database)
+        address = catalog_address(out, settings.catalog.database)
         if not is_empty_catalog(address):
             catalog = stack.enter_context(open_read_only(address))
             require_own_catalog(catalog, out)
@@ -100,5 +100,5 @@ def open_dry_run(out: str, settings: Settings) -> Iterator[OpenResult]:
 
 def _require_arrow(out: str, settings: Settings) -> None:
     """Raise UsageError where a result in shards is asked for, before anything is made, if they cannot be."""
-    if settings.identity(read_identity(out), out).store == "parquet":
+    if settings.result_request.resolve(read_identity(out), out).store == "parquet":
         import_pyarrow()

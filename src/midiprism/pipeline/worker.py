@@ -21,8 +21,8 @@ from midiprism.catalog import (
 from midiprism.catalog.encoding import make_storable
 from midiprism.catalog.records import BatchRecord
 from midiprism.errors import CorruptMidiError, MidiprismError
-from midiprism.metrics.stage_timers import HASH, QUEUED, READ, SPLIT, STORE, RunQueueClock, ThreadTimes
-from midiprism.pipeline.planner import Batch
+from midiprism.metrics.stage_timers import Counter, RunQueueClock, Stage, ThreadTimes
+from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.record_builder import RecordHead, internal_error, record_head, tracks_per_source_track
 from midiprism.pipeline.shard_writer import pack_tracks
 from midiprism.pipeline.shared_counters import (
@@ -255,8 +255,8 @@ class Worker:
             began = ThreadTimes.now(self._run_queue_clock)
             part = next(chunks, None)
             self._last_recorded = read = ThreadTimes.now(self._run_queue_clock)
-            watch.add_time(READ, read.wall - began.wall, read.waited_since(began))
-            watch.count(QUEUED, read.queued - began.queued)
+            watch.add_time(Stage.READ, read.wall_ns - began.wall_ns, read.waited_ns_since(began))
+            watch.count(Counter.QUEUED_NANOSECONDS, read.queued_ns - began.queued_ns)
             yield _EMPTY_CHUNK if part is None else part
             self._record_times()
             if part is None:
@@ -268,10 +268,10 @@ class Worker:
         Splitting and hashing wait for nothing: what was waited for beside reading, storing did.
         """
         watch, now = stage_timers(self.counters), ThreadTimes.now(self._run_queue_clock)
-        watch.add_time(SPLIT, self._splitting_ns)
-        watch.add_time(HASH, self._hashing_ns)
-        watch.add_time(STORE, self._storing_ns, now.waited_since(self._last_recorded))
-        watch.count(QUEUED, now.queued - self._last_recorded.queued)
+        watch.add_time(Stage.SPLIT, self._splitting_ns)
+        watch.add_time(Stage.HASH, self._hashing_ns)
+        watch.add_time(Stage.STORE, self._storing_ns, now.waited_ns_since(self._last_recorded))
+        watch.count(Counter.QUEUED_NANOSECONDS, now.queued_ns - self._last_recorded.queued_ns)
         self._splitting_ns = self._hashing_ns = self._storing_ns = 0
         self._last_recorded = now
 

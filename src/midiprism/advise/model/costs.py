@@ -18,7 +18,7 @@ COMMIT_ROUND_TRIPS = 28
 paths (6), the batch, COMMIT. Each COPY has two."""
 
 SHARD_ROUND_TRIPS = 4
-"""Additional answers where tracks are in shards: two for shards, and two for the tracks' positions in them."""
+"""Additional answers where tracks are in shards: two for the shards, and two for positions in them."""
 
 QUERY_ROUND_TRIPS = 3
 """Answers that a worker waits for to learn what the catalog knows of ``SONGS_PER_QUERY`` songs."""
@@ -206,7 +206,7 @@ def query_seconds(round_trip: float, batch_size: int) -> float:
 
 
 def _cpu_contention(window: SampleWindow, computed: float) -> float:
-    """Return the ratio of the processor time that programs want to what they get, by how long workers queued."""
+    """Return how much more processor time programs want than they get, by how long workers queued."""
     return 1 + window.queued / computed if computed > 0 else 1.0
 
 
@@ -226,7 +226,7 @@ def _background_cpu(window: SampleWindow) -> float:
 def _concurrency(
     facts: RunFacts, role: Literal["source", "output"], disk_speeds: Sequence[DiskSpeed]
 ) -> float | None:
-    """Return how many requests a disk serves at once: 1 for an unmeasured one that spins; None for no limit."""
+    """Return how many requests a disk serves at once; 1 if it spins and is unmeasured; None for no limit."""
     location = facts.locations.get(role)
     speed = disk_speed_of(location, disk_speeds)
     measured = None if speed is None else speed.read_us if role == "source" else speed.create_us

@@ -83,7 +83,7 @@ class DiskSpeed:
     seconds: float = 0.0
 
     def creates_per_second(self, processes: int | None = None) -> float:
-        """Return the files created per second by some processes, None for the best number; 0 if unmeasured."""
+        """Return the files created per second by some processes (None: the best number); 0 if unmeasured."""
         return _files_per_second(self.create_us, processes)
 
     def reads_per_second(self, processes: int | None = None) -> float:

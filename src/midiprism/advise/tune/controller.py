@@ -128,15 +128,16 @@ class Controller:
         cls, settings: Settings, on_decision: Callable[[str], None] | None = None
     ) -> "Controller | None":
         """Return a controller of the settings that the user did not choose; None if there are none."""
+        resources = settings.resources
         bounds = Bounds(
             cpus=resource_defaults.cpus(),
-            workers_commit=settings.database is not None,
-            workers_adjustable=settings.workers is None,
-            batch_size_adjustable=settings.batch_songs is None,
-            in_flight_adjustable=settings.in_flight is None,
+            workers_commit=settings.catalog.database is not None,
+            workers_adjustable=resources.workers is None,
+            batch_size_adjustable=resources.batch_songs is None,
+            in_flight_adjustable=resources.in_flight is None,
         )
         adjustable = bounds.workers_adjustable or bounds.batch_size_adjustable or bounds.in_flight_adjustable
-        return cls(bounds, on_decision) if adjustable and settings.workers != 0 else None
+        return cls(bounds, on_decision) if adjustable and resources.workers != 0 else None
 
     def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
         """Return a change of the settings; None for no change. See ``Tuner``."""

@@ -60,7 +60,7 @@ class ExperimentOptionGroup:
         """
         from midiprism.advise.bench.experiments import ExperimentOptions
         from midiprism.catalog import PostgresAddress
-        from midiprism.pipeline import Settings
+        from midiprism.pipeline import Resources, Settings
 
         if self.database is not None:
             refuse_password(self.database)
@@ -75,7 +75,7 @@ class ExperimentOptionGroup:
             folders[0],
             tuple(dict.fromkeys(folders[1:])),
             self.database,
-            Settings(workers=self.workers, batch_songs=self.batch_size, in_flight=self.in_flight),
+            Settings(resources=Resources(self.workers, self.batch_size, in_flight=self.in_flight)),
             self.seconds,
             self.rounds,
         )

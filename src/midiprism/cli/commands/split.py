@@ -1,6 +1,6 @@
 """``midiprism split``: split songs into tracks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,10 +26,8 @@ from midiprism.cli.shell import announce_compiling, exit_code
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
-    from midiprism.catalog import PostgresAddress
-    from midiprism.pipeline import Settings
+    from midiprism.pipeline import CatalogSettings, Scope, Settings
     from midiprism.pipeline.progress import RunListener, RunProgress
-    from midiprism.pipeline.settings import Adoption
 
 
 def split(
@@ -67,7 +65,7 @@ def split(
     run.
     """
     from midiprism.advise.tune.controller import Controller
-    from midiprism.pipeline import split_library
+    from midiprism.pipeline import CatalogSettings, RunCallbacks, RunParts, Scope, run_pipeline
     from midiprism.results.result_dir import read_identity
 
     sources = source_options.sources or []
@@ -77,9 +75,11 @@ def split(
     if adoption is not None:
         source_arguments = adoption_arguments(adoption)
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
-    settings = _make_settings(identity, rerun, work, database, adoption, source_arguments)
+    catalog_settings = CatalogSettings(database, work.lease, adoption)
+    scope = Scope(limit, not work.no_scan, tuple(source_arguments))
+    settings = _make_settings(identity, rerun, work, catalog_settings, scope, dry_run=dry_run)
     # Refuse another identity before an adopted library is checked, which may take long.
-    store = settings.identity(read_identity(out), out).store
+    store = settings.result_request.resolve(read_identity(out), out).store
     with ExitStack() as stack:
         stop = stack.enter_context(
             interruptible("Stopping after the current songs; a second signal stops at once.")
@@ -97,18 +97,14 @@ def split(
             from midiprism.cli.render.probe_text import suggest_faster_place
 
             suggest_faster_place(out)
-        summary = split_library(
-            source,
-            out,
-            settings,
-            limit=limit,
-            dry_run=dry_run,
-            stop=stop,
-            on_compile=announce_compiling(quiet=output.quiet),
-            warn=print_message,
-            listener=stack.enter_context(_listener(metrics, quiet=output.quiet)),
-            tuner=Controller.from_settings(settings, print_message if verbose and not output.quiet else None),
+        callbacks = RunCallbacks(
+            stop,
+            announce_compiling(quiet=output.quiet),
+            print_message,
+            stack.enter_context(_listener(metrics, quiet=output.quiet)),
         )
+        tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
+        summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
     print_summary(
         summary,
         out,
@@ -130,27 +126,30 @@ def _make_settings(
     identity: IdentityOptions,
     rerun: RerunOptions,
     work: WorkOptions,
-    database: "PostgresAddress | None",
-    adoption: "Adoption | None",
-    source_arguments: Sequence[str],
+    catalog: "CatalogSettings",
+    scope: "Scope",
+    *,
+    dry_run: bool,
 ) -> "Settings":
-    from midiprism.pipeline import RerunPolicy, Settings
+    from midiprism.pipeline import RequestedIdentity, RerunPolicy, Resources, Settings
 
-    redo_adopted = adoption is not None and adoption.existing != "leave"
+    redo_adopted = catalog.adoption is not None and catalog.adoption.existing != "leave"
     return Settings(
-        by=None if identity.by is None else identity.by.value,
-        context=None if identity.context is None else identity.context.value,
-        store=None if identity.store is None else identity.store.value,
-        workers=work.parse_workers(),
-        batch_songs=work.parse_batch_size(),
-        in_flight=work.parse_in_flight(),
-        timeout=work.timeout or None,
+        RequestedIdentity(
+            by=None if identity.by is None else identity.by.value,
+            context=None if identity.context is None else identity.context.value,
+            store=None if identity.store is None else identity.store.value,
+        ),
+        resources=Resources(
+            workers=work.parse_workers(),
+            batch_songs=work.parse_batch_size(),
+            in_flight=work.parse_in_flight(),
+            timeout=work.timeout or None,
+        ),
         rerun_policy=RerunPolicy(rerun.redo, rerun.retry_failed, redo_adopted=redo_adopted),
-        count_songs=not work.no_scan,
-        database=database,
-        lease_seconds=work.lease,
-        source_options=tuple(source_arguments),
-        adoption=adoption,
+        catalog=catalog,
+        scope=scope,
+        dry_run=dry_run,
     )
 
 

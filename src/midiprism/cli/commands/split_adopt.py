@@ -20,10 +20,10 @@ from midiprism.cli.render.terminal import (
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
-    from midiprism.adopt.adoption import AdoptedSource
+    from midiprism.adopt.adopted_source import AdoptedSource
     from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
+    from midiprism.adopt.options import Adoption
     from midiprism.catalog import PostgresAddress
-    from midiprism.pipeline.settings import Adoption
 
 _NAME_WIDTH = 14
 
@@ -93,7 +93,7 @@ class AdoptOptions:
             )
         if self.replace and not self.redo_existing:
             raise UsageError("--replace needs --redo-existing.")
-        from midiprism.pipeline.settings import Adoption
+        from midiprism.adopt.options import Adoption
         from midiprism.sources.path_map import parse_path_map
 
         return Adoption(parse_path_map(self.path_map or ()), self._existing_links_policy())
