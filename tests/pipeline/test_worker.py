@@ -164,9 +164,11 @@ def test_where_putting_is_slow_no_more_wait_than_are_read_at_once(
 def test_putting_is_told_while_it_goes_on_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PROGRESS_INTERVAL_NS", -1)  # each track takes longer
     told: list[float] = []
-    store = Watched(
-        lambda: told.append(timer_totals(stage_timers(worker.counters).values()).stages["store"].seconds)
-    )
+
+    def store_seconds() -> float:
+        return timer_totals(stage_timers(worker.counters).values()).stages["store"].seconds
+
+    store = Watched(lambda: told.append(store_seconds()))
     worker, found = work(
         tmp_path / "songs", [fake_song(PIANO + str(n), BASS + str(n)) for n in range(40)], store
     )
