@@ -15,7 +15,7 @@ from midiprism.pipeline.tuner import Tunables
 BottleneckName = Resource | Literal["settings", "none"]
 
 MIN_GAIN = 1.05
-"""Least gain that counts as one."""
+"""Smaller gains are ignored."""
 
 _MIN_SETTINGS_GAIN = 1.2
 _IDLE_BELOW = 0.7
@@ -24,7 +24,7 @@ _RESOURCE_TITLES: Mapping[str, str] = {"cpu": "processors"}
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """What limits a run.
+    """The bottleneck of a run.
 
     Attributes:
         resource: its name; ``settings`` where too little is in flight while the resources are idle, ``none``

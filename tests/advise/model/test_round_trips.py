@@ -1,4 +1,4 @@
-"""For how many answers of a server a run really waits, as the model has it."""
+"""The numbers of round trips to a server in the model, compared with those of the catalog."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -20,26 +20,26 @@ NOW = "2026-01-01T00:00:00.000+00:00"
 
 
 def songs(count: int) -> BatchRecord:
-    """Songs of one track, none of which is known."""
+    """Return new songs of one track."""
     track = (b"t" * 32, 9, "lead", 32, "Lead", "Violin", "Strings", 0, 40, 3, 60, 72, 480, 1.0)
     links = ((1, 0, 40, 1, "Lead", "Violin", "Strings", track),)
     songs = [
-        SongRecord(b"/songs/%d" % it, 7, f"{it}", 9, 7, bytes([it]) * 32, "split", links=links)
-        for it in range(count)
+        SongRecord(b"/songs/%d" % number, 7, f"{number}", 9, 7, bytes([number]) * 32, "split", links=links)
+        for number in range(count)
     ]
     return BatchRecord(songs, 9, 0.1)
 
 
-def trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) -> int:
-    """How often the server was waited for: it says that it is ready, or that rows may come."""
+def count_round_trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) -> int:
+    """Return how many answers of the server work waited for: that it is ready, or that rows may come."""
     connection = driver_connection(catalog.connection).pgconn
     file = os.open(folder / "trace", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     connection.trace(file)
     work()
     connection.untrace()
     os.close(file)
-    told = (folder / "trace").read_text(errors="replace").splitlines()
-    return sum("ReadyForQuery" in line or "CopyInResponse" in line for line in told)
+    trace = (folder / "trace").read_text(errors="replace").splitlines()
+    return sum("ReadyForQuery" in line or "CopyInResponse" in line for line in trace)
 
 
 @pytest.fixture
@@ -49,32 +49,36 @@ def catalog(postgres: PostgresServer) -> Iterator[PostgresCatalog]:
         yield catalog
 
 
-def leased(catalog: PostgresCatalog, run_id: int, batch: BatchRecord) -> BatchRecord:
-    """The batch, with a lease on it."""
-    wanted = {song.path: (song.size, song.mtime_ns) for song in batch.songs}
-    return replace(batch, lease=catalog.lease(run_id, wanted, None, redo=False).lease)
+def with_lease(catalog: PostgresCatalog, run_id: int, batch: BatchRecord) -> BatchRecord:
+    """Return the batch with a lease."""
+    versions = {song.path: (song.size, song.mtime_ns) for song in batch.songs}
+    return replace(batch, lease=catalog.lease(run_id, versions, None, redo=False).lease)
 
 
-def test_as_many_as_the_model_says(catalog: PostgresCatalog, tmp_path: Path) -> None:
+def test_round_trips_are_as_many_as_in_the_model(catalog: PostgresCatalog, tmp_path: Path) -> None:
     run_id = catalog.begin_run({}, NOW)
     batches: list[BatchRecord] = []
     assert (
-        trips(catalog, tmp_path, lambda: batches.append(leased(catalog, run_id, songs(3))))
+        count_round_trips(catalog, tmp_path, lambda: batches.append(with_lease(catalog, run_id, songs(3))))
         == LEASE_ROUND_TRIPS
     )
-    assert trips(catalog, tmp_path, lambda: catalog.commit(run_id, batches, NOW)) == COMMIT_ROUND_TRIPS
-    asked = [song.digest for song in batches[0].songs if song.digest]
-    assert trips(catalog, tmp_path, lambda: catalog.known_songs(asked)) == QUERY_ROUND_TRIPS
+    assert (
+        count_round_trips(catalog, tmp_path, lambda: catalog.commit(run_id, batches, NOW))
+        == COMMIT_ROUND_TRIPS
+    )
+    digests = [song.digest for song in batches[0].songs if song.digest]
+    assert count_round_trips(catalog, tmp_path, lambda: catalog.known_songs(digests)) == QUERY_ROUND_TRIPS
     samples = [{"elapsed_seconds": 1.0}]
     assert (
-        trips(catalog, tmp_path, lambda: catalog.update_run(run_id, {}, NOW, samples)) == PROGRESS_ROUND_TRIPS
+        count_round_trips(catalog, tmp_path, lambda: catalog.update_run(run_id, {}, NOW, samples))
+        == PROGRESS_ROUND_TRIPS
     )
 
 
-def test_shards_take_some_more(catalog: PostgresCatalog, tmp_path: Path) -> None:
+def test_shards_need_additional_round_trips(catalog: PostgresCatalog, tmp_path: Path) -> None:
     run_id = catalog.begin_run({}, NOW)
     contents = PackedTracks((b"t" * 32,), (4,), [(480, 120.0, 1, "4/4", "C major")], b"MThd")
-    batch = leased(catalog, run_id, replace(songs(3), packed_tracks=contents))
-    keeping = ShardWriter(ParquetStore(tmp_path), run_id, [batch])
-    counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))
+    batch = with_lease(catalog, run_id, replace(songs(3), packed_tracks=contents))
+    shard_writer = ShardWriter(ParquetStore(tmp_path), run_id, [batch])
+    counted = count_round_trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, shard_writer))
     assert counted == COMMIT_ROUND_TRIPS + SHARD_ROUND_TRIPS

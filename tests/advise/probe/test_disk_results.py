@@ -63,32 +63,32 @@ def free_space(monkeypatch: pytest.MonkeyPatch) -> dict[str, FreeSpace]:
 
 
 def test_stored_speeds_are_loaded_unchanged() -> None:
-    known = make_disk_speed()
-    save_disk_speed(known)
-    assert load_disk_speeds() == [known]
+    speed = make_disk_speed()
+    save_disk_speed(speed)
+    assert load_disk_speeds() == [speed]
     bare = DiskSpeed(StorageLocation("/x", mount_point="/x"), "2026-01-01T00:00:00+00:00")
     assert DiskSpeed.from_dict(json.loads(json.dumps(bare.as_dict()))) == bare
 
 
 def test_rates_are_computed_from_times() -> None:
-    known = make_disk_speed(create_us=20.0)
-    assert known.creates_per_second(1) == pytest.approx(50_000)
-    assert known.creates_per_second() == known.creates_per_second(2) == pytest.approx(2e6 / 30)
-    assert known.creates_per_second(4) == 0
-    assert known.durable_creates_per_second == pytest.approx(1_000 / (1_000 * 15e-6 + 10e-3))
-    assert known.reads_per_second() == pytest.approx(200_000)
-    assert known.commit_links_per_second == pytest.approx(20_000 / (2e-3 + 20_000 * 10e-6))
-    assert known.shard_tracks_per_second == pytest.approx(50_000)
+    speed = make_disk_speed(create_us=20.0)
+    assert speed.creates_per_second(1) == pytest.approx(50_000)
+    assert speed.creates_per_second() == speed.creates_per_second(2) == pytest.approx(2e6 / 30)
+    assert speed.creates_per_second(4) == 0
+    assert speed.durable_creates_per_second == pytest.approx(1_000 / (1_000 * 15e-6 + 10e-3))
+    assert speed.reads_per_second() == pytest.approx(200_000)
+    assert speed.commit_links_per_second == pytest.approx(20_000 / (2e-3 + 20_000 * 10e-6))
+    assert speed.shard_tracks_per_second == pytest.approx(50_000)
 
 
 def test_unmeasured_operations_have_a_rate_of_zero() -> None:
-    none = DiskSpeed(StorageLocation("/x"), "2026-01-01T00:00:00+00:00")
+    unmeasured = DiskSpeed(StorageLocation("/x"), "2026-01-01T00:00:00+00:00")
     assert (
-        none.creates_per_second(),
-        none.reads_per_second(),
-        none.durable_creates_per_second,
-        none.commit_links_per_second,
-        none.shard_tracks_per_second,
+        unmeasured.creates_per_second(),
+        unmeasured.reads_per_second(),
+        unmeasured.durable_creates_per_second,
+        unmeasured.commit_links_per_second,
+        unmeasured.shard_tracks_per_second,
     ) == (0, 0, 0, 0, 0)
     assert make_disk_speed(flush_ms=None).durable_creates_per_second == 0
 
@@ -209,12 +209,12 @@ def test_without_the_environment_variable_the_file_is_in_the_user_cache(
 def test_a_path_has_the_speed_of_its_file_system(make_disks: Callable[..., None], tmp_path: Path) -> None:
     make_disks(fast="ext4", slow="ext4")
     save_disk_speed(make_disk_speed(locate_storage(str(tmp_path / "fast"))))
-    found = load_disk_speed(tmp_path / "fast" / "not there yet" / "out")
-    assert found is not None
-    assert found.location.path == str(tmp_path / "fast")
+    speed = load_disk_speed(tmp_path / "fast" / "missing" / "out")
+    assert speed is not None
+    assert speed.location.path == str(tmp_path / "fast")
     assert load_disk_speed(tmp_path / "slow") is None
     make_disks(fast="xfs", slow="ext4")
-    assert load_disk_speed(tmp_path / "fast") is None, "another file system is there now"
+    assert load_disk_speed(tmp_path / "fast") is None, "another file system is mounted now"
 
 
 def test_disks_are_ranked_by_durable_creates() -> None:
@@ -255,11 +255,11 @@ def test_a_much_faster_disk_is_suggested(
     make_disks: Callable[..., None], free_space: dict[str, FreeSpace], tmp_path: Path
 ) -> None:
     make_disks(fast="ext4", slow="ext4")
-    found = save_and_find_faster_disk(tmp_path)
-    assert found is not None
-    assert found.faster.location.path == str(tmp_path / "fast")
-    assert found.current.location.path == str(tmp_path / "slow")
-    assert found.factor == pytest.approx(5.0)
+    faster = save_and_find_faster_disk(tmp_path)
+    assert faster is not None
+    assert faster.faster.location.path == str(tmp_path / "fast")
+    assert faster.current.location.path == str(tmp_path / "slow")
+    assert faster.factor == pytest.approx(5.0)
     assert find_faster_disk(tmp_path / "fast" / "out") is None
 
 

@@ -93,7 +93,7 @@ class ExperimentResult:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentOptions:
-    """What to try, and for how long.
+    """The strategies to try, and the length of the runs.
 
     Attributes:
         work_folder: where temporary results go.

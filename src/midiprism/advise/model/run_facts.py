@@ -65,12 +65,12 @@ class RunFacts:
 
     @property
     def workers_commit(self) -> bool:
-        """Whether each worker commits its own batches, since the catalog is on a server."""
+        """True if the catalog is on a server, so that each worker commits its own batches."""
         return bool(self.database_options)
 
     @property
     def local_server(self) -> bool:
-        """Whether that server is on this machine."""
+        """True if that server is on this machine."""
         location = self.locations.get("catalog")
         return self.workers_commit and location is not None and location.kind == "local server"
 

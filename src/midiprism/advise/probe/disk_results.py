@@ -113,7 +113,7 @@ class DiskSpeed:
 
     @property
     def persistent(self) -> bool:
-        """Whether files survive switching the machine off."""
+        """True if files survive switching the machine off."""
         return self.location.kind != "memory"
 
     def as_dict(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ _SHARDS_SHARE = 0.08
 
 @dataclass(frozen=True, slots=True)
 class ProbeOptions:
-    """How much a probe measures.
+    """The extent of a probe.
 
     Attributes:
         budget_seconds: time for everything.

@@ -23,7 +23,7 @@ _MAX_RUNS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Utilization:
-    """How much of a resource was in use.
+    """The use of a resource.
 
     Attributes:
         name: name of the resource for people.
@@ -89,7 +89,7 @@ class RunReport:
 
     @property
     def running(self) -> bool:
-        """Whether the run has not ended."""
+        """True until the run has ended."""
         return self.run.live_rate is not None
 
 

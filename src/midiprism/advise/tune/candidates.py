@@ -32,7 +32,7 @@ _MAX_BATCH_SECONDS = 10.0
 
 
 class WorkerTimeShares(NamedTuple):
-    """How workers spent their time, as shares of it.
+    """The shares of their time that workers spent in different ways.
 
     Attributes:
         blocked: waiting for the source or the store.

@@ -60,7 +60,7 @@ class RateEstimate(NamedTuple):
 
 
 class _Observation(NamedTuple):
-    """How a run went with some settings.
+    """The performance of a run with some settings.
 
     Attributes:
         wait_per_song: seconds that a song waited for the source and the store.
