@@ -74,6 +74,7 @@ def test_growth_is_measured(tmp_path: Path, options: str) -> None:
     assert "second run" in output
 
 
+@pytest.mark.nightly
 def test_killed_runs_are_completed_and_compared(tmp_path: Path) -> None:
     output = benchmark_output("kill_recovery", "--work", str(tmp_path), "--songs", "3000", "--part", "3000")
     assert "tree and catalog are those of the undisturbed run" in output

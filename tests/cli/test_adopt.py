@@ -72,10 +72,10 @@ def test_one_command_looks_ahead_the_next_does_it_and_one_takes_it_back(
     assert run_cli("verify", out, "--database", url)[0] == 0
     place = ("--database", url)
     there = answered(run_cli, "catalog", "undo", 1, *place, "--dry-run")
-    assert (there["songs"], there["their_links"]) == (len(library.song_ids), summary_links(postgres, url))
+    assert (there["songs"], there["foreign_links"]) == (len(library.song_ids), summary_links(postgres, url))
     assert dump_owner_schema(postgres, url) != before
     undone = answered(run_cli, "catalog", "undo", 1, *place, "--yes")
-    assert (undone["songs"], undone["kept"]) == (len(library.song_ids), 0)
+    assert (undone["songs"], undone["foreign_rows_kept"]) == (len(library.song_ids), 0)
     assert dump_owner_schema(postgres, url) == before
     code, told, _ = run_cli("status", out, "--database", url)
     assert (code, "undone" in told) == (0, True)

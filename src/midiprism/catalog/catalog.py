@@ -26,7 +26,7 @@ from midiprism.catalog.schema import (
     tracks,
 )
 from midiprism.catalog.shard_sink import ShardFile, ShardSink
-from midiprism.errors import CatalogError
+from midiprism.errors import CatalogError, CommitHooksMismatchError
 
 MAX_QUERY_VALUES = 500
 """Values in one query: a planner and a parser grow with them."""
@@ -34,6 +34,7 @@ MAX_QUERY_VALUES = 500
 T = TypeVar("T")
 
 RESULT_KEY = "result"
+HOOKS_KEY = "hooks"
 
 
 KnownPaths = dict[bytes, tuple[int | None, int | None]]
@@ -326,6 +327,30 @@ class Catalog(ABC):
     def _insert_bound_result(self, result_id: str) -> None:
         """Bind it, unless it is bound."""
         self.connection.execute(insert(properties).values(key=RESULT_KEY, value=result_id))
+
+    def select_hook_names(self) -> frozenset[str]:
+        """Return the names of the hooks that commits go through, inside an open transaction."""
+        names = self.connection.scalar(select(properties.c.value).where(properties.c.key == HOOKS_KEY))
+        return frozenset(names.split()) if names else frozenset()
+
+    def bind_hooks(self, names: Iterable[str]) -> None:
+        """Record in a new catalog that commits go through these hooks; in another one, require that they do.
+
+        Raises:
+            CommitHooksMismatchError: the catalog's commits go through other hooks.
+        """
+        wanted = frozenset(names)
+
+        def work() -> frozenset[str]:
+            keys = set(self.connection.scalars(select(properties.c.key)))
+            if wanted and not keys & {RESULT_KEY, HOOKS_KEY}:
+                value = " ".join(sorted(wanted))
+                self.connection.execute(insert(properties).values(key=HOOKS_KEY, value=value))
+            return self.select_hook_names()
+
+        bound = self.run_in_transaction(work)
+        if bound != wanted:
+            raise CommitHooksMismatchError(self.path, bound, wanted)
 
     @abstractmethod
     def commit(

@@ -121,7 +121,7 @@ class LinkRecord(NamedTuple):
     name: str | None
     instrument: str
     family: str
-    track: TrackValues
+    track: TrackRecord
 
 
 class SongRecord(NamedTuple):

@@ -51,12 +51,13 @@ ResultOpener = Callable[[str, Settings], contextlib.AbstractContextManager[OpenR
 def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     """The result in ``out``, made where there is none, held for writing."""
     _require_arrow(out, settings)
-    with lock_result(out, settings.result_request) as result, open_catalog(result.address) as catalog:
+    with (
+        lock_result(out, settings.result_request) as result,
+        open_catalog(result.address, settings.catalog.hooks) as catalog,
+    ):
         store = FileStore(out)
         if result.result_id is not None:
-            from midiprism.adopt.adoption import attach_foreign_library
-
-            attach_foreign_library(catalog, settings, out)
+            catalog.bind_hooks(hook.name for hook in settings.catalog.hooks)
             catalog.bind_result(result.result_id)
             catalog.lease_seconds = settings.catalog.lease_seconds
         elif not catalog.last_run_ended_cleanly():

@@ -270,9 +270,6 @@ class _Run:
         if catalog is not None and run_id is not None:
             for hook in self._inputs.settings.catalog.hooks:
                 hook.after_run(catalog, run_id)
-            from midiprism.adopt.adoption import delete_replaced_files
-
-            delete_replaced_files(catalog, run_id)
 
 
 def _make_planner(inputs: _RunInputs, knowledge: _PriorKnowledge, summary: Summary) -> BatchPlanner:
@@ -296,8 +293,7 @@ def _worker_config(
     result, settings, catalog = inputs.result, inputs.settings, inputs.catalog
     commit = None
     if catalog is not None and isinstance(catalog.address, PostgresAddress):
-        writer = getattr(catalog, "foreign_writer_config", None)
-        commit = WorkerCommit(catalog.address, settings.catalog.hooks, result.shards, writer)
+        commit = WorkerCommit(catalog.address, settings.catalog.hooks, result.shards)
     return WorkerConfig(
         inputs.source,
         result.store,

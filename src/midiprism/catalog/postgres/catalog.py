@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,20 +12,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.catalog import RESULT_KEY, Catalog, CommitResult, UpToDate
+from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.migrate import NoCatalogError, create_tables, is_empty, require_current_version
 from midiprism.catalog.postgres import leases as held
 from midiprism.catalog.postgres.commit import BatchCommit
 from midiprism.catalog.postgres.leases import LeaseResult
-from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection
+from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
 from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.schema import properties, runs
 from midiprism.catalog.shard_sink import ShardSink
 from midiprism.errors import CatalogError
-
-if TYPE_CHECKING:
-    from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
 
 T = TypeVar("T")
 
@@ -40,27 +38,28 @@ class PostgresCatalog(Catalog):
         address: where it is.
         writing: whether tables are made where there are none.
 
-    Attributes:
-        bridge: to a library that was taken over, which each commit fills too.
+        hooks: take part in each commit.
     """
 
     shared = True
     address: PostgresAddress
 
-    def __init__(self, address: PostgresAddress, *, writable: bool) -> None:
+    def __init__(self, address: PostgresAddress, *, writable: bool, hooks: Sequence[CommitHook] = ()) -> None:
         super().__init__(address, connect(address))
         self._writable = writable
         self.server_retry = ServerRetry(address)
-        self.foreign_writer_config: ForeignWriterConfig | None = None
+        self.hooks = tuple(hooks)
 
     @classmethod
-    def open(cls, address: PostgresAddress, *, writable: bool) -> "PostgresCatalog":
+    def open(
+        cls, address: PostgresAddress, *, writable: bool, hooks: Sequence[CommitHook] = ()
+    ) -> "PostgresCatalog":
         """Open it; for writing, make it where there is none.
 
         Raises:
             CatalogError: it is not one, is of another version, or cannot be reached.
         """
-        catalog = cls(address, writable=writable)
+        catalog = cls(address, writable=writable, hooks=hooks)
         try:
             with translate_errors(str(address)):
                 catalog._prepare_tables()
@@ -70,10 +69,12 @@ class PostgresCatalog(Catalog):
         return catalog
 
     @classmethod
-    def open_when_available(cls, address: PostgresAddress, stop: Callable[[], bool]) -> "PostgresCatalog":
+    def open_when_available(
+        cls, address: PostgresAddress, stop: Callable[[], bool], hooks: Sequence[CommitHook] = ()
+    ) -> "PostgresCatalog":
         """One that is known to be in order; the server is waited for until ``stop`` is true."""
         patience = ServerRetry(address, stop)
-        catalog = patience.run(lambda: cls(address, writable=True), lambda: None)
+        catalog = patience.run(lambda: cls(address, writable=True, hooks=hooks), lambda: None)
         catalog.server_retry = patience
         return catalog
 
@@ -107,17 +108,10 @@ class PostgresCatalog(Catalog):
             )
 
     def run_in_transaction(self, work: Callable[[], T]) -> T:
-        def once() -> T:
-            with self.connection.begin():
-                return work()
-
-        return self.server_retry.run(once, self._reconnect)
+        return self.server_retry.run_in_transaction(lambda: self.connection, work, self._reconnect)
 
     def _reconnect(self) -> None:
-        if self.connection.closed or self.connection.invalidated or driver_connection(self.connection).closed:
-            self.connection.close()
-            self.connection = connect(self.address)
-            driver_connection(self.connection).read_only = not self._writable
+        self.connection = reopen_if_broken(self.connection, self.address, read_only=not self._writable)
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         def work() -> int:

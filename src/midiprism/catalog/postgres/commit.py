@@ -7,13 +7,13 @@ takes tables in one order, and keys in theirs, so that none of them waits in a c
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import CommitResult, KnownSong
+from midiprism.catalog.commit_hook import BatchTransaction
 from midiprism.catalog.postgres import leases as held
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
@@ -56,14 +56,7 @@ class BatchCommit:
             if not held.release(self._connection, lease, [record.path for record in self._batch.songs]):
                 return CommitResult(discarded=True)
         committed = CommitResult()
-        if self._catalog.foreign_writer_config is not None:
-            from midiprism.adopt.db.foreign_writer import ForeignWriter
-
-            bridged = ForeignWriter(self._catalog, self._catalog.foreign_writer_config, self._run_id).write(
-                self._batch.songs
-            )
-            self._batch = replace(self._batch, songs=bridged.songs)
-            committed.refused_songs, committed.values_nulled = bridged.refused_songs, bridged.values_nulled
+        self._run_hooks(committed)
         contents = {link[-1][0]: link[-1] for record in self._batch.songs for link in record.links}
         track_ids = self._add_tracks(contents, committed)
         new, replaced, placed = self._add_songs(committed)
@@ -83,6 +76,15 @@ class BatchCommit:
         done = [record for _, record in (*new, *replaced) if record.outcome != ADOPTED]
         self._insert_batch_row(committed, songs_done=len(done))
         return committed
+
+    def _run_hooks(self, result: CommitResult) -> None:
+        """Let the hooks add their rows, and change what is recorded of the batch."""
+        transaction = BatchTransaction(self._connection, self._schema, self._run_id)
+        for hook in self._catalog.hooks:
+            hook_result = hook.before_batch(transaction, self._batch)
+            self._batch = hook_result.batch
+            result.refused_songs.extend(hook_result.refused_songs)
+            result.values_nulled += hook_result.values_nulled
 
     def _earlier_commit(self, token: str) -> CommitResult | None:
         """What this batch recorded, if a commit of it went through whose answer was lost."""

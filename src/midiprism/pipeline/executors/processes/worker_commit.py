@@ -96,7 +96,7 @@ class WorkerCommitter:
         if not record.songs:
             return message
         if self._catalog is None:
-            self._catalog = open_worker_catalog(commit.address, self._stop, commit.foreign_writer)
+            self._catalog = open_worker_catalog(commit.address, self._stop, commit.hooks)
         shards = commit.shards
         shard_writer = None if shards is None else ShardWriter(shards, self._run_id, [record])
         with self._timers.measure(Stage.COMMIT):
