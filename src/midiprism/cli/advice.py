@@ -6,6 +6,7 @@ from functools import singledispatch
 from midiprism import errors
 from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
 from midiprism.errors import MidiprismError
+from midiprism.metrics.errors import MetricsServerError
 
 
 @singledispatch
@@ -140,4 +141,12 @@ def _(error: errors.InUseError) -> str:
 def _(error: errors.WorkerStartError) -> str:
     return (
         f"Worker processes end before they begin ({error.exit_description}): --workers 0 works without them."
+    )
+
+
+@explain.register
+def _(error: MetricsServerError) -> str:
+    return (
+        f"Metrics cannot be served at {error.address}, port {error.port}: {error.reason}. "
+        "Choose another --metrics-port."
     )

@@ -1,10 +1,10 @@
-"""Real runs with one part that is slow on purpose: it is named."""
+"""The bottleneck that is found in real runs with one slow part."""
 
 from pathlib import Path
 
 import pytest
 
-from midiprism.advise.bottleneck import Resource
+from midiprism.advise.model.costs import Resource
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
 from support.bottleneck_scenarios import SCENARIOS, measure_bottleneck
@@ -13,7 +13,7 @@ from support.postgres import PostgresServer
 SONGS = 3_000
 SECONDS = 6.0
 ATTEMPTS = 5
-"""Other programs may take a machine's processors for some seconds, which are then what limits a run."""
+"""Other programs may use the processors for some seconds, which are then the bottleneck."""
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("resource", SCENARIOS)
-def test_what_is_slow_is_named(
+def test_the_slow_part_is_found(
     resource: Resource, songs: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:
-    found = []
+    bottlenecks = []
     for _ in range(ATTEMPTS):
-        found.append(measure_bottleneck(resource, open_folders([songs]), tmp_path, postgres, SECONDS))
-        if found[-1].resource == resource:
+        bottlenecks.append(measure_bottleneck(resource, open_folders([songs]), tmp_path, postgres, SECONDS))
+        if bottlenecks[-1].resource == resource:
             break
-    assert found[-1].resource == resource, found
-    assert found[-1].gain_if_free > 1.5
+    assert bottlenecks[-1].resource == resource, bottlenecks
+    assert bottlenecks[-1].gain_if_free > 1.5
     assert not list(tmp_path.iterdir())

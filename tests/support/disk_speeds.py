@@ -1,4 +1,4 @@
-"""Figures of places, made up."""
+"""Imaginary speeds of disks."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,13 +6,24 @@ from typing import Any
 from midiprism.advise.probe.disk_results import DiskSpeed, SequentialSpeed
 from midiprism.metrics.devices import StorageLocation
 
+DATA_DISK = StorageLocation(
+    "/data", "sdb1", "disk", rotational=False, file_system="ext4", mount_point="/data"
+)
 
-def figures(
-    place: StorageLocation | None = None, *, days: float = 0.0, create_us: float = 20.0, **others: Any
+
+def make_disk_speed(
+    location: StorageLocation = DATA_DISK, *, days: float = 0.0, create_us: float = 20.0, **others: Any
 ) -> DiskSpeed:
-    """Figures of a place, measured so many days ago."""
-    facts: dict[str, Any] = {
-        "place": place or StorageLocation("/data", "sdb1", "disk", False, "ext4", "/data"),
+    """Return a speed that was measured some days ago.
+
+    Args:
+        location: the disk.
+        days: age of the measurement.
+        create_us: time to create a file by one process; two processes take 1.5 times as long.
+        others: other fields that differ from the defaults.
+    """
+    fields: dict[str, Any] = {
+        "location": location,
         "measured_at": (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds"),
         "free_bytes": 10**12,
         "free_inodes": 10**8,
@@ -27,4 +38,4 @@ def figures(
         "counts": {"creates_1": 1_000},
         "seconds": 3.5,
     }
-    return DiskSpeed(**(facts | others))
+    return DiskSpeed(**(fields | others))
