@@ -316,17 +316,17 @@ def test_shards_are_measured_once_where_they_take_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from midiprism.stores.parquet.schema import ColumnValues, count_rows
-    from midiprism.stores.parquet.store import ParquetStore
+    from midiprism.stores.parquet.shard_set import ParquetShards
 
     clock = Clock()
     monkeypatch.setattr(rows, "_SHARD_ROW_COUNTS", (5, 10))
-    write: Callable[..., object] = ParquetStore.write_tracks
+    write: Callable[..., object] = ParquetShards.write_tracks
 
-    def timed(self: ParquetStore, stem: str, cells: ColumnValues) -> object:
+    def timed(self: ParquetShards, stem: str, cells: ColumnValues) -> object:
         clock.now += 0.001 * count_rows(cells)
         return write(self, stem, cells)
 
-    monkeypatch.setattr(ParquetStore, "write_tracks", timed)
+    monkeypatch.setattr(ParquetShards, "write_tracks", timed)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     found = [
@@ -345,7 +345,7 @@ def test_without_pyarrow_all_the_rest_is_measured(
     def missing(*_arguments: object) -> None:
         raise UsageError("Parquet needs the package pyarrow.")
 
-    monkeypatch.setattr(rows, "ParquetStore", missing)
+    monkeypatch.setattr(rows, "ParquetShards", missing)
     found = probe(tmp_path, process_counts=(1,))
     assert found.shard_us is None
     assert found.commit_links_per_second > 0

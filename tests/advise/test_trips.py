@@ -13,7 +13,7 @@ from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress, SongRe
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.pipeline.shard_writer import ShardWriter
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 from support.postgres import PostgresServer
 
 NOW = "2026-01-01T00:00:00.000+00:00"
@@ -75,6 +75,6 @@ def test_shards_take_some_more(catalog: PostgresCatalog, tmp_path: Path) -> None
     run_id = catalog.begin_run({}, NOW)
     contents = PackedTracks((b"t" * 32,), (4,), [(480, 120.0, 1, "4/4", "C major")], b"MThd")
     batch = leased(catalog, run_id, replace(songs(3), packed_tracks=contents))
-    keeping = ShardWriter(ParquetStore(tmp_path), run_id, [batch])
+    keeping = ShardWriter(ParquetShards(tmp_path), run_id, [batch])
     counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))
     assert counted == COMMIT_ROUND_TRIPS + SHARD_ROUND_TRIPS

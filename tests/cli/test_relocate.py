@@ -13,7 +13,8 @@ from midiprism.cli import main
 from midiprism.cli.commands.relocate import format_progress
 from midiprism.cli.database import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
 from midiprism.pipeline import runner as engine
-from midiprism.relocate.copy import RelocationProgress, ResultCopier
+from midiprism.relocate.copy import ResultCopier
+from midiprism.relocate.relocation import RelocationProgress
 from support.fake_songs import (
     BASS,
     DRUMS,
@@ -142,7 +143,7 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
         carry(content, resumed=resumed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ResultCopier, "carry", asked)
+        patch.setattr(ResultCopier, "copy", asked)
         ended, out, err = run("relocate", "my out", "new", "--remove")
     assert ended == code
     assert "Stopping after the files in hand" in err
@@ -205,8 +206,8 @@ def test_progress_says_what_it_is_at() -> None:
         == "250 of 1,000 files, 25 %, 5.0 MB copied"
     )
     assert format_progress(RelocationProgress("files", 0, 0, 0, 1.0)) == "0 files"
-    assert format_progress(RelocationProgress("catalogue", 0, None, 0, 61.0)) == "copying the catalogue, 1:01"
+    assert format_progress(RelocationProgress("catalog", 0, None, 0, 61.0)) == "copying the catalog, 1:01"
     assert (
-        format_progress(RelocationProgress("emptying", 1200, None, 0, 61.0))
-        == "emptying the old place: 1,200 files"
+        format_progress(RelocationProgress("cleanup", 1200, None, 0, 61.0))
+        == "cleaning the old folder: 1,200 files"
     )

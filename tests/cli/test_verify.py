@@ -105,7 +105,7 @@ def test_json_is_the_last_line_and_has_the_findings(run: Run, result: Path) -> N
     assert facts["damages"]["missing"]["examples"][0]["message"] == "It is not there."
     code, out, _ = run("verify", "my out", "--repair", "--json")
     facts = json.loads(out.splitlines()[-1])
-    assert (code, facts["ok"], facts["repaired"]["files"], facts["unmended"]["count"]) == (0, True, 1, 0)
+    assert (code, facts["ok"], facts["repaired"]["files"], facts["unrepaired"]["count"]) == (0, True, 1, 0)
 
 
 def test_a_part_is_told_as_such(run: Run) -> None:
@@ -182,4 +182,4 @@ def test_ctrl_c_ends_it_in_an_orderly_way(run: Run, result: Path, monkeypatch: p
 def test_progress_says_what_it_is_at() -> None:
     assert format_progress(VerifyProgress("tracks", 250, 1000, 0, 1.0)) == "tracks: 250 of 1,000, 25 %"
     assert format_progress(VerifyProgress("files", 250, None, 3, 1.0)) == "files: 250, 3 damaged"
-    assert format_progress(VerifyProgress("catalogue", 0, None, 0, 61.0)) == "checking the catalogue, 1:01"
+    assert format_progress(VerifyProgress("catalog", 0, None, 0, 61.0)) == "checking the catalog, 1:01"

@@ -488,16 +488,16 @@ def test_a_check_can_be_stopped_at_any_time_and_says_so(out: Path) -> None:
 
 
 def test_a_check_tells_how_far_it_is(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.integrity.verify._REPORT_SECONDS", 0)
+    monkeypatch.setattr("midiprism.metrics.progress_reporter.REPORT_SECONDS", 0)
     told: list[VerifyProgress] = []
     cut(out)
     repair(out, listener=told.append)
     assert list(dict.fromkeys(one.stage for one in told)) == [
-        "catalogue",
+        "catalog",
         "tracks",
         "files",
         "songs",
-        "mending",
+        "repair",
     ]
     assert all(one.total is None or one.seen <= one.total for one in told)
 

@@ -13,7 +13,7 @@ from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
 from midiprism.pipeline import Settings
 from midiprism.stores.parquet.schema import rows_to_columns
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 from support import catalog_access as keeping
 from support.catalog_access import execute, query
 from support.failing_parts import catalog_content
@@ -123,13 +123,11 @@ def songs_cut(out: Path) -> None:
 
 def songs_old(out: Path) -> None:
     execute(out, "INSERT INTO batches SELECT * FROM batches WHERE id < 0")
-    with ParquetStore(out) as store:
-        store.write_songs_table([], 1)
+    ParquetShards(out).write_songs_table([], 1)
 
 
 def orphan(out: Path) -> None:
-    with ParquetStore(out) as store:
-        store.write_tracks("9-9", rows_to_columns([track_row(b"nobody's")]))
+    ParquetShards(out).write_tracks("9-9", rows_to_columns([track_row(b"nobody's")]))
 
 
 def temporary(out: Path) -> None:
@@ -198,13 +196,13 @@ DAMAGES: list[tuple[Callable[[Path], None], set[str]]] = [
     (orphan, {"orphan"}),
     (temporary, {"temporary"}),
     (swapped, {"shard"}),
-    (displaced, {"place", "shard"}),
+    (displaced, {"track_without_shard", "shard"}),
     (row_gone, {"shard", "links", "shard_links"}),
     (link_row_gone, {"links", "shard_links", "unlinked"}),
     (songs_gone, {"shard_links", "lost_path", "lost_links", "songs"}),
-    (shard_forgotten, {"place", "orphan"}),
-    (links_forgotten, {"homeless", "orphan"}),
-    (home_forgotten, {"homeless", "shard_links"}),
+    (shard_forgotten, {"track_without_shard", "orphan"}),
+    (links_forgotten, {"links_without_shard", "orphan"}),
+    (home_forgotten, {"links_without_shard", "shard_links"}),
     (stale, {"shard_links"}),
     (other_digest, {"shard"}),
 ]
@@ -256,7 +254,7 @@ def test_what_cannot_be_mended_is_named_and_mended_once_its_songs_are_back(
     shutil.move(tmp_path / "songs", tmp_path / "away")
     done = repair(out)
     assert not done.ok
-    assert {damage.kind for damage in done.unrepaired} == {"place"}
+    assert {damage.kind for damage in done.unrepaired} == {"track_without_shard"}
     assert all("bring it back" in damage.message for damage in done.unrepaired)
     assert not verify(out).ok
     left = parquet_rows(out)["tracks"]

@@ -18,7 +18,7 @@ from midiprism.results.background import run_inline
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
 from midiprism.stores import NullStore
-from midiprism.stores.parquet.store import SONGS_TABLE
+from midiprism.stores.sharded import SONGS_TABLE
 from support.fake_songs import fake_split
 from support.runs import run_split
 

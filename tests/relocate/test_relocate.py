@@ -20,8 +20,8 @@ from midiprism.integrity.repair import repair_result
 from midiprism.pipeline import RerunPolicy, Settings
 from midiprism.relocate import copy as carrying
 from midiprism.relocate import relocate as relocate_module
-from midiprism.relocate.copy import RelocationProgress
 from midiprism.relocate.relocate import relocate_result
+from midiprism.relocate.relocation import RelocationProgress, RelocationReporter
 from midiprism.results.identity import StoreKind
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import locate_result, read_marker, require_result, write_marker
@@ -454,11 +454,11 @@ def test_its_old_place_can_be_looked_at_all_the_time(tmp_path: Path) -> None:
         seen.append((Path(place).name, status.inventory.counts.tracks))
         assert way.seconds >= 0
 
-    def told(teller: carrying.ProgressReporter, stage: Any, at: int, total: int | None = None) -> None:
+    def told(teller: RelocationReporter, stage: Any, at: int, total: int | None = None) -> None:
         look(RelocationProgress(stage, at, total, 0, teller.seconds))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carrying.ProgressReporter, "tell", told)
+        patch.setattr(RelocationReporter, "report", told)
         relocate(out, new, remove=True)
     assert {place for place, _ in seen} == {"out", "new"}
     assert {tracks for _, tracks in seen} == {4}
@@ -566,7 +566,7 @@ def test_a_run_on_another_machine_meanwhile_ends_it(
                 "VALUES ('', '', 'done', '{}', '{}')",
             )
 
-    monkeypatch.setattr(carrying.ResultCopier, "carry", meanwhile)
+    monkeypatch.setattr(carrying.ResultCopier, "copy", meanwhile)
     with pytest.raises(StoreError, match="began and ended meanwhile: give the same command again"):
         relocate_result(str(out), str(new), database=address)
     assert locate_result(str(out)) == str(out)

@@ -10,8 +10,8 @@ import pytest
 from midiprism.catalog import VerifyScope
 from midiprism.integrity.verify import verify_result
 from midiprism.pipeline import Settings
-from midiprism.relocate.copy import Relocation
 from midiprism.relocate.relocate import relocate_result
+from midiprism.relocate.relocation import Relocation
 from midiprism.results.identity import StoreKind
 from support import catalog_access as keeping
 from support.failing_parts import catalog_content

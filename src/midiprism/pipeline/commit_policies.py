@@ -9,8 +9,7 @@ from midiprism.catalog import BatchRecord, Catalog, CommitResult
 from midiprism.catalog.sqlite.catalog import PreparedCommit, SqliteCatalog
 from midiprism.pipeline.planner import RunCatalog
 from midiprism.pipeline.shard_writer import ShardWriter
-from midiprism.stores import TrackStore
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores import ShardedTracks, TrackStore
 
 
 class CommitPolicy(Protocol):
@@ -45,7 +44,7 @@ class FileCommitPolicy:
 class ShardCommitPolicy:
     """Of a store in which tracks lie in shards: all that a transaction has won goes into new ones."""
 
-    def __init__(self, catalog: Catalog, shards: ParquetStore, run_id: int) -> None:
+    def __init__(self, catalog: Catalog, shards: ShardedTracks, run_id: int) -> None:
         self._catalog = catalog
         self._shards = shards
         self._run_id = run_id
@@ -62,7 +61,7 @@ class PreparedShardCommitPolicy:
     """The same where nobody else writes the catalogue: what will be won is known before the transaction
     begins, so that shards are encoded and flushed beside other work."""
 
-    def __init__(self, catalog: SqliteCatalog, shards: ParquetStore, run_id: int) -> None:
+    def __init__(self, catalog: SqliteCatalog, shards: ShardedTracks, run_id: int) -> None:
         self._catalog = catalog
         self._shards = shards
         self._run_id = run_id
@@ -89,10 +88,10 @@ def choose_commit_policy(
     run_catalog: RunCatalog,
     catalog: Catalog | None,
     store: TrackStore,
-    shards: ParquetStore | None,
     run_id: int,
 ) -> CommitPolicy:
     """How the batches of a run are committed."""
+    shards = store.shards
     if shards is None or catalog is None:
         return FileCommitPolicy(run_catalog, store, run_id)
     if isinstance(catalog, SqliteCatalog):

@@ -29,8 +29,8 @@ from midiprism.pipeline.splitter import LazySplitter, Splitter
 from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner
 from midiprism.results.background import Background, run_inline
-from midiprism.results.compaction import Compactor
 from midiprism.results.result_dir import catalog_address
+from midiprism.results.upkeep import finish_run
 from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import Source
 
@@ -189,7 +189,7 @@ class _Run:
         self.metrics.executor = pool
         scene, run_id = self._result, self._summary.run_id or 0
         self._commit_policy = choose_commit_policy(
-            scene.run_catalog, self._writable_catalog, scene.store, scene.shards, run_id
+            scene.run_catalog, self._writable_catalog, scene.store, run_id
         )
         group = self.metrics.group_commit = GroupCommit(
             self._commit_policy, self.metrics.timers, in_thread=self._workers > 0
@@ -202,7 +202,7 @@ class _Run:
                 with contextlib.suppress(MidiprismError):
                     self._commit(group.take_durable(flush_now=True))
                 raise
-        if scene.shards is None:  # nobody is needed any more
+        if scene.store.shards is None:  # nobody is needed any more
             executor_stack.close()
             return run_inline
         return pool.run_in_background
@@ -301,7 +301,6 @@ class _Run:
             self._writable_catalog.foreign_writer_config
             if isinstance(self._writable_catalog, PostgresCatalog)
             else None,
-            scene.shards if isinstance(self._writable_catalog, PostgresCatalog) else None,
         )
 
     def _make_executor(
@@ -393,18 +392,11 @@ class _Run:
         summary.loading_seconds = self._loading_seconds
 
     def _clean_up(self, catalog: Catalog, run_in_background: Background) -> None:
-        """See to tracks that no song has any more, since its songs were split again and otherwise; in a
-        result in shards also to what is out of date there."""
-        scene, run_id = self._result, self._summary.run_id
-        if scene.shards is not None:
-            Compactor(catalog, scene.shards, run_id, run_in_background).compact(
-                songs_replaced=self._songs_replaced > 0
-            )
-        elif self._songs_replaced:
-            places = catalog.delete_unlinked_tracks(run_id)
-            with catalog.exclusive(run_id) as alone:
-                for place in places if alone else ():  # a run that has begun may put the same files again
-                    scene.store.remove(scene.store.path_of(*place))
+        """Do what a run does after its last batch."""
+        replaced = self._songs_replaced > 0
+        finish_run(
+            catalog, self._result.store, self._summary.run_id, run_in_background, songs_replaced=replaced
+        )
 
     def _end_run(self) -> None:
         summary = self._summary

@@ -10,7 +10,7 @@ from midiprism.errors import UsageError
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
 from midiprism.sources.path_map import NO_PATH_MAP, PathMap
-from midiprism.stores import NAMING_VERSION
+from midiprism.stores import DEFAULT_STORE_KIND, NAMING_VERSION, STORE_KINDS
 
 DEFAULT_LIMITS = Limits()
 
@@ -111,14 +111,14 @@ class Settings:
         Raises:
             UsageError: ``out`` holds a result of another identity.
         """
-        store = self.store or (existing.store if existing else "files")
-        if store == "parquet" and self.adoption is not None:
+        store = self.store or (existing.store if existing else DEFAULT_STORE_KIND)
+        if not STORE_KINDS[store].tracks_are_files and self.adoption is not None:
             raise UsageError(
                 "The tables of a library that is taken over name files: leave --store out, and choose a "
                 "folder that was not made with --store parquet."
             )
         if existing is None:
-            return Identity(self.by or "auto", self.context or "conductor", store=self.store or "files")
+            return Identity(self.by or "auto", self.context or "conductor", store=store)
         if existing.contract > CONTRACT_VERSION or existing.naming != NAMING_VERSION:
             raise UsageError(
                 f"{out} was made by another version of midiprism, which splits or names otherwise: "

@@ -18,8 +18,8 @@ from midiprism.catalog import (
     WrittenShards,
 )
 from midiprism.errors import MidiprismError, StoreError
+from midiprism.stores import ShardedTracks
 from midiprism.stores.parquet.schema import ColumnValues
-from midiprism.stores.parquet.store import ParquetStore
 
 _LINKS_PER_SHARD = 50_000
 """Of a shard; more only where a single song has them."""
@@ -34,7 +34,7 @@ class ShardWriter:
         batches: what is committed, with the contents.
     """
 
-    def __init__(self, store: ParquetStore, run_id: int, batches: Iterable[BatchRecord]) -> None:
+    def __init__(self, store: ShardedTracks, run_id: int, batches: Iterable[BatchRecord]) -> None:
         self._store = store
         self._run_id = run_id
         self._data_by_digest: dict[bytes, PackedTrackValues] = {}

@@ -45,7 +45,7 @@ from midiprism.pipeline.song_reader import BatchChunk, BatchReader
 from midiprism.pipeline.splitter import Splitter
 from midiprism.smf.types import CONTRACT_VERSION, SplitSong, SplitTrack, StatedMeta
 from midiprism.sources import SongContent, Source, UnreadableError
-from midiprism.stores import MemoryStore, TrackStore
+from midiprism.stores import TrackStore
 
 _MAX_CACHED_DIGESTS = 65_536
 _MAX_PENDING_BYTES = 16 << 20
@@ -142,7 +142,7 @@ class Worker:
             StoreError: a track cannot be written.
         """
         started = time.perf_counter()
-        self._block_size = self.store.block_size
+        self._block_size = self.store.capabilities.block_size
         self._files_written = self._bytes_written = self._disk_bytes = 0
         self._tracks.clear()
         self._stated.clear()
@@ -277,7 +277,7 @@ class Worker:
 
     def _pack_tracks(self, records: Sequence[SongRecord]) -> PackedTracks:
         """What a commit is to write, with what it states."""
-        if not isinstance(self.store, MemoryStore):
+        if not self.store.capabilities.writes_in_commit:
             return NO_PACKED_TRACKS
         if self._rejected:  # what other splits of those songs were put for nothing
             linked = {link[-1][0] for record in records for link in record.links}
@@ -287,7 +287,7 @@ class Worker:
     def _store_tracks(self, pending: Sequence[PendingSong]) -> None:
         """Put all splits that wait, folder by folder."""
         contents, block, put = self._tracks, self._block_size, self.store.put
-        stated = self._stated if isinstance(self.store, MemoryStore) else None
+        stated = self._stated if self.store.capabilities.writes_in_commit else None
         new: dict[bytes, SplitTrack] = {}
         for _, outcome, digests in pending:
             if digests:

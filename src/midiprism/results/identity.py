@@ -1,12 +1,13 @@
 """The identity of a result: the settings that decide its tracks."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from midiprism.smf.types import CONTRACT_VERSION, By, Context
-from midiprism.stores import NAMING_VERSION
+from midiprism.stores import DEFAULT_STORE_KIND, NAMING_VERSION
 
-StoreKind = Literal["files", "parquet"]
+StoreKind = str
+"""One of ``midiprism.stores.STORE_KINDS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +15,14 @@ class Identity:
     """What every split of a result was made with. The same songs and identity give the same tree.
 
     Attributes:
-        store: whether each track is a file of its own, or many lie in a Parquet file.
+        store: kind of the store that keeps the tracks.
     """
 
     by: By = "auto"
     context: Context = "conductor"
     contract: int = CONTRACT_VERSION
     naming: int = NAMING_VERSION
-    store: StoreKind = "files"
+    store: StoreKind = DEFAULT_STORE_KIND
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

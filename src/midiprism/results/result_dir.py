@@ -13,10 +13,11 @@ from midiprism.catalog import Address, Catalog, PostgresAddress, open_read_only
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.fs.atomic_write import fsync_folder
 from midiprism.metrics.devices import network_file_system
-from midiprism.results.identity import Identity, StoreKind
+from midiprism.results.identity import Identity
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
 from midiprism.sources import MARKER_FILE_NAME
+from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
 if TYPE_CHECKING:
     from midiprism.pipeline.settings import Settings
@@ -340,8 +341,12 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
             f"{out} is a tree that `midiprism export` made: choose another folder for the result."
         )
     by, context = marker.get("by"), marker.get("context")
-    contract, naming, store = marker.get("contract"), marker.get("naming"), marker.get("store", "files")
-    if by not in get_args(By) or context not in get_args(Context) or store not in get_args(StoreKind):
+    contract, naming, store = (
+        marker.get("contract"),
+        marker.get("naming"),
+        marker.get("store", DEFAULT_STORE_KIND),
+    )
+    if by not in get_args(By) or context not in get_args(Context) or store not in STORE_KINDS:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
         )
@@ -349,4 +354,4 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
         )
-    return Identity(cast(By, by), cast(Context, context), contract, naming, cast(StoreKind, store))
+    return Identity(cast(By, by), cast(Context, context), contract, naming, store)

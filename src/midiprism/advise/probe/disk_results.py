@@ -216,7 +216,8 @@ def save_disk_speed(disk_speed: DiskSpeed) -> None:
     Raises:
         StoreError: it cannot be written.
     """
-    from midiprism.fs.atomic_write import atomic_replace, write_all
+    from midiprism.fs.atomic_write import atomic_replace
+    from midiprism.fs.exclusive_create import write_all
 
     kept = [disk_speed, *(one for one in load_disk_speeds() if not _same_mount(one.place, disk_speed.place))]
     host = platform.node()

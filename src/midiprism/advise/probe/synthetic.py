@@ -10,7 +10,7 @@ from midiprism.advise.probe.io_workers import Clock
 from midiprism.catalog import BatchRecord, Catalog, LinkValues, SongRecord, TrackValues, open_catalog
 from midiprism.errors import UsageError
 from midiprism.stores.parquet.schema import ColumnValues, ParquetTrack, rows_to_columns
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 
 TRACK_BYTES = 3_000
 
@@ -67,19 +67,18 @@ def measure_commits(path: str, seconds: float, clock: Clock) -> CommitCost:
 def measure_shards(folder: str, seconds: float, clock: Clock) -> ShardCost | None:
     """Write tracks to shards, first a few, then many if the time allows; None without pyarrow."""
     try:
-        store = ParquetStore(folder)
+        shards = ParquetShards(folder)
     except UsageError:
         return None
     found = ShardCost(0.0, 0)
-    with store:
-        store.write_tracks("warm", _make_tracks(10, 0))  # what is loaded at first use is loaded
-        for number, rows in enumerate(_SHARD_ROW_COUNTS, 1):
-            if found.microseconds_per_track * rows / 1e6 > seconds:
-                break
-            tracks = _make_tracks(rows, number)
-            began = clock()
-            store.write_tracks(f"probe-{number}", tracks)
-            found = ShardCost((clock() - began) / rows * 1e6, found.tracks + rows)
+    shards.write_tracks("warm", _make_tracks(10, 0))  # what is loaded at first use is loaded
+    for number, rows in enumerate(_SHARD_ROW_COUNTS, 1):
+        if found.microseconds_per_track * rows / 1e6 > seconds:
+            break
+        tracks = _make_tracks(rows, number)
+        began = clock()
+        shards.write_tracks(f"probe-{number}", tracks)
+        found = ShardCost((clock() - began) / rows * 1e6, found.tracks + rows)
     return found
 
 

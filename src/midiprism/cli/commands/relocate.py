@@ -22,7 +22,7 @@ from midiprism.cli.render.terminal import (
 
 if TYPE_CHECKING:
     from midiprism.catalog import PostgresAddress
-    from midiprism.relocate.copy import Relocation, RelocationProgress
+    from midiprism.relocate.relocation import Relocation, RelocationProgress
 
 
 def relocate(
@@ -79,10 +79,10 @@ def relocate(
 
 def format_progress(progress: "RelocationProgress") -> str:
     """How far a relocation is, in words."""
-    if progress.stage == "catalogue":
-        return f"copying the catalogue, {format_clock(progress.seconds)}"
-    if progress.stage == "emptying":
-        return f"emptying the old place: {progress.seen:,} files"
+    if progress.stage == "catalog":
+        return f"copying the catalog, {format_clock(progress.seconds)}"
+    if progress.stage == "cleanup":
+        return f"cleaning the old folder: {progress.seen:,} files"
     if not progress.total:
         return f"{progress.seen:,} files"
     share = 100 * min(progress.seen, progress.total) / progress.total

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 _MAX_SHOWN = 5
 _STAGE_DESCRIPTIONS = {
-    "catalogue": "checking the catalogue",
+    "catalog": "checking the catalog",
     "tracks": "tracks",
     "files": "files",
     "songs": "songs",
-    "mending": "mending, songs",
+    "repair": "repairing, songs",
 }
 
 
 def format_progress(progress: "VerifyProgress") -> str:
     """How far a check is, in words."""
     doing = _STAGE_DESCRIPTIONS[progress.stage]
-    if progress.stage == "catalogue":
+    if progress.stage == "catalog":
         return f"{doing}, {format_clock(progress.seconds)}"
     of = f" of {progress.total:,}" if progress.total is not None else ""
     parts = [f"{doing}: {progress.seen:,}{of}"]

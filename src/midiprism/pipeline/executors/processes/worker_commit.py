@@ -18,7 +18,6 @@ from midiprism.metrics.stage_timers import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS
 from midiprism.pipeline.commit_policies import utc_now
 from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.stores import TrackStore
-from midiprism.stores.parquet.store import ParquetStore
 
 _MAX_MESSAGES_PER_FLUSH = 8
 
@@ -46,7 +45,6 @@ class WorkerCommitter:
         run_id: of the run.
         stop: once true, a server that is away is not waited for.
         bridge: to a library that was taken over.
-        shards: where its commits write, if not each track is a file.
         clocks: count the time that it takes.
     """
 
@@ -58,7 +56,6 @@ class WorkerCommitter:
         run_id: int,
         stop: Callable[[], bool],
         foreign_writer: ForeignWriterConfig | None = None,
-        shards: ParquetStore | None = None,
         timers: StageTimers | None = None,
     ) -> None:
         self._pipe = pipe
@@ -67,7 +64,6 @@ class WorkerCommitter:
         self._run_id = run_id
         self._stop = stop
         self._foreign_writer = foreign_writer
-        self._shards = shards
         self._timers = timers or StageTimers()
         self._catalog: Catalog | None = None
 
@@ -97,7 +93,7 @@ class WorkerCommitter:
                 return
 
     def _must_flush(self, ready: list[WorkerMessage]) -> bool:
-        if self._commit_address is None and self._store.flush_covers_all_writers:
+        if self._commit_address is None and self._store.capabilities.flush_covers_all_writers:
             return False
         return any(message.kind == "done" and message.payload[0].files_present for message in ready)
 
@@ -108,7 +104,8 @@ class WorkerCommitter:
         assert self._commit_address is not None
         if self._catalog is None:
             self._catalog = open_worker_catalog(self._commit_address, self._stop, self._foreign_writer)
-        keeper = None if self._shards is None else ShardWriter(self._shards, self._run_id, [record])
+        shards = self._store.shards
+        keeper = None if shards is None else ShardWriter(shards, self._run_id, [record])
         with self._timers.measure(COMMIT):
             (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), keeper)
         self._timers.count(COMMITS)

@@ -30,8 +30,7 @@ from midiprism.pipeline.splitter import LazySplitter, Splitter
 from midiprism.pipeline.worker import Worker
 from midiprism.results.background import BackgroundTask
 from midiprism.sources import Source
-from midiprism.stores import MemoryStore, TrackStore
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores import TrackStore
 
 Task = tuple[int, Batch, Lease | None] | BackgroundTask
 """A batch with its number, and with its lease where there is one; or something else to do."""
@@ -58,7 +57,6 @@ class WorkerConfig:
         replaces: whether a song that has an outcome from an earlier run may get another.
         committing: the catalogue, where each worker commits its own batches; else None.
         bridge: to a library that was taken over, which those commits fill.
-        shards: where those commits write tracks and links, if not each track is a file.
     """
 
     source: Source
@@ -71,12 +69,11 @@ class WorkerConfig:
     replaces: bool
     commit_address: PostgresAddress | None = None
     foreign_writer: ForeignWriterConfig | None = None
-    shards: ParquetStore | None = None
 
     @property
     def sends_tracks(self) -> bool:
         """Whether a batch's contents go to whoever commits it, which is another process."""
-        return isinstance(self.store, MemoryStore) and self.commit_address is None
+        return self.store.capabilities.writes_in_commit and self.commit_address is None
 
     def make_worker(self, catalog: Catalog | None) -> Worker:
         """A worker that looks in ``catalog`` for what is known."""
@@ -126,7 +123,6 @@ def main(
             config.run_id,
             worker.stop,
             config.foreign_writer,
-            config.shards,
             stage_timers(counters),
         )
         thread = threading.Thread(target=answering.send_messages, args=(answers,), daemon=True)
