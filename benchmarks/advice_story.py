@@ -39,17 +39,18 @@ from midiprism.advise.report.report import RunReport, analyze_run
 from midiprism.catalog import PostgresAddress
 from midiprism.cli.render.analysis_html import render_html
 from midiprism.cli.render.analysis_text import render_markdown
-from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline import Settings
 from midiprism.pipeline.open_result import ResultOpener, open_result
 from midiprism.pipeline.progress import RunProgress
 from midiprism.sources import Notice, SongRef, open_folders
 from support.browser import open_browser
 from support.postgres import PostgresServer, find_installations
+from support.runs import change_settings, make_settings, run_source
 from support.slow_parts import latency_proxy, open_with_slow_store, process_semaphore, proxied_url
 
 REPORT_AT = 0.37
 TOLERANCE = 0.25
-NAIVE_SETTINGS = Settings(workers=2, batch_songs=100, in_flight=1)
+NAIVE_SETTINGS = make_settings(workers=2, batch_songs=100, in_flight=1)
 DOC_PAGE = Path(__file__).parent.parent / "docs" / "story.md"
 IMAGES_FOLDER = DOC_PAGE.parent / "images"
 SCREEN_SIZES = {1280: 1500, 390: 1100}
@@ -108,7 +109,7 @@ class Environment:
 
     def opening(self, out: str, settings: Settings) -> Any:
         """Results on the slow disk are slow where files are created; shards are few."""
-        slow = Path(out).is_relative_to(self.folder / "slow") and settings.store != "parquet"
+        slow = Path(out).is_relative_to(self.folder / "slow") and settings.identity.store != "parquet"
         opening: ResultOpener = open_with_slow_store(self.seconds_per_create, 1) if slow else open_result
         return opening(out, settings)
 
@@ -188,9 +189,11 @@ def run_story(environment: Environment, options: argparse.Namespace) -> tuple[Ru
             rates[plan.name].append(run_plan(environment, plan, options.seconds).rate)
             figure = f"{rates[plan.name][-1]:,.1f} songs/s, predicted {plan.rate:,.1f}"
             print(f"round {number + 1}: {plan.name} {figure}", file=sys.stderr, flush=True)
+    naive_resources = NAIVE_SETTINGS.resources
     about = (
-        f"A run with naive settings: {NAIVE_SETTINGS.workers} workers, batches of {NAIVE_SETTINGS.batch_songs}, one of them "
-        f"in flight. Its output is on a disk that takes {1000 * options.create:g} ms for each file, one "
+        f"A run with naive settings: {naive_resources.workers} workers, batches of "
+        f"{naive_resources.batch_songs}, one of them in flight. Its output is on a disk that takes "
+        f"{1000 * options.create:g} ms for each file, one "
         "after the other, and its catalogue in PostgreSQL at the end of a line that takes "
         f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
         "and a proxy delays. All else is as fast as the machine is, in memory. The other disk is memory "
@@ -228,9 +231,9 @@ def slow_run(environment: Environment, count: int, figures: Sequence[DiskSpeed])
         if progress.seen >= REPORT_AT * count and looking.ident is None:
             looking.start()
 
-    settings = replace(NAIVE_SETTINGS, database=database)
+    settings = change_settings(NAIVE_SETTINGS, database=database)
     library = FiniteRepeatedSource(open_folders([environment.songs]), count)
-    summary = split_library(library, out, settings, opener=environment.opening, listener=listen)
+    summary = run_source(library, out, settings, open_result=environment.opening, on_progress=listen)
     if summary.error is not None:
         raise summary.error
     looking.join()
@@ -254,7 +257,11 @@ def run_once(
     library = RepeatedSource(open_folders([environment.songs]))
     try:
         return measure_run(
-            library, str(out), replace(settings, database=database), seconds, opening=environment.opening
+            library,
+            str(out),
+            change_settings(settings, database=database),
+            seconds,
+            opening=environment.opening,
         )
     finally:
         environment.server.drop_databases()

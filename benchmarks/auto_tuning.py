@@ -32,14 +32,15 @@ from common import (
 )
 from midiprism.advise.tune.controller import Controller
 from midiprism.metrics.snapshot import RunSample
-from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline import Settings
 from midiprism.pipeline.open_result import ResultOpener, open_result
 from midiprism.pipeline.resource_defaults import default_in_flight
 from midiprism.pipeline.tuner import Decision, Tunables
 from midiprism.sources import open_folders
+from support.runs import make_settings, run_source
 from support.slow_parts import open_with_slow_store
 
-AUTO_SETTINGS = Settings(count_songs=False)
+AUTO_SETTINGS = make_settings(count_songs=False)
 FILES_PER_SECOND = 20_000
 
 
@@ -133,7 +134,7 @@ def grid(options: argparse.Namespace) -> Iterator[Settings]:
     )
     for workers, batch, times in itertools.product(*lists):
         in_flight = times * default_in_flight(workers, batch, shared=False)
-        yield Settings(workers=workers, batch_songs=batch, in_flight=in_flight, count_songs=False)
+        yield make_settings(workers=workers, batch_songs=batch, in_flight=in_flight, count_songs=False)
 
 
 def run_for(place: OutputPlace, songs: Path, settings: Settings, seconds: float) -> TimedRun:
@@ -142,11 +143,11 @@ def run_for(place: OutputPlace, songs: Path, settings: Settings, seconds: float)
     controller = Controller.from_settings(settings)
     changes: list[tuple[float, Tunables]] = []
     began = time.perf_counter()
-    summary = split_library(
+    summary = run_source(
         RepeatedSource(open_folders([songs])),
         str(out),
         settings,
-        opener=place.opening,
+        open_result=place.opening,
         stop=lambda: time.perf_counter() - began > seconds,
         tuner=None if controller is None else RecordingTuner(controller, changes),
     )
@@ -172,7 +173,8 @@ class RecordingTuner:
 
 
 def describe(settings: Settings) -> str:
-    return f"{settings.workers} workers/{settings.batch_songs} songs/{settings.in_flight} batches"
+    resources = settings.resources
+    return f"{resources.workers} workers/{resources.batch_songs} songs/{resources.in_flight} batches"
 
 
 if __name__ == "__main__":

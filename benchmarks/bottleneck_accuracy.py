@@ -22,10 +22,10 @@ from common import RepeatedSource, machine_description, sample_songs_folder
 from midiprism.advise.bench.sample_run import MeasuredRun, measure_run
 from midiprism.advise.model.costs import measure_costs
 from midiprism.advise.model.throughput import predicted_rate, setup_of
-from midiprism.pipeline import Settings
 from midiprism.sources import open_folders
 from support.bottleneck_scenarios import SCENARIOS, measure_bottleneck
 from support.postgres import PostgresServer, find_installations
+from support.runs import make_settings
 
 REQUIRED_SHARE = 0.9
 SETTING_PAIRS = {
@@ -113,7 +113,7 @@ def run_once(
 ) -> MeasuredRun:
     """One run in memory."""
     out = options.memory / "pair"
-    settings = Settings(workers=workers, batch_songs=batch, in_flight=in_flight, count_songs=False)
+    settings = make_settings(workers=workers, batch_songs=batch, in_flight=in_flight, count_songs=False)
     return measure_run(RepeatedSource(open_folders([songs])), str(out), settings, options.seconds)
 
 

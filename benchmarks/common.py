@@ -49,7 +49,7 @@ def enlarged_corpus(corpus: Path, folder: Path, copies: int) -> Path:
 
 
 @dataclass(frozen=True)
-class RepeatedSource:
+class RepeatedSource(Source):
     """A library that does not end: the same songs again and again, below a folder for each time.
 
     Their tracks are distinct from time to time, and repeat in one as often as those of the songs do.

@@ -18,12 +18,13 @@ import symusic
 
 from common import file_paths, song_paths
 from midiprism.catalog import NullCatalog, PostgresAddress
-from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline import Settings
 from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.results.identity import StoreKind
 from midiprism.sources import open_folders
 from midiprism.stores import FileStore, NullStore
 from naive_symusic import playing_tracks
+from support.runs import make_settings, run_source
 
 CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
@@ -92,8 +93,8 @@ def _run_midiprism(
     store: StoreKind = "files",
 ) -> TimedRun:
     library = open_folders([source])
-    settings = Settings(store=store, workers=processes, count_songs=False, database=database)
-    summary = split_library(library, str(out), settings, opener=opening)
+    settings = make_settings(store=store, workers=processes, count_songs=False, database=database)
+    summary = run_source(library, str(out), settings, open_result=opening)
     if summary.state != "done" or not summary.songs_done:
         raise SystemExit(f"the run did not end: {summary.error}")
     seconds = summary.seconds - summary.loading_seconds

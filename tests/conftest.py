@@ -1,20 +1,33 @@
-"""A PostgreSQL server for the tests that ask for one, and what all tests run under."""
+"""Fixtures and process settings that all tests share."""
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
-from support import catalog_access as keeping
+from support import catalog_access
 from support.postgres import PostgresServer, find_installations
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _python_handles_ctrl_c() -> Iterator[None]:
+    """Let SIGINT interrupt this process and those that it starts.
+
+    ``nohup`` and background jobs of a script ignore SIGINT, and a new process inherits that. Python then
+    installs no handler of its own.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One server for each process that runs tests. Ask for ``postgres``, which tidies up."""
-    found = find_installations()
-    if not found:
+    """Start one server per test process. Tests ask for ``postgres``, which cleans up after them."""
+    installations = find_installations()
+    if not installations:
         reason = (
             "no PostgreSQL server is installed: install the system's package, or the wheel with "
             "`pip install -e '.[pgserver]'`"
@@ -22,7 +35,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         if os.environ.get("CI") or os.environ.get("MIDIPRISM_REQUIRE_POSTGRES") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    server = PostgresServer(found[0])
+    server = PostgresServer(installations[0])
     try:
         yield server
     finally:
@@ -31,35 +44,37 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
-    """The server, to make databases on, and to stop and start: it runs again for the next test."""
+    """Yield the server. A test may stop it: it runs again, without the test's databases, for the next one."""
     yield postgres_server
     postgres_server.start()
     postgres_server.drop_databases()
 
 
 @pytest.fixture(scope="session")
-def shelf(postgres_server: PostgresServer) -> str:
-    """A database for the catalogues of many tests, each in a schema of its own."""
-    postgres_server.psql("postgres", "CREATE DATABASE shelf")
-    url = postgres_server.url("shelf")
-    postgres_server.psql(url, keeping.RANDOMBLOB_SQL)
+def shared_database_url(postgres_server: PostgresServer) -> str:
+    """Return a database for the catalogs of many tests, each in a schema of its own."""
+    postgres_server.psql("postgres", "CREATE DATABASE shared")
+    url = postgres_server.url("shared")
+    postgres_server.psql(url, catalog_access.RANDOMBLOB_SQL)
     return url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def catalogs(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Runs a test twice: with catalogues in files of SQLite, and in PostgreSQL. See ``support.catalog_access``."""
+def catalog_backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a test twice: with catalogs in SQLite files, and in PostgreSQL. See ``support.catalog_access``."""
     if request.param == "postgres":
-        keeping.use_server(request.getfixturevalue("postgres_server"), request.getfixturevalue("shelf"))
+        catalog_access.use_server(
+            request.getfixturevalue("postgres_server"), request.getfixturevalue("shared_database_url")
+        )
     try:
         yield request.param
     finally:
-        keeping.reset()
+        catalog_access.reset()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What `midiprism probe` has measured for the user of this machine is not for tests."""
+def _empty_probe_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide what `midiprism probe` has measured for this user from the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -69,8 +84,8 @@ _real_gc_freeze = gc.freeze
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _runs_freeze_nothing() -> Iterator[None]:
-    """A run freezes what there is as it begins, and unfreezes it at its end: here that is the tests' own."""
+def _disable_gc_freeze() -> Iterator[None]:
+    """Keep runs from freezing objects as they begin and unfreezing them as they end: they are the tests'."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gc, "freeze", lambda: None)
         patch.setattr(gc, "unfreeze", lambda: None)
@@ -78,7 +93,10 @@ def _runs_freeze_nothing() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_loaded_is_garbage(_runs_freeze_nothing: None) -> None:
-    """Runs look for garbage as they begin: with all that is loaded here, most of the time of a small one."""
+def _freeze_loaded_modules(_disable_gc_freeze: None) -> None:
+    """Exempt all loaded modules from garbage collection.
+
+    A run collects garbage as it begins. With all that tests load, that takes most of the time of a small run.
+    """
     gc.collect()
     _real_gc_freeze()

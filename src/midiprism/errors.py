@@ -2,13 +2,28 @@
 
 ::
 
-    MidiprismError                anything that midiprism raises on purpose
-    ├── CorruptMidiError          bytes that cannot be read as MIDI at all, or that exceed a limit
-    ├── UsageError                a command or option that cannot be followed as given (exit code 2)
-    ├── StoreError                the folder of results cannot be written or read
-    └── CatalogError              the catalogue cannot be opened, read or written
+    MidiprismError                     anything that midiprism raises on purpose
+    ├── CorruptMidiError               bytes that cannot be read as MIDI at all, or that exceed a limit
+    ├── UsageError                     a request that cannot be followed as given (exit code 2)
+    │   ├── NotAResultError            the folder holds no result
+    │   ├── OlderBuildError            the result was made by an older build
+    │   ├── OlderContractError         the result was split by an earlier version of the contract
+    │   ├── IdentityMismatchError      the result was made with another ``by``, ``context`` or store
+    │   ├── CatalogLocationError       the catalog of the result is somewhere else
+    │   ├── AdoptionMismatchError      an adopted result without its library, or the other way round
+    │   ├── AdoptionNeedsFilesError    an adopted library with another store than ``files``
+    │   ├── UnfinishedRelocationError  the folder is the target of a relocation that has not ended
+    │   └── NetworkFileSystemError     SQLite cannot be used on the file system of the result
+    ├── SourceError                    a source that was there when the run began is gone
+    ├── StoreError                     the folder of results cannot be written or read
+    │   └── InUseError                 another process holds the folder
+    ├── CatalogError                   the catalog cannot be opened, read or written
+    └── WorkerStartError               worker processes cannot be started
 
-Every message is one sentence that says what happened and, where something can be done, what to do.
+``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
+
+Every message is one sentence that says what happened and, where something can be done, what to do. Messages
+name no command-line option: the facts are attributes, from which the command line phrases its own advice.
 """
 
 
@@ -35,7 +50,174 @@ class CorruptMidiError(MidiprismError):
 
 
 class UsageError(MidiprismError):
-    """A command or an option that cannot be followed as it was given."""
+    """A request that cannot be followed as it was given."""
+
+
+class NotAResultError(UsageError):
+    """A folder that holds no result.
+
+    Attributes:
+        out: the folder.
+        is_export: whether it is a tree that an export made.
+    """
+
+    def __init__(self, out: str, *, is_export: bool = False) -> None:
+        super().__init__(out)
+        self.out = out
+        self.is_export = is_export
+
+    def __str__(self) -> str:
+        if self.is_export:
+            return f"{self.out} is a tree that an export made: choose another folder for the result."
+        return f"{self.out} holds no midiprism result: name the folder of one."
+
+
+class OlderBuildError(UsageError):
+    """A result that was made by an older build, whose layout this one does not read.
+
+    Attributes:
+        out: its folder.
+    """
+
+    def __init__(self, out: str) -> None:
+        super().__init__(out)
+        self.out = out
+
+    def __str__(self) -> str:
+        return f"{self.out} was made by an older build; split again, into another folder."
+
+
+class OlderContractError(UsageError):
+    """A result whose songs were split by an earlier version of the contract.
+
+    Attributes:
+        out: its folder.
+    """
+
+    def __init__(self, out: str) -> None:
+        super().__init__(out)
+        self.out = out
+
+    def __str__(self) -> str:
+        return (
+            f"{self.out} was made by an earlier version of midiprism, which split differently: "
+            "redo its songs, or choose another folder for the result."
+        )
+
+
+class IdentityMismatchError(UsageError):
+    """A result that was made with other settings than those requested.
+
+    Attributes:
+        out: its folder.
+        by: what it was made with; likewise ``context`` and ``store``.
+        other_store: whether only the store differs.
+    """
+
+    def __init__(self, out: str, by: str, context: str, store: str, other_store: bool) -> None:
+        super().__init__(out, by, context, store, other_store)
+        self.out = out
+        self.by = by
+        self.context = context
+        self.store = store
+        self.other_store = other_store
+
+    def __str__(self) -> str:
+        made_with = f"store={self.store}" if self.other_store else f"by={self.by} and context={self.context}"
+        return f"{self.out} was made with {made_with}: use the same, or choose another folder for the result."
+
+
+class CatalogLocationError(UsageError):
+    """A result whose catalog is not where it was looked for.
+
+    Attributes:
+        out: folder of the result.
+        database: the PostgreSQL catalog of the result, without a password; None where the catalog is a file
+            in the folder.
+    """
+
+    def __init__(self, out: str, database: str | None) -> None:
+        super().__init__(out, database)
+        self.out = out
+        self.database = database
+
+    def __str__(self) -> str:
+        if self.database is None:
+            return f"The catalog of {self.out} is in that folder: name no database."
+        return (
+            f"The catalog of {self.out} is in PostgreSQL, {self.database}: give the address of that database."
+        )
+
+
+class AdoptionMismatchError(UsageError):
+    """A result of an adopted library for songs of one's own, or the other way round.
+
+    Attributes:
+        out: folder of the result.
+        adopted: whether the result belongs to an adopted library.
+    """
+
+    def __init__(self, out: str, adopted: bool) -> None:
+        super().__init__(out, adopted)
+        self.out = out
+        self.adopted = adopted
+
+    def __str__(self) -> str:
+        if self.adopted:
+            return (
+                f"{self.out} belongs to an adopted library, whose tables each run fills: adopt it again, or "
+                "choose another folder for songs of your own."
+            )
+        return (
+            f"{self.out} was made without adopting a library: choose a new folder for the library's tracks."
+        )
+
+
+class AdoptionNeedsFilesError(UsageError):
+    """An adopted library whose tracks were to lie in another store than ``files``."""
+
+    def __str__(self) -> str:
+        return "The tables of an adopted library name files: use the store of files, in a folder that has it."
+
+
+class UnfinishedRelocationError(UsageError):
+    """A folder to which a result is still being relocated.
+
+    Attributes:
+        out: that folder.
+        source: the folder that is still the result.
+    """
+
+    def __init__(self, out: str, source: str) -> None:
+        super().__init__(out, source)
+        self.out = out
+        self.source = source
+
+    def __str__(self) -> str:
+        return (
+            f"{self.out} holds an unfinished relocation of {self.source}, which is still the result: "
+            "relocate it again to continue."
+        )
+
+
+class NetworkFileSystemError(UsageError):
+    """A result with a catalog in SQLite on a network file system.
+
+    Attributes:
+        out: folder of the result.
+        kind: the file system, such as ``nfs4``.
+    """
+
+    def __init__(self, out: str, kind: str) -> None:
+        super().__init__(out, kind)
+        self.out = out
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return (
+            f"{self.out} is on a network file system ({self.kind}), where neither locks nor SQLite are "
+            "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL."
+        )
 
 
 class SourceError(MidiprismError):
@@ -46,5 +228,42 @@ class StoreError(MidiprismError):
     """The folder of results cannot be written or read."""
 
 
+class InUseError(StoreError):
+    """A folder that another process holds.
+
+    Attributes:
+        out: the folder.
+        owner: the process that writes it, such as ``process 12 on host``; empty where others only read it.
+    """
+
+    def __init__(self, out: str, owner: str = "") -> None:
+        super().__init__(out, owner)
+        self.out = out
+        self.owner = owner
+
+    def __str__(self) -> str:
+        if not self.owner:
+            return f"{self.out} is in use by a process that reads it: wait until that has ended."
+        return f"{self.out} is being written by {self.owner}: wait until it has ended."
+
+
 class CatalogError(MidiprismError):
-    """The catalogue cannot be opened, read or written."""
+    """The catalog cannot be opened, read or written."""
+
+
+class WorkerStartError(MidiprismError):
+    """Worker processes end before they begin.
+
+    Attributes:
+        exit_description: how they ended, such as ``exit code 1``.
+    """
+
+    def __init__(self, exit_description: str) -> None:
+        super().__init__(exit_description)
+        self.exit_description = exit_description
+
+    def __str__(self) -> str:
+        return (
+            f"Worker processes end before they begin ({self.exit_description}): work without them, with "
+            "workers=0."
+        )

@@ -7,10 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from midiprism.adopt.options import Adoption
 from midiprism.catalog import PostgresAddress
 from midiprism.errors import CatalogError, UsageError
-from midiprism.pipeline import Settings
-from midiprism.pipeline.settings import Adoption
 from midiprism.sources import SongRef
 from midiprism.sources.path_list import PathListSource
 from midiprism.sources.path_map import parse_path_map
@@ -26,7 +25,7 @@ from support.adoption_runs import (
 from support.fake_songs import PIANO, fake_song, write_files
 from support.foreign_library import ForeignSampleLibrary, build_foreign_library
 from support.postgres import PostgresServer
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
 SONGS = 60
 
@@ -287,12 +286,12 @@ def test_a_result_keeps_to_how_it_was_begun(
     assert marker["adopted"] is True
     own = write_files(tmp_path / "own", {"a.mid": fake_song(PIANO)})
     with pytest.raises(UsageError, match="--adopt"):
-        run_split(own, tmp_path / "out", Settings(workers=0, database=PostgresAddress(url)))
+        run_split(own, tmp_path / "out", make_settings(workers=0, database=PostgresAddress(url)))
     with pytest.raises(CatalogError, match="--adopt"):
-        run_split(own, tmp_path / "other", Settings(workers=0, database=PostgresAddress(url)))
+        run_split(own, tmp_path / "other", make_settings(workers=0, database=PostgresAddress(url)))
     plain = PostgresAddress(url, "plain")
-    run_split(own, tmp_path / "plain", Settings(workers=0, database=plain))
-    asked = Settings(workers=0, database=plain, adoption=Adoption())
+    run_split(own, tmp_path / "plain", make_settings(workers=0, database=plain))
+    asked = make_settings(workers=0, database=plain, adoption=Adoption())
     with pytest.raises(UsageError, match="without --adopt"):
         run_split(own, tmp_path / "plain", asked)
     with pytest.raises(CatalogError, match="without --adopt"):

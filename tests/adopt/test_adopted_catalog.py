@@ -101,7 +101,9 @@ def test_a_path_that_another_content_has_costs_its_song(
     assert before <= dump_owner_schema(postgres, url)
     assert read_links(url) == expected_links(url, {found.song_ids[1]})
     postgres.psql(url, "DELETE FROM files WHERE filename = 'x'")
-    assert run_adoption(url, tmp_path / "out", wish=RerunPolicy(retry_failed=True)).outcomes == {"split": 1}
+    assert run_adoption(url, tmp_path / "out", rerun_policy=RerunPolicy(retry_failed=True)).outcomes == {
+        "split": 1
+    }
     assert read_links(url) == expected_links(url, set(found.song_ids))
 
 

@@ -40,7 +40,7 @@ SONG = song(track(CONDUCTOR), track(FIRST), track(SECOND))
 
 
 @pytest.fixture
-def owned(postgres: PostgresServer, tmp_path: Path) -> OwnerLibrary:
+def owner_library(postgres: PostgresServer, tmp_path: Path) -> OwnerLibrary:
     return OwnerLibrary.create(postgres, tmp_path)
 
 
@@ -151,85 +151,85 @@ def test_the_margin_holds_in_nineteen_of_twenty_samples() -> None:
     assert 0.92 < hits / 400 < 0.98
 
 
-def test_splits_written_another_way_are_right(owned: OwnerLibrary) -> None:
-    song_id = owned.add_song("a.mid", SONG)
-    owned.add_track(song_id, 1, "1.mid", alone([(0, track_name(b"other")), *FIRST]))
+def test_splits_written_another_way_are_right(owner_library: OwnerLibrary) -> None:
+    song_id = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(song_id, 1, "1.mid", alone([(0, track_name(b"other")), *FIRST]))
     doubled = [(2 * tick, text) for tick, text in [*SECOND, *CONDUCTOR]]
     other = song(track(sorted(doubled, key=lambda at: at[0])), midi_format=0, division=960)
-    owned.add_track(song_id, 2, "2.mid", other)
-    found = audited(owned.url)
+    owner_library.add_track(song_id, 2, "2.mid", other)
+    found = audited(owner_library.url)
     assert (found.counts, found.tracks_compared, found.tracks_correct, found.tracks_expected) == ({}, 2, 2, 2)
     assert found.ok
 
 
-def test_notes_at_another_time_are_told_from_lost_ones(owned: OwnerLibrary) -> None:
-    song = owned.add_song("a.mid", SONG)
+def test_notes_at_another_time_are_told_from_lost_ones(owner_library: OwnerLibrary) -> None:
+    song = owner_library.add_song("a.mid", SONG)
     late = [(tick + 96, text) for tick, text in FIRST]
-    owned.add_track(song, 1, "late.mid", alone(late))
-    owned.add_track(song, 2, "lost.mid", alone(SECOND[:-2]))
-    found = audited(owned.url)
+    owner_library.add_track(song, 1, "late.mid", alone(late))
+    owner_library.add_track(song, 2, "lost.mid", alone(SECOND[:-2]))
+    found = audited(owner_library.url)
     assert found.counts == {"wrong_time": 1, "lost_notes": 1}
     assert message(found, "wrong_time") == "Its notes begin up to 0.080 s too late."
     assert message(found, "lost_notes") == "It lacks 1 of its track's 2 notes."
 
 
-def test_a_lost_tempo_moves_notes(owned: OwnerLibrary) -> None:
-    song_id = owned.add_song("a.mid", SONG)
-    owned.add_track(song_id, 2, "2.mid", alone(SECOND, conductor=False))
-    owned.add_track(song_id, 1, "1.mid", song(track([CONDUCTOR[0], *FIRST]), midi_format=0))
-    found = audited(owned.url)
+def test_a_lost_tempo_moves_notes(owner_library: OwnerLibrary) -> None:
+    song_id = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(song_id, 2, "2.mid", alone(SECOND, conductor=False))
+    owner_library.add_track(song_id, 1, "1.mid", song(track([CONDUCTOR[0], *FIRST]), midi_format=0))
+    found = audited(owner_library.url)
     assert found.counts == {"wrong_time": 2}
     assert "too early" in found.examples["wrong_time"][0].message
 
 
-def test_lost_controllers_are_told_apart(owned: OwnerLibrary) -> None:
-    song = owned.add_song("a.mid", SONG)
-    owned.add_track(song, 1, "1.mid", alone(FIRST[2:]))
-    owned.add_track(song, 2, "2.mid", right()[1])
-    found = audited(owned.url)
+def test_lost_controllers_are_told_apart(owner_library: OwnerLibrary) -> None:
+    song = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(song, 1, "1.mid", alone(FIRST[2:]))
+    owner_library.add_track(song, 2, "2.mid", right()[1])
+    found = audited(owner_library.url)
     assert (found.counts, found.tracks_correct) == ({"lost_events": 1}, 2)
     assert message(found, "lost_events") == "It lacks 2 of its track's channel events that are no notes."
 
 
-def test_a_program_in_another_track_of_the_split_is_not_lost(owned: OwnerLibrary) -> None:
-    song_id = owned.add_song("a.mid", SONG)
-    owned.add_track(
+def test_a_program_in_another_track_of_the_split_is_not_lost(owner_library: OwnerLibrary) -> None:
+    song_id = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(
         song_id, 1, "1.mid", song(track([*CONDUCTOR[:1], *FIRST[:2], CONDUCTOR[1]]), track(FIRST[2:]))
     )
-    assert told(audited(owned.url)) == {}
+    assert told(audited(owner_library.url)) == {}
 
 
-def test_notes_of_no_track_are_other_notes(owned: OwnerLibrary) -> None:
-    song = owned.add_song("a.mid", SONG)
-    owned.add_track(song, 1, "1.mid", alone([*FIRST, *note(0, 99, 900, 9)]))
-    owned.add_track(song, 7, "7.mid", alone(note(9, 99, 900, 9)))
-    found = audited(owned.url)
+def test_notes_of_no_track_are_other_notes(owner_library: OwnerLibrary) -> None:
+    song = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(song, 1, "1.mid", alone([*FIRST, *note(0, 99, 900, 9)]))
+    owner_library.add_track(song, 7, "7.mid", alone(note(9, 99, 900, 9)))
+    found = audited(owner_library.url)
     assert told(found) == {"other_notes": 2}
     assert message(found, "other_notes") == "It has 1 note that its track has not."
 
 
-def test_damage_and_absence_are_told_apart(owned: OwnerLibrary) -> None:
-    song = owned.add_song("a.mid", SONG)
+def test_damage_and_absence_are_told_apart(owner_library: OwnerLibrary) -> None:
+    song = owner_library.add_song("a.mid", SONG)
     first, second = right()
-    owned.add_track(song, 1, "gone.mid", first)
-    (owned.folder / "gone.mid").unlink()
-    owned.add_track(song, 2, "noise.mid", b"noise")
-    owned.add_track(song, 2, "changed.mid", second, digest=b"x" * 32)
-    owned.add_track(song, 2, "folder.mid", b"x")
-    (owned.folder / "folder.mid").unlink()
-    (owned.folder / "folder.mid").mkdir()
-    found = audited(owned.url)
+    owner_library.add_track(song, 1, "gone.mid", first)
+    (owner_library.folder / "gone.mid").unlink()
+    owner_library.add_track(song, 2, "noise.mid", b"noise")
+    owner_library.add_track(song, 2, "changed.mid", second, digest=b"x" * 32)
+    owner_library.add_track(song, 2, "folder.mid", b"x")
+    (owner_library.folder / "folder.mid").unlink()
+    (owner_library.folder / "folder.mid").mkdir()
+    found = audited(owner_library.url)
     assert found.counts == {"missing": 1, "unreadable": 2, "other_content": 1}
     assert (found.tracks_compared, found.tracks_correct) == (1, 1)
 
 
-def test_songs_that_cannot_be_had_are_told_and_their_splits_not_compared(owned: OwnerLibrary) -> None:
+def test_songs_that_cannot_be_had_are_told_and_their_splits_not_compared(owner_library: OwnerLibrary) -> None:
     for number, data in enumerate((SONG, b"noise", song(track(FIRST)), song(track(SECOND)))):
         digest = b"y" * 32 if number == 3 else None
-        song_id = owned.add_song(f"{number}.mid", data, digest)
-        owned.add_track(song_id, 0, f"split {number}.mid", alone(note(0, number, 0, 9)))
-    (owned.folder / "0.mid").unlink()
-    found = audited(owned.url)
+        song_id = owner_library.add_song(f"{number}.mid", data, digest)
+        owner_library.add_track(song_id, 0, f"split {number}.mid", alone(note(0, number, 0, 9)))
+    (owner_library.folder / "0.mid").unlink()
+    found = audited(owner_library.url)
     assert (found.songs, found.tracks_compared) == (4, 2)
     counts = {kind: found.counts.get(kind) for kind in ("song_missing", "song_unreadable", "song_changed")}
     assert set(counts.values()) == {1}
@@ -237,83 +237,85 @@ def test_songs_that_cannot_be_had_are_told_and_their_splits_not_compared(owned: 
 
 @pytest.mark.parametrize("base", [0, 1])
 @pytest.mark.parametrize("empty", [True, False])
-def test_tracks_may_be_counted_in_every_way(owned: OwnerLibrary, base: int, empty: bool) -> None:
+def test_tracks_may_be_counted_in_every_way(owner_library: OwnerLibrary, base: int, empty: bool) -> None:
     """From 0 or 1, with or without the tracks that do not play: what is gone is found by its number."""
     third = note(2, 40, 0, 9)
     data = song(track(CONDUCTOR), track(FIRST), track([]), track(SECOND), track(third))
-    song_id = owned.add_song("a.mid", data)
+    song_id = owner_library.add_song("a.mid", data)
     parts = midiprism.split(data, by="track").tracks
     for place, part in enumerate(parts):
         number = (part.track_number if empty else place) + base
-        split = owned.add_track(song_id, number, f"{place}.mid", part.data)
+        split = owner_library.add_track(song_id, number, f"{place}.mid", part.data)
         if place == 2:
-            (owned.folder / "2.mid").unlink()
+            (owner_library.folder / "2.mid").unlink()
             digest = "UPDATE files SET content_hash = 'z' WHERE id = %s"
-            with psycopg.connect(owned.url) as connection:
+            with psycopg.connect(owner_library.url) as connection:
                 connection.execute(digest, [split])
-    assert audited(owned.url).counts == {"missing": 1}
+    assert audited(owner_library.url).counts == {"missing": 1}
 
 
-def test_a_late_split_is_matched_though_another_track_plays_the_same_notes(owned: OwnerLibrary) -> None:
+def test_a_late_split_is_matched_though_another_track_plays_the_same_notes(
+    owner_library: OwnerLibrary,
+) -> None:
     echo = [(tick + 60, text) for tick, text in FIRST]
     data = song(track(CONDUCTOR), track(FIRST), track(echo))
-    song_id = owned.add_song("a.mid", data)
+    song_id = owner_library.add_song("a.mid", data)
     for part in midiprism.split(data, by="track").tracks:
         wrong, _ = concatenate_conductor(data, part)
-        owned.add_track(song_id, part.track_number + 1, f"{part.track_number}.mid", wrong)
-    assert audited(owned.url).counts == {"wrong_time": 2}
+        owner_library.add_track(song_id, part.track_number + 1, f"{part.track_number}.mid", wrong)
+    assert audited(owner_library.url).counts == {"wrong_time": 2}
 
 
-def test_identical_tracks_of_a_song_are_one_content(owned: OwnerLibrary) -> None:
-    song_id = owned.add_song("a.mid", song(track(FIRST), track(FIRST), track(SECOND)))
-    owned.add_track(song_id, 0, "0.mid", right(song(track(FIRST)))[0])
-    found = audited(owned.url)
+def test_identical_tracks_of_a_song_are_one_content(owner_library: OwnerLibrary) -> None:
+    song_id = owner_library.add_song("a.mid", song(track(FIRST), track(FIRST), track(SECOND)))
+    owner_library.add_track(song_id, 0, "0.mid", right(song(track(FIRST)))[0])
+    found = audited(owner_library.url)
     assert (found.counts, found.tracks_expected) == ({"never_linked": 1}, 2)
     assert found.examples["never_linked"][0].track_number == 2
 
 
-def test_a_split_in_which_nothing_plays_is_no_fault(owned: OwnerLibrary) -> None:
-    song_id = owned.add_song("a.mid", SONG)
-    owned.add_track(song_id, 0, "0.mid", song(track(CONDUCTOR), midi_format=0))
+def test_a_split_in_which_nothing_plays_is_no_fault(owner_library: OwnerLibrary) -> None:
+    song_id = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(song_id, 0, "0.mid", song(track(CONDUCTOR), midi_format=0))
     for number, data in enumerate(right(), 1):
-        owned.add_track(song_id, number, f"{number}.mid", data)
-    assert audited(owned.url).counts == {}
+        owner_library.add_track(song_id, number, f"{number}.mid", data)
+    assert audited(owner_library.url).counts == {}
 
 
-def test_a_split_that_lost_all_notes_is_found_by_its_number(owned: OwnerLibrary) -> None:
-    song_id = owned.add_song("a.mid", SONG)
-    owned.add_track(song_id, 1, "1.mid", right()[0])
-    owned.add_track(song_id, 2, "2.mid", song(track(CONDUCTOR), midi_format=0))
-    found = audited(owned.url)
+def test_a_split_that_lost_all_notes_is_found_by_its_number(owner_library: OwnerLibrary) -> None:
+    song_id = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(song_id, 1, "1.mid", right()[0])
+    owner_library.add_track(song_id, 2, "2.mid", song(track(CONDUCTOR), midi_format=0))
+    found = audited(owner_library.url)
     assert found.counts == {"lost_notes": 1, "lost_events": 1}
 
 
-def test_a_library_that_has_moved_is_read_where_it_is(owned: OwnerLibrary, tmp_path: Path) -> None:
-    song = owned.add_song("lib/a.mid", SONG)
+def test_a_library_that_has_moved_is_read_where_it_is(owner_library: OwnerLibrary, tmp_path: Path) -> None:
+    song = owner_library.add_song("lib/a.mid", SONG)
     for number, data in enumerate(right(), 1):
-        owned.add_track(song, number, f"lib/splits/{number}.mid", data)
+        owner_library.add_track(song, number, f"lib/splits/{number}.mid", data)
     (tmp_path / "lib").rename(tmp_path / "elsewhere")
-    assert told(audited(owned.url)) == {"song_missing": 1, "missing": 2}
+    assert told(audited(owner_library.url)) == {"song_missing": 1, "missing": 2}
     rules = parse_path_map([f"{tmp_path / 'lib'}={tmp_path / 'elsewhere'}"])
-    assert audited(owned.url, rules).ok
+    assert audited(owner_library.url, rules).ok
 
 
-def test_a_role_that_may_only_read_is_enough(postgres: PostgresServer, owned: OwnerLibrary) -> None:
-    song = owned.add_song("a.mid", SONG)
-    owned.add_track(song, 1, "1.mid", right()[0])
-    with read_only_role(postgres, owned.url) as url:
+def test_a_role_that_may_only_read_is_enough(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+    song = owner_library.add_song("a.mid", SONG)
+    owner_library.add_track(song, 1, "1.mid", right()[0])
+    with read_only_role(postgres, owner_library.url) as url:
         assert audited(url).counts == {"never_linked": 1}
 
 
 def test_it_outlives_the_server(
-    postgres: PostgresServer, owned: OwnerLibrary, monkeypatch: pytest.MonkeyPatch
+    postgres: PostgresServer, owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("midiprism.adopt.audit._TOGETHER", 1)
     for number in range(3):
         data = song(track(note(0, 60 + number, 0, 9)), track(note(1, 60 + number, 0, 9)))
-        song_id = owned.add_song(f"{number}.mid", data)
+        song_id = owner_library.add_song(f"{number}.mid", data)
         for place, part in enumerate(right(data)):
-            owned.add_track(song_id, place, f"{number} {place}.mid", part)
+            owner_library.add_track(song_id, place, f"{number} {place}.mid", part)
     crashes = iter([lambda: postgres.restart(crash=True)])
 
     def stop() -> bool:
@@ -322,19 +324,21 @@ def test_it_outlives_the_server(
             crash()
         return False
 
-    found = audited(owned.url, stop=stop)
+    found = audited(owner_library.url, stop=stop)
     assert (found.songs, found.tracks_compared, found.ok) == (3, 6, True)
 
 
-def test_it_ends_when_asked_and_tells_how_far_it_is(owned: OwnerLibrary) -> None:
+def test_it_ends_when_asked_and_tells_how_far_it_is(owner_library: OwnerLibrary) -> None:
     for number in range(3):
-        song_id = owned.add_song(f"{number}.mid", song(track(note(0, 60 + number, 0, 9)), track([])))
-        owned.add_track(song_id, 0, f"split {number}.mid", alone(note(0, 60 + number, 48, 9)))
+        song_id = owner_library.add_song(f"{number}.mid", song(track(note(0, 60 + number, 0, 9)), track([])))
+        owner_library.add_track(song_id, 0, f"split {number}.mid", alone(note(0, 60 + number, 48, 9)))
     looks: list[int] = []
-    found = audited(owned.url, stop=lambda: len(looks) > 1, listener=lambda far: looks.append(far.compared))
+    found = audited(
+        owner_library.url, stop=lambda: len(looks) > 1, listener=lambda far: looks.append(far.compared)
+    )
     assert not found.stopped
     assert looks[0] == 1
-    found = audited(owned.url, stop=lambda: True)
+    found = audited(owner_library.url, stop=lambda: True)
     assert (found.stopped, found.ok, found.songs) == (True, False, 0)
 
 

@@ -15,7 +15,7 @@ SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture
-def owned(postgres: PostgresServer, tmp_path: Path) -> OwnerLibrary:
+def owner_library(postgres: PostgresServer, tmp_path: Path) -> OwnerLibrary:
     return OwnerLibrary.create(postgres, tmp_path)
 
 
@@ -24,20 +24,22 @@ def shape_of(url: str) -> ForeignSchema:
         return library.schema
 
 
-def test_the_shape_is_recognised(owned: OwnerLibrary) -> None:
-    shape = shape_of(owned.url)
+def test_the_shape_is_recognised(owner_library: OwnerLibrary) -> None:
+    shape = shape_of(owner_library.url)
     assert shape.recognised
     assert shape.schemas == {"files": "public", "track_splits": "public"}
     assert shape.qualified_name("files") == '"public"."files"'
     assert (shape.extra_columns, shape.triggers) == ((), ())
 
 
-def test_columns_and_triggers_of_the_owner_are_named(postgres: PostgresServer, owned: OwnerLibrary) -> None:
+def test_columns_and_triggers_of_the_owner_are_named(
+    postgres: PostgresServer, owner_library: OwnerLibrary
+) -> None:
     for script in ("foreign_columns.sql", "foreign_trigger.sql"):
-        postgres.psql(owned.url, (SUPPORT / script).read_text(encoding="utf-8"))
-    postgres.psql(owned.url, "ALTER TABLE track_splits ADD COLUMN who TEXT NOT NULL")
-    postgres.psql(owned.url, "ALTER TABLE files DISABLE TRIGGER files_added")
-    shape = shape_of(owned.url)
+        postgres.psql(owner_library.url, (SUPPORT / script).read_text(encoding="utf-8"))
+    postgres.psql(owner_library.url, "ALTER TABLE track_splits ADD COLUMN who TEXT NOT NULL")
+    postgres.psql(owner_library.url, "ALTER TABLE files DISABLE TRIGGER files_added")
+    shape = shape_of(owner_library.url)
     assert shape.recognised
     assert shape.extra_columns == (
         ForeignColumn("files", "rating", "smallint", False),
@@ -85,65 +87,73 @@ def test_columns_and_triggers_of_the_owner_are_named(postgres: PostgresServer, o
     ],
 )
 def test_what_is_otherwise_is_named(
-    postgres: PostgresServer, owned: OwnerLibrary, change: str, fault: str
+    postgres: PostgresServer, owner_library: OwnerLibrary, change: str, fault: str
 ) -> None:
-    postgres.psql(owned.url, change)
-    assert shape_of(owned.url).faults[0] == fault
+    postgres.psql(owner_library.url, change)
+    assert shape_of(owner_library.url).faults[0] == fault
 
 
-def test_a_view_is_no_table(postgres: PostgresServer, owned: OwnerLibrary) -> None:
-    postgres.psql(owned.url, "ALTER TABLE files RENAME TO all_files; CREATE VIEW files AS TABLE all_files")
-    assert "files is not a table." in shape_of(owned.url).faults
-
-
-def test_types_may_differ_in_what_does_not_matter(postgres: PostgresServer, owned: OwnerLibrary) -> None:
+def test_a_view_is_no_table(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     postgres.psql(
-        owned.url,
+        owner_library.url, "ALTER TABLE files RENAME TO all_files; CREATE VIEW files AS TABLE all_files"
+    )
+    assert "files is not a table." in shape_of(owner_library.url).faults
+
+
+def test_types_may_differ_in_what_does_not_matter(
+    postgres: PostgresServer, owner_library: OwnerLibrary
+) -> None:
+    postgres.psql(
+        owner_library.url,
         "CREATE DOMAIN place AS varchar(500); ALTER TABLE files ALTER COLUMN filepath TYPE place;"
         "ALTER TABLE files ALTER COLUMN duration_seconds TYPE double precision;"
         "ALTER TABLE files DROP COLUMN manufacturer, DROP COLUMN folder_tags, DROP COLUMN analyzed_at;"
         "ALTER TABLE track_splits ALTER COLUMN id DROP DEFAULT;"
         "ALTER TABLE track_splits ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY",
     )
-    assert shape_of(owned.url).faults == ()
+    assert shape_of(owner_library.url).faults == ()
 
 
-def test_tables_are_found_where_the_search_path_leads(postgres: PostgresServer, owned: OwnerLibrary) -> None:
-    owned.add_song("a.mid", b"MThd")
-    name = owned.url.rpartition("?")[0].rpartition("/")[2]
+def test_tables_are_found_where_the_search_path_leads(
+    postgres: PostgresServer, owner_library: OwnerLibrary
+) -> None:
+    owner_library.add_song("a.mid", b"MThd")
+    name = owner_library.url.rpartition("?")[0].rpartition("/")[2]
     schema = '"odd "":x {files}"'
     postgres.psql(
-        owned.url,
+        owner_library.url,
         f"CREATE SCHEMA {schema}; ALTER TABLE files SET SCHEMA {schema}; "
         f"ALTER TABLE track_splits SET SCHEMA {schema}; ALTER DATABASE {name} SET search_path TO {schema}",
     )
-    with ForeignLibrary(PostgresAddress(owned.url)) as library:
+    with ForeignLibrary(PostgresAddress(owner_library.url)) as library:
         assert library.schema.schemas["files"] == 'odd ":x {files}'
         assert library.fetch_rows("SELECT filename FROM {files}") == [("a.mid",)]
         assert library.count_already_split() == 0
 
 
-def test_our_own_table_of_the_same_name_is_passed_over(postgres: PostgresServer, owned: OwnerLibrary) -> None:
-    name = owned.url.rpartition("?")[0].rpartition("/")[2]
+def test_our_own_table_of_the_same_name_is_passed_over(
+    postgres: PostgresServer, owner_library: OwnerLibrary
+) -> None:
+    name = owner_library.url.rpartition("?")[0].rpartition("/")[2]
     postgres.psql(
-        owned.url,
+        owner_library.url,
         "CREATE SCHEMA midiprism; CREATE TABLE midiprism.track_splits (song_id bigint); "
         f"ALTER DATABASE {name} SET search_path TO midiprism, public",
     )
-    assert shape_of(owned.url).recognised
+    assert shape_of(owner_library.url).recognised
 
 
-def test_nothing_can_be_written(owned: OwnerLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_can_be_written(owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.catalog.postgres.catalog.server.MAX_OUTAGE_SECONDS", -1)
     wanted = pytest.raises(CatalogError, match="read-only transaction")
-    with ForeignLibrary(PostgresAddress(owned.url)) as library, wanted:
+    with ForeignLibrary(PostgresAddress(owner_library.url)) as library, wanted:
         library.fetch_rows("DELETE FROM {files} RETURNING id")
 
 
 def test_a_library_of_another_shape_is_refused_to_readers(
-    postgres: PostgresServer, owned: OwnerLibrary
+    postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
-    postgres.psql(owned.url, "ALTER TABLE track_splits RENAME COLUMN split_file_id TO child")
+    postgres.psql(owner_library.url, "ALTER TABLE track_splits RENAME COLUMN split_file_id TO child")
     refused = pytest.raises(CatalogError, match=r"\(track_splits.split_file_id missing\)")
-    with ForeignLibrary(PostgresAddress(owned.url)) as library, refused:
+    with ForeignLibrary(PostgresAddress(owner_library.url)) as library, refused:
         library.require_tables()

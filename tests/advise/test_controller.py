@@ -9,12 +9,12 @@ import pytest
 
 from midiprism.advise.tune.candidates import MAX_BATCH_SIZE, MAX_SONGS_IN_FLIGHT, MAX_WORKERS, Bounds
 from midiprism.advise.tune.controller import Controller
-from midiprism.pipeline import Settings, split_library
 from midiprism.pipeline.resource_defaults import default_batch_size, default_in_flight
 from midiprism.pipeline.tuner import Tunables
 from midiprism.sources import open_folders
-from support.failing_parts import result_content
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
+from support.runs import make_settings, run_source
 from support.simulated_machine import MachineModel, RunSimulation
 from support.slow_parts import open_with_slow_store
 
@@ -207,9 +207,9 @@ def test_memory_bounds_the_workers() -> None:
 
 
 def test_it_is_there_only_where_something_is_left_to_it() -> None:
-    assert Controller.from_settings(Settings(workers=0)) is None
-    assert Controller.from_settings(Settings(workers=2, batch_songs=10, in_flight=4)) is None
-    assert Controller.from_settings(Settings(workers=2, in_flight=4)) is not None
+    assert Controller.from_settings(make_settings(workers=0)) is None
+    assert Controller.from_settings(make_settings(workers=2, batch_songs=10, in_flight=4)) is None
+    assert Controller.from_settings(make_settings(workers=2, in_flight=4)) is not None
 
 
 @pytest.mark.slow
@@ -220,17 +220,17 @@ def test_a_run_with_a_slow_store_has_more_workers_than_processors(
     files = {f"{n % 50}/{n}.mid": fake_song(PIANO + str(n), BASS + str(n // 2)) for n in range(2_400)}
     source = write_files(tmp_path / "songs", files)
     told: list[str] = []
-    settings = Settings(batch_songs=50)
-    summary = split_library(
+    settings = make_settings(batch_songs=50)
+    summary = run_source(
         open_folders([source]),
         str(tmp_path / "out"),
         settings,
         splitter=fake_split,
-        opener=open_with_slow_store(0.02, 8),
+        open_result=open_with_slow_store(0.02, 8),
         tuner=Controller.from_settings(settings, told.append),
     )
     assert (summary.state, summary.songs_done) == ("done", 2_400)
-    split_library(open_folders([source]), str(tmp_path / "whole"), Settings(workers=0), splitter=fake_split)
+    run_source(open_folders([source]), str(tmp_path / "whole"), make_settings(workers=0), splitter=fake_split)
     assert result_content(tmp_path / "out") == result_content(tmp_path / "whole")
     assert told
     assert int(told[-1].split()[0]) > 2, told

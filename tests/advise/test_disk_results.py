@@ -31,7 +31,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def disks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+def make_disks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
     """Has folders below the test's be file systems of their own."""
 
     def mount(**kinds: str) -> None:
@@ -45,7 +45,7 @@ def disks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
 
 
 @pytest.fixture
-def room(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int | None, int | None]]:
+def free_space(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int | None, int | None]]:
     """What is free, by the last part of a folder's path; elsewhere there is plenty."""
     free: dict[str, tuple[int | None, int | None]] = {}
     monkeypatch.setattr(
@@ -196,14 +196,14 @@ def test_without_a_named_folder_figures_are_beside_the_kernel(monkeypatch: pytes
     assert places.cache_file() == user_cache_path("midiprism") / "places.json"
 
 
-def test_the_file_system_of_a_path_has_its_figures(disks: Callable[..., None], tmp_path: Path) -> None:
-    disks(fast="ext4", slow="ext4")
+def test_the_file_system_of_a_path_has_its_figures(make_disks: Callable[..., None], tmp_path: Path) -> None:
+    make_disks(fast="ext4", slow="ext4")
     save_disk_speed(figures(locate_storage(str(tmp_path / "fast"))))
     found = load_disk_speed(tmp_path / "fast" / "not there yet" / "out")
     assert found is not None
     assert found.place.path == str(tmp_path / "fast")
     assert load_disk_speed(tmp_path / "slow") is None
-    disks(fast="xfs", slow="ext4")
+    make_disks(fast="xfs", slow="ext4")
     assert load_disk_speed(tmp_path / "fast") is None, "another file system is there now"
 
 
@@ -234,9 +234,9 @@ def better(tmp_path: Path, slow_us: float = 100.0, fast_us: float = 20.0) -> Any
 
 
 def test_a_place_that_is_much_better_is_told(
-    disks: Callable[..., None], room: dict[str, Any], tmp_path: Path
+    make_disks: Callable[..., None], free_space: dict[str, Any], tmp_path: Path
 ) -> None:
-    disks(fast="ext4", slow="ext4")
+    make_disks(fast="ext4", slow="ext4")
     found = better(tmp_path)
     assert found.there.place.path == str(tmp_path / "fast")
     assert found.here.place.path == str(tmp_path / "slow")
@@ -244,43 +244,43 @@ def test_a_place_that_is_much_better_is_told(
     assert find_faster_place(tmp_path / "fast" / "out") is None
 
 
-def test_flushing_counts(disks: Callable[..., None], room: dict[str, Any], tmp_path: Path) -> None:
-    disks(fast="ext4", slow="ext4")
+def test_flushing_counts(make_disks: Callable[..., None], free_space: dict[str, Any], tmp_path: Path) -> None:
+    make_disks(fast="ext4", slow="ext4")
     assert better(tmp_path) is not None
     save_disk_speed(figures(locate_storage(str(tmp_path / "fast")), create_us=20.0, flush_ms=1_000.0))
     assert find_faster_place(tmp_path / "slow" / "out") is None
 
 
 def test_a_place_that_is_little_better_is_not_told(
-    disks: Callable[..., None], room: dict[str, Any], tmp_path: Path
+    make_disks: Callable[..., None], free_space: dict[str, Any], tmp_path: Path
 ) -> None:
-    disks(fast="ext4", slow="ext4")
+    make_disks(fast="ext4", slow="ext4")
     assert better(tmp_path, slow_us=39.0) is None
     assert better(tmp_path, slow_us=41.0) is not None
 
 
 def test_memory_is_no_place_for_results(
-    disks: Callable[..., None], room: dict[str, Any], tmp_path: Path
+    make_disks: Callable[..., None], free_space: dict[str, Any], tmp_path: Path
 ) -> None:
-    disks(fast="tmpfs", slow="ext4")
+    make_disks(fast="tmpfs", slow="ext4")
     assert better(tmp_path) is None
 
 
-def test_nothing_is_told_where_nothing_was_measured(disks: Callable[..., None], tmp_path: Path) -> None:
-    disks(fast="ext4", slow="ext4")
+def test_nothing_is_told_where_nothing_was_measured(make_disks: Callable[..., None], tmp_path: Path) -> None:
+    make_disks(fast="ext4", slow="ext4")
     save_disk_speed(figures(locate_storage(str(tmp_path / "fast"))))
     assert find_faster_place(tmp_path / "slow" / "out") is None
     assert find_faster_place(tmp_path / "fast" / "out") is None
 
 
 def test_a_place_that_is_not_mounted_any_more_is_not_told(
-    disks: Callable[..., None], room: dict[str, Any], tmp_path: Path
+    make_disks: Callable[..., None], free_space: dict[str, Any], tmp_path: Path
 ) -> None:
-    disks(fast="ext4", slow="ext4")
+    make_disks(fast="ext4", slow="ext4")
     assert better(tmp_path) is not None
-    disks(slow="ext4")
+    make_disks(slow="ext4")
     assert find_faster_place(tmp_path / "slow" / "out") is None
-    disks(fast="ext4", slow="ext4")
+    make_disks(fast="ext4", slow="ext4")
     (tmp_path / "fast").rmdir()
     assert find_faster_place(tmp_path / "slow" / "out") is None
 
@@ -299,8 +299,13 @@ def test_a_place_that_is_not_mounted_any_more_is_not_told(
     ],
 )
 def test_a_better_place_has_room(
-    disks: Callable[..., None], room: dict[str, Any], tmp_path: Path, fast: Any, slow: Any, told: bool
+    make_disks: Callable[..., None],
+    free_space: dict[str, Any],
+    tmp_path: Path,
+    fast: Any,
+    slow: Any,
+    told: bool,
 ) -> None:
-    disks(fast="ext4", slow="ext4")
-    room |= {"fast": fast, "slow": slow}
+    make_disks(fast="ext4", slow="ext4")
+    free_space |= {"fast": fast, "slow": slow}
     assert (better(tmp_path) is not None) == told

@@ -14,7 +14,7 @@ Mounting = Callable[..., None]
 
 
 @pytest.fixture
-def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int | None, int | None]]:
+def free_space(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int | None, int | None]]:
     """What is free, by the last part of a folder's path; elsewhere there is plenty."""
     room: dict[str, tuple[int | None, int | None]] = {}
     monkeypatch.setattr(module, "free_space", lambda folder: room.get(Path(folder).name, (10**12, 10**8)))
@@ -22,8 +22,8 @@ def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int | None, int | N
 
 
 @pytest.fixture
-def mount(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: dict[str, tuple[int | None, int | None]]
+def make_mounts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free_space: dict[str, tuple[int | None, int | None]]
 ) -> Mounting:
     """Has folders below the test's be mounts; each has its own number, and 8 GB."""
     numbers: dict[str, int] = {}
@@ -53,13 +53,13 @@ def names(*, skipped: bool = False) -> list[str]:
     ]
 
 
-def test_disks_and_memory_are_measured(mount: Mounting) -> None:
-    mount(disk=("/dev/sda1", "ext4", "rw"), memory=("tmpfs", "tmpfs", "rw"), pool=("tank", "zfs", "rw"))
+def test_disks_and_memory_are_measured(make_mounts: Mounting) -> None:
+    make_mounts(disk=("/dev/sda1", "ext4", "rw"), memory=("tmpfs", "tmpfs", "rw"), pool=("tank", "zfs", "rw"))
     assert names() == ["disk", "memory", "pool"]
 
 
-def test_what_is_no_disk_is_not(mount: Mounting) -> None:
-    mount(
+def test_what_is_no_disk_is_not(make_mounts: Mounting) -> None:
+    make_mounts(
         locked=("/dev/sda2", "ext4", "noatime,ro"),
         snap=("/dev/loop3", "squashfs", "rw"),
         image=("/dev/loop4", "ext4", "rw"),
@@ -94,16 +94,16 @@ def test_parts_of_the_system_are_no_places(
     assert module._is_measurable(Mount(device, point, fstype, "rw")) == place
 
 
-def test_little_memory_is_no_place(mount: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
-    mount(memory=("tmpfs", "tmpfs", "rw"))
+def test_little_memory_is_no_place(make_mounts: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_mounts(memory=("tmpfs", "tmpfs", "rw"))
     monkeypatch.setattr("psutil.disk_usage", lambda _path: SimpleNamespace(total=10**8))
     assert find_mount_points() == []
 
 
 def test_what_is_across_a_network_is_only_named_and_not_looked_at(
-    mount: Mounting, monkeypatch: pytest.MonkeyPatch
+    make_mounts: Mounting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mount(far=("server:/export", "nfs4", "rw"))
+    make_mounts(far=("server:/export", "nfs4", "rw"))
     monkeypatch.setattr(module, "place_of", lambda _path: pytest.fail("it was looked at"))
     monkeypatch.setattr(module, "free_space", lambda _path: pytest.fail("it was looked at"))
     (spot,) = find_mount_points()
@@ -112,16 +112,16 @@ def test_what_is_across_a_network_is_only_named_and_not_looked_at(
     assert spot.place.kind == "network"
 
 
-def test_what_is_mounted_twice_is_one_place(mount: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
-    mount(first=("/dev/sda1", "btrfs", "rw"), second=("/dev/sda1", "btrfs", "rw"))
+def test_what_is_mounted_twice_is_one_place(make_mounts: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_mounts(first=("/dev/sda1", "btrfs", "rw"), second=("/dev/sda1", "btrfs", "rw"))
     monkeypatch.setattr("midiprism.metrics.devices._device", lambda _here, source: source.rpartition("/")[2])
     assert names() == ["first"]
 
 
 def test_where_a_mount_point_cannot_be_written_a_folder_of_ours_is_taken(
-    mount: Mounting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_mounts: Mounting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mount(mine=("/dev/sda1", "ext4", "rw"), theirs=("/dev/sdb1", "ext4", "rw"))
+    make_mounts(mine=("/dev/sda1", "ext4", "rw"), theirs=("/dev/sdb1", "ext4", "rw"))
     (tmp_path / "mine" / "home").mkdir()
     monkeypatch.setattr(module, "_is_writable", lambda folder: Path(folder).name == "home")
     (own, other) = find_mount_points()
@@ -131,10 +131,12 @@ def test_where_a_mount_point_cannot_be_written_a_folder_of_ours_is_taken(
 
 
 def test_places_without_room_are_skipped_with_the_reason(
-    mount: Mounting, free: dict[str, tuple[int | None, int | None]]
+    make_mounts: Mounting, free_space: dict[str, tuple[int | None, int | None]]
 ) -> None:
-    mount(**{name: (f"/dev/{name}", "ext4", "rw") for name in ("full", "crowded", "roomy", "uncounted")})
-    free |= {"full": (10**8, 10**8), "crowded": (10**12, 5), "uncounted": (10**12, None)}
+    make_mounts(
+        **{name: (f"/dev/{name}", "ext4", "rw") for name in ("full", "crowded", "roomy", "uncounted")}
+    )
+    free_space |= {"full": (10**8, 10**8), "crowded": (10**12, 5), "uncounted": (10**12, None)}
     reasons = {Path(spot.place.path).name: spot.skip_reason for spot in find_mount_points()}
     assert "only 0.1 GB are free" in str(reasons["full"])
     assert "room for 5 more files" in str(reasons["crowded"])
@@ -142,7 +144,7 @@ def test_places_without_room_are_skipped_with_the_reason(
 
 
 def test_folders_that_are_named_are_taken_as_they_are(
-    tmp_path: Path, free: dict[str, tuple[int | None, int | None]]
+    tmp_path: Path, free_space: dict[str, tuple[int | None, int | None]]
 ) -> None:
     (tmp_path / "file").write_text("x")
     spots = mount_points_of([str(tmp_path), str(tmp_path / "nowhere"), str(tmp_path / "file"), str(tmp_path)])

@@ -44,7 +44,7 @@ class Clock:
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """As little as tells anything."""
     for name, value in {"_FILES": 64, "_SONGS": 16, "_FOLDERS": 4, "_BLOCK": 4096}.items():
         monkeypatch.setattr(probe_module, name, value)
@@ -53,7 +53,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "_ROUNDS", 1)
 
 
-def test_every_figure_is_measured_and_nothing_is_left(tmp_path: Path, few: None) -> None:
+def test_every_figure_is_measured_and_nothing_is_left(tmp_path: Path, small_probe: None) -> None:
     found = probe(tmp_path, process_counts=(1, 2))
     assert list(tmp_path.iterdir()) == []
     assert list(found.create_us) == [1, 2]
@@ -76,7 +76,7 @@ def test_every_figure_is_measured_and_nothing_is_left(tmp_path: Path, few: None)
     assert DiskSpeed.from_dict(found.as_dict()) == found
 
 
-def test_times_are_those_of_what_creates_and_reads(tmp_path: Path, few: None) -> None:
+def test_times_are_those_of_what_creates_and_reads(tmp_path: Path, small_probe: None) -> None:
     clock = Clock()
     found = probe(tmp_path, create=clock.create, read=clock.read, process_counts=(1,), clock=clock)
     assert found.create_us == {1: pytest.approx(5_000)}
@@ -87,7 +87,7 @@ def test_times_are_those_of_what_creates_and_reads(tmp_path: Path, few: None) ->
     )
 
 
-def test_a_slow_place_is_measured_with_fewer_files(tmp_path: Path, few: None) -> None:
+def test_a_slow_place_is_measured_with_fewer_files(tmp_path: Path, small_probe: None) -> None:
     clock = Clock()
     found = probe(
         tmp_path, create=clock.create, read=clock.read, budget_seconds=0.98, process_counts=(1,), clock=clock
@@ -97,7 +97,7 @@ def test_a_slow_place_is_measured_with_fewer_files(tmp_path: Path, few: None) ->
     assert found.flush_files == 10
 
 
-def test_what_there_is_no_time_for_is_not_measured(tmp_path: Path, few: None) -> None:
+def test_what_there_is_no_time_for_is_not_measured(tmp_path: Path, small_probe: None) -> None:
     clock = Clock()
 
     def endless(path: str, data: bytes) -> None:
@@ -114,7 +114,7 @@ def test_what_there_is_no_time_for_is_not_measured(tmp_path: Path, few: None) ->
 
 
 def test_of_the_flushes_only_that_of_the_tracks_counts(
-    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_probe: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
     flush = Flusher.flush
@@ -131,7 +131,7 @@ def test_of_the_flushes_only_that_of_the_tracks_counts(
     assert found.durable_creates_per_second == pytest.approx(64 / (64 * 0.005 + 0.25))
 
 
-def test_processes_do_it_at_once(tmp_path: Path, few: None) -> None:
+def test_processes_do_it_at_once(tmp_path: Path, small_probe: None) -> None:
     found = probe(tmp_path, create=slow.create_slowly, read=slow.read_slowly, process_counts=(1, 4))
     for times in (found.create_us, found.read_us):
         assert times[1] >= 5_000
@@ -140,20 +140,20 @@ def test_processes_do_it_at_once(tmp_path: Path, few: None) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, few: None) -> None:
+def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, small_probe: None) -> None:
     for at_once in ((1,), (2,)):
         with pytest.raises(StoreError, match="cannot be measured: No space left on device"):
             probe(tmp_path, create=slow.fail_disk_full, process_counts=at_once)
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mistake_in_another_process_is_told(tmp_path: Path, few: None) -> None:
+def test_a_mistake_in_another_process_is_told(tmp_path: Path, small_probe: None) -> None:
     with pytest.raises(RuntimeError, match="UnknownError"):
         probe(tmp_path, create=slow.fail_unpicklable, process_counts=(2,))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_dies_is_told(tmp_path: Path, few: None) -> None:
+def test_a_process_that_dies_is_told(tmp_path: Path, small_probe: None) -> None:
     with pytest.raises(StoreError, match="has died"):
         probe(tmp_path, create=slow.exit_process, process_counts=(2,))
     assert list(tmp_path.iterdir()) == []
@@ -176,7 +176,7 @@ def test_no_process_is_left(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("trouble", [KeyboardInterrupt, ZeroDivisionError])
 def test_the_folder_is_removed_however_it_ends(
-    tmp_path: Path, few: None, trouble: type[BaseException]
+    tmp_path: Path, small_probe: None, trouble: type[BaseException]
 ) -> None:
     def interrupted(path: str, data: bytes) -> None:
         create_file(path, data)
@@ -198,7 +198,7 @@ probe(sys.argv[1], create=killed, at_once=(1,))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_what_a_killed_probe_left_is_removed_by_the_next(tmp_path: Path, few: None) -> None:
+def test_what_a_killed_probe_left_is_removed_by_the_next(tmp_path: Path, small_probe: None) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert done.returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
@@ -340,7 +340,7 @@ def test_shards_are_measured_once_where_they_take_long(
 
 
 def test_without_pyarrow_all_the_rest_is_measured(
-    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_probe: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_arguments: object) -> None:
         raise UsageError("Parquet needs the package pyarrow.")

@@ -23,7 +23,7 @@ from midiprism.catalog import (
 from midiprism.catalog.encoding import make_storable
 from midiprism.catalog.schema import metadata
 from midiprism.errors import CatalogError
-from support import catalog_access as keeping
+from support import catalog_access
 
 NOW = "2026-01-01T00:00:00+00:00"
 
@@ -54,13 +54,13 @@ def commit(catalog: Catalog, run: int, record: BatchRecord) -> CommitResult:
     return committed
 
 
-sqlite_only = pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+sqlite_only = pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def path(tmp_path: Path, catalogs: str) -> Address:
+def address(tmp_path: Path, catalog_backend: str) -> Address:
     """Where a new catalogue may be made, of either kind."""
-    return keeping.catalog_address(tmp_path)
+    return catalog_access.catalog_address(tmp_path)
 
 
 def count(path: Address, table: str) -> int:
@@ -75,20 +75,20 @@ def counts(path: Address) -> dict[str, int]:
     return {table: count(path, table) for table in tables}
 
 
-def test_what_it_takes_on_the_disk_has_what_is_in_the_log(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_what_it_takes_on_the_disk_has_what_is_in_the_log(address: Address) -> None:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(*(song(b"/%d.mid" % n, n, link(track(n))) for n in range(1, 2_000))))
         told = catalog.local_disk_bytes()
-        before = os.path.getsize(path) if isinstance(path, str) else 0
-    if isinstance(path, str):
-        assert told == os.path.getsize(path) > before
+        before = os.path.getsize(address) if isinstance(address, str) else 0
+    if isinstance(address, str):
+        assert told == os.path.getsize(address) > before
     else:
         assert told == 0
 
 
-def test_a_batch_is_recorded_whole(path: Address) -> None:
+def test_a_batch_is_recorded_whole(address: Address) -> None:
     one, two = track(1), track(2)
-    with open_catalog(path) as catalog:
+    with open_catalog(address) as catalog:
         run = catalog.begin_run({"by": "auto"}, NOW)
         committed = commit(
             catalog,
@@ -97,31 +97,31 @@ def test_a_batch_is_recorded_whole(path: Address) -> None:
         )
     assert (committed.links, committed.tracks_new, committed.paths_of_known_songs) == (3, 2, 0)
     assert committed.outcomes == {"split": 2}
-    assert counts(path) == {"songs": 2, "song_paths": 2, "tracks": 2, "links": 3, "batches": 1}
+    assert counts(address) == {"songs": 2, "song_paths": 2, "tracks": 2, "links": 3, "batches": 1}
 
 
-def test_two_identical_tracks_of_one_song_are_two_links(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_two_identical_tracks_of_one_song_are_two_links(address: Address) -> None:
+    with open_catalog(address) as catalog:
         content = track(1)
         committed = commit(catalog, 1, batch(song(b"/a.mid", 1, link(content), link(content, 1))))
     assert (committed.links, committed.tracks_new) == (2, 1)
 
 
-def test_numbers_go_on_after_the_catalogue_is_opened_again(path: Address) -> None:
+def test_numbers_go_on_after_the_catalogue_is_opened_again(address: Address) -> None:
     for number in range(3):
-        with open_catalog(path) as catalog:
+        with open_catalog(address) as catalog:
             catalog.begin_run({}, NOW)
             commit(catalog, 1, batch(song(b"/%d.mid" % number, number, link(track(number)))))
-    assert counts(path)["tracks"] == 3
-    assert count(path, "runs") == 3
+    assert counts(address)["tracks"] == 3
+    assert count(address, "runs") == 3
 
 
-def test_tracks_are_told_with_the_run_that_brought_them(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_tracks_are_told_with_the_run_that_brought_them(address: Address) -> None:
+    with open_catalog(address) as catalog:
         runs = [catalog.begin_run({}, NOW) for _ in range(2)]
         for number, run in enumerate((*runs, *runs)):
             commit(catalog, run, batch(song(b"/%d.mid" % number, number, link(track(number)))))
-    with open_read_only(path) as catalog, catalog.read_transaction() as connection:
+    with open_read_only(address) as catalog, catalog.read_transaction() as connection:
         table = metadata.tables["tracks"]
         columns = (table.c.digest, table.c.run_id, table.c.shard_id, table.c.shard_row)
         found = connection.execute(select(*columns).order_by(table.c.digest)).all()
@@ -130,26 +130,26 @@ def test_tracks_are_told_with_the_run_that_brought_them(path: Address) -> None:
     ]
 
 
-def test_a_known_content_only_gets_another_path(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_a_known_content_only_gets_another_path(address: Address) -> None:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/b.mid", 1, link(track(1)))))
         committed = commit(catalog, 1, batch(song(b"/a.mid", 1, outcome=None)))
         assert (committed.paths_of_known_songs, committed.outcomes.total()) == (1, 0)
         (row,) = find_tracks(catalog.connection, Selection())
     assert row.song_path == b"/a.mid", "the bytewise smallest path names the song, whichever was seen first"
-    assert counts(path)["song_paths"] == 2
+    assert counts(address)["song_paths"] == 2
 
 
-def test_a_content_that_another_batch_recorded_meanwhile_is_not_recorded_twice(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_a_content_that_another_batch_recorded_meanwhile_is_not_recorded_twice(address: Address) -> None:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1)))))
         committed = commit(catalog, 1, batch(song(b"/b.mid", 1, link(track(1)))))
     assert (committed.paths_of_known_songs, committed.links) == (1, 0)
-    assert counts(path)["links"] == 1
+    assert counts(address)["links"] == 1
 
 
-def test_what_is_known_can_be_asked_for_many_at_once(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_what_is_known_can_be_asked_for_many_at_once(address: Address) -> None:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(*(song(b"/%d" % n, n, link(track(n))) for n in range(1200))))
         paths = catalog.known_paths(b"/5", 400)
         assert list(paths) == sorted(b"/%d" % n for n in range(1200) if b"/%d" % n >= b"/5")[:400]
@@ -160,42 +160,42 @@ def test_what_is_known_can_be_asked_for_many_at_once(path: Address) -> None:
         assert catalog.known_paths(b"0", 9) == {}
 
 
-def test_a_song_that_could_not_be_read_is_forgotten_once_it_can(path: Address) -> None:
+def test_a_song_that_could_not_be_read_is_forgotten_once_it_can(address: Address) -> None:
     unreadable = SongRecord(
         b"/a.mid", 1, "a", 10, 20, None, "unreadable", problems=(ProblemRecord("permission", "No."),)
     )
-    with open_catalog(path) as catalog:
+    with open_catalog(address) as catalog:
         for _ in range(2):
             commit(catalog, 1, batch(unreadable))
             assert catalog.known_paths(b"/a.mid", 1) == {b"/a.mid": (None, None)}
-        assert count(path, "songs") == 1
+        assert count(address, "songs") == 1
         commit(catalog, 1, batch(song(b"/a.mid", 1)))
-    assert count(path, "songs") == 1
-    assert count(path, "song_paths") == 1
+    assert count(address, "songs") == 1
+    assert count(address, "song_paths") == 1
 
 
-def test_a_path_that_holds_another_content_no_longer_names_the_old_one(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_a_path_that_holds_another_content_no_longer_names_the_old_one(address: Address) -> None:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1, "old")))))
         commit(catalog, 1, batch(song(b"/a.mid", 2, link(track(2, "new")))))
         assert [row.name for row in find_tracks(catalog.connection, Selection())] == ["new"]
-    assert count(path, "songs") == 2
+    assert count(address, "songs") == 2
 
 
-def test_a_commit_that_fails_leaves_nothing_and_the_next_one_works(path: Address) -> None:
+def test_a_commit_that_fails_leaves_nothing_and_the_next_one_works(address: Address) -> None:
     good = song(b"/a.mid", 1, link(track(1)))
-    with open_catalog(path) as catalog:
+    with open_catalog(address) as catalog:
         with pytest.raises(CatalogError, match="has lost a song"):
             commit(catalog, 1, batch(good, song(b"/b.mid", 9, outcome=None)))
-        assert set(counts(path).values()) == {0}
+        assert set(counts(address).values()) == {0}
         commit(catalog, 1, batch(good))
-    assert counts(path)["tracks"] == 1
+    assert counts(address)["tracks"] == 1
 
 
-def test_text_that_a_database_refuses_is_made_storable(path: Address) -> None:
+def test_text_that_a_database_refuses_is_made_storable(address: Address) -> None:
     odd = track(1, make_storable("nul\0 lone\ud800"))
     record = song(b"/\xff\xfe.mid", 1, link(odd))
-    with open_catalog(path) as catalog:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(record))
         (row,) = find_tracks(catalog.connection, Selection(name="nul"))
     assert row.name == "nul\ufffd lone\ufffd"
@@ -203,8 +203,8 @@ def test_text_that_a_database_refuses_is_made_storable(path: Address) -> None:
     assert row.song_name == "\ufffd\ufffd"
 
 
-def test_runs_say_whether_all_ended_in_order(path: Address) -> None:
-    with open_catalog(path) as catalog:
+def test_runs_say_whether_all_ended_in_order(address: Address) -> None:
+    with open_catalog(address) as catalog:
         assert not catalog.last_run_ended_cleanly()
         run = catalog.begin_run({}, NOW)
         assert not catalog.last_run_ended_cleanly()
@@ -217,46 +217,46 @@ def test_runs_say_whether_all_ended_in_order(path: Address) -> None:
         assert not catalog.last_run_ended_cleanly()
 
 
-def test_a_catalogue_of_another_version_is_refused(tmp_path: Path, path: Address) -> None:
-    open_catalog(path).close()
-    keeping.execute(tmp_path, "UPDATE alembic_version SET version_num = '999'")
+def test_a_catalogue_of_another_version_is_refused(tmp_path: Path, address: Address) -> None:
+    open_catalog(address).close()
+    catalog_access.execute(tmp_path, "UPDATE alembic_version SET version_num = '999'")
     for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="version 999"):
-            opening(path)
+            opening(address)
 
 
 @sqlite_only
-def test_a_file_that_is_no_catalogue_is_refused_and_left_alone(path: str) -> None:
-    Path(path).write_bytes(b"my diary" * 100)
+def test_a_file_that_is_no_catalogue_is_refused_and_left_alone(address: str) -> None:
+    Path(address).write_bytes(b"my diary" * 100)
     for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="cannot be used"):
-            opening(path)
-    assert Path(path).read_bytes() == b"my diary" * 100
+            opening(address)
+    assert Path(address).read_bytes() == b"my diary" * 100
 
 
 @sqlite_only
-def test_a_database_of_someone_else_is_refused_and_left_alone(path: str) -> None:
-    connection = sqlite3.connect(path)
+def test_a_database_of_someone_else_is_refused_and_left_alone(address: str) -> None:
+    connection = sqlite3.connect(address)
     connection.execute("CREATE TABLE diary (day)")
     connection.close()
-    before = Path(path).read_bytes()
+    before = Path(address).read_bytes()
     for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="not a catalogue"):
-            opening(path)
-    assert Path(path).read_bytes() == before
+            opening(address)
+    assert Path(address).read_bytes() == before
 
 
 @sqlite_only
-def test_a_catalogue_that_is_missing_is_not_made_by_reading(path: str) -> None:
+def test_a_catalogue_that_is_missing_is_not_made_by_reading(address: str) -> None:
     with pytest.raises(CatalogError, match="does not exist"):
-        open_read_only(path)
-    assert not Path(path).exists()
+        open_read_only(address)
+    assert not Path(address).exists()
 
 
-def test_a_catalogue_opened_for_reading_cannot_be_written(path: Address) -> None:
-    open_catalog(path).close()
+def test_a_catalogue_opened_for_reading_cannot_be_written(address: Address) -> None:
+    open_catalog(address).close()
     with (
-        open_read_only(path) as catalog,
+        open_read_only(address) as catalog,
         catalog.interruptible(lambda: True),  # a server that became a standby would be waited for
         pytest.raises(CatalogError, match=r"read.?only"),
     ):
@@ -264,13 +264,13 @@ def test_a_catalogue_opened_for_reading_cannot_be_written(path: Address) -> None
 
 
 @sqlite_only
-def test_a_catalogue_in_a_read_only_folder_can_be_read(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_catalog(path) as catalog:
+def test_a_catalogue_in_a_read_only_folder_can_be_read(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1)))))
     monkeypatch.setattr("os.access", lambda _path, _mode: False)
-    with open_read_only(path) as catalog:
+    with open_read_only(address) as catalog:
         assert len(list(find_tracks(catalog.connection, Selection()))) == 1
-    assert [file.name for file in Path(path).parent.iterdir()] == ["catalog.sqlite"]
+    assert [file.name for file in Path(address).parent.iterdir()] == ["catalog.sqlite"]
 
 
 def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
@@ -280,14 +280,14 @@ def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_a_source_says_of_a_song_is_kept_until_its_file_changes(path: Address) -> None:
+def test_what_a_source_says_of_a_song_is_kept_until_its_file_changes(address: Address) -> None:
     def facts(catalog: Catalog) -> str | None:
         with catalog.read_transaction() as connection:
             found: str | None = connection.scalar(select(metadata.tables["song_paths"].c.source_metadata))
             return found
 
     said = song(b"/a.mid", 1, link(track(1)))._replace(source_metadata='{"genre": "polka"}')
-    with open_catalog(path) as catalog:
+    with open_catalog(address) as catalog:
         commit(catalog, 1, batch(said))
         commit(catalog, 1, batch(song(b"/a.mid", 1, outcome=None)))
         assert facts(catalog) == '{"genre": "polka"}', "who reads it again need not know"

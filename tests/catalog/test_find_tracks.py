@@ -13,11 +13,11 @@ from midiprism.catalog import (
     find_tracks,
     open_catalog,
 )
-from support import catalog_access as keeping
+from support import catalog_access
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, catalogs: str) -> Iterator[Catalog]:
+def catalog(tmp_path: Path, catalog_backend: str) -> Iterator[Catalog]:
     tracks_by_path: dict[bytes, list[tuple[str | None, str, str, int | None, int]]] = {
         b"/m/Beatles/Help.mid": [
             ("Bassline", "Slap Bass 1", "Bass", 1, 50),
@@ -40,7 +40,7 @@ def catalog(tmp_path: Path, catalogs: str) -> Iterator[Catalog]:
         songs.append(
             SongRecord(path, 3, song_name, 1, 1, digest, "split", 1, 2, 480, 960, 1.0, (), tuple(links))
         )
-    with open_catalog(keeping.catalog_address(tmp_path)) as opened:
+    with open_catalog(catalog_access.catalog_address(tmp_path)) as opened:
         opened.begin_run({}, "now")
         opened.commit(1, [BatchRecord(tuple(songs), 0, 0.0)], "now")
         yield opened

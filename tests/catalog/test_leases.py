@@ -30,7 +30,7 @@ def catalog(address: PostgresAddress) -> Iterator[PostgresCatalog]:
 
 
 @pytest.fixture
-def other(address: PostgresAddress, catalog: PostgresCatalog) -> Iterator[PostgresCatalog]:
+def other_catalog(address: PostgresAddress, catalog: PostgresCatalog) -> Iterator[PostgresCatalog]:
     with PostgresCatalog.open(address, writable=True) as opened:
         assert isinstance(opened, PostgresCatalog)
         yield opened
@@ -81,42 +81,42 @@ def rows(catalog: PostgresCatalog, table: str) -> int:
     )
 
 
-def test_what_one_run_holds_no_other_plans(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
-    mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+def test_what_one_run_holds_no_other_plans(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
+    mine, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
     first = take(catalog, mine, "a", "b")
-    second = take(other, theirs, "b", "c")
+    second = take(other_catalog, theirs, "b", "c")
     assert (first.paths, first.already_committed, first.held_elsewhere) == (frozenset({b"a", b"b"}), 0, 0)
     assert (second.paths, second.already_committed, second.held_elsewhere) == (frozenset({b"c"}), 0, 1)
     assert len(catalog.leases_of_other_runs(mine)) == 1
-    nothing = take(other, theirs, "a", "b")
+    nothing = take(other_catalog, theirs, "a", "b")
     assert (nothing.lease, nothing.paths, nothing.held_elsewhere) == (None, frozenset(), 2)
 
 
-def test_a_commit_lets_go_of_what_it_did(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
-    mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+def test_a_commit_lets_go_of_what_it_did(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
+    mine, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
     leased = take(catalog, mine, "a", "b")
     (committed,) = catalog.commit(mine, [batch(leased.lease, "a", "b")], NOW)
     assert (committed.outcomes.total(), committed.links, committed.tracks_new) == (2, 2, 2)
     assert (rows(catalog, "leases"), rows(catalog, "lease_paths")) == (0, 0)
-    again = take(other, theirs, "a", "b", "c")
+    again = take(other_catalog, theirs, "a", "b", "c")
     assert (again.paths, again.already_committed, again.held_elsewhere) == (frozenset({b"c"}), 2, 0), (
         "what was committed meanwhile is done"
     )
-    assert take(other, theirs, "a", redo=True).paths == {b"a"}
+    assert take(other_catalog, theirs, "a", redo=True).paths == {b"a"}
 
 
 def test_a_lease_that_expired_is_anybody_s_and_its_commit_is_discarded(
-    catalog: PostgresCatalog, other: PostgresCatalog
+    catalog: PostgresCatalog, other_catalog: PostgresCatalog
 ) -> None:
-    mine, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+    mine, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
     first = take(catalog, mine, "a", "b")
     expire(catalog)
-    second = take(other, theirs, "b")
+    second = take(other_catalog, theirs, "b")
     assert second.paths == {b"b"}
     (late,) = catalog.commit(mine, [batch(first.lease, "a", "b")], NOW)
     assert late.discarded
     assert (rows(catalog, "songs"), rows(catalog, "tracks"), rows(catalog, "batches")) == (0, 0, 0)
-    (committed,) = other.commit(theirs, [batch(second.lease, "b")], NOW)
+    (committed,) = other_catalog.commit(theirs, [batch(second.lease, "b")], NOW)
     assert not committed.discarded
 
 
@@ -129,8 +129,8 @@ def test_who_guesses_a_number_without_its_token_commits_nothing(catalog: Postgre
     assert rows(catalog, "lease_paths") == 1
 
 
-def test_renewing_puts_off_the_expiry(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
-    run, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+def test_renewing_puts_off_the_expiry(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
+    run, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
     take(catalog, run, "a")
     catalog.run_in_transaction(
         lambda: catalog.connection.execute(
@@ -140,18 +140,18 @@ def test_renewing_puts_off_the_expiry(catalog: PostgresCatalog, other: PostgresC
     catalog.update_run(run, {}, NOW)
     left = text("SELECT min(expires_at) - now() > interval '30 seconds' FROM midiprism.leases")
     assert catalog.run_in_transaction(lambda: catalog.connection.scalar(left))
-    assert take(other, theirs, "a").held_elsewhere == 1
+    assert take(other_catalog, theirs, "a").held_elsewhere == 1
 
 
-def test_a_run_that_ends_lets_go_of_all(catalog: PostgresCatalog, other: PostgresCatalog) -> None:
-    run, theirs = catalog.begin_run({}, NOW), other.begin_run({}, NOW)
+def test_a_run_that_ends_lets_go_of_all(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
+    run, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
     take(catalog, run, "a")
     catalog.end_run(run, "interrupted", {}, NOW)
-    assert take(other, theirs, "a").paths == {b"a"}
+    assert take(other_catalog, theirs, "a").paths == {b"a"}
 
 
 def test_a_run_that_begins_closes_those_that_died_and_leaves_those_that_live(
-    catalog: PostgresCatalog, other: PostgresCatalog
+    catalog: PostgresCatalog, other_catalog: PostgresCatalog
 ) -> None:
     dead, alive = catalog.begin_run({}, NOW), catalog.begin_run({}, NOW)
     catalog.run_in_transaction(
@@ -159,7 +159,7 @@ def test_a_run_that_begins_closes_those_that_died_and_leaves_those_that_live(
             text("UPDATE midiprism.runs SET expires_at = now() WHERE id = :id"), {"id": dead}
         )
     )
-    mine = other.begin_run({}, NOW)
+    mine = other_catalog.begin_run({}, NOW)
     states = catalog.run_in_transaction(
         lambda: {
             row.id: row.state

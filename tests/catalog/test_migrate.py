@@ -24,9 +24,9 @@ from midiprism.catalog.postgres.server import connect
 from midiprism.catalog.schema import metadata
 from midiprism.catalog.sqlite.file import _engine
 from midiprism.errors import CatalogError
-from support import catalog_access as keeping
+from support import catalog_access
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 FIRST = [
     "INSERT INTO runs VALUES (7, '2026-01-01', '2026-01-01', 'done', '{}', '{}')",
@@ -40,8 +40,8 @@ FIRST = [
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Address:
-    return keeping.catalog_address(tmp_path)
+def address(tmp_path: Path) -> Address:
+    return catalog_access.catalog_address(tmp_path)
 
 
 def opened(place: Address) -> Connection:
@@ -104,24 +104,24 @@ def differences(place: Address) -> list[Any]:
         return [it for it in found if "comment" not in str(it[0]) and "comment" not in str(it[0][0])]
 
 
-def test_the_migrations_make_what_a_new_catalogue_has(tmp_path: Path, place: Address) -> None:
+def test_the_migrations_make_what_a_new_catalogue_has(tmp_path: Path, address: Address) -> None:
     (tmp_path / "new").mkdir()
-    new = keeping.catalog_address(tmp_path / "new")
+    new = catalog_access.catalog_address(tmp_path / "new")
     open_catalog(new).close()
-    with opened(place) as connection, connection.begin():
-        migrated(connection, place, "head")
-    assert tables(place) == tables(new)
-    assert differences(place) == differences(new) == []
+    with opened(address) as connection, connection.begin():
+        migrated(connection, address, "head")
+    assert tables(address) == tables(new)
+    assert differences(address) == differences(new) == []
 
 
 @pytest.mark.parametrize("labelled", [True, False], ids=["0001", "before"])
-def test_an_old_catalogue_keeps_all_it_holds_and_works(place: Address, labelled: bool) -> None:
-    old(place, labelled=labelled)
+def test_an_old_catalogue_keeps_all_it_holds_and_works(address: Address, labelled: bool) -> None:
+    old(address, labelled=labelled)
     for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="midiprism catalog upgrade"):
-            opening(place)
-    assert upgrade_catalog(place) == ("0001", CURRENT_VERSION)
-    with open_catalog(place) as catalog:
+            opening(address)
+    assert upgrade_catalog(address) == ("0001", CURRENT_VERSION)
+    with open_catalog(address) as catalog:
         (row,) = find_tracks(catalog.connection, Selection())
         assert (row.song_path, row.name, row.digest, row.duration_seconds) == (
             b"/a.mid",
@@ -132,52 +132,52 @@ def test_an_old_catalogue_keeps_all_it_holds_and_works(place: Address, labelled:
         assert catalog.storage_usage() == (1, 1, 4096)
         assert catalog.known_paths(b"", 9) == {b"/a.mid": (10, 20)}
         assert catalog.begin_run({}, "2026-01-02") != 7
-    assert upgrade_catalog(place) == (CURRENT_VERSION, CURRENT_VERSION), "again does nothing"
-    assert differences(place) == []
+    assert upgrade_catalog(address) == (CURRENT_VERSION, CURRENT_VERSION), "again does nothing"
+    assert differences(address) == []
 
 
-def test_a_refused_catalogue_names_the_command_that_helps(tmp_path: Path, place: Address) -> None:
-    old(place)
+def test_a_refused_catalogue_names_the_command_that_helps(tmp_path: Path, address: Address) -> None:
+    old(address)
     with pytest.raises(CatalogError) as caught:
-        open_catalog(place)
-    where = place.cli_options if isinstance(place, PostgresAddress) else str(tmp_path)
+        open_catalog(address)
+    where = address.cli_options if isinstance(address, PostgresAddress) else str(tmp_path)
     assert f"`midiprism catalog upgrade {where}`" in str(caught.value)
 
 
-def test_a_newer_catalogue_is_refused_and_left_alone(tmp_path: Path, place: Address) -> None:
-    open_catalog(place).close()
-    keeping.execute(tmp_path, "UPDATE alembic_version SET version_num = '999'")
-    before = tables(place)
+def test_a_newer_catalogue_is_refused_and_left_alone(tmp_path: Path, address: Address) -> None:
+    open_catalog(address).close()
+    catalog_access.execute(tmp_path, "UPDATE alembic_version SET version_num = '999'")
+    before = tables(address)
     for opening in (open_catalog, open_read_only, upgrade_catalog):
         with pytest.raises(
             CatalogError, match=f"version 999, and this midiprism knows versions up to {CURRENT_VERSION}"
         ):
-            opening(place)
-    assert tables(place) == before
+            opening(address)
+    assert tables(address) == before
 
 
-def test_what_is_no_catalogue_is_not_upgraded(place: Address) -> None:
-    with opened(place) as connection, connection.begin():
-        if isinstance(place, PostgresAddress):
-            connection.execute(text(f'CREATE SCHEMA "{place.schema}"'))
-            connection.execute(text(f'SET LOCAL search_path TO "{place.schema}"'))
+def test_what_is_no_catalogue_is_not_upgraded(address: Address) -> None:
+    with opened(address) as connection, connection.begin():
+        if isinstance(address, PostgresAddress):
+            connection.execute(text(f'CREATE SCHEMA "{address.schema}"'))
+            connection.execute(text(f'SET LOCAL search_path TO "{address.schema}"'))
         connection.execute(text("CREATE TABLE diary (day TEXT)"))
-    before = tables(place)
+    before = tables(address)
     with pytest.raises(CatalogError, match="not a catalogue"):
-        upgrade_catalog(place)
-    assert tables(place) == before
+        upgrade_catalog(address)
+    assert tables(address) == before
 
 
-def test_an_upgrade_that_fails_changes_nothing(place: Address) -> None:
-    old(place)
-    with opened(place) as connection, connection.begin():
-        if isinstance(place, PostgresAddress):
-            connection.execute(text(f'SET LOCAL search_path TO "{place.schema}"'))
+def test_an_upgrade_that_fails_changes_nothing(address: Address) -> None:
+    old(address)
+    with opened(address) as connection, connection.begin():
+        if isinstance(address, PostgresAddress):
+            connection.execute(text(f'SET LOCAL search_path TO "{address.schema}"'))
         connection.execute(text("CREATE TABLE leases (mine TEXT)"))
-    before = tables(place)
+    before = tables(address)
     with pytest.raises(CatalogError, match="leases"):
-        upgrade_catalog(place)
-    assert tables(place) == before
+        upgrade_catalog(address)
+    assert tables(address) == before
 
 
 def test_every_version_has_its_place_in_the_line() -> None:

@@ -1,4 +1,4 @@
-"""What tests of the command line share."""
+"""Fixtures that tests of the command line share."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,13 @@ from midiprism.cli import main
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command: its exit code, and what it wrote, which is never raw."""
+def run_cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs a command and returns its exit code, its output and its error output.
 
-    def running(*arguments: object) -> tuple[int, str, str]:
+    It also checks that neither output holds a traceback, an escape sequence or a bidirectional override.
+    """
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
         code = main([str(argument) for argument in arguments])
         captured = capfd.readouterr()
         assert "Traceback" not in captured.err
@@ -19,4 +22,4 @@ def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]
         assert "\u202e" not in captured.out + captured.err
         return code, captured.out, captured.err
 
-    return running
+    return run_command

@@ -44,7 +44,7 @@ def adopting(url: str, out: Path, *options: object) -> tuple[object, ...]:
 
 
 def test_one_command_looks_ahead_the_next_does_it_and_one_takes_it_back(
-    run: Run, postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+    run_cli: Run, postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     out, before, done = (
         tmp_path / "out",
@@ -59,27 +59,27 @@ def test_one_command_looks_ahead_the_next_does_it_and_one_takes_it_back(
         "to_split": left,
         "missing": 0,
     }
-    assert answered(run, *adopting(url, out, "--dry-run")) == {"dry_run": True, **outlook}
+    assert answered(run_cli, *adopting(url, out, "--dry-run")) == {"dry_run": True, **outlook}
     assert not out.exists()
     assert dump_owner_schema(postgres, url) == before
-    summary = answered(run, *adopting(url, out))
+    summary = answered(run_cli, *adopting(url, out))
     assert summary["outcomes"] == {"adopted": len(done), "split": left}
     assert_owner_checks(postgres, url)
     after = {**outlook, "adopted": 0, "known": len(library.song_ids), "to_split": 0}
-    assert answered(run, *adopting(url, out, "--dry-run")) == {"dry_run": True, **after}
-    code, told, _ = run("status", out, "--database", url)
+    assert answered(run_cli, *adopting(url, out, "--dry-run")) == {"dry_run": True, **after}
+    code, told, _ = run_cli("status", out, "--database", url)
     assert (code, f"adopted {len(done):>15}" in told) == (0, True), told
-    assert run("verify", out, "--database", url)[0] == 0
+    assert run_cli("verify", out, "--database", url)[0] == 0
     place = ("--database", url)
-    there = answered(run, "catalog", "undo", 1, *place, "--dry-run")
+    there = answered(run_cli, "catalog", "undo", 1, *place, "--dry-run")
     assert (there["songs"], there["their_links"]) == (len(library.song_ids), summary_links(postgres, url))
     assert dump_owner_schema(postgres, url) != before
-    undone = answered(run, "catalog", "undo", 1, *place, "--yes")
+    undone = answered(run_cli, "catalog", "undo", 1, *place, "--yes")
     assert (undone["songs"], undone["kept"]) == (len(library.song_ids), 0)
     assert dump_owner_schema(postgres, url) == before
-    code, told, _ = run("status", out, "--database", url)
+    code, told, _ = run_cli("status", out, "--database", url)
     assert (code, "undone" in told) == (0, True)
-    assert run("verify", out, "--database", url, "--repair")[0] == 0
+    assert run_cli("verify", out, "--database", url, "--repair")[0] == 0
     assert not any((out / "tracks").rglob("*.mid"))
 
 
@@ -88,24 +88,24 @@ def summary_links(postgres: PostgresServer, url: str) -> int:
 
 
 def test_nobody_is_asked_where_nobody_answers(
-    run: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path
+    run_cli: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
-    answered(run, *adopting(url, tmp_path / "out"))
-    code, _, errors = run("catalog", "undo", 1, "--database", url)
+    answered(run_cli, *adopting(url, tmp_path / "out"))
+    code, _, errors = run_cli("catalog", "undo", 1, "--database", url)
     assert (code, "--yes" in errors) == (2, True)
-    code, _, errors = run(*adopting(url, tmp_path / "out", "--redo-existing", "--replace"))
+    code, _, errors = run_cli(*adopting(url, tmp_path / "out", "--redo-existing", "--replace"))
     assert (code, "--yes" in errors) == (2, True)
 
 
 def test_a_run_is_taken_back_only_if_a_person_agrees(
-    run: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answered(run, *adopting(url, tmp_path / "out"))
+    answered(run_cli, *adopting(url, tmp_path / "out"))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", lambda *_asked, **_options: False)
-    assert run("catalog", "undo", 1, "--database", url)[0] == 1
+    assert run_cli("catalog", "undo", 1, "--database", url)[0] == 1
     monkeypatch.setattr("typer.confirm", lambda *_asked, **_options: True)
-    assert run("catalog", "undo", 1, "--database", url)[0] == 0
+    assert run_cli("catalog", "undo", 1, "--database", url)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -123,40 +123,40 @@ def test_a_run_is_taken_back_only_if_a_person_agrees(
     ],
 )
 def test_options_that_do_not_go_together(
-    run: Run, tmp_path: Path, options: tuple[str, ...], said: str
+    run_cli: Run, tmp_path: Path, options: tuple[str, ...], said: str
 ) -> None:
-    code, _, errors = run("split", *options, "-o", tmp_path / "out")
+    code, _, errors = run_cli("split", *options, "-o", tmp_path / "out")
     assert (code, said in errors) == (2, True), errors
     assert not (tmp_path / "out").exists()
 
 
 def test_a_library_with_other_hashes_is_not_taken_over(
-    run: Run, postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+    run_cli: Run, postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     postgres.psql(url, "UPDATE files SET content_hash = sha256(content_hash)")
     before = dump_owner_schema(postgres, url)
-    code, _, errors = run(*adopting(url, tmp_path / "out"))
+    code, _, errors = run_cli(*adopting(url, tmp_path / "out"))
     assert (code, "content_hash is not the BLAKE3" in errors, "catalog check" in errors) == (1, True, True)
     assert dump_owner_schema(postgres, url) == before
     assert not (tmp_path / "out").exists()
 
 
 def test_a_library_that_has_moved_is_refused_until_it_is_said_where(
-    run: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path
+    run_cli: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     shutil.move(library.songs_folder, tmp_path / "elsewhere")
-    code, _, errors = run(*adopting(url, tmp_path / "out"))
+    code, _, errors = run_cli(*adopting(url, tmp_path / "out"))
     assert (code, "can be read" in errors) == (1, True), errors
-    outlook = answered(run, *adopting(url, tmp_path / "out", "--dry-run"))
+    outlook = answered(run_cli, *adopting(url, tmp_path / "out", "--dry-run"))
     assert outlook["missing"] == outlook["to_split"] > 0
     rule = f"{library.songs_folder}={tmp_path / 'elsewhere'}"
-    assert answered(run, *adopting(url, tmp_path / "out", "--path-map", rule))["songs_failed"] == 0
+    assert answered(run_cli, *adopting(url, tmp_path / "out", "--path-map", rule))["songs_failed"] == 0
 
 
 def test_what_to_do_next_names_the_library(
-    run: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path
+    run_cli: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
-    code, told, _ = run(*adopting(url, tmp_path / "out", "--limit", 10))
+    code, told, _ = run_cli(*adopting(url, tmp_path / "out", "--limit", 10))
     assert code == 0
     assert f"{SONGS}" not in told.splitlines()[0]
     assert "adopted" in told

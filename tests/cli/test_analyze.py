@@ -36,12 +36,12 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(out: Path, capsys_of_module: Callable[[list[str]], str]) -> str:
-    return capsys_of_module(["analyze", str(out), "--html"])
+def html_page(out: Path, run_and_capture: Callable[[list[str]], str]) -> str:
+    return run_and_capture(["analyze", str(out), "--html"])
 
 
 @pytest.fixture(scope="module")
-def capsys_of_module() -> Callable[[list[str]], str]:
+def run_and_capture() -> Callable[[list[str]], str]:
     """What a command prints, for fixtures of a module."""
     import contextlib
     import io
@@ -55,8 +55,8 @@ def capsys_of_module() -> Callable[[list[str]], str]:
     return printed
 
 
-def test_a_program_reads_all_of_it(out: Path, run: Run) -> None:
-    code, printed, errors = run("analyze", out, "--json")
+def test_a_program_reads_all_of_it(out: Path, run_cli: Run) -> None:
+    code, printed, errors = run_cli("analyze", out, "--json")
     assert (code, errors) == (0, "")
     report: dict[str, Any] = json.loads(printed)
     assert set(report) >= KEYS
@@ -82,8 +82,8 @@ def test_a_program_reads_all_of_it(out: Path, run: Run) -> None:
     assert report["course"][-1]["rate"] >= 0
 
 
-def test_a_person_reads_the_same_in_sections(out: Path, run: Run) -> None:
-    code, printed, errors = run("analyze", out)
+def test_a_person_reads_the_same_in_sections(out: Path, run_cli: Run) -> None:
+    code, printed, errors = run_cli("analyze", out)
     assert (code, errors) == (0, "")
     titles = [
         "Resources",
@@ -100,8 +100,8 @@ def test_a_person_reads_the_same_in_sections(out: Path, run: Run) -> None:
     assert "midiprism split" in printed
 
 
-def test_markdown_holds_hostile_names_as_text(out: Path, run: Run) -> None:
-    code, printed, _ = run("analyze", out, "--markdown")
+def test_markdown_holds_hostile_names_as_text(out: Path, run_cli: Run) -> None:
+    code, printed, _ = run_cli("analyze", out, "--markdown")
     assert code == 0
     assert printed.startswith("# Run 1 of ")
     without_code = re.sub(r"(`{3,})sh\n.*?\n\1\n", "", printed, flags=re.DOTALL)
@@ -127,9 +127,9 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def test_a_page_holds_no_script_and_nothing_from_elsewhere(page: str) -> None:
+def test_a_page_holds_no_script_and_nothing_from_elsewhere(html_page: str) -> None:
     tags = Tags()
-    tags.feed(page)
+    tags.feed(html_page)
     assert not tags.tags & {"script", "link", "iframe", "object", "embed", "img", "form", "base"}
     assert not {"src", "href", "style", "action"} & set(tags.attributes)
     assert not [name for name in tags.attributes if name.startswith("on")]
@@ -142,10 +142,10 @@ def test_a_page_holds_no_script_and_nothing_from_elsewhere(page: str) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_browser_shows_the_page_without_overflow_or_complaint(
-    page: str, tmp_path: Path, width: int
+    html_page: str, tmp_path: Path, width: int
 ) -> None:
     file = tmp_path / "report.html"
-    file.write_text(page, encoding="utf-8")
+    file.write_text(html_page, encoding="utf-8")
     complaints: list[str] = []
     with open_browser() as chromium:
         shown = chromium.new_page(viewport={"width": width, "height": 900})
@@ -186,14 +186,14 @@ def test_stages_are_drawn_where_nothing_is_at_work_at_the_end() -> None:
     }
 
 
-def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run: Run) -> None:
+def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run_cli: Run) -> None:
     import shutil
 
     copy = tmp_path / "on"
     shutil.copytree(out, copy)
     mark_as_killed(copy, songs_total=6_000, songs_seen=600, songs_done=600)
     with still_running(copy):
-        code, printed, _ = run("analyze", copy, "--json")
+        code, printed, _ = run_cli("analyze", copy, "--json")
     report = json.loads(printed)
     assert code == 0
     assert report["progress"]["running"]
@@ -201,24 +201,24 @@ def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run: Run) -
     assert report["eta"] == pytest.approx(5_400 / report["rate"])
 
 
-def test_what_left_no_samples_cannot_be_explained(out: Path, tmp_path: Path, run: Run) -> None:
-    code, _, errors = run("analyze", out, "--run", 7)
+def test_what_left_no_samples_cannot_be_explained(out: Path, tmp_path: Path, run_cli: Run) -> None:
+    code, _, errors = run_cli("analyze", out, "--run", 7)
     assert code == 2
     assert "Run 7" in errors
     write_songs(tmp_path / "songs", 3, seed=1)
-    run("split", tmp_path / "songs", "-o", tmp_path / "dry", "--quiet", "--dry-run")
-    code, _, errors = run("analyze", tmp_path / "dry")
+    run_cli("split", tmp_path / "songs", "-o", tmp_path / "dry", "--quiet", "--dry-run")
+    code, _, errors = run_cli("analyze", tmp_path / "dry")
     assert code == 2
     assert "holds no midiprism result" in errors
 
 
-def test_one_form_at_a_time(out: Path, run: Run) -> None:
-    code, _, errors = run("analyze", out, "--json", "--html")
+def test_one_form_at_a_time(out: Path, run_cli: Run) -> None:
+    code, _, errors = run_cli("analyze", out, "--json", "--html")
     assert code == 2
     assert "exclude each other" in errors
 
 
-def test_a_known_run_can_be_asked_for(out: Path, run: Run) -> None:
-    code, printed, _ = run("analyze", out, "--json", "--run", 1)
+def test_a_known_run_can_be_asked_for(out: Path, run_cli: Run) -> None:
+    code, printed, _ = run_cli("analyze", out, "--json", "--run", 1)
     assert code == 0
     assert json.loads(printed)["progress"]["run"] == 1

@@ -37,16 +37,16 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
+def known_places(monkeypatch: pytest.MonkeyPatch) -> None:
     """Places are known, so that none is measured."""
     monkeypatch.setattr(trials, "load_disk_speed", lambda folder: figures())
 
 
-def test_the_table_has_every_strategy(run: Run, songs: Path, tmp_path: Path, known: None) -> None:
+def test_the_table_has_every_strategy(run_cli: Run, songs: Path, tmp_path: Path, known_places: None) -> None:
     work, place = tmp_path / "work", tmp_path / "place"
     work.mkdir()
     place.mkdir()
-    code, out, err = run(
+    code, out, err = run_cli(
         "bench", "strategies", songs, "--work", work, "--place", place, *QUICK, "--songs", 600, "--json"
     )
     assert code == 0, err
@@ -68,10 +68,10 @@ def test_the_table_has_every_strategy(run: Run, songs: Path, tmp_path: Path, kno
 
 @pytest.mark.slow
 def test_postgresql_is_tried_in_schemas_that_are_dropped(
-    run: Run, songs: Path, tmp_path: Path, postgres: PostgresServer, known: None
+    run_cli: Run, songs: Path, tmp_path: Path, postgres: PostgresServer, known_places: None
 ) -> None:
     url = postgres.new_database()
-    code, out, err = run("bench", "strategies", songs, "--work", tmp_path, *QUICK, "--database", url)
+    code, out, err = run_cli("bench", "strategies", songs, "--work", tmp_path, *QUICK, "--database", url)
     assert code == 0, err
     assert re.search(r"^the catalogue on a PostgreSQL server +PostgreSQL +at most ", out, re.MULTILINE)
     left = postgres.psql(url, f"SELECT count(*) FROM pg_namespace WHERE nspname LIKE '{SCHEMA_PREFIX}%'")
@@ -106,15 +106,15 @@ def test_ctrl_c_leaves_nothing(songs: Path, tmp_path: Path, times: int) -> None:
 
 
 def test_a_run_that_fails_ends_it_and_leaves_nothing(
-    run: Run, songs: Path, tmp_path: Path, known: None, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, songs: Path, tmp_path: Path, known_places: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from midiprism.errors import StoreError
 
     def failing(*_arguments: Any, **_options: Any) -> Summary:
         return Summary("", dry_run=False, by="auto", context="conductor", error=StoreError("It is full."))
 
-    monkeypatch.setattr("midiprism.advise.bench.sample_run.split_library", failing)
-    code, _, err = run("bench", "strategies", songs, "--work", tmp_path, *QUICK)
+    monkeypatch.setattr("midiprism.advise.bench.sample_run.run_pipeline", failing)
+    code, _, err = run_cli("bench", "strategies", songs, "--work", tmp_path, *QUICK)
     assert code == 1
     assert "It is full." in err
     assert not list(tmp_path.iterdir())
@@ -129,15 +129,17 @@ def test_a_run_that_fails_ends_it_and_leaves_nothing(
         (("--database", "mysql://host/d"), "The address of a catalogue is postgresql://"),
     ],
 )
-def test_what_cannot_be_followed_is_said(run: Run, songs: Path, options: tuple[str, ...], words: str) -> None:
-    code, _, err = run("bench", "strategies", songs, *options)
+def test_what_cannot_be_followed_is_said(
+    run_cli: Run, songs: Path, options: tuple[str, ...], words: str
+) -> None:
+    code, _, err = run_cli("bench", "strategies", songs, *options)
     assert code == 2
     assert words in err
     assert "secret" not in err
 
 
-def test_a_library_without_songs_is_said(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("bench", "strategies", tmp_path)
+def test_a_library_without_songs_is_said(run_cli: Run, tmp_path: Path) -> None:
+    code, _, err = run_cli("bench", "strategies", tmp_path)
     assert code == 2
     assert "There are no songs to measure with" in err
 
@@ -155,7 +157,7 @@ def test_a_sample_is_spread_over_the_library_and_in_its_order(songs: Path) -> No
     assert len(sample_songs(library, 5_000).songs) == 1_200
 
 
-def test_who_asked_to_stop_gets_no_table(songs: Path, tmp_path: Path, known: None) -> None:
+def test_who_asked_to_stop_gets_no_table(songs: Path, tmp_path: Path, known_places: None) -> None:
     asked = ExperimentOptions(os.fspath(tmp_path), run_seconds=0.5, rounds=1)
     told: list[str] = []
     rows = run_experiments(open_folders([songs]), asked, lambda: len(told) > 1, told.append)

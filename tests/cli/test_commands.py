@@ -29,7 +29,7 @@ def use(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], SplitSong])
 
 
 @pytest.fixture(autouse=True)
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def use_fake_splitter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     use(monkeypatch, fake_split)
     monkeypatch.chdir(tmp_path)
 
@@ -49,16 +49,16 @@ def songs(tmp_path: Path) -> Path:
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_split_tells_what_it_did_and_what_to_do_next(run: Run, songs: Path) -> None:
-    code, out, _ = run("split", "songs", "-o", "my out")
+def test_split_tells_what_it_did_and_what_to_do_next(run_cli: Run, songs: Path) -> None:
+    code, out, _ = run_cli("split", "songs", "-o", "my out")
     assert code == 0
     assert "Split 2 songs into 4 tracks in my out." in out
     assert "midiprism list 'my out' --instrument bass" in out
     assert "midiprism export 'my out' --to by-song --by song" in out
 
 
-def test_split_json_is_the_last_line_and_has_the_figures(run: Run, songs: Path, tmp_path: Path) -> None:
-    code, out, _ = run("split", "songs", "-o", "out", "--json")
+def test_split_json_is_the_last_line_and_has_the_figures(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+    code, out, _ = run_cli("split", "songs", "-o", "out", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert code == 0
     assert facts["songs_seen"] == facts["songs_done"] + facts["songs_skipped"] == 3
@@ -69,29 +69,29 @@ def test_split_json_is_the_last_line_and_has_the_figures(run: Run, songs: Path, 
     assert {"songs_failed", "songs_repaired", "bytes_written", "seconds", "songs_per_second"} <= set(facts)
 
 
-def test_a_second_split_says_that_there_is_nothing_to_do(run: Run, songs: Path, tmp_path: Path) -> None:
-    run("split", "songs", "-o", "out")
+def test_a_second_split_says_that_there_is_nothing_to_do(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
     before = read_tree(tmp_path / "out")
-    code, out, _ = run("split", "songs", "-o", "out")
+    code, out, _ = run_cli("split", "songs", "-o", "out")
     assert (code, "Nothing to do: 3 songs known already, nothing written." in out) == (0, True)
     assert read_tree(tmp_path / "out") == before
 
 
-def test_split_without_any_song_says_so(run: Run, tmp_path: Path) -> None:
+def test_split_without_any_song_says_so(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "songs", {"readme.txt": b""})
-    code, out, _ = run("split", "songs", "-o", "out")
+    code, out, _ = run_cli("split", "songs", "-o", "out")
     assert (code, "No MIDI files found" in out) == (0, True)
 
 
-def test_what_failed_is_named_without_reaching_the_terminal_raw(run: Run, tmp_path: Path) -> None:
+def test_what_failed_is_named_without_reaching_the_terminal_raw(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "songs", {f"{EVIL}{n}.mid": b"junk%d" % n for n in range(7)})
     with open(os.fsencode(tmp_path) + b"/songs/\xff.mid", "wb") as file:
         file.write(b"bug")
-    code, out, _ = run("split", "songs", "-o", "out")
+    code, out, _ = run_cli("split", "songs", "-o", "out")
     assert code == 1
     assert "\\x1b[31m[bold]\\u202eevil\\nline0.mid: It is not a MIDI file. (not_midi)" in out
-    assert "and 3 more; --verbose names more of them" in out
-    code, _, err = run("split", "songs", "-o", "other", "--quiet", "--verbose")
+    assert "and 3 more; --verbose lists more of them" in out
+    code, _, err = run_cli("split", "songs", "-o", "other", "--quiet", "--verbose")
     assert code == 1
     assert (
         "songs/\\xff.mid: midiprism failed on it, which is a bug to report: ZeroDivisionError: oh [red]no"
@@ -99,44 +99,46 @@ def test_what_failed_is_named_without_reaching_the_terminal_raw(run: Run, tmp_pa
     )
 
 
-def test_quiet_prints_nothing_where_nothing_failed(run: Run, songs: Path) -> None:
-    assert run("split", "songs", "-o", "out", "--quiet") == (0, "", "")
+def test_quiet_prints_nothing_where_nothing_failed(run_cli: Run, songs: Path) -> None:
+    assert run_cli("split", "songs", "-o", "out", "--quiet") == (0, "", "")
 
 
-def test_options_reach_the_run(run: Run, songs: Path, tmp_path: Path) -> None:
-    code, out, _ = run(
+def test_options_reach_the_run(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+    code, out, _ = run_cli(
         "split", "songs", "-o", "out", "--by", "channel", "--context", "full", "--limit", 1, "--json"
     )
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["by"], facts["context"], facts["songs_seen"]) == (0, "channel", "full", 1)
-    code, _, err = run("split", "songs", "-o", "out", "--by", "track")
+    code, _, err = run_cli("split", "songs", "-o", "out", "--by", "track")
     assert (code, "--by channel --context full" in err) == (2, True)
 
 
-def test_a_dry_run_makes_no_folder(run: Run, songs: Path, tmp_path: Path) -> None:
-    code, out, _ = run("split", "songs", "-o", "out", "--dry-run", "--json")
+def test_a_dry_run_makes_no_folder(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+    code, out, _ = run_cli("split", "songs", "-o", "out", "--dry-run", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["tracks_new"], facts["catalog"], facts["run_id"]) == (0, 3, None, None)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_source_exits_2_and_makes_no_folder(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("split", "nowhere", "-o", "out")
+def test_a_missing_source_exits_2_and_makes_no_folder(run_cli: Run, tmp_path: Path) -> None:
+    code, _, err = run_cli("split", "nowhere", "-o", "out")
     assert (code, len(err.splitlines())) == (2, 1)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_second_split_into_the_same_folder_at_once_exits_1(run: Run, songs: Path, tmp_path: Path) -> None:
+def test_a_second_split_into_the_same_folder_at_once_exits_1(
+    run_cli: Run, songs: Path, tmp_path: Path
+) -> None:
     from midiprism.results.lock import lock_exclusive
 
-    run("split", "songs", "-o", "out")
+    run_cli("split", "songs", "-o", "out")
     with lock_exclusive(str(tmp_path / "out")):
-        code, _, err = run("split", "songs", "-o", "out")
+        code, _, err = run_cli("split", "songs", "-o", "out")
     assert (code, "is being written by process" in err) == (1, True)
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(9)})
     split: list[bytes] = []
@@ -148,17 +150,17 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
         return fake_split(data)
 
     use(monkeypatch, interrupted)
-    code, out, err = run("split", "songs", "-o", "out", "--json")
+    code, out, err = run_cli("split", "songs", "-o", "out", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["state"], facts["songs_done"]) == (130, "interrupted", 3)
     assert "midiprism split songs -o out" in err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    code, out, _ = run("split", "songs", "-o", "out", "--json")
+    code, out, _ = run_cli("split", "songs", "-o", "out", "--json")
     assert (code, json.loads(out.splitlines()[-1])["songs_done"]) == (0, 6)
 
 
 def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(
-    run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_data: bytes) -> SplitSong:
         os.kill(os.getpid(), signal.SIGINT)
@@ -166,14 +168,14 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(
         return pytest.fail("it went on")
 
     use(monkeypatch, interrupted)
-    assert run("split", "songs", "-o", "out")[0] == 130
+    assert run_cli("split", "songs", "-o", "out")[0] == 130
     use(monkeypatch, fake_split)
-    assert run("split", "songs", "-o", "out")[0] == 0
+    assert run_cli("split", "songs", "-o", "out")[0] == 0
 
 
-def test_list_shows_a_table(run: Run, songs: Path) -> None:
-    run("split", "songs", "-o", "out")
-    code, out, _ = run("list", "out")
+def test_list_shows_a_table(run_cli: Run, songs: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
+    code, out, _ = run_cli("list", "out")
     lines = out.splitlines()
     assert code == 0
     assert lines[0].split() == ["song", "track", "name", "instrument", "notes", "length", "path"]
@@ -196,33 +198,33 @@ def test_list_shows_a_table(run: Run, songs: Path) -> None:
         (["--song", "b/", "--instrument", "bass"], 1),
     ],
 )
-def test_list_filters(run: Run, songs: Path, filters: list[str], found: int) -> None:
-    run("split", "songs", "-o", "out")
-    code, out, _ = run("list", "out", "--json", *filters)
+def test_list_filters(run_cli: Run, songs: Path, filters: list[str], found: int) -> None:
+    run_cli("split", "songs", "-o", "out")
+    code, out, _ = run_cli("list", "out", "--json", *filters)
     assert (code, len(out.splitlines())) == (0, found)
 
 
-def test_list_json_counts_as_musicians_do(run: Run, songs: Path, tmp_path: Path) -> None:
-    run("split", "songs", "-o", "out")
-    facts = json.loads(run("list", "out", "--json", "--channel", "10")[1])
+def test_list_json_counts_as_musicians_do(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
+    facts = json.loads(run_cli("list", "out", "--json", "--channel", "10")[1])
     assert (facts["song"], facts["track"], facts["channel"], facts["family"]) == ("b/c", 2, 10, "Drums")
-    assert facts["song"] == str(tmp_path / "songs/b/c.kar")
+    assert facts["song_path"] == str(tmp_path / "songs/b/c.kar")
     assert (tmp_path / "out" / facts["path"]).is_file()
 
 
-def test_list_paths_can_be_used_in_a_shell(run: Run, songs: Path) -> None:
-    run("split", "songs", "-o", "out")
-    code, out, _ = run("list", "out", "--paths")
+def test_list_paths_can_be_used_in_a_shell(run_cli: Run, songs: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
+    code, out, _ = run_cli("list", "out", "--paths")
     assert code == 0
     assert all(os.path.isfile(line) for line in out.splitlines())
-    null = run("list", "out", "-0", "--name", "hand")[1]
+    null = run_cli("list", "out", "-0", "--name", "hand")[1]
     assert null.endswith("\0")
     assert os.path.isfile(null[:-1])
 
 
-def test_a_reader_that_leaves_early_is_no_error(songs: Path, run: Run, tmp_path: Path) -> None:
+def test_a_reader_that_leaves_early_is_no_error(songs: Path, run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "songs", {"many.mid": fake_song(*(BASS + "n" * n for n in range(3_000)))})
-    run("split", "songs", "-o", "out")
+    run_cli("split", "songs", "-o", "out")
     command = [sys.executable, "-m", "midiprism", "list", "out", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -232,72 +234,74 @@ def test_a_reader_that_leaves_early_is_no_error(songs: Path, run: Run, tmp_path:
         assert process.stderr.read() == b""
 
 
-def test_list_without_a_match_says_so(run: Run, songs: Path) -> None:
-    run("split", "songs", "-o", "out")
-    assert run("list", "out", "--name", "%") == (0, "", "midiprism: No track matches.\n")
+def test_list_without_a_match_says_so(run_cli: Run, songs: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
+    assert run_cli("list", "out", "--name", "%") == (0, "", "midiprism: No track matches.\n")
 
 
-def test_a_long_table_ends_and_says_so(run: Run, tmp_path: Path) -> None:
+def test_a_long_table_ends_and_says_so(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "songs", {"a.mid": fake_song(*(BASS + str(n) for n in range(201)))})
-    run("split", "songs", "-o", "out")
-    _, out, err = run("list", "out")
+    run_cli("split", "songs", "-o", "out")
+    _, out, err = run_cli("list", "out")
     assert (len(out.splitlines()), "first 200" in err) == (201, True)
-    assert run("list", "out", "--limit", "3")[2] == ""
+    assert run_cli("list", "out", "--limit", "3")[2] == ""
 
 
 @pytest.mark.parametrize("notes", ["", "..", "x", "1..2..3", "-5", "٣"])
-def test_a_range_that_is_none_exits_2(run: Run, songs: Path, notes: str) -> None:
-    run("split", "songs", "-o", "out")
-    assert run("list", "out", "--notes", notes)[0] == 2
+def test_a_range_that_is_none_exits_2(run_cli: Run, songs: Path, notes: str) -> None:
+    run_cli("split", "songs", "-o", "out")
+    assert run_cli("list", "out", "--notes", notes)[0] == 2
 
 
-def test_hostile_names_are_shown_and_exported_safely(run: Run, tmp_path: Path) -> None:
+def test_hostile_names_are_shown_and_exported_safely(run_cli: Run, tmp_path: Path) -> None:
     evil = f"Bass;Slap Bass 1;{EVIL.replace(chr(10), '')};x"
     write_files(tmp_path / "songs", {f"{EVIL}.mid": fake_song(evil)})
-    assert run("split", "songs", "-o", "out")[0] == 0
-    assert "\\x1b[31m[bold]" in run("list", "out")[1]
-    assert run("list", "out", "--json")[0] == 0
-    assert run("export", "out", "--to", "to")[0] == 0
+    assert run_cli("split", "songs", "-o", "out")[0] == 0
+    assert "\\x1b[31m[bold]" in run_cli("list", "out")[1]
+    assert run_cli("list", "out", "--json")[0] == 0
+    assert run_cli("export", "out", "--to", "to")[0] == 0
     (path,) = set(read_tree(tmp_path / "to")) - {"midiprism.json"}
     assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline (Slap Bass 1).mid"
 
 
-def test_export_tells_what_it_did(run: Run, songs: Path, tmp_path: Path) -> None:
-    run("split", "songs", "-o", "out")
-    code, out, _ = run("export", "out", "--to", "to", "--by", "instrument", "--instrument", "bass")
+def test_export_tells_what_it_did(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
+    code, out, _ = run_cli("export", "out", "--to", "to", "--by", "instrument", "--instrument", "bass")
     assert (code, "Wrote 2 files" in out) == (0, True)
-    code, out, _ = run("export", "out", "--to", "to", "--by", "instrument", "--instrument", "bass", "--json")
+    code, out, _ = run_cli(
+        "export", "out", "--to", "to", "--by", "instrument", "--instrument", "bass", "--json"
+    )
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["files_new"], facts["files_kept"]) == (0, 0, 2)
-    assert run("export", "out", "--to", "dry", "--dry-run", "--quiet") == (0, "", "")
+    assert run_cli("export", "out", "--to", "dry", "--dry-run", "--quiet") == (0, "", "")
     assert not (tmp_path / "dry").exists()
 
 
-def test_export_reports_what_it_left_alone(run: Run, songs: Path, tmp_path: Path) -> None:
-    run("split", "songs", "-o", "out")
+def test_export_reports_what_it_left_alone(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
     write_files(tmp_path / "to", {"a/01 Right Hand (Acoustic Grand Piano).mid": b"mine"})
-    code, _, err = run("export", "out", "--to", "to")
+    code, _, err = run_cli("export", "out", "--to", "to")
     assert (code, "01 Right Hand (Acoustic Grand Piano).mid: It is there with other content" in err) == (
         1,
         True,
     )
 
 
-def test_an_export_template_with_an_unknown_field_exits_2(run: Run, songs: Path) -> None:
-    run("split", "songs", "-o", "out")
-    code, _, err = run("export", "out", "--to", "to", "--by", "{artist}")
+def test_an_export_template_with_an_unknown_field_exits_2(run_cli: Run, songs: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
+    code, _, err = run_cli("export", "out", "--to", "to", "--by", "{artist}")
     assert (code, "{song_path}" in err) == (2, True)
 
 
 @pytest.mark.parametrize("command", [["list", "songs"], ["export", "songs", "--to", "to"]])
-def test_a_folder_that_is_no_result_exits_2(run: Run, songs: Path, command: list[str]) -> None:
-    assert run(*command)[0] == 2
+def test_a_folder_that_is_no_result_exits_2(run_cli: Run, songs: Path, command: list[str]) -> None:
+    assert run_cli(*command)[0] == 2
 
 
-def test_ctrl_c_ends_an_export_in_order(run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_an_export_in_order(run_cli: Run, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from midiprism.export.materialize import Materializer
 
-    run("split", "songs", "-o", "out")
+    run_cli("split", "songs", "-o", "out")
     place = Materializer.materialize
 
     def interrupted(*arguments: object) -> object:
@@ -305,7 +309,7 @@ def test_ctrl_c_ends_an_export_in_order(run: Run, songs: Path, monkeypatch: pyte
         return place(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Materializer, "place", interrupted)
-        code, out, _ = run("export", "out", "--to", "to", "--json")
+        patch.setattr(Materializer, "materialize", interrupted)
+        code, out, _ = run_cli("export", "out", "--to", "to", "--json")
     assert (code, json.loads(out.splitlines()[-1])["files_new"]) == (130, 1)
-    assert run("export", "out", "--to", "to")[0] == 0
+    assert run_cli("export", "out", "--to", "to")[0] == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from midiprism.catalog import PostgresAddress, open_catalog
-from midiprism.cli.database import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
 from midiprism.errors import StoreError, UsageError
 from midiprism.integrity import repair
 from midiprism.pipeline import runner as engine
@@ -35,7 +35,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def use_fake_splitter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
@@ -55,14 +55,16 @@ def url(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture
-def result(run: Run, url: str) -> str:
+def database_option(run_cli: Run, url: str) -> str:
     """A result in ``out``; the options that name its catalogue."""
-    assert run("split", "songs", "-o", "out", "--workers", 0, "--database", url)[0] == 1, "one song is bad"
+    assert run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)[0] == 1, (
+        "one song is bad"
+    )
     return f"--database {shlex.quote(url)}"
 
 
 @pytest.fixture
-def guarded(postgres: PostgresServer, url: str) -> Iterator[str]:
+def password_url(postgres: PostgresServer, url: str) -> Iterator[str]:
     """The same database for a role that needs a password, over the loopback interface."""
     postgres.psql(url, f"CREATE ROLE \"{ROLE}\" LOGIN SUPERUSER PASSWORD '{SECRET}'")
     database = url.partition("?")[0].rpartition("/")[2]
@@ -78,18 +80,20 @@ def commands(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.startswith("  midiprism ")]
 
 
-def test_every_command_finds_the_catalogue_by_its_address(run: Run, url: str, result: str) -> None:
+def test_every_command_finds_the_catalogue_by_its_address(
+    run_cli: Run, url: str, database_option: str
+) -> None:
     assert not Path("out/catalog.sqlite").exists()
-    code, out, _ = run("list", "out", "--database", url, "--json")
+    code, out, _ = run_cli("list", "out", "--database", url, "--json")
     assert (code, [json.loads(line)["song"] for line in out.splitlines()]) == (0, ["a", "a", "b", "b"])
-    code, out, _ = run("status", "out", "--database", url, "--json")
+    code, out, _ = run_cli("status", "out", "--database", url, "--json")
     assert (code, json.loads(out)["totals"]["tracks"]) == (0, 3)
-    assert run("status", "out", "--database", url, "--failed")[1].startswith("corrupt\tnot_midi\t")
-    assert run("export", "out", "--database", url, "--to", "tree")[0] == 0
+    assert run_cli("status", "out", "--database", url, "--failed")[1].startswith("corrupt\tnot_midi\t")
+    assert run_cli("export", "out", "--database", url, "--to", "tree")[0] == 0
     assert len(read_tree(Path("tree"))) == 5
-    assert run("verify", "out", "--database", url)[0] == 0
-    assert run("catalog", "upgrade", "out", "--database", url)[0] == 0
-    assert run("catalog", "upgrade", "--database", url)[1].endswith("up to date.\n")
+    assert run_cli("verify", "out", "--database", url)[0] == 0
+    assert run_cli("catalog", "upgrade", "out", "--database", url)[0] == 0
+    assert run_cli("catalog", "upgrade", "--database", url)[1].endswith("up to date.\n")
 
 
 @pytest.mark.parametrize(
@@ -105,50 +109,52 @@ def test_every_command_finds_the_catalogue_by_its_address(run: Run, url: str, re
     ids=" ".join,
 )
 def test_without_its_address_a_result_says_where_its_catalogue_is(
-    run: Run, result: str, command: list[str]
+    run_cli: Run, database_option: str, command: list[str]
 ) -> None:
-    code, _, err = run(*command, "out")
+    code, _, err = run_cli(*command, "out")
     assert code == 2
     assert "is in PostgreSQL, postgresql://midiprism@/test_" in err
     assert "--database or MIDIPRISM_DATABASE_URL" in err
 
 
-def test_printed_commands_name_the_catalogue_and_work(run: Run, url: str) -> None:
+def test_printed_commands_name_the_catalogue_and_work(run_cli: Run, url: str) -> None:
     where = ["--database", url, "--schema", "my_songs"]
-    code, out, _ = run("split", "songs", "-o", "my out", "--workers", 0, *where)
+    code, out, _ = run_cli("split", "songs", "-o", "my out", "--workers", 0, *where)
     named = f"--database {shlex.quote(url)} --schema my_songs"
     assert commands(out) == [
         f"midiprism list 'my out' {named} --instrument bass",
         f"midiprism export 'my out' {named} --to by-song --by song",
     ]
-    _, out, _ = run("status", "my out", *where)
+    _, out, _ = run_cli("status", "my out", *where)
     said = commands(out)
     assert [line.startswith("midiprism s") and named in line for line in said] == [True, True]
     next(Path("my out/tracks").rglob("*.mid")).unlink()
-    code, out, _ = run("verify", "my out", *where)
+    code, out, _ = run_cli("verify", "my out", *where)
     (mending,) = commands(out)
     assert (code, mending) == (1, f"midiprism verify 'my out' {named} --repair")
-    assert run(*shlex.split(mending)[1:])[0] == 0
+    assert run_cli(*shlex.split(mending)[1:])[0] == 0
     for line in said:
-        assert run(*shlex.split(line)[1:])[0] == (1 if "--retry-failed" in line else 0)
+        assert run_cli(*shlex.split(line)[1:])[0] == (1 if "--retry-failed" in line else 0)
 
 
-def test_an_interrupted_run_says_how_to_go_on(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_says_how_to_go_on(
+    run_cli: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_arguments: object) -> None:
         raise StoreError("full")
 
     with monkeypatch.context() as patch:
         patch.setattr("midiprism.stores.files.store.FileStore.put", full)
-        _, out, _ = run("split", "songs", "-o", "out", "--workers", 0, "--database", url)
+        _, out, _ = run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)
     going_on = f"midiprism split songs -o out --database {shlex.quote(url)}"
     assert commands(out) == [going_on]
-    _, out, _ = run("status", "out", "--database", url, "--json")
+    _, out, _ = run_cli("status", "out", "--database", url, "--json")
     assert json.loads(out)["to_go_on"].endswith(f"/songs -o out --database {shlex.quote(url)}")
 
 
-def test_another_results_catalogue_is_refused(run: Run, url: str, result: str) -> None:
+def test_another_results_catalogue_is_refused(run_cli: Run, url: str, database_option: str) -> None:
     where = ["--database", url]
-    assert run("split", "songs", "-o", "other", *where, "--schema", "other", "--quiet")[0] == 1
+    assert run_cli("split", "songs", "-o", "other", *where, "--schema", "other", "--quiet")[0] == 1
     before = read_tree(Path("out"))
     for command in (
         ["list", "out"],
@@ -160,34 +166,34 @@ def test_another_results_catalogue_is_refused(run: Run, url: str, result: str) -
         ["split", "songs", "-o", "out", "--dry-run"],
         ["split", "songs", "-o", "new", "--dry-run"],
     ):
-        code, _, err = run(*command, *where, "--schema", "other")
+        code, _, err = run_cli(*command, *where, "--schema", "other")
         assert (code, "belongs to another result" in err) == (1, True), command
     assert read_tree(Path("out")) == before
 
 
 def test_a_catalogue_that_is_gone_is_not_taken_for_an_empty_one(
-    run: Run, postgres: PostgresServer, url: str, result: str
+    run_cli: Run, postgres: PostgresServer, url: str, database_option: str
 ) -> None:
     postgres.psql(url, "SET client_min_messages TO error; DROP SCHEMA midiprism CASCADE")
     before = read_tree(Path("out"))
     for command in (["verify"], ["verify", "--repair"], ["list"], ["export", "--to", "t"]):
-        code, _, err = run(*command, "out", "--database", url)
+        code, _, err = run_cli(*command, "out", "--database", url)
         assert (code, "holds no catalogue yet" in err) == (1, True)
-    assert "nothing is recorded yet" in run("status", "out", "--database", url)[1]
+    assert "nothing is recorded yet" in run_cli("status", "out", "--database", url)[1]
     assert read_tree(Path("out")) == before
-    run("split", "songs", "-o", "out", "--workers", 0, "--database", url)
-    assert run("verify", "out", "--database", url)[0] == 0
+    run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)
+    assert run_cli("verify", "out", "--database", url)[0] == 0
 
 
 def test_runs_that_are_on_are_all_shown_and_keep_checks_away(
-    run: Run, postgres: PostgresServer, url: str, result: str
+    run_cli: Run, postgres: PostgresServer, url: str, database_option: str
 ) -> None:
     with open_catalog(PostgresAddress(url)) as catalog:
         second, third = (catalog.begin_run({"sources": ["/m"]}, "2026-01-01T00:00:00+00:00") for _ in "ab")
-        _, out, _ = run("status", "out", "--database", url, "--runs", 1)
-        assert f"out: 2 runs are on, 0 songs/s\n  run {third}: 0 songs" in out
+        _, out, _ = run_cli("status", "out", "--database", url, "--runs", 1)
+        assert f"out: 2 runs are active, 0 songs/s\n  run {third}: 0 songs" in out
         assert f"\n  run {second}: 0 songs" in out
-        _, out, _ = run("status", "out", "--database", url, "--json")
+        _, out, _ = run_cli("status", "out", "--database", url, "--json")
         status = json.loads(out)
         assert (status["running"], status["to_go_on"]) == (True, None)
         assert [(it["state"], it["rate"]) for it in status["runs"]] == [
@@ -196,54 +202,54 @@ def test_runs_that_are_on_are_all_shown_and_keep_checks_away(
             ("done", None),
         ]
         for command in (["verify"], ["verify", "--repair"]):
-            code, _, err = run(*command, "out", "--database", url)
+            code, _, err = run_cli(*command, "out", "--database", url)
             assert (code, f"Run {second} on out is on" in err) == (1, True)
         postgres.psql(url, f"UPDATE midiprism.runs SET expires_at = now() WHERE id = {second}")
         catalog.end_run(third, "interrupted", {}, "2026-01-01T00:00:00+00:00")
-    assert run("verify", "out", "--database", url)[0] == 0
-    _, out, _ = run("status", "out", "--database", url, "--json")
+    assert run_cli("verify", "out", "--database", url)[0] == 0
+    _, out, _ = run_cli("status", "out", "--database", url, "--json")
     status = json.loads(out)
     assert [it["state"] for it in status["runs"]] == ["interrupted", "cut off", "done"]
     assert (status["running"], "/m -o out" in status["to_go_on"]) == (False, True)
 
 
 def test_a_run_that_begins_while_a_result_is_checked_ends_the_check(
-    run: Run, url: str, result: str, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, url: str, database_option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meanwhile(*_arguments: object) -> None:
         with open_catalog(PostgresAddress(url)) as catalog:
             catalog.end_run(catalog.begin_run({}, "now"), "done", {}, "now")
 
     monkeypatch.setattr("midiprism.integrity.verify.Check._unlinked", meanwhile)
-    code, _, err = run("verify", "out", "--database", url)
+    code, _, err = run_cli("verify", "out", "--database", url)
     assert (code, "check again" in err) == (1, True)
 
 
 def test_the_environment_gives_the_address_except_to_results_with_their_own(
-    run: Run, url: str, result: str, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, url: str, database_option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATABASE_URL_VARIABLE, url)
-    assert run("list", "out", "--paths")[0] == 0
+    assert run_cli("list", "out", "--paths")[0] == 0
     monkeypatch.delenv(DATABASE_URL_VARIABLE)
-    run("split", "songs", "-o", "plain", "--workers", 0, "--quiet")
+    run_cli("split", "songs", "-o", "plain", "--workers", 0, "--quiet")
     monkeypatch.setenv(DATABASE_URL_VARIABLE, url)
     for command in (["list", "plain"], ["status", "plain"], ["verify", "plain"]):
-        assert run(*command)[0] == 0, "its catalogue is in its folder, whatever the environment says"
-    assert "leave --database out" in run("list", "plain", "--database", url)[2]
-    assert "leave --schema out" in run("list", "plain", "--schema", "x")[2]
+        assert run_cli(*command)[0] == 0, "its catalogue is in its folder, whatever the environment says"
+    assert "leave --database out" in run_cli("list", "plain", "--database", url)[2]
+    assert "leave --schema out" in run_cli("list", "plain", "--schema", "x")[2]
 
 
 def test_the_variable_of_other_programs_counts_only_where_a_catalogue_is(
-    run: Run, postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(GENERIC_DATABASE_URL_VARIABLE, url)
-    run("split", "songs", "-o", "plain", "--workers", 0)
+    run_cli("split", "songs", "-o", "plain", "--workers", 0)
     assert Path("plain/catalog.sqlite").exists()
     assert postgres.psql(url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'midiprism'") == "0\n"
-    run("split", "songs", "-o", "out", "--workers", 0, "--database", url)
-    assert run("list", "out")[0] == 0
+    run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)
+    assert run_cli("list", "out")[0] == 0
     monkeypatch.setenv(GENERIC_DATABASE_URL_VARIABLE, "mysql://somewhere/else")
-    assert run("list", "out")[0] == 2
+    assert run_cli("list", "out")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -254,9 +260,9 @@ def test_the_variable_of_other_programs_counts_only_where_a_catalogue_is(
         "postgresql://u@localhost/db?sslmode=require&pass%77ord={}",
     ],
 )
-def test_a_password_on_the_command_line_is_refused_with_the_right_way(run: Run, written: str) -> None:
+def test_a_password_on_the_command_line_is_refused_with_the_right_way(run_cli: Run, written: str) -> None:
     for command in (["split", "songs", "-o", "new"], ["list", "new"], ["catalog", "upgrade"]):
-        code, out, err = run(*command, "--database", written.format(SECRET))
+        code, out, err = run_cli(*command, "--database", written.format(SECRET))
         assert (code, "~/.pgpass" in err, DATABASE_URL_VARIABLE in err) == (2, True, True)
         assert SECRET not in out + err
     assert not Path("new").exists()
@@ -288,9 +294,9 @@ def everything_said(run: Run, *arguments: object) -> str:
 
 
 def test_no_password_is_ever_shown_or_kept(
-    run: Run, postgres: PostgresServer, url: str, guarded: str, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, postgres: PostgresServer, url: str, password_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(guarded))
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url))
     said = ""
     for command in (
         ["split", "songs", "-o", "out", "--workers", 2, "--json", "--verbose"],
@@ -303,40 +309,42 @@ def test_no_password_is_ever_shown_or_kept(
         ["export", "out", "--to", "tree", "--json"],
         ["catalog", "upgrade", "out"],
     ):
-        said += everything_said(run, *command)
+        said += everything_said(run_cli, *command)
     assert "library%20keeper@127.0.0.1" in said, "the rest of the address is"
-    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(guarded, "wr0ng-" + SECRET))
-    said += everything_said(run, "list", "out")
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url, "wr0ng-" + SECRET))
+    said += everything_said(run_cli, "list", "out")
     assert "password authentication failed" in said
-    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(re.sub(r":\d+/", ":1/", guarded)))
-    unreachable = everything_said(run, "status", "out")
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(re.sub(r":\d+/", ":1/", password_url)))
+    unreachable = everything_said(run_cli, "status", "out")
     assert "onnection refused" in unreachable
     said += unreachable
-    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(guarded) + "?sslmode=nonsense")
-    said += everything_said(run, "split", "songs", "-o", "out", "--verbose")
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url) + "?sslmode=nonsense")
+    said += everything_said(run_cli, "split", "songs", "-o", "out", "--verbose")
     assert SECRET not in said
     assert SECRET not in postgres.dump(url)
     assert not [name for name, data in read_tree(Path.cwd()).items() if SECRET.encode() in data]
 
 
 def test_passwords_and_services_come_from_where_libpq_looks(
-    run: Run, url: str, guarded: str, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, url: str, password_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port, database = re.findall(r":(\d+)/(\w+)", guarded)[0]
-    assert "no password supplied" in run("split", "songs", "-o", "out", "--database", guarded)[2]
+    port, database = re.findall(r":(\d+)/(\w+)", password_url)[0]
+    assert "no password supplied" in run_cli("split", "songs", "-o", "out", "--database", password_url)[2]
     Path("pgpass").write_text(f"127.0.0.1:{port}:*:{ROLE}:{SECRET}\n")
     Path("pgpass").chmod(0o600)
     monkeypatch.setenv("PGPASSFILE", str(Path("pgpass").absolute()))
-    code, out, _ = run("split", "songs", "-o", "out", "--workers", 0, "--json", "--database", guarded)
+    code, out, _ = run_cli(
+        "split", "songs", "-o", "out", "--workers", 0, "--json", "--database", password_url
+    )
     assert (code, json.loads(out)["state"]) == (1, "done"), "one song is bad"
     Path("services").write_text(f"[songs]\nhost=127.0.0.1\nport={port}\nuser={ROLE}\ndbname={database}\n")
     monkeypatch.setenv("PGSERVICEFILE", str(Path("services").absolute()))
-    assert run("verify", "out", "--database", "postgresql:///?service=songs")[::2] == (0, "")
-    assert "definition of service" in run("list", "out", "--database", "postgresql:///?service=x")[2]
+    assert run_cli("verify", "out", "--database", "postgresql:///?service=songs")[::2] == (0, "")
+    assert "definition of service" in run_cli("list", "out", "--database", "postgresql:///?service=x")[2]
 
 
 def test_a_role_that_may_only_read_can_look_and_nothing_else(
-    run: Run, postgres: PostgresServer, url: str, result: str, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, postgres: PostgresServer, url: str, database_option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.psql(url, "CREATE ROLE reader LOGIN PASSWORD 'x'")
     try:
@@ -347,26 +355,28 @@ def test_a_role_that_may_only_read_can_look_and_nothing_else(
         monkeypatch.setenv("PGPASSFILE", str(Path("pgpass").absolute()))
         reader = postgres.url(url.partition("?")[0].rpartition("/")[2], user="reader", loopback=True)
         for command in (["status"], ["list"], ["verify"], ["export", "--to", "t"], ["verify", "--repair"]):
-            assert run(*command, "out", "--database", reader)[0] == 0, command
-        code, _, err = run("split", "songs", "-o", "out", "--retry-failed", "--database", reader)
+            assert run_cli(*command, "out", "--database", reader)[0] == 0, command
+        code, _, err = run_cli("split", "songs", "-o", "out", "--retry-failed", "--database", reader)
         assert (code, "permission denied" in err) == (1, True)
     finally:
         postgres.psql(url, "DROP OWNED BY reader; DROP ROLE reader")
 
 
-def test_a_server_that_does_not_encrypt_is_refused_where_that_is_asked_for(run: Run, guarded: str) -> None:
-    code, _, err = run("split", "songs", "-o", "out", "--database", f"{guarded}?sslmode=require")
+def test_a_server_that_does_not_encrypt_is_refused_where_that_is_asked_for(
+    run_cli: Run, password_url: str
+) -> None:
+    code, _, err = run_cli("split", "songs", "-o", "out", "--database", f"{password_url}?sslmode=require")
     assert (code, "server does not support SSL, but SSL was required" in err) == (1, True)
 
 
-def test_searches_do_not_depend_on_the_servers_language(run: Run, url: str) -> None:
+def test_searches_do_not_depend_on_the_servers_language(run_cli: Run, url: str) -> None:
     names = ["GRÜSSE Straße", "\u212aelvin", "plain"]
     tracks = (f"Piano;Acoustic Grand Piano;{name};{name}" for name in names)
     write_files(
         Path("odd"), {"İstanbul.mid": fake_song(*tracks), "B.mid": fake_song(BASS), "a.mid": fake_song(DRUMS)}
     )
-    run("split", "odd", "-o", "out", "--workers", 0, "--database", url)
-    run("split", "odd", "-o", "plain", "--workers", 0)
+    run_cli("split", "odd", "-o", "out", "--workers", 0, "--database", url)
+    run_cli("split", "odd", "-o", "plain", "--workers", 0)
     for asked in (
         [],
         ["--name", "grüsse"],
@@ -379,9 +389,9 @@ def test_searches_do_not_depend_on_the_servers_language(run: Run, url: str) -> N
         ["--instrument", "PIANO", "--limit", "1"],
         ["--name", "nothing"],
     ):
-        here = run("list", "out", "--json", *asked, "--database", url)
-        assert here == run("list", "plain", "--json", *asked), asked
-    assert len(run("list", "plain", "--json", "--name", "kelvin")[1].splitlines()) == 1
+        here = run_cli("list", "out", "--json", *asked, "--database", url)
+        assert here == run_cli("list", "plain", "--json", *asked), asked
+    assert len(run_cli("list", "plain", "--json", "--name", "kelvin")[1].splitlines()) == 1
 
 
 @pytest.mark.parametrize("module", ["psycopg", "sqlalchemy", "alembic"])

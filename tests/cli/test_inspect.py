@@ -14,7 +14,7 @@ import pytest
 
 import midiprism
 from midiprism.cli import main
-from midiprism.cli.commands.inspect import pitch_name
+from midiprism.cli.render.inspection_text import pitch_name
 from midiprism.smf import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from support.midi_writer import (
     key_signature,
@@ -45,7 +45,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run_inspect(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: True)
 
@@ -71,8 +71,8 @@ def told(out: str, heading: str) -> list[str]:
     return [line.strip() for line in lines[first : [*lines, ""].index("", first)]]
 
 
-def test_a_song_is_told_for_people(run: Run) -> None:
-    code, out, err = run(keep(SONG))
+def test_a_song_is_told_for_people(run_inspect: Run) -> None:
+    code, out, err = run_inspect(keep(SONG))
     assert (code, err) == (0, "")
     head, table = out.split("\n\n")[:2]
     assert head.splitlines() == [
@@ -97,8 +97,8 @@ def test_a_song_is_told_for_people(run: Run) -> None:
     assert "problems" not in out
 
 
-def test_what_is_not_set_is_said(run: Run) -> None:
-    _, out, _ = run(keep(song(track([(480, tempo(250_000)), *note(0, 60, 480, 1)]))))
+def test_what_is_not_set_is_said(run_inspect: Run) -> None:
+    _, out, _ = run_inspect(keep(song(track([(480, tempo(250_000)), *note(0, 60, 480, 1)]))))
     assert told(out, "tempo") == [
         "tick          0  120.00 bpm, as none is set",
         "tick        480  240.00 bpm  from 0.500 s",
@@ -107,32 +107,32 @@ def test_what_is_not_set_is_said(run: Run) -> None:
     assert "\nkey\n" not in out
 
 
-def test_a_long_tempo_map_ends_and_says_so(run: Run) -> None:
+def test_a_long_tempo_map_ends_and_says_so(run_inspect: Run) -> None:
     path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(50)])))
-    lines = told(run(path)[1], "tempo")
+    lines = told(run_inspect(path)[1], "tempo")
     assert (len(lines), lines[-1]) == (21, "and 30 more; --json gives all")
-    assert len(json.loads(run(path, "--json")[1])["tempo_map"]) == 50
+    assert len(json.loads(run_inspect(path, "--json")[1])["tempo_map"]) == 50
     path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(20)])))
-    assert len(told(run(path)[1], "tempo")) == 20
+    assert len(told(run_inspect(path)[1], "tempo")) == 20
 
 
-def test_a_tempo_of_0_is_no_division_by_0(run: Run) -> None:
+def test_a_tempo_of_0_is_no_division_by_0(run_inspect: Run) -> None:
     path = keep(song(track([(0, tempo(0))], end=480)))
-    assert told(run(path)[1], "tempo") == ["tick          0  no time passes  from 0.000 s"]
-    assert json.loads(run(path, "--json")[1])["tempo_map"][0]["bpm"] is None
+    assert told(run_inspect(path)[1], "tempo") == ["tick          0  no time passes  from 0.000 s"]
+    assert json.loads(run_inspect(path, "--json")[1])["tempo_map"][0]["bpm"] is None
 
 
-def test_many_tracks_end_and_say_so(run: Run) -> None:
+def test_many_tracks_end_and_say_so(run_inspect: Run) -> None:
     path = keep(song(*[track(end=1)] * 201))
-    code, out, err = run(path)
+    code, out, err = run_inspect(path)
     assert (code, "first 200 tracks" in err) == (0, True)
     assert len(out.split("\n\n")[1].splitlines()) == 201
-    assert len(json.loads(run(path, "--json")[1])["tracks"]) == 201
+    assert len(json.loads(run_inspect(path, "--json")[1])["tracks"]) == 201
 
 
-def test_problems_have_their_bytes(run: Run) -> None:
+def test_problems_have_their_bytes(run_inspect: Run) -> None:
     data = song(track([(0, tempo(500_000))]), track([(0, note_on(0, 60))])[:-4], count=7)
-    code, out, _ = run(keep(data))
+    code, out, _ = run_inspect(keep(data))
     assert code == 0
     chunk, end = data.rindex(b"MTrk"), len(data)
     lines = told(out, "problems")
@@ -144,12 +144,12 @@ def test_problems_have_their_bytes(run: Run) -> None:
     ]
 
 
-def test_json_has_the_keys_of_the_interface(run: Run) -> None:
+def test_json_has_the_keys_of_the_interface(run_inspect: Run) -> None:
     data = song(
         track([(0, key_signature(2)), (0, tempo(500_000)), (0, time_signature(4, 2)), *note(9, 36, 0, 1)]),
         count=2,
     )
-    code, out, err = run(keep(data), "--json")
+    code, out, err = run_inspect(keep(data), "--json")
     assert (code, err, out.count("\n")) == (0, "", 1)
     facts = json.loads(out)
 
@@ -178,29 +178,29 @@ def test_every_key_is_documented() -> None:
     assert [name for name in ["file", *names] if f"`{name}`" not in section] == []
 
 
-def test_hostile_names_do_not_reach_the_terminal_raw(run: Run) -> None:
+def test_hostile_names_do_not_reach_the_terminal_raw(run_inspect: Run) -> None:
     data = song(track([(0, track_name(EVIL.encode())), *note(0, 60, 0, 1)]))
     path = keep(data, f"{EVIL}.mid")
-    code, out, _ = run(path)
+    code, out, _ = run_inspect(path)
     shown = "\\x1b[31m[bold]\\u202eevil\\nline"
     assert (code, out.splitlines()[0]) == (0, f"{shown}.mid")
     assert f"    1  {shown}  1 " in out
-    facts = json.loads(run(path, "--json")[1])
+    facts = json.loads(run_inspect(path, "--json")[1])
     assert (facts["file"], facts["tracks"][0]["name"]) == (f"{EVIL}.mid", EVIL)
-    code, _, err = run(keep(b"no music", f"{EVIL}.txt"))
+    code, _, err = run_inspect(keep(b"no music", f"{EVIL}.txt"))
     assert (code, err.count("\n"), shown in err) == (1, 1, True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not text")
-def test_a_path_that_is_not_text_is_read(run: Run) -> None:
+def test_a_path_that_is_not_text_is_read(run_inspect: Run) -> None:
     path = os.fsdecode(b"\xff.mid")
     keep(SONG, path)
-    assert run(path)[1].startswith("\\xff.mid\n")
-    assert json.loads(run(path, "--json")[1])["file"] == path
+    assert run_inspect(path)[1].startswith("\\xff.mid\n")
+    assert json.loads(run_inspect(path, "--json")[1])["file"] == path
 
 
-def test_a_file_in_gzip_is_read(run: Run) -> None:
-    code, out, _ = run(keep(gzip.compress(SONG), "song.mid.gz"))
+def test_a_file_in_gzip_is_read(run_inspect: Run) -> None:
+    code, out, _ = run_inspect(keep(gzip.compress(SONG), "song.mid.gz"))
     assert (code, "Standard Kit" in out) == (0, True)
     assert told(out, "problems") == ["byte 0: the file is compressed with gzip; its content was read (gzip)"]
 
@@ -214,9 +214,9 @@ def test_a_file_in_gzip_is_read(run: Run) -> None:
         (0x9C28, "SMPTE, 0x9c28, which gives ticks no time"),
     ],
 )
-def test_an_smpte_division_is_told_in_words(run: Run, division: int, words: str) -> None:
+def test_an_smpte_division_is_told_in_words(run_inspect: Run, division: int, words: str) -> None:
     data = song(track([(0, tempo(500_000)), *note(0, 60, 0, 1000)]), division=division)
-    code, out, _ = run(keep(data))
+    code, out, _ = run_inspect(keep(data))
     assert (code, f"  division  {words}\n" in out, "bars:beats\n" in out) == (0, True, False)
     assert len(told(out, "tempo (without effect: the division is SMPTE)")) == 1
     timeless = "no time" in words
@@ -224,48 +224,54 @@ def test_an_smpte_division_is_told_in_words(run: Run, division: int, words: str)
     assert ("division_smpte" in out) == timeless
 
 
-def test_format_2_has_no_map_for_all(run: Run) -> None:
-    code, out, _ = run(keep(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), midi_format=2)))
+def test_format_2_has_no_map_for_all(run_inspect: Run) -> None:
+    code, out, _ = run_inspect(keep(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), midi_format=2)))
     assert (code, "Each track has a tempo, meter and key of its own (format 2)." in out) == (0, True)
     assert "tempo\n" not in out
 
 
-def test_a_file_without_tracks_is_told(run: Run) -> None:
-    code, out, _ = run(keep(song()))
+def test_a_file_without_tracks_is_told(run_inspect: Run) -> None:
+    code, out, _ = run_inspect(keep(song()))
     assert (code, "  tracks    0, 0 with notes\n" in out) == (0, True)
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_what_is_no_midi_file_exits_1(run: Run, options: list[str]) -> None:
-    assert run(keep(b"no music"), *options) == (
+def test_what_is_no_midi_file_exits_1(run_inspect: Run, options: list[str]) -> None:
+    assert run_inspect(keep(b"no music"), *options) == (
         1,
         "",
         "midiprism: song.mid: The file is no MIDI file: it has no MThd header. (not_midi, at byte 0)\n",
     )
 
 
-def test_a_file_that_cannot_be_read_exits_1(run: Run, tmp_path: Path) -> None:
-    assert run("gone.mid") == (1, "", "midiprism: gone.mid: It cannot be read: No such file or directory.\n")
+def test_a_file_that_cannot_be_read_exits_1(run_inspect: Run, tmp_path: Path) -> None:
+    assert run_inspect("gone.mid") == (
+        1,
+        "",
+        "midiprism: gone.mid: It cannot be read: No such file or directory.\n",
+    )
     if hasattr(os, "mkfifo"):
         os.mkfifo("pipe")
-        assert run("pipe") == (1, "", "midiprism: pipe: It is not a regular file.\n")
+        assert run_inspect("pipe") == (1, "", "midiprism: pipe: It is not a regular file.\n")
 
 
-def test_a_file_that_is_too_large_exits_1(run: Run) -> None:
+def test_a_file_that_is_too_large_exits_1(run_inspect: Run) -> None:
     with open("large.mid", "wb") as file:
         file.truncate(midiprism.Limits().input_bytes + 1)
-    code, _, err = run("large.mid")
+    code, _, err = run_inspect("large.mid")
     assert (code, "more than 67,108,864 bytes" in err) == (1, True)
 
 
-def test_a_folder_exits_2(run: Run, tmp_path: Path) -> None:
-    assert run(tmp_path)[0] == 2
-    assert run()[0] == 2
+def test_a_folder_exits_2(run_inspect: Run, tmp_path: Path) -> None:
+    assert run_inspect(tmp_path)[0] == 2
+    assert run_inspect()[0] == 2
 
 
-def test_a_compilation_is_announced_apart_from_the_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compilation_is_announced_apart_from_the_output(
+    run_inspect: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: False)
-    _, out, err = run(keep(SONG), "--json")
+    _, out, err = run_inspect(keep(SONG), "--json")
     assert (json.loads(out)["num_tracks"], "Compiling" in err) == (3, True)
 
 

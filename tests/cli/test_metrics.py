@@ -43,9 +43,9 @@ def test_figures_are_served_while_a_run_goes_on(tmp_path: Path) -> None:
     assert 0 < songs <= 1_500
 
 
-def test_a_port_that_cannot_be_had_is_told_before_anything_is_made(tmp_path: Path, run: Run) -> None:
+def test_a_port_that_cannot_be_had_is_told_before_anything_is_made(tmp_path: Path, run_cli: Run) -> None:
     write_songs(tmp_path / "songs", 3, seed=5)
-    code, _, errors = run(
+    code, _, errors = run_cli(
         "split", tmp_path / "songs", "-o", tmp_path / "out", "--metrics-port", 9_000,
         "--metrics-address", "192.0.2.1",
     )  # fmt: skip
@@ -54,9 +54,9 @@ def test_a_port_that_cannot_be_had_is_told_before_anything_is_made(tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_quiet_serves_without_a_word(tmp_path: Path, run: Run) -> None:
+def test_quiet_serves_without_a_word(tmp_path: Path, run_cli: Run) -> None:
     write_songs(tmp_path / "songs", 3, seed=5)
-    code, out, errors = run(
+    code, out, errors = run_cli(
         "split", tmp_path / "songs", "-o", tmp_path / "out", "--quiet", "--workers", 0, "--metrics-port", 0
     )
     assert (code, out, errors) == (0, "", "")

@@ -39,7 +39,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def three(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def three_places(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Three places, whose figures are known without measuring; those that were asked for."""
     asked: list[str] = []
 
@@ -56,8 +56,8 @@ def three(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_places_are_ranked_and_the_best_is_named(run: Run, three: list[str]) -> None:
-    code, out, err = run("probe")
+def test_places_are_ranked_and_the_best_is_named(run_cli: Run, three_places: list[str]) -> None:
+    code, out, err = run_cli("probe")
     creates, others = (table.splitlines()[2:5] for table in out.split("\n\n"))
     assert code == 0
     assert [line.split()[0] for line in creates] == ["/m", "/fast", "/slow"]
@@ -75,12 +75,12 @@ def test_places_are_ranked_and_the_best_is_named(run: Run, three: list[str]) -> 
 
 
 def test_all_columns_are_seen_on_a_narrow_terminal(
-    three: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    three_places: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from rich.console import Console
 
     narrow = Console(force_terminal=True, width=40, color_system=None, markup=False)
-    monkeypatch.setattr("midiprism.cli.commands.probe.make_console", lambda **_options: narrow)
+    monkeypatch.setattr("midiprism.cli.render.probe_text.make_console", lambda **_options: narrow)
     main(["probe"])
     out = capsys.readouterr().out
     assert "…" not in out
@@ -89,7 +89,7 @@ def test_all_columns_are_seen_on_a_narrow_terminal(
 
 
 def test_it_says_where_it_writes_before_it_does(
-    run: Run, three: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    run_cli: Run, three_places: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told: list[str] = []
 
@@ -98,37 +98,37 @@ def test_it_says_where_it_writes_before_it_does(
         return KNOWN[folder]
 
     monkeypatch.setattr(probe_module, "probe", measured)
-    assert run("probe")[0] == 0
+    assert run_cli("probe")[0] == 0
     assert f"{TEMP_DIR_PREFIX}... is made in each of these" in told[0]
     assert all(f"  {place}  (" in told[0] for place in KNOWN)
 
 
-def test_the_figures_are_kept(run: Run, three: list[str]) -> None:
-    assert run("probe")[0] == 0
+def test_the_figures_are_kept(run_cli: Run, three_places: list[str]) -> None:
+    assert run_cli("probe")[0] == 0
     assert {one.place.path for one in load_disk_speeds()} == set(KNOWN)
 
 
 def test_figures_that_cannot_be_kept_are_shown_all_the_same(
-    run: Run, three: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run_cli: Run, three_places: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path / "file"))
-    code, out, err = run("probe")
+    code, out, err = run_cli("probe")
     assert (code, "cannot be kept" in err, "/fast" in out) == (0, True, True)
 
 
-def test_a_dry_run_only_lists(run: Run, three: list[str]) -> None:
-    code, out, err = run("probe", "--dry-run", "--json")
+def test_a_dry_run_only_lists(run_cli: Run, three_places: list[str]) -> None:
+    code, out, err = run_cli("probe", "--dry-run", "--json")
     facts = json.loads(out)
-    assert (code, three, load_disk_speeds()) == (0, [], [])
+    assert (code, three_places, load_disk_speeds()) == (0, [], [])
     assert [place["path"] for place in facts["places"]] == ["/slow", "/fast", "/m"]
     assert facts["skipped"] == [{"path": "/far", "reason": "it is across a network: name it to measure it"}]
     assert facts["dry_run"] is True
     assert "would be made" in err
 
 
-def test_json_is_the_last_line_and_has_the_figures(run: Run, three: list[str]) -> None:
-    code, out, err = run("probe", "--json")
+def test_json_is_the_last_line_and_has_the_figures(run_cli: Run, three_places: list[str]) -> None:
+    code, out, err = run_cli("probe", "--json")
     facts = json.loads(out)
     assert code == 0
     assert [(place["rank"], place["path"]) for place in facts["places"]] == [
@@ -146,7 +146,7 @@ def test_json_is_the_last_line_and_has_the_figures(run: Run, three: list[str]) -
 
 
 def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
-    run: Run, three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, three_places: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measured(folder: str) -> DiskSpeed:
         if folder == str(tmp_path):
@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
 
     monkeypatch.setattr(probe_module, "probe", measured)
     (tmp_path / "good").mkdir()
-    code, out, err = run("probe", tmp_path, tmp_path / "nowhere\u202e", tmp_path / "good", "--json")
+    code, out, err = run_cli("probe", tmp_path, tmp_path / "nowhere\u202e", tmp_path / "good", "--json")
     facts = json.loads(out)
     assert code == 1
     assert [place["path"] for place in facts["places"]] == [str(tmp_path / "good")]
@@ -165,24 +165,26 @@ def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
     assert "it broke \\x1b[31m" in err
 
 
-def test_without_any_place_it_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_place_it_says_so(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.advise.probe.mounts.find_mount_points", list)
-    code, out, err = run("probe")
-    assert (code, out, "There is no place to measure" in err) == (1, "", True)
+    code, out, err = run_cli("probe")
+    assert (code, out, "There is nothing to measure" in err) == (1, "", True)
 
 
-def test_memory_alone_is_not_recommended(run: Run, three: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_alone_is_not_recommended(
+    run_cli: Run, three_places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "midiprism.advise.probe.mounts.find_mount_points", lambda: [MountPoint(MEMORY, 10**12, 10**8)]
     )
-    code, out, _ = run("probe", "--json")
+    code, out, _ = run_cli("probe", "--json")
     assert (code, json.loads(out)["best"]) == (0, None)
-    assert "Best" not in run("probe")[1]
+    assert "Best" not in run_cli("probe")[1]
 
 
-def test_a_real_place_is_measured_and_left_clean(run: Run, tmp_path: Path) -> None:
+def test_a_real_place_is_measured_and_left_clean(run_cli: Run, tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()
-    code, out, _ = run("probe", tmp_path / "place", "--json")
+    code, out, _ = run_cli("probe", tmp_path / "place", "--json")
     (place,) = json.loads(out)["places"]
     assert code == 0
     assert set(place["creates_per_second"]) == {"1", "2", "4", "8"}
@@ -234,33 +236,33 @@ def songs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def better(monkeypatch: pytest.MonkeyPatch) -> None:
+def better_place_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that is much better than any other."""
     found = FasterPlace(KNOWN["/slow"], KNOWN["/fast"], 8.4)
     monkeypatch.setattr(places, "find_faster_place", lambda _out: found)
 
 
-def test_split_tells_of_a_much_better_place(run: Run, songs: Path, better: None) -> None:
-    code, _, err = run("split", "songs", "-o", "out")
+def test_split_tells_of_a_much_better_place(run_cli: Run, songs: Path, better_place_found: None) -> None:
+    code, _, err = run_cli("split", "songs", "-o", "out")
     assert code == 0
-    assert "/fast takes new files 8.4 times as fast as the place of out: 40,000 a second against" in err
-    assert "says that it spins" in err
-    assert "With `-o /fast/out` the result would be there." in err
-    _, _, err = run("split", "songs", "-o", "out")
+    assert "/fast takes new files 8.4 times as fast as the disk of out: 40,000 a second against" in err
+    assert "a spinning disk" in err
+    assert "`-o /fast/out` puts the result there." in err
+    _, _, err = run_cli("split", "songs", "-o", "out")
     assert "`midiprism relocate out /fast/out` moves the result there" in err
 
 
 @pytest.mark.parametrize("options", [["--quiet"], ["--dry-run"], ["--store", "parquet"]])
 def test_split_does_not_tell_of_it_where_it_does_not_matter(
-    run: Run, songs: Path, better: None, options: list[str]
+    run_cli: Run, songs: Path, better_place_found: None, options: list[str]
 ) -> None:
-    code, _, err = run("split", "songs", "-o", "out", *options)
+    code, _, err = run_cli("split", "songs", "-o", "out", *options)
     assert (code, "times as fast" in err) == (0, False)
 
 
 def test_split_measures_and_writes_nothing_elsewhere(
-    run: Run, songs: Path, tmp_path: Path, three: Any
+    run_cli: Run, songs: Path, tmp_path: Path, three_places: Any
 ) -> None:
-    code, _, err = run("split", "songs", "-o", "out")
-    assert (code, three, "times as fast" in err) == (0, [], False)
+    code, _, err = run_cli("split", "songs", "-o", "out")
+    assert (code, three_places, "times as fast" in err) == (0, [], False)
     assert not (tmp_path / "cache").exists()

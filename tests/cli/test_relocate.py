@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from midiprism.cli import main
-from midiprism.cli.commands.relocate import format_progress
-from midiprism.cli.database import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
+from midiprism.cli.render.relocate_text import format_progress
 from midiprism.pipeline import runner as engine
 from midiprism.relocate.copy import ResultCopier
 from midiprism.relocate.relocation import RelocationProgress
@@ -45,7 +45,7 @@ def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.Captur
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def separate_file_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     forbid_renames(monkeypatch)
 
 
@@ -53,38 +53,38 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("  midiprism ")]
 
 
-def test_a_rename_is_told_with_what_to_name_from_now_on(run: Run, result: Path, tmp_path: Path) -> None:
-    code, out, err = run("relocate", "my out", "my new", "--dry-run")
+def test_a_rename_is_told_with_what_to_name_from_now_on(run_cli: Run, result: Path, tmp_path: Path) -> None:
+    code, out, err = run_cli("relocate", "my out", "my new", "--dry-run")
     assert (code, err) == (0, "")
     assert out.startswith(f"Would rename {result} to {tmp_path / 'my new'}; nothing was written.")
-    code, out, err = run("relocate", "my out", "my new")
+    code, out, err = run_cli("relocate", "my out", "my new")
     assert (code, err) == (0, "")
     assert out.startswith(f"Renamed {result} to {tmp_path / 'my new'}: 3 files (")
     ((*arguments,),) = commands(out)
-    assert run(*arguments)[0] == 0
-    assert run("verify", "my new")[0] == 0
-    code, out, _ = run("relocate", "my out", "my new")
+    assert run_cli(*arguments)[0] == 0
+    assert run_cli("verify", "my new")[0] == 0
+    code, out, _ = run_cli("relocate", "my out", "my new")
     assert (code, out.startswith(f"The result is in {tmp_path / 'my new'} already.")) == (0, True)
 
 
-@pytest.mark.usefixtures("apart")
-def test_a_copy_is_told_with_how_to_empty_the_old_place(run: Run, result: Path, tmp_path: Path) -> None:
-    code, out, err = run("relocate", "my out", "my new")
+@pytest.mark.usefixtures("separate_file_systems")
+def test_a_copy_is_told_with_how_to_empty_the_old_place(run_cli: Run, result: Path, tmp_path: Path) -> None:
+    code, out, err = run_cli("relocate", "my out", "my new")
     assert (code, err) == (0, "")
     assert out.startswith("Copied 3 files (")
     ((*arguments,),) = commands(out)
     assert arguments[-1] == "--remove"
-    code, out, _ = run(*arguments)
-    assert (code, "  removed               4  files of the old place" in out) == (0, True)
+    code, out, _ = run_cli(*arguments)
+    assert (code, "  removed               4  files removed from the old folder" in out) == (0, True)
     assert list(read_tree(result)) == ["midiprism.json"]
-    assert run("verify", tmp_path / "my new")[0] == 0
+    assert run_cli("verify", tmp_path / "my new")[0] == 0
 
 
-@pytest.mark.usefixtures("apart")
-def test_json_is_the_last_line_and_quiet_says_nothing(run: Run, result: Path, tmp_path: Path) -> None:
-    code, out, err = run("relocate", "my out", "new", "--dry-run", "--json")
+@pytest.mark.usefixtures("separate_file_systems")
+def test_json_is_the_last_line_and_quiet_says_nothing(run_cli: Run, result: Path, tmp_path: Path) -> None:
+    code, out, err = run_cli("relocate", "my out", "new", "--dry-run", "--json")
     assert (code, json.loads(out)["arrived"], "Would rename" in err) == (0, False, True)
-    code, out, err = run("relocate", "my out", "new", "--json", "--remove")
+    code, out, err = run_cli("relocate", "my out", "new", "--json", "--remove")
     facts = json.loads(out)
     assert code == 0
     assert "Copied 3 files" in err
@@ -106,35 +106,35 @@ def test_json_is_the_last_line_and_quiet_says_nothing(run: Run, result: Path, tm
         "removed": 4,
         "left": 0,
     }
-    assert run("relocate", "my out", "new", "--quiet") == (0, "", "")
+    assert run_cli("relocate", "my out", "new", "--quiet") == (0, "", "")
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("remove", [[], ["--remove"]])
-def test_every_command_follows_and_says_so(run: Run, tmp_path: Path, remove: list[str]) -> None:
-    assert run("relocate", "my out", "new", "--quiet", *remove)[0] == 0
-    notice = f"midiprism: my out was relocated: going on in {tmp_path / 'new'}.\n"
-    code, out, err = run("status", "my out", "--json")
+def test_every_command_follows_and_says_so(run_cli: Run, tmp_path: Path, remove: list[str]) -> None:
+    assert run_cli("relocate", "my out", "new", "--quiet", *remove)[0] == 0
+    notice = f"midiprism: my out was relocated: continuing in {tmp_path / 'new'}.\n"
+    code, out, err = run_cli("status", "my out", "--json")
     assert (code, err, json.loads(out)["totals"]["tracks"]) == (0, notice, 3)
-    code, out, err = run("list", "my out", "--paths")
+    code, out, err = run_cli("list", "my out", "--paths")
     assert (code, err) == (0, notice)
     assert all(Path(path).is_file() and path.startswith(str(tmp_path / "new")) for path in out.splitlines())
-    assert run("verify", "my out")[::2] == (0, notice)
-    assert run("catalog", "upgrade", "my out")[::2] == (0, notice)
-    assert run("export", "my out", "--to", "tree")[::2] == (0, notice)
+    assert run_cli("verify", "my out")[::2] == (0, notice)
+    assert run_cli("catalog", "upgrade", "my out")[::2] == (0, notice)
+    assert run_cli("export", "my out", "--to", "tree")[::2] == (0, notice)
     assert len(read_tree(tmp_path / "tree")) == 5
     write_files(tmp_path / "songs", {"c.mid": fake_song(PIANO + "c")})
-    code, out, err = run("split", "songs", "-o", "my out", "--json", "--workers", 0)
+    code, out, err = run_cli("split", "songs", "-o", "my out", "--json", "--workers", 0)
     facts = json.loads(out)
     assert (code, facts["tracks_new"], facts["catalog"]) == (0, 1, str(tmp_path / "new" / "catalog.sqlite"))
     assert err.startswith(notice)
-    assert run("verify", "my out", "--quiet") == (0, "", "")
+    assert run_cli("verify", "my out", "--quiet") == (0, "", "")
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
-    run: Run, result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+    run_cli: Run, result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
     carry = ResultCopier.copy
 
@@ -144,60 +144,62 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(ResultCopier, "copy", asked)
-        ended, out, err = run("relocate", "my out", "new", "--remove")
+        ended, out, err = run_cli("relocate", "my out", "new", "--remove")
     assert ended == code
-    assert "Stopping after the files in hand" in err
-    assert "the same command goes on" in err
+    assert "Stopping after the current files" in err
+    assert "the same command continues" in err
     assert f"The result is still in {result}." in out
-    assert run("status", "my out")[2] == ""
-    ended, _, err = run("status", "new")
+    assert run_cli("status", "my out")[2] == ""
+    ended, _, err = run_cli("status", "new")
     assert (ended, "unfinished relocation" in err) == (2, True)
-    ended, out, _ = run("relocate", "my out", "new", "--remove")
-    assert (ended, "were there            3  files that an earlier call had copied" in out) == (0, True)
-    assert run("verify", tmp_path / "new")[0] == 0
+    ended, out, _ = run_cli("relocate", "my out", "new", "--remove")
+    assert (ended, "were there            3  files that an earlier call copied" in out) == (0, True)
+    assert run_cli("verify", tmp_path / "new")[0] == 0
 
 
-def test_what_cannot_be_followed_is_said(run: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_followed_is_said(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "full", {"x": b""})
     for new, message in (("my out", "is where the result is"), ("full", "holds other files, such as x")):
-        code, _, err = run("relocate", "my out", new)
+        code, _, err = run_cli("relocate", "my out", new)
         assert (code, message in err) == (2, True), err
-    code, _, err = run("relocate", "songs", "new")
+    code, _, err = run_cli("relocate", "songs", "new")
     assert (code, "holds no midiprism result" in err) == (2, True)
 
 
-@pytest.mark.usefixtures("apart")
-def test_hostile_names_are_shown_as_text(run: Run, tmp_path: Path) -> None:
-    code, out, _ = run("relocate", "my out", EVIL)
+@pytest.mark.usefixtures("separate_file_systems")
+def test_hostile_names_are_shown_as_text(run_cli: Run, tmp_path: Path) -> None:
+    code, out, _ = run_cli("relocate", "my out", EVIL)
     assert (code, "\\x1b[31m[bold]\\u202eevil" in out) == (0, True)
-    code, _, err = run("status", "my out")
+    code, _, err = run_cli("status", "my out")
     assert (code, "\\x1b[31m" in err) == (0, True)
     os.replace(tmp_path / EVIL, tmp_path / "unmounted")
-    code, _, err = run("status", "my out")
+    code, _, err = run_cli("status", "my out")
     assert (code, "bring that disk back" in err) == (2, True)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_an_address_in_the_environment_is_not_for_a_result_with_its_own_catalogue(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATABASE_URL_VARIABLE, "postgresql:///elsewhere")
-    assert run("relocate", "my out", "new", "--remove")[0] == 0
-    assert run("relocate", "my out", "new", "--remove")[0] == 0
-    assert run("status", "my out")[0] == 0
+    assert run_cli("relocate", "my out", "new", "--remove")[0] == 0
+    assert run_cli("relocate", "my out", "new", "--remove")[0] == 0
+    assert run_cli("status", "my out")[0] == 0
 
 
-@pytest.mark.usefixtures("apart")
-def test_a_catalogue_in_postgresql_is_named_in_what_to_do_next(run: Run, postgres: PostgresServer) -> None:
+@pytest.mark.usefixtures("separate_file_systems")
+def test_a_catalogue_in_postgresql_is_named_in_what_to_do_next(
+    run_cli: Run, postgres: PostgresServer
+) -> None:
     url = postgres.new_database()
-    assert run("split", "songs", "-o", "out", "--workers", 0, "--database", url)[0] == 0
-    code, _, err = run("relocate", "out", "new")
+    assert run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)[0] == 0
+    code, _, err = run_cli("relocate", "out", "new")
     assert (code, "give its address by --database" in err) == (2, True)
-    code, out, err = run("relocate", "out", "new", "--database", url)
+    code, out, err = run_cli("relocate", "out", "new", "--database", url)
     assert (code, err) == (0, "")
     ((*arguments,),) = commands(out)
-    assert run(*arguments)[0] == 0
-    assert run("verify", "out", "--database", url)[0] == 0
+    assert run_cli(*arguments)[0] == 0
+    assert run_cli("verify", "out", "--database", url)[0] == 0
 
 
 def test_progress_says_what_it_is_at() -> None:
@@ -209,5 +211,5 @@ def test_progress_says_what_it_is_at() -> None:
     assert format_progress(RelocationProgress("catalog", 0, None, 0, 61.0)) == "copying the catalog, 1:01"
     assert (
         format_progress(RelocationProgress("cleanup", 1200, None, 0, 61.0))
-        == "cleaning the old folder: 1,200 files"
+        == "emptying the old folder: 1,200 files"
     )

@@ -12,7 +12,7 @@ from midiprism.cli import main
 @dataclass
 class Written:
     songs: int
-    size: int
+    size_bytes: int
 
 
 def replace(monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> list[tuple[object, ...]]:

@@ -24,18 +24,20 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest) -> list[str]:
+def database_options(request: pytest.FixtureRequest) -> list[str]:
     """The options that say where the catalogue is."""
     return ["--database", request.getfixturevalue("postgres").new_database()] * (request.param == "postgres")
 
 
 @pytest.fixture
-def out(run: Run, place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def out(run_cli: Run, database_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(engine, "LazySplitter", lambda *_: LoadedSplitter(fake_split))
     monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS), "b.mid": fake_song(BASS, DRUMS)})
-    code, told, _ = run("split", "songs", "-o", "out", "--store", "parquet", "--workers", "0", *place)
+    code, told, _ = run_cli(
+        "split", "songs", "-o", "out", "--store", "parquet", "--workers", "0", *database_options
+    )
     assert (code, "3 " in told) == (0, True)
     return "out"
 
@@ -44,20 +46,22 @@ def rows(kind: str) -> int:
     return sum(pq.read_table(path).num_rows for path in Path("out", kind).glob("*.parquet"))
 
 
-def test_a_result_is_files_of_tracks_links_and_songs(out: str, place: list[str]) -> None:
+def test_a_result_is_files_of_tracks_links_and_songs(out: str, database_options: list[str]) -> None:
     assert {kind: rows(kind) for kind in ("tracks", "links", "songs")} == {
         "tracks": 3,
         "links": 4,
         "songs": 2,
     }
     assert not list(Path(out).rglob("*.mid"))
-    assert Path(out, "catalog.sqlite").exists() == (not place)
+    assert Path(out, "catalog.sqlite").exists() == (not database_options)
 
 
-def test_it_is_gone_on_with_without_naming_the_store_again(run: Run, out: str, place: list[str]) -> None:
+def test_it_is_gone_on_with_without_naming_the_store_again(
+    run_cli: Run, out: str, database_options: list[str]
+) -> None:
     before = read_tree(Path(out, "tracks"))
     write_files(Path("songs"), {"c.mid": fake_song(PIANO, "Organ;Drawbar Organ;;new")})
-    code, told, _ = run("split", "songs", "-o", out, "--workers", "0", "--json", *place)
+    code, told, _ = run_cli("split", "songs", "-o", out, "--workers", "0", "--json", *database_options)
     summary = json.loads(told.splitlines()[-1])
     assert (code, summary["songs_done"], summary["tracks_new"]) == (0, 1, 1)
     assert before.items() < read_tree(Path(out, "tracks")).items()
@@ -68,59 +72,61 @@ def test_it_is_gone_on_with_without_naming_the_store_again(run: Run, out: str, p
     }
 
 
-def test_list_says_where_a_track_lies(run: Run, out: str, place: list[str]) -> None:
-    _, told, _ = run("list", out, "--json", *place)
+def test_list_says_where_a_track_lies(run_cli: Run, out: str, database_options: list[str]) -> None:
+    _, told, _ = run_cli("list", out, "--json", *database_options)
     facts = [json.loads(line) for line in told.splitlines()]
     assert len(facts) == 4
     for fact in facts:
         row = pq.read_table(Path(out) / fact["path"]).to_pylist()[fact["row"]]
         assert (row["blake3"], row["size"]) == (fact["digest"], fact["size"])
-    _, paths, _ = run("list", out, "--paths", "--song", "a", *place)
+    _, paths, _ = run_cli("list", out, "--paths", "--song", "a", *database_options)
     named = [line.rpartition(":") for line in paths.splitlines()]
     texts = [pq.read_table(path).to_pylist()[int(row)]["music"].decode() for path, _, row in named]
     assert texts == [PIANO, BASS]
-    _, table, _ = run("list", out, *place)
+    _, table, _ = run_cli("list", out, *database_options)
     assert ".parquet:0" in table
 
 
-def test_export_takes_tracks_out_of_it(run: Run, out: str, place: list[str]) -> None:
-    assert run("export", out, "--to", "tree", "--by", "song", *place)[0] == 0
+def test_export_takes_tracks_out_of_it(run_cli: Run, out: str, database_options: list[str]) -> None:
+    assert run_cli("export", out, "--to", "tree", "--by", "song", *database_options)[0] == 0
     found = {path.name: path.read_text() for path in Path("tree").rglob("*.mid")}
     assert sorted(found.values()) == sorted([PIANO, BASS, BASS, DRUMS])
-    code, _, said = run("export", out, "--to", "other", "--hardlink", *place)
+    code, _, said = run_cli("export", out, "--to", "other", "--hardlink", *database_options)
     assert (code, "leave --hardlink out" in said) == (2, True)
     assert not Path("other").exists()
 
 
-def test_status_and_verify_tell_of_it_and_repair_mends_it(run: Run, out: str, place: list[str]) -> None:
-    _, told, _ = run("status", out, *place)
+def test_status_and_verify_tell_of_it_and_repair_mends_it(
+    run_cli: Run, out: str, database_options: list[str]
+) -> None:
+    _, told, _ = run_cli("status", out, *database_options)
     assert "in 2 Parquet files" in told
-    totals = json.loads(run("status", out, "--json", *place)[1])["totals"]
+    totals = json.loads(run_cli("status", out, "--json", *database_options)[1])["totals"]
     assert totals["shards"] == 2
     assert totals["shard_bytes"] == sum(path.stat().st_size for path in Path(out).rglob("*-*.parquet"))
-    assert run("verify", out, *place)[0] == 0
+    assert run_cli("verify", out, *database_options)[0] == 0
     next(Path(out).rglob("tracks-*.parquet")).unlink()
-    code, told, said = run("verify", out, *place)
+    code, told, said = run_cli("verify", out, *database_options)
     assert (code, "Parquet files that are lost or damaged" in told + said) == (1, True)
-    assert run("verify", out, "--repair", *place)[0] == 0
-    assert run("verify", out, *place)[0] == 0
+    assert run_cli("verify", out, "--repair", *database_options)[0] == 0
+    assert run_cli("verify", out, *database_options)[0] == 0
     assert rows("tracks") == 3
 
 
-def test_another_store_exits_2(run: Run, out: str, place: list[str]) -> None:
+def test_another_store_exits_2(run_cli: Run, out: str, database_options: list[str]) -> None:
     before = read_tree(Path(out, "tracks")) | read_tree(Path(out, "links"))
-    code, _, said = run("split", "songs", "-o", out, "--store", "files", *place)
+    code, _, said = run_cli("split", "songs", "-o", out, "--store", "files", *database_options)
     assert (code, "leave --store out" in said) == (2, True)
     assert read_tree(Path(out, "tracks")) | read_tree(Path(out, "links")) == before
-    run("split", "songs", "-o", "plain", "--workers", "0", "--quiet")
-    code, _, said = run("split", "songs", "-o", "plain", "--store", "parquet")
+    run_cli("split", "songs", "-o", "plain", "--workers", "0", "--quiet")
+    code, _, said = run_cli("split", "songs", "-o", "plain", "--store", "parquet")
     assert (code, "made with --store files" in said) == (2, True)
 
 
 def test_a_library_that_is_taken_over_gets_files(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     address = ["--database", "postgresql://nowhere.invalid/x"]
-    code, _, said = run("split", "-o", "new", "--adopt", *address, "--store", "parquet", "--yes")
+    code, _, said = run_cli("split", "-o", "new", "--adopt", *address, "--store", "parquet", "--yes")
     assert (code, "name files" in said) == (2, True)

@@ -68,9 +68,9 @@ def test_a_bug_is_a_sentence_and_its_traceback_is_had_on_request(
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError("oh \x1b[31mno")
 
-    monkeypatch.setattr("midiprism.library.open_source", broken)
+    monkeypatch.setattr("midiprism.sources.open_source", broken)
     assert main(["split", str(tmp_path), "-o", "out"]) == 1
-    assert "bug to report" in (told := capsys.readouterr().err)
+    assert "this is a bug" in (told := capsys.readouterr().err)
     assert "Traceback" not in told
     assert "\x1b" not in told
     assert main(["split", str(tmp_path), "-o", "out", "--verbose"]) == 1

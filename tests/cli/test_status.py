@@ -22,7 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def use_fake_splitter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
 
@@ -48,28 +48,28 @@ def left_running(**totals: object) -> None:
     execute("UPDATE runs SET state = 'running', totals = ?", json.dumps(totals))
 
 
-def test_status_tells_what_there_is_and_what_was_done(run: Run, songs: Path) -> None:
-    run("split", songs, "-o", "out", "--workers", 0, "--batch-size", 7)
-    code, out, err = run("status", "out")
+def test_status_tells_what_there_is_and_what_was_done(run_cli: Run, songs: Path) -> None:
+    run_cli("split", songs, "-o", "out", "--workers", 0, "--batch-size", 7)
+    code, out, err = run_cli("status", "out")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert lines[0] == "out: no run is on; run 1 is done"
+    assert lines[0] == "out: no run is active; run 1 is done"
     assert "songs 2 known by content, at 3 paths" in lines
     assert f"tracks 3 files, {len(PIANO + BASS + DRUMS)} bytes" in lines
     assert "links 4 from songs to tracks; 25.0 % are duplicates" in lines
     assert "split 2 their tracks are stored" in lines
-    row = lines[lines.index("Runs, the last first:") + 2].split()
+    row = lines[lines.index("Runs, latest first:") + 2].split()
     assert row[0] == "1"
     assert [row[3], *row[5:9]] == ["done", "2", "1", "0", "3"]
     assert row[-2:] == ["0", "7"]
     assert "Failed:" not in lines
-    assert "To go on:" not in out
+    assert "To continue:" not in out
 
 
-def test_what_failed_is_told_with_the_commands_to_name_it_and_try_it_again(run: Run, songs: Path) -> None:
+def test_what_failed_is_told_with_the_commands_to_name_it_and_try_it_again(run_cli: Run, songs: Path) -> None:
     write_files(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(5)} | {"bug.mid": b"bug"})
-    run("split", songs, "-o", "out")
-    code, out, _ = run("status", "out")
+    run_cli("split", songs, "-o", "out")
+    code, out, _ = run_cli("status", "out")
     lines = [line.strip() for line in out.splitlines()]
     assert code == 0
     assert f"{songs}/junk0.mid: It is not a MIDI file." in lines
@@ -78,11 +78,11 @@ def test_what_failed_is_told_with_the_commands_to_name_it_and_try_it_again(run: 
     assert f"midiprism split '{songs}' -o out --retry-failed" in lines
 
 
-def test_every_failure_is_a_line_of_its_own(run: Run, songs: Path) -> None:
+def test_every_failure_is_a_line_of_its_own(run_cli: Run, songs: Path) -> None:
     write_files(songs, {"junk.mid": b"junk", "same.mid": b"junk", "bug.mid": b"bug"})
     (songs / "loop.mid").symlink_to("loop.mid")
-    run("split", songs, "-o", "out")
-    code, out, err = run("status", "out", "--failed")
+    run_cli("split", songs, "-o", "out")
+    code, out, err = run_cli("status", "out", "--failed")
     assert (code, err) == (0, "")
     found = {tuple(line.split("\t")[:2]): line.split("\t")[2:] for line in out.splitlines()}
     assert set(found) == {("corrupt", "not_midi"), ("failed", "internal"), ("unreadable", "io")}
@@ -93,13 +93,13 @@ def test_every_failure_is_a_line_of_its_own(run: Run, songs: Path) -> None:
     ]
 
 
-def test_every_failure_is_an_object_with_all_its_paths(run: Run, songs: Path) -> None:
+def test_every_failure_is_an_object_with_all_its_paths(run_cli: Run, songs: Path) -> None:
     write_files(songs, {"junk.mid": b"junk", "same.mid": b"junk"})
     with open(os.fsencode(songs) + b"/\xff.mid", "wb") as file:
         file.write(b"junk")
     (songs / "loop.mid").symlink_to("loop.mid")
-    run("split", songs, "-o", "out")
-    code, out, _ = run("status", "out", "--failed", "--json")
+    run_cli("split", songs, "-o", "out")
+    code, out, _ = run_cli("status", "out", "--failed", "--json")
     facts = {entry["code"]: entry for entry in map(json.loads, out.splitlines())}
     assert (code, set(facts)) == (0, {"not_midi", "io"})
     junk = facts["not_midi"]
@@ -112,33 +112,33 @@ def test_every_failure_is_an_object_with_all_its_paths(run: Run, songs: Path) ->
     assert (facts["io"]["outcome"], facts["io"]["digest"]) == ("unreadable", None)
 
 
-def test_where_nothing_failed_it_says_so(run: Run, songs: Path) -> None:
-    run("split", songs, "-o", "out")
-    assert run("status", "out", "--failed") == (0, "", "midiprism: No song failed.\n")
-    assert run("status", "out", "--failed", "--json") == (0, "", "")
+def test_where_nothing_failed_it_says_so(run_cli: Run, songs: Path) -> None:
+    run_cli("split", songs, "-o", "out")
+    assert run_cli("status", "out", "--failed") == (0, "", "midiprism: No song failed.\n")
+    assert run_cli("status", "out", "--failed", "--json") == (0, "", "")
 
 
-def test_names_do_not_reach_the_terminal_raw(run: Run, tmp_path: Path) -> None:
+def test_names_do_not_reach_the_terminal_raw(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / EVIL, {f"{EVIL}.mid": b"junk"})
     with open(os.fsencode(tmp_path / EVIL) + b"/\xff.mid", "wb") as file:
         file.write(b"bug")
-    run("split", EVIL, "-o", "out")
+    run_cli("split", EVIL, "-o", "out")
     execute("UPDATE runs SET state = 'interrupted'")
     for options in ([], ["--failed"], ["--json"], ["--failed", "--json"], ["--watch"]):
-        code, out, _ = run("status", "out", *options)
+        code, out, _ = run_cli("status", "out", *options)
         assert code == 0
         assert "\u202e" not in out
         assert "line\t" not in out
-    out = run("status", "out")[1]
+    out = run_cli("status", "out")[1]
     assert f"'{tmp_path}/\\x1b[31m[bold]\\u202eevil\\nline\\t'" in out
     assert "/\\xff.mid: midiprism failed on it" in out
-    assert len(run("status", "out", "--failed")[1].splitlines()) == 2
+    assert len(run_cli("status", "out", "--failed")[1].splitlines()) == 2
 
 
-def test_json_has_all_of_it(run: Run, songs: Path) -> None:
+def test_json_has_all_of_it(run_cli: Run, songs: Path) -> None:
     write_files(songs, {"junk.mid": b"junk"})
-    run("split", songs, "-o", "out")
-    code, out, _ = run("status", "out", "--json")
+    run_cli("split", songs, "-o", "out")
+    code, out, _ = run_cli("status", "out", "--json")
     facts = json.loads(out)
     assert (code, len(out.splitlines())) == (0, 1)
     assert facts["totals"] == {
@@ -169,58 +169,66 @@ def test_json_has_all_of_it(run: Run, songs: Path) -> None:
     assert (last["state"], last["songs_done"], last["sources"]) == ("done", 3, [{"path": str(songs)}])
 
 
-def test_so_many_runs_are_shown_as_asked_for(run: Run, songs: Path) -> None:
+def test_so_many_runs_are_shown_as_asked_for(run_cli: Run, songs: Path) -> None:
     for number in range(7):
         write_files(songs, {f"new{number}.mid": fake_song(PIANO + str(number))})
-        run("split", songs, "-o", "out")
-    assert [entry["id"] for entry in json.loads(run("status", "out", "--json")[1])["runs"]] == [7, 6, 5, 4, 3]
-    facts = json.loads(run("status", "out", "--json", "--runs", 100)[1])
+        run_cli("split", songs, "-o", "out")
+    assert [entry["id"] for entry in json.loads(run_cli("status", "out", "--json")[1])["runs"]] == [
+        7,
+        6,
+        5,
+        4,
+        3,
+    ]
+    facts = json.loads(run_cli("status", "out", "--json", "--runs", 100)[1])
     assert [entry["id"] for entry in facts["runs"]] == [7, 6, 5, 4, 3, 2, 1]
 
 
 @pytest.mark.parametrize(("total", "told"), [(9, "6 songs"), (None, "not counted")])
 def test_a_run_that_was_cut_off_says_how_to_go_on(
-    run: Run, songs: Path, total: int | None, told: str
+    run_cli: Run, songs: Path, total: int | None, told: str
 ) -> None:
-    run("split", songs, "-o", "out")
+    run_cli("split", songs, "-o", "out")
     left_running(songs_total=total, songs_seen=3, songs_done=2)
-    code, out, _ = run("status", "out")
-    assert (code, out.splitlines()[0]) == (0, "out: no run is on; run 1 was cut off")
-    assert f"Still to come when run 1 ended: {told}. To go on:\n  midiprism split '{songs}' -o out\n" in out
-    facts = json.loads(run("status", "out", "--json")[1])
+    code, out, _ = run_cli("status", "out")
+    assert (code, out.splitlines()[0]) == (0, "out: no run is active; run 1 was cut off")
+    assert f"Left when run 1 ended: {told}. To continue:\n  midiprism split '{songs}' -o out\n" in out
+    facts = json.loads(run_cli("status", "out", "--json")[1])
     assert (facts["left"], facts["running"]) == (6 if total else None, False)
     assert facts["to_go_on"] == f"midiprism split '{songs}' -o out"
 
 
-def test_a_run_that_is_on_says_how_far_it_is(run: Run, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_on_says_how_far_it_is(
+    run_cli: Run, songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(status_module, "_now", lambda: FIXED_NOW)
-    run("split", songs, "-o", "out")
+    run_cli("split", songs, "-o", "out")
     execute("UPDATE runs SET started_at = ?", timestamp_ago(300))
     execute("UPDATE batches SET songs = 600, committed_at = ?", timestamp_ago(40))
     left_running(songs_total=3000, songs_seen=1000, songs_done=600)
     with lock_exclusive("out"):
-        code, out, _ = run("status", "out")
-        facts = json.loads(run("status", "out", "--json")[1])
+        code, out, _ = run_cli("status", "out")
+        facts = json.loads(run_cli("status", "out", "--json")[1])
     first = out.splitlines()[0]
     assert code == 0
-    assert first.startswith("out: run 1 is on, 1,000 of 3,000 songs, 33 %, 10 songs/s, 3:2")
+    assert first.startswith("out: run 1 is active, 1,000 of 3,000 songs, 33 %, 10 songs/s, 3:2")
     assert "left, nothing committed for 0:4" in first
-    assert "To go on:" not in out
+    assert "To continue:" not in out
     assert (facts["running"], facts["left"], facts["runs"][0]["state"]) == (True, 2000, "running")
     assert facts["rate"] == pytest.approx(10)
     assert facts["eta_seconds"] == pytest.approx(200)
 
 
-def test_a_result_without_anything_recorded_says_so(run: Run, songs: Path) -> None:
-    run("split", songs, "-o", "out")
+def test_a_result_without_anything_recorded_says_so(run_cli: Run, songs: Path) -> None:
+    run_cli("split", songs, "-o", "out")
     Path("out/catalog.sqlite").unlink()
-    code, out, _ = run("status", "out")
+    code, out, _ = run_cli("status", "out")
     assert (code, out.splitlines()[0]) == (0, "out: nothing is recorded yet")
-    facts = json.loads(run("status", "out", "--json")[1])
+    facts = json.loads(run_cli("status", "out", "--json")[1])
     assert (facts["runs"], facts["totals"]["songs"], facts["left"], facts["running"]) == ([], 0, None, False)
-    assert run("status", "out", "--failed") == (0, "", "midiprism: No song failed.\n")
+    assert run_cli("status", "out", "--failed") == (0, "", "midiprism: No song failed.\n")
     with lock_exclusive("out"):
-        assert "a process holds it for writing" in run("status", "out")[1]
+        assert "another process has it locked for writing" in run_cli("status", "out")[1]
 
 
 @pytest.mark.parametrize(
@@ -234,21 +242,21 @@ def test_a_result_without_anything_recorded_says_so(run: Run, songs: Path) -> No
         ["--runs", "0"],
     ],
 )
-def test_options_that_cannot_be_followed_exit_2(run: Run, songs: Path, options: list[str]) -> None:
-    run("split", songs, "-o", "out")
-    code, out, err = run("status", "out", *options)
+def test_options_that_cannot_be_followed_exit_2(run_cli: Run, songs: Path, options: list[str]) -> None:
+    run_cli("split", songs, "-o", "out")
+    code, out, err = run_cli("status", "out", *options)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
 
 
-def test_a_folder_that_is_no_result_exits_2(run: Run, songs: Path) -> None:
-    assert run("status", songs)[0] == 2
-    assert run("status", songs, "--failed")[0] == 2
+def test_a_folder_that_is_no_result_exits_2(run_cli: Run, songs: Path) -> None:
+    assert run_cli("status", songs)[0] == 2
+    assert run_cli("status", songs, "--failed")[0] == 2
 
 
-def test_watching_a_result_without_a_run_shows_it_once(run: Run, songs: Path) -> None:
-    run("split", songs, "-o", "out")
-    assert run("status", "out", "--watch") == run("status", "out")
-    assert len(run("status", "out", "--watch", "--json")[1].splitlines()) == 1
+def test_watching_a_result_without_a_run_shows_it_once(run_cli: Run, songs: Path) -> None:
+    run_cli("split", songs, "-o", "out")
+    assert run_cli("status", "out", "--watch") == run_cli("status", "out")
+    assert len(run_cli("status", "out", "--watch", "--json")[1].splitlines()) == 1
 
 
 def watching(*options: str, **streams: int) -> "subprocess.Popen[bytes]":
@@ -256,8 +264,8 @@ def watching(*options: str, **streams: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stderr=subprocess.PIPE, **streams)  # type: ignore[call-overload, no-any-return]
 
 
-def test_watching_goes_on_until_the_run_ends(run: Run, songs: Path) -> None:
-    run("split", songs, "-o", "out")
+def test_watching_goes_on_until_the_run_ends(run_cli: Run, songs: Path) -> None:
+    run_cli("split", songs, "-o", "out")
     left_running(songs_total=9, songs_seen=3, songs_done=2)
     with lock_exclusive("out"):
         process = watching("--json", stdout=subprocess.PIPE)
@@ -270,8 +278,8 @@ def test_watching_goes_on_until_the_run_ends(run: Run, songs: Path) -> None:
     assert (looks[-1]["running"], looks[-1]["held"], looks[-1]["left"]) == (False, False, 0)
 
 
-def test_ctrl_c_ends_watching_with_130(run: Run, songs: Path) -> None:
-    run("split", songs, "-o", "out")
+def test_ctrl_c_ends_watching_with_130(run_cli: Run, songs: Path) -> None:
+    run_cli("split", songs, "-o", "out")
     left_running(songs_total=9, songs_seen=3, songs_done=2)
     with lock_exclusive("out"):
         process = watching(stdout=subprocess.PIPE)
@@ -280,16 +288,16 @@ def test_ctrl_c_ends_watching_with_130(run: Run, songs: Path) -> None:
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, b"")
     heads = [
-        number for number, line in enumerate(lines) if line.startswith(b"out: run 1 is on, 3 of 9 songs")
+        number for number, line in enumerate(lines) if line.startswith(b"out: run 1 is active, 3 of 9 songs")
     ]
     assert len(heads) > 1
     assert all(lines[number - 1] == b"\n" for number in heads[1:]), "blocks stand apart"
     assert b"\x1b" not in b"".join(lines)
 
 
-def test_a_terminal_is_redrawn_in_place_and_left_in_order(run: Run, songs: Path) -> None:
+def test_a_terminal_is_redrawn_in_place_and_left_in_order(run_cli: Run, songs: Path) -> None:
     pty = pytest.importorskip("pty")
-    run("split", songs, "-o", "out")
+    run_cli("split", songs, "-o", "out")
     left_running(songs_total=9, songs_seen=3, songs_done=2)
     own, theirs = pty.openpty()
     shown = b""
@@ -312,9 +320,9 @@ def test_a_terminal_is_redrawn_in_place_and_left_in_order(run: Run, songs: Path)
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l"), "the cursor is shown again"
 
 
-def test_a_reader_that_leaves_early_is_no_error(run: Run, songs: Path) -> None:
+def test_a_reader_that_leaves_early_is_no_error(run_cli: Run, songs: Path) -> None:
     write_files(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(2_000)})
-    run("split", songs, "-o", "out", "--quiet")
+    run_cli("split", songs, "-o", "out", "--quiet")
     command = [sys.executable, "-m", "midiprism", "status", "out", "--failed"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -10,7 +10,7 @@ import pytest
 
 from midiprism.catalog import VerifyScope
 from midiprism.cli import main
-from midiprism.cli.commands.verify import _parse_scope
+from midiprism.cli.commands.verify import parse_scope
 from midiprism.cli.render.verify_text import format_progress
 from midiprism.errors import UsageError
 from midiprism.integrity import repair
@@ -47,51 +47,51 @@ def file_of(out: Path, text: str) -> Path:
     return next(path for path in (out / "tracks").rglob("*.mid") if path.read_bytes() == text.encode())
 
 
-def test_a_whole_result_is_told_in_a_line(run: Run) -> None:
-    code, out, err = run("verify", "my out")
+def test_a_whole_result_is_told_in_a_line(run_cli: Run) -> None:
+    code, out, err = run_cli("verify", "my out")
     assert (code, err) == (0, "")
     assert out.startswith("All is well in my out: 3 tracks (")
     assert "3 files, 2 songs, 4 links." in out
-    assert run("verify", "my out", "--quiet") == (0, "", "")
+    assert run_cli("verify", "my out", "--quiet") == (0, "", "")
 
 
-def test_damage_is_named_with_the_command_that_mends_it(run: Run, result: Path) -> None:
+def test_damage_is_named_with_the_command_that_mends_it(run_cli: Run, result: Path) -> None:
     path = file_of(result, PIANO)
     path.unlink()
     path.with_name(f"{EVIL}.mid").write_bytes(b"")
     before = read_tree(result)
-    code, out, _ = run("verify", "my out")
+    code, out, _ = run_cli("verify", "my out")
     assert code == 1
     assert "2 damages in my out" in out
     assert path.name in out
     assert "\\x1b[31m[bold]\\u202eevil.mid: No track speaks of it." in out
     assert "  midiprism verify 'my out' --repair\n" in out
-    code, out, _ = run("verify", "my out", "--repair", "--dry-run")
+    code, out, _ = run_cli("verify", "my out", "--repair", "--dry-run")
     assert (code, read_tree(result)) == (1, before)
-    assert "Would be mended:\n  restored" in out
+    assert "Would be repaired:\n  restored" in out
     assert "Nothing was written." in out
-    code, out, _ = run("verify", "my out", "--repair")
+    code, out, _ = run_cli("verify", "my out", "--repair")
     assert code == 0
-    assert "Mended:\n  restored              1  files of tracks, from their songs\n" in out
+    assert "Repaired:\n  restored              1  files of tracks, from their songs\n" in out
     assert path.read_bytes() == PIANO.encode()
-    assert run("verify", "my out")[0] == 0
+    assert run_cli("verify", "my out")[0] == 0
 
 
-def test_what_cannot_be_mended_is_named_with_its_song(run: Run, result: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_mended_is_named_with_its_song(run_cli: Run, result: Path, tmp_path: Path) -> None:
     file_of(result, PIANO).unlink()
     (tmp_path / "songs" / f"{EVIL}.mid").unlink()
-    code, out, _ = run("verify", "my out", "--repair")
+    code, out, _ = run_cli("verify", "my out", "--repair")
     assert code == 1
-    assert "Not mended:" in out
+    assert "Not repaired:" in out
     assert "\\u202eevil.mid was found: bring it back" in out
-    code, out, err = run("verify", "my out", "--repair", "--quiet")
+    code, out, err = run_cli("verify", "my out", "--repair", "--quiet")
     assert (code, out) == (1, "")
     assert "bring it back" in err
 
 
-def test_json_is_the_last_line_and_has_the_findings(run: Run, result: Path) -> None:
+def test_json_is_the_last_line_and_has_the_findings(run_cli: Run, result: Path) -> None:
     file_of(result, PIANO).unlink()
-    code, out, _ = run("verify", "my out", "--json")
+    code, out, _ = run_cli("verify", "my out", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["ok"], facts["state"], facts["sample_percent"], facts["since"]) == (
         1,
@@ -103,62 +103,64 @@ def test_json_is_the_last_line_and_has_the_findings(run: Run, result: Path) -> N
     assert facts["checked"]["tracks"] == 3
     assert facts["damages"]["missing"]["count"] == 1
     assert facts["damages"]["missing"]["examples"][0]["message"] == "It is not there."
-    code, out, _ = run("verify", "my out", "--repair", "--json")
+    code, out, _ = run_cli("verify", "my out", "--repair", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["ok"], facts["repaired"]["files"], facts["unrepaired"]["count"]) == (0, True, 1, 0)
 
 
-def test_a_part_is_told_as_such(run: Run) -> None:
-    code, out, _ = run("verify", "my out", "--sample", "100%")
+def test_a_part_is_told_as_such(run_cli: Run) -> None:
+    code, out, _ = run_cli("verify", "my out", "--sample", "100%")
     assert (code, "3 tracks" in out, "sample" in out) == (0, True, False)
-    code, out, _ = run("verify", "my out", "--sample", "40")
+    code, out, _ = run_cli("verify", "my out", "--sample", "40")
     assert (code, "This was a sample of 40 %" in out) == (0, True)
-    code, out, _ = run("verify", "my out", "--since", "1")
-    assert (code, "3 tracks" in out, "were not looked for" in out) == (0, True, True)
-    code, out, _ = run("verify", "my out", "--since", "2100-01-01")
+    code, out, _ = run_cli("verify", "my out", "--since", "1")
+    assert (code, "3 tracks" in out, "were not searched for" in out) == (0, True, True)
+    code, out, _ = run_cli("verify", "my out", "--since", "2100-01-01")
     assert (code, "0 tracks" in out) == (0, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("my out", "--sample", "0"), "--sample 0 is not a share"),
-        (("my out", "--sample", "nan"), "--sample nan is not a share"),
-        (("my out", "--sample", "101%"), "--sample 101% is not a share"),
+        (("my out", "--sample", "0"), "--sample 0 is not a percentage"),
+        (("my out", "--sample", "nan"), "--sample nan is not a percentage"),
+        (("my out", "--sample", "101%"), "--sample 101% is not a percentage"),
         (("my out", "--since", "yesterday"), "neither the number of a run nor a date"),
         (("my out", "--sample", "1", "--since", "1"), "exclude each other"),
         (("my out", "--dry-run"), "--dry-run needs --repair"),
         (("songs",), "holds no midiprism result"),
     ],
 )
-def test_what_cannot_be_followed_is_said(run: Run, arguments: tuple[str, ...], message: str) -> None:
-    code, _, err = run("verify", *arguments)
+def test_what_cannot_be_followed_is_said(run_cli: Run, arguments: tuple[str, ...], message: str) -> None:
+    code, _, err = run_cli("verify", *arguments)
     assert (code, message in err) == (2, True), err
 
 
 def test_since_takes_runs_and_dates() -> None:
-    assert _parse_scope(None, "12") == (VerifyScope(first_run=12), None)
-    assert _parse_scope(None, "20251231")[1] == _parse_scope(None, "2025-12-31")[1]
-    assert _parse_scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
+    assert parse_scope(None, "12") == (VerifyScope(first_run=12), None)
+    assert parse_scope(None, "20251231")[1] == parse_scope(None, "2025-12-31")[1]
+    assert parse_scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
     with pytest.raises(UsageError):
-        _parse_scope(None, "0001-01-01T00:00+14:00")
+        parse_scope(None, "0001-01-01T00:00+14:00")
 
 
-def test_a_damaged_catalogue_is_told_with_what_to_do(run: Run, result: Path) -> None:
+def test_a_damaged_catalogue_is_told_with_what_to_do(run_cli: Run, result: Path) -> None:
     (result / "catalog.sqlite").write_bytes(b"no database" * 999)
     for arguments in ((), ("--repair",), ("--repair", "--dry-run"), ("--sample", "1%")):
-        code, out, _ = run("verify", "my out", *arguments)
+        code, out, _ = run_cli("verify", "my out", *arguments)
         assert code == 1
         assert "Move my out/catalog.sqlite away" in out
 
 
-def test_a_run_under_way_is_waited_for(run: Run, result: Path) -> None:
+def test_a_run_under_way_is_waited_for(run_cli: Run, result: Path) -> None:
     with lock_exclusive(str(result)):
-        code, _, err = run("verify", "my out")
+        code, _, err = run_cli("verify", "my out")
     assert (code, "is being written by process" in err) == (1, True)
 
 
-def test_ctrl_c_ends_it_in_an_orderly_way(run: Run, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_it_in_an_orderly_way(
+    run_cli: Run, result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = threading.Event()
 
     def slow(_data: bytes) -> object:
@@ -171,12 +173,12 @@ def test_ctrl_c_ends_it_in_an_orderly_way(run: Run, result: Path, monkeypatch: p
     monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: slow)
     for text in (PIANO, BASS, DRUMS):
         file_of(result, text).unlink()
-    code, out, err = run("verify", "my out", "--repair")
+    code, out, err = run_cli("verify", "my out", "--repair")
     assert code == 130
     assert "Stopping" in err
-    assert "the same command goes on" in out
-    assert run("verify", "my out", "--repair")[0] == 0
-    assert run("verify", "my out")[0] == 0
+    assert "the same command continues" in out
+    assert run_cli("verify", "my out", "--repair")[0] == 0
+    assert run_cli("verify", "my out")[0] == 0
 
 
 def test_progress_says_what_it_is_at() -> None:

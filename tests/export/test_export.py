@@ -8,12 +8,12 @@ from midiprism.catalog import Selection
 from midiprism.errors import UsageError
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
-from midiprism.pipeline import Settings, split_library
 from midiprism.sources import open_folders
-from support import catalog_access as keeping
+from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.runs import make_settings, run_source
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 ALL = Selection()
 
@@ -21,13 +21,13 @@ ALL = Selection()
 def made(tmp_path: Path, files: dict[str, bytes]) -> Path:
     out = tmp_path / "out"
     source = write_files(tmp_path / "songs", files)
-    settings = Settings(database=keeping.postgres_address(out))
-    split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+    settings = make_settings(database=catalog_access.postgres_address(out))
+    run_source(open_folders([source]), str(out), settings, splitter=fake_split)
     return out
 
 
 def export(out: Path, to: Path, by: str = "song", selection: Selection = ALL, **options: bool) -> Export:
-    place = keeping.postgres_address(out)
+    place = catalog_access.postgres_address(out)
     template = PathTemplate(by)
     return export_tracks(str(out), str(to), template, selection, database=place, **options)  # type: ignore[arg-type]
 
@@ -153,8 +153,8 @@ def test_a_target_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 def test_a_tree_that_export_made_is_never_split_again(tmp_path: Path) -> None:
     out = made(tmp_path, {"a.mid": fake_song(PIANO)})
     export(out, tmp_path / "songs/by song")
-    settings = Settings(database=keeping.postgres_address(out))
-    again = split_library(open_folders([tmp_path / "songs"]), str(out), settings, splitter=fake_split)
+    settings = make_settings(database=catalog_access.postgres_address(out))
+    again = run_source(open_folders([tmp_path / "songs"]), str(out), settings, splitter=fake_split)
     assert (again.songs_seen, again.results_skipped) == (1, 1)
 
 
@@ -184,7 +184,7 @@ def test_an_interrupted_export_can_be_gone_on_with(tmp_path: Path) -> None:
         str(tmp_path / "to"),
         PathTemplate("song"),
         Selection(),
-        database=keeping.postgres_address(out),
+        database=catalog_access.postgres_address(out),
         stop=lambda: len(told) > 1,
         listener=lambda done: told.append(done.files),
     )

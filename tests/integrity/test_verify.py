@@ -10,14 +10,14 @@ from midiprism.errors import StoreError, UsageError
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyProgress
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings, split_library
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.sample import generate_songs as sample_songs
 from midiprism.sources import open_folders
 from midiprism.stores import FileStore
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.runs import make_settings, run_source
 
 SONGS = {
     "a.mid": fake_song(PIANO, BASS),
@@ -31,7 +31,7 @@ LAST = fake_song(PIANO + "last", BASS)
 
 
 @pytest.fixture
-def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogs: str) -> Path:
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str) -> Path:
     """A result of two runs; the second adds the catalogue's last song and track."""
     monkeypatch.setattr(FileStore, "flush_ms", lambda _store: None)  # it takes long on a busy machine
     source, out = write_files(tmp_path / "songs", SONGS), tmp_path / "out"
@@ -43,22 +43,22 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogs: str) -> Path:
 
 def split(source: Path, out: Path) -> None:
     library = open_folders([source], os.fsencode(out))
-    settings = Settings(workers=0, database=keeping.postgres_address(out))
-    assert split_library(library, str(out), settings, splitter=fake_split).state == "done"
+    settings = make_settings(workers=0, database=catalog_access.postgres_address(out))
+    assert run_source(library, str(out), settings, splitter=fake_split).state == "done"
 
 
 def verify(out: Path, scope: VerifyScope = VerifyScope(), **options: object) -> DamageReport:  # noqa: B008 - it is frozen
-    return verify_result(str(out), scope, database=keeping.postgres_address(out), **options)  # type: ignore[arg-type]
+    return verify_result(str(out), scope, database=catalog_access.postgres_address(out), **options)  # type: ignore[arg-type]
 
 
 def repair(out: Path, scope: VerifyScope = VerifyScope(), **options: object) -> RepairReport:  # noqa: B008 - it is frozen
     options.setdefault("splitter", fake_split)
-    return repair_result(str(out), scope, database=keeping.postgres_address(out), **options)  # type: ignore[arg-type]
+    return repair_result(str(out), scope, database=catalog_access.postgres_address(out), **options)  # type: ignore[arg-type]
 
 
 def change(out: Path, *statements: str) -> None:
     for statement in statements:
-        keeping.execute(out, statement)
+        catalog_access.execute(out, statement)
 
 
 def file_of(out: Path, text: str) -> Path:
@@ -279,7 +279,7 @@ def test_damage_is_found_foreseen_and_mended(
     assert (again.ok, again.run_id, again.damage_report.damage_count) == (True, None, 0)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("inflict", DAMAGES, ids=NAMES)
 def test_a_sample_of_nearly_all_finds_what_a_full_check_finds(
     out: Path, inflict: Callable[[Path], None]
@@ -393,13 +393,15 @@ def test_a_song_whose_path_holds_another_content_is_no_damage(tmp_path: Path, ou
     split(tmp_path / "songs", out)
     found = verify(out)
     assert (found.ok, found.songs_without_path) == (True, 1)
-    keeping.execute(out, "DELETE FROM song_paths WHERE path = ?", os.fsencode(tmp_path / "songs/last.mid"))
+    catalog_access.execute(
+        out, "DELETE FROM song_paths WHERE path = ?", os.fsencode(tmp_path / "songs/last.mid")
+    )
     assert verify(out).songs_without_path == 2
     split(tmp_path / "songs", out)
     assert verify(out).songs_without_path == 1, "the next run finds its path again"
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("spoil", ["cut", "zero", "gone", "empty", "text"])
 def test_a_damaged_catalogue_is_told_and_made_again_without_writing_files_again(
     tmp_path: Path, out: Path, spoil: str
@@ -502,12 +504,12 @@ def test_a_check_tells_how_far_it_is(out: Path, monkeypatch: pytest.MonkeyPatch)
     assert all(one.total is None or one.seen <= one.total for one in told)
 
 
-@pytest.mark.usefixtures("catalogs")
+@pytest.mark.usefixtures("catalog_backend")
 def test_real_songs_are_mended_to_the_same_bytes(tmp_path: Path) -> None:
     source, out = tmp_path / "songs", tmp_path / "out"
     write_files(source, {f"{number}.mid": one.data for number, one in enumerate(sample_songs(12, seed=3))})
     library = open_folders([source])
-    split_library(library, str(out), Settings(workers=0, database=keeping.postgres_address(out)))
+    run_source(library, str(out), make_settings(workers=0, database=catalog_access.postgres_address(out)))
     files, known = tracks(out), facts(out)
     for number, path in enumerate(sorted((out / "tracks").rglob("*.mid"))):
         if number % 3 == 0:

@@ -11,17 +11,16 @@ from midiprism.catalog import VerifyScope
 from midiprism.integrity.damage_report import DamageReport, RepairReport
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings
 from midiprism.stores.parquet.schema import rows_to_columns
 from midiprism.stores.parquet.shard_set import ParquetShards
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import execute, query
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.parquet_rows import overwrite_shard, parquet_rows, track_row
-from support.runs import run_split
+from support.result_content import catalog_content
+from support.runs import make_settings, run_split
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 SONGS = {
     "a.mid": fake_song(PIANO, BASS),
@@ -45,16 +44,16 @@ def out(tmp_path: Path) -> Path:
 
 
 def split(source: Path, out: Path) -> None:
-    assert run_split(source, out, Settings(store="parquet", workers=0)).state == "done"
+    assert run_split(source, out, make_settings(store="parquet", workers=0)).state == "done"
 
 
 def verify(out: Path, scope: VerifyScope = VerifyScope()) -> DamageReport:  # noqa: B008 - it is frozen
-    return verify_result(str(out), scope, database=keeping.postgres_address(out))
+    return verify_result(str(out), scope, database=catalog_access.postgres_address(out))
 
 
 def repair(out: Path, scope: VerifyScope = VerifyScope(), *, dry_run: bool = False) -> RepairReport:  # noqa: B008 - it is frozen
     return repair_result(
-        str(out), scope, database=keeping.postgres_address(out), splitter=fake_split, dry_run=dry_run
+        str(out), scope, database=catalog_access.postgres_address(out), splitter=fake_split, dry_run=dry_run
     )
 
 

@@ -1,4 +1,4 @@
-"""Songs for several of the tests of runs."""
+"""Songs that several tests of runs share."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ from support.fake_songs import BASS, fake_song, write_files
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One song, which is split before the others."""
+def first_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with one song, which tests split before the others."""
     return write_files(tmp_path_factory.mktemp("one") / "first", {"x.mid": fake_song(BASS + "first")})

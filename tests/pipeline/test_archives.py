@@ -14,8 +14,7 @@ from midiprism.catalog.catalog import KnownPaths
 from midiprism.cli import main
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings, Summary, split_library
-from midiprism.pipeline import planner as plan
+from midiprism.pipeline import Summary
 from midiprism.pipeline.planner import KnownPathLookup
 from midiprism.results.status import read_status
 from midiprism.sources import MemberLocation, SongRef, open_source
@@ -24,8 +23,9 @@ from midiprism.sources.archives.archive import Archive
 from midiprism.sources.archives.decompress import iter_decompressed
 from midiprism.sources.parquet_reader import ParquetRows
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.result_content import catalog_content
+from support.runs import make_settings, run_source
 
 SONGS = {
     "z.mid": fake_song(PIANO, BASS),
@@ -40,8 +40,8 @@ BIN = {f"{n:03}.mid": fake_song(PIANO + str(n), BASS + str(n // 2)) for n in ran
 
 def run(sources: Path | list[Path], out: Path, workers: int = 0, **reading: Any) -> Summary:
     library = open_source(sources if isinstance(sources, list) else [sources], os.fsencode(out), **reading)
-    settings = Settings(workers=workers, batch_songs=16)
-    return split_library(library, str(out), settings, splitter=fake_split)
+    settings = make_settings(workers=workers, batch_songs=16)
+    return run_source(library, str(out), settings, splitter=fake_split)
 
 
 def rows(out: Path, statement: str) -> list[tuple[Any, ...]]:
@@ -71,7 +71,7 @@ def reading(path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def unopened(monkeypatch: pytest.MonkeyPatch) -> None:
+def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on nothing that is in an archive may be read."""
 
     def fail(*_arguments: object) -> None:
@@ -100,7 +100,7 @@ def test_songs_in_an_archive_give_what_the_same_in_a_folder_do(
 def test_a_second_run_reads_nothing(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     path = make(tmp_path / f"songs{kind}", BIN)
     run(path, tmp_path / "out", **reading(path))
-    request.getfixturevalue("unopened")
+    request.getfixturevalue("forbid_archive_reads")
     again = run(path, tmp_path / "out", **reading(path))
     assert (again.songs_skipped, again.nothing_new, again.run_id) == (120, True, None)
 
@@ -115,7 +115,7 @@ def test_a_second_run_over_a_folder_with_archives_reads_nothing(
     assert first.songs_seen == 4 * 6 + 2
     songs = {name for (name,) in rows(tmp_path / "out", "SELECT song_name FROM song_paths")}
     assert {"a/0", "c", "a/1.zip/b/c", "b.tar.xz/z"} <= songs
-    request.getfixturevalue("unopened")
+    request.getfixturevalue("forbid_archive_reads")
     again = run(tmp_path / "songs", tmp_path / "out", archives=True)
     assert (again.songs_skipped, again.nothing_new) == (26, True)
 
@@ -162,7 +162,7 @@ def test_repair_splits_again_what_has_lost_its_links_or_its_row(
     repair = repair_result(str(out), VerifyScope(), splitter=fake_split)
     assert (repair.ok, repair.songs) == (True, 2)
     assert facts(out) == whole
-    request.getfixturevalue("unopened")
+    request.getfixturevalue("forbid_archive_reads")
     assert run(path, out, **reading(path)).nothing_new, "sizes and times are those that the walk finds"
 
 
@@ -245,13 +245,10 @@ class Told(NullCatalog):
         return dict(sorted(item for item in self.paths.items() if item[0] >= first)[:limit])
 
 
-def test_what_is_known_of_an_archive_in_its_own_order_is_asked_for_in_stretches(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(plan, "_READ_AHEAD", 10)
+def test_what_is_known_of_an_archive_in_its_own_order_is_asked_for_in_stretches() -> None:
     known = {b"/a.tgz/%03d" % n: (1, 7) for n in range(0, 100, 2)}
     memory = Told({**known, b"/a.tgz": (1, 7), b"/a.tgz0": (1, 7)})
-    beside = KnownPathLookup(memory, None)
+    beside = KnownPathLookup(memory, None, page_size=10)
     walked = [b"/a.tgz/%03d" % (n * 37 % 100) for n in range(100)]
     found = [SongRef(path, 7, 1, 7, MemberLocation(6, 0, in_path_order=False)) for path in walked]
     assert {one.path for one in found if beside.is_unchanged(one)} == set(known)

@@ -1,46 +1,37 @@
-"""What a run does at its end beside something else, by a worker that has nothing to do."""
+"""Work beside the end of a run, in a process of its own."""
 
 import multiprocessing
 import os
 import signal
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from midiprism.pipeline import RerunPolicy, Settings
-from midiprism.pipeline.executor import InlineExecutor
-from midiprism.pipeline.executors.processes.process_executor import ProcessExecutor
-from midiprism.pipeline.executors.processes.worker_process import WorkerConfig
+from midiprism.pipeline.executors import background_for
+from midiprism.pipeline.executors.processes.background_process import run_in_process
 from midiprism.results.background import run_inline
 from midiprism.sample.write import write_songs
-from midiprism.sources import open_folders
-from midiprism.stores import NullStore
 from midiprism.stores.sharded import SONGS_TABLE
-from support.fake_songs import fake_split
-from support.runs import run_split
-
-PATIENCE = 60.0
+from support.runs import make_settings, run_split
 
 
-def elsewhere() -> bool:
+def is_in_other_process() -> bool:
     return multiprocessing.parent_process() is not None
 
 
-def told(word: str) -> tuple[str, int]:
+def answer_with_pid(word: str) -> tuple[str, int]:
     return word, os.getpid()
 
 
-def die() -> str:
-    if elsewhere():
+def die_in_other_process() -> str:
+    if is_in_other_process():
         os.kill(os.getpid(), signal.SIGKILL)
     return "here"
 
 
-def fail() -> str:
-    if elsewhere():
+def fail_in_other_process() -> str:
+    if is_in_other_process():
         raise ZeroDivisionError
     return "here"
 
@@ -49,61 +40,41 @@ def fail_everywhere() -> str:
     raise ZeroDivisionError
 
 
-def duty(tmp_path: Path) -> WorkerConfig:
-    return WorkerConfig(
-        open_folders([tmp_path]), NullStore(), fake_split, 1 << 20, None, RerunPolicy(), 1, replaces=False
-    )
-
-
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(duty(tmp_path), 1, None, lambda: None) as pool:
-        until = time.monotonic() + PATIENCE
-        while pool.workers_ready < 1:
-            pool.completed()
-            assert time.monotonic() < until
-        yield pool
-
-
-def test_a_worker_does_it(pool: ProcessExecutor) -> None:
-    workers = pool.worker_pids()
-    word, pid = pool.run_in_background(told, "done")()
+def test_a_call_is_made_in_another_process() -> None:
+    word, pid = run_in_process(answer_with_pid, "done")()
     assert word == "done"
-    assert [pid] == workers != [os.getpid()]
+    assert pid != os.getpid()
 
 
-def test_what_fails_there_is_done_here(pool: ProcessExecutor) -> None:
-    assert pool.run_in_background(fail)() == "here"
+def test_a_call_that_fails_in_the_other_process_is_made_again_in_this_one() -> None:
+    assert run_in_process(fail_in_other_process)() == "here"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signal")
-def test_what_a_worker_dies_on_is_done_here(pool: ProcessExecutor) -> None:
-    assert pool.run_in_background(die)() == "here"
+def test_a_call_on_which_the_other_process_dies_is_made_again_in_this_one() -> None:
+    assert run_in_process(die_in_other_process)() == "here"
 
 
-def test_what_fails_here_too_is_told(pool: ProcessExecutor) -> None:
+def test_a_call_that_fails_in_both_processes_raises_its_error() -> None:
     with pytest.raises(ZeroDivisionError):
-        pool.run_in_background(fail_everywhere)()
+        run_in_process(fail_everywhere)()
 
 
-def test_without_a_worker_it_is_done_here(tmp_path: Path) -> None:
-    with ProcessExecutor(duty(tmp_path), 1, None, lambda: None) as busy:  # it is not ready yet
-        assert busy.run_in_background(told, "done")() == ("done", os.getpid())
-    inline = InlineExecutor(duty(tmp_path), None, lambda: None, lambda: None, lambda: False)
-    assert inline.run_in_background(told, "done")() == ("done", os.getpid())
-    assert run_inline(told, "done")() == ("done", os.getpid())
+def test_a_run_without_workers_makes_the_call_in_this_process() -> None:
+    assert background_for(0)(answer_with_pid, "done")() == ("done", os.getpid())
+    assert run_inline(answer_with_pid, "done")() == ("done", os.getpid())
 
 
-def test_a_worker_finds_the_titles_of_the_table_of_songs(
+def test_another_process_hashes_the_titles_of_the_songs_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_songs(tmp_path / "songs", 60, seed=7)
     for workers in (0, 2):
-        if workers:  # of this process: workers have their own
+        if workers:  # patched in this process only
             monkeypatch.setattr(
-                "midiprism.results.songs_table.hash_titles", lambda _: pytest.fail("no worker did it")
+                "midiprism.results.songs_table.hash_titles", lambda _: pytest.fail("this process did it")
             )
-        settings = Settings(store="parquet", workers=workers, batch_songs=7)
+        settings = make_settings(store="parquet", workers=workers, batch_songs=7)
         run_split(tmp_path / "songs", tmp_path / str(workers), settings, splitter=None)
     tables = [
         pq.read_table(tmp_path / str(workers) / SONGS_TABLE).sort_by("blake3").to_pylist()

@@ -8,11 +8,12 @@ import pytest
 
 from midiprism.catalog import PostgresAddress, VerifyScope, open_catalog
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline import RerunPolicy, Settings, Summary
 from midiprism.sources import open_folders
-from support.failing_parts import result_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.postgres import PostgresServer
+from support.result_content import result_content
+from support.runs import make_settings, run_source
 
 SONGS = 60
 
@@ -42,12 +43,12 @@ def songs(tmp_path: Path) -> Path:
 @pytest.fixture
 def expected(songs: Path, tmp_path: Path) -> tuple[Summary, Any]:
     """What a run in one process, one song after the other, makes with SQLite."""
-    summary = run(songs, tmp_path / "expected", Settings(workers=0))
+    summary = run(songs, tmp_path / "expected", make_settings(workers=0))
     return summary, result_content(tmp_path / "expected")
 
 
 def run(source: Path, out: Path, settings: Settings) -> Summary:
-    return split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+    return run_source(open_folders([source]), str(out), settings, splitter=fake_split)
 
 
 @pytest.mark.parametrize(("workers", "batch"), [(0, 1), (0, 7), (0, 1000), (1, 7), (2, 1), (2, 1000), (5, 7)])
@@ -60,14 +61,14 @@ def test_neither_workers_nor_batches_nor_the_database_change_what_comes_out(
     batch: int,
 ) -> None:
     url, out = postgres.new_database(), tmp_path / "out"
-    settings = Settings(workers=workers, batch_songs=batch, database=PostgresAddress(url))
+    settings = make_settings(workers=workers, batch_songs=batch, database=PostgresAddress(url))
     summary = run(songs, out, settings)
     whole, content = expected
     assert (summary.state, summary.error, summary.outcomes) == ("done", None, whole.outcomes)
     assert result_content(out, url) == content
     assert (summary.tracks, summary.tracks_new) == (whole.tracks, whole.tracks_new)
     assert (summary.songs_done, summary.songs_skipped) == (whole.songs_done, whole.songs_skipped)
-    assert verify_result(str(out), VerifyScope(), database=settings.database).ok
+    assert verify_result(str(out), VerifyScope(), database=settings.catalog.database).ok
 
     before = postgres.dump(url)
     assert run(songs, out, settings).nothing_new
@@ -79,10 +80,13 @@ def test_a_redo_gives_the_same_again(
     postgres: PostgresServer, songs: Path, expected: tuple[Summary, Any], tmp_path: Path, workers: int
 ) -> None:
     url, out = postgres.new_database(), tmp_path / "out"
-    settings = Settings(workers=workers, batch_songs=7, database=PostgresAddress(url))
+    settings = make_settings(workers=workers, batch_songs=7, database=PostgresAddress(url))
     run(songs, out, settings)
-    again = Settings(
-        workers=workers, batch_songs=5, database=settings.database, rerun_policy=RerunPolicy(redo=True)
+    again = make_settings(
+        workers=workers,
+        batch_songs=5,
+        database=settings.catalog.database,
+        rerun_policy=RerunPolicy(redo=True),
     )
     summary = run(songs, out, again)
     assert (summary.songs_done, summary.tracks_new) == (expected[0].songs_done, 0)
@@ -93,7 +97,7 @@ def test_tracks_that_no_song_has_stay_while_another_run_is_on(
     postgres: PostgresServer, songs: Path, tmp_path: Path
 ) -> None:
     place = PostgresAddress(postgres.new_database())
-    run(songs, tmp_path / "out", Settings(workers=0, database=place))
+    run(songs, tmp_path / "out", make_settings(workers=0, database=place))
     postgres.psql(place.url, "DELETE FROM midiprism.links WHERE position = 0")
     with open_catalog(place) as catalog, open_catalog(place) as other:
         mine, theirs = catalog.begin_run({}, "now"), other.begin_run({}, "now")

@@ -12,21 +12,25 @@ from typing import Any
 import pytest
 
 from midiprism.errors import StoreError, UsageError
-from midiprism.pipeline import Settings, Summary, split_library
+from midiprism.pipeline import Settings, Summary
 from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.sources import open_folders
 from midiprism.stores import FileStore
-from support import catalog_access as keeping
-from support.failing_parts import FailingSource, FailingStore, result_content
+from support import catalog_access
+from support.failing_parts import FailingSource, FailingStore
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
+from support.runs import make_settings, run_source
 
 NUMBERS = [errno.EIO, errno.EACCES, errno.ENOSPC]
 
 
 def run(source: Path, out: Path, *, workers: int = 0, **settings: Any) -> Summary:
     library = open_folders([source], os.fsencode(out))
-    asked = Settings(workers=workers, database=keeping.postgres_address(out), lease_seconds=1.0, **settings)
-    return split_library(library, str(out), asked, splitter=fake_split)
+    asked = make_settings(
+        workers=workers, database=catalog_access.postgres_address(out), lease_seconds=1.0, **settings
+    )
+    return run_source(library, str(out), asked, splitter=fake_split)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def undisturbed(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a run makes of them that nothing disturbs."""
     out = tmp_path_factory.mktemp("whole") / "out"
     run(songs, out)
@@ -44,14 +48,14 @@ def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def whole_with_first(songs: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def undisturbed_with_first(songs: Path, first_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("whole") / "out"
     run(songs, out)
-    run(first, out)
+    run(first_source, out)
     return result_content(out)
 
 
-@pytest.mark.usefixtures("catalogs")
+@pytest.mark.usefixtures("catalog_backend")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: int) -> None:
     names = ["eio", "eacces", "vanish", "changing"]
@@ -62,8 +66,8 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
     plain = open_folders([source])
     library = FailingSource(plain.source_paths, plain.folders)
     out = tmp_path / "out"
-    settings = Settings(workers=workers, batch_songs=3, database=keeping.postgres_address(out))
-    summary = split_library(library, str(out), settings, splitter=fake_split)
+    settings = make_settings(workers=workers, batch_songs=3, database=catalog_access.postgres_address(out))
+    summary = run_source(library, str(out), settings, splitter=fake_split)
     assert (summary.state, summary.outcomes) == ("done", {"split": 9, "unreadable": 4})
     assert {failure.code for failure in summary.failures} == {"io", "permission", "vanished", "changing"}
     again = run(source, out)
@@ -73,15 +77,15 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
 
 
 @pytest.mark.parametrize(
-    ("catalogs", "workers", "number", "after"),
+    ("catalog_backend", "workers", "number", "after"),
     [
         *(("sqlite", *case) for case in itertools.product([0, 1, 2], NUMBERS, [0, 1, 7])),
         *(("postgres", *case) for case in ((0, errno.EIO, 0), (1, errno.EACCES, 1), (2, errno.ENOSPC, 7))),
     ],
-    indirect=["catalogs"],
+    indirect=["catalog_backend"],
 )
 def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
-    songs: Path, whole: Any, tmp_path: Path, catalogs: str, workers: int, number: int, after: int
+    songs: Path, undisturbed: Any, tmp_path: Path, catalog_backend: str, workers: int, number: int, after: int
 ) -> None:
     out = tmp_path / "out"
 
@@ -91,14 +95,14 @@ def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
             yield replace(scene, store=FailingStore(out, number, after))
 
     library = open_folders([songs])
-    settings = Settings(
-        workers=workers, batch_songs=2, database=keeping.postgres_address(out), lease_seconds=1.0
+    settings = make_settings(
+        workers=workers, batch_songs=2, database=catalog_access.postgres_address(out), lease_seconds=1.0
     )
-    summary = split_library(library, str(out), settings, splitter=fake_split, opener=failing)
+    summary = run_source(library, str(out), settings, splitter=fake_split, open_result=failing)
     assert summary.state == "stopped"
     assert os.strerror(number) in str(summary.error)
     assert run(songs, out, workers=workers).state == "done"
-    assert result_content(out) == whole
+    assert result_content(out) == undisturbed
 
 
 @pytest.mark.parametrize("call", ["open", "write", "mkdir", "replace"])
@@ -106,9 +110,9 @@ def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
 @pytest.mark.parametrize("after", [0, 3, 11])
 def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     songs: Path,
-    first: Path,
-    whole: Any,
-    whole_with_first: Any,
+    first_source: Path,
+    undisturbed: Any,
+    undisturbed_with_first: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     call: str,
@@ -116,10 +120,10 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     after: int,
 ) -> None:
     out = tmp_path / "out"
-    run(first, out)
+    run(first_source, out)
     planted = next((out / "tracks").rglob("*.mid"))
     if call == "replace":  # a torn file stands in the way of one that is to come
-        for path in whole[0]:
+        for path in undisturbed[0]:
             place = out / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(b"torn")
@@ -140,20 +144,20 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     assert "run the same command again" in str(summary.error)
     assert planted.read_bytes().decode().endswith("first")
     assert run(songs, out).state == "done"
-    assert result_content(out) == whole_with_first
+    assert result_content(out) == undisturbed_with_first
 
 
 def test_short_writes_are_written_to_the_end(
-    songs: Path, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    songs: Path, undisturbed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_some = os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda descriptor, data: write_some(descriptor, bytes(data)[:3]))
         run(songs, tmp_path / "out")
-    assert result_content(tmp_path / "out") == whole
+    assert result_content(tmp_path / "out") == undisturbed
 
 
-@pytest.mark.usefixtures("catalogs")
+@pytest.mark.usefixtures("catalog_backend")
 def test_a_flush_that_fails_commits_nothing(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +165,7 @@ def test_a_flush_that_fails_commits_nothing(
         raise StoreError("the disk failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(FileStore, "flush_ms", failing)
+        patch.setattr(FileStore, "flush", failing)
         summary = run(songs, tmp_path / "out")
     assert (summary.state, summary.songs_done) == ("stopped", 0)
     assert run(songs, tmp_path / "out").songs_done == 24

@@ -11,20 +11,23 @@ from typing import Any
 import psycopg
 import pytest
 
-from midiprism.pipeline import RerunPolicy, Settings, split_library
+from midiprism.pipeline import RerunPolicy
 from midiprism.sources import open_folders
-from support import catalog_access as keeping
-from support.failing_parts import catalog_content, result_content, track_files
+from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
+from support.result_content import catalog_content, result_content, track_files
+from support.runs import make_settings, run_source
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes")
 
 
-def split(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
-    database = keeping.postgres_address(out)
-    settings = Settings(workers=0, batch_songs=2, in_flight=2, rerun_policy=wish, database=database)
-    summary = split_library(open_folders([source]), str(out), settings, splitter=fake_split)
+def split(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
+    database = catalog_access.postgres_address(out)
+    settings = make_settings(
+        workers=0, batch_songs=2, in_flight=2, rerun_policy=rerun_policy, database=database
+    )
+    summary = run_source(open_folders([source]), str(out), settings, splitter=fake_split)
     return summary.state
 
 
@@ -34,20 +37,20 @@ def killed(
     last: int,
     *,
     torn: bool = False,
-    wish: RerunPolicy = RerunPolicy(),  # noqa: B008
+    rerun_policy: RerunPolicy = RerunPolicy(),  # noqa: B008
 ) -> int:
     """Split, and end at the point; the exit code, KILLED or 0 if there are fewer points."""
-    return run_killed_at(lambda: split(source, out, wish), out, last, tear_write=torn)
+    return run_killed_at(lambda: split(source, out, rerun_policy), out, last, tear_write=torn)
 
 
-def number_of_points(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> int:  # noqa: B008
+def number_of_points(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> int:  # noqa: B008
     """How many points an uninterrupted run comes by."""
-    return count_points(lambda: split(source, out, wish))
+    return count_points(lambda: split(source, out, rerun_policy))
 
 
 def no_row_without_its_file(out: Path) -> bool:
     """Every track that the catalogue speaks of is there, whole."""
-    if keeping.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
+    if catalog_access.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
         return True
     try:
         known = {row[0] for row in catalog_content(out)["tracks"]}
@@ -61,7 +64,7 @@ def no_row_without_its_file(out: Path) -> bool:
 def finished(out: Path) -> Any:
     """All that a result holds. Beside others nobody sweeps what a kill has left behind: it is left out."""
     files, content = result_content(out)
-    if keeping.postgres_address(out) is not None:
+    if catalog_access.postgres_address(out) is not None:
         files = {path: data for path, data in files.items() if not path.endswith(".tmp")}
     return files, content
 
@@ -83,7 +86,7 @@ def songs(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
 def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
-    songs: Path, tmp_path: Path, catalogs: str, torn: bool
+    songs: Path, tmp_path: Path, catalog_backend: str, torn: bool
 ) -> None:
     split(songs, tmp_path / "whole")
     whole = finished(tmp_path / "whole")
@@ -91,7 +94,7 @@ def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
     assert points > 60
     lasts = find_write_points(lambda: split(songs, tmp_path / "torn")) if torn else [*range(1, points + 1)]
     assert len(lasts) > 3
-    for last in lasts if torn or catalogs == "sqlite" else lasts[::9]:
+    for last in lasts if torn or catalog_backend == "sqlite" else lasts[::9]:
         out = tmp_path / f"{last}"
         assert killed(songs, out, last, torn=torn) == KILLED_EXIT_CODE
         assert no_row_without_its_file(out), f"point {last}"
@@ -116,16 +119,16 @@ def test_a_rerun_that_is_cut_off_too_is_made_good(songs: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalogs: str) -> None:
+def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalog_backend: str) -> None:
     split(songs, tmp_path / "whole")
     whole = finished(tmp_path / "whole")
     redo = RerunPolicy(redo=True)
     split(songs, tmp_path / "counted")
     points = number_of_points(songs, tmp_path / "counted", redo)
-    for last in range(1, points + 1, 2 if catalogs == "sqlite" else 13):
+    for last in range(1, points + 1, 2 if catalog_backend == "sqlite" else 13):
         out = tmp_path / f"{last}"
         split(songs, out)
-        assert killed(songs, out, last, wish=redo) == KILLED_EXIT_CODE
+        assert killed(songs, out, last, rerun_policy=redo) == KILLED_EXIT_CODE
         assert no_row_without_its_file(out), f"point {last}"
         assert split(songs, out, redo) == "done"
         assert finished(out) == whole, f"point {last}"

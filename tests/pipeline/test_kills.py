@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from midiprism.sample.write import write_songs
-from support.failing_parts import result_content
+from support.result_content import result_content
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +34,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def undisturbed(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("whole") / "out"
     assert finish(songs, out, "--workers", "0")["songs_done"] == SONGS
     return result_content(out)
@@ -82,7 +82,9 @@ def kill(process: psutil.Process) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_workers_killed_at_random_cost_nothing(songs: Path, whole: Any, tmp_path: Path, seed: int) -> None:
+def test_workers_killed_at_random_cost_nothing(
+    songs: Path, undisturbed: Any, tmp_path: Path, seed: int
+) -> None:
     dice = random.Random(seed)
     process = start(songs, tmp_path / "out", "--workers", "3", "--batch-size", "50", "--in-flight", "6")
     kills = 0
@@ -95,12 +97,12 @@ def test_workers_killed_at_random_cost_nothing(songs: Path, whole: Any, tmp_path
     answer, _ = process.communicate()
     assert kills > 0
     assert process.returncode == 0, answer
-    assert result_content(tmp_path / "out") == whole
+    assert result_content(tmp_path / "out") == undisturbed
 
 
 @pytest.mark.parametrize(("workers", "batch"), [("1", "333"), ("4", "50")])
 def test_everything_killed_halfway_is_taken_up_with_other_settings(
-    songs: Path, whole: Any, tmp_path: Path, workers: str, batch: str
+    songs: Path, undisturbed: Any, tmp_path: Path, workers: str, batch: str
 ) -> None:
     out = tmp_path / "out"
     process = start(songs, out, "--workers", "2", "--batch-size", "100", "--in-flight", "4")
@@ -115,11 +117,11 @@ def test_everything_killed_halfway_is_taken_up_with_other_settings(
     summary = finish(songs, out, "--workers", workers, "--batch-size", batch)
     assert summary["songs_done"] == SONGS - done, "what was done is not done again"
     assert recorded(out, "SELECT sum(songs) FROM batches") == SONGS
-    assert result_content(out) == whole
+    assert result_content(out) == undisturbed
 
 
 def test_coordinators_killed_again_and_again_come_to_the_same_end(
-    songs: Path, whole: Any, tmp_path: Path
+    songs: Path, undisturbed: Any, tmp_path: Path
 ) -> None:
     dice = random.Random(3)
     out = tmp_path / "out"
@@ -133,7 +135,7 @@ def test_coordinators_killed_again_and_again_come_to_the_same_end(
         process.communicate()
     finish(songs, out, "--workers", "2")
     assert recorded(out, "SELECT sum(songs) FROM batches") == SONGS
-    assert result_content(out) == whole
+    assert result_content(out) == undisturbed
 
 
 def test_workers_do_not_outlive_a_coordinator_that_is_killed(songs: Path, tmp_path: Path) -> None:
@@ -173,7 +175,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
     assert finish(songs, out, "--workers", "0")["songs_done"] == SONGS - done
 
 
-def test_a_second_signal_ends_at_once_and_is_safe(songs: Path, whole: Any, tmp_path: Path) -> None:
+def test_a_second_signal_ends_at_once_and_is_safe(songs: Path, undisturbed: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(songs, out, "--workers", "2", "--batch-size", "50", "--in-flight", "3")
     while process.poll() is None and not recorded(out):
@@ -183,4 +185,4 @@ def test_a_second_signal_ends_at_once_and_is_safe(songs: Path, whole: Any, tmp_p
     process.communicate()
     assert process.returncode in (130, 143)
     finish(songs, out, "--workers", "0")
-    assert result_content(out) == whole
+    assert result_content(out) == undisturbed

@@ -17,14 +17,14 @@ from midiprism.catalog import PostgresAddress, Selection, VerifyScope, open_cata
 from midiprism.export.export import export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings, split_library
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_source
 from support.catalog_access import query
-from support.failing_parts import catalog_content
 from support.fake_songs import read_tree
 from support.parquet_rows import parquet_rows
 from support.postgres import PostgresServer
+from support.result_content import catalog_content
+from support.runs import make_settings, run_source
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def result(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def in_files(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("files") / "out"
-    assert split_library(open_source([songs]), str(out), Settings(workers=0)).state == "done"
+    assert run_source(open_source([songs]), str(out), make_settings(workers=0)).state == "done"
     return out
 
 
@@ -152,8 +152,8 @@ def test_an_export_is_that_of_a_result_in_files(
 def test_exported_tracks_split_again_are_themselves(result: Path, tmp_path: Path) -> None:
     export_tracks(str(result), str(tmp_path / "tree"), PathTemplate("song"), Selection())
     (tmp_path / "tree" / "midiprism.json").unlink()
-    settings = Settings(by="track", store="parquet", workers=0)
-    assert split_library(open_source([tmp_path / "tree"]), str(tmp_path / "again"), settings).state == "done"
+    settings = make_settings(by="track", store="parquet", workers=0)
+    assert run_source(open_source([tmp_path / "tree"]), str(tmp_path / "again"), settings).state == "done"
     digests = "SELECT digest FROM tracks ORDER BY digest"
     assert query(tmp_path / "again", digests) == query(result, digests)
 

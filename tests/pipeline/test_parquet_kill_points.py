@@ -11,20 +11,20 @@ import psycopg
 import pytest
 
 from midiprism.errors import StoreError
-from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.pipeline import RerunPolicy
 from midiprism.stores import TrackLocation
 from midiprism.stores.parquet.store import ParquetStore
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import query
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
 from support.parquet_rows import parquet_rows
-from support.runs import run_split
+from support.result_content import catalog_content
+from support.runs import make_settings, run_split
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.usefixtures("catalogs"),
+    pytest.mark.usefixtures("catalog_backend"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes"),
 ]
 
@@ -32,8 +32,10 @@ STEPS = {"sqlite": 1, "postgres": 11}
 REDO = RerunPolicy(redo=True)
 
 
-def split(source: Path, out: Path, wish: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
-    settings = Settings(store="parquet", workers=0, batch_songs=2, in_flight=2, rerun_policy=wish)
+def split(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> str:  # noqa: B008 - it is frozen
+    settings = make_settings(
+        store="parquet", workers=0, batch_songs=2, in_flight=2, rerun_policy=rerun_policy
+    )
     return run_split(source, out, settings).state
 
 
@@ -48,7 +50,7 @@ def everything(out: Path) -> object:
 
 def no_row_without_its_shard(out: Path) -> bool:
     """Every track that the catalogue speaks of lies where it says."""
-    if keeping.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
+    if catalog_access.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
         return True
     try:
         found = query(
@@ -81,7 +83,7 @@ def songs(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
 def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
-    songs: Path, tmp_path: Path, catalogs: str, torn: bool
+    songs: Path, tmp_path: Path, catalog_backend: str, torn: bool
 ) -> None:
     split(songs, tmp_path / "whole")
     whole = everything(tmp_path / "whole")
@@ -90,7 +92,7 @@ def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
     lasts = (
         find_write_points(lambda: split(songs, tmp_path / "torn"))
         if torn
-        else range(1, points + 1, STEPS[catalogs])
+        else range(1, points + 1, STEPS[catalog_backend])
     )
     assert len(lasts) > 3
     for last in lasts:
@@ -102,12 +104,12 @@ def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
         shutil.rmtree(out)
 
 
-def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalogs: str) -> None:
+def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalog_backend: str) -> None:
     split(songs, tmp_path / "whole")
     whole = everything(tmp_path / "whole")
     split(songs, tmp_path / "counted")
     points = count_points(lambda: split(songs, tmp_path / "counted", REDO))
-    for last in range(1, points + 1, 2 * STEPS[catalogs]):
+    for last in range(1, points + 1, 2 * STEPS[catalog_backend]):
         out = tmp_path / f"{last}"
         split(songs, out)
         assert run_killed_at(lambda out=out: split(songs, out, REDO), out, last) == KILLED_EXIT_CODE  # type: ignore[misc]

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +26,18 @@ from midiprism.stores.parquet.schema import rows_to_columns
 from midiprism.stores.parquet.shard_set import ParquetShards
 from midiprism.stores.parquet.shards import ShardFolder
 from midiprism.stores.parquet.store import ParquetStore
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import query
-from support.failing_parts import catalog_content
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.parquet_rows import parquet_rows, track_row
+from support.result_content import catalog_content
+from support.runs import change_settings, make_settings
 from support.runs import run_split as run_into
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
-SHARDS = Settings(store="parquet", workers=0)
-REDO = replace(SHARDS, rerun_policy=RerunPolicy(redo=True))
+SHARDS = make_settings(store="parquet", workers=0)
+REDO = change_settings(SHARDS, rerun_policy=RerunPolicy(redo=True))
 SONGS = {
     "a.mid": fake_song(PIANO, BASS, BASS),
     "b/c.kar": fake_song(BASS, DRUMS),
@@ -125,61 +125,66 @@ def test_every_track_is_a_row_and_every_song_has_its_links(out: Path) -> None:
 def test_the_catalogue_says_what_that_of_a_result_in_files_says(
     songs: Path, out: Path, tmp_path: Path
 ) -> None:
-    run(songs, tmp_path / "files", Settings(workers=0))
+    run(songs, tmp_path / "files", make_settings(workers=0))
     assert catalog_content(out) == catalog_content(tmp_path / "files")
 
 
 @pytest.fixture(scope="module")
-def forty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def forty_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {f"{n}.mid": fake_song(PIANO + str(n // 2), BASS, DRUMS + str(n % 7)) for n in range(40)}
     files |= {f"copy{n}.mid": files[f"{n}.mid"] for n in range(5)}
     return write_files(tmp_path_factory.mktemp("library") / "songs", files)
 
 
 @pytest.fixture(scope="module")
-def rows_of_forty(forty: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def expected_rows(forty_songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What this process makes of them, with the catalogue in a file."""
     out = tmp_path_factory.mktemp("one") / "out"
-    run(forty, out)
+    run(forty_songs, out)
     return parquet_rows(out), catalog_content(out)
 
 
 @pytest.mark.parametrize(
-    ("catalogs", "workers", "batch"),
+    ("catalog_backend", "workers", "batch"),
     [
         *(("sqlite", *case) for case in itertools.product([0, 1, 2, 5], [1, 7, None])),
         *(("postgres", *case) for case in ((0, 1), (0, None), (1, 7), (2, None), (5, 1), (5, 7))),
     ],
-    indirect=["catalogs"],
+    indirect=["catalog_backend"],
 )
 def test_the_rows_do_not_depend_on_workers_and_batches(
-    forty: Path, rows_of_forty: Any, tmp_path: Path, catalogs: str, workers: int, batch: int | None
+    forty_songs: Path,
+    expected_rows: Any,
+    tmp_path: Path,
+    catalog_backend: str,
+    workers: int,
+    batch: int | None,
 ) -> None:
     out = tmp_path / "out"
-    run(forty, out, replace(SHARDS, workers=workers, batch_songs=batch))
+    run(forty_songs, out, change_settings(SHARDS, workers=workers, batch_songs=batch))
     agree(out)
-    assert (parquet_rows(out), catalog_content(out)) == rows_of_forty
+    assert (parquet_rows(out), catalog_content(out)) == expected_rows
 
 
 def test_what_is_committed_together_lies_in_one_shard(
-    tmp_path: Path, catalogs: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, catalog_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(12)})
-    run(source, tmp_path / "out", replace(SHARDS, batch_songs=3))
+    run(source, tmp_path / "out", change_settings(SHARDS, batch_songs=3))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
-    assert kinds == (["tracks", "links"] if catalogs == "sqlite" else ["tracks", "links"] * 4)
+    assert kinds == (["tracks", "links"] if catalog_backend == "sqlite" else ["tracks", "links"] * 4)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_is_held_in_memory_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
     monkeypatch.setattr(group, "MAX_GROUP_BYTES", 1)
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(12)})
-    run(source, tmp_path / "out", replace(SHARDS, batch_songs=1, workers=workers))
+    run(source, tmp_path / "out", change_settings(SHARDS, batch_songs=1, workers=workers))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
     assert kinds.count("links") > 3
     agree(tmp_path / "out")
@@ -187,12 +192,12 @@ def test_what_is_held_in_memory_is_bounded(
 
 def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> None:
     before = read_tree(out)
-    assert run(songs, out, Settings(workers=0)).nothing_new, "it need not be named again"
+    assert run(songs, out, make_settings(workers=0)).nothing_new, "it need not be named again"
     with pytest.raises(UsageError, match="made with --store parquet: leave --store out"):
-        run(songs, out, Settings(store="files", workers=0))
-    if keeping.postgres_address(out) is None:
+        run(songs, out, make_settings(store="files", workers=0))
+    if catalog_access.postgres_address(out) is None:
         assert read_tree(out) == before
-    run(songs, tmp_path / "files", Settings(workers=0))
+    run(songs, tmp_path / "files", make_settings(workers=0))
     with pytest.raises(UsageError, match="made with --store files"):
         run(songs, tmp_path / "files")
 
@@ -255,7 +260,7 @@ def test_shards_are_durable_before_the_commit_that_speaks_of_them(
 
     noted(os, "fsync")
     noted(os, "replace")
-    if keeping.postgres_address(tmp_path / "out") is None:
+    if catalog_access.postgres_address(tmp_path / "out") is None:
         noted(SqliteCatalog, "record")
     else:
         noted(PostgresCatalog, "add_shards")
@@ -273,20 +278,22 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
         raise CatalogError("the database failed")
 
-    if keeping.postgres_address(out) is None:
+    if catalog_access.postgres_address(out) is None:
         monkeypatch.setattr(SqliteCatalog, "_insert_batch", fail)
     else:
         monkeypatch.setattr("midiprism.catalog.postgres.catalog.commit.BatchCommit._note", fail)
 
 
 @pytest.mark.parametrize(
-    ("catalogs", "workers"), [("sqlite", 0), ("sqlite", 2), ("postgres", 0)], indirect=["catalogs"]
+    ("catalog_backend", "workers"),
+    [("sqlite", 0), ("sqlite", 2), ("postgres", 0)],
+    indirect=["catalog_backend"],
 )
 def test_a_transaction_that_fails_leaves_no_shard(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     out = tmp_path / "out"
-    settings = replace(SHARDS, workers=workers, batch_songs=2)
+    settings = change_settings(SHARDS, workers=workers, batch_songs=2)
     written: list[str] = []
     write_shard = ShardFolder.write
 
@@ -323,7 +330,7 @@ def test_a_shard_that_a_crash_left_is_swept(
     agree(out)
 
 
-@pytest.mark.parametrize("catalogs", ["postgres"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["postgres"], indirect=True)
 def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, out: Path) -> None:
     (coming,) = ParquetShards(out).write_tracks("9-9", rows_to_columns([track_row(b"of another run")])).shards
     write_files(songs, {"e.mid": fake_song(DRUMS + "e")})
@@ -336,17 +343,17 @@ def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, ou
 
 
 @pytest.fixture(scope="module")
-def nine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def nine_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(9)}
     return write_files(tmp_path_factory.mktemp("library") / "songs", files)
 
 
 @pytest.fixture(scope="module")
-def whole(nine: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def undisturbed(nine_songs: Path, first_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What is in shards and catalogue, in a file of SQLite, after two runs that nothing disturbs."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    run(nine, out)
-    run(first, out)
+    run(nine_songs, out)
+    run(first_source, out)
     return parquet_rows(out)["tracks"], catalog_content(out)
 
 
@@ -354,27 +361,27 @@ CALLS = ["open", "write", "mkdir", "replace", "fsync"]
 
 
 @pytest.mark.parametrize(
-    ("catalogs", "call", "number", "after"),
+    ("catalog_backend", "call", "number", "after"),
     [
         *(("sqlite", *case) for case in itertools.product(CALLS, [errno.ENOSPC, errno.EIO], [0, 1, 3])),
         *(("postgres", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [0, 3])),
         *(("postgres", *case) for case in itertools.product(CALLS, [errno.EIO], [1])),
     ],
-    indirect=["catalogs"],
+    indirect=["catalog_backend"],
 )
 def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
-    nine: Path,
-    first: Path,
-    whole: Any,
+    nine_songs: Path,
+    first_source: Path,
+    undisturbed: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    catalogs: str,
+    catalog_backend: str,
     call: str,
     number: int,
     after: int,
 ) -> None:
     out = tmp_path / "out"
-    run(first, out)
+    run(first_source, out)
     function, calls = getattr(os, call), []
 
     def failing(*arguments: Any, **options: Any) -> Any:
@@ -385,19 +392,19 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
         return function(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(group, "SONGS", 2)
+        patch.setattr(group, "MAX_GROUP_SONGS", 2)
         patch.setattr(os, call, failing)
-        summary = run(nine, out, replace(SHARDS, batch_songs=2, in_flight=1))
+        summary = run(nine_songs, out, change_settings(SHARDS, batch_songs=2, in_flight=1))
     if calls[after:]:
         assert summary.state == "stopped"
         assert "run the same command again" in str(summary.error)
     assert files(out) == set(shards(out))
-    assert run(nine, out).state == "done"
+    assert run(nine_songs, out).state == "done"
     agree(out)
-    assert (parquet_rows(out)["tracks"], catalog_content(out)) == whole
+    assert (parquet_rows(out)["tracks"], catalog_content(out)) == undisturbed
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_shards_whose_catalogue_is_lost_are_not_taken_for_left_behind(songs: Path, out: Path) -> None:
     before = files(out)
     (out / "catalog.sqlite").rename(out.parent / "kept.sqlite")
@@ -439,7 +446,7 @@ def test_one_song_of_many_that_is_split_again_takes_its_rows_along(songs: Path, 
     """What failed is tried again, and comes out well."""
     assert (
         run(
-            songs, out, replace(SHARDS, rerun_policy=RerunPolicy(retry_failed=True)), splitter=mended
+            songs, out, change_settings(SHARDS, rerun_policy=RerunPolicy(retry_failed=True)), splitter=mended
         ).songs_done
         == 1
     )
@@ -462,8 +469,8 @@ def test_what_a_killed_run_left_to_settle_the_next_one_settles(
         patch.setattr(Compactor, step, dying)
         with pytest.raises(KeyboardInterrupt):
             run(songs, out, REDO, splitter=otherwise)
-    if keeping.postgres_address(out) is not None:
-        keeping.execute(out, "UPDATE runs SET expires_at = now()")
+    if catalog_access.postgres_address(out) is not None:
+        catalog_access.execute(out, "UPDATE runs SET expires_at = now()")
     again = REDO if step == "forget_unlinked" else SHARDS
     assert run(songs, out, again, splitter=otherwise).state == "done"
     agree(out)

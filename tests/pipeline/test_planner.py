@@ -1,85 +1,70 @@
+"""Planning batches, and looking up known paths on the way."""
+
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from midiprism.catalog import KnownPaths, NullCatalog, UpToDate
-from midiprism.pipeline import planner as plan
-from midiprism.pipeline.planner import BatchPlanner, KnownPathLookup
+from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
 from midiprism.sources import SongRef, open_folders
 from support.fake_songs import write_files
 
 
-class Told(NullCatalog):
-    """A memory that knows these paths, and counts how often it is asked."""
+class CountingCatalog(NullCatalog):
+    """A catalog that knows these paths, and counts its queries."""
 
     def __init__(self, paths: KnownPaths) -> None:
         self.paths = dict(sorted(paths.items()))
-        self.asked = 0
+        self.query_count = 0
 
-    def known_paths(self, first: bytes, limit: int, settled: UpToDate | None = None) -> KnownPaths:
-        self.asked += 1
-        return dict([item for item in self.paths.items() if item[0] >= first][:limit])
+    def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:
+        self.query_count += 1
+        return dict([item for item in self.paths.items() if item[0] >= first_path][:limit])
 
 
-def found(path: bytes, size: int = 1) -> SongRef:
+def song_ref(path: bytes, size: int = 1) -> SongRef:
     return SongRef(path, 1, size, 7)
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "_READ_AHEAD", 10)
+def test_known_paths_are_read_in_pages_beside_the_walk() -> None:
+    catalog = CountingCatalog({b"/%03d" % n: (1, 7) for n in range(0, 100, 2)})
+    lookup = KnownPathLookup(catalog, None, page_size=10)
+    known = [n for n in range(120) if lookup.is_unchanged(song_ref(b"/%03d" % n))]
+    assert known == list(range(0, 100, 2))
+    assert catalog.query_count <= 50 // 10 + 2
 
 
-@pytest.mark.usefixtures("short")
-def test_what_is_known_is_read_in_stretches_beside_the_walk() -> None:
-    memory = Told({b"/%03d" % n: (1, 7) for n in range(0, 100, 2)})
-    beside = KnownPathLookup(memory, None)
-    assert [n for n in range(120) if beside.is_unchanged(found(b"/%03d" % n))] == list(range(0, 100, 2))
-    assert memory.asked <= 50 // 10 + 2
-
-
-@pytest.mark.usefixtures("short")
-def test_a_walk_that_begins_again_is_read_again() -> None:
-    memory = Told({b"/%03d" % n: (1, 7) for n in range(30)})
-    beside = KnownPathLookup(memory, None)
+def test_known_paths_are_read_again_when_the_walk_begins_again() -> None:
+    catalog = CountingCatalog({b"/%03d" % n: (1, 7) for n in range(30)})
+    lookup = KnownPathLookup(catalog, None, page_size=10)
     for _ in range(2):
-        assert all(beside.is_unchanged(found(b"/%03d" % n)) for n in range(30))
+        assert all(lookup.is_unchanged(song_ref(b"/%03d" % n)) for n in range(30))
 
 
-def test_another_size_or_time_is_another_file() -> None:
-    beside = KnownPathLookup(Told({b"/a": (1, 7), b"/b": (None, None)}), None)
-    assert beside.is_unchanged(found(b"/a"))
-    assert not beside.is_unchanged(found(b"/a", size=2))
-    assert not beside.is_unchanged(found(b"/b")), "what could not be read is tried again"
+def test_a_path_with_another_size_or_time_has_changed() -> None:
+    lookup = KnownPathLookup(CountingCatalog({b"/a": (1, 7), b"/b": (None, None)}), None)
+    assert lookup.is_unchanged(song_ref(b"/a"))
+    assert not lookup.is_unchanged(song_ref(b"/a", size=2))
+    assert not lookup.is_unchanged(song_ref(b"/b")), "what could not be read is tried again"
 
 
-def test_what_came_to_be_known_is_seen_after_forgetting() -> None:
-    memory = Told({})
-    beside = KnownPathLookup(memory, None)
-    assert not beside.is_unchanged(found(b"/a"))
-    memory.paths[b"/a"] = (1, 7)
-    assert not beside.is_unchanged(found(b"/a"))
-    beside.invalidate()
-    assert beside.is_unchanged(found(b"/a"))
+def test_new_known_paths_are_seen_after_invalidating() -> None:
+    catalog = CountingCatalog({})
+    lookup = KnownPathLookup(catalog, None)
+    assert not lookup.is_unchanged(song_ref(b"/a"))
+    catalog.paths[b"/a"] = (1, 7)
+    assert not lookup.is_unchanged(song_ref(b"/a"))
+    lookup.invalidate()
+    assert lookup.is_unchanged(song_ref(b"/a"))
 
 
-def planned(source: Path, **options: int) -> Iterator[list[int]]:
-    made = BatchPlanner(
-        open_folders([source]),
-        None,
-        batch_songs=options.get("songs", 100),
-        batch_bytes=options.get("size", 1000),
-        limit=options.get("limit"),
-        on_notice=lambda _notice: None,
-        stop=lambda: False,
-    )
-    return ([one.size for one in batch] for batch in made.batches())
+def planned_sizes(source: Path, songs: int = 100, limit: int | None = None) -> Iterator[list[int]]:
+    planner = BatchPlanner(open_folders([source]), None, BatchLimits(songs, 1000, limit))
+    return ([ref.size for ref in batch] for batch in planner.batches())
 
 
-def test_batches_are_bounded_by_number_and_by_bytes(tmp_path: Path) -> None:
+def test_batches_are_limited_by_songs_and_by_bytes(tmp_path: Path) -> None:
     sizes = [400, 400, 400, 5000, 1, 1, 1]
     source = write_files(tmp_path / "s", {f"{n}.mid": bytes(size) for n, size in enumerate(sizes)})
-    assert list(planned(source)) == [[400, 400], [400], [5000], [1, 1, 1]]
-    assert list(planned(source, songs=2)) == [[400, 400], [400], [5000], [1, 1], [1]]
-    assert list(planned(source, limit=3)) == [[400, 400], [400]]
+    assert list(planned_sizes(source)) == [[400, 400], [400], [5000], [1, 1, 1]]
+    assert list(planned_sizes(source, songs=2)) == [[400, 400], [400], [5000], [1, 1], [1]]
+    assert list(planned_sizes(source, limit=3)) == [[400, 400], [400]]

@@ -10,14 +10,17 @@ import pytest
 
 from midiprism.catalog import open_catalog
 from midiprism.catalog.queries.shards import ShardIndex
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline import RerunPolicy, Summary
+from midiprism.pipeline.executors import EXECUTORS
 from midiprism.pipeline.executors.processes.batch_retry import bisect
 from midiprism.pipeline.splitter import Splitter
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
 from midiprism.stores.parquet.shard_set import ParquetShards
-from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter, result_content
+from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
+from support.runs import make_settings, run_source
 
 
 def run(
@@ -29,10 +32,10 @@ def run(
     **settings: object,
 ) -> Summary:
     library = open_folders([source], os.fsencode(out))
-    summary = split_library(
+    summary = run_source(
         library,
         str(out),
-        Settings(**settings),  # type: ignore[arg-type]
+        make_settings(**settings),
         splitter=splitter,
         stop=stop,
     )
@@ -64,7 +67,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inline_result(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of a run in one process."""
     out = tmp_path_factory.mktemp("whole") / "out"
     run(songs, out, workers=0)
@@ -74,11 +77,11 @@ def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("workers", [0, 1, 2, 5])
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_the_result_is_the_same_for_any_workers_and_batches(
-    songs: Path, whole: Path, tmp_path: Path, workers: int, batch: int
+    songs: Path, inline_result: Path, tmp_path: Path, workers: int, batch: int
 ) -> None:
     summary = run(songs, tmp_path / "out", workers=workers, batch_songs=batch)
     assert summary.state == "done"
-    assert result_content(tmp_path / "out") == result_content(whole)
+    assert result_content(tmp_path / "out") == result_content(inline_result)
     assert (summary.songs_done, summary.songs_copies, summary.tracks_new) == (63, 9, 35)
 
 
@@ -94,9 +97,7 @@ def test_real_songs_give_the_same_result_too(tmp_path: Path, workers: int, batch
 def test_a_library_of_one_batch_needs_no_workers(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "midiprism.pipeline.runner.ProcessExecutor", lambda *_: pytest.fail("workers were started")
-    )
+    monkeypatch.setitem(EXECUTORS, "processes", lambda _: pytest.fail("workers were started"))
     assert run(songs, tmp_path / "out").state == "done"
 
 
@@ -128,7 +129,7 @@ def test_a_song_that_kills_its_worker_is_found_and_costs_nothing_else(tmp_path: 
     assert any("SIGKILL" in failure.message for failure in summary.failures)
     again = run(source, out, splitter=fake_split, workers=2)
     assert (again.songs_done, again.songs_skipped) == (0, 33), "it is not tried again unless asked"
-    mended = run(source, out, splitter=fake_split, workers=0, wish=RerunPolicy(retry_failed=True))
+    mended = run(source, out, splitter=fake_split, workers=0, rerun_policy=RerunPolicy(retry_failed=True))
     assert (mended.songs_done, mended.songs_failed, failures(out)) == (3, 0, {})
     run(source, tmp_path / "whole", workers=0)
     assert result_content(out) == result_content(tmp_path / "whole")
@@ -191,7 +192,7 @@ def test_workers_that_never_begin_stop_the_run_with_a_way_out(songs: Path, tmp_p
 
 
 def test_a_stop_ends_with_the_songs_in_hand_and_a_later_run_goes_on(
-    songs: Path, whole: Path, tmp_path: Path
+    songs: Path, inline_result: Path, tmp_path: Path
 ) -> None:
     asked: list[int] = []
 
@@ -204,11 +205,11 @@ def test_a_stop_ends_with_the_songs_in_hand_and_a_later_run_goes_on(
     assert 0 < first.songs_done < 63
     second = run(songs, tmp_path / "out", workers=2)
     assert first.songs_done + second.songs_done == 63, "nothing is done twice"
-    assert result_content(tmp_path / "out") == result_content(whole)
+    assert result_content(tmp_path / "out") == result_content(inline_result)
 
 
 def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
-    songs: Path, whole: Path, tmp_path: Path
+    songs: Path, inline_result: Path, tmp_path: Path
 ) -> None:
     source = Path(shutil.copytree(songs, tmp_path / "disk" / "songs"))
     taken: list[int] = []
@@ -226,15 +227,15 @@ def test_a_source_that_goes_away_stops_the_run_and_is_not_recorded_as_failed(
     assert "unreadable" not in summary.outcomes
     (tmp_path / "away").rename(tmp_path / "disk")
     assert run(source, out, workers=0).state == "done"
-    assert dict(result_content(out)[0]) == dict(result_content(whole)[0])
+    assert dict(result_content(out)[0]) == dict(result_content(inline_result)[0])
     assert failures(out).keys() == {b"bad.mid"}
 
 
 def test_a_dry_run_with_workers_counts_the_same(songs: Path, tmp_path: Path) -> None:
     library = open_folders([songs])
     one, two = (
-        split_library(
-            library, str(tmp_path / "out"), Settings(workers=workers), splitter=fake_split, dry_run=True
+        run_source(
+            library, str(tmp_path / "out"), make_settings(workers=workers), splitter=fake_split, dry_run=True
         )
         for workers in (0, 2)
     )

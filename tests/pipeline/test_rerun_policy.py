@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import CorruptMidiError, UsageError
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
+from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.smf.types import SplitSong
 from midiprism.sources import open_folders
-from support import catalog_access as keeping
-from support.failing_parts import result_content
+from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.result_content import result_content
+from support.runs import make_settings, run_source
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 Splitter = Callable[[bytes], SplitSong]
 
@@ -24,14 +25,16 @@ NOTHING = RerunPolicy()
 def run(
     source: Path,
     out: Path,
-    wish: RerunPolicy = NOTHING,
+    rerun_policy: RerunPolicy = NOTHING,
     splitter: Splitter = fake_split,
     **options: object,
 ) -> Summary:
-    database = keeping.postgres_address(out)
-    settings = Settings(workers=0, batch_songs=2, in_flight=1, rerun_policy=wish, database=database)
+    database = catalog_access.postgres_address(out)
+    settings = make_settings(
+        workers=0, batch_songs=2, in_flight=1, rerun_policy=rerun_policy, database=database
+    )
     library = open_folders([source])
-    return split_library(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
+    return run_source(library, str(out), settings, splitter=splitter, **options)
 
 
 def old_split(data: bytes) -> SplitSong:
@@ -46,7 +49,7 @@ def made_by_an_earlier_version(source: Path, out: Path) -> None:
     run(source, out, splitter=old_split)
     marker = json.loads((out / "midiprism.json").read_text())
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 0}))
-    keeping.execute(out, "UPDATE songs SET contract_version = 0")
+    catalog_access.execute(out, "UPDATE songs SET contract_version = 0")
 
 
 @pytest.fixture
@@ -109,7 +112,9 @@ def test_an_update_that_was_interrupted_is_finished_by_any_later_run(
     assert result_content(out) == result_content(tmp_path / "fresh")
 
 
-def test_what_failed_is_tried_again_on_request_only(songs: Path, tmp_path: Path, catalogs: str) -> None:
+def test_what_failed_is_tried_again_on_request_only(
+    songs: Path, tmp_path: Path, catalog_backend: str
+) -> None:
     out = tmp_path / "out"
 
     def failing(data: bytes) -> SplitSong:
@@ -128,7 +133,7 @@ def test_what_failed_is_tried_again_on_request_only(songs: Path, tmp_path: Path,
     second = run(songs, out, RerunPolicy(retry_failed=True))
     assert (second.songs_done, second.songs_failed, second.songs_skipped) == (2, 0, 9)
     # Where a batch is leased, what was committed since it was planned is not opened again.
-    assert second.songs_copies == (1 if catalogs == "sqlite" else 0)
+    assert second.songs_copies == (1 if catalog_backend == "sqlite" else 0)
     run(songs, tmp_path / "fresh")
     assert result_content(out) == result_content(tmp_path / "fresh")
     assert run(songs, out, RerunPolicy(retry_failed=True)).nothing_new

@@ -11,22 +11,24 @@ from midiprism.catalog.queries.run_history import recent_runs
 from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
 from midiprism.metrics import sampler
 from midiprism.metrics.snapshot import RunSample, SampleWindow
-from midiprism.pipeline import RunProgress, Settings
+from midiprism.pipeline import RunProgress, run_metrics
+from midiprism.pipeline.settings import RunIntervals
 from midiprism.pipeline.tuner import Decision, Tunables
 from midiprism.results.result_dir import open_catalog_of
 from midiprism.sample.write import write_songs
 from midiprism.smf.types import SplitSong
-from support import catalog_access as catalogs
+from support import catalog_access
+from support.executor_runs import SlowSplitter
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
 def told(out: Path) -> tuple[dict[str, Any], dict[str, Any], list[RunSample]]:
     """Settings and totals of the last run, and its samples."""
     with (
-        open_catalog_of(str(out), catalogs.postgres_address(out)) as catalog,
+        open_catalog_of(str(out), catalog_access.postgres_address(out)) as catalog,
         catalog.read_transaction() as connection,
     ):
         (last,) = recent_runs(connection, 1)
@@ -52,7 +54,7 @@ def busy_split(data: bytes) -> SplitSong:
 
 
 def test_a_run_keeps_samples_that_end_with_all_it_did(tmp_path: Path, songs: Path) -> None:
-    summary = run_split(songs, tmp_path / "out", Settings(workers=0, batch_songs=7), splitter=busy_split)
+    summary = run_split(songs, tmp_path / "out", make_settings(workers=0, batch_songs=7), splitter=busy_split)
     _, _, samples = told(tmp_path / "out")
     window = SampleWindow(samples[0], samples[-1])
     assert window.songs == window.songs_committed == summary.songs_done == 60
@@ -77,7 +79,7 @@ def test_its_settings_say_where_it_reads_and_writes(tmp_path: Path, songs: Path)
     assert settings["places"]["source"]["path"] == str(songs)
     assert settings["places"]["output"]["path"] == settings["out"] == str(tmp_path / "out")
     assert settings["cpus"] >= 1
-    database = catalogs.postgres_address(tmp_path / "out")
+    database = catalog_access.postgres_address(tmp_path / "out")
     assert settings["database"] == (database.cli_options if database else None)
     assert settings["places"]["catalogue"]["kind"] == (
         "local server" if database else settings["places"]["output"]["kind"]
@@ -87,7 +89,7 @@ def test_its_settings_say_where_it_reads_and_writes(tmp_path: Path, songs: Path)
 def test_workers_clocks_add_up_over_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.05)
     write_songs(tmp_path / "songs", 300, seed=1)
-    run_split(tmp_path / "songs", tmp_path / "out", Settings(workers=2, batch_songs=20), splitter=None)
+    run_split(tmp_path / "songs", tmp_path / "out", make_settings(workers=2, batch_songs=20), splitter=None)
     _, _, samples = told(tmp_path / "out")
     last = samples[-1]
     assert last.songs == 300
@@ -103,33 +105,25 @@ def test_workers_clocks_add_up_over_processes(tmp_path: Path, monkeypatch: pytes
 
 def test_an_observer_is_told_of_the_last_seconds(tmp_path: Path, songs: Path) -> None:
     seen: list[RunProgress] = []
-    run_split(songs, tmp_path / "out", listener=seen.append)
+    run_split(songs, tmp_path / "out", on_progress=seen.append)
     assert seen[-1].window is not None
     assert seen[-1].window.last.songs == 60
     assert seen[-1].recorded_settings["out"] == os.path.abspath(tmp_path / "out")
 
 
-def test_old_samples_are_thinned_while_a_run_goes_on(
+def test_old_samples_are_dropped_during_a_run(
     tmp_path: Path, songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from midiprism.pipeline import run_metrics as metering
-    from midiprism.pipeline import runner as engine
-
-    monkeypatch.setattr(metering, "_DOWNSAMPLE_SECONDS", 0.0)
-    monkeypatch.setattr(engine, "_RECORD_SECONDS", 0.0)
-    monkeypatch.setattr(metering, "samples_to_drop", lambda moments, _now: list(moments)[1:])
-    original = metering.RunMetrics.record_samples
-
-    def record(self: metering.RunMetrics, *args: Any, **options: Any) -> None:
-        self.take_sample()
-        original(self, *args, **options)
-
-    monkeypatch.setattr(metering.RunMetrics, "record", record)
-    run_split(songs, tmp_path / "out", Settings(workers=0, batch_songs=5))
+    monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.002)
+    monkeypatch.setattr(run_metrics, "samples_to_drop", lambda times, _now: list(times)[1:])
+    intervals = RunIntervals(record=0.0, downsample=0.0)
+    settings = make_settings(workers=0, batch_songs=5)
+    run_split(songs, tmp_path / "out", settings, splitter=SlowSplitter(0.005), intervals=intervals)
     _, _, samples = told(tmp_path / "out")
     assert samples[0].songs == 0
     assert samples[-1].songs == 60
-    assert len(samples) < 10  # there was one for each of 12 batches
+    # Without dropping there are about 150: one for each 2 ms.
+    assert len(samples) < 60
 
 
 class Once:
@@ -148,7 +142,7 @@ def test_what_a_tuner_decides_is_in_force_and_recorded(
 ) -> None:
     monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.02)
     write_songs(tmp_path / "songs", 400, seed=2)
-    settings = Settings(workers=1, batch_songs=10, in_flight=2)
+    settings = make_settings(workers=1, batch_songs=10, in_flight=2)
     tuner = Once(Tunables(3, 20, 6))
     summary = run_split(tmp_path / "songs", tmp_path / "out", settings, splitter=None, tuner=tuner)
     assert summary.songs_done == 400

@@ -14,12 +14,11 @@ import pytest
 
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.pipeline import Settings
 from midiprism.sample.write import write_songs
-from support.failing_parts import result_content
 from support.fake_songs import PIANO, fake_song, write_files
 from support.postgres import PostgresServer
-from support.runs import run_split
+from support.result_content import result_content
+from support.runs import make_settings, run_split
 
 SONGS = 1_500
 TOGETHER = ("--batch-size", "25", "--in-flight", "3", "--workers", "1", "--lease", "2")
@@ -33,7 +32,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def undisturbed(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What one run makes of them, with its catalogue in a file."""
     out = tmp_path_factory.mktemp("whole") / "out"
     assert answer(start(songs, out, None, "--workers", "0"))["songs_done"] == SONGS
@@ -77,7 +76,7 @@ def made(postgres: PostgresServer) -> str:
 
 @pytest.mark.slow
 def test_two_runs_share_the_work_and_the_result_is_that_of_one(
-    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+    songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     url, out = made(postgres), tmp_path / "out"
     runs = [start(songs, out, url, *TOGETHER) for _ in range(2)]
@@ -87,13 +86,13 @@ def test_two_runs_share_the_work_and_the_result_is_that_of_one(
     assert min(done) > 0, "both had something to do"
     assert [summary["songs_seen"] for summary in summaries] == [SONGS, SONGS]
     assert committed(postgres, url) == SONGS
-    assert result_content(out, url) == whole
+    assert result_content(out, url) == undisturbed
     assert postgres.psql(url, "SELECT count(*) FROM midiprism.leases").strip() == "0"
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_loses_nothing_to_the_other(
-    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+    songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     url, out = made(postgres), tmp_path / "out"
     survivor, victim = (start(songs, out, url, *TOGETHER) for _ in range(2))
@@ -102,12 +101,12 @@ def test_a_run_that_is_killed_loses_nothing_to_the_other(
     victim.communicate()
     answer(survivor)
     assert committed(postgres, url) == SONGS
-    assert result_content(out, url) == whole
+    assert result_content(out, url) == undisturbed
 
 
 @pytest.mark.slow
 def test_a_run_that_is_interrupted_leaves_the_rest_to_the_other(
-    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+    songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     url, out = made(postgres), tmp_path / "out"
     survivor, leaver = (start(songs, out, url, *TOGETHER, "--lease", "600") for _ in range(2))
@@ -117,13 +116,13 @@ def test_a_run_that_is_interrupted_leaves_the_rest_to_the_other(
     assert leaver.returncode in (0, 130)
     answer(survivor)
     assert committed(postgres, url) == SONGS
-    assert result_content(out, url) == whole
+    assert result_content(out, url) == undisturbed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_server_that_goes_away_is_waited_for(
-    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer, workers: str
+    songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer, workers: str
 ) -> None:
     url, out = made(postgres), tmp_path / "out"
     process = start(songs, out, url, "--batch-size", "5", "--workers", workers)
@@ -134,12 +133,12 @@ def test_a_server_that_goes_away_is_waited_for(
     postgres.start()
     assert answer(process)["songs_done"] == SONGS
     assert committed(postgres, url) == SONGS
-    assert result_content(out, url) == whole
+    assert result_content(out, url) == undisturbed
 
 
 @pytest.mark.slow
 def test_a_killed_run_is_taken_up_by_the_next(
-    songs: Path, whole: Any, tmp_path: Path, postgres: PostgresServer
+    songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     url, out = made(postgres), tmp_path / "out"
     victim = start(songs, out, url, "--batch-size", "50", "--workers", "2", "--lease", "600")
@@ -150,7 +149,7 @@ def test_a_killed_run_is_taken_up_by_the_next(
     postgres.psql(url, "UPDATE midiprism.leases SET expires_at = now()")
     summary = answer(start(songs, out, url, "--workers", "0"))
     assert summary["songs_done"] == SONGS - before
-    assert result_content(out, url) == whole
+    assert result_content(out, url) == undisturbed
 
 
 def test_what_another_run_holds_is_waited_for_and_then_done(tmp_path: Path, postgres: PostgresServer) -> None:
@@ -164,8 +163,10 @@ def test_what_another_run_holds_is_waited_for_and_then_done(tmp_path: Path, post
         assert other.lease(holder, held, None, redo=False).paths == set(held)
         release = threading.Timer(1.0, other.end_run, (holder, "interrupted", {}, "2026-01-01"))
         release.start()
-        summary = run_split(source, out, Settings(workers=0, database=PostgresAddress(url), batch_songs=2))
+        summary = run_split(
+            source, out, make_settings(workers=0, database=PostgresAddress(url), batch_songs=2)
+        )
         release.join()
     assert (summary.state, summary.songs_done, summary.songs_seen) == ("done", 6, 6)
-    again = run_split(source, out, Settings(workers=0, database=PostgresAddress(url)))
+    again = run_split(source, out, make_settings(workers=0, database=PostgresAddress(url)))
     assert (again.songs_done, again.songs_skipped) == (0, 6)

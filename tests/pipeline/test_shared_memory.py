@@ -92,7 +92,7 @@ def test_where_the_system_gives_no_memory_there_are_no_slots(
 def test_a_system_without_handing_descriptors_on_can_import_them() -> None:
     program = (
         "import multiprocessing.reduction as it, sys; del it.DupFd; it.__all__.remove('DupFd'); "
-        "import midiprism.run.slots"
+        "import midiprism.pipeline.executors.processes.shared_memory"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -6,13 +6,12 @@ import psycopg
 
 from midiprism.catalog import PostgresAddress
 from midiprism.metrics.snapshot import RunSample
-from midiprism.pipeline import Settings, split_library
 from midiprism.pipeline.tuner import Decision, Tunables
 from midiprism.sources import open_folders
-from support.failing_parts import result_content
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
 from support.postgres import PostgresServer
-from support.runs import run_split
+from support.result_content import result_content
+from support.runs import make_settings, run_source, run_split
 from support.slow_parts import SlowSource, busy_processors, latency_proxy, open_with_slow_store, proxied_url
 
 
@@ -33,12 +32,12 @@ def songs(folder: Path) -> Path:
 def test_a_run_with_a_slow_source_and_a_slow_store_gives_the_same_and_waits_for_them(tmp_path: Path) -> None:
     source = songs(tmp_path / "songs")
     seen = Watching()
-    summary = split_library(
+    summary = run_source(
         SlowSource(open_folders([source]), 0.01, 2),
         str(tmp_path / "out"),
-        Settings(workers=3, batch_songs=4),
+        make_settings(workers=3, batch_songs=4),
         splitter=fake_split,
-        opener=open_with_slow_store(0.02, 2, 0.01),
+        open_result=open_with_slow_store(0.02, 2, 0.01),
         tuner=seen,
     )
     assert (summary.state, summary.songs_done) == ("done", 160)
@@ -58,7 +57,7 @@ def test_a_distant_server_is_the_same_server(tmp_path: Path, postgres: PostgresS
         assert {row[0] for row in rows} == {"x" * 10_000}
         for session in sessions:
             session.close()
-        settings = Settings(workers=2, batch_songs=20, database=PostgresAddress(far))
+        settings = make_settings(workers=2, batch_songs=20, database=PostgresAddress(far))
         assert run_split(source, tmp_path / "out", settings).songs_done == 160
     run_split(source, tmp_path / "whole")
     assert result_content(tmp_path / "out", near) == result_content(tmp_path / "whole")

@@ -11,19 +11,21 @@ from midiprism.catalog import BatchRecord, Selection, TrackRow, find_tracks, ope
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.errors import CatalogError, StoreError, UsageError
-from midiprism.pipeline import RunProgress, Settings, Summary, split_library
+from midiprism.pipeline import RunProgress, Settings, Summary
 from midiprism.pipeline import group_commit as group
+from midiprism.pipeline.settings import RunIntervals
 from midiprism.pipeline.splitter import Splitter
 from midiprism.results.status import read_status
 from midiprism.smf.types import Limits
 from midiprism.sources import open_folders
 from midiprism.sources.read_file import read_file
 from midiprism.stores import FileStore
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.runs import change_settings, make_settings, run_source
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
 def run(
@@ -36,17 +38,17 @@ def run(
 ) -> Summary:
     sources = [source] if isinstance(source, Path) else source
     library = open_folders(sources, os.fsencode(out))
-    if settings.workers is None:
-        settings = replace(settings, workers=0)
-    settings = replace(settings, database=keeping.postgres_address(out))
-    summary = split_library(library, str(out), settings, splitter=splitter, **options)  # type: ignore[arg-type]
+    if settings.resources.workers is None:
+        settings = change_settings(settings, workers=0)
+    settings = change_settings(settings, database=catalog_access.postgres_address(out))
+    summary = run_source(library, str(out), settings, splitter=splitter, **options)
     assert summary.songs_seen == summary.songs_done + summary.songs_skipped
     assert summary.songs_done == sum(summary.outcomes.values())
     return summary
 
 
 def rows(out: Path) -> list[TrackRow]:
-    with open_read_only(keeping.catalog_address(out)) as catalog:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
         return list(find_tracks(catalog.connection, Selection()))
 
 
@@ -160,7 +162,7 @@ def test_what_fails_is_an_outcome_and_never_stops_the_run(tmp_path: Path) -> Non
     }
     source, out = write_files(tmp_path / "songs", files), tmp_path / "out"
     (source / "loop.mid").symlink_to("loop.mid")
-    summary = run(source, out, Settings(limits=Limits(input_bytes=4000)))
+    summary = run(source, out, make_settings(limits=Limits(input_bytes=4000)))
     assert summary.outcomes == {"failed": 1, "corrupt": 2, "unreadable": 1, "split": 1, "repaired": 1}
     assert (summary.songs_failed, summary.songs_repaired, summary.has_failures) == (4, 1, True)
     reasons = {os.path.basename(failure.path): failure.code for failure in summary.failures}
@@ -233,7 +235,7 @@ def test_a_limit_takes_the_first_songs_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "batch", [Settings(batch_songs=1), Settings(batch_songs=7), Settings(batch_bytes=50)]
+    "batch", [make_settings(batch_songs=1), make_settings(batch_songs=7), make_settings(batch_bytes=50)]
 )
 def test_the_result_does_not_depend_on_the_size_of_batches(tmp_path: Path, batch: Settings) -> None:
     files = {f"{n}.mid": fake_song(PIANO + str(n // 2), BASS, DRUMS + str(n)) for n in range(30)}
@@ -266,20 +268,20 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_next_one_goes_on(tmp_path
 
 
 def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogs: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str
 ) -> None:
     source, out = (
         write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)}),
         tmp_path / "out",
     )
-    brief = Settings(lease_seconds=1.0)
+    brief = make_settings(lease_seconds=1.0)
 
     def dying(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         for kind in (SqliteCatalog, PostgresCatalog):
-            patch.setattr(kind, "commit_seconds", dying)
+            patch.setattr(kind, "commit", dying)
         with pytest.raises(KeyboardInterrupt):
             run(source, out, brief)
     assert query(out, "SELECT count(*) FROM tracks") == [(0,)]
@@ -287,12 +289,12 @@ def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
     torn.chmod(0o644)
     torn.write_bytes(b"Ba")
     os.utime(torn, (1, 1))
-    if catalogs == "sqlite":  # nobody else writes, so that what an earlier run has left can be swept
+    if catalog_backend == "sqlite":  # nobody else writes, so that what an earlier run has left can be swept
         (torn.parent / ".00.tmp").write_bytes(b"x")
     summary = run(source, out, brief)
     assert (summary.tracks_new, summary.bytes_written) == (2, len(BASS)), "what is whole is not written again"
     assert sorted(data.decode() for data in tracks(out).values()) == sorted([PIANO, BASS])
-    runs = read_status(str(out), database=keeping.postgres_address(out)).runs
+    runs = read_status(str(out), database=catalog_access.postgres_address(out)).runs
     assert [one.state for one in runs] == ["done", "cut off"]
 
 
@@ -313,42 +315,42 @@ def test_files_are_durable_before_the_commit_that_speaks_of_them(
 
     noted(FileStore, "put")
     noted(FileStore, "flush")
-    noted(PostgresCatalog if keeping.postgres_address(tmp_path / "out") else SqliteCatalog, "commit")
-    run(source, tmp_path / "out", Settings(batch_songs=2, in_flight=1))
+    noted(PostgresCatalog if catalog_access.postgres_address(tmp_path / "out") else SqliteCatalog, "commit")
+    run(source, tmp_path / "out", make_settings(batch_songs=2, in_flight=1))
     assert order == ["put", "put", "flush", "commit"] * 2
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
     flushes: list[int] = []
-    monkeypatch.setattr(FileStore, "flush_ms", lambda _store: flushes.append(1))
-    monkeypatch.setattr(group, "SECONDS", 600.0)
-    monkeypatch.setattr(group, "SONGS", 16)
-    summary = run(source, tmp_path / "out", Settings(batch_songs=4))
+    monkeypatch.setattr(FileStore, "flush", lambda _store: flushes.append(1))
+    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_SONGS", 16)
+    summary = run(source, tmp_path / "out", make_settings(batch_songs=4))
     assert (summary.songs_done, len(flushes)) == (40, 3)
     assert query(tmp_path / "out", "SELECT count(*), count(DISTINCT committed_at) FROM batches") == [(10, 3)]
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_where_no_more_is_handed_out_groups_become_smaller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
-    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
     monkeypatch.setattr(group, "MIN_GROUP_SONGS", 8)
-    assert grouped(monkeypatch, source, tmp_path / "out", Settings(batch_songs=4)) == [20, 12, 8]
+    assert grouped(monkeypatch, source, tmp_path / "out", make_settings(batch_songs=4)) == [20, 12, 8]
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_groups_begin_small_and_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
-    monkeypatch.setattr(group, "SECONDS", 600.0)
+    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
     monkeypatch.setattr(group, "MIN_GROUP_SONGS", 2)
-    monkeypatch.setattr(group, "SONGS", 8)
-    settings = Settings(batch_songs=2, in_flight=5)
+    monkeypatch.setattr(group, "MAX_GROUP_SONGS", 8)
+    settings = make_settings(batch_songs=2, in_flight=5)
     assert grouped(monkeypatch, source, tmp_path / "out", settings) == [2, 4, 8, 8, 8, 8, 2]
 
 
@@ -360,7 +362,7 @@ def grouped(monkeypatch: pytest.MonkeyPatch, source: Path, out: Path, settings: 
         found.append(sum(len(batch.songs) for batch in batches))
         return commit(catalog, run_id, batches, *more)
 
-    monkeypatch.setattr(SqliteCatalog, "commit_seconds", counted)
+    monkeypatch.setattr(SqliteCatalog, "commit", counted)
     assert run(source, out, settings).songs_done == 40
     return found
 
@@ -378,7 +380,7 @@ def test_a_store_that_cannot_be_written_stops_the_run_and_keeps_what_was_committ
         return create(descriptor, data)
 
     monkeypatch.setattr(os, "write", filling)
-    summary = run(source, out, Settings(batch_songs=2))
+    summary = run(source, out, make_settings(batch_songs=2))
     monkeypatch.undo()
     assert (summary.state, summary.songs_done) == ("stopped", 4)
     assert isinstance(summary.error, StoreError)
@@ -413,7 +415,7 @@ def test_a_dry_run_over_a_result_knows_it_and_leaves_it_as_it_is(tmp_path: Path)
     run(source, out)
     write_files(source, {"b.mid": fake_song(PIANO, BASS), "c.mid": fake_song(PIANO)})
     before = read_tree(out)
-    dry = run(source, out, Settings(batch_songs=1), dry_run=True)
+    dry = run(source, out, make_settings(batch_songs=1), dry_run=True)
     assert (dry.songs_done, dry.songs_skipped, dry.songs_copies) == (1, 2, 1)
     assert (dry.tracks, dry.tracks_new) == (2, 1)
     assert read_tree(out) == before
@@ -424,22 +426,20 @@ def test_progress_is_told_and_ends_at_the_total(tmp_path: Path) -> None:
         tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n % 5)) for n in range(8)} | {"x.mid": b""}
     )
     told: list[RunProgress] = []
-    run(source, tmp_path / "out", listener=told.append)
+    run(source, tmp_path / "out", on_progress=told.append)
     last = told[-1]
     assert (last.seen, last.skipped, last.failed) == (9, 3, 1)
     assert (last.tracks, last.tracks_new, last.tracks_duplicate) == (5, 5, 0)
     assert last.total in (9, None)
 
 
-def test_progress_tells_of_no_fewer_tracks_than_are_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("midiprism.pipeline.runner._REPORT_SECONDS", 0.0)
+def test_progress_reports_no_fewer_tracks_than_are_new(tmp_path: Path) -> None:
     source = write_files(
         tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n % 5), BASS) for n in range(8)}
     )
     told: list[RunProgress] = []
-    run(source, tmp_path / "out", Settings(workers=0), listener=told.append)
+    settings = make_settings(workers=0, batch_songs=1)
+    run(source, tmp_path / "out", settings, on_progress=told.append, intervals=RunIntervals(report=0.0))
     assert {it.seen for it in told} >= {1, 2, 3}
     assert all(it.tracks == it.tracks_new + it.tracks_duplicate for it in told)
     assert all(it.tracks_duplicate >= 0 for it in told)
@@ -447,10 +447,10 @@ def test_progress_tells_of_no_fewer_tracks_than_are_new(
 
 def test_a_result_keeps_its_settings_and_refuses_others(tmp_path: Path) -> None:
     source, out = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)}), tmp_path / "out"
-    run(source, out, Settings(by="channel"))
+    run(source, out, make_settings(by="channel"))
     assert run(source, out, Settings()).by == "channel"
-    for other in (Settings(by="track"), Settings(context="full")):
-        with pytest.raises(UsageError, match="--by channel --context conductor"):
+    for other in (make_settings(by="track"), make_settings(context="full")):
+        with pytest.raises(UsageError, match="by=channel and context=conductor"):
             run(source, out, other)
 
 
@@ -459,14 +459,14 @@ def test_a_result_of_another_contract_is_refused(tmp_path: Path) -> None:
     run(source, out)
     marker = json.loads((out / "midiprism.json").read_text())
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 0}))
-    with pytest.raises(UsageError, match="--redo splits its songs again"):
+    with pytest.raises(UsageError, match="redo its songs"):
         run(source, out)
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 99}))
     with pytest.raises(UsageError, match="another version"):
         run(source, out)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_damaged_catalogue_is_a_clear_error(tmp_path: Path) -> None:
     source, out = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)}), tmp_path / "out"
     run(source, out)

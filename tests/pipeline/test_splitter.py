@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline import Settings
 from midiprism.pipeline.splitter import LazySplitter
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits
 from midiprism.sources import open_folders
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.runs import make_settings, run_source
 
 
 def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +46,7 @@ def test_a_person_hears_of_compiling_before_it_takes_its_time(
         patch.setitem(sys.modules, "midiprism.smf", smf)
         library = open_folders([source])
         out = str(tmp_path / "out")
-        split_library(library, out, Settings(workers=0), on_compile=lambda: told.append("compiling"))
+        run_source(library, out, make_settings(workers=0), on_compile=lambda: told.append("compiling"))
     assert told == (["prepare"] if compiled else ["compiling", "prepare"])
 
 
@@ -55,7 +56,7 @@ def test_a_splitter_that_cannot_be_loaded_stops_the_run_instead_of_failing_every
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)})
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "midiprism.smf.kernel.jit", None)
-        summary = split_library(open_folders([source]), str(tmp_path / "out"), Settings())
+        summary = run_source(open_folders([source]), str(tmp_path / "out"), Settings())
     assert (summary.state, summary.songs_done) == ("stopped", 0)
     assert "cannot be loaded" in str(summary.error)
     assert list((tmp_path / "out").glob("tracks")) == []

@@ -9,7 +9,7 @@ import pytest
 from midiprism.catalog import BatchRecord
 from midiprism.metrics.stage_timers import STORE
 from midiprism.pipeline import worker as module
-from midiprism.pipeline.planner import Batch
+from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.shared_counters import (
     NO_SONG,
     SHARED_COUNTER_COUNT,

@@ -17,7 +17,7 @@ from midiprism.catalog.sqlite import backup as copying
 from midiprism.errors import CatalogError, MidiprismError, StoreError, UsageError
 from midiprism.fs import fsync as durable
 from midiprism.integrity.repair import repair_result
-from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.pipeline import RerunPolicy
 from midiprism.relocate import copy as carrying
 from midiprism.relocate import relocate as relocate_module
 from midiprism.relocate.relocate import relocate_result
@@ -26,7 +26,7 @@ from midiprism.results.identity import StoreKind
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import locate_result, read_marker, require_result, write_marker
 from midiprism.results.status import read_status
-from support import catalog_access as keeping
+from support import catalog_access
 from support.fake_songs import PIANO, fake_song, fake_split, read_tree, write_files
 from support.postgres import PostgresServer
 from support.relocation import (
@@ -38,19 +38,19 @@ from support.relocation import (
     relocate,
     relocated_content,
 )
-from support.runs import locked_by_other_process, run_split
+from support.runs import locked_by_other_process, make_settings, run_split
 
 KINDS: list[StoreKind] = ["files", "parquet"]
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def separate_file_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     """All folders seem to be on different file systems."""
     forbid_renames(monkeypatch)
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
+def other_file_system(tmp_path: Path) -> Iterator[Path]:
     """A folder that really is on another file system."""
     here = os.stat(tmp_path).st_dev
     for place in ("/dev/shm", tempfile.gettempdir(), "/var/tmp", str(Path.home())):
@@ -65,7 +65,7 @@ def track(out: Path, text: str = PIANO) -> Path:
     return next(path for path in (out / "tracks").rglob("*.mid") if path.read_bytes() == text.encode())
 
 
-@pytest.mark.usefixtures("catalogs")
+@pytest.mark.usefixtures("catalog_backend")
 @pytest.mark.parametrize("store", KINDS)
 def test_a_folder_is_renamed_where_that_can_be(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "deep" / "new"
@@ -93,12 +93,14 @@ def test_an_empty_folder_takes_a_result_and_links_are_followed(tmp_path: Path) -
     assert (tmp_path / "to new").is_symlink()
 
 
-@pytest.mark.usefixtures("catalogs")
+@pytest.mark.usefixtures("catalog_backend")
 @pytest.mark.parametrize("store", KINDS)
-def test_a_result_is_copied_to_another_file_system(tmp_path: Path, elsewhere: Path, store: StoreKind) -> None:
+def test_a_result_is_copied_to_another_file_system(
+    tmp_path: Path, other_file_system: Path, store: StoreKind
+) -> None:
     out, new = (
         write_files(make_result(tmp_path, store), dict.fromkeys(OTHER_FILES, b"mine")),
-        elsewhere / "new",
+        other_file_system / "new",
     )
     wanted = {path: data for path, data in read_tree(out).items() if path not in OTHER_FILES}
     modes = {path.name: path.stat().st_mode for path in out.rglob("*.[mp]*") if "mine" not in path.name}
@@ -124,7 +126,7 @@ def test_a_result_is_copied_to_another_file_system(tmp_path: Path, elsewhere: Pa
     assert is_intact(out, new)
 
 
-@pytest.mark.usefixtures("apart", "catalogs")
+@pytest.mark.usefixtures("separate_file_systems", "catalog_backend")
 @pytest.mark.parametrize("store", KINDS)
 def test_the_next_run_goes_on_at_the_new_place(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new"
@@ -132,14 +134,14 @@ def test_the_next_run_goes_on_at_the_new_place(tmp_path: Path, store: StoreKind)
     write_files(tmp_path / "songs", {"f.mid": fake_song(PIANO + "f")})
     with pytest.raises(UsageError, match=f"was relocated to {new}: name that folder"):
         run_split(tmp_path / "songs", out)
-    settings = Settings(workers=0, database=keeping.postgres_address(out))
+    settings = make_settings(workers=0, database=catalog_access.postgres_address(out))
     summary = run_split(tmp_path / "songs", Path(locate_result(str(out))), settings)
     assert (summary.state, summary.songs_done, summary.tracks_new) == ("done", 1, 1)
     assert is_intact(out, new)
-    assert "result" not in read_marker(str(new)) or keeping.postgres_address(out) is not None
+    assert "result" not in read_marker(str(new)) or catalog_access.postgres_address(out) is not None
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_a_result_may_be_moved_on_and_come_back(tmp_path: Path) -> None:
     out, new, third = make_result(tmp_path), tmp_path / "new", tmp_path / "third"
     wanted = relocated_content(out, out)
@@ -167,7 +169,7 @@ def test_a_result_comes_back_by_a_rename_onto_what_says_where_it_went(
     assert not new.exists()
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     relocate(out, new)
@@ -183,7 +185,7 @@ def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
         locate_result(str(out))
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("store", KINDS)
 def test_an_interrupted_copy_is_gone_on_with(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new"
@@ -208,7 +210,7 @@ def test_an_interrupted_copy_is_gone_on_with(tmp_path: Path, store: StoreKind) -
     assert is_intact(new, new)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_half_files_and_what_a_power_cut_left_are_replaced(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     before = relocated_content(out, out)
@@ -222,13 +224,13 @@ def test_half_files_and_what_a_power_cut_left_are_replaced(tmp_path: Path) -> No
     assert is_intact(new, new)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("store", KINDS)
 def test_a_run_between_two_attempts_leaves_nothing_behind(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new"
     asked = iter([False, False])
     relocate(out, new, stop=lambda: next(asked, True))
-    settings = Settings(workers=0, rerun_policy=RerunPolicy(redo=True))
+    settings = make_settings(workers=0, rerun_policy=RerunPolicy(redo=True))
     options: dict[str, Any] = {"splitter": lambda data: fake_split(data.replace(b"Slap", b"Fretless"))}
     assert run_split(tmp_path / "songs", out, settings, **options).state == "done"
     wanted = relocated_content(out, out)
@@ -248,7 +250,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("store", KINDS)
 def test_damage_stops_it_with_the_command_that_mends(tmp_path: Path, store: StoreKind, damage: str) -> None:
@@ -267,7 +269,7 @@ def test_damage_stops_it_with_the_command_that_mends(tmp_path: Path, store: Stor
     assert relocated_content(new, new)[2] == wanted[2]
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_a_table_of_songs_that_cannot_be_read_stops_it_and_one_that_is_lost_is_made_anew(
     tmp_path: Path,
 ) -> None:
@@ -277,11 +279,11 @@ def test_a_table_of_songs_that_cannot_be_read_stops_it_and_one_that_is_lost_is_m
         relocate(out, new)
     (out / "songs" / "songs.parquet").unlink()
     assert relocate(out, new).arrived
-    assert run_split(tmp_path / "songs", new, Settings(workers=0)).state == "done"
+    assert run_split(tmp_path / "songs", new, make_settings(workers=0)).state == "done"
     assert is_intact(new, new)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_a_catalogue_that_is_damaged_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     with monkeypatch.context() as patch:
@@ -298,7 +300,7 @@ def test_a_catalogue_that_is_damaged_is_not_copied(tmp_path: Path, monkeypatch: 
     assert locate_result(str(out)) == str(out)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_a_run_that_was_ended_before_there_was_a_catalogue_is_moved_too(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     shutil.rmtree(out / "tracks")
@@ -309,7 +311,7 @@ def test_a_run_that_was_ended_before_there_was_a_catalogue_is_moved_too(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 @pytest.mark.parametrize("call", ["open", "write", "mkdir", "fsync", "replace"])
 @pytest.mark.parametrize("store", KINDS)
@@ -347,7 +349,7 @@ def test_a_disk_that_fails_leaves_the_old_place_the_result(
     assert is_intact(new, new)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_a_folder_that_may_not_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = make_result(tmp_path)
 
@@ -360,7 +362,7 @@ def test_a_folder_that_may_not_be_made_is_told(tmp_path: Path, monkeypatch: pyte
     assert is_intact(out, out)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize(
     ("free", "message"),
     [
@@ -384,7 +386,7 @@ def test_too_little_room_is_told_before_anything_is_written(
         assert relocate(out, new).arrived
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_what_is_there_already_needs_no_more_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     assert relocate(out, new, stop=lambda: True).files_copied == 4
@@ -393,7 +395,7 @@ def test_what_is_there_already_needs_no_more_room(tmp_path: Path, monkeypatch: p
     assert relocate(out, new).files_already_copied == 4
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("store", KINDS)
 def test_blocks_are_shared_where_the_file_system_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: StoreKind
@@ -442,7 +444,7 @@ def test_all_is_durable_before_the_switch_and_before_anything_is_removed(
     assert order[switch + 4 :] == ["unlink track"] * 4
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("separate_file_systems")
 def test_its_old_place_can_be_looked_at_all_the_time(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     seen: list[tuple[str, int]] = []
@@ -527,7 +529,7 @@ def test_a_catalogue_in_postgresql_stays_where_it_is(
     address = PostgresAddress(postgres.new_database())
     forbid_renames(monkeypatch)
     out, new = tmp_path / "out", tmp_path / "new"
-    settings = Settings(workers=0, database=address)
+    settings = make_settings(workers=0, database=address)
     run_split(write_files(tmp_path / "songs", SONGS), out, settings)
     mark = read_marker(str(out))["result"]
     with pytest.raises(UsageError, match="give its address by --database"):
@@ -554,7 +556,7 @@ def test_a_run_on_another_machine_meanwhile_ends_it(
     address = PostgresAddress(postgres.new_database())
     forbid_renames(monkeypatch)
     out, new = tmp_path / "out", tmp_path / "new"
-    run_split(write_files(tmp_path / "songs", SONGS), out, Settings(workers=0, database=address))
+    run_split(write_files(tmp_path / "songs", SONGS), out, make_settings(workers=0, database=address))
     carry = carrying.ResultCopier.copy
 
     def meanwhile(content: carrying.ResultCopier, *, resumed: bool) -> None:

@@ -16,7 +16,7 @@ from midiprism.catalog.sqlite import backup as copying
 from midiprism.relocate import copy as carrying
 from midiprism.results.identity import StoreKind
 from midiprism.results.result_dir import locate_result
-from support import catalog_access as keeping
+from support import catalog_access
 from support.fake_songs import read_tree, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, run_killed_at
 from support.relocation import (
@@ -30,7 +30,7 @@ from support.relocation import (
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.usefixtures("catalogs"),
+    pytest.mark.usefixtures("catalog_backend"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes"),
 ]
 
@@ -48,7 +48,7 @@ def a_point() -> bool:
 
 
 @pytest.fixture(autouse=True)
-def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying, "THREADS", 1)
     monkeypatch.setattr(copying, "_PAGES_PER_STEP", 4)
 
@@ -65,7 +65,7 @@ def work(out: Path, new: Path, *, copied: bool, remove: bool) -> Callable[[], st
 
 def begun(folder: Path, store: StoreKind, whole: Path) -> Path:
     """The result to relocate. One with its catalogue in a file is a copy of ``whole``."""
-    if keeping.postgres_address(whole) is not None:
+    if catalog_access.postgres_address(whole) is not None:
         return make_result(folder, store)
     return Path(shutil.copytree(whole, folder / "out"))
 
@@ -74,13 +74,13 @@ def begun(folder: Path, store: StoreKind, whole: Path) -> Path:
 @pytest.mark.parametrize(("copied", "remove"), [(True, False), (True, True), (False, True)])
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
 def test_a_relocation_that_is_cut_off_at_any_point_is_ended_by_the_same_call(
-    tmp_path: Path, catalogs: str, store: StoreKind, copied: bool, remove: bool, torn: bool
+    tmp_path: Path, catalog_backend: str, store: StoreKind, copied: bool, remove: bool, torn: bool
 ) -> None:
     whole = make_result(tmp_path, store, "whole")
     first = write_files(begun(tmp_path / "first", store, whole), dict.fromkeys(OTHER_FILES, b"mine"))
     points = count_points(work(first, tmp_path / "first" / "new", copied=copied, remove=remove))
     assert points > (40 if copied else 5)
-    for last in range(1, points + 1, STEPS.get((catalogs, store), FAR_STEPS)[torn]):
+    for last in range(1, points + 1, STEPS.get((catalog_backend, store), FAR_STEPS)[torn]):
         folder = tmp_path / f"{last}"
         out, new = begun(folder, store, whole), folder / "new"
         wanted = relocated_content(out, out)
@@ -112,7 +112,7 @@ def test_a_relocation_that_is_cut_off_at_any_point_is_ended_by_the_same_call(
 
 
 @pytest.mark.parametrize("store", KINDS)
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_at_any_point_one_of_both_folders_is_the_result_and_the_other_leads_there(
     tmp_path: Path, store: StoreKind
 ) -> None:
@@ -138,7 +138,7 @@ def test_at_any_point_one_of_both_folders_is_the_result_and_the_other_leads_ther
 
 
 @pytest.mark.parametrize("store", KINDS)
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_relocation_that_is_cut_off_again_and_again_is_ended(tmp_path: Path, store: StoreKind) -> None:
     whole = make_result(tmp_path, store, "whole")
     wanted = relocated_content(whole, whole)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import StoreError, UsageError
-from midiprism.pipeline.settings import Settings
-from midiprism.results.identity import Identity
+from midiprism.results.identity import Identity, RequestedIdentity, ResultRequest
 from midiprism.results.lock import LOCK_FILE, lock_exclusive
 from midiprism.results.result_dir import lock_result, read_identity, require_result, write_marker
 from support.fake_songs import write_files
@@ -16,7 +15,7 @@ from support.fake_songs import write_files
 
 def test_a_new_folder_is_made_and_marked(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
-    with lock_result(str(out), Settings(by="program", context="full")) as result:
+    with lock_result(str(out), ResultRequest(RequestedIdentity(by="program", context="full"))) as result:
         assert result.identity == Identity("program", "full")
     assert read_identity(str(out)) == result.identity
     assert json.loads((out / "midiprism.json").read_text())["midiprism"] == "result"
@@ -24,14 +23,14 @@ def test_a_new_folder_is_made_and_marked(tmp_path: Path) -> None:
 
 def test_an_empty_folder_can_become_a_result_and_hidden_files_do_not_matter(tmp_path: Path) -> None:
     write_files(tmp_path, {".DS_Store": b""})
-    with lock_result(str(tmp_path), Settings()):
+    with lock_result(str(tmp_path), ResultRequest()):
         pass
     require_result(str(tmp_path))
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> None:
     write_files(tmp_path, {"thesis.txt": b""})
-    with pytest.raises(UsageError, match="holds other files"), lock_result(str(tmp_path), Settings()):
+    with pytest.raises(UsageError, match="holds other files"), lock_result(str(tmp_path), ResultRequest()):
         pass
     assert os.listdir(tmp_path) == ["thesis.txt"]
 
@@ -50,10 +49,10 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         ("", "cannot be read"),
         ("[1]", "not a file that midiprism wrote"),
         ('{"name": "x"}', "not a file that midiprism wrote"),
-        ('{"midiprism": "result", "format": 99}', "another version"),
-        ('{"midiprism": "export", "format": 1}', "export"),
-        ('{"midiprism": "result", "format": 1}', "damaged"),
-        ('{"midiprism": "result", "format": 1, "by": "auto", "context": "full", "contract": "1"}', "damaged"),
+        ('{"midiprism": "result", "layout": 99}', "another version"),
+        ('{"midiprism": "export", "layout": 2}', "export"),
+        ('{"midiprism": "result", "layout": 2}', "damaged"),
+        ('{"midiprism": "result", "layout": 2, "by": "auto", "context": "full", "contract": "1"}', "damaged"),
     ],
 )
 def test_a_marker_that_is_not_ours_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -77,7 +76,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
         patch.setattr(os, "makedirs", forbidding)
         with (
             pytest.raises(StoreError, match="Permission denied"),
-            lock_result(str(tmp_path / "out"), Settings()),
+            lock_result(str(tmp_path / "out"), ResultRequest()),
         ):
             pass
     with monkeypatch.context() as patch:
@@ -104,8 +103,9 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 HOLD = """
 import sys, time
-from midiprism.run.lock import locked
-with locked(sys.argv[1]):
+from midiprism.results.lock import lock_exclusive
+from support.runs import make_settings
+with lock_exclusive(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
 """

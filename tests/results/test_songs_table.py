@@ -10,18 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.catalog import open_read_only
-from midiprism.pipeline import Settings
 from midiprism.results.leakage_groups import MIN_NOTES, TrackLinks, group_songs, hash_titles, leakage_group
 from midiprism.results.songs_table import write_songs_table
 from midiprism.stores.parquet.schema import path_text_and_bytes
 from midiprism.stores.parquet.shard_set import ParquetShards
 from midiprism.stores.sharded import SONGS_TABLE
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import execute, query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
-from support.runs import run_split
+from support.runs import make_settings, run_split
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 LONG = PIANO + "long"  # notes enough to group songs
 
@@ -99,7 +98,7 @@ def test_rows_are_what_the_catalogue_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched: int
 ) -> None:
     out = tmp_path / "out"
-    run_split(library(tmp_path / "songs"), out, Settings(store="parquet", workers=0))
+    run_split(library(tmp_path / "songs"), out, make_settings(store="parquet", workers=0))
     for outcome, division in (("corrupt", None), ("no_notes", 0)):
         execute(out, "UPDATE songs SET division = ? WHERE outcome = ?", division, outcome)
     numbers = [number for (number,) in query(out, "SELECT id FROM songs ORDER BY id")]
@@ -108,7 +107,7 @@ def test_rows_are_what_the_catalogue_says(
     execute(out, "UPDATE songs SET digest = NULL, outcome = 'unreadable' WHERE id = ?", numbers[5])
     execute(out, "DELETE FROM song_paths WHERE song_id = ?", numbers[7])
     monkeypatch.setattr("midiprism.catalog.queries.song_rows._FETCH_ROWS", fetched)
-    with open_read_only(keeping.catalog_address(out)) as catalog:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
         assert write_songs_table(catalog, ParquetShards(out)) == len(numbers) - 1
     rows = pq.read_table(out / SONGS_TABLE).to_pylist()
     assert rows == told(out)
@@ -119,9 +118,11 @@ def test_rows_are_what_the_catalogue_says(
 def test_a_result_without_songs_has_an_empty_table(tmp_path: Path) -> None:
     out = tmp_path / "out"
     run_split(
-        write_files(tmp_path / "songs", {"a.mid": fake_song(BASS)}), out, Settings(store="parquet", workers=0)
+        write_files(tmp_path / "songs", {"a.mid": fake_song(BASS)}),
+        out,
+        make_settings(store="parquet", workers=0),
     )
     execute(out, "UPDATE songs SET digest = NULL")
-    with open_read_only(keeping.catalog_address(out)) as catalog:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
         assert write_songs_table(catalog, ParquetShards(out)) == 0
     assert pq.read_table(out / SONGS_TABLE).num_rows == 0

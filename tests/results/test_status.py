@@ -13,36 +13,37 @@ from midiprism.catalog import Catalog, open_read_only
 from midiprism.catalog.queries import run_history as history_module
 from midiprism.catalog.queries.run_history import failed_paths
 from midiprism.errors import CatalogError, StoreError, UsageError
-from midiprism.pipeline import RerunPolicy, Settings
+from midiprism.pipeline import RerunPolicy
 from midiprism.results import status as status_module
 from midiprism.results.lock import LOCK_FILE, lock_exclusive
 from midiprism.results.status import ResultStatus, read_status, watch_status
 from midiprism.smf.types import Limits, SplitSong
-from support import catalog_access as keeping
+from support import catalog_access
 from support.catalog_access import execute, query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.runs import (
     FIXED_NOW,
     locked_by_other_process,
+    make_settings,
     mark_as_killed,
     run_split,
     still_running,
     timestamp_ago,
 )
 
-pytestmark = pytest.mark.usefixtures("catalogs")
+pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
 def look(out: Path, runs: int = 5) -> ResultStatus:
-    return read_status(str(out), runs, database=keeping.postgres_address(out))
+    return read_status(str(out), runs, database=catalog_access.postgres_address(out))
 
 
 def watching(out: Path, runs: int, every: float) -> Iterator[ResultStatus]:
-    return watch_status(str(out), runs, every, keeping.postgres_address(out))
+    return watch_status(str(out), runs, every, catalog_access.postgres_address(out))
 
 
 @pytest.fixture
-def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+def fixed_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status_module, "_now", lambda: FIXED_NOW)
 
 
@@ -76,7 +77,7 @@ def test_what_a_result_holds_is_counted(result: Path) -> None:
 
 def test_the_last_runs_come_first_with_what_they_did_and_were_asked_for(result: Path) -> None:
     source = write_files(result.parent / "songs", {"new.mid": fake_song(DRUMS, "Bass;Slap Bass 1;;new")})
-    run_split(source, result, Settings(workers=0, batch_songs=7))
+    run_split(source, result, make_settings(workers=0, batch_songs=7))
     write_files(source, {"newer.mid": fake_song(BASS)})
     run_split(source, result)
     runs = look(result, runs=2).runs
@@ -95,7 +96,7 @@ def test_failures_of_every_kind_are_grouped_by_their_reason(tmp_path: Path) -> N
     files |= {"bug.mid": b"bug", "big.mid": fake_song(PIANO + "x" * 5000), "good.mid": fake_song(PIANO)}
     source, out = write_files(tmp_path / "songs", files), tmp_path / "out"
     (source / "loop.mid").symlink_to("loop.mid")
-    run_split(source, out, Settings(workers=0, limits=Limits(input_bytes=4000)))
+    run_split(source, out, make_settings(workers=0, limits=Limits(input_bytes=4000)))
     status = look(out)
     found = [(group.code, group.outcome, group.count) for group in status.inventory.failures]
     assert found == [
@@ -130,7 +131,7 @@ def test_a_song_that_was_mended_by_its_owner_has_not_failed_any_more(tmp_path: P
     holdings = look(out).inventory
     assert holdings.failures == ()
     assert (holdings.songs, holdings.counts.songs_with_path) == (2, 1)
-    with open_read_only(keeping.catalog_address(out)) as catalog:
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
         assert list(failed_paths(catalog)) == []
 
 
@@ -145,7 +146,7 @@ def test_what_is_tried_again_with_success_has_not_failed_any_more(tmp_path: Path
 
     run_split(source, out, splitter=failing)
     assert look(out).inventory.failures[0].count == 2
-    run_split(source, out, Settings(workers=0, rerun_policy=RerunPolicy(retry_failed=True)))
+    run_split(source, out, make_settings(workers=0, rerun_policy=RerunPolicy(retry_failed=True)))
     holdings = look(out).inventory
     assert (holdings.failures, holdings.counts.outcomes) == ((), {"split": 2})
 
@@ -157,7 +158,7 @@ def test_all_paths_of_all_failures_come_song_by_song_whatever_is_read_at_once(
     monkeypatch.setattr(history_module, "_FETCH_ROWS", fetched)
     files = {f"{n}.mid": b"junk%d" % (n // 3) for n in range(8)} | {"good.mid": fake_song(PIANO)}
     run_split(write_files(tmp_path / "songs", files), tmp_path / "out")
-    with open_read_only(keeping.catalog_address(tmp_path / "out")) as catalog:
+    with open_read_only(catalog_access.catalog_address(tmp_path / "out")) as catalog:
         rows = list(failed_paths(catalog))
     songs = {
         number: [os.path.basename(row.path) for row in same]
@@ -213,7 +214,7 @@ def test_a_run_that_stopped_can_be_gone_on_with(tmp_path: Path, monkeypatch: pyt
 def test_a_run_that_was_killed_is_cut_off_and_what_it_committed_counts(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(6)})
     out = tmp_path / "out"
-    run_split(source, out, Settings(workers=0, batch_songs=2))
+    run_split(source, out, make_settings(workers=0, batch_songs=2))
     mark_as_killed(out, songs_total=10, songs_seen=3, songs_done=2, songs_skipped=1)
     status = look(out)
     last = status.runs[0]
@@ -223,8 +224,8 @@ def test_a_run_that_was_killed_is_cut_off_and_what_it_committed_counts(tmp_path:
     assert 0 <= last.seconds < 60
 
 
-@pytest.mark.usefixtures("noon")
-def test_a_run_that_is_on_tells_its_pace(result: Path, catalogs: str) -> None:
+@pytest.mark.usefixtures("fixed_now")
+def test_a_run_that_is_on_tells_its_pace(result: Path, catalog_backend: str) -> None:
     execute(result, "UPDATE runs SET started_at = ?, updated_at = ?", timestamp_ago(300), timestamp_ago(1))
     execute(result, "DELETE FROM batches")
     for number, (ago, songs) in enumerate([(200, 1000), (70, 500), (50, 300), (5, 300)], 1):
@@ -240,7 +241,7 @@ def test_a_run_that_is_on_tells_its_pace(result: Path, catalogs: str) -> None:
         status = look(result)
     last = status.runs[0]
     assert (status.is_running, last.state, status.resume_arguments) == (True, "running", None)
-    assert status.locked == (catalogs == "sqlite"), "runs that share a catalogue hold nothing alone"
+    assert status.locked == (catalog_backend == "sqlite"), "runs that share a catalogue hold nothing alone"
     assert (last.songs_seen, last.songs_done, status.songs_left) == (2100, 2100, 2900)
     assert status.live_rate is not None
     assert status.live_rate.rate == pytest.approx(10)
@@ -250,7 +251,7 @@ def test_a_run_that_is_on_tells_its_pace(result: Path, catalogs: str) -> None:
     assert look(result).runs[0].state == "cut off", "nobody holds it any more"
 
 
-@pytest.mark.usefixtures("noon")
+@pytest.mark.usefixtures("fixed_now")
 def test_a_run_over_known_contents_is_estimated_by_the_songs_it_passes(result: Path) -> None:
     execute(result, "UPDATE runs SET started_at = ?", timestamp_ago(100))
     execute(result, "UPDATE batches SET songs = 0, committed_at = ?", timestamp_ago(2))
@@ -262,7 +263,7 @@ def test_a_run_over_known_contents_is_estimated_by_the_songs_it_passes(result: P
     assert status.live_rate.eta_seconds == pytest.approx(200)
 
 
-@pytest.mark.usefixtures("noon")
+@pytest.mark.usefixtures("fixed_now")
 def test_a_run_without_commits_has_no_estimate(result: Path) -> None:
     execute(result, "DELETE FROM batches")
     execute(result, "UPDATE runs SET started_at = ?", timestamp_ago(100))
@@ -284,7 +285,7 @@ def test_a_run_that_is_really_on_is_seen_from_within(tmp_path: Path) -> None:
         thread.join()
         return fake_split(data)
 
-    summary = run_split(source, out, Settings(workers=0, batch_songs=3), splitter=looking)
+    summary = run_split(source, out, make_settings(workers=0, batch_songs=3), splitter=looking)
     assert (summary.state, summary.songs_done) == ("done", 9)
     assert [status.is_running for status in seen] == [True] * 9
     done = [status.runs[0].songs_done for status in seen]
@@ -294,7 +295,7 @@ def test_a_run_that_is_really_on_is_seen_from_within(tmp_path: Path) -> None:
     assert not look(out).is_running
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_look_leaves_the_lock_and_everything_else_as_it_is(result: Path) -> None:
     before = read_tree(result)
     look(result)
@@ -312,7 +313,7 @@ def test_a_look_leaves_the_lock_and_everything_else_as_it_is(result: Path) -> No
         pass
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_others_that_only_look_are_no_run(result: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     mark_as_killed(result)
@@ -327,7 +328,7 @@ def test_a_process_that_holds_the_result_without_a_run_is_told(result: Path) -> 
     assert (status.is_running, status.locked, status.resume_arguments) == (False, True, None)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_run_that_ends_between_two_looks_is_not_taken_for_cut_off(
     result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,11 +339,11 @@ def test_a_run_that_ends_between_two_looks_is_not_taken_for_cut_off(
         execute(result, "UPDATE runs SET state = 'done'")
         return held(out, run_recorded=recorded)
 
-    monkeypatch.setattr(status_module, "_held", ending)
+    monkeypatch.setattr(status_module, "_is_locked", ending)
     assert look(result).runs[0].state == "done"
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_result_that_cannot_be_written_can_be_looked_at(result: Path) -> None:
     before = read_tree(result)
     for path in (result / "catalog.sqlite", result / LOCK_FILE):
@@ -357,7 +358,7 @@ def test_a_result_that_cannot_be_written_can_be_looked_at(result: Path) -> None:
     assert read_tree(result) == before
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("begun", [None, b"", "header"])
 def test_a_result_that_was_killed_at_once_has_nothing_recorded(
     result: Path, begun: bytes | str | None
@@ -374,7 +375,7 @@ def test_a_result_that_was_killed_at_once_has_nothing_recorded(
     assert (status.runs, status.is_running, status.songs_left, status.inventory.songs) == ((), False, None, 0)
 
 
-@pytest.mark.parametrize("catalogs", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_damaged_catalogue_is_a_clear_error(result: Path) -> None:
     (result / "catalog.sqlite").write_bytes(b"not a database at all" * 50)
     with pytest.raises(CatalogError, match="cannot be used"):
@@ -396,7 +397,7 @@ def test_watching_ends_with_the_run(tmp_path: Path) -> None:
         return fake_split(data)
 
     thread = threading.Thread(
-        target=lambda: run_split(source, out, Settings(workers=0, batch_songs=2), splitter=waiting)
+        target=lambda: run_split(source, out, make_settings(workers=0, batch_songs=2), splitter=waiting)
     )
     thread.start()
     assert began.wait(30)

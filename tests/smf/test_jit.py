@@ -56,7 +56,7 @@ def room_in(folder: Path) -> Path:
 
 
 @pytest.fixture
-def module(tmp_path: Path) -> Path:
+def module_path(tmp_path: Path) -> Path:
     return room_in(tmp_path)
 
 
@@ -82,52 +82,52 @@ class Compiled:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     folder = tmp_path_factory.mktemp("compiled")
     module, cache = room_in(folder), folder / "cache"
     return Compiled(module, cache, ask(RUN.format(room=str(module.parent)), NUMBA_CACHE_DIR=str(cache)))
 
 
 @pytest.fixture
-def compiled(once: Compiled, tmp_path: Path) -> Compiled:
+def compiled_module(compiled_once: Compiled, tmp_path: Path) -> Compiled:
     """The same for one test, with a copy of the cache."""
-    return replace(once, cache=Path(shutil.copytree(once.cache, tmp_path / "cache")))
+    return replace(compiled_once, cache=Path(shutil.copytree(compiled_once.cache, tmp_path / "cache")))
 
 
-def test_a_compiled_form_is_kept_for_the_next_process(compiled: Compiled) -> None:
-    assert compiled.told == "False 42 True"
-    assert ask(compiled.code, NUMBA_CACHE_DIR=str(compiled.cache)) == "True 42 True"
+def test_a_compiled_form_is_kept_for_the_next_process(compiled_module: Compiled) -> None:
+    assert compiled_module.told == "False 42 True"
+    assert ask(compiled_module.code, NUMBA_CACHE_DIR=str(compiled_module.cache)) == "True 42 True"
 
 
-def test_another_source_is_compiled_anew(module: Path, tmp_path: Path) -> None:
+def test_another_source_is_compiled_anew(module_path: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    code = RUN.format(room=str(module.parent))
+    code = RUN.format(room=str(module_path.parent))
     ask(code, NUMBA_CACHE_DIR=str(cache))
-    module.write_text(SMALL.replace("2 *", "1 +"))
+    module_path.write_text(SMALL.replace("2 *", "1 +"))
     assert ask(code, NUMBA_CACHE_DIR=str(cache)) == "False 22 True"
 
 
-def test_a_moved_source_is_not_taken_for_compiled(compiled: Compiled, tmp_path: Path) -> None:
+def test_a_moved_source_is_not_taken_for_compiled(compiled_module: Compiled, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    shutil.copytree(compiled.module.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(compiled_module.module.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
     code = RUN.format(room=str(elsewhere))
-    assert ask(code, NUMBA_CACHE_DIR=str(compiled.cache)) == "False 42 True"
+    assert ask(code, NUMBA_CACHE_DIR=str(compiled_module.cache)) == "False 42 True"
 
 
-def test_where_no_cache_can_be_written_it_works_all_the_same(module: Path, tmp_path: Path) -> None:
+def test_where_no_cache_can_be_written_it_works_all_the_same(module_path: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("a file, where a folder would have to be")
-    code = RUN.format(room=str(module.parent))
+    code = RUN.format(room=str(module_path.parent))
     assert ask(code, NUMBA_CACHE_DIR=str(blocked / "cache")) == "False 42 True"
 
 
 @pytest.mark.parametrize("damage", [b"", b"damaged", b"garbage\n", b"cos\nnosuch\n."])
-def test_a_damaged_cache_is_done_without(compiled: Compiled, damage: bytes) -> None:
-    files = [path for path in compiled.cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
+def test_a_damaged_cache_is_done_without(compiled_module: Compiled, damage: bytes) -> None:
+    files = [path for path in compiled_module.cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
     assert files
     for path in files:
         path.write_bytes(damage)
-    assert ask(compiled.code, NUMBA_CACHE_DIR=str(compiled.cache)).split()[1:] == ["42", "True"]
+    assert ask(compiled_module.code, NUMBA_CACHE_DIR=str(compiled_module.cache)).split()[1:] == ["42", "True"]
 
 
 def test_the_digest_of_a_room_changes_with_its_files(tmp_path: Path) -> None:

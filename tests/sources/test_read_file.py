@@ -13,7 +13,7 @@ Read = Callable[[Path], SongContent]
 
 
 @pytest.fixture(params=["as it was found", "changed since", "not scanned"])
-def reader(request: pytest.FixtureRequest) -> Read:
+def read_path(request: pytest.FixtureRequest) -> Read:
     """Reads a file of which a scan has told truly, wrongly or nothing."""
 
     def read(path: Path) -> SongContent:
@@ -33,41 +33,43 @@ def failure(reader: Read, path: Path) -> str:
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000])
-def test_a_file_is_read_whole_with_its_digest_size_and_time(reader: Read, tmp_path: Path, size: int) -> None:
+def test_a_file_is_read_whole_with_its_digest_size_and_time(
+    read_path: Read, tmp_path: Path, size: int
+) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(bytes(size))
     os.utime(path, ns=(0, 77))
-    content = reader(path)
+    content = read_path(path)
     assert (content.data, content.size, content.mtime_ns) == (bytes(size), size, 77)
     assert content.digest == blake3(bytes(size)).digest()
 
 
-def test_a_file_beyond_the_limit_is_digested_and_not_kept(reader: Read, tmp_path: Path) -> None:
+def test_a_file_beyond_the_limit_is_digested_and_not_kept(read_path: Read, tmp_path: Path) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(b"x" * 3_000_001)
-    content = reader(path)
+    content = read_path(path)
     assert (content.data, content.size) == (None, 3_000_001)
     assert content.digest == blake3(b"x" * 3_000_001).digest()
 
 
-def test_a_file_that_is_gone_has_vanished(reader: Read, tmp_path: Path) -> None:
-    assert failure(reader, tmp_path / "a.mid") == "vanished"
+def test_a_file_that_is_gone_has_vanished(read_path: Read, tmp_path: Path) -> None:
+    assert failure(read_path, tmp_path / "a.mid") == "vanished"
 
 
-def test_a_pipe_does_not_make_the_reader_wait(reader: Read, tmp_path: Path) -> None:
+def test_a_pipe_does_not_make_the_reader_wait(read_path: Read, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.mid")
-    assert failure(reader, tmp_path / "a.mid") == "not_regular"
+    assert failure(read_path, tmp_path / "a.mid") == "not_regular"
 
 
-def test_a_folder_is_not_a_regular_file(reader: Read, tmp_path: Path) -> None:
-    assert failure(reader, tmp_path) == "not_regular"
+def test_a_folder_is_not_a_regular_file(read_path: Read, tmp_path: Path) -> None:
+    assert failure(read_path, tmp_path) == "not_regular"
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(13, "permission"), (1, "permission"), (5, "io"), (116, "vanished")]
 )
 def test_errors_of_the_system_have_stable_codes(
-    reader: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+    read_path: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
     def failing(*_arguments: object) -> int:
         raise OSError(number, "so it is")
@@ -75,11 +77,11 @@ def test_errors_of_the_system_have_stable_codes(
     path = tmp_path / "a.mid"
     path.write_bytes(b"x")
     monkeypatch.setattr(os, "open", failing)
-    assert failure(reader, path) == code
+    assert failure(read_path, path) == code
 
 
 def test_a_file_that_changes_once_while_it_is_read_is_read_again(
-    reader: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read_path: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(b"before")
@@ -92,11 +94,11 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(
         return data
 
     monkeypatch.setattr(os, "read", changing)
-    assert reader(path).data == b"after and longer"
+    assert read_path(path).data == b"after and longer"
 
 
 def test_a_file_that_changes_all_the_time_is_given_up(
-    reader: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read_path: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(b"x")
@@ -108,17 +110,17 @@ def test_a_file_that_changes_all_the_time_is_given_up(
         return read(descriptor, count)
 
     monkeypatch.setattr(os, "read", growing)
-    assert failure(reader, path) == "changing"
+    assert failure(read_path, path) == "changing"
 
 
 def test_a_read_that_returns_less_than_asked_for_is_continued(
-    reader: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read_path: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(b"0123456789")
     read = os.read
     monkeypatch.setattr(os, "read", lambda descriptor, count: read(descriptor, min(count, 3)))
-    assert reader(path).data == b"0123456789"
+    assert read_path(path).data == b"0123456789"
 
 
 def test_what_is_as_it_was_found_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

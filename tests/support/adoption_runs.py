@@ -10,12 +10,13 @@ import midiprism
 from midiprism.adopt.adoption import open_adopted_source
 from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
 from midiprism.adopt.db.undo import UndoResult, undo_run
+from midiprism.adopt.options import Adoption
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.pipeline import RerunPolicy, Settings, Summary, split_library
-from midiprism.pipeline.settings import Adoption
+from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.sources.path_map import parse_path_map
 from support.postgres import PostgresServer
+from support.runs import make_settings, run_source
 
 LINKS_SQL = """
 SELECT link.parent_file_id, split.content_hash, link.track_number, link.track_name, link.instrument,
@@ -48,13 +49,13 @@ def run_adoption(
 ) -> Summary:
     """A run in this process, unless it is told otherwise."""
     address, adoption = PostgresAddress(url), Adoption(parse_path_map(rules), existing)
-    asked = Settings(
-        **{"workers": 0, "wish": RerunPolicy(redo_adopted=existing != "leave"), **settings},  # type: ignore[arg-type]
+    asked = make_settings(
+        **{"workers": 0, "rerun_policy": RerunPolicy(redo_adopted=existing != "leave"), **settings},
         database=address,
         adoption=adoption,
     )
     with open_adopted_source(address, adoption, lambda: False) as library:
-        return split_library(library, str(out), asked, limit=limit)
+        return run_source(library, str(out), asked, limit=limit)
 
 
 def undo(url: str, run_id: int) -> UndoResult:

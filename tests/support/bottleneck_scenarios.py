@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from midiprism.pipeline import Settings
 from midiprism.pipeline.open_result import ResultOpener
 from midiprism.sources import Source
 from support.postgres import PostgresServer
+from support.runs import change_settings, make_settings
 from support.slow_parts import SlowSource, busy_processors, latency_proxy, open_with_slow_store, proxied_url
 
 SECONDS_PER_CREATE, SECONDS_PER_READ, SECONDS_PER_ANSWER = 0.003, 0.01, 0.03
 BUSY_PROCESSES = 4
 """Other programs that compute all the time, beside a run that may use one processor."""
 
-BASE_SETTINGS = Settings(workers=2, count_songs=False)
+BASE_SETTINGS = make_settings(workers=2, count_songs=False)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def slow_catalog(source: Source, server: PostgresServer) -> Iterator[SlowRun]:
     """A server at the end of a long line."""
     with latency_proxy(server, SECONDS_PER_ANSWER) as port:
         url = proxied_url(port, server.new_database())
-        settings = replace(BASE_SETTINGS, batch_songs=100, database=PostgresAddress(url))
+        settings = change_settings(BASE_SETTINGS, batch_songs=100, database=PostgresAddress(url))
         yield SlowRun(source, settings)
 
 

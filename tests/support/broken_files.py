@@ -1,4 +1,4 @@
-"""Files with broken or unusual tracks, each with the outcome, the problems and the notes to come of it."""
+"""Files with broken or unusual tracks, each with the expected outcome, problems and notes."""
 
 from dataclasses import dataclass
 
@@ -28,15 +28,17 @@ from support.midi_writer import (
 )
 
 ExpectedNote = tuple[int, int, int, int]
-"""A note that must survive: track, pitch, tick of its onset and of its end."""
+"""A note that must survive: track, pitch, tick of its onset, tick of its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenFile:
-    """A file that must be split all the same.
+    """A file that must be split in spite of its damage.
 
-    ``codes`` are all problems that must be named, ``may`` those that may be besides. ``notes`` are what is
-    left to hear.
+    Attributes:
+        problem_codes: problems that must be reported.
+        notes: notes that must survive.
+        optional_codes: further problems that may be reported.
     """
 
     description: str
@@ -61,12 +63,12 @@ FIRST_NOTE, SECOND_NOTE = (
 
 
 def _song(body: bytes, length: int | None = None) -> bytes:
-    """A conductor, and a track of these bytes."""
+    """Return a file with a conductor and a track of these bytes."""
     return song(CONDUCTOR, raw_track(body, length))
 
 
 def _melody_after(*messages: TimedMessage) -> bytes:
-    """A conductor, and a melody with these messages before it."""
+    """Return a file with a conductor, and a melody with these messages before it."""
     return song(CONDUCTOR, track([*messages, *MELODY]))
 
 
@@ -178,7 +180,7 @@ BROKEN_CHUNKS = [
         "damage, and no note", _song(b"\0" + program_change(0, 5)), ("missing_end_of_track",), (), "no_notes"
     ),
 ]
-"""Damage to the chunks."""
+"""Files with damaged chunks."""
 
 BROKEN_EVENTS = [
     BrokenFile(
@@ -219,15 +221,7 @@ BROKEN_EVENTS = [
             ("system_message",),
             MELODY_NOTES,
         )
-        for number, size in (
-            (1, 1),
-            (2, 2),
-            (3, 1),
-            (4, 0),
-            (5, 0),
-            (6, 0),
-            *((low, 0) for low in range(8, 15)),
-        )
+        for number, size in ((1, 1), (2, 2), (3, 1), *((low, 0) for low in (4, 5, 6, *range(8, 15))))
     ),
     BrokenFile(
         "a system message that has a delta time of its own",
@@ -397,6 +391,6 @@ BROKEN_EVENTS = [
         MELODY_NOTES,
     ),
 ]
-"""Damage to the events."""
+"""Files with damaged events."""
 
 BROKEN_FILES = [*BROKEN_CHUNKS, *BROKEN_EVENTS]

@@ -1,7 +1,7 @@
-"""Where the results of a test have their catalogues: in files of SQLite, or in schemas of PostgreSQL.
+"""Access to the catalogs of a test's results: SQLite files, or schemas of one PostgreSQL database.
 
-Tests that hold for both ask for the fixture ``catalogs``, which runs them once for each. What they share asks
-here where the catalogue of a result is, so that they need not say it themselves.
+Tests that hold for both use the fixture ``catalog_backend``, which runs them once for each. The helpers ask
+this module where the catalog of a result is.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ RANDOMBLOB_SQL = """
 CREATE FUNCTION randomblob(integer) RETURNS bytea LANGUAGE sql
 AS $$ SELECT decode(md5(random()::text) || md5(random()::text), 'hex') $$
 """
-"""As SQLite has it."""
+"""Gives PostgreSQL the function that SQLite has."""
 
 DROP_SCHEMAS_SQL = """
 SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace WHERE nspname LIKE 'result\\_%'
@@ -31,13 +31,13 @@ _url = ""
 
 
 def use_server(server: PostgresServer | None, url: str = "") -> None:
-    """Keep catalogues in a database of this server from now on; in files where there is none."""
+    """Put new catalogs into a database of this server, or into files if there is none."""
     global _server, _url
     _server, _url = server, url
 
 
 def reset() -> None:
-    """Drop all that was made, and keep catalogues in files again."""
+    """Drop all catalogs in the database, and put new ones into files."""
     if _server is not None:
         with psycopg.connect(_url, options="-c client_min_messages=error") as connection:
             for (drop,) in connection.execute(DROP_SCHEMAS_SQL).fetchall():
@@ -46,20 +46,20 @@ def reset() -> None:
 
 
 def postgres_address(out: Path) -> PostgresAddress | None:
-    """Where the catalogue of the result in ``out`` is, if it is in PostgreSQL: a schema of its own."""
+    """Return the schema that holds the catalog of the result in ``out``; None if a file does."""
     if _server is None:
         return None
-    place = hashlib.blake2b(bytes(Path(out).absolute()), digest_size=8).hexdigest()
-    return PostgresAddress(_url, f"result_{place}")
+    name = hashlib.blake2b(bytes(Path(out).absolute()), digest_size=8).hexdigest()
+    return PostgresAddress(_url, f"result_{name}")
 
 
 def catalog_address(out: Path) -> Address:
-    """Where it is in either case."""
+    """Return where the catalog of the result in ``out`` is."""
     return postgres_address(out) or catalog_path(str(out))
 
 
 def connect(address: PostgresAddress) -> "psycopg.Connection[tuple[Any, ...]]":
-    """A connection whose statements find the tables, and that checks no foreign keys."""
+    """Return a connection that finds the tables by their names and checks no foreign keys."""
     options = f"-c search_path={address.schema},public -c session_replication_role=replica"
     connection = psycopg.connect(address.url, options=options)
     connection.adapters.register_loader("json", TextLoader)
@@ -67,22 +67,22 @@ def connect(address: PostgresAddress) -> "psycopg.Connection[tuple[Any, ...]]":
 
 
 def query(out: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """The rows that a statement finds in the catalogue; ``?`` stands for a value."""
-    place = postgres_address(out)
-    if place is not None:
-        with connect(place) as server:
+    """Return the rows that a statement finds in the catalog; ``?`` stands for a value."""
+    address = postgres_address(out)
+    if address is not None:
+        with connect(address) as server:
             return server.execute(statement.replace("?", "%s"), values or None).fetchall()
     file = sqlite3.connect(catalog_path(str(out)))
-    found = file.execute(statement, values).fetchall()
+    rows = file.execute(statement, values).fetchall()
     file.close()
-    return found
+    return rows
 
 
 def execute(out: Path, statement: str, *values: object) -> None:
-    """Change the catalogue; ``?`` stands for a value."""
-    place = postgres_address(out)
-    if place is not None:
-        with connect(place) as server:
+    """Change the catalog; ``?`` stands for a value."""
+    address = postgres_address(out)
+    if address is not None:
+        with connect(address) as server:
             server.execute(statement.replace("?", "%s"), values or None)
         return
     file = sqlite3.connect(catalog_path(str(out)))

@@ -1,31 +1,25 @@
-"""Splitters, libraries and stores that fail as real ones do, ready to cross to worker processes."""
+"""Splitters, sources and stores that fail as real ones do, and can be sent to worker processes."""
 
 import errno
 import os
 import signal
-import sqlite3
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import psycopg
-
-from midiprism.catalog import PostgresAddress
 from midiprism.errors import StoreError
 from midiprism.smf.types import SplitSong
 from midiprism.sources import FolderSource, SongContent, SongRef, UnreadableError
 from midiprism.stores import FileStore, StoredTrack
-from support import catalog_access as catalogs
 from support.fake_songs import fake_split
 
 
 @dataclass(frozen=True)
 class CrashingSplitter:
-    """A splitter that ends its process on songs that hold a word, and hangs on others.
+    """A splitter that a word in a song makes end its process, hang or run out of memory.
 
     Attributes:
-        marks: a folder: a song that holds ``once`` kills only if its mark is not there yet.
+        marker_folder: a song with the word ``once`` ends the process only the first time, which leaves a
+            marker in this folder.
     """
 
     marker_folder: str
@@ -49,7 +43,7 @@ class CrashingSplitter:
 
 @dataclass(frozen=True)
 class NicenessSplitter:
-    """A splitter that notes in a folder with which niceness each process works."""
+    """A splitter that writes the niceness of each of its processes to a folder."""
 
     notes_folder: str
 
@@ -71,7 +65,7 @@ class UnloadableSplitter:
 
 @dataclass(frozen=True)
 class FailingSource(FolderSource):
-    """A library whose files fail by their names: ``eio``, ``eacces``, ``vanish``, ``changing``."""
+    """A source whose files fail if their names hold ``eio``, ``eacces``, ``vanish`` or ``changing``."""
 
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
         name = os.path.basename(song_ref.path)
@@ -87,12 +81,12 @@ class FailingSource(FolderSource):
 
 
 class FailingStore(FileStore):
-    """A store that fails after so many puts, as a disk does.
+    """A store that fails after some puts, as a full or broken disk does.
 
     Args:
-        root: as ``FileStore``.
-        number: the system's number of the error.
-        after: puts that succeed.
+        root: folder of the tracks, as of ``FileStore``.
+        errno_value: error number of the system.
+        successful_puts: number of puts before the first that fails.
     """
 
     def __init__(self, root: str, errno_value: int, successful_puts: int) -> None:
@@ -109,50 +103,3 @@ class FailingStore(FileStore):
             raise StoreError(os.strerror(self._errno_value))
         self._puts_left -= 1
         return super().put(data, digest, name, instrument, family)
-
-
-CONTENT_QUERIES = {
-    "songs": "SELECT digest, size, format, num_tracks, division, duration_ticks, duration_seconds, "
-    "outcome, problems, link_count, contract_version FROM songs",
-    "paths": "SELECT path, digest, root_length, song_name, song_paths.size, mtime_ns, source_metadata "
-    "FROM song_paths JOIN songs ON songs.id = song_id",
-    "tracks": "SELECT digest, size, stem, digest_digits, name, instrument, family, channel, program, "
-    "note_count, lowest_pitch, highest_pitch, duration_ticks, duration_seconds FROM tracks",
-    "links": "SELECT songs.digest, position, track_number, s.channel, s.program, part_count, tracks.digest, "
-    "s.name, s.instrument, s.family FROM links s JOIN songs ON songs.id = song_id "
-    "JOIN tracks ON tracks.id = track_id",
-}
-
-
-def catalog_content(out: Path, url: str | None = None) -> dict[str, list[tuple[object, ...]]]:
-    """What a catalogue says, without its own numbers and times: that of ``out``, or that at ``url``."""
-    place = catalogs.postgres_address(out) if url is None else PostgresAddress(url)
-    if place is None:
-        connection = sqlite3.connect(out / "catalog.sqlite")
-        connection.text_factory = bytes
-        found = {what: connection.execute(query).fetchall() for what, query in CONTENT_QUERIES.items()}
-        connection.close()
-    else:
-        with psycopg.connect(place.url, options=f"-c search_path={place.schema}") as server:
-            found = {
-                what: [
-                    tuple(value.encode() if isinstance(value, str) else value for value in row)
-                    for row in server.execute(query.replace("problems", "problems::text"))
-                ]
-                for what, query in CONTENT_QUERIES.items()
-            }
-    return {what: sorted(rows, key=repr) for what, rows in found.items()}
-
-
-def track_files(out: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file below ``tracks``, temporary ones too."""
-    for path in sorted((out / "tracks").rglob("*")):
-        if path.is_file():
-            yield path.relative_to(out).as_posix(), path.read_bytes()
-
-
-def result_content(
-    out: Path, url: str | None = None
-) -> tuple[dict[str, bytes], dict[str, list[tuple[object, ...]]]]:
-    """All that must be the same however a result came about."""
-    return dict(track_files(out)), catalog_content(out, url)

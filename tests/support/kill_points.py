@@ -1,4 +1,4 @@
-"""Points at which a process can be cut off: counted, and chosen one by one."""
+"""Points at which a process can be killed: counted, and chosen one by one."""
 
 import contextlib
 import os
@@ -11,25 +11,25 @@ from typing import Any
 
 import psycopg
 
-from midiprism.fs import fsync as durable
-from support import catalog_access as keeping
+from midiprism.fs import fsync
+from support import catalog_access
 
 KILLED_EXIT_CODE = 99
 
 READ_ONLY_SQL = re.compile(r"\s*(SELECT|BEGIN|PRAGMA [\w.]+(\(|$))")
-"""What SQLite is asked that changes nothing. To end before it is to end before the next change."""
+"""Statements of SQLite that change nothing: a kill before one equals a kill before the next change."""
 
 
 class KillPoints:
-    """Counts what changes a disk, and ends the process right before the n-th.
+    """Counts the calls that change a disk or a database, and ends the process right before one of them.
 
     Args:
-        last: the point at which to end; 0 for never.
-        torn: end in the middle of a write instead of before it.
+        kill_at: number of the call before which the process ends; 0 for never.
+        tear_write: end in the middle of a write instead of before it.
 
     Attributes:
-        count: how many there were.
-        writes: those of them that can be torn.
+        count: number of calls so far.
+        write_points: numbers of the calls that are writes, which can be torn.
     """
 
     def __init__(self, kill_at: int, *, tear_write: bool = False) -> None:
@@ -39,11 +39,13 @@ class KillPoints:
         self._tear_write = tear_write
 
     def is_kill_point(self) -> bool:
-        """Whether this is the point."""
+        """Count a call, and return whether the process is to end before it."""
         self.count += 1
         return self.count == self._kill_at
 
     def kill_before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with a kill point before it."""
+
         def call(*arguments: Any, **options: Any) -> Any:
             if self.is_kill_point():
                 os._exit(KILLED_EXIT_CODE)
@@ -52,43 +54,43 @@ class KillPoints:
         return call
 
     def install(self) -> None:
-        """Put a hook before every call that writes, in this process for good."""
-        create, put = os.open, os.write
+        """Put a kill point before every call that writes, for the rest of this process."""
+        real_open, real_write = os.open, os.write
 
-        def opening(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+        def open_or_kill(path: Any, flags: int, *rest: Any, **options: Any) -> int:
             if flags & os.O_CREAT and self.is_kill_point():
                 os._exit(KILLED_EXIT_CODE)
-            return create(path, flags, *rest, **options)
+            return real_open(path, flags, *rest, **options)
 
-        def writing(descriptor: int, data: bytes) -> int:
-            here = self.is_kill_point()
+        def write_or_kill(descriptor: int, data: bytes) -> int:
+            is_last = self.is_kill_point()
             self.write_points.append(self.count)
-            if here:
+            if is_last:
                 if self._tear_write:
-                    put(descriptor, bytes(data)[: len(data) // 2])
+                    real_write(descriptor, bytes(data)[: len(data) // 2])
                 os._exit(KILLED_EXIT_CODE)
-            return put(descriptor, data)
+            return real_write(descriptor, data)
 
-        os.open, os.write = opening, writing  # type: ignore[assignment]
+        os.open, os.write = open_or_kill, write_or_kill  # type: ignore[assignment]
         for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "makedirs", "fsync"):
             setattr(os, name, self.kill_before(getattr(os, name)))
-        syncfs = durable.find_syncfs()
+        syncfs = fsync.find_syncfs()
         if syncfs is not None:
             hooked = self.kill_before(syncfs)
-            durable.find_syncfs = lambda: hooked  # type: ignore[assignment]
-        connect = sqlite3.connect
+            fsync.find_syncfs = lambda: hooked  # type: ignore[assignment]
+        real_connect = sqlite3.connect
 
-        def stating(statement: str) -> None:
+        def trace_statement(statement: str) -> None:
             if not READ_ONLY_SQL.match(statement) and self.is_kill_point():
                 os._exit(KILLED_EXIT_CODE)
 
-        def connecting(*arguments: Any, **options: Any) -> sqlite3.Connection:
-            connection: sqlite3.Connection = connect(*arguments, **options)
-            # Called before every statement: each row that is inserted, and each COMMIT.
-            connection.set_trace_callback(stating)
+        def connect_and_trace(*arguments: Any, **options: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = real_connect(*arguments, **options)
+            # SQLite calls it before every statement: each inserted row, and each COMMIT.
+            connection.set_trace_callback(trace_statement)
             return connection
 
-        sqlite3.connect = connecting  # type: ignore[assignment]
+        sqlite3.connect = connect_and_trace  # type: ignore[assignment]
         hooked_calls: list[tuple[Any, tuple[str, ...]]] = [
             (psycopg.Cursor, ("execute", "copy")),
             (psycopg.Connection, ("commit",)),
@@ -99,9 +101,9 @@ class KillPoints:
 
 
 def run_in_fork(work: Callable[[], int]) -> int:
-    """The exit code of a forked process that does this."""
+    """Do the work in a forked process and return its exit code."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the test runner's threads do nothing here
+        warnings.simplefilter("ignore", DeprecationWarning)  # the test runner's threads do not matter
         child = os.fork()
     if child == 0:
         code = 1
@@ -113,32 +115,32 @@ def run_in_fork(work: Callable[[], int]) -> int:
 
 
 def expire_leases(out: Path) -> None:
-    """What a killed run held, no other run has to wait for any more."""
+    """Let the leases of a killed run expire at once, so that the next run need not wait for them."""
     for table in ("leases", "runs"):
         with contextlib.suppress(psycopg.errors.UndefinedTable):
-            keeping.execute(out, f"UPDATE {table} SET expires_at = now() - INTERVAL '1 second'")
+            catalog_access.execute(out, f"UPDATE {table} SET expires_at = now() - INTERVAL '1 second'")
 
 
 def count_points(work: Callable[[], str]) -> int:
-    """How many points a run comes by that nobody cuts off; ``work`` says how it ended."""
+    """Return the number of kill points of a whole run. ``work`` returns the state in which it ended."""
     return _record_points(work)[0]
 
 
 def find_write_points(work: Callable[[], str]) -> list[int]:
-    """Those of them that a write can be torn at: elsewhere, to end within is to end before."""
+    """Return the kill points that are writes. Only a write can be half done."""
     return _record_points(work)[1:]
 
 
 def _record_points(work: Callable[[], str]) -> list[int]:
-    """Their number, and the writes among them."""
+    """Return the number of kill points, then the numbers of those that are writes."""
     reader, writer = os.pipe()
 
     def count() -> int:
-        put = os.write
+        real_write = os.write
         points = KillPoints(0)
         points.install()
         state = work()
-        put(writer, " ".join(map(str, [points.count, *points.write_points])).encode())
+        real_write(writer, " ".join(map(str, [points.count, *points.write_points])).encode())
         return 0 if state == "done" else 2
 
     assert run_in_fork(count) == 0
@@ -148,13 +150,13 @@ def _record_points(work: Callable[[], str]) -> list[int]:
 
 
 def run_killed_at(work: Callable[[], str], out: Path, kill_at: int, *, tear_write: bool = False) -> int:
-    """The exit code of a run into ``out`` that ends at the point: KILLED, or 0 if there are fewer points."""
+    """Return the exit code of a run that ends at a kill point: ``KILLED_EXIT_CODE``, or 0 if it has fewer."""
 
     def run() -> int:
         KillPoints(kill_at, tear_write=tear_write).install()
         return 0 if work() == "done" else 2
 
     code = run_in_fork(run)
-    if keeping.postgres_address(out) is not None:
+    if catalog_access.postgres_address(out) is not None:
         expire_leases(out)
     return code

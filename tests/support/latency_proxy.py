@@ -1,9 +1,9 @@
-"""A long line: a program that forwards the connections of a port to a socket, and takes its time.
+"""A slow network: a program that forwards connections from a port to a Unix socket, with a delay.
 
-    python line.py SOCKET SECONDS
+    python latency_proxy.py SOCKET SECONDS
 
-It prints the port, and ends when its standard input does. What is sent arrives half of SECONDS later in
-either direction, however much is under way. To connect takes SECONDS.
+It prints the port, and ends when its standard input does. Data arrives half of SECONDS later in either
+direction, however much is in transit. A connection takes SECONDS to open.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ async def main(socket: str, latency: float) -> None:
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(latency)
         try:
-            there, back = await asyncio.open_unix_connection(socket)
+            upstream, downstream = await asyncio.open_unix_connection(socket)
         except OSError:
             writer.close()
             return
-        await asyncio.gather(forward(reader, back, latency / 2), forward(there, writer, latency / 2))
+        await asyncio.gather(forward(reader, downstream, latency / 2), forward(upstream, writer, latency / 2))
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    print(listening.sockets[0].getsockname()[1], flush=True)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
-    os._exit(0)  # what is under way is lost, as on a line that is cut
+    os._exit(0)  # data in transit is lost, as when a cable is cut
 
 
 async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    """One direction of a connection, to its end."""
-    under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+    """Forward one direction of a connection until it ends."""
+    in_transit: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
     async def collect() -> None:
         data = b"-"
@@ -42,12 +42,12 @@ async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
                 data = await reader.read(CHUNK_BYTES)
             except ConnectionError:
                 data = b""
-            under_way.put_nowait((time.monotonic() + delay, data))
+            in_transit.put_nowait((time.monotonic() + delay, data))
 
     async def deliver() -> None:
         with contextlib.suppress(ConnectionError):
             while True:
-                due, data = await under_way.get()
+                due, data = await in_transit.get()
                 await asyncio.sleep(due - time.monotonic())
                 if not data:
                     break

@@ -1,4 +1,4 @@
-"""Results that are relocated, and what must be true of them then."""
+"""Results to relocate, and checks of relocated ones."""
 
 import errno
 import os
@@ -9,15 +9,14 @@ import pytest
 
 from midiprism.catalog import VerifyScope
 from midiprism.integrity.verify import verify_result
-from midiprism.pipeline import Settings
 from midiprism.relocate.relocate import relocate_result
 from midiprism.relocate.relocation import Relocation
 from midiprism.results.identity import StoreKind
-from support import catalog_access as keeping
-from support.failing_parts import catalog_content
+from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, read_tree, write_files
 from support.parquet_rows import parquet_rows
-from support.runs import run_split
+from support.result_content import catalog_content
+from support.runs import make_settings, run_split
 
 SONGS = {
     "a.mid": fake_song(PIANO, BASS, BASS),
@@ -27,39 +26,39 @@ SONGS = {
     "e.mid": fake_song(DRUMS + "e", header="repaired"),
 }
 OTHER_FILES = ("notes.txt", "tracks/bass/mine.txt")
-"""Files of somebody else's in a result."""
+"""Files in a result that do not belong to it."""
 
 
 def make_result(folder: Path, store: StoreKind = "files", name: str = "out") -> Path:
-    """A result in ``folder``, of the songs beside it."""
+    """Return a new result of ``SONGS`` in ``folder``, where the songs are too."""
     out = folder / name
-    settings = Settings(store=store, workers=0, database=keeping.postgres_address(out))
+    settings = make_settings(store=store, workers=0, database=catalog_access.postgres_address(out))
     assert run_split(write_files(folder / "songs", SONGS), out, settings).state == "done"
     return out
 
 
 def relocate(out: Path, new: Path, **options: Any) -> Relocation:
-    """Relocate a result; its catalogue, if it is in PostgreSQL, is known by the name of ``out``."""
-    return relocate_result(str(out), str(new), database=keeping.postgres_address(out), **options)
+    """Relocate a result. A catalog in PostgreSQL keeps the schema that is named after ``out``."""
+    return relocate_result(str(out), str(new), database=catalog_access.postgres_address(out), **options)
 
 
-def relocated_content(out: Path, place: Path) -> Any:
-    """All that the result which was made in ``out`` holds, now that it is in ``place``."""
-    catalogue = out if keeping.postgres_address(out) is not None else place
+def relocated_content(out: Path, new: Path) -> Any:
+    """Return the whole content of a result that was made in ``out`` and is in ``new`` now."""
+    catalog_of = out if catalog_access.postgres_address(out) is not None else new
     tracks = {
-        path: data for path, data in read_tree(place).items() if path.split("/")[0] in ("tracks", "links")
+        path: data for path, data in read_tree(new).items() if path.split("/")[0] in ("tracks", "links")
     }
-    return tracks, parquet_rows(place) if (place / "links").exists() else None, catalog_content(catalogue)
+    return tracks, parquet_rows(new) if (new / "links").exists() else None, catalog_content(catalog_of)
 
 
-def is_intact(out: Path, place: Path) -> bool:
-    """Whether ``midiprism verify`` finds nothing."""
-    found = verify_result(str(place), VerifyScope(), database=keeping.postgres_address(out))
-    return found.ok and found.tracks > 0
+def is_intact(out: Path, new: Path) -> bool:
+    """Return whether the result that was made in ``out`` has tracks and no damage."""
+    report = verify_result(str(new), VerifyScope(), database=catalog_access.postgres_address(out))
+    return report.ok and report.tracks > 0
 
 
 def forbid_renames(patch: pytest.MonkeyPatch) -> None:
-    """Let folders seem to be on different file systems."""
+    """Make all folders look as if they were on different file systems."""
 
     def refuse(*_arguments: object) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))

@@ -1,4 +1,4 @@
-"""Runs for those who look at them: made, left as a kill would leave them, or held by another process."""
+"""Runs to test with: completed, left as a kill leaves them, or held by another process."""
 
 import json
 import os
@@ -6,66 +6,104 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
-from midiprism.pipeline import Settings, Summary, split_library
-from midiprism.sources import open_source
-from support import catalog_access as catalogs
+from midiprism.pipeline import RunCallbacks, RunParts, Settings, Summary, run_pipeline
+from midiprism.sources import Source, open_source
+from support import catalog_access
 from support.fake_songs import fake_split
+
+T = TypeVar("T")
 
 LOCK_SCRIPT = """
 import sys
-from midiprism.run.lock import locked
-with locked(sys.argv[1]):
-    print("held", flush=True)
+from midiprism.results.lock import lock_exclusive
+with lock_exclusive(sys.argv[1]):
+    print("locked", flush=True)
     sys.stdin.read()
 """
 
 
+def make_settings(**options: Any) -> Settings:
+    """Settings by the names of their fields, in whatever group they are."""
+    return change_settings(Settings(), **options)
+
+
+def change_settings(settings: Settings, **options: Any) -> Settings:
+    """The same settings with other values of some fields, in whatever group they are."""
+    for group in ("identity", "resources", "catalog", "scope"):
+        values = getattr(settings, group)
+        names = {field.name for field in fields(values)} & set(options)
+        changes = {name: options.pop(name) for name in names}
+        settings = replace(settings, **{group: replace(values, **changes)})
+    return replace(settings, **options)
+
+
+def run_source(source: Source, out: str | Path, settings: Settings | None = None, **options: Any) -> Summary:
+    """Split a source. Options are fields of ``RunCallbacks``, of ``RunParts``, or settings."""
+    callbacks = _take_fields(RunCallbacks, options)
+    parts = _take_fields(RunParts, options)
+    return run_pipeline(
+        source, str(out), change_settings(settings or Settings(), **options), callbacks, parts
+    )
+
+
+def _take_fields(kind: type[T], options: dict[str, Any]) -> T:
+    names = {field.name for field in fields(kind)} & set(options)  # type: ignore[arg-type]
+    return kind(**{name: options.pop(name) for name in names})
+
+
 def run_split(
-    source: Path | list[Path], out: Path, settings: Settings | None = None, **options: object
+    source: Path | list[Path], out: Path, settings: Settings | None = None, **options: Any
 ) -> Summary:
+    """Split folders in this process, by default with the splitter of fake songs."""
     library = open_source(source if isinstance(source, list) else [source], os.fsencode(out))
     options.setdefault("splitter", fake_split)
-    settings = settings or Settings(workers=0)
-    if settings.database is None:
-        settings = replace(settings, database=catalogs.postgres_address(out))
-    return split_library(library, str(out), settings, **options)  # type: ignore[arg-type]
+    settings = settings or make_settings(workers=0)
+    if settings.catalog.database is None:
+        settings = change_settings(settings, database=catalog_access.postgres_address(out))
+    return run_source(library, out, settings, **options)
 
 
 def mark_as_killed(out: Path, **totals: object) -> None:
-    """As a kill would leave them: what they have told is all that is known of them."""
-    told = json.dumps(totals)
-    catalogs.execute(out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", told)
+    """Change the runs of a result into killed ones, whose last progress report has these totals."""
+    catalog_access.execute(
+        out, "UPDATE runs SET state = 'running', expires_at = NULL, totals = ?", json.dumps(totals)
+    )
 
 
 @contextmanager
 def locked_by_other_process(out: Path) -> Iterator[None]:
+    """Let another process hold the lock of a result."""
     command = [sys.executable, "-c", LOCK_SCRIPT, str(out)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"held\n"
+        assert process.stdout.readline() == b"locked\n"
         yield
         process.communicate()
 
 
 @contextmanager
 def still_running(out: Path) -> Iterator[None]:
-    """What is recorded as running is on meanwhile, as its catalogue has it."""
-    if catalogs.postgres_address(out) is None:
+    """Let the runs that are recorded as running be alive: by a lock, or in PostgreSQL by a lease."""
+    if catalog_access.postgres_address(out) is None:
         with locked_by_other_process(out):
             yield
         return
-    catalogs.execute(out, "UPDATE runs SET expires_at = now() + INTERVAL '1 hour' WHERE state = 'running'")
+    catalog_access.execute(
+        out, "UPDATE runs SET expires_at = now() + INTERVAL '1 hour' WHERE state = 'running'"
+    )
     yield
-    catalogs.execute(out, "UPDATE runs SET expires_at = NULL")
+    catalog_access.execute(out, "UPDATE runs SET expires_at = NULL")
 
 
 FIXED_NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-"""The time at which such runs are looked at."""
+"""The time at which tests look at such runs."""
 
 
 def timestamp_ago(seconds: float) -> str:
+    """Return a timestamp so many seconds before ``FIXED_NOW``."""
     return (FIXED_NOW - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")

@@ -34,7 +34,7 @@ from midiprism.stores import (
 from midiprism.stores.types import PrefixFilter, any_prefix
 from support.postgres import OWNER, PostgresServer
 
-_PROXY_SCRIPT = Path(__file__).with_name("line.py")
+_PROXY_SCRIPT = Path(__file__).with_name("latency_proxy.py")
 _BUSY_LOOP_SCRIPT = """
 import os
 song = os.getppid()
@@ -118,7 +118,7 @@ class SlowStore:
 def open_with_slow_store(
     seconds_per_create: float, concurrency: int, seconds_per_flush: float = 0.0
 ) -> ResultOpener:
-    """Opens results as a run does, with their files on a slow disk: for ``split_library(opening=)``."""
+    """Opens results as a run does, with their files on a slow disk: for ``RunParts(open_result=)``."""
     served = process_semaphore(concurrency)
 
     @contextlib.contextmanager
@@ -130,7 +130,7 @@ def open_with_slow_store(
 
 
 @dataclass(frozen=True)
-class SlowSource:
+class SlowSource(Source):
     """A library like another, on a slow disk.
 
     Attributes:
@@ -145,7 +145,7 @@ class SlowSource:
     semaphore: Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "served", process_semaphore(self.concurrency))
+        object.__setattr__(self, "semaphore", process_semaphore(self.concurrency))
 
     @property
     def source_paths(self) -> Sequence[bytes]:

@@ -1,7 +1,7 @@
-"""Another process that splits: reads files from standard input, answers with a fingerprint of each result.
+"""A process that splits the files that it reads from standard input, and writes fingerprints of the results.
 
-A request is a length in four bytes and a file of that length; an answer is a fingerprint for each way to
-split it. Run with ``NUMBA_DISABLE_JIT=1`` it tells what the engine does as plain Python.
+A request is a length in four bytes and a file of that length. The answer is one fingerprint for each of
+``SPLIT_OPTIONS``. With ``NUMBA_DISABLE_JIT=1`` the process runs the engine as plain Python.
 """
 
 import os
@@ -17,13 +17,14 @@ from midiprism.smf import By, Context
 SPLIT_OPTIONS: tuple[tuple[By, Context], ...] = tuple(
     (by, context) for by in ("auto", "track", "channel", "program") for context in ("conductor", "full")
 )
-"""Every ``by`` with every ``context``."""
+"""Every combination of ``by`` and ``context``."""
 
 FINGERPRINT_BYTES = 32
+TESTS_FOLDER = Path(__file__).parents[1]
 
 
 def fingerprint(data: bytes, by: By, context: Context) -> bytes:
-    """All that ``split`` gives back, or why it refuses, in ``FINGERPRINT_BYTES`` bytes."""
+    """Return a hash of the whole result of ``split``, or of its refusal: ``FINGERPRINT_BYTES`` bytes."""
     try:
         result = repr(midiprism.split(data, by=by, context=context))
     except midiprism.CorruptMidiError as error:
@@ -32,21 +33,24 @@ def fingerprint(data: bytes, by: By, context: Context) -> bytes:
 
 
 def fingerprints(data: bytes) -> bytes:
-    """The answer to one request."""
+    """Return the answer to one request."""
     return b"".join(fingerprint(data, by, context) for by, context in SPLIT_OPTIONS)
 
 
 def start_process(**environment: str) -> subprocess.Popen[bytes]:
-    """Start such a process."""
-    home = Path(__file__).parent
-    variables = {**os.environ, "PYTHONPATH": str(home.parent), **environment}
+    """Start the process with these environment variables."""
+    search_path = os.pathsep.join(filter(None, (str(TESTS_FOLDER), os.environ.get("PYTHONPATH"))))
+    variables = {**os.environ, "PYTHONPATH": search_path, **environment}
     return subprocess.Popen(
-        [sys.executable, str(home / "child.py")], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, str(Path(__file__))],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 
 def fingerprint_files(files: Iterable[bytes], **environment: str) -> list[bytes]:
-    """The answers of a new process to all files."""
+    """Return the answers of a new process to all files."""
     requests = [len(data).to_bytes(4, "big") + data for data in files]
     with start_process(**environment) as process:
         out, _ = process.communicate(b"".join(requests))
@@ -56,7 +60,7 @@ def fingerprint_files(files: Iterable[bytes], **environment: str) -> list[bytes]
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer requests until the input ends."""
     while head := sys.stdin.buffer.read(4):
         data = sys.stdin.buffer.read(int.from_bytes(head, "big"))
         sys.stdout.buffer.write(fingerprints(data))

@@ -6,56 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from midiprism.adopt.adopted_source import AdoptedSource
 from midiprism.adopt.db import restore
 from midiprism.adopt.db.foreign_reader import ForeignLibrary
-from midiprism.adopt.db.foreign_songs import AlreadySplitSong, ForeignSongs, bind_source
+from midiprism.adopt.db.foreign_songs import ForeignSongs, bind_source
 from midiprism.adopt.db.foreign_writer import read_foreign_writer_config
 from midiprism.adopt.db.preflight_queries import read_own_catalog
+from midiprism.adopt.options import Adoption
 from midiprism.adopt.preflight import run_preflight
-from midiprism.catalog import Catalog, PostgresAddress, SongRecord, TrackValues
+from midiprism.catalog import Catalog, PostgresAddress, TrackValues
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.catalog.records import ADOPTED
 from midiprism.errors import CatalogError, UsageError
-from midiprism.pipeline.record_builder import song_name_of
-from midiprism.pipeline.settings import Adoption, Settings
+from midiprism.pipeline.settings import Settings
 from midiprism.results.result_dir import read_identity, require_matching_adoption
-from midiprism.sources.path_list import PathListSource
 from midiprism.stores import track_path
-
-
-@dataclass(frozen=True)
-class AdoptedSource(PathListSource):
-    """The songs that ``files`` lists, and which of them its owner has split.
-
-    Attributes:
-        begun_pages: those, page by page, unless our catalogue knows them.
-    """
-
-    already_split_pages: Callable[[], Iterator[list[AlreadySplitSong]]] = lambda: iter(())
-
-    def already_split(self) -> Iterator[list[SongRecord]]:
-        """Records of the songs that are not to be opened, since their owner has split them."""
-        for page in self.already_split_pages():
-            yield [record for song in page if (record := self._adopted_record(song)) is not None]
-
-    def _adopted_record(self, song: AlreadySplitSong) -> SongRecord | None:
-        found = self.song_ref_of(song.path)
-        if found is None:
-            return None
-        return SongRecord(
-            found.path,
-            found.root_length,
-            song_name_of(found),
-            found.size,
-            found.mtime_ns,
-            song.content_hash,
-            ADOPTED,
-            song.format,
-            song.num_tracks,
-            song.ticks_per_quarter_note,
-            song.duration_ticks,
-            song.duration_seconds,
-        )
 
 
 class AdoptionPlan(NamedTuple):
@@ -170,7 +134,7 @@ def attach_foreign_library(catalog: Catalog, settings: Settings, out: str) -> No
     """
     if not isinstance(catalog, PostgresCatalog):
         return
-    adoption = settings.adoption
+    adoption = settings.catalog.adoption
     bind_source(catalog, adopts=adoption is not None)
     if adoption is not None:
         catalog.foreign_writer_config = read_foreign_writer_config(

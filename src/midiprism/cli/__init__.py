@@ -1,14 +1,12 @@
-"""The command ``midiprism``: one small file per command, which parses, wires rooms together, prints."""
+"""The command ``midiprism``: one file per command, which parses options, calls the library, prints."""
 
 import io
 import sys
 import traceback
 from collections.abc import Sequence
 
+from midiprism.cli import exit_codes
 from midiprism.errors import MidiprismError, UsageError
-
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
-"""Exit codes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,20 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "midiprism"
         print_message(f"{error.format_message()} See `{command} --help`.")
-        return EXIT_USAGE
-    except UsageError as error:
-        print_message(str(error))
-        return EXIT_USAGE
+        return exit_codes.USAGE
     except MidiprismError as error:
-        print_message(str(error))
-        return EXIT_FAILED
+        from midiprism.cli.advice import explain
+
+        print_message(explain(error))
+        return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
     except Terminated:
-        return EXIT_TERMINATED
+        return exit_codes.TERMINATED
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - people get a sentence, and what a report needs on request
-        print_message(f"this is a bug to report, with what --verbose shows: {type(error).__name__}: {error}")
+        return exit_codes.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - users get a sentence; --verbose adds the traceback
+        print_message(
+            f"this is a bug: {type(error).__name__}: {error}. Please report it with the output of --verbose."
+        )
         if "--verbose" in given:
             traceback.print_exc()
-        return EXIT_FAILED
-    return code if given and isinstance(code, int) else EXIT_DONE if given else EXIT_USAGE
+        return exit_codes.FAILED
+    if not given:
+        return exit_codes.USAGE
+    return code if isinstance(code, int) else exit_codes.DONE

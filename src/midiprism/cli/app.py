@@ -1,4 +1,4 @@
-"""The commands by name."""
+"""Register the commands under their names."""
 
 from typing import Annotated, Any
 
@@ -20,35 +20,43 @@ from midiprism.cli.commands.status import status
 from midiprism.cli.commands.undo import undo
 from midiprism.cli.commands.upgrade import upgrade
 from midiprism.cli.commands.verify import verify
+from midiprism.cli.option_groups import Command, expand_option_groups
 
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
-"""What Typer raises about arguments; the class has no public name that all its versions share."""
+"""The exception that Typer raises about arguments; not all versions of Typer export it by one name."""
+
+_HELP = "Split libraries of MIDI songs into single tracks: lossless, stored once, cataloged."
 
 app = typer.Typer(
-    help="Split libraries of MIDI songs into single tracks: lossless, stored once, catalogued.",
+    help=_HELP,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-catalog_app = typer.Typer(help="Look after a catalogue, and after one that another program began.")
-catalog_app.command("check")(check)
-catalog_app.command("undo")(undo)
-catalog_app.command("upgrade")(upgrade)
-bench_app = typer.Typer(help="Measure what this machine does with your own library.")
-bench_app.command("strategies")(strategies)
+catalog_app = typer.Typer(help="Maintain a catalog, or check and undo the adoption of a library.")
+bench_app = typer.Typer(help="Measure this machine with your own library.")
 
-app.command("split")(split)
-app.command("status")(status)
-app.command("analyze")(analyze)
-app.command("verify")(verify)
-app.command("audit")(audit)
-app.command("list")(list_tracks)
-app.command("export")(export)
-app.command("inspect")(inspect)
-app.command("relocate")(relocate)
-app.command("sample")(sample)
-app.command("probe")(probe)
+_COMMANDS: dict[str, Command] = {
+    "split": split,
+    "status": status,
+    "analyze": analyze,
+    "verify": verify,
+    "audit": audit,
+    "list": list_tracks,
+    "export": export,
+    "inspect": inspect,
+    "relocate": relocate,
+    "sample": sample,
+    "probe": probe,
+}
+_CATALOG_COMMANDS: dict[str, Command] = {"check": check, "undo": undo, "upgrade": upgrade}
+
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(expand_option_groups(_command))
+for _name, _command in _CATALOG_COMMANDS.items():
+    catalog_app.command(_name)(expand_option_groups(_command))
+bench_app.command("strategies")(expand_option_groups(strategies))
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(bench_app, name="bench")
 
@@ -59,11 +67,11 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=_HELP)
 def _main_options(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    """Split libraries of MIDI songs into single tracks: lossless, stored once, catalogued."""
+    """Handle the options that come before a command."""

@@ -1,22 +1,27 @@
-"""Asking before something that cannot simply be done again."""
+"""Ask before doing what cannot simply be repeated."""
 
 import sys
 
 import typer
 
-from midiprism.cli import EXIT_FAILED
+from midiprism.cli import exit_codes
 from midiprism.errors import UsageError
 
 
 def require_confirmation(question: str, *, yes: bool) -> None:
-    """Go on only if a person agrees, or has agreed by ``--yes``."""
+    """Return only if a person agrees, or has agreed by ``--yes``.
+
+    Raises:
+        UsageError: nobody can answer.
+        typer.Exit: the answer is no.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("It asks before it goes on, and nobody can answer here: add --yes.")
+        raise UsageError("This needs a confirmation, and there is no terminal to ask on: add --yes.")
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort:
         raise KeyboardInterrupt from None
     if not agreed:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(exit_codes.FAILED)

@@ -1,84 +1,81 @@
-"""Which catalogue a command is about: the options ``--database`` and ``--schema``, and the environment."""
+"""Find the database that holds a catalog: from ``--database`` and ``--schema``, or from the environment."""
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from midiprism.cli.render.terminal import escape_unprintable, shell_quote
+from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE, CatalogOptions
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
     from midiprism.catalog import PostgresAddress
 
-DATABASE_URL_VARIABLE = "MIDIPRISM_DATABASE_URL"
-GENERIC_DATABASE_URL_VARIABLE = "DATABASE_URL"
 _SCHEMES = ("postgresql://", "postgres://")
-
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        metavar="URL",
-        help="The catalogue is in PostgreSQL: postgresql://USER@HOST/DATABASE, without a password.  "
-        f"[default: ${DATABASE_URL_VARIABLE}, else a file in OUT]",
-    ),
-]
-SchemaOption = Annotated[
-    str | None,
-    typer.Option("--schema", metavar="NAME", help="Schema of our tables there.  [default: midiprism]"),
-]
+_PASSWORD_ADVICE = (
+    "Everybody on this machine can read a password on the command line: put it into ~/.pgpass or a service "
+    f"file, or the whole address into {DATABASE_URL_VARIABLE}."
+)
 
 
 def resolve_database(
-    url: str | None, schema: str | None, out: str | None = None, *, adopt: bool = False
+    options: CatalogOptions, out: str | None = None, *, adopt: bool = False
 ) -> "PostgresAddress | None":
-    """Where the catalogue is, if it is in PostgreSQL; None for a file in ``out``.
+    """Return the address of the catalog in PostgreSQL; None if it is a file in ``out``.
 
-    What the environment says does not hold for a result whose catalogue is in its own folder, and the
-    variable that other programs read too only for a database that holds a catalogue of ours already.
+    The environment is ignored for a result whose catalog is in its own folder. ``DATABASE_URL``, which other
+    programs read too, counts only for a database that holds a catalog of midiprism.
 
     Args:
-        adopt: the database need not hold one yet.
+        adopt: the database need not hold a catalog yet.
 
     Raises:
-        UsageError: the address has a password, or is none.
+        UsageError: the address has a password, or is no address.
     """
-    from midiprism.catalog import DEFAULT_SCHEMA, PostgresAddress, has_password
+    from midiprism.catalog import DEFAULT_SCHEMA, PostgresAddress
 
-    if url is not None:
-        if has_password(url):
-            raise UsageError(
-                "A password on the command line can be read by everybody on this machine: put it into "
-                f"~/.pgpass or a service file, or the whole address into {DATABASE_URL_VARIABLE}."
-            )
-        return PostgresAddress(url, schema or DEFAULT_SCHEMA)
+    schema = options.schema or DEFAULT_SCHEMA
+    if options.database is not None:
+        refuse_password(options.database)
+        return PostgresAddress(options.database, schema)
     if out is not None and _has_own_catalog(out):
-        if schema is not None:
-            raise UsageError(f"The catalogue of {out} is in that folder: leave --schema out.")
+        if options.schema is not None:
+            raise UsageError(f"The catalog of {out} is in that folder: leave --schema out.")
         return None
-    named = os.environ.get(DATABASE_URL_VARIABLE)
-    if named:
-        return PostgresAddress(named, schema or DEFAULT_SCHEMA)
-    bare = os.environ.get(GENERIC_DATABASE_URL_VARIABLE, "")
-    if bare.startswith(_SCHEMES):
+    url = os.environ.get(DATABASE_URL_VARIABLE)
+    if url:
+        return PostgresAddress(url, schema)
+    generic_url = os.environ.get(GENERIC_DATABASE_URL_VARIABLE, "")
+    if generic_url.startswith(_SCHEMES):
         from midiprism.catalog import catalog_exists
 
-        address = PostgresAddress(bare, schema or DEFAULT_SCHEMA)
+        address = PostgresAddress(generic_url, schema)
         if adopt or catalog_exists(address):
             return address
-    if schema is not None:
-        raise UsageError("--schema goes with --database.")
+    if options.schema is not None:
+        raise UsageError("--schema needs --database.")
     return None
 
 
-def quote_result(out: str, database: "PostgresAddress | None") -> str:
-    """A result as a command takes it: its folder, and where its catalogue is if that is not in there."""
-    return shell_quote(out) + ("" if database is None else f" {escape_unprintable(database.cli_options)}")
+def require_database(options: CatalogOptions) -> "PostgresAddress":
+    """Return the address of the database of a library to adopt.
+
+    Raises:
+        UsageError: none is named.
+    """
+    address = resolve_database(options, adopt=True)
+    if address is None:
+        raise UsageError(f"Name the library's database: --database URL, or {DATABASE_URL_VARIABLE}.")
+    return address
+
+
+def refuse_password(url: str) -> None:
+    """Raise UsageError if an address from the command line has a password."""
+    from midiprism.catalog import has_password
+
+    if has_password(url):
+        raise UsageError(_PASSWORD_ADVICE)
 
 
 def _has_own_catalog(out: str) -> bool:
-    """Whether ``out`` holds a result that has its catalogue in itself."""
     from midiprism.results.result_dir import catalog_path
 
     return os.path.lexists(catalog_path(out))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends at once."""
+"""Handle Ctrl-C and SIGTERM: the first one asks for an orderly end, the second one ends at once."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ _SIGNALS = [signal.SIGINT, *([signal.SIGTERM] if hasattr(signal, "SIGTERM") else
 
 @dataclass(slots=True)
 class StopRequest:
-    """Whether a command was asked to stop; call it to know."""
+    """A flag that says whether a command was asked to stop; call it to read it."""
 
     signal_number: int | None = None
 
@@ -24,34 +24,53 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """The exit code by which shells tell the signal: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code that shells use for the signal: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + (self.signal_number or signal.SIGINT)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came a second time."""
+    """SIGTERM is to end the command at once."""
 
 
 @contextmanager
 def interruptible(message: str) -> Iterator[StopRequest]:
-    """Gives what says whether Ctrl-C or SIGTERM came; ``message`` is printed when it does."""
-    asked = StopRequest()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield asked
+    """Give a flag that the first Ctrl-C or SIGTERM sets; ``message`` is printed then."""
+    stop = StopRequest()
+    if not _in_main_thread():
+        yield stop
         return
 
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.signal_number = number
+    def request_stop(number: int, _frame: FrameType | None) -> None:
+        stop.signal_number = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGTERM, _terminate)
         print_message(message)
 
-    def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Terminated
-
-    before = {number: signal.signal(number, ask) for number in _SIGNALS}
+    previous = {number: signal.signal(number, request_stop) for number in _SIGNALS}
     try:
-        yield asked
+        yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise Terminated, as Ctrl-C raises KeyboardInterrupt, so that cleanup runs."""
+    if not _in_main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _in_main_thread() -> bool:
+    """Return whether this thread may handle signals."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated

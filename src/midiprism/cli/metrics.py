@@ -1,7 +1,8 @@
-"""``--metrics-port``: the figures of a run for Prometheus while it goes on."""
+"""Serve the metrics of a run for Prometheus: ``--metrics-port`` and ``--metrics-address``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,42 +15,48 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 
-MetricsPortOption = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=65_535,
-        metavar="PORT",
-        help="Serve the figures of the run for Prometheus at this port. 0: any that is free.",
-    ),
-]
-MetricsAddressOption = Annotated[
-    str,
-    typer.Option(
-        metavar="ADDRESS",
-        help="With --metrics-port: where to serve them. Anybody who can reach it can read them.",
-    ),
-]
+
+@dataclass(frozen=True, slots=True)
+class MetricsOptions:
+    """Where the metrics of a run are served."""
+
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            metavar="PORT",
+            help="Serve the metrics of the run for Prometheus at this port. 0: any free port.",
+        ),
+    ] = None
+    metrics_address: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With --metrics-port: the address to serve at. Everybody who can reach it can read them.",
+        ),
+    ] = LOOPBACK
 
 
 @contextmanager
 def serve_metrics(port: int, address: str, *, quiet: bool) -> Iterator["RunListener"]:
-    """Gives a listener whose figures are served.
+    """Give a listener whose latest progress is served.
 
     Raises:
-        UsageError: nothing can be served there.
+        UsageError: the port or address cannot be used.
     """
     from midiprism.metrics.prometheus import serve_metrics
 
-    latest: list[RunProgress] = []
+    latest: RunProgress | None = None
 
     def listen(progress: "RunProgress") -> None:
-        latest[:] = [progress]
+        nonlocal latest
+        latest = progress
 
-    def sample() -> "RunSample | None":
-        return latest[0].window.last if latest and latest[0].window else None
+    def latest_sample() -> "RunSample | None":
+        return latest.window.last if latest is not None and latest.window else None
 
-    with serve_metrics(sample, port, address) as chosen:
+    with serve_metrics(latest_sample, port, address) as served_port:
         if not quiet:
-            typer.echo(f"Metrics at http://{escape_unprintable(address)}:{chosen}/metrics", err=True)
+            typer.echo(f"Metrics at http://{escape_unprintable(address)}:{served_port}/metrics", err=True)
         yield listen

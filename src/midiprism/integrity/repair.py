@@ -10,9 +10,9 @@ from midiprism.integrity.damage_report import DamageReport, RepairReport, Verify
 from midiprism.integrity.repair_session import RepairSession
 from midiprism.integrity.repairer import Repairer
 from midiprism.integrity.verify import Verifier
-from midiprism.pipeline.settings import DEFAULT_LIMITS, Settings
+from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter, Splitter
-from midiprism.results.identity import Identity
+from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.results.result_dir import catalog_address, open_catalog_of, read_identity, require_result
 from midiprism.results.result_store import open_result_store
@@ -53,7 +53,7 @@ def repair_result(
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(lock_for_reading(out) if dry_run else lock_exclusive(out))
-        identity = Settings().identity(read_identity(out), out)
+        identity = ResultRequest().resolve(read_identity(out), out)
         store = stack.enter_context(closing(open_result_store(out, identity, replaces_obstacles=True)))
         damage_report = DamageReport(out, scope)
         verifier = Verifier(store, catalog_address(out, database), damage_report, stop, listener)

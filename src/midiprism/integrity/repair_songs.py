@@ -14,10 +14,10 @@ from midiprism.catalog import SongPath
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.integrity.repair_session import BRING_BACK_HINT, SONGS_PER_BATCH, RepairSession, utc_now
 from midiprism.integrity.store_repair import StoreRepair
-from midiprism.pipeline.executors.processes.worker_process import WorkerConfig
 from midiprism.pipeline.settings import DEFAULT_LIMITS, RerunPolicy
+from midiprism.pipeline.worker_config import KnownSongLookup, WorkerConfig
 from midiprism.smf.types import SplitTrack
-from midiprism.sources import Notice, PathReader, SongContent, SongRef, UnreadableError
+from midiprism.sources import Notice, PathReader, SongContent, SongRef, Source, UnreadableError
 from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS
 
 _BATCH_BYTES = 64 << 20
@@ -135,9 +135,7 @@ class SongRepair:
             session.store,
             session.splitter,
             DEFAULT_LIMITS.input_bytes,
-            catalog.address,
-            RerunPolicy(redo=True),
-            run_id,
+            KnownSongLookup(catalog.address, RerunPolicy(redo=True), run_id),
             replaces=True,
         )
         record = config.make_worker(catalog).process_batch(
@@ -204,8 +202,8 @@ class _SongBatch:
         self._bytes = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _MemorySource:
+@dataclass(frozen=True)
+class _MemorySource(Source):
     """A source of a few songs that were read already."""
 
     contents: dict[bytes, SongContent]

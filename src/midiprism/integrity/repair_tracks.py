@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from midiprism.catalog import BatchRecord, TrackFile
 from midiprism.errors import StoreError
-from midiprism.integrity.orphans import track_location
 from midiprism.integrity.repair_session import RepairSession
 from midiprism.integrity.verify_tracks import damage_kind
+from midiprism.results.orphans import track_location
 from midiprism.results.upkeep import delete_track
 from midiprism.smf.types import SplitTrack
 from midiprism.stores import TrackLocation

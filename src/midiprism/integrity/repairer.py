@@ -11,12 +11,12 @@ from typing import Literal
 from midiprism.catalog import TrackFile
 from midiprism.errors import StoreError
 from midiprism.integrity.damage_report import MAX_EXAMPLES
-from midiprism.integrity.orphans import find_orphans, track_label
 from midiprism.integrity.repair_session import BRING_BACK_HINT, KEPT_MESSAGE, RepairSession
 from midiprism.integrity.repair_shards import ShardRepair
 from midiprism.integrity.repair_songs import SongRepair
 from midiprism.integrity.repair_tracks import TrackRepair
 from midiprism.integrity.store_repair import StoreRepair
+from midiprism.results.orphans import find_orphans, track_label
 
 MAX_SONGS_NAMED = 3
 

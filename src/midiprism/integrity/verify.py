@@ -26,11 +26,11 @@ from midiprism.integrity.damage_report import (
     VerifyProgress,
     VerifyStage,
 )
-from midiprism.integrity.orphans import find_orphans, track_label
 from midiprism.integrity.verify_shards import ShardChecks
 from midiprism.integrity.verify_tracks import check_tracks
 from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.results.lock import lock_for_reading
+from midiprism.results.orphans import find_orphans, track_label
 from midiprism.results.result_dir import catalog_address, open_catalog_of, require_result
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.stores import TrackStore

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from midiprism.catalog import TrackFile
 from midiprism.integrity.check_context import CheckContext
 from midiprism.integrity.damage_report import Damage
-from midiprism.integrity.orphans import track_label, track_location
 from midiprism.pipeline.resource_defaults import cpus
+from midiprism.results.orphans import track_label, track_location
 from midiprism.stores import FileStatus, TrackStore
 
 _MAX_THREADS = 8

@@ -1,8 +1,29 @@
-"""The flow: songs come from a library, tracks go to a store, the catalogue learns of them in one commit."""
+"""The flow of a run: songs come from a source, tracks go to a store, one commit tells the catalog."""
 
 from midiprism.pipeline.progress import RunProgress
-from midiprism.pipeline.runner import split_library
-from midiprism.pipeline.settings import RerunPolicy, Settings
+from midiprism.pipeline.runner import RunParts, run_pipeline
+from midiprism.pipeline.settings import (
+    CatalogSettings,
+    RerunPolicy,
+    Resources,
+    RunCallbacks,
+    Scope,
+    Settings,
+)
 from midiprism.pipeline.summary import Failure, Summary
+from midiprism.results.identity import RequestedIdentity
 
-__all__ = ["Failure", "RerunPolicy", "RunProgress", "Settings", "Summary", "split_library"]
+__all__ = [
+    "CatalogSettings",
+    "Failure",
+    "RequestedIdentity",
+    "RerunPolicy",
+    "Resources",
+    "RunCallbacks",
+    "RunParts",
+    "RunProgress",
+    "Scope",
+    "Settings",
+    "Summary",
+    "run_pipeline",
+]

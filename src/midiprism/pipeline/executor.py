@@ -1,169 +1,104 @@
-"""Who works on the batches: this process itself, or the interface to others that do."""
+"""The interface to what works on batches: in this process, in worker processes, or anywhere else."""
 
-import time
-from collections import deque
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
-from midiprism.catalog import Catalog, Lease
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
-from midiprism.pipeline.executors.processes.worker_process import WorkerConfig
-from midiprism.pipeline.planner import Batch
-from midiprism.pipeline.shared_counters import (
-    SHARED_COUNTER_COUNT,
-    SharedCounters,
-    progress_counts,
-    stage_timers,
-)
-from midiprism.pipeline.splitter import LazySplitter
-from midiprism.results.background import run_inline
+from midiprism.catalog import Lease
+from midiprism.metrics.stage_timers import COUNTER_COUNT
+from midiprism.pipeline.batch import Batch, FinishedBatch
+from midiprism.pipeline.worker_config import WorkerConfig
 
-T = TypeVar("T")
+
+class ProgressCounts(NamedTuple):
+    """Counts of all workers since they began.
+
+    Attributes:
+        songs: songs that were processed; ``songs_failed`` are among them.
+        tracks: tracks stored or found in the store; ``tracks_written`` are among them.
+    """
+
+    songs: int = 0
+    songs_failed: int = 0
+    tracks: int = 0
+    tracks_written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What an executor reports of itself at one moment.
+
+    Attributes:
+        counts: counts of all workers, those that have ended included.
+        timer_values: values of all workers' stage timers, added up; see ``midiprism.metrics.stage_timers``.
+        worker_pids: process ids of the workers that are alive, without this process.
+        workers_ready: worker processes that have loaded the splitter.
+        batches_queued: batches that no worker has received yet.
+        in_flight: batches handed out and not returned; a batch that is retried in pieces
+            counts as its pieces.
+        loading_seconds: time until all workers had loaded the splitter; until now while they are loading.
+        is_idle: whether the coordinator had to wait for the batches that came back.
+    """
+
+    counts: ProgressCounts = field(default_factory=ProgressCounts)
+    timer_values: tuple[int, ...] = (0,) * COUNTER_COUNT
+    worker_pids: tuple[int, ...] = ()
+    workers_ready: int = 0
+    batches_queued: int = 0
+    in_flight: int = 0
+    loading_seconds: float = 0.0
+    is_idle: bool = True
+
+
+class Completed(NamedTuple):
+    """Batches that came back, in any order, and the executor's telemetry."""
+
+    batches: Sequence[FinishedBatch]
+    telemetry: Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorContext:
+    """What a run gives to its executor.
+
+    Attributes:
+        worker_config: makes a worker, in this process or another.
+        workers: worker processes to begin with.
+        timeout: seconds that a worker may spend on one song, not counting the time to store its tracks; None
+            for no limit. Only an executor that can end its workers can keep it.
+        stop: once true, batches end after the song in hand.
+        on_compile: called once if the splitter has to be compiled first.
+        on_progress: called now and then while ``completed`` takes long.
+    """
+
+    worker_config: WorkerConfig
+    workers: int
+    timeout: float | None
+    stop: Callable[[], bool]
+    on_compile: Callable[[], None]
+    on_progress: Callable[[Telemetry], None]
 
 
 class Executor(Protocol):
-    """Takes batches, gives back those whose files were put, in any order."""
+    """Works on batches. Nothing is started before the first batch is submitted.
 
-    def __enter__(self) -> "Executor": ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def submit(self, batch: Batch, lease: Lease | None = None) -> None:
-        """Hand out a batch, with the lease that is held on it."""
-
-    def completed(self) -> list[FinishedBatch]:
-        """What is ready; waits a moment for it, and may come back with nothing.
-
-        Raises:
-            StoreError: a track cannot be written. What is in flight is lost, and will be done again.
-        """
-
-    def stop(self) -> None:
-        """Let batches end with the song in hand."""
-
-    @property
-    def in_flight(self) -> int:
-        """Batches handed out and not given back."""
-
-    def progress_counts(self) -> tuple[int, ...]:
-        """Songs come to an end so far, of them failed, tracks put, of them written."""
-
-    def timer_values(self) -> tuple[int, ...]:
-        """The numbers of all workers' clocks, added up."""
-
-    def worker_pids(self) -> list[int]:
-        """Numbers of the worker processes that there are."""
-
-    @property
-    def batches_queued(self) -> int:
-        """Batches that no worker has been given."""
-
-    @property
-    def workers_ready(self) -> int:
-        """How many worker processes have the splitter loaded."""
-
-    def resize(self, workers: int) -> None:
-        """Let so many work from now on; who is too many ends with what it has in hand."""
-
-    def run_in_background(self, function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
-        """See ``Background``: what a run does at its end, when nothing is in flight and nothing more will be."""
-
-    @property
-    def coordinator_idle(self) -> bool:
-        """Whether this process had time to spare in the last call of ``results``."""
-
-    @property
-    def loading_seconds(self) -> float:
-        """What it took until all workers had the splitter loaded, or compiled; so far, until then."""
-
-
-class InlineExecutor:
-    """Works in this process, when asked for results.
-
-    Args:
-        duty: what to do.
-        catalog: where to look for what is known.
-        compiling: called once if the splitter has to be compiled first.
-        tick: called after every song.
-        stop: once true, the batch ends with the song in hand.
+    Batches come back as finished when their tracks are stored. The run makes them durable and commits them,
+    unless ``FinishedBatch.committed`` says that the worker has committed the batch.
     """
 
-    def __init__(
-        self,
-        config: WorkerConfig,
-        catalog: Catalog | None,
-        on_compile: Callable[[], None],
-        on_song: Callable[[], None],
-        stop: Callable[[], bool],
-    ) -> None:
-        self._config = config
-        self._on_compile = on_compile
-        self._counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
-        self._worker = config.make_worker(catalog)
-        self._worker.counters = self._counters
-        self._worker.on_song = on_song
-        self._worker.stop = stop
-        self._queued: deque[tuple[Batch, Lease | None]] = deque()
-        self.coordinator_idle = True
-        self.loading_seconds = 0.0
-        self._loaded = False
-
-    def __enter__(self) -> "InlineExecutor":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._queued.clear()
-        self._worker.close()
-
-    @property
-    def in_flight(self) -> int:
-        return len(self._queued)
-
     def submit(self, batch: Batch, lease: Lease | None = None) -> None:
-        self._queued.append((batch, lease))
+        """Hand out a batch, with the lease that the run holds on it."""
 
-    def stop(self) -> None:
-        pass
+    def completed(self) -> Completed:
+        """Return the batches that are finished. Waits a moment for one, and may return none.
 
-    def progress_counts(self) -> tuple[int, ...]:
-        return progress_counts(self._counters)
-
-    def timer_values(self) -> tuple[int, ...]:
-        return stage_timers(self._counters).values()
-
-    def worker_pids(self) -> list[int]:
-        return []
-
-    @property
-    def batches_queued(self) -> int:
-        return len(self._queued)
-
-    @property
-    def workers_ready(self) -> int:
-        return 0
+        Raises:
+            MidiprismError: a track cannot be written, or no worker can be started. What is in flight is lost,
+                and a later run does it again.
+        """
 
     def resize(self, workers: int) -> None:
-        pass
+        """Work with so many workers from now on; surplus workers end after their batches."""
 
-    def run_in_background(self, function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
-        return run_inline(function, *arguments)
-
-    def completed(self) -> list[FinishedBatch]:
-        if not self._loaded:
-            self._load()
-        batch, lease = self._queued.popleft()
-        return [FinishedBatch(batch, self._worker.process_batch(batch, lease=lease))]
-
-    def _load(self) -> None:
-        began = time.perf_counter()
-        splitter = self._config.splitter
-        if isinstance(splitter, LazySplitter):
-            if not splitter.is_compiled():
-                self._on_compile()
-            splitter.prepare()
-        self._loaded = True
-        self.loading_seconds = time.perf_counter() - began
+    def close(self) -> None:
+        """End the workers. What is in flight is lost."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from midiprism.catalog import BatchRecord
 from midiprism.metrics.stage_timers import FLUSH, FLUSHES, StageTimers
+from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.commit_policies import CommitPolicy
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
 
 MAX_GROUP_SONGS = 4_000
 MIN_GROUP_SONGS = 1_000

@@ -1,33 +1,56 @@
-"""Sharing the work of one catalogue between runs: what is planned is leased before it is handed out."""
+"""Sharing the songs of one catalog between runs: a run leases what it has planned before it hands it out."""
 
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
-from midiprism.catalog import Lease, UpToDate
+from midiprism.catalog import Catalog, Lease, UpToDate
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.pipeline.planner import Batch, BatchPlanner
+from midiprism.pipeline.batch import Batch
+from midiprism.pipeline.planner import BatchPlanner
 
 LeasedBatch = tuple[Batch, Lease | None]
 
 _POLL_SECONDS = 0.2
 
 
-def without_leases(batches: Iterator[Batch]) -> Iterator[LeasedBatch | None]:
-    """Batches of a run that has its catalogue for itself."""
-    return ((batch, None) for batch in batches)
+class BatchSource(Protocol):
+    """Gives a run the batches that it is to work on."""
+
+    def batches(self, planned: Iterator[Batch]) -> Iterator[LeasedBatch | None]:
+        """Yield batches with their leases; None while there is nothing to do but to wait for other runs."""
+
+    def add_committed(self, songs: int) -> None:
+        """Note that the run has committed so many songs."""
+
+    def add_discarded(self, batch: Batch) -> None:
+        """Note that a batch was not committed, since its lease was lost."""
 
 
-class BatchLeaser:
-    """Batches of a run that shares its catalogue, as far as no other run holds their songs.
+class UnleasedBatches:
+    """The batches of a run that has its catalog for itself."""
 
-    What others hold is passed over. When all is walked by, and they have let go of it, the library is walked
-    again: what they have committed is known then, and what they have not is planned here.
+    def batches(self, planned: Iterator[Batch]) -> Iterator[LeasedBatch | None]:
+        return ((batch, None) for batch in planned)
+
+    def add_committed(self, songs: int) -> None:
+        pass
+
+    def add_discarded(self, batch: Batch) -> None:
+        raise AssertionError(f"a batch of {len(batch)} songs was discarded without a lease")
+
+
+class LeasedBatches:
+    """The batches of a run that shares its catalog, as far as no other run holds their songs.
+
+    What others hold is passed over. When the whole source is walked and they have released their leases, the
+    source is walked again: what they have committed is known then, and what they have not is planned here.
 
     Args:
-        catalog: knows who holds what.
-        plan: of this run.
+        catalog: knows which run holds what.
+        planner: of this run.
         run_id: of this run.
-        settled: see ``Catalog.known_paths``.
+        up_to_date: see ``Catalog.known_paths``.
         redo: do also what is known.
     """
 
@@ -45,20 +68,19 @@ class BatchLeaser:
         self._run_id = run_id
         self._up_to_date = up_to_date
         self._redo = redo
-        self._songs_not_ours = 0
+        self._songs_left_to_others = 0
+        self._songs_committed = 0
         self._last_poll = 0.0
-        self.songs_committed = 0
 
-    def batches(self, planned_batches: Iterator[Batch]) -> Iterator[LeasedBatch | None]:
-        """Batches with their leases; None while there is nothing to do but to wait for others."""
-        batches = planned_batches
+    def batches(self, planned: Iterator[Batch]) -> Iterator[LeasedBatch | None]:
+        batches = planned
         while True:
-            self._songs_not_ours = 0
+            self._songs_left_to_others = 0
             for batch in batches:
-                planned = self._lease(batch)
-                if planned is not None:
-                    yield planned
-            if not self._songs_not_ours:
+                leased = self._lease(batch)
+                if leased is not None:
+                    yield leased
+            if not self._songs_left_to_others:
                 return
             others = self._catalog.leases_of_other_runs(self._run_id)
             while others:
@@ -66,21 +88,32 @@ class BatchLeaser:
                 if time.monotonic() - self._last_poll > _POLL_SECONDS:
                     self._last_poll = time.monotonic()
                     others &= self._catalog.leases_of_other_runs(self._run_id)
-            self._planner.restart(self.songs_committed)
+            self._planner.restart(self._songs_committed)
             batches = self._planner.batches()
 
+    def add_committed(self, songs: int) -> None:
+        self._songs_committed += songs
+
     def add_discarded(self, batch: Batch) -> None:
-        """A batch was not committed, since its lease was lost."""
-        self._songs_not_ours += len(batch)
+        self._songs_left_to_others += len(batch)
 
     def _lease(self, batch: Batch) -> LeasedBatch | None:
-        wanted = {found.path: (found.size, found.mtime_ns) for found in batch}
+        wanted = {song_ref.path: (song_ref.size, song_ref.mtime_ns) for song_ref in batch}
         leased = self._catalog.lease(self._run_id, wanted, self._up_to_date, redo=self._redo)
-        self._songs_not_ours += leased.held_elsewhere
-        self._planner.songs_skipped += leased.already_committed
+        self._songs_left_to_others += leased.held_elsewhere
+        self._planner.add_skipped(leased.already_committed)
         if leased.lease is None:
             self._planner.mark_committed(batch)
             return None
-        mine = tuple(found for found in batch if found.path in leased.paths)
-        self._planner.mark_committed(tuple(found for found in batch if found.path not in leased.paths))
-        return mine, leased.lease
+        ours = tuple(song_ref for song_ref in batch if song_ref.path in leased.paths)
+        self._planner.mark_committed(tuple(ref for ref in batch if ref.path not in leased.paths))
+        return ours, leased.lease
+
+
+def make_batch_source(
+    catalog: Catalog | None, planner: BatchPlanner, run_id: int, up_to_date: UpToDate | None, *, redo: bool
+) -> BatchSource:
+    """Return the batches of a run: leased where several runs may write the catalog at once."""
+    if isinstance(catalog, PostgresCatalog):
+        return LeasedBatches(catalog, planner, run_id, up_to_date, redo=redo)
+    return UnleasedBatches()

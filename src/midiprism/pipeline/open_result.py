@@ -44,15 +44,15 @@ ResultOpener = Callable[[str, Settings], contextlib.AbstractContextManager[OpenR
 @contextlib.contextmanager
 def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     """Open the result in ``out``, which is made if it does not exist, and lock it for writing."""
-    # Before anything is made:
-    require_store_kind(settings.identity(read_identity(out), out).store)
-    with lock_result(out, settings) as result, open_catalog(result.address) as catalog:
+    request = settings.result_request
+    require_store_kind(request.resolve(read_identity(out), out).store)  # before anything is made
+    with lock_result(out, request) as result, open_catalog(result.address) as catalog:
         if result.result_id is not None:
             from midiprism.adopt.adoption import attach_foreign_library
 
             attach_foreign_library(catalog, settings, out)
             catalog.bind_result(result.result_id)
-            catalog.lease_seconds = settings.lease_seconds
+            catalog.lease_seconds = settings.catalog.lease_seconds
         # The commits of workers may be discarded: then no earlier batch has brought the tracks of a later one.
         commits_in_order = not catalog.shared
         store = open_result_store(out, result.identity, commits_in_order=commits_in_order)
@@ -66,12 +66,12 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
 @contextlib.contextmanager
 def open_dry_run(out: str, settings: Settings) -> Iterator[OpenResult]:
     """Open what a dry run uses as the result in ``out``, of which it changes nothing."""
-    identity = settings.identity(read_identity(out), out)
+    identity = settings.result_request.resolve(read_identity(out), out)
     require_store_kind(identity.store)
-    require_matching_adoption(out, adopts=settings.adoption is not None)
+    require_matching_adoption(out, adopts=settings.result_request.adopted)
     with contextlib.ExitStack() as stack:
         catalog = None
-        address = catalog_address(out, settings.database)
+        address = catalog_address(out, settings.catalog.database)
         if not is_empty_catalog(address):
             catalog = stack.enter_context(open_read_only(address))
             require_own_catalog(catalog, out)

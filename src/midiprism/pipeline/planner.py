@@ -1,21 +1,23 @@
-"""What is to be done: songs in batches, without those that the catalogue knows."""
+"""Planning: songs in batches, without those that the catalog knows."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
 from midiprism.catalog import BatchRecord, CommitResult, KnownPaths, UpToDate
+from midiprism.pipeline.batch import Batch
 from midiprism.sources import Notice, SongRef, Source
 
-Batch = tuple[SongRef, ...]
+PATHS_PER_PAGE = 4_000
+"""Known paths that are read at once."""
 
-_READ_AHEAD = 4_000
 _SEPARATOR = os.fsencode(os.sep)
 
 
 class RunCatalog(Protocol):
-    """What is known, and learns: a catalogue, or the stand-in of a dry run."""
+    """What a run needs of its catalog: a real one, or the stand-in of a dry run."""
 
     def known_paths(
         self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None
@@ -25,18 +27,22 @@ class RunCatalog(Protocol):
 
 
 class KnownPathLookup:
-    """Known paths, read in stretches beside a walk in the order of the paths' bytes.
+    """Looks up known paths beside a walk in the order of the paths' bytes, one page of them at a time.
 
-    Of an archive that is walked in another order, all that is known is read at once.
+    If an archive is walked in another order, all that is known of it is read at once.
 
     Args:
-        memory: what is known.
-        settled: the songs with which there is nothing to do; None for all.
+        catalog: knows the paths.
+        up_to_date: the songs with which there is nothing to do; None for all.
+        page_size: paths that are read at once.
     """
 
-    def __init__(self, catalog: RunCatalog, up_to_date: UpToDate | None) -> None:
+    def __init__(
+        self, catalog: RunCatalog, up_to_date: UpToDate | None, page_size: int = PATHS_PER_PAGE
+    ) -> None:
         self._catalog = catalog
         self._up_to_date = up_to_date
+        self._page_size = page_size
         self._page_first = self._page_last = b""
         self._page: KnownPaths | None = None
         self._is_final_page = False
@@ -44,129 +50,161 @@ class KnownPathLookup:
         self._archive_paths: KnownPaths = {}
 
     def is_unchanged(self, song_ref: SongRef) -> bool:
-        """Whether a song is known as it was found, with the same size and time."""
+        """Return whether a song's path is known with the same size and time."""
         path, member = song_ref.path, song_ref.member
         if member is not None and not member.in_path_order:
             return _matches(self._known_in_archive(path[: member.container_path_length]).get(path), song_ref)
-        stretch = self._page
-        if stretch is None or path < self._page_first or (path > self._page_last and not self._is_final_page):
-            self._page = stretch = self._catalog.known_paths(path, _READ_AHEAD, self._up_to_date)
-            self._is_final_page = len(stretch) < _READ_AHEAD
+        page = self._page
+        if page is None or path < self._page_first or (path > self._page_last and not self._is_final_page):
+            self._page = page = self._catalog.known_paths(path, self._page_size, self._up_to_date)
+            self._is_final_page = len(page) < self._page_size
             self._page_first = path
-            self._page_last = next(reversed(stretch), path)
-        return _matches(stretch.get(path), song_ref)
+            self._page_last = next(reversed(page), path)
+        return _matches(page.get(path), song_ref)
 
     def invalidate(self, *, archives: bool = False) -> None:
-        """What was read may not be all any more; nor of ``archives``, which take longer to read."""
+        """Forget the page that was read, since more may be known now; also ``archives``, which take longer to
+        read."""
         self._page = None
         if archives:
             self._archive = b""
 
     def _known_in_archive(self, archive: bytes) -> KnownPaths:
-        """What is known of an archive. It is read once: under a second source, what this run learnt of it is
-        recognised by content."""
+        """Return the known paths in an archive.
+
+        They are read once: what this run commits of the archive and meets again in a later source is
+        recognised by its content.
+        """
         if archive != self._archive:
             self._archive, self._archive_paths = archive, {}
-            first = inside = archive + _SEPARATOR
+            first = prefix = archive + _SEPARATOR
             while True:
-                stretch = self._catalog.known_paths(first, _READ_AHEAD, self._up_to_date)
-                found = {path: known for path, known in stretch.items() if path.startswith(inside)}
-                self._archive_paths.update(found)
-                if len(found) < _READ_AHEAD:
+                page = self._catalog.known_paths(first, self._page_size, self._up_to_date)
+                inside = {path: known for path, known in page.items() if path.startswith(prefix)}
+                self._archive_paths.update(inside)
+                if len(inside) < self._page_size:
                     break
-                first = next(reversed(found)) + b"\0"
+                first = next(reversed(inside)) + b"\0"
         return self._archive_paths
 
 
 def _matches(known: tuple[int | None, int | None] | None, song_ref: SongRef) -> bool:
-    """Whether what is known of a path is what was found there."""
+    """Return whether what is known of a path is what the scan saw there."""
     if known is None:
         return False
     sized = song_ref.member is None or song_ref.member.size_is_exact
     return known == (song_ref.size, song_ref.mtime_ns) if sized else known[1] == song_ref.mtime_ns
 
 
-class BatchPlanner:
-    """The batches of a run.
-
-    A song whose path is known with the same size and time is skipped unopened. One that was found twice,
-    under two sources, is planned once.
-
-    Args:
-        library: where songs come from.
-        known: the songs with which there is nothing to do; None to do all again.
-        batch_songs: most songs of a batch.
-        batch_bytes: most bytes of them together, unless one alone has more.
-        limit: look at so many songs only, in the library's order.
-        notice: is told what is no song.
-        stop: once true, there is nothing more to do.
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Limits of planning.
 
     Attributes:
-        batch_songs: most songs of a batch.
-        skipped: songs skipped so far.
-        seen: songs walked by so far.
+        songs: most songs of a batch.
+        size: most bytes of a batch, unless one song alone has more.
+        all_songs: look at so many songs only, in the order of the source; None for all.
+    """
+
+    songs: int
+    size: int
+    all_songs: int | None = None
+
+
+class BatchPlanner:
+    """Plans the batches of a run.
+
+    A song whose path is known with the same size and time is skipped unopened. A song that is met twice, in
+    two sources, is planned once.
+
+    Args:
+        source: lists songs.
+        known_paths: the songs with which there is nothing to do; None to do all again.
+        limits: of batches, and of songs in all.
+        on_notice: receives what is not a song.
+        stop: once true, nothing more is planned.
     """
 
     def __init__(
         self,
         source: Source,
         known_paths: KnownPathLookup | None,
+        limits: BatchLimits,
         *,
-        batch_songs: int,
-        batch_bytes: int,
-        limit: int | None,
-        on_notice: Callable[[Notice], None],
-        stop: Callable[[], bool],
+        on_notice: Callable[[Notice], None] = lambda _notice: None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.songs_skipped = 0
-        self.songs_seen = 0
         self._source = source
         self._known_paths = known_paths
-        self.batch_songs = batch_songs
-        self._batch_bytes = batch_bytes
-        self._limit = limit
+        self._limits = limits
+        self._batch_songs = limits.songs
         self._on_notice = on_notice
         self._stop = stop
         self._paths_in_flight: set[bytes] = set()
+        self._songs_skipped = 0
+        self._songs_seen = 0
+
+    @property
+    def batch_songs(self) -> int:
+        """Most songs of a batch."""
+        return self._batch_songs
+
+    @property
+    def songs_seen(self) -> int:
+        """Songs walked by so far."""
+        return self._songs_seen
+
+    @property
+    def songs_skipped(self) -> int:
+        """Songs skipped so far."""
+        return max(0, self._songs_skipped)
 
     def batches(self) -> Iterator[Batch]:
-        """Batches of what is to be opened, none of them empty."""
+        """Yield batches of songs that are to be opened, none of them empty."""
         batch: list[SongRef] = []
         size = 0
-        for found in self._unknown_songs():
-            if batch and (len(batch) >= self.batch_songs or size + found.size > self._batch_bytes):
+        for song_ref in self._unknown_songs():
+            if batch and (len(batch) >= self._batch_songs or size + song_ref.size > self._limits.size):
                 yield tuple(batch)
                 batch, size = [], 0
-            batch.append(found)
-            size += found.size
+            batch.append(song_ref)
+            size += song_ref.size
         if batch and not self._stop():
             yield tuple(batch)
 
+    def resize_batches(self, songs: int) -> None:
+        """Plan batches of at most so many songs from now on."""
+        self._batch_songs = songs
+
     def restart(self, committed: int) -> None:
-        """Walk again: what this run has committed, or has in flight, is met once more and counts once."""
-        self.songs_seen = 0
-        self.songs_skipped = -committed - len(self._paths_in_flight)
+        """Walk again. What this run has committed, or has in flight, is met once more and counts once."""
+        self._songs_seen = 0
+        self._songs_skipped = -committed - len(self._paths_in_flight)
         if self._known_paths:
             self._known_paths.invalidate(archives=True)
 
+    def add_skipped(self, songs: int) -> None:
+        """Count songs that were planned and then found to be committed by another run."""
+        self._songs_skipped += songs
+
     def mark_committed(self, batch: Batch) -> None:
-        """From here on the memory knows of this batch."""
-        self._paths_in_flight.difference_update(found.path for found in batch)
+        """From now on the catalog knows this batch."""
+        self._paths_in_flight.difference_update(song_ref.path for song_ref in batch)
         if self._known_paths and len(self._source.source_paths) > 1:  # a later source may hold the same files
             self._known_paths.invalidate()
 
     def _unknown_songs(self) -> Iterator[SongRef]:
-        for found in islice(self._walk_songs(), self._limit):
+        for song_ref in islice(self._walk_songs(), self._limits.all_songs):
             if self._stop():
                 return
-            self.songs_seen += 1
+            self._songs_seen += 1
             if (
-                self._known_paths and self._known_paths.is_unchanged(found)
-            ) or found.path in self._paths_in_flight:
-                self.songs_skipped += 1
+                self._known_paths and self._known_paths.is_unchanged(song_ref)
+            ) or song_ref.path in self._paths_in_flight:
+                self._songs_skipped += 1
             else:
-                self._paths_in_flight.add(found.path)
-                yield found
+                self._paths_in_flight.add(song_ref.path)
+                yield song_ref
 
     def _walk_songs(self) -> Iterator[SongRef]:
         for item in self._source.walk():

@@ -4,10 +4,10 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from midiprism.catalog import ProblemRecord
+from midiprism.catalog import ProblemRecord, SongRecord
 from midiprism.catalog.encoding import make_storable
 from midiprism.smf.types import SplitTrack
-from midiprism.sources import SongContent, SongRef, UnreadableError
+from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
 
 RecordHead = tuple[bytes, int, str, int, int, bytes | None]
 """The first values of a song's record, which are known before it is split."""
@@ -20,6 +20,25 @@ def record_head(song_ref: SongRef, read_song: SongContent | UnreadableError) -> 
         return (path, root_length, song_name_of(song_ref), size, mtime_ns, None), None
     _, digest, size, mtime_ns, facts = read_song
     return (path, root_length, song_name_of(song_ref), size, mtime_ns, digest), facts
+
+
+def record_of_recorded(song: RecordedSong) -> SongRecord:
+    """Return the record of a song whose outcome the source knows."""
+    song_ref = song.song_ref
+    return SongRecord(
+        song_ref.path,
+        song_ref.root_length,
+        song_name_of(song_ref),
+        song_ref.size,
+        song_ref.mtime_ns,
+        song.digest,
+        song.outcome,
+        song.format,
+        song.num_tracks,
+        song.division,
+        song.duration_ticks,
+        song.duration_seconds,
+    )
 
 
 def tracks_per_source_track(tracks: Sequence[SplitTrack]) -> Mapping[int, int]:

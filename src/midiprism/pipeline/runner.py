@@ -1,419 +1,315 @@
-"""The run: plan batches, hand them out, commit what comes back, until there is nothing left."""
+"""A run: plan batches, hand them out, commit what comes back, and leave the result in order."""
 
 import contextlib
 import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from midiprism.catalog import BatchRecord, Catalog, CommitResult
+from midiprism.catalog import Address, BatchRecord, Catalog, PostgresAddress, UpToDate
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.errors import MidiprismError, SourceError
-from midiprism.metrics.stage_timers import COMMIT, COMMITS, POLLING, ROWS
-from midiprism.pipeline import resource_defaults as machine
-from midiprism.pipeline.commit_policies import CommitPolicy, choose_commit_policy, utc_now
-from midiprism.pipeline.disk_space import DiskUsage, space_warning
-from midiprism.pipeline.executor import Executor, InlineExecutor
-from midiprism.pipeline.executors.processes.batch_retry import FinishedBatch
-from midiprism.pipeline.executors.processes.process_executor import ProcessExecutor
-from midiprism.pipeline.executors.processes.worker_process import WorkerConfig
-from midiprism.pipeline.group_commit import GroupCommit, records_of
-from midiprism.pipeline.leasing import BatchLeaser, LeasedBatch, without_leases
+from midiprism.errors import MidiprismError
+from midiprism.pipeline import resource_defaults
+from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
+from midiprism.pipeline.commit_loop import BatchCommitter, CommitObservers, require_sources
+from midiprism.pipeline.commit_policies import choose_commit_policy, utc_now
+from midiprism.pipeline.disk_space import DiskUsage
+from midiprism.pipeline.executor import ExecutorContext, Telemetry
+from midiprism.pipeline.executors import background_for, make_executor
+from midiprism.pipeline.group_commit import GroupCommit
+from midiprism.pipeline.leasing import BatchSource, LeasedBatch, make_batch_source
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_dry_run, open_result
-from midiprism.pipeline.planner import Batch, BatchPlanner, KnownPathLookup
-from midiprism.pipeline.progress import RunListener, SongCounter
-from midiprism.pipeline.run_metrics import RECORD_REST_FACTOR, RunMetrics, recorded_settings_of
-from midiprism.pipeline.settings import Settings
+from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
+from midiprism.pipeline.progress import SongCounter
+from midiprism.pipeline.record_builder import record_of_recorded
+from midiprism.pipeline.recorded_settings import recorded_settings_of
+from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
+from midiprism.pipeline.run_reports import ProgressReporter, RunRecorder, SpaceMonitor
+from midiprism.pipeline.settings import RunCallbacks, RunIntervals, Settings
 from midiprism.pipeline.splitter import LazySplitter, Splitter
 from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner
+from midiprism.pipeline.worker_config import KnownSongLookup, WorkerCommit, WorkerConfig
 from midiprism.results.background import Background, run_inline
 from midiprism.results.result_dir import catalog_address
 from midiprism.results.upkeep import finish_run
 from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import Source
 
-_REPORT_SECONDS = 0.1
-_RECORD_SECONDS = 1.0
-_COUNT_SECONDS = 0.05
-_WAIT_SECONDS = 0.05
-_SOURCE_GONE_CODES = ("vanished", "io")
+_RECORDED_SONGS_PER_COMMIT = 4_000
 
 
-def split_library(
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """Parts of a run that can be replaced.
+
+    Attributes:
+        splitter: bytes of a song to its tracks; None for ``midiprism.split`` with the settings.
+        open_result: opens the result; None for the result in ``out``, or the stand-in of a dry run.
+        tuner: changes what the settings leave open while worker processes are at work; None for nobody.
+        intervals: how often progress is reported and recorded.
+    """
+
+    splitter: Splitter | None = None
+    open_result: ResultOpener | None = None
+    tuner: Tuner | None = None
+    intervals: RunIntervals = field(default_factory=RunIntervals)
+
+
+def run_pipeline(
     source: Source,
     out: str,
     settings: Settings,
-    *,
-    limit: int | None = None,
-    dry_run: bool = False,
-    splitter: Splitter | None = None,
-    opener: ResultOpener | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    on_compile: Callable[[], None] = lambda: None,
-    warn: Callable[[str], None] = lambda _message: None,
-    listener: RunListener | None = None,
-    tuner: Tuner | None = None,
+    callbacks: RunCallbacks = RunCallbacks(),  # noqa: B008 - it is frozen
+    parts: RunParts = RunParts(),
 ) -> Summary:
-    """Split what a library holds into the result in ``out``, and say what was done.
+    """Split the songs of a source into the result in ``out``, and return what was done.
 
     Args:
-        library: where songs come from.
+        source: where songs come from.
         out: the folder of the result; made where there is none.
-        settings: what a split is, limits, workers, sizes of batches.
-        limit: look at the first so many songs only.
-        dry_run: read and split, and write nothing.
-        splitter: bytes of a song to its splits; None for ``midiprism.split`` with the settings.
-        opening: gives the scene of a result; None for files and SQLite in ``out``.
-        stop: once true, what is in hand is finished and committed; the summary says ``interrupted``.
-        compiling: called once if the splitter has to be compiled first, which takes up to a minute.
-        warn: is told what a person should know while there is time.
-        listener: is told how far the run is, at most ten times a second.
-        tuner: changes what the settings leave open while worker processes are at it; None for nobody.
+        settings: what to do.
+        callbacks: are called while the run goes on.
+        parts: replace parts of the run.
 
     Returns:
         What was done. Its state is ``stopped``, with the reason, where the run could not go on: the disk is
-        full, the catalogue cannot be used, a source is gone. What was committed is kept.
+        full, the catalog cannot be used, a source is gone. What was committed is kept.
 
     Raises:
         UsageError: ``out`` cannot be this run's result.
         StoreError: ``out`` is held by another run, or cannot be written.
-        CatalogError: the catalogue cannot be opened.
+        CatalogError: the catalog cannot be opened.
     """
-    with contextlib.ExitStack() as stack:
-        scene = stack.enter_context((opener or (open_dry_run if dry_run else open_result))(out, settings))
-        # Relative to nothing: a summary outlives a change of the working folder.
-        address = catalog_address(out, settings.database)
+    opener = parts.open_result or (open_dry_run if settings.dry_run else open_result)
+    with opener(out, settings) as result:
+        # Absolute: a summary outlives a change of the working folder.
+        address = catalog_address(out, settings.catalog.database)
         path = os.path.abspath(address) if isinstance(address, str) else str(address)
-        summary = Summary(path, dry_run, scene.identity.by, scene.identity.context)
-        run = _Run(source, scene, summary, settings, limit, stop, listener, out, warn, tuner)
-        stack.enter_context(run.metrics)
-        run.run(splitter or LazySplitter(scene.identity, settings.limits), on_compile)
+        summary = Summary(path, settings.dry_run, result.identity.by, result.identity.context)
+        run = _Run(_RunInputs(source, out, settings, result, callbacks), summary, parts)
+        run.run()
         return summary
 
 
-class _Run:
-    """The loop, and what it needs to tell how far it is."""
+@dataclass(frozen=True, slots=True)
+class _RunInputs:
+    """What a run works with."""
 
-    def __init__(
-        self,
-        source: Source,
-        result: OpenResult,
-        summary: Summary,
-        settings: Settings,
-        limit: int | None,
-        stop: Callable[[], bool],
-        listener: RunListener | None,
-        out: str,
-        warn: Callable[[str], None],
-        tuner: Tuner | None,
-    ) -> None:
-        self._source = source
-        self._result = result
-        self._summary = summary
-        self._settings = settings
-        self._stop = stop
-        self._listener = listener
-        self._out = out
-        self._warn = warn
-        self._writable_catalog = result.catalog if not summary.dry_run else None
-        if isinstance(self._writable_catalog, PostgresCatalog):
-            self._writable_catalog.server_retry.stop, self._writable_catalog.server_retry.on_wait = stop, warn
+    source: Source
+    out: str
+    settings: Settings
+    result: OpenResult
+    callbacks: RunCallbacks
+
+    @property
+    def catalog(self) -> Catalog | None:
+        """The catalog, if the run may write it."""
+        return None if self.settings.dry_run else self.result.catalog
+
+
+@dataclass(frozen=True, slots=True)
+class _PriorKnowledge:
+    """What the catalog knew when the run began.
+
+    Attributes:
+        up_to_date: the songs with which there is nothing to do; None for all known songs.
+        lookup_address: the catalog that workers look in; None if it knew nothing.
+        replaces: whether a song that has an outcome may get another.
+    """
+
+    up_to_date: UpToDate | None
+    lookup_address: Address | None
+    replaces: bool
+
+    @classmethod
+    def read(cls, inputs: _RunInputs) -> "_PriorKnowledge":
+        policy, result = inputs.settings.rerun_policy, inputs.result
         oldest = result.run_catalog.oldest_contract_version()
-        self._up_to_date = settled = settings.rerun_policy.up_to_date(oldest)
-        self._lookup_catalog = result.catalog if oldest is not None else None
-        self._replaces = settings.rerun_policy.redo or settled is not None
-        self._planner = BatchPlanner(
-            source,
-            None if settings.rerun_policy.redo else KnownPathLookup(result.run_catalog, settled),
-            batch_songs=settings.batch_songs
-            or machine.default_batch_size(shared=settings.database is not None),
-            batch_bytes=settings.batch_bytes,
-            limit=limit,
-            on_notice=summary.add_notice,
-            stop=stop,
+        up_to_date = policy.up_to_date(oldest)
+        known = result.catalog is not None and oldest is not None
+        address = result.catalog.address if known and result.catalog else None
+        return cls(up_to_date, address, policy.redo or up_to_date is not None)
+
+
+class _Run:
+    """One run and its parts."""
+
+    def __init__(self, inputs: _RunInputs, summary: Summary, parts: RunParts) -> None:
+        settings, callbacks, catalog = inputs.settings, inputs.callbacks, inputs.catalog
+        if isinstance(catalog, PostgresCatalog):
+            catalog.server_retry.stop, catalog.server_retry.on_wait = callbacks.stop, callbacks.on_warning
+        self._inputs = inputs
+        self._summary = summary
+        self._parts = parts
+        self._knowledge = _PriorKnowledge.read(inputs)
+        self._planner = _make_planner(inputs, self._knowledge, summary)
+        song_counter = (
+            SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
         )
-        self._song_counter = SongCounter(source, limit) if settings.count_songs else None
-        self._disk_usage = (
-            DiskUsage(*self._writable_catalog.storage_usage()) if self._writable_catalog else DiskUsage()
+        self._counts = RunCounts(summary, self._planner, song_counter)
+        self._disk_usage = DiskUsage(*catalog.storage_usage()) if catalog else DiskUsage()
+        recorded = recorded_settings_of(inputs.result.identity, inputs.source, inputs.out, settings)
+        self._metrics = RunMetrics(self._counts, recorded, parts.tuner, parts.intervals.downsample)
+        space = SpaceMonitor(inputs.out, self._disk_usage, callbacks.on_warning)
+        max_rest = settings.catalog.lease_seconds / 3
+        self._recorder = RunRecorder(catalog, self._counts, self._metrics, space, parts.intervals, max_rest)
+        self._reporter = ProgressReporter(
+            callbacks.on_progress, self._metrics, self._recorder.clock, parts.intervals.report
         )
-        self._warned_of_space = False
-        self._leaser: BatchLeaser | None = None
-        self._commit_policy: CommitPolicy | None = None
-        self._workers = 0
-        facts = recorded_settings_of(result.identity, source, out, settings)
-        self.metrics = RunMetrics(summary, self._planner, facts, tuner)
-        self._songs_replaced = self._songs_adopted = 0
-        self._started = time.perf_counter()
-        self._loading_seconds = 0.0
-        self._last_report_seconds = self._next_record_at = 0.0
 
-    def run(self, splitter: Splitter, on_compile: Callable[[], None]) -> None:
-        summary = self._summary
-        try:
-            with machine.infrequent_gc(), contextlib.ExitStack() as hired:
-                aside = self._split_all(splitter, on_compile, hired)
-                summary.state = "interrupted" if self._stop() else "done"
-                if self._writable_catalog:
-                    self._clean_up(self._writable_catalog, aside)
-            if self._writable_catalog:
-                from midiprism.adopt.adoption import delete_replaced_files
+    def run(self) -> None:
+        """Do all of it; the summary says how it ended."""
+        summary, inputs = self._summary, self._inputs
+        with self._metrics:
+            try:
+                with resource_defaults.infrequent_gc():
+                    songs_replaced, background = self._split_all()
+                    summary.finish(interrupted=inputs.callbacks.stop())
+                    if inputs.catalog:
+                        finish_run(
+                            inputs.catalog,
+                            inputs.result.store,
+                            summary.run_id,
+                            background,
+                            songs_replaced=songs_replaced > 0,
+                        )
+                self._run_hooks()
+                require_sources(inputs.source)
+            except MidiprismError as error:
+                summary.stop(error)
+            # A second Ctrl-C does not come here: the run will be found cut off.
+            self._recorder.end()
+            self._reporter.report(final=True)
 
-                delete_replaced_files(self._writable_catalog, summary.run_id)
-            self._require_sources()
-        except MidiprismError as error:
-            summary.state, summary.error = "stopped", error
-        # A second Ctrl-C comes past here: the run will be found cut off.
-        self._update_summary()
-        if summary.state == "done":
-            summary.songs_total = summary.songs_seen
-        self._end_run()
-        self._report_progress(final=True)
+    def _split_all(self) -> tuple[int, Background]:
+        """Split and commit everything.
 
-    def _split_all(
-        self, splitter: Splitter, on_compile: Callable[[], None], executor_stack: contextlib.ExitStack
-    ) -> Background:
-        """Split and commit everything; who may do something else at the end."""
-        self._record_adopted()
+        Returns:
+            How many songs got another outcome than they had, and what may work beside the end of the run.
+        """
+        songs_recorded = self._commit_recorded()
         batches = self._planner.batches()
         first = list(islice(batches, 2))
         if not first:
-            return run_inline
-        self._begin_run()
-        planned = self._leased_batches(chain(first, batches))
-        few = len(first) == 1
-        pool = executor_stack.enter_context(
-            self._make_executor(self._worker_config(splitter), on_compile, single_batch=few)
-        )
-        self.metrics.executor = pool
-        scene, run_id = self._result, self._summary.run_id or 0
-        self._commit_policy = choose_commit_policy(
-            scene.run_catalog, self._writable_catalog, scene.store, run_id
-        )
-        group = self.metrics.group_commit = GroupCommit(
-            self._commit_policy, self.metrics.timers, in_thread=self._workers > 0
-        )
-        with contextlib.closing(group):
-            try:
-                self._loop(pool, group, planned)
-                self.metrics.take_sample()
-            except MidiprismError:  # what is done is kept, as far as that goes
-                with contextlib.suppress(MidiprismError):
-                    self._commit(group.take_durable(flush_now=True))
-                raise
-        if scene.store.shards is None:  # nobody is needed any more
-            executor_stack.close()
-            return run_inline
-        return pool.run_in_background
-
-    def _begin_run(self) -> None:
-        if self._writable_catalog and self._summary.run_id is None:
-            self._summary.run_id = self._writable_catalog.begin_run(self.metrics.recorded_settings, utc_now())
-
-    def _record_adopted(self) -> None:
-        """Record what the owner of a library that is taken over has split, which is not opened."""
-        from midiprism.adopt.adoption import AdoptedSource
-
-        if not isinstance(self._source, AdoptedSource) or not self._writable_catalog:
-            return
-        for songs in self._source.already_split():
-            self._begin_run()
-            record = BatchRecord(songs, 0, 0.0, has_files=False, contract_version=CONTRACT_VERSION)
-            (added,) = self._writable_catalog.commit(self._summary.run_id or 0, [record], utc_now())
-            self._summary.add_commit(record, added)
-            self._songs_adopted += added.outcomes.total() + added.paths_of_known_songs
-            self._record_progress()
-            self._report_progress()
-            if self._stop():
-                break
-        self._planner.restart(self._songs_adopted)
-
-    def _leased_batches(self, batches: Iterator[Batch]) -> Iterator[LeasedBatch | None]:
-        if not isinstance(self._writable_catalog, PostgresCatalog):
-            return without_leases(batches)
-        run_id, redo = self._summary.run_id or 0, self._settings.rerun_policy.redo
-        self._leaser = BatchLeaser(self._writable_catalog, self._planner, run_id, self._up_to_date, redo=redo)
-        self._leaser.songs_committed = self._songs_adopted
-        return self._leaser.batches(batches)
-
-    def _loop(
-        self, executor: Executor, group_commit: GroupCommit, batches: Iterator[LeasedBatch | None]
-    ) -> None:
-        metering, size = self.metrics, self._planner.batch_songs
-        most = self._settings.in_flight or machine.default_in_flight(
-            self._workers, size, shared=self._leaser is not None
-        )
-        metering.tunables = knobs = Tunables(self._workers, size, most)
-        more = True
-        while more or executor.in_flight or group_commit.batch_count:
-            began, handled = time.thread_time_ns(), False
-            if self._stop():
-                more = False
-                executor.stop()
-            waiting = False
-            while more and not waiting and executor.in_flight + group_commit.batch_count < knobs.in_flight:
-                try:
-                    planned = next(batches)
-                except StopIteration:
-                    more = False
-                else:
-                    waiting = planned is None
-                    if planned is not None:
-                        handled = True
-                        executor.submit(*planned)
-            if executor.in_flight:
-                done = executor.completed()
-                handled = handled or bool(done)
-                group_commit.add([one for one in done if one.committed is None])
-                self._add_committed([one for one in done if one.committed is not None])
-                self._loading_seconds = executor.loading_seconds
-            elif waiting and not group_commit.batch_count:
-                time.sleep(_WAIT_SECONDS)
-            left = None if more else executor.in_flight * knobs.batch_size
-            durable = group_commit.take_durable(flush_now=not executor.in_flight, songs_left=left)
-            if durable:
-                handled = True
-                self._commit(durable)
-            if self._song_counter and executor.coordinator_idle:
-                self._song_counter.advance(_COUNT_SECONDS)
-            since = time.thread_time_ns() if handled else began
-            self._record_progress()
-            self._report_progress()
-            metering.timers.count(POLLING, time.thread_time_ns() - since)
-            if changed := self._workers and metering.decide():
-                knobs = changed
-                executor.resize(knobs.workers)
-                self._planner.batch_songs = knobs.batch_size
-
-    def _worker_config(self, splitter: Splitter) -> WorkerConfig:
-        scene, settings = self._result, self._settings
-        return WorkerConfig(
-            self._source,
-            scene.store,
-            splitter,
-            settings.limits.input_bytes,
-            self._lookup_catalog.address if self._lookup_catalog else None,
-            settings.rerun_policy,
-            self._summary.run_id or 0,
-            self._replaces,
-            self._writable_catalog.address if isinstance(self._writable_catalog, PostgresCatalog) else None,
-            self._writable_catalog.foreign_writer_config
-            if isinstance(self._writable_catalog, PostgresCatalog)
-            else None,
-        )
-
-    def _make_executor(
-        self, config: WorkerConfig, on_compile: Callable[[], None], *, single_batch: bool
-    ) -> Executor:
-        """Workers: by default as many as processors, and none where one batch is all there is."""
-        workers = self._settings.workers
+            return 0, run_inline
+        run_id = self._recorder.begin()
+        workers = self._inputs.settings.resources.workers
         if workers is None:
-            workers = 0 if single_batch else machine.cpus()
-        self._workers = workers
-        if workers == 0:
-            return InlineExecutor(config, self._lookup_catalog, on_compile, self._report_progress, self._stop)
-        return ProcessExecutor(config, workers, self._settings.timeout, on_compile)
-
-    def _commit(self, durable_batches: list[FinishedBatch]) -> None:
-        """The tracks of these batches are durable: only now does the catalogue learn of them."""
-        records = records_of(durable_batches)
-        songs = chain.from_iterable(record.songs for record in records)
-        if any(problem.code in _SOURCE_GONE_CODES for song in songs for problem in song.problems[:1]):
-            self._require_sources()
-        assert self._commit_policy is not None
-        clocks = self.metrics.timers
-        with clocks.measure(COMMIT):
-            committed = self._commit_policy.commit(records)
-        clocks.count(COMMITS, bool(records))
-        clocks.count(ROWS, sum(one.row_count for one in committed))
-        added = iter(committed)
-        self._add_committed(
-            [
-                replace(done, committed=next(added) if done.record.songs else CommitResult())
-                for done in durable_batches
-            ]
+            workers = 0 if len(first) == 1 else resource_defaults.cpus()
+        batch_source = make_batch_source(
+            self._inputs.catalog,
+            self._planner,
+            run_id,
+            self._knowledge.up_to_date,
+            redo=self._inputs.settings.rerun_policy.redo,
         )
+        batch_source.add_committed(songs_recorded)
+        planned = batch_source.batches(chain(first, batches))
+        return self._work(planned, batch_source, workers), background_for(workers)
 
-    def _add_committed(self, committed: list[FinishedBatch]) -> None:
-        """These batches are in the catalogue."""
-        summary = self._summary
-        for done in committed:
-            added, record = done.committed, done.record
-            assert added is not None
-            self._planner.mark_committed(done.batch)
-            if added.discarded:
-                assert self._leaser is not None
-                self._leaser.add_discarded(done.batch)
-                continue
-            summary.add_commit(record, added)
-            self._songs_replaced += added.outcomes_replaced
-            files = record.files_written + len(added.shards)
-            self._disk_usage.add(added.outcomes.total(), files, record.disk_bytes + added.shard_bytes)
-            if self._leaser:
-                self._leaser.songs_committed += added.outcomes.total() + added.paths_of_known_songs
-
-    def _require_sources(self) -> None:
-        gone = self._source.missing_paths()
-        if gone:
-            raise SourceError(
-                f"{os.fsdecode(gone[0])} is gone: bring it back, and run the same command again. "
-                "What was committed before is kept."
+    def _work(self, planned: Iterator[LeasedBatch | None], batch_source: BatchSource, workers: int) -> int:
+        """Work on planned batches, and return how many songs got another outcome than they had."""
+        inputs, result, run_id = self._inputs, self._inputs.result, self._summary.run_id or 0
+        policy = choose_commit_policy(result.run_catalog, inputs.catalog, result.store, run_id)
+        observers = CommitObservers(self._summary, self._planner, batch_source, self._disk_usage)
+        committer = BatchCommitter(inputs.source, policy, observers, self._metrics.timers)
+        executor = make_executor(inputs.settings.resources.executor, self._executor_context(workers))
+        group_commit = GroupCommit(policy, self._metrics.timers, in_thread=workers > 0)
+        with contextlib.closing(executor), contextlib.closing(group_commit):
+            loop_observers = LoopObservers(
+                self._metrics, self._recorder, self._reporter, self._counts.song_counter
             )
-
-    def _record_progress(self) -> None:
-        """Let the catalogue know how far the run is, and look whether there is room for the rest."""
-        began = time.perf_counter()
-        if not self._writable_catalog or self._summary.run_id is None or began < self._next_record_at:
-            return
-        self._update_summary()
-        total = self._summary.songs_total
-        self.metrics.record_samples(self._writable_catalog, self._summary.run_id, utc_now())
-        told = time.perf_counter()
-        rest = min(RECORD_REST_FACTOR * (told - began), self._settings.lease_seconds / 3)
-        self._next_record_at = told + max(_RECORD_SECONDS, rest)
-        if total is not None and not self._warned_of_space:
-            catalog_bytes = self._writable_catalog.local_disk_bytes()
-            message = space_warning(
-                self._out, catalog_bytes, self._disk_usage, total - self._planner.songs_seen
+            loop = BatchLoop(
+                executor, group_commit, committer, self._planner, loop_observers, inputs.callbacks.stop
             )
-            if message:
-                self._warned_of_space = True
-                self._warn(message)
+            loop.run(planned, self._tunables(workers))
+        return committer.songs_replaced
 
-    def _update_summary(self) -> None:
-        """Bring what the summary does not count by itself up to this moment."""
-        summary = self._summary
-        summary.songs_skipped = max(0, self._planner.songs_skipped) + summary.songs_copies
-        summary.songs_total = self.metrics.songs_total = (
-            self._song_counter.total if self._song_counter else None
+    def _tunables(self, workers: int) -> Tunables:
+        batch_songs = self._planner.batch_songs
+        in_flight = self._inputs.settings.resources.in_flight
+        if in_flight is None:
+            shared = self._inputs.catalog is not None and self._inputs.catalog.shared
+            in_flight = resource_defaults.default_in_flight(workers, batch_songs, shared=shared)
+        return Tunables(workers, batch_songs, in_flight)
+
+    def _executor_context(self, workers: int) -> ExecutorContext:
+        inputs, callbacks = self._inputs, self._inputs.callbacks
+
+        def on_progress(telemetry: Telemetry) -> None:
+            self._metrics.observe(telemetry)
+            self._reporter.report()
+
+        return ExecutorContext(
+            _worker_config(inputs, self._knowledge, self._summary.run_id or 0, self._parts.splitter),
+            workers,
+            inputs.settings.resources.timeout,
+            callbacks.stop,
+            callbacks.on_compile,
+            on_progress,
         )
-        summary.seconds = time.perf_counter() - self._started
-        summary.loading_seconds = self._loading_seconds
 
-    def _clean_up(self, catalog: Catalog, run_in_background: Background) -> None:
-        """Do what a run does after its last batch."""
-        replaced = self._songs_replaced > 0
-        finish_run(
-            catalog, self._result.store, self._summary.run_id, run_in_background, songs_replaced=replaced
-        )
+    def _commit_recorded(self) -> int:
+        """Commit the songs whose outcome the source knows without opening them, and return how many."""
+        catalog, count = self._inputs.catalog, 0
+        if catalog is None:
+            return 0
+        recorded = self._inputs.source.recorded()
+        while page := list(islice(recorded, _RECORDED_SONGS_PER_COMMIT)):
+            run_id = self._recorder.begin()
+            songs = [record_of_recorded(song) for song in page]
+            record = BatchRecord(songs, 0, 0.0, has_files=False, contract_version=CONTRACT_VERSION)
+            (committed,) = catalog.commit(run_id, [record], utc_now())
+            self._summary.add_commit(record, committed)
+            count += committed.outcomes.total() + committed.paths_of_known_songs
+            self._recorder.record()
+            self._reporter.report()
+            if self._inputs.callbacks.stop():
+                break
+        if count:
+            self._planner.restart(count)
+        return count
 
-    def _end_run(self) -> None:
-        summary = self._summary
-        if self._writable_catalog and summary.run_id is not None:
-            with contextlib.suppress(MidiprismError):  # a full disk: the run will be found cut off
-                self.metrics.record_samples(self._writable_catalog, summary.run_id, utc_now(), last=True)
-                self._writable_catalog.end_run(
-                    summary.run_id, summary.state, self.metrics.totals(), utc_now()
-                )
+    def _run_hooks(self) -> None:
+        catalog, run_id = self._inputs.catalog, self._summary.run_id
+        if catalog is not None and run_id is not None:
+            for hook in self._inputs.settings.catalog.hooks:
+                hook.after_run(catalog, run_id)
+            from midiprism.adopt.adoption import delete_replaced_files
 
-    def _report_progress(self, *, final: bool = False) -> None:
-        """Tell the listener how far the run is, unless it was told just now."""
-        if self._listener is None:
-            return
-        seconds = time.perf_counter() - self._started - self._loading_seconds
-        if not final and seconds - self._last_report_seconds < _REPORT_SECONDS:
-            return
-        self._last_report_seconds = seconds
-        self.metrics.songs_total = self._song_counter.total if self._song_counter else None
-        self._listener(self.metrics.progress(seconds))
+            delete_replaced_files(catalog, run_id)
+
+
+def _make_planner(inputs: _RunInputs, knowledge: _PriorKnowledge, summary: Summary) -> BatchPlanner:
+    settings, resources = inputs.settings, inputs.settings.resources
+    known_paths = KnownPathLookup(inputs.result.run_catalog, knowledge.up_to_date)
+    batch_songs = resources.batch_songs or resource_defaults.default_batch_size(
+        shared=settings.catalog.database is not None
+    )
+    return BatchPlanner(
+        inputs.source,
+        None if settings.rerun_policy.redo else known_paths,
+        BatchLimits(batch_songs, resources.batch_bytes, settings.scope.limit),
+        on_notice=summary.add_notice,
+        stop=inputs.callbacks.stop,
+    )
+
+
+def _worker_config(
+    inputs: _RunInputs, knowledge: _PriorKnowledge, run_id: int, splitter: Splitter | None
+) -> WorkerConfig:
+    result, settings, catalog = inputs.result, inputs.settings, inputs.catalog
+    commit = None
+    if catalog is not None and isinstance(catalog.address, PostgresAddress):
+        writer = getattr(catalog, "foreign_writer_config", None)
+        commit = WorkerCommit(catalog.address, settings.catalog.hooks, writer)
+    return WorkerConfig(
+        inputs.source,
+        result.store,
+        splitter or LazySplitter(result.identity, settings.limits),
+        settings.limits.input_bytes,
+        KnownSongLookup(knowledge.lookup_address, settings.rerun_policy, run_id),
+        knowledge.replaces,
+        commit,
+    )

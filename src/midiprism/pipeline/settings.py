@@ -1,16 +1,16 @@
-"""What a run is asked to do, and what of it decides the identity of a result."""
+"""What a run is asked to do."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
-from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
 from midiprism.catalog import KnownSong, PostgresAddress, UpToDate
+from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
 from midiprism.catalog.records import ADOPTED, FAILED_OUTCOMES
-from midiprism.errors import UsageError
-from midiprism.results.identity import Identity, StoreKind
-from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
-from midiprism.sources.path_map import NO_PATH_MAP, PathMap
-from midiprism.stores import DEFAULT_STORE_KIND, NAMING_VERSION, STORE_KINDS
+from midiprism.pipeline.progress import RunListener
+from midiprism.results.identity import RequestedIdentity, ResultRequest
+from midiprism.smf.types import CONTRACT_VERSION, Limits
 
 DEFAULT_LIMITS = Limits()
 
@@ -24,7 +24,7 @@ class RerunPolicy:
     Attributes:
         redo: split all again.
         retry_failed: split again what failed.
-        existing: split what the owner of a library that was taken over had split.
+        redo_adopted: split again what the owner of an adopted library had split.
     """
 
     redo: bool = False
@@ -32,14 +32,14 @@ class RerunPolicy:
     redo_adopted: bool = False
 
     def up_to_date(self, oldest_contract: int | None) -> UpToDate | None:
-        """What is settled by its path alone, where that is not all that is known."""
-        again = self._outcomes_to_redo()
-        if again or (oldest_contract is not None and oldest_contract < CONTRACT_VERSION):
-            return UpToDate(CONTRACT_VERSION, tuple(sorted(again)))
+        """Return which songs are up to date by their path alone; None where all known songs are."""
+        outcomes = self._outcomes_to_redo()
+        if outcomes or (oldest_contract is not None and oldest_contract < CONTRACT_VERSION):
+            return UpToDate(CONTRACT_VERSION, tuple(sorted(outcomes)))
         return None
 
     def is_up_to_date(self, song: KnownSong, run_id: int) -> bool:
-        """Whether run ``run_id`` has nothing to do with a content that is known."""
+        """Return whether run ``run_id`` has nothing to do with a known song."""
         if song.run_id == run_id:
             return True
         if self.redo or song.contract_version < CONTRACT_VERSION:
@@ -47,21 +47,63 @@ class RerunPolicy:
         return song.outcome not in self._outcomes_to_redo()
 
     def _outcomes_to_redo(self) -> set[str]:
-        """Outcomes that are not settled."""
         return {*(FAILED_OUTCOMES if self.retry_failed else ()), *((ADOPTED,) if self.redo_adopted else ())}
 
 
 @dataclass(frozen=True, slots=True)
-class Adoption:
-    """A library of another program's that is taken over.
+class Resources:
+    """What a run may use. What is None follows from the machine, and a tuner may change it.
 
     Attributes:
-        paths: where its files are.
-        existing: what becomes of songs that its owner has split.
+        workers: processes that split; 0 to do all in this one.
+        batch_songs: most songs of a batch, which is stored, flushed and committed as one.
+        batch_bytes: most bytes of a batch.
+        in_flight: most batches handed out and not yet committed.
+        timeout: seconds that a worker may spend on one song, not counting the time to store its tracks; None
+            for no limit.
+        executor: name of an executor in ``midiprism.pipeline.executors``; None to choose by ``workers``.
     """
 
-    path_map: PathMap = NO_PATH_MAP
-    existing: ExistingLinksPolicy = "leave"
+    workers: int | None = None
+    batch_songs: int | None = None
+    batch_bytes: int = 64 << 20
+    in_flight: int | None = None
+    timeout: float | None = DEFAULT_TIMEOUT_SECONDS
+    executor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSettings:
+    """Where the catalog of a result is.
+
+    Attributes:
+        database: in PostgreSQL; None for a file in the result.
+        lease_seconds: how long what a run has planned stays reserved for it after it has died, where several
+            runs share a catalog.
+        adoption: how a library that another program keeps in that database is adopted; None for songs of
+            one's own.
+        hooks: take part in each commit.
+    """
+
+    database: PostgresAddress | None = None
+    lease_seconds: float = LEASE_SECONDS
+    adoption: Any = None
+    hooks: tuple[CommitHook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which songs a run looks at.
+
+    Attributes:
+        limit: look at the first so many songs only, in the order of the source; None for all.
+        count_songs: whether to count the songs beside the work, for the percentage.
+        source_options: options with which the source was opened, recorded for a command that resumes the run.
+    """
+
+    limit: int | None = None
+    count_songs: bool = True
+    source_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,74 +111,57 @@ class Settings:
     """What a run is asked to do.
 
     Attributes:
-        by: what a split is; None for what the result has, or else ``auto``.
-        context: what of the song goes into a split; None for what the result has, or else ``conductor``.
-        store: what the tracks lie in; None for what the result has, or else ``files``.
+        identity: what tracks are made with.
         limits: bounds on what one song may cost.
-        workers: processes that split; 0 to do it all in this one; None to take it from the machine.
-        batch_songs: most songs of a batch, which is put, flushed and committed as one; None for the
-            default.
-        batch_bytes: most bytes of them together.
-        in_flight: most batches handed out and not yet committed; None to take it from the workers.
-        timeout: seconds that a worker may spend on one song, its writing aside; None for as long as it
-            takes.
-        wish: what to do with songs that have an outcome.
-        scan: whether to count the songs beside the work.
-        database: where the catalogue is; None for a file in the result.
-        lease_seconds: how long what is planned stays reserved for a run that has died, where several share
-            a catalogue.
-        reading: options of the command line that the library was opened with, for a command that goes on.
-        adoption: the library that is taken over; None for songs of one's own.
+        resources: processes, batches and time.
+        rerun_policy: what to do with songs that have an outcome.
+        catalog: where the catalog is.
+        scope: which songs to look at.
+        dry_run: read and split, and write nothing.
     """
 
-    by: By | None = None
-    context: Context | None = None
-    store: StoreKind | None = None
+    identity: RequestedIdentity = field(default_factory=RequestedIdentity)
     limits: Limits = DEFAULT_LIMITS
-    workers: int | None = None
-    batch_songs: int | None = None
-    batch_bytes: int = 64 << 20
-    in_flight: int | None = None
-    timeout: float | None = DEFAULT_TIMEOUT_SECONDS
+    resources: Resources = Resources()
     rerun_policy: RerunPolicy = RerunPolicy()
-    count_songs: bool = True
-    database: PostgresAddress | None = None
-    lease_seconds: float = LEASE_SECONDS
-    source_options: tuple[str, ...] = ()
-    adoption: Adoption | None = None
+    catalog: CatalogSettings = CatalogSettings()
+    scope: Scope = Scope()
+    dry_run: bool = False
 
-    def identity(self, existing: Identity | None, out: str) -> Identity:
-        """The identity of a run into ``out``, whose result has ``existing`` (None for a new one).
+    @property
+    def result_request(self) -> ResultRequest:
+        """The result that such a run asks for."""
+        adopted = self.catalog.adoption is not None
+        return ResultRequest(self.identity, self.catalog.database, adopted, self.rerun_policy.redo)
 
-        Raises:
-            UsageError: ``out`` holds a result of another identity.
-        """
-        store = self.store or (existing.store if existing else DEFAULT_STORE_KIND)
-        if not STORE_KINDS[store].tracks_are_files and self.adoption is not None:
-            raise UsageError(
-                "The tables of a library that is taken over name files: leave --store out, and choose a "
-                "folder that was not made with --store parquet."
-            )
-        if existing is None:
-            return Identity(self.by or "auto", self.context or "conductor", store=store)
-        if existing.contract > CONTRACT_VERSION or existing.naming != NAMING_VERSION:
-            raise UsageError(
-                f"{out} was made by another version of midiprism, which splits or names otherwise: "
-                "use that version, or choose another folder for the result."
-            )
-        if existing.contract < CONTRACT_VERSION and not self.rerun_policy.redo:
-            raise UsageError(
-                f"{out} was made by an earlier version of midiprism, which split otherwise: "
-                "--redo splits its songs again, or choose another folder for the result."
-            )
-        if (self.by or existing.by, self.context or existing.context) != (existing.by, existing.context):
-            raise UsageError(
-                f"{out} was made with --by {existing.by} --context {existing.context}: use the same, "
-                "or choose another folder for the result."
-            )
-        if self.store not in (None, existing.store):
-            raise UsageError(
-                f"{out} was made with --store {existing.store}: leave --store out, or choose another folder "
-                "for the result."
-            )
-        return Identity(existing.by, existing.context, store=existing.store)
+
+@dataclass(frozen=True, slots=True)
+class RunCallbacks:
+    """Functions that a run calls in the thread that started it.
+
+    Attributes:
+        stop: once it returns true, the songs in hand are finished and committed, and the run ends.
+        on_compile: called once if the splitter has to be compiled first, which takes up to a minute.
+        on_warning: receives what a person should know while there is time to act.
+        on_progress: receives the progress of the run, at most ten times a second; None for nobody.
+    """
+
+    stop: Callable[[], bool] = lambda: False
+    on_compile: Callable[[], None] = lambda: None
+    on_warning: Callable[[str], None] = lambda _message: None
+    on_progress: RunListener | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunIntervals:
+    """Seconds between what a run does now and then.
+
+    Attributes:
+        report: between two reports of progress.
+        record: between two records of progress in the catalog.
+        downsample: between two rounds in which samples that are no longer needed are dropped.
+    """
+
+    report: float = 0.1
+    record: float = 1.0
+    downsample: float = 60.0

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from midiprism.pipeline.planner import Batch
+from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.shared_counters import SONG_INDEX, STAGE, STAGE_READING, SharedCounters
-from midiprism.sources import SequentialSource, SongContent, SongRef, Source, UnreadableError
+from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 
 SONGS_PER_CHUNK = 32
 """Songs read before they are split, while the processor has them at hand."""
@@ -44,7 +44,7 @@ class BatchReader:
         self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters
     ) -> Iterator[BatchChunk]:
         """Parts of a batch; fewer once ``stop()``."""
-        if isinstance(self._source, SequentialSource) and batch:
+        if batch:
             self._source.seek(batch[0])  # not timed: it is no fault of that song
         ahead: list[Future[SongContent | UnreadableError]] | None = None
         for first in range(0, len(batch), SONGS_PER_CHUNK):

@@ -1,4 +1,4 @@
-"""The splitter of a run, loaded when the first song needs it: a run with nothing to do goes without."""
+"""The splitter of a run. It is loaded for the first song, so a run with nothing to do starts at once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ Splitter = Callable[[bytes], SplitSong]
 
 
 class LazySplitter:
-    """``midiprism.split`` with a run's settings, loaded when it is first needed.
+    """``midiprism.split`` with the settings of a run, loaded on first use.
 
     Args:
-        identity: what a split is.
+        identity: what tracks are made with.
         limits: bounds on what one song may cost.
     """
 
@@ -35,7 +35,7 @@ class LazySplitter:
         return type(self), (self._identity, self._limits)
 
     def is_compiled(self) -> bool:
-        """Whether it can start at once.
+        """Return whether the splitter can start at once.
 
         Raises:
             MidiprismError: it cannot be loaded at all.
@@ -45,7 +45,7 @@ class LazySplitter:
             return compiled
 
     def prepare(self) -> None:
-        """Load it; where that takes compiling, it takes up to a minute.
+        """Load the splitter. Takes up to a minute if it has to be compiled.
 
         Raises:
             MidiprismError: it cannot be loaded.
@@ -56,6 +56,25 @@ class LazySplitter:
         self._split = partial(
             split, by=self._identity.by, context=self._identity.context, limits=self._limits
         )
+
+
+def is_compiled(splitter: Splitter) -> bool:
+    """Return whether a splitter can start at once.
+
+    Raises:
+        MidiprismError: it cannot be loaded at all.
+    """
+    return not isinstance(splitter, LazySplitter) or splitter.is_compiled()
+
+
+def prepare(splitter: Splitter) -> None:
+    """Load a splitter if it is one that loads lazily.
+
+    Raises:
+        MidiprismError: it cannot be loaded.
+    """
+    if isinstance(splitter, LazySplitter):
+        splitter.prepare()
 
 
 @contextmanager

@@ -115,6 +115,37 @@ class Summary:
         """Whether everything was known already."""
         return self.songs_done == 0 and self.songs_copies == 0
 
+    def record_begin(self, run_id: int) -> None:
+        """Note that the run is recorded, under this number."""
+        self.run_id = run_id
+
+    def update(
+        self, *, songs_skipped: int, songs_total: int | None, seconds: float, loading_seconds: float
+    ) -> None:
+        """Note what the run counts itself.
+
+        Args:
+            songs_skipped: songs that were skipped unopened.
+            songs_total: songs that there are, as far as they were counted.
+        """
+        self.songs_skipped = songs_skipped + self.songs_copies
+        self.songs_total = songs_total
+        self.seconds = seconds
+        self.loading_seconds = loading_seconds
+
+    def finish(self, *, interrupted: bool) -> None:
+        """Note that the run ended by itself, or was interrupted."""
+        self.state = "interrupted" if interrupted else "done"
+
+    def stop(self, error: MidiprismError) -> None:
+        """Note that the run cannot go on."""
+        self.state, self.error = "stopped", error
+
+    def complete_totals(self) -> None:
+        """Note after the last commit that a run that is done has seen all songs."""
+        if self.state == "done":
+            self.songs_total = self.songs_seen
+
     def add_notice(self, notice: Notice) -> None:
         """Take note of a folder or an archive that was not entered, or of a member that was not taken."""
         if notice.failed:

@@ -22,7 +22,7 @@ from midiprism.catalog.encoding import make_storable
 from midiprism.catalog.records import BatchRecord
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.metrics.stage_timers import HASH, QUEUED, READ, SPLIT, STORE, RunQueueClock, ThreadTimes
-from midiprism.pipeline.planner import Batch
+from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.record_builder import RecordHead, internal_error, record_head, tracks_per_source_track
 from midiprism.pipeline.shard_writer import pack_tracks
 from midiprism.pipeline.shared_counters import (

@@ -8,10 +8,10 @@ from midiprism.catalog import Catalog, PostgresAddress, VerifyScope, open_read_o
 from midiprism.catalog.queries.run_history import is_empty_catalog
 from midiprism.catalog.sqlite.backup import remove_database
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
-from midiprism.integrity.orphans import find_orphans
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE
+from midiprism.results.orphans import find_orphans
 from midiprism.results.result_dir import catalog_address, catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.sources import MARKER_FILE_NAME

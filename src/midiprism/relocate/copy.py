@@ -11,10 +11,10 @@ from midiprism.catalog import Catalog, IntegrityQueries, VerifyScope
 from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.catalog.sqlite.backup import StorageFootprint, copy_database, database_bytes, storage_footprint
 from midiprism.errors import StoreError
-from midiprism.integrity.orphans import find_orphans, track_location
 from midiprism.metrics.devices import locate_storage
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
+from midiprism.results.orphans import find_orphans, track_location
 from midiprism.results.result_dir import catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.stores import CopyOutcome, TrackCopier, TrackStore

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from midiprism.errors import StoreError
+from midiprism.errors import InUseError, StoreError
 
 LOCK_FILE = ".midiprism.lock"
 _WINDOWS_LOCK_OFFSET = 1 << 30  # Windows locks bytes, and forbids others to read them: one that is not there
@@ -43,7 +43,7 @@ def lock_exclusive(out: str) -> Iterator[Exclusive]:
                 file.seek(0)
                 owner = file.read(200)
                 if owner.strip() or not left:
-                    raise _in_use_error(out, owner) from error
+                    raise InUseError(out, owner.strip()) from error
                 time.sleep(_PAUSE_SECONDS)  # somebody looks: `midiprism status` does so for an instant
             except OSError as error:
                 raise StoreError(f"{out} cannot be locked: {error.strerror or error}.") from error
@@ -79,7 +79,7 @@ def lock_shared(out: str) -> Iterator[Exclusive]:
                 except (BlockingIOError, PermissionError) as error:
                     owner = file.read(200)
                     if owner.strip() or not left:
-                        raise _in_use_error(out, owner) from error
+                        raise InUseError(out, owner.strip()) from error
                     time.sleep(_PAUSE_SECONDS)  # another run that joins has it alone for an instant
                 except OSError:  # a file system without locks: the catalogue keeps the runs apart
                     break
@@ -119,23 +119,16 @@ def lock_for_reading(out: str) -> Iterator[None]:
         try:
             _lock(descriptor, shared=True)
         except (BlockingIOError, PermissionError) as error:
-            raise _in_use_error(out, file.read(200)) from error
+            raise InUseError(out, file.read(200).strip()) from error
         except OSError:  # a file system without locks
             pass
         yield
 
 
-def _in_use_error(out: str, owner: str) -> StoreError:
-    """``owner`` is empty while those who hold it only look."""
-    if not owner.strip():
-        return StoreError(f"{out} is in use, such as by `midiprism verify`: wait until that has ended.")
-    return StoreError(f"{out} is being written by {owner.strip()}: wait until it has ended.")
-
-
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int, *, lock_for_reading: bool) -> None:  # noqa: ARG001 - there is one kind
+    def _lock(descriptor: int, *, shared: bool) -> None:  # noqa: ARG001 - there is one kind
         os.lseek(descriptor, _WINDOWS_LOCK_OFFSET, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)

@@ -4,25 +4,32 @@ import contextlib
 import json
 import os
 import secrets
-import shlex
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from midiprism.catalog import Address, Catalog, PostgresAddress, open_read_only
-from midiprism.errors import CatalogError, StoreError, UsageError
+from midiprism.errors import (
+    AdoptionMismatchError,
+    CatalogError,
+    CatalogLocationError,
+    NetworkFileSystemError,
+    NotAResultError,
+    OlderBuildError,
+    StoreError,
+    UnfinishedRelocationError,
+    UsageError,
+)
 from midiprism.fs.atomic_write import fsync_folder
 from midiprism.metrics.devices import network_file_system
-from midiprism.results.identity import Identity
+from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
 from midiprism.sources import MARKER_FILE_NAME
 from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
-if TYPE_CHECKING:
-    from midiprism.pipeline.settings import Settings
-
-FORMAT_VERSION = 1
+LAYOUT_VERSION = 2
+"""Version of the marker and of the folder. Version 1 has no ``layout`` in its marker; this one refuses it."""
 CATALOG_FILE = "catalog.sqlite"
 RELOCATION_TARGET = "arriving"
 """A folder to which a result is being relocated; its marker says ``from`` where."""
@@ -58,16 +65,12 @@ def catalog_address(out: str, database: PostgresAddress | None) -> Address:
     Raises:
         UsageError: it is not there, or is elsewhere.
     """
-    there = database is not None
     if os.path.lexists(os.path.join(out, MARKER_FILE_NAME)):
         marker = read_marker(out)
         if database is None and "database" in marker:
-            raise UsageError(
-                f"The catalogue of {out} is in PostgreSQL, {marker['database']}: give its address by "
-                "--database or MIDIPRISM_DATABASE_URL."
-            )
-        if there and "database" not in marker and marker["midiprism"] == "result":
-            raise UsageError(f"The catalogue of {out} is in that folder: leave --database out.")
+            raise CatalogLocationError(out, marker["database"])
+        if database is not None and "database" not in marker and marker["midiprism"] == "result":
+            raise CatalogLocationError(out, None)
     return database or catalog_path(out)
 
 
@@ -102,13 +105,8 @@ def require_matching_adoption(out: str, *, adopts: bool) -> None:
     if not os.path.lexists(os.path.join(out, MARKER_FILE_NAME)):
         return
     adopted = "adopted" in marker_facts(out)
-    if adopted and not adopts:
-        raise UsageError(
-            f"{out} goes with a library that was taken over, and each run fills its tables: split with "
-            "--adopt, or choose another folder for songs of your own."
-        )
-    if adopts and not adopted:
-        raise UsageError(f"{out} was made without --adopt: choose a new folder for the library's splits.")
+    if adopted != adopts:
+        raise AdoptionMismatchError(out, adopted)
 
 
 def locate_result(out: str) -> str:
@@ -190,11 +188,7 @@ def _folder_in_marker(folder: str, marker: dict[str, Any], key: str) -> str:
 def _require_not_relocated(out: str, marker: dict[str, Any]) -> None:
     """Raise UsageError if ``out`` is one end of a relocation, and not the result."""
     if marker["midiprism"] == RELOCATION_TARGET:
-        source = _folder_in_marker(out, marker, "from")
-        raise UsageError(
-            f"{out} holds an unfinished relocation of {source}, which is still the result: "
-            f"`midiprism relocate {shlex.quote(source)} {shlex.quote(out)}` goes on with it."
-        )
+        raise UnfinishedRelocationError(out, _folder_in_marker(out, marker, "from"))
     if marker["midiprism"] == RELOCATED:
         raise UsageError(f"{out} was relocated to {_folder_in_marker(out, marker, 'to')}: name that folder.")
 
@@ -224,42 +218,45 @@ def read_identity(out: str) -> Identity | None:
 
 
 @contextlib.contextmanager
-def lock_result(out: str, settings: "Settings") -> Iterator[LockedResult]:
+def lock_result(out: str, request: ResultRequest) -> Iterator[LockedResult]:
     """Make ``out`` a result where it is none, and hold it for writing.
 
     Raises:
         UsageError: it cannot be one, or was made with other settings.
-        StoreError: it is held by another run, or cannot be written.
+        StoreError: another run holds it, or it cannot be written.
     """
-    settings.identity(read_identity(out), out)
-    address = catalog_address(out, settings.database)
-    require_matching_adoption(out, adopts=settings.adoption is not None)
+    request.resolve(read_identity(out), out)
+    address = catalog_address(out, request.database)
+    require_matching_adoption(out, adopts=request.adopted)
     kind = network_file_system(out)
-    if kind is not None and settings.database is None:
-        raise UsageError(
-            f"{out} is on a network file system ({kind}), where neither locks nor SQLite can be relied on: "
-            "choose a folder on a disk of this machine, or keep the catalogue in PostgreSQL with --database."
-        )
+    if kind is not None and request.database is None:
+        raise NetworkFileSystemError(out, kind)
     try:
         os.makedirs(out, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{out} cannot be made: {error.strerror or error}.") from error
-    with lock_exclusive(out) if settings.database is None else lock_shared(out) as alone:
-        existing = read_identity(out)  # again: another run may have begun it meanwhile
-        identity = settings.identity(existing, out)
-        if existing is None:
-            facts = identity.as_dict()
-            if settings.database is not None:
-                facts |= {"database": str(settings.database), "result": secrets.token_hex(16)}
-            if settings.adoption is not None:
-                facts["adopted"] = True
-            write_marker(out, "result", facts, only_if_absent=True)
-            identity = settings.identity(read_identity(out), out)  # another run may have been faster
-        elif existing != identity:
-            write_marker(out, "result", {**marker_facts(out), **identity.as_dict()})
-        catalog_address(out, settings.database)
-        require_matching_adoption(out, adopts=settings.adoption is not None)
-        yield LockedResult(identity, address, marker_facts(out).get("result"), alone)
+    with lock_exclusive(out) if request.database is None else lock_shared(out) as exclusive:
+        identity = _mark_as_result(out, request)
+        catalog_address(out, request.database)
+        require_matching_adoption(out, adopts=request.adopted)
+        yield LockedResult(identity, address, marker_facts(out).get("result"), exclusive)
+
+
+def _mark_as_result(out: str, request: ResultRequest) -> Identity:
+    """Write the marker where it is missing or out of date, and return the identity in it."""
+    existing = read_identity(out)  # again: another run may have made it meanwhile
+    identity = request.resolve(existing, out)
+    if existing is None:
+        facts = identity.as_dict()
+        if request.database is not None:
+            facts |= {"database": str(request.database), "result": secrets.token_hex(16)}
+        if request.adopted:
+            facts["adopted"] = True
+        write_marker(out, "result", facts, only_if_absent=True)
+        return request.resolve(read_identity(out), out)  # another run may have been faster
+    if existing != identity:
+        write_marker(out, "result", {**marker_facts(out), **identity.as_dict()})
+    return identity
 
 
 def read_marker(folder: str) -> dict[str, Any]:
@@ -276,7 +273,9 @@ def read_marker(folder: str) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error}.") from error
     if not isinstance(marker, dict) or marker.get("midiprism") not in _MARKER_KINDS:
         raise UsageError(f"{path} is not a file that midiprism wrote: choose another folder.")
-    if marker.get("format") != FORMAT_VERSION:
+    if "layout" not in marker:
+        raise OlderBuildError(folder)
+    if marker["layout"] != LAYOUT_VERSION:
         raise UsageError(f"{folder} was made by another version of midiprism: choose another folder.")
     return marker
 
@@ -294,7 +293,7 @@ def write_marker(folder: str, kind: str, facts: dict[str, Any], *, only_if_absen
     temporary = os.path.join(folder, f".{MARKER_FILE_NAME}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"midiprism": kind, "format": FORMAT_VERSION, **facts}, file, indent=2)
+            json.dump({"midiprism": kind, "layout": LAYOUT_VERSION, **facts}, file, indent=2)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -323,7 +322,7 @@ def _link_if_absent(temporary: str, path: str) -> None:
 
 def marker_facts(out: str) -> dict[str, Any]:
     """What the marker says beside its kind and its format."""
-    return {key: value for key, value in read_marker(out).items() if key not in ("midiprism", "format")}
+    return {key: value for key, value in read_marker(out).items() if key not in ("midiprism", "layout")}
 
 
 def require_result(out: str) -> None:
@@ -331,21 +330,15 @@ def require_result(out: str) -> None:
     marker = read_marker(out) if os.path.isfile(os.path.join(out, MARKER_FILE_NAME)) else {"midiprism": None}
     _require_not_relocated(out, marker)
     if marker["midiprism"] != "result":
-        raise UsageError(f"{out} holds no midiprism result: name the folder that `midiprism split` wrote to.")
+        raise NotAResultError(out)
 
 
 def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
     _require_not_relocated(out, marker)
     if marker["midiprism"] != "result":
-        raise UsageError(
-            f"{out} is a tree that `midiprism export` made: choose another folder for the result."
-        )
+        raise NotAResultError(out, is_export=True)
     by, context = marker.get("by"), marker.get("context")
-    contract, naming, store = (
-        marker.get("contract"),
-        marker.get("naming"),
-        marker.get("store", DEFAULT_STORE_KIND),
-    )
+    contract, naming, store = marker.get("contract"), marker.get("naming"), marker.get("store", DEFAULT_STORE_KIND)
     if by not in get_args(By) or context not in get_args(Context) or store not in STORE_KINDS:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."

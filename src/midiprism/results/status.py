@@ -373,10 +373,10 @@ def _is_locked(out: str, *, run_recorded: bool = False) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
-    from midiprism.results.lock import _FAR
+    from midiprism.results.lock import _WINDOWS_LOCK_OFFSET
 
     def _is_lock_taken(descriptor: int) -> bool:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        os.lseek(descriptor, _WINDOWS_LOCK_OFFSET, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except PermissionError:

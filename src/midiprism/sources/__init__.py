@@ -1,12 +1,13 @@
-"""Where songs come from: folders and files, archives, Parquet files; others behind the same interface."""
+"""Where songs come from: folders and files, archives, Parquet files, lists of paths."""
 
 from midiprism.sources.folder import FolderSource, open_folders
 from midiprism.sources.marker import MARKER_FILE_NAME, is_result_folder
-from midiprism.sources.open import PathReader, open_source
+from midiprism.sources.open import open_source
+from midiprism.sources.path_reader import PathReader
 from midiprism.sources.source import (
     MemberLocation,
     Notice,
-    SequentialSource,
+    RecordedSong,
     SongContent,
     SongRef,
     Source,
@@ -19,7 +20,7 @@ __all__ = [
     "MemberLocation",
     "Notice",
     "PathReader",
-    "SequentialSource",
+    "RecordedSong",
     "SongContent",
     "SongRef",
     "Source",

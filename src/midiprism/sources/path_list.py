@@ -1,4 +1,4 @@
-"""Files that somebody else keeps a list of, as a library."""
+"""A list of files that somebody else keeps, as a source."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from midiprism.sources.folder import song_ref_at
 from midiprism.sources.path_map import NO_PATH_MAP, PathMap
 from midiprism.sources.read_file import read_file
-from midiprism.sources.source import Notice, SongContent, SongRef
+from midiprism.sources.source import Notice, SongContent, SongRef, Source
 
 
 def _no_pages() -> Iterator[Sequence[bytes]]:
@@ -15,16 +15,17 @@ def _no_pages() -> Iterator[Sequence[bytes]]:
 
 
 @dataclass(frozen=True)
-class PathListSource:
-    """The files of a list, which may be longer than memory.
+class PathListSource(Source):
+    """The files of a list that need not fit into memory.
 
-    It crosses to other processes without the list: there, files are read.
+    A worker process gets the source without the list, because it only reads files.
 
     Attributes:
-        pages: the paths as recorded, page by page, in the order of their bytes.
-        total: how many there are.
-        paths: where they are here.
-        root: the folder that all are in, as recorded, with a separator behind it; empty for none.
+        pages: returns the recorded paths page by page, in the order of their bytes.
+        count_paths: returns the number of paths.
+        path_map: maps recorded paths to local ones.
+        recorded_root: the folder that contains all files, as recorded, with a separator at the end; empty if
+            there is none.
     """
 
     pages: Callable[[], Iterable[Sequence[bytes]]] = _no_pages
@@ -37,37 +38,38 @@ class PathListSource:
 
     @property
     def source_paths(self) -> tuple[bytes, ...]:
-        """None: the list is no path."""
+        """Return no paths: the list is neither a file nor a folder."""
         return ()
 
     def walk(self) -> Iterator[SongRef | Notice]:
-        """Every file with its size and time, and a notice for each whose path says nothing here."""
+        """Yield every file with its size and time, and a notice for each path that is not absolute."""
         for page in self.pages():
-            for recorded in page:
-                yield self.song_ref_of(recorded) or Notice(
-                    recorded, "relative", "Its path is not a whole one: say with --path-map where it is."
+            for recorded_path in page:
+                yield self.song_ref_of(recorded_path) or Notice(
+                    recorded_path, "relative", "Its path is not a whole one: say with --path-map where it is."
                 )
 
     def song_ref_of(self, recorded_path: bytes) -> SongRef | None:
-        """The file of a path as recorded; None where that does not begin at the root of the file system."""
+        """Return the file at a recorded path; None if its local path is not absolute."""
         path = self.path_map.to_local(recorded_path)
         return song_ref_at(path, self._root_length(recorded_path, path)) if os.path.isabs(path) else None
 
     def running_count(self) -> Iterator[int]:
-        """How many there are."""
         yield self.count_paths()
 
     def missing_paths(self) -> list[bytes]:
-        """The folder that all of them are in, if it is gone."""
+        """Return the folder that contains all files if it is gone."""
         folder = self.path_map.to_local(self.recorded_root.rstrip(b"/")) if self.recorded_root else b""
         return [folder] if folder and not os.path.isdir(folder) else []
 
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a file; see ``run_files.library.source_options.read_file``."""
         return read_file(song_ref.path, limit)
 
     def _root_length(self, recorded_path: bytes, local_path: bytes) -> int:
-        """How much of a path here stands for the folder that all are in, or more where that was mapped."""
+        """Return the length of the part of a local path that stands for ``recorded_root``.
+
+        The part is longer where folders below the root are mapped too.
+        """
         inside = recorded_path[len(self.recorded_root) :]
         while inside and not local_path.endswith(b"/" + inside):
             inside = inside.partition(b"/")[2]

@@ -1,20 +1,21 @@
-"""What a library is: it names its songs one by one, and reads one when asked."""
+"""The interface of everything that songs come from, and the values that pass through it."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 from midiprism.errors import MidiprismError
 
 
 class MemberLocation(NamedTuple):
-    """Where a song is that is not a file of its own: in an archive, or in a Parquet file.
+    """Where a song lies inside a container: an archive or a Parquet file.
 
     Attributes:
-        file_length: so many leading bytes of the song's path are the path of that file.
-        at: its place there: an offset, or a row.
-        ordered: whether that file's songs are walked in the order of their paths.
-        sized: whether the scan saw the song's size; else the size is what its neighbours have on average.
+        container_path_length: length of the container's path, which the song's path begins with.
+        position: of the song in the container: an offset or a row number.
+        in_path_order: whether the container's songs are listed in the order of their paths.
+        size_is_exact: whether the listing knows the song's size; otherwise the size is an average.
     """
 
     container_path_length: int
@@ -24,17 +25,17 @@ class MemberLocation(NamedTuple):
 
 
 class SongRef(NamedTuple):
-    """A song that a library holds, not yet opened.
+    """A song that a source lists, not opened yet.
 
     Attributes:
-        path: its absolute path as the file system's bytes, whatever their encoding. That of a member of an
-            archive is the archive's path, a separator and the member's name.
-        root_length: so many leading bytes of ``path`` are the folder it was searched from, with its
-            separator; the rest is the song's path inside the library.
-        size: bytes, as the scan saw it.
-        mtime_ns: time of its last change in nanoseconds since the epoch, as the scan saw it; of a member,
-            that of its archive.
-        member: where it is, if it is not a file of its own.
+        path: absolute path as the file system's bytes, in whatever encoding. The path of an archive's member
+            is the archive's path, a separator and the member's name.
+        root_length: length of the folder that the source was opened with, including its separator; the rest
+            of ``path`` is the song's path inside the source.
+        size: in bytes, when it was listed.
+        mtime_ns: time of the last change in nanoseconds since the epoch, when it was listed; a member has its
+            container's.
+        member: where the song lies in its container; None for a file of its own.
     """
 
     path: bytes
@@ -46,13 +47,14 @@ class SongRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that is not a song and that a person should hear of.
+    """Something in a source that is not a song, and that a person should know of.
 
     Attributes:
         path: absolute path as bytes.
-        code: ``folder`` for a folder that cannot be read, ``result`` for one that holds a midiprism result,
-            ``archive`` for an archive or a Parquet file that cannot be read, or not to its end, ``member``
-            for a song in an archive that is not taken, ``nested`` for an archive in an archive.
+        code: ``folder`` (a folder that cannot be read), ``result`` (a folder that holds a midiprism result),
+            ``archive`` (an archive or Parquet file that cannot be read, or not to its end), ``member`` (a
+            song in an archive that is not taken), ``nested`` (an archive in an archive) or ``relative`` (a
+            path in a list that is not absolute).
         message: one sentence.
     """
 
@@ -62,20 +64,20 @@ class Notice:
 
     @property
     def failed(self) -> bool:
-        """Whether something that should have been read was not."""
+        """Return True if something that should have been read was not."""
         return self.code not in ("result", "nested")
 
 
 class SongContent(NamedTuple):
-    """The bytes of a song, read whole and without a change in between.
+    """The bytes of a song, read whole while it did not change.
 
     Attributes:
-        data: the bytes; None where there are more than were asked for.
-        digest: BLAKE3 of the bytes, 32 bytes.
-        size: how many they are.
-        mtime_ns: time of the last change in nanoseconds since the epoch, at the time of reading; of a
-            member, that of its archive.
-        facts: what else its row says of it, a JSON object as text; None for nothing.
+        data: the bytes; None if there are more than the caller's limit.
+        digest: BLAKE3 of the bytes, 32 bytes long.
+        size: number of bytes.
+        mtime_ns: time of the last change in nanoseconds since the epoch, when it was read; a member has its
+            container's.
+        facts: what else the source knows of the song, as the text of a JSON object; None for nothing.
     """
 
     data: bytes | None
@@ -85,8 +87,32 @@ class SongContent(NamedTuple):
     facts: str | None = None
 
 
+class RecordedSong(NamedTuple):
+    """A song whose outcome is known without opening it.
+
+    Attributes:
+        song_ref: the song.
+        digest: BLAKE3 of its bytes, as its owner recorded it.
+        outcome: the outcome to record; see ``records.OUTCOMES``.
+        format: of the MIDI file (0, 1 or 2); this and the following are None if unknown.
+        num_tracks: number of its source tracks.
+        division: ticks per quarter note.
+        duration_ticks: length in ticks.
+        duration_seconds: length in seconds.
+    """
+
+    song_ref: SongRef
+    digest: bytes
+    outcome: str
+    format: int | None = None
+    num_tracks: int | None = None
+    division: int | None = None
+    duration_ticks: int | None = None
+    duration_seconds: float | None = None
+
+
 class UnreadableError(MidiprismError):
-    """A song's bytes cannot be had.
+    """The bytes of a song cannot be read.
 
     Attributes:
         code: ``vanished``, ``permission``, ``not_regular``, ``changing`` or ``io``; of a member also
@@ -102,39 +128,47 @@ class UnreadableError(MidiprismError):
 
 
 class Source(Protocol):
-    """Where songs come from."""
+    """Where songs come from. Implementations subclass it; they can be pickled for worker processes."""
 
     @property
+    @abstractmethod
     def source_paths(self) -> Sequence[bytes]:
-        """The absolute paths that it was opened with."""
+        """Absolute paths of the folders and files that the source was opened with."""
 
+    @abstractmethod
     def walk(self) -> Iterator[SongRef | Notice]:
-        """Every song, source by source, each source's in the order of the bytes of their paths.
+        """Yield every song, in the same order each time.
 
-        Those of an archive that can only be read forward come in its own order; their ``member`` says so.
-        Memory does not grow with the library, but with the names in one archive.
+        Below one of ``source_paths``, songs come in the order of the bytes of their paths. The exception are
+        archives that can only be read forward: their members come in the archive's order, and
+        ``member.in_path_order`` is False. Memory does not grow with the number of songs, except for the names
+        in one archive.
         """
 
+    @abstractmethod
     def running_count(self) -> Iterator[int]:
-        """How many songs ``walk`` will find: the count so far, now and then, and at last all."""
+        """Yield the number of songs counted so far from time to time, and last the number ``walk`` yields."""
 
+    @abstractmethod
     def missing_paths(self) -> list[bytes]:
-        """Folders and archives that were there when the library was opened, and are not any more."""
+        """Return the folders and containers that were there when the source was opened and are gone now."""
 
+    @abstractmethod
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a song; more than ``limit`` bytes are digested without being kept.
+        """Read a song. If it has more than ``limit`` bytes, it is digested, and its bytes are not kept.
 
         Raises:
-            UnreadableError: its bytes cannot be had.
+            UnreadableError: the bytes cannot be read.
         """
-
-
-@runtime_checkable
-class SequentialSource(Protocol):
-    """A library in which it may take long to come to a song, as in a compressed archive."""
 
     def seek(self, song_ref: SongRef) -> None:
-        """Go to where a song is, so that reading it, and those behind it, takes no longer than it should.
+        """Prepare to read a song and those after it.
 
-        What goes wrong is told by ``read``.
+        In a compressed archive this decompresses everything before the song, which would otherwise count
+        towards the time that the song takes. Errors are raised by ``read``.
         """
+        del song_ref
+
+    def recorded(self) -> Iterator[RecordedSong]:
+        """Yield the songs whose outcome is known without opening them."""
+        return iter(())

@@ -22,7 +22,7 @@ from midiprism.advise.report.explanations import STRATEGY_INFO, StrategyId, expl
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.pipeline import Settings
 from midiprism.pipeline.resource_defaults import cpus, default_in_flight
-from midiprism.sources import Notice, SequentialSource, SongContent, SongRef, Source
+from midiprism.sources import Notice, SongContent, SongRef, Source
 
 _DEFAULT = Settings()
 _WARM_UP_SHARE = 0.5
@@ -36,7 +36,7 @@ _NEW_PLACE_STRATEGIES = ("parquet", "output-device", "postgresql")
 
 
 @dataclass(frozen=True)
-class SampledSource:
+class SampledSource(Source):
     """Some songs of a library, and no others.
 
     Attributes:
@@ -64,8 +64,7 @@ class SampledSource:
         return self.inner.read(song_ref, limit)
 
     def seek(self, song_ref: SongRef) -> None:
-        if isinstance(self.inner, SequentialSource):
-            self.inner.seek(song_ref)
+        self.inner.seek(song_ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +240,12 @@ class _ExperimentRunner:
         self._options = options
         self._stop = stop
         self._on_progress = on_progress
-        workers = options.settings.workers
+        settings, workers = options.settings, options.settings.resources.workers
         # Few songs would be split by the coordinator itself.
         self._base = replace(
-            options.settings, workers=cpus() if workers is None else workers, count_songs=False
+            settings,
+            resources=replace(settings.resources, workers=cpus() if workers is None else workers),
+            scope=replace(settings.scope, count_songs=False),
         )
 
     def disk_speed(self, folder: str) -> DiskSpeed:
@@ -266,7 +267,7 @@ class _ExperimentRunner:
                     from midiprism.catalog.postgres.temporary_schema import temporary_schema
 
                     address = stack.enter_context(temporary_schema(changes["database"]))
-                    settings = replace(settings, database=address)
+                    settings = replace(settings, catalog=replace(settings.catalog, database=address))
                 found = measure_run(self._source, out, settings, seconds, stop=self._stop)
         except MidiprismError:
             if self._stop():  # too soon for anything to be measured

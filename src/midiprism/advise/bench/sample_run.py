@@ -11,7 +11,7 @@ from midiprism.catalog.queries.run_history import run_settings
 from midiprism.catalog.queries.run_samples import samples_of
 from midiprism.errors import MidiprismError
 from midiprism.metrics.snapshot import RunSample, SampleWindow
-from midiprism.pipeline import Settings, split_library
+from midiprism.pipeline import RunCallbacks, RunParts, Settings, run_pipeline
 from midiprism.pipeline.open_result import ResultOpener
 from midiprism.pipeline.progress import RunProgress
 from midiprism.results.result_dir import open_catalog_of
@@ -61,14 +61,16 @@ def measure_run(
         over = over or progress.seconds >= seconds
 
     try:
-        summary = split_library(
-            source, out, settings, opener=opening, stop=lambda: over or stop(), listener=listen
-        )
+        callbacks = RunCallbacks(stop=lambda: over or stop(), on_progress=listen)
+        summary = run_pipeline(source, out, settings, callbacks, RunParts(open_result=opening))
         if summary.error is not None:
             raise summary.error
         number = summary.run_id
         if number is not None:
-            with open_catalog_of(out, settings.database) as catalog, catalog.read_transaction() as connection:
+            with (
+                open_catalog_of(out, settings.catalog.database) as catalog,
+                catalog.read_transaction() as connection,
+            ):
                 samples = [RunSample.from_dict(it) for it in samples_of(connection, number)]
                 facts = dict(run_settings(connection, [number])[0])
             window = typical_window(samples, running=False)
@@ -83,14 +85,18 @@ def measure_run(
 
 def apply_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Settings with what ``Strategy.changes`` asks for; where the result goes is not among them."""
-    database = settings.database
+    resources, catalog = settings.resources, settings.catalog
+    database = catalog.database
     if "database" in changes:
         database = PostgresAddress(changes["database"]) if changes["database"] else None
     return replace(
         settings,
-        workers=changes.get("workers", settings.workers),
-        batch_songs=changes.get("batch_size", settings.batch_songs),
-        in_flight=changes.get("in_flight", settings.in_flight),
-        store=changes.get("store", settings.store),
-        database=database,
+        identity=replace(settings.identity, store=changes.get("store", settings.identity.store)),
+        resources=replace(
+            resources,
+            workers=changes.get("workers", resources.workers),
+            batch_songs=changes.get("batch_size", resources.batch_songs),
+            in_flight=changes.get("in_flight", resources.in_flight),
+        ),
+        catalog=replace(catalog, database=database),
     )

@@ -17,7 +17,7 @@ from midiprism.metrics.snapshot import SampleWindow
 from midiprism.pipeline.group_commit import MAX_GROUP_SECONDS as GROUP_SECONDS
 from midiprism.pipeline.group_commit import MAX_GROUP_SONGS as GROUP_SONGS
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER, default_batch_size, default_in_flight
-from midiprism.pipeline.run_metrics import RECORD_REST_FACTOR
+from midiprism.pipeline.run_reports import RECORD_REST_FACTOR
 
 LEASE_ROUND_TRIPS, PROGRESS_ROUND_TRIPS = 6, 6
 """Answers of a server for which the coordinator waits: to lease a batch, and to tell how far it is, each

@@ -110,10 +110,11 @@ class Controller:
         cls, settings: Settings, on_decision: Callable[[str], None] | None = None
     ) -> "Controller | None":
         """The controller of a run: it changes what the settings leave open; None where that is nothing."""
-        left = settings.workers is None, settings.batch_songs is None, settings.in_flight is None
-        if settings.workers == 0 or not any(left):
+        resources = settings.resources
+        left = resources.workers is None, resources.batch_songs is None, resources.in_flight is None
+        if resources.workers == 0 or not any(left):
             return None
-        return cls(Bounds(machine.cpus(), settings.database is not None, *left), on_decision)
+        return cls(Bounds(machine.cpus(), settings.catalog.database is not None, *left), on_decision)
 
     def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
         """See ``Tuner``."""

@@ -1,35 +1,26 @@
-"""``midiprism export``: a tree of tracks for people."""
+"""``midiprism export``: write a tree of tracks for people."""
 
-import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from midiprism.cli.database import DatabaseOption, SchemaOption, resolve_database
+from midiprism.cli.filters import FilterOptions
 from midiprism.cli.interrupt import interruptible
-from midiprism.cli.relocated import follow_relocation
-from midiprism.cli.render.terminal import format_size, make_console, pluralize, print_message, printable_path
-from midiprism.cli.selection import (
-    ChannelOption,
-    FamilyOption,
-    InstrumentOption,
-    NameOption,
-    NotesOption,
-    SongOption,
-    parse_selection,
-)
-
-if TYPE_CHECKING:
-    from midiprism.export.export import Export
-
-_MAX_SHOWN = 5
+from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions
+from midiprism.cli.render.export_text import print_export
+from midiprism.cli.render.terminal import print_json, print_message
+from midiprism.cli.result_location import locate
+from midiprism.cli.shell import exit_code
 
 
 def export(
-    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the result.")],
+    out: OutArgument,
     to: Annotated[
-        str, typer.Option("--to", metavar="DIR", help="Folder of the tree; made where there is none.")
+        str, typer.Option("--to", metavar="DIR", help="Folder of the tree. It is made if it does not exist.")
     ],
+    filters: FilterOptions,
+    catalog: CatalogOptions,
+    output: SummaryOptions,
     by: Annotated[
         str,
         typer.Option(
@@ -39,66 +30,40 @@ def export(
             "'{family}/{song} {track:02} {name}.mid'.",
         ),
     ] = "song",
-    instrument: InstrumentOption = None,
-    family: FamilyOption = None,
-    song: SongOption = None,
-    name: NameOption = None,
-    notes: NotesOption = None,
-    channel: ChannelOption = None,
-    database: DatabaseOption = None,
-    schema: SchemaOption = None,
     hardlink: Annotated[
         bool,
         typer.Option(
             "--hardlink",
-            help="Link files instead of copying them: they take no space, and are read-only, being the "
-            "store's own.",
+            help="Link files instead of copying them: they take no space, and are read-only since they are "
+            "the store's own.",
         ),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print the summary as one JSON object, the last line of the output."),
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No summary; errors only.")] = False,
-) -> None:
-    """Make a tree of the tracks, or of those that the filters select, under names of your choice.
+    dry_run: DryRunOption = False,
+) -> int:
+    """Write a tree of the tracks, or of those that the filters select, under names of your choice.
 
-    Files that are there are left as they are, so the same command can be given again.
+    Existing files are left as they are, so the same command can be repeated.
     """
     from midiprism.export.export import export_tracks
     from midiprism.export.path_template import PathTemplate
 
-    template = PathTemplate(by)
-    wanted = parse_selection(instrument, family, song, name, notes, channel)
-    out = follow_relocation(out, quiet=quiet)
-    address = resolve_database(database, schema, out)
-    with interruptible("Stopping after the file in hand.") as stop:
-        done = export_tracks(
-            out, to, template, wanted, database=address, hardlink=hardlink, dry_run=dry_run, stop=stop
+    template, selection = PathTemplate(by), filters.selection()
+    result = locate(out, catalog, quiet=output.quiet)
+    with interruptible("Stopping after the current file.") as stop:
+        summary = export_tracks(
+            result.folder,
+            to,
+            template,
+            selection,
+            database=result.database,
+            hardlink=hardlink,
+            dry_run=dry_run,
+            stop=stop,
         )
-        interrupted = stop()
-    _print_summary(done, as_json=as_json, quiet=quiet)
-    if interrupted:
-        print_message("Stopped before the end; the same command goes on.")
-        raise typer.Exit(130)
-    raise typer.Exit(1 if done.failed else 0)
-
-
-def _print_summary(summary: "Export", *, as_json: bool, quiet: bool) -> None:
-    for path, message in summary.failures[:_MAX_SHOWN]:
-        print_message(f"{path}: {message}")
-    rest = summary.files_differing + summary.files_failed - _MAX_SHOWN
-    if rest > 0:
-        print_message(f"and {rest:,} more.")
-    if not quiet:
-        screen = make_console(stderr=as_json)
-        what = "Would write" if summary.dry_run else "Wrote"
-        screen.print(
-            f"{what} {pluralize(summary.files_new, 'file')} ({format_size(summary.bytes)}) in {printable_path(summary.to)}; "
-            f"{summary.files_unchanged:,} were there already. {summary.seconds:.1f} s"
-        )
-    if as_json:
-        typer.echo(json.dumps(summary.as_dict()))
+        stopped = stop()
+    print_export(summary, quiet=output.quiet, stderr=output.as_json)
+    if output.as_json:
+        print_json(summary.as_dict())
+    if stopped:
+        print_message("Stopped before the end; the same command continues.")
+    return exit_code(stop, stopped=stopped, ok=not summary.failed)

@@ -1,90 +1,132 @@
-"""``midiprism split --adopt``: what is particular to a library that another program keeps."""
+"""``midiprism split --adopt``: adopt a library that another program keeps."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.adopt_options import format_count
 from midiprism.cli.confirm import require_confirmation
-from midiprism.cli.render.terminal import escape_unprintable, make_console, pluralize
+from midiprism.cli.options import PathMapOption
+from midiprism.cli.render.terminal import (
+    escape_unprintable,
+    format_count,
+    make_console,
+    pluralize,
+    print_json,
+)
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
-    from midiprism.adopt.adoption import AdoptedSource
+    from midiprism.adopt.adopted_source import AdoptedSource
     from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
+    from midiprism.adopt.options import Adoption
     from midiprism.catalog import PostgresAddress
-    from midiprism.pipeline.settings import Adoption
+
+_NAME_WIDTH = 14
 
 
-def parse_options(
-    *,
-    adopt: bool,
-    sources: Sequence[str],
-    source_options: Sequence[str],
-    redo: bool,
-    path_maps: Sequence[str],
-    complete_existing: bool,
-    redo_existing: bool,
-    replace: bool,
-) -> "Adoption | None":
-    """What is to be taken over, and how; None where there are sources of one's own.
+@dataclass(frozen=True, slots=True)
+class AdoptOptions:
+    """Which library of another program is adopted, and what becomes of its splits."""
 
-    Raises:
-        UsageError: options do not go together.
-    """
-    if not adopt:
-        if path_maps or complete_existing or redo_existing or replace:
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Adopt the library that another program keeps in that database: split the songs in its "
+            "table files that nobody has split, and fill its tables too.",
+        ),
+    ] = False
+    path_map: PathMapOption = None
+    complete_existing: Annotated[
+        bool,
+        typer.Option(
+            "--complete-existing",
+            help="With --adopt: also add the tracks that are missing for songs their owner has split.",
+        ),
+    ] = False
+    redo_existing: Annotated[
+        bool,
+        typer.Option(
+            "--redo-existing",
+            help="With --adopt: split those songs again; their owner's rows stay beside ours.",
+        ),
+    ] = False
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="With --redo-existing: take out the owner's rows that lead to tracks with other content.",
+        ),
+    ] = False
+    yes: Annotated[bool, typer.Option("--yes", help="With --replace: do not ask for confirmation.")] = False
+
+    def parse(
+        self, sources: Sequence[str], source_arguments: Sequence[str], *, redo: bool
+    ) -> "Adoption | None":
+        """Return which library is adopted and how; None without ``--adopt``.
+
+        Args:
+            sources: and their options, which exclude ``--adopt``.
+            redo: whether ``--redo`` is given, which excludes it too.
+
+        Raises:
+            UsageError: options exclude or need each other.
+        """
+        if not self.adopt:
+            if self.path_map or self.complete_existing or self.redo_existing or self.replace:
+                raise UsageError(
+                    "--path-map, --complete-existing, --redo-existing and --replace need --adopt."
+                )
+            if not sources:
+                raise UsageError("Name a SOURCE: folders, files, archives.")
+            return None
+        if sources or source_arguments:
+            raise UsageError("With --adopt, the database lists the songs: leave SOURCE out.")
+        if redo:
             raise UsageError(
-                "--path-map, --complete-existing, --redo-existing and --replace go with --adopt."
+                "--redo cannot be used with --adopt: `midiprism catalog undo` takes a run back, and "
+                "--redo-existing splits again what the library's owner had split."
             )
-        if not sources:
-            raise UsageError("Name a SOURCE: folders, files, archives.")
-        return None
-    if sources or source_options:
-        raise UsageError("With --adopt, the songs are those that the database lists: leave SOURCE out.")
-    if redo:
-        raise UsageError(
-            "--redo does not go with --adopt: `midiprism catalog undo` takes a run back, and --redo-existing "
-            "splits again what the library's owner had split."
-        )
-    if replace and not redo_existing:
-        raise UsageError("--replace goes with --redo-existing.")
-    from midiprism.pipeline.settings import Adoption
-    from midiprism.sources.path_map import parse_path_map
+        if self.replace and not self.redo_existing:
+            raise UsageError("--replace needs --redo-existing.")
+        from midiprism.adopt.options import Adoption
+        from midiprism.sources.path_map import parse_path_map
 
-    existing: ExistingLinksPolicy = (
-        "replace" if replace else "complete" if complete_existing or redo_existing else "leave"
-    )
-    return Adoption(parse_path_map(path_maps), existing)
+        return Adoption(parse_path_map(self.path_map or ()), self._existing_links_policy())
+
+    def _existing_links_policy(self) -> "ExistingLinksPolicy":
+        if self.replace:
+            return "replace"
+        return "complete" if self.complete_existing or self.redo_existing else "leave"
 
 
-def to_options(adoption: "Adoption") -> list[str]:
-    """The options that say so, for a command that goes on."""
-    again = {"leave": [], "complete": ["--complete-existing"], "replace": ["--redo-existing", "--replace"]}
-    moved = [f"--path-map={os.fsdecode(old)}={os.fsdecode(new)}" for old, new in adoption.path_map.rules]
-    return ["--adopt", *moved, *again[adoption.existing]]
+def adoption_arguments(adoption: "Adoption") -> list[str]:
+    """Return the options of ``split`` that repeat an adoption."""
+    policy = {"leave": [], "complete": ["--complete-existing"], "replace": ["--redo-existing", "--replace"]}
+    rules = [f"--path-map={os.fsdecode(old)}={os.fsdecode(new)}" for old, new in adoption.path_map.rules]
+    return ["--adopt", *rules, *policy[adoption.existing]]
 
 
 def open_adopted(
     address: "PostgresAddress", adoption: "Adoption", out: str, stop: Callable[[], bool], *, yes: bool
 ) -> "AbstractContextManager[AdoptedSource]":
-    """The library, once all is known to be in order and a person agrees to what cannot simply be undone.
+    """Return the library, after checks, and after a person agrees to replace rows.
 
     Raises:
         UsageError: ``out`` cannot be the folder of its result.
-        CatalogError: the library cannot be taken over.
+        CatalogError: the library cannot be adopted.
     """
     from midiprism.adopt.adoption import open_adopted_source, require_adoptable
 
     require_adoptable(address, adoption, out, stop)
     if adoption.existing == "replace":
         require_confirmation(
-            "Of songs that their owner has split, rows of track_splits that lead to other contents than ours "
-            "are taken out; `midiprism catalog undo` puts them back. Go on?",
+            "For songs that their owner has split, rows of track_splits that lead to tracks with other "
+            "content are taken out; `midiprism catalog undo` puts them back. Continue?",
             yes=yes,
         )
     return open_adopted_source(address, adoption, stop)
@@ -99,25 +141,25 @@ def print_adoption_plan(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Print what taking over the library would do."""
+    """Print what adopting the library would do."""
     from midiprism.adopt.adoption import plan_adoption
 
-    outlook = plan_adoption(address, adoption, out, stop)
-    again = (
-        "splits again, with what is missing added" if adoption.existing != "leave" else "leaves as they are"
+    plan = plan_adoption(address, adoption, out, stop)
+    treatment = (
+        "splits again, adding what is missing" if adoption.existing != "leave" else "leaves as they are"
     )
     if not quiet:
-        screen = make_console(stderr=as_json)
-        screen.print(
-            f"{escape_unprintable(str(address))}: {pluralize(outlook.songs, 'song')} with several tracks"
+        console = make_console(stderr=as_json)
+        console.print(
+            f"{escape_unprintable(str(address))}: {pluralize(plan.songs, 'song')} with several tracks"
         )
         for name, count, meaning in (
-            ("adopted", outlook.adopted, f"their owner has split, which the run {again}"),
-            ("known", outlook.known, "midiprism has come to in earlier runs"),
-            ("to split", outlook.to_split, "are left"),
-            ("missing", outlook.missing, "of these are not where they should be; --path-map says where else"),
+            ("adopted", plan.adopted, f"were split by their owner, which the run {treatment}"),
+            ("known", plan.known, "have an outcome from earlier runs of midiprism"),
+            ("to split", plan.to_split, "are left"),
+            ("missing", plan.missing, "of these do not exist at their paths; --path-map gives other paths"),
         ):
-            screen.print(format_count(name, count, meaning))
-        screen.print("Nothing was written.")
+            console.print(format_count(name, count, meaning, width=_NAME_WIDTH))
+        console.print("Nothing was written.")
     if as_json:
-        typer.echo(json.dumps({"dry_run": True, **outlook._asdict()}))
+        print_json({"dry_run": True, **plan._asdict()})

@@ -1,83 +1,90 @@
-"""``midiprism catalog undo``: what a run added, taken back."""
+"""``midiprism catalog undo``: take back what a run added."""
 
-import json
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.adopt_options import format_count, require_database
 from midiprism.cli.confirm import require_confirmation
-from midiprism.cli.database import DatabaseOption, SchemaOption
-from midiprism.cli.render.terminal import make_console, pluralize
+from midiprism.cli.database import require_database
+from midiprism.cli.options import CatalogOptions, DryRunOption, JsonOption, YesOption
+from midiprism.cli.render.terminal import format_count, make_console, pluralize, print_json
+
+if TYPE_CHECKING:
+    from midiprism.adopt.db.undo import RunAdditions, UndoResult
+
+_NAME_WIDTH = 14
 
 
 def undo(
     run: Annotated[
-        int, typer.Argument(metavar="RUN", min=1, help="The run's number, as `midiprism status` has it.")
+        int, typer.Argument(metavar="RUN", min=1, help="Number of the run, as `midiprism status` shows it.")
     ],
-    database: DatabaseOption = None,
-    schema: SchemaOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what there is to take back, and write nothing.")
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print the figures as one JSON object, the last line of the output."),
-    ] = False,
+    catalog: CatalogOptions,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Take back what a run added to a catalogue in PostgreSQL, and to a library that was taken over.
+    """Take back what a run added to a catalog in PostgreSQL, and to an adopted library.
 
-    All in one transaction. Files of tracks stay in OUT; `midiprism verify --repair` removes those that no
-    song has any more.
+    It is one transaction. Track files stay in OUT; `midiprism verify --repair` removes those that no song has
+    any more.
     """
     from midiprism.adopt.db.undo import count_additions, undo_run
-    from midiprism.catalog import PostgresAddress, open_catalog, open_read_only
+    from midiprism.catalog import open_catalog, open_read_only
     from midiprism.catalog.postgres.catalog import PostgresCatalog
 
-    address: PostgresAddress = require_database(database, schema)
-    screen = make_console(stderr=as_json)
-    with open_read_only(address) as catalog:
-        assert isinstance(catalog, PostgresCatalog)
-        added = count_additions(catalog, run)
+    address = require_database(catalog)
+    console = make_console(stderr=as_json)
+    with open_read_only(address) as opened:
+        assert isinstance(opened, PostgresCatalog)
+        additions = count_additions(opened, run)
     if dry_run:
-        screen.print(f"Run {run} is to be taken back:")
-        screen.print(format_count("songs", added.songs, "got an outcome by it"))
-        screen.print(format_count("tracks", added.tracks, "were recorded by it first"))
-        screen.print(format_count("links", added.foreign_links, "rows were added to track_splits"))
-        screen.print(format_count("files", added.foreign_files, "rows were added to files"))
-        screen.print(format_count("replaced", added.foreign_rows_replaced, "rows of both were taken out"))
-        screen.print("Nothing was written.")
+        console.print("\n".join(_addition_lines(run, additions)))
         if as_json:
-            typer.echo(json.dumps({"run_id": run, "dry_run": True, **added._asdict()}))
+            print_json({"run_id": run, "dry_run": True, **additions._asdict()})
         return
     require_confirmation(
-        f"Take back run {run}: {pluralize(added.songs, 'song')}, {pluralize(added.foreign_links, 'row')} of "
-        f"track_splits, {pluralize(added.foreign_files, 'row')} of files?",
+        f"Take back run {run}: {pluralize(additions.songs, 'song')}, "
+        f"{pluralize(additions.foreign_links, 'row')} of track_splits, "
+        f"{pluralize(additions.foreign_files, 'row')} of files?",
         yes=yes,
     )
-    with open_catalog(address) as catalog:
-        assert isinstance(catalog, PostgresCatalog)
-        undone = undo_run(catalog, run)
-    screen.print(f"Run {run} has been undone.")
+    with open_catalog(address) as opened:
+        assert isinstance(opened, PostgresCatalog)
+        undone = undo_run(opened, run)
+    console.print("\n".join(_undone_lines(run, undone)))
+    if as_json:
+        print_json({"run_id": run, "dry_run": False, **undone._asdict()})
+
+
+def _addition_lines(run: int, additions: "RunAdditions") -> Iterator[str]:
+    yield f"Run {run} would be taken back:"
+    for name, count, meaning in (
+        ("songs", additions.songs, "got an outcome by it"),
+        ("tracks", additions.tracks, "were recorded by it first"),
+        ("links", additions.foreign_links, "rows were added to track_splits"),
+        ("files", additions.foreign_files, "rows were added to files"),
+        ("replaced", additions.foreign_rows_replaced, "rows of both tables were taken out"),
+    ):
+        yield format_count(name, count, meaning, width=_NAME_WIDTH)
+    yield "Nothing was written."
+
+
+def _undone_lines(run: int, undone: "UndoResult") -> Iterator[str]:
+    yield f"Run {run} has been undone."
     for name, count, meaning in (
         ("songs", undone.songs, "have no outcome any more"),
-        (
-            "tracks",
-            undone.tracks,
-            "belong to no song any more; `midiprism verify --repair` removes their files",
-        ),
+        ("tracks", undone.tracks, "have no song any more; `midiprism verify --repair` removes their files"),
         ("links", undone.foreign_links, "rows were deleted from track_splits"),
         ("files", undone.foreign_files, "rows were deleted from files"),
-        ("restored", undone.foreign_rows_restored, "rows that it had taken out are back"),
-        ("kept", undone.foreign_rows_kept, "rows stay, since others refer to them"),
+        ("restored", undone.foreign_rows_restored, "rows that the run had taken out were put back"),
+        ("kept", undone.foreign_rows_kept, "rows stay since others refer to them"),
         (
             "not restored",
             undone.foreign_rows_not_restored,
-            "rows could not be put back: others have their place",
+            "rows could not be put back: their place is taken",
         ),
     ):
         if count:
-            screen.print(format_count(name, count, meaning))
-    if as_json:
-        typer.echo(json.dumps({"run_id": run, "dry_run": False, **undone._asdict()}))
+            yield format_count(name, count, meaning, width=_NAME_WIDTH)

@@ -1,29 +1,30 @@
-"""``midiprism verify``: whether a result is whole, and mending it."""
+"""``midiprism verify``: check that a result is complete and undamaged, and repair it."""
 
-import json
 import random
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.database import DatabaseOption, SchemaOption, quote_result, resolve_database
-from midiprism.cli.interrupt import interruptible
-from midiprism.cli.relocated import follow_relocation
+from midiprism.cli.option_values import parse_share
+from midiprism.cli.options import CatalogOptions, OutArgument, SummaryOptions, VerboseOption
+from midiprism.cli.render.terminal import print_json
+from midiprism.cli.render.verify_text import format_progress, print_repair, print_verification
+from midiprism.cli.result_location import locate
+from midiprism.cli.shell import announce_compiling, exit_code, session
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
     from midiprism.catalog import VerifyScope
-    from midiprism.integrity.damage_report import DamageReport, RepairReport
 
-_MAX_RUN_DIGITS = 9  # digits
+_MAX_RUN_DIGITS = 9
+_DATE_DIGITS = len("20251231")
 
 
 def verify(
-    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the result.")],
-    database: DatabaseOption = None,
-    schema: SchemaOption = None,
+    out: OutArgument,
+    catalog: CatalogOptions,
+    output: SummaryOptions,
     sample: Annotated[
         str | None,
         typer.Option(
@@ -34,98 +35,79 @@ def verify(
         str | None,
         typer.Option(
             metavar="RUN|DATE",
-            help="Check only what run number RUN and later ones recorded, or those that started on DATE, "
-            "such as 2025-12-31, or later.",
+            help="Check only what run number RUN and later ones recorded, or runs that started on DATE, such "
+            "as 2025-12-31, or later.",
         ),
     ] = None,
     repair: Annotated[
         bool,
         typer.Option(
             "--repair",
-            help="Mend what can be mended: files come back from their songs, links from splitting those "
-            "again, and what belongs to no track is removed from OUT/tracks.",
+            help="Repair the damage: restore files from their songs, and links by splitting songs again; "
+            "remove from OUT/tracks what belongs to no track.",
         ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --repair: say what would be done, and write nothing.")
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print the findings as one JSON object, the last line of the output."),
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="No progress and no summary; damage and errors only.")
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option("--verbose", help="Name every damage, as far as they are remembered (100 of a kind)."),
-    ] = False,
-) -> None:
+    verbose: VerboseOption = False,
+) -> int:
     """Check that every track has its file, every file its track, and every song its links.
 
-    Nothing is written without --repair. The exit code is 1 where damage was found, or is left.
+    Nothing is written without --repair. The exit code is 1 if damage was found or remains.
     """
-    from midiprism.cli.render.verify_text import format_progress, print_repair, print_verification
     from midiprism.integrity.repair import repair_result
     from midiprism.integrity.verify import verify_result
 
     if dry_run and not repair:
-        raise UsageError("--dry-run needs --repair; without that, nothing is written anyway.")
-    scope, started = _parse_scope(sample, since)
-    out = follow_relocation(out, quiet=quiet)
-    address = resolve_database(database, schema, out)
-
-    def compiling() -> None:
-        if not quiet:
-            typer.echo("Compiling the splitter, once after each installation: up to a minute ...", err=True)
-
-    done: RepairReport | None = None
-    with ExitStack() as stack:
-        stop = stack.enter_context(interruptible("Stopping; again stops at once."))
-        listener = None
-        if not quiet:
-            from midiprism.cli.render.progress import progress_bar
-
-            listener = stack.enter_context(progress_bar(format_progress))
+        raise UsageError("--dry-run needs --repair; without it, nothing is written anyway.")
+    scope, since_date = parse_scope(sample, since)
+    result = locate(out, catalog, quiet=output.quiet)
+    request = {"sample_percent": round(100 * scope.share, 6) if scope.is_sample else None, "since": since}
+    with session("Stopping; a second signal stops at once.", format_progress, quiet=output.quiet) as (
+        stop,
+        listener,
+    ):
         if repair:
-            done = repair_result(
-                out,
+            repaired = repair_result(
+                result.folder,
                 scope,
-                since=started,
-                database=address,
+                since=since_date,
+                database=result.database,
                 dry_run=dry_run,
                 stop=stop,
-                on_compile=compiling,
+                on_compile=announce_compiling(quiet=output.quiet),
                 listener=listener,
             )
-            found, stopped = done.damage_report, done.stopped
         else:
-            found = verify_result(out, scope, since=started, database=address, stop=stop, listener=listener)
-            stopped = found.stopped
-    if done is None:
-        print_verification(
-            found, out, quote_result(out, address), quiet=quiet, verbose=verbose, stderr=as_json
-        )
+            report = verify_result(
+                result.folder,
+                scope,
+                since=since_date,
+                database=result.database,
+                stop=stop,
+                listener=listener,
+            )
+    if repair:
+        print_repair(repaired, result, quiet=output.quiet, verbose=verbose, stderr=output.as_json)
+        facts, stopped = repaired.as_dict(), repaired.stopped
+        ok = repaired.damage_report.ok if dry_run else repaired.ok
     else:
-        print_repair(done, out, quote_result(out, address), quiet=quiet, verbose=verbose, stderr=as_json)
-    if as_json:
-        typer.echo(json.dumps(_to_json(found, done, scope, since)))
-    if stopped:
-        raise typer.Exit(stop.exit_code)
-    whole = found.ok if done is None or dry_run else done.ok
-    raise typer.Exit(0 if whole else 1)
+        print_verification(report, result, quiet=output.quiet, verbose=verbose, stderr=output.as_json)
+        facts, stopped, ok = report.as_dict(), report.stopped, report.ok
+    if output.as_json:
+        print_json(facts | request)
+    return exit_code(stop, stopped=stopped, ok=ok)
 
 
-def _to_json(
-    verification: "DamageReport", repair: "RepairReport | None", scope: "VerifyScope", since: str | None
-) -> dict[str, object]:
-    facts = verification.as_dict() if repair is None else repair.as_dict()
-    percent = round(100 * scope.share, 6) if scope.is_sample else None
-    return {**facts, "sample_percent": percent, "since": since}
+def parse_scope(sample: str | None, since: str | None) -> tuple["VerifyScope", str | None]:
+    """Return the part of a result to check, and the date in UTC if a date limits it.
 
+    A number of eight digits is a date.
 
-def _parse_scope(sample: str | None, since: str | None) -> tuple["VerifyScope", str | None]:
-    """Which part is to be checked; where that is said by a date, the date in UTC."""
+    Raises:
+        UsageError: an option is not valid, or both are given.
+    """
     from midiprism.catalog import VerifyScope
 
     if sample is not None and since is not None:
@@ -134,34 +116,15 @@ def _parse_scope(sample: str | None, since: str | None) -> tuple["VerifyScope", 
         return VerifyScope(parse_share(sample), random.random()), None
     if since is None:
         return VerifyScope(), None
-    if (
-        since.isascii()
-        and since.isdecimal()
-        and len(since) <= _MAX_RUN_DIGITS
-        and len(since) != len("20251231")
-    ):
+    is_number = since.isascii() and since.isdecimal()
+    if is_number and len(since) <= _MAX_RUN_DIGITS and len(since) != _DATE_DIGITS:
         return VerifyScope(first_run=int(since)), None
     try:
         date = datetime.fromisoformat(since)
         if date.tzinfo is None:
-            date = date.astimezone()  # the user's own time
+            date = date.astimezone()  # the user's own time zone
         return VerifyScope(), date.astimezone(UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
             f"--since {since} is neither the number of a run nor a date such as 2025-12-31."
         ) from error
-
-
-def parse_share(sample: str) -> float:
-    """A share of something, from what --sample says.
-
-    Raises:
-        UsageError: it is none.
-    """
-    try:
-        percent = float(sample.strip().removesuffix("%"))
-    except ValueError:
-        percent = 0.0
-    if not 0 < percent <= 100:
-        raise UsageError(f"--sample {sample} is not a share such as 2%: more than 0, at most 100.")
-    return percent / 100

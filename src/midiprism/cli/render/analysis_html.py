@@ -1,4 +1,4 @@
-"""A report as one self-contained web page: no script, nothing from elsewhere, every text escaped."""
+"""Render a report as one self-contained web page: no script, no external resource, all text escaped."""
 
 import base64
 import hashlib
@@ -22,10 +22,10 @@ class Line:
     """A line of a plot.
 
     Attributes:
-        name: what it shows.
-        colour: of the line and its mark in the legend.
-        points: places in the picture, as SVG has them.
-        last: its last value, for people.
+        name: the value that it shows.
+        colour: colour of the line and of its legend entry.
+        points: coordinates, as SVG writes them.
+        last: the last value, as text.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A picture of values over time.
+    """A plot of values over time.
 
     Attributes:
-        title: what it shows.
-        top: the highest value that it has room for, for people.
-        start: the time at its left end, ``end`` at its right.
+        title: the quantity that it shows.
+        top: the highest value on the axis, as text.
+        start: the time at the left end, as text; ``end`` that at the right end.
     """
 
     title: str
@@ -54,16 +54,16 @@ class Plot:
 
 
 def render_html(title: str, sections: "Sequence[Section]", points: "Sequence[TimelinePoint]") -> str:
-    """The page.
+    """Return the page.
 
     Args:
-        title: of the page.
-        sections: what the report says.
-        points: the course of the run, for the plots.
+        title: title of the page.
+        sections: contents of the report.
+        points: samples of the run over time, for the plots.
     """
     import jinja2
 
-    folder = files("midiprism.cli")
+    folder = files("midiprism.cli.render")
     style = (folder / "analysis.css").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -81,24 +81,24 @@ def render_html(title: str, sections: "Sequence[Section]", points: "Sequence[Tim
 
 
 def make_plots(points: "Sequence[TimelinePoint]") -> list[Plot]:
-    """Rate, utilisation and shares of the stages over time."""
+    """Return plots of the rate, the utilization and the shares of the stages over time."""
     if len(points) < 2:
         return []
     devices = sorted({name for point in points for name in point.device_busy})
-    # Nothing may have been at work at the end, or at the beginning.
+    # A stage may be idle at the beginning or at the end.
     stages = dict.fromkeys(name for point in points for name, share in point.stages.items() if share)
     top = max(point.rate for point in points) or 1.0
     return [
         _make_plot(
-            "Songs per second", f"{top:,.0f}", top, points, [("songs/s", lambda it: it.rate, "{:,.0f}")]
+            "Songs per second", f"{top:,.0f}", top, points, [("songs/s", lambda point: point.rate, "{:,.0f}")]
         ),
         _make_plot(
-            "Utilisation",
+            "Utilization",
             "100 %",
             1.0,
             points,
             [
-                ("processors", lambda it: it.cpu, "{:.0%}"),
+                ("processors", lambda point: point.cpu, "{:.0%}"),
                 *((name, _device_share(name), "{:.0%}") for name in devices),
             ],
         ),

@@ -1,4 +1,4 @@
-"""A report on a terminal, and as Markdown."""
+"""Render a report for a terminal, and as Markdown."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ _BACKTICKS = re.compile("`+")
 
 
 def render_rich(sections: "Sequence[Section]") -> "Iterator[RenderableType]":
-    """The report for Rich, part by part."""
+    """Yield the report for Rich, part by part."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -50,7 +50,7 @@ def render_rich(sections: "Sequence[Section]") -> "Iterator[RenderableType]":
 
 
 def render_markdown(sections: "Sequence[Section]") -> str:
-    """The report as Markdown. What comes from files and addresses is text there, never markup."""
+    """Return the report as Markdown, with names from files and addresses escaped."""
     return "\n".join(_markdown_lines(sections)).strip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""How far a run is, on standard error: a bar on a terminal, else a line every few seconds."""
+"""Show progress on standard error: a bar on a terminal, else a line every few seconds."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,14 +10,13 @@ from midiprism.cli.render.terminal import escape_unprintable, format_clock, make
 
 if TYPE_CHECKING:
     from midiprism.metrics.snapshot import SampleWindow
-    from midiprism.pipeline.progress import RunListener
-    from midiprism.pipeline.progress import RunProgress as Progress_
+    from midiprism.pipeline.progress import RunListener, RunProgress
 
 _LINE_SECONDS = 5.0
 
 
 class ProgressCounts(Protocol):
-    """How far something is: so many seen of a total (None where nobody knows), after so many seconds."""
+    """Progress: the number seen of a total (None if unknown) after a number of seconds."""
 
     @property
     def seen(self) -> int: ...
@@ -32,30 +31,30 @@ ProgressT = TypeVar("ProgressT", bound=ProgressCounts)
 
 @contextmanager
 def show_run_progress() -> Iterator["RunListener"]:
-    """Gives a listener for the time of a run, which says how far it is and what limits it."""
-    limit = BottleneckLine()
+    """Give a listener that shows how far a run is and what limits it."""
+    bottleneck = BottleneckLine()
 
-    def told(progress: "Progress_") -> str:
-        return "\n".join(filter(None, (format_run_progress(progress), limit.describe(progress))))
+    def format_progress(progress: "RunProgress") -> str:
+        return "\n".join(filter(None, (format_run_progress(progress), bottleneck.describe(progress))))
 
-    with progress_bar(told) as listener:
+    with progress_bar(format_progress) as listener:
         yield listener
 
 
 @contextmanager
 def progress_bar(format_progress: Callable[[ProgressT], str]) -> Iterator[Callable[[ProgressT], None]]:
-    """Gives a listener that shows how far something is, in the words of ``sentence``."""
-    screen = make_console(stderr=True)
-    if not screen.is_terminal:
-        last = 0.0
+    """Give a listener that shows progress, in the words of ``format_progress``."""
+    console = make_console(stderr=True)
+    if not console.is_terminal:
+        printed_at = 0.0
 
-        def line(far: ProgressT) -> None:
-            nonlocal last
-            if far.seconds - last >= _LINE_SECONDS:
-                last = far.seconds
-                typer.echo(format_progress(far), err=True)
+        def print_line(progress: ProgressT) -> None:
+            nonlocal printed_at
+            if progress.seconds - printed_at >= _LINE_SECONDS:
+                printed_at = progress.seconds
+                typer.echo(format_progress(progress), err=True)
 
-        yield line
+        yield print_line
         return
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -63,24 +62,24 @@ def progress_bar(format_progress: Callable[[ProgressT], str]) -> Iterator[Callab
         BarColumn(bar_width=24),
         TextColumn("{task.fields[state]}", markup=False),
     )
-    with Progress(*columns, console=screen, transient=True, refresh_per_second=8) as drawn:
-        task = drawn.add_task("", total=None, state="")
+    with Progress(*columns, console=console, transient=True, refresh_per_second=8) as bar:
+        task = bar.add_task("", total=None, state="")
 
-        def show(far: ProgressT) -> None:
-            drawn.update(task, total=far.total, completed=far.seen, state=format_progress(far))
+        def update(progress: ProgressT) -> None:
+            bar.update(task, total=progress.total, completed=progress.seen, state=format_progress(progress))
 
-        yield show
+        yield update
 
 
 class BottleneckLine:
-    """What limits a run, in words, found anew with each sample of it."""
+    """A line that names the bottleneck of a run, updated with each sample of the run."""
 
     def __init__(self) -> None:
         self._sampled_at = 0.0
         self._text = ""
 
-    def describe(self, progress: "Progress_") -> str:
-        """The resource that limits it, and how much of others is in use; nothing before that was measured."""
+    def describe(self, progress: "RunProgress") -> str:
+        """Return the bottleneck and how busy the resources are; nothing before there is a measurement."""
         window = progress.window
         if window is None or not window.songs:
             return ""
@@ -105,8 +104,8 @@ class BottleneckLine:
         return f"{escape_unprintable(find_bottleneck(window, settings).words)} | {', '.join(gauges)}"
 
 
-def format_run_progress(progress: "Progress_") -> str:
-    """Count, percent, rate, time left, tracks and failures."""
+def format_run_progress(progress: "RunProgress") -> str:
+    """Return count, percent, rate, time left, tracks and failures in words."""
     rate = progress.seen / progress.seconds if progress.seconds > 0 else 0.0
     parts = [pluralize(progress.seen, "song")]
     if progress.total:

@@ -1,9 +1,17 @@
-"""What a split run did, for people."""
+"""Describe in words, and as JSON, what a run did."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from midiprism.cli.render.terminal import format_size, make_console, pluralize, printable_path, shell_quote
+from midiprism.cli.render.terminal import (
+    format_count,
+    format_size,
+    make_console,
+    pluralize,
+    print_message,
+    printable_path,
+    shell_quote,
+)
 
 if TYPE_CHECKING:
     from midiprism.pipeline import Summary
@@ -11,27 +19,53 @@ if TYPE_CHECKING:
 _MAX_SHOWN = 5
 
 
-def print_report(
-    summary: "Summary", out: str, quoted_result: str, sources: list[str], *, verbose: bool, stderr: bool
+def print_summary(
+    summary: "Summary",
+    out: str,
+    quoted_result: str,
+    sources: list[str],
+    *,
+    quiet: bool,
+    verbose: bool,
+    stderr: bool,
 ) -> None:
-    """Print what was done, what failed, and what to do next.
+    """Print what was done, what failed, and what to do next; if quiet, only what failed.
 
     Args:
-        named: the result as a command takes it.
+        quoted_result: the result as the arguments of a command.
+        sources: the sources and their options, as arguments of ``split``.
     """
-    screen = make_console(stderr=stderr)
+    if quiet:
+        if summary.has_failures:
+            for line in failure_lines(summary, verbose=verbose):
+                print_message(line)
+        return
+    console = make_console(stderr=stderr)
     for line in _lines(summary, out, quoted_result, sources, verbose=verbose):
-        screen.print(line)
+        console.print(line)
+
+
+def summary_to_json(summary: "Summary") -> dict[str, Any]:
+    """Return what a run did for ``--json``."""
+    return {
+        "state": summary.state,
+        "dry_run": summary.dry_run,
+        "by": summary.by,
+        "context": summary.context,
+        **summary.totals(),
+        "catalog": None if summary.dry_run else summary.catalog,
+        "run_id": summary.run_id,
+    }
 
 
 def failure_lines(summary: "Summary", *, verbose: bool) -> Iterator[str]:
-    """A line for each of the first failures, or for all that are remembered, and one for the rest."""
+    """Yield a line for each of the first failures (if verbose, of all recorded), and one for the rest."""
     shown = summary.failures if verbose else summary.failures[:_MAX_SHOWN]
     for failure in shown:
         yield f"{printable_path(failure.path)}: {failure.message} ({failure.code})"
-    rest = summary.songs_failed + summary.folders_failed - len(shown)
-    if rest > 0:
-        yield f"and {rest:,} more" + ("" if verbose else "; --verbose names more of them")
+    hidden = summary.songs_failed + summary.folders_failed - len(shown)
+    if hidden > 0:
+        yield f"and {hidden:,} more" + ("" if verbose else "; --verbose lists more of them")
 
 
 def _lines(
@@ -40,29 +74,33 @@ def _lines(
     yield _headline(summary, out)
     counts = (
         ("new tracks", summary.tracks_new, f"{format_size(summary.bytes_written)} written"),
-        ("duplicates", summary.tracks_duplicate, "known tracks, recorded for their songs"),
+        ("duplicates", summary.tracks_duplicate, "known tracks, linked to their songs"),
         ("skipped", summary.songs_skipped, "songs known already"),
         ("adopted", summary.songs_adopted, "songs that their owner had split, left as they are"),
-        ("nulled", summary.values_nulled, "values that the owner's columns cannot hold; the songs say which"),
-        ("repaired", summary.songs_repaired, "songs that were damaged and could be mended"),
-        ("no notes", summary.outcomes["no_notes"], "songs in which nothing plays"),
+        (
+            "nulled",
+            summary.values_nulled,
+            "values that the owner's columns cannot hold; each is a problem of its song",
+        ),
+        ("repaired", summary.songs_repaired, "songs that were damaged and have been repaired"),
+        ("no notes", summary.outcomes["no_notes"], "songs without notes"),
         ("failed", summary.songs_failed, "songs that could not be split"),
         (
             "unreadable",
             summary.folders_failed,
-            "folders, archives and members of archives that were not read",
+            "folders, archives and members of archives that could not be read",
         ),
-        ("passed over", summary.results_skipped, "folders that midiprism made"),
-        ("nested", summary.archives_skipped, "archives in archives, which are not entered"),
+        ("passed over", summary.results_skipped, "folders made by midiprism"),
+        ("nested", summary.archives_skipped, "archives inside archives, which are not read"),
     )
     for name, count, meaning in counts:
         if count:
-            yield f"  {name:<12} {count:>10,}  {meaning}"
+            yield format_count(name, count, meaning)
     if summary.has_failures:
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
     if summary.state in ("interrupted", "stopped"):
-        yield "Stopped before the end; what is counted here is kept. To go on:"
+        yield "Stopped before the end; what was done is kept. To continue:"
         yield f"  midiprism split {' '.join(map(shell_quote, sources))} -o {quoted_result}"
     elif not summary.dry_run and summary.songs_seen:
         yield "Next:"
@@ -72,13 +110,14 @@ def _lines(
 
 def _headline(summary: "Summary", out: str) -> str:
     seconds = f"{summary.seconds:.1f} s ({summary.songs_per_second:,.0f} songs/s)"
-    where = printable_path(out)
+    folder = printable_path(out)
     if not summary.songs_seen:
         return "No MIDI files found (.mid .midi .kar .rmi .smf)."
     if summary.nothing_new:
-        return f"Nothing to do: {pluralize(summary.songs_seen, 'song')} known already, nothing written. {seconds}"
+        known = f"{pluralize(summary.songs_seen, 'song')} known already"
+        return f"Nothing to do: {known}, nothing written. {seconds}"
     songs = pluralize(summary.songs_done - summary.songs_adopted, "song")
-    what = f"{songs} into {pluralize(summary.tracks, 'track')}"
+    action = f"{songs} into {pluralize(summary.tracks, 'track')}"
     if summary.dry_run:
-        return f"Would split {what} in {where}; nothing was written. {seconds}"
-    return f"Split {what} in {where}. {seconds}"
+        return f"Would split {action} in {folder}; nothing was written. {seconds}"
+    return f"Split {action} in {folder}. {seconds}"

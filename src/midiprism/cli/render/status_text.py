@@ -1,4 +1,4 @@
-"""How a result stands, for people."""
+"""Describe the status of a result in words."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from midiprism.cli.render.terminal import (
     escape_unprintable,
     format_clock,
+    format_count,
     format_size,
     pluralize,
     printable_path,
@@ -14,25 +15,27 @@ from midiprism.cli.render.terminal import (
 )
 
 if TYPE_CHECKING:
+    from midiprism.catalog.queries.run_history import FailedPath
     from midiprism.results.status import LiveRate, ResultStatus, RunStatus
 
 _STALLED_SECONDS = 30.0
 _OUTCOME_MEANINGS = {
     "split": "their tracks are stored",
-    "repaired": "the same, after damage was mended",
-    "no_notes": "nothing in them plays",
-    "adopted": "split by the owner of a library that was taken over",
-    "corrupt": "no MIDI, or beyond a limit",
-    "unreadable": "their bytes cannot be had",
+    "repaired": "the same, after damage was repaired",
+    "no_notes": "they contain no notes",
+    "adopted": "split by the owner of an adopted library",
+    "corrupt": "not MIDI, or beyond a limit",
+    "unreadable": "they cannot be read",
     "failed": "midiprism itself failed on them",
 }
 
 
 def status_lines(status: "ResultStatus", out: str, quoted_result: str) -> Iterator[str]:
-    """What ``status`` prints, line by line; names in it are safe to show.
+    """Yield the lines of ``midiprism status``, safe to print.
 
     Args:
-        place: the result as a command takes it.
+        out: the folder of the result.
+        quoted_result: the result as the arguments of a command.
     """
     yield _headline(status, out)
     if len(status.active_runs) > 1:
@@ -48,42 +51,39 @@ def status_lines(status: "ResultStatus", out: str, quoted_result: str) -> Iterat
     outcomes = status.inventory.counts.outcomes
     known = [outcome for outcome in _OUTCOME_MEANINGS if outcome in outcomes]
     for outcome in [*known, *sorted(outcomes.keys() - known)]:
-        yield _format_count(outcome, outcomes[outcome], _OUTCOME_MEANINGS.get(outcome, ""))
-    yield "Runs, the last first:"
+        yield format_count(outcome, outcomes[outcome], _OUTCOME_MEANINGS.get(outcome, ""))
+    yield "Runs, latest first:"
     yield from _table_lines([_COLUMN_TITLES, *(_run_row(run) for run in status.runs)])
     yield from _failure_lines(status)
     yield from _next_step_lines(status, quoted_result)
 
 
 def resume_command(status: "ResultStatus", quoted_result: str) -> str | None:
-    """The command that does what the last run left; None if it left nothing."""
+    """Return the command that completes the last run; None if it is complete."""
     return None if status.resume_arguments is None else _split_command(status.resume_arguments, quoted_result)
 
 
 def retry_command(status: "ResultStatus", quoted_result: str) -> str | None:
-    """The command that tries again what failed; None if nothing did."""
-    holdings = status.inventory
-    return (
-        _split_command(holdings.failed_sources, quoted_result) + " --retry-failed"
-        if holdings.failures
-        else None
-    )
+    """Return the command that retries what failed; None if nothing did."""
+    if not status.inventory.failures:
+        return None
+    return f"{_split_command(status.inventory.failed_sources, quoted_result)} --retry-failed"
 
 
 def _headline(status: "ResultStatus", out: str) -> str:
-    where = printable_path(out)
+    folder = printable_path(out)
     if len(status.active_runs) > 1 and status.live_rate is not None:
-        return f"{where}: {len(status.active_runs)} runs are on, {status.live_rate.rate:,.0f} songs/s"
+        return f"{folder}: {len(status.active_runs)} runs are active, {status.live_rate.rate:,.0f} songs/s"
     for run in status.active_runs:
         if run.live_rate is not None:
-            return f"{where}: run {run.id} is on, {_format_progress(run, run.live_rate)}"
+            return f"{folder}: run {run.id} is active, {_format_progress(run, run.live_rate)}"
     if status.locked:
-        return f"{where}: a process holds it for writing, and has recorded no run of its own"
+        return f"{folder}: another process has it locked for writing, and has recorded no run yet"
     if not status.runs:
-        return f"{where}: nothing is recorded yet"
+        return f"{folder}: nothing is recorded yet"
     last = status.runs[0]
     verb = "is" if last.state == "done" else "was"
-    return f"{where}: no run is on; run {last.id} {verb} {escape_unprintable(last.state)}"
+    return f"{folder}: no run is active; run {last.id} {verb} {escape_unprintable(last.state)}"
 
 
 def _format_progress(run: "RunStatus", throughput: "LiveRate") -> str:
@@ -100,19 +100,19 @@ def _format_progress(run: "RunStatus", throughput: "LiveRate") -> str:
 
 
 def _total_lines(status: "ResultStatus") -> Iterator[str]:
-    holdings, counts = status.inventory, status.inventory.counts
-    yield _format_count("songs", holdings.songs, f"known by content, at {pluralize(counts.paths, 'path')}")
-    gone = holdings.songs - counts.songs_with_path
-    if gone > 0:
-        yield _format_count("gone", gone, "of them are at no path any more: their files changed")
-    where = (
-        "files"
-        if not counts.shards
-        else f"in {pluralize(counts.shards, 'Parquet file')} of {format_size(counts.shard_bytes)}"
+    counts = status.inventory.counts
+    yield format_count(
+        "songs", status.inventory.songs, f"known by content, at {pluralize(counts.paths, 'path')}"
     )
-    yield _format_count("tracks", counts.tracks, f"{where}, {format_size(counts.track_bytes)}")
-    share = f"{100 * holdings.duplicate_share:.1f} % are duplicates"
-    yield _format_count("links", counts.links, f"from songs to tracks; {share}")
+    without_path = status.inventory.songs - counts.songs_with_path
+    if without_path > 0:
+        yield format_count("gone", without_path, "of them are at no path any more, since their files changed")
+    store = "files"
+    if counts.shards:
+        store = f"in {pluralize(counts.shards, 'Parquet file')} of {format_size(counts.shard_bytes)}"
+    yield format_count("tracks", counts.tracks, f"{store}, {format_size(counts.track_bytes)}")
+    percent = f"{100 * status.inventory.duplicate_share:.1f} %"
+    yield format_count("links", counts.links, f"from songs to tracks; {percent} are duplicates")
 
 
 def _failure_lines(status: "ResultStatus") -> Iterator[str]:
@@ -121,9 +121,9 @@ def _failure_lines(status: "ResultStatus") -> Iterator[str]:
     if groups or folders:
         yield "Failed:"
     if folders:
-        yield _format_count("folder", folders, f"folders that run {status.runs[0].id} could not read")
+        yield format_count("folder", folders, f"folders that run {status.runs[0].id} could not read")
     for group in groups:
-        yield _format_count(group.code, group.count, group.outcome)
+        yield format_count(group.code, group.count, group.outcome)
         for path, message in group.examples:
             yield f"    {printable_path(path)}: {escape_unprintable(message)}"
         if group.count > len(group.examples):
@@ -134,21 +134,17 @@ def _next_step_lines(status: "ResultStatus", quoted_result: str) -> Iterator[str
     command = resume_command(status, quoted_result)
     if command is not None:
         left = "not counted" if status.songs_left is None else pluralize(status.songs_left, "song")
-        yield f"Still to come when run {status.runs[0].id} ended: {left}. To go on:"
+        yield f"Left when run {status.runs[0].id} ended: {left}. To continue:"
         yield f"  {command}"
-    again = retry_command(status, quoted_result)
-    if again is not None:
-        yield "To name all that failed, and to try it again:"
+    retry = retry_command(status, quoted_result)
+    if retry is not None:
+        yield "To list everything that failed, and to retry it:"
         yield f"  midiprism status {quoted_result} --failed"
-        yield f"  {again}"
+        yield f"  {retry}"
 
 
 def _split_command(sources: Sequence[str], quoted_result: str) -> str:
     return f"midiprism split {' '.join(map(shell_quote, sources)) or 'SOURCE...'} -o {quoted_result}"
-
-
-def _format_count(name: str, number: int, meaning: str) -> str:
-    return f"  {escape_unprintable(name):<12} {number:>10,}  {meaning}".rstrip()
 
 
 _COLUMN_TITLES = (
@@ -185,11 +181,22 @@ def _run_row(run: "RunStatus") -> tuple[str, ...]:
 
 
 def _table_lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows with their cells in columns: words at the left, numbers at the right."""
+    """Yield the rows as text with aligned columns: words to the left, numbers to the right."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     for row in rows:
         cells = (
-            cell.ljust(width) if head in _LEFT_ALIGNED else cell.rjust(width)
-            for cell, width, head in zip(row, widths, _COLUMN_TITLES, strict=True)
+            cell.ljust(width) if title in _LEFT_ALIGNED else cell.rjust(width)
+            for cell, width, title in zip(row, widths, _COLUMN_TITLES, strict=True)
         )
         yield f"  {'  '.join(cells)}"
+
+
+def failed_song_text(paths: Iterator["FailedPath"]) -> Iterator[str]:
+    """Yield the pieces of a line for a failed song, path by path: a song may have many paths."""
+    first = next(paths)
+    yield "\t".join(
+        [first.outcome, first.code, escape_unprintable(first.message), printable_path(first.path)]
+    )
+    for failed in paths:
+        yield f"\t{printable_path(failed.path)}"
+    yield "\n"

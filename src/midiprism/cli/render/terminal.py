@@ -1,53 +1,72 @@
-"""What reaches the terminal: names from files are data there, never escapes, markup or directions."""
+"""Print to the terminal safely: names from files never become escape sequences or markup."""
 
+import json
 import os
 import shlex
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 
+WIDE = 200
+"""Columns of a table that is printed to a file or a pipe."""
+
+
 def escape_unprintable(text: str) -> str:
-    """``text`` with what cannot be seen written out: ``\\x1b``, ``\\u202e``, stray bytes as ``\\xff``."""
+    """Return ``text`` with invisible characters escaped: ``\\x1b``, ``\\u202e``, stray bytes as ``\\xff``."""
     return text if text.isascii() and text.isprintable() else "".join(map(_escape_character, text))
 
 
 def printable_path(path: bytes | str) -> str:
-    """A path as the terminal may show it."""
+    """Return a path as text that a terminal can show."""
     return escape_unprintable(os.fsdecode(path))
 
 
 def shell_quote(path: bytes | str) -> str:
-    """A path as it can be given to a shell."""
+    """Return a path quoted for a shell."""
     return escape_unprintable(shlex.quote(os.fsdecode(path)))
 
 
 def rich_text(value: str, style: str = "") -> "Text":
-    """``value`` for Rich, which would read square brackets in a plain string as markup."""
+    """Return ``value`` as text for Rich, which would read square brackets in a plain string as markup."""
     from rich.text import Text
 
     return Text(escape_unprintable(value), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def make_console(*, stderr: bool = False) -> "Console":
-    """A console that adds nothing of its own to what it is given."""
+    """Return a console that prints what it is given as it is."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
+def make_table() -> "Table":
+    """Return an empty table without borders."""
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, header_style="bold")
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """Print one JSON object on a line of standard output."""
+    typer.echo(json.dumps(facts))
+
+
 def print_message(message: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     typer.echo(f"midiprism: {escape_unprintable(message)}", err=True)
 
 
 def format_size(count: int) -> str:
-    """Bytes for people."""
+    """Return a number of bytes with a unit: ``1.0 KB``."""
     amount = float(count)
     for unit in ("bytes", "KB", "MB", "GB"):
         if amount < 1000:
@@ -57,7 +76,7 @@ def format_size(count: int) -> str:
 
 
 def format_clock(seconds: float | None) -> str:
-    """A length in minutes and seconds, or hours, minutes and seconds."""
+    """Return a length as ``M:SS`` or ``H:MM:SS``; ``-`` for None."""
     if seconds is None:
         return "-"
     whole = round(seconds)
@@ -66,8 +85,22 @@ def format_clock(seconds: float | None) -> str:
 
 
 def pluralize(count: int, word: str) -> str:
-    """``1 song``, ``2,000 songs``."""
+    """Return a count with its noun: ``1 song``, ``2,000 songs``."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def format_count(name: str, count: int, meaning: str, *, width: int = 12) -> str:
+    """Return an indented line of a list of counts: name, number, meaning."""
+    return f"  {escape_unprintable(name):<{width}} {count:>10,}  {meaning}".rstrip()
+
+
+def json_path(path: bytes | str) -> dict[str, str]:
+    """Return a path for JSON: ``path`` as text, and ``path_bytes`` in hexadecimal if it is not UTF-8."""
+    data = path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")
+    try:
+        return {"path": data.decode()}
+    except UnicodeDecodeError:
+        return {"path": data.decode(errors="replace"), "path_bytes": data.hex()}
 
 
 def _escape_character(character: str) -> str:

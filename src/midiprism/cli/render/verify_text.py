@@ -1,4 +1,4 @@
-"""What a check found and a repair did, for people."""
+"""Describe in words what a verification found and a repair did."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from midiprism.cli.render.terminal import (
     escape_unprintable,
     format_clock,
+    format_count,
     format_size,
     make_console,
     pluralize,
@@ -15,6 +16,7 @@ from midiprism.cli.render.terminal import (
 )
 
 if TYPE_CHECKING:
+    from midiprism.cli.result_location import ResultLocation
     from midiprism.integrity.damage_report import Damage, DamageReport, RepairReport, VerifyProgress
 
 _MAX_SHOWN = 5
@@ -28,12 +30,12 @@ _STAGE_DESCRIPTIONS = {
 
 
 def format_progress(progress: "VerifyProgress") -> str:
-    """How far a check is, in words."""
-    doing = _STAGE_DESCRIPTIONS[progress.stage]
+    """Return the progress of a verification in words."""
+    stage = _STAGE_DESCRIPTIONS[progress.stage]
     if progress.stage == "catalog":
-        return f"{doing}, {format_clock(progress.seconds)}"
+        return f"{stage}, {format_clock(progress.seconds)}"
     of = f" of {progress.total:,}" if progress.total is not None else ""
-    parts = [f"{doing}: {progress.seen:,}{of}"]
+    parts = [f"{stage}: {progress.seen:,}{of}"]
     if progress.total:
         parts.append(f"{100 * min(progress.seen, progress.total) / progress.total:.0f} %")
     if progress.damage_count:
@@ -42,18 +44,14 @@ def format_progress(progress: "VerifyProgress") -> str:
 
 
 def print_verification(
-    verification: "DamageReport", out: str, quoted_result: str, *, quiet: bool, verbose: bool, stderr: bool
+    verification: "DamageReport", result: "ResultLocation", *, quiet: bool, verbose: bool, stderr: bool
 ) -> None:
-    """Print what a check found, and what to do about it.
-
-    Args:
-        named: the result as a command takes it.
-    """
+    """Print what a verification found, and how to repair it."""
     lines = [*_damage_lines(verification, verbose=verbose)]
     if verification.counts:
-        lines += _advice_lines(verification, out, quoted_result)
+        lines += _advice_lines(verification, result)
     _print(
-        _headline(verification, out),
+        _headline(verification, result.folder),
         [*lines, *_remark_lines(verification)],
         quiet=quiet,
         stderr=stderr,
@@ -62,24 +60,24 @@ def print_verification(
 
 
 def print_repair(
-    repair: "RepairReport", out: str, quoted_result: str, *, quiet: bool, verbose: bool, stderr: bool
+    repair: "RepairReport", result: "ResultLocation", *, quiet: bool, verbose: bool, stderr: bool
 ) -> None:
-    """Print what a check found, what was mended, and what was not."""
-    found = repair.damage_report
-    lines = [*_damage_lines(found, verbose=verbose), *_repaired_lines(repair)]
+    """Print what a verification report, what was repaired, and what was not."""
+    report = repair.damage_report
+    lines = [*_damage_lines(report, verbose=verbose), *_repaired_lines(repair)]
     if repair.unrepaired:
-        lines.append("Cannot be mended:" if repair.dry_run else "Not mended:")
+        lines.append("Cannot be repaired:" if repair.dry_run else "Not repaired:")
         shown = repair.unrepaired if verbose else repair.unrepaired[:_MAX_SHOWN]
         lines += _example_lines(shown, repair.unrepaired_count)
-    if repair.dry_run and found.counts and not repair.stopped and not found.counts.get("catalog"):
-        lines += ["Nothing was written. To mend it:", f"  midiprism verify {quoted_result} --repair"]
-    elif found.counts.get("catalog"):
-        lines += _advice_lines(found, out, quoted_result)
+    if repair.dry_run and report.counts and not repair.stopped and not report.counts.get("catalog"):
+        lines += ["Nothing was written. To repair it:", f"  midiprism verify {result.quoted} --repair"]
+    elif report.counts.get("catalog"):
+        lines += _advice_lines(report, result)
     elif repair.stopped:
-        lines.append("Stopped before the end; the same command goes on.")
+        lines.append("Stopped before the end; the same command continues.")
     _print(
-        _headline(found, out),
-        [*lines, *_remark_lines(found)],
+        _headline(report, result.folder),
+        [*lines, *_remark_lines(report)],
         quiet=quiet,
         stderr=stderr,
         damaged=repair.unrepaired_count > 0,
@@ -96,17 +94,17 @@ def _print(headline: str, lines: list[str], *, quiet: bool, stderr: bool, damage
         screen.print(line)
 
 
-def _headline(verification: "DamageReport", out: str) -> str:
-    where, seconds = printable_path(out), f"{verification.seconds:.1f} s"
-    looked = f"{pluralize(verification.tracks, 'track')} ({format_size(verification.bytes)})"
+def _headline(verification: "DamageReport", folder: str) -> str:
+    folder, seconds = printable_path(folder), f"{verification.seconds:.1f} s"
+    checked = f"{pluralize(verification.tracks, 'track')} ({format_size(verification.bytes)})"
     if verification.files is not None:
-        looked += f", {pluralize(verification.files, 'file')}"
-    looked += f", {pluralize(verification.songs, 'song')}, {pluralize(verification.links, 'link')}"
+        checked += f", {pluralize(verification.files, 'file')}"
+    checked += f", {pluralize(verification.songs, 'song')}, {pluralize(verification.links, 'link')}"
     if verification.counts:
-        return f"{pluralize(verification.damage_count, 'damage')} in {where}; checked {looked}. {seconds}"
+        return f"{pluralize(verification.damage_count, 'damage')} in {folder}; checked {checked}. {seconds}"
     if verification.stopped:
-        return f"Stopped before the end in {where}; no damage in what was checked, {looked}. {seconds}"
-    return f"All is well in {where}: {looked}. {seconds}"
+        return f"Stopped before the end in {folder}; no damage in what was checked, {checked}. {seconds}"
+    return f"All is well in {folder}: {checked}. {seconds}"
 
 
 def _damage_lines(verification: "DamageReport", *, verbose: bool) -> Iterator[str]:
@@ -130,52 +128,46 @@ def _example_lines(damages: "Iterable[Damage]", count: int) -> Iterator[str]:
         yield f"  and {rest:,} more"
 
 
-def _advice_lines(verification: "DamageReport", out: str, quoted_result: str) -> Iterator[str]:
+def _advice_lines(verification: "DamageReport", result: "ResultLocation") -> Iterator[str]:
     if verification.counts.get("catalog"):
-        path = os.path.join(out, "catalog.sqlite")
-        yield f"Move {printable_path(path)} away, and its -wal and -shm with it if they are there. Then give"
-        yield "the same `midiprism split` again, which makes it anew. The tracks are kept, and not rewritten."
+        path = os.path.join(result.folder, "catalog.sqlite")
+        yield f"Move {printable_path(path)} away, with its -wal and -shm files if they exist. Then run the"
+        yield "same `midiprism split` again, which makes it anew. The tracks are kept, and not rewritten."
     else:
-        yield "To mend it:"
-        yield f"  midiprism verify {quoted_result} --repair"
+        yield "To repair it:"
+        yield f"  midiprism verify {result.quoted} --repair"
 
 
 def _repaired_lines(repair: "RepairReport") -> Iterator[str]:
-    """A line for each thing that was done."""
+    """Yield a line for each kind of repair."""
     counts = (
         ("restored", repair.files, "files of tracks, from their songs"),
-        ("corrected", repair.rows, "sizes in the catalogue"),
-        ("split again", repair.songs, "songs, for their links"),
-        ("dropped", repair.lost_links, "lost songs, of which only links were left"),
+        ("corrected", repair.rows, "sizes in the catalog"),
+        ("split again", repair.songs, "songs, to restore their links"),
+        ("dropped", repair.lost_links, "lost songs, which had only links left"),
         ("removed", repair.unlinked, "tracks that no song has"),
-        ("written", repair.shards, "Parquet files anew, in the place of damaged ones"),
-        ("removed", repair.orphans, "files that no track speaks of"),
+        ("written", repair.shards, "new Parquet files, which replace damaged ones"),
+        ("removed", repair.orphans, "files that belong to no track"),
         ("removed", repair.temporaries, "temporary files"),
     )
     if any(count for _, count, _ in counts):
-        yield "Would be mended:" if repair.dry_run else "Mended:"
+        yield "Would be repaired:" if repair.dry_run else "Repaired:"
     for name, count, meaning in counts:
         if count:
-            yield f"  {name:<12} {count:>10,}  {meaning}"
+            yield format_count(name, count, meaning)
 
 
 def _remark_lines(verification: "DamageReport") -> Iterator[str]:
     if verification.counts.get("catalog"):
         return
     if verification.scope.is_sample:
-        yield (
-            f"This was a sample of {100 * verification.scope.share:g} %; tracks that no song links to were not "
-            "looked for."
-        )
+        percent = f"{100 * verification.scope.share:g} %"
+        yield f"This was a sample of {percent}; tracks without a song were not searched for."
     if verification.scope.first_run is not None:
-        yield (
-            f"This was what run {verification.scope.first_run} and later ones recorded; files that no track speaks "
-            "of were not looked for."
-        )
+        runs = f"run {verification.scope.first_run} and later ones"
+        yield f"Only what {runs} recorded was checked; files without a track were not searched for."
     if verification.songs_without_path:
-        yield f"{pluralize(verification.songs_without_path, 'song')} without a path: others are at theirs now. That is no damage."
+        songs = pluralize(verification.songs_without_path, "song")
+        yield f"{songs} without a path: other songs are at their paths now. That is no damage."
     if verification.last_run_state and verification.last_run_state != "done":
-        yield (
-            "The last run did not end by itself: give the same `midiprism split` again first, which goes on "
-            "with what it left."
-        )
+        yield "The last run did not finish: first run the same `midiprism split` again, which completes it."

@@ -1,1 +1,32 @@
-"""Executors run batches: in this process or in worker processes."""
+"""The executors by name. A new one is a module in this package and a line in ``EXECUTORS``."""
+
+from collections.abc import Callable
+
+from midiprism.errors import UsageError
+from midiprism.pipeline.executor import Executor, ExecutorContext
+from midiprism.pipeline.executors.inline import InlineExecutor
+from midiprism.pipeline.executors.processes.background_process import run_in_process
+from midiprism.pipeline.executors.processes.process_executor import ProcessExecutor
+from midiprism.results.background import Background, run_inline
+
+EXECUTORS: dict[str, Callable[[ExecutorContext], Executor]] = {
+    "inline": InlineExecutor,
+    "processes": ProcessExecutor,
+}
+
+
+def make_executor(name: str | None, context: ExecutorContext) -> Executor:
+    """Return an executor by its name; without a name, ``inline`` for no workers and ``processes`` for some.
+
+    Raises:
+        UsageError: there is no executor of that name.
+    """
+    name = name or ("processes" if context.workers else "inline")
+    if name not in EXECUTORS:
+        raise UsageError(f"There is no executor {name!r}: choose one of {', '.join(EXECUTORS)}.")
+    return EXECUTORS[name](context)
+
+
+def background_for(workers: int) -> Background:
+    """Return what works beside the end of a run: another process, if the run had any."""
+    return run_in_process if workers else run_inline

@@ -18,7 +18,7 @@ from typing import Protocol
 from midiprism.sources.file_cache import OpenFile
 
 _CHUNK = 1 << 18
-_LOOK_BACK = 16 << 20
+LOOK_BACK_BYTES = 16 << 20
 _XZ_MAX_MEMORY = 256 << 20
 
 
@@ -126,7 +126,7 @@ class DecompressedStream:
         if self._window_end > self._max_bytes:
             raise ArchiveBombError("It unpacks to far more than its size, as only an archive bomb does.")
         while (
-            self._window_end - self._window_start > _LOOK_BACK
+            self._window_end - self._window_start > LOOK_BACK_BYTES
             and self._window_start + len(self._chunks[0]) <= keep_from
         ):
             self._window_start += len(self._chunks.popleft())

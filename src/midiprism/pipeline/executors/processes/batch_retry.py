@@ -1,9 +1,9 @@
-"""Batches on their way through workers, and what becomes of those that kill."""
+"""Batches on their way through worker processes, and what becomes of those on which workers die."""
 
 from dataclasses import dataclass
 
-from midiprism.catalog import BatchRecord, CommitResult, Lease, ProblemRecord, SongRecord
-from midiprism.pipeline.planner import Batch
+from midiprism.catalog import BatchRecord, Lease, ProblemRecord, SongRecord
+from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.record_builder import song_name_of
 
 MAX_WORKER_FAILURES = 2
@@ -14,16 +14,20 @@ class SubmittedBatch:
     """A batch that was handed out.
 
     Attributes:
-        number: of the job, from 1.
-        batch: its songs.
-        lease: held on it, where several runs work on one catalogue.
-        kills: how many workers died on it.
+        number: of the batch, from 1.
+        lease: held on it, where several runs share a catalog.
+        worker_failures: how many workers died on it.
     """
 
     number: int
     batch: Batch
     lease: Lease | None = None
     worker_failures: int = 0
+
+    def add_failure(self) -> bool:
+        """Note that a worker died on it, and return whether it may be tried again as a whole."""
+        self.worker_failures += 1
+        return self.worker_failures < MAX_WORKER_FAILURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class WorkerFailure:
     Attributes:
         code: ``timeout`` where it was ended for taking too long, else ``crash``.
         message: one sentence.
-        suspect: the song of the batch that it was at; None where that is not known.
+        suspect: index of the song that it was working on; None where that is not known.
     """
 
     code: str
@@ -41,22 +45,8 @@ class WorkerFailure:
     suspect: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedBatch:
-    """A batch whose files were put.
-
-    Attributes:
-        committed: what its commit added, where the worker has committed it; its record then holds only the
-            songs with problems.
-    """
-
-    batch: Batch
-    record: BatchRecord
-    committed: CommitResult | None = None
-
-
 def bisect(batch: Batch, suspect: int | None) -> list[Batch]:
-    """A batch of several songs in pieces: around the one that is suspected, or else in halves."""
+    """Return a batch of several songs in pieces: around the suspect, or else in halves."""
     if suspect is None or not 0 <= suspect < len(batch):
         middle = len(batch) // 2
         pieces = [batch[:middle], batch[middle:]]
@@ -68,15 +58,15 @@ def bisect(batch: Batch, suspect: int | None) -> list[Batch]:
 def failed_batch(
     submitted: SubmittedBatch, failure: WorkerFailure, contract: int, *, replaces: bool
 ) -> FinishedBatch:
-    """What is committed for a song that kills its worker whenever it is tried."""
-    (found,) = submitted.batch
+    """Return what is committed for a song that kills its worker whenever it is tried."""
+    (song_ref,) = submitted.batch
     problem = ProblemRecord(failure.code, failure.message)
     record = SongRecord(
-        found.path,
-        found.root_length,
-        song_name_of(found),
-        found.size,
-        found.mtime_ns,
+        song_ref.path,
+        song_ref.root_length,
+        song_name_of(song_ref),
+        song_ref.size,
+        song_ref.mtime_ns,
         None,
         "failed",
         problems=(problem,),

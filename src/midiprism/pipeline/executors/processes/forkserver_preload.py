@@ -1,7 +1,8 @@
-"""What worker processes find loaded when they begin: imported by nobody but the server that forks them.
+"""What worker processes find loaded when they start: imported only by the server that forks them.
 
-So loading costs once what it would cost each of them. What is not compiled yet is left to the first worker,
-which tells the run that it will take long; and so is whatever cannot be loaded, which it explains.
+So loading costs once what it would cost each of them. If the splitter is not compiled yet, that is left to
+the first worker, which tells the run that it will take long; so is whatever cannot be loaded, which the
+worker explains.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""What a worker process says, and what must be true before it says it.
+"""What a worker process answers, and what must be true before it does.
 
-A thread of its own flushes where each worker must flush what it put, commits where workers commit their own
-batches, and answers, while the next batch is being split.
+A thread flushes where each worker must flush the tracks that it stored, commits where workers commit their
+own batches, and answers, while the next batch is being split.
 """
 
 import contextlib
@@ -11,23 +11,25 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
-from midiprism.catalog import NO_PACKED_TRACKS, BatchRecord, Catalog, PostgresAddress, open_worker_catalog
+from midiprism.catalog import NO_PACKED_TRACKS, BatchRecord, Catalog, open_worker_catalog
 from midiprism.errors import MidiprismError
 from midiprism.metrics.stage_timers import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS, StageTimers
 from midiprism.pipeline.commit_policies import utc_now
 from midiprism.pipeline.shard_writer import ShardWriter
-from midiprism.stores import TrackStore
+from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig
 
 _MAX_MESSAGES_PER_FLUSH = 8
 
 
 class WorkerMessage(NamedTuple):
-    """What a worker says: ``loading`` (is it compiled?), ``ready``, ``done`` (a record, and what its commit
-    added if the worker committed it), ``aside`` (what came of an errand, alone; nothing if it failed) or
-    ``error``."""
+    """What a worker answers.
 
-    kind: Literal["loading", "ready", "done", "aside", "error"]
+    Attributes:
+        kind: ``loading`` (payload: whether the splitter is compiled), ``ready``, ``done`` (payload: a record,
+            and what its commit added if the worker committed it) or ``error`` (payload: the exception).
+    """
+
+    kind: Literal["loading", "ready", "done", "error"]
     batch_number: int
     payload: Any
 
@@ -36,35 +38,24 @@ MessageQueue = queue.SimpleQueue[WorkerMessage | None]
 
 
 class WorkerCommitter:
-    """Answers batches in their order.
+    """Flushes, commits and answers batches in their order.
 
     Args:
         pipe: to the coordinator.
-        store: where the tracks were put.
-        committing: the catalogue, where the worker commits; else None.
-        run_id: of the run.
+        config: of the worker.
         stop: once true, a server that is away is not waited for.
-        bridge: to a library that was taken over.
-        clocks: count the time that it takes.
+        timers: count the time that it takes.
     """
 
     def __init__(
-        self,
-        pipe: Connection,
-        store: TrackStore,
-        commit_address: PostgresAddress | None,
-        run_id: int,
-        stop: Callable[[], bool],
-        foreign_writer: ForeignWriterConfig | None = None,
-        timers: StageTimers | None = None,
+        self, pipe: Connection, config: WorkerConfig, stop: Callable[[], bool], timers: StageTimers
     ) -> None:
         self._pipe = pipe
-        self._store = store
-        self._commit_address = commit_address
-        self._run_id = run_id
+        self._store = config.store
+        self._commit = config.commit
+        self._run_id = config.run_id
         self._stop = stop
-        self._foreign_writer = foreign_writer
-        self._timers = timers or StageTimers()
+        self._timers = timers
         self._catalog: Catalog | None = None
 
     def send_messages(self, messages: MessageQueue) -> None:
@@ -87,39 +78,38 @@ class WorkerCommitter:
             return
         for message in ready:
             try:
-                yield self._commit(message) if self._commit_address and message.kind == "done" else message
+                if self._commit is not None and message.kind == "done":
+                    yield self._commit_record(self._commit, message)
+                else:
+                    yield message
             except MidiprismError as error:
                 yield WorkerMessage("error", message.batch_number, error)
                 return
 
     def _must_flush(self, ready: list[WorkerMessage]) -> bool:
-        if self._commit_address is None and self._store.capabilities.flush_covers_all_writers:
+        if self._commit is None and self._store.capabilities.flush_covers_all_writers:
             return False
-        return any(message.kind == "done" and message.payload[0].files_present for message in ready)
+        return any(message.kind == "done" and message.payload[0].has_files for message in ready)
 
-    def _commit(self, message: WorkerMessage) -> WorkerMessage:
+    def _commit_record(self, commit: WorkerCommit, message: WorkerMessage) -> WorkerMessage:
         record: BatchRecord = message.payload[0]
         if not record.songs:
             return message
-        assert self._commit_address is not None
         if self._catalog is None:
-            self._catalog = open_worker_catalog(self._commit_address, self._stop, self._foreign_writer)
+            self._catalog = open_worker_catalog(commit.address, self._stop, commit.foreign_writer)
         shards = self._store.shards
-        keeper = None if shards is None else ShardWriter(shards, self._run_id, [record])
+        shard_writer = None if shards is None else ShardWriter(shards, self._run_id, [record])
         with self._timers.measure(COMMIT):
-            (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), keeper)
+            (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), shard_writer)
         self._timers.count(COMMITS)
         self._timers.count(ROWS, committed.row_count)
-        told = [song._replace(links=()) for song in record.songs if song.problems]
-        return WorkerMessage(
-            "done",
-            message.batch_number,
-            (replace(record, songs=told, packed_tracks=NO_PACKED_TRACKS), committed),
-        )
+        with_problems = [song._replace(links=()) for song in record.songs if song.problems]
+        answer = replace(record, songs=with_problems, packed_tracks=NO_PACKED_TRACKS)
+        return WorkerMessage("done", message.batch_number, (answer, committed))
 
 
 def _take_ready(messages: MessageQueue) -> Iterator[list[WorkerMessage]]:
-    """What is ready to be answered, several at a time: a flush of many costs little more than one of few."""
+    """Yield messages that are ready, several at a time: a flush of many costs little more than one of few."""
     while (message := messages.get()) is not None:
         ready = [message]
         while len(ready) < _MAX_MESSAGES_PER_FLUSH and not messages.empty():

@@ -1,0 +1,171 @@
+"""Write the generated parts of the documentation: options of the commands, columns, source files.
+
+A generated part stands between two comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``--check``
+writes nothing, and fails if a part is not current.
+"""
+
+import argparse
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from enum import EnumType
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from midiprism.cli.app import app
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "midiprism"
+PART = re.compile(r"(<!-- generated: ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def command_pages() -> dict[str, Any]:
+    """Return every command by its full name, such as ``catalog check``."""
+    return dict(_walk_commands(get_command(app), ""))
+
+
+def page_name(command: str) -> str:
+    """Return the file name of a command's page."""
+    return f"{command.replace(' ', '-')}.md"
+
+
+def generated_parts() -> dict[str, Callable[[], str]]:
+    """Return the generated parts by name."""
+    parts: dict[str, Callable[[], str]] = {
+        f"options of {name}": lambda command=command, name=name: _command_part(name, command)  # type: ignore[misc]
+        for name, command in command_pages().items()
+    }
+    return parts | {"commands": _command_list, "source files": _source_files, "packages": _packages}
+
+
+def stale_pages(*, write: bool) -> list[Path]:
+    """Return the pages with a generated part that is not current; bring them up to date if ``write``."""
+    parts = generated_parts()
+    stale = []
+    for path in [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "ARCHITECTURE.md", ROOT / "README.md"]:
+        text = path.read_text(encoding="utf-8")
+        current = PART.sub(lambda match: f"{match[1]}{parts[match[2]]()}{match[3]}", text)
+        if current != text:
+            stale.append(path)
+            if write:
+                path.write_text(current, encoding="utf-8")
+    return stale
+
+
+def _walk_commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _walk_commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def _command_list() -> str:
+    rows = [
+        f"| [`midiprism {name}`]({page_name(name)}) | {_escape(command.help.partition(chr(10) * 2)[0])} |"
+        for name, command in command_pages().items()
+    ]
+    return "\n".join(["| command | what it does |", "|---|---|", *rows, ""])
+
+
+def _command_part(name: str, command: Any) -> str:
+    """Return the usage line of a command and the tables of its arguments and options."""
+    arguments = [parameter for parameter in command.params if not parameter.opts[0].startswith("-")]
+    options = [
+        parameter for parameter in command.params if parameter not in arguments and parameter.name != "help"
+    ]
+    required = "".join(
+        f" {parameter.opts[0]} {parameter.metavar}" for parameter in options if parameter.required
+    )
+    usage = f"midiprism {name}{''.join(f' {_argument_name(argument)}' for argument in arguments)}{required} [options]"
+    lines = ["```", usage, "```", ""]
+    if arguments:
+        lines += ["| argument | meaning |", "|---|---|"]
+        lines += [f"| `{argument.metavar}` | {_help(argument)} |" for argument in arguments] + [""]
+    lines += ["| option | meaning |", "|---|---|"]
+    lines += [f"| {_option_names(option)} | {_help(option)} |" for option in options]
+    return "\n".join([*lines, ""])
+
+
+def _argument_name(argument: Any) -> str:
+    name = argument.metavar.strip("[]")
+    return name if argument.required else f"[{name}]"
+
+
+def _option_names(option: Any) -> str:
+    *short, last = option.opts
+    value = "" if option.is_flag else f" {_metavar(option)}"
+    return ", ".join([*(f"`{name}`" for name in short), f"`{_escape(last + value)}`"])
+
+
+def _metavar(option: Any) -> str:
+    """Return the placeholder of an option's value, or its choices."""
+    if hasattr(option, "type_descriptor"):
+        kind = option.type_descriptor.annotation
+        choices = [*kind] if isinstance(kind, EnumType) else []
+    else:  # older versions of Typer
+        choices = [*getattr(option.type, "choices", ())]
+        kind = {"integer": int, "float": float}.get(option.type.name)
+    if choices:
+        return "|".join(str(getattr(choice, "value", choice)) for choice in choices)
+    return option.metavar or ("N" if kind in (int, float) else "TEXT")
+
+
+def _help(parameter: Any) -> str:
+    text = re.sub(r"\s*\[default: (.*)\]$", r" Default: \1.", parameter.help.strip())
+    default = parameter.default
+    if "Default:" not in text and not parameter.required and type(default) in (int, float, str):
+        text += f" Default: {default:g}." if isinstance(default, float) else f" Default: {default}."
+    return _escape(text)
+
+
+def _escape(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _packages() -> str:
+    """Return the packages below ``src/midiprism`` with their docstrings."""
+    rows = []
+    for path in sorted(SOURCE.iterdir()):
+        if (path / "__init__.py").is_file():
+            rows.append(f"| `{path.name}/` | {_summary(path / '__init__.py')} |")
+        elif path.suffix == ".py" and not path.name.startswith("__"):
+            rows.append(f"| `{path.name}` | {_summary(path)} |")
+    return "\n".join(["| package | what is in it |", "|---|---|", *rows, ""])
+
+
+def _source_files() -> str:
+    """Return a table for each package with its files and their docstrings."""
+    lines: list[str] = []
+    folders = sorted({path.parent for path in SOURCE.rglob("*.py")})
+    for folder in folders:
+        package = "/".join(("midiprism", *folder.relative_to(SOURCE).parts))
+        files = [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+        lines += [f"## {package}", "", _summary(folder / "__init__.py"), ""]
+        if files:
+            lines += ["| file | what it does |", "|---|---|"]
+            lines += [f"| `{path.name}` | {_summary(path)} |" for path in files] + [""]
+    return "\n".join(lines)
+
+
+def _summary(path: Path) -> str:
+    """Return the first paragraph of a module's docstring."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return _escape(text.partition("\n\n")[0].removesuffix("::"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a part is stale")
+    check = parser.parse_args().check
+    stale = stale_pages(write=not check)
+    for path in stale:
+        print(f"{'stale' if check else 'written'}: {path.relative_to(ROOT)}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Turn typed errors into a sentence that says what to do on the command line."""
+
+import shlex
+from functools import singledispatch
+
+from midiprism import errors
+from midiprism.errors import MidiprismError
+
+
+@singledispatch
+def explain(error: MidiprismError) -> str:
+    """Return the message for an error: what happened and, where something helps, which option or command."""
+    return str(error)
+
+
+@explain.register
+def _(error: errors.NotAResultError) -> str:
+    if error.is_export:
+        return f"{error.out} is a tree that `midiprism export` made: choose another folder for the result."
+    return f"{error.out} holds no midiprism result: name the folder that `midiprism split` wrote to."
+
+
+@explain.register
+def _(error: errors.OlderContractError) -> str:
+    return (
+        f"{error.out} was made by an earlier version of midiprism, which split differently: "
+        "--redo splits its songs again, or choose another folder for the result."
+    )
+
+
+@explain.register
+def _(error: errors.IdentityMismatchError) -> str:
+    if error.other_store:
+        return (
+            f"{error.out} was made with --store {error.store}: leave --store out, or choose another folder "
+            "for the result."
+        )
+    return (
+        f"{error.out} was made with --by {error.by} --context {error.context}: use the same, "
+        "or choose another folder for the result."
+    )
+
+
+@explain.register
+def _(error: errors.CatalogLocationError) -> str:
+    if error.database is None:
+        return f"The catalog of {error.out} is in that folder: leave --database out."
+    return (
+        f"The catalog of {error.out} is in PostgreSQL, {error.database}: give its address by --database or "
+        "MIDIPRISM_DATABASE_URL."
+    )
+
+
+@explain.register
+def _(error: errors.AdoptionMismatchError) -> str:
+    if error.adopted:
+        return (
+            f"{error.out} belongs to an adopted library, whose tables each run fills: split with --adopt, or "
+            "choose another folder for songs of your own."
+        )
+    return f"{error.out} was made without --adopt: choose a new folder for the library's tracks."
+
+
+@explain.register
+def _(_error: errors.AdoptionNeedsFilesError) -> str:
+    return (
+        "The tables of an adopted library name files: leave --store out, and choose a folder that was not "
+        "made with --store parquet."
+    )
+
+
+@explain.register
+def _(error: errors.UnfinishedRelocationError) -> str:
+    return (
+        f"{error.out} holds an unfinished relocation of {error.source}, which is still the result: "
+        f"`midiprism relocate {shlex.quote(error.source)} {shlex.quote(error.out)}` continues it."
+    )
+
+
+@explain.register
+def _(error: errors.NetworkFileSystemError) -> str:
+    return (
+        f"{error.out} is on a network file system ({error.kind}), where neither locks nor SQLite are "
+        "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with --database."
+    )
+
+
+@explain.register
+def _(error: errors.InUseError) -> str:
+    if error.owner:
+        return str(error)
+    return f"{error.out} is in use, such as by `midiprism verify`: wait until that has ended."
+
+
+@explain.register
+def _(error: errors.WorkerStartError) -> str:
+    return (
+        f"Worker processes end before they begin ({error.exit_description}): --workers 0 works without them."
+    )

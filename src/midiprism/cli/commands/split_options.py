@@ -1,0 +1,187 @@
+"""Groups of the options of ``midiprism split``."""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from midiprism.cli.option_values import parse_auto_int
+from midiprism.cli.options import ArchivesOption
+
+if TYPE_CHECKING:
+    from midiprism.sources import Source
+
+MAX_WORKERS, MAX_BATCH_SIZE, MAX_IN_FLIGHT = 1_000, 100_000, 10_000
+
+
+class ByChoice(StrEnum):
+    auto = "auto"
+    track = "track"
+    channel = "channel"
+    program = "program"
+
+
+class StoreChoice(StrEnum):
+    files = "files"
+    parquet = "parquet"
+
+
+class ContextChoice(StrEnum):
+    conductor = "conductor"
+    full = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityOptions:
+    """What a track is, and what it is stored in; a result keeps these."""
+
+    by: Annotated[
+        ByChoice | None,
+        typer.Option(help="What becomes a track of its own.  [default: as OUT was made, else auto]"),
+    ] = None
+    context: Annotated[
+        ContextChoice | None,
+        typer.Option(
+            help="What each track gets of its song: tempo and signatures, or also what other tracks set on "
+            "its channels.  [default: as OUT was made, else conductor]"
+        ),
+    ] = None
+    store: Annotated[
+        StoreChoice | None,
+        typer.Option(
+            help="What the tracks are stored in: a file each, or Parquet files with many, beside tables of "
+            "links and songs.  [default: as OUT was made, else files]"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Where songs come from."""
+
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files.",
+        ),
+    ] = None
+    archives: ArchivesOption = False
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column of Parquet files that holds the songs.  [default: the only one of bytes]",
+        ),
+    ] = None
+    id_column: Annotated[
+        str | None,
+        typer.Option("--id", metavar="NAME", help="Column that names the songs.  [default: the row numbers]"),
+    ] = None
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Columns that the catalog keeps with each song."),
+    ] = None
+
+    def open(self, out: str) -> "Source":
+        """Open the sources, without what is in the folder ``out``.
+
+        Raises:
+            UsageError: a source cannot be used.
+        """
+        from midiprism.sources import open_source
+
+        return open_source(
+            self.sources or [],
+            os.fsencode(out),
+            enter_archives=self.archives,
+            song_column=self.column,
+            name_column=self.id_column,
+            kept_columns=[name for name in (self.keep or "").split(",") if name],
+        )
+
+    def arguments(self) -> list[str]:
+        """Return the options as they are repeated on a command line, without the sources themselves."""
+        values = {"column": self.column, "id": self.id_column, "keep": self.keep}
+        return [
+            *(["--archives"] if self.archives else []),
+            *(f"--{name}={value}" for name, value in values.items() if value),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class RerunOptions:
+    """What is done again."""
+
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Retry what failed in earlier runs.")
+    ] = False
+    redo: Annotated[
+        bool,
+        typer.Option(
+            "--redo", help="Split known songs again, for example after an update that splits better."
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOptions:
+    """How the work is divided."""
+
+    lease: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="How long batches stay reserved for this run if it dies, where several runs share a catalog "
+            "in PostgreSQL.",
+        ),
+    ] = 60.0
+    workers: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Number of worker processes. auto: one per processor at first, then more as long as that "
+            "helps; none for a small library. 0: everything in this process.",
+        ),
+    ] = "auto"
+    batch_size: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Most songs that are split, flushed and committed as one. auto: 250, or 1,000 with "
+            "--database, then more as long as that helps.",
+        ),
+    ] = "auto"
+    in_flight: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Most batches handed out and not yet committed. auto: enough for the workers, then more as "
+            "long as that helps.",
+        ),
+    ] = "auto"
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Longest time a worker may spend on a song. 0: no limit."
+        ),
+    ] = 60.0
+    no_scan: Annotated[
+        bool,
+        typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
+    ] = False
+
+    def parse_workers(self) -> int | None:
+        """Return the number of workers; None for ``auto``."""
+        return parse_auto_int("--workers", self.workers, 0, MAX_WORKERS)
+
+    def parse_batch_size(self) -> int | None:
+        """Return the batch size; None for ``auto``."""
+        return parse_auto_int("--batch-size", self.batch_size, 1, MAX_BATCH_SIZE)
+
+    def parse_in_flight(self) -> int | None:
+        """Return the number of batches in flight; None for ``auto``."""
+        return parse_auto_int("--in-flight", self.in_flight, 1, MAX_IN_FLIGHT)

@@ -1,0 +1,67 @@
+"""Options that several commands share."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+DATABASE_URL_VARIABLE = "MIDIPRISM_DATABASE_URL"
+GENERIC_DATABASE_URL_VARIABLE = "DATABASE_URL"
+
+OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="Folder of the result.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the summary as one JSON object, the last line of the output.")
+]
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", help="List up to 100 failures or findings of a kind instead of the first five."
+    ),
+]
+PathMapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--path-map",
+        metavar="OLD=NEW",
+        help="Read paths in the database that begin with the folder OLD below NEW. May be repeated.",
+    ),
+]
+ArchivesOption = Annotated[
+    bool,
+    typer.Option(
+        "--archives", help="Read archives inside folders too. One named as a SOURCE is always read."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogOptions:
+    """Where the catalog is."""
+
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="URL",
+            help="The catalog is in PostgreSQL: postgresql://USER@HOST/DATABASE, without a password.  "
+            f"[default: ${DATABASE_URL_VARIABLE}, else a file in OUT]",
+        ),
+    ] = None
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema", metavar="NAME", help="Schema of midiprism's tables there.  [default: midiprism]"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryOptions:
+    """What a command prints beside errors."""
+
+    as_json: JsonOption = False
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary, only errors.")] = (
+        False
+    )

@@ -1,0 +1,95 @@
+"""Print the tracks that ``list`` found: as a table, as JSON, or as paths."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from midiprism.cli.render.terminal import (
+    WIDE,
+    format_clock,
+    make_console,
+    make_table,
+    print_message,
+    printable_path,
+    rich_text,
+)
+
+if TYPE_CHECKING:
+    from midiprism.catalog import TrackRow
+
+
+def track_to_json(row: "TrackRow") -> dict[str, Any]:
+    """Return a track for ``--json``; track and channel count from 1."""
+    return {
+        "song": row.song_name,
+        "song_path": os.fsdecode(row.song_path),
+        "track": row.track_number + 1,
+        "channel": None if row.channel is None else row.channel + 1,
+        "program": row.program,
+        "name": row.name,
+        "instrument": row.instrument,
+        "family": row.family,
+        "notes": row.note_count,
+        "lowest_pitch": row.lowest_pitch,
+        "highest_pitch": row.highest_pitch,
+        "duration_ticks": row.duration_ticks,
+        "duration_seconds": row.duration_seconds,
+        "size": row.size,
+        "digest": row.digest.hex(),
+        "path": _file_path(row),
+        "row": row.shard_row,
+    }
+
+
+def print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
+    """Print the path of each track's file, below the folder ``out``, each followed by ``end``."""
+    is_terminal = sys.stdout.isatty()
+    for row in rows:
+        path = os.fsencode(os.path.join(out, _file_location(row)))
+        typer.echo((printable_path(path).encode() if is_terminal else path) + end, nl=False)
+
+
+def print_track_table(rows: Sequence["TrackRow"]) -> None:
+    """Print the tracks as a table."""
+    if not rows:
+        print_message("No track matches.")
+        return
+    table = make_table()
+    table.add_column("song", overflow="ellipsis", no_wrap=True, ratio=3)
+    table.add_column("track", justify="right")
+    table.add_column("name", overflow="ellipsis", no_wrap=True, ratio=2)
+    table.add_column("instrument", overflow="ellipsis", no_wrap=True, ratio=2)
+    table.add_column("notes", justify="right")
+    table.add_column("length", justify="right")
+    table.add_column("path", overflow="fold", ratio=5)
+    for row in rows:
+        path = rich_text(_file_location(row))
+        path.no_wrap, path.overflow = False, "fold"
+        table.add_row(
+            rich_text(row.song_name),
+            str(row.track_number + 1),
+            rich_text(row.name or ""),
+            rich_text(row.instrument),
+            str(row.note_count),
+            format_clock(row.duration_seconds),
+            path,
+        )
+    console = make_console()
+    if not console.is_terminal:
+        console.width = WIDE
+    console.print(table)
+
+
+def _file_path(row: "TrackRow") -> str:
+    """Return the path below the result of the file that holds a track: its own, or a Parquet file."""
+    from midiprism.stores import track_path
+
+    return row.shard or track_path(row.file_family, row.stem, row.digest, row.digest_digits)
+
+
+def _file_location(row: "TrackRow") -> str:
+    """Return the path of a track's file, followed by ``:ROW`` if it is a row of a Parquet file."""
+    return _file_path(row) if row.shard is None else f"{row.shard}:{row.shard_row}"

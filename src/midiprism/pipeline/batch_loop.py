@@ -1,0 +1,151 @@
+"""The loop of a run: hand out batches, commit those that come back, until nothing is left."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from midiprism.errors import MidiprismError
+from midiprism.metrics.stage_timers import POLLING
+from midiprism.pipeline.commit_loop import BatchCommitter
+from midiprism.pipeline.executor import Executor
+from midiprism.pipeline.group_commit import GroupCommit
+from midiprism.pipeline.leasing import LeasedBatch
+from midiprism.pipeline.planner import BatchPlanner
+from midiprism.pipeline.progress import SongCounter
+from midiprism.pipeline.run_metrics import RunMetrics
+from midiprism.pipeline.run_reports import ProgressReporter, RunRecorder
+from midiprism.pipeline.tuner import Tunables
+
+_COUNT_SECONDS = 0.05
+_WAIT_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class LoopObservers:
+    """What follows the loop: each is told in every round.
+
+    Attributes:
+        metrics: the samples of the run.
+        recorder: records progress in the catalog.
+        reporter: reports progress to a person.
+        song_counter: counts songs while this process has nothing else to do; None where nobody counts them.
+    """
+
+    metrics: RunMetrics
+    recorder: RunRecorder
+    reporter: ProgressReporter
+    song_counter: SongCounter | None
+
+
+class BatchLoop:
+    """Keeps an executor busy, and commits what it returns.
+
+    Args:
+        executor: works on batches.
+        group_commit: collects batches until their tracks are durable.
+        committer: commits them.
+        planner: plans batches, of a size that may change.
+        observers: follow the loop.
+        stop: once true, no batch is handed out any more.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        group_commit: GroupCommit,
+        committer: BatchCommitter,
+        planner: BatchPlanner,
+        observers: LoopObservers,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._executor = executor
+        self._group_commit = group_commit
+        self._committer = committer
+        self._planner = planner
+        self._observers = observers
+        self._stop = stop
+        self._in_flight = 0
+        self._has_more = True
+        self._is_waiting = False
+
+    def run(self, batches: Iterator[LeasedBatch | None], tunables: Tunables) -> None:
+        """Work until everything is committed.
+
+        Raises:
+            MidiprismError: the run cannot go on. What was durable is committed.
+        """
+        self._observers.metrics.begin(tunables)
+        try:
+            while self._has_more or self._in_flight or self._group_commit.batch_count:
+                tunables = self._round(batches, tunables)
+            self._observers.metrics.take_sample()
+        except MidiprismError:
+            with contextlib.suppress(MidiprismError):
+                self._committer.commit(self._group_commit.take_durable(flush_now=True))
+            raise
+
+    def _round(self, batches: Iterator[LeasedBatch | None], tunables: Tunables) -> Tunables:
+        """Hand out, receive and commit what there is, and return the tunables of the next round."""
+        metrics = self._observers.metrics
+        started = time.thread_time_ns()
+        had_work = self._submit(batches, tunables.in_flight)
+        had_work |= self._receive()
+        had_work |= self._commit(tunables.batch_size)
+        if self._observers.song_counter and metrics.telemetry.is_idle:
+            self._observers.song_counter.advance(_COUNT_SECONDS)
+        polling_since = time.thread_time_ns() if had_work else started
+        self._observers.recorder.record()
+        self._observers.reporter.report()
+        metrics.timers.count(POLLING, time.thread_time_ns() - polling_since)
+        changed = metrics.decide() if tunables.workers else None
+        if changed is None:
+            return tunables
+        self._executor.resize(changed.workers)
+        self._planner.resize_batches(changed.batch_size)
+        return changed
+
+    def _submit(self, batches: Iterator[LeasedBatch | None], max_in_flight: int) -> bool:
+        """Hand out batches as far as there is room, and return whether there were any."""
+        if self._stop():
+            self._has_more = False
+        self._is_waiting = False
+        submitted = False
+        while (
+            self._has_more
+            and not self._is_waiting
+            and self._in_flight + self._group_commit.batch_count < max_in_flight
+        ):
+            try:
+                planned = next(batches)
+            except StopIteration:
+                self._has_more = False
+                break
+            self._is_waiting = planned is None
+            if planned is not None:
+                submitted = True
+                self._executor.submit(*planned)
+                self._in_flight += 1
+        return submitted
+
+    def _receive(self) -> bool:
+        """Take what the executor has finished, and return whether it has finished any."""
+        if not self._in_flight:
+            if self._is_waiting and not self._group_commit.batch_count:
+                time.sleep(_WAIT_SECONDS)
+            return False
+        batches, telemetry = self._executor.completed()
+        self._observers.metrics.observe(telemetry)
+        self._in_flight = telemetry.in_flight
+        self._group_commit.add([batch for batch in batches if batch.committed is None])
+        self._committer.add_committed([batch for batch in batches if batch.committed is not None])
+        return bool(batches)
+
+    def _commit(self, batch_size: int) -> bool:
+        """Commit what is durable, and return whether there was any."""
+        songs_left = None if self._has_more else self._in_flight * batch_size
+        durable = self._group_commit.take_durable(flush_now=not self._in_flight, songs_left=songs_left)
+        if durable:
+            self._committer.commit(durable)
+        self._observers.metrics.observe_collected(self._group_commit.batch_count)
+        return bool(durable)

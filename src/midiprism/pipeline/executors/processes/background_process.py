@@ -1,0 +1,45 @@
+"""A call in a process of its own, beside other work."""
+
+import contextlib
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar, cast
+
+from midiprism.pipeline.executors.processes.start_process import (
+    needs_main_module,
+    process_context,
+    start_process,
+)
+from midiprism.pipeline.executors.processes.worker_process import ignore_signals_and_die_with_coordinator
+
+T = TypeVar("T")
+
+
+def run_in_process(function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+    """Start a call in another process, and return what waits for its result; see ``Background``.
+
+    If the process fails or dies, the call is made again in this one, where its error is raised.
+    """
+    context = process_context()
+    receiver, sender = context.Pipe(duplex=False)
+    import_main = needs_main_module((function, arguments))
+    process = start_process(context, _main, (sender, function, arguments), import_main=import_main)
+    sender.close()
+
+    def result() -> T:
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                return cast(T, receiver.recv())
+        finally:
+            receiver.close()
+            process.kill()
+            process.join()
+        return function(*arguments)
+
+    return result
+
+
+def _main(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    ignore_signals_and_die_with_coordinator()
+    with contextlib.suppress(Exception):
+        sender.send(function(*arguments))

@@ -1,0 +1,68 @@
+"""Starting a process that does not import the caller's main module.
+
+Python's ``spawn`` and ``forkserver`` import the main module of the calling script in each process that they
+start, so that objects which it defines can be sent there. A script without ``if __name__ == "__main__"`` then
+starts its run again in every worker. Workers need nothing of the script unless something that it defines is
+sent to them, so the import is left out wherever it can be.
+"""
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from multiprocessing import reduction, spawn
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+_FORKSERVER_PRELOAD = ["midiprism.pipeline.executors.processes.forkserver_preload"]
+_MAIN_MODULE_KEYS = ("init_main_from_name", "init_main_from_path")
+_PROCESS_NAME = "midiprism-worker"
+
+_patch_lock = threading.Lock()
+
+
+def process_context() -> Any:
+    """Return the way in which worker processes are started here.
+
+    A process that has threads, or libraries of a user, is not safe to fork: a fresh one is.
+    """
+    context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    if sys.platform == "linux":
+        context.set_forkserver_preload(_FORKSERVER_PRELOAD)
+    return context
+
+
+def needs_main_module(value: object) -> bool:
+    """Return whether a pickle of ``value`` refers to something that the main module defines."""
+    return b"__main__" in bytes(reduction.ForkingPickler.dumps(value))
+
+
+def start_process(
+    context: Any, target: Callable[..., None], arguments: tuple[Any, ...], *, import_main: bool
+) -> BaseProcess:
+    """Start ``target`` in a process of its own, with or without the caller's main module."""
+    process: BaseProcess = context.Process(target=target, args=arguments, name=_PROCESS_NAME, daemon=True)
+    with nullcontext() if import_main else _without_main_module():
+        process.start()
+    return process
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Leave the main module out of what processes of ours are prepared with; others are not affected."""
+    with _patch_lock:
+        original = spawn.get_preparation_data
+
+        def prepare(name: str) -> dict[str, Any]:
+            data: dict[str, Any] = original(name)
+            if name == _PROCESS_NAME:
+                for key in _MAIN_MODULE_KEYS:
+                    data.pop(key, None)
+            return data
+
+        spawn.get_preparation_data = prepare
+        try:
+            yield
+        finally:
+            spawn.get_preparation_data = original
