@@ -33,7 +33,7 @@ LAST = fake_song(PIANO + "last", BASS)
 @pytest.fixture
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str) -> Path:
     """A result of two runs; the second adds the catalogue's last song and track."""
-    monkeypatch.setattr(FileStore, "flush_ms", lambda _store: None)  # it takes long on a busy machine
+    monkeypatch.setattr(FileStore, "flush", lambda _store: None)  # it takes long on a busy machine
     source, out = write_files(tmp_path / "songs", SONGS), tmp_path / "out"
     split(source, out)
     write_files(source, {"last.mid": LAST})
