@@ -13,7 +13,7 @@ from midiprism.integrity.verify import verify_result
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.sample import generate_songs as sample_songs
 from midiprism.sources import open_folders
-from midiprism.stores import FileStore
+from midiprism.stores.files.store import FileStore
 from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files

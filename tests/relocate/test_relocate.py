@@ -259,7 +259,7 @@ def test_damage_stops_it_with_the_command_that_mends(tmp_path: Path, store: Stor
     path = track(out) if store == "files" else next((out / "tracks").glob("*.parquet"))
     path.chmod(0o644)
     DAMAGES[damage](path)
-    with pytest.raises(StoreError, match=f"still the result: mend it with `midiprism verify {out} --repair`"):
+    with pytest.raises(StoreError, match=f"Repair the result in {out}, and try again"):
         relocate(out, new, remove=True)
     assert locate_result(str(out)) == str(out)
     assert not (new / "catalog.sqlite").exists()

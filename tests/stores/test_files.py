@@ -10,8 +10,9 @@ from blake3 import blake3
 from midiprism.errors import StoreError
 from midiprism.fs import fsync as durable
 from midiprism.fs.fsync import find_syncfs
-from midiprism.stores import FileStore, NullStore, StoredTrack, TrackLocation, TrackStore
+from midiprism.stores import NullStore, StoredTrack, TrackLocation, TrackStore
 from midiprism.stores.files.layout import family_folder
+from midiprism.stores.files.store import FileStore
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from midiprism.catalog import PostgresAddress, Selection, TrackRow, UniqueNames, find_tracks
-from midiprism.errors import StoreError, UsageError
+from midiprism.errors import HardlinkError, StoreError, UsageError
 from midiprism.export.materialize import Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
 from midiprism.results.result_dir import (
@@ -116,7 +116,7 @@ def export_tracks(
     with ExitStack() as stack:
         store = stack.enter_context(closing(open_result_store(out, identity)))
         if hardlink and not store.capabilities.tracks_are_files:
-            raise UsageError(f"The tracks of {out} are not files of their own: copy them instead of linking.")
+            raise HardlinkError(out)
         _prepare_folder(out, to, template, dry_run=dry_run)
         catalog = stack.enter_context(open_catalog_of(out, database))
         paths = _ExportPaths(template, stack.enter_context(UniqueNames()))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope, open_catalog
-from midiprism.errors import CatalogError
+from midiprism.errors import EmptyCatalogError
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
 from midiprism.integrity.repair_session import RepairSession
 from midiprism.integrity.repairer import Repairer
@@ -82,7 +82,7 @@ def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterat
     """Open the catalog of a result for writing; an empty one is refused, since every track would be an orphan."""
     with open_catalog_of(out, database) as catalog:
         if catalog.shared and catalog.bound_result() is None:
-            raise CatalogError(f"{catalog.path} is empty: give the same `midiprism split` first.")
+            raise EmptyCatalogError(catalog.path)
         address = catalog.address
     with open_catalog(address) as catalog:
         yield catalog

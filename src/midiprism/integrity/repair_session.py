@@ -17,7 +17,7 @@ from midiprism.stores import TrackStore
 
 SONGS_PER_BATCH = 250
 
-BRING_BACK_HINT = "bring it back, run `midiprism split` on its folder, and repair again"
+BRING_BACK_HINT = "bring it back, split its folder again, and then repair again"
 KEPT_MESSAGE = (
     "It is kept, since it may belong to a song that was not found: bring that back, and repair again."
 )

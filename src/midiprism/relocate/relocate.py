@@ -12,14 +12,13 @@ Before the switch the source is the result, whole and untouched; after it the ta
 
 import errno
 import os
-import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from typing import Any
 
 from midiprism.catalog import Catalog, PostgresAddress
 from midiprism.catalog.sqlite.backup import StorageFootprint
-from midiprism.errors import StoreError, UsageError
+from midiprism.errors import DamagedResultError, RelocationRemainsError, StoreError, UsageError
 from midiprism.metrics.devices import network_file_system
 from midiprism.relocate.cleanup import SourceCleaner, is_leftover
 from midiprism.relocate.copy import (
@@ -236,10 +235,7 @@ class _Relocator:
         if kind == RELOCATED and os.path.realpath(locate_result(target)) != self._source:
             raise UsageError(f"{target} says where another result is: choose a new or empty folder.")
         if others and kind == RELOCATED:
-            raise UsageError(
-                f"{target} still holds what was relocated from there before: "
-                f"`midiprism relocate {shlex.quote(target)} {shlex.quote(self._source)} --remove` empties it."
-            )
+            raise RelocationRemainsError(target, self._source)
         if others:
             raise UsageError(
                 f"{target} holds other files, such as {others[0]}: choose a new or empty folder."
@@ -299,12 +295,9 @@ class _Relocator:
         facts = marker_facts(self._source)
         return {key: value for key, value in facts.items() if key not in ("from", "to")}
 
-    def _damaged_error(self, error: LostOrDamagedError) -> StoreError:
-        named = shlex.quote(self._source) + (f" {self._database.cli_options}" if self._database else "")
-        return StoreError(
-            f"{error} {self._source} is still the result: mend it with `midiprism verify {named} --repair`, "
-            "and give the same command again."
-        )
+    def _damaged_error(self, error: LostOrDamagedError) -> DamagedResultError:
+        options = self._database.cli_options if self._database else ""
+        return DamagedResultError(self._source, str(error), options)
 
 
 def _resolve_source(out: str, target: str) -> str:

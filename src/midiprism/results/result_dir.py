@@ -338,7 +338,11 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
     if marker["midiprism"] != "result":
         raise NotAResultError(out, is_export=True)
     by, context = marker.get("by"), marker.get("context")
-    contract, naming, store = marker.get("contract"), marker.get("naming"), marker.get("store", DEFAULT_STORE_KIND)
+    contract, naming, store = (
+        marker.get("contract"),
+        marker.get("naming"),
+        marker.get("store", DEFAULT_STORE_KIND),
+    )
     if by not in get_args(By) or context not in get_args(Context) or store not in STORE_KINDS:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."

@@ -1,6 +1,7 @@
 """Where tracks go. Each kind of store implements ``TrackStore``; this module lists the kinds.
 
-To add a kind, implement ``TrackStore`` in a module of this package and add a line to ``STORE_KINDS``.
+To add a kind, implement ``TrackStore`` in a module of this package and add it to ``STORE_KINDS``. The command
+line imports this module for its help, so that implementations are imported only when they are opened.
 """
 
 import os
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from midiprism.stores.errors import LostOrDamagedError
 from midiprism.stores.files.layout import track_path
 from midiprism.stores.files.naming import NAMING_VERSION, safe_name
-from midiprism.stores.files.store import FileStore
 from midiprism.stores.interface import StoreCapabilities, StoreOptions, TrackCopier, TrackStore
 from midiprism.stores.null import NullStore
 from midiprism.stores.sharded import ShardedTracks
@@ -22,7 +22,6 @@ __all__ = [
     "STORE_KINDS",
     "CopyOutcome",
     "FileStatus",
-    "FileStore",
     "LostOrDamagedError",
     "NullStore",
     "RegisteredStore",
@@ -58,8 +57,14 @@ class RegisteredStore:
     tracks_are_files: bool = False
 
 
+def _open_files(root: str, options: StoreOptions) -> TrackStore:
+    from midiprism.stores.files.store import FileStore
+
+    return FileStore(root, options)
+
+
 def _open_parquet(root: str, options: StoreOptions) -> TrackStore:
-    from midiprism.stores.parquet.store import ParquetStore  # pyarrow is optional
+    from midiprism.stores.parquet.store import ParquetStore
 
     return ParquetStore(root, options)
 
@@ -73,7 +78,7 @@ def _require_pyarrow() -> None:
 DEFAULT_STORE_KIND = "files"
 
 STORE_KINDS: dict[str, RegisteredStore] = {
-    "files": RegisteredStore("a MIDI file for each track", FileStore, tracks_are_files=True),
+    "files": RegisteredStore("a MIDI file for each track", _open_files, tracks_are_files=True),
     "parquet": RegisteredStore("many tracks in each Parquet file", _open_parquet, _require_pyarrow),
 }
 """All kinds of stores, by the names that markers and the command line use."""
