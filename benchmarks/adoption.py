@@ -1,10 +1,10 @@
-"""Taking over a library that another program began: one command, its owner's checks, and back again.
+"""Adopt a library that another program began: split the rest, check as its owner would, undo.
 
     python benchmarks/adoption.py [--songs 20000] [--share 0.372] [--work FOLDER]
 
-Run it with ``tests`` on PYTHONPATH. It makes a library with columns and triggers of its owner's, splits the
-rest, compares dumps of the owner's tables before and after, runs again, takes the run back, and compares once
-more. It exits with 1 if anything is not as it should be.
+Run it with ``tests`` on PYTHONPATH. It creates a library whose tables have columns and triggers of the owner,
+splits the rest, compares dumps of the owner's tables before and after, runs again, undoes the run, and
+compares again. It exits with 1 if a check fails.
 """
 
 import argparse
@@ -30,13 +30,18 @@ from support.postgres import PostgresServer, find_installations
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--songs", type=int, default=20_000)
-    parser.add_argument("--share", type=float, default=0.372, help="of the songs, split by the owner already")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.372,
+        help="share of the songs that the owner has split (default: 0.372)",
+    )
     parser.add_argument("--work", type=Path, help="folder to work in, such as one in memory")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     server = PostgresServer(find_installations()[0])
-    work = Path(tempfile.mkdtemp(prefix="midiprism-adoption-", dir=asked.work))
+    work = Path(tempfile.mkdtemp(prefix="midiprism-adoption-", dir=options.work))
     try:
-        return _measure(server, work, asked.songs, asked.share)
+        return _measure(server, work, options.songs, options.share)
     finally:
         server.close()
         shutil.rmtree(work)
@@ -52,37 +57,36 @@ def _measure(server: PostgresServer, work: Path, songs: int, share: float) -> in
         dump_owner_schema(server, url, include_counts=False),
         read_links(url),
     )
-    begun = {link[0] for link in old}
-    left = set(library.song_ids) - begun
-    print(
-        f"{songs:,} songs, {len(library.song_ids):,} with several tracks, {len(begun):,} of them split before"
-    )
-    right = True
+    split_before = {song_id for song_id, *_ in old}
+    unsplit = set(library.song_ids) - split_before
+    print(f"{songs:,} songs, {len(library.song_ids):,} with several tracks")
+    print(f"{len(split_before):,} of these were split before")
+    all_hold = True
 
-    def told(what: str, held: bool) -> None:
-        nonlocal right
-        right &= held
-        print(f"  {'holds' if held else 'FAILS'}  {what}")
+    def report(check: str, holds: bool) -> None:
+        nonlocal all_hold
+        all_hold &= holds
+        print(f"  {'holds' if holds else 'FAILS'}  {check}")
 
     _run(url, "catalog", "check", "-o", str(out))
     _run(url, "split", "--adopt", "-o", str(out), "--dry-run")
     _run(url, "split", "--adopt", "-o", str(out))
-    told("no link without both ends", server.psql(url, DANGLING_LINKS_SQL) == "0\n")
-    told("the progress query counts every song", server.psql(url, ALL_SONGS_LINKED_SQL) == "t\n")
-    told("the links are those of the songs' tracks", read_links(url) == old | expected_links(url, left))
+    report("no link without both ends", server.psql(url, DANGLING_LINKS_SQL) == "0\n")
+    report("the progress query counts every song", server.psql(url, ALL_SONGS_LINKED_SQL) == "t\n")
+    report("the links are those of the songs' tracks", read_links(url) == old | expected_links(url, unsplit))
     assert_owner_checks(server, url)
-    told("every row of files has its file, of that size and content", True)
-    told(
+    report("every row of files has its file, of that size and content", True)
+    report(
         "rows were added to the owner's tables, and nothing else",
         uncounted <= dump_owner_schema(server, url, include_counts=False),
     )
     after = dump_owner_schema(server, url)
     _run(url, "split", "--adopt", "-o", str(out))
-    told("a second run changes nothing", dump_owner_schema(server, url) == after)
+    report("a second run changes nothing", dump_owner_schema(server, url) == after)
     _run(url, "verify", str(out))
     _run(url, "catalog", "undo", "1", "--yes")
-    told("the dump is as it was before", dump_owner_schema(server, url) == before)
-    return 0 if right else 1
+    report("the dump is as it was before", dump_owner_schema(server, url) == before)
+    return 0 if all_hold else 1
 
 
 def _run(url: str, *arguments: str) -> None:

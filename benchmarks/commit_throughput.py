@@ -1,9 +1,9 @@
-"""How many links a second a catalogue records, by the size of a commit, when it is empty and when it is not.
+"""Measure how many links per second a catalog records, by the size of a commit, empty and filled.
 
     python benchmarks/commit_throughput.py [--links 5000000] [--work FOLDER]
 
-Rows are made up: songs of five tracks each, of which about half have a content that occurred before. Only
-commits are timed. A large catalogue is filled by commits of 10,000 songs before.
+The rows are synthetic: songs of five tracks each, about half of which occurred before. Only commits are
+timed. The catalog is filled with commits of 10,000 songs.
 """
 
 import argparse
@@ -36,24 +36,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--links", type=int, default=5_000_000, help="of the large ones (default: 5000000)")
+    parser.add_argument(
+        "--links", type=int, default=5_000_000, help="links of a filled catalog (default: 5000000)"
+    )
     parser.add_argument(
         "--timed", type=int, default=12_000, help="songs timed for each size (default: 12000)"
     )
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
-    parser.add_argument("--fast-server", action="store_true", help="a server that does not wait for the disk")
+    parser.add_argument(
+        "--fast-server", action="store_true", help="use a server that does not wait for the disk"
+    )
     options = parser.parse_args()
 
     options.work.mkdir(parents=True, exist_ok=True)
     print(machine_description())
-    print(f"links/s by commits of so many songs with {LINKS_PER_SONG} links each, median of the commits")
-    print(f"{'catalogue':<32}" + "".join(f"{size:>10,}" for size in COMMIT_SIZES), flush=True)
+    print(f"median links/s of commits, by number of songs with {LINKS_PER_SONG} links each")
+    print(f"{'catalog':<32}" + "".join(f"{size:>10,}" for size in COMMIT_SIZES), flush=True)
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         measure("SQLite", lambda: open_catalog(f"{folder}/catalog.sqlite"), options)
-    found = find_installations()
-    if not found:
+    installations = find_installations()
+    if not installations:
         sys.exit("no PostgreSQL server is installed")
-    server = PostgresServer(found[0], durable=not options.fast_server)
+    server = PostgresServer(installations[0], durable=not options.fast_server)
     try:
         address = PostgresAddress(server.new_database())
         measure("PostgreSQL", lambda: open_catalog(address), options)
@@ -62,7 +66,7 @@ def main() -> None:
 
 
 def measure(name: str, open_target: Callable[[], Catalog], options: argparse.Namespace) -> None:
-    """Time commits into one catalogue, empty and filled."""
+    """Time commits into a catalog, first empty, then filled."""
     songs = SyntheticSongs()
     with open_target() as catalog:
         run_id = catalog.begin_run({}, NOW)
@@ -75,7 +79,7 @@ def measure(name: str, open_target: Callable[[], Catalog], options: argparse.Nam
 
 
 def print_rates(name: str, catalog: Catalog, run_id: int, songs: "SyntheticSongs", songs_timed: int) -> None:
-    """Print a line: the rate for each size."""
+    """Print a line with the rate for each size of a commit."""
     print(f"{name:<32}", end="")
     for size in COMMIT_SIZES:
         rates = []
@@ -89,7 +93,7 @@ def print_rates(name: str, catalog: Catalog, run_id: int, songs: "SyntheticSongs
 
 
 class SyntheticSongs:
-    """Songs that were never there."""
+    """An endless supply of made-up songs."""
 
     def __init__(self) -> None:
         self.song_count = 0
@@ -97,7 +101,7 @@ class SyntheticSongs:
         self._rng = random.Random(1)
 
     def batch(self, size: int) -> BatchRecord:
-        """The next so many."""
+        """Return a batch of new songs."""
         songs = [self._song() for _ in range(size)]
         return BatchRecord(songs, 0, 0.0)
 

@@ -1,4 +1,4 @@
-"""Libraries to measure with, and the care that disks ask for."""
+"""Libraries to measure with, control of the page cache, and checks of disk space."""
 
 import itertools
 import os
@@ -17,42 +17,44 @@ from midiprism.sources import Notice, SongContent, SongRef, Source, open_folders
 TEXT_EVENT_PREFIX = b"\x00\xff\x01"
 HEADER_BYTES = 14
 BYTES_PER_FILE = 4_500
-"""Of a track, in whole blocks."""
+"""Disk space of a track in whole blocks."""
 
 
 def sample_songs_folder(folder: Path, songs: int) -> Path:
-    """Sample songs in ``folder``, of whose tracks 49 % repeat; made if they are not there."""
+    """Return ``folder``, after writing sample songs to it unless it exists. 49 % of their tracks repeat."""
     if not folder.exists():
-        from midiprism.sample.write import write_songs  # not for worker processes, which import this too
+        from midiprism.sample.write import (
+            write_songs,
+        )  # not at the top: worker processes import this module too
 
-        making = folder.with_name(folder.name + ".making")
-        write_songs(making, songs, seed=1, duplicates=0.49)
-        making.rename(folder)
+        unfinished = folder.with_name(folder.name + ".making")
+        write_songs(unfinished, songs, seed=1, duplicates=0.49)
+        unfinished.rename(folder)
     return folder
 
 
 def enlarged_corpus(corpus: Path, folder: Path, copies: int) -> Path:
-    """So many copies of the files below ``corpus``, each track of each made distinct with a text event."""
+    """Return ``folder``, after writing copies of a corpus to it. A text event makes each track distinct."""
     if not folder.exists():
-        making = folder.with_name(folder.name + ".making")
+        unfinished = folder.with_name(folder.name + ".making")
         numbers = itertools.count()
         for source in sorted(path for path in corpus.rglob("*") if path.suffix.lower() in (".mid", ".midi")):
             data = source.read_bytes()
             for copy in range(copies):
-                place = making / f"{copy:03}" / source.relative_to(corpus)
-                place.parent.mkdir(parents=True, exist_ok=True)
+                path = unfinished / f"{copy:03}" / source.relative_to(corpus)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 distinct = with_text_event(data, b"copy %d" % next(numbers))
                 if distinct is not None:
-                    place.write_bytes(distinct)
-        making.rename(folder)
+                    path.write_bytes(distinct)
+        unfinished.rename(folder)
     return folder
 
 
 @dataclass(frozen=True)
 class RepeatedSource(Source):
-    """A library that does not end: the same songs again and again, below a folder for each time.
+    """A source that repeats the songs of another without end, each round below a folder of its own.
 
-    Their tracks are distinct from time to time, and repeat in one as often as those of the songs do.
+    The tracks of two rounds differ. Within one round as many repeat as in the other source.
     """
 
     inner: Source
@@ -63,10 +65,10 @@ class RepeatedSource(Source):
 
     def walk(self) -> Iterator[SongRef | Notice]:
         for number in itertools.count():
-            for found in self.inner.walk():
-                if isinstance(found, SongRef):
-                    root, name = found.path[: found.root_length], found.path[found.root_length :]
-                    yield found._replace(path=b"%s%08d%s%s" % (root, number, os.fsencode(os.sep), name))
+            for song in self.inner.walk():
+                if isinstance(song, SongRef):
+                    root, name = song.path[: song.root_length], song.path[song.root_length :]
+                    yield song._replace(path=b"%s%08d%s%s" % (root, number, os.fsencode(os.sep), name))
 
     def running_count(self) -> Iterator[int]:
         return iter(())
@@ -83,7 +85,7 @@ class RepeatedSource(Source):
 
 
 def with_text_event(data: bytes, text: bytes) -> bytes | None:
-    """A MIDI file with a text event at the head of each track; None if its chunks do not add up."""
+    """Return a MIDI file with a text event at the start of each track; None if its chunks are malformed."""
     event = TEXT_EVENT_PREFIX + bytes([len(text)]) + text
     pieces, at = [data[:HEADER_BYTES]], HEADER_BYTES
     if data[:8] != b"MThd\0\0\0\6":
@@ -101,12 +103,12 @@ def with_text_event(data: bytes, text: bytes) -> bytes | None:
 
 
 def song_paths(folder: Path) -> list[str]:
-    """Paths of all songs."""
-    return [os.fsdecode(found.path) for found in open_folders([folder]).walk() if isinstance(found, SongRef)]
+    """Return the paths of all songs below a folder."""
+    return [os.fsdecode(song.path) for song in open_folders([folder]).walk() if isinstance(song, SongRef)]
 
 
 def warm_cache(folder: Path) -> None:
-    """Read everything once, so that no side finds the memory colder than another, and let the disk rest."""
+    """Read all files once and write out what is pending, so that every competitor starts alike."""
     for path in file_paths(folder):
         descriptor = os.open(path, os.O_RDONLY)
         os.read(descriptor, os.fstat(descriptor).st_size)
@@ -115,17 +117,19 @@ def warm_cache(folder: Path) -> None:
 
 
 def drop_caches() -> None:
-    """Let the system forget all that is on the disk too, which makes room in memory: on Linux, as root."""
+    """Empty the page cache of the whole system. Works on Linux, as root."""
     os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
     except OSError as error:
-        sys.exit(f"memory cannot be emptied: {error.strerror}. Go without --forget, or be root on Linux.")
+        sys.exit(
+            f"the page cache cannot be emptied: {error.strerror}. Omit --forget, or run as root on Linux."
+        )
 
 
 def evict_from_cache(folder: Path) -> None:
-    """Let the system forget what is in the files, as it has of a library that is larger than its memory."""
-    os.sync()  # only what the disk has can be forgotten
+    """Remove the files below a folder from the page cache, as if the library were larger than memory."""
+    os.sync()  # only pages that are on the disk can be removed
     for path in file_paths(folder):
         descriptor = os.open(path, os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -133,13 +137,13 @@ def evict_from_cache(folder: Path) -> None:
 
 
 def file_paths(folder: Path) -> Iterator[str]:
-    """Paths of all files below a folder."""
-    for here, _, names in os.walk(folder):
-        yield from (os.path.join(here, name) for name in names)
+    """Yield the paths of all files below a folder."""
+    for parent, _, names in os.walk(folder):
+        yield from (os.path.join(parent, name) for name in names)
 
 
 def new_folders(work: Path) -> Iterator[Path]:
-    """Folders that are not there yet."""
+    """Yield paths of folders that do not exist yet."""
     for number in itertools.count():
         folder = work / f"run-{number:04}"
         if not folder.exists():
@@ -147,7 +151,7 @@ def new_folders(work: Path) -> Iterator[Path]:
 
 
 def require_disk_space(folder: Path, size: int, count: int) -> None:
-    """Leave with a message unless the disk has room for so many bytes and files."""
+    """Exit with a message unless the disk has room for this many bytes and files."""
     folder.mkdir(parents=True, exist_ok=True)
     disk = os.statvfs(folder)
     free = disk.f_bavail * disk.f_frsize
@@ -159,7 +163,7 @@ def require_disk_space(folder: Path, size: int, count: int) -> None:
 
 
 def machine_description() -> str:
-    """The machine and the day."""
+    """Return a line with the date, the machine and the Python version."""
     usage = shutil.disk_usage(".")
     return (
         f"{datetime.now(UTC):%d %B %Y}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, "

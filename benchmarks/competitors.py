@@ -1,6 +1,6 @@
-"""What is measured against each other: each side does a whole library, and says how long its work took.
+"""The competitors of a benchmark: each processes a whole library and returns how long that took.
 
-Clocks start when the processes are ready.
+Their clocks start when the processes are ready.
 """
 
 import multiprocessing
@@ -32,14 +32,14 @@ CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 @dataclass(frozen=True)
 class TimedRun:
-    """What one go of one side took.
+    """The measurements of one or more runs of a competitor.
 
     Attributes:
-        seconds: of work.
-        start_seconds: until the processes were ready, which is not in ``seconds``.
-        songs: songs done.
-        files: files written.
-        disk_bytes: that they take, in whole blocks, of a single library.
+        seconds: time of the work.
+        start_seconds: time until the processes were ready, not included in ``seconds``.
+        songs: number of songs done.
+        files: number of files written.
+        disk_bytes: disk space of the files of one library, in whole blocks.
     """
 
     seconds: float
@@ -50,70 +50,72 @@ class TimedRun:
 
 
 Competitor = Callable[[Path, Path, int], TimedRun]
-"""Source, a folder to be made, and how many processes."""
+"""Takes a source, a folder to create, and the number of processes."""
 
 
 def run_files(source: Path, out: Path, processes: int, database: PostgresAddress | None = None) -> TimedRun:
-    """The whole run: files and catalogue."""
+    """Run midiprism with files and a catalog."""
     return _run_midiprism(source, out, processes, open_result, database)
 
 
 def run_parquet(source: Path, out: Path, processes: int) -> TimedRun:
-    """The same into Parquet files."""
+    """Run midiprism with Parquet files and a catalog."""
     return _run_midiprism(source, out, processes, open_result, store="parquet")
 
 
 def run_without_catalog(source: Path, out: Path, processes: int) -> TimedRun:
-    """The same, with a catalogue that keeps nothing."""
+    """Run midiprism with a catalog that discards everything."""
 
     @contextmanager
-    def opening(out: str, settings: Settings) -> Iterator[OpenResult]:
-        with open_result(out, settings) as scene:
-            yield replace(scene, catalog=None, run_catalog=NullCatalog())
+    def opener(out: str, settings: Settings) -> Iterator[OpenResult]:
+        with open_result(out, settings) as opened:
+            yield replace(opened, catalog=None, run_catalog=NullCatalog())
 
-    return _run_midiprism(source, out, processes, opening)
+    return _run_midiprism(source, out, processes, opener)
 
 
 def run_without_store(source: Path, out: Path, processes: int) -> TimedRun:
-    """The same, with a store that keeps nothing."""
+    """Run midiprism with a store that discards everything."""
 
     @contextmanager
-    def opening(out: str, settings: Settings) -> Iterator[OpenResult]:
-        with open_result(out, settings) as scene:
-            yield replace(scene, store=NullStore())
+    def opener(out: str, settings: Settings) -> Iterator[OpenResult]:
+        with open_result(out, settings) as opened:
+            yield replace(opened, store=NullStore())
 
-    return _run_midiprism(source, out, processes, opening)
+    return _run_midiprism(source, out, processes, opener)
 
 
 def _run_midiprism(
     source: Path,
     out: Path,
     processes: int,
-    opening: Any,
+    opener: Any,
     database: PostgresAddress | None = None,
     store: StoreKind = "files",
 ) -> TimedRun:
-    library = open_folders([source])
+    songs = open_folders([source])
     settings = make_settings(store=store, workers=processes, count_songs=False, database=database)
-    summary = run_source(library, str(out), settings, open_result=opening)
+    summary = run_source(songs, str(out), settings, open_result=opener)
     if summary.state != "done" or not summary.songs_done:
-        raise SystemExit(f"the run did not end: {summary.error}")
+        raise SystemExit(f"the run did not complete: {summary.error}")
     seconds = summary.seconds - summary.loading_seconds
     return TimedRun(seconds, summary.loading_seconds, summary.songs_seen, summary.tracks_new)
 
 
 def io_floor(reference: Path, *, durable: bool = False) -> Competitor:
-    """A program that only reads the same songs and creates the files that a run made of them, bytes and all.
+    """Return a program that only reads songs and creates the files that a run made of them.
 
     Args:
-        reference: the result of that run; its files are held in memory.
-        durable: let it end when its files would survive a power cut, as those of a run do.
+        reference: the result of that run. Its files are kept in memory.
+        durable: flush the files at the end, so that they survive a power cut as those of a run do.
     """
     outputs = [
         (os.path.relpath(path, reference), Path(path).read_bytes())
         for path in file_paths(reference / "tracks")
     ]
-    outputs.sort(key=lambda output: output[0][-36:])  # by digest, as they come: no order of folders
+    outputs.sort(
+        key=lambda output: output[0][-36:]
+    )  # by digest: in an order that is unrelated to their folders
 
     def run(source: Path, out: Path, processes: int) -> TimedRun:
         songs = song_paths(source)
@@ -131,7 +133,7 @@ def io_floor(reference: Path, *, durable: bool = False) -> Competitor:
         for worker in workers:
             worker.join()
             if worker.exitcode:
-                raise SystemExit("the floor failed")
+                raise SystemExit("a process of the I/O floor failed")
         if durable:
             FileStore(out).flush()
         return TimedRun(time.perf_counter() - began, began - started, len(songs), len(outputs))
@@ -141,28 +143,28 @@ def io_floor(reference: Path, *, durable: bool = False) -> Competitor:
 
 def _read_and_create(songs: list[str], outputs: list[tuple[str, bytes]], out: str, ready: Any) -> None:
     ready.wait()
-    made: set[str] = set()
-    each = len(outputs) / max(1, len(songs))
-    at = 0
+    folders: set[str] = set()
+    files_per_song = len(outputs) / max(1, len(songs))
+    done = 0
     for number, song in enumerate(songs, 1):
         descriptor = os.open(song, os.O_RDONLY)
         os.read(descriptor, os.fstat(descriptor).st_size + 1)
         os.close(descriptor)
-        until = len(outputs) if number == len(songs) else int(number * each)
-        for name, data in outputs[at:until]:
+        until = len(outputs) if number == len(songs) else int(number * files_per_song)
+        for name, data in outputs[done:until]:
             path = f"{out}/{name}"
             folder = path[: path.rindex("/")]
-            if folder not in made:
+            if folder not in folders:
                 os.makedirs(folder, exist_ok=True)
-                made.add(folder)
+                folders.add(folder)
             descriptor = os.open(path, CREATE_FLAGS, 0o444)
             os.write(descriptor, data)
             os.close(descriptor)
-        at = until
+        done = until
 
 
 def symusic_pool(source: Path, out: Path, processes: int) -> TimedRun:
-    """What one would write: a pool that loads each song and saves each playing track as a file."""
+    """Run a simple program: a pool that loads songs with symusic and saves their playing tracks."""
     songs = song_paths(source)
     out.mkdir()
     started = time.perf_counter()
@@ -182,20 +184,20 @@ def _split_with_symusic(task: tuple[str, str]) -> int:
     song, out = task
     name = song.replace("/", "_")[-180:]
     written = 0
-    for one in playing_tracks(symusic.Score(song)):
-        one.dump_midi(f"{out}/{name}-{written}.mid")
+    for score in playing_tracks(symusic.Score(song)):
+        score.dump_midi(f"{out}/{name}-{written}.mid")
         written += 1
     return written
 
 
 def copy_tree(reference: Path, song_count: int) -> Competitor:
-    """``cp -r`` of the tree of tracks that a run made."""
+    """Return a program that copies the tree of tracks of a run with ``cp -r``."""
 
     def run(_source: Path, out: Path, _processes: int) -> TimedRun:
         began = time.perf_counter()
         command = shutil.which("cp")
         if command is None:
-            raise SystemExit("there is no cp here")
+            raise SystemExit("cp is not installed")
         subprocess.run([command, "-r", str(reference / "tracks"), str(out)], check=True)
         seconds = time.perf_counter() - began
         return TimedRun(seconds, 0.0, song_count, sum(1 for _ in file_paths(out)))

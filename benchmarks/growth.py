@@ -1,11 +1,11 @@
-"""How the rate and the memory hold as a library grows, and what a second run over it takes.
+"""Measure the rate and the memory of a run as its library grows, and the time of a second run over it.
 
     python benchmarks/growth.py [--songs 607000] [--work FOLDER]
 
-Sample songs are made once. One run splits all of them; its catalogue says when each batch was committed, and
-so at which rate it went around 10,000, around 100,000, and over each tenth. Memory is the proportional
-set size of all processes of the run, sampled every half second. Then comes a second run, with nothing to do,
-beside ``find`` printing the same paths, sizes and times.
+Sample songs are written once. One run splits all of them. Its catalog tells when each batch was committed,
+which gives the rate up to 10,000 songs, up to 100,000, and in each tenth. Memory is the proportional set size
+of all processes of the run, sampled every half second. A second run then has nothing to do. It is compared
+with ``find``, which prints the same paths, sizes and times.
 """
 
 import argparse
@@ -41,12 +41,12 @@ def main() -> None:
     )
     parser.add_argument("--songs", type=int, default=607_000, help="default: 607000")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
-    parser.add_argument("--options", default="", help="more options of midiprism split")
+    parser.add_argument("--options", default="", help="further options of midiprism split")
     options = parser.parse_args()
 
     out = options.work / "-".join(["growth", str(options.songs), *re.findall(r"\w+", options.options)])
     if out.exists():
-        sys.exit(f"{out} is there already: remove it, or name another folder with --work.")
+        sys.exit(f"{out} exists already: remove it, or name another folder with --work.")
     library = options.work / f"songs-{options.songs}"
     if not library.exists():
         require_disk_space(options.work, options.songs * BYTES_PER_SONG, options.songs * FILES_PER_SONG)
@@ -59,14 +59,14 @@ def main() -> None:
         f"({summary['songs_per_second']:,.0f} songs/s)"
     )
     size = os.path.getsize(summary["catalog"])
-    print(f"catalogue {size / 1e6:,.0f} MB; {max_workers(summary['catalog'])} workers at most")
-    print(f"most memory of all processes {peak[0] / 1e6:,.0f} MB, of the first tenth {peak[1] / 1e6:,.0f} MB")
+    print(f"catalog {size / 1e6:,.0f} MB; at most {max_workers(summary['catalog'])} workers")
+    print(f"peak memory of all processes {peak[0] / 1e6:,.0f} MB, in the first tenth {peak[1] / 1e6:,.0f} MB")
     print_rates(summary["catalog"], options.songs)
     print_second_run(library, out)
 
 
 def split_and_watch(library: Path, out: Path, options: list[str]) -> tuple[dict[str, Any], tuple[int, int]]:
-    """Split, and look at the memory meanwhile: the summary, and the peaks in bytes."""
+    """Split; return the summary, and the peak memory in bytes of the whole run and its first tenth."""
     command = [sys.executable, "-m", "midiprism", "split", str(library), "-o", str(out), "--json", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         samples: list[int] = []
@@ -81,28 +81,28 @@ def split_and_watch(library: Path, out: Path, options: list[str]) -> tuple[dict[
 
 
 def process_memory(pid: int) -> int:
-    """Bytes of a process and those below it."""
+    """Return the memory of a process and its descendants in bytes."""
     total = 0
     try:
         process = psutil.Process(pid)
-        for one in (process, *process.children(recursive=True)):
-            total += one.memory_full_info().pss
+        for each in (process, *process.children(recursive=True)):
+            total += each.memory_full_info().pss
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         pass
     return total
 
 
 def max_workers(catalog: str) -> int:
-    """How many workers there were at once, by the samples of the run."""
+    """Return the largest number of workers at one time, by the samples of the run."""
     with open_read_only(catalog) as opened, opened.read_transaction() as connection:
         return max(
-            RunSample.from_dict(one).workers_ready
-            for one in samples_of(connection, latest_sampled_run(connection) or 0)
+            RunSample.from_dict(sample).workers_ready
+            for sample in samples_of(connection, latest_sampled_run(connection) or 0)
         )
 
 
-def print_rates(catalog: str, songs: int) -> None:
-    """Print at which rate the run went at each size."""
+def print_rates(catalog: str, song_count: int) -> None:
+    """Print the rate of the run by the number of songs that it had done."""
     connection = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
     commits: list[tuple[int, float]] = [(0, 0.0)]
     for songs, moment in connection.execute(
@@ -112,7 +112,7 @@ def print_rates(catalog: str, songs: int) -> None:
     connection.close()
     del commits[0]
     print(f"{'songs':>20}{'songs/s':>10}")
-    tenths = [songs * tenth // 10 for tenth in range(11)]
+    tenths = [song_count * tenth // 10 for tenth in range(11)]
     spans = [(0, 10_000), (10_000, 100_000), *pairwise(tenths)]
     for first, last in spans:
         inside = [commit for commit in commits if first <= commit[0] <= last]
@@ -122,19 +122,19 @@ def print_rates(catalog: str, songs: int) -> None:
 
 
 def print_second_run(library: Path, out: Path) -> None:
-    """Print what a run with nothing to do takes, beside find."""
+    """Print the times of a run with nothing to do and of find."""
     find = shutil.which("find")
     if find is None:
-        sys.exit("there is no find here")
+        sys.exit("find is not installed")
     listing = [find, str(library), "-type", "f", "-printf", "%p %s %T@\n"]
     split = [sys.executable, "-m", "midiprism", "split", str(library), "-o", str(out), "--quiet"]
-    took: dict[str, list[float]] = {"find": [], "second run": []}
+    seconds: dict[str, list[float]] = {"find": [], "second run": []}
     for _ in range(3):
-        for side, command in (("find", listing), ("second run", split)):
+        for name, command in (("find", listing), ("second run", split)):
             began = time.perf_counter()
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            took[side].append(time.perf_counter() - began)
-    least = {side: min(seconds) for side, seconds in took.items()}
+            seconds[name].append(time.perf_counter() - began)
+    least = {name: min(times) for name, times in seconds.items()}
     print(
         f"find {least['find']:.2f} s, second run {least['second run']:.2f} s: "
         f"{least['second run'] / least['find']:.1f} times as long (least of 3 each)"

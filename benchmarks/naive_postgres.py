@@ -1,16 +1,15 @@
-"""Splitting a library into PostgreSQL as one would write it first: a row at a time, a file at a time.
+"""Split a library into PostgreSQL with a simple program: a row at a time, a file at a time.
 
     python benchmarks/naive_postgres.py [--songs 2000] [--work FOLDER] [--durable]
 
-24 threads, each with a connection, share batches of 100 songs; the next batch begins when the last song of
-this one is done. Every track becomes a file, then a row of ``files``; if its content is there already, the
-file is deleted again, else it gets a row of ``links``. Each statement commits by itself.
+24 threads with a connection each share batches of 100 songs. A batch begins when the last song of the one
+before is done. Every track becomes a file, then a row of ``files``. If its content exists already, the file
+is deleted again; otherwise the track also gets a row of ``track_splits``. Each statement commits by itself.
 
-What splits and hashes is midiprism's, so that only the rest differs. Songs have rows in ``files`` before the
+It splits and hashes with midiprism, so that only the rest differs. Songs have rows in ``files`` before the
 clock starts.
 
-Run alone, it starts a server that does not wait for the disk, which spares this algorithm more than others;
-``--durable`` lets it wait.
+Without ``--durable`` its server does not wait for the disk, which helps this program more than others.
 """
 
 import argparse
@@ -55,7 +54,7 @@ VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 
 
 def naive_postgres(source: Path, out: Path, url: str) -> TimedRun:
-    """Split all songs below ``source`` into the folder ``out``, which is made, and an empty database."""
+    """Split all songs below ``source`` into the new folder ``out`` and an empty database."""
     songs = _song_rows(source, url)
     out.mkdir()
     started = time.perf_counter()
@@ -80,7 +79,7 @@ def _batches(songs: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]
 
 
 def _song_rows(source: Path, url: str) -> list[tuple[int, str]]:
-    """Give each song a row in ``files``, those of one content together: ids and paths."""
+    """Insert a row for each content into ``files``; return the row number and path of each song."""
     known: dict[bytes, int] = {}
     songs: list[tuple[int, str]] = []
     with psycopg.connect(url) as connection:
@@ -102,14 +101,14 @@ def _song_rows(source: Path, url: str) -> list[tuple[int, str]]:
 
 
 def _file_names(path: str) -> tuple[str, str, str]:
-    """File name, path and original file name as text that a database takes."""
+    """Return the file name, path and original file name of a song as text for a database."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     name = os.path.basename(text)
     return name, text, name
 
 
 class _Worker:
-    """What the threads do; each has a connection of its own."""
+    """The work of the threads. Each has a connection of its own."""
 
     def __init__(self, out: Path, url: str) -> None:
         self._out = str(out)
@@ -119,7 +118,7 @@ class _Worker:
         self._connections: list[psycopg.Connection] = []
 
     def connect(self, _number: int) -> None:
-        """Connect this thread, and wait for the others, so that none connects twice."""
+        """Connect this thread and wait for the others, so that none connects twice."""
         self._thread_local.connection = psycopg.connect(self._url, autocommit=True)
         self._connections.append(self._thread_local.connection)
         self._all_connected.wait()
@@ -130,7 +129,7 @@ class _Worker:
             connection.close()
 
     def split(self, song: tuple[int, str]) -> int:
-        """Split one song: how many files of it remain."""
+        """Split a song and return the number of its files that remain."""
         song_id, path = song
         with open(path, "rb") as file:
             data = file.read()
@@ -145,13 +144,13 @@ class _Worker:
         )
 
     def _write_track(self, path: str, track: SplitTrack, song_id: int, split: midiprism.SplitSong) -> bool:
-        """Write one track; False if its content was there already."""
+        """Write a track; return False if its content existed already."""
         with open(path, "wb") as file:
             file.write(track.data)
         connection: psycopg.Connection = self._thread_local.connection
         facts = (split.division, track.duration_seconds, track.duration_ticks)
-        place = (song_id, track.track_number, split.num_tracks)
-        values = (*_file_names(path), track.digest, len(track.data), *facts, *place)
+        position = (song_id, track.track_number, split.num_tracks)
+        values = (*_file_names(path), track.digest, len(track.data), *facts, *position)
         row = connection.execute(INSERT_FILE, values).fetchone()
         if row is None:
             os.unlink(path)
@@ -163,7 +162,7 @@ class _Worker:
 
 
 def main() -> None:
-    """Measure it alone."""
+    """Measure this program alone."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -180,10 +179,12 @@ def main() -> None:
         sys.exit("No PostgreSQL server is installed: install the system's package first.")
     out = options.work / "naive-postgres"
     if out.exists():
-        sys.exit(f"{out} is there already: remove it, or name another folder with --work.")
+        sys.exit(f"{out} exists already: remove it, or name another folder with --work.")
     options.work.mkdir(parents=True, exist_ok=True)
     library = sample_songs_folder(options.work / f"songs-{options.songs}", options.songs)
-    midiprism.split(Path(song_paths(library)[0]).read_bytes())  # compiles, or loads what is compiled
+    midiprism.split(
+        Path(song_paths(library)[0]).read_bytes()
+    )  # compiles the kernel, or loads it from the cache
     warm_cache(library)
     server = PostgresServer(installed[0], durable=options.durable)
     try:

@@ -1,4 +1,4 @@
-"""Splitting with symusic, as one would write it."""
+"""Split songs with symusic in the simplest way."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +7,12 @@ import symusic
 
 
 def playing_tracks(score: Any) -> Iterator[Any]:
-    """One score per track with notes, with the song's tempi and signatures."""
+    """Yield a score for each track with notes, with the song's tempi and signatures."""
     for track in score.tracks:
         if track.notes:
-            one: Any = symusic.Score(score.ticks_per_quarter)
-            one.tempos = score.tempos
-            one.time_signatures = score.time_signatures
-            one.key_signatures = score.key_signatures
-            one.tracks.append(track)
-            yield one
+            single: Any = symusic.Score(score.ticks_per_quarter)
+            single.tempos = score.tempos
+            single.time_signatures = score.time_signatures
+            single.key_signatures = score.key_signatures
+            single.tracks.append(track)
+            yield single

@@ -1,11 +1,11 @@
-"""How fast whole runs are whose catalogue is in PostgreSQL, beside one in a file, and beside a row at a time.
+"""Measure whole runs with a catalog in PostgreSQL, with one in a file, and with a row at a time.
 
     python benchmarks/postgres_throughput.py [--songs 6000] [--work FOLDER] [--fast-server]
 
-Sides take turns on the same sample songs, each time with an empty database and a fresh folder, until their
-clocks show the seconds asked for. The naive side is ``naive_postgres.py``. The server is one of this machine,
-with its settings as they come; with ``--fast-server`` it does not wait for the disk, which spares the naive
-side, that commits every row.
+The competitors take turns on the same sample songs, each time with an empty database and a new folder, until
+each has run for the given seconds. The naive one is ``naive_postgres.py``. The server is on this machine and
+has default settings. With ``--fast-server`` it does not wait for the disk, which favors the naive competitor,
+since that commits every row.
 """
 
 import argparse
@@ -30,42 +30,44 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--songs", type=int, default=6_000, help="sample songs (default: 6000)")
-    parser.add_argument("--fast-server", action="store_true", help="a server that does not wait for the disk")
+    parser.add_argument(
+        "--fast-server", action="store_true", help="use a server that does not wait for the disk"
+    )
     add_options(parser)
     options = parser.parse_args()
 
-    found = find_installations()
-    if not found:
+    installations = find_installations()
+    if not installations:
         sys.exit("no PostgreSQL server is installed")
     count = int(options.seconds * EXPECTED_FILES_PER_SECOND * (1 if options.remove else options.rounds * 3))
     require_disk_space(options.work, count * BYTES_PER_FILE, count)
     print(machine_description())
     library = sample_songs_folder(options.work / f"songs-{options.songs}", options.songs)
-    server = PostgresServer(found[0], durable=not options.fast_server)
+    server = PostgresServer(installations[0], durable=not options.fast_server)
     try:
-        sides: dict[str, Competitor] = {
+        competitors: dict[str, Competitor] = {
             "PostgreSQL": lambda source, out, processes: run_files(
                 source, out, processes, PostgresAddress(server.new_database())
             ),
             "a file": run_files,
             "a row at a time": lambda source, out, _: naive_postgres(source, out, server.new_database()),
         }
-        measure(sides, library, options)
+        measure(competitors, library, options)
     finally:
         server.close()
 
 
-def measure(sides: dict[str, Competitor], library: Path, options: argparse.Namespace) -> None:
-    """Take all sides in turn, and print what came of it."""
-    rates: dict[str, list[float]] = {side: [] for side in sides}
-    starts: dict[str, list[float]] = {side: [] for side in sides}
+def measure(competitors: dict[str, Competitor], library: Path, options: argparse.Namespace) -> None:
+    """Run all competitors in turn and print the result."""
+    rates: dict[str, list[float]] = {name: [] for name in competitors}
+    starts: dict[str, list[float]] = {name: [] for name in competitors}
     folders = new_folders(options.work)
     done = TimedRun(0.0, 0.0, 0, 0)
     for _ in range(options.rounds):
-        for side, run in sides.items():
+        for name, run in competitors.items():
             done = run_for(run, library, folders, options)
-            rates[side].append(done.songs / done.seconds)
-            starts[side].append(done.start_seconds)
+            rates[name].append(done.songs / done.seconds)
+            starts[name].append(done.start_seconds)
     waits = "does not wait" if options.fast_server else "waits"
     print(f"{options.songs:,} sample songs, {options.rounds} rounds of {options.seconds:g} s; ", end="")
     print(f"the server {waits} for the disk")

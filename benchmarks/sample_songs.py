@@ -1,18 +1,17 @@
-"""How fast sample songs are made, how large they are, and which share of their tracks repeats.
+"""Measure how fast sample songs are generated, their sizes, and the share of tracks that repeat.
 
     python benchmarks/sample_songs.py --songs 10000 --seed 0 --duplicates 0.49
 
-Songs are made in one thread and thrown away. Then they are made again and split, to count what repeats.
+Songs are generated in one thread and discarded. They are generated again and split, to count repeated tracks.
 """
 
 import argparse
-import os
-import platform
 import time
 
 import numpy as np
 
 import midiprism
+from common import machine_description
 from midiprism.sample import generate_songs
 
 
@@ -21,13 +20,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--songs", type=int, default=10_000, help="how many (default: 10000)")
+    parser.add_argument("--songs", type=int, default=10_000, help="number of songs (default: 10000)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--duplicates", type=float, default=0.49, help="share asked for (default: 0.49)")
-    parser.add_argument("--no-split", action="store_true", help="do not measure the share")
+    parser.add_argument(
+        "--duplicates", type=float, default=0.49, help="share of tracks that repeat (default: 0.49)"
+    )
+    parser.add_argument("--no-split", action="store_true", help="do not measure the share that repeats")
     options = parser.parse_args()
 
-    for _ in generate_songs(600, seed=options.seed + 1):  # compiles, or loads what is compiled
+    for _ in generate_songs(600, seed=options.seed + 1):  # compiles the generator, or loads it from the cache
         pass
     sizes = []
     wall, cpu = time.perf_counter(), time.process_time()
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def count_tracks(options: argparse.Namespace) -> tuple[int, int]:
-    """Splits of all songs, and how many different ones."""
+    """Return the number of tracks of all songs, and the number of distinct ones."""
     seen: set[bytes] = set()
     total = 0
     for song in generate_songs(options.songs, seed=options.seed, duplicates=options.duplicates):
@@ -56,12 +57,6 @@ def count_tracks(options: argparse.Namespace) -> tuple[int, int]:
         total += len(tracks)
         seen.update(track.digest[:16] for track in tracks)
     return total, len(seen)
-
-
-def machine_description() -> str:
-    """The machine and what runs on it."""
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {versions}"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Fuzz ``midiprism.split`` for as long as you like: ``python fuzz/fuzz_split.py --minutes 20``.
+"""Fuzz ``midiprism.split`` for a given time: ``python fuzz/fuzz_split.py --minutes 20``.
 
-A worker process mutates good and broken files and checks what must hold of any bytes, in every way to split
-them (``support.invariants.check_any_bytes``). This process watches it: a worker that dies, hangs or grows is
-a finding as much as a broken promise is. Now and then a further process without the compiler must give the
-same results. Finds are written to ``fuzz/finds/``, also made smaller; each belongs into
+A worker process mutates good and broken files and checks what must hold for any bytes, with all options of
+a split (``support.invariants.check_any_bytes``). This process watches it: a worker that dies, hangs or grows
+is a finding too. Some inputs also go to a process without the compiler, which must give the same results.
+Findings are written to ``fuzz/findings/``, as they were and shrunk; each belongs into
 ``tests/support/fuzz_findings.py``.
 
 The exit code is 1 if there was a finding.
@@ -21,12 +21,12 @@ from collections.abc import Callable
 from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 FUZZ_FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FUZZ_FOLDER.parent / "tests"))
 
-from support import split_process as child  # noqa: E402
+from support import split_process  # noqa: E402
 from support.broken_files import BROKEN_FILES  # noqa: E402
 from support.fuzz_findings import FUZZ_FINDINGS  # noqa: E402
 from support.invariants import check_any_bytes  # noqa: E402
@@ -35,20 +35,21 @@ from support.mutations import MAX_BYTES, mutated_file  # noqa: E402
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES  # noqa: E402
 
 HANG_SECONDS = 30
-"""So long may one input take, and the first one's compiling."""
+"""Time limit for one input."""
 START_SECONDS = 300
+"""Time limit for the first input, for which the kernel may have to be compiled."""
 MAX_GROWTH_BYTES = 256 << 20
-"""So many bytes may the worker's peak memory grow after its first inputs."""
+"""Limit for the growth of the worker's peak memory after its first inputs."""
 COMPARE_EVERY = 40
-"""One input in so many also goes to the process without the compiler."""
+"""One input of this many also goes to the process without the compiler."""
 MAX_SEED_BYTES = 4096
-"""Real files serve as seeds up to this many bytes; of larger ones the beginning does."""
+"""Seeds from real files are cut to this size."""
 
 Test = Callable[[bytes], object]
 
 
 class SharedInput:
-    """What the worker is at, for the watching process to see."""
+    """The current input of the worker, in memory that the watching process shares."""
 
     def __init__(self) -> None:
         self.data = RawArray(ctypes.c_ubyte, MAX_BYTES)
@@ -57,13 +58,13 @@ class SharedInput:
         self.findings = RawValue(ctypes.c_uint64)
 
     def set_input(self, data: bytes) -> None:
-        """The worker turns to this input."""
+        """Set the input that the worker begins."""
         ctypes.memmove(self.data, data, len(data))
         self.length.value = len(data)
         self.count.value += 1
 
     def current_input(self) -> bytes:
-        """The input that the worker is at."""
+        """Return the input that the worker is at."""
         return bytes(self.data[: self.length.value])
 
 
@@ -72,7 +73,7 @@ class DifferenceError(Exception):
 
 
 def save_finding(folder: Path, data: bytes, reason: str) -> None:
-    """Keep a find with what it did."""
+    """Write a finding and its reason to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(data).hexdigest()[:16]
     (folder / f"{name}.mid").write_bytes(data)
@@ -81,7 +82,7 @@ def save_finding(folder: Path, data: bytes, reason: str) -> None:
 
 
 def peak_memory() -> int:
-    """Most bytes that this process has used since the last call; 0 where the system cannot tell."""
+    """Return the peak memory of this process since the last call in bytes; 0 if the system cannot tell."""
     try:
         status = Path("/proc/self/status").read_text()
         Path("/proc/self/clear_refs").write_text("5")
@@ -90,26 +91,34 @@ def peak_memory() -> int:
     return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def find_failure(test: Test, data: bytes) -> tuple[str, str] | None:
-    """Where a test fails on the data, and how; None where it holds."""
+class Failure(NamedTuple):
+    """A failed test: the exception's type and place in the source, and its traceback."""
+
+    place: str
+    traceback: str
+
+
+def find_failure(test: Test, data: bytes) -> Failure | None:
+    """Run a test on the data and return its failure; None if it passes."""
     try:
         test(data)
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        return f"{type(error).__name__} {frames[-1].filename}:{frames[-1].lineno}", traceback.format_exc()
+        last = frames[-1]
+        return Failure(f"{type(error).__name__} {last.filename}:{last.lineno}", traceback.format_exc())
     return None
 
 
 def shrink(test: Test, data: bytes, place: str, seconds: float = 20) -> bytes:
-    """Cut pieces out of the data for a while, so long as the test still fails at the same place."""
+    """Cut pieces out of the data for some time, as long as the test still fails at the same place."""
     stop = time.monotonic() + seconds
     size = len(data) // 2
     while size and time.monotonic() < stop:
         at = 0
         while at < len(data) and time.monotonic() < stop:
             shorter = data[:at] + data[at + size :]
-            found = find_failure(test, shorter)
-            if found and found[0] == place:
+            failure = find_failure(test, shorter)
+            if failure and failure.place == place:
                 data = shorter
             else:
                 at += size
@@ -118,16 +127,16 @@ def shrink(test: Test, data: bytes, place: str, seconds: float = 20) -> bytes:
 
 
 def start_without_compiler() -> Any:
-    """The process that runs the same engine as plain Python."""
-    return child.start_process(NUMBA_DISABLE_JIT="1")
+    """Start a process that runs the engine as plain Python."""
+    return split_process.start_process(NUMBA_DISABLE_JIT="1")
 
 
 def check_without_compiler(process: Any, data: bytes) -> None:
     """Compare all results with those of the process without the compiler."""
     process.stdin.write(len(data).to_bytes(4, "big") + data)
     process.stdin.flush()
-    theirs = process.stdout.read(child.FINGERPRINT_BYTES * len(child.SPLIT_OPTIONS))
-    if theirs != child.fingerprints(data):
+    answer = process.stdout.read(split_process.FINGERPRINT_BYTES * len(split_process.SPLIT_OPTIONS))
+    if answer != split_process.fingerprints(data):
         raise DifferenceError
 
 
@@ -147,27 +156,27 @@ def run_fuzz_worker(shared: SharedInput, seed: int, corpus: str, folder: Path) -
     known: set[str] = set()
     plain = start_without_compiler()
     base = 0
-    turn = 0
+    count = 0
     while True:
-        data = mutated_file(rng, seeds) if turn else seeds[0]
+        data = mutated_file(rng, seeds) if count else seeds[0]
         shared.set_input(data)
         test: Test = check_any_bytes
-        found = find_failure(test, data)
-        if found is None and turn % COMPARE_EVERY == 0:
+        failure = find_failure(test, data)
+        if failure is None and count % COMPARE_EVERY == 0:
             if plain.poll() is not None:
                 plain = start_without_compiler()
 
             def test(data: bytes, process: Any = plain) -> None:
                 check_without_compiler(process, data)
 
-            found = find_failure(test, data)
-        if found and found[0] not in known:
-            known.add(found[0])
+            failure = find_failure(test, data)
+        if failure and failure.place not in known:
+            known.add(failure.place)
             shared.findings.value += 1
-            save_finding(folder, data, found[1])
-            save_finding(folder, shrink(test, data, found[0]), found[1])
-        turn += 1
-        if turn % 500 == 0:
+            save_finding(folder, data, failure.traceback)
+            save_finding(folder, shrink(test, data, failure.place), failure.traceback)
+        count += 1
+        if count % 500 == 0:
             peak = peak_memory()
             base = base or peak
             if peak > base + MAX_GROWTH_BYTES:
@@ -178,30 +187,30 @@ def run_fuzz_worker(shared: SharedInput, seed: int, corpus: str, folder: Path) -
 
 
 def watch_workers(shared: SharedInput, arguments: argparse.Namespace) -> None:
-    """Run workers until the time is up; one that dies or hangs leaves its input as a find."""
+    """Run workers until the time is up. One that dies or hangs leaves its input as a finding."""
     context = multiprocessing.get_context("spawn")
     stop = time.monotonic() + arguments.minutes * 60
     seed = arguments.seed
     while time.monotonic() < stop:
         worker = context.Process(
-            target=run_fuzz_worker, args=(shared, seed, arguments.corpus, arguments.finds)
+            target=run_fuzz_worker, args=(shared, seed, arguments.corpus, arguments.findings)
         )
         first = last = shared.count.value
         worker.start()
-        moved = told = time.monotonic()
+        moved_at = reported_at = time.monotonic()
         while time.monotonic() < stop:
             worker.join(0.5)
             now = time.monotonic()
             if shared.count.value != last:
-                last, moved = shared.count.value, now
-            hung = now - moved > (HANG_SECONDS if last > first + 1 else START_SECONDS)
+                last, moved_at = shared.count.value, now
+            hung = now - moved_at > (HANG_SECONDS if last > first + 1 else START_SECONDS)
             if hung or worker.exitcode is not None:
                 shared.findings.value += 1
                 reason = "hangs" if hung else f"the process died, exit code {worker.exitcode}"
-                save_finding(arguments.finds, shared.current_input(), reason)
+                save_finding(arguments.findings, shared.current_input(), reason)
                 break
-            if now - told >= 60:
-                told = now
+            if now - reported_at >= 60:
+                reported_at = now
                 print(f"{last} inputs, {shared.findings.value} findings", flush=True)
         worker.kill()
         worker.join()
@@ -209,19 +218,23 @@ def watch_workers(shared: SharedInput, arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """Fuzz; returns the exit code."""
+    """Fuzz and return the exit code."""
     parser = argparse.ArgumentParser(description="Fuzz midiprism.split.")
     parser.add_argument("--minutes", type=float, default=20, help="how long to run (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (default 0)")
     parser.add_argument("--corpus", default="", metavar="DIR", help="folder of real files to mutate as well")
     parser.add_argument(
-        "--finds", type=Path, default=FUZZ_FOLDER / "finds", metavar="DIR", help="where finds are kept"
+        "--findings",
+        type=Path,
+        default=FUZZ_FOLDER / "findings",
+        metavar="DIR",
+        help="folder for the findings (default: fuzz/findings)",
     )
     arguments = parser.parse_args()
     shared = SharedInput()
-    began = time.monotonic()
+    started = time.monotonic()
     watch_workers(shared, arguments)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     count, findings = shared.count.value, shared.findings.value
     rate = count / seconds
     print(f"{count} inputs in {seconds:.0f} s, {rate:.0f} a second, each in 8 ways: {findings} findings")

@@ -1,5 +1,4 @@
-"""The commands that figures in the documentation come from still run, on very little. What they measure on so
-little says nothing, and is not looked at."""
+"""The benchmarks whose figures the documentation shows still run, on small inputs. Their figures are ignored."""
 
 import os
 import subprocess
@@ -12,12 +11,12 @@ from midiprism.sample.write import write_songs
 from support.postgres import PostgresServer
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-SHARED = ("libraries", "naive", "sides")  # what the others import
-COMMANDS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED)
-LITTLE = ("--seconds", "0.01", "--rounds", "1")
+SHARED_MODULES = ("common", "competitors", "naive_symusic")
+COMMANDS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED_MODULES)
+QUICK_OPTIONS = ("--seconds", "0.01", "--rounds", "1")
 
 
-def begun(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run_benchmark(name: str, *options: str) -> subprocess.CompletedProcess[str]:
     paths = (BENCHMARKS.parent / "src", BENCHMARKS.parent / "tests")
     return subprocess.run(
         [sys.executable, str(BENCHMARKS / f"{name}.py"), *options],
@@ -28,39 +27,40 @@ def begun(name: str, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def benchmark(name: str, *options: str) -> str:
-    """What it prints."""
-    done = begun(name, *options)
+def benchmark_output(name: str, *options: str) -> str:
+    done = run_benchmark(name, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_tells_what_it_can_do(name: str) -> None:
-    assert f"{name}.py" in benchmark(name, "--help")
+def test_every_benchmark_has_a_help_text(name: str) -> None:
+    assert f"{name}.py" in benchmark_output(name, "--help")
 
 
-def test_whole_runs_beside_all_other_sides(tmp_path: Path) -> None:
+def test_whole_runs_are_compared_with_all_competitors(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     write_songs(corpus, 12, seed=3)
-    command = ("--work", str(tmp_path / "work"), "--corpus", str(corpus), "--copies", "2", "--songs", "30")
-    told = benchmark("pipeline", *command, *LITTLE)
-    assert "\ncorpus: 24 songs" in told
-    assert "\nsample songs: 30 songs" in told
+    options = ("--work", str(tmp_path / "work"), "--corpus", str(corpus), "--copies", "2", "--songs", "30")
+    output = benchmark_output("run_throughput", *options, *QUICK_OPTIONS)
+    assert "\ncorpus: 24 songs" in output
+    assert "\nsample songs: 30 songs" in output
     for side in ("midiprism", "into Parquet files", "floor, flushed", "without store", "symusic", "cp -r"):
-        assert told.count(f"\n{side}") == 2
-    assert told.count("MB on disk: ") == 2
+        assert output.count(f"\n{side}") == 2
+    assert output.count("MB on disk: ") == 2
 
 
-def test_only_some_sides(tmp_path: Path) -> None:
+def test_competitors_can_be_chosen(tmp_path: Path) -> None:
     sides = ("--sides", "midiprism,parquet", "--remove")
-    told = benchmark("pipeline", "--work", str(tmp_path), "--songs", "30", *sides, *LITTLE)
-    assert "into Parquet files" in told
-    assert "floor" not in told
+    output = benchmark_output(
+        "run_throughput", "--work", str(tmp_path), "--songs", "30", *sides, *QUICK_OPTIONS
+    )
+    assert "into Parquet files" in output
+    assert "floor" not in output
 
 
-def test_more_than_a_disk_has_room_for_is_not_begun(tmp_path: Path) -> None:
-    done = begun("pipeline", "--work", str(tmp_path), "--songs", "1" + 12 * "0")
+def test_a_benchmark_refuses_to_begin_without_enough_disk_space(tmp_path: Path) -> None:
+    done = run_benchmark("run_throughput", "--work", str(tmp_path), "--songs", "1" + 12 * "0")
     assert done.returncode == 1
     assert "name another folder with --work, or measure less" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -68,37 +68,46 @@ def test_more_than_a_disk_has_room_for_is_not_begun(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="find prints no sizes and times elsewhere")
 @pytest.mark.parametrize("options", ["", "--workers 1 --store parquet"])
-def test_growth(tmp_path: Path, options: str) -> None:
-    told = benchmark("growth", "--work", str(tmp_path), "--songs", "600", f"--options={options}")
-    assert "600 songs into" in told
-    assert "second run" in told
+def test_growth_is_measured(tmp_path: Path, options: str) -> None:
+    output = benchmark_output("growth", "--work", str(tmp_path), "--songs", "600", f"--options={options}")
+    assert "600 songs into" in output
+    assert "second run" in output
 
 
-def test_the_splitter(tmp_path: Path) -> None:
+def test_killed_runs_are_completed_and_compared(tmp_path: Path) -> None:
+    output = benchmark_output("kill_recovery", "--work", str(tmp_path), "--songs", "3000", "--part", "3000")
+    assert "tree and catalog are those of the undisturbed run" in output
+
+
+def test_the_splitter_is_compared_with_other_readers(tmp_path: Path) -> None:
     write_songs(tmp_path, 6, seed=4)
-    told = benchmark("kernel", str(tmp_path), "--rounds", "1", "--mido-rounds", "1", "--mido-files", "2")
-    assert "kernel alone" in told
-    assert "mido" in told
+    options = ("--rounds", "1", "--mido-rounds", "1", "--mido-files", "2")
+    output = benchmark_output("split_throughput", str(tmp_path), *options)
+    assert "kernel alone" in output
+    assert "mido" in output
 
 
-def test_sample_songs() -> None:
-    assert "50 songs" in benchmark("sample_songs", "--songs", "50")
+def test_the_generator_of_sample_songs_is_measured() -> None:
+    assert "50 songs" in benchmark_output("sample_songs", "--songs", "50")
 
 
-def test_postgresql_beside_a_file_and_a_row_at_a_time(
+def test_postgresql_is_compared_with_a_file_and_with_a_row_at_a_time(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    told = benchmark("postgres", "--work", str(tmp_path), "--songs", "40", "--fast-server", *LITTLE)
-    assert "40 sample songs" in told
-    assert "a row at a time" in told
+    options = ("--work", str(tmp_path), "--songs", "40", "--fast-server")
+    output = benchmark_output("postgres_throughput", *options, *QUICK_OPTIONS)
+    assert "40 sample songs" in output
+    assert "a row at a time" in output
 
 
-def test_commits_alone(postgres_server: PostgresServer, tmp_path: Path) -> None:
-    little = ("--links", "1000", "--timed", "1")
-    told = benchmark("commits", "--work", str(tmp_path), "--fast-server", *little)
-    assert "PostgreSQL, empty at first" in told
+def test_commits_are_measured(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    options = ("--links", "1000", "--timed", "1")
+    output = benchmark_output("commit_throughput", "--work", str(tmp_path), "--fast-server", *options)
+    assert "PostgreSQL, empty at first" in output
 
 
-def test_taking_over_a_library(postgres_server: PostgresServer, tmp_path: Path) -> None:
-    told = benchmark("adoption", "--work", str(tmp_path), "--songs", "120")
-    assert "holds  the dump is as it was before" in told
+def test_an_adopted_library_is_checked_as_its_owner_would(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    output = benchmark_output("adoption", "--work", str(tmp_path), "--songs", "120")
+    assert "holds  the dump is as it was before" in output

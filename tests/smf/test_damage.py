@@ -27,7 +27,7 @@ from support.split_process import SPLIT_OPTIONS
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES, CorruptFile
 
 BROKEN = [*WRAPPED_FILES, *DAMAGED]
-each = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.what)
+each = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.description)
 
 
 def sounding(result: SplitSong) -> list[ExpectedNote]:
@@ -79,7 +79,7 @@ def test_what_comes_of_damage_is_well_formed_and_stays_as_it_is(
         assert [track.data for track in again.tracks] == [split.data]
 
 
-@pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.what)
+@pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.description)
 def test_what_is_no_midi_file_is_refused_with_its_reason(case: CorruptFile) -> None:
     with pytest.raises(midiprism.CorruptMidiError) as caught:
         midiprism.split(case.data)

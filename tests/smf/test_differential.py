@@ -168,7 +168,7 @@ def test_symusic_hears_in_splits_of_real_files_what_it_hears_in_their_song(numbe
                 check_symusic(data, by)
 
 
-@pytest.mark.parametrize("misreading", MISREADINGS, ids=lambda row: f"{row.reader} {row.sentence}")
+@pytest.mark.parametrize("misreading", MISREADINGS, ids=lambda row: f"{row.reader} {row.description}")
 def test_the_other_readers_faults_are_the_ones_that_the_table_states(misreading: Misreading) -> None:
     # A later release may have mended it; any third answer is news that the table must hear of.
     assert observed_reading(misreading) in (misreading.actual, misreading.expected)

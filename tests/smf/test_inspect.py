@@ -239,7 +239,7 @@ def test_a_name_in_a_doubtful_encoding_is_a_problem_of_any_track() -> None:
     assert [found.offset for found in result.problems] == [data.index(b"Fl\xfc"), data.index(b"\x83\x73")]
 
 
-@pytest.mark.parametrize("case", [*BROKEN_FILES, *WRAPPED_FILES], ids=lambda case: case.what)
+@pytest.mark.parametrize("case", [*BROKEN_FILES, *WRAPPED_FILES], ids=lambda case: case.description)
 def test_it_agrees_with_a_split_by_track(case: Any) -> None:
     split = midiprism.split(case.data, by="track")
     result = midiprism.inspect(case.data)
@@ -270,7 +270,7 @@ def test_our_clock_is_the_kernel_s_to_the_last_bit() -> None:
     assert [one.duration_seconds for one in split.tracks] == [clock.seconds_at(end) for end in ends]
 
 
-@pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.what)
+@pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.description)
 def test_what_a_split_refuses_is_refused(case: Any) -> None:
     with pytest.raises(CorruptMidiError) as caught:
         midiprism.inspect(case.data)

@@ -1,4 +1,4 @@
-"""A real browser for the tests that look at pages: the system's Chromium."""
+"""A real browser for tests of HTML pages: the system's Chromium."""
 
 import os
 import shutil
@@ -20,14 +20,14 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-"""It asks nobody for anything."""
+"""Options that keep it from using the network."""
 
 
 @contextmanager
 def open_browser() -> Iterator["Browser"]:
-    """Chromium without a window. Where there is none, the test is skipped, but not where it is required."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    """Yield Chromium without a window. Without it, skip the test, or fail it if the browser is required."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
         reason = "no Chromium is installed: install the system's package"
         if os.environ.get("CI") or os.environ.get("MIDIPRISM_REQUIRE_BROWSER") == "1":
             pytest.fail(reason)
@@ -35,7 +35,7 @@ def open_browser() -> Iterator["Browser"]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGS)
+        chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
         try:
             yield chromium
         finally:

@@ -1,7 +1,7 @@
-"""Real files for the tests, where there are any: the folder ``MIDIPRISM_CORPUS``, or one beside the project.
+"""Real files for the tests: those in the folder ``MIDIPRISM_CORPUS``, or in one beside the project.
 
-The folder holds zip archives of MIDI files, MIDI files, or both. ``MIDIPRISM_CORPUS_FULL=1`` asks for every
-check on every file instead of a sample.
+The folder holds zip archives of MIDI files, MIDI files, or both. Tests that need it are skipped without it.
+``MIDIPRISM_CORPUS_FULL=1`` runs every check on every file instead of a sample.
 """
 
 import os
@@ -22,21 +22,21 @@ needs_corpus = pytest.mark.skipif(
 )
 
 Member = tuple[Path, str]
-"""A file: the archive and the name inside it, or its own path and nothing."""
+"""A file: the path of its archive and its name there, or its own path and an empty name."""
 
 
 @cache
 def members() -> tuple[Member, ...]:
-    """Every MIDI file of the corpus, in a fixed order."""
-    found: list[Member] = []
+    """Return every MIDI file of the corpus, in a fixed order."""
+    files: list[Member] = []
     for path in sorted(CORPUS_FOLDER.rglob("*")):
         if path.suffix.lower() == ".zip":
             with ZipFile(path) as archive:
                 names = sorted(archive.namelist())
-            found += [(path, name) for name in names if name.lower().endswith(MIDI_SUFFIXES)]
+            files += [(path, name) for name in names if name.lower().endswith(MIDI_SUFFIXES)]
         elif path.suffix.lower() in MIDI_SUFFIXES:
-            found.append((path, ""))
-    return tuple(found)
+            files.append((path, ""))
+    return tuple(files)
 
 
 @cache
@@ -45,11 +45,11 @@ def _archive(path: Path) -> ZipFile:
 
 
 def read_member(member: Member) -> bytes:
-    """The bytes of a file."""
+    """Return the bytes of a file."""
     path, name = member
     return _archive(path).read(name) if name else path.read_bytes()
 
 
 def corpus_share(index: int, share_count: int, step: int = 1) -> list[Member]:
-    """One of ``of`` shares of the files; of every ``every``-th file only, unless all are wanted."""
+    """Return one of ``share_count`` shares of every ``step``-th file, or with ``FULL_CORPUS`` of all."""
     return list(members()[:: 1 if FULL_CORPUS else step][index::share_count])

@@ -1,4 +1,4 @@
-"""Songs that play on many channels of one track: stretches of plain events, with all else in between."""
+"""Random songs that play on many channels of one track: runs of plain events, with all others in between."""
 
 from random import Random
 
@@ -25,12 +25,12 @@ STEPS = (0, 0, 0, 1, 5, 96, 127, 128, 480)
 RARE_STEPS = (0x3FFF, 0x4000, 0x1FFFFF, 0x200000)
 
 
-def _plain_message(rng: Random, channel: int, silent: bool) -> bytes:
+def _plain_message(rng: Random, channel: int, is_silent: bool) -> bytes:
     pitch, value = rng.randrange(128), rng.randrange(128)
     if rng.random() < 0.7:
         kinds = (note_off(channel, pitch, value), note_on(channel, pitch, 0))
         return rng.choice(
-            kinds if silent else (*kinds, note_on(channel, pitch, value), note_on(channel, pitch))
+            kinds if is_silent else (*kinds, note_on(channel, pitch, value), note_on(channel, pitch))
         )
     pressure = bytes([0xD0 | channel, value])
     touch = bytes([0xA0 | channel, pitch, value])
@@ -55,7 +55,7 @@ def _other_message(rng: Random, channel: int) -> bytes:
 
 
 def _playing_track(rng: Random, long_gaps: bool) -> bytes:
-    """A track that plays on several channels, and sends on some on which it does not play."""
+    """Return a track that plays on several channels, and has events on some that do not play."""
     channels = rng.sample(range(16), rng.choice((1, 2, 5, 16)))
     silent = channels[: rng.choice((0, 0, len(channels) // 3))]
     messages: list[TimedMessage] = []
@@ -69,7 +69,7 @@ def _playing_track(rng: Random, long_gaps: bool) -> bytes:
         channel = rng.choice(channels)
         if rng.random() < 0.1:
             messages.append((tick, _other_message(rng, channel)))
-        # Several in a row, so that status and delta time of one may stand as they are in its part.
+        # Several in a row, so that a part may copy the status and delta time of one unchanged.
         for _ in range(rng.choice((1, 1, 2, 6))):
             messages.append((tick, _plain_message(rng, channel, channel in silent)))
     running, padded = rng.random(), rng.choice((0, 0, 0.2))
@@ -78,16 +78,16 @@ def _playing_track(rng: Random, long_gaps: bool) -> bytes:
 
 
 def _conductor_track(rng: Random) -> bytes:
-    """A track of events for others, many of them at ticks at which those have events too."""
+    """Return a track of events for other tracks, many of them at ticks at which those have events too."""
     ticks = sorted(sum(rng.choices(STEPS, k=rng.randrange(1, 60))) for _ in range(rng.randrange(12)))
     return track([(tick, _other_message(rng, rng.randrange(16))) for tick in ticks])
 
 
 def dense_song(rng: Random, *, long_gaps: bool = False) -> bytes:
-    """A well-formed file; with ``far`` also gaps that no delta time can hold, once a track is divided."""
-    players = [_playing_track(rng, long_gaps) for _ in range(rng.choice((1, 1, 2)))]
-    if len(players) == 1 and rng.random() < 0.5:
-        return song(*players, midi_format=0)
-    chunks = [*(_conductor_track(rng) for _ in range(rng.randrange(3))), *players]
+    """Return a well-formed file. With ``long_gaps`` some delta times of its parts become too long."""
+    playing = [_playing_track(rng, long_gaps) for _ in range(rng.choice((1, 1, 2)))]
+    if len(playing) == 1 and rng.random() < 0.5:
+        return song(*playing, midi_format=0)
+    chunks = [*(_conductor_track(rng) for _ in range(rng.randrange(3))), *playing]
     rng.shuffle(chunks)
     return song(*chunks, midi_format=rng.choice((1, 1, 1, 2)))

@@ -1,4 +1,4 @@
-"""Exact times: tempo maps, and notes with their onset and end in seconds as rationals."""
+"""Exact times: tempo maps, and notes whose onsets and ends are rational numbers of seconds."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ DEFAULT_TEMPO = 500_000
 
 
 class TickNote(NamedTuple):
-    """A note by ticks. ``end_tick`` is the end of its track where nothing releases it."""
+    """A note by its ticks. If nothing releases it, ``end_tick`` is the end of its track."""
 
     channel: int
     pitch: int
@@ -19,11 +19,11 @@ class TickNote(NamedTuple):
     tick: int
     end_tick: int
     release: bytes
-    """Status and velocity of what releases it; nothing for a note that hangs."""
+    """Status and velocity of the message that releases it; empty for a hanging note."""
 
 
 class ExactNote(NamedTuple):
-    """A note by its exact times, counted as ``TempoMap.count`` does."""
+    """A note by its exact times, in the unit of ``TempoMap.exact_time``."""
 
     channel: int
     pitch: int
@@ -34,9 +34,11 @@ class ExactNote(NamedTuple):
 
 
 class TempoMap:
-    """Seconds of every tick, by integers and rationals only.
+    """The time of every tick, computed with integers and rational numbers only.
 
-    ``changes`` maps a tick to the microseconds per quarter note from there on.
+    Args:
+        division: the division of the file's header.
+        changes: microseconds per quarter note from a tick on, by that tick.
     """
 
     def __init__(self, division: int, changes: dict[int, int]) -> None:
@@ -53,13 +55,13 @@ class TempoMap:
 
     @property
     def has_zero_division(self) -> bool:
-        """Whether the division gives a tick no time: no ticks in a quarter note or in a frame."""
+        """True if the division has no ticks in a quarter note or in a frame, so that ticks have no time."""
         return not self.division & (0xFF if self.division & 0x8000 else 0x7FFF)
 
     def exact_time(self, tick: int) -> int:
-        """Exact time of ``tick`` as an integer: maps of one division count in the same unit.
+        """Return the exact time of a tick as an integer, whose unit is the same for all maps of one division.
 
-        It is a microsecond over the ticks of a quarter note, or an SMPTE division's tick.
+        The unit is a microsecond divided by the ticks of a quarter note, or one tick of an SMPTE division.
         """
         if self.division & 0x8000:
             return tick
@@ -67,7 +69,7 @@ class TempoMap:
         return self.elapsed[at] + (tick - self.ticks[at]) * self.tempi[at]
 
     def seconds(self, tick: int) -> Fraction:
-        """Time of ``tick``; in an SMPTE division it owes nothing to the tempo."""
+        """Return the time of a tick in seconds. It does not depend on the tempo in an SMPTE division."""
         if self.division & 0x8000:
             frames = 256 - (self.division >> 8)
             rate = Fraction(30_000, 1001) if frames == 29 else Fraction(frames)
@@ -75,30 +77,34 @@ class TempoMap:
         return Fraction(self.exact_time(tick), self.division * 1_000_000)
 
     def changes_before(self, stop: int) -> list[tuple[int, int]]:
-        """The changes before ``stop``: maps with the same steps give every tick up to it the same time."""
-        return [step for step in zip(self.ticks, self.tempi, strict=True) if step[0] < stop or step[0] == 0]
+        """Return the tempo changes before ``stop``. If those of two maps agree, all times up to it agree."""
+        return [
+            (tick, tempo)
+            for tick, tempo in zip(self.ticks, self.tempi, strict=True)
+            if tick < stop or tick == 0
+        ]
 
 
 def tempo_changes(tracks: Iterable[ParsedTrack]) -> dict[int, int]:
-    """What the tempo is from each tick on; at one tick the last by track, then by position, wins."""
+    """Return the tempo from each tick on. At one tick the last change counts, by track, then by position."""
     changes: dict[int, int] = {}
     for track in tracks:
         for event in track.events:
             tempo = tempo_of(event)
             if tempo is not None:
-                changes[event[0]] = tempo
+                changes[event.tick] = tempo
     return changes
 
 
 def tempo_map(song: ParsedSong, track: int) -> TempoMap:
-    """Tempo map by which a track plays: the whole file's, or in format 2 its own."""
-    heard = [song.tracks[track]] if song.format == 2 else song.tracks
-    return TempoMap(song.division, tempo_changes(heard))
+    """Return the tempo map of a track: that of the whole file, or in format 2 its own."""
+    sources = [song.tracks[track]] if song.format == 2 else song.tracks
+    return TempoMap(song.division, tempo_changes(sources))
 
 
 def pair_notes(events: Iterable[Event], end_tick: int) -> list[TickNote]:
-    """Notes in order of onset, note-offs paired first in, first out per channel and pitch."""
-    found: list[TickNote] = []
+    """Return the notes by onset. Note-offs end notes of their channel and pitch first in, first out."""
+    notes: list[TickNote] = []
     sounding: dict[tuple[int, int], list[int]] = {}
     for event in events:
         tick, status, body = event
@@ -106,16 +112,16 @@ def pair_notes(events: Iterable[Event], end_tick: int) -> list[TickNote]:
             continue
         key = (status & 15, body[0])
         if is_note_on(event):
-            sounding.setdefault(key, []).append(len(found))
-            found.append(TickNote(*key, body[1], tick, end_tick, b""))
+            sounding.setdefault(key, []).append(len(notes))
+            notes.append(TickNote(*key, body[1], tick, end_tick, b""))
         elif is_note_off(event) and sounding.get(key):
             at = sounding[key].pop(0)
-            found[at] = found[at]._replace(end_tick=tick, release=bytes([status, body[1]]))
-    return found
+            notes[at] = notes[at]._replace(end_tick=tick, release=bytes([status, body[1]]))
+    return notes
 
 
 def exact_notes(song: ParsedSong, track: int) -> list[ExactNote]:
-    """Notes of a track with their exact times, in order of onset."""
+    """Return the notes of a track with their exact times, by onset."""
     clock = tempo_map(song, track)
     source = song.tracks[track]
     return [

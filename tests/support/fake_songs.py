@@ -1,7 +1,7 @@
-"""A stand-in for the splitter, and songs written for it: what the house does does not depend on MIDI.
+"""A fake splitter and songs for it, for tests of everything that does not depend on MIDI.
 
 A fake song is a line ``song``, ``repaired`` or ``bug``, then a line ``family;instrument;name;text`` per
-track; its splits are those lines. Anything else is corrupt.
+track. Its splits are those lines. Any other content is corrupt.
 """
 
 import os
@@ -17,12 +17,12 @@ DRUMS = "Drums;Standard Kit;;c"
 
 
 def fake_song(*tracks: str, header: str = "song") -> bytes:
-    """The bytes of a fake song."""
+    """Return the bytes of a fake song."""
     return "\n".join((header, *tracks)).encode("utf-8", "surrogatepass")
 
 
 def fake_split(data: bytes) -> SplitSong:
-    """The splits of a fake song."""
+    """Return the splits of a fake song."""
     head, *lines = data.decode("utf-8", "surrogatepass").split("\n")
     if head == "bug":
         raise ZeroDivisionError("oh [red]no")
@@ -57,7 +57,7 @@ def _track(number: int, line: str) -> SplitTrack:
 
 
 class LoadedSplitter:
-    """A splitter in the place of ``LazySplitter``, with nothing to load."""
+    """A replacement of ``LazySplitter`` that has nothing to load."""
 
     loading_seconds = 0.0
 
@@ -78,10 +78,10 @@ def write_files(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
-    """Every file below ``folder`` by its relative path."""
-    found: dict[str, bytes] = {}
-    for here, _, names in os.walk(folder):
+    """Return every file below ``folder`` by its relative path."""
+    files: dict[str, bytes] = {}
+    for parent, _, names in os.walk(folder):
         for name in names:
-            path = Path(here, name)
-            found[path.relative_to(folder).as_posix()] = path.read_bytes()
-    return found
+            path = Path(parent, name)
+            files[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return files

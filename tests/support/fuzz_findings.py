@@ -1,4 +1,4 @@
-"""Files that once made the engine break a promise: what it was, and the bytes."""
+"""Files that once made the engine break a promise, each with a description."""
 
 FUZZ_FINDINGS: list[tuple[str, bytes]] = [
     (
@@ -10,4 +10,4 @@ FUZZ_FINDINGS: list[tuple[str, bytes]] = [
         bytes.fromhex("4d546864000000060001000101e04d54726b0000000f0091244081408124000010f800ff2f00"),
     ),
 ]
-"""``fuzz/fuzz_split.py`` finds them; each stays here for good."""
+"""Found by ``fuzz/fuzz_split.py``. Each stays here for good."""

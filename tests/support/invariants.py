@@ -1,12 +1,12 @@
-"""The contract's invariants, as checks of any result against its song that raise AssertionError.
+"""Checks of the contract's invariants, on any result and its song. They raise AssertionError.
 
-They use the test reader only, never the engine's own idea of a file.
+They use the parser of the tests only, never that of the engine.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 
 from blake3 import blake3
 
@@ -35,27 +35,25 @@ from support.oracle import CONDUCTOR_LENGTHS, Oracle
 from support.split_process import SPLIT_OPTIONS
 
 HEADER_PREFIX = b"MThd\0\0\0\6\0\0\0\1"
-"""A header of format 0 with one track, up to its division."""
-
-_tick = itemgetter(0)
+"""Header of format 0 with one track, up to its division."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputTrack:
-    """A split with its bytes as the test reader has them."""
+    """A split and its parsed bytes."""
 
     split_track: SplitTrack
     song: ParsedSong
 
     @property
     def track(self) -> ParsedTrack:
-        """Its only track."""
+        """The only track of the split."""
         return self.song.tracks[0]
 
 
 @dataclass(frozen=True, slots=True)
 class SplitCase:
-    """A song, how it was split, and what came of it, all as the test reader has it."""
+    """A song, the options of its split, and the parsed result."""
 
     song_data: bytes
     oracle: Oracle
@@ -66,47 +64,47 @@ class SplitCase:
 
     @property
     def parsed_song(self) -> ParsedSong:
-        """The song, read."""
+        """The parsed song."""
         return self.oracle.song
 
 
 def split_and_read(data: bytes, by: By, context: Context, oracle: Oracle | None = None) -> SplitCase:
-    """Split and read; every split must be a well-formed file of one track, with the digest of its bytes."""
+    """Split a song and parse the splits, which must be well-formed files (see ``read_outputs``)."""
     result = midiprism.split(data, by=by, context=context)
-    found = read_outputs(result)
+    outputs = read_outputs(result)
     oracle = oracle or Oracle(parse_song(data))
-    return SplitCase(data, oracle, oracle.resolve_auto(by), context, result, found)
+    return SplitCase(data, oracle, oracle.resolve_auto(by), context, result, outputs)
 
 
 def read_outputs(result: SplitSong) -> list[OutputTrack]:
-    """Every split, read; each must be a well-formed file of one track, with the digest of its bytes."""
-    found = []
+    """Parse every split. Each must be a well-formed file of one track, and have the digest of its bytes."""
+    outputs = []
     for split in result.tracks:
         song = parse_song(split.data)
         assert split.data[:14] == HEADER_PREFIX + result.division.to_bytes(2, "big")
         assert len(song.tracks) == 1, split
-        # An end of track may carry data, which is its song's.
+        # An end of track may carry data, which comes from the song.
         assert set(song.problems) <= {"end_of_track_length"}, (song.problems, split)
         assert split.digest == blake3(split.data).digest()
-        found.append(OutputTrack(split, song))
-    return found
+        outputs.append(OutputTrack(split, song))
+    return outputs
 
 
 def check_facts(outputs: list[OutputTrack]) -> None:
-    """What is said of each split is what its bytes hold."""
+    """Check that the facts of each split are those of its bytes."""
     for out in outputs:
         split, track = out.split_track, out.track
         onsets = [event for event in track.events if is_note_on(event)]
-        channels = {event[1] & 15 for event in onsets}
+        channels = {event.status & 15 for event in onsets}
         assert split.note_count == len(onsets) > 0
         assert split.duration_ticks == track.end_tick
-        assert split.lowest_pitch == min(event[2][0] for event in onsets)
-        assert split.highest_pitch == max(event[2][0] for event in onsets)
+        assert split.lowest_pitch == min(event.body[0] for event in onsets)
+        assert split.highest_pitch == max(event.body[0] for event in onsets)
         assert split.channel == (channels.pop() if len(channels) == 1 else None)
 
 
 def check_against_oracle(case: SplitCase) -> None:
-    """The splits are the expected ones, event for event."""
+    """Check that the splits are the expected ones, event for event."""
     expected = list(case.oracle.expected_tracks(case.by, case.context))
     found = [(out.split_track.track_number, out.split_track.channel) for out in case.outputs]
     assert found == [part[:2] for part in expected]
@@ -117,7 +115,7 @@ def check_against_oracle(case: SplitCase) -> None:
 
 
 def check_own_events_kept(case: SplitCase) -> None:
-    """I1: own events stand as they were; parts hold subsequences, and together all of a playing channel."""
+    """Check I1: own events are unchanged. Parts hold subsequences, and together all of a playing channel."""
     together: dict[tuple[int, int | None], Counter[Event]] = {}
     for out in case.outputs:
         source = case.parsed_song.tracks[out.split_track.track_number]
@@ -133,90 +131,94 @@ def check_own_events_kept(case: SplitCase) -> None:
         one_of_several = Counter({event: rest[event] for event in divided if rest[event]})
         assert all(_insertable(event, case.context) for event in rest - one_of_several), rest
         together.setdefault((out.split_track.track_number, channel), Counter()).update(one_of_several)
-    for (track, channel), held in together.items():
+    for (track, channel), present in together.items():
         _, divided = _own_events(case.parsed_song.tracks[track].events, channel, case.by)
-        assert not Counter(divided) - held
-        extra = held - Counter(divided)
-        assert all(case.context == "full" and event[1] & 0xF0 == PROGRAM for event in extra), extra
+        assert not Counter(divided) - present
+        extra = present - Counter(divided)
+        assert all(case.context == "full" and event.status & 0xF0 == PROGRAM for event in extra), extra
 
 
 def _check_order(source: list[Event], found: list[Event], channel: int | None, context: Context) -> None:
-    """A part's channel events follow each other as in its track; ``full`` mixes others with all but notes."""
+    """Check the order of a part's channel events. In ``full``, only notes keep to that of their track."""
     kinds = range(0x80, 0xF0) if context == "conductor" else range(0x80, 0xA0)
     _check_subsequence(
-        [event for event in found if event[1] in kinds],
-        [event for event in source if event[1] in kinds and event[1] & 15 == channel],
+        [event for event in found if event.status in kinds],
+        [event for event in source if event.status in kinds and event.status & 15 == channel],
     )
 
 
 def _check_blocks(source: ParsedTrack, out: OutputTrack, song_data: bytes, context: Context) -> None:
-    """Per tick the own events stand in one block, spelled as in the song but behind what was inserted."""
-    grouped = {tick: list(events) for tick, events in groupby(enumerate(source.events), lambda at: at[1][0])}
+    """Check that own events form one block per tick, encoded as in the song except after inserted events."""
+    grouped = {
+        tick: list(events) for tick, events in groupby(enumerate(source.events), lambda item: item[1].tick)
+    }
     at = 0
     untouched = True
-    for tick, group in groupby(out.track.events, _tick):
+    for tick, group in groupby(out.track.events, attrgetter("tick")):
         events = list(group)
         block = grouped.pop(tick, [])
         own = [event for _, event in block]
-        places = [
-            place for place in range(len(events) - len(own) + 1) if events[place : place + len(own)] == own
+        starts = [
+            start for start in range(len(events) - len(own) + 1) if events[start : start + len(own)] == own
         ]
-        assert places, (own, events)
-        place = next((place for place in places if _all_insertable(events, place, len(own), context)), None)
-        assert place is not None, (own, events)
+        assert starts, (own, events)
+        start = next((start for start in starts if _all_insertable(events, start, len(own), context)), None)
+        assert start is not None, (own, events)
         for step, (index, _) in enumerate(block):
-            if step > 0 or (place == 0 and untouched):
-                spelled = _encoded_event(out.split_track.data, out.track, at + place + step)
-                assert len(places) > 1 or spelled == _encoded_event(song_data, source, index), (
+            if step > 0 or (start == 0 and untouched):
+                encoded = _encoded_event(out.split_track.data, out.track, at + start + step)
+                assert len(starts) > 1 or encoded == _encoded_event(song_data, source, index), (
                     index,
-                    spelled,
+                    encoded,
                 )
-        untouched = len(events) == len(own) + place if own else False
+        untouched = len(events) == len(own) + start if own else False
         at += len(events)
     assert not grouped, grouped
 
 
-def _all_insertable(events: list[Event], place: int, length: int, context: Context) -> bool:
-    return all(_insertable(event, context) for event in (*events[:place], *events[place + length :]))
+def _all_insertable(events: list[Event], start: int, length: int, context: Context) -> bool:
+    return all(_insertable(event, context) for event in (*events[:start], *events[start + length :]))
 
 
 def _encoded_event(data: bytes, track: ParsedTrack, index: int) -> bytes:
-    """An event as the file has it, delta time and all."""
+    """Return the bytes of an event in the file, with its delta time."""
     start = track.event_offsets[index]
     return data[start : track.event_offsets[index + 1]]
 
 
 def _insertable(event: Event, context: Context) -> bool:
-    """Whether another track may have given this event."""
-    if event[1] == META and event[2][0] in CONDUCTOR_LENGTHS:
-        return CONDUCTOR_LENGTHS[event[2][0]] == len(payload(event))
+    """Return whether an event may have been borrowed from another track."""
+    if event.status == META and event.body[0] in CONDUCTOR_LENGTHS:
+        return CONDUCTOR_LENGTHS[event.body[0]] == len(payload(event))
     if context == "conductor":
         return False
-    return is_meta(event, COPYRIGHT, MARKER, CUE_POINT) or (event[1] != META and event[1] >= 0xA0)
+    return is_meta(event, COPYRIGHT, MARKER, CUE_POINT) or (event.status != META and event.status >= 0xA0)
 
 
 def _own_events(events: list[Event], channel: int | None, by: By) -> tuple[list[Event], list[Event]]:
-    """Of a track's events those that every part of the channel holds, and those that one of them holds."""
+    """Return the events of a track that every part of the channel holds, and those that one part holds."""
     everywhere: list[Event] = []
     divided: list[Event] = []
     unpaired = _unpaired_offs(events)
     for at, event in enumerate(events):
-        if event[1] >= SYSEX:
+        if event.status >= SYSEX:
             everywhere.append(event)
-        elif event[1] & 15 == channel:
-            one = by == "program" and event[1] & 0xF0 in (NOTE_OFF, NOTE_ON, PROGRAM) and at not in unpaired
-            (divided if one else everywhere).append(event)
+        elif event.status & 15 == channel:
+            divides = (
+                by == "program" and event.status & 0xF0 in (NOTE_OFF, NOTE_ON, PROGRAM) and at not in unpaired
+            )
+            (divided if divides else everywhere).append(event)
     return everywhere, divided
 
 
 def _unpaired_offs(events: list[Event]) -> set[int]:
-    """Positions of the note-offs that end no note."""
+    """Return the positions of the note-offs that end no note."""
     sounding: Counter[tuple[int, int]] = Counter()
     unpaired = set()
     for at, event in enumerate(events):
-        if not 0x80 <= event[1] < 0xA0:
+        if not 0x80 <= event.status < 0xA0:
             continue
-        key = (event[1] & 15, event[2][0])
+        key = (event.status & 15, event.body[0])
         if is_note_on(event):
             sounding[key] += 1
         elif sounding[key]:
@@ -227,13 +229,13 @@ def _unpaired_offs(events: list[Event]) -> set[int]:
 
 
 def _check_subsequence(some: list[Event], events: list[Event]) -> None:
-    walk = iter(events)
+    remaining = iter(events)
     for event in some:
-        assert event in walk, event
+        assert event in remaining, event
 
 
 def check_note_times(case: SplitCase) -> None:
-    """I2: every note starts and ends at its song's time, to the last fraction."""
+    """Check I2: every note starts and ends at exactly the same time as in the song."""
     timed = [Counter(exact_notes(case.parsed_song, track)) for track in range(len(case.parsed_song.tracks))]
     for out in case.outputs:
         moved = Counter(exact_notes(out.song, 0)) - timed[out.split_track.track_number]
@@ -241,7 +243,7 @@ def check_note_times(case: SplitCase) -> None:
 
 
 def check_tempo(case: SplitCase) -> None:
-    """I2 in a cheaper form: a split's ticks pass as its song's do, up to its end."""
+    """Check a cheaper form of I2: up to its end, the tempo of a split is that of the song."""
     for out in case.outputs:
         clock = tempo_map(case.parsed_song, out.split_track.track_number)
         own = tempo_map(out.song, 0)
@@ -252,7 +254,7 @@ def check_tempo(case: SplitCase) -> None:
 
 
 def check_notes(case: SplitCase) -> None:
-    """I3: the notes of all splits are those of the song, each once."""
+    """Check I3: the notes of all splits are those of the song, each once."""
     song = Counter(
         (index, *note)
         for index, track in enumerate(case.parsed_song.tracks)
@@ -268,7 +270,7 @@ def check_notes(case: SplitCase) -> None:
 
 
 def check_idempotent(case: SplitCase) -> None:
-    """I4: a split of a split is the split."""
+    """Check I4: a split of a split is the split."""
     for split in case.result.tracks:
         again = midiprism.split(split.data, by=case.by, context=case.context)
         assert [track.data for track in again.tracks] == [split.data], split
@@ -276,7 +278,7 @@ def check_idempotent(case: SplitCase) -> None:
 
 
 def resolve_by(data: bytes, by: By, context: Context, result: SplitSong) -> By:
-    """How a file was divided, where that was left open."""
+    """Return how a file was divided that was split by ``by``, which may be ``auto``."""
     if by != "auto":
         return by
     by_channel = midiprism.split(data, by="channel", context=context)
@@ -284,13 +286,13 @@ def resolve_by(data: bytes, by: By, context: Context, result: SplitSong) -> By:
 
 
 def check_any_bytes(data: bytes) -> str:
-    """What must hold of any bytes at all; returns the outcome, or the code they are refused with.
+    """Check what must hold for any bytes; return the outcome, or the code of the refusal.
 
-    Only the documented exception is raised, all splits are well formed and stay what they are when split
-    again, and however a file is divided, the same notes sound at the same times.
+    Only the documented exception is raised, all splits are well formed and do not change when split again,
+    and the same notes sound at the same times however a file is divided.
     """
     outcomes = set()
-    heard = []
+    notes_by_option = []
     for by, context in SPLIT_OPTIONS:
         try:
             result = midiprism.split(data, by=by, context=context)
@@ -300,22 +302,24 @@ def check_any_bytes(data: bytes) -> str:
         outcomes.add(result.outcome)
         assert {problem.code for problem in result.problems} <= set(PROBLEM_CODES)
         assert len(result.tracks) > 0 or result.outcome == "no_notes"
-        found = read_outputs(result)
-        check_facts(found)
-        heard.append(
+        outputs = read_outputs(result)
+        check_facts(outputs)
+        notes_by_option.append(
             Counter(
-                (out.split_track.track_number, *note) for out in found for note in exact_notes(out.song, 0)
+                (out.split_track.track_number, *note) for out in outputs for note in exact_notes(out.song, 0)
             )
         )
-        way = resolve_by(data, by, context, result)
+        divided_by = resolve_by(data, by, context, result)
         for split in result.tracks:
-            again = midiprism.split(split.data, by=way, context=context)
+            again = midiprism.split(split.data, by=divided_by, context=context)
             assert [track.data for track in again.tracks] == [split.data], (by, context, split)
     assert outcomes <= {"split", "repaired", "no_notes", *REFUSAL_CODES}, outcomes
     assert len(outcomes - {"limit"}) <= 1, outcomes
-    assert all(notes == heard[0] for notes in heard), "the notes differ by how the file is divided"
+    assert all(notes == notes_by_option[0] for notes in notes_by_option), (
+        "the notes differ by how the file is divided"
+    )
     return min(outcomes)
 
 
 REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "limit")
-"""Why a file may be refused."""
+"""Codes of the reasons to refuse a file."""

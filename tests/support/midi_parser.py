@@ -1,52 +1,60 @@
 """A plain reader of Standard MIDI Files, independent of the engine under test.
 
-It follows the specification to the letter and names whatever it meets that the specification forbids, so a
-file is well formed where ``Song.problems`` is empty. It reads on where the next step is beyond doubt.
+It follows the specification to the letter and reports everything that the specification forbids: a file is
+well formed if ``ParsedSong.problems`` is empty. After a problem it reads on if the next step is beyond doubt.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-Event = tuple[int, int, bytes]
-"""(absolute tick, status with running status expanded, all bytes after the status as the file has them)."""
-
-NOTE_OFF, NOTE_ON, POLY_PRESSURE, CONTROL, PROGRAM, CHANNEL_PRESSURE, PITCH_BEND = (
-    0x80,
-    0x90,
-    0xA0,
-    0xB0,
-    0xC0,
-    0xD0,
-    0xE0,
-)
+NOTE_OFF, NOTE_ON, POLY_PRESSURE, CONTROL = 0x80, 0x90, 0xA0, 0xB0
+PROGRAM, CHANNEL_PRESSURE, PITCH_BEND = 0xC0, 0xD0, 0xE0
 SYSEX, ESCAPE, META = 0xF0, 0xF7, 0xFF
 COPYRIGHT, TRACK_NAME, MARKER, CUE_POINT = 0x02, 0x03, 0x06, 0x07
 END, TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x54, 0x58, 0x59
 
 SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
-"""Data bytes of the system messages that have any; they have no place in a file."""
+"""Number of data bytes of the system messages that have any. System messages do not belong into a file."""
+
+
+class Event(NamedTuple):
+    """An event of a track.
+
+    Attributes:
+        tick: absolute tick.
+        status: status byte, also where running status omits it.
+        body: all bytes after the status, as in the file.
+    """
+
+    tick: int
+    status: int
+    body: bytes
+
+
+EMPTY_END_OF_TRACK = Event(0, META, b"\x2f\x00")
 
 
 @dataclass(slots=True)
 class ParsedTrack:
-    """One ``MTrk``: its events up to and without its end of track, which stands apart."""
+    """One ``MTrk`` chunk: its events, and apart from them its end of track."""
 
     events: list[Event] = field(default_factory=list)
     event_offsets: list[int] = field(default_factory=list)
-    """Offset of each event's delta time in the file, and behind them that of the end of track's."""
-    end_of_track: Event = (0, META, b"\x2f\x00")
+    """Offsets of the delta times of all events, then of the end of track, in the file."""
+    end_of_track: Event = EMPTY_END_OF_TRACK
     end_offset: int = 0
-    """Offset behind the end of track."""
+    """Offset after the end of track."""
     problems: list[str] = field(default_factory=list)
 
     @property
     def end_tick(self) -> int:
-        """Length of the track in ticks."""
-        return self.end_of_track[0]
+        """The length of the track in ticks."""
+        return self.end_of_track.tick
 
 
 @dataclass(slots=True)
 class ParsedSong:
-    """A whole file; ``problems`` are those of the file, then of its tracks."""
+    """A whole file. ``problems`` holds those of the file, then those of its tracks."""
 
     format: int
     num_tracks: int
@@ -56,15 +64,15 @@ class ParsedSong:
 
 
 class NotMidiError(Exception):
-    """There is no header to read."""
+    """The file has no header."""
 
 
 class _TrackEndsError(Exception):
-    """Nothing further can be read of this track."""
+    """The rest of a track cannot be read."""
 
 
 def parse_song(data: bytes) -> ParsedSong:
-    """Read a file that starts with its header chunk."""
+    """Parse a file that starts with its header chunk."""
     if data[:4] != b"MThd" or len(data) < 14:
         raise NotMidiError
     length = int.from_bytes(data[4:8], "big")
@@ -99,14 +107,14 @@ def parse_song(data: bytes) -> ParsedSong:
 
 
 def parse_track(data: bytes, at: int, stop: int) -> ParsedTrack:
-    """Read the events in ``data[at:stop]``, the inside of an ``MTrk`` chunk."""
+    """Parse the events in ``data[at:stop]``, the body of an ``MTrk`` chunk."""
     track = ParsedTrack()
     try:
         _parse_events(data, at, stop, track)
     except _TrackEndsError as cut:
         track.problems.append(str(cut))
-        last = track.events[-1][0] if track.events else 0
-        track.end_of_track = (last, META, b"\x2f\x00")
+        last = track.events[-1].tick if track.events else 0
+        track.end_of_track = EMPTY_END_OF_TRACK._replace(tick=last)
         track.end_offset = track.event_offsets[-1] if track.event_offsets else at
     else:
         if track.end_offset != stop:
@@ -115,7 +123,7 @@ def parse_track(data: bytes, at: int, stop: int) -> ParsedTrack:
 
 
 def _parse_events(data: bytes, at: int, stop: int, track: ParsedTrack) -> None:
-    """Fill ``track`` up to its end of track; raises ``_TrackEndsError`` where there is none."""
+    """Add events to ``track`` up to its end of track; raise ``_TrackEndsError`` if there is none."""
     events, starts = track.events, track.event_offsets
     tick = status = 0
     valid = False
@@ -149,9 +157,9 @@ def _parse_events(data: bytes, at: int, stop: int, track: ParsedTrack) -> None:
             if byte == META and data[body] == END:
                 if size:
                     track.problems.append("end_of_track_length")
-                track.end_of_track, track.end_offset = (tick, META, data[body:at]), at
+                track.end_of_track, track.end_offset = Event(tick, META, data[body:at]), at
                 return
-            events.append((tick, byte, data[body:at]))
+            events.append(Event(tick, byte, data[body:at]))
             continue
         else:
             track.problems.append("system_message")
@@ -163,51 +171,51 @@ def _parse_events(data: bytes, at: int, stop: int, track: ParsedTrack) -> None:
             raise _TrackEndsError("event_truncated")
         if data[body] > 127 or data[at - 1] > 127:
             track.problems.append("data_byte")
-        events.append((tick, status, data[body:at]))
+        events.append(Event(tick, status, data[body:at]))
         starts.append(start)
     raise _TrackEndsError("missing_end_of_track")
 
 
 def _vlq(data: bytes, at: int, stop: int) -> tuple[int, int]:
-    """Value of the variable-length quantity at ``at``, and the offset behind it."""
+    """Return the variable-length quantity at ``at``, and the offset after it."""
     value = 0
-    for place in range(at, at + 4):
-        if place >= stop:
+    for position in range(at, at + 4):
+        if position >= stop:
             raise _TrackEndsError("event_truncated")
-        value = value << 7 | data[place] & 127
-        if data[place] < 128:
-            return value, place + 1
+        value = value << 7 | data[position] & 127
+        if data[position] < 128:
+            return value, position + 1
     raise _TrackEndsError("vlq")
 
 
 def payload(event: Event) -> bytes:
-    """Bytes of a meta or system exclusive event behind its length, which may be written in several ways."""
-    body = event[2]
-    at = 1 if event[1] == META else 0
+    """Return the bytes of a meta or system exclusive event after its length."""
+    body = event.body
+    at = 1 if event.status == META else 0
     while body[at] > 127:
         at += 1
     return body[at + 1 :]
 
 
 def is_note_on(event: Event) -> bool:
-    """Whether a note starts: a note-on with a velocity above 0."""
-    return event[1] & 0xF0 == NOTE_ON and event[2][1] > 0
+    """Return whether a note starts: a note-on with a velocity above 0."""
+    return event.status & 0xF0 == NOTE_ON and event.body[1] > 0
 
 
 def is_note_off(event: Event) -> bool:
-    """Whether a note ends: a note-off, or a note-on with velocity 0."""
-    kind = event[1] & 0xF0
-    return kind == NOTE_OFF or (kind == NOTE_ON and event[2][1] == 0)
+    """Return whether a note ends: a note-off, or a note-on with velocity 0."""
+    kind = event.status & 0xF0
+    return kind == NOTE_OFF or (kind == NOTE_ON and event.body[1] == 0)
 
 
 def is_meta(event: Event, *kinds: int) -> bool:
-    """Whether it is a meta event of one of these types."""
-    return event[1] == META and event[2][0] in kinds
+    """Return whether the event is a meta event of one of these types."""
+    return event.status == META and event.body[0] in kinds
 
 
 def tempo_of(event: Event) -> int | None:
-    """Microseconds per quarter note that the event sets; None for any other, or one of a wrong length."""
-    if event[1] != META or event[2][0] != TEMPO:
+    """Return the microseconds per quarter note of a tempo event; None for another event or a wrong length."""
+    if event.status != META or event.body[0] != TEMPO:
         return None
     value = payload(event)
     return int.from_bytes(value, "big") if len(value) == 3 else None

@@ -1,7 +1,7 @@
-"""Hypothesis strategies for well-formed files: every corner that the specification allows.
+"""Hypothesis strategies for well-formed files, with every corner case that the specification allows.
 
-Ticks, pitches and channels are drawn from few values on purpose, so events often meet at one tick, notes
-overlap and conductor events collide.
+Ticks, pitches and channels come from few values, so that events often share a tick, notes overlap and
+conductor events collide.
 """
 
 from typing import TypeVar
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 def example_count(count: int) -> int:
-    """How many examples: a quarter where the engine is not compiled, which takes a hundred times as long."""
+    """Return a number of examples: a quarter without the compiler, which makes each 100 times slower."""
     return count if jit.ENABLED else count // 4
 
 
@@ -51,7 +51,7 @@ NAMES = [
     b"\xff\xfe\0",
 ]
 
-# A few ticks make collisions, the others make music; 127 and 128 differ in the length of their delta time.
+# A few ticks cause collisions, the others are music. 127 and 128 need delta times of different lengths.
 ticks = st.one_of(st.sampled_from([0, 0, 1, 96, 127, 128, 480, 480, 960]), st.integers(0, MUSIC_END_TICK))
 data_bytes = st.integers(0, 127)
 pitches = st.sampled_from([60, 60, 61, 36, 0, 127])
@@ -88,12 +88,12 @@ other_meta_messages = st.builds(
 
 
 def at_one_tick(message: SearchStrategy[bytes]) -> SearchStrategy[list[TimedMessage]]:
-    """One message at one tick."""
+    """Return a strategy for one message at one tick."""
     return st.builds(lambda tick, body: [(tick, body)], ticks, message)
 
 
 def notes(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]:
-    """A note, ended by a note-off or by a note-on with velocity 0."""
+    """Return a strategy for a note that a note-off or a note-on with velocity 0 ends."""
 
     def build(
         channel: int, pitch: int, tick: int, length: int, velocity: int, release: int
@@ -105,7 +105,7 @@ def notes(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]:
 
 
 def sysex_in_packets(draw_bodies: SearchStrategy[list[bytes]]) -> SearchStrategy[list[TimedMessage]]:
-    """A system exclusive message in packets at rising ticks, the last one with the closing F7."""
+    """Return a strategy for a system exclusive message in packets; the last has the closing F7."""
 
     def build(tick: int, step: int, packets: list[bytes]) -> list[TimedMessage]:
         first, *middle = packets
@@ -119,7 +119,7 @@ def sysex_in_packets(draw_bodies: SearchStrategy[list[bytes]]) -> SearchStrategy
 
 
 def channel_prefixed_texts(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]:
-    """A channel prefix and the text it speaks of, at one tick."""
+    """Return a strategy for a channel prefix and the text that it refers to, at one tick."""
 
     def build(tick: int, channel: int, text: bytes) -> list[TimedMessage]:
         return [(tick, meta(0x20, bytes([channel]))), (tick, text)]
@@ -128,9 +128,9 @@ def channel_prefixed_texts(channels: SearchStrategy[int]) -> SearchStrategy[list
 
 
 def phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]:
-    """Anything that stands in a track: one message, or a few that belong together."""
+    """Return a strategy for anything in a track: one message, or a few that belong together."""
     kinds = st.sampled_from([0x80, 0x90, 0xA0, 0xB0, 0xB0, 0xD0, 0xE0])
-    voice = st.builds(_voice, kinds, channels, data_bytes, data_bytes)
+    channel_message = st.builds(_channel_message, kinds, channels, data_bytes, data_bytes)
     change = st.builds(program_change, channels, st.sampled_from([0, 0, 5, 33, 127]))
     exclusive = st.one_of(
         st.builds(lambda body, width: sysex(body + b"\xf7", width), sysex_packets, length_widths),
@@ -140,8 +140,8 @@ def phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]
         notes(channels),
         notes(channels),
         notes(channels),
-        at_one_tick(voice),
-        at_one_tick(voice),
+        at_one_tick(channel_message),
+        at_one_tick(channel_message),
         at_one_tick(change),
         at_one_tick(change),
         at_one_tick(conductor_messages),
@@ -156,7 +156,7 @@ def phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]
     )
 
 
-def _voice(kind: int, channel: int, first: int, second: int) -> bytes:
+def _channel_message(kind: int, channel: int, first: int, second: int) -> bytes:
     return bytes([kind | channel, first] if kind == 0xD0 else [kind | channel, first, second])
 
 
@@ -167,12 +167,14 @@ def _track(
     running: int,
     padded: int,
 ) -> bytes:
-    """An ``MTrk`` chunk: all after the first beat is moved by ``shift`` ticks, ``rest`` ticks end it."""
+    """Return an ``MTrk`` chunk. ``shift`` moves the events after the first beat; ``rest`` ticks end it."""
     first, others = phrases
-    messages = sorted([*first, *(at for phrase in others for at in phrase)], key=lambda at: at[0])
+    messages = sorted(
+        [*first, *(message for phrase in others for message in phrase)], key=lambda timed: timed[0]
+    )
     messages = [(tick + shift if tick > 480 else tick, message) for tick, message in messages]
     style = EncodingStyle(
-        lambda at: bool(running >> at % 32 & 1), lambda at: 3 if padded >> at % 32 & 1 else 1
+        lambda count: bool(running >> count % 32 & 1), lambda count: 3 if padded >> count % 32 & 1 else 1
     )
     return track(messages, end=messages[-1][0] + rest, style=style)
 
@@ -217,10 +219,10 @@ def _song(
     division: int,
     extra: bytes,
 ) -> bytes:
-    """A file; of format 0 it keeps the first chunk. ``strangers`` are unknown chunks with their places."""
+    """Return a file. Format 0 keeps the first chunk only. Unknown chunks come with their positions."""
     chunks = chunks[:1] if midi_format == 0 else list(chunks)
-    for place, stranger in unknown_chunks_at:
-        chunks.insert(place, stranger)
+    for position, unknown_chunk in unknown_chunks_at:
+        chunks.insert(position, unknown_chunk)
     return song(*chunks, midi_format=midi_format, division=division, extra=extra)
 
 
@@ -245,12 +247,12 @@ songs = st.builds(
 portable_songs = st.builds(
     _song, st.sampled_from([0, 1, 1]), _track_lists, st.just([]), _ticks_per_quarter, st.just(b"")
 )
-"""Those without what other readers refuse: SMPTE divisions, format 2, unknown chunks and long headers."""
+"""Files that other readers accept: no SMPTE division, format 2, unknown chunk or long header."""
 
 
 def examples(strategy: SearchStrategy[T], count: int, seed_value: int = 0) -> list[T]:
-    """The same ``count`` values of a strategy every time; another ``start`` gives others."""
-    found: list[T] = []
+    """Return ``count`` values of a strategy: always the same for the same ``seed_value``."""
+    values: list[T] = []
 
     @seed(seed_value)
     @settings(
@@ -262,7 +264,7 @@ def examples(strategy: SearchStrategy[T], count: int, seed_value: int = 0) -> li
     )
     @given(strategy)
     def collect(value: T) -> None:
-        found.append(value)
+        values.append(value)
 
     collect()
-    return found[:count]
+    return values[:count]

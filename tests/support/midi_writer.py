@@ -1,4 +1,4 @@
-"""Builds Standard MIDI Files byte by byte, well formed by default and damaged where a test asks for it."""
+"""Builders of Standard MIDI Files, byte by byte: well formed by default, damaged where a test asks for it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LONGEST_DELTA = 0x0FFF_FFFF
 
 
 def vlq(value: int, width: int = 1) -> bytes:
-    """A variable-length quantity, padded to ``width`` bytes: legal up to 4, if not the shortest."""
+    """Return a variable-length quantity of at least ``width`` bytes; up to 4 are legal."""
     if value > LONGEST_DELTA:
         raise ValueError(f"{value} does not fit the four bytes of a variable-length quantity")
     groups = [value & 127]
@@ -35,69 +35,69 @@ def vlq(value: int, width: int = 1) -> bytes:
 
 
 def note_on(channel: int, pitch: int, velocity: int = 64) -> bytes:
-    """A note-on."""
+    """Return a note-on."""
     return bytes([0x90 | channel, pitch, velocity])
 
 
 def note_off(channel: int, pitch: int, velocity: int = 0) -> bytes:
-    """A note-off proper."""
+    """Return a note-off with the status of one."""
     return bytes([0x80 | channel, pitch, velocity])
 
 
 def control_change(channel: int, number: int, value: int) -> bytes:
-    """A controller."""
+    """Return a control change."""
     return bytes([0xB0 | channel, number, value])
 
 
 def program_change(channel: int, number: int) -> bytes:
-    """A program change."""
+    """Return a program change."""
     return bytes([0xC0 | channel, number])
 
 
 def pitch_bend(channel: int, value: int) -> bytes:
-    """A pitch bend, 0 to 16383 with 8192 in the middle."""
+    """Return a pitch bend from 0 to 16383, where 8192 is none."""
     return bytes([0xE0 | channel, value & 127, value >> 7])
 
 
 def meta(kind: int, data: bytes = b"", width: int = 1) -> bytes:
-    """A meta event; ``width`` bytes at least for its length."""
+    """Return a meta event whose length takes at least ``width`` bytes."""
     return bytes([META, kind]) + vlq(len(data), width) + data
 
 
 def sysex(data: bytes, width: int = 1) -> bytes:
-    """A system exclusive event, or the first packet of one; ``data`` carries its own F7, if any."""
+    """Return a system exclusive event, or its first packet. ``data`` includes the closing F7, if any."""
     return bytes([SYSEX]) + vlq(len(data), width) + data
 
 
 def escape(data: bytes, width: int = 1) -> bytes:
-    """An F7 event: a further packet of a system exclusive message, or any bytes to transmit."""
+    """Return an F7 event: a further packet of a system exclusive message, or any bytes to send."""
     return bytes([ESCAPE]) + vlq(len(data), width) + data
 
 
 def tempo(microseconds: int) -> bytes:
-    """A tempo in microseconds per quarter note."""
+    """Return a tempo in microseconds per quarter note."""
     return meta(TEMPO, microseconds.to_bytes(3, "big"))
 
 
 def time_signature(
     numerator: int, denominator_power: int, clocks: int = 24, thirty_seconds: int = 8
 ) -> bytes:
-    """A time signature: ``numerator`` over two to the ``power``."""
+    """Return a time signature: ``numerator`` over two to the power of ``denominator_power``."""
     return meta(TIME_SIGNATURE, bytes([numerator, denominator_power, clocks, thirty_seconds]))
 
 
 def key_signature(sharps: int, minor: int = 0) -> bytes:
-    """A key signature; flats are negative."""
+    """Return a key signature; flats are negative."""
     return meta(KEY_SIGNATURE, bytes([sharps & 0xFF, minor]))
 
 
 def smpte_offset(hour: int, minute: int = 0, second: int = 0, frame: int = 0, hundredths: int = 0) -> bytes:
-    """An SMPTE offset."""
+    """Return an SMPTE offset."""
     return meta(SMPTE_OFFSET, bytes([hour, minute, second, frame, hundredths]))
 
 
 def track_name(text: bytes) -> bytes:
-    """A track name."""
+    """Return a track name."""
     return meta(TRACK_NAME, text)
 
 
@@ -105,16 +105,17 @@ END_OF_TRACK = meta(END)
 
 
 def note(channel: int, pitch: int, tick: int, length: int, velocity: int = 64) -> list[TimedMessage]:
-    """A note: its onset and its end."""
+    """Return the two messages of a note."""
     return [(tick, note_on(channel, pitch, velocity)), (tick + length, note_off(channel, pitch))]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodingStyle:
-    """Which of the legal spellings a track is written in.
+    """A choice among the legal encodings of a track.
 
-    ``running`` says of the n-th channel event whether running status may spare its status; ``delta_width`` is
-    the least number of bytes of the n-th delta time.
+    Attributes:
+        running_status: returns whether the n-th channel event may omit its status.
+        delta_width: returns the least number of bytes of the n-th delta time.
     """
 
     running_status: Callable[[int], bool] = lambda _: False
@@ -126,7 +127,7 @@ RUNNING_STATUS_STYLE = EncodingStyle(running_status=lambda _: True)
 
 
 def encode_events(messages: Iterable[TimedMessage], style: EncodingStyle = DEFAULT_STYLE) -> bytes:
-    """The inside of a track without its end: messages in order of their ticks."""
+    """Return the body of a track without its end of track. The messages must be in order of their ticks."""
     out = bytearray()
     now = status = 0
     for count, (tick, message) in enumerate(messages):
@@ -154,7 +155,7 @@ def track(
     style: EncodingStyle = DEFAULT_STYLE,
     length: int | None = None,
 ) -> bytes:
-    """An ``MTrk`` chunk whose end of track stands at tick ``end``, or at its last message's."""
+    """Return an ``MTrk`` chunk with its end of track at tick ``end``, by default that of the last message."""
     messages = list(messages)
     last = messages[-1][0] if messages else 0
     body = encode_events([*messages, (last if end is None else end, END_OF_TRACK)], style)
@@ -162,12 +163,12 @@ def track(
 
 
 def raw_track(body: bytes, length: int | None = None) -> bytes:
-    """An ``MTrk`` chunk of any bytes."""
+    """Return an ``MTrk`` chunk of any bytes."""
     return chunk(b"MTrk", body, length)
 
 
 def header(midi_format: int, count: int, division: int, extra: bytes = b"") -> bytes:
-    """A header chunk; ``extra`` bytes lengthen it as later versions of the specification may."""
+    """Return a header chunk. ``extra`` bytes lengthen it, as a later specification may."""
     return chunk(
         b"MThd", b"".join(value.to_bytes(2, "big") for value in (midi_format, count, division)) + extra
     )
@@ -176,6 +177,6 @@ def header(midi_format: int, count: int, division: int, extra: bytes = b"") -> b
 def song(
     *chunks: bytes, midi_format: int = 1, division: int = 480, count: int | None = None, extra: bytes = b""
 ) -> bytes:
-    """A whole file; the header counts the ``MTrk`` chunks unless told otherwise."""
-    found = sum(part[:4] == b"MTrk" for part in chunks)
-    return header(midi_format, found if count is None else count, division, extra) + b"".join(chunks)
+    """Return a whole file. By default the header has the number of ``MTrk`` chunks."""
+    track_chunks = sum(part[:4] == b"MTrk" for part in chunks)
+    return header(midi_format, track_chunks if count is None else count, division, extra) + b"".join(chunks)

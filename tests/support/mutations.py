@@ -1,14 +1,14 @@
-"""Mutations of MIDI files that know where the sore places are: lengths, quantities, statuses, ends."""
+"""Mutations of MIDI files, aimed at the critical parts: lengths, quantities, statuses, ends."""
 
 import gzip
 from collections.abc import Callable, Sequence
 from random import Random
 
 Mutation = Callable[[Random, bytearray, bytes], None]
-"""Changes the bytes in place; a second file is there to take from."""
+"""Changes the bytes in position. The last argument is another file to take pieces from."""
 
 MAX_BYTES = 1 << 16
-"""Mutated files are cut to so many bytes."""
+"""Mutated files are cut to this size."""
 
 EDGE_BYTES = bytes(
     [0x00, 0x01, 0x2F, 0x40, 0x7F, 0x80, 0x81, 0x90, 0xC0, 0xE0, 0xF0, 0xF1, 0xF7, 0xF8, 0xFE, 0xFF]
@@ -56,78 +56,78 @@ def _random_span(rng: Random, data: bytearray) -> slice:
 
 
 def flip_bit(rng: Random, data: bytearray, _: bytes) -> None:
-    """One bit."""
+    """Flip one bit."""
     if data:
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
 
 
 def set_byte(rng: Random, data: bytearray, _: bytes) -> None:
-    """One byte becomes a status, a length or an extreme."""
+    """Change one byte to a status, a length or an extreme value."""
     if data:
         data[rng.randrange(len(data))] = rng.choice(EDGE_BYTES)
 
 
 def insert_midi_fragment(rng: Random, data: bytearray, _: bytes) -> None:
-    """A quantity, an event or a chunk appears anywhere."""
-    place = _random_offset(rng, data)
-    data[place:place] = rng.choice(FRAGMENTS)
+    """Insert a quantity, an event or a chunk anywhere."""
+    position = _random_offset(rng, data)
+    data[position:position] = rng.choice(FRAGMENTS)
 
 
 def insert_bytes(rng: Random, data: bytearray, _: bytes) -> None:
-    """A few bytes appear."""
-    place = _random_offset(rng, data)
-    data[place:place] = bytes(rng.choice(EDGE_BYTES) for _ in range(rng.randint(1, 4)))
+    """Insert a few bytes."""
+    position = _random_offset(rng, data)
+    data[position:position] = bytes(rng.choice(EDGE_BYTES) for _ in range(rng.randint(1, 4)))
 
 
 def delete_bytes(rng: Random, data: bytearray, _: bytes) -> None:
-    """A few bytes vanish."""
+    """Delete a few bytes."""
     del data[_random_span(rng, data)]
 
 
 def duplicate_bytes(rng: Random, data: bytearray, _: bytes) -> None:
-    """A few bytes are said twice."""
+    """Duplicate a few bytes."""
     span = _random_span(rng, data)
     data[span.start : span.start] = data[span]
 
 
 def truncate(rng: Random, data: bytearray, _: bytes) -> None:
-    """The end is missing."""
+    """Cut the end off."""
     del data[_random_offset(rng, data) :]
 
 
 def insert_from_other(rng: Random, data: bytearray, other: bytes) -> None:
-    """A piece of another file appears."""
+    """Insert a piece of another file."""
     start = rng.randrange(len(other) + 1)
-    place = _random_offset(rng, data)
-    data[place : place + rng.choice((0, 0, 4, 16))] = other[start : start + rng.randint(1, 64)]
+    position = _random_offset(rng, data)
+    data[position : position + rng.choice((0, 0, 4, 16))] = other[start : start + rng.randint(1, 64)]
 
 
 def change_length(rng: Random, data: bytearray, _: bytes) -> None:
-    """A chunk claims another length."""
-    places = [at for at in range(len(data) - 7) if data[at : at + 2] == b"MT"]
-    if places:
-        place = rng.choice(places) + 4
-        length = int.from_bytes(data[place : place + 4], "big")
+    """Change the length of a chunk."""
+    starts = [at for at in range(len(data) - 7) if data[at : at + 2] == b"MT"]
+    if starts:
+        position = rng.choice(starts) + 4
+        length = int.from_bytes(data[position : position + 4], "big")
         wrong = rng.choice((*EDGE_LENGTHS, length + 1, max(length - 1, 0), length + 9, length // 2))
-        data[place : place + 4] = (wrong & 0xFFFFFFFF).to_bytes(4, "big")
+        data[position : position + 4] = (wrong & 0xFFFFFFFF).to_bytes(4, "big")
 
 
 def change_header(rng: Random, data: bytearray, _: bytes) -> None:
-    """Another format, count of tracks or division."""
+    """Change the format, the number of tracks or the division."""
     if len(data) >= 14:
-        place = rng.choice((8, 10, 12))
-        data[place : place + 2] = rng.choice(
+        position = rng.choice((8, 10, 12))
+        data[position : position + 2] = rng.choice(
             (0, 1, 2, 3, 96, 480, 0x7FFF, 0x8000, 0xE728, 0xE204, 0xFFFF)
         ).to_bytes(2, "big")
 
 
 def append_track(rng: Random, data: bytearray, other: bytes) -> None:
-    """All tracks of another file follow."""
+    """Append all tracks of another file."""
     data += other[14:]
 
 
 def compress_and_damage(rng: Random, data: bytearray, _: bytes) -> None:
-    """Compressed, and at times cut or hurt."""
+    """Compress the file, and sometimes damage the result."""
     packed = bytearray(gzip.compress(bytes(data), rng.choice((0, 6)), mtime=0))
     rng.choice((lambda *_: None, flip_bit, truncate))(rng, packed, b"")
     data[:] = packed
@@ -150,7 +150,7 @@ COMMON_MUTATIONS: tuple[Mutation, ...] = (
 
 
 def mutated_file(rng: Random, seeds: Sequence[bytes]) -> bytes:
-    """A file with one mutation or several."""
+    """Return a file with one or several mutations."""
     data = bytearray(rng.choice(seeds))
     for _ in range(rng.choice((1, 1, 1, 2, 3, 5, 8))):
         rng.choice(COMMON_MUTATIONS)(rng, data, rng.choice(seeds))

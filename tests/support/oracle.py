@@ -1,11 +1,11 @@
-"""The split contract once more, slowly and simply: what every split of a well-formed file must hold.
+"""A slow and simple implementation of the split contract: the expected splits of a well-formed file.
 
-It works on lists of events with absolute ticks and knows nothing of bytes, so the engine's outputs are
-compared with it after the test reader has read them.
+It works on lists of events with absolute ticks, not on bytes. The engine's outputs are compared with it
+after the test parser has parsed them.
 """
 
 from collections.abc import Iterator
-from operator import itemgetter
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from support.midi_parser import (
@@ -35,16 +35,14 @@ BY_VALUES: tuple[By, ...] = ("auto", "track", "channel", "program")
 CONTEXT_VALUES: tuple[Context, ...] = ("conductor", "full")
 
 CONDUCTOR_LENGTHS = {TEMPO: 3, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2, SMPTE_OFFSET: 5}
-"""Bytes that a conductor event of each kind has; one of another length stays in its own track."""
+"""Length of a conductor event by its kind. One of another length stays in its own track."""
 
 FROM_EVERY_TRACK = (TEMPO, TIME_SIGNATURE)
-"""Kinds that count from every track; the others only from the first."""
-
-_tick = itemgetter(0)
+"""Kinds that count in every track. The others count only in the first."""
 
 
 class ExpectedTrack(NamedTuple):
-    """An expected split. ``events`` end with the end of track."""
+    """An expected split. The last of its events is the end of track."""
 
     track_number: int
     channel: int | None
@@ -53,7 +51,7 @@ class ExpectedTrack(NamedTuple):
 
 
 class BorrowedEvent(NamedTuple):
-    """An event that splits of other tracks than its ``origin`` may take."""
+    """An event of ``source_track`` that splits of other tracks may take."""
 
     event: Event
     source_track: int
@@ -61,83 +59,85 @@ class BorrowedEvent(NamedTuple):
 
 
 def conductor_kind(event: Event, track: int) -> int | None:
-    """Which kind of conductor event this is for the other tracks of its song; None if it is none."""
-    if event[1] != META:
+    """Return the kind of conductor event that this is for the other tracks of its song, if any."""
+    if event.status != META:
         return None
-    kind = event[2][0]
+    kind = event.body[0]
     if kind not in CONDUCTOR_LENGTHS or CONDUCTOR_LENGTHS[kind] != len(payload(event)):
         return None
     return kind if kind in FROM_EVERY_TRACK or track == 0 else None
 
 
 class Oracle:
-    """What the contract says of one well-formed song."""
+    """The rules of the contract, applied to one well-formed song."""
 
     def __init__(self, song: ParsedSong) -> None:
         self.song = song
         self.playing_channels = [
-            {event[1] & 15 for event in track.events if is_note_on(event)} for track in song.tracks
+            {event.status & 15 for event in track.events if is_note_on(event)} for track in song.tracks
         ]
         last: dict[tuple[int, int], BorrowedEvent] = {}
         self.context_events: list[BorrowedEvent] = []
-        """What ``full`` takes: non-note channel events, sysex of the first track, text of the song."""
-        for origin, track in enumerate(song.tracks):
+        """Events for the context ``full``: channel events without notes, sysex of the first track, texts."""
+        for source_track, track in enumerate(song.tracks):
             for position, event in enumerate(track.events):
-                status = event[1]
+                status = event.status
                 if status < 0xA0:
                     continue
-                kind = conductor_kind(event, origin)
+                kind = conductor_kind(event, source_track)
                 if kind is not None:
-                    last[event[0], kind] = BorrowedEvent(event, origin, position)
+                    last[event.tick, kind] = BorrowedEvent(event, source_track, position)
                 elif (
                     status < SYSEX
-                    or (status in (SYSEX, ESCAPE) and origin == 0)
+                    or (status in (SYSEX, ESCAPE) and source_track == 0)
                     or is_meta(event, COPYRIGHT, MARKER, CUE_POINT)
                 ):
-                    self.context_events.append(BorrowedEvent(event, origin, position))
+                    self.context_events.append(BorrowedEvent(event, source_track, position))
         self.conductor_events = list(last.values())
-        """Per tick and kind the file's last conductor event."""
+        """The last conductor event of the file for each tick and kind."""
 
     def resolve_auto(self, by: By) -> By:
-        """What ``auto`` means for this song."""
+        """Return the way to divide this song that ``auto`` stands for."""
         if by != "auto":
             return by
         playing = [channels for channels in self.playing_channels if channels]
         return "channel" if len(playing) == 1 and len(playing[0]) > 1 else "track"
 
     def borrowed_events(self, track: int, context: Context, channels: set[int]) -> list[BorrowedEvent]:
-        """Events of other tracks that belong into a split of ``track``, by tick, track and position."""
+        """Return the events that a split of ``track`` borrows from others, by tick, track and position."""
         if self.song.format == 2:
             return []
         own = self.song.tracks[track]
         own_last = {
-            (event[0], event[2][0]): payload(event)
+            (event.tick, event.body[0]): payload(event)
             for event in own.events
             if conductor_kind(event, 0) is not None
         }
-        found = [
-            guest
-            for guest in self.conductor_events
-            if own_last.get((guest.event[0], guest.event[2][0])) != payload(guest.event)
+        borrowed = [
+            each
+            for each in self.conductor_events
+            if own_last.get((each.event.tick, each.event.body[0])) != payload(each.event)
         ]
         if context == "full":
-            found += [
-                guest
-                for guest in self.context_events
-                if guest.event[1] >= SYSEX or guest.event[1] & 15 in channels
+            borrowed += [
+                each
+                for each in self.context_events
+                if each.event.status >= SYSEX or each.event.status & 15 in channels
             ]
-        found = [guest for guest in found if guest.source_track != track and guest.event[0] <= own.end_tick]
-        return sorted(found, key=lambda guest: (guest.event[0], guest.source_track, guest.position))
+        return sorted(
+            (each for each in borrowed if each.source_track != track and each.event.tick <= own.end_tick),
+            key=lambda each: (each.event.tick, each.source_track, each.position),
+        )
 
     def merged_events(self, track: int, context: Context, channels: set[int]) -> list[Event]:
-        """Own events and guests: those of lower tracks before their tick's, of higher ones after them."""
-        guests = self.borrowed_events(track, context, channels)
-        lower = [guest.event for guest in guests if guest.source_track < track]
-        higher = [guest.event for guest in guests if guest.source_track > track]
-        return sorted([*lower, *self.song.tracks[track].events, *higher], key=_tick)
+        """Return own and borrowed events. At one tick, lower tracks come first, higher ones last."""
+        borrowed = self.borrowed_events(track, context, channels)
+        lower = [each.event for each in borrowed if each.source_track < track]
+        higher = [each.event for each in borrowed if each.source_track > track]
+        return sorted([*lower, *self.song.tracks[track].events, *higher], key=attrgetter("tick"))
 
     def expected_tracks(self, by: By, context: Context) -> Iterator[ExpectedTrack]:
-        """Every split, in order."""
+        """Yield every split, in order."""
         by = self.resolve_auto(by)
         for track, playing in enumerate(self.playing_channels):
             end = self.song.tracks[track].end_of_track
@@ -150,7 +150,7 @@ class Oracle:
                 events = [
                     event
                     for event in self.merged_events(track, context, {channel})
-                    if event[1] >= SYSEX or event[1] & 15 == channel
+                    if event.status >= SYSEX or event.status & 15 == channel
                 ]
                 if by == "channel":
                     yield ExpectedTrack(
@@ -162,44 +162,44 @@ class Oracle:
 
 
 def expected_splits(data: bytes, by: By, context: Context) -> list[ExpectedTrack]:
-    """Every split of a well-formed file, in order."""
+    """Return every split of a well-formed file, in order."""
     return list(Oracle(parse_song(data)).expected_tracks(by, context))
 
 
 def only_program(song: ParsedSong, track: int, channels: set[int]) -> int | None:
-    """The one program that the track's own events select for all its notes on these channels."""
+    """Return the program of all notes of a track on these channels; None if there is not exactly one."""
     current: dict[int, int] = {}
-    heard: set[int | None] = set()
+    programs: set[int | None] = set()
     for event in song.tracks[track].events:
-        channel = event[1] & 15
-        if event[1] & 0xF0 == PROGRAM:
-            current[channel] = event[2][0]
+        channel = event.status & 15
+        if event.status & 0xF0 == PROGRAM:
+            current[channel] = event.body[0]
         elif is_note_on(event) and channel in channels:
-            heard.add(current.get(channel))
-    return heard.pop() if len(heard) == 1 else None
+            programs.add(current.get(channel))
+    return programs.pop() if len(programs) == 1 else None
 
 
 def divide_by_program(events: list[Event]) -> list[tuple[int | None, list[Event]]]:
-    """Divide one channel's events (and all metas) by the program in force, in order of first onset."""
+    """Divide the events of one channel, and all meta events, by their programs, in order of first onset."""
     current: int | None = None
     order: list[int | None] = []
     sounding: dict[int, list[int | None]] = {}
     owners: dict[int, int | None] = {}
-    unheard: int | None = None
+    pending_change: int | None = None
     for at, event in enumerate(events):
-        if event[1] & 0xF0 == PROGRAM:
-            current, unheard = event[2][0], at
+        if event.status & 0xF0 == PROGRAM:
+            current, pending_change = event.body[0], at
         elif is_note_on(event):
             owners[at] = current
-            sounding.setdefault(event[2][0], []).append(current)
+            sounding.setdefault(event.body[0], []).append(current)
             if current not in order:
                 order.append(current)
-            if unheard is not None:
-                owners[unheard], unheard = current, None
-        elif is_note_off(event) and sounding.get(event[2][0]):
-            owners[at] = sounding[event[2][0]].pop(0)
+            if pending_change is not None:
+                owners[pending_change], pending_change = current, None
+        elif is_note_off(event) and sounding.get(event.body[0]):
+            owners[at] = sounding[event.body[0]].pop(0)
     for at, event in enumerate(events):
-        if event[1] & 0xF0 == PROGRAM:
+        if event.status & 0xF0 == PROGRAM:
             owners.setdefault(at, order[-1])
     return [
         (part, [event for at, event in enumerate(events) if owners.get(at, part) == part]) for part in order

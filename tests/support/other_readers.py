@@ -1,4 +1,4 @@
-"""Files as mido and symusic read them, and what these readers cannot read or read wrong."""
+"""Files as mido and symusic read them, and the files that they refuse or misread."""
 
 import io
 from collections import Counter
@@ -29,14 +29,14 @@ DRUM_CHANNEL = 9
 
 
 class MidoTrack(NamedTuple):
-    """A track's channel messages and tempi at absolute ticks."""
+    """The channel messages and tempi of a track, at absolute ticks."""
 
     channel_messages: list[tuple[int, bytes]]
     tempi: list[tuple[int, int]]
 
 
 def read_with_mido(data: bytes, fix_deltas: bool = True) -> list[MidoTrack]:
-    """Every track as mido reads it; ``mended`` gives unknown meta events the delta time that mido forgets."""
+    """Read every track with mido. ``fix_deltas`` keeps those of unknown meta events, which mido drops."""
     build = mido_reader.build_meta_message
 
     def with_delta(kind: int, body: bytes, delta: int = 0) -> Any:
@@ -46,23 +46,23 @@ def read_with_mido(data: bytes, fix_deltas: bool = True) -> list[MidoTrack]:
 
     with patch.object(mido_reader, "build_meta_message", with_delta if fix_deltas else build):
         file = mido.MidiFile(file=io.BytesIO(data))
-    found = []
+    tracks = []
     for source in file.tracks:
-        heard = MidoTrack([], [])
+        parsed = MidoTrack([], [])
         tick = 0
         for message in source:
             tick += message.time
             if message.type == "set_tempo":
-                heard.tempi.append((tick, message.tempo))
+                parsed.tempi.append((tick, message.tempo))
             elif not message.is_meta and message.type != "sysex":
-                heard.channel_messages.append((tick, bytes(message.bytes())))
-        found.append(heard)
-    return found
+                parsed.channel_messages.append((tick, bytes(message.bytes())))
+        tracks.append(parsed)
+    return tracks
 
 
 def mido_refuses(event: Event) -> bool:
-    """Whether mido raises at an event that the specification allows, or that is copied as it is."""
-    status, body = event[1:]
+    """Return whether mido raises at an event that the specification allows, or that splits copy unchanged."""
+    _, status, body = event
     if status in (SYSEX, ESCAPE):
         return any(byte > 127 for byte in payload(event).removeprefix(b"\xf0").removesuffix(b"\xf7"))
     if status != META:
@@ -77,7 +77,7 @@ def mido_refuses(event: Event) -> bool:
 
 
 class SymusicScore(NamedTuple):
-    """What symusic makes of a file; it knows a program where a track had a channel."""
+    """The events of a file as symusic reads them. It keeps the program of a track, but not its channel."""
 
     notes: Counter[tuple[int, int, int, int]]
     notes_per_program: Counter[tuple[int, bool]]
@@ -87,7 +87,7 @@ class SymusicScore(NamedTuple):
 
 
 def read_with_symusic(data: bytes) -> SymusicScore:
-    """All tracks together as symusic reads them; ``voices`` count the notes of each program."""
+    """Read all tracks of a file together with symusic."""
     score: Any = symusic.Score.from_midi(data)
     return SymusicScore(
         Counter((n.time, n.duration, n.pitch, n.velocity) for part in score.tracks for n in part.notes),
@@ -99,16 +99,16 @@ def read_with_symusic(data: bytes) -> SymusicScore:
 
 
 def symusic_refuses(song: ParsedSong) -> bool:
-    """Whether the file is beyond symusic: an SMPTE division, an F7 event, a tick beyond 31 bits."""
+    """Return whether symusic cannot read a file: an SMPTE division, an F7 event, a tick beyond 31 bits."""
     return bool(
         song.division & 0x8000
-        or any(event[1] == ESCAPE for source in song.tracks for event in source.events)
+        or any(event.status == ESCAPE for source in song.tracks for event in source.events)
         or any(source.end_tick >= 1 << 31 for source in song.tracks)
     )
 
 
 def has_event(song: ParsedSong, predicate: Callable[[Event], bool]) -> bool:
-    """Whether an event of the file passes the test."""
+    """Return whether any event of a file fulfils the predicate."""
     return any(predicate(event) for source in song.tracks for event in source.events)
 
 
@@ -116,7 +116,7 @@ NOTE = note(0, 60, 96, 96)
 
 
 class Misreading(NamedTuple):
-    """A file that a reader gets wrong: what it makes of it (or the name of what it raises), and the truth."""
+    """A file that a reader misreads: the value that it reads, or its exception, and the right value."""
 
     reader: str
     description: str
@@ -133,13 +133,13 @@ def _onsets_by_mido(data: bytes) -> list[int]:
 
 
 def _tempi_by_mido(data: bytes) -> list[tuple[int, int]]:
-    return [change for heard in read_with_mido(data) for change in heard.tempi]
+    return [change for parsed in read_with_mido(data) for change in parsed.tempi]
 
 
 def _saved_by_mido(data: bytes) -> bool:
     out = io.BytesIO()
     mido.MidiFile(file=io.BytesIO(data)).save(file=out)
-    return has_event(parse_song(out.getvalue()), lambda event: event[1] == ESCAPE)
+    return has_event(parse_song(out.getvalue()), lambda event: event.status == ESCAPE)
 
 
 def _onsets_by_symusic(data: bytes) -> list[int]:
@@ -272,11 +272,11 @@ MISREADINGS = [
         [],
     ),
 ]
-"""What the readers get wrong themselves, found by experiment with mido 1.3.3 and symusic 0.6.0."""
+"""Known errors of the readers, found by experiment with mido 1.3.3 and symusic 0.6.0."""
 
 
 def observed_reading(misreading: Misreading) -> Any:
-    """What the reader makes of the file now, or the name of the exception that it raises."""
+    """Return the value that the reader reads, or the name of the exception that it raises."""
     try:
         return misreading.read(misreading.data)
     except Exception as error:

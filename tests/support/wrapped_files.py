@@ -1,4 +1,4 @@
-"""Files in wrappings and with unusual headers, each with what must come of it, and files to be refused."""
+"""Files in containers and with unusual headers, each with its expected result, and files to refuse."""
 
 import gzip
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from support.midi_writer import chunk, song, track
 
 @dataclass(frozen=True, slots=True)
 class CorruptFile:
-    """A file that must be refused, with the code that says why."""
+    """A file that must be refused with a code."""
 
     description: str
     data: bytes
@@ -17,7 +17,7 @@ class CorruptFile:
 
 
 def macbinary(fork: bytes, resources: bytes = b"") -> bytes:
-    """A MacBinary II file: a header of 128 bytes, then the forks, each padded to a multiple of 128."""
+    """Return a MacBinary II file: a header of 128 bytes, then the forks, each padded to a multiple of 128."""
     head = bytearray(128)
     head[1:6] = b"\4song"
     head[65:73] = b"MidiPrsm"
@@ -35,7 +35,7 @@ def macbinary(fork: bytes, resources: bytes = b"") -> bytes:
 
 
 def riff(*chunks: tuple[bytes, bytes], size: int | None = None) -> bytes:
-    """A RIFF file of type RMID with little-endian lengths and padded chunks."""
+    """Return a RIFF file of type RMID, with little-endian lengths and padded chunks."""
     body = b"RMID" + b"".join(
         kind + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2) for kind, data in chunks
     )
@@ -133,7 +133,7 @@ WRAPPED_FILES = [
         MELODY_NOTES,
     ),
 ]
-"""What is unwrapped or read over before any track."""
+"""Files with a container, a header or chunks to unwrap or skip before any track."""
 
 CORRUPT_FILES = [
     CorruptFile("an empty file", b"", "empty"),
