@@ -28,7 +28,7 @@ _TRACKS_PER_SORT = 50_000
 
 @dataclass(slots=True)
 class Export:
-    """What an export did.
+    """Result of an export.
 
     Attributes:
         to: the folder of the tree.
@@ -56,7 +56,7 @@ class Export:
 
     @property
     def failed(self) -> bool:
-        """Whether any file differs or failed."""
+        """True if any file differs or failed."""
         return self.files_differing > 0 or self.files_failed > 0
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where ``export`` puts a track: a template of fields, and names that every system takes."""
+"""Makes the path of each exported track from a template of fields, with names that every system accepts."""
 
 import re
 import string
@@ -46,8 +46,8 @@ class _Piece:
 class PathTemplate:
     """A path with fields in it, such as ``{family}/{song} {track:02}.mid``.
 
-    Numbers of tracks and channels count from 1. Only ``{song_path}`` makes folders; a ``/`` in any other
-    value does not. An ending of ``.mid`` is added where it is missing.
+    Track numbers and channels count from 1. Only ``{song_path}`` makes folders; a ``/`` in any other value
+    does not. The suffix ``.mid`` is added where it is missing.
 
     Raises:
         UsageError: a field is unknown, or the path would leave the folder.
@@ -61,10 +61,10 @@ class PathTemplate:
             raise UsageError(f"The template {self.text} is not the path of a file below the folder.")
 
     def render(self, row: TrackRow, song_path: tuple[str, ...]) -> tuple[str, ...]:
-        """Folders and file name of a track, safe on every system; the name comes without its ``.mid``.
+        """Return the folders and the file name of a track, safe on every system; the name has no suffix.
 
         Args:
-            song_path: what ``{song_path}`` stands for, see ``song_path``.
+            song_path: the value of ``{song_path}``; see the function ``song_path``.
         """
         values = _field_values(row)
         parts = [""]
@@ -84,17 +84,17 @@ class PathTemplate:
 
 
 def safe_component(text: str) -> str:
-    """``text`` as one component of a path, never empty."""
+    """Return ``text`` as one component of a path, never empty."""
     return safe_name(_SPACES.sub(" ", text).strip(), _COMPONENT_BYTES) or "unnamed"
 
 
 def song_path(row: TrackRow) -> tuple[str, ...]:
-    """A song's path below its source folder, without suffix, each component safe."""
+    """Return a song's path below its source folder, without suffix, each component safe."""
     return tuple(safe_component(part) for part in row.song_name.split("/") if part) or ("unnamed",)
 
 
 def add_number(name: str, number: int) -> str:
-    """``name`` itself for 1, then ``name (2)`` and so on."""
+    """Return ``name`` itself for 1, then ``name (2)`` and so on."""
     return name if number == 1 else f"{name} ({number})"
 
 
@@ -128,7 +128,7 @@ def _field_values(row: TrackRow) -> dict[str, str | int]:
 
 
 def _track_name(row: TrackRow) -> str:
-    """The track's name; its instrument where it has none, and as well where the track was divided."""
+    """Return the track's name, or its instrument; both if the source track was divided."""
     if not row.name:
         return row.instrument
     return f"{row.name} - {row.instrument}" if row.part_count > 1 and row.name != row.instrument else row.name
@@ -139,7 +139,7 @@ def _format_value(value: str | int, spec: str) -> str:
 
 
 def _track_label(row: TrackRow) -> str:
-    """The track's name, and its instrument behind it unless the name says it."""
+    """Return the track's name, followed by its instrument unless the name contains it."""
     if not row.name or row.name.casefold() == row.instrument.casefold():
         return row.instrument
     if row.instrument.casefold() in row.name.casefold():

@@ -1,4 +1,4 @@
-"""What all checks of a result share."""
+"""The context that all checks of a result share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ReportProgress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What all checks of a result share.
+    """Context that all checks of a result share.
 
     Attributes:
         queries: of the catalog, for the part of the result that is checked.

@@ -54,7 +54,7 @@ class Damage:
 
 
 class VerifyProgress(NamedTuple):
-    """How far a check is.
+    """Progress of a check.
 
     Attributes:
         stage: what it does now.
@@ -85,7 +85,7 @@ class RepairSink(Protocol):
 
 @dataclass(slots=True)
 class DamageReport:
-    """What a check found.
+    """Result of a check.
 
     Attributes:
         out: the folder of the result.
@@ -161,7 +161,7 @@ class DamageReport:
 
 @dataclass(slots=True)
 class RepairReport:
-    """What a repair did, or would do.
+    """Result of a repair, or of its dry run.
 
     Attributes:
         damage_report: of the check before it.
@@ -196,7 +196,7 @@ class RepairReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is damaged any more, or would be without ``dry_run``."""
+        """True if nothing is damaged any more, or would be without ``dry_run``."""
         return self.unrepaired_count == 0 and not self.stopped
 
     def add_unrepaired(self, kind: str, name: bytes, message: str) -> None:

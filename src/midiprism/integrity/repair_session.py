@@ -1,4 +1,4 @@
-"""What all steps of a repair share: the result, what was found, and the run that records the repair."""
+"""The state that all steps of a repair share: the result, what was found, and the run that records it."""
 
 import contextlib
 from collections.abc import Callable
@@ -64,12 +64,12 @@ class RepairSession:
 
     @property
     def writes(self) -> bool:
-        """Whether this is no dry run."""
+        """True unless this is a dry run."""
         return not self.report.dry_run
 
     @property
     def damage_report(self) -> DamageReport:
-        """What the check found."""
+        """The report of the check."""
         return self.report.damage_report
 
     def begin_run(self) -> int:

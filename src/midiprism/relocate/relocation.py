@@ -1,4 +1,4 @@
-"""What a relocation did, and how far it is."""
+"""The result and the progress of a relocation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ RelocationStage = Literal["files", "catalog", "cleanup"]
 
 @dataclass(slots=True)
 class Relocation:
-    """What a relocation did, or would do.
+    """Result of a relocation, or of its dry run.
 
     Attributes:
         source: absolute path of the folder that has the result, or had it.
@@ -78,7 +78,7 @@ class Relocation:
 
 
 class RelocationProgress(NamedTuple):
-    """How far a relocation is.
+    """Progress of a relocation.
 
     Attributes:
         stage: what it does now.

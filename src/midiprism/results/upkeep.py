@@ -1,4 +1,4 @@
-"""What a run does in a result before its first batch and after its last one, whatever the store."""
+"""Brings a result in order before the first batch of a run and after its last one, whatever the store."""
 
 from midiprism.catalog import Catalog
 from midiprism.catalog.queries.shards import ShardIndex

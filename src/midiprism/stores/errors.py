@@ -16,7 +16,7 @@ _ADVICE = {
 
 
 class LostOrDamagedError(StoreError):
-    """What is to be copied is lost or damaged."""
+    """A file that is to be copied is lost or damaged."""
 
 
 def write_error(root: str, error: OSError) -> StoreError:

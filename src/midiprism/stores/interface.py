@@ -23,7 +23,7 @@ from midiprism.stores.types import (
 
 @dataclass(frozen=True, slots=True)
 class StoreCapabilities:
-    """What a store does and does not do.
+    """Capabilities of a store.
 
     Attributes:
         writes_in_commit: ``put`` only gathers tracks, and a sink writes them in the commit (``commit_sink``).
@@ -44,7 +44,7 @@ class StoreCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """How a store is opened.
+    """Options for opening a store.
 
     Attributes:
         metadata: facts about the result, which a store may write into its files.
@@ -97,11 +97,11 @@ class TrackStore(Protocol):
 
     @property
     def capabilities(self) -> StoreCapabilities:
-        """What the store does and does not do."""
+        """Capabilities of the store."""
 
     @property
     def shards(self) -> ShardedTracks | None:
-        """What it does beyond this interface, if it keeps many tracks in one file; else None."""
+        """Further operations, if the store keeps many tracks in one file; else None."""
 
     def close(self) -> None:
         """Close the files that are open for reading."""

@@ -41,7 +41,7 @@ class RowLocation(NamedTuple):
 
 
 class ShardWriteResult(NamedTuple):
-    """What a write has made.
+    """Shards that were written, and the places of the rows.
 
     Attributes:
         shards: none where there was nothing to write.

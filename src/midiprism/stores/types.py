@@ -1,4 +1,4 @@
-"""What stores are asked, and what they answer."""
+"""Types in the interface of stores."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ nothing to do."""
 
 
 class TrackLocation(NamedTuple):
-    """What the catalog knows of the place of a track; each kind of store uses what it needs.
+    """The place of a track, as the catalog knows it; each kind of store uses what it needs.
 
     Attributes:
         family: instrument family that the track's own bytes state.
@@ -30,7 +30,7 @@ class TrackLocation(NamedTuple):
 
 
 class StoredTrack(NamedTuple):
-    """What ``TrackStore.put`` returns.
+    """The answer of ``TrackStore.put``.
 
     Attributes:
         path: relative to the store's root, with ``/`` between its parts; empty while it has no place.
@@ -50,7 +50,7 @@ make_stored_track = partial(tuple.__new__, StoredTrack)
 
 
 class FileStatus(NamedTuple):
-    """What a store has in the place of a track or a shard.
+    """Status of the place of a track or a shard.
 
     Attributes:
         state: ``present``; ``missing``; ``not_a_file``, such as a link or a folder; or ``unreadable``.

@@ -52,7 +52,7 @@ _SHARD_FILE_NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+\.parquet")
 
 
 class ShardKind(NamedTuple):
-    """What the shards of a folder hold.
+    """The kind of shards in a folder.
 
     Attributes:
         folder: name below the result; the names of its shards begin with it.
