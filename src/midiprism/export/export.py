@@ -104,8 +104,8 @@ def export_tracks(
         listener: called after every file.
 
     Raises:
-        UsageError: ``out`` is no result, its catalog is elsewhere, its tracks cannot be hard linked, or ``to``
-            cannot take a tree.
+        UsageError: ``out`` is no result, its catalog is elsewhere, its tracks cannot be hard linked, or
+            ``to`` cannot take a tree.
         StoreError: ``to`` cannot be written.
         CatalogError: the catalog cannot be used.
     """
@@ -175,7 +175,7 @@ class _ExportPaths:
         return self._unique_path("file", folders, name, SUFFIX)
 
     def _unique_song_path(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the path of a song, numbered where two songs such as ``a.mid`` and ``a.kar`` would share it."""
+        """Return the path of a song, numbered if another song has it too, such as ``a.kar`` beside ``a.mid``."""
         *folders, name = path
         return self._unique_path("song", folders, name, "")
 

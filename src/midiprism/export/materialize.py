@@ -1,4 +1,4 @@
-"""Gives a stored track a second place: with shared blocks where the file system can, a copy, or a hard link."""
+"""Writes stored tracks to files elsewhere, with shared blocks where possible, or as hard links."""
 
 import os
 from typing import Literal

@@ -79,7 +79,7 @@ def repair_result(
 
 @contextmanager
 def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterator[Catalog]:
-    """Open the catalog of a result for writing; an empty one is refused, since every track would be an orphan."""
+    """Open the catalog of a result for writing; refuse an empty one, for which every track is an orphan."""
     with open_catalog_of(out, database) as catalog:
         if catalog.shared and catalog.bound_result() is None:
             raise EmptyCatalogError(catalog.path)

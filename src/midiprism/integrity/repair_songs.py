@@ -111,7 +111,7 @@ class SongRepair:
         self._commit_batch()
 
     def would_write(self, digest_prefix: str) -> bool:
-        """Return whether a dry run has found a track that a repair would write, by its digest's hex digits."""
+        """Return whether a repair would write a track, given by its digest's hex digits; for a dry run."""
         return digest_prefix[:SHORT_DIGEST_DIGITS] in self._expected_prefixes
 
     def _commit_batch(self) -> None:

@@ -106,7 +106,7 @@ class Verifier:
         self._reporter = ProgressReporter(listener)
 
     def check_catalog_file(self) -> bool:
-        """Return whether the catalog's file is sound, and report damage to it. A server checks its own files."""
+        """Return whether the catalog's file is sound, and report damage. A server checks its own files."""
         self.report_progress("catalog", 0, None)
         path = self._address
         if isinstance(path, PostgresAddress):
@@ -151,8 +151,8 @@ class Verifier:
         else:
             if self._require_no_active_run(catalog) != newest_run and not self._stop():
                 raise StoreError(
-                    f"A run on {self.report.out} began and ended meanwhile, so what was found does not count: "
-                    "check again."
+                    f"A run on {self.report.out} began and ended meanwhile, so what was found does not "
+                    "count: check again."
                 )
 
     def finish(self) -> DamageReport:

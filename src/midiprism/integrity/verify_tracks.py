@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from midiprism.catalog import TrackFile
@@ -53,7 +53,7 @@ def check_tracks(context: CheckContext) -> None:
 def track_statuses(
     store: TrackStore, pages: Iterable[Sequence[TrackFile]]
 ) -> Generator[TrackStatuses, None, None]:
-    """Return tracks with their status, in their order. Several threads read, since disks take time to answer."""
+    """Return tracks with their status, in their order; several threads read, since disks are slow."""
 
     def read_statuses(tracks: Sequence[TrackFile]) -> TrackStatuses:
         return [(track, store.status_of(track_location(track))) for track in tracks]

@@ -191,8 +191,8 @@ def require_disk_space(relocation: Relocation, footprint: StorageFootprint) -> N
     free = disk.f_bavail * disk.f_frsize
     if needed > free and not _can_reflink(relocation.source, relocation.target):
         raise StoreError(
-            f"{relocation.target} needs {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB are free there: make "
-            "room, or choose another disk."
+            f"{relocation.target} needs {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB are free there: "
+            "make room, or choose another disk."
         )
     needed_files = footprint.files - files
     if disk.f_files and needed_files > disk.f_favail:
@@ -249,7 +249,7 @@ def _block_size(target: str) -> int:
 
 
 def _can_reflink(source: str, target: str) -> bool:
-    """Return whether both are on one file system that lets files share blocks, so that copies take no room."""
+    """Return whether both are on one file system where copies share blocks and so take no room."""
     storages = [locate_storage(folder) for folder in (source, target)]
     devices = {(storage.device, storage.file_system) for storage in storages}
     return len(devices) == 1 and storages[0].file_system in _REFLINK_FILE_SYSTEMS

@@ -45,7 +45,7 @@ def finish_run(
 ) -> None:
     """Do what a run does after its last batch, unless another run is active: then that one does it.
 
-    Tracks that no song links to any more are removed, and what derives from the catalog is brought up to date.
+    Tracks that no song links to any more are removed, and what derives from the catalog is updated.
 
     Args:
         run_id: of the run; None if it recorded nothing.

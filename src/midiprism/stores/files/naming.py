@@ -1,7 +1,7 @@
 """Turns text into a part of a file name, by a rule that is the same on every system and never changes.
 
-The rule uses Unicode 3.2, which Python has for internet names (``unicodedata.ucd_3_2_0``) and which no release
-of Python changes. Any change of what ``safe_name`` returns raises ``NAMING_VERSION``.
+The rule uses Unicode 3.2, which Python has for internet names (``unicodedata.ucd_3_2_0``) and which no
+release of Python changes. Any change of what ``safe_name`` returns raises ``NAMING_VERSION``.
 
 Forbidden characters and reserved names are those of Windows ("Naming Files, Paths, and Namespaces"), which
 include those of Linux and macOS.
@@ -25,7 +25,7 @@ def safe_name(text: str, max_bytes: int) -> str:
     """Return one component of a path that Linux, macOS and Windows accept; empty if nothing is left of it.
 
     - The text is composed (NFC), and each run of white space becomes one space.
-    - Characters become ``_`` that are forbidden, or controls, private, surrogates or unassigned in Unicode 3.2.
+    - Forbidden characters, controls, surrogates and those private or unassigned in Unicode 3.2 become ``_``.
     - Invisible format characters (directions, joiners) are removed.
     - It does not begin with dots, spaces or dashes, nor end with dots or spaces.
     - It is not the name of a reserved device.
