@@ -175,7 +175,7 @@ class _ExportPaths:
         return self._unique_path("file", folders, name, SUFFIX)
 
     def _unique_song_path(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the path of a song, numbered if another song has it too, such as ``a.kar`` beside ``a.mid``."""
+        """Return the path of a song, numbered if another song has it too, as ``a.kar`` beside ``a.mid``."""
         *folders, name = path
         return self._unique_path("song", folders, name, "")
 

@@ -66,7 +66,7 @@ class SourceCleaner:
 
     @contextlib.contextmanager
     def _open_catalog(self) -> Iterator[Catalog | None]:
-        """Open the catalog; yield None if there never was one, or if it and its files were removed already."""
+        """Open the catalog; yield None if there is none, or if it was removed already."""
         address = catalog_address(self._root, self._database)
         if is_empty_catalog(address):
             yield None
