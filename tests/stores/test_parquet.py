@@ -330,8 +330,8 @@ def test_a_removed_shard_is_gone(store: ParquetStore) -> None:
     row = track_row(b"a")
     name = store.shards.write_tracks("1-1", rows_to_columns([row])).shards[0].name
     read(store, name, 0, row.blake3)
-    store.shards.remove(name)
-    store.shards.remove(name)
+    store.delete(name)
+    store.delete(name)
     assert store.shards.shard_status(name).state == "missing"
     with pytest.raises(StoreError, match="is not there"):
         read(store, name, 0, row.blake3)
