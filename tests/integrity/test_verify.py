@@ -443,7 +443,7 @@ def test_the_lock_keeps_writers_and_lookers_apart(out: Path) -> None:
         repair(out)
     with lock_for_reading(str(out)):
         assert verify(out).ok, "any number may look"
-        with pytest.raises(StoreError, match="midiprism verify"):
+        with pytest.raises(StoreError, match="process that reads it"):
             repair(out)
     (out / ".midiprism.lock").unlink()
     assert verify(out).ok
