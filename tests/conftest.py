@@ -8,7 +8,18 @@ from collections.abc import Iterator
 import pytest
 
 from support import catalog_access
+from support.nightly import NIGHTLY
 from support.postgres import PostgresServer, find_installations
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests that only nightly runs ask for."""
+    if NIGHTLY:
+        return
+    deselected = [item for item in items if item.get_closest_marker("nightly")]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
 
 @pytest.fixture(scope="session", autouse=True)

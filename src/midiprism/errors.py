@@ -15,20 +15,28 @@
     │   ├── HardlinkError              the tracks of the result are no files that could be linked
     │   ├── RelocationRemainsError     the folder still holds what was relocated from there
     │   ├── UnfinishedRelocationError  the folder is the target of a relocation that has not ended
-    │   └── NetworkFileSystemError     SQLite cannot be used on the file system of the result
+    │   ├── NetworkFileSystemError     SQLite cannot be used on the file system of the result
+    │   ├── NoParquetSourceError       columns are named, and no source is a Parquet file
+    │   ├── AmbiguousSongColumnError   a Parquet file has several columns that may hold songs
+    │   └── PathMapRuleError           a rule of a path map cannot be followed
     ├── SourceError                    a source that was there when the run began is gone
     ├── StoreError                     the folder of results cannot be written or read
     │   ├── DamagedResultError         a file of the result is lost or damaged
     │   └── InUseError                 another process holds the folder
     ├── CatalogError                   the catalog cannot be opened, read or written
-    │   └── EmptyCatalogError          the catalog of a result with tracks is empty
+    │   ├── EmptyCatalogError          the catalog of a result with tracks is empty
+    │   └── CommitHooksMismatchError   commits to the catalog go through other hooks
     └── WorkerStartError               worker processes cannot be started
 
 ``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
+Adopting a library also raises those of ``midiprism.adopt.errors``.
 
 Every message is one sentence that says what happened and, where something can be done, what to do. Messages
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
 """
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 
 class MidiprismError(Exception):
@@ -259,6 +267,55 @@ class NetworkFileSystemError(UsageError):
         )
 
 
+class NoParquetSourceError(UsageError):
+    """Columns of Parquet files were named, and no source is a Parquet file."""
+
+    def __str__(self) -> str:
+        return "Columns are named, and none of the sources is a Parquet file."
+
+
+class AmbiguousSongColumnError(UsageError):
+    """A Parquet file with several columns that may hold songs.
+
+    Attributes:
+        path: of the file.
+        candidates: names of the columns.
+    """
+
+    def __init__(self, path: str, candidates: Sequence[str]) -> None:
+        super().__init__(path, candidates)
+        self.path = path
+        self.candidates = tuple(candidates)
+
+    def __str__(self) -> str:
+        return f"{self.path} has several columns of bytes: choose one of {', '.join(self.candidates)}."
+
+
+PathMapFault = Literal["incomplete", "parent_folder", "duplicate"]
+"""Why a rule is refused: it is not OLD=NEW, it has a component ``..``, or another rule has the same OLD."""
+
+
+class PathMapRuleError(UsageError):
+    """A rule of a path map that cannot be followed.
+
+    Attributes:
+        rule: the rule; of a duplicate its OLD.
+        fault: what is wrong with it.
+    """
+
+    def __init__(self, rule: str, fault: PathMapFault) -> None:
+        super().__init__(rule, fault)
+        self.rule = rule
+        self.fault = fault
+
+    def __str__(self) -> str:
+        if self.fault == "incomplete":
+            return f"The path mapping {self.rule} is not OLD=NEW: the beginning of paths, and what it is now."
+        if self.fault == "parent_folder":
+            return f"The path mapping {self.rule} has a component `..`: write the path out."
+        return f"There are two path mappings for {self.rule}."
+
+
 class SourceError(MidiprismError):
     """A source that was there when the run began is gone."""
 
@@ -322,6 +379,26 @@ class EmptyCatalogError(CatalogError):
 
     def __str__(self) -> str:
         return f"{self.catalog} is empty: split the same songs again first."
+
+
+class CommitHooksMismatchError(CatalogError):
+    """A catalog whose commits go through other hooks than those of a run.
+
+    Attributes:
+        catalog: its address, without a password.
+        bound: names of the catalog's hooks.
+        given: names of the run's hooks.
+    """
+
+    def __init__(self, catalog: str, bound: Iterable[str], given: Iterable[str]) -> None:
+        self.catalog = catalog
+        self.bound = frozenset(bound)
+        self.given = frozenset(given)
+        super().__init__(catalog, self.bound, self.given)
+
+    def __str__(self) -> str:
+        bound, given = (" and ".join(sorted(names)) or "no hook" for names in (self.bound, self.given))
+        return f"Commits to the catalog {self.catalog} go through {bound}, and those of this run {given}."
 
 
 class WorkerStartError(MidiprismError):

@@ -1,4 +1,4 @@
-"""A library that another program keeps in PostgreSQL, taken over."""
+"""Adopting a library that another program keeps in PostgreSQL."""
 
 import json
 import shutil
@@ -7,9 +7,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from midiprism.adopt.adoption import open_adopted_library
+from midiprism.adopt.errors import AlreadyUndoneError, UnknownRunError
 from midiprism.adopt.options import Adoption
 from midiprism.catalog import PostgresAddress
-from midiprism.errors import CatalogError, UsageError
+from midiprism.errors import AdoptionMismatchError, CommitHooksMismatchError
 from midiprism.sources import SongRef
 from midiprism.sources.path_list import PathListSource
 from midiprism.sources.path_map import parse_path_map
@@ -40,7 +42,7 @@ def library(url: str, tmp_path: Path) -> ForeignSampleLibrary:
     return build_foreign_library(url, tmp_path, song_count=SONGS, extra_columns=True, triggers=True)
 
 
-def begun(url: str) -> set[int]:
+def linked_song_ids(url: str) -> set[int]:
     return {link[0] for link in read_links(url)}
 
 
@@ -48,7 +50,11 @@ def begun(url: str) -> set[int]:
 def test_the_rest_is_split_and_nothing_else_changes(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path, workers: int
 ) -> None:
-    before, old, done = dump_owner_schema(postgres, url, include_counts=False), read_links(url), begun(url)
+    before, old, done = (
+        dump_owner_schema(postgres, url, include_counts=False),
+        read_links(url),
+        linked_song_ids(url),
+    )
     summary = run_adoption(url, tmp_path / "out", workers=workers)
     left = set(library.song_ids) - done
     assert (summary.state, summary.has_failures) == ("done", False)
@@ -63,7 +69,7 @@ def test_the_rest_is_split_and_nothing_else_changes(
     )
 
 
-def test_a_split_has_the_facts_that_its_owner_asks_for(
+def test_an_added_row_has_the_columns_that_the_owner_needs(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     run_adoption(url, tmp_path / "out")
@@ -110,7 +116,7 @@ def test_undo_restores_what_was_there(
         0,
         0,
     )
-    tables = ("songs", "song_paths", "track_splits", "tracks", "added_files", "added_links")
+    tables = ("songs", "song_paths", "links", "tracks", "foreign_files_added", "foreign_links_added")
     assert [postgres.psql(url, f"SELECT count(*) FROM midiprism.{table}") for table in tables] == ["0\n"] * 6
     again = run_adoption(url, tmp_path / "out")
     assert again.outcomes == summary.outcomes
@@ -124,19 +130,19 @@ def test_undo_keeps_what_others_use(
     postgres.psql(
         url,
         "CREATE TABLE favourites (file_id BIGINT REFERENCES files ON DELETE CASCADE);"
-        "INSERT INTO favourites SELECT file_id FROM midiprism.added_files ORDER BY 1 LIMIT 3",
+        "INSERT INTO favourites SELECT file_id FROM midiprism.foreign_files_added ORDER BY 1 LIMIT 3",
     )
     assert first.run_id is not None
     undone = undo(url, first.run_id)
     assert undone.foreign_rows_kept == 3
     assert postgres.psql(url, "SELECT count(*) FROM favourites f JOIN files ON id = file_id") == "3\n"
-    with pytest.raises(UsageError, match="undone already"):
+    with pytest.raises(AlreadyUndoneError, match="undone already"):
         undo(url, first.run_id)
-    with pytest.raises(UsageError, match="no run 99"):
+    with pytest.raises(UnknownRunError, match="no run 99"):
         undo(url, 99)
 
 
-def test_undo_leaves_to_a_later_run_what_it_uses(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
+def test_undo_leaves_rows_that_a_later_run_uses(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
     build_foreign_library(url, tmp_path, song_count=SONGS, processed_share=0.0, triggers=True)
     before = dump_owner_schema(postgres, url)
     first = run_adoption(url, tmp_path / "out", limit=SONGS // 3)
@@ -145,13 +151,16 @@ def test_undo_leaves_to_a_later_run_what_it_uses(postgres: PostgresServer, url: 
     assert first.run_id is not None
     assert second.run_id is not None
     assert undo(url, first.run_id).foreign_rows_kept > 0
-    assert postgres.psql(url, "SELECT DISTINCT run_id FROM midiprism.added_files") == f"{second.run_id}\n"
+    assert (
+        postgres.psql(url, "SELECT DISTINCT run_id FROM midiprism.foreign_files_added")
+        == f"{second.run_id}\n"
+    )
     assert postgres.psql(url, DANGLING_LINKS_SQL) == "0\n"
     undo(url, second.run_id)
     assert dump_owner_schema(postgres, url) == before
 
 
-def test_what_is_lacking_is_completed(
+def test_missing_links_are_added_on_request(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     old, before = read_links(url), dump_owner_schema(postgres, url, include_counts=False)
@@ -168,7 +177,7 @@ def test_what_is_lacking_is_completed(
     assert {link for link in read_links(url) if link[0] in {link[0] for link in old}} == old
 
 
-def test_completing_in_the_first_run_is_the_same(
+def test_missing_links_can_be_added_in_the_first_run(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     before, old = dump_owner_schema(postgres, url), read_links(url)
@@ -180,7 +189,9 @@ def test_completing_in_the_first_run_is_the_same(
     assert dump_owner_schema(postgres, url) == before
 
 
-def test_wrong_rows_are_replaced_and_come_back(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
+def test_wrong_rows_are_replaced_and_restored_by_undo(
+    postgres: PostgresServer, url: str, tmp_path: Path
+) -> None:
     library = build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.5, extra_columns=True)
     before, old = dump_owner_schema(postgres, url), read_links(url)
     run_adoption(url, tmp_path / "out")
@@ -191,7 +202,7 @@ def test_wrong_rows_are_replaced_and_come_back(postgres: PostgresServer, url: st
     assert pairs == {(song, digest) for song, digest, *_ in right}
     wrong = {digest for _, digest, *_ in old} - {digest for _, digest, *_ in right}
     assert wrong
-    gone = "SELECT count(*) FROM midiprism.replaced_rows WHERE table_name = 'files'"
+    gone = "SELECT count(*) FROM midiprism.foreign_rows_replaced WHERE table_name = 'files'"
     assert postgres.psql(url, gone) == f"{len(wrong)}\n"
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT content_hash FROM public.files")
@@ -203,7 +214,7 @@ def test_wrong_rows_are_replaced_and_come_back(postgres: PostgresServer, url: st
     assert dump_owner_schema(postgres, url) == before
 
 
-def test_a_library_that_has_moved(
+def test_a_library_that_has_moved_is_split_with_mapped_paths(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     before = dump_owner_schema(postgres, url, include_counts=False)
@@ -215,7 +226,7 @@ def test_a_library_that_has_moved(
     assert (summary.state, summary.has_failures) == ("done", False)
     assert before <= dump_owner_schema(postgres, url, include_counts=False)
     with psycopg.connect(url) as connection:
-        ours = "SELECT filepath FROM public.files JOIN midiprism.added_files ON file_id = id"
+        ours = "SELECT filepath FROM public.files JOIN midiprism.foreign_files_added ON file_id = id"
         paths = [path for (path,) in connection.execute(ours)]
     assert paths
     assert all(path.startswith(f"{tmp_path}/archive/out/tracks/") for path in paths)
@@ -224,7 +235,7 @@ def test_a_library_that_has_moved(
     assert run_adoption(url, tmp_path / "disk" / "out", rules=rules).nothing_new
 
 
-def test_names_lie_below_the_folder_that_all_are_in() -> None:
+def test_song_names_begin_below_the_common_folder() -> None:
     listed = PathListSource(list, int, parse_path_map(["/old/a=/new/x"]), b"/old/")
     for recorded, here, name in (
         (b"/old/a/b/c.mid", b"/new/x/b/c.mid", b"b/c.mid"),
@@ -236,10 +247,10 @@ def test_names_lie_below_the_folder_that_all_are_in() -> None:
     assert listed.song_ref_of(b"c.mid") is None
 
 
-def test_a_song_that_is_gone_fails_and_is_tried_again(
+def test_a_missing_song_fails_and_is_tried_again(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
-    left = set(library.song_ids) - begun(url)
+    left = set(library.song_ids) - linked_song_ids(url)
     with psycopg.connect(url) as connection:
         one = connection.execute("SELECT filepath FROM files WHERE id = %s", [min(left)]).fetchone()
     assert one is not None
@@ -252,21 +263,23 @@ def test_a_song_that_is_gone_fails_and_is_tried_again(
     assert run_adoption(url, tmp_path / "out").outcomes == {"split": 1}
 
 
-def test_a_song_that_is_gone_and_was_split_does_no_harm(
+def test_a_missing_song_that_its_owner_has_split_is_adopted(
     url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     with psycopg.connect(url) as connection:
-        one = connection.execute("SELECT filepath FROM files WHERE id = %s", [min(begun(url))]).fetchone()
+        one = connection.execute(
+            "SELECT filepath FROM files WHERE id = %s", [min(linked_song_ids(url))]
+        ).fetchone()
     assert one is not None
     Path(one[0]).unlink()
     assert not run_adoption(url, tmp_path / "out").has_failures
     assert run_adoption(url, tmp_path / "out").nothing_new
 
 
-def test_a_song_that_is_not_as_recorded_fails(
+def test_a_song_with_another_content_than_recorded_fails(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
-    left = min(set(library.song_ids) - begun(url))
+    left = min(set(library.song_ids) - linked_song_ids(url))
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT filepath FROM files WHERE id = ANY(%s)", [[left, max(library.song_ids)]]
@@ -275,25 +288,28 @@ def test_a_song_that_is_not_as_recorded_fails(
     one.write_bytes(other.read_bytes() + b"more")
     summary = run_adoption(url, tmp_path / "out")
     assert [(failure.path, failure.code) for failure in summary.failures] == [(bytes(one), "changed")]
-    assert left not in begun(url)
+    assert left not in linked_song_ids(url)
 
 
-def test_a_result_keeps_to_how_it_was_begun(
+def test_a_result_is_adopted_in_every_run_or_in_none(
     url: str, postgres: PostgresServer, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
     run_adoption(url, tmp_path / "out")
     marker = json.loads((tmp_path / "out" / "midiprism.json").read_text())
     assert marker["adopted"] is True
     own = write_files(tmp_path / "own", {"a.mid": fake_song(PIANO)})
-    with pytest.raises(UsageError, match="--adopt"):
+    with pytest.raises(AdoptionMismatchError, match="belongs to an adopted library"):
         run_split(own, tmp_path / "out", make_settings(workers=0, database=PostgresAddress(url)))
-    with pytest.raises(CatalogError, match="--adopt"):
+    with pytest.raises(CommitHooksMismatchError) as raised:
         run_split(own, tmp_path / "other", make_settings(workers=0, database=PostgresAddress(url)))
+    assert (set(raised.value.bound), set(raised.value.given)) == ({"adoption"}, set())
     plain = PostgresAddress(url, "plain")
     run_split(own, tmp_path / "plain", make_settings(workers=0, database=plain))
-    asked = make_settings(workers=0, database=plain, adoption=Adoption())
-    with pytest.raises(UsageError, match="without --adopt"):
+    with open_adopted_library(PostgresAddress(url), Adoption(), str(tmp_path / "plain"), bool) as adopted:
+        asked = make_settings(workers=0, database=plain, hooks=(adopted.hook,))
+    with pytest.raises(AdoptionMismatchError, match="made without adopting"):
         run_split(own, tmp_path / "plain", asked)
-    with pytest.raises(CatalogError, match="without --adopt"):
+    with pytest.raises(CommitHooksMismatchError) as raised:
         run_split(own, tmp_path / "another", asked)
+    assert (set(raised.value.bound), set(raised.value.given)) == (set(), {"adoption"})
     assert postgres.psql(url, "SELECT count(*) FROM plain.songs") == "1\n"

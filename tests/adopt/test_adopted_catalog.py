@@ -1,4 +1,4 @@
-"""The bridge to another program's tables: what they take, what they refuse, and what they cannot hold."""
+"""Rows that another program's tables take, refuse, or cannot hold."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from support.midi_writer import note, song, tempo, track, track_name
 from support.postgres import PostgresServer, ServerError
 
 LONG = 10_000_000
-"""Ticks; one to a quarter, they last longer than NUMERIC(7, 3) can say in seconds."""
+"""Length in ticks; at one tick per quarter note it has more seconds than NUMERIC(7, 3) can hold."""
 
 
 @pytest.fixture
@@ -31,23 +31,23 @@ def url(postgres: PostgresServer) -> str:
     return postgres.new_database()
 
 
-def tune(title: bytes, *pitches: int, end: int = 960, division: int = 480) -> bytes:
-    """A song with a conductor, and a track of one note for each pitch; the first of them has a name."""
+def titled_song(title: bytes, *pitches: int, end: int = 960, division: int = 480) -> bytes:
+    """Return a song with a conductor and a source track per pitch, of which the first has a name."""
     tracks = [track([(0, track_name(title)), *note(0, pitches[0], 0, 480)], end=end)]
     tracks += [track(note(1, pitch, 0, 480), end=end) for pitch in pitches[1:]]
     return song(track([(0, tempo(500_000))]), *tracks, division=division)
 
 
-def library(url: str, folder: Path, **songs: bytes) -> ForeignSampleLibrary:
-    """A library of these songs, of which nothing is split yet."""
+def unsplit_library(url: str, folder: Path, **songs: bytes) -> ForeignSampleLibrary:
+    """Return a library of these songs, none of which is split."""
     (folder / "songs").mkdir()
     for title, data in songs.items():
         (folder / "songs" / f"{title}.mid").write_bytes(data)
     return build_foreign_library(url, folder, song_count=0, processed_share=0.0)
 
 
-def problems(postgres: PostgresServer, url: str) -> list[str]:
-    """Codes and messages of all songs, in the order of their paths."""
+def recorded_problems(postgres: PostgresServer, url: str) -> list[str]:
+    """Return the problems of all songs, in the order of their paths."""
     return postgres.psql(
         url,
         "SELECT p ->> 'code' || ' ' || (p ->> 'message') FROM midiprism.songs s "
@@ -55,21 +55,25 @@ def problems(postgres: PostgresServer, url: str) -> list[str]:
     ).splitlines()
 
 
-def test_two_identical_tracks_are_one_row_there_and_two_of_ours(
+def test_two_identical_tracks_are_one_foreign_link_and_two_own_links(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     same = track([(0, track_name(b"Twin")), *note(0, 60, 0, 480)])
-    found = library(url, tmp_path, a=song(track([(0, tempo(500_000))]), same, track(note(1, 50, 0, 9)), same))
+    found = unsplit_library(
+        url, tmp_path, a=song(track([(0, tempo(500_000))]), same, track(note(1, 50, 0, 9)), same)
+    )
     run_adoption(url, tmp_path / "out")
     assert {link[2:4] for link in read_links(url)} == {(1, "Twin"), (2, None)}
     assert read_links(url) == expected_links(url, set(found.song_ids))
-    assert postgres.psql(url, "SELECT count(*) FROM midiprism.track_splits") == "3\n"
+    assert postgres.psql(url, "SELECT count(*) FROM midiprism.links") == "3\n"
 
 
-def test_a_content_that_is_there_is_linked(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
-    data = tune(b"Lead", 60, 61)
+def test_a_track_whose_content_has_a_row_is_linked_to_it(
+    postgres: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    data = titled_song(b"Lead", 60, 61)
     split = midiprism.split(data).tracks[0].data
-    found = library(url, tmp_path, a=data, b=split)
+    found = unsplit_library(url, tmp_path, a=data, b=split)
     before = dump_owner_schema(postgres, url)
     run_adoption(url, tmp_path / "out")
     assert before <= dump_owner_schema(postgres, url)
@@ -80,10 +84,10 @@ def test_a_content_that_is_there_is_linked(postgres: PostgresServer, url: str, t
     )
 
 
-def test_a_path_that_another_content_has_costs_its_song(
+def test_a_song_fails_if_another_content_has_the_path_of_its_track(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    found = library(url, tmp_path, a=tune(b"Taken", 60, 61), b=tune(b"Free", 62, 63))
+    found = unsplit_library(url, tmp_path, a=titled_song(b"Taken", 60, 61), b=titled_song(b"Free", 62, 63))
     run_adoption(url, tmp_path / "out")
     taken = postgres.psql(url, "SELECT min(filepath) FROM files WHERE filepath LIKE '%/Taken-%'").strip()
     undo(url, 1)
@@ -108,10 +112,16 @@ def test_a_path_that_another_content_has_costs_its_song(
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_a_trigger_refuses_costs_its_song(
+def test_a_song_fails_if_a_trigger_refuses_its_row(
     postgres: PostgresServer, url: str, tmp_path: Path, workers: int
 ) -> None:
-    found = library(url, tmp_path, a=tune(b"Bad", 60, 61), b=tune(b"Good", 62, 63), c=tune(b"Fine", 64, 65))
+    found = unsplit_library(
+        url,
+        tmp_path,
+        a=titled_song(b"Bad", 60, 61),
+        b=titled_song(b"Good", 62, 63),
+        c=titled_song(b"Fine", 64, 65),
+    )
     postgres.psql(
         url,
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -129,12 +139,12 @@ def test_what_a_trigger_refuses_costs_its_song(
 
 
 def test_a_name_with_nul_is_null_and_reported(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
-    library(url, tmp_path, a=tune(b"Le\0ad", 60, 61))
+    unsplit_library(url, tmp_path, a=titled_song(b"Le\0ad", 60, 61))
     summary = run_adoption(url, tmp_path / "out")
     assert (summary.outcomes, summary.values_nulled) == ({"split": 1}, 1)
     assert {link[3] for link in read_links(url)} == {None}
-    (problem,) = problems(postgres, url)
-    assert problem.startswith("not_held track_splits.track_name cannot hold ")
+    (problem,) = recorded_problems(postgres, url)
+    assert problem.startswith("value_nulled track_splits.track_name cannot hold ")
     assert_owner_checks(postgres, url)
 
 
@@ -142,7 +152,9 @@ def test_a_name_with_nul_is_null_and_reported(postgres: PostgresServer, url: str
 def test_numbers_out_of_range_are_null_and_reported(
     postgres: PostgresServer, url: str, tmp_path: Path, workers: int
 ) -> None:
-    found = library(url, tmp_path, a=tune(b"Long", 60, 61, end=LONG, division=1), b=tune(b"Short", 62, 63))
+    found = unsplit_library(
+        url, tmp_path, a=titled_song(b"Long", 60, 61, end=LONG, division=1), b=titled_song(b"Short", 62, 63)
+    )
     postgres.psql(
         url,
         "ALTER TABLE files ALTER duration_seconds TYPE NUMERIC(7, 3) USING 0;"
@@ -150,7 +162,7 @@ def test_numbers_out_of_range_are_null_and_reported(
     )
     summary = run_adoption(url, tmp_path / "out", workers=workers)
     assert (summary.outcomes, summary.values_nulled) == ({"split": 2}, 3)
-    found_problems = problems(postgres, url)
+    found_problems = recorded_problems(postgres, url)
     assert [problem.split()[1] for problem in found_problems] == [
         "files.duration_seconds",
         "files.duration_seconds",
@@ -162,19 +174,19 @@ def test_numbers_out_of_range_are_null_and_reported(
     assert_owner_checks(postgres, url)
 
 
-def test_a_division_in_frames_is_no_number_of_ticks_to_a_quarter(
+def test_a_division_in_frames_gives_no_ticks_per_quarter_note(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    library(url, tmp_path, a=tune(b"Film", 60, 61, division=0xE728))
+    unsplit_library(url, tmp_path, a=titled_song(b"Film", 60, 61, division=0xE728))
     assert run_adoption(url, tmp_path / "out").values_nulled == 0
     own = "SELECT DISTINCT ticks_per_quarter_note IS NULL FROM files WHERE is_multi_track"
     assert postgres.psql(url, own) == "t\n"
 
 
-def test_a_constraint_that_refuses_all_changes_nothing(
+def test_a_constraint_that_refuses_all_rows_changes_nothing(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    library(url, tmp_path, a=tune(b"Lead", 60, 61))
+    unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))
     before = dump_owner_schema(postgres, url)
     postgres.psql(url, "ALTER TABLE files ADD CONSTRAINT closed CHECK (id < 2) NOT VALID")
     assert run_adoption(url, tmp_path / "out").outcomes == {"failed": 1}
@@ -190,10 +202,10 @@ DO $$ BEGIN EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO librarian'
 """
 
 
-def test_a_role_needs_no_more_rights_than_are_asked_for(
+def test_a_role_needs_no_more_privileges_than_documented(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    """It owns neither table, and may not change a row."""
+    """The role owns neither table, and may not change a row."""
     build_foreign_library(url, tmp_path, song_count=20, buggy_share=0.5)
     postgres.psql(url, RIGHTS)
     before = dump_owner_schema(postgres, url)
@@ -209,13 +221,14 @@ def test_a_role_needs_no_more_rights_than_are_asked_for(
     postgres.psql(url, "DROP SCHEMA midiprism CASCADE; DROP OWNED BY librarian")
 
 
-def test_their_tables_are_found_behind_a_schema_of_our_name(
+def test_foreign_tables_are_found_behind_an_own_schema_named_like_the_role(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    """The role of the tests is called as our schema is, which its search path has first."""
-    found = library(url, tmp_path, a=tune(b"Lead", 60, 61))
+    """The role has the name of midiprism's schema, so its search path begins with that schema."""
+    found = unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))
     assert postgres.psql(url, "SELECT current_user") == "midiprism\n"
     open_catalog(PostgresAddress(url)).close()
+    postgres.psql(url, "CREATE TABLE midiprism.track_splits (song_id bigint)")
     assert postgres.psql(url, "SELECT count(*) FROM track_splits WHERE song_id = 1") == "0\n"
     run_adoption(url, tmp_path / "out")
     assert read_links(url) == expected_links(url, set(found.song_ids))
@@ -223,7 +236,7 @@ def test_their_tables_are_found_behind_a_schema_of_our_name(
         postgres.psql(url, "SELECT parent_file_id FROM track_splits")
 
 
-def test_what_columns_hold(postgres: PostgresServer, url: str) -> None:
+def test_a_column_holds_values_of_its_type(postgres: PostgresServer, url: str) -> None:
     postgres.psql(
         url, "CREATE TABLE t (a SMALLINT, b INT, c BIGINT, d NUMERIC(5, 2), e VARCHAR(3), f TEXT, g NUMERIC)"
     )
@@ -256,10 +269,10 @@ def test_a_numeric_may_have_a_negative_scale() -> None:
         ("ALTER TABLE files ALTER num_tracks TYPE TEXT", "num_tracks is of type text"),
     ],
 )
-def test_tables_of_another_shape_are_named(
+def test_unknown_tables_are_refused_with_the_reason(
     postgres: PostgresServer, url: str, tmp_path: Path, change: str, said: str
 ) -> None:
-    library(url, tmp_path, a=tune(b"Lead", 60, 61))
+    unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))
     postgres.psql(url, f"{change} CASCADE" if change.startswith("DROP") else change)
     with pytest.raises(CatalogError, match=said):
         run_adoption(url, tmp_path / "out")
@@ -268,7 +281,7 @@ def test_tables_of_another_shape_are_named(
 def test_the_owner_keeps_a_library_in_a_schema_of_their_own(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    found = library(url, tmp_path, a=tune(b"Lead", 60, 61))
+    found = unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))
     postgres.psql(
         url,
         'CREATE SCHEMA "My Songs"; ALTER TABLE files SET SCHEMA "My Songs";'

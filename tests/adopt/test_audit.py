@@ -1,4 +1,4 @@
-"""An audit tells of the splits of another program what is true of them."""
+"""An audit finds what is wrong with the tracks of another program."""
 
 import random
 from collections.abc import Callable
@@ -44,83 +44,114 @@ def owner_library(postgres: PostgresServer, tmp_path: Path) -> OwnerLibrary:
     return OwnerLibrary.create(postgres, tmp_path)
 
 
-def audited(url: str, paths: PathMap | None = None, **options: object) -> AuditReport:
+def run_audit(url: str, paths: PathMap | None = None, **options: object) -> AuditReport:
     return audit_library(PostgresAddress(url), paths or PathMap(), **options)  # type: ignore[arg-type]
 
 
-def right(data: bytes = SONG) -> list[bytes]:
+def correct_tracks(data: bytes = SONG) -> list[bytes]:
     return [part.data for part in midiprism.split(data, by="track").tracks]
 
 
-def alone(messages: list[tuple[int, bytes]], *, conductor: bool = True, division: int = 480) -> bytes:
-    """A split as other programs write it: the conductor's track, then the song's."""
+def single_track_file(
+    messages: list[tuple[int, bytes]], *, conductor: bool = True, division: int = 480
+) -> bytes:
+    """Return a track as other programs write it: the conductor's source track, then the song's."""
     return song(*([track(CONDUCTOR)] if conductor else []), track(messages), division=division)
 
 
-def told(found: AuditReport) -> dict[str, int]:
-    return {kind: count for kind, count in found.counts.items() if kind != "never_linked"}
+def finding_counts(report: AuditReport) -> dict[str, int]:
+    return {kind: count for kind, count in report.counts.items() if kind != "not_linked"}
 
 
-def message(found: AuditReport, kind: str) -> str:
-    return found.examples[kind][0].message
+def first_message(report: AuditReport, kind: str) -> str:
+    return report.examples[kind][0].message
 
 
-class Truth:
-    """What is true of a library of ``support.foreign_library``, song by song."""
+class ExpectedFindings:
+    """Findings that an audit of a library of ``support.foreign_library`` must report.
+
+    Attributes:
+        links: ids of the song and of the track's file, and the track number, of each link.
+        song_by_mistimed_path: id of the song of each track that plays at the wrong time, by the track's path.
+        linked_songs: ids of the songs that have links.
+        song_by_unlinked_track: id of the song of each track that is not linked, by the song's path and the
+            track's number.
+    """
 
     def __init__(self, url: str, library: ForeignSampleLibrary) -> None:
         with psycopg.connect(url) as connection:
-            files: dict[int, str] = dict(connection.execute("SELECT id, filepath FROM files").fetchall())
+            paths: dict[int, str] = dict(connection.execute("SELECT id, filepath FROM files").fetchall())
             rows = connection.execute("SELECT parent_file_id, split_file_id, track_number FROM track_splits")
             self.links = rows.fetchall()
-        self.mistimed = {files[one]: song for song, one, _ in self.links if one in library.mistimed_file_ids}
-        self.begun = {song for song, _, _ in self.links}
-        self.unlinked: dict[tuple[str, int], int] = {}
-        for song in self.begun:
-            parts = {
+        self.song_by_mistimed_path = {
+            paths[file_id]: song_id
+            for song_id, file_id, _ in self.links
+            if file_id in library.mistimed_file_ids
+        }
+        self.linked_songs = {song_id for song_id, _, _ in self.links}
+        self.song_by_unlinked_track: dict[tuple[str, int], int] = {}
+        for song_id in self.linked_songs:
+            digests = {
                 part.track_number: part.digest
-                for part in midiprism.split(Path(files[song]).read_bytes(), by="track").tracks
+                for part in midiprism.split(Path(paths[song_id]).read_bytes(), by="track").tracks
             }
-            linked = {parts[number] for owner, _, number in self.links if owner == song}
-            for number, digest in parts.items():
+            linked = {digests[number] for owner, _, number in self.links if owner == song_id}
+            for number, digest in digests.items():
                 if digest not in linked:
                     linked.add(digest)
-                    self.unlinked[files[song], number] = song
+                    self.song_by_unlinked_track[paths[song_id], number] = song_id
 
 
-def test_it_reports_exactly_the_truth(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_an_audit_finds_exactly_what_is_wrong(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.new_database()
-    truth = Truth(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
+    expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
     before = postgres.dump(url)
-    found = audited(url)
+    report = run_audit(url)
     assert postgres.dump(url) == before
-    assert 20 < len(truth.mistimed) < len(truth.links)
-    assert found.counts == {"wrong_time": len(truth.mistimed), "never_linked": len(truth.unlinked)}
-    assert {str(one.path, "utf-8") for one in found.examples["wrong_time"]} == set(truth.mistimed)
-    assert {(str(one.path, "utf-8"), one.track_number) for one in found.examples["never_linked"]} == set(
-        truth.unlinked
+    assert 20 < len(expected.song_by_mistimed_path) < len(expected.links)
+    assert report.counts == {
+        "wrong_time": len(expected.song_by_mistimed_path),
+        "not_linked": len(expected.song_by_unlinked_track),
+    }
+    assert {str(one.path, "utf-8") for one in report.examples["wrong_time"]} == set(
+        expected.song_by_mistimed_path
     )
-    assert found.songs == found.songs_total == len(truth.begun)
+    assert {(str(one.path, "utf-8"), one.track_number) for one in report.examples["not_linked"]} == set(
+        expected.song_by_unlinked_track
+    )
+    assert report.songs == report.songs_total == len(expected.linked_songs)
     assert (
-        found.links == found.tracks_compared == found.tracks_correct + len(truth.mistimed) == len(truth.links)
+        report.links
+        == report.tracks_compared
+        == report.tracks_correct + len(expected.song_by_mistimed_path)
+        == len(expected.links)
     )
-    assert found.wrong_share == len(truth.mistimed) / len(truth.links)
-    assert found.margin_of_error == 0
+    assert report.wrong_share == len(expected.song_by_mistimed_path) / len(expected.links)
+    assert report.margin_of_error == 0
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_of_a_sample_it_reports_the_truth(postgres: PostgresServer, tmp_path: Path, seed: int) -> None:
+def test_an_audit_of_a_sample_finds_exactly_what_is_wrong_in_it(
+    postgres: PostgresServer, tmp_path: Path, seed: int
+) -> None:
     url = postgres.new_database()
-    truth = Truth(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
-    found = audited(url, share=0.5, seed=seed)
-    drawn = {song for song in truth.begun if is_sampled(song, 0.5, seed)}
-    assert 0 < found.songs == len(drawn) < found.songs_total == len(truth.begun)
-    assert found.links == sum(song in drawn for song, _, _ in truth.links)
-    assert found.counts["wrong_time"] == sum(song in drawn for song in truth.mistimed.values())
-    assert found.counts["never_linked"] == sum(song in drawn for song in truth.unlinked.values())
-    assert found.margin_of_error
-    assert found.wrong_share
-    assert abs(found.wrong_share - len(truth.mistimed) / len(truth.links)) < 2 * found.margin_of_error
+    expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
+    report = run_audit(url, sample_share=0.5, seed=seed)
+    drawn = {song for song in expected.linked_songs if is_sampled(song, 0.5, seed)}
+    assert 0 < report.songs == len(drawn) < report.songs_total == len(expected.linked_songs)
+    assert report.links == sum(song in drawn for song, _, _ in expected.links)
+    assert report.counts["wrong_time"] == sum(
+        song in drawn for song in expected.song_by_mistimed_path.values()
+    )
+    assert report.counts["not_linked"] == sum(
+        song in drawn for song in expected.song_by_unlinked_track.values()
+    )
+    assert report.margin_of_error
+    assert report.wrong_share
+    assert (
+        abs(report.wrong_share - len(expected.song_by_mistimed_path) / len(expected.links))
+        < 2 * report.margin_of_error
+    )
 
 
 def test_a_sample_is_as_large_as_asked_and_the_same_each_time() -> None:
@@ -140,77 +171,84 @@ def test_the_margin_holds_in_nineteen_of_twenty_samples() -> None:
     truth = sum(wrong for _, wrong in songs) / sum(splits for splits, _ in songs)
     hits = 0
     for seed in range(400):
-        found = AuditReport(0.1, seed, songs_total=len(songs))
+        report = AuditReport(0.1, seed, songs_total=len(songs))
         for number, (splits, wrong) in enumerate(songs):
             if is_sampled(number, 0.1, seed):
-                found.add_song(splits, wrong)
-                found.counts["wrong_time"] = found.counts.get("wrong_time", 0) + wrong
-        assert found.margin_of_error is not None
-        assert found.wrong_share is not None
-        hits += abs(found.wrong_share - truth) <= found.margin_of_error
+                report.add_song(splits, wrong)
+                report.counts["wrong_time"] = report.counts.get("wrong_time", 0) + wrong
+        assert report.margin_of_error is not None
+        assert report.wrong_share is not None
+        hits += abs(report.wrong_share - truth) <= report.margin_of_error
     assert 0.92 < hits / 400 < 0.98
 
 
-def test_splits_written_another_way_are_right(owner_library: OwnerLibrary) -> None:
+def test_tracks_written_in_another_way_are_correct(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
-    owner_library.add_track(song_id, 1, "1.mid", alone([(0, track_name(b"other")), *FIRST]))
+    owner_library.add_track(song_id, 1, "1.mid", single_track_file([(0, track_name(b"other")), *FIRST]))
     doubled = [(2 * tick, text) for tick, text in [*SECOND, *CONDUCTOR]]
     other = song(track(sorted(doubled, key=lambda at: at[0])), midi_format=0, division=960)
     owner_library.add_track(song_id, 2, "2.mid", other)
-    found = audited(owner_library.url)
-    assert (found.counts, found.tracks_compared, found.tracks_correct, found.tracks_expected) == ({}, 2, 2, 2)
-    assert found.ok
+    report = run_audit(owner_library.url)
+    assert (report.counts, report.tracks_compared, report.tracks_correct, report.tracks_expected) == (
+        {},
+        2,
+        2,
+        2,
+    )
+    assert report.ok
 
 
-def test_notes_at_another_time_are_told_from_lost_ones(owner_library: OwnerLibrary) -> None:
+def test_notes_at_another_time_differ_from_lost_ones(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     late = [(tick + 96, text) for tick, text in FIRST]
-    owner_library.add_track(song, 1, "late.mid", alone(late))
-    owner_library.add_track(song, 2, "lost.mid", alone(SECOND[:-2]))
-    found = audited(owner_library.url)
-    assert found.counts == {"wrong_time": 1, "lost_notes": 1}
-    assert message(found, "wrong_time") == "Its notes begin up to 0.080 s too late."
-    assert message(found, "lost_notes") == "It lacks 1 of its track's 2 notes."
+    owner_library.add_track(song, 1, "late.mid", single_track_file(late))
+    owner_library.add_track(song, 2, "lost.mid", single_track_file(SECOND[:-2]))
+    report = run_audit(owner_library.url)
+    assert report.counts == {"wrong_time": 1, "lost_notes": 1}
+    assert first_message(report, "wrong_time") == "Its notes begin up to 0.080 s too late."
+    assert first_message(report, "lost_notes") == "It lacks 1 of its track's 2 notes."
 
 
 def test_a_lost_tempo_moves_notes(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
-    owner_library.add_track(song_id, 2, "2.mid", alone(SECOND, conductor=False))
+    owner_library.add_track(song_id, 2, "2.mid", single_track_file(SECOND, conductor=False))
     owner_library.add_track(song_id, 1, "1.mid", song(track([CONDUCTOR[0], *FIRST]), midi_format=0))
-    found = audited(owner_library.url)
-    assert found.counts == {"wrong_time": 2}
-    assert "too early" in found.examples["wrong_time"][0].message
+    report = run_audit(owner_library.url)
+    assert report.counts == {"wrong_time": 2}
+    assert "too early" in report.examples["wrong_time"][0].message
 
 
-def test_lost_controllers_are_told_apart(owner_library: OwnerLibrary) -> None:
+def test_lost_controllers_are_a_finding_of_their_own(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
-    owner_library.add_track(song, 1, "1.mid", alone(FIRST[2:]))
-    owner_library.add_track(song, 2, "2.mid", right()[1])
-    found = audited(owner_library.url)
-    assert (found.counts, found.tracks_correct) == ({"lost_events": 1}, 2)
-    assert message(found, "lost_events") == "It lacks 2 of its track's channel events that are no notes."
+    owner_library.add_track(song, 1, "1.mid", single_track_file(FIRST[2:]))
+    owner_library.add_track(song, 2, "2.mid", correct_tracks()[1])
+    report = run_audit(owner_library.url)
+    assert (report.counts, report.tracks_correct) == ({"lost_events": 1}, 2)
+    assert (
+        first_message(report, "lost_events") == "It lacks 2 of its track's channel events that are not notes."
+    )
 
 
-def test_a_program_in_another_track_of_the_split_is_not_lost(owner_library: OwnerLibrary) -> None:
+def test_a_program_in_another_track_of_the_file_is_not_lost(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(
         song_id, 1, "1.mid", song(track([*CONDUCTOR[:1], *FIRST[:2], CONDUCTOR[1]]), track(FIRST[2:]))
     )
-    assert told(audited(owner_library.url)) == {}
+    assert finding_counts(run_audit(owner_library.url)) == {}
 
 
 def test_notes_of_no_track_are_other_notes(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
-    owner_library.add_track(song, 1, "1.mid", alone([*FIRST, *note(0, 99, 900, 9)]))
-    owner_library.add_track(song, 7, "7.mid", alone(note(9, 99, 900, 9)))
-    found = audited(owner_library.url)
-    assert told(found) == {"other_notes": 2}
-    assert message(found, "other_notes") == "It has 1 note that its track has not."
+    owner_library.add_track(song, 1, "1.mid", single_track_file([*FIRST, *note(0, 99, 900, 9)]))
+    owner_library.add_track(song, 7, "7.mid", single_track_file(note(9, 99, 900, 9)))
+    report = run_audit(owner_library.url)
+    assert finding_counts(report) == {"other_notes": 2}
+    assert first_message(report, "other_notes") == "It has 1 note that its track does not have."
 
 
-def test_damage_and_absence_are_told_apart(owner_library: OwnerLibrary) -> None:
+def test_damaged_and_missing_files_are_different_findings(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
-    first, second = right()
+    first, second = correct_tracks()
     owner_library.add_track(song, 1, "gone.mid", first)
     (owner_library.folder / "gone.mid").unlink()
     owner_library.add_track(song, 2, "noise.mid", b"noise")
@@ -218,27 +256,27 @@ def test_damage_and_absence_are_told_apart(owner_library: OwnerLibrary) -> None:
     owner_library.add_track(song, 2, "folder.mid", b"x")
     (owner_library.folder / "folder.mid").unlink()
     (owner_library.folder / "folder.mid").mkdir()
-    found = audited(owner_library.url)
-    assert found.counts == {"missing": 1, "unreadable": 2, "other_content": 1}
-    assert (found.tracks_compared, found.tracks_correct) == (1, 1)
+    report = run_audit(owner_library.url)
+    assert report.counts == {"missing": 1, "unreadable": 2, "changed": 1}
+    assert (report.tracks_compared, report.tracks_correct) == (1, 1)
 
 
-def test_songs_that_cannot_be_had_are_told_and_their_splits_not_compared(owner_library: OwnerLibrary) -> None:
+def test_tracks_of_unreadable_songs_are_not_compared(owner_library: OwnerLibrary) -> None:
     for number, data in enumerate((SONG, b"noise", song(track(FIRST)), song(track(SECOND)))):
         digest = b"y" * 32 if number == 3 else None
         song_id = owner_library.add_song(f"{number}.mid", data, digest)
-        owner_library.add_track(song_id, 0, f"split {number}.mid", alone(note(0, number, 0, 9)))
+        owner_library.add_track(song_id, 0, f"split {number}.mid", single_track_file(note(0, number, 0, 9)))
     (owner_library.folder / "0.mid").unlink()
-    found = audited(owner_library.url)
-    assert (found.songs, found.tracks_compared) == (4, 2)
-    counts = {kind: found.counts.get(kind) for kind in ("song_missing", "song_unreadable", "song_changed")}
+    report = run_audit(owner_library.url)
+    assert (report.songs, report.tracks_compared) == (4, 2)
+    counts = {kind: report.counts.get(kind) for kind in ("song_missing", "song_unreadable", "song_changed")}
     assert set(counts.values()) == {1}
 
 
 @pytest.mark.parametrize("base", [0, 1])
 @pytest.mark.parametrize("empty", [True, False])
-def test_tracks_may_be_counted_in_every_way(owner_library: OwnerLibrary, base: int, empty: bool) -> None:
-    """From 0 or 1, with or without the tracks that do not play: what is gone is found by its number."""
+def test_tracks_may_be_counted_in_several_ways(owner_library: OwnerLibrary, base: int, empty: bool) -> None:
+    """From 0 or 1, with or without tracks without notes; a missing file is matched by its number."""
     third = note(2, 40, 0, 9)
     data = song(track(CONDUCTOR), track(FIRST), track([]), track(SECOND), track(third))
     song_id = owner_library.add_song("a.mid", data)
@@ -251,10 +289,10 @@ def test_tracks_may_be_counted_in_every_way(owner_library: OwnerLibrary, base: i
             digest = "UPDATE files SET content_hash = 'z' WHERE id = %s"
             with psycopg.connect(owner_library.url) as connection:
                 connection.execute(digest, [split])
-    assert audited(owner_library.url).counts == {"missing": 1}
+    assert run_audit(owner_library.url).counts == {"missing": 1}
 
 
-def test_a_late_split_is_matched_though_another_track_plays_the_same_notes(
+def test_a_late_track_is_matched_although_another_track_has_the_same_notes(
     owner_library: OwnerLibrary,
 ) -> None:
     echo = [(tick + 60, text) for tick, text in FIRST]
@@ -263,58 +301,60 @@ def test_a_late_split_is_matched_though_another_track_plays_the_same_notes(
     for part in midiprism.split(data, by="track").tracks:
         wrong, _ = concatenate_conductor(data, part)
         owner_library.add_track(song_id, part.track_number + 1, f"{part.track_number}.mid", wrong)
-    assert audited(owner_library.url).counts == {"wrong_time": 2}
+    assert run_audit(owner_library.url).counts == {"wrong_time": 2}
 
 
-def test_identical_tracks_of_a_song_are_one_content(owner_library: OwnerLibrary) -> None:
+def test_identical_tracks_of_a_song_count_once(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", song(track(FIRST), track(FIRST), track(SECOND)))
-    owner_library.add_track(song_id, 0, "0.mid", right(song(track(FIRST)))[0])
-    found = audited(owner_library.url)
-    assert (found.counts, found.tracks_expected) == ({"never_linked": 1}, 2)
-    assert found.examples["never_linked"][0].track_number == 2
+    owner_library.add_track(song_id, 0, "0.mid", correct_tracks(song(track(FIRST)))[0])
+    report = run_audit(owner_library.url)
+    assert (report.counts, report.tracks_expected) == ({"not_linked": 1}, 2)
+    assert report.examples["not_linked"][0].track_number == 2
 
 
-def test_a_split_in_which_nothing_plays_is_no_fault(owner_library: OwnerLibrary) -> None:
+def test_a_track_without_notes_is_correct(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song_id, 0, "0.mid", song(track(CONDUCTOR), midi_format=0))
-    for number, data in enumerate(right(), 1):
+    for number, data in enumerate(correct_tracks(), 1):
         owner_library.add_track(song_id, number, f"{number}.mid", data)
-    assert audited(owner_library.url).counts == {}
+    assert run_audit(owner_library.url).counts == {}
 
 
-def test_a_split_that_lost_all_notes_is_found_by_its_number(owner_library: OwnerLibrary) -> None:
+def test_a_track_that_lost_all_notes_is_matched_by_its_number(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
-    owner_library.add_track(song_id, 1, "1.mid", right()[0])
+    owner_library.add_track(song_id, 1, "1.mid", correct_tracks()[0])
     owner_library.add_track(song_id, 2, "2.mid", song(track(CONDUCTOR), midi_format=0))
-    found = audited(owner_library.url)
-    assert found.counts == {"lost_notes": 1, "lost_events": 1}
+    report = run_audit(owner_library.url)
+    assert report.counts == {"lost_notes": 1, "lost_events": 1}
 
 
-def test_a_library_that_has_moved_is_read_where_it_is(owner_library: OwnerLibrary, tmp_path: Path) -> None:
+def test_a_library_that_has_moved_is_audited_with_mapped_paths(
+    owner_library: OwnerLibrary, tmp_path: Path
+) -> None:
     song = owner_library.add_song("lib/a.mid", SONG)
-    for number, data in enumerate(right(), 1):
+    for number, data in enumerate(correct_tracks(), 1):
         owner_library.add_track(song, number, f"lib/splits/{number}.mid", data)
     (tmp_path / "lib").rename(tmp_path / "elsewhere")
-    assert told(audited(owner_library.url)) == {"song_missing": 1, "missing": 2}
+    assert finding_counts(run_audit(owner_library.url)) == {"song_missing": 1, "missing": 2}
     rules = parse_path_map([f"{tmp_path / 'lib'}={tmp_path / 'elsewhere'}"])
-    assert audited(owner_library.url, rules).ok
+    assert run_audit(owner_library.url, rules).ok
 
 
-def test_a_role_that_may_only_read_is_enough(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+def test_a_read_only_role_can_audit(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
-    owner_library.add_track(song, 1, "1.mid", right()[0])
+    owner_library.add_track(song, 1, "1.mid", correct_tracks()[0])
     with read_only_role(postgres, owner_library.url) as url:
-        assert audited(url).counts == {"never_linked": 1}
+        assert run_audit(url).counts == {"not_linked": 1}
 
 
-def test_it_outlives_the_server(
+def test_an_audit_survives_a_restart_of_the_server(
     postgres: PostgresServer, owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("midiprism.adopt.audit._TOGETHER", 1)
+    monkeypatch.setattr("midiprism.adopt.audit.SONGS_PER_QUERY", 1)
     for number in range(3):
         data = song(track(note(0, 60 + number, 0, 9)), track(note(1, 60 + number, 0, 9)))
         song_id = owner_library.add_song(f"{number}.mid", data)
-        for place, part in enumerate(right(data)):
+        for place, part in enumerate(correct_tracks(data)):
             owner_library.add_track(song_id, place, f"{number} {place}.mid", part)
     crashes = iter([lambda: postgres.restart(crash=True)])
 
@@ -324,24 +364,28 @@ def test_it_outlives_the_server(
             crash()
         return False
 
-    found = audited(owner_library.url, stop=stop)
-    assert (found.songs, found.tracks_compared, found.ok) == (3, 6, True)
+    report = run_audit(owner_library.url, stop=stop)
+    assert (report.songs, report.tracks_compared, report.ok) == (3, 6, True)
 
 
-def test_it_ends_when_asked_and_tells_how_far_it_is(owner_library: OwnerLibrary) -> None:
+def test_an_audit_reports_progress_and_stops_on_request(owner_library: OwnerLibrary) -> None:
     for number in range(3):
         song_id = owner_library.add_song(f"{number}.mid", song(track(note(0, 60 + number, 0, 9)), track([])))
-        owner_library.add_track(song_id, 0, f"split {number}.mid", alone(note(0, 60 + number, 48, 9)))
-    looks: list[int] = []
-    found = audited(
-        owner_library.url, stop=lambda: len(looks) > 1, listener=lambda far: looks.append(far.compared)
+        owner_library.add_track(
+            song_id, 0, f"split {number}.mid", single_track_file(note(0, 60 + number, 48, 9))
+        )
+    progress_counts: list[int] = []
+    report = run_audit(
+        owner_library.url,
+        stop=lambda: len(progress_counts) > 1,
+        listener=lambda progress: progress_counts.append(progress.tracks_compared),
     )
-    assert not found.stopped
-    assert looks[0] == 1
-    found = audited(owner_library.url, stop=lambda: True)
-    assert (found.stopped, found.ok, found.songs) == (True, False, 0)
+    assert not report.stopped
+    assert progress_counts[0] == 1
+    report = run_audit(owner_library.url, stop=lambda: True)
+    assert (report.stopped, report.ok, report.songs) == (True, False, 0)
 
 
 def test_a_database_without_such_tables_is_refused(postgres: PostgresServer) -> None:
-    with pytest.raises(CatalogError, match="holds no library of the shape that midiprism knows"):
-        audited(postgres.new_database())
+    with pytest.raises(CatalogError, match="holds no library with the tables that midiprism knows"):
+        run_audit(postgres.new_database())

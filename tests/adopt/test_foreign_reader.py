@@ -1,4 +1,4 @@
-"""The library that another program began: it is what its rows and its builder say."""
+"""The sample library of another program is as its rows and its builder say."""
 
 from pathlib import Path
 
@@ -26,22 +26,22 @@ def url(postgres: PostgresServer) -> str:
     return postgres.new_database()
 
 
-def made(
+def library_with_links(
     url: str, folder: Path, **options: float
 ) -> tuple[ForeignSampleLibrary, list[tuple[int, int, int, str, str]]]:
-    """A library, and each row of ``links`` with the files that it speaks of."""
+    """Return a library, and each row of ``track_splits`` with the paths of its files."""
     library = build_foreign_library(url, folder, song_count=SONGS, **options)  # type: ignore[arg-type]
     with psycopg.connect(url) as connection:
         return library, connection.execute(LINKS).fetchall()
 
 
-def plays_late(song: str, split: str, track: int) -> bool:
+def is_mistimed(song: str, split: str, track: int) -> bool:
     ours, theirs = parse_song(Path(split).read_bytes()), parse_song(Path(song).read_bytes())
     return exact_notes(ours, 0) != exact_notes(theirs, track)
 
 
 def test_every_row_has_its_file(url: str, tmp_path: Path) -> None:
-    made(url, tmp_path)
+    library_with_links(url, tmp_path)
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT filepath, content_hash, file_size_bytes FROM files").fetchall()
     on_disk = {str(path) for path in tmp_path.rglob("*.mid")}
@@ -52,15 +52,15 @@ def test_every_row_has_its_file(url: str, tmp_path: Path) -> None:
     assert len(on_disk) > SONGS
 
 
-def test_the_share_of_songs_with_splits_is_as_asked(url: str, tmp_path: Path) -> None:
-    library, links = made(url, tmp_path, share=0.372)
+def test_the_share_of_songs_with_links_is_as_requested(url: str, tmp_path: Path) -> None:
+    library, links = library_with_links(url, tmp_path, processed_share=0.372)
     begun = {link[0] for link in links}
     assert len(begun) == round(len(library.song_ids) * 0.372)
     assert begun <= library.processed_song_ids < set(library.song_ids)
 
 
 def test_a_track_has_a_row_or_was_dropped_as_a_duplicate(url: str, tmp_path: Path) -> None:
-    library, links = made(url, tmp_path)
+    library, links = library_with_links(url, tmp_path)
     kept = {(link[0], link[1]) for link in links}
     assert library.unlinked_tracks
     assert not kept & library.unlinked_tracks
@@ -76,21 +76,21 @@ def test_a_track_has_a_row_or_was_dropped_as_a_duplicate(url: str, tmp_path: Pat
     assert kept | library.unlinked_tracks == playing
 
 
-def test_without_the_bug_every_split_plays_on_time(url: str, tmp_path: Path) -> None:
-    library, links = made(url, tmp_path)
+def test_without_the_bug_every_track_is_on_time(url: str, tmp_path: Path) -> None:
+    library, links = library_with_links(url, tmp_path)
     assert library.mistimed_file_ids == set()
-    assert not any(plays_late(song, split, track) for _, track, _, song, split in links)
+    assert not any(is_mistimed(song, split, track) for _, track, _, song, split in links)
 
 
-def test_with_the_bug_those_play_late_that_are_said_to(url: str, tmp_path: Path) -> None:
-    library, links = made(url, tmp_path, buggy=0.5)
-    late = {identity for _, track, identity, song, split in links if plays_late(song, split, track)}
+def test_with_the_bug_exactly_the_listed_tracks_are_late(url: str, tmp_path: Path) -> None:
+    library, links = library_with_links(url, tmp_path, buggy_share=0.5)
+    late = {identity for _, track, identity, song, split in links if is_mistimed(song, split, track)}
     assert late == library.mistimed_file_ids
     assert 0 < len(late) < len(links)
 
 
 def test_the_owner_may_have_columns_and_triggers(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
-    _, links = made(url, tmp_path, columns=True, triggers=True)
+    _, links = library_with_links(url, tmp_path, extra_columns=True, triggers=True)
     counted = "SELECT array_agg(files ORDER BY is_split) FROM file_counts"
     total = int(postgres.psql(url, "SELECT count(*) FROM files WHERE NOT is_multi_track"))
     assert postgres.psql(url, counted) == f"{{{total},{len(links)}}}\n"

@@ -1,4 +1,4 @@
-"""What is recognised as the library of another program, and what is said where it is none."""
+"""Recognizing the tables of another program's library."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ def owner_library(postgres: PostgresServer, tmp_path: Path) -> OwnerLibrary:
     return OwnerLibrary.create(postgres, tmp_path)
 
 
-def shape_of(url: str) -> ForeignSchema:
+def read_schema(url: str) -> ForeignSchema:
     with ForeignLibrary(PostgresAddress(url)) as library:
         return library.schema
 
 
-def test_the_shape_is_recognised(owner_library: OwnerLibrary) -> None:
-    shape = shape_of(owner_library.url)
+def test_the_tables_are_recognized(owner_library: OwnerLibrary) -> None:
+    shape = read_schema(owner_library.url)
     assert shape.recognised
     assert shape.schemas == {"files": "public", "track_splits": "public"}
     assert shape.qualified_name("files") == '"public"."files"'
@@ -39,7 +39,7 @@ def test_columns_and_triggers_of_the_owner_are_named(
         postgres.psql(owner_library.url, (SUPPORT / script).read_text(encoding="utf-8"))
     postgres.psql(owner_library.url, "ALTER TABLE track_splits ADD COLUMN who TEXT NOT NULL")
     postgres.psql(owner_library.url, "ALTER TABLE files DISABLE TRIGGER files_added")
-    shape = shape_of(owner_library.url)
+    shape = read_schema(owner_library.url)
     assert shape.recognised
     assert shape.extra_columns == (
         ForeignColumn("files", "rating", "smallint", False),
@@ -78,29 +78,29 @@ def test_columns_and_triggers_of_the_owner_are_named(
         ),
         (
             "ALTER TABLE files ALTER COLUMN id DROP DEFAULT",
-            "files: the column id gives no numbers: it has neither a sequence nor an identity.",
+            "files: the column id has no default: neither a sequence nor an identity.",
         ),
         (
             "ALTER TABLE files DROP total_tracks, ADD total_tracks int GENERATED ALWAYS AS (1) STORED",
-            "files: the column total_tracks is a generated one, which nobody can fill.",
+            "files: the column total_tracks is a generated one, which cannot be filled.",
         ),
     ],
 )
-def test_what_is_otherwise_is_named(
+def test_each_difference_is_a_fault(
     postgres: PostgresServer, owner_library: OwnerLibrary, change: str, fault: str
 ) -> None:
     postgres.psql(owner_library.url, change)
-    assert shape_of(owner_library.url).faults[0] == fault
+    assert read_schema(owner_library.url).faults[0] == fault
 
 
-def test_a_view_is_no_table(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
+def test_a_view_is_a_fault(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     postgres.psql(
         owner_library.url, "ALTER TABLE files RENAME TO all_files; CREATE VIEW files AS TABLE all_files"
     )
-    assert "files is not a table." in shape_of(owner_library.url).faults
+    assert "files is not a table." in read_schema(owner_library.url).faults
 
 
-def test_types_may_differ_in_what_does_not_matter(
+def test_types_may_differ_where_it_does_not_matter(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     postgres.psql(
@@ -111,7 +111,7 @@ def test_types_may_differ_in_what_does_not_matter(
         "ALTER TABLE track_splits ALTER COLUMN id DROP DEFAULT;"
         "ALTER TABLE track_splits ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY",
     )
-    assert shape_of(owner_library.url).faults == ()
+    assert read_schema(owner_library.url).faults == ()
 
 
 def test_tables_are_found_where_the_search_path_leads(
@@ -131,28 +131,26 @@ def test_tables_are_found_where_the_search_path_leads(
         assert library.count_already_split() == 0
 
 
-def test_our_own_table_of_the_same_name_is_passed_over(
+def test_an_own_table_of_the_same_name_is_ignored(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     name = owner_library.url.rpartition("?")[0].rpartition("/")[2]
     postgres.psql(
         owner_library.url,
-        "CREATE SCHEMA midiprism; CREATE TABLE midiprism.track_splits (song_id bigint); "
+        "CREATE SCHEMA midiprism; CREATE TABLE midiprism.track_splits (parent_id bigint); "
         f"ALTER DATABASE {name} SET search_path TO midiprism, public",
     )
-    assert shape_of(owner_library.url).recognised
+    assert read_schema(owner_library.url).recognised
 
 
 def test_nothing_can_be_written(owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.catalog.postgres.catalog.server.MAX_OUTAGE_SECONDS", -1)
+    monkeypatch.setattr("midiprism.catalog.postgres.server.MAX_OUTAGE_SECONDS", -1)
     wanted = pytest.raises(CatalogError, match="read-only transaction")
     with ForeignLibrary(PostgresAddress(owner_library.url)) as library, wanted:
         library.fetch_rows("DELETE FROM {files} RETURNING id")
 
 
-def test_a_library_of_another_shape_is_refused_to_readers(
-    postgres: PostgresServer, owner_library: OwnerLibrary
-) -> None:
+def test_unknown_tables_are_refused(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     postgres.psql(owner_library.url, "ALTER TABLE track_splits RENAME COLUMN split_file_id TO child")
     refused = pytest.raises(CatalogError, match=r"\(track_splits.split_file_id missing\)")
     with ForeignLibrary(PostgresAddress(owner_library.url)) as library, refused:

@@ -16,6 +16,7 @@ from midiprism.sources import open_folders
 from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
+from support.nightly import every
 from support.result_content import catalog_content, result_content, track_files
 from support.runs import make_settings, run_source
 
@@ -94,7 +95,7 @@ def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
     assert points > 60
     lasts = find_write_points(lambda: split(songs, tmp_path / "torn")) if torn else [*range(1, points + 1)]
     assert len(lasts) > 3
-    for last in lasts if torn or catalog_backend == "sqlite" else lasts[::9]:
+    for last in lasts if torn or catalog_backend == "sqlite" else every(18, lasts, nightly_step=9):
         out = tmp_path / f"{last}"
         assert killed(songs, out, last, torn=torn) == KILLED_EXIT_CODE
         assert no_row_without_its_file(out), f"point {last}"
@@ -108,7 +109,7 @@ def test_a_rerun_that_is_cut_off_too_is_made_good(songs: Path, tmp_path: Path) -
     split(songs, tmp_path / "whole")
     whole = result_content(tmp_path / "whole")
     points = number_of_points(songs, tmp_path / "counted")
-    for last in range(1, points + 1, 3):
+    for last in every(9, range(1, points + 1), nightly_step=3):
         again = 1 + 37 * last % points  # early after late, late after early, and all between
         out = tmp_path / f"{last}-{again}"
         killed(songs, out, last, torn=True)
@@ -125,7 +126,8 @@ def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catal
     redo = RerunPolicy(redo=True)
     split(songs, tmp_path / "counted")
     points = number_of_points(songs, tmp_path / "counted", redo)
-    for last in range(1, points + 1, 2 if catalog_backend == "sqlite" else 13):
+    step = 6 if catalog_backend == "sqlite" else 26
+    for last in every(step, range(1, points + 1), nightly_step=step // 3):
         out = tmp_path / f"{last}"
         split(songs, out)
         assert killed(songs, out, last, rerun_policy=redo) == KILLED_EXIT_CODE

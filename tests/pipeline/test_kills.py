@@ -81,7 +81,7 @@ def kill(process: psutil.Process) -> None:
         process.kill()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_workers_killed_at_random_cost_nothing(
     songs: Path, undisturbed: Any, tmp_path: Path, seed: int
 ) -> None:
@@ -100,7 +100,9 @@ def test_workers_killed_at_random_cost_nothing(
     assert result_content(tmp_path / "out") == undisturbed
 
 
-@pytest.mark.parametrize(("workers", "batch"), [("1", "333"), ("4", "50")])
+@pytest.mark.parametrize(
+    ("workers", "batch"), [pytest.param("1", "333", marks=pytest.mark.nightly), ("4", "50")]
+)
 def test_everything_killed_halfway_is_taken_up_with_other_settings(
     songs: Path, undisturbed: Any, tmp_path: Path, workers: str, batch: str
 ) -> None:

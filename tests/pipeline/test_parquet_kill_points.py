@@ -18,6 +18,7 @@ from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
+from support.nightly import every
 from support.parquet_rows import parquet_rows
 from support.result_content import catalog_content
 from support.runs import make_settings, run_split
@@ -28,7 +29,8 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes"),
 ]
 
-STEPS = {"sqlite": 1, "postgres": 11}
+STEPS = {"sqlite": 3, "postgres": 33}
+NIGHTLY_STEPS = {"sqlite": 1, "postgres": 11}
 REDO = RerunPolicy(redo=True)
 
 
@@ -92,7 +94,7 @@ def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
     lasts = (
         find_write_points(lambda: split(songs, tmp_path / "torn"))
         if torn
-        else range(1, points + 1, STEPS[catalog_backend])
+        else every(STEPS[catalog_backend], range(1, points + 1), nightly_step=NIGHTLY_STEPS[catalog_backend])
     )
     assert len(lasts) > 3
     for last in lasts:
@@ -109,7 +111,8 @@ def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catal
     whole = everything(tmp_path / "whole")
     split(songs, tmp_path / "counted")
     points = count_points(lambda: split(songs, tmp_path / "counted", REDO))
-    for last in range(1, points + 1, 2 * STEPS[catalog_backend]):
+    steps = 2 * STEPS[catalog_backend], 2 * NIGHTLY_STEPS[catalog_backend]
+    for last in every(steps[0], range(1, points + 1), nightly_step=steps[1]):
         out = tmp_path / f"{last}"
         split(songs, out)
         assert run_killed_at(lambda out=out: split(songs, out, REDO), out, last) == KILLED_EXIT_CODE  # type: ignore[misc]

@@ -19,6 +19,7 @@ from midiprism.results.result_dir import locate_result
 from support import catalog_access
 from support.fake_songs import read_tree, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, run_killed_at
+from support.nightly import every
 from support.relocation import (
     OTHER_FILES,
     forbid_renames,
@@ -49,7 +50,7 @@ def a_point() -> bool:
 
 @pytest.fixture(autouse=True)
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying, "THREADS", 1)
+    monkeypatch.setattr(carrying, "COPY_THREADS", 1)
     monkeypatch.setattr(copying, "_PAGES_PER_STEP", 4)
 
 
@@ -80,7 +81,8 @@ def test_a_relocation_that_is_cut_off_at_any_point_is_ended_by_the_same_call(
     first = write_files(begun(tmp_path / "first", store, whole), dict.fromkeys(OTHER_FILES, b"mine"))
     points = count_points(work(first, tmp_path / "first" / "new", copied=copied, remove=remove))
     assert points > (40 if copied else 5)
-    for last in range(1, points + 1, STEPS.get((catalog_backend, store), FAR_STEPS)[torn]):
+    step = STEPS.get((catalog_backend, store), FAR_STEPS)[torn]
+    for last in every(2 * step, range(1, points + 1), nightly_step=step):
         folder = tmp_path / f"{last}"
         out, new = begun(folder, store, whole), folder / "new"
         wanted = relocated_content(out, out)
@@ -121,7 +123,7 @@ def test_at_any_point_one_of_both_folders_is_the_result_and_the_other_leads_ther
     first = begun(tmp_path / "first", store, whole)
     points = count_points(work(first, tmp_path / "first" / "new", copied=True, remove=True))
     places = []
-    for last in range(1, points + 1, 3):
+    for last in every(9, range(1, points + 1), nightly_step=3):
         folder = tmp_path / f"{last}"
         out, new = begun(folder, store, whole), folder / "new"
         task = work(out, new, copied=True, remove=True)
@@ -144,7 +146,7 @@ def test_a_relocation_that_is_cut_off_again_and_again_is_ended(tmp_path: Path, s
     wanted = relocated_content(whole, whole)
     first = begun(tmp_path / "first", store, whole)
     points = count_points(work(first, tmp_path / "first" / "new", copied=True, remove=True))
-    for last in range(3, points + 1, 23):
+    for last in every(46, range(3, points + 1), nightly_step=23):
         for again in range(2, points + 1, 29):
             folder = tmp_path / f"{last}-{again}"
             out, new = begun(folder, store, whole), folder / "new"

@@ -8,34 +8,36 @@ from midiprism.errors import UsageError
 from midiprism.sources import Notice, SongRef, open_folders
 
 
-def names(root: Path, *sources: Path) -> list[str]:
+def song_names(root: Path, *sources: Path) -> list[str]:
     walk = open_folders(sources or [root]).walk()
     return [os.fsdecode(item.path).removeprefix(f"{root}/") for item in walk if isinstance(item, SongRef)]
 
 
-def notices(*sources: Path) -> list[Notice]:
+def walk_notices(*sources: Path) -> list[Notice]:
     return [item for item in open_folders(sources).walk() if isinstance(item, Notice)]
 
 
-def touch(root: Path, *paths: str) -> None:
+def create_files(root: Path, *paths: str) -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(b"x")
 
 
 def test_files_are_taken_by_their_suffix_in_any_case(tmp_path: Path) -> None:
-    touch(tmp_path, "a.mid", "b.MIDI", "c.Kar", "d.rmi", "e.smf", "f.txt", "mid", "g.mid.gz")
-    assert names(tmp_path) == ["a.mid", "b.MIDI", "c.Kar", "d.rmi", "e.smf"]
+    create_files(tmp_path, "a.mid", "b.MIDI", "c.Kar", "d.rmi", "e.smf", "f.txt", "mid", "g.mid.gz")
+    assert song_names(tmp_path) == ["a.mid", "b.MIDI", "c.Kar", "d.rmi", "e.smf"]
 
 
 def test_songs_come_in_the_order_of_the_bytes_of_their_paths(tmp_path: Path) -> None:
-    touch(tmp_path, "z.mid", "a/2.mid", "a/10.mid", "a/b/c.mid", "a-.mid", "a0.mid", "B/1.mid", "c.mid")
+    create_files(
+        tmp_path, "z.mid", "a/2.mid", "a/10.mid", "a/b/c.mid", "a-.mid", "a0.mid", "B/1.mid", "c.mid"
+    )
     found = ["B/1.mid", "a-.mid", "a/10.mid", "a/2.mid", "a/b/c.mid", "a0.mid", "c.mid", "z.mid"]
-    assert names(tmp_path) == found == sorted(found)
+    assert song_names(tmp_path) == found == sorted(found)
 
 
 def test_a_song_carries_its_root_size_and_time(tmp_path: Path) -> None:
-    touch(tmp_path, "songs/a/b.mid")
+    create_files(tmp_path, "songs/a/b.mid")
     os.utime(tmp_path / "songs/a/b.mid", ns=(5, 1_234_567_891))
     (found,) = open_folders([tmp_path / "songs"]).walk()
     assert isinstance(found, SongRef)
@@ -44,7 +46,7 @@ def test_a_song_carries_its_root_size_and_time(tmp_path: Path) -> None:
 
 
 def test_a_file_named_as_a_source_is_taken_whatever_its_suffix(tmp_path: Path) -> None:
-    touch(tmp_path, "song.bin")
+    create_files(tmp_path, "song.bin")
     (found,) = open_folders([tmp_path / "song.bin"]).walk()
     assert isinstance(found, SongRef)
     assert found.path[found.root_length :] == b"song.bin"
@@ -58,38 +60,38 @@ def test_paths_in_any_encoding_are_found(tmp_path: Path) -> None:
 
 
 def test_only_regular_files_and_links_to_them_are_taken(tmp_path: Path) -> None:
-    touch(tmp_path, "real.mid", "elsewhere/in.mid")
+    create_files(tmp_path, "real.mid", "elsewhere/in.mid")
     os.mkfifo(tmp_path / "pipe.mid")
     (tmp_path / "folder.mid").mkdir()
     (tmp_path / "link.mid").symlink_to("real.mid")
     (tmp_path / "dangling.mid").symlink_to("nowhere.mid")
     (tmp_path / "pipe-link.mid").symlink_to("pipe.mid")
     (tmp_path / "folder-link").symlink_to("elsewhere")
-    assert names(tmp_path) == ["elsewhere/in.mid", "link.mid", "real.mid"]
+    assert song_names(tmp_path) == ["elsewhere/in.mid", "link.mid", "real.mid"]
 
 
-def test_a_link_that_leads_in_a_circle_is_left_to_the_reader(tmp_path: Path) -> None:
+def test_a_circular_link_is_listed(tmp_path: Path) -> None:
     (tmp_path / "loop.mid").symlink_to("loop.mid")
-    assert names(tmp_path) == ["loop.mid"]
+    assert song_names(tmp_path) == ["loop.mid"]
 
 
 def test_a_source_that_is_a_link_to_a_folder_is_walked(tmp_path: Path) -> None:
-    touch(tmp_path, "real/a.mid")
+    create_files(tmp_path, "real/a.mid")
     (tmp_path / "link").symlink_to("real")
-    assert names(tmp_path, tmp_path / "link") == ["link/a.mid"]
+    assert song_names(tmp_path, tmp_path / "link") == ["link/a.mid"]
 
 
-def test_folders_that_hold_a_result_are_passed_over_with_a_notice(tmp_path: Path) -> None:
-    touch(tmp_path, "a.mid", "out/midiprism.json", "out/tracks/bass/00/x.mid", "out/y.mid")
-    assert names(tmp_path) == ["a.mid"]
-    (notice,) = notices(tmp_path)
+def test_folders_that_hold_a_result_are_skipped_with_a_notice(tmp_path: Path) -> None:
+    create_files(tmp_path, "a.mid", "out/midiprism.json", "out/tracks/bass/00/x.mid", "out/y.mid")
+    assert song_names(tmp_path) == ["a.mid"]
+    (notice,) = walk_notices(tmp_path)
     assert notice.code == "result"
     assert not notice.failed
 
 
 @pytest.mark.parametrize("source", ["out", "out/tracks", "link"])
 def test_a_source_that_belongs_to_a_result_is_refused(tmp_path: Path, source: str) -> None:
-    touch(tmp_path, "out/midiprism.json", "out/tracks/bass/00/x.mid")
+    create_files(tmp_path, "out/midiprism.json", "out/tracks/bass/00/x.mid")
     (tmp_path / "link").symlink_to("out/tracks")
     with pytest.raises(UsageError, match="never read as a source"):
         open_folders([tmp_path / source])
@@ -97,7 +99,7 @@ def test_a_source_that_belongs_to_a_result_is_refused(tmp_path: Path, source: st
 
 @pytest.mark.parametrize("source", ["songs", "songs/sub"])
 def test_a_source_inside_out_is_refused(tmp_path: Path, source: str) -> None:
-    touch(tmp_path, "songs/sub/a.mid")
+    create_files(tmp_path, "songs/sub/a.mid")
     with pytest.raises(UsageError, match="name another folder"):
         open_folders([tmp_path / source], os.fsencode(tmp_path / "songs"))
 
@@ -114,14 +116,14 @@ def test_a_source_that_is_a_pipe_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_a_source_named_twice_is_walked_once(tmp_path: Path) -> None:
-    touch(tmp_path, "a.mid")
-    assert names(tmp_path, tmp_path, tmp_path / ".") == ["a.mid"]
+    create_files(tmp_path, "a.mid")
+    assert song_names(tmp_path, tmp_path, tmp_path / ".") == ["a.mid"]
 
 
 def test_an_unreadable_folder_is_reported_and_the_walk_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    touch(tmp_path, "a/1.mid", "b/2.mid", "c/3.mid")
+    create_files(tmp_path, "a/1.mid", "b/2.mid", "c/3.mid")
     scandir = os.scandir
 
     def forbidding(path: bytes) -> object:
@@ -130,8 +132,8 @@ def test_an_unreadable_folder_is_reported_and_the_walk_goes_on(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", forbidding)
-    assert names(tmp_path) == ["a/1.mid", "c/3.mid"]
-    (notice,) = notices(tmp_path)
+    assert song_names(tmp_path) == ["a/1.mid", "c/3.mid"]
+    (notice,) = walk_notices(tmp_path)
     assert (notice.path, notice.code, notice.failed) == (os.fsencode(tmp_path / "b"), "folder", True)
     assert "Permission denied" in notice.message
 
@@ -145,21 +147,21 @@ def test_a_tree_deeper_than_python_recurses_is_walked(tmp_path: Path) -> None:
         here = inner
     os.close(os.open("a.mid", os.O_CREAT, dir_fd=here))
     os.close(here)
-    found = names(tmp_path)
+    found = song_names(tmp_path)
     subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # pytest's own clean-up does recurse
     assert len(found) == 1
 
 
 def test_the_count_agrees_with_the_walk(tmp_path: Path) -> None:
-    touch(tmp_path, "a.mid", "b/c.mid", "b/d.txt", "out/midiprism.json", "out/x.mid", "e.bin")
+    create_files(tmp_path, "a.mid", "b/c.mid", "b/d.txt", "out/midiprism.json", "out/x.mid", "e.bin")
     library = open_folders([tmp_path, tmp_path / "e.bin"])
     assert list(library.running_count())[-1] == 3
 
 
-def test_a_file_that_goes_after_the_listing_is_still_found(
+def test_a_file_that_is_deleted_after_the_listing_is_still_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    touch(tmp_path, "a.mid")
+    create_files(tmp_path, "a.mid")
     library = open_folders([tmp_path])
     stat = os.stat
 

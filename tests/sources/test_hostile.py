@@ -1,4 +1,4 @@
-"""Archives that are damaged, or made to do harm: each costs a member or itself, with a reason."""
+"""Damaged and malicious archives: the member or the archive is rejected, with a reason."""
 
 import gzip
 import lzma
@@ -20,8 +20,10 @@ LIMIT = 1 << 20
 GOOD = {"a.mid": b"song a", "b.mid": b"song b"}
 
 
-def told(path: Path, limit: int = LIMIT) -> tuple[dict[str, bytes | str | None], list[tuple[str, str]]]:
-    """What is read of each member, or why it is not, and what is told of the archive."""
+def read_archive(
+    path: Path, limit: int = LIMIT
+) -> tuple[dict[str, bytes | str | None], list[tuple[str, str]]]:
+    """Return the content of each member, or the code of its error, and the notices of the archive."""
     library = open_source([path])
     read: dict[str, bytes | str | None] = {}
     notices = []
@@ -44,17 +46,17 @@ def told(path: Path, limit: int = LIMIT) -> tuple[dict[str, bytes | str | None],
     ["../x.mid", "a/../../x.mid", "a/..", "/etc/x.mid", "//x.mid", "C:/x.mid", "n" * 2000 + ".mid"],
 )
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
-def test_a_name_that_leads_elsewhere_costs_the_member(tmp_path: Path, name: str, kind: str) -> None:
+def test_a_member_whose_name_leads_elsewhere_is_rejected(tmp_path: Path, name: str, kind: str) -> None:
     path = write_archive(tmp_path / f"x{kind}", {"a.mid": b"song a", name: b"evil", "b.mid": b"song b"})
-    read, notices = told(path)
+    read, notices = read_archive(path)
     assert read == GOOD
     assert notices == ([("member", name)] if name.endswith(".mid") else [])
 
 
-def test_a_nul_in_a_name_costs_the_member(tmp_path: Path) -> None:
+def test_a_member_whose_name_has_a_nul_is_rejected(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "x.zip", {"a.mid": b"song a", "b_x.mid": b"evil"})
     path.write_bytes(path.read_bytes().replace(b"b_x", b"b\0x"))
-    assert told(path) == ({"a.mid": b"song a"}, [("member", "b\0x.mid")])
+    assert read_archive(path) == ({"a.mid": b"song a"}, [("member", "b\0x.mid")])
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
@@ -67,7 +69,7 @@ def test_of_two_members_with_one_name_the_first_is_taken(tmp_path: Path, kind: s
                 made.writestr(name, data)
     else:
         write_tar(path, [(tar_member(name, 1), data) for name, data in (("a.mid", b"1"), ("./a.mid", b"2"))])
-    read, notices = told(path)
+    read, notices = read_archive(path)
     assert read == {"a.mid": b"first" if kind == ".zip" else b"1"}
     assert {code for code, _ in notices} == {"member"}
     assert len(notices) == (2 if kind == ".zip" else 1)
@@ -84,7 +86,7 @@ def test_links_and_devices_in_a_tar_are_not_taken(tmp_path: Path) -> None:
     }
     good = [(tar_member(name, len(data)), data) for name, data in GOOD.items()]
     path = write_tar(tmp_path / "x.tar", [good[0], *((one, b"") for one in kinds.values()), good[1]])
-    read, notices = told(path)
+    read, notices = read_archive(path)
     assert read == GOOD
     assert [name for _, name in notices] == [name for name in kinds if name != "folder.mid"]
 
@@ -96,42 +98,43 @@ def test_links_in_a_zip_are_not_taken(tmp_path: Path) -> None:
         link.create_system, link.external_attr = 3, 0o120777 << 16
         made.writestr(link, "/etc/passwd")
         made.writestr("a.mid", "song a")
-    assert told(path) == ({"a.mid": b"song a"}, [("member", "link.mid")])
+    assert read_archive(path) == ({"a.mid": b"song a"}, [("member", "link.mid")])
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
-def test_an_archive_in_an_archive_is_told_of_and_not_entered(tmp_path: Path, kind: str) -> None:
+def test_an_archive_in_an_archive_gives_a_notice_and_is_not_read(tmp_path: Path, kind: str) -> None:
     inner = write_archive(tmp_path / "inner.zip", GOOD).read_bytes()
     path = write_archive(
         tmp_path / f"x{kind}", {"a.mid": b"song a", "inner.zip": inner, "deep/more.tgz": b""}
     )
-    assert told(path) == ({"a.mid": b"song a"}, [("nested", "inner.zip"), ("nested", "deep/more.tgz")])
+    assert read_archive(path) == (
+        {"a.mid": b"song a"},
+        [("nested", "inner.zip"), ("nested", "deep/more.tgz")],
+    )
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
 def test_a_member_beyond_the_limit_is_not_unpacked(tmp_path: Path, kind: str) -> None:
     path = write_archive(tmp_path / f"x{kind}", {"a.mid": b"song a", "big.mid": bytes(100_001)})
-    assert told(path, limit=100_000)[0] == {"a.mid": b"song a", "big.mid": "limit"}
-    assert told(path, limit=100_001)[0]["big.mid"] == bytes(100_001)
+    assert read_archive(path, limit=100_000)[0] == {"a.mid": b"song a", "big.mid": "limit"}
+    assert read_archive(path, limit=100_001)[0]["big.mid"] == bytes(100_001)
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tgz", ".tar.bz2", ".tar.xz"])
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(archive, "ALWAYS_ALLOWED_BYTES", 10_000_000)
     members = {f"{n:02}.mid": bytes(1_000_000) for n in range(12)}
-    read, notices = told(write_archive(tmp_path / f"x{kind}", members), limit=2_000_000)
+    read, notices = read_archive(write_archive(tmp_path / f"x{kind}", members), limit=2_000_000)
     assert notices == [("archive", str(tmp_path / f"x{kind}"))]
     assert len(read) <= 10
     if kind == ".zip":
         assert read == {}, "all of it is listed before anything is unpacked"
 
 
-def test_a_bomb_of_what_is_no_song_is_not_decompressed_either(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bomb_of_other_files_is_not_decompressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "ALWAYS_ALLOWED_BYTES", 10_000_000)
     path = write_archive(tmp_path / "x.tgz", {"zeros.bin": bytes(20_000_000), "a.mid": b"song a"})
-    assert told(path) == ({}, [("archive", str(path))])
+    assert read_archive(path) == ({}, [("archive", str(path))])
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
@@ -140,70 +143,70 @@ def test_an_archive_of_too_many_members_is_not_read(
 ) -> None:
     monkeypatch.setattr(archive, "MAX_MEMBERS", 10)
     path = write_archive(tmp_path / f"x{kind}", {f"{n:02}.mid": b"x" for n in range(11)})
-    read, notices = told(path)
+    read, notices = read_archive(path)
     assert notices == [("archive", str(path))]
     assert len(read) in (0, 10)
 
 
-def test_a_zip_that_lies_about_sizes_costs_its_member(tmp_path: Path) -> None:
+def test_a_member_with_a_false_size_is_damaged(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "x.zip", {"a.mid": bytes(1_000_000), "b.mid": b"song b"})
     data = path.read_bytes()
     honest = struct.pack("<L", 1_000_000)
     assert data.count(honest) == 2
     for lie in (0, 10, 999_999, 1_000_001):
         path.write_bytes(data.replace(honest, struct.pack("<L", lie)))
-        assert told(path)[0] == {"a.mid": "damaged", "b.mid": b"song b"}
+        assert read_archive(path)[0] == {"a.mid": "damaged", "b.mid": b"song b"}
 
 
-def test_an_encrypted_member_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+def test_an_encrypted_member_differs_from_a_damaged_one(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "x.zip", GOOD)
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(data)
-    assert told(path)[0] == {"a.mid": "encrypted", "b.mid": b"song b"}
+    assert read_archive(path)[0] == {"a.mid": "encrypted", "b.mid": b"song b"}
 
 
-def test_a_method_that_nobody_knows_costs_its_member(tmp_path: Path) -> None:
+def test_a_member_of_an_unknown_method_is_unsupported(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "x.zip", GOOD)
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\1\2") + 10] = 93
     path.write_bytes(data)
-    assert told(path)[0] == {"a.mid": "unsupported", "b.mid": b"song b"}
+    assert read_archive(path)[0] == {"a.mid": "unsupported", "b.mid": b"song b"}
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
-def test_a_wrong_byte_in_a_zip_costs_its_member(tmp_path: Path, method: int) -> None:
+def test_a_wrong_byte_in_a_zip_damages_its_member_only(tmp_path: Path, method: int) -> None:
     path = tmp_path / "x.zip"
     noise = os.urandom(5_000)
     with zipfile.ZipFile(path, "w", method) as made:
         made.writestr("a.mid", noise)
         made.writestr("b.mid", "song b")
-    assert told(path)[0] == {"a.mid": noise, "b.mid": b"song b"}
+    assert read_archive(path)[0] == {"a.mid": noise, "b.mid": b"song b"}
     data = bytearray(path.read_bytes())
     data[3_000] ^= 1
     path.write_bytes(data)
-    assert told(path)[0] == {"a.mid": "damaged", "b.mid": b"song b"}
+    assert read_archive(path)[0] == {"a.mid": "damaged", "b.mid": b"song b"}
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
-def test_an_archive_that_is_none_is_told_of(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_not_an_archive_gives_a_notice(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"x{kind}"
     for data in (b"", b"x", b"MThd" * 1000, os.urandom(3_000)):
         path.write_bytes(data)
-        assert told(path) == ({}, [("archive", str(path))])
+        assert read_archive(path) == ({}, [("archive", str(path))])
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_SUFFIXES)
-def test_an_archive_that_is_cut_short_anywhere_is_told_of(tmp_path: Path, kind: str) -> None:
+def test_an_archive_truncated_anywhere_gives_a_notice(tmp_path: Path, kind: str) -> None:
     whole = {f"{n}.mid": os.urandom(700) for n in range(4)}
     path = write_archive(tmp_path / f"x{kind}", whole)
     data = path.read_bytes()
-    assert told(path) == (whole, [])
+    assert read_archive(path) == (whole, [])
     # The last zeros of a plain tar say nothing that the first of them does not.
     end = 4 * 1536 + 512 if kind == ".tar" else len(data)
     for length in range(0, end, max(1, end // 97)):
         path.write_bytes(data[:length])
-        read, notices = told(path)
+        read, notices = read_archive(path)
         assert notices == [("archive", str(path))]
         assert all(read[name] in (whole[name], "damaged") for name in read)
 
@@ -215,43 +218,43 @@ def test_wrong_bytes_never_raise_anything_else(tmp_path: Path, kind: str) -> Non
     for number in range(0, len(data), max(1, len(data) // 300)):
         for value in (0, 0xFF, data[number] ^ 0x10):
             path.write_bytes(data[:number] + bytes([value]) + data[number + 1 :])
-            told(path)
+            read_archive(path)
 
 
-def test_a_header_that_is_a_bomb_itself_is_not_read(tmp_path: Path) -> None:
+def test_a_header_that_is_a_bomb_is_not_read(tmp_path: Path) -> None:
     head = tar_member("PaxHeader", 1 << 33, type=tarfile.XHDTYPE).tobuf()
     (tmp_path / "x.tar").write_bytes(head + bytes(10_000))
-    assert told(tmp_path / "x.tar") == ({}, [("archive", str(tmp_path / "x.tar"))])
+    assert read_archive(tmp_path / "x.tar") == ({}, [("archive", str(tmp_path / "x.tar"))])
 
 
 @pytest.mark.parametrize("filling", [b"1" * 100_000, b"30 GNU.sparse.size=1\n" * 100])
 def test_a_header_that_takes_long_to_read_is_not_read(tmp_path: Path, filling: bytes) -> None:
     head = tar_member("PaxHeader", len(filling), type=tarfile.XHDTYPE).tobuf()
     (tmp_path / "x.tar").write_bytes(head + filling + bytes(-len(filling) % 512))
-    assert told(tmp_path / "x.tar")[0] == {}
+    assert read_archive(tmp_path / "x.tar")[0] == {}
 
 
-def test_headers_of_headers_end_somewhere(tmp_path: Path) -> None:
+def test_headers_of_headers_are_bounded(tmp_path: Path) -> None:
     record = b"12 path=abc\n"
     one = tar_member("PaxHeader", len(record), type=tarfile.XHDTYPE).tobuf() + record.ljust(512, b"\0")
     (tmp_path / "x.tar").write_bytes(one * 5_000)
-    assert told(tmp_path / "x.tar") == ({}, [("archive", str(tmp_path / "x.tar"))])
+    assert read_archive(tmp_path / "x.tar") == ({}, [("archive", str(tmp_path / "x.tar"))])
 
 
-def test_a_negative_size_does_not_make_it_go_back(tmp_path: Path) -> None:
+def test_a_negative_size_does_not_repeat_members(tmp_path: Path) -> None:
     head = bytearray(tar_member("a.mid", 0).tobuf())
     head[124:136] = b"\xff" * 10 + b"\xfc\x00"  # -1024, in base 256
     head[148:156] = b" " * 8
     head[148:156] = b"%06o\0 " % sum(head)
     (tmp_path / "x.tar").write_bytes(bytes(head) * 3 + bytes(1024))
-    assert told(tmp_path / "x.tar")[1][-1] == ("archive", str(tmp_path / "x.tar"))
+    assert read_archive(tmp_path / "x.tar")[1][-1] == ("archive", str(tmp_path / "x.tar"))
 
 
 def test_an_xz_that_asks_for_much_memory_is_not_read(tmp_path: Path) -> None:
     data = write_archive(tmp_path / "x.tar", GOOD).read_bytes()
     path = tmp_path / "x.tar.xz"
     path.write_bytes(_large_xz(data))
-    assert told(path) == ({}, [("archive", str(path))])
+    assert read_archive(path) == ({}, [("archive", str(path))])
 
 
 def _large_xz(data: bytes) -> bytes:
@@ -266,14 +269,14 @@ def _large_xz(data: bytes) -> bytes:
     return bytes(made)
 
 
-def test_a_checksum_behind_everything_is_looked_at(tmp_path: Path) -> None:
+def test_the_checksum_at_the_end_is_verified(tmp_path: Path) -> None:
     data = bytearray(gzip.compress(write_archive(tmp_path / "x.tar", GOOD).read_bytes()))
     data[-6] ^= 1
     (tmp_path / "x.tgz").write_bytes(data)
-    assert told(tmp_path / "x.tgz")[1] == [("archive", str(tmp_path / "x.tgz"))]
+    assert read_archive(tmp_path / "x.tgz")[1] == [("archive", str(tmp_path / "x.tgz"))]
 
 
-def test_an_archive_that_changes_after_the_walk_is_not_read_at_the_wrong_place(tmp_path: Path) -> None:
+def test_an_archive_that_changed_after_the_walk_is_not_read(tmp_path: Path) -> None:
     for kind in ARCHIVE_SUFFIXES:
         path = write_archive(tmp_path / f"x{kind}", GOOD)
         library = open_source([path])
@@ -289,7 +292,7 @@ def test_an_archive_that_changes_after_the_walk_is_not_read_at_the_wrong_place(t
         assert raised.value.code == "vanished"
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_reading_a_pipe_does_not_wait(tmp_path: Path) -> None:
     write_archive(tmp_path / "a.zip", GOOD)
     library = open_source([tmp_path / "a.zip"])
     (tmp_path / "a.zip").unlink()

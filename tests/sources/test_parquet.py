@@ -4,32 +4,33 @@ import builtins
 import json
 import os
 import pickle
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from midiprism.errors import UsageError
 from midiprism.pipeline.record_builder import song_name_of
 from midiprism.sources import Notice, PathReader, SongRef, Source, UnreadableError, open_source
-from midiprism.sources import parquet_reader as reading
 from support.archive_files import write_parquet
 
 LIMIT = 1 << 20
 DATA = [b"one", b"two" * 1000, b"three"]
 
 
-def walked(library: Source) -> list[SongRef]:
+def walk_source(library: Source) -> list[SongRef]:
     items = list(library.walk())
     assert not [item for item in items if isinstance(item, Notice)]
     assert list(library.running_count())[-1] == len(items)
     return [item for item in items if isinstance(item, SongRef)]
 
 
-def contents(library: Source) -> list[bytes | None]:
-    return [library.read(found, LIMIT).data for found in walked(library)]
+def song_contents(library: Source) -> list[bytes | None]:
+    return [library.read(found, LIMIT).data for found in walk_source(library)]
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
@@ -37,8 +38,8 @@ def test_the_only_column_of_bytes_holds_the_songs(tmp_path: Path, kind: pa.DataT
     path = write_parquet(tmp_path / "x.parquet", {"title": ["a", "b", "c"], "midi": pa.array(DATA, kind)})
     os.utime(path, ns=(5, 77))
     library = open_source([path])
-    found = walked(library)
-    assert contents(library) == DATA
+    found = walk_source(library)
+    assert song_contents(library) == DATA
     assert [one.path for one in found] == [os.fsencode(path) + b"/midi/%08d" % n for n in range(3)]
     assert [song_name_of(one) for one in found] == ["00000000", "00000001", "00000002"]
     assert {one.mtime_ns for one in found} == {77} == {library.read(one, LIMIT).mtime_ns for one in found}
@@ -48,21 +49,25 @@ def test_the_only_column_of_bytes_holds_the_songs(tmp_path: Path, kind: pa.DataT
 def test_the_struct_of_hugging_face_is_a_column_of_bytes(tmp_path: Path) -> None:
     cells = [{"bytes": data, "path": f"folder/{data[:3].decode()}.mid"} for data in DATA]
     path = write_parquet(tmp_path / "x.parquet", {"midi": cells, "label": [1, 2, 3]})
-    assert contents(open_source([path])) == DATA
+    assert song_contents(open_source([path])) == DATA
     library = open_source([path], name_column="midi.path")
-    assert [song_name_of(found) for found in walked(library)] == ["folder/one", "folder/two", "folder/thr"]
-    assert contents(library) == DATA
+    assert [song_name_of(found) for found in walk_source(library)] == [
+        "folder/one",
+        "folder/two",
+        "folder/thr",
+    ]
+    assert song_contents(library) == DATA
 
 
 def test_a_null_is_a_song_without_bytes(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": pa.array([b"x", None, b""], pa.binary())})
-    assert contents(open_source([path])) == [b"x", b"", b""]
+    assert song_contents(open_source([path])) == [b"x", b"", b""]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     cells = pa.array([None, {"bytes": None, "path": "x"}, {"bytes": b"x", "path": None}], kind)
     path = write_parquet(tmp_path / "y.parquet", {"midi": cells})
     library = open_source([path], name_column="midi.path")
-    assert contents(library) == [b"", b"", b"x"]
-    assert [song_name_of(found) for found in walked(library)] == ["00000000", "x", "00000002"]
+    assert song_contents(library) == [b"", b"", b"x"]
+    assert [song_name_of(found) for found in walk_source(library)] == ["00000000", "x", "00000002"]
 
 
 def test_ids_name_the_songs_and_may_clash_or_lead_nowhere(tmp_path: Path) -> None:
@@ -71,7 +76,7 @@ def test_ids_name_the_songs_and_may_clash_or_lead_nowhere(tmp_path: Path) -> Non
         tmp_path / "x.parquet", {"id": ids, "midi": [str(n).encode() for n in range(len(ids))]}
     )
     library = open_source([path], name_column="id")
-    found = walked(library)
+    found = walk_source(library)
     assert [song_name_of(one) for one in found] == [
         "Op. 27 No. 2",
         "a/b",
@@ -86,15 +91,19 @@ def test_ids_name_the_songs_and_may_clash_or_lead_nowhere(tmp_path: Path) -> Non
     ]
     paths = [one.path for one in found]
     assert paths == sorted(set(paths)), "no two are the same, and the walk is in their order"
-    assert contents(library) == [str(n).encode() for n in range(len(ids))]
+    assert song_contents(library) == [str(n).encode() for n in range(len(ids))]
 
 
 def test_whole_numbers_name_songs_too(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"id": [7, 8, 9], "midi": DATA})
-    assert [song_name_of(found) for found in walked(open_source([path], name_column="id"))] == ["7", "8", "9"]
+    assert [song_name_of(found) for found in walk_source(open_source([path], name_column="id"))] == [
+        "7",
+        "8",
+        "9",
+    ]
 
 
-def test_what_is_kept_comes_as_json(tmp_path: Path) -> None:
+def test_kept_columns_come_as_json(tmp_path: Path) -> None:
     columns = {
         "midi": DATA,
         "genre": ["jazz", None, "f\u0000nk"],
@@ -104,29 +113,29 @@ def test_what_is_kept_comes_as_json(tmp_path: Path) -> None:
     }
     path = write_parquet(tmp_path / "x.parquet", columns)
     library = open_source([path], kept_columns=["genre", "score", "tags", "when"])
-    facts = [json.loads(library.read(found, LIMIT).facts or "") for found in walked(library)]
+    facts = [json.loads(library.read(found, LIMIT).facts or "") for found in walk_source(library)]
     assert facts == [
         {"genre": "jazz", "score": 1.5, "tags": ["a", "b"], "when": "1970-01-01 00:00:00"},
         {"genre": None, "score": None, "tags": [], "when": "1970-01-01 00:00:01"},
         {"genre": "f\0nk", "score": None, "tags": None, "when": None},
     ]
-    assert open_source([path]).read(walked(library)[0], LIMIT).facts is None
+    assert open_source([path]).read(walk_source(library)[0], LIMIT).facts is None
 
 
-def test_facts_that_are_a_bomb_cost_their_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_song_with_too_many_facts_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.sources.parquet.MAX_FACTS_CHARACTERS", 100)
     path = write_parquet(tmp_path / "x.parquet", {"midi": [b"a", b"b"], "text": ["x" * 200, "x"]})
     library = open_source([path], kept_columns=["text"])
-    first, second = walked(library)
+    first, second = walk_source(library)
     with pytest.raises(UnreadableError) as raised:
         library.read(first, LIMIT)
     assert raised.value.code == "limit"
     assert library.read(second, LIMIT).data == b"b"
 
 
-def test_a_song_beyond_the_limit_is_digested_and_not_kept(tmp_path: Path) -> None:
+def test_the_bytes_of_a_song_beyond_the_limit_are_digested_and_not_kept(tmp_path: Path) -> None:
     library = open_source([write_parquet(tmp_path / "x.parquet", {"midi": [bytes(101), b"x"]})])
-    found = walked(library)
+    found = walk_source(library)
     assert [library.read(one, 100).data for one in found] == [None, b"x"]
     assert library.read(found[0], 100).size == 101
 
@@ -134,13 +143,19 @@ def test_a_song_beyond_the_limit_is_digested_and_not_kept(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "say with --column which one of midi, other, hf"),
-        ({"column": "nowhere"}, "there is no column nowhere: its columns are midi, other, hf, id, score"),
-        ({"column": "score"}, "column score holds no bytes; those that do: midi, other, hf"),
-        ({"column": "midi", "name": "what"}, "there is no column what"),
-        ({"column": "midi", "name": "score"}, "neither text nor whole numbers"),
-        ({"column": "midi", "name": "other"}, "neither text nor whole numbers"),
-        ({"column": "midi", "keep": ["id", "other"]}, "column other cannot be kept: it holds bytes"),
+        ({}, "has several columns of bytes: choose one of midi, other, hf"),
+        (
+            {"song_column": "nowhere"},
+            "there is no column nowhere: its columns are midi, other, hf, id, score",
+        ),
+        ({"song_column": "score"}, "column score holds no bytes; those that do: midi, other, hf"),
+        ({"song_column": "midi", "name_column": "what"}, "there is no column what"),
+        ({"song_column": "midi", "name_column": "score"}, "neither text nor whole numbers"),
+        ({"song_column": "midi", "name_column": "other"}, "neither text nor whole numbers"),
+        (
+            {"song_column": "midi", "kept_columns": ["id", "other"]},
+            "column other cannot be kept: it holds bytes",
+        ),
     ],
 )
 def test_a_wrong_column_is_a_usage_error(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -154,12 +169,14 @@ def test_a_wrong_column_is_a_usage_error(tmp_path: Path, options: dict[str, Any]
 def test_a_file_without_bytes_and_options_without_a_file_are_usage_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no column of bytes"):
         open_source([write_parquet(tmp_path / "x.parquet", {"id": ["a"]})])
-    for options in ({"column": "a"}, {"name": "a"}, {"keep": ["a"]}):
-        with pytest.raises(UsageError, match="for Parquet files"):
+    for options in ({"song_column": "a"}, {"name_column": "a"}, {"kept_columns": ["a"]}):
+        with pytest.raises(UsageError, match="a Parquet file"):
             open_source([tmp_path], **options)
 
 
-def test_without_pyarrow_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyarrow_the_error_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     real = builtins.__import__
 
@@ -173,7 +190,7 @@ def test_without_pyarrow_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: p
         open_source([path])
 
 
-def test_parquet_files_in_folders_are_left_alone(tmp_path: Path) -> None:
+def test_parquet_files_in_folders_are_ignored(tmp_path: Path) -> None:
     write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     assert list(open_source([tmp_path], enter_archives=True).walk()) == []
 
@@ -181,18 +198,18 @@ def test_parquet_files_in_folders_are_left_alone(tmp_path: Path) -> None:
 def test_another_column_gives_other_paths(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"a/b %": [b"1"], "a": [b"2"]})
     for column, shown, data in (("a/b %", b"a%2Fb %25", b"1"), ("a", b"a", b"2")):
-        (found,) = walked(open_source([path], song_column=column))
+        (found,) = walk_source(open_source([path], song_column=column))
         assert found.path == os.fsencode(path) + b"/" + shown + b"/00000000"
         assert PathReader().read(found.path, LIMIT).data == data
 
 
-def test_a_row_is_read_again_by_its_path_alone(tmp_path: Path) -> None:
+def test_a_row_is_read_by_its_path_alone(tmp_path: Path) -> None:
     cells = [{"bytes": data, "path": "x/y.mid"} for data in DATA]
     path = write_parquet(
         tmp_path / "x.parquet", {"midi": cells, "other": [b"1", b"2", b"3"]}, row_group_size=2
     )
     library, again = open_source([path], song_column="midi", name_column="midi.path"), PathReader()
-    for found in walked(library):
+    for found in walk_source(library):
         assert again.read(found.path, LIMIT) == library.read(found, LIMIT)
     for wrong in (b"/midi/00000003", b"/nothing/00000000", b"/midi", b"/midi/x.mid", b"/midi/" + b"9" * 5000):
         with pytest.raises(UnreadableError) as raised:
@@ -205,14 +222,15 @@ def test_rows_are_decoded_once_in_their_order(tmp_path: Path, monkeypatch: pytes
     data = [os.urandom(200) for _ in range(1_000)]
     path = write_parquet(tmp_path / "x.parquet", {"midi": data}, row_group_size=300)
     library = open_source([path])
-    found = walked(library)
-    decode = reading.ParquetRows._decode
+    found = walk_source(library)
+    iter_batches = pq.ParquetFile.iter_batches
 
-    def counting(rows: reading.ParquetRows, number: int, columns: reading.ColumnRoles) -> None:
-        decoded.append(number)
-        decode(rows, number, columns)
+    def count_batches(file: pq.ParquetFile, *args: Any, **options: Any) -> Iterator[pa.RecordBatch]:
+        for batch in iter_batches(file, *args, **options):
+            decoded.append(batch)
+            yield batch
 
-    monkeypatch.setattr(reading.ParquetRows, "_decode", counting)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", count_batches)
     crossed = pickle.loads(pickle.dumps(library))
     assert [crossed.read(one, LIMIT).data for one in found] == data
     assert len(decoded) == 3 * 19 + 7
@@ -224,7 +242,7 @@ def test_rows_are_decoded_once_in_their_order(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("cut", [0, 3, 100, -1])
-def test_a_file_that_is_no_parquet_is_told_of(tmp_path: Path, cut: int) -> None:
+def test_a_file_that_is_not_parquet_gives_a_notice(tmp_path: Path, cut: int) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     path.write_bytes(path.read_bytes()[:cut])
     good = write_parquet(tmp_path / "y.parquet", {"midi": DATA})
@@ -249,10 +267,10 @@ def test_wrong_bytes_never_raise_anything_else(tmp_path: Path) -> None:
                     library.read(item, LIMIT)
 
 
-def test_a_file_that_changes_after_the_walk_is_not_read_at_the_wrong_place(tmp_path: Path) -> None:
+def test_a_file_that_changed_after_the_walk_is_not_read(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     library = open_source([path])
-    found = walked(library)
+    found = walk_source(library)
     write_parquet(path, {"midi": DATA[::-1]})
     os.utime(path, ns=(1, 1))
     with pytest.raises(UnreadableError) as raised:

@@ -14,7 +14,7 @@ Read = Callable[[Path], SongContent]
 
 @pytest.fixture(params=["as it was found", "changed since", "not scanned"])
 def read_path(request: pytest.FixtureRequest) -> Read:
-    """Reads a file of which a scan has told truly, wrongly or nothing."""
+    """Return a function that reads a file, given the right, a wrong or no size and time of its listing."""
 
     def read(path: Path) -> SongContent:
         if request.param == "not scanned":
@@ -26,7 +26,7 @@ def read_path(request: pytest.FixtureRequest) -> Read:
     return read
 
 
-def failure(reader: Read, path: Path) -> str:
+def failure_code(reader: Read, path: Path) -> str:
     with pytest.raises(UnreadableError) as raised:
         reader(path)
     return raised.value.code
@@ -52,17 +52,17 @@ def test_a_file_beyond_the_limit_is_digested_and_not_kept(read_path: Read, tmp_p
     assert content.digest == blake3(b"x" * 3_000_001).digest()
 
 
-def test_a_file_that_is_gone_has_vanished(read_path: Read, tmp_path: Path) -> None:
-    assert failure(read_path, tmp_path / "a.mid") == "vanished"
+def test_a_missing_file_has_vanished(read_path: Read, tmp_path: Path) -> None:
+    assert failure_code(read_path, tmp_path / "a.mid") == "vanished"
 
 
 def test_a_pipe_does_not_make_the_reader_wait(read_path: Read, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.mid")
-    assert failure(read_path, tmp_path / "a.mid") == "not_regular"
+    assert failure_code(read_path, tmp_path / "a.mid") == "not_regular"
 
 
 def test_a_folder_is_not_a_regular_file(read_path: Read, tmp_path: Path) -> None:
-    assert failure(read_path, tmp_path) == "not_regular"
+    assert failure_code(read_path, tmp_path) == "not_regular"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_errors_of_the_system_have_stable_codes(
     path = tmp_path / "a.mid"
     path.write_bytes(b"x")
     monkeypatch.setattr(os, "open", failing)
-    assert failure(read_path, path) == code
+    assert failure_code(read_path, path) == code
 
 
 def test_a_file_that_changes_once_while_it_is_read_is_read_again(
@@ -97,7 +97,7 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(
     assert read_path(path).data == b"after and longer"
 
 
-def test_a_file_that_changes_all_the_time_is_given_up(
+def test_a_file_that_keeps_changing_is_an_error(
     read_path: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.mid"
@@ -110,7 +110,7 @@ def test_a_file_that_changes_all_the_time_is_given_up(
         return read(descriptor, count)
 
     monkeypatch.setattr(os, "read", growing)
-    assert failure(read_path, path) == "changing"
+    assert failure_code(read_path, path) == "changing"
 
 
 def test_a_read_that_returns_less_than_asked_for_is_continued(
@@ -123,7 +123,9 @@ def test_a_read_that_returns_less_than_asked_for_is_continued(
     assert read_path(path).data == b"0123456789"
 
 
-def test_what_is_as_it_was_found_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_of_an_unchanged_file_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(b"notes")
     found, asked, fstat = os.stat(path), [0], os.fstat

@@ -1,4 +1,4 @@
-"""Libraries of another program's, taken over: runs on them, and what their owner finds afterwards."""
+"""Runs that adopt another program's library, and what its owner finds in it afterwards."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,12 +7,10 @@ import psycopg
 from blake3 import blake3
 
 import midiprism
-from midiprism.adopt.adoption import open_adopted_source
-from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
+from midiprism.adopt.adoption import open_adopted_library
 from midiprism.adopt.db.undo import UndoResult, undo_run
-from midiprism.adopt.options import Adoption
-from midiprism.catalog import PostgresAddress, open_catalog
-from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.adopt.options import Adoption, ExistingLinksPolicy
+from midiprism.catalog import PostgresAddress
 from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.sources.path_map import parse_path_map
 from support.postgres import PostgresServer
@@ -47,55 +45,56 @@ def run_adoption(
     limit: int | None = None,
     **settings: object,
 ) -> Summary:
-    """A run in this process, unless it is told otherwise."""
+    """Adopt a library in this process, unless the settings name workers."""
     address, adoption = PostgresAddress(url), Adoption(parse_path_map(rules), existing)
-    asked = make_settings(
-        **{"workers": 0, "rerun_policy": RerunPolicy(redo_adopted=existing != "leave"), **settings},
-        database=address,
-        adoption=adoption,
-    )
-    with open_adopted_source(address, adoption, lambda: False) as library:
-        return run_source(library, str(out), asked, limit=limit)
+    rerun_policy = RerunPolicy(redo_adopted=existing != "leave")
+    with open_adopted_library(address, adoption, str(out), lambda: False) as library:
+        all_settings = make_settings(
+            **{"workers": 0, "rerun_policy": rerun_policy, **settings},
+            database=address,
+            hooks=(library.hook,),
+        )
+        return run_source(library.source, str(out), all_settings, limit=limit)
 
 
 def undo(url: str, run_id: int) -> UndoResult:
-    with open_catalog(PostgresAddress(url)) as catalog:
-        assert isinstance(catalog, PostgresCatalog)
-        return undo_run(catalog, run_id)
+    return undo_run(PostgresAddress(url), run_id)
 
 
 def dump_owner_schema(postgres: PostgresServer, url: str, *, include_counts: bool = True) -> Counter[str]:
-    """The owner's schema as lines of SQL, without how far sequences are.
+    """Return the owner's schema as lines of SQL, without the values of sequences.
 
     Args:
-        counts: with the table that their triggers fill.
+        postgres: the server.
+        url: of the database.
+        include_counts: whether to include the table that the owner's triggers fill.
     """
-    without = ["--exclude-table-data=*_seq"] + (
+    exclusions = ["--exclude-table-data=*_seq"] + (
         [] if include_counts else ["--exclude-table-data=file_counts"]
     )
-    return Counter(postgres.dump(url, "--schema=public", *without).splitlines())
+    return Counter(postgres.dump(url, "--schema=public", *exclusions).splitlines())
 
 
 def read_links(url: str) -> set[Link]:
-    """All rows of ``links``, by content."""
+    """Return all rows of ``track_splits``, with the content hash of the track."""
     with psycopg.connect(url) as connection:
         return {(row[0], bytes(row[1]), *row[2:]) for row in connection.execute(LINKS_SQL)}
 
 
 def expected_links(url: str, song_ids: set[int]) -> set[Link]:
-    """What these songs ought to have there: two tracks of one content are one row, the first of them."""
-    found: dict[tuple[int, bytes], Link] = {}
+    """Return the rows of ``track_splits`` that these songs must have, one for identical tracks."""
+    links: dict[tuple[int, bytes], Link] = {}
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT id, filepath FROM public.files WHERE id = ANY(%s)", [[*song_ids]])
         for song, path in rows:
             for track in midiprism.split(Path(path).read_bytes()).tracks:
-                facts = (track.track_number, track.name, track.instrument, track.note_count)
-                found.setdefault((song, track.digest), (song, track.digest, *facts))
-    return set(found.values())
+                values = (track.track_number, track.name, track.instrument, track.note_count)
+                links.setdefault((song, track.digest), (song, track.digest, *values))
+    return set(links.values())
 
 
 def assert_owner_checks(postgres: PostgresServer, url: str) -> None:
-    """What the library's owner asks their tables, and that every file is what its row says."""
+    """Assert that the owner's queries give the right answers, and that every file is what its row says."""
     assert postgres.psql(url, DANGLING_LINKS_SQL) == "0\n"
     assert postgres.psql(url, ALL_SONGS_LINKED_SQL) == "t\n"
     with psycopg.connect(url) as connection:

@@ -12,7 +12,7 @@ ARCHIVE_SUFFIXES = (".zip", *TAR_MODES)
 
 
 def write_archive(path: Path, files: dict[str, bytes]) -> Path:
-    """An archive of the kind that its name says, its members in this order."""
+    """Write an archive of the kind that its name tells, with its members in this order."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -23,25 +23,25 @@ def write_archive(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def tar_member(name: str, size: int = 0, **fields: object) -> tarfile.TarInfo:
-    """A member of a tar archive, with these fields set."""
-    made = tarfile.TarInfo(name)
-    made.size = size
+    """Return a member of a tar archive with these fields."""
+    info = tarfile.TarInfo(name)
+    info.size = size
     for field, value in fields.items():
-        setattr(made, field, value)
-    return made
+        setattr(info, field, value)
+    return info
 
 
 def write_tar(path: Path, members: Iterable[tuple[tarfile.TarInfo, bytes]]) -> Path:
-    """A tar archive of these members."""
+    """Write a tar archive with these members."""
     mode: Any = next(mode for suffix, mode in reversed(TAR_MODES.items()) if path.name.endswith(suffix))
     with tarfile.open(path, mode) as archive:
-        for made, data in members:
-            archive.addfile(made, io.BytesIO(data))
+        for info, data in members:
+            archive.addfile(info, io.BytesIO(data))
     return path
 
 
 def write_parquet(path: Path, columns: dict[str, Any], **options: Any) -> Path:
-    """A Parquet file of these columns; a column is a list, or an array of pyarrow."""
+    """Write a Parquet file with these columns, each a list or an array of pyarrow."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

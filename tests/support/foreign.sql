@@ -1,4 +1,4 @@
--- A library of MIDI files as another program keeps it: every file is a row, and so is every track cut out of one.
+-- A library of MIDI files of another program: each file is a row, and so is each track split from one.
 
 CREATE TABLE files (
     id                      BIGSERIAL PRIMARY KEY,
@@ -12,7 +12,7 @@ CREATE TABLE files (
     ticks_per_quarter_note  INTEGER,
     duration_seconds        NUMERIC(10, 3),
     duration_ticks          BIGINT,
-    is_multi_track          BOOLEAN     DEFAULT FALSE,       -- despite its name: whether the row is a split
+    is_multi_track          BOOLEAN     DEFAULT FALSE,       -- despite its name: whether the row is a track
     parent_file_id          BIGINT      REFERENCES files (id) ON DELETE CASCADE,
     track_number            SMALLINT,
     total_tracks            SMALLINT,

@@ -1,4 +1,4 @@
--- What the owner added to the table for purposes of their own, and filled in here and there.
+-- Columns that the owner added for purposes of their own, filled in some rows.
 ALTER TABLE files
     ADD COLUMN rating       SMALLINT NOT NULL DEFAULT 0,
     ADD COLUMN remark       TEXT,

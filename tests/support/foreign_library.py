@@ -1,7 +1,7 @@
-"""A library that another program began: songs, a database of them, and part of them already split its way.
+"""A library of another program: songs, a database of them, and the tracks of some of them.
 
-That program stored each content once and forgot whoever else had it: a track whose content was there already
-left no trace. For some of its tracks it may have had a bug too, see ``concatenated``.
+The program stores each content once and links it only to the first song that has it: a track whose content
+has a row already gets no link. It may have a bug in some tracks, see ``concatenate_conductor``.
 """
 
 import os
@@ -30,7 +30,7 @@ FILE_COLUMNS = (
 )
 LINK_COLUMNS = "parent_file_id, split_file_id, track_number, track_name, instrument, note_count"
 FIRST_TRACK_OFFSET = 14
-"""Where the first track of a sample song begins: behind a header without extras."""
+"""Offset of the first ``MTrk`` of a sample song, whose header has the usual length."""
 TEMPO_EVENT_PREFIX = b"\xff\x51\x03"
 
 Row = tuple[Any, ...]
@@ -38,17 +38,17 @@ Row = tuple[Any, ...]
 
 @dataclass(slots=True)
 class ForeignSampleLibrary:
-    """What such a library holds, and what is wrong with it.
+    """The content of such a library, and its faults.
 
     Attributes:
-        songs: folder of the songs.
-        splits: folder of what was split, ``Artist/Title_track_03.mid``.
-        songs: ids of the songs with several tracks.
-        visited: ids of those whose tracks the program split; of some it found every track there already, and
-            left no row in ``links``.
-        dropped: (id of the song, track number) of the tracks that play but have no row in ``links``,
-            since their content was there already.
-        mistimed: ids of the split files whose notes play at other times than in their song.
+        songs_folder: folder of the songs.
+        tracks_folder: folder of the tracks, ``Artist/Title_track_03.mid``.
+        song_ids: ids of the songs with several tracks.
+        processed_song_ids: ids of those that the program split; some of them have no link, because all their
+            tracks had rows already.
+        unlinked_tracks: song ids and track numbers of the tracks with notes that have no link, because their
+            content had a row already.
+        mistimed_file_ids: ids of the track files whose notes play at other times than in their song.
     """
 
     songs_folder: Path
@@ -70,18 +70,18 @@ def build_foreign_library(
     extra_columns: bool = False,
     triggers: bool = False,
 ) -> ForeignSampleLibrary:
-    """Write songs, splits and rows.
+    """Write the songs, the tracks and the rows of a library.
 
     Args:
         url: of an empty database.
-        folder: for ``songs``, which are written unless they are there, and ``splits``.
-        songs: how many.
+        folder: gets the folders ``songs``, unless it exists, and ``splits``.
+        song_count: number of songs.
         seed: of the songs, and of the choice of tracks with the bug.
-        share: of the songs with rows in ``links``; the others lie between them.
-        buggy: share of the splits made with the bug. It does harm only where the song's conductor has events
-            after its beginning, or tempi outside its first track.
-        columns: let the owner have three more of them in ``files``.
-        triggers: let the owner have some on ``files``, which stamp and count.
+        processed_share: share of the songs that have links, spread over all songs.
+        buggy_share: share of the tracks that are made with the bug. It does harm only if the song's conductor
+            has events after its beginning, or tempi outside its first track.
+        extra_columns: whether ``files`` has three more columns.
+        triggers: whether ``files`` has triggers, which stamp and count rows.
     """
     folder = folder.absolute()
     library = ForeignSampleLibrary(folder / "songs", folder / "splits")
@@ -102,29 +102,30 @@ def build_foreign_library(
 
 
 def concatenate_conductor(data: bytes, track: SplitTrack) -> tuple[bytes, int]:
-    """A split whose conductor events stand before the track's, with the deltas they had, not among them.
+    """Return a track whose conductor events precede its own events instead of being merged with them.
 
-    They are those of the first track, wherever else the song has some.
+    The events keep their delta times. They are those of the first source track only.
 
     Returns:
-        The file, and by how many ticks all notes come too late.
+        The file, and the number of ticks by which all its notes are late.
     """
-    chunks = list(_track_spans(data))
-    conductor = parse_track(data, *chunks[0])
-    ticks = [0, *(event[0] for event in conductor.events)]
-    body, late = b"", 0
+    spans = list(_track_spans(data))
+    first_start, first_end = spans[0]
+    conductor = parse_track(data, first_start, first_end)
+    ticks = [0, *(event.tick for event in conductor.events)]
+    body, ticks_late = b"", 0
     if track.track_number:
         for number, event in enumerate(conductor.events):
             if is_meta(event, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE):
                 body += data[conductor.event_offsets[number] : conductor.event_offsets[number + 1]]
-                late += ticks[number + 1] - ticks[number]
-    at, stop = chunks[track.track_number]
+                ticks_late += ticks[number + 1] - ticks[number]
+    start, end = spans[track.track_number]
     division = int.from_bytes(data[12:14], "big")
-    return header(0, 1, division) + chunk(b"MTrk", body + data[at:stop]), late
+    return header(0, 1, division) + chunk(b"MTrk", body + data[start:end]), ticks_late
 
 
 def _is_mistimed(data: bytes, track: SplitTrack, content: bytes, ticks_late: int) -> bool:
-    """Whether its notes come late, or miss a tempo that another track than the first one sets."""
+    """Return True if the notes of a buggy track are late, or lack a tempo of another track than the first."""
     _, first = next(_track_spans(data))
     if ticks_late or TEMPO_EVENT_PREFIX not in data[first:]:
         return ticks_late > 0
@@ -132,16 +133,16 @@ def _is_mistimed(data: bytes, track: SplitTrack, content: bytes, ticks_late: int
 
 
 def _track_spans(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where the inside of each track begins and ends."""
-    at = FIRST_TRACK_OFFSET
-    while at < len(data):
-        stop = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-        yield at + 8, stop
-        at = stop
+    """Yield the offsets of the first event of each source track and of its end."""
+    offset = FIRST_TRACK_OFFSET
+    while offset < len(data):
+        end = offset + 8 + int.from_bytes(data[offset + 4 : offset + 8], "big")
+        yield offset + 8, end
+        offset = end
 
 
 class _ForeignProgram:
-    """The other program, at work on all songs."""
+    """The other program, which works on all songs."""
 
     def __init__(
         self, library: ForeignSampleLibrary, processed_share: float, buggy_share: float, rng: random.Random
@@ -156,64 +157,64 @@ class _ForeignProgram:
         self._songs_with_links = 0  # songs with a row in track_splits
 
     def rows(self) -> tuple[list[Row], list[Row]]:
-        """Rows of ``files`` and of ``links``, with the files of the splits written."""
-        found: list[tuple[int, Path]] = []
+        """Write the tracks, and return the rows of ``files`` and of ``track_splits``."""
+        songs: list[tuple[int, Path]] = []
         for path in _song_paths(self._library.songs_folder):
             data = path.read_bytes()
             split = midiprism.split(data)
-            facts = (split.num_tracks, split.division, split.duration_seconds, split.duration_ticks)
-            identity = self._add_file(path, data, split.format, *facts, False, None, None, None)
-            if identity is not None and split.num_tracks > 1:
-                found.append((identity, path))
-        self._library.song_ids = [song for song, _ in found]
-        for count, (song, path) in enumerate(found, 1):
+            values = (split.num_tracks, split.division, split.duration_seconds, split.duration_ticks)
+            file_id = self._add_file(path, data, split.format, *values, False, None, None, None)
+            if file_id is not None and split.num_tracks > 1:
+                songs.append((file_id, path))
+        self._library.song_ids = [song_id for song_id, _ in songs]
+        for count, (song_id, path) in enumerate(songs, 1):
             if self._songs_with_links < round(count * self._processed_share):
-                self._split_song(song, path)
+                self._split_song(song_id, path)
         return self._files, self._links
 
     def _split_song(self, song_id: int, path: Path) -> None:
         data = path.read_bytes()
         split = midiprism.split(data, by="track")
-        links = len(self._links)
+        link_count = len(self._links)
         self._library.processed_song_ids.add(song_id)
         folder = self._library.tracks_folder / path.parent.relative_to(self._library.songs_folder)
         folder.mkdir(parents=True, exist_ok=True)
         for track in split.tracks:
-            content, late, wrong = track.data, 0, False
+            content, ticks_late, is_mistimed = track.data, 0, False
             if self._rng.random() < self._buggy_share:
-                content, late = concatenate_conductor(data, track)
-                wrong = _is_mistimed(data, track, content, late)
+                content, ticks_late = concatenate_conductor(data, track)
+                is_mistimed = _is_mistimed(data, track, content, ticks_late)
             number = track.track_number
-            place = folder / f"{path.stem}_track_{number:02}.mid"
-            facts = (0, 1, split.division, track.duration_seconds, track.duration_ticks + late)
-            identity = self._add_file(place, content, *facts, True, song_id, number, split.num_tracks)
-            if identity is None:
+            track_path = folder / f"{path.stem}_track_{number:02}.mid"
+            values = (0, 1, split.division, track.duration_seconds, track.duration_ticks + ticks_late)
+            file_id = self._add_file(track_path, content, *values, True, song_id, number, split.num_tracks)
+            if file_id is None:
                 self._library.unlinked_tracks.add((song_id, number))
                 continue
-            place.write_bytes(content)
+            track_path.write_bytes(content)
             name = None if track.name is None else track.name.replace("\0", "")
-            self._links.append((song_id, identity, number, name, track.instrument, track.note_count))
-            if wrong:
-                self._library.mistimed_file_ids.add(identity)
-        self._songs_with_links += len(self._links) > links
+            self._links.append((song_id, file_id, number, name, track.instrument, track.note_count))
+            if is_mistimed:
+                self._library.mistimed_file_ids.add(file_id)
+        self._songs_with_links += len(self._links) > link_count
 
-    def _add_file(self, path: Path, data: bytes, *facts: object) -> int | None:
-        """The id of a new row, or None where the content has one already."""
+    def _add_file(self, path: Path, data: bytes, *values: object) -> int | None:
+        """Add a row to ``files`` and return its id; None if the content has a row already."""
         digest = blake3(data).digest()
         if digest in self._known_digests:
             return None
         self._known_digests.add(digest)
-        identity = len(self._files) + 1
+        file_id = len(self._files) + 1
         names = (path.name, str(path), path.name)
         tags = [path.parent.name]
-        self._files.append((identity, *names, digest, len(data), *facts, COLLECTION, tags))
-        return identity
+        self._files.append((file_id, *names, digest, len(data), *values, COLLECTION, tags))
+        return file_id
 
 
 def _song_paths(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders.sort()
-        yield from (Path(here, name) for name in sorted(names))
+        yield from (Path(parent, name) for name in sorted(names))
 
 
 def _copy_rows(connection: psycopg.Connection, command: str, rows: Iterable[Row]) -> None:

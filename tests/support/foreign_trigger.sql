@@ -1,5 +1,5 @@
--- Triggers of the owner: the time of a change, and a table that counts. Names are looked up as the owner's
--- sessions do, in their search path.
+-- Triggers of the owner: one sets the time of a change, the others count rows. They find tables by the search
+-- path of the session.
 CREATE TABLE file_counts (
     is_split    BOOLEAN PRIMARY KEY,
     files       BIGINT NOT NULL

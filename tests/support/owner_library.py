@@ -1,4 +1,4 @@
-"""A library of another program, row by row, for what ``support.foreign_library`` has no case of."""
+"""A library of another program, built row by row for cases that ``support.foreign_library`` lacks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _INSERT_LINK = "INSERT INTO track_splits (parent_file_id, split_file_id, track_n
 
 @dataclass(frozen=True)
 class OwnerLibrary:
-    """A database with their tables, and a folder for their files."""
+    """A database with the other program's tables, and a folder for its files."""
 
     url: str
     folder: Path
@@ -33,19 +33,19 @@ class OwnerLibrary:
         return cls(url, folder)
 
     def add_song(self, name: str, data: bytes, digest: bytes | None = None, track_count: int = 2) -> int:
-        """Add a song; its id."""
+        """Add a song, and return its id."""
         return self._insert_file(name, data, digest, track_count, None, None)
 
     def add_track(
         self, song_id: int, track_number: int, name: str, data: bytes, digest: bytes | None = None
     ) -> int:
-        """Add a split of a song, linked to it; its id."""
-        split = self._insert_file(name, data, digest, 1, song_id, track_number)
-        self.add_link(song_id, split, track_number)
-        return split
+        """Add a track of a song with a link to it, and return the track's id."""
+        track_id = self._insert_file(name, data, digest, 1, song_id, track_number)
+        self.add_link(song_id, track_id, track_number)
+        return track_id
 
     def add_link(self, song_id: int, track_id: int, track_number: int) -> None:
-        """Add a link."""
+        """Add a link from a song to a track."""
         with psycopg.connect(self.url) as connection:
             connection.execute(_INSERT_LINK, (song_id, track_id, track_number))
 
@@ -61,7 +61,7 @@ class OwnerLibrary:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        facts = (
+        values = (
             digest or blake3(data).digest(),
             len(data),
             track_count,
@@ -70,20 +70,21 @@ class OwnerLibrary:
             track_number,
         )
         with psycopg.connect(self.url) as connection:
-            row = connection.execute(_INSERT_FILE, (name, str(path), name, *facts)).fetchone()
+            row = connection.execute(_INSERT_FILE, (name, str(path), name, *values)).fetchone()
         assert row is not None
-        found: int = row[0]
-        return found
+        (file_id,) = row
+        return int(file_id)
 
 
 @contextmanager
 def read_only_role(
     server: PostgresServer, url: str, grants: str = "SELECT ON public.files, public.track_splits"
 ) -> Iterator[str]:
-    """A role that has these privileges and no others in a database: its URL, with a password."""
+    """Yield the URL, with a password, of a role that has only these privileges in a database."""
     server.psql(url, f"CREATE ROLE onlooker LOGIN PASSWORD 'se cret'; GRANT {grants} TO onlooker")
     try:
-        place = server.url(url.rpartition("?")[0].rpartition("/")[2], user="onlooker", loopback=True)
-        yield place.replace("onlooker@", "onlooker:se%20cret@")
+        database = url.rpartition("?")[0].rpartition("/")[2]
+        role_url = server.url(database, user="onlooker", loopback=True)
+        yield role_url.replace("onlooker@", "onlooker:se%20cret@")
     finally:
         server.psql(url, "DROP OWNED BY onlooker; DROP ROLE onlooker")

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 
 from midiprism.pipeline import Settings
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_result
+from midiprism.records.batches import BatchRecord
 from midiprism.sources import Notice, SongContent, SongRef, Source
 from midiprism.stores import (
     FileStatus,
@@ -31,6 +32,7 @@ from midiprism.stores import (
     TrackLocation,
     TrackStore,
 )
+from midiprism.stores.shard_sink import ShardSink
 from midiprism.stores.types import PrefixFilter, any_prefix
 from support.postgres import OWNER, PostgresServer
 
@@ -85,6 +87,9 @@ class SlowStore:
 
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
         return self.inner.take_pending(wanted)
+
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardSink | None:
+        return self.inner.commit_sink(run_id, batches)
 
     def path_of(self, location: TrackLocation) -> str | None:
         return self.inner.path_of(location)

@@ -1,1 +1,1 @@
-"""Taking over a library that another program keeps in PostgreSQL."""
+"""Adopting a library that another program keeps in PostgreSQL."""

@@ -1,19 +1,20 @@
-"""Comparing the splits that another program made with the songs they were made from.
+"""An audit of the tracks that another program split: are they those of their songs?
 
-Each song is split anew, and each of its splits is heard beside the track that it was made from.
+Each song is split anew, and each track of the other program is compared with the song's track that it was
+made from.
 """
 
-import time
 from collections.abc import Callable, Sequence
 
 from blake3 import blake3
 
-from midiprism.adopt.audit_report import AuditFinding, AuditProgress, AuditReport
+from midiprism.adopt.audit_report import AuditFinding, AuditProgress, AuditReport, FindingKind
 from midiprism.adopt.db.foreign_reader import ForeignFile, ForeignLibrary, ForeignLink
-from midiprism.adopt.note_timing import TOLERANCE_SECONDS, TimedNotes, extract_timed_notes, max_time_shifts
+from midiprism.adopt.note_timing import TOLERANCE_SECONDS, TimedNotes, extract_timed_notes, max_time_shift
 from midiprism.adopt.track_matching import ExpectedTrack, ForeignTrack, TrackMatcher
 from midiprism.catalog import PostgresAddress
 from midiprism.errors import CorruptMidiError, MidiprismError
+from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter
 from midiprism.results.identity import Identity
@@ -21,10 +22,10 @@ from midiprism.sources.path_map import PathMap
 from midiprism.sources.read_file import read_file
 from midiprism.sources.source import SongContent, UnreadableError
 
-_SONGS_PER_QUERY = 100
-"""Songs that the database is asked of at once."""
-_REPORT_SECONDS = 0.1
+SONGS_PER_QUERY = 100
+"""Songs whose rows are read from the database at once."""
 _HASH_RANGE = 1 << 64
+_HASH_MISMATCH = "The BLAKE3 of its bytes is not its content_hash."
 
 
 def audit_library(
@@ -37,19 +38,20 @@ def audit_library(
     on_compile: Callable[[], None] = lambda: None,
     listener: Callable[[AuditProgress], None] | None = None,
 ) -> AuditReport:
-    """Compare the splits of a library with their songs; only reads.
+    """Compare the tracks of a library with their songs. Nothing is written.
 
     Args:
-        address: of its database.
-        paths: where its files are.
-        share: of the songs with splits that are looked at.
-        seed: which ones; the same number gives the same ones.
-        stop: once true, the audit ends after the song in hand.
-        compiling: called when it has to wait for the splitter to be compiled.
-        listener: is told how far it is.
+        address: of the library's database.
+        path_map: maps the library's recorded paths to local ones.
+        sample_share: share of the songs with links that is audited.
+        seed: selects the sample; the same seed selects the same songs.
+        stop: once true, the audit ends after the current song.
+        on_compile: called if the splitter has to be compiled first.
+        listener: called with the progress, at most ten times a second.
 
     Raises:
-        CatalogError: the database cannot be read, or holds no such library.
+        ForeignTablesError: the database holds no such library.
+        CatalogError: the database cannot be read.
         MidiprismError: the splitter cannot be loaded.
     """
     with ForeignLibrary(address) as library:
@@ -58,88 +60,83 @@ def audit_library(
 
 
 def is_sampled(song_id: int, sample_share: float, seed: int) -> bool:
-    """Whether a song is in the sample that a number gives."""
-    mark = blake3(f"{seed} {song_id}".encode()).digest(length=8)
-    return int.from_bytes(mark, "big") < sample_share * _HASH_RANGE
+    """Return True if a song is in the sample that a seed selects."""
+    song_hash = blake3(f"{seed} {song_id}".encode()).digest(length=8)
+    return int.from_bytes(song_hash, "big") < sample_share * _HASH_RANGE
 
 
 class _Auditor:
-    """An audit under way."""
+    """An audit in progress."""
 
     def __init__(
         self,
         library: ForeignLibrary,
         path_map: PathMap,
-        audit_report: AuditReport,
+        report: AuditReport,
         stop: Callable[[], bool],
         listener: Callable[[AuditProgress], None] | None,
     ) -> None:
         self._library = library
         self._path_map = path_map
-        self._audit_report = audit_report
+        self._report = report
         self._stop = stop
-        self._listener = listener
         self._matcher = TrackMatcher()
         self._splitter = LazySplitter(Identity(by="track"), DEFAULT_LIMITS)
-        # Where a file of theirs has several tracks, what one says of another's channel belongs to it.
+        # In a file of several tracks, events of one track may affect the channel of another.
         self._foreign_splitter = LazySplitter(Identity(by="track", context="full"), DEFAULT_LIMITS)
-        self._started = time.perf_counter()
-        self._last_report_seconds = -_REPORT_SECONDS
+        self._reporter = ProgressReporter(listener)
         self._songs_seen = 0
 
     def audit(self, on_compile: Callable[[], None]) -> AuditReport:
-        found = self._audit_report
-        found.songs_total = self._library.count_already_split()
-        if found.songs_total and not self._splitter.is_compiled():
+        report = self._report
+        report.songs_total = self._library.count_already_split()
+        if report.songs_total and not self._splitter.is_compiled():
             on_compile()
         for page in self._library.already_split_ids():
-            for first in range(0, len(page), _SONGS_PER_QUERY):
-                ids = page[first : first + _SONGS_PER_QUERY]
+            for first in range(0, len(page), SONGS_PER_QUERY):
+                ids = page[first : first + SONGS_PER_QUERY]
                 self._audit_songs(
-                    [number for number in ids if is_sampled(number, found.sample_share, found.seed)]
+                    [song_id for song_id in ids if is_sampled(song_id, report.sample_share, report.seed)]
                 )
                 self._songs_seen += len(ids)
                 self._report_progress()
-            if found.stopped:
+            if report.stopped:
                 break
-        found.seconds = time.perf_counter() - self._started
-        return found
+        report.seconds = self._reporter.seconds
+        return report
 
     def _audit_songs(self, ids: Sequence[int]) -> None:
-        """Look at a few songs."""
         if not ids:
             return
         songs, links = self._library.songs(ids), self._library.links(ids)
-        for number in ids:
+        for song_id in ids:
             if self._stop():
-                self._audit_report.stopped = True
+                self._report.stopped = True
                 return
-            self._audit_song(songs.get(number), links.get(number, []))
+            self._audit_song(songs.get(song_id), links.get(song_id, []))
             self._report_progress()
 
     def _audit_song(self, song: ForeignFile | None, links: Sequence[ForeignLink]) -> None:
-        """Look at a song and its splits."""
-        found = self._audit_report
-        found.links += len(links)
+        self._report.links += len(links)
         song_path = self._path_map.to_local(song.path) if song else b""
-        parts = self._read_expected_tracks(song, song_path)
-        splits = [self._read_foreign_track(link, song_path) for link in links]
-        if parts is None:
-            found.add_song(0, 0)
-            for split in splits:
-                split.timed_notes  # noqa: B018 - what is wrong with the file alone is told
+        expected_tracks = self._read_expected_tracks(song, song_path)
+        foreign_tracks = [self._read_foreign_track(link, song_path) for link in links]
+        if expected_tracks is None:
+            self._report.add_song(0, 0)
+            for foreign_track in foreign_tracks:
+                foreign_track.load_notes()  # adds a finding if the file is not MIDI
             return
-        self._matcher.match(parts, splits)
-        for split in splits:
-            self._record_verdict(split, song_path)
-        wrong = sum(split.verdict == "wrong_time" for split in splits)
-        found.add_song(sum(split.verdict is not None for split in splits), wrong)
-        self._find_never_linked(parts, splits, song_path)
+        self._matcher.match(expected_tracks, foreign_tracks)
+        for foreign_track in foreign_tracks:
+            self._record_verdict(foreign_track, song_path)
+        verdicts = [track.verdict for track in foreign_tracks if track.verdict is not None]
+        self._report.add_song(len(verdicts), verdicts.count("wrong_time"))
+        self._find_not_linked(expected_tracks, foreign_tracks, song_path)
 
     def _read_expected_tracks(self, song: ForeignFile | None, song_path: bytes) -> list[ExpectedTrack] | None:
-        """The tracks of a song; None where they cannot be had."""
+        """Return the tracks of a song; None if it cannot be read."""
         if song is None:
-            self._add_finding("song_missing", b"", b"", None, "Its row in files is gone.")
+            self._add_finding("song_missing", b"", b"", None, "Its row in files is missing.")
             return None
         try:
             content = read_file(song_path, DEFAULT_LIMITS.input_bytes)
@@ -147,97 +144,88 @@ class _Auditor:
                 self._add_finding("song_changed", song_path, song_path, None, _HASH_MISMATCH)
             tracks = self._splitter(_require_data(content)).tracks
         except (UnreadableError, CorruptMidiError) as error:
-            self._add_finding(f"song_{_finding_kind(error)}", song_path, song_path, None, str(error))
+            kind: FindingKind = "song_missing" if _is_missing(error) else "song_unreadable"
+            self._add_finding(kind, song_path, song_path, None, str(error))
             return None
-        return [ExpectedTrack(track, place) for place, track in enumerate(tracks)]
+        return [ExpectedTrack(track, position) for position, track in enumerate(tracks)]
 
     def _read_foreign_track(self, link: ForeignLink, song_path: bytes) -> ForeignTrack:
-        """A split of theirs, read but not heard yet."""
+        """Read the bytes of a track of the other program, whose notes are extracted later."""
         number, file = link.track_number, link.track_file
         if file is None:
-            self._add_finding("missing", b"", song_path, number, "Its row in files is gone.")
+            self._add_finding("missing", b"", song_path, number, "Its row in files is missing.")
             return ForeignTrack(number, b"", b"")
         path = self._path_map.to_local(file.path)
         try:
             content = read_file(path, DEFAULT_LIMITS.input_bytes)
             if content.digest != file.content_hash:
-                self._add_finding("other_content", path, song_path, number, _HASH_MISMATCH)
+                self._add_finding("changed", path, song_path, number, _HASH_MISMATCH)
             data = _require_data(content)
         except UnreadableError as error:
-            self._add_finding(_finding_kind(error), path, song_path, number, str(error))
+            kind: FindingKind = "missing" if _is_missing(error) else "unreadable"
+            self._add_finding(kind, path, song_path, number, str(error))
             return ForeignTrack(number, path, file.content_hash)
 
-        def hear() -> TimedNotes | None:
+        def extract_notes() -> TimedNotes | None:
             try:
                 return extract_timed_notes(self._foreign_splitter(data).tracks)
             except CorruptMidiError as error:
                 self._add_finding("unreadable", path, song_path, number, str(error))
                 return None
 
-        return ForeignTrack(number, path, content.digest, hear)
+        return ForeignTrack(number, path, content.digest, extract_notes)
 
-    def _record_verdict(self, foreign_track: ForeignTrack, song_path: bytes) -> None:
-        """Tell what became of a split."""
-        if foreign_track.verdict is None:
+    def _record_verdict(self, track: ForeignTrack, song_path: bytes) -> None:
+        if track.verdict is None:
             return
-        if foreign_track.verdict == "right":
-            self._audit_report.tracks_correct += 1
+        if track.verdict == "correct":
+            self._report.tracks_correct += 1
         else:
             self._add_finding(
-                foreign_track.verdict,
-                foreign_track.path,
-                song_path,
-                foreign_track.track_number,
-                _explain(foreign_track),
+                track.verdict, track.path, song_path, track.track_number, _explain_verdict(track)
             )
-        if (
-            foreign_track.matched_track is None
-            or foreign_track.digest == foreign_track.matched_track.digest
-            or foreign_track.timed_notes is None
-        ):
+        expected = track.matched_track
+        if expected is None or track.digest == expected.digest:
             return
-        lost = (
-            foreign_track.matched_track.timed_notes.other_events - foreign_track.timed_notes.other_events
-        ).total()
-        if lost:
-            message = f"It lacks {lost:,} of its track's channel events that are no notes."
-            self._add_finding(
-                "lost_events", foreign_track.path, song_path, foreign_track.track_number, message
-            )
+        notes = track.load_notes()
+        if notes is None:
+            return
+        lost_events = (expected.timed_notes.other_events - notes.other_events).total()
+        if lost_events:
+            message = f"It lacks {lost_events:,} of its track's channel events that are not notes."
+            self._add_finding("lost_events", track.path, song_path, track.track_number, message)
 
-    def _find_never_linked(
+    def _find_not_linked(
         self,
         expected_tracks: Sequence[ExpectedTrack],
         foreign_tracks: Sequence[ForeignTrack],
         song_path: bytes,
     ) -> None:
-        """Tell which contents none of the links leads to; identical tracks of a song are one content."""
-        linked = {split.matched_track.digest for split in foreign_tracks if split.matched_track is not None}
-        contents = {part.digest: part for part in reversed(expected_tracks)}
-        self._audit_report.tracks_expected += len(contents)
-        for digest, part in reversed(contents.items()):
+        """Add a finding for each track that no link leads to; identical tracks of a song count as one."""
+        linked = {track.matched_track.digest for track in foreign_tracks if track.matched_track is not None}
+        first_by_digest = {track.digest: track for track in reversed(expected_tracks)}
+        self._report.tracks_expected += len(first_by_digest)
+        for digest, track in reversed(first_by_digest.items()):
             if digest not in linked:
-                message = f"No link of its song leads to track {part.track_number}, counted from 0."
-                self._add_finding("never_linked", song_path, song_path, part.track_number, message)
+                message = f"No link of its song leads to track {track.track_number}, counted from 0."
+                self._add_finding("not_linked", song_path, song_path, track.track_number, message)
 
     def _add_finding(
-        self, kind: str, path: bytes, song_path: bytes, track_number: int | None, message: str
+        self, kind: FindingKind, path: bytes, song_path: bytes, track_number: int | None, message: str
     ) -> None:
-        self._audit_report.add(AuditFinding(kind, path, song_path, track_number, message))
+        self._report.add(AuditFinding(kind, path, song_path, track_number, message))
 
     def _report_progress(self) -> None:
-        """Tell the listener, unless it was told just now."""
-        seconds = time.perf_counter() - self._started
-        if self._listener and seconds - self._last_report_seconds >= _REPORT_SECONDS:
-            self._last_report_seconds = seconds
-            found = self._audit_report
-            wrong = found.counts.get("wrong_time", 0)
-            self._listener(
-                AuditProgress(self._songs_seen, found.songs_total, found.tracks_compared, wrong, seconds)
+        report = self._report
+        self._reporter.report(
+            lambda seconds: AuditProgress(
+                self._songs_seen,
+                report.songs_total,
+                report.tracks_compared,
+                report.counts.get("wrong_time", 0),
+                seconds,
             )
-
-
-_HASH_MISMATCH = "The BLAKE3 of its bytes is not its content_hash."
+        )
 
 
 def _require_data(content: SongContent) -> bytes:
@@ -246,30 +234,32 @@ def _require_data(content: SongContent) -> bytes:
     return content.data
 
 
-def _finding_kind(error: MidiprismError) -> str:
-    return "missing" if isinstance(error, UnreadableError) and error.code == "vanished" else "unreadable"
+def _is_missing(error: MidiprismError) -> bool:
+    return isinstance(error, UnreadableError) and error.code == "vanished"
 
 
-def _explain(foreign_track: ForeignTrack) -> str:
-    """Why a split is not right."""
-    sound = foreign_track.timed_notes
-    assert sound is not None
-    if foreign_track.matched_track is None:
-        return f"It has {_format_notes(len(sound.notes))}, and no track of its song has any of them."
-    track = foreign_track.matched_track.timed_notes
-    if foreign_track.verdict == "wrong_time":
-        onset, end = max_time_shifts(track, sound)
-        if abs(onset) > TOLERANCE_SECONDS:
-            return f"Its notes begin up to {abs(onset):.3f} s too {'late' if onset > 0 else 'early'}."
-        return f"Its notes end up to {abs(end):.3f} s too {'late' if end > 0 else 'early'}."
-    lost, others = (
-        (track.note_counts - sound.note_counts).total(),
-        (sound.note_counts - track.note_counts).total(),
-    )
+def _explain_verdict(track: ForeignTrack) -> str:
+    """Return a sentence that says why a track is not correct."""
+    actual = track.load_notes()
+    assert actual is not None
+    if track.matched_track is None:
+        return f"It has {_format_notes(len(actual.notes))}, and no track of its song has any of them."
+    expected = track.matched_track.timed_notes
+    if track.verdict == "wrong_time":
+        shift = max_time_shift(expected, actual)
+        if abs(shift.onset) > TOLERANCE_SECONDS:
+            return f"Its notes begin up to {abs(shift.onset):.3f} s too {_late_or_early(shift.onset)}."
+        return f"Its notes end up to {abs(shift.end):.3f} s too {_late_or_early(shift.end)}."
+    lost = (expected.note_counts - actual.note_counts).total()
+    added = (actual.note_counts - expected.note_counts).total()
     if not lost:
-        return f"It has {_format_notes(others)} that its track has not."
-    rest = f", and has {others:,} that its track has not" if others else ""
-    return f"It lacks {lost:,} of its track's {_format_notes(len(track.notes))}{rest}."
+        return f"It has {_format_notes(added)} that its track does not have."
+    rest = f", and has {added:,} that its track does not have" if added else ""
+    return f"It lacks {lost:,} of its track's {_format_notes(len(expected.notes))}{rest}."
+
+
+def _late_or_early(seconds: float) -> str:
+    return "late" if seconds > 0 else "early"
 
 
 def _format_notes(count: int) -> str:

@@ -1,41 +1,57 @@
-"""What an audit of another program's splits finds."""
+"""The report of an audit of another program's tracks."""
 
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-FINDING_KINDS = {
-    "wrong_time": "splits whose notes play at the wrong time",
-    "lost_notes": "splits that have lost notes of their track",
-    "other_notes": "splits with other notes than their track",
-    "lost_events": "splits that have lost other channel events: controllers, programs, bends, aftertouch",
-    "missing": "splits whose file is not there",
-    "unreadable": "splits that cannot be read, or not as MIDI",
-    "other_content": "splits with another content than their content_hash says",
-    "never_linked": "contents of tracks that no link of their song leads to",
-    "song_missing": "songs whose file is not there",
+FindingKind = Literal[
+    "wrong_time",
+    "lost_notes",
+    "other_notes",
+    "lost_events",
+    "missing",
+    "unreadable",
+    "changed",
+    "not_linked",
+    "song_missing",
+    "song_unreadable",
+    "song_changed",
+]
+
+FINDING_KINDS: dict[FindingKind, str] = {
+    "wrong_time": "tracks whose notes play at the wrong time",
+    "lost_notes": "tracks that have lost notes",
+    "other_notes": "tracks with other notes than in their song",
+    "lost_events": "tracks that have lost other channel events: controllers, programs, bends, aftertouch",
+    "missing": "tracks whose file is missing",
+    "unreadable": "tracks that cannot be read, or not as MIDI",
+    "changed": "tracks with another content than their content_hash says",
+    "not_linked": "tracks of a song that no link of the song leads to",
+    "song_missing": "songs whose file is missing",
     "song_unreadable": "songs that cannot be read, or not as MIDI",
     "song_changed": "songs with another content than their content_hash says",
 }
-"""Everything that an audit may find, with what it is."""
+"""Everything that an audit can find, with a description."""
+
+assert set(FINDING_KINDS) == set(get_args(FindingKind))
 
 MAX_EXAMPLES = 100
-_Z_95_PERCENT = 1.96  # standard deviations on each side that leave out 5 %
+_Z_95_PERCENT = 1.96  # 5 % of a normal distribution lie outside this many standard deviations
 
 
 class AuditFinding(NamedTuple):
-    """Something that is not as it should be.
+    """Something that is wrong.
 
     Attributes:
-        kind: one of ``KINDS``.
-        path: of the file that it is about.
-        song: path of the song.
-        track_number: of the track, as the other program counts; of what was never linked, from 0.
+        kind: one of ``FINDING_KINDS``.
+        path: of the file in question.
+        song_path: of the song.
+        track_number: as the other program counts; from 0 for a track that is not linked; None for a song.
         message: one sentence.
     """
 
-    kind: str
+    kind: FindingKind
     path: bytes
     song_path: bytes
     track_number: int | None
@@ -51,14 +67,14 @@ class AuditFinding(NamedTuple):
 
 
 class AuditProgress(NamedTuple):
-    """How far an audit is.
+    """Progress of an audit.
 
     Attributes:
-        seen: songs with splits that were passed, whether in the sample or not.
-        total: how many there are.
-        compared: splits compared.
-        wrong: of those, splits that play at the wrong time.
-        seconds: since it began.
+        seen: songs with links that were passed, in the sample or not.
+        total: songs with links in all.
+        tracks_compared: tracks that were compared.
+        wrong_time: of ``tracks_compared``, those that play at the wrong time.
+        seconds: since the audit began.
     """
 
     seen: int
@@ -70,21 +86,21 @@ class AuditProgress(NamedTuple):
 
 @dataclass(slots=True)
 class AuditReport:
-    """What was found.
+    """The findings of an audit.
 
     Attributes:
-        share: of the songs with splits that were to be looked at.
-        seed: which ones those are.
-        total: songs with splits that there are.
-        songs: of those, looked at.
-        links: rows of ``links`` of those.
-        compared: splits that were compared with their track.
-        right: of those, splits with the notes of their track, each at its time.
-        contents: of tracks, of the songs that could be read.
-        counts: findings by kind.
-        examples: the first of them.
-        stopped: whether it was stopped before the end.
-        seconds: how long it took.
+        sample_share: share of the songs with links that was to be audited.
+        seed: selects the sample.
+        songs_total: songs with links.
+        songs: of ``songs_total``, those that were audited.
+        links: rows of ``track_splits`` of ``songs``.
+        tracks_compared: tracks that were compared with those of their song.
+        tracks_correct: of ``tracks_compared``, those with the same notes at the same times.
+        tracks_expected: distinct tracks of the songs that could be read.
+        counts: number of findings by kind.
+        examples: the first findings of each kind.
+        stopped: whether the audit was stopped before its end.
+        seconds: how long the audit took.
     """
 
     sample_share: float
@@ -99,7 +115,9 @@ class AuditReport:
     examples: dict[str, list[AuditFinding]] = field(default_factory=dict)
     stopped: bool = False
     seconds: float = 0.0
-    _ratio_sums: list[int] = field(default_factory=lambda: [0, 0, 0])
+    _sum_wrong_squared: int = 0
+    _sum_wrong_times_compared: int = 0
+    _sum_compared_squared: int = 0
 
     @property
     def ok(self) -> bool:
@@ -107,41 +125,46 @@ class AuditReport:
 
     @property
     def wrong_share(self) -> float | None:
-        """Share of the splits compared that play at the wrong time; None without any."""
+        """The share of the compared tracks that play at the wrong time; None if none was compared."""
         return self.counts.get("wrong_time", 0) / self.tracks_compared if self.tracks_compared else None
 
     @property
     def margin_of_error(self) -> float | None:
-        """By how much the share of all may differ from that of the sample, in 19 of 20 samples.
+        """The half width of the 95 % confidence interval of ``wrong_share``; None if it is unknown.
 
-        Whole songs are drawn, not splits: the variance is that of a ratio of sums over songs.
+        The sample consists of whole songs, not of tracks: the variance is that of a ratio of sums over songs.
         """
         share, songs = self.wrong_share, self.songs
         if share is None or songs < 2:
             return None
-        wrongs, products, compared = self._ratio_sums
-        spread = max(0.0, wrongs - 2 * share * products + share * share * compared)
-        left_out = max(0.0, 1 - songs / self.songs_total) if self.songs_total else 0.0
-        variance = left_out * spread * songs / (songs - 1) / self.tracks_compared**2
+        spread = max(
+            0.0,
+            self._sum_wrong_squared
+            - 2 * share * self._sum_wrong_times_compared
+            + share * share * self._sum_compared_squared,
+        )
+        unsampled_share = max(0.0, 1 - songs / self.songs_total) if self.songs_total else 0.0
+        variance = unsampled_share * spread * songs / (songs - 1) / self.tracks_compared**2
         return _Z_95_PERCENT * math.sqrt(variance)
 
     def add(self, finding: AuditFinding) -> None:
-        """Count a finding, and remember one of the first."""
+        """Count a finding, and keep it if it is one of the first."""
         self.counts[finding.kind] = self.counts.get(finding.kind, 0) + 1
-        shown = self.examples.setdefault(finding.kind, [])
-        if len(shown) < MAX_EXAMPLES:
-            shown.append(finding)
+        examples = self.examples.setdefault(finding.kind, [])
+        if len(examples) < MAX_EXAMPLES:
+            examples.append(finding)
 
     def add_song(self, compared: int, wrong_time: int) -> None:
-        """Count a song by its splits that were compared, and those that play at the wrong time."""
+        """Count a song with its tracks that were compared, and those that play at the wrong time."""
         self.songs += 1
         self.tracks_compared += compared
-        for at, square in enumerate((wrong_time * wrong_time, wrong_time * compared, compared * compared)):
-            self._ratio_sums[at] += square
+        self._sum_wrong_squared += wrong_time * wrong_time
+        self._sum_wrong_times_compared += wrong_time * compared
+        self._sum_compared_squared += compared * compared
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures, for ``--json``."""
-        wrong, margin = self.wrong_share, self.margin_of_error
+        """Return the report as a JSON object."""
+        wrong_share, margin = self.wrong_share, self.margin_of_error
         return {
             "ok": self.ok,
             "state": "interrupted" if self.stopped else "done",
@@ -150,15 +173,15 @@ class AuditReport:
             "songs_total": self.songs_total,
             "songs": self.songs,
             "links": self.links,
-            "compared": self.tracks_compared,
-            "right": self.tracks_correct,
-            "contents": self.tracks_expected,
-            "wrong_time_share": None if wrong is None else round(wrong, 6),
+            "tracks_compared": self.tracks_compared,
+            "tracks_correct": self.tracks_correct,
+            "tracks_expected": self.tracks_expected,
+            "wrong_time_share": None if wrong_share is None else round(wrong_share, 6),
             "wrong_time_margin": None if margin is None else round(margin, 6),
             "findings": {
                 kind: {
                     "count": self.counts.get(kind, 0),
-                    "examples": [one.as_dict() for one in self.examples.get(kind, ())],
+                    "examples": [finding.as_dict() for finding in self.examples.get(kind, ())],
                 }
                 for kind in FINDING_KINDS
             },

@@ -1,4 +1,4 @@
-"""What a split sounds like: its notes by the clock, and its other channel events."""
+"""The notes of a track in seconds, and its other channel events, to compare tracks of other programs."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,27 +10,35 @@ from typing import NamedTuple
 from midiprism.smf.types import SplitTrack
 
 TOLERANCE_SECONDS = 0.001
-"""Notes that differ by no more than this play at the same time: other programs may round."""
+"""Notes that differ by no more than this play at the same time, because other programs may round."""
 
 _SMPTE_FLAG = 0x8000
 _DIVISION_OFFSET = 12
 _EVENTS_OFFSET = 22
-"""Where the events of a split begin: behind its header and that of its only track."""
+"""Offset of a track's events in its file, behind the headers of the file and of its only ``MTrk``."""
 _NOTE_OFF, _NOTE_ON, _POLY_AFTERTOUCH, _PROGRAM_CHANGE, _PITCH_BEND = 0x80, 0x90, 0xA0, 0xC0, 0xE0
 _SYSEX, _META, _END_OF_TRACK, _SET_TEMPO = 0xF0, 0xFF, 0x2F, 0x51
 _DEFAULT_TEMPO_MICROSECONDS = 500_000
 
-NoteKey = tuple[int, int, int]
-"""Channel, pitch, velocity."""
+
+class NoteKey(NamedTuple):
+    """A note without its times."""
+
+    channel: int
+    pitch: int
+    velocity: int
 
 
 class TimedNote(NamedTuple):
-    """A note by the clock.
+    """A note with its times.
 
     Attributes:
-        onset: seconds; ticks where the division gives them no time.
-        end: the same; the end of the track where nothing releases it.
-        released: whether something does.
+        channel: 0 to 15.
+        pitch: 0 to 127.
+        velocity: 1 to 127.
+        onset: in seconds; in ticks if the division gives ticks no length.
+        end: in the same unit; the end of the track if no event releases the note.
+        released: whether an event releases it.
     """
 
     channel: int
@@ -41,13 +49,45 @@ class TimedNote(NamedTuple):
     released: bool
 
 
-@dataclass(frozen=True)
-class TimedNotes:
-    """What plays.
+class TimeShift(NamedTuple):
+    """By how many seconds the notes of one track are later than those of another, at most.
 
     Attributes:
-        notes: by channel, pitch, velocity, then time.
-        others: the channel events that are no notes, status first, each as often as it is there.
+        onset: of their onsets; negative if they are earlier.
+        end: of their ends.
+    """
+
+    onset: float
+    end: float
+
+
+class _TickLength(NamedTuple):
+    """The length of a tick in seconds.
+
+    Attributes:
+        initial: before the first tempo event.
+        per_tempo_microsecond: for each microsecond of a quarter note that a tempo event sets; 0 if tempo
+            events have no effect.
+    """
+
+    initial: float
+    per_tempo_microsecond: float
+
+
+class _Varlen(NamedTuple):
+    """A variable-length number, and the offset behind it."""
+
+    value: int
+    next_offset: int
+
+
+@dataclass(frozen=True)
+class TimedNotes:
+    """The notes and other channel events of a track.
+
+    Attributes:
+        notes: sorted by channel, pitch, velocity, then time.
+        other_events: number of occurrences of each channel event that is not a note, by its bytes.
     """
 
     notes: Sequence[TimedNote]
@@ -55,105 +95,104 @@ class TimedNotes:
 
     @cached_property
     def note_keys(self) -> tuple[NoteKey, ...]:
-        """Its notes without their times."""
-        return tuple(note[:3] for note in self.notes)
+        """The notes without their times."""
+        return tuple(NoteKey(note.channel, note.pitch, note.velocity) for note in self.notes)
 
     @cached_property
     def note_counts(self) -> Counter[NoteKey]:
-        """How often each note is there."""
+        """The number of occurrences of each note without its times."""
         return Counter(self.note_keys)
 
 
 def extract_timed_notes(tracks: Iterable[SplitTrack]) -> TimedNotes:
-    """What plays in splits of one file, together."""
+    """Return the notes and events of all tracks of one file together."""
     notes: list[TimedNote] = []
-    others: Counter[bytes] = Counter()
-    for split in tracks:
-        notes += _iter_notes(split.data, _tick_seconds(split), others)
-    return TimedNotes(sorted(notes), others)
+    other_events: Counter[bytes] = Counter()
+    for track in tracks:
+        notes += _iter_notes(track.data, _tick_length(track), other_events)
+    return TimedNotes(sorted(notes), other_events)
 
 
-def same_timing(one: TimedNotes, other: TimedNotes) -> bool:
-    """Whether two with the same notes play each of them at the same time."""
-    return all(starmap(_notes_agree, zip(one.notes, other.notes, strict=True)))
+def same_timing(expected: TimedNotes, actual: TimedNotes) -> bool:
+    """Return True if two tracks with the same notes play each note at the same time."""
+    return all(starmap(_notes_agree, zip(expected.notes, actual.notes, strict=True)))
 
 
-def max_time_shifts(one: TimedNotes, other: TimedNotes) -> tuple[float, float]:
-    """By how much the onsets and the ends of the second differ most from those of the first."""
-    pairs = list(zip(one.notes, other.notes, strict=True))
-    onsets = (theirs.onset - ours.onset for ours, theirs in pairs)
-    ends = (theirs.end - ours.end for ours, theirs in pairs if ours.released or theirs.released)
-    return max(onsets, key=abs, default=0.0), max(ends, key=abs, default=0.0)
+def max_time_shift(expected: TimedNotes, actual: TimedNotes) -> TimeShift:
+    """Return by how much ``actual`` is later than ``expected``, which has the same notes."""
+    pairs = list(zip(expected.notes, actual.notes, strict=True))
+    onsets = (second.onset - first.onset for first, second in pairs)
+    ends = (second.end - first.end for first, second in pairs if first.released or second.released)
+    return TimeShift(max(onsets, key=abs, default=0.0), max(ends, key=abs, default=0.0))
 
 
-def _notes_agree(one: TimedNote, other: TimedNote) -> bool:
-    if abs(one.onset - other.onset) > TOLERANCE_SECONDS:
+def _notes_agree(expected: TimedNote, actual: TimedNote) -> bool:
+    if abs(expected.onset - actual.onset) > TOLERANCE_SECONDS:
         return False
-    # A note that nothing releases sounds on, wherever its track ends.
-    return abs(one.end - other.end) <= TOLERANCE_SECONDS or not (one.released or other.released)
+    # A note that is never released has no end: the end of its track does not matter.
+    return abs(expected.end - actual.end) <= TOLERANCE_SECONDS or not (expected.released or actual.released)
 
 
-def _tick_seconds(track: SplitTrack) -> tuple[float, float]:
-    """How long a tick lasts at first, and by each microsecond of a quarter note (0: tempi do nothing)."""
+def _tick_length(track: SplitTrack) -> _TickLength:
     division = int.from_bytes(track.data[_DIVISION_OFFSET : _DIVISION_OFFSET + 2], "big")
     if division & _SMPTE_FLAG:
-        timed = bool(track.duration_seconds and track.duration_ticks)
-        return (track.duration_seconds or 0.0) / track.duration_ticks if timed else 1.0, 0.0
-    each = 1 / (division * 1_000_000)
-    return _DEFAULT_TEMPO_MICROSECONDS * each, each
+        has_length = bool(track.duration_seconds and track.duration_ticks)
+        return _TickLength((track.duration_seconds or 0.0) / track.duration_ticks if has_length else 1.0, 0.0)
+    per_tempo_microsecond = 1 / (division * 1_000_000)
+    return _TickLength(_DEFAULT_TEMPO_MICROSECONDS * per_tempo_microsecond, per_tempo_microsecond)
 
 
-def _iter_notes(
-    data: bytes, tick_lengths: tuple[float, float], other_events: Counter[bytes]
-) -> Iterator[TimedNote]:
-    """The notes of a split, which is a well-formed file of one track; note-offs are first in, first out."""
-    tick_seconds, each = tick_lengths
+def _iter_notes(data: bytes, tick_length: _TickLength, other_events: Counter[bytes]) -> Iterator[TimedNote]:
+    """Yield the notes of a well-formed file of one track, and count its other channel events.
+
+    A note-off releases the note of its key that began first.
+    """
+    tick_seconds, per_tempo_microsecond = tick_length
     now = 0.0
-    at, status = _EVENTS_OFFSET, 0
+    offset, status = _EVENTS_OFFSET, 0
     sounding: dict[int, list[tuple[int, float]]] = {}
     while True:
-        delta = data[at]
-        at += 1
+        delta = data[offset]
+        offset += 1
         if delta > 0x7F:
-            delta, at = _read_varlen(data, at - 1)
+            delta, offset = _read_varlen(data, offset - 1)
         now += delta * tick_seconds
-        if data[at] >= 0x80:
-            status = data[at]
-            at += 1
+        if data[offset] >= 0x80:
+            status = data[offset]
+            offset += 1
         if status < _POLY_AFTERTOUCH:
-            pitch, velocity = data[at], data[at + 1]
-            at += 2
+            pitch, velocity = data[offset], data[offset + 1]
+            offset += 2
             key = (status & 15) << 7 | pitch
             if status >= _NOTE_ON and velocity:
                 sounding.setdefault(key, []).append((velocity, now))
-            elif waiting := sounding.get(key):
-                begun, onset = waiting.pop(0)
-                yield TimedNote(status & 15, pitch, begun, onset, now, True)
+            elif notes := sounding.get(key):
+                onset_velocity, onset = notes.pop(0)
+                yield TimedNote(status & 15, pitch, onset_velocity, onset, now, True)
         elif status < _SYSEX:
             size = 1 if _PROGRAM_CHANGE <= status < _PITCH_BEND else 2
-            other_events[bytes([status]) + data[at : at + size]] += 1
-            at += size
+            other_events[bytes([status]) + data[offset : offset + size]] += 1
+            offset += size
         else:
-            kind = data[at] if status == _META else None
-            size, at = _read_varlen(data, at + (kind is not None))
-            if kind == _END_OF_TRACK:
+            meta_type = data[offset] if status == _META else None
+            size, offset = _read_varlen(data, offset + (meta_type is not None))
+            if meta_type == _END_OF_TRACK:
                 break
-            if kind == _SET_TEMPO and size == 3 and each:
-                tick_seconds = int.from_bytes(data[at : at + 3], "big") * each
-            at += size
-    for key, waiting in sounding.items():
-        for velocity, onset in waiting:
+            if meta_type == _SET_TEMPO and size == 3 and per_tempo_microsecond:
+                tick_seconds = int.from_bytes(data[offset : offset + 3], "big") * per_tempo_microsecond
+            offset += size
+    for key, notes in sounding.items():
+        for velocity, onset in notes:
             yield TimedNote(key >> 7, key & 127, velocity, onset, now, False)
 
 
-def _read_varlen(data: bytes, offset: int) -> tuple[int, int]:
-    """A number of variable length, and the place behind it."""
+def _read_varlen(data: bytes, offset: int) -> _Varlen:
     value = data[offset]
     offset += 1
     if value < 0x80:
-        return value, offset
+        return _Varlen(value, offset)
     value &= 127
     while data[offset] >= 0x80:
         value = value << 7 | data[offset] & 127
         offset += 1
-    return value << 7 | data[offset], offset + 1
+    return _Varlen(value << 7 | data[offset], offset + 1)

@@ -14,7 +14,6 @@ from midiprism.catalog.address import Address
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
 from midiprism.catalog.queries.run_samples import add_samples
-from midiprism.catalog.records import BatchRecord, SongRecord
 from midiprism.catalog.schema import (
     batches,
     links,
@@ -25,8 +24,11 @@ from midiprism.catalog.schema import (
     songs,
     tracks,
 )
-from midiprism.catalog.shard_sink import ShardFile, ShardSink
-from midiprism.errors import CatalogError
+from midiprism.errors import CatalogError, CommitHooksMismatchError
+from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import SongRecord
+from midiprism.stores.shard_sink import ShardSink
+from midiprism.stores.sharded import WrittenShard
 
 MAX_QUERY_VALUES = 500
 """Values in one query: a planner and a parser grow with them."""
@@ -34,6 +36,7 @@ MAX_QUERY_VALUES = 500
 T = TypeVar("T")
 
 RESULT_KEY = "result"
+HOOKS_KEY = "hooks"
 
 
 KnownPaths = dict[bytes, tuple[int | None, int | None]]
@@ -91,7 +94,7 @@ class CommitResult:
     discarded: bool = False
     refused_songs: list[SongRecord] = field(default_factory=list)
     values_nulled: int = 0
-    shards: Sequence[ShardFile] = ()
+    shards: Sequence[WrittenShard] = ()
 
     @property
     def row_count(self) -> int:
@@ -327,6 +330,30 @@ class Catalog(ABC):
         """Bind it, unless it is bound."""
         self.connection.execute(insert(properties).values(key=RESULT_KEY, value=result_id))
 
+    def select_hook_names(self) -> frozenset[str]:
+        """Return the names of the hooks that commits go through, inside an open transaction."""
+        names = self.connection.scalar(select(properties.c.value).where(properties.c.key == HOOKS_KEY))
+        return frozenset(names.split()) if names else frozenset()
+
+    def bind_hooks(self, names: Iterable[str]) -> None:
+        """Record in a new catalog that commits go through these hooks; in another one, require that they do.
+
+        Raises:
+            CommitHooksMismatchError: the catalog's commits go through other hooks.
+        """
+        wanted = frozenset(names)
+
+        def work() -> frozenset[str]:
+            keys = set(self.connection.scalars(select(properties.c.key)))
+            if wanted and not keys & {RESULT_KEY, HOOKS_KEY}:
+                value = " ".join(sorted(wanted))
+                self.connection.execute(insert(properties).values(key=HOOKS_KEY, value=value))
+            return self.select_hook_names()
+
+        bound = self.run_in_transaction(work)
+        if bound != wanted:
+            raise CommitHooksMismatchError(self.path, bound, wanted)
+
     @abstractmethod
     def commit(
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
@@ -385,7 +412,7 @@ class Catalog(ABC):
             numbers = self.connection.scalars(held.with_for_update()).all()
             self.connection.execute(update(shards).where(shards.c.id.in_(numbers)).values(stale=1))
 
-    def insert_shards(self, new_shards: Sequence[ShardFile], run_id: int) -> list[int]:
+    def insert_shards(self, new_shards: Sequence[WrittenShard], run_id: int) -> list[int]:
         """Record shards, inside a transaction that is open; their numbers."""
         return [
             self.connection.scalar(

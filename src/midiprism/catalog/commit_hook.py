@@ -11,7 +11,8 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.records import BatchRecord, SongRecord
+from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import SongRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,11 @@ class CommitHook(Protocol):
 
     @property
     def name(self) -> str:
-        """Name under which the catalog remembers that its commits go through this hook."""
+        """Name under which the catalog remembers that its commits go through this hook; without spaces."""
+
+    @property
+    def needs_files(self) -> bool:
+        """Return True if the hook's rows name the files of tracks, so that each track must be a file."""
 
     def before_batch(self, transaction: BatchTransaction, batch: BatchRecord) -> HookResult:
         """Add rows for a batch, before the catalog records it in the same transaction.

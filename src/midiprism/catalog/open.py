@@ -1,22 +1,23 @@
 """Opening a catalogue wherever it is."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.migrate import upgrade, version_of
 from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.catalog.sqlite.file import open_for_reading, open_for_upgrade, open_for_writing
 from midiprism.errors import CatalogError
 
-if TYPE_CHECKING:
-    from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
 
+def open_catalog(address: Address, hooks: Sequence[CommitHook] = ()) -> Catalog:
+    """Open a catalog for writing, and make it where there is none.
 
-def open_catalog(address: Address) -> Catalog:
-    """Open a catalogue for writing, making it where there is none.
+    Args:
+        address: of the catalog.
+        hooks: take part in each commit; a catalog in SQLite has none.
 
     Raises:
         CatalogError: it is not one, is of another version, or cannot be written.
@@ -24,7 +25,7 @@ def open_catalog(address: Address) -> Catalog:
     if isinstance(address, PostgresAddress):
         from midiprism.catalog.postgres.catalog import PostgresCatalog
 
-        return PostgresCatalog.open(address, writable=True)
+        return PostgresCatalog.open(address, writable=True, hooks=hooks)
     return SqliteCatalog(address, open_for_writing(address))
 
 
@@ -44,19 +45,18 @@ def open_read_only(address: Address) -> Catalog:
 def open_worker_catalog(
     address: PostgresAddress,
     stop: Callable[[], bool],
-    foreign_writer_config: "ForeignWriterConfig | None" = None,
+    hooks: Sequence[CommitHook] = (),
 ) -> Catalog:
-    """Open a catalogue that is known to be there, to commit to it; a server that is away is waited for.
+    """Open a catalog that is known to be there, to commit to it, and wait for a server that is away.
 
     Args:
-        stop: once true, it is not.
-        bridge: to a library that was taken over.
+        address: of the catalog.
+        stop: once true, a server that is away is not waited for.
+        hooks: take part in each commit.
     """
     from midiprism.catalog.postgres.catalog import PostgresCatalog
 
-    catalog = PostgresCatalog.open_when_available(address, stop)
-    catalog.foreign_writer_config = foreign_writer_config
-    return catalog
+    return PostgresCatalog.open_when_available(address, stop, hooks)
 
 
 def catalog_exists(address: PostgresAddress) -> bool:

@@ -4,6 +4,7 @@ import shlex
 from functools import singledispatch
 
 from midiprism import errors
+from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
 from midiprism.errors import MidiprismError
 
 
@@ -97,6 +98,48 @@ def _(error: errors.EmptyCatalogError) -> str:
 
 
 @explain.register
+def _(error: errors.CommitHooksMismatchError) -> str:
+    if error.bound:
+        return f"The catalog {error.catalog} belongs to an adopted library: split with --adopt."
+    return f"The catalog {error.catalog} was made without --adopt: name another --schema and folder."
+
+
+@explain.register
+def _(error: NotAdoptableError) -> str:
+    return f"{error} `midiprism catalog check` says more."
+
+
+@explain.register
+def _(error: ForeignTablesError) -> str:
+    return f"{error} `midiprism catalog check` says which tables are needed."
+
+
+@explain.register
+def _(error: UnknownRunError) -> str:
+    return f"{error} `midiprism status` lists them."
+
+
+@explain.register
+def _(_error: errors.NoParquetSourceError) -> str:
+    return "--column, --id and --keep are for Parquet files, and none of the sources is one."
+
+
+@explain.register
+def _(error: errors.AmbiguousSongColumnError) -> str:
+    columns = ", ".join(error.candidates)
+    return f"{error.path} has several columns of bytes: choose one of {columns} with --column."
+
+
+@explain.register
+def _(error: errors.PathMapRuleError) -> str:
+    if error.fault == "incomplete":
+        return f"--path-map {error.rule} is not OLD=NEW: the beginning of paths, and what it is now."
+    if error.fault == "parent_folder":
+        return f"--path-map {error.rule} has a component `..`: write the path out."
+    return f"--path-map names {error.rule} twice."
+
+
+@explain.register
 def _(error: errors.UnfinishedRelocationError) -> str:
     return (
         f"{error.out} holds an unfinished relocation of {error.source}, which is still the result: "
@@ -108,7 +151,8 @@ def _(error: errors.UnfinishedRelocationError) -> str:
 def _(error: errors.NetworkFileSystemError) -> str:
     return (
         f"{error.out} is on a network file system ({error.kind}), where neither locks nor SQLite are "
-        "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with --database."
+        "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with "
+        "--database."
     )
 
 

@@ -143,10 +143,11 @@ class _ExportedTrack(NamedTuple):
 
 
 def _exported_track(row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrack:
+    track = row.track
     location = TrackLocation(
-        row.file_family, row.stem, row.digest, row.digest_digits, row.shard, row.shard_row
+        track.family, track.stem, track.digest, track.digest_digits, row.shard, row.shard_row
     )
-    return _ExportedTrack(location, row.size, path_parts)
+    return _ExportedTrack(location, track.size, path_parts)
 
 
 def _sorted_by_shard(tracks: Iterable[_ExportedTrack]) -> Iterator[_ExportedTrack]:

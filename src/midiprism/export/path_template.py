@@ -1,4 +1,4 @@
-"""Makes the path of each exported track from a template of fields, with names that every system accepts."""
+"""Where ``export`` puts a track: a template of fields, and names that every system takes."""
 
 import re
 import string
@@ -46,8 +46,8 @@ class _Piece:
 class PathTemplate:
     """A path with fields in it, such as ``{family}/{song} {track:02}.mid``.
 
-    Track numbers and channels count from 1. Only ``{song_path}`` makes folders; a ``/`` in any other value
-    does not. The suffix ``.mid`` is added where it is missing.
+    Numbers of tracks and channels count from 1. Only ``{song_path}`` makes folders; a ``/`` in any other
+    value does not. An ending of ``.mid`` is added where it is missing.
 
     Raises:
         UsageError: a field is unknown, or the path would leave the folder.
@@ -61,10 +61,10 @@ class PathTemplate:
             raise UsageError(f"The template {self.text} is not the path of a file below the folder.")
 
     def render(self, row: TrackRow, song_path: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the folders and the file name of a track, safe on every system; the name has no suffix.
+        """Folders and file name of a track, safe on every system; the name comes without its ``.mid``.
 
         Args:
-            song_path: the value of ``{song_path}``; see the function ``song_path``.
+            song_path: what ``{song_path}`` stands for, see ``song_path``.
         """
         values = _field_values(row)
         parts = [""]
@@ -84,17 +84,17 @@ class PathTemplate:
 
 
 def safe_component(text: str) -> str:
-    """Return ``text`` as one component of a path, never empty."""
+    """``text`` as one component of a path, never empty."""
     return safe_name(_SPACES.sub(" ", text).strip(), _COMPONENT_BYTES) or "unnamed"
 
 
 def song_path(row: TrackRow) -> tuple[str, ...]:
-    """Return a song's path below its source folder, without suffix, each component safe."""
+    """A song's path below its source folder, without suffix, each component safe."""
     return tuple(safe_component(part) for part in row.song_name.split("/") if part) or ("unnamed",)
 
 
 def add_number(name: str, number: int) -> str:
-    """Return ``name`` itself for 1, then ``name (2)`` and so on."""
+    """``name`` itself for 1, then ``name (2)`` and so on."""
     return name if number == 1 else f"{name} ({number})"
 
 
@@ -115,23 +115,27 @@ def _parse_pieces(text: str) -> Iterator[_Piece]:
 def _field_values(row: TrackRow) -> dict[str, str | int]:
     return {
         "song": row.song_name.rpartition("/")[2],
-        "track": row.track_number + 1,
+        "track": row.link.track_number + 1,
         "name": _track_name(row),
         "label": _track_label(row),
-        "instrument": row.instrument,
-        "family": row.family,
-        "channel": "" if row.channel is None else row.channel + 1,
-        "program": "" if row.program is None else row.program,
-        "digest": row.digest.hex(),
-        "notes": row.note_count,
+        "instrument": row.link.instrument,
+        "family": row.link.family,
+        "channel": "" if row.link.channel is None else row.link.channel + 1,
+        "program": "" if row.link.program is None else row.link.program,
+        "digest": row.track.digest.hex(),
+        "notes": row.track.note_count,
     }
 
 
 def _track_name(row: TrackRow) -> str:
     """Return the track's name, or its instrument; both if the source track was divided."""
-    if not row.name:
-        return row.instrument
-    return f"{row.name} - {row.instrument}" if row.part_count > 1 and row.name != row.instrument else row.name
+    if not row.link.name:
+        return row.link.instrument
+    return (
+        f"{row.link.name} - {row.link.instrument}"
+        if row.link.part_count > 1 and row.link.name != row.link.instrument
+        else row.link.name
+    )
 
 
 def _format_value(value: str | int, spec: str) -> str:
@@ -140,8 +144,8 @@ def _format_value(value: str | int, spec: str) -> str:
 
 def _track_label(row: TrackRow) -> str:
     """Return the track's name, followed by its instrument unless the name contains it."""
-    if not row.name or row.name.casefold() == row.instrument.casefold():
-        return row.instrument
-    if row.instrument.casefold() in row.name.casefold():
-        return row.name
-    return f"{row.name} ({row.instrument})"
+    if not row.link.name or row.link.name.casefold() == row.link.instrument.casefold():
+        return row.link.instrument
+    if row.link.instrument.casefold() in row.link.name.casefold():
+        return row.link.name
+    return f"{row.link.name} ({row.link.instrument})"

@@ -3,21 +3,17 @@
 import contextlib
 import os
 from collections.abc import Sequence
-from itertools import accumulate
 
-from midiprism.catalog import BatchRecord, ShardSink, TrackFile
+from midiprism.catalog import TrackFile
 from midiprism.catalog.queries.shards import KnownShard, ShardIndex
-from midiprism.catalog.records import TrackRecord
 from midiprism.errors import StoreError
 from midiprism.integrity.repair_session import KEPT_MESSAGE, RepairSession
 from midiprism.integrity.repair_tracks import put_track
 from midiprism.integrity.verify_shards import ShardChecks
-from midiprism.pipeline.shard_writer import ShardWriter, track_columns
 from midiprism.results.compaction import Compactor
-from midiprism.smf.stated_meta_from_bytes import stated_meta_from_bytes
 from midiprism.smf.types import SplitTrack
 from midiprism.stores import ShardedTracks
-from midiprism.stores.parquet.schema import ParquetTrack
+from midiprism.stores.parquet.schema import ParquetTrack, track_row
 
 _FLUSH_BYTES = 64 << 20
 
@@ -54,9 +50,6 @@ class ShardRepair:
             self._compactor().write_tracks(self._restored)
             self._session.report.shards += 1
         self._restored, self._restored_bytes = {}, 0
-
-    def commit_sink(self, record: BatchRecord) -> ShardSink:
-        return ShardWriter(self._shards, self._session.begin_run(), [record])
 
     def rewrite_damaged(self) -> None:
         """Rewrite damaged shards of tracks with what can be read of them."""
@@ -114,14 +107,11 @@ class ShardRepair:
 
     def _track_rows(self, data_by_id: dict[int, bytes]) -> dict[int, ParquetTrack]:
         """Return rows of a shard, by track id, from the rows of the catalog and the tracks' bytes."""
-        values = self._index.track_values(list(data_by_id))
-        tracks = [TrackRecord._make(values[track_id]) for track_id in data_by_id]
-        music = list(data_by_id.values())
-        stated = stated_meta_from_bytes(b"".join(music), list(accumulate(map(len, music))))
-        sized = [track._replace(size=len(data)) for track, data in zip(tracks, music, strict=True)]
-        columns = track_columns(sized, [(data, *facts) for data, facts in zip(music, stated, strict=True)])
-        rows = map(ParquetTrack._make, zip(*columns, strict=True))
-        return dict(zip(data_by_id, rows, strict=True))
+        tracks = self._index.track_values(list(data_by_id))
+        return {
+            track_id: track_row(tracks[track_id]._replace(size=len(data)), data)
+            for track_id, data in data_by_id.items()
+        }
 
     def _compactor(self) -> Compactor:
         return Compactor(self._session.catalog, self._shards, self._session.begin_run())

@@ -146,7 +146,7 @@ class SongRepair:
         )
         session.store.flush()
         catalog.update_run(run_id, session.summary.totals(), utc_now())
-        sink = self._store_repair.commit_sink(record)
+        sink = session.store.commit_sink(run_id, [record])
         for committed in catalog.commit(run_id, [record], utc_now(), sink):
             session.summary.add_commit(record, committed)
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from midiprism.catalog import BatchRecord, TrackFile
+from midiprism.catalog import TrackFile
 from midiprism.errors import StoreError
 from midiprism.integrity.repair_session import RepairSession
 from midiprism.integrity.verify_tracks import damage_kind
@@ -26,9 +26,6 @@ class TrackRepair:
 
     def flush(self) -> None:
         self._session.store.flush()
-
-    def commit_sink(self, record: BatchRecord) -> None:  # noqa: ARG002
-        return None
 
     def rewrite_damaged(self) -> None:
         pass

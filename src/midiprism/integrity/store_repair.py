@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from midiprism.catalog import BatchRecord, ShardSink, TrackFile
+from midiprism.catalog import TrackFile
 from midiprism.smf.types import SplitTrack
 
 
@@ -21,9 +21,6 @@ class StoreRepair(Protocol):
 
     def flush(self) -> None:
         """Return when what was restored would survive a power cut, and is where the catalog states."""
-
-    def commit_sink(self, record: BatchRecord) -> ShardSink | None:
-        """Return what writes the tracks of a commit; None if they were written before."""
 
     def rewrite_damaged(self) -> None:
         """Rewrite what could be restored only in part."""

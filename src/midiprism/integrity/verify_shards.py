@@ -7,7 +7,6 @@ from midiprism.catalog.queries.shards import KnownShard, ShardIndex, ShardTrack
 from midiprism.errors import StoreError
 from midiprism.integrity.check_context import CheckContext
 from midiprism.integrity.damage_report import Damage
-from midiprism.results.compaction import link_row
 from midiprism.results.songs_table import is_current
 from midiprism.stores import FileStatus, ShardedTracks
 from midiprism.stores.parquet.schema import ParquetLink
@@ -114,7 +113,7 @@ class ShardChecks:
             rows = [ParquetLink._make(row) for row in self._shards.rows(shard.name)]
         except StoreError:
             return False
-        expected = (link_row(link) for link in self._index.links_of(self._index.songs_in(shard.id)))
+        expected = (link.row for link in self._index.links_of(self._index.songs_in(shard.id)))
         return sorted(map(repr, rows)) == sorted(map(repr, expected))
 
     def _readable_digests(

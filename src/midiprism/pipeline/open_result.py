@@ -46,11 +46,9 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     """Open the result in ``out``, which is made if it does not exist, and lock it for writing."""
     request = settings.result_request
     require_store_kind(request.resolve(read_identity(out), out).store)  # before anything is made
-    with lock_result(out, request) as result, open_catalog(result.address) as catalog:
+    with lock_result(out, request) as result, open_catalog(result.address, settings.catalog.hooks) as catalog:
         if result.result_id is not None:
-            from midiprism.adopt.adoption import attach_foreign_library
-
-            attach_foreign_library(catalog, settings, out)
+            catalog.bind_hooks(hook.name for hook in settings.catalog.hooks)
             catalog.bind_result(result.result_id)
             catalog.lease_seconds = settings.catalog.lease_seconds
         # The commits of workers may be discarded: then no earlier batch has brought the tracks of a later one.

@@ -259,7 +259,7 @@ class _Run:
         while page := list(islice(recorded, _RECORDED_SONGS_PER_COMMIT)):
             run_id = self._recorder.begin()
             songs = [record_of_recorded(song) for song in page]
-            record = BatchRecord(songs, 0, 0.0, has_files=False, contract_version=CONTRACT_VERSION)
+            record = BatchRecord.from_songs(songs, has_files=False, contract_version=CONTRACT_VERSION)
             (committed,) = catalog.commit(run_id, [record], utc_now())
             self._summary.add_commit(record, committed)
             count += committed.outcomes.total() + committed.paths_of_known_songs
@@ -276,9 +276,6 @@ class _Run:
         if catalog is not None and run_id is not None:
             for hook in self._inputs.settings.catalog.hooks:
                 hook.after_run(catalog, run_id)
-            from midiprism.adopt.adoption import delete_replaced_files
-
-            delete_replaced_files(catalog, run_id)
 
 
 def _make_planner(inputs: _RunInputs, knowledge: _PriorKnowledge, summary: Summary) -> BatchPlanner:
@@ -302,8 +299,7 @@ def _worker_config(
     result, settings, catalog = inputs.result, inputs.settings, inputs.catalog
     commit = None
     if catalog is not None and isinstance(catalog.address, PostgresAddress):
-        writer = getattr(catalog, "foreign_writer_config", None)
-        commit = WorkerCommit(catalog.address, settings.catalog.hooks, writer)
+        commit = WorkerCommit(catalog.address, settings.catalog.hooks)
     return WorkerConfig(
         inputs.source,
         result.store,

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from midiprism.catalog import KnownSong, PostgresAddress, UpToDate
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
-from midiprism.catalog.records import ADOPTED, FAILED_OUTCOMES
 from midiprism.pipeline.progress import RunListener
+from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest
 from midiprism.smf.types import CONTRACT_VERSION, Limits
 
@@ -80,14 +79,11 @@ class CatalogSettings:
         database: in PostgreSQL; None for a file in the result.
         lease_seconds: how long what a run has planned stays reserved for it after it has died, where several
             runs share a catalog.
-        adoption: how a library that another program keeps in that database is adopted; None for songs of
-            one's own.
         hooks: take part in each commit.
     """
 
     database: PostgresAddress | None = None
     lease_seconds: float = LEASE_SECONDS
-    adoption: Any = None
     hooks: tuple[CommitHook, ...] = ()
 
 
@@ -131,7 +127,7 @@ class Settings:
     @property
     def result_request(self) -> ResultRequest:
         """The result that such a run asks for."""
-        adopted = self.catalog.adoption is not None
+        adopted = any(hook.needs_files for hook in self.catalog.hooks)
         return ResultRequest(self.identity, self.catalog.database, adopted, self.rerun_policy.redo)
 
 

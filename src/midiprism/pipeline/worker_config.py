@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from midiprism.catalog import Address, BatchRecord, Catalog, PostgresAddress, open_read_only
 from midiprism.catalog.commit_hook import CommitHook
@@ -68,7 +67,6 @@ class WorkerCommit:
 
     address: PostgresAddress
     hooks: tuple[CommitHook, ...] = ()
-    foreign_writer: Any = None
 
 
 @dataclass(frozen=True, slots=True)

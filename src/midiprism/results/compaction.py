@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from blake3 import blake3
 
-from midiprism.catalog import Catalog, ShardFile, open_read_only
-from midiprism.catalog.queries.shards import KnownShard, ShardIndex, ShardLink, ShardTrack
+from midiprism.catalog import Catalog, open_read_only
+from midiprism.catalog.queries.shards import KnownShard, ShardIndex, ShardTrack
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.results.background import Background, run_inline
 from midiprism.results.songs_table import is_current, write_songs_table
 from midiprism.stores import ShardedTracks
-from midiprism.stores.parquet.schema import ParquetLink, ParquetTrack, rows_to_columns
+from midiprism.stores.parquet.schema import ParquetTrack, rows_to_columns
 from midiprism.stores.sharded import ShardWriteResult, WrittenShard
 
 
@@ -161,7 +161,7 @@ class Compactor:
             (track_id, location.shard_index, location.row)
             for track_id, location in zip(rows_by_id, written.row_locations, strict=True)
         ]
-        self._index.move_tracks(_as_catalog_shards(written.shards), positions, self._recorded_run_id)
+        self._index.move_tracks(written.shards, positions, self._recorded_run_id)
 
     def _delete_from_shard(self, shard: KnownShard | None, track_ids: Sequence[int]) -> int:
         """Delete tracks of one shard, or of no shard, and return how many."""
@@ -195,10 +195,10 @@ class Compactor:
     def _writing_links(self, song_ids: Sequence[int]) -> Iterator[None]:
         """Write the links of songs to a new shard, which is removed again if the block fails."""
         links = list(self._index.links_of(song_ids))
-        written = self._shards.write_links(self._stem(), rows_to_columns(map(link_row, links)))
+        written = self._shards.write_links(self._stem(), rows_to_columns(link.row for link in links))
         with _removed_on_failure(self._shards, written.shards):
             positions = [(song_id, 0) for song_id in dict.fromkeys(link.song_id for link in links)]
-            self._index.move_links(_as_catalog_shards(written.shards), positions, self._recorded_run_id)
+            self._index.move_links(written.shards, positions, self._recorded_run_id)
             yield
 
     def _remove(self, shard: KnownShard) -> None:
@@ -207,11 +207,6 @@ class Compactor:
 
     def _stem(self) -> str:
         return f"{self._recorded_run_id}-{secrets.token_hex(8)}"
-
-
-def link_row(link: ShardLink) -> ParquetLink:
-    """Return a link of the catalog as a row of a shard."""
-    return ParquetLink._make(link[1:])
 
 
 @contextlib.contextmanager
@@ -224,7 +219,3 @@ def _removed_on_failure(shards: ShardedTracks, new_shards: Sequence[WrittenShard
             with contextlib.suppress(MidiprismError):  # the next run removes it
                 shards.remove(shard.name)
         raise
-
-
-def _as_catalog_shards(new_shards: Sequence[WrittenShard]) -> list[ShardFile]:
-    return [ShardFile(*shard) for shard in new_shards]

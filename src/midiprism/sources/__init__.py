@@ -1,4 +1,4 @@
-"""Where songs come from: folders and files, archives, Parquet files, lists of paths."""
+"""Sources of songs: folders and files, archives, Parquet files, lists of paths."""
 
 from midiprism.sources.folder import FolderSource, open_folders
 from midiprism.sources.marker import MARKER_FILE_NAME, is_result_folder

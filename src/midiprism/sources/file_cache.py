@@ -1,11 +1,11 @@
-"""Files that are kept open because they hold many songs."""
+"""Files that stay open because they hold many songs."""
 
 import os
 import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from midiprism.sources.read_file import OPEN_FLAGS
 from midiprism.sources.source import UnreadableError
@@ -14,7 +14,11 @@ _MAX_OPEN_FILES = 4
 
 
 class OpenFile:
-    """A regular file, open for reading at any place, by several threads at once.
+    """A regular file that several threads may read at any offset.
+
+    Attributes:
+        size: in bytes, when it was opened.
+        mtime_ns: time of its last change in nanoseconds since the epoch, when it was opened.
 
     Raises:
         OSError: it cannot be opened.
@@ -31,7 +35,7 @@ class OpenFile:
         self.mtime_ns = status.st_mtime_ns
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Up to ``size`` bytes, fewer only where the file ends."""
+        """Return ``size`` bytes, or fewer if the file ends before."""
         data = self._read_some(offset, size)
         while 0 < len(data) < size:
             more = self._read_some(offset + len(data), size - len(data))
@@ -41,7 +45,7 @@ class OpenFile:
         return data
 
     def has_changed(self) -> bool:
-        """Whether it was written to since it was opened."""
+        """Return True if the file was written to since it was opened."""
         status = os.fstat(self._descriptor)
         return (status.st_size, status.st_mtime_ns) != (self.size, self.mtime_ns)
 
@@ -53,7 +57,7 @@ class OpenFile:
             return os.read(self._descriptor, size)
 
     def __del__(self) -> None:
-        # Evicted while a thread still reads, it is closed when that thread is done.
+        # If it is evicted while a thread still reads it, it is closed when that thread is done.
         descriptor = getattr(self, "_descriptor", None)
         if descriptor is not None:
             os.close(descriptor)
@@ -62,36 +66,46 @@ class OpenFile:
 T = TypeVar("T")
 
 
-class FileCache(Generic[T]):
-    """The few that were used last of what is made of files; a file that was replaced or changed is made anew.
+class _FileState(NamedTuple):
+    """Properties of a file that differ if it is replaced or changed."""
 
-    It crosses to other processes empty.
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class FileCache(Generic[T]):
+    """The most recently used objects that are made from files.
+
+    If a file is replaced or changed, its object is made anew. The cache is empty after it is pickled.
 
     Args:
-        make: makes it of a path.
+        open_path: makes an object from the path of a file.
     """
 
     def __init__(self, open_path: Callable[[bytes], T]) -> None:
         self._open_path = open_path
         self._lock = threading.Lock()
-        self._entries: OrderedDict[bytes, tuple[tuple[int, int, int], T]] = OrderedDict()
+        self._opened: OrderedDict[bytes, T] = OrderedDict()
+        self._states: dict[bytes, _FileState] = {}
 
     def __reduce__(self) -> tuple[type["FileCache[T]"], tuple[Callable[[bytes], T]]]:
         return type(self), (self._open_path,)
 
     def get(self, path: bytes) -> T:
-        """What is made of ``path``.
+        """Return the object that is made from a file.
 
         Raises:
-            OSError: the file is gone or forbidden, and what else ``make`` raises.
+            OSError: the file is gone or forbidden; and what else ``open_path`` raises.
         """
         status = os.stat(path)
-        identity = status.st_ino, status.st_size, status.st_mtime_ns
+        state = _FileState(status.st_ino, status.st_size, status.st_mtime_ns)
         with self._lock:
-            known = self._entries.get(path)
-            if known is None or known[0] != identity:
-                known = self._entries[path] = identity, self._open_path(path)
-                while len(self._entries) > _MAX_OPEN_FILES:
-                    self._entries.popitem(last=False)
-            self._entries.move_to_end(path)
-            return known[1]
+            if self._states.get(path) != state:
+                self._opened[path] = self._open_path(path)
+                self._states[path] = state
+                while len(self._opened) > _MAX_OPEN_FILES:
+                    evicted, _ = self._opened.popitem(last=False)
+                    del self._states[evicted]
+            self._opened.move_to_end(path)
+            return self._opened[path]

@@ -1,9 +1,9 @@
-"""Names: which files and members are songs, which files are archives, and what a member may be called."""
+"""Recognizing songs, archives and Parquet files by their names, and checking names of members."""
 
 import os
 
 MIDI_SUFFIXES = (b".mid", b".midi", b".kar", b".rmi", b".smf")
-"""Names that end so, in any case, are taken for MIDI files."""
+"""Suffixes of MIDI files, in any case."""
 
 ZIP_SUFFIXES = (b".zip",)
 TAR_SUFFIXES = (b".tar",)
@@ -14,34 +14,34 @@ ARCHIVE_SUFFIXES = ZIP_SUFFIXES + TAR_SUFFIXES + GZIP_SUFFIXES + BZIP2_SUFFIXES 
 PARQUET_SUFFIXES = (b".parquet",)
 
 MAX_NAME_BYTES = 1_024
-"""Most bytes of a member's name: what indexes of databases take with room for the archive's own path."""
+"""Most bytes of a member's name, so that databases can index it together with the path of its archive."""
 
 _MACOS_RESOURCE_FOLDER = b"__MACOSX"
 _SEPARATOR = os.fsencode(os.sep)
 
 
 def is_archive(path: bytes) -> bool:
-    """Whether a name is that of an archive."""
+    """Return True if a path has the name of an archive."""
     return path.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def is_parquet(path: bytes) -> bool:
-    """Whether a name is that of a Parquet file."""
+    """Return True if a path has the name of a Parquet file."""
     return path.lower().endswith(PARQUET_SUFFIXES)
 
 
 def is_midi_name(name: bytes) -> bool:
-    """Whether a member of an archive is taken for a MIDI file.
+    """Return True if a member of an archive is taken for a MIDI file.
 
-    What macOS adds to archives beside the songs, under their names, is not.
+    Files that macOS adds to archives under the names of the songs are not.
     """
     return name.lower().endswith(MIDI_SUFFIXES) and not name.startswith(_MACOS_RESOURCE_FOLDER + b"/")
 
 
 def safe_member_name(name: bytes) -> bytes | None:
-    """A member's name as the end of a path: ``./a//b.mid`` is ``a/b.mid``; None for one that leads elsewhere.
+    """Return a member's name as the end of a path: ``./a//b.mid`` as ``a/b.mid``.
 
-    That is one with a part ``..``, an absolute one, one with a NUL, an empty one and one that is too long.
+    Return None for a name that is unsafe: absolute, empty, too long, or with a part ``..`` or a NUL.
     """
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if name.startswith(b"/") or b".." in parts or b"\0" in name or not parts or _has_drive(parts[0]):
@@ -51,14 +51,14 @@ def safe_member_name(name: bytes) -> bytes | None:
 
 
 def container_paths(path: bytes) -> list[bytes]:
-    """The beginnings of a path that have the name of an archive or a Parquet file, the shortest first."""
-    found = []
+    """Return the beginnings of a path that are named like an archive or a Parquet file, shortest first."""
+    containers = []
     end = path.find(_SEPARATOR, 1)
     while end >= 0:
         if is_archive(path[:end]) or is_parquet(path[:end]):
-            found.append(path[:end])
+            containers.append(path[:end])
         end = path.find(_SEPARATOR, end + 1)
-    return found
+    return containers
 
 
 def _has_drive(part: bytes) -> bool:

@@ -3,23 +3,23 @@
 import os
 
 MARKER_FILE_NAME = "midiprism.json"
-"""Name of the file in ``OUT`` (and in a tree that ``export`` made) that says so."""
+"""Name of the marker, which is in the folder of a result and in a tree that an export made."""
 
 
 def is_result_folder(folder: bytes) -> bool:
-    """Whether ``folder`` is marked as a midiprism result."""
+    """Return True if a folder is marked as a result."""
     return os.path.lexists(os.path.join(folder, os.fsencode(MARKER_FILE_NAME)))
 
 
 def enclosing_result(path: bytes) -> bytes | None:
-    """The nearest folder marked as a result, out of ``path`` and the folders above it; None without one.
+    """Return the nearest folder marked as a result, out of ``path`` and its ancestors; None without one.
 
-    Links are resolved first, so a link into a result does not hide it.
+    Links are resolved first, so that a link into a result does not hide it.
     """
-    here = os.path.realpath(path)
-    while not is_result_folder(here):
-        above = os.path.dirname(here)
-        if above == here:
+    folder = os.path.realpath(path)
+    while not is_result_folder(folder):
+        parent = os.path.dirname(folder)
+        if parent == folder:
             return None
-        here = above
-    return here
+        folder = parent
+    return folder

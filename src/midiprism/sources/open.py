@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from midiprism.errors import UsageError
+from midiprism.errors import NoParquetSourceError
 from midiprism.sources.archives.archive_reader import ArchiveReader
 from midiprism.sources.archives.archive_source import ArchiveSource
 from midiprism.sources.chained import ChainedSource
@@ -35,12 +35,13 @@ def open_source(
         kept_columns: columns whose values are kept as facts of a song; see ``SongContent``.
 
     Raises:
+        NoParquetSourceError: columns are named, and no source is a Parquet file.
         UsageError: a source is missing, is neither file nor folder, lies in a midiprism result, or lacks one
             of the columns.
     """
     paths = list(dict.fromkeys(os.path.abspath(os.fsencode(source)) for source in sources))
     if (song_column or name_column or kept_columns) and not any(map(is_parquet, paths)):
-        raise UsageError("--column, --id and --keep are for Parquet files, and none is among the sources.")
+        raise NoParquetSourceError
     opened: list[Source] = []
     by_container: dict[bytes, Source] = {}
     archive_reader, parquet_reader = ArchiveReader(), ParquetReader()

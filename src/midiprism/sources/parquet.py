@@ -1,9 +1,9 @@
 """Parquet files as sources: each row of a column of bytes is a song.
 
-A song's path is the file's, the column's name, the number of the row and, if songs have names, the name:
-``songs.parquet/midi/00000017/Björn/Blue Moon.mid``. So paths are in the order of the rows, which have to be
-read forward; two songs of one name are two paths; another column gives other paths; and a path alone says
-which row it is. What a person reads as the song begins behind the number.
+The path of a song consists of the file's path, the column's name, the row number and, if songs have names,
+the name: ``songs.parquet/midi/00000017/Björn/Blue Moon.mid``. So paths are in the order of the rows, which
+have to be read forward; songs with the same name have different paths; each column has paths of its own; and
+a path alone tells the row. The part behind the row number is the song's name for people.
 """
 
 import os
@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from blake3 import blake3
 
-from midiprism.errors import UsageError
+from midiprism.errors import AmbiguousSongColumnError, UsageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
@@ -29,7 +29,7 @@ _UNQUOTED_CHARACTERS = " !#$&'()+,;=@[]{}"
 
 
 class ParquetReader:
-    """Parquet files, of which rows are read. The last few stay open."""
+    """Reads rows of Parquet files, of which the most recently used stay open."""
 
     def __init__(self) -> None:
         self._open_files = FileCache(ParquetRows)
@@ -41,16 +41,20 @@ class ParquetReader:
     def read(
         self, path: bytes, row_number: int, column_roles: ColumnRoles, mtime_ns: int | None, limit: int
     ) -> SongContent:
-        """Read a row's song. A null is a song without bytes.
+        """Read the song of a row. A null is a song without bytes.
 
         Args:
-            mtime_ns: of the file when the row was found; None for now.
+            path: of the file.
+            row_number: of the row.
+            column_roles: which columns are read.
+            mtime_ns: time of the file's last change when the row was listed; None to accept any.
+            limit: most bytes of a song that are kept.
 
         Raises:
-            UnreadableError: it cannot be had.
+            UnreadableError: the row cannot be read.
         """
         try:
-            with self._lock:  # a row leads the way to the next
+            with self._lock:  # rows are decoded one after the other
                 rows = self._open_files.get(path)
                 row = rows.read_row(row_number, column_roles)
             changed = rows.file.has_changed() or mtime_ns not in (None, rows.file.mtime_ns)
@@ -62,14 +66,14 @@ class ParquetReader:
             raise UnreadableError("changing", "Its file changed since it was listed.")
         if row.facts is not None and len(row.facts) > MAX_FACTS_CHARACTERS:
             raise UnreadableError(
-                "limit", f"What is to be kept of it has more than {MAX_FACTS_CHARACTERS:,} characters."
+                "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
             )
         data = row.data or b""
-        kept = data if len(data) <= limit else None
-        return SongContent(kept, blake3(data).digest(), len(data), rows.file.mtime_ns, row.facts)
+        kept_data = data if len(data) <= limit else None
+        return SongContent(kept_data, blake3(data).digest(), len(data), rows.file.mtime_ns, row.facts)
 
     def seek(self, path: bytes, row_number: int, column_roles: ColumnRoles) -> None:
-        """Go to where a row is; what goes wrong is told by ``read``."""
+        """Decode the rows up to a row; errors are raised by ``read``."""
         try:
             with self._lock:
                 self._open_files.get(path).seek(row_number, column_roles)
@@ -77,25 +81,25 @@ class ParquetReader:
             return
 
     def read_by_name(self, path: bytes, name: bytes, limit: int) -> SongContent:
-        """Read a row by what stands behind the file in its path.
+        """Read a row by the part of its path behind the file.
 
         Raises:
-            UnreadableError: it is not there, or cannot be had.
+            UnreadableError: there is no such row, or it cannot be read.
         """
         column, number, *_ = *name.split(_SEPARATOR), b""
-        columns = ColumnRoles(unquote(column.decode("utf-8", "replace")))
+        column_roles = ColumnRoles(unquote(column.decode("utf-8", "replace")))
         if not number.isdigit() or len(number) > _MAX_ROW_NUMBER_DIGITS:
             raise UnreadableError("vanished", "There is no such row.")
         try:
             with self._lock:
-                self._open_files.get(path).require_columns(columns)
+                self._open_files.get(path).require_columns(column_roles)
         except UsageError as error:
             raise UnreadableError("vanished", f"It cannot be read: {error}.") from error
         except OSError as error:
             raise read_error(error) from error
         except DamagedError as error:
             raise UnreadableError("damaged", str(error)) from error
-        return self.read(path, int(number), columns, None, limit)
+        return self.read(path, int(number), column_roles, None, limit)
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,10 @@ class ParquetSource(Source):
     """The songs of one Parquet file.
 
     Attributes:
-        path: absolute.
-        columns: which columns are what.
-        trouble: why the file cannot be read, if it cannot.
+        path: absolute path of the file.
+        column_roles: which columns are read.
+        open_error: why the file cannot be read, as a sentence; None if it can.
+        parquet_reader: reads its rows; several sources may share one.
     """
 
     path: bytes
@@ -118,19 +123,18 @@ class ParquetSource(Source):
         return (self.path,)
 
     def walk(self) -> Iterator[SongRef | Notice]:
-        """Every row, in their order. Only names are read."""
+        """Yield a song for each row, in order. Only names are read."""
         if self.open_error is not None:
             yield Notice(self.path, "archive", self.open_error)
             return
         columns = self.column_roles
-        inside = (
-            self.path + _SEPARATOR + quote(columns.song_column, _UNQUOTED_CHARACTERS).encode() + _SEPARATOR
-        )
+        column_name = quote(columns.song_column, _UNQUOTED_CHARACTERS).encode()
+        column_path = self.path + _SEPARATOR + column_name + _SEPARATOR
         try:
             rows = ParquetRows(self.path)
             names = rows.song_names(columns.name_column) if columns.name_column else iter(())
             for number, size in enumerate(rows.estimated_sizes(columns.song_column)):
-                path, root_length = inside + b"%0*d" % (_ROW_NUMBER_DIGITS, number), len(inside)
+                path, root_length = column_path + b"%0*d" % (_ROW_NUMBER_DIGITS, number), len(column_path)
                 name = _name_as_path(next(names, None))
                 if name:
                     root_length = len(path) + 1
@@ -143,25 +147,21 @@ class ParquetSource(Source):
             yield Notice(self.path, "archive", str(read_error(error)))
 
     def running_count(self) -> Iterator[int]:
-        """How many rows there are."""
         try:
             yield 0 if self.open_error else ParquetRows(self.path).row_count
-        except (DamagedError, UnreadableError, OSError):  # the walk tells of it
+        except (DamagedError, UnreadableError, OSError):  # walk yields a notice
             yield 0
 
     def missing_paths(self) -> list[bytes]:
-        """The file, if it is gone."""
         return [] if os.path.isfile(self.path) else [self.path]
 
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a row's song, and what is kept of it."""
         assert song_ref.member is not None
         return self.parquet_reader.read(
             self.path, song_ref.member.position, self.column_roles, song_ref.mtime_ns, limit
         )
 
     def seek(self, song_ref: SongRef) -> None:
-        """Go to where a row is; what goes wrong is told by ``read``."""
         assert song_ref.member is not None
         self.parquet_reader.seek(self.path, song_ref.member.position, self.column_roles)
 
@@ -169,22 +169,23 @@ class ParquetSource(Source):
 def open_parquet(
     path: bytes, song_column: str | None, name_column: str | None, kept_columns: tuple[str, ...]
 ) -> ParquetSource:
-    """The songs of a Parquet file.
+    """Open a Parquet file as a source.
 
     Args:
-        column: holds the songs; None for the only one that can.
-        name: names them.
-        keep: columns of which the content is told as facts.
+        path: absolute path of the file.
+        song_column: column that holds the songs; None for the only column that can.
+        name_column: column that names the songs; None to name them by their row numbers.
+        kept_columns: columns whose values are kept as facts of a song; see ``SongContent``.
 
     Raises:
-        UsageError: pyarrow is missing; the file has no such columns, or there is more than one that may hold
-            songs.
+        AmbiguousSongColumnError: several columns may hold songs.
+        UsageError: pyarrow is missing, or the file has no such columns.
     """
     require_pyarrow()
-    shown = os.fsdecode(path)
+    shown_path = os.fsdecode(path)
     try:
         rows = ParquetRows(path)
-    except (DamagedError, UnreadableError) as error:  # it costs the run nothing but this file
+    except (DamagedError, UnreadableError) as error:  # only this file fails, not the run
         return ParquetSource(path, ColumnRoles(song_column or "", name_column, kept_columns), str(error))
     except OSError as error:
         return ParquetSource(
@@ -193,28 +194,27 @@ def open_parquet(
     if song_column is None:
         candidates = rows.song_column_candidates()
         if not candidates:
-            raise UsageError(f"{shown} has no column of bytes, in which songs could be.")
+            raise UsageError(f"{shown_path} has no column of bytes, which could hold songs.")
         if len(candidates) > 1:
-            there = ", ".join(candidates)
-            raise UsageError(f"{shown} has several columns of bytes: say with --column which one of {there}.")
+            raise AmbiguousSongColumnError(shown_path, candidates)
         song_column = candidates[0]
     columns = ColumnRoles(song_column, name_column, kept_columns)
     try:
         rows.require_columns(columns)
     except UsageError as error:
-        raise UsageError(f"{shown} cannot be read like that: {error}.") from error
+        raise UsageError(f"{shown_path} cannot be read like that: {error}.") from error
     return ParquetSource(path, columns)
 
 
 def _name_as_path(name: str | None) -> bytes:
-    """A song's name as the end of a path, with the suffix that a song's path ends in; empty for none."""
+    """Return a song's name as the end of a path, with a suffix of MIDI files; nothing for no name."""
     if name is None:
         return b""
     parts = [part for part in name.replace("\0", "_").split("/") if part.strip() not in ("", ".", "..")]
     if not parts:
         return b""
     path = "/".join(parts).encode("utf-8", "replace")
-    suffix = next((it for it in MIDI_SUFFIXES if path.lower().endswith(it)), None)
+    suffix = next((suffix for suffix in MIDI_SUFFIXES if path.lower().endswith(suffix)), None)
     if suffix is None:
         path, suffix = path + MIDI_SUFFIXES[0], MIDI_SUFFIXES[0]
     if len(path) <= MAX_NAME_BYTES:

@@ -1,6 +1,6 @@
-"""A Parquet file, open: which columns hold songs, what songs are called, and the rows themselves.
+"""Reading the columns and rows of a Parquet file of songs.
 
-Rows are decoded forward, a few at a time. A writer may have put all of a file into one group of rows, which
+Rows are decoded forward, a few at a time, because a writer may have put all rows into one row group, which
 can be read from its beginning only.
 """
 
@@ -21,18 +21,18 @@ _RECENT_BATCHES = 4
 _BUFFER_BYTES = 1 << 20
 MAX_ROWS = 100_000_000
 MAX_FACTS_CHARACTERS = 1 << 20
-"""Most characters of what is kept of a row."""
+"""Most characters of the facts of a song."""
 
 _BYTES_FIELD = "bytes"
 
 
 class ColumnRoles(NamedTuple):
-    """Which columns of a Parquet file are what.
+    """The columns of a Parquet file that are read.
 
     Attributes:
-        song: holds bytes of songs, or structs with a field ``bytes``.
-        name: names the songs; None where they have only the numbers of their rows.
-        keep: what else is told of a song.
+        song_column: holds the bytes of songs, or structs with a field ``bytes``.
+        name_column: names the songs; None to name them by their row numbers.
+        kept_columns: their values are facts of a song.
     """
 
     song_column: str
@@ -41,16 +41,19 @@ class ColumnRoles(NamedTuple):
 
 
 class SourceRow(NamedTuple):
-    """A row: the song's bytes, None for null, and a JSON object of what is kept of it."""
+    """A row.
+
+    Attributes:
+        data: bytes of the song; None for null.
+        facts: values of the kept columns, as the text of a JSON object; None without such columns.
+    """
 
     data: bytes | None
     facts: str | None
 
 
 def require_pyarrow() -> None:
-    """Raises:
-    UsageError: there is no pyarrow.
-    """
+    """Raise UsageError unless pyarrow is installed."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
@@ -60,7 +63,10 @@ def require_pyarrow() -> None:
 
 
 class ParquetRows:
-    """A Parquet file, open for reading rows.
+    """A Parquet file that is open for reading rows.
+
+    Attributes:
+        file: the open file.
 
     Raises:
         DamagedError: it is not a Parquet file.
@@ -87,39 +93,38 @@ class ParquetRows:
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return sum(self._group_row_counts)
 
     def song_column_candidates(self) -> list[str]:
-        """Columns that may hold songs."""
+        """Return the names of the columns that may hold songs."""
         return [field.name for field in self._parquet.schema_arrow if _holds_bytes(field.type)]
 
     def require_columns(self, column_roles: ColumnRoles) -> None:
-        """Raises:
-        UsageError: there is no such column, or it cannot be what it is asked to be.
-        """
-        kinds: dict[str, Any] = {}
+        """Raise UsageError unless the columns exist and have types that fit their roles."""
+        types: dict[str, Any] = {}
         for field in self._parquet.schema_arrow:
-            kinds[field.name] = field.type
+            types[field.name] = field.type
             for child in _struct_fields(field.type):
-                kinds[f"{field.name}.{child.name}"] = child.type
+                types[f"{field.name}.{child.name}"] = child.type
         for name in (column_roles.song_column, column_roles.name_column, *column_roles.kept_columns):
-            if name is not None and name not in kinds:
-                there = ", ".join(field.name for field in self._parquet.schema_arrow)
-                raise UsageError(f"there is no column {name}: its columns are {there}")
+            if name is not None and name not in types:
+                names = ", ".join(field.name for field in self._parquet.schema_arrow)
+                raise UsageError(f"there is no column {name}: its columns are {names}")
         if column_roles.song_column not in self.song_column_candidates():
-            there = ", ".join(self.song_column_candidates()) or "none"
-            raise UsageError(f"column {column_roles.song_column} holds no bytes; those that do: {there}")
-        if column_roles.name_column is not None and not _is_name_type(kinds[column_roles.name_column]):
+            candidates = ", ".join(self.song_column_candidates()) or "none"
+            raise UsageError(f"column {column_roles.song_column} holds no bytes; those that do: {candidates}")
+        if column_roles.name_column is not None and not _is_name_type(types[column_roles.name_column]):
             raise UsageError(
-                f"column {column_roles.name_column} cannot name songs: it holds neither text nor whole numbers"
+                f"column {column_roles.name_column} cannot name songs: "
+                "it holds neither text nor whole numbers"
             )
         for name in column_roles.kept_columns:
-            if "binary" in str(kinds[name]):
+            if "binary" in str(types[name]):
                 raise UsageError(f"column {name} cannot be kept: it holds bytes")
 
     def song_names(self, column: str) -> Iterator[str | None]:
-        """What names the songs, row by row.
+        """Yield the songs' names, row by row; None for no name.
 
         Raises:
             DamagedError: the file is damaged.
@@ -134,7 +139,7 @@ class ParquetRows:
                     yield None if value is None else str(value)
 
     def estimated_sizes(self, column: str) -> Iterator[int]:
-        """About how many bytes each row's song has: the average of its group.
+        """Yield the approximate size of each row's song in bytes: the average of its row group.
 
         Raises:
             DamagedError: the file is damaged.
@@ -152,20 +157,20 @@ class ParquetRows:
                 yield size // rows
 
     def read_row(self, row_number: int, column_roles: ColumnRoles) -> SourceRow:
-        """One row. It costs little where those before it were read.
+        """Read a row, which is fast if the rows before it were read.
 
         Raises:
             DamagedError: there is no such row, or the file is damaged.
         """
-        batch, place = self._batch_with_row(row_number, column_roles)
+        batch, index = self._batch_with_row(row_number, column_roles)
         with _wrap_damage_errors():
-            value = _cell(batch, column_roles.song_column, place)
+            value = _cell(batch, column_roles.song_column, index)
             if isinstance(value, dict):
                 value = value[_BYTES_FIELD]
             if not column_roles.kept_columns:
                 return SourceRow(value, None)
-            kept = {name: _json_value(_cell(batch, name, place)) for name in column_roles.kept_columns}
-            return SourceRow(value, json.dumps(kept, default=str))
+            facts = {name: _json_value(_cell(batch, name, index)) for name in column_roles.kept_columns}
+            return SourceRow(value, json.dumps(facts, default=str))
 
     def seek(self, row_number: int, column_roles: ColumnRoles) -> None:
         """Decode up to a row.
@@ -175,26 +180,26 @@ class ParquetRows:
         """
         self._batch_with_row(row_number, column_roles)
 
-    def _batch_with_row(self, row_number: int, column_roles: ColumnRoles) -> tuple[Any, int]:
-        """The rows decoded together with this one, and its place among them."""
-        wanted = column_roles.song_column, column_roles.kept_columns
-        if wanted != self._decoded_columns:
-            self._decoded_columns, self._current_group = wanted, -1
+    def _batch_with_row(self, row_number: int, column_roles: ColumnRoles) -> "_RowInBatch":
+        """Return the rows that are decoded together with a row, and its index among them."""
+        columns = column_roles.song_column, column_roles.kept_columns
+        if columns != self._decoded_columns:
+            self._decoded_columns, self._current_group = columns, -1
             self._recent_batches.clear()
         while True:
             for first, batch in self._recent_batches:
                 if first <= row_number < first + batch.num_rows:
-                    return batch, row_number - first
+                    return _RowInBatch(batch, row_number - first)
             with _wrap_damage_errors():
                 self._decode(row_number, column_roles)
 
     def _decode(self, row_number: int, column_roles: ColumnRoles) -> None:
-        group, first = self._group_with_row(row_number)
+        group, first_row = self._group_with_row(row_number)
         if group != self._current_group or row_number < self._next_row:
             song = column_roles.song_column
             if _struct_fields(self._parquet.schema_arrow.field(song).type):
                 song = f"{song}.{_BYTES_FIELD}"
-            self._current_group, self._next_row = group, first
+            self._current_group, self._next_row = group, first_row
             self._batches = self._parquet.iter_batches(
                 _ROWS_PER_BATCH,
                 row_groups=[group],
@@ -205,7 +210,7 @@ class ParquetRows:
         if row_number < self._group_ends.get(group, row_number + 1):
             try:
                 batch = next(self._batches, None)
-            except OSError:  # of the disk, perhaps: another read may do
+            except OSError:  # perhaps of the disk: another attempt may succeed
                 self._current_group = -1
                 raise
         if batch is None:
@@ -214,17 +219,31 @@ class ParquetRows:
         self._recent_batches.append((self._next_row, batch))
         self._next_row += batch.num_rows
 
-    def _group_with_row(self, row_number: int) -> tuple[int, int]:
-        first = 0
-        for group, rows in enumerate(self._group_row_counts):
-            if row_number < first + rows:
-                return group, first
-            first += rows
+    def _group_with_row(self, row_number: int) -> "_RowGroup":
+        first_row = 0
+        for group, row_count in enumerate(self._group_row_counts):
+            if row_number < first_row + row_count:
+                return _RowGroup(group, first_row)
+            first_row += row_count
         raise DamagedError("There is no such row.")
 
 
+class _RowInBatch(NamedTuple):
+    """A batch of decoded rows, and the index of a row in it."""
+
+    batch: Any
+    row_index: int
+
+
+class _RowGroup(NamedTuple):
+    """A row group of the file, and the number of its first row."""
+
+    number: int
+    first_row: int
+
+
 class _PyarrowInput(io.RawIOBase):
-    """An open file, for pyarrow, whose own take only names that are text."""
+    """An open file as pyarrow reads it, whose own files need names that are text."""
 
     def __init__(self, file: OpenFile) -> None:
         self._file = file
@@ -252,7 +271,7 @@ class _PyarrowInput(io.RawIOBase):
 
 
 class _wrap_damage_errors:  # noqa: N801 - it is used like a function
-    """What pyarrow raises on bytes that are no Parquet, as damage."""
+    """Turns what pyarrow raises on bytes that are not Parquet into DamagedError."""
 
     def __enter__(self) -> None:
         return None
@@ -260,16 +279,16 @@ class _wrap_damage_errors:  # noqa: N801 - it is used like a function
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         import pyarrow
 
-        # What the disk says has a number; what pyarrow itself says of damaged bytes has none.
+        # An error of the disk has a number; an error of pyarrow about damaged bytes has none.
         if isinstance(error, OSError) and error.errno:
             return
         if isinstance(error, pyarrow.ArrowException | OSError | ValueError):
             message = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DamagedError(f"It is damaged, or no Parquet file ({message}).") from error
+            raise DamagedError(f"It is damaged, or not a Parquet file ({message}).") from error
 
 
 def _struct_fields(arrow_type: Any) -> list[Any]:
-    """The fields of a struct, none for other types."""
+    """Return the fields of a struct; none for other types."""
     import pyarrow
 
     return (
@@ -302,17 +321,17 @@ def _is_name_type(arrow_type: Any) -> bool:
 
 
 def _cell(batch: Any, column: str, row_index: int) -> Any:
-    """The value of a column, or of a field of a struct, which has a dot in its name."""
-    number = batch.schema.get_field_index(column)
-    if number >= 0:
-        return batch.column(number)[row_index].as_py()
+    """Return the value of a column, or of a field of a struct, whose name has a dot."""
+    column_index = batch.schema.get_field_index(column)
+    if column_index >= 0:
+        return batch.column(column_index)[row_index].as_py()
     outer, _, inner = column.rpartition(".")
     value = batch.column(batch.schema.get_field_index(outer))[row_index].as_py()
     return None if value is None else value[inner]
 
 
 def _json_value(value: Any) -> Any:
-    """A value that JSON can say: what is no number becomes null."""
+    """Return a value that JSON can represent: an infinite number becomes null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

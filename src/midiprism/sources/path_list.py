@@ -46,7 +46,7 @@ class PathListSource(Source):
         for page in self.pages():
             for recorded_path in page:
                 yield self.song_ref_of(recorded_path) or Notice(
-                    recorded_path, "relative", "Its path is not a whole one: say with --path-map where it is."
+                    recorded_path, "relative", "Its path is not absolute: map it to a local folder."
                 )
 
     def song_ref_of(self, recorded_path: bytes) -> SongRef | None:

@@ -1,62 +1,62 @@
-"""Where a library is now whose paths were recorded elsewhere: ``--path-map OLD=NEW``."""
+"""Mapping paths that were recorded elsewhere to local paths."""
 
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from midiprism.errors import UsageError
+from midiprism.errors import PathMapRuleError
 
 _SEPARATOR = b"/"
 
 
 @dataclass(frozen=True, slots=True)
 class PathMap:
-    """Paths as they are recorded, and as they are here.
+    """Rules that map recorded paths to local ones.
 
-    A rule holds for whole components: ``/old`` is the beginning of ``/old/a`` and not of ``/older/a``. Of
-    several that fit, the longest holds. A path with a component ``..``, which could lead out of what a rule
-    speaks of, is left as it is.
+    A rule applies to whole components: ``/old`` matches ``/old/a`` and not ``/older/a``. Of several rules
+    that match, the longest applies. A path with a component ``..``, which could lead out of the folder of a
+    rule, is not mapped.
 
     Attributes:
-        rules: recorded beginnings and what stands for them here, without a separator at their ends.
+        rules: pairs of a recorded folder and the local one, without separators at their ends.
     """
 
     rules: tuple[tuple[bytes, bytes], ...] = ()
 
     def to_local(self, recorded_path: bytes) -> bytes:
-        """Where a recorded path is."""
+        """Return the local path of a recorded path."""
         return _apply_rules(recorded_path, self.rules)
 
     def to_recorded(self, local_path: bytes) -> bytes:
-        """How a path here would be recorded; of rules to the same place the first one holds."""
-        return _apply_rules(local_path, [(new, old) for old, new in self.rules])
+        """Return the recorded path of a local path; of rules with the same local folder the first applies."""
+        return _apply_rules(local_path, [(local, recorded) for recorded, local in self.rules])
 
 
 NO_PATH_MAP = PathMap()
 
 
 def parse_path_map(rules: Sequence[str]) -> PathMap:
-    """Rules as they were given, each ``OLD=NEW``; NEW may be relative to the folder one is in.
+    """Return the map of rules of the form ``OLD=NEW``; NEW may be relative to the working folder.
 
     Raises:
-        UsageError: one is no such rule, has a component ``..``, or two have the same OLD.
+        PathMapRuleError: a rule is not of this form, has a component ``..``, or two have the same OLD.
     """
-    found: dict[bytes, bytes] = {}
+    local_by_recorded: dict[bytes, bytes] = {}
     for rule in rules:
-        old, equals, new = os.fsencode(rule).partition(b"=")
-        if not equals or not old or not new:
-            raise UsageError(f"--path-map {rule} is not OLD=NEW: the beginning of paths, and what it is now.")
-        if b".." in old.split(_SEPARATOR) or b".." in new.split(_SEPARATOR):
-            raise UsageError(f"--path-map {rule} has a component `..`: write the path out.")
-        old = _normalize(old)
-        if old in found:
-            raise UsageError(f"--path-map names {os.fsdecode(old) or '/'} twice.")
-        found[old] = os.path.abspath(new).rstrip(_SEPARATOR)
-    return PathMap(tuple(found.items()))
+        recorded, equals, local = os.fsencode(rule).partition(b"=")
+        if not equals or not recorded or not local:
+            raise PathMapRuleError(rule, "incomplete")
+        if b".." in recorded.split(_SEPARATOR) or b".." in local.split(_SEPARATOR):
+            raise PathMapRuleError(rule, "parent_folder")
+        recorded = _normalize(recorded)
+        if recorded in local_by_recorded:
+            raise PathMapRuleError(os.fsdecode(recorded) or "/", "duplicate")
+        local_by_recorded[recorded] = os.path.abspath(local).rstrip(_SEPARATOR)
+    return PathMap(tuple(local_by_recorded.items()))
 
 
 def _normalize(path: bytes) -> bytes:
-    """``/a//b/./`` as ``/a/b``."""
+    """Return ``/a//b/./`` as ``/a/b``."""
     parts = [part for part in path.split(_SEPARATOR) if part not in (b"", b".")]
     start = _SEPARATOR if path.startswith(_SEPARATOR) and parts else b""
     return start + _SEPARATOR.join(parts)
@@ -65,9 +65,11 @@ def _normalize(path: bytes) -> bytes:
 def _apply_rules(path: bytes, rules: Iterable[tuple[bytes, bytes]]) -> bytes:
     if b".." in path.split(_SEPARATOR):
         return path
-    best: tuple[bytes, bytes] | None = None
+    best_old = best_new = None
     for old, new in rules:
-        fits = path == old or path.startswith(old + _SEPARATOR)
-        if fits and (best is None or len(old) > len(best[0])):
-            best = old, new
-    return path if best is None else (best[1] + path[len(best[0]) :] or _SEPARATOR)
+        matches = path == old or path.startswith(old + _SEPARATOR)
+        if matches and (best_old is None or len(old) > len(best_old)):
+            best_old, best_new = old, new
+    if best_old is None or best_new is None:
+        return path
+    return best_new + path[len(best_old) :] or _SEPARATOR

@@ -1,4 +1,4 @@
-"""Reading one file whole, without waiting on pipes, and noticing a change under way."""
+"""Reading a file whole, without waiting on pipes, and noticing if it changes meanwhile."""
 
 import errno
 import os
@@ -15,9 +15,9 @@ OPEN_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _NOT_A_FILE_ERRORS = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
-"""What reading a folder, an empty pipe or a device says."""
+"""Errors of reading a folder, an empty pipe or a device."""
 
 _PROBLEM_CODES = {
     errno.ENOENT: "vanished",
@@ -29,19 +29,19 @@ _PROBLEM_CODES = {
 
 
 def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> SongContent:
-    """Read a regular file whole; one of more than ``limit`` bytes is digested in pieces and not kept.
+    """Read a regular file whole. If it has more than ``limit`` bytes, it is digested in pieces and not kept.
 
     A file that changes while it is read is read once more.
 
     Args:
         path: of the file.
         limit: most bytes that are kept.
-        size: what it has by the scan that found it. If it still has that, and the same time, when it has
-            been read, it has not changed meanwhile, and need not be asked before.
-        mtime_ns: the same of the time of its last change.
+        size: of the file when it was listed; -1 if unknown. If size and time are the same after reading, the
+            file did not change meanwhile, which saves a system call before reading.
+        mtime_ns: time of its last change when it was listed; -1 if unknown.
 
     Raises:
-        UnreadableError: it is gone, forbidden, no regular file, changing all the time, or the disk failed.
+        UnreadableError: it is gone, forbidden or not a regular file, it keeps changing, or the disk failed.
     """
     try:
         content = _read_if_unchanged(path, size, mtime_ns) if 0 <= size <= limit else None
@@ -54,15 +54,15 @@ def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> So
 
 
 def read_error(error: OSError) -> UnreadableError:
-    """What the system says, as what it means for a song."""
+    """Return an error of the system as the error of a song."""
     code = _PROBLEM_CODES.get(error.errno or 0, "io")
     return UnreadableError(code, f"It cannot be read: {error.strerror or error}.")
 
 
 def _read_if_unchanged(path: bytes, size: int, mtime_ns: int) -> SongContent | None:
-    """The file's content, if it is as the scan found it; None where it takes a closer look.
+    """Return the file's content if the file is as it was listed; None if it has to be examined.
 
-    What has taken the place of a file since, such as a pipe, may lose some bytes by it.
+    If something else has taken the file's place, such as a pipe, some of its bytes may be lost.
     """
     descriptor = os.open(path, OPEN_FLAGS)
     try:
@@ -80,7 +80,7 @@ def _read_if_unchanged(path: bytes, size: int, mtime_ns: int) -> SongContent | N
 
 
 def _read_once(path: bytes, limit: int) -> SongContent | None:
-    """The file's content, or None if it changed meanwhile."""
+    """Return the file's content, or None if the file changed meanwhile."""
     descriptor = os.open(path, OPEN_FLAGS)
     try:
         before = os.fstat(descriptor)
@@ -100,7 +100,7 @@ def _read_once(path: bytes, limit: int) -> SongContent | None:
 
 
 def _read_up_to(descriptor: int, size: int) -> bytes:
-    """``size`` bytes, fewer where the file ends early, one more where it has grown."""
+    """Return ``size`` bytes; fewer if the file ends early, one more if it has grown."""
     data = os.read(descriptor, size + 1)
     while 0 < len(data) < size:
         more = os.read(descriptor, size + 1 - len(data))
@@ -112,7 +112,7 @@ def _read_up_to(descriptor: int, size: int) -> bytes:
 
 def _digest(descriptor: int) -> tuple[bytes, int]:
     hasher, size = blake3(), 0
-    while chunk := os.read(descriptor, _CHUNK):
+    while chunk := os.read(descriptor, _CHUNK_BYTES):
         hasher.update(chunk)
         size += len(chunk)
     return hasher.digest(), size

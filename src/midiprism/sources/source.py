@@ -9,7 +9,7 @@ from midiprism.errors import MidiprismError
 
 
 class MemberLocation(NamedTuple):
-    """Where a song lies inside a container: an archive or a Parquet file.
+    """Location of a song inside a container: an archive or a Parquet file.
 
     Attributes:
         container_path_length: length of the container's path, which the song's path begins with.
@@ -128,7 +128,7 @@ class UnreadableError(MidiprismError):
 
 
 class Source(Protocol):
-    """Where songs come from. Implementations subclass it; they can be pickled for worker processes."""
+    """A source of songs. Implementations subclass it; they can be pickled for worker processes."""
 
     @property
     @abstractmethod

@@ -5,10 +5,12 @@ does not ask which kind it is: what a store can do stands in its ``capabilities`
 shards can do is reached by ``shards``.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from midiprism.records.batches import BatchRecord
+from midiprism.stores.shard_sink import ShardSink
 from midiprism.stores.sharded import ShardedTracks
 from midiprism.stores.types import (
     CopyOutcome,
@@ -127,6 +129,14 @@ class TrackStore(Protocol):
 
         Args:
             wanted: of which tracks; None for all.
+        """
+
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardSink | None:
+        """Return what writes the tracks and links of a commit; None unless the store ``writes_in_commit``.
+
+        Args:
+            run_id: of the run that commits.
+            batches: that are committed, with the bytes of their tracks.
         """
 
     def flush(self) -> None:

@@ -1,8 +1,9 @@
 """A store that keeps nothing: for dry runs, and to measure everything else."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 
 from midiprism.errors import StoreError
+from midiprism.records.batches import BatchRecord
 from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS, track_path, track_stem
 from midiprism.stores.interface import StoreCapabilities, TrackCopier
 from midiprism.stores.types import (
@@ -35,6 +36,9 @@ class NullStore:
 
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:  # noqa: ARG002
         return {}
+
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> None:  # noqa: ARG002
+        return None
 
     def flush(self) -> None:
         pass

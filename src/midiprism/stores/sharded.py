@@ -4,7 +4,7 @@ Shards are written once and never change. What is out of date in one is left out
 it. Beside the shards of tracks there are shards of links, and a table of songs that derives from the catalog.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from midiprism.stores.types import FileStatus
@@ -13,8 +13,8 @@ TRACKS_FOLDER = "tracks"
 LINKS_FOLDER = "links"
 SONGS_TABLE = "songs/songs.parquet"
 
-ColumnValues = Sequence[Sequence[Any]]
-"""Values of rows, column by column, all columns of the same length; empty for no rows."""
+ColumnValues = Mapping[str, Sequence[Any]]
+"""Values of rows by the names of their columns, all of the same length; empty for no rows."""
 
 
 class WrittenShard(NamedTuple):

@@ -1,4 +1,4 @@
-"""Which values the columns of another program's tables can hold."""
+"""Limits of the values that the columns of another program's tables can hold."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
@@ -11,41 +11,41 @@ _SCALE_BITS, _SCALE_SIGN = 0x7FF, 0x400
 
 
 class ColumnLimit(NamedTuple):
-    """What a column can hold.
+    """The type of a column, which limits its values.
 
     Attributes:
-        type: PostgreSQL's own name of its type.
-        modifier: what stands in parentheses behind it, as PostgreSQL keeps it; -1 for nothing.
+        type: PostgreSQL's internal name of the type.
+        type_modifier: what stands in parentheses behind the type, as PostgreSQL stores it; -1 for nothing.
     """
 
     type: str
     type_modifier: int
 
     def can_hold(self, value: object) -> bool:
-        """Whether it can hold a value as it is; a number with a fraction may be rounded."""
+        """Return True if the column can hold a value unchanged; the fraction of a number may be rounded."""
         if isinstance(value, int) and self.type in _INTEGER_BITS:
             bits = _INTEGER_BITS[self.type]
             return -(1 << bits) <= value < 1 << bits
         if isinstance(value, int | float) and self.type == "numeric" and self.type_modifier >= 0:
-            precision, scale = self._precision_and_scale()
+            # PostgreSQL packs precision and scale, a signed 11-bit number, into the modifier.
+            packed = self.type_modifier - _MODIFIER_HEADER
+            precision = packed >> 16 & _PRECISION_BITS
+            scale = ((packed & _SCALE_BITS) ^ _SCALE_SIGN) - _SCALE_SIGN
             rounded = Decimal(value).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
             return abs(rounded) < Decimal(10) ** (precision - scale)
         if isinstance(value, str):
-            short = self.type_modifier < 0 or len(value) <= self.type_modifier - _MODIFIER_HEADER
-            # U+FFFD stands for what no database holds, see ``storable``.
-            return short and "\N{REPLACEMENT CHARACTER}" not in value
+            is_short = self.type_modifier < 0 or len(value) <= self.type_modifier - _MODIFIER_HEADER
+            # U+FFFD replaces what no database can hold, see ``make_storable``.
+            return is_short and "\N{REPLACEMENT CHARACTER}" not in value
         return True
-
-    def _precision_and_scale(self) -> tuple[int, int]:
-        given = self.type_modifier - _MODIFIER_HEADER
-        return given >> 16 & _PRECISION_BITS, ((given & _SCALE_BITS) ^ _SCALE_SIGN) - _SCALE_SIGN
 
 
 def read_column_limits(connection: Connection, table: str) -> dict[str, ColumnLimit]:
-    """What each column of a table can hold.
+    """Return the limits of a table's columns by name.
 
     Args:
-        table: its full name, quoted.
+        connection: in an open transaction.
+        table: qualified and quoted name.
     """
     return {
         name: ColumnLimit(type_, modifier)

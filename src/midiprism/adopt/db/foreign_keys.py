@@ -1,4 +1,4 @@
-"""Deleting rows of another program's tables without touching a row that refers to them."""
+"""Deleting rows of another program's tables only where no row refers to them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,27 +9,31 @@ from sqlalchemy.exc import ProgrammingError
 from midiprism.adopt.db.foreign_schema import quote_identifier
 
 _TEMPORARY_INDEX = "midiprism_parent_file_id"
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def lock_against_writes(connection: Connection, *tables: str) -> None:
-    """Let nobody write to these tables, nor refer to their rows, until the transaction ends; reading goes on.
+    """Block writes to these tables, and new references to their rows, until the transaction ends.
 
-    What the next statement finds unreferenced is so still when it deletes it. Locks on rows would ask for the
-    right to change them.
+    A row that a statement finds unreferenced then still is when it is deleted. Reading goes on. Locks on rows
+    would need the privilege to update them.
 
     Args:
-        tables: full names, quoted.
+        connection: in an open transaction.
+        tables: qualified and quoted names.
     """
     connection.execute(text(f"LOCK TABLE {_escape_colons(', '.join(tables))} IN EXCLUSIVE MODE"))
 
 
 def unreferenced_condition(connection: Connection, table: str, alias: str) -> str:
-    """The condition that no row of any table refers to a row of ``table`` by a foreign key on its id, as the
-    driver takes it beside values.
+    """Return the SQL condition that no foreign key refers to the id of a row of a table.
+
+    Percent signs in it are doubled, as the driver needs them in a statement with parameters.
 
     Args:
-        table: its full name, quoted.
-        alias: its name in the statement.
+        connection: in an open transaction.
+        table: qualified and quoted name.
+        alias: name of the table in the statement.
     """
     conditions = [
         f"NOT EXISTS (SELECT FROM {quote_identifier(schema)}.{quote_identifier(name)} r "
@@ -41,33 +45,35 @@ def unreferenced_condition(connection: Connection, table: str, alias: str) -> st
 
 @contextmanager
 def temporary_parent_index(connection: Connection, files_table: str) -> Iterator[None]:
-    """Let the database find by an index which files have a song, as it must for each one it deletes.
+    """Index ``parent_file_id`` of ``files`` for the time of the context, unless it has an index.
 
-    Without it, each deletion reads all of ``files``. The index is gone before the transaction ends, so nobody
-    else sees it; only the owner of the table may make it.
+    For each row that it deletes, the database looks for rows that refer to it, and would read the whole table
+    without an index. The index is dropped before the transaction ends, so that nobody else sees it. If the
+    role does not own the table, the index cannot be made, and deletions are slow.
     """
     if connection.scalar(_HAS_PARENT_INDEX, {"table": files_table}):
         yield
         return
-    made = True
+    is_created = True
     try:
         with connection.begin_nested():
             connection.execute(
                 text(f"CREATE INDEX {_TEMPORARY_INDEX} ON {_escape_colons(files_table)} (parent_file_id)")
             )
     except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != "42501":
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
             raise
-        made = False
+        is_created = False
     yield
-    if made:
-        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # nothing may be left to be checked
+    if is_created:
+        # The index cannot be dropped while checks of constraints are pending.
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         schema = files_table.rpartition(".")[0]
         connection.execute(text(f"DROP INDEX {_escape_colons(schema)}.{_TEMPORARY_INDEX}"))
 
 
 def _escape_colons(name: str) -> str:
-    """A name in which a colon begins no parameter."""
+    """Return a name in which no colon begins a parameter."""
     return name.replace(":", "\\:")
 
 

@@ -1,4 +1,4 @@
-"""Reading a library that another program keeps in PostgreSQL, and never writing to it."""
+"""Reading a library that another program keeps in PostgreSQL, without ever writing to it."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Self, TypeVar
 from sqlalchemy import text
 
 from midiprism.adopt.db.foreign_schema import ForeignSchema, read_foreign_schema
+from midiprism.adopt.errors import ForeignTablesError
 from midiprism.catalog.address import PostgresAddress
-from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection
-from midiprism.errors import CatalogError
+from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 
 T = TypeVar("T")
 
@@ -25,21 +25,28 @@ class ForeignFile(NamedTuple):
     """A row of ``files``.
 
     Attributes:
+        id: of the row.
         path: as it is recorded, in the file system's bytes.
-        content_hash: what their database says of its content.
+        content_hash: as it is recorded.
     """
 
     id: int
     path: bytes
     content_hash: bytes
 
+    @classmethod
+    def from_row(cls, file_id: int, path: str, content_hash: bytes) -> "ForeignFile":
+        """Return the file of a row as the database has it."""
+        return cls(file_id, os.fsencode(path), bytes(content_hash))
+
 
 class ForeignLink(NamedTuple):
-    """A row of ``links``.
+    """A row of ``track_splits``.
 
     Attributes:
+        song_id: id of the song's row in ``files``.
         track_number: as the other program counts.
-        file: the split's row; None where it is gone.
+        track_file: the track's row in ``files``; None if it is gone.
     """
 
     song_id: int
@@ -48,11 +55,16 @@ class ForeignLink(NamedTuple):
 
 
 class ForeignLibrary:
-    """Their tables. Every question is a read-only transaction of its own, so that none lasts for hours.
+    """The tables of the library. Each query is a short read-only transaction of its own.
 
     Args:
-        address: of the database, and of the schema of our own tables.
+        address: of the database, and of the schema of midiprism's own tables.
         stop: once true, a server that is away is not waited for.
+
+    Attributes:
+        address: of the database.
+        connection: to the database.
+        schema: what the tables look like.
 
     Raises:
         CatalogError: the server cannot be reached.
@@ -60,8 +72,9 @@ class ForeignLibrary:
 
     def __init__(self, address: PostgresAddress, stop: Callable[[], bool] = lambda: False) -> None:
         self.address = address
+        self.connection = connect(address)
+        driver_connection(self.connection).read_only = True
         self._server_retry = ServerRetry(address, stop)
-        self._connect()
         self.schema: ForeignSchema = self.run_in_transaction(
             lambda: read_foreign_schema(self.connection, address.schema)
         )
@@ -75,44 +88,36 @@ class ForeignLibrary:
         self.connection.close()
 
     def run_in_transaction(self, work: Callable[[], T]) -> T:
-        """What ``work`` reads in a transaction of its own, once more where the connection is lost."""
-
-        def once() -> T:
-            with self.connection.begin():
-                return work()
-
-        return self._server_retry.run(once, self._reconnect)
+        """Return what ``work`` reads in a transaction; it runs again if the connection is lost."""
+        return self._server_retry.run_in_transaction(lambda: self.connection, work, self._reconnect)
 
     def fetch_rows(self, statement: str, **values: Any) -> Sequence[Any]:
-        """The rows that a statement gives, in which ``{files}`` and ``{links}`` are their tables."""
-        # A colon in the name of a schema begins no parameter.
+        """Return the rows of a statement in which ``{files}`` and ``{links}`` stand for the two tables."""
+        # A colon in the name of a schema does not begin a parameter.
         files, links = (
             self.schema.qualified_name(name).replace(":", "\\:") for name in ("files", "track_splits")
         )
-        wanted = text(statement.format(files=files, links=links))
-        return self.run_in_transaction(lambda: self.connection.execute(wanted, values).all())
+        query = text(statement.format(files=files, links=links))
+        return self.run_in_transaction(lambda: self.connection.execute(query, values).all())
 
     def require_tables(self) -> None:
-        """Raise CatalogError unless there is what reading the library needs."""
-        faults = [
+        """Raise ForeignTablesError unless the tables have the columns that reading them needs."""
+        missing = [
             f"{table}.{name}"
             for table, names in _REQUIRED_COLUMNS.items()
             for name in names
             if (table, name) not in self.schema.column_types
         ]
-        if faults:
-            raise CatalogError(
-                f"{self.address} holds no library of the shape that midiprism knows ({', '.join(faults)} "
-                "missing): `midiprism catalog check` says what is wanted."
-            )
+        if missing:
+            raise ForeignTablesError(str(self.address), missing)
 
     def count_already_split(self) -> int:
-        """How many songs have links."""
-        (row,) = self.fetch_rows("SELECT count(DISTINCT parent_file_id) FROM {links}")
-        return int(row[0])
+        """Return the number of songs that have links."""
+        (row,) = self.fetch_rows("SELECT count(DISTINCT parent_file_id) AS song_count FROM {links}")
+        return int(row.song_count)
 
     def already_split_ids(self) -> Iterator[list[int]]:
-        """Ids of the songs that have links, ascending, page by page."""
+        """Yield the ids of the songs that have links, in ascending order, page by page."""
         after: int | None = None
         while page := self.fetch_rows(
             "SELECT DISTINCT parent_file_id FROM {links} "
@@ -121,39 +126,29 @@ class ForeignLibrary:
             after=after,
             page=_PAGE_ROWS,
         ):
-            yield [row[0] for row in page]
-            after = page[-1][0]
+            ids = [row.parent_file_id for row in page]
+            yield ids
+            after = ids[-1]
 
     def songs(self, ids: Sequence[int]) -> dict[int, ForeignFile]:
-        """Those of these songs that have a row."""
+        """Return the songs with these ids, by id; songs without a row are left out."""
         rows = self.fetch_rows(
             "SELECT id, filepath, content_hash FROM {files} WHERE id = ANY(:ids)", ids=list(ids)
         )
-        return {row.id: make_foreign_file(*row) for row in rows}
+        return {row.id: ForeignFile.from_row(*row) for row in rows}
 
     def links(self, ids: Sequence[int]) -> dict[int, list[ForeignLink]]:
-        """The links of these songs, in the order of their track numbers."""
-        found: dict[int, list[ForeignLink]] = {}
-        for song, number, *file in self.fetch_rows(
+        """Return the links of these songs by song id, in the order of their track numbers."""
+        links_by_song: dict[int, list[ForeignLink]] = {}
+        for song_id, track_number, *file_row in self.fetch_rows(
             "SELECT l.parent_file_id, l.track_number, f.id, f.filepath, f.content_hash "
             "FROM {links} l LEFT JOIN {files} f ON f.id = l.split_file_id "
             "WHERE l.parent_file_id = ANY(:ids) ORDER BY l.parent_file_id, l.track_number, l.id",
             ids=list(ids),
         ):
-            split = None if file[0] is None else make_foreign_file(*file)
-            found.setdefault(song, []).append(ForeignLink(song, number, split))
-        return found
-
-    def _connect(self) -> None:
-        self.connection = connect(self.address)
-        driver_connection(self.connection).read_only = True
+            track_file = None if file_row[0] is None else ForeignFile.from_row(*file_row)
+            links_by_song.setdefault(song_id, []).append(ForeignLink(song_id, track_number, track_file))
+        return links_by_song
 
     def _reconnect(self) -> None:
-        if self.connection.closed or self.connection.invalidated or driver_connection(self.connection).closed:
-            self.connection.close()
-            self._connect()
-
-
-def make_foreign_file(file_id: int, path: str, content_hash: bytes) -> ForeignFile:
-    """A row as a value."""
-    return ForeignFile(file_id, os.fsencode(path), bytes(content_hash))
+        self.connection = reopen_if_broken(self.connection, self.address, read_only=True)

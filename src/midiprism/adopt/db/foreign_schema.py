@@ -1,8 +1,8 @@
-"""Recognising a library that another program keeps in PostgreSQL: tables ``files`` and ``links``."""
+"""Recognizing a library that another program keeps in PostgreSQL: its ``files`` and ``track_splits``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -28,7 +28,7 @@ FILES_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "track_number": INTEGER_TYPES,
     "total_tracks": INTEGER_TYPES,
 }
-"""Columns that ``files`` must have, with the types that each may have."""
+"""Columns that ``files`` must have, with their permitted types."""
 
 LINKS_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "id": ("integer", "bigint"),
@@ -39,7 +39,7 @@ LINKS_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "instrument": TEXT_TYPES,
     "note_count": INTEGER_TYPES,
 }
-"""The same of ``links``."""
+"""Columns that ``track_splits`` must have, with their permitted types."""
 
 OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "manufacturer": TEXT_TYPES,
@@ -50,7 +50,7 @@ OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "analyzed_at": TIME_TYPES,
     "import_batch_id": ("uuid",),
 }
-"""Columns that such libraries have and that nothing depends on."""
+"""Columns that such libraries may have, and that midiprism does not depend on."""
 
 REQUIRED_COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "files": FILES_COLUMNS,
@@ -61,14 +61,17 @@ UNIQUE_COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "files": (("id",), ("filepath",), ("content_hash",)),
     "track_splits": (("parent_file_id", "split_file_id"),),
 }
-"""Columns that no two rows may share: by them, conflicts are told apart."""
+"""Columns that must have a unique index, on which inserts rely for conflicts."""
 
 
 class ForeignColumn(NamedTuple):
-    """A column of one of their tables that midiprism has no use for.
+    """A column that midiprism does not know.
 
     Attributes:
-        demanded: whether a row cannot be added without it.
+        table: name of its table.
+        name: of the column.
+        type: of the column.
+        required: whether no row can be added without a value for it.
     """
 
     table: str
@@ -78,7 +81,7 @@ class ForeignColumn(NamedTuple):
 
 
 class ForeignTrigger(NamedTuple):
-    """A trigger of theirs."""
+    """A trigger of the owner's on one of the tables."""
 
     table: str
     name: str
@@ -87,14 +90,14 @@ class ForeignTrigger(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ForeignSchema:
-    """What their tables look like.
+    """Description of the tables of a library.
 
     Attributes:
-        schemas: the schema of each table that is there, by its name.
-        faults: why they are not of the shape, one sentence each; empty where they are.
-        further: columns that midiprism has no use for.
+        schemas: the schema of each table that exists, by the table's name.
+        faults: why they are not the tables that midiprism knows, one sentence each; empty if they are.
+        extra_columns: columns that midiprism does not know.
         triggers: on the two tables, without those of foreign keys.
-        columns: type of each column there is, by table and name.
+        column_types: type of each column, by table and name.
     """
 
     schemas: Mapping[str, str]
@@ -105,75 +108,96 @@ class ForeignSchema:
 
     @property
     def recognised(self) -> bool:
+        """True if they are the tables that midiprism knows."""
         return not self.faults
 
     def qualified_name(self, name: str) -> str:
-        """The full name of ``files`` or ``links``, quoted, whatever the search path."""
+        """Return the qualified and quoted name of ``files`` or ``track_splits``."""
         return f"{quote_identifier(self.schemas[name])}.{quote_identifier(name)}"
 
 
 def quote_identifier(name: str) -> str:
-    """A name for a statement."""
+    """Return a name as a quoted identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def hide_schema(connection: Connection, schema: str) -> None:
-    """Take a schema out of the search path until the transaction ends.
+    """Remove a schema from the search path until the transaction ends.
 
-    A role of the same name finds it first, with our table track_splits in it.
+    A role of the same name would find tables in it before those of the library.
     """
     connection.execute(_HIDE_SCHEMA, {"schema": schema})
 
 
 def read_foreign_schema(connection: Connection, own_schema: str) -> ForeignSchema:
-    """Look at the tables that the role's search path leads to, inside the transaction that is open.
+    """Inspect the tables that the role's search path leads to, inside an open transaction.
 
     Args:
-        ours: the schema of our own tables, which is passed over.
+        connection: in an open transaction.
+        own_schema: schema of midiprism's own tables, which is ignored.
     """
     hide_schema(connection, own_schema)
     schemas: dict[str, str] = {}
-    columns: dict[tuple[str, str], str] = {}
-    further: list[ForeignColumn] = []
+    column_types: dict[tuple[str, str], str] = {}
+    extra_columns: list[ForeignColumn] = []
     triggers: list[ForeignTrigger] = []
     faults: list[str] = []
-    for table, wanted in REQUIRED_COLUMNS.items():
-        found = connection.execute(_TABLE, {"name": table}).one_or_none()
-        if found is None:
+    for table, required_columns in REQUIRED_COLUMNS.items():
+        table_row = connection.execute(_TABLE, {"name": table}).one_or_none()
+        if table_row is None:
             faults.append(f"There is no table {table} that this role's search path leads to.")
             continue
-        number, schema, kind = found
-        schemas[table] = schema
-        if kind not in ("r", "p"):
+        table_id = table_row.oid
+        schemas[table] = table_row.nspname
+        if table_row.relkind not in ("r", "p"):
             faults.append(f"{table} is not a table.")
-        rows = connection.execute(_COLUMNS, {"table": number}).all()
-        columns |= {(table, name): type_ for name, type_, _, _, _ in rows}
-        faults += _column_faults(table, wanted, rows)
-        known = {**wanted, **OPTIONAL_COLUMNS}
-        further += [
-            ForeignColumn(table, name, type_, needed and not default and not generated)
-            for name, type_, needed, default, generated in rows
-            if name not in known
+        columns = [_Column(*row) for row in connection.execute(_COLUMNS, {"table": table_id})]
+        column_types |= {(table, column.name): column.type for column in columns}
+        faults += _column_faults(table, required_columns, columns)
+        extra_columns += [
+            ForeignColumn(table, column.name, column.type, column.is_required)
+            for column in columns
+            if column.name not in required_columns and column.name not in OPTIONAL_COLUMNS
         ]
-        triggers += [ForeignTrigger(table, *row) for row in connection.execute(_TRIGGERS, {"table": number})]
-        unique = {tuple(row.names) for row in connection.execute(_UNIQUE_INDEXES, {"table": number})}
+        triggers += [
+            ForeignTrigger(table, *row) for row in connection.execute(_TRIGGERS, {"table": table_id})
+        ]
+        unique = {tuple(row.names) for row in connection.execute(_UNIQUE_INDEXES, {"table": table_id})}
         for names in UNIQUE_COLUMNS[table]:
-            if names not in unique and all((table, name) in columns for name in names):
+            if names not in unique and all((table, name) in column_types for name in names):
                 faults.append(f"{table}: no unique index on {', '.join(names)}.")
-    return ForeignSchema(schemas, tuple(faults), tuple(further), tuple(triggers), columns)
+    return ForeignSchema(schemas, tuple(faults), tuple(extra_columns), tuple(triggers), column_types)
 
 
-def _column_faults(table: str, wanted: Mapping[str, tuple[str, ...]], rows: Any) -> Iterator[str]:
-    types = {name: (type_, needed, default, generated) for name, type_, needed, default, generated in rows}
-    for name, allowed in wanted.items():
-        if name not in types:
-            yield f"{table}: the column {name} is missing ({allowed[-1]})."
-        elif types[name][0] not in allowed:
-            yield f"{table}: the column {name} is of type {types[name][0]}, and not {' or '.join(allowed)}."
-        elif types[name][3]:
-            yield f"{table}: the column {name} is a generated one, which nobody can fill."
-        elif name == "id" and not types[name][2]:
-            yield f"{table}: the column id gives no numbers: it has neither a sequence nor an identity."
+class _Column(NamedTuple):
+    """A column as the database describes it."""
+
+    name: str
+    type: str
+    not_null: bool
+    has_default: bool
+    generated: bool
+
+    @property
+    def is_required(self) -> bool:
+        """True if no row can be added without a value for it."""
+        return self.not_null and not self.has_default and not self.generated
+
+
+def _column_faults(
+    table: str, required_columns: Mapping[str, tuple[str, ...]], columns: Iterable[_Column]
+) -> Iterator[str]:
+    column_by_name = {column.name: column for column in columns}
+    for name, types in required_columns.items():
+        column = column_by_name.get(name)
+        if column is None:
+            yield f"{table}: the column {name} is missing ({types[-1]})."
+        elif column.type not in types:
+            yield f"{table}: the column {name} is of type {column.type}, and not {' or '.join(types)}."
+        elif column.generated:
+            yield f"{table}: the column {name} is a generated one, which cannot be filled."
+        elif name == "id" and not column.has_default:
+            yield f"{table}: the column id has no default: neither a sequence nor an identity."
 
 
 _HIDE_SCHEMA = text("""
@@ -183,7 +207,7 @@ FROM unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY path (name, at) H
 """)
 
 _TABLE = text("""
-SELECT c.oid, n.nspname, c.relkind::text FROM pg_catalog.pg_class c
+SELECT c.oid, n.nspname, c.relkind::text AS relkind FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass(pg_catalog.quote_ident(:name))
 """)

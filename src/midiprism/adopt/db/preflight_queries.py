@@ -1,27 +1,27 @@
-"""What there is to know of another program's library before it is taken over."""
+"""Queries of a preflight about another program's library."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from sqlalchemy import text
 
-from midiprism.adopt.db.foreign_reader import ForeignFile, ForeignLibrary, make_foreign_file
+from midiprism.adopt.db.foreign_reader import ForeignFile, ForeignLibrary
 from midiprism.adopt.db.foreign_schema import REQUIRED_COLUMNS, quote_identifier
 
 PrivilegeUse = Literal["adopt", "replace"]
 
 
 class ForeignCounts(NamedTuple):
-    """How much there is.
+    """Numbers of rows.
 
     Attributes:
         files: rows of ``files``.
-        songs: of these, songs with several tracks.
-        begun: of those, songs with rows in ``links``.
-        links: rows of ``links``.
-        splits: files that those lead to.
-        left_bytes: of the songs without such rows.
-        left_tracks: of the same.
+        songs: of ``files``, songs with several tracks.
+        already_split: of ``songs``, those that have links.
+        links: rows of ``track_splits``.
+        tracks: files that links lead to.
+        remaining_bytes: total size of the songs without links.
+        remaining_source_tracks: total number of source tracks of the songs without links.
     """
 
     files: int
@@ -34,12 +34,12 @@ class ForeignCounts(NamedTuple):
 
 
 class ForeignTrackSizes(NamedTuple):
-    """What the other program's splits take.
+    """Disk usage of the other program's tracks.
 
     Attributes:
         songs: songs that it split.
-        files: how many it wrote for them.
-        blocks: of the disk, which those take.
+        files: files that it wrote for them.
+        disk_blocks: blocks of the disk that those files take.
     """
 
     songs: int
@@ -48,12 +48,12 @@ class ForeignTrackSizes(NamedTuple):
 
 
 class Privilege(NamedTuple):
-    """Something that the role must be allowed to do.
+    """Something that the database's role must be allowed to do.
 
     Attributes:
         name: in the terms of SQL.
-        held: whether it is.
-        need: for what.
+        granted: whether the role has it.
+        needed_for: adopting the library, or replacing the owner's links.
     """
 
     name: str
@@ -62,11 +62,11 @@ class Privilege(NamedTuple):
 
 
 class OwnCatalog(NamedTuple):
-    """A catalogue of midiprism's in the same database.
+    """A catalog of midiprism in the same database.
 
     Attributes:
-        version: of its tables; None where it cannot be read.
-        songs: songs that it knows; None where it cannot be read.
+        version: of its tables; None if it cannot be read.
+        songs: songs that it knows; None if it cannot be read.
     """
 
     version: str | None
@@ -74,24 +74,35 @@ class OwnCatalog(NamedTuple):
 
 
 def read_foreign_counts(library: ForeignLibrary) -> ForeignCounts:
-    """Count; it looks at all rows."""
+    """Count the rows, for which the database reads both tables."""
     (row,) = library.fetch_rows(
         """
-        SELECT count(*), count(*) FILTER (WHERE f.num_tracks > 1),
-            count(*) FILTER (WHERE f.num_tracks > 1 AND l.song IS NOT NULL),
-            COALESCE(sum(f.file_size_bytes) FILTER (WHERE f.num_tracks > 1 AND l.song IS NULL), 0),
+        SELECT count(*) AS files, count(*) FILTER (WHERE f.num_tracks > 1) AS songs,
+            count(*) FILTER (WHERE f.num_tracks > 1 AND l.song IS NOT NULL) AS already_split,
+            COALESCE(sum(f.file_size_bytes) FILTER (WHERE f.num_tracks > 1 AND l.song IS NULL), 0)
+                AS remaining_bytes,
             COALESCE(sum(f.num_tracks) FILTER (WHERE f.num_tracks > 1 AND l.song IS NULL), 0)
+                AS remaining_source_tracks
         FROM {files} f
         LEFT JOIN (SELECT DISTINCT parent_file_id AS song FROM {links}) l ON l.song = f.id
         """
     )
-    (links,) = library.fetch_rows("SELECT count(*), count(DISTINCT split_file_id) FROM {links}")
-    files, songs, begun, left_bytes, left_tracks = map(int, row)
-    return ForeignCounts(files, songs, begun, int(links[0]), int(links[1]), left_bytes, left_tracks)
+    ((link_count, track_count),) = library.fetch_rows(
+        "SELECT count(*), count(DISTINCT split_file_id) FROM {links}"
+    )
+    return ForeignCounts(
+        files=int(row.files),
+        songs=int(row.songs),
+        already_split=int(row.already_split),
+        links=int(link_count),
+        tracks=int(track_count),
+        remaining_bytes=int(row.remaining_bytes),
+        remaining_source_tracks=int(row.remaining_source_tracks),
+    )
 
 
 def read_track_sizes(library: ForeignLibrary, block_size: int) -> ForeignTrackSizes:
-    """What the splits take on a disk with blocks of so many bytes, by the sizes in ``files``."""
+    """Return what the tracks take on a disk with blocks of this size, by the sizes in ``files``."""
     (row,) = library.fetch_rows(
         """
         SELECT (SELECT count(DISTINCT parent_file_id) FROM {links}), count(*),
@@ -104,47 +115,42 @@ def read_track_sizes(library: ForeignLibrary, block_size: int) -> ForeignTrackSi
 
 
 def read_sample_files(
-    library: ForeignLibrary, kind: Literal["songs", "splits"], count: int
+    library: ForeignLibrary, kind: Literal["songs", "tracks"], count: int
 ) -> list[ForeignFile]:
-    """So many songs with several tracks, or splits: the same ones each time, from all over the library."""
+    """Return some songs with several tracks, or some tracks, spread over the library; the same each time."""
     rows = library.fetch_rows(_SAMPLE_QUERIES[kind], count=count)
-    return [make_foreign_file(*row) for row in rows]
+    return [ForeignFile.from_row(*row) for row in rows]
 
 
 def read_privileges(library: ForeignLibrary) -> list[Privilege]:
-    """What the role needs, and whether it has it."""
+    """Return the privileges that the role needs, whether it has them or not."""
     return library.run_in_transaction(lambda: list(_privileges(library)))
 
 
 def _privileges(library: ForeignLibrary) -> Iterator[Privilege]:
-    def ask(function: str, what: object, right: str) -> bool:
-        statement = text(f"SELECT pg_catalog.{function}(:what, :right)")
-        return bool(library.connection.scalar(statement, {"what": what, "right": right}))
+    def has(function: str, target: object, privilege: str) -> bool:
+        statement = text(f"SELECT pg_catalog.{function}(:target, :privilege)")
+        values = {"target": target, "privilege": privilege}
+        return bool(library.connection.scalar(statement, values))
 
-    def replica() -> bool:
-        return bool(library.connection.scalar(text("SELECT pg_catalog.pg_is_in_recovery()")))
-
-    for table in REQUIRED_COLUMNS:
-        name = library.schema.qualified_name(table)
-        for right in ("SELECT", "INSERT"):
-            yield Privilege(f"{right} on {table}", ask("has_table_privilege", name, right), "adopt")
-    for sequence in library.connection.scalars(
-        _SEQUENCES, {"tables": [library.schema.qualified_name(table) for table in REQUIRED_COLUMNS]}
-    ):
-        yield Privilege(
-            f"USAGE on sequence {sequence}", ask("has_sequence_privilege", sequence, "USAGE"), "adopt"
-        )
+    tables = {table: library.schema.qualified_name(table) for table in REQUIRED_COLUMNS}
+    for table, name in tables.items():
+        for privilege in ("SELECT", "INSERT"):
+            yield Privilege(f"{privilege} on {table}", has("has_table_privilege", name, privilege), "adopt")
+    for sequence in library.connection.scalars(_SEQUENCES, {"tables": list(tables.values())}):
+        granted = has("has_sequence_privilege", sequence, "USAGE")
+        yield Privilege(f"USAGE on sequence {sequence}", granted, "adopt")
     yield from _schema_privileges(library)
-    yield Privilege("a server that takes writes, not a standby", not replica(), "adopt")
-    for table in REQUIRED_COLUMNS:
-        held = ask("has_table_privilege", library.schema.qualified_name(table), "DELETE")
-        yield Privilege(f"DELETE on {table}", held, "replace")
+    is_standby = bool(library.connection.scalar(text("SELECT pg_catalog.pg_is_in_recovery()")))
+    yield Privilege("a server that takes writes, not a standby", not is_standby, "adopt")
+    for table, name in tables.items():
+        yield Privilege(f"DELETE on {table}", has("has_table_privilege", name, "DELETE"), "replace")
 
 
 def _schema_privileges(library: ForeignLibrary) -> Iterator[Privilege]:
     schema = library.address.schema
     row = library.connection.execute(_SCHEMA, {"schema": schema}).one()
-    if row.there:
+    if row.schema_exists:
         yield Privilege(f"USAGE and CREATE on schema {schema}", row.in_schema, "adopt")
     else:
         yield Privilege(f"CREATE on database {row.database} (for schema {schema})", row.on_database, "adopt")
@@ -152,14 +158,14 @@ def _schema_privileges(library: ForeignLibrary) -> Iterator[Privilege]:
 
 
 def read_own_catalog(library: ForeignLibrary) -> OwnCatalog | None:
-    """A catalogue of midiprism's beside the library; None where there is none."""
+    """Return midiprism's catalog in the library's database; None if there is none."""
     schema = library.address.schema
     versions, songs = f"{quote_identifier(schema)}.alembic_version", f"{quote_identifier(schema)}.songs"
 
     def read() -> OwnCatalog | None:
         connection = library.connection
         row = connection.execute(_OWN_CATALOG, {"schema": schema}).one()
-        if not row.there:
+        if not row.catalog_exists:
             return None
         if not row.readable:
             return OwnCatalog(None, None)
@@ -175,7 +181,7 @@ _SAMPLE_QUERIES = {
 SELECT id, filepath, content_hash FROM {files} WHERE num_tracks > 1
 ORDER BY md5(CAST(id AS text)), id LIMIT :count
 """,
-    "splits": """
+    "tracks": """
 SELECT id, filepath, content_hash FROM {files} WHERE id IN (SELECT split_file_id FROM {links})
 ORDER BY md5(CAST(id AS text)), id LIMIT :count
 """,
@@ -191,7 +197,7 @@ WHERE d.adrelid = ANY(CAST(:tables AS regclass[])) ORDER BY 1
 """)
 
 _SCHEMA = text("""
-SELECT n.oid IS NOT NULL AS there, pg_catalog.current_database() AS database,
+SELECT n.oid IS NOT NULL AS schema_exists, pg_catalog.current_database() AS database,
     COALESCE(pg_catalog.has_schema_privilege(n.oid, 'USAGE')
         AND pg_catalog.has_schema_privilege(n.oid, 'CREATE'), FALSE) AS in_schema,
     pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS on_database,
@@ -200,7 +206,7 @@ FROM (SELECT 1) one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = :schema
 """)
 
 _OWN_CATALOG = text("""
-SELECT count(c.oid) = 2 AS there,
+SELECT count(c.oid) = 2 AS catalog_exists,
     COALESCE(bool_and(pg_catalog.has_schema_privilege(n.oid, 'USAGE')
         AND pg_catalog.has_table_privilege(c.oid, 'SELECT')), FALSE) AS readable
 FROM pg_catalog.pg_namespace n

@@ -1,9 +1,9 @@
-"""Rows of another program's tables that ``--replace`` took out, and how they come back."""
+"""Rows of another program's tables that replaced links leave behind, and how removed rows come back."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from midiprism.adopt.db.foreign_keys import (
     lock_against_writes,
@@ -11,71 +11,94 @@ from midiprism.adopt.db.foreign_keys import (
     unreferenced_condition,
 )
 from midiprism.adopt.db.foreign_schema import hide_schema, quote_identifier
-from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
-from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.adopt.db.foreign_tables import ForeignTables
+from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.postgres.server import driver_connection
 
 
-def delete_replaced_files(catalog: PostgresCatalog, config: ForeignWriterConfig, run_id: int) -> int:
-    """Take the rows of ``files`` out to which only links led that were taken out; how many.
+class RestoreResult(NamedTuple):
+    """Numbers of rows that a run removed.
 
-    Those that runs added stay, and so do all to which anything else refers. What an earlier run took links
-    out of and could not end is dropped too.
+    Attributes:
+        restored: rows that were put back.
+        not_restored: rows that could not be put back because others have taken their place.
+    """
+
+    restored: int
+    not_restored: int
+
+
+def delete_replaced_files(catalog: Catalog, tables: ForeignTables, run_id: int) -> int:
+    """Delete the rows of ``files`` to which only removed links led, and return their number.
+
+    Rows that runs added stay, and so does every row to which another one refers. This includes rows whose
+    links an earlier run removed if that run ended before it came to this.
     """
 
     def work() -> int:
-        connection, schema = catalog.connection, f'"{catalog.address.schema}"'
-        hide_schema(connection, catalog.address.schema)
-        raw = driver_connection(connection)
-        raw.execute("DROP TABLE IF EXISTS pg_temp.unlinked")
-        raw.execute(
+        connection, schema = catalog.connection, f'"{tables.own_schema}"'
+        hide_schema(connection, tables.own_schema)
+        driver = driver_connection(connection)
+        driver.execute("DROP TABLE IF EXISTS pg_temp.unlinked")
+        driver.execute(
             "CREATE TEMPORARY TABLE unlinked ON COMMIT DROP AS "  # noqa: S608 - names of ours, and quoted
-            f"SELECT f.id FROM {config.files_table} f WHERE f.is_multi_track AND f.id IN ("
+            f"SELECT f.id FROM {tables.files} f WHERE f.is_multi_track AND f.id IN ("
             f"SELECT (row ->> 'split_file_id')::bigint FROM {schema}.foreign_rows_replaced "
             "WHERE table_name = 'track_splits') "
-            f"AND NOT EXISTS (SELECT FROM {config.links_table} l WHERE l.split_file_id = f.id) "
+            f"AND NOT EXISTS (SELECT FROM {tables.links} l WHERE l.split_file_id = f.id) "
             f"AND NOT EXISTS (SELECT FROM {schema}.foreign_files_added a WHERE a.file_id = f.id)"
         )
-        if not raw.execute("SELECT EXISTS (SELECT FROM unlinked)").fetchone()[0]:
+        (has_unlinked,) = driver.execute("SELECT EXISTS (SELECT FROM unlinked)").fetchone()
+        if not has_unlinked:
             return 0
-        lock_against_writes(connection, config.files_table)
-        with temporary_parent_index(connection, config.files_table):
-            gone = raw.execute(
-                f"WITH gone AS (DELETE FROM {config.files_table} f WHERE f.id IN (SELECT id FROM unlinked) "  # noqa: S608
-                f"AND {unreferenced_condition(connection, config.files_table, 'f')} RETURNING f.*) "
+        lock_against_writes(connection, tables.files)
+        with temporary_parent_index(connection, tables.files):
+            deleted = driver.execute(
+                f"WITH deleted AS (DELETE FROM {tables.files} f "  # noqa: S608 - as above
+                "WHERE f.id IN (SELECT id FROM unlinked) "
+                f"AND {unreferenced_condition(connection, tables.files, 'f')} RETURNING f.*) "
                 f"INSERT INTO {schema}.foreign_rows_replaced (run_id, table_name, row_id, row) "
-                "SELECT %s, 'files', gone.id, to_json(gone) FROM gone",
+                "SELECT %s, 'files', deleted.id, to_json(deleted) FROM deleted",
                 (run_id,),
             )
-            return int(gone.rowcount)
+            return int(deleted.rowcount)
 
     return catalog.run_in_transaction(work)
 
 
 def restore_rows(
-    catalog: PostgresCatalog, run_id: int, table_name: Literal["files", "track_splits"], qualified_table: str
-) -> tuple[int, int]:
-    """Put the rows back that a run took out, inside a transaction that is open; how many, and how many not.
+    connection: Connection,
+    own_schema: str,
+    run_id: int,
+    table_name: Literal["files", "track_splits"],
+    qualified_table: str,
+) -> RestoreResult:
+    """Put back the rows that a run removed from a table, inside an open transaction.
 
     Args:
-        table: its full name, quoted.
+        connection: in an open transaction.
+        own_schema: schema of midiprism's own tables, which have a copy of the rows.
+        run_id: of the run.
+        table_name: name of the table.
+        qualified_table: its qualified and quoted name.
     """
-    schema = f'"{catalog.address.schema}"'
-    found: Sequence[Any] = catalog.connection.execute(_COLUMNS, {"table": qualified_table}).scalars().all()
-    columns = ", ".join(map(quote_identifier, found)).replace("%", "%%")
-    raw = driver_connection(catalog.connection)
-    done = raw.execute(
+    schema = f'"{own_schema}"'
+    names: Sequence[Any] = connection.execute(_COLUMNS, {"table": qualified_table}).scalars().all()
+    columns = ", ".join(map(quote_identifier, names)).replace("%", "%%")
+    driver = driver_connection(connection)
+    restored_count = driver.execute(
         f"INSERT INTO {qualified_table} ({columns}) OVERRIDING SYSTEM VALUE "  # noqa: S608 - quoted
         f"SELECT {columns} FROM ("
-        f"SELECT (json_populate_record(NULL::{qualified_table}, r.row)).* FROM {schema}.foreign_rows_replaced r "
-        "WHERE r.run_id = %s AND r.table_name = %s ORDER BY r.row_id) back ON CONFLICT DO NOTHING",
+        f"SELECT (json_populate_record(NULL::{qualified_table}, r.row)).* "
+        f"FROM {schema}.foreign_rows_replaced r "
+        "WHERE r.run_id = %s AND r.table_name = %s ORDER BY r.row_id) removed ON CONFLICT DO NOTHING",
         (run_id, table_name),
     ).rowcount
-    taken = raw.execute(
+    removed_count = driver.execute(
         f"DELETE FROM {schema}.foreign_rows_replaced WHERE run_id = %s AND table_name = %s",  # noqa: S608
         (run_id, table_name),
     ).rowcount
-    return done, taken - done
+    return RestoreResult(restored_count, removed_count - restored_count)
 
 
 _COLUMNS = text("""

@@ -1,4 +1,4 @@
-"""What a run added, taken back: out of our tables, and out of those of a library that was taken over."""
+"""Undoing a run: in midiprism's tables, and in those of a library that was adopted."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,11 @@ from midiprism.adopt.db.foreign_keys import (
     unreferenced_condition,
 )
 from midiprism.adopt.db.foreign_schema import ForeignSchema, read_foreign_schema
-from midiprism.adopt.db.foreign_songs import is_adopted
 from midiprism.adopt.db.restore import restore_rows
-from midiprism.catalog.catalog import track_is_unlinked
+from midiprism.adopt.errors import AlreadyUndoneError, NotAdoptableError, RunActiveError, UnknownRunError
+from midiprism.adopt.options import ADOPTION_HOOK_NAME
+from midiprism.catalog.address import PostgresAddress
+from midiprism.catalog.catalog import Catalog, track_is_unlinked
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.schema import (
@@ -25,19 +27,20 @@ from midiprism.catalog.schema import (
     songs,
     tracks,
 )
-from midiprism.errors import CatalogError, UsageError
 
 UNDONE = "undone"
+"""State of a run that was undone."""
 
 
 class RunAdditions(NamedTuple):
-    """What a run added, and what is to be taken back.
+    """Numbers of rows that a run added, and that undoing it takes back.
 
     Attributes:
-        songs: that got an outcome by it.
-        tracks: contents that it was the first to record.
-        their_links: rows of ``links``; ``foreign_files`` of ``files``.
-        replaced: rows of both that it took out.
+        songs: that got their outcome from it.
+        tracks: that it was the first to record.
+        foreign_links: rows that it added to ``track_splits``.
+        foreign_files: rows that it added to ``files``.
+        foreign_rows_replaced: rows of both that it removed.
     """
 
     songs: int
@@ -48,125 +51,156 @@ class RunAdditions(NamedTuple):
 
 
 class UndoResult(NamedTuple):
-    """What was taken back.
+    """Numbers of rows that undoing a run changed.
 
     Attributes:
         songs: that have no outcome any more.
-        tracks: that no song has any more.
-        their_links: rows deleted of ``links``; ``foreign_files`` of ``files``.
-        restored: rows of both put back.
-        kept: rows of both that stay, since others refer to them.
-        not_restored: rows that could not be put back, since others have their place.
+        tracks: that belong to no song any more.
+        foreign_links: rows that were deleted from ``track_splits``.
+        foreign_files: rows that were deleted from ``files``.
+        foreign_rows_restored: rows of both that were put back.
+        foreign_rows_kept: rows of both that the run added and that stay because others refer to them.
+        foreign_rows_not_restored: rows that could not be put back because others have taken their place.
     """
 
     songs: int
     tracks: int
-    foreign_links: int
-    foreign_files: int
-    foreign_rows_restored: int
-    foreign_rows_kept: int
-    foreign_rows_not_restored: int
+    foreign_links: int = 0
+    foreign_files: int = 0
+    foreign_rows_restored: int = 0
+    foreign_rows_kept: int = 0
+    foreign_rows_not_restored: int = 0
 
 
-def count_additions(catalog: PostgresCatalog, run_id: int) -> RunAdditions:
-    """What there is to take back.
+class _DeletedRows(NamedTuple):
+    """Numbers of rows of a table that a run added.
 
-    Raises:
-        UsageError: there is no such run, or nothing of it any more.
+    Attributes:
+        deleted: rows that were deleted.
+        kept: rows that stay because others refer to them.
     """
 
-    def work() -> RunAdditions:
-        _require_run(catalog, run_id)
-        counts = [
-            catalog.connection.scalar(select(func.count()).select_from(table).where(table.c.run_id == run_id))
-            for table in (songs, tracks, foreign_links_added, foreign_files_added, foreign_rows_replaced)
-        ]
-        return RunAdditions(*(count or 0 for count in counts))
-
-    return catalog.run_in_transaction(work)
+    deleted: int
+    kept: int
 
 
-def undo_run(catalog: PostgresCatalog, run_id: int) -> UndoResult:
+def count_additions(address: PostgresAddress, run_id: int) -> RunAdditions:
+    """Count what undoing a run would take back.
+
+    Raises:
+        UnknownRunError: there is no such run.
+        AlreadyUndoneError: it was undone before.
+        CatalogError: the catalog cannot be opened.
+    """
+    with PostgresCatalog.open(address, writable=False) as catalog:
+
+        def work() -> RunAdditions:
+            _require_run(catalog, run_id)
+            tables = (songs, tracks, foreign_links_added, foreign_files_added, foreign_rows_replaced)
+            counts = [
+                catalog.connection.scalar(
+                    select(func.count()).select_from(table).where(table.c.run_id == run_id)
+                )
+                for table in tables
+            ]
+            return RunAdditions(*(count or 0 for count in counts))
+
+        return catalog.run_in_transaction(work)
+
+
+def undo_run(address: PostgresAddress, run_id: int) -> UndoResult:
     """Take back what a run added, in one transaction.
 
     Raises:
-        UsageError: there is no such run, or nothing of it any more.
-        CatalogError: a run is on, or the database refuses it. Nothing was changed.
+        UnknownRunError: there is no such run.
+        AlreadyUndoneError: it was undone before.
+        RunActiveError: a run is active.
+        CatalogError: the catalog cannot be opened, or the database refuses it. Nothing was changed.
     """
-    return catalog.run_in_transaction(lambda: _RunUndo(catalog, run_id).execute())
+    with PostgresCatalog.open(address, writable=True) as catalog:
+        return catalog.run_in_transaction(lambda: _RunUndo(address, catalog, run_id).execute())
 
 
-def _require_run(catalog: PostgresCatalog, run_id: int) -> None:
+def _require_run(catalog: Catalog, run_id: int) -> None:
     state = catalog.connection.scalar(select(runs.c.state).where(runs.c.id == run_id))
     if state is None:
-        raise UsageError(f"{catalog.path} knows no run {run_id}: `midiprism status` lists them.")
+        raise UnknownRunError(catalog.path, run_id)
     if state == UNDONE:
-        raise UsageError(f"Run {run_id} has been undone already.")
+        raise AlreadyUndoneError(run_id)
 
 
 class _RunUndo:
-    """One run, inside a transaction."""
+    """The undoing of one run, inside a transaction."""
 
-    def __init__(self, catalog: PostgresCatalog, run_id: int) -> None:
+    def __init__(self, address: PostgresAddress, catalog: Catalog, run_id: int) -> None:
         self._catalog = catalog
         self._connection = catalog.connection
         self._driver_connection = driver_connection(catalog.connection)
-        self._schema = f'"{catalog.address.schema}"'
+        self._own_schema = address.schema
+        self._schema = f'"{address.schema}"'
         self._run_id = run_id
 
     def execute(self) -> UndoResult:
         if not self._catalog.is_only_active_run(None):
-            raise CatalogError("A run is on: wait until it has ended, or stop it.")
+            raise RunActiveError
         _require_run(self._catalog, self._run_id)
-        links = files = restored = kept = not_restored = 0
-        if is_adopted(self._catalog):
-            shape = read_foreign_schema(self._connection, self._catalog.address.schema)
-            if not shape.recognised:
-                raise CatalogError(f"{self._catalog.path}: {shape.faults[0]}")
-            links, files, restored, kept, not_restored = self._undo_foreign_rows(shape)
-        songs, gone = self._undo_own_rows()
+        result = UndoResult(0, 0)
+        if ADOPTION_HOOK_NAME in self._catalog.select_hook_names():
+            foreign_schema = read_foreign_schema(self._connection, self._own_schema)
+            if not foreign_schema.recognised:
+                raise NotAdoptableError(self._catalog.path, foreign_schema.faults[0])
+            result = self._undo_foreign_rows(foreign_schema)
+        result = self._undo_own_rows(result)
         self._connection.execute(update(runs).where(runs.c.id == self._run_id).values(state=UNDONE))
-        return UndoResult(songs, gone, links, files, restored, kept, not_restored)
+        return result
 
-    def _undo_foreign_rows(self, foreign_schema: ForeignSchema) -> tuple[int, int, int, int, int]:
-        files, links = foreign_schema.qualified_name("files"), foreign_schema.qualified_name("track_splits")
-        lock_against_writes(self._connection, links, files)
-        with temporary_parent_index(self._connection, files):
-            links_gone, links_kept = self._delete_added("foreign_links_added", "link_id", links)
+    def _undo_foreign_rows(self, foreign_schema: ForeignSchema) -> UndoResult:
+        files_table = foreign_schema.qualified_name("files")
+        links_table = foreign_schema.qualified_name("track_splits")
+        lock_against_writes(self._connection, links_table, files_table)
+        with temporary_parent_index(self._connection, files_table):
+            links = self._delete_added("foreign_links_added", "link_id", links_table)
             # Links are put back after the files that they lead to.
-            files_back, files_not = restore_rows(self._catalog, self._run_id, "files", files)
-            links_back, links_not = restore_rows(self._catalog, self._run_id, "track_splits", links)
-            left = self._reassign_shared_files(links)
-            files_gone, files_kept = self._delete_added("foreign_files_added", "file_id", files)
-        return (
-            links_gone,
-            files_gone,
-            files_back + links_back,
-            links_kept + left + files_kept,
-            files_not + links_not,
+            restored_files = restore_rows(
+                self._connection, self._own_schema, self._run_id, "files", files_table
+            )
+            restored_links = restore_rows(
+                self._connection, self._own_schema, self._run_id, "track_splits", links_table
+            )
+            reassigned_count = self._reassign_shared_files(links_table)
+            files = self._delete_added("foreign_files_added", "file_id", files_table)
+        return UndoResult(
+            songs=0,
+            tracks=0,
+            foreign_links=links.deleted,
+            foreign_files=files.deleted,
+            foreign_rows_restored=restored_files.restored + restored_links.restored,
+            foreign_rows_kept=links.kept + reassigned_count + files.kept,
+            foreign_rows_not_restored=restored_files.not_restored + restored_links.not_restored,
         )
 
     def _reassign_shared_files(self, links_table: str) -> int:
-        """Files of this run to which another one's links lead are that one's from now on; how many."""
-        left = self._driver_connection.execute(
+        """Assign files of this run to other runs whose links lead to them, and return their number."""
+        reassigned = self._driver_connection.execute(
             f"UPDATE {self._schema}.foreign_files_added a SET run_id = other.run_id FROM ("  # noqa: S608
             f"SELECT l.split_file_id AS file_id, min(b.run_id) AS run_id FROM {links_table} l "
             f"JOIN {self._schema}.foreign_links_added b ON b.link_id = l.id "
-            f"WHERE l.split_file_id IN (SELECT file_id FROM {self._schema}.foreign_files_added WHERE run_id = %s) "
+            "WHERE l.split_file_id IN "
+            f"(SELECT file_id FROM {self._schema}.foreign_files_added WHERE run_id = %s) "
             "GROUP BY l.split_file_id) other WHERE a.file_id = other.file_id",
             (self._run_id,),
         )
-        return int(left.rowcount)
+        return int(reassigned.rowcount)
 
-    def _delete_added(self, log_table: str, column: str, table: str) -> tuple[int, int]:
-        """Delete the rows that this run added; how many, and how many stay since others refer to them."""
-        mine = f"SELECT {column} FROM {self._schema}.{log_table} WHERE run_id = %s"  # noqa: S608
-        (there,) = self._driver_connection.execute(
-            f"SELECT count(*) FROM {table} WHERE id IN ({mine})",  # noqa: S608
+    def _delete_added(self, log_table: str, column: str, table: str) -> _DeletedRows:
+        """Delete the rows that this run added to a table, unless others refer to them."""
+        added = f"SELECT {column} FROM {self._schema}.{log_table} WHERE run_id = %s"  # noqa: S608
+        (existing_count,) = self._driver_connection.execute(
+            f"SELECT count(*) FROM {table} WHERE id IN ({added})",  # noqa: S608
             (self._run_id,),
         ).fetchone()
-        gone = self._driver_connection.execute(
-            f"DELETE FROM {table} t WHERE t.id IN ({mine}) "  # noqa: S608
+        deleted_count = self._driver_connection.execute(
+            f"DELETE FROM {table} t WHERE t.id IN ({added}) "  # noqa: S608
             f"AND {unreferenced_condition(self._connection, table, 't')}",
             (self._run_id,),
         ).rowcount
@@ -174,13 +208,13 @@ class _RunUndo:
             f"DELETE FROM {self._schema}.{log_table} WHERE run_id = %s",  # noqa: S608
             (self._run_id,),
         )
-        return gone, there - gone
+        return _DeletedRows(deleted_count, existing_count - deleted_count)
 
-    def _undo_own_rows(self) -> tuple[int, int]:
-        """Songs and tracks that are known no more."""
-        mine = select(songs.c.id).where(songs.c.run_id == self._run_id)
-        self._connection.execute(delete(links).where(links.c.song_id.in_(mine)))
-        self._connection.execute(delete(song_paths).where(song_paths.c.song_id.in_(mine)))
+    def _undo_own_rows(self, result: UndoResult) -> UndoResult:
+        """Delete the songs that got their outcome from this run, and the tracks that no song has any more."""
+        song_ids = select(songs.c.id).where(songs.c.run_id == self._run_id)
+        self._connection.execute(delete(links).where(links.c.song_id.in_(song_ids)))
+        self._connection.execute(delete(song_paths).where(song_paths.c.song_id.in_(song_ids)))
         songs_deleted = self._connection.execute(delete(songs).where(songs.c.run_id == self._run_id)).rowcount
-        gone = self._connection.execute(delete(tracks).where(track_is_unlinked())).rowcount
-        return songs_deleted, gone
+        tracks_deleted = self._connection.execute(delete(tracks).where(track_is_unlinked())).rowcount
+        return result._replace(songs=songs_deleted, tracks=tracks_deleted)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,20 +12,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.catalog import RESULT_KEY, Catalog, CommitResult, UpToDate
-from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.migrate import NoCatalogError, create_tables, is_empty, require_current_version
-from midiprism.catalog.postgres import leases as held
+from midiprism.catalog.commit_hook import CommitHook
+from midiprism.catalog.errors import NoCatalogError, translate_errors
+from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
+from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.commit import BatchCommit
 from midiprism.catalog.postgres.leases import LeaseResult
-from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection
+from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
-from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.schema import properties, runs
-from midiprism.catalog.shard_sink import ShardSink
 from midiprism.errors import CatalogError
-
-if TYPE_CHECKING:
-    from midiprism.adopt.db.foreign_writer import ForeignWriterConfig
+from midiprism.records.batches import BatchRecord
+from midiprism.stores.shard_sink import ShardSink
 
 T = TypeVar("T")
 
@@ -40,27 +38,28 @@ class PostgresCatalog(Catalog):
         address: where it is.
         writing: whether tables are made where there are none.
 
-    Attributes:
-        bridge: to a library that was taken over, which each commit fills too.
+        hooks: take part in each commit.
     """
 
     shared = True
     address: PostgresAddress
 
-    def __init__(self, address: PostgresAddress, *, writable: bool) -> None:
+    def __init__(self, address: PostgresAddress, *, writable: bool, hooks: Sequence[CommitHook] = ()) -> None:
         super().__init__(address, connect(address))
         self._writable = writable
         self.server_retry = ServerRetry(address)
-        self.foreign_writer_config: ForeignWriterConfig | None = None
+        self.hooks = tuple(hooks)
 
     @classmethod
-    def open(cls, address: PostgresAddress, *, writable: bool) -> "PostgresCatalog":
+    def open(
+        cls, address: PostgresAddress, *, writable: bool, hooks: Sequence[CommitHook] = ()
+    ) -> "PostgresCatalog":
         """Open it; for writing, make it where there is none.
 
         Raises:
             CatalogError: it is not one, is of another version, or cannot be reached.
         """
-        catalog = cls(address, writable=writable)
+        catalog = cls(address, writable=writable, hooks=hooks)
         try:
             with translate_errors(str(address)):
                 catalog._prepare_tables()
@@ -70,10 +69,12 @@ class PostgresCatalog(Catalog):
         return catalog
 
     @classmethod
-    def open_when_available(cls, address: PostgresAddress, stop: Callable[[], bool]) -> "PostgresCatalog":
+    def open_when_available(
+        cls, address: PostgresAddress, stop: Callable[[], bool], hooks: Sequence[CommitHook] = ()
+    ) -> "PostgresCatalog":
         """One that is known to be in order; the server is waited for until ``stop`` is true."""
         patience = ServerRetry(address, stop)
-        catalog = patience.run(lambda: cls(address, writable=True), lambda: None)
+        catalog = patience.run(lambda: cls(address, writable=True, hooks=hooks), lambda: None)
         catalog.server_retry = patience
         return catalog
 
@@ -88,7 +89,7 @@ class PostgresCatalog(Catalog):
                     create_tables(connection)
                     return
             try:
-                require_current_version(connection, schema, self.path, f" {self.address.cli_options}")
+                require_current_version(connection, schema, self.path)
             except NoCatalogError as error:
                 if not is_empty(connection, schema):
                     raise
@@ -107,17 +108,10 @@ class PostgresCatalog(Catalog):
             )
 
     def run_in_transaction(self, work: Callable[[], T]) -> T:
-        def once() -> T:
-            with self.connection.begin():
-                return work()
-
-        return self.server_retry.run(once, self._reconnect)
+        return self.server_retry.run_in_transaction(lambda: self.connection, work, self._reconnect)
 
     def _reconnect(self) -> None:
-        if self.connection.closed or self.connection.invalidated or driver_connection(self.connection).closed:
-            self.connection.close()
-            self.connection = connect(self.address)
-            driver_connection(self.connection).read_only = not self._writable
+        self.connection = reopen_if_broken(self.connection, self.address, read_only=not self._writable)
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         def work() -> int:
@@ -133,7 +127,7 @@ class PostgresCatalog(Catalog):
                     state="running",
                     settings=dict(settings),
                     totals={},
-                    expires_at=held.expires_at(self.lease_seconds),
+                    expires_at=lease_queries.expires_at(self.lease_seconds),
                 )
                 .returning(runs.c.id)
             )
@@ -142,7 +136,7 @@ class PostgresCatalog(Catalog):
         return self.run_in_transaction(work)
 
     def _renew_leases(self, run_id: int) -> None:
-        held.renew(self.connection, run_id, self.lease_seconds)
+        lease_queries.renew(self.connection, run_id, self.lease_seconds)
 
     def server_status(self) -> tuple[float, dict[str, int]]:
         def work() -> tuple[float, dict[str, int]]:
@@ -154,7 +148,7 @@ class PostgresCatalog(Catalog):
         return self.run_in_transaction(work)
 
     def end_run(self, run_id: int, state: str, totals: Mapping[str, Any], now: str) -> None:
-        self.run_in_transaction(lambda: held.release_run(self.connection, run_id))
+        self.run_in_transaction(lambda: lease_queries.release_run(self.connection, run_id))
         super().end_run(run_id, state, totals, now)
 
     def lease(
@@ -174,7 +168,7 @@ class PostgresCatalog(Catalog):
         """
 
         def work() -> LeaseResult:
-            lease, won = held.acquire(
+            lease, won = lease_queries.acquire(
                 self.connection, self.address.schema, run_id, list(path_stats), self.lease_seconds
             )
             # Known by now: another run may have committed them since they were planned.
@@ -184,7 +178,7 @@ class PostgresCatalog(Catalog):
                 else {p for p, at in self._known_among(won, up_to_date).items() if path_stats[p] == at}
             )
             if done or not won:
-                held.release(self.connection, lease, list(done))
+                lease_queries.release(self.connection, lease, list(done))
             return LeaseResult(
                 lease if len(done) < len(won) else None,
                 frozenset(won - done),
@@ -196,7 +190,7 @@ class PostgresCatalog(Catalog):
 
     def leases_of_other_runs(self, run_id: int) -> set[int]:
         """Numbers of the leases that other runs hold."""
-        return self.run_in_transaction(lambda: held.leases_of_other_runs(self.connection, run_id))
+        return self.run_in_transaction(lambda: lease_queries.leases_of_other_runs(self.connection, run_id))
 
     def _known_among(self, paths: Iterable[bytes], up_to_date: UpToDate | None) -> dict[bytes, Any]:
         table = f'"{self.address.schema}"'

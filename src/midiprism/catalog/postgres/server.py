@@ -42,6 +42,20 @@ def driver_connection(connection: Connection) -> Any:
     return connection.connection.dbapi_connection
 
 
+def reopen_if_broken(connection: Connection, address: PostgresAddress, *, read_only: bool) -> Connection:
+    """Return a connection that works: the given one, or a new one to the same server.
+
+    Raises:
+        CatalogError: the server cannot be reached.
+    """
+    if not (connection.closed or connection.invalidated or driver_connection(connection).closed):
+        return connection
+    connection.close()
+    reopened = connect(address)
+    driver_connection(reopened).read_only = read_only
+    return reopened
+
+
 class ServerRetry:
     """Does work again when a connection is lost, a server restarts, or transactions get in each other's way.
 
@@ -83,6 +97,23 @@ class ServerRetry:
             broken = True
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(_MAX_PAUSE, 2 * pause)
+
+    def run_in_transaction(
+        self, connection: Callable[[], Connection], work: Callable[[], T], reconnect: Callable[[], None]
+    ) -> T:
+        """Return the result of ``work`` in a transaction of its own, see ``run``.
+
+        Args:
+            connection: returns the connection to use, which ``reconnect`` may have replaced.
+            work: what to do.
+            reconnect: called before ``work`` is done again.
+        """
+
+        def run_once() -> T:
+            with connection().begin():
+                return work()
+
+        return self.run(run_once, reconnect)
 
 
 def is_transient(error: CatalogError) -> bool:

@@ -25,10 +25,10 @@ def audit(
     path_map: PathMapOption = None,
     verbose: VerboseOption = False,
 ) -> int:
-    """Compare the splits of a library that another program keeps with the songs they were made from.
+    """Compare the tracks that another program split with the songs they were made from.
 
-    Nothing is written. It reports splits that play at the wrong time, have lost events, are missing or
-    damaged, and tracks that were never linked. The exit code is 1 if something was found.
+    Nothing is written. It reports tracks that play at the wrong time, have lost events, are missing or
+    damaged, and tracks that are not linked. The exit code is 1 if something was found.
     """
     from midiprism.adopt.audit import audit_library
     from midiprism.sources.path_map import parse_path_map

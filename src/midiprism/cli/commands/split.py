@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,11 +77,14 @@ def split(
     if adoption is not None:
         source_arguments = adoption_arguments(adoption)
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
-    catalog_settings = CatalogSettings(database, work.lease, adoption)
+    catalog_settings = CatalogSettings(database, work.lease)
     scope = Scope(limit, not work.no_scan, tuple(source_arguments))
     settings = _make_settings(identity, rerun, work, catalog_settings, scope, dry_run=dry_run)
+    if adoption is not None and adoption.existing != "leave":
+        settings = replace(settings, rerun_policy=replace(settings.rerun_policy, redo_adopted=True))
     # Refuse another identity before an adopted library is checked, which may take long.
-    store = settings.result_request.resolve(read_identity(out), out).store
+    request = replace(settings.result_request, adopted=adoption is not None)
+    store = request.resolve(read_identity(out), out).store
     with ExitStack() as stack:
         stop = stack.enter_context(
             interruptible("Stopping after the current songs; a second signal stops at once.")
@@ -93,7 +97,9 @@ def split(
             print_adoption_plan(database, adoption, out, stop, as_json=output.as_json, quiet=output.quiet)
             return exit_codes.DONE
         else:
-            source = stack.enter_context(open_adopted(database, adoption, out, stop, yes=adopt_options.yes))
+            adopted = stack.enter_context(open_adopted(database, adoption, out, stop, yes=adopt_options.yes))
+            source = adopted.source
+            settings = replace(settings, catalog=replace(catalog_settings, hooks=(adopted.hook,)))
         if not (output.quiet or dry_run) and STORE_KINDS[store].tracks_are_files:
             from midiprism.cli.render.probe_text import suggest_faster_place
 
@@ -134,7 +140,6 @@ def _make_settings(
 ) -> "Settings":
     from midiprism.pipeline import RequestedIdentity, RerunPolicy, Resources, Settings
 
-    redo_adopted = catalog.adoption is not None and catalog.adoption.existing != "leave"
     return Settings(
         RequestedIdentity(
             by=None if identity.by is None else identity.by.value,
@@ -147,7 +152,7 @@ def _make_settings(
             in_flight=work.parse_in_flight(),
             timeout=work.timeout or None,
         ),
-        rerun_policy=RerunPolicy(rerun.redo, rerun.retry_failed, redo_adopted=redo_adopted),
+        rerun_policy=RerunPolicy(rerun.redo, rerun.retry_failed),
         catalog=catalog,
         scope=scope,
         dry_run=dry_run,

@@ -20,9 +20,8 @@ from midiprism.cli.render.terminal import (
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
-    from midiprism.adopt.adopted_source import AdoptedSource
-    from midiprism.adopt.db.foreign_writer import ExistingLinksPolicy
-    from midiprism.adopt.options import Adoption
+    from midiprism.adopt.adoption import AdoptedLibrary
+    from midiprism.adopt.options import Adoption, ExistingLinksPolicy
     from midiprism.catalog import PostgresAddress
 
 _NAME_WIDTH = 14
@@ -113,14 +112,14 @@ def adoption_arguments(adoption: "Adoption") -> list[str]:
 
 def open_adopted(
     address: "PostgresAddress", adoption: "Adoption", out: str, stop: Callable[[], bool], *, yes: bool
-) -> "AbstractContextManager[AdoptedSource]":
+) -> "AbstractContextManager[AdoptedLibrary]":
     """Return the library, after checks, and after a person agrees to replace rows.
 
     Raises:
         UsageError: ``out`` cannot be the folder of its result.
         CatalogError: the library cannot be adopted.
     """
-    from midiprism.adopt.adoption import open_adopted_source, require_adoptable
+    from midiprism.adopt.adoption import open_adopted_library, require_adoptable
 
     require_adoptable(address, adoption, out, stop)
     if adoption.existing == "replace":
@@ -129,7 +128,7 @@ def open_adopted(
             "content are taken out; `midiprism catalog undo` puts them back. Continue?",
             yes=yes,
         )
-    return open_adopted_source(address, adoption, stop)
+    return open_adopted_library(address, adoption, out, stop)
 
 
 def print_adoption_plan(

@@ -31,14 +31,10 @@ def undo(
     any more.
     """
     from midiprism.adopt.db.undo import count_additions, undo_run
-    from midiprism.catalog import open_catalog, open_read_only
-    from midiprism.catalog.postgres.catalog import PostgresCatalog
 
     address = require_database(catalog)
     console = make_console(stderr=as_json)
-    with open_read_only(address) as opened:
-        assert isinstance(opened, PostgresCatalog)
-        additions = count_additions(opened, run)
+    additions = count_additions(address, run)
     if dry_run:
         console.print("\n".join(_addition_lines(run, additions)))
         if as_json:
@@ -50,9 +46,7 @@ def undo(
         f"{pluralize(additions.foreign_files, 'row')} of files?",
         yes=yes,
     )
-    with open_catalog(address) as opened:
-        assert isinstance(opened, PostgresCatalog)
-        undone = undo_run(opened, run)
+    undone = undo_run(address, run)
     console.print("\n".join(_undone_lines(run, undone)))
     if as_json:
         print_json({"run_id": run, "dry_run": False, **undone._asdict()})

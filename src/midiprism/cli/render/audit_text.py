@@ -18,7 +18,7 @@ def format_progress(progress: "AuditProgress") -> str:
     parts = [f"songs: {progress.seen:,} of {progress.total:,}"]
     if progress.total:
         parts.append(f"{100 * min(progress.seen, progress.total) / progress.total:.0f} %")
-    parts.append(f"{pluralize(progress.tracks_compared, 'split')} compared")
+    parts.append(f"{pluralize(progress.tracks_compared, 'track')} compared")
     if progress.wrong_time:
         parts.append(f"{progress.wrong_time:,} at the wrong time")
     return ", ".join(parts)
@@ -34,16 +34,16 @@ def audit_lines(report: "AuditReport", library: str, *, verbose: bool) -> Iterat
     from midiprism.adopt.audit_report import FINDING_KINDS
 
     yield f"{escape_unprintable(library)}: {_headline(report)}"
-    yield _count("songs", report.songs, f"audited, of {report.songs_total:,} that have splits")
+    yield _count("songs", report.songs, f"audited, of {report.songs_total:,} that their owner has split")
     yield _count("links", report.links, "rows of track_splits for these songs")
-    yield _count("compared", report.tracks_compared, "splits compared with their tracks")
-    yield _count("right", report.tracks_correct, "of those have the notes of their track, each at its time")
+    yield _count("compared", report.tracks_compared, "tracks compared with those of their songs")
+    yield _count("correct", report.tracks_correct, "of those have the same notes at the same times")
     wrong_share = report.wrong_share
     for kind, meaning in FINDING_KINDS.items():
         count = report.counts.get(kind, 0)
         if kind == "wrong_time" and wrong_share is not None:
             meaning = f"{meaning}: {100 * wrong_share:.2f} % of those compared{_format_margin(report)}"
-        if kind == "never_linked":
+        if kind == "not_linked":
             meaning = f"{meaning}, of {report.tracks_expected:,}"
         if count or kind == "wrong_time":
             yield _count(kind.replace("_", " "), count, meaning)
@@ -60,10 +60,10 @@ def _headline(report: "AuditReport") -> str:
     if report.stopped:
         return "stopped before the end"
     if not report.songs_total:
-        return "no song of this library has splits"
-    if set(report.counts) - {"never_linked"}:
-        return "not every split is right"
-    return "every split is right" + (", and not every track is linked" if report.counts else "")
+        return "no song of this library has been split"
+    if set(report.counts) - {"not_linked"}:
+        return "not every track is correct"
+    return "every track is correct" + (", and not every track is linked" if report.counts else "")
 
 
 def _format_margin(report: "AuditReport") -> str:

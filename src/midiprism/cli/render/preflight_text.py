@@ -12,7 +12,7 @@ from midiprism.cli.render.terminal import (
 )
 
 if TYPE_CHECKING:
-    from midiprism.adopt.preflight import FileSample, PreflightProgress, PreflightReport
+    from midiprism.adopt.preflight_report import FileSample, PreflightProgress, PreflightReport
 
 _MAX_SHOWN = 5
 _NAME_WIDTH = 14
@@ -74,7 +74,7 @@ def _sample_lines(preflight: "PreflightReport") -> Iterator[str]:
         return
     yield "Samples:"
     yield from _sample_line("songs", preflight.songs)
-    yield from _sample_line("splits", preflight.tracks)
+    yield from _sample_line("tracks", preflight.tracks)
     hashes = preflight.hash_check
     mismatched = len(hashes.mismatched)
     verdict = f"{mismatched:,} of them not the BLAKE3" if mismatched else "each is the BLAKE3 of its song"
@@ -110,15 +110,15 @@ def _space_lines(preflight: "PreflightReport") -> Iterator[str]:
 
 
 def _permission_lines(preflight: "PreflightReport") -> Iterator[str]:
-    if not preflight.rights:
+    if not preflight.privileges:
         return
     yield "Rights of this role:"
     for purpose, meaning in (("adopt", "needed to adopt it"), ("replace", "needed only by --replace")):
         for granted, verb in ((True, "has"), (False, "lacks")):
             names = [
-                right.name
-                for right in preflight.rights
-                if (right.needed_for, right.granted) == (purpose, granted)
+                privilege.name
+                for privilege in preflight.privileges
+                if (privilege.needed_for, privilege.granted) == (purpose, granted)
             ]
             if names:
                 yield f"  {verb:<6}{_join_names(names)}  ({meaning})"

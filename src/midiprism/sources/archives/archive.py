@@ -1,8 +1,7 @@
-"""Archives as folders: their songs are songs, read where they are, and nothing is unpacked to a disk.
+"""Reading songs from archives without unpacking them to a disk.
 
-An archive is hostile until it is read: its names lead elsewhere, its sizes lie, its members are links,
-devices or copies of each other, and a few bytes unpack to terabytes. Each of that costs the member, or the
-archive.
+An archive may be hostile: its names lead elsewhere, its sizes are false, its members are links, devices or
+copies of each other, and a few bytes unpack to terabytes. Each of these rejects the member, or the archive.
 """
 
 import contextlib
@@ -21,17 +20,17 @@ from midiprism.sources.source import SongContent, UnreadableError
 MAX_MEMBERS = 4_000_000
 ALWAYS_ALLOWED_BYTES = 1 << 30
 MAX_UNPACK_RATIO = 200
-"""An archive may unpack to ``ALWAYS_ALLOWED_BYTES``, or to so many times its own size."""
+"""An archive may unpack to ``ALWAYS_ALLOWED_BYTES``, or to this many times its own size."""
 
 
 class ArchiveEntry(NamedTuple):
-    """A member as an archive states it.
+    """A member as an archive lists it.
 
     Attributes:
-        name: its name there, with a separator behind that of a folder.
-        at: where it is.
-        size: bytes that it unpacks to.
-        flaw: why it is no song, if that is not a matter of its name.
+        name: in the archive; that of a folder ends in a separator.
+        offset: of the member in the archive.
+        size: in bytes, when it is unpacked.
+        reject_reason: why it is not a song, unless its name tells; None if it may be one.
     """
 
     name: bytes
@@ -41,7 +40,7 @@ class ArchiveEntry(NamedTuple):
 
 
 class ArchiveSong(NamedTuple):
-    """A member that is a song, under its cleaned name."""
+    """A member that is a song, with its safe name."""
 
     name: bytes
     offset: int
@@ -49,7 +48,7 @@ class ArchiveSong(NamedTuple):
 
 
 class RejectedMember(NamedTuple):
-    """A member that is none, and that a person should hear of; see ``Notice``."""
+    """A member that is not a song, and that a person should know of; see ``Notice``."""
 
     name: bytes
     code: str
@@ -57,10 +56,13 @@ class RejectedMember(NamedTuple):
 
 
 class Archive(ABC):
-    """An archive, open for reading.
+    """An archive that is open for reading.
 
     Attributes:
-        ordered: whether members can be read in any order; else only in their own, without great cost.
+        random_access: whether members can be read in any order. Otherwise only reading them in the archive's
+            own order is fast.
+        file: the open file.
+        max_unpacked_bytes: an archive that unpacks to more is a bomb.
     """
 
     random_access = True
@@ -72,25 +74,25 @@ class Archive(ABC):
 
     @abstractmethod
     def entries(self) -> Iterator[ArchiveEntry]:
-        """Every member, in the archive's order.
+        """Yield every member in the archive's own order.
 
         Raises:
-            DamagedError: the archive cannot be read, or not any further.
+            DamagedError: the archive cannot be read, or not to its end.
             OSError: the disk failed.
         """
 
     @abstractmethod
     def extract(self, offset: int, size: int) -> bytes:
-        """The bytes of a member.
+        """Return the bytes of a member.
 
         Raises:
-            UnreadableError: they cannot be had.
+            UnreadableError: they cannot be read.
             DamagedError: they are damaged, or not ``size`` bytes.
             OSError: the disk failed.
         """
 
-    def seek(self, offset: int) -> None:  # noqa: B027 - where any place is as near as another
-        """Go to where a member is.
+    def seek(self, offset: int) -> None:  # noqa: B027 - nothing to do with random access
+        """Prepare to read a member and those after it.
 
         Raises:
             DamagedError: the archive is damaged before that.
@@ -98,27 +100,28 @@ class Archive(ABC):
         """
 
     def songs(self) -> Iterator[ArchiveSong | RejectedMember | None]:
-        """Its songs in its own order, and None for what is passed over. Of several with one name the first is
-        taken.
+        """Yield the songs in the archive's own order, and None for members that are ignored.
+
+        Of several members with the same name the first is taken.
 
         Raises:
-            DamagedError: the archive cannot be read, or not any further.
+            DamagedError: the archive cannot be read, or not to its end.
             OSError: the disk failed.
         """
-        seen: set[int] = set()  # of hashes, since the names of one archive are kept once at most
+        seen_hashes: set[int] = set()  # of names: the names themselves would double the memory
         total = 0
         for number, entry in enumerate(self.entries()):
             if number >= MAX_MEMBERS:
                 raise ArchiveBombError(f"It has more than {MAX_MEMBERS:,} members.")
             song = _classify_entry(entry)
             if isinstance(song, ArchiveSong):
-                name = hash(song.name)
-                if name in seen:
+                name_hash = hash(song.name)
+                if name_hash in seen_hashes:
                     song = RejectedMember(
                         entry.name, "member", "Another member of the archive has the same name."
                     )
                 else:
-                    seen.add(name)
+                    seen_hashes.add(name_hash)
                     total += song.size
                     if total > self.max_unpacked_bytes:
                         raise ArchiveBombError(
@@ -127,15 +130,16 @@ class Archive(ABC):
             yield song
 
     def read_song(self, offset: int, size: int, mtime_ns: int | None, limit: int) -> SongContent:
-        """What is in a member.
+        """Read a member.
 
         Args:
-            at: where it is.
-            size: how many bytes the archive says it has; if they are more than ``limit``, it is not unpacked.
-            mtime_ns: of the archive when ``at`` was learnt; None for now.
+            offset: of the member in the archive.
+            size: of the member as the archive lists it.
+            mtime_ns: time of the archive's last change when the member was listed; None to accept any.
+            limit: a member of more bytes is not unpacked.
 
         Raises:
-            UnreadableError: it cannot be had.
+            UnreadableError: it cannot be read.
             OSError: the disk failed.
         """
         changed = UnreadableError("changing", "Its archive changed since it was listed.")
@@ -152,32 +156,35 @@ class Archive(ABC):
         return SongContent(data, blake3(data).digest(), size, self.file.mtime_ns)
 
     def find_song(self, name: bytes) -> ArchiveSong | None:
-        """The song of this (cleaned) name, looked up in a directory that is made once."""
+        """Return the song with a safe name, looked up in an index that is built at the first call."""
         if self._name_index is None:
             self._name_index = self.build_name_index()
-        place = bisect_left(self._name_index, name + b"\0")
-        if place < len(self._name_index):
-            song = unpack_song(self._name_index[place])
+        index = bisect_left(self._name_index, name + b"\0")
+        if index < len(self._name_index):
+            song = unpack_song(self._name_index[index])
             if song.name == name:
                 return song
         return None
 
     def build_name_index(self) -> list[bytes]:
-        """Its songs in the order of their names, one bytes object each; see ``unpacked``. As far as the
-        archive can be read."""
-        found: list[bytes] = []
+        """Return the packed songs in the order of their names, as far as the archive can be read."""
+        packed: list[bytes] = []
         with contextlib.suppress(DamagedError):
-            found.extend(pack_song(song) for song in self.songs() if isinstance(song, ArchiveSong))
-        found.sort()
-        return found
+            packed.extend(pack_song(song) for song in self.songs() if isinstance(song, ArchiveSong))
+        packed.sort()
+        return packed
 
 
 def pack_song(song: ArchiveSong) -> bytes:
-    """A song in the least memory, and so that the order of the bytes is that of the names."""
+    """Return a song as bytes, which take little memory and sort in the order of the names.
+
+    They are the name, a NUL, and the offset and the size as 8 bytes each.
+    """
     return song.name + b"\0" + song.offset.to_bytes(8, "big") + song.size.to_bytes(8, "big")
 
 
 def unpack_song(data: bytes) -> ArchiveSong:
+    """Return a packed song."""
     return ArchiveSong(data[:-17], int.from_bytes(data[-16:-8], "big"), int.from_bytes(data[-8:], "big"))
 
 
@@ -187,12 +194,12 @@ def _classify_entry(entry: ArchiveEntry) -> ArchiveSong | RejectedMember | None:
         return None
     if not is_midi_name(name):
         if is_archive(name):
-            return RejectedMember(name, "nested", "An archive in an archive is not entered: unpack it first.")
+            return RejectedMember(name, "nested", "An archive in an archive is not read: unpack it first.")
         return None
     if entry.reject_reason is not None:
         return RejectedMember(name, "member", entry.reject_reason)
-    clean = safe_member_name(name)
-    if clean is None:
-        message = f"Its name leads out of the archive, or is no name of at most {MAX_NAME_BYTES:,} bytes."
+    safe_name = safe_member_name(name)
+    if safe_name is None:
+        message = f"Its name leads out of the archive, or is not a name of at most {MAX_NAME_BYTES:,} bytes."
         return RejectedMember(name, "member", message)
-    return ArchiveSong(clean, entry.offset, entry.size)
+    return ArchiveSong(safe_name, entry.offset, entry.size)

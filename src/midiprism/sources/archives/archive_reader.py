@@ -1,4 +1,4 @@
-"""Archives among the sources of a library: walked, counted and read."""
+"""Listing, counting and reading the songs of archives."""
 
 import contextlib
 import os
@@ -20,16 +20,16 @@ from midiprism.sources.read_file import read_error
 from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, UnreadableError
 
 _SEPARATOR = os.fsencode(os.sep)
-_MEMBERS_PER_REPORT = 1_000
+_MEMBERS_PER_COUNT = 1_000
 
 
 def open_archive(path: bytes) -> Archive:
-    """The archive at ``path``, of the kind that its name says.
+    """Open an archive of the kind that its name tells.
 
     Raises:
         OSError: it cannot be opened.
         UnreadableError: it is not a regular file.
-        DamagedError: it is not an archive of that kind.
+        DamagedError: it is not an archive of this kind.
     """
     name = path.lower()
     if name.endswith(TAR_SUFFIXES):
@@ -44,40 +44,47 @@ def open_archive(path: bytes) -> Archive:
 
 
 class ArchiveReader:
-    """Archives, each like a folder of the songs in it. The last few stay open."""
+    """Reads archives, of which the most recently used stay open."""
 
     def __init__(self) -> None:
         self._open_archives = FileCache(open_archive)
 
     def walk(self, path: bytes, root_length: int) -> Iterator[SongRef | Notice]:
-        """Every song in an archive: in the order of the paths where it can be read in any order, else in
-        its own. What was listed before damage is taken, unless it is a bomb."""
-        inside = path + _SEPARATOR
+        """Yield every song of an archive, and a notice for each member that is not taken.
+
+        Songs come in the order of their paths if the archive allows random access, otherwise in its own
+        order. If an archive is damaged, the songs before the damage are taken, unless it is a bomb.
+
+        Args:
+            path: of the archive.
+            root_length: length of the source's folder in the paths of the songs.
+        """
+        path_prefix = path + _SEPARATOR
         try:
             archive = open_archive(path)
         except _ARCHIVE_ERRORS as error:
             yield _notice(path, error)
             return
-        mtime_ns, ordered = archive.file.mtime_ns, archive.random_access
-        songs: list[bytes] = []
+        mtime_ns, random_access = archive.file.mtime_ns, archive.random_access
+        packed_songs: list[bytes] = []
         try:
             for item in archive.songs():
                 if isinstance(item, RejectedMember):
-                    yield Notice(inside + item.name, item.code, item.message)
-                elif item is not None and ordered:
-                    songs.append(pack_song(item))
+                    yield Notice(path_prefix + item.name, item.code, item.message)
+                elif item is not None and random_access:
+                    packed_songs.append(pack_song(item))
                 elif item is not None:
-                    yield _song_ref(inside, root_length, item, mtime_ns, in_path_order=False)
+                    yield _song_ref(path_prefix, root_length, item, mtime_ns, in_path_order=False)
         except _ARCHIVE_ERRORS as error:
             yield _notice(path, error)
             if isinstance(error, ArchiveBombError):
                 return
-        songs.sort()
-        for song in songs:
-            yield _song_ref(inside, root_length, unpack_song(song), mtime_ns, in_path_order=True)
+        packed_songs.sort()
+        for packed in packed_songs:
+            yield _song_ref(path_prefix, root_length, unpack_song(packed), mtime_ns, in_path_order=True)
 
     def count_increments(self, path: bytes) -> Iterator[int]:
-        """One for each song that ``walk`` will find, and now and then zero."""
+        """Yield numbers that add up to the number of songs of an archive, frequently enough for progress."""
         counted = 0
         try:
             archive = open_archive(path)
@@ -85,19 +92,19 @@ class ArchiveReader:
                 if isinstance(item, ArchiveSong):
                     counted += 1
                     yield 1
-                elif number % _MEMBERS_PER_REPORT == 0:
+                elif number % _MEMBERS_PER_COUNT == 0:
                     yield 0
         except ArchiveBombError:
             if archive.random_access:
                 yield -counted
-        except _ARCHIVE_ERRORS:  # the walk tells of it
+        except _ARCHIVE_ERRORS:  # walk yields a notice
             return
 
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a song that ``walk`` found.
+        """Read a song that ``walk`` yielded.
 
         Raises:
-            UnreadableError: its bytes cannot be had.
+            UnreadableError: its bytes cannot be read.
         """
         member = song_ref.member
         assert member is not None
@@ -108,18 +115,17 @@ class ArchiveReader:
             raise read_error(error) from error
 
     def seek(self, song_ref: SongRef) -> None:
-        """Go to where a song is; what goes wrong is told by ``read``."""
-        if song_ref.member is not None and not song_ref.member.in_path_order:
+        """Prepare to read a song and those after it; errors are raised by ``read``."""
+        member = song_ref.member
+        if member is not None and not member.in_path_order:
             with contextlib.suppress(*_ARCHIVE_ERRORS):
-                self._open(song_ref.path[: song_ref.member.container_path_length]).seek(
-                    song_ref.member.position
-                )
+                self._open(song_ref.path[: member.container_path_length]).seek(member.position)
 
     def read_by_name(self, path: bytes, name: bytes, limit: int) -> SongContent:
         """Read a member by its name.
 
         Raises:
-            UnreadableError: it is not there, or its bytes cannot be had.
+            UnreadableError: there is no such member, or its bytes cannot be read.
         """
         archive = self._open(path)
         try:

@@ -1,10 +1,10 @@
-"""A compressed file read forward: its bytes by their offsets, with a look back of some megabytes.
+"""Reading a compressed file forward by offsets, with a window of some megabytes to look back.
 
-A compressed archive can be read forward only, so its songs are walked and handed out in its own order, and
-each process that reads them decompresses it once, next to its splitting. The other ways are worse: a sorted
-walk would need the whole archive unpacked on some disk, by every process or shared and swept after a crash;
-without that each batch would decompress the archive from the start. The look back serves threads that read
-ahead and batches that are come to out of turn; what lies behind it begins again from the start.
+A compressed archive can only be read forward. So its songs are listed and batched in the archive's own order,
+and each worker process decompresses it once while it splits. The alternatives are worse: listing songs in
+sorted order needs the whole archive unpacked on a disk, by each process or shared and removed after a crash;
+without that, each batch decompresses the archive from the start. The window serves threads that read ahead
+and batches that are taken out of order. Reading behind it starts again from the beginning.
 """
 
 import bz2
@@ -17,20 +17,23 @@ from typing import Protocol
 
 from midiprism.sources.file_cache import OpenFile
 
-_CHUNK = 1 << 18
+_CHUNK_BYTES = 1 << 18
 LOOK_BACK_BYTES = 16 << 20
+"""Size of the window."""
 _XZ_MAX_MEMORY = 256 << 20
 
 
 class DamagedError(Exception):
-    """An archive that cannot be read, or not any further. Its message is a sentence."""
+    """An archive that cannot be read, or not to its end. Its message is a sentence."""
 
 
 class ArchiveBombError(DamagedError):
-    """An archive that asks for more than an archive of songs ever would."""
+    """An archive that unpacks to more than an archive of songs ever does."""
 
 
 class Decompressor(Protocol):
+    """The interface of the decompressors of the standard library."""
+
     @property
     def eof(self) -> bool: ...
     @property
@@ -41,7 +44,7 @@ class Decompressor(Protocol):
 
 
 class _Gzip:
-    """zlib's decompressor with the interface of the others; it checks the checksum at the end."""
+    """The decompressor of zlib with the interface of the others. It verifies the checksum at the end."""
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(31)
@@ -75,12 +78,12 @@ def xz_decompressor() -> Decompressor:
 
 
 class DecompressedStream:
-    """The bytes of a compressed file.
+    """The decompressed bytes of a file.
 
     Args:
-        file: what is compressed.
-        make: begins to decompress.
-        most: more bytes than that are not decompressed.
+        file: the compressed file.
+        make_decompressor: makes a decompressor for its format.
+        max_bytes: if it decompresses to more bytes, it is a bomb.
     """
 
     def __init__(self, file: OpenFile, make_decompressor: Callable[[], Decompressor], max_bytes: int) -> None:
@@ -91,10 +94,10 @@ class DecompressedStream:
         self._restart()
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """``size`` bytes, fewer only where the stream ends.
+        """Return ``size`` bytes at an offset; fewer if the stream ends before.
 
         Raises:
-            DamagedError: the file is damaged before that, cut short, or longer than it may be.
+            DamagedError: the file is damaged before the end of these bytes, truncated, or a bomb.
             OSError: the disk failed.
         """
         with self._lock:
@@ -105,7 +108,7 @@ class DecompressedStream:
             return self._slice(offset, size)
 
     def seek(self, offset: int) -> None:
-        """Go to ``offset``."""
+        """Decompress up to an offset."""
         self.read_at(offset, 0)
 
     def _restart(self) -> None:
@@ -117,7 +120,7 @@ class DecompressedStream:
         try:
             chunk = next(self._remaining_chunks, b"")
         except BaseException:
-            self._restart()  # the generator is over: who asks again meets the same damage again
+            self._restart()  # the generator has ended: another attempt meets the same damage again
             raise
         if not chunk:
             return False
@@ -133,48 +136,49 @@ class DecompressedStream:
         return True
 
     def _slice(self, offset: int, size: int) -> bytes:
-        parts, at, end = [], self._window_start, offset + size
+        parts, chunk_start, end = [], self._window_start, offset + size
         for chunk in self._chunks:
-            if at >= end:
+            if chunk_start >= end:
                 break
-            if at + len(chunk) > offset:
-                parts.append(chunk[max(0, offset - at) : end - at])
-            at += len(chunk)
+            if chunk_start + len(chunk) > offset:
+                parts.append(chunk[max(0, offset - chunk_start) : end - chunk_start])
+            chunk_start += len(chunk)
         return b"".join(parts)
 
 
 def iter_decompressed(file: OpenFile, make_decompressor: Callable[[], Decompressor]) -> Iterator[bytes]:
-    """The decompressed bytes in pieces. Streams one after the other are one; zeros behind them are padding.
+    """Yield the decompressed bytes in pieces.
+
+    Streams that follow each other count as one, and zeros after them are padding.
 
     Raises:
-        DamagedError: they are damaged or end too early.
+        DamagedError: the data is damaged or truncated.
         OSError: the disk failed.
     """
-    offset, whole, data = 0, False, b""
-    one = make_decompressor()
+    offset, after_stream, data = 0, False, b""
+    decompressor = make_decompressor()
     while True:
-        if one.eof:
-            whole, data, one = True, one.unused_data, make_decompressor()
-        if not data and one.needs_input:
-            data = file.read_at(offset, _CHUNK)
+        if decompressor.eof:
+            after_stream, data, decompressor = True, decompressor.unused_data, make_decompressor()
+        at_end_of_file = False
+        if not data and decompressor.needs_input:
+            data = file.read_at(offset, _CHUNK_BYTES)
             offset += len(data)
-            ended = not data
-        else:
-            ended = False
-        if whole:  # between two streams
+            at_end_of_file = not data
+        if after_stream:
             data = data.lstrip(b"\0")
-            if ended:
+            if at_end_of_file:
                 return
             if not data:
                 continue
         try:
-            piece = one.decompress(data, _CHUNK)
+            piece = decompressor.decompress(data, _CHUNK_BYTES)
         except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            if whole:  # what follows is not a stream: it was added by somebody
+            if after_stream:  # what follows is not a stream: somebody appended it
                 return
             raise DamagedError(f"Its compressed data is damaged ({error}).") from error
-        data, whole = b"", False
+        data, after_stream = b"", False
         if piece:
             yield piece
-        elif ended and not one.eof:
-            raise DamagedError("It is cut short.")
+        elif at_end_of_file and not decompressor.eof:
+            raise DamagedError("It is truncated.")

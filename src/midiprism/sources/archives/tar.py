@@ -1,4 +1,4 @@
-"""Tar archives, plain and compressed. Headers are read by the standard library, behind bounds."""
+"""Tar archives, plain and compressed. The standard library parses headers of bounded size."""
 
 import io
 import re
@@ -16,11 +16,13 @@ _CHUNK_BYTES = 1 << 20
 
 
 class _ReadableAt(Protocol):
+    """Bytes that can be read at an offset."""
+
     def read_at(self, offset: int, size: int) -> bytes: ...
 
 
 class Tar(Archive):
-    """A tar archive; any place of it can be read."""
+    """A tar archive with random access."""
 
     def entries(self) -> Iterator[ArchiveEntry]:
         yield from _entries(self.file)
@@ -30,10 +32,11 @@ class Tar(Archive):
 
 
 class CompressedTar(Archive):
-    """A compressed tar archive, which can be read forward only; see ``DecompressedStream``.
+    """A compressed tar archive, which can only be read forward; see ``DecompressedStream``.
 
     Args:
-        make: begins to decompress.
+        path: of the archive.
+        make_decompressor: makes a decompressor for its format.
     """
 
     random_access = False
@@ -46,7 +49,7 @@ class CompressedTar(Archive):
     def entries(self) -> Iterator[ArchiveEntry]:
         stream = DecompressedStream(self.file, self._make_decompressor, self.max_unpacked_bytes)
         end = yield from _entries(stream)
-        while stream.read_at(end, _CHUNK_BYTES):  # to the checksum behind all
+        while stream.read_at(end, _CHUNK_BYTES):  # up to the checksum at the end
             end += _CHUNK_BYTES
 
     def extract(self, offset: int, size: int) -> bytes:
@@ -58,12 +61,12 @@ class CompressedTar(Archive):
 
 def _require_size(data: bytes, size: int) -> bytes:
     if len(data) != size:
-        raise DamagedError("The archive is cut short.")
+        raise DamagedError("The archive is truncated.")
     return data
 
 
 class _BoundedHeaderFile:
-    """A file for ``tarfile`` to read headers of, which cannot ask for more than a header may be."""
+    """A file from which ``tarfile`` reads headers, and no more bytes than a header may have."""
 
     def __init__(self, source: _ReadableAt) -> None:
         self._source = source
@@ -74,9 +77,8 @@ class _BoundedHeaderFile:
             raise DamagedError(f"It has a header that is longer than {_MAX_HEADER_BYTES:,} bytes.")
         data = self._source.read_at(self._position, size)
         self._position += len(data)
-        if (
-            _LONG_NUMBER.search(data) and size > tarfile.BLOCKSIZE
-        ):  # looking for what stands behind takes its square
+        # The time to parse such a number grows with the square of its length.
+        if _LONG_NUMBER.search(data) and size > tarfile.BLOCKSIZE:
             raise DamagedError("It has a header that no program would write.")
         return data
 
@@ -88,9 +90,9 @@ class _BoundedHeaderFile:
 
 
 def _entries(source: _ReadableAt) -> Generator[ArchiveEntry, None, int]:
-    """Every member; returns where the archive ends.
+    """Yield every member, and return the offset of the archive's end.
 
-    Headers are asked for one by one: ``TarFile`` keeps all that it met, and takes damage for the end.
+    Headers are read one by one, because ``TarFile`` keeps all members and takes damage for the end.
     """
     with tarfile.open(fileobj=io.BytesIO(bytes(tarfile.BLOCKSIZE)), mode="r:") as tar:
         headers: Any = _BoundedHeaderFile(source)
@@ -105,9 +107,9 @@ def _entries(source: _ReadableAt) -> Generator[ArchiveEntry, None, int]:
                 return before
             except (DamagedError, OSError):
                 raise
-            except Exception as error:  # what its bytes may lead to is not documented
-                what = "is damaged or cut short" if before else "is no tar archive"
-                raise DamagedError(f"It {what} ({str(error) or type(error).__name__}).") from error
+            except Exception as error:  # which exceptions damaged headers raise is not documented
+                fault = "is damaged or truncated" if before else "is not a tar archive"
+                raise DamagedError(f"It {fault} ({str(error) or type(error).__name__}).") from error
             if tar.offset <= before or len(tar.pax_headers) > _MAX_PAX_HEADERS:
                 raise DamagedError("It has a header that no program would write.")
             yield _entry(member)
@@ -117,9 +119,9 @@ def _entry(member: tarfile.TarInfo) -> ArchiveEntry:
     name = member.name.encode("utf-8", "surrogateescape")
     if member.isdir():
         return ArchiveEntry(name + b"/", 0, 0)
-    flaw = None
+    reject_reason = None
     if member.issym() or member.islnk():
-        flaw = "It is a link, which is not followed in an archive."
+        reject_reason = "It is a link, which is not followed in an archive."
     elif not member.isreg() or member.issparse():
-        flaw = "It is not a regular file."
-    return ArchiveEntry(name, member.offset_data, member.size, flaw)
+        reject_reason = "It is not a regular file."
+    return ArchiveEntry(name, member.offset_data, member.size, reject_reason)

@@ -1,8 +1,8 @@
 """Zip archives, read by their directory.
 
-The standard library's reader makes an object for every member, in every process, before anyone can count
-them. This one reads a member by the place of its record alone, so a worker needs no directory at all. The
-form is that of PKWARE's APPNOTE 6.3, sections 4.3 to 4.5.
+The reader of the standard library makes an object for every member, in every process, before members can be
+counted. This one reads a member by the offset of its directory record, so that a worker does not read the
+directory at all. The format is PKWARE's APPNOTE 6.3, sections 4.3 to 4.5.
 """
 
 import bz2
@@ -32,7 +32,19 @@ _ENCRYPTED_FLAGS = 0x2041  # traditional, strong, and a masked directory
 
 
 class _DirectoryRecord(NamedTuple):
-    """A member's record in the directory."""
+    """The record of a member in the directory.
+
+    Attributes:
+        name: of the member.
+        record_length: length of the record in bytes.
+        flags: bits such as ``_ENCRYPTED_FLAGS``.
+        method: how the member is compressed.
+        checksum: CRC-32 of its bytes.
+        compressed_size: in bytes.
+        size: in bytes, when it is unpacked.
+        offset: of its local header, before the archive's shift.
+        mode: type and permissions on Unix; 0 if the archive was made elsewhere.
+    """
 
     name: bytes
     record_length: int
@@ -45,39 +57,55 @@ class _DirectoryRecord(NamedTuple):
     mode: int
 
 
+class _Directory(NamedTuple):
+    """Location of the directory of an archive.
+
+    Attributes:
+        start: offset of its first byte.
+        end: offset behind its last byte.
+        shift: to add to every offset in the archive, because other data may precede it in the file.
+    """
+
+    start: int
+    end: int
+    shift: int
+
+
 class Zip(Archive):
     """A zip archive."""
 
     def __init__(self, path: bytes) -> None:
         super().__init__(path)
-        self._directory_start, self._directory_end, self._offset_shift = self._find_directory()
+        self._directory = self._find_directory()
 
     def entries(self) -> Iterator[ArchiveEntry]:
-        at, page, first = self._directory_start, b"", self._directory_start
-        while at < self._directory_end:
-            place = at - first
-            record = _parse_record(page, place)
+        offset, end = self._directory.start, self._directory.end
+        page, page_start = b"", offset
+        while offset < end:
+            record = _parse_record(page, offset - page_start)
             if record is None:
-                page, first = self.file.read_at(at, min(_PAGE_BYTES, self._directory_end - at)), at
+                page, page_start = self.file.read_at(offset, min(_PAGE_BYTES, end - offset)), offset
                 record = _parse_record(page, 0)
                 if record is None:
                     raise DamagedError("Its directory is damaged.")
-            # Backslashes are how some programs on Windows separate folders.
-            yield ArchiveEntry(record.name.replace(b"\\", b"/"), at, record.size, _reject_reason(record))
-            at += record.record_length
+            # Some programs on Windows separate folders by backslashes.
+            name = record.name.replace(b"\\", b"/")
+            yield ArchiveEntry(name, offset, record.size, _reject_reason(record))
+            offset += record.record_length
 
     def extract(self, offset: int, size: int) -> bytes:
-        record = _parse_record(self.file.read_at(offset, min(_PAGE_BYTES, self._directory_end - offset)), 0)
+        page = self.file.read_at(offset, min(_PAGE_BYTES, self._directory.end - offset))
+        record = _parse_record(page, 0)
         if record is None or record.size != size:
             raise DamagedError("Its directory is damaged.")
         if record.flags & _ENCRYPTED_FLAGS:
             raise UnreadableError("encrypted", "It is encrypted: unpack the archive with its password first.")
-        offset = record.offset + self._offset_shift
-        head = self.file.read_at(offset, _LOCAL_HEADER.size)
-        if len(head) < _LOCAL_HEADER.size or not head.startswith(b"PK\3\4"):
+        header_offset = record.offset + self._directory.shift
+        header = self.file.read_at(header_offset, _LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
             raise DamagedError("It is not where the directory says.")
-        name, extra = _LOCAL_HEADER.unpack(head)[-2:]
-        data = self._decompress(record, offset + _LOCAL_HEADER.size + name + extra)
+        *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+        data = self._decompress(record, header_offset + _LOCAL_HEADER.size + name_length + extra_length)
         if len(data) != size:
             raise DamagedError("It does not have the size that the directory says.")
         if zlib.crc32(data) != record.checksum:
@@ -85,10 +113,10 @@ class Zip(Archive):
         return data
 
     def _decompress(self, record: _DirectoryRecord, offset: int) -> bytes:
-        """Its bytes, one more at most than there should be."""
-        most = record.size + 1
+        """Return the bytes of a member, at most one more than its size."""
+        bytes_left = record.size + 1
         if record.method == _STORED:
-            return self.file.read_at(offset, min(most, record.compressed_size))
+            return self.file.read_at(offset, min(bytes_left, record.compressed_size))
         inflate: Any
         if record.method == _DEFLATED:
             inflate = zlib.decompressobj(-15)
@@ -99,28 +127,27 @@ class Zip(Archive):
             raise UnreadableError("unsupported", message)
         parts, end = [], offset + record.compressed_size
         try:
-            while most > 0 and offset < end and not inflate.eof:
+            while bytes_left > 0 and offset < end and not inflate.eof:
                 data = self.file.read_at(offset, min(_CHUNK_BYTES, end - offset))
                 if not data:
                     break
                 offset += len(data)
-                parts.append(inflate.decompress(data, most))
-                most -= len(parts[-1])
+                part = inflate.decompress(data, bytes_left)
+                parts.append(part)
+                bytes_left -= len(part)
         except (zlib.error, OSError, ValueError) as error:
             raise DamagedError(f"Its compressed data is damaged ({error}).") from error
         return b"".join(parts)
 
-    def _find_directory(self) -> tuple[int, int, int]:
-        """Where the directory begins and ends, and what all offsets have to be moved by: in front of an
-        archive other data may stand."""
+    def _find_directory(self) -> _Directory:
         file = self.file
         tail_at = max(0, file.size - _END_RECORD.size - _MAX_COMMENT_BYTES)
         tail = file.read_at(tail_at, file.size - tail_at)
-        place = tail.rfind(b"PK\5\6", 0, len(tail) - _END_RECORD.size + 4)
-        if place < 0:
-            raise DamagedError("It is no zip archive, or it is cut short: there is no directory at its end.")
-        end = tail_at + place
-        _, disk, first_disk, _, _, size, offset, _ = _END_RECORD.unpack_from(tail, place)
+        position = tail.rfind(b"PK\5\6", 0, len(tail) - _END_RECORD.size + 4)
+        if position < 0:
+            raise DamagedError("It is not a zip archive, or truncated: there is no directory at its end.")
+        end = tail_at + position
+        _, disk, first_disk, _, _, size, offset, _ = _END_RECORD.unpack_from(tail, position)
         if disk not in (0, 0xFFFF) or first_disk not in (0, 0xFFFF):
             raise DamagedError("It is one of several volumes: join them first.")
         locator = (
@@ -129,55 +156,60 @@ class Zip(Archive):
             else b""
         )
         if locator.startswith(b"PK\6\7"):
-            # Right before its locator, wherever the archive begins.
+            # The record is right before its locator, wherever the archive begins.
             end -= _END64_LOCATOR.size + _END64_RECORD.size
             record = file.read_at(end, _END64_RECORD.size) if end >= 0 else b""
             if len(record) < _END64_RECORD.size or not record.startswith(b"PK\6\6"):
                 raise DamagedError("Its directory is damaged.")
-            size, offset = _END64_RECORD.unpack(record)[-2:]
+            *_, size, offset = _END64_RECORD.unpack(record)
         shift = end - size - offset
         if shift < 0:
-            raise DamagedError("Its directory is damaged, or the archive is cut short.")
-        return offset + shift, end, shift
+            raise DamagedError("Its directory is damaged, or the archive is truncated.")
+        return _Directory(offset + shift, end, shift)
 
 
 def _parse_record(page: bytes, position: int) -> _DirectoryRecord | None:
-    """The record at ``place``; None where it does not lie whole in ``page``, or none is there."""
+    """Return the record at a position; None if the page holds no whole record there."""
     if len(page) - position < _DIRECTORY_RECORD.size or page[position : position + 4] != b"PK\1\2":
         return None
-    fields = _DIRECTORY_RECORD.unpack_from(page, position)
-    (_, _, system, _, _, flags, method, _, _, checksum, packed_size, size) = fields[:12]
-    name_length, extra_length, comment_length, _, _, attributes, offset = fields[12:]
+    (_, _, system, _, _, flags, method, _, _, checksum, compressed_size, size, *rest) = (
+        _DIRECTORY_RECORD.unpack_from(page, position)
+    )
+    name_length, extra_length, comment_length, _, _, attributes, offset = rest
     name_at = position + _DIRECTORY_RECORD.size
     extra_at = name_at + name_length
     end = extra_at + extra_length + comment_length
     if end > len(page):
         return None
-    if _IN_ZIP64_EXTRA in (packed_size, size, offset):
+    if _IN_ZIP64_EXTRA in (compressed_size, size, offset):
         extra = page[extra_at : extra_at + extra_length]
-        size, packed_size, offset = _read_zip64_values(extra, (size, packed_size, offset))
+        size, compressed_size, offset = _read_zip64_values(extra, (size, compressed_size, offset))
     mode = attributes >> 16 if system == _MADE_ON_UNIX else 0
     return _DirectoryRecord(
-        page[name_at:extra_at], end - position, flags, method, checksum, packed_size, size, offset, mode
+        page[name_at:extra_at], end - position, flags, method, checksum, compressed_size, size, offset, mode
     )
 
 
 def _read_zip64_values(extra: bytes, values: tuple[int, int, int]) -> list[int]:
-    """Numbers that need 64 bits stand in a field of their own, only those, in this order."""
-    place = 0
-    while place + 4 <= len(extra):
-        kind, length = struct.unpack_from("<2H", extra, place)
-        if kind == _ZIP64_EXTRA_ID:
-            wide = iter(struct.iter_unpack("<Q", extra[place + 4 : place + 4 + length // 8 * 8]))
-            return [next(wide, (value,))[0] if value == _IN_ZIP64_EXTRA else value for value in values]
-        place += 4 + length
+    """Return the values, with those that need 64 bits taken from an extra field.
+
+    The field holds only values that need it, in the order of ``values``.
+    """
+    position = 0
+    while position + 4 <= len(extra):
+        field_id, length = struct.unpack_from("<2H", extra, position)
+        if field_id == _ZIP64_EXTRA_ID:
+            data = extra[position + 4 : position + 4 + length // 8 * 8]
+            wide_values = (value for (value,) in struct.iter_unpack("<Q", data))
+            return [next(wide_values, value) if value == _IN_ZIP64_EXTRA else value for value in values]
+        position += 4 + length
     return list(values)
 
 
 def _reject_reason(record: _DirectoryRecord) -> str | None:
-    kind = stat.S_IFMT(record.mode)
-    if kind == stat.S_IFLNK:
+    file_type = stat.S_IFMT(record.mode)
+    if file_type == stat.S_IFLNK:
         return "It is a link, which is not followed in an archive."
-    if kind not in (0, stat.S_IFREG):
+    if file_type not in (0, stat.S_IFREG):
         return "It is not a regular file."
     return None

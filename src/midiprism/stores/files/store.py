@@ -4,7 +4,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 
 from blake3 import blake3
 
@@ -13,6 +13,7 @@ from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, require_real_folder
 from midiprism.fs.exclusive_create import create_file, read_regular_file
 from midiprism.fs.fsync import FSYNC_ON_WRITE, Flusher
 from midiprism.fs.reflink import Reflinker
+from midiprism.records.batches import BatchRecord
 from midiprism.stores.errors import LostOrDamagedError, read_error, wrap_read_errors, write_error
 from midiprism.stores.files.layout import (
     FULL_DIGEST_DIGITS,
@@ -98,6 +99,9 @@ class FileStore:
 
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:  # noqa: ARG002
         return {}
+
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> None:  # noqa: ARG002
+        return None
 
     def flush(self) -> None:
         try:

@@ -68,11 +68,6 @@ class ShardKind(NamedTuple):
     max_group_bytes: int = 4 << 20
     size_limited: bool = True
 
-    @property
-    def music_column_index(self) -> int | None:
-        """Index of the column that holds the bytes of tracks; None without one."""
-        return next((at for at, column in enumerate(self.columns) if column.name == MUSIC_COLUMN), None)
-
 
 class ShardFolder:
     """The shards of one kind in a result.
@@ -101,8 +96,8 @@ class ShardFolder:
         Raises:
             StoreError: they cannot be written. None of them is there then.
         """
-        content, count = self._kind.music_column_index, count_rows(column_values)
-        sizes = [0] * count if content is None or not count else list(map(len, column_values[content]))
+        count = count_rows(column_values)
+        sizes = list(map(len, column_values[MUSIC_COLUMN])) if MUSIC_COLUMN in column_values else [0] * count
         written = ShardWriteResult([], [])
         try:
             make_folder(self._folder_path)
@@ -112,9 +107,8 @@ class ShardFolder:
                 with atomic_create(self.shard_path(name)) as descriptor:
                     file = HashingFile(descriptor)
                     try:
-                        self._write_table(
-                            file, [column[first:last] for column in column_values], sizes[first:last]
-                        )
+                        part = {name: values[first:last] for name, values in column_values.items()}
+                        self._write_table(file, part, sizes[first:last])
                     except BaseException:
                         if file.first_error is not None:
                             raise file.first_error from None

@@ -2,19 +2,21 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
 from blake3 import blake3
 
 from midiprism.errors import StoreError
 from midiprism.fs.fsync import Flusher
+from midiprism.records.batches import BatchRecord
 from midiprism.stores.errors import wrap_read_errors, write_error
 from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS, track_stem
 from midiprism.stores.interface import StoreCapabilities, StoreOptions
 from midiprism.stores.parquet.copier import ShardCopier
 from midiprism.stores.parquet.io import RowGroups, parquet_errors, read_group_tracks
 from midiprism.stores.parquet.shard_set import ParquetShards
+from midiprism.stores.parquet.shard_writer import ShardWriter
 from midiprism.stores.sharded import LINKS_FOLDER, SONGS_TABLE, TRACKS_FOLDER
 from midiprism.stores.types import (
     FileStatus,
@@ -90,6 +92,9 @@ class ParquetStore:
                 self._taken.clear()
             self._taken.update(pending)
         return pending
+
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardWriter:
+        return ShardWriter(self._shards, run_id, batches)
 
     def flush(self) -> None:
         try:

@@ -1,0 +1,66 @@
+"""The commit hook that fills the tables of an adopted library."""
+
+import os
+from dataclasses import dataclass
+
+from midiprism.adopt.db.foreign_tables import ForeignTables
+from midiprism.adopt.db.foreign_writer import ForeignWriter
+from midiprism.adopt.db.restore import delete_replaced_files
+from midiprism.adopt.options import ADOPTION_HOOK_NAME, ExistingLinksPolicy
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_hook import BatchTransaction, HookResult
+from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import TrackRecord
+from midiprism.sources.path_map import PathMap
+from midiprism.stores import track_path
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTrackPaths:
+    """Returns the path of a track's file as the library records paths.
+
+    Attributes:
+        out: absolute path of the folder of the result.
+        path_map: maps recorded paths to local ones.
+    """
+
+    out: str
+    path_map: PathMap
+
+    def __call__(self, track: TrackRecord) -> str:
+        parts = track_path(track.family, track.stem, track.digest, track.digest_digits).split("/")
+        return os.fsdecode(self.path_map.to_recorded(os.fsencode(os.path.join(self.out, *parts))))
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionHook:
+    """Adds rows to ``files`` and ``track_splits`` in the transaction of each batch.
+
+    Attributes:
+        tables: the library's tables.
+        track_paths: returns the path of a track's file as the library records it.
+        existing: what happens to songs that have rows already.
+    """
+
+    tables: ForeignTables
+    track_paths: RecordedTrackPaths
+    existing: ExistingLinksPolicy = "leave"
+
+    @property
+    def name(self) -> str:
+        return ADOPTION_HOOK_NAME
+
+    @property
+    def needs_files(self) -> bool:
+        return True
+
+    def before_batch(self, transaction: BatchTransaction, batch: BatchRecord) -> HookResult:
+        """Add the rows that the library lacks. Songs that its tables refuse fail in the returned batch."""
+        replace_links = self.existing == "replace"
+        writer = ForeignWriter(transaction, self.tables, self.track_paths, replace_links=replace_links)
+        return writer.write(batch)
+
+    def after_run(self, catalog: Catalog, run_id: int) -> None:
+        """Remove the files to which only links led that were replaced."""
+        if self.existing == "replace":
+            delete_replaced_files(catalog, self.tables, run_id)

@@ -1,0 +1,97 @@
+"""Errors of adopting another program's library."""
+
+from collections.abc import Sequence
+
+from midiprism.errors import CatalogError, UsageError
+
+
+class NotAdoptableError(CatalogError):
+    """A database that holds no library that can be adopted.
+
+    Attributes:
+        database: its address, without a password.
+        reason: the first obstacle, as a sentence; a preflight finds all of them.
+    """
+
+    def __init__(self, database: str, reason: str) -> None:
+        super().__init__(database, reason)
+        self.database = database
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"The library in {self.database} cannot be adopted: {self.reason}"
+
+
+class ForeignTablesError(CatalogError):
+    """A library whose tables lack columns that reading it needs.
+
+    Attributes:
+        database: its address, without a password.
+        missing_columns: their names, each behind that of its table and a dot.
+    """
+
+    def __init__(self, database: str, missing_columns: Sequence[str]) -> None:
+        super().__init__(database, missing_columns)
+        self.database = database
+        self.missing_columns = tuple(missing_columns)
+
+    def __str__(self) -> str:
+        missing = ", ".join(self.missing_columns)
+        return f"{self.database} holds no library with the tables that midiprism knows ({missing} missing)."
+
+
+class PathNotTextError(UsageError):
+    """A folder whose path is not text, for a library whose tables hold paths as text.
+
+    Attributes:
+        out: the path.
+    """
+
+    def __init__(self, out: str) -> None:
+        super().__init__(out)
+        self.out = out
+
+    def __str__(self) -> str:
+        return (
+            f"The path {self.out!a} is not text, and the library's tables hold paths as text: "
+            "choose another folder."
+        )
+
+
+class UnknownRunError(UsageError):
+    """A run that a catalog does not know.
+
+    Attributes:
+        catalog: its address, without a password.
+        run_id: number of the run.
+    """
+
+    def __init__(self, catalog: str, run_id: int) -> None:
+        super().__init__(catalog, run_id)
+        self.catalog = catalog
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"The catalog {self.catalog} knows no run {self.run_id}."
+
+
+class AlreadyUndoneError(UsageError):
+    """A run that was undone before.
+
+    Attributes:
+        run_id: number of the run.
+    """
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id} has been undone already."
+
+
+class RunActiveError(CatalogError):
+    """A run that is active, so that no run can be undone."""
+
+    def __str__(self) -> str:
+        return "A run is active: wait until it has ended, or stop it."

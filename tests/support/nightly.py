@@ -1,0 +1,17 @@
+"""The choice between short and long tests: ``MIDIPRISM_NIGHTLY=1`` asks for the long ones.
+
+Tests marked ``nightly`` run only then, and some others check more cases then.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+NIGHTLY = os.environ.get("MIDIPRISM_NIGHTLY", "") not in ("", "0")
+
+
+def every(step: int, cases: Sequence[T], *, nightly_step: int = 1) -> Sequence[T]:
+    """Return every ``step``-th case, or in a nightly run every ``nightly_step``-th."""
+    return cases[:: nightly_step if NIGHTLY else step]
