@@ -23,13 +23,14 @@ from midiprism.pipeline.worker import Worker, WorkerLimits
 from midiprism.records.batches import TRACK_INDEX
 from midiprism.smf.types import SplitSong
 from midiprism.sources import SongRef, open_folders
-from midiprism.stores import MemoryStore, NullStore, StoredTrack, TrackStore
+from midiprism.stores import NullStore, StoredTrack, StoreOptions, TrackStore
+from midiprism.stores.parquet.store import ParquetStore
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
 
 BAD = "Piano;Acoustic Grand Piano;bad;x"
 
 
-class Choosy(MemoryStore):
+class Choosy(ParquetStore):
     """A store that a name makes fail, until it is mended."""
 
     mended = False
@@ -101,7 +102,7 @@ def outcomes(record: BatchRecord) -> list[str | None]:
 
 
 def test_a_track_that_cannot_be_put_costs_its_songs_and_no_other(tmp_path: Path) -> None:
-    store = Choosy(skip_taken=True)
+    store = Choosy(tmp_path, StoreOptions(commits_in_order=True))
     songs = [fake_song(PIANO, BAD, BASS), fake_song(BAD), fake_song(PIANO), fake_song(BASS, PIANO)]
     worker, found = work(tmp_path / "songs", songs, store)
     first = worker.process_batch(found[:2])
@@ -116,7 +117,7 @@ def test_a_track_that_cannot_be_put_costs_its_songs_and_no_other(tmp_path: Path)
 
 
 def test_a_track_that_can_be_put_later_in_a_batch_is_linked(tmp_path: Path) -> None:
-    store = Choosy(skip_taken=True)
+    store = Choosy(tmp_path, StoreOptions(commits_in_order=True))
 
     def mending(data: bytes) -> SplitSong:
         store.mended = b"mend" in data

@@ -12,8 +12,8 @@ from midiprism.advise.model.throughput import LEASE_ROUND_TRIPS, PROGRESS_ROUND_
 from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
-from midiprism.pipeline.shard_writer import ShardWriter
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_writer import ShardWriter
+from midiprism.stores.parquet.shard_set import ParquetShards
 from support.postgres import PostgresServer
 from support.records import link_record, song_record, track_record
 
@@ -76,6 +76,6 @@ def test_shards_need_additional_round_trips(catalog: PostgresCatalog, tmp_path: 
     run_id = catalog.begin_run({}, NOW)
     contents = PackedTracks((b"t" * 32,), (4,), b"MThd")
     batch = with_lease(catalog, run_id, replace(songs(3), packed_tracks=contents))
-    shard_writer = ShardWriter(ParquetStore(tmp_path), run_id, [batch])
+    shard_writer = ShardWriter(ParquetShards(tmp_path), run_id, [batch])
     counted = count_round_trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, shard_writer))
     assert counted == COMMIT_ROUND_TRIPS + SHARD_ROUND_TRIPS

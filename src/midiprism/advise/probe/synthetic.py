@@ -10,7 +10,7 @@ from midiprism.advise.probe.io_workers import Clock
 from midiprism.catalog import BatchRecord, Catalog, LinkRecord, SongRecord, TrackRecord, open_catalog
 from midiprism.errors import UsageError
 from midiprism.stores.parquet.schema import ColumnValues, ParquetTrack, rows_to_columns, track_row
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 
 TRACK_BYTES = 3_000
 
@@ -83,19 +83,18 @@ def measure_shards(
         row_counts: tracks of each shard.
     """
     try:
-        store = ParquetStore(folder)
+        shards = ParquetShards(folder)
     except UsageError:
         return None
     cost = ShardCost(0.0, 0)
-    with store:
-        store.write_tracks("warm", _make_tracks(10, 0))  # the first write also loads libraries
-        for number, rows in enumerate(row_counts, 1):
-            if cost.microseconds_per_track * rows / 1e6 > seconds:
-                break
-            tracks = _make_tracks(rows, number)
-            started = clock()
-            store.write_tracks(f"probe-{number}", tracks)
-            cost = ShardCost((clock() - started) / rows * 1e6, cost.tracks + rows)
+    shards.write_tracks("warm", _make_tracks(10, 0))  # the first write also loads libraries
+    for number, rows in enumerate(row_counts, 1):
+        if cost.microseconds_per_track * rows / 1e6 > seconds:
+            break
+        tracks = _make_tracks(rows, number)
+        started = clock()
+        shards.write_tracks(f"probe-{number}", tracks)
+        cost = ShardCost((clock() - started) / rows * 1e6, cost.tracks + rows)
     return cost
 
 

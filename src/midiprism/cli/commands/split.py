@@ -25,6 +25,7 @@ from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import follow_relocation, quote_result
 from midiprism.cli.shell import announce_compiling, exit_code
 from midiprism.errors import UsageError
+from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
     from midiprism.pipeline import CatalogSettings, Scope, Settings
@@ -99,7 +100,7 @@ def split(
             adopted = stack.enter_context(open_adopted(database, adoption, out, stop, yes=adopt_options.yes))
             source = adopted.source
             settings = replace(settings, catalog=replace(catalog_settings, hooks=(adopted.hook,)))
-        if not (output.quiet or dry_run) and store == "files":
+        if not (output.quiet or dry_run) and STORE_KINDS[store].tracks_are_files:
             from midiprism.cli.render.probe_text import suggest_faster_place
 
             suggest_faster_place(out)
@@ -143,7 +144,7 @@ def _make_settings(
         RequestedIdentity(
             by=None if identity.by is None else identity.by.value,
             context=None if identity.context is None else identity.context.value,
-            store=None if identity.store is None else identity.store.value,
+            store=identity.store,
         ),
         resources=Resources(
             workers=work.parse_workers(),

@@ -4,31 +4,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from midiprism.catalog.linked_songs import LinkedSongs
 from midiprism.records.columns import Columns
-
-
-class ShardPosition(NamedTuple):
-    """Where a track lies: index of its shard in the list of shards, and its row there, both from 0."""
-
-    shard_index: int
-    row: int
-
-
-class ShardFile(NamedTuple):
-    """A file of several tracks or links.
-
-    Attributes:
-        name: its path below ``OUT``.
-        rows: how many it holds.
-        size: its bytes.
-        digest: BLAKE3 of these bytes.
-    """
-
-    name: str
-    rows: int
-    size: int
-    digest: bytes
+from midiprism.records.linked_songs import LinkedSongs
+from midiprism.stores.sharded import RowLocation, WrittenShard
 
 
 class WrittenShards(NamedTuple):
@@ -40,8 +18,8 @@ class WrittenShards(NamedTuple):
         link_shard_indexes: for each song the index of the shard that holds its links.
     """
 
-    shards: Sequence[ShardFile]
-    track_positions: Sequence[ShardPosition]
+    shards: Sequence[WrittenShard]
+    track_positions: Sequence[RowLocation]
     link_shard_indexes: Sequence[int]
 
 
@@ -61,4 +39,11 @@ class ShardSink(Protocol):
         Args:
             new_tracks: ``TRACK_FIELDS``.
             linked_songs: for each batch its songs with links.
+        """
+
+    def write_ahead(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> None:
+        """Write before the transaction what it will ask ``write_shards`` for, if no other can change that.
+
+        Raises:
+            StoreError: it cannot be written.
         """

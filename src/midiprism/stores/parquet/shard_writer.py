@@ -2,17 +2,18 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, repeat
 
-from midiprism.catalog import ShardFile, ShardPosition, WrittenShards
-from midiprism.catalog.linked_songs import LinkedSongs
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.records.batches import BatchRecord, PackedTracks
+from midiprism.records.batches import BatchRecord
 from midiprism.records.columns import Columns
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
+from midiprism.records.linked_songs import LinkedSongs
 from midiprism.stores.parquet.schema import MUSIC_COLUMN, ColumnValues
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
+from midiprism.stores.shard_sink import WrittenShards
+from midiprism.stores.sharded import WrittenShard
 
 LINKS_PER_SHARD = 50_000
 """Most links in a shard, unless a single song has more."""
@@ -22,18 +23,18 @@ class ShardWriter:
     """Writes the new tracks and links of commits to shards; see ``ShardSink``.
 
     Args:
-        store: to which they are written.
+        shards: of the result.
         run_id: of the run.
         batches: that are committed, with the bytes of their tracks.
     """
 
-    def __init__(self, store: ParquetStore, run_id: int, batches: Iterable[BatchRecord]) -> None:
-        self._store = store
+    def __init__(self, shards: ParquetShards, run_id: int, batches: Iterable[BatchRecord]) -> None:
+        self._shards = shards
         self._run_id = run_id
         self._data_by_digest: dict[bytes, bytes | memoryview] = {}
         for batch in batches:
             self._data_by_digest.update(batch.packed_tracks.items())
-        self._written_shards: list[ShardFile] = []
+        self._written_shards: list[WrittenShard] = []
         self._written_ahead: WrittenShards | None = None
 
     @contextlib.contextmanager
@@ -60,8 +61,8 @@ class ShardWriter:
     def _write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
         stem = f"{self._run_id}-{secrets.token_hex(8)}"
         try:
-            written, positions = self._store.write_tracks(stem, self._track_columns(new_tracks))
-            shards = [ShardFile(*shard) for shard in written]
+            written, positions = self._shards.write_tracks(stem, self._track_columns(new_tracks))
+            shards = list(written)
             self._written_shards += shards
             link_shards: list[int] = []
             links = link_columns(linked_songs)
@@ -69,14 +70,14 @@ class ShardWriter:
             ends = [0, *accumulate(counts)]
             for number, (first, last) in enumerate(_songs_per_shard(counts)):
                 part = {name: values[ends[first] : ends[last]] for name, values in links.items()}
-                (shard,), _ = self._store.write_links(f"{stem}-{number}", part)
+                (shard,), _ = self._shards.write_links(f"{stem}-{number}", part)
                 link_shards += [len(shards)] * (last - first)
-                shards.append(ShardFile(*shard))
+                shards.append(shard)
                 self._written_shards.append(shards[-1])
         except BaseException:
             self._remove_written()
             raise
-        return WrittenShards(shards, [*map(ShardPosition._make, positions)], link_shards)
+        return WrittenShards(shards, positions, link_shards)
 
     def _track_columns(self, new_tracks: Columns) -> ColumnValues:
         if not len(new_tracks):
@@ -92,14 +93,8 @@ class ShardWriter:
         """Remove the shards that were written; a later run sweeps those that cannot be removed."""
         for shard in self._written_shards:
             with contextlib.suppress(MidiprismError):
-                self._store.remove(shard.name)
+                self._shards.remove(shard.name)
         self._written_shards = []
-
-
-def pack_tracks(data_by_digest: Mapping[bytes, bytes]) -> PackedTracks:
-    """Return tracks joined to one object."""
-    ends = tuple(accumulate(map(len, data_by_digest.values())))
-    return PackedTracks(tuple(data_by_digest), ends, b"".join(data_by_digest.values()))
 
 
 def track_columns(tracks: Columns, music: Sequence[bytes | memoryview]) -> ColumnValues:
