@@ -190,7 +190,7 @@ def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="in a circle"):
         locate_result(str(out))
     write_marker(str(new), "moved", {})
-    with pytest.raises(UsageError, match="is damaged: it does not say 'to' where"):
+    with pytest.raises(UsageError, match="is damaged: it has no 'to'"):
         locate_result(str(out))
 
 
