@@ -91,7 +91,7 @@ def generated_parts() -> dict[str, Callable[[], str]]:
         for name, command in command_pages().items()
     }
     parts |= {f"columns of {table}": lambda table=table: _columns(table) for table in COLUMNS}  # type: ignore[misc]
-    return parts | {"commands": _command_list, "source files": _source_files}
+    return parts | {"commands": _command_list, "python api": _python_api, "source files": _source_files}
 
 
 def stale_pages(*, write: bool) -> list[Path]:
@@ -188,6 +188,70 @@ def _columns(table: str) -> str:
         for column in COLUMNS[table]
     ]
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _python_api() -> str:
+    """Return the functions and methods for whole collections with their docstrings."""
+    tree = ast.parse((SOURCE / "api.py").read_text(encoding="utf-8"))
+    lines: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            lines += _function_part(node, f"midiprism.{node.name}")
+        elif isinstance(node, ast.ClassDef):
+            lines += [f"### midiprism.{node.name}", "", *_docstring_part(node), ""]
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+                    lines += _function_part(method, f"{node.name}.{method.name}")
+    return "\n".join(lines)
+
+
+def _function_part(function: ast.FunctionDef, name: str) -> list[str]:
+    """Return the heading, the signature and the docstring of a function."""
+    declared = function.args
+    parameters = [ast.unparse(argument) for argument in declared.args if argument.arg != "self"]
+    if declared.kwonlyargs:
+        parameters.append("*")
+    for argument, default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True):
+        parameters.append(
+            ast.unparse(argument) + (f" = {ast.unparse(default)}" if default is not None else "")
+        )
+    if declared.kwarg:
+        parameters.append(f"**{ast.unparse(declared.kwarg)}")
+    returned = f" -> {ast.unparse(function.returns)}" if function.returns else ""
+    joined = "".join(f"    {parameter},\n" for parameter in parameters)
+    signature = f"{function.name}(\n{joined})" if parameters else f"{function.name}()"
+    return [
+        f"### {name}",
+        "",
+        "```python",
+        f"{signature}{returned}",
+        "```",
+        "",
+        *_docstring_part(function),
+        "",
+    ]
+
+
+def _docstring_part(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """Return a docstring as Markdown, with its sections as lists and its examples as code."""
+    lines: list[str] = []
+    for paragraph in (ast.get_docstring(node) or "").replace("``", "`").split("\n\n"):
+        first, _, rest = paragraph.partition("\n")
+        if first in ("Args:", "Attributes:", "Raises:", "Returns:"):
+            lines += [f"**{first}**", "", *_section_items(rest, named=first != "Returns:"), ""]
+        elif first.startswith(">>>"):
+            lines += ["```python", paragraph, "```", ""]
+        else:
+            lines += [" ".join(paragraph.split()), ""]
+    return lines[:-1]
+
+
+def _section_items(text: str, *, named: bool) -> list[str]:
+    """Return the entries of a section of a docstring, each of which may go over several lines."""
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?=    \S)", text)]
+    if not named:
+        return [" ".join(entries)]
+    return [f"- `{name}`: {meaning}" for name, _, meaning in (entry.partition(": ") for entry in entries)]
 
 
 def _source_files() -> str:
