@@ -16,10 +16,62 @@ from typing import Any
 from typer.main import get_command
 
 from midiprism.cli.app import app
+from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "midiprism"
 PART = re.compile(r"(<!-- generated: ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+COLUMNS = {"tracks": TRACK_COLUMNS, "links": LINK_COLUMNS, "songs": SONG_COLUMNS}
+DESCRIPTIONS = {
+    "tracks": {
+        "blake3": "BLAKE3 of `music`, 64 hex digits; distinct in all shards together",
+        "name": "name of the track",
+        "instrument": "as the track's own bytes state it",
+        "family": "family of that instrument",
+        "channel": "0 to 15; null if it plays on several",
+        "program": "0 to 127; null if it selects none or several",
+        "note_count": "notes that it plays",
+        "lowest_pitch": "lowest pitch, 60 is C4",
+        "highest_pitch": "highest pitch, 60 is C4",
+        "duration_ticks": "tick of the end of the track",
+        "duration_seconds": "the same in seconds",
+        "ticks_per_quarter": "null with an SMPTE division",
+        "tempo": "quarter notes per minute, as first stated",
+        "tempo_count": "tempo events",
+        "time_signature": "as first stated: `6/8`",
+        "key_signature": "as first stated: `F# minor`",
+        "size": "bytes of `music`",
+        "music": "a whole MIDI file, the same bytes as with `--store files`",
+    },
+    "links": {
+        "song_blake3": "the song, as in `songs`",
+        "position": "of the track among those of the song, from 0",
+        "track_number": "index of the `MTrk` in the song, from 0",
+        "channel": "as in the song",
+        "program": "as in the song",
+        "parts": "tracks that this `MTrk` was divided into",
+        "name": "as heard in the song",
+        "instrument": "as heard in the song",
+        "family": "as heard in the song",
+        "track_blake3": "the track, as in `tracks`",
+    },
+    "songs": {
+        "blake3": "BLAKE3 of the song's bytes",
+        "path": "below its source folder: of several the bytewise smallest; null if it has none any more",
+        "path_bytes": "the same if it is not UTF-8, else null",
+        "size": "bytes",
+        "outcome": "`split`, `repaired`, `no_notes`, `corrupt`, `failed`",
+        "format": "as in its header",
+        "num_tracks": "`MTrk` chunks found, playing or not",
+        "ticks_per_quarter": "null with an SMPTE division",
+        "duration_ticks": "tick of the last end of track",
+        "duration_seconds": "the same in seconds",
+        "track_count": "its rows in `links`",
+        "song_group": "the same for versions and copies of a song",
+        "fold": "0 to 9, the same for a whole group",
+    },
+}
 
 
 def command_pages() -> dict[str, Any]:
@@ -38,7 +90,8 @@ def generated_parts() -> dict[str, Callable[[], str]]:
         f"options of {name}": lambda command=command, name=name: _command_part(name, command)  # type: ignore[misc]
         for name, command in command_pages().items()
     }
-    return parts | {"commands": _command_list, "source files": _source_files, "packages": _packages}
+    parts |= {f"columns of {table}": lambda table=table: _columns(table) for table in COLUMNS}  # type: ignore[misc]
+    return parts | {"commands": _command_list, "source files": _source_files}
 
 
 def stale_pages(*, write: bool) -> list[Path]:
@@ -80,7 +133,8 @@ def _command_part(name: str, command: Any) -> str:
     required = "".join(
         f" {parameter.opts[0]} {parameter.metavar}" for parameter in options if parameter.required
     )
-    usage = f"midiprism {name}{''.join(f' {_argument_name(argument)}' for argument in arguments)}{required} [options]"
+    named = "".join(f" {_argument_name(argument)}" for argument in arguments)
+    usage = f"midiprism {name}{named}{required} [options]"
     lines = ["```", usage, "```", ""]
     if arguments:
         lines += ["| argument | meaning |", "|---|---|"]
@@ -126,15 +180,14 @@ def _escape(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _packages() -> str:
-    """Return the packages below ``src/midiprism`` with their docstrings."""
-    rows = []
-    for path in sorted(SOURCE.iterdir()):
-        if (path / "__init__.py").is_file():
-            rows.append(f"| `{path.name}/` | {_summary(path / '__init__.py')} |")
-        elif path.suffix == ".py" and not path.name.startswith("__"):
-            rows.append(f"| `{path.name}` | {_summary(path)} |")
-    return "\n".join(["| package | what is in it |", "|---|---|", *rows, ""])
+def _columns(table: str) -> str:
+    """Return the columns of a table of Parquet files."""
+    rows = [
+        f"| `{column.name}` | {'string' if column.type == 'digest' else column.type} | "
+        f"{_escape(DESCRIPTIONS[table].get(column.name, ''))} |"
+        for column in COLUMNS[table]
+    ]
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows, ""])
 
 
 def _source_files() -> str:

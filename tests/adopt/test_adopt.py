@@ -1,4 +1,4 @@
-"""A library that another program keeps in PostgreSQL, taken over."""
+"""Adopting a library that another program keeps in PostgreSQL."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The bridge to another program's tables: what they take, what they refuse, and what they cannot hold."""
+"""Rows that another program's tables take, refuse, or cannot hold."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from support.midi_writer import note, song, tempo, track, track_name
 from support.postgres import PostgresServer, ServerError
 
 LONG = 10_000_000
-"""Ticks; one to a quarter, they last longer than NUMERIC(7, 3) can say in seconds."""
+"""Length in ticks; at one tick per quarter note it has more seconds than NUMERIC(7, 3) can hold."""
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def url(postgres: PostgresServer) -> str:
 
 
 def titled_song(title: bytes, *pitches: int, end: int = 960, division: int = 480) -> bytes:
-    """A song with a conductor, and a track of one note for each pitch; the first of them has a name."""
+    """Return a song with a conductor and a source track per pitch, of which the first has a name."""
     tracks = [track([(0, track_name(title)), *note(0, pitches[0], 0, 480)], end=end)]
     tracks += [track(note(1, pitch, 0, 480), end=end) for pitch in pitches[1:]]
     return song(track([(0, tempo(500_000))]), *tracks, division=division)
 
 
 def unsplit_library(url: str, folder: Path, **songs: bytes) -> ForeignSampleLibrary:
-    """A library of these songs, of which nothing is split yet."""
+    """Return a library of these songs, none of which is split."""
     (folder / "songs").mkdir()
     for title, data in songs.items():
         (folder / "songs" / f"{title}.mid").write_bytes(data)
@@ -47,7 +47,7 @@ def unsplit_library(url: str, folder: Path, **songs: bytes) -> ForeignSampleLibr
 
 
 def recorded_problems(postgres: PostgresServer, url: str) -> list[str]:
-    """Codes and messages of all songs, in the order of their paths."""
+    """Return the problems of all songs, in the order of their paths."""
     return postgres.psql(
         url,
         "SELECT p ->> 'code' || ' ' || (p ->> 'message') FROM midiprism.songs s "
@@ -205,7 +205,7 @@ DO $$ BEGIN EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO librarian'
 def test_a_role_needs_no_more_privileges_than_documented(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    """It owns neither table, and may not change a row."""
+    """The role owns neither table, and may not change a row."""
     build_foreign_library(url, tmp_path, song_count=20, buggy_share=0.5)
     postgres.psql(url, RIGHTS)
     before = dump_owner_schema(postgres, url)
@@ -224,7 +224,7 @@ def test_a_role_needs_no_more_privileges_than_documented(
 def test_foreign_tables_are_found_behind_an_own_schema_named_like_the_role(
     postgres: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    """The role of the tests is called as our schema is, which its search path has first."""
+    """The role has the name of midiprism's schema, so its search path begins with that schema."""
     found = unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))
     assert postgres.psql(url, "SELECT current_user") == "midiprism\n"
     open_catalog(PostgresAddress(url)).close()

@@ -1,4 +1,4 @@
-"""An audit tells of the splits of another program what is true of them."""
+"""An audit finds what is wrong with the tracks of another program."""
 
 import random
 from collections.abc import Callable
@@ -55,20 +55,20 @@ def correct_tracks(data: bytes = SONG) -> list[bytes]:
 def single_track_file(
     messages: list[tuple[int, bytes]], *, conductor: bool = True, division: int = 480
 ) -> bytes:
-    """A split as other programs write it: the conductor's track, then the song's."""
+    """Return a track as other programs write it: the conductor's source track, then the song's."""
     return song(*([track(CONDUCTOR)] if conductor else []), track(messages), division=division)
 
 
-def finding_counts(found: AuditReport) -> dict[str, int]:
-    return {kind: count for kind, count in found.counts.items() if kind != "not_linked"}
+def finding_counts(report: AuditReport) -> dict[str, int]:
+    return {kind: count for kind, count in report.counts.items() if kind != "not_linked"}
 
 
-def first_message(found: AuditReport, kind: str) -> str:
-    return found.examples[kind][0].message
+def first_message(report: AuditReport, kind: str) -> str:
+    return report.examples[kind][0].message
 
 
 class ExpectedFindings:
-    """What an audit of a library of ``support.foreign_library`` has to find.
+    """Findings that an audit of a library of ``support.foreign_library`` must report.
 
     Attributes:
         links: ids of the song and of the track's file, and the track number, of each link.
@@ -106,28 +106,28 @@ def test_an_audit_finds_exactly_what_is_wrong(postgres: PostgresServer, tmp_path
     url = postgres.new_database()
     expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
     before = postgres.dump(url)
-    found = run_audit(url)
+    report = run_audit(url)
     assert postgres.dump(url) == before
     assert 20 < len(expected.song_by_mistimed_path) < len(expected.links)
-    assert found.counts == {
+    assert report.counts == {
         "wrong_time": len(expected.song_by_mistimed_path),
         "not_linked": len(expected.song_by_unlinked_track),
     }
-    assert {str(one.path, "utf-8") for one in found.examples["wrong_time"]} == set(
+    assert {str(one.path, "utf-8") for one in report.examples["wrong_time"]} == set(
         expected.song_by_mistimed_path
     )
-    assert {(str(one.path, "utf-8"), one.track_number) for one in found.examples["not_linked"]} == set(
+    assert {(str(one.path, "utf-8"), one.track_number) for one in report.examples["not_linked"]} == set(
         expected.song_by_unlinked_track
     )
-    assert found.songs == found.songs_total == len(expected.linked_songs)
+    assert report.songs == report.songs_total == len(expected.linked_songs)
     assert (
-        found.links
-        == found.tracks_compared
-        == found.tracks_correct + len(expected.song_by_mistimed_path)
+        report.links
+        == report.tracks_compared
+        == report.tracks_correct + len(expected.song_by_mistimed_path)
         == len(expected.links)
     )
-    assert found.wrong_share == len(expected.song_by_mistimed_path) / len(expected.links)
-    assert found.margin_of_error == 0
+    assert report.wrong_share == len(expected.song_by_mistimed_path) / len(expected.links)
+    assert report.margin_of_error == 0
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -136,21 +136,21 @@ def test_an_audit_of_a_sample_finds_exactly_what_is_wrong_in_it(
 ) -> None:
     url = postgres.new_database()
     expected = ExpectedFindings(url, build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.35))
-    found = run_audit(url, sample_share=0.5, seed=seed)
+    report = run_audit(url, sample_share=0.5, seed=seed)
     drawn = {song for song in expected.linked_songs if is_sampled(song, 0.5, seed)}
-    assert 0 < found.songs == len(drawn) < found.songs_total == len(expected.linked_songs)
-    assert found.links == sum(song in drawn for song, _, _ in expected.links)
-    assert found.counts["wrong_time"] == sum(
+    assert 0 < report.songs == len(drawn) < report.songs_total == len(expected.linked_songs)
+    assert report.links == sum(song in drawn for song, _, _ in expected.links)
+    assert report.counts["wrong_time"] == sum(
         song in drawn for song in expected.song_by_mistimed_path.values()
     )
-    assert found.counts["not_linked"] == sum(
+    assert report.counts["not_linked"] == sum(
         song in drawn for song in expected.song_by_unlinked_track.values()
     )
-    assert found.margin_of_error
-    assert found.wrong_share
+    assert report.margin_of_error
+    assert report.wrong_share
     assert (
-        abs(found.wrong_share - len(expected.song_by_mistimed_path) / len(expected.links))
-        < 2 * found.margin_of_error
+        abs(report.wrong_share - len(expected.song_by_mistimed_path) / len(expected.links))
+        < 2 * report.margin_of_error
     )
 
 
@@ -171,14 +171,14 @@ def test_the_margin_holds_in_nineteen_of_twenty_samples() -> None:
     truth = sum(wrong for _, wrong in songs) / sum(splits for splits, _ in songs)
     hits = 0
     for seed in range(400):
-        found = AuditReport(0.1, seed, songs_total=len(songs))
+        report = AuditReport(0.1, seed, songs_total=len(songs))
         for number, (splits, wrong) in enumerate(songs):
             if is_sampled(number, 0.1, seed):
-                found.add_song(splits, wrong)
-                found.counts["wrong_time"] = found.counts.get("wrong_time", 0) + wrong
-        assert found.margin_of_error is not None
-        assert found.wrong_share is not None
-        hits += abs(found.wrong_share - truth) <= found.margin_of_error
+                report.add_song(splits, wrong)
+                report.counts["wrong_time"] = report.counts.get("wrong_time", 0) + wrong
+        assert report.margin_of_error is not None
+        assert report.wrong_share is not None
+        hits += abs(report.wrong_share - truth) <= report.margin_of_error
     assert 0.92 < hits / 400 < 0.98
 
 
@@ -188,9 +188,14 @@ def test_tracks_written_in_another_way_are_correct(owner_library: OwnerLibrary) 
     doubled = [(2 * tick, text) for tick, text in [*SECOND, *CONDUCTOR]]
     other = song(track(sorted(doubled, key=lambda at: at[0])), midi_format=0, division=960)
     owner_library.add_track(song_id, 2, "2.mid", other)
-    found = run_audit(owner_library.url)
-    assert (found.counts, found.tracks_compared, found.tracks_correct, found.tracks_expected) == ({}, 2, 2, 2)
-    assert found.ok
+    report = run_audit(owner_library.url)
+    assert (report.counts, report.tracks_compared, report.tracks_correct, report.tracks_expected) == (
+        {},
+        2,
+        2,
+        2,
+    )
+    assert report.ok
 
 
 def test_notes_at_another_time_differ_from_lost_ones(owner_library: OwnerLibrary) -> None:
@@ -198,29 +203,29 @@ def test_notes_at_another_time_differ_from_lost_ones(owner_library: OwnerLibrary
     late = [(tick + 96, text) for tick, text in FIRST]
     owner_library.add_track(song, 1, "late.mid", single_track_file(late))
     owner_library.add_track(song, 2, "lost.mid", single_track_file(SECOND[:-2]))
-    found = run_audit(owner_library.url)
-    assert found.counts == {"wrong_time": 1, "lost_notes": 1}
-    assert first_message(found, "wrong_time") == "Its notes begin up to 0.080 s too late."
-    assert first_message(found, "lost_notes") == "It lacks 1 of its track's 2 notes."
+    report = run_audit(owner_library.url)
+    assert report.counts == {"wrong_time": 1, "lost_notes": 1}
+    assert first_message(report, "wrong_time") == "Its notes begin up to 0.080 s too late."
+    assert first_message(report, "lost_notes") == "It lacks 1 of its track's 2 notes."
 
 
 def test_a_lost_tempo_moves_notes(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song_id, 2, "2.mid", single_track_file(SECOND, conductor=False))
     owner_library.add_track(song_id, 1, "1.mid", song(track([CONDUCTOR[0], *FIRST]), midi_format=0))
-    found = run_audit(owner_library.url)
-    assert found.counts == {"wrong_time": 2}
-    assert "too early" in found.examples["wrong_time"][0].message
+    report = run_audit(owner_library.url)
+    assert report.counts == {"wrong_time": 2}
+    assert "too early" in report.examples["wrong_time"][0].message
 
 
 def test_lost_controllers_are_a_finding_of_their_own(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song, 1, "1.mid", single_track_file(FIRST[2:]))
     owner_library.add_track(song, 2, "2.mid", correct_tracks()[1])
-    found = run_audit(owner_library.url)
-    assert (found.counts, found.tracks_correct) == ({"lost_events": 1}, 2)
+    report = run_audit(owner_library.url)
+    assert (report.counts, report.tracks_correct) == ({"lost_events": 1}, 2)
     assert (
-        first_message(found, "lost_events") == "It lacks 2 of its track's channel events that are not notes."
+        first_message(report, "lost_events") == "It lacks 2 of its track's channel events that are not notes."
     )
 
 
@@ -236,9 +241,9 @@ def test_notes_of_no_track_are_other_notes(owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song, 1, "1.mid", single_track_file([*FIRST, *note(0, 99, 900, 9)]))
     owner_library.add_track(song, 7, "7.mid", single_track_file(note(9, 99, 900, 9)))
-    found = run_audit(owner_library.url)
-    assert finding_counts(found) == {"other_notes": 2}
-    assert first_message(found, "other_notes") == "It has 1 note that its track does not have."
+    report = run_audit(owner_library.url)
+    assert finding_counts(report) == {"other_notes": 2}
+    assert first_message(report, "other_notes") == "It has 1 note that its track does not have."
 
 
 def test_damaged_and_missing_files_are_different_findings(owner_library: OwnerLibrary) -> None:
@@ -251,9 +256,9 @@ def test_damaged_and_missing_files_are_different_findings(owner_library: OwnerLi
     owner_library.add_track(song, 2, "folder.mid", b"x")
     (owner_library.folder / "folder.mid").unlink()
     (owner_library.folder / "folder.mid").mkdir()
-    found = run_audit(owner_library.url)
-    assert found.counts == {"missing": 1, "unreadable": 2, "changed": 1}
-    assert (found.tracks_compared, found.tracks_correct) == (1, 1)
+    report = run_audit(owner_library.url)
+    assert report.counts == {"missing": 1, "unreadable": 2, "changed": 1}
+    assert (report.tracks_compared, report.tracks_correct) == (1, 1)
 
 
 def test_tracks_of_unreadable_songs_are_not_compared(owner_library: OwnerLibrary) -> None:
@@ -262,16 +267,16 @@ def test_tracks_of_unreadable_songs_are_not_compared(owner_library: OwnerLibrary
         song_id = owner_library.add_song(f"{number}.mid", data, digest)
         owner_library.add_track(song_id, 0, f"split {number}.mid", single_track_file(note(0, number, 0, 9)))
     (owner_library.folder / "0.mid").unlink()
-    found = run_audit(owner_library.url)
-    assert (found.songs, found.tracks_compared) == (4, 2)
-    counts = {kind: found.counts.get(kind) for kind in ("song_missing", "song_unreadable", "song_changed")}
+    report = run_audit(owner_library.url)
+    assert (report.songs, report.tracks_compared) == (4, 2)
+    counts = {kind: report.counts.get(kind) for kind in ("song_missing", "song_unreadable", "song_changed")}
     assert set(counts.values()) == {1}
 
 
 @pytest.mark.parametrize("base", [0, 1])
 @pytest.mark.parametrize("empty", [True, False])
 def test_tracks_may_be_counted_in_several_ways(owner_library: OwnerLibrary, base: int, empty: bool) -> None:
-    """From 0 or 1, with or without the tracks that do not play: what is gone is found by its number."""
+    """From 0 or 1, with or without tracks without notes; a missing file is matched by its number."""
     third = note(2, 40, 0, 9)
     data = song(track(CONDUCTOR), track(FIRST), track([]), track(SECOND), track(third))
     song_id = owner_library.add_song("a.mid", data)
@@ -302,9 +307,9 @@ def test_a_late_track_is_matched_although_another_track_has_the_same_notes(
 def test_identical_tracks_of_a_song_count_once(owner_library: OwnerLibrary) -> None:
     song_id = owner_library.add_song("a.mid", song(track(FIRST), track(FIRST), track(SECOND)))
     owner_library.add_track(song_id, 0, "0.mid", correct_tracks(song(track(FIRST)))[0])
-    found = run_audit(owner_library.url)
-    assert (found.counts, found.tracks_expected) == ({"not_linked": 1}, 2)
-    assert found.examples["not_linked"][0].track_number == 2
+    report = run_audit(owner_library.url)
+    assert (report.counts, report.tracks_expected) == ({"not_linked": 1}, 2)
+    assert report.examples["not_linked"][0].track_number == 2
 
 
 def test_a_track_without_notes_is_correct(owner_library: OwnerLibrary) -> None:
@@ -319,8 +324,8 @@ def test_a_track_that_lost_all_notes_is_matched_by_its_number(owner_library: Own
     song_id = owner_library.add_song("a.mid", SONG)
     owner_library.add_track(song_id, 1, "1.mid", correct_tracks()[0])
     owner_library.add_track(song_id, 2, "2.mid", song(track(CONDUCTOR), midi_format=0))
-    found = run_audit(owner_library.url)
-    assert found.counts == {"lost_notes": 1, "lost_events": 1}
+    report = run_audit(owner_library.url)
+    assert report.counts == {"lost_notes": 1, "lost_events": 1}
 
 
 def test_a_library_that_has_moved_is_audited_with_mapped_paths(
@@ -359,8 +364,8 @@ def test_an_audit_survives_a_restart_of_the_server(
             crash()
         return False
 
-    found = run_audit(owner_library.url, stop=stop)
-    assert (found.songs, found.tracks_compared, found.ok) == (3, 6, True)
+    report = run_audit(owner_library.url, stop=stop)
+    assert (report.songs, report.tracks_compared, report.ok) == (3, 6, True)
 
 
 def test_an_audit_reports_progress_and_stops_on_request(owner_library: OwnerLibrary) -> None:
@@ -369,14 +374,16 @@ def test_an_audit_reports_progress_and_stops_on_request(owner_library: OwnerLibr
         owner_library.add_track(
             song_id, 0, f"split {number}.mid", single_track_file(note(0, 60 + number, 48, 9))
         )
-    looks: list[int] = []
-    found = run_audit(
-        owner_library.url, stop=lambda: len(looks) > 1, listener=lambda far: looks.append(far.tracks_compared)
+    progress_counts: list[int] = []
+    report = run_audit(
+        owner_library.url,
+        stop=lambda: len(progress_counts) > 1,
+        listener=lambda progress: progress_counts.append(progress.tracks_compared),
     )
-    assert not found.stopped
-    assert looks[0] == 1
-    found = run_audit(owner_library.url, stop=lambda: True)
-    assert (found.stopped, found.ok, found.songs) == (True, False, 0)
+    assert not report.stopped
+    assert progress_counts[0] == 1
+    report = run_audit(owner_library.url, stop=lambda: True)
+    assert (report.stopped, report.ok, report.songs) == (True, False, 0)
 
 
 def test_a_database_without_such_tables_is_refused(postgres: PostgresServer) -> None:

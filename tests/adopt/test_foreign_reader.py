@@ -1,4 +1,4 @@
-"""The library that another program began: it is what its rows and its builder say."""
+"""The sample library of another program is as its rows and its builder say."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def url(postgres: PostgresServer) -> str:
 def library_with_links(
     url: str, folder: Path, **options: float
 ) -> tuple[ForeignSampleLibrary, list[tuple[int, int, int, str, str]]]:
-    """A library, and each row of ``links`` with the files that it speaks of."""
+    """Return a library, and each row of ``track_splits`` with the paths of its files."""
     library = build_foreign_library(url, folder, song_count=SONGS, **options)  # type: ignore[arg-type]
     with psycopg.connect(url) as connection:
         return library, connection.execute(LINKS).fetchall()

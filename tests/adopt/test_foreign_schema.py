@@ -1,4 +1,4 @@
-"""What is recognised as the library of another program, and what is said where it is none."""
+"""Recognizing the tables of another program's library."""
 
 from pathlib import Path
 

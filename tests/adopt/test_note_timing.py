@@ -28,7 +28,7 @@ def timed_notes_of(data: bytes) -> TimedNotes:
 
 
 def expected_notes(data: bytes) -> list[tuple[int, int, int, Fraction, Fraction, bool]]:
-    """The notes of a split by the test reader."""
+    """Return the notes of a track by the parser of the tests."""
     read_song = parse_song(data)
     clock, source = tempo_map(read_song, 0), read_song.tracks[0]
     time = Fraction if clock.has_zero_division else clock.seconds

@@ -1,4 +1,4 @@
-"""A check of another program's library says what taking it over needs, and what is in the way."""
+"""A preflight reports what adopting another program's library needs, and the obstacles."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from midiprism.adopt import preflight as adoptable
+from midiprism.adopt import preflight
 from midiprism.adopt.preflight import run_preflight
 from midiprism.adopt.preflight_report import PreflightReport
 from midiprism.catalog import PostgresAddress, open_catalog
@@ -30,8 +30,8 @@ def run_check(url: str, paths: PathMap | None = None, out: str | None = None) ->
     return run_preflight(PostgresAddress(url), paths or PathMap(), out)
 
 
-def missing_privileges(found: PreflightReport) -> set[str]:
-    return {right.name for right in found.privileges if not right.granted}
+def missing_privileges(report: PreflightReport) -> set[str]:
+    return {right.name for right in report.privileges if not right.granted}
 
 
 def test_a_sound_library_can_be_adopted(postgres: PostgresServer, tmp_path: Path) -> None:
@@ -39,26 +39,26 @@ def test_a_sound_library_can_be_adopted(postgres: PostgresServer, tmp_path: Path
     library = build_foreign_library(url, tmp_path, song_count=SONGS, extra_columns=True, triggers=True)
     links = int(postgres.psql(url, "SELECT count(*) FROM track_splits"))
     before = postgres.dump(url)
-    found = run_check(url, out=str(tmp_path / "out"))
+    report = run_check(url, out=str(tmp_path / "out"))
     assert postgres.dump(url) == before
-    assert found.ok
-    assert found.obstacles == []
-    assert found.counts is not None
-    assert found.counts.songs == len(library.song_ids)
-    assert found.counts.already_split == round(0.372 * len(library.song_ids))
-    assert found.counts.links == found.counts.tracks == links
-    assert found.counts.files == len(list(tmp_path.rglob("*.mid")))
-    assert (found.songs.sampled, found.songs.missing) == (len(library.song_ids), [])
-    assert (found.tracks.sampled, found.tracks.missing) == (links, [])
-    assert (found.hash_check.checked, found.hash_check.mismatched) == (len(library.song_ids), [])
-    assert missing_privileges(found) == set()
-    assert {column.name for column in found.foreign_schema.extra_columns} == {
+    assert report.ok
+    assert report.obstacles == []
+    assert report.counts is not None
+    assert report.counts.songs == len(library.song_ids)
+    assert report.counts.already_split == round(0.372 * len(library.song_ids))
+    assert report.counts.links == report.counts.tracks == links
+    assert report.counts.files == len(list(tmp_path.rglob("*.mid")))
+    assert (report.songs.sampled, report.songs.missing) == (len(library.song_ids), [])
+    assert (report.tracks.sampled, report.tracks.missing) == (links, [])
+    assert (report.hash_check.checked, report.hash_check.mismatched) == (len(library.song_ids), [])
+    assert missing_privileges(report) == set()
+    assert {column.name for column in report.foreign_schema.extra_columns} == {
         "rating",
         "remark",
         "last_heard",
     }
-    assert len(found.foreign_schema.triggers) == 3
-    assert found.own_catalog is None
+    assert len(report.foreign_schema.triggers) == 3
+    assert report.own_catalog is None
     assert not (tmp_path / "out").exists()
 
 
@@ -67,17 +67,17 @@ def test_space_is_estimated_from_the_existing_tracks(
 ) -> None:
     url = postgres.new_database()
     library = build_foreign_library(url, tmp_path, song_count=SONGS)
-    found = run_check(url)
-    assert found.space is not None
-    assert found.counts is not None
+    report = run_check(url)
+    assert report.space is not None
+    assert report.counts is not None
     files = list((tmp_path / "splits").rglob("*.mid"))
     blocks = sum(-(-path.stat().st_size // 4096) for path in files)
-    left = len(library.song_ids) - found.counts.already_split
-    assert found.space.bytes == -(-left * blocks * 4096 // found.counts.already_split)
-    assert found.space.files == -(-left * len(files) // found.counts.already_split)
-    assert (found.space.free_bytes, found.space.enough) == (None, True)
-    assert f"the {len(files):,} tracks of {found.counts.already_split} songs" in found.space.basis
-    nearly_full = SimpleNamespace(f_frsize=4096, f_bavail=found.space.bytes // 4096 - 1, f_files=0)
+    left = len(library.song_ids) - report.counts.already_split
+    assert report.space.bytes == -(-left * blocks * 4096 // report.counts.already_split)
+    assert report.space.files == -(-left * len(files) // report.counts.already_split)
+    assert (report.space.free_bytes, report.space.enough) == (None, True)
+    assert f"the {len(files):,} tracks of {report.counts.already_split} songs" in report.space.basis
+    nearly_full = SimpleNamespace(f_frsize=4096, f_bavail=report.space.bytes // 4096 - 1, f_files=0)
     monkeypatch.setattr(os, "statvfs", lambda _path: nearly_full)
     short = run_check(url, out=str(tmp_path / "out")).space
     assert short is not None
@@ -106,9 +106,9 @@ def test_another_hash_is_refused_and_named(owner_library: OwnerLibrary) -> None:
     for number in range(3):
         data = b"song %d" % number
         owner_library.add_song(f"{number}.mid", data, hashlib.sha256(data).digest())
-    found = run_check(owner_library.url)
-    assert not found.ok
-    (obstacle,) = found.obstacles
+    report = run_check(owner_library.url)
+    assert not report.ok
+    (obstacle,) = report.obstacles
     assert obstacle.startswith("content_hash is not the BLAKE3 of 3 of 3 songs, such as ")
     assert obstacle.endswith(".mid; it is SHA-256.")
     assert str(owner_library.folder) in obstacle
@@ -124,14 +124,14 @@ def test_one_song_that_changed_is_refused_too(owner_library: OwnerLibrary) -> No
 
 
 def test_samples_are_bounded(owner_library: OwnerLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adoptable, "FILE_SAMPLE_SIZE", 6)
-    monkeypatch.setattr(adoptable, "HASH_SAMPLE_SIZE", 4)
+    monkeypatch.setattr(preflight, "FILE_SAMPLE_SIZE", 6)
+    monkeypatch.setattr(preflight, "HASH_SAMPLE_SIZE", 4)
     for number in range(10):
         owner_library.add_song(f"{number}.mid", b"song %d" % number)
-    found = run_check(owner_library.url)
-    assert (found.songs.sampled, found.hash_check.checked) == (6, 4)
+    report = run_check(owner_library.url)
+    assert (report.songs.sampled, report.hash_check.checked) == (6, 4)
     again = run_check(owner_library.url)
-    assert again.songs == found.songs
+    assert again.songs == report.songs
 
 
 def test_missing_files_are_listed_and_the_rest_is_digested(owner_library: OwnerLibrary) -> None:
@@ -144,11 +144,11 @@ def test_missing_files_are_listed_and_the_rest_is_digested(owner_library: OwnerL
         )
     for gone in ("1.mid", "s2", "s3"):
         (owner_library.folder / gone).unlink()
-    found = run_check(owner_library.url)
-    assert found.ok
-    assert found.songs.missing == [os.fsencode(owner_library.folder / "1.mid")]
-    assert len(found.tracks.missing) == 2
-    assert found.hash_check.checked == 3
+    report = run_check(owner_library.url)
+    assert report.ok
+    assert report.songs.missing == [os.fsencode(owner_library.folder / "1.mid")]
+    assert len(report.tracks.missing) == 2
+    assert report.hash_check.checked == 3
 
 
 def test_a_library_that_has_moved_needs_its_paths_mapped(owner_library: OwnerLibrary, tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_a_read_only_role_sees_the_privileges_it_lacks(
 ) -> None:
     owner_library.add_song("a.mid", b"song")
     with read_only_role(postgres, owner_library.url) as url:
-        found = run_check(url)
-    assert found.counts is not None
-    assert found.counts.songs == 1
-    assert found.hash_check.checked == 1
-    assert missing_privileges(found) == {
+        report = run_check(url)
+    assert report.counts is not None
+    assert report.counts.songs == 1
+    assert report.hash_check.checked == 1
+    assert missing_privileges(report) == {
         "INSERT on files",
         "INSERT on track_splits",
         "USAGE on sequence files_id_seq",
@@ -177,8 +177,8 @@ def test_a_read_only_role_sees_the_privileges_it_lacks(
         "DELETE on files",
         "DELETE on track_splits",
     }
-    assert "The role lacks: INSERT on files." in found.obstacles
-    assert not any("DELETE" in obstacle for obstacle in found.obstacles)
+    assert "The role lacks: INSERT on files." in report.obstacles
+    assert not any("DELETE" in obstacle for obstacle in report.obstacles)
 
 
 def test_a_role_with_only_the_needed_privileges_is_enough(
@@ -191,18 +191,18 @@ def test_a_role_with_only_the_needed_privileges_is_enough(
             "GRANT USAGE ON SEQUENCE files_id_seq, track_splits_id_seq TO onlooker;"
             "CREATE SCHEMA midiprism; GRANT USAGE, CREATE ON SCHEMA midiprism TO onlooker",
         )
-        found = run_check(url)
-    assert found.ok
-    assert missing_privileges(found) == {"DELETE on files", "DELETE on track_splits"}
+        report = run_check(url)
+    assert report.ok
+    assert missing_privileges(report) == {"DELETE on files", "DELETE on track_splits"}
 
 
 def test_a_role_that_may_not_read_is_an_obstacle(
     postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     with read_only_role(postgres, owner_library.url, "INSERT ON files") as url:
-        found = run_check(url)
-    assert found.counts is None
-    assert "The role lacks: SELECT on files." in found.obstacles
+        report = run_check(url)
+    assert report.counts is None
+    assert "The role lacks: SELECT on files." in report.obstacles
 
 
 def test_an_unknown_required_column_is_an_obstacle(
@@ -217,18 +217,18 @@ def test_an_unknown_required_column_is_an_obstacle(
 
 def test_unknown_tables_are_not_read(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     postgres.psql(owner_library.url, "ALTER TABLE files DROP COLUMN duration_ticks")
-    found = run_check(owner_library.url)
-    assert found.obstacles == ["files: the column duration_ticks is missing (bigint)."]
-    assert (found.counts, found.space, found.privileges) == (None, None, [])
+    report = run_check(owner_library.url)
+    assert report.obstacles == ["files: the column duration_ticks is missing (bigint)."]
+    assert (report.counts, report.space, report.privileges) == (None, None, [])
 
 
 def test_an_own_catalog_is_reported(postgres: PostgresServer, owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", b"song")
     open_catalog(PostgresAddress(owner_library.url)).close()
-    found = run_check(owner_library.url)
-    assert found.own_catalog is not None
-    assert found.own_catalog.songs == 0
-    assert found.ok
+    report = run_check(owner_library.url)
+    assert report.own_catalog is not None
+    assert report.own_catalog.songs == 0
+    assert report.ok
     with read_only_role(postgres, owner_library.url) as url:
         onlooker = run_check(url)
     assert onlooker.own_catalog == (None, None)
@@ -240,5 +240,5 @@ def test_an_own_catalog_is_reported(postgres: PostgresServer, owner_library: Own
 def test_a_preflight_stops_on_request(owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", b"song")
     stop: Callable[[], bool] = lambda: True  # noqa: E731
-    found = run_preflight(PostgresAddress(owner_library.url), PathMap(), stop=stop)
-    assert (found.stopped, found.ok, found.counts) == (True, False, None)
+    report = run_preflight(PostgresAddress(owner_library.url), PathMap(), stop=stop)
+    assert (report.stopped, report.ok, report.counts) == (True, False, None)

@@ -84,7 +84,7 @@ def test_one_command_looks_ahead_the_next_does_it_and_one_takes_it_back(
 
 
 def summary_links(postgres: PostgresServer, url: str) -> int:
-    return int(postgres.psql(url, "SELECT count(*) FROM midiprism.added_links"))
+    return int(postgres.psql(url, "SELECT count(*) FROM midiprism.foreign_links_added"))
 
 
 def test_nobody_is_asked_where_nobody_answers(
@@ -177,8 +177,8 @@ def finished(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 def until_linked(postgres: PostgresServer, url: str, wanted: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until a run has added rows."""
-    there = "SELECT CASE WHEN to_regclass('midiprism.added_links') IS NULL THEN 0 ELSE "
-    there += "(xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM midiprism.added_links', "
+    there = "SELECT CASE WHEN to_regclass('midiprism.foreign_links_added') IS NULL THEN 0 ELSE "
+    there += "(xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM midiprism.foreign_links_added', "
     there += "false, true, '')))[1]::text::int END"
     while process.poll() is None:
         if int(postgres.psql(url, there)) >= wanted:

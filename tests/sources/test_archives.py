@@ -1,4 +1,4 @@
-"""Archives as folders: what is found in them, in which order, and how it is read."""
+"""Listing and reading the songs of archives."""
 
 import gzip
 import os
@@ -47,7 +47,7 @@ def song_names(library: Source) -> list[str]:
 
 
 def song_contents(library: Source) -> dict[str, bytes | None]:
-    """What is read of every song, in the order of the walk."""
+    """Return the content of every song, in the order of the walk."""
     found = walk_source(library)[0]
     return {os.fsdecode(one.path[one.root_length :]): library.read(one, LIMIT).data for one in found}
 

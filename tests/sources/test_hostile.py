@@ -1,4 +1,4 @@
-"""Archives that are damaged, or made to do harm: each costs a member or itself, with a reason."""
+"""Damaged and malicious archives: the member or the archive is rejected, with a reason."""
 
 import gzip
 import lzma
@@ -23,7 +23,7 @@ GOOD = {"a.mid": b"song a", "b.mid": b"song b"}
 def read_archive(
     path: Path, limit: int = LIMIT
 ) -> tuple[dict[str, bytes | str | None], list[tuple[str, str]]]:
-    """What is read of each member, or why it is not, and what is told of the archive."""
+    """Return the content of each member, or the code of its error, and the notices of the archive."""
     library = open_source([path])
     read: dict[str, bytes | str | None] = {}
     notices = []

@@ -14,7 +14,7 @@ Read = Callable[[Path], SongContent]
 
 @pytest.fixture(params=["as it was found", "changed since", "not scanned"])
 def read_path(request: pytest.FixtureRequest) -> Read:
-    """Reads a file of which a scan has told truly, wrongly or nothing."""
+    """Return a function that reads a file, given the right, a wrong or no size and time of its listing."""
 
     def read(path: Path) -> SongContent:
         if request.param == "not scanned":

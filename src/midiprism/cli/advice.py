@@ -124,7 +124,8 @@ def _(error: errors.UnfinishedRelocationError) -> str:
 def _(error: errors.NetworkFileSystemError) -> str:
     return (
         f"{error.out} is on a network file system ({error.kind}), where neither locks nor SQLite are "
-        "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with --database."
+        "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with "
+        "--database."
     )
 
 

@@ -43,7 +43,7 @@ def split(
 
     Returns:
         The splits with their facts, and the problems of the file. What each ``by`` and ``context`` promises
-        is in ``docs/contract.md``.
+        is in ``docs/reference/split-contract.md``.
 
     Raises:
         CorruptMidiError: the file cannot be read at all, or exceeds a limit.

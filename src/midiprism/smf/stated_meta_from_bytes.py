@@ -1,7 +1,7 @@
 """Tempo, meter and key as the bytes of a split state them, for splits of which nothing else is at hand.
 
 The same as ``SplitTrack.stated``, which is told of a split when it is made. A split is a file of format 0
-with one track, in which the conductor's events of its song stand among its own (``docs/contract.md``). Only
+with one track, in which the conductor's events of its song stand among its own (``docs/reference/split-contract.md``). Only
 that layout is read, and no bytes do harm.
 """
 

@@ -1,6 +1,6 @@
 """How many songs a second a run makes, by what a song costs it and by its settings.
 
-The model is in docs/tuning.md, with its limits. In short: busy workers are a closed network of queues, whose
+The model is in docs/explanation/tuning.md, with its limits. In short: busy workers are a closed network of queues, whose
 throughput is known for each number of them. Around it batches go round between workers, flush and commit, and
 a round takes as long as the longest chain of steps of which each waits for the one before.
 """

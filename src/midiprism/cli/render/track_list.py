@@ -57,7 +57,12 @@ def print_track_table(rows: Sequence["TrackRow"]) -> None:
     if not rows:
         print_message("No track matches.")
         return
+    console = make_console()
     table = make_table()
+    if console.is_terminal:
+        table.expand = True  # else the ratios below are ignored, and paths are folded to a single letter
+    else:
+        console.width = WIDE
     table.add_column("song", overflow="ellipsis", no_wrap=True, ratio=3)
     table.add_column("track", justify="right")
     table.add_column("name", overflow="ellipsis", no_wrap=True, ratio=2)
@@ -77,9 +82,6 @@ def print_track_table(rows: Sequence["TrackRow"]) -> None:
             format_clock(row.duration_seconds),
             path,
         )
-    console = make_console()
-    if not console.is_terminal:
-        console.width = WIDE
     console.print(table)
 
 
