@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from common import machine_description
-from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, TrackValues, open_catalog
-from midiprism.catalog.records import LinkValues, SongRecord
+from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, open_catalog
+from midiprism.records.fields import LinkRecord, SongRecord, TrackRecord
 from naive_postgres import TESTS_FOLDER
 
 sys.path.append(str(TESTS_FOLDER))
@@ -108,8 +108,7 @@ class SyntheticSongs:
 
     def batch(self, size: int) -> BatchRecord:
         """Return a batch of new songs."""
-        songs = [self._song() for _ in range(size)]
-        return BatchRecord(songs, 0, 0.0)
+        return BatchRecord.from_songs(self._song() for _ in range(size))
 
     def _song(self) -> SongRecord:
         self.song_count += 1
@@ -118,10 +117,11 @@ class SyntheticSongs:
         digest = hashlib.blake2b(path, digest_size=32).digest()
         name = f"song-{number:09}"
         return SongRecord(
-            path, 9, name, 21_000, number, digest, "split", 1, 6, 480, 96_000, 100.0, (), tuple(self._links())
+            *(path, 9, name, 21_000, number, digest, "split", 1, 6, 480, 96_000, 100.0),
+            links=tuple(self._links()),
         )
 
-    def _links(self) -> Iterator[LinkValues]:
+    def _links(self) -> Iterator[LinkRecord]:
         for number in range(LINKS_PER_SONG):
             if self._track_count and self._rng.random() < DUPLICATES:
                 content = self._rng.randrange(self._track_count)
@@ -129,11 +129,11 @@ class SyntheticSongs:
                 content = self._track_count
                 self._track_count += 1
             digest = hashlib.blake2b(content.to_bytes(8), digest_size=32).digest()
-            track: TrackValues = (
-                *(digest, 2_600, "Lead", 32, "Lead", "Violin", "Strings"),
-                *(number, 40, 240, 55, 88, 96_000, 100.0),
+            track = TrackRecord(
+                *(digest, "Lead", "Violin", "Strings", number, 40, 240, 55, 88, 96_000, 100.0),
+                *(480, 120.0, 1, "4/4", "D major", 2_600, "Lead", 32),
             )
-            yield number + 1, number, 40, 1, "Lead", "Violin", "Strings", track
+            yield LinkRecord(number + 1, None, number, 40, None, 1, "Lead", "Violin", "Strings", track)
 
 
 if __name__ == "__main__":

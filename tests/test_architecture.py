@@ -70,7 +70,6 @@ KNOWN_VIOLATIONS: Mapping[str, tuple[str, ...]] = {
         "catalog.postgres.commit imports catalog.postgres.catalog",
         "integrity.verify imports integrity.verify_parquet",
         "integrity.verify_parquet imports integrity.verify",
-        "smf.kernel.* imports smf.kernel.*",
     ),
     "sql": (),
     "isinstance": (

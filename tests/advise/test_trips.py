@@ -9,25 +9,22 @@ import pytest
 
 from midiprism.advise.model.costs import COMMIT_ROUND_TRIPS, QUERY_ROUND_TRIPS, SHARD_ROUND_TRIPS
 from midiprism.advise.model.throughput import LEASE_ROUND_TRIPS, PROGRESS_ROUND_TRIPS
-from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress, SongRecord
+from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.stores.parquet.store import ParquetStore
 from support.postgres import PostgresServer
+from support.records import link_record, song_record, track_record
 
 NOW = "2026-01-01T00:00:00.000+00:00"
 
 
 def songs(count: int) -> BatchRecord:
     """Songs of one track, none of which is known."""
-    track = (b"t" * 32, 9, "lead", 32, "Lead", "Violin", "Strings", 0, 40, 3, 60, 72, 480, 1.0)
-    links = ((1, 0, 40, 1, "Lead", "Violin", "Strings", track),)
-    songs = [
-        SongRecord(b"/songs/%d" % it, 7, f"{it}", 9, 7, bytes([it]) * 32, "split", links=links)
-        for it in range(count)
-    ]
-    return BatchRecord(songs, 9, 0.1)
+    link = link_record(track_record(b"t" * 32))
+    songs = [song_record(b"/songs/%d" % it, bytes([it]) * 32, link) for it in range(count)]
+    return BatchRecord.from_songs(songs, bytes_written=9, seconds=0.1)
 
 
 def trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) -> int:
@@ -51,7 +48,7 @@ def catalog(postgres: PostgresServer) -> Iterator[PostgresCatalog]:
 
 def leased(catalog: PostgresCatalog, run_id: int, batch: BatchRecord) -> BatchRecord:
     """The batch, with a lease on it."""
-    wanted = {song.path: (song.size, song.mtime_ns) for song in batch.songs}
+    wanted = {song.path: (song.size, song.mtime_ns) for song in batch.song_records()}
     return replace(batch, lease=catalog.lease(run_id, wanted, None, redo=False).lease)
 
 
@@ -63,7 +60,7 @@ def test_as_many_as_the_model_says(catalog: PostgresCatalog, tmp_path: Path) -> 
         == LEASE_ROUND_TRIPS
     )
     assert trips(catalog, tmp_path, lambda: catalog.commit(run_id, batches, NOW)) == COMMIT_ROUND_TRIPS
-    asked = [song.digest for song in batches[0].songs if song.digest]
+    asked = [digest for digest in batches[0].songs["digest"] if digest]
     assert trips(catalog, tmp_path, lambda: catalog.known_songs(asked)) == QUERY_ROUND_TRIPS
     samples = [{"elapsed_seconds": 1.0}]
     assert (
@@ -73,7 +70,7 @@ def test_as_many_as_the_model_says(catalog: PostgresCatalog, tmp_path: Path) -> 
 
 def test_shards_take_some_more(catalog: PostgresCatalog, tmp_path: Path) -> None:
     run_id = catalog.begin_run({}, NOW)
-    contents = PackedTracks((b"t" * 32,), (4,), [(480, 120.0, 1, "4/4", "C major")], b"MThd")
+    contents = PackedTracks((b"t" * 32,), (4,), b"MThd")
     batch = leased(catalog, run_id, replace(songs(3), packed_tracks=contents))
     keeping = ShardWriter(ParquetStore(tmp_path), run_id, [batch])
     counted = trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, keeping))

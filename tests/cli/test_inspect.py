@@ -47,7 +47,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run_inspect(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: True)
+    monkeypatch.setattr("midiprism.smf.kernel.split_kernel.is_compiled", lambda: True)
 
     def run_command(*arguments: object) -> tuple[int, str, str]:
         code = main(["inspect", *map(str, arguments)])
@@ -274,7 +274,7 @@ def test_a_folder_exits_2(run_inspect: Run, tmp_path: Path) -> None:
 def test_a_compilation_is_announced_on_standard_error(
     run_inspect: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: False)
+    monkeypatch.setattr("midiprism.smf.kernel.split_kernel.is_compiled", lambda: False)
     _, out, err = run_inspect(write_song(SONG), "--json")
     assert (json.loads(out)["num_tracks"], "Compiling" in err) == (3, True)
 

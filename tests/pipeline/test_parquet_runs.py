@@ -16,6 +16,7 @@ from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.pipeline import RerunPolicy, Settings, Summary
 from midiprism.pipeline import group_commit as group
+from midiprism.pipeline.group_commit import GroupLimits
 from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.results.compaction import Compactor
 from midiprism.results.lock import lock_shared
@@ -166,7 +167,7 @@ def test_the_rows_do_not_depend_on_workers_and_batches(
 def test_what_is_committed_together_lies_in_one_shard(
     tmp_path: Path, catalog_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
+    monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_seconds=600.0))
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(12)})
     run(source, tmp_path / "out", change_settings(SHARDS, batch_songs=3))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
@@ -178,8 +179,7 @@ def test_what_is_committed_together_lies_in_one_shard(
 def test_what_is_held_in_memory_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
-    monkeypatch.setattr(group, "MAX_GROUP_BYTES", 1)
+    monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_bytes=1, max_seconds=600.0))
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(12)})
     run(source, tmp_path / "out", change_settings(SHARDS, batch_songs=1, workers=workers))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
@@ -390,7 +390,7 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
         return function(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(group, "MAX_GROUP_SONGS", 2)
+        patch.setattr(group, "GROUP_LIMITS", GroupLimits(max_songs=2))
         patch.setattr(os, call, failing)
         summary = run(nine_songs, out, change_settings(SHARDS, batch_songs=2, in_flight=1))
     if calls[after:]:

@@ -14,7 +14,6 @@ from midiprism.catalog.address import Address
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
 from midiprism.catalog.queries.run_samples import add_samples
-from midiprism.catalog.records import BatchRecord, SongRecord
 from midiprism.catalog.schema import (
     batches,
     links,
@@ -27,6 +26,8 @@ from midiprism.catalog.schema import (
 )
 from midiprism.catalog.shard_sink import ShardFile, ShardSink
 from midiprism.errors import CatalogError, CommitHooksMismatchError
+from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import SongRecord
 
 MAX_QUERY_VALUES = 500
 """Values in one query: a planner and a parser grow with them."""

@@ -1,28 +1,29 @@
-"""What a commit asks of a store whose files hold many contents each."""
+"""The interface by which a commit writes tracks and links to shards, files that hold many rows each."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from midiprism.catalog.records import SongRecord, TrackValues
-
-
-class NewTrack(NamedTuple):
-    """A content that a commit is about to record, and that no commit had before."""
-
-    id: int
-    values: TrackValues
+from midiprism.catalog.linked_songs import LinkedSongs
+from midiprism.records.columns import Columns
 
 
 class ShardPosition(NamedTuple):
-    """Where a content lies in a shard: the shard's number in the list of shards, and the row, both from 0."""
+    """Where a track lies: index of its shard in the list of shards, and its row there, both from 0."""
 
     shard_index: int
     row: int
 
 
 class ShardFile(NamedTuple):
-    """A file of several contents or links: its path below ``OUT``, its rows, its bytes and their BLAKE3."""
+    """A file of several tracks or links.
+
+    Attributes:
+        name: its path below ``OUT``.
+        rows: how many it holds.
+        size: its bytes.
+        digest: BLAKE3 of these bytes.
+    """
 
     name: str
     rows: int
@@ -31,12 +32,12 @@ class ShardFile(NamedTuple):
 
 
 class WrittenShards(NamedTuple):
-    """What a store has written for a commit, and flushed.
+    """Shards that were written for a commit, and made durable.
 
     Attributes:
         shards: all of them.
-        places: where each new content lies.
-        links: for each song the number of the shard, from 0, that holds its links.
+        track_positions: where each new track lies.
+        link_shard_indexes: for each song the index of the shard that holds its links.
     """
 
     shards: Sequence[ShardFile]
@@ -45,13 +46,19 @@ class WrittenShards(NamedTuple):
 
 
 class ShardSink(Protocol):
-    """Writes what a commit has won to shards, inside its transaction."""
+    """Writes the new tracks and links of a commit to shards, inside its transaction."""
 
     def remove_on_error(self) -> AbstractContextManager[None]:
-        """Around everything that a transaction does before its COMMIT: if that fails, what was written in it
-        is removed. Of a COMMIT that fails nobody knows whether it went through."""
+        """Return the context of all that a transaction does before its COMMIT.
 
-    def write_shards(
-        self, new_tracks: Sequence[NewTrack], linked_songs: Sequence[SongRecord]
-    ) -> WrittenShards:
-        """Write contents that no commit had before, and the links of songs, each of which has some."""
+        If that fails, the shards that were written in it are removed. After a COMMIT that fails they stay,
+        since it may have gone through.
+        """
+
+    def write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
+        """Write tracks that no commit had before, and the links of songs.
+
+        Args:
+            new_tracks: ``TRACK_FIELDS``.
+            linked_songs: for each batch its songs with links.
+        """

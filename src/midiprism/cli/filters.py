@@ -57,7 +57,15 @@ class FilterOptions:
 
         min_notes, max_notes = parse_note_range(self.notes)
         channel = None if self.channel is None else self.channel - 1
-        return Selection(self.instrument, self.family, self.song, self.name, min_notes, max_notes, channel)
+        return Selection(
+            instrument=self.instrument,
+            family=self.family,
+            song_name=self.song,
+            name=self.name,
+            min_notes=min_notes,
+            max_notes=max_notes,
+            channel=channel,
+        )
 
 
 def parse_note_range(text: str | None) -> tuple[int | None, int | None]:

@@ -148,14 +148,14 @@ class _ExportedTrack(NamedTuple):
 
 
 def _track_in_file(store: FileStore, out: str, row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrack:
-    path = track_path(row.file_family, row.stem, row.digest, row.digest_digits)
-    return _ExportedTrack(TrackInFile(store, os.path.abspath(out), path), row.size, path_parts)
+    path = track_path(row.track.family, row.track.stem, row.track.digest, row.track.digest_digits)
+    return _ExportedTrack(TrackInFile(store, os.path.abspath(out), path), row.track.size, path_parts)
 
 
 def _track_in_shard(
     shards: ParquetStore, row: TrackRow, path_parts: tuple[str, ...]
 ) -> tuple[TrackInShard, int, tuple[str, ...]]:
-    return TrackInShard(shards, row.shard, row.shard_row, row.digest), row.size, path_parts
+    return TrackInShard(shards, row.shard, row.shard_row, row.track.digest), row.track.size, path_parts
 
 
 def _sorted_by_shard(tracks: Iterable[tuple[TrackInShard, int, tuple[str, ...]]]) -> Iterator[_ExportedTrack]:

@@ -3,22 +3,19 @@
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 
 from midiprism.catalog import BatchRecord, ShardSink, TrackFile
 from midiprism.catalog.queries.shards import KnownShard, ShardIndex
-from midiprism.catalog.records import TrackRecord
 from midiprism.errors import StoreError
 from midiprism.integrity.damage_report import MAX_EXAMPLES
 from midiprism.integrity.repair_files import BRING_BACK_HINT, KEPT_MESSAGE, MAX_SONGS_NAMED, Repairer
 from midiprism.integrity.verify_parquet import ParquetVerifier, track_label
 from midiprism.pipeline.open_result import parquet_store_of
-from midiprism.pipeline.shard_writer import ShardWriter, track_columns
+from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.results.compaction import Compactor
-from midiprism.smf.stated_meta_from_bytes import stated_meta_from_bytes
 from midiprism.smf.types import SplitTrack
 from midiprism.stores import FileStore, MemoryStore
-from midiprism.stores.parquet.schema import ParquetTrack
+from midiprism.stores.parquet.schema import ParquetTrack, track_row
 
 _FLUSH_BYTES = 64 << 20
 
@@ -109,13 +106,11 @@ class ParquetRepairer(Repairer):
 
     def _track_rows(self, data_by_track: dict[int, bytes]) -> dict[int, ParquetTrack]:
         """Rows of tracks, by their numbers, of what the catalogue says of them, and of their bytes."""
-        values = self._index.track_values(list(data_by_track))
-        tracks = [TrackRecord._make(values[number]) for number in data_by_track]
-        music = list(data_by_track.values())
-        stated = stated_meta_from_bytes(b"".join(music), list(accumulate(map(len, music))))
-        sized = [track._replace(size=len(data)) for track, data in zip(tracks, music, strict=True)]
-        cells = track_columns(sized, [(data, *facts) for data, facts in zip(music, stated, strict=True)])
-        return dict(zip(data_by_track, map(ParquetTrack._make, zip(*cells, strict=True)), strict=True))
+        tracks = self._index.track_values(list(data_by_track))
+        return {
+            track_id: track_row(tracks[track_id]._replace(size=len(data)), data)
+            for track_id, data in data_by_track.items()
+        }
 
     def _delete_unlinked(self) -> int:
         return self._compactor().delete_unlinked()

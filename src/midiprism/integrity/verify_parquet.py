@@ -8,7 +8,6 @@ from midiprism.catalog.queries.shards import KnownShard, ShardIndex, ShardTrack
 from midiprism.errors import StoreError
 from midiprism.integrity.damage_report import Damage, RepairSink, VerifyListener
 from midiprism.integrity.verify import Verifier
-from midiprism.results.compaction import link_row
 from midiprism.results.songs_table import is_current
 from midiprism.stores import FileStatus
 from midiprism.stores.parquet.schema import ParquetLink
@@ -138,7 +137,7 @@ class ParquetVerifier(Verifier):
             there = [ParquetLink._make(row) for row in self._shards.rows(shard.name)]
         except StoreError:
             return False
-        wanted = (link_row(link) for link in self._index.links_of(self._index.songs_in(shard.id)))
+        wanted = (link.row for link in self._index.links_of(self._index.songs_in(shard.id)))
         return sorted(map(repr, there)) == sorted(map(repr, wanted))
 
     def _readable_digests(

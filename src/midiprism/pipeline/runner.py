@@ -253,7 +253,7 @@ class _Run:
         while page := list(islice(recorded, _RECORDED_SONGS_PER_COMMIT)):
             run_id = self._recorder.begin()
             songs = [record_of_recorded(song) for song in page]
-            record = BatchRecord(songs, 0, 0.0, has_files=False, contract_version=CONTRACT_VERSION)
+            record = BatchRecord.from_songs(songs, has_files=False, contract_version=CONTRACT_VERSION)
             (committed,) = catalog.commit(run_id, [record], utc_now())
             self._summary.add_commit(record, committed)
             count += committed.outcomes.total() + committed.paths_of_known_songs

@@ -1,43 +1,36 @@
-"""Tracks and links of a commit, as rows of shards."""
+"""The new tracks and links of a commit, written to shards."""
 
 import contextlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, repeat
 
-from midiprism.catalog import (
-    BatchRecord,
-    NewTrack,
-    PackedTracks,
-    PackedTrackValues,
-    ShardFile,
-    ShardPosition,
-    SongRecord,
-    StatedMetaValues,
-    TrackValues,
-    WrittenShards,
-)
+from midiprism.catalog import ShardFile, ShardPosition, WrittenShards
+from midiprism.catalog.linked_songs import LinkedSongs
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.stores.parquet.schema import ColumnValues
+from midiprism.records.batches import BatchRecord, PackedTracks
+from midiprism.records.columns import Columns
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
+from midiprism.stores.parquet.schema import MUSIC_COLUMN, ColumnValues
 from midiprism.stores.parquet.store import ParquetStore
 
-_LINKS_PER_SHARD = 50_000
-"""Of a shard; more only where a single song has them."""
+LINKS_PER_SHARD = 50_000
+"""Most links in a shard, unless a single song has more."""
 
 
 class ShardWriter:
-    """Writes what commits have won; see ``ShardSink``.
+    """Writes the new tracks and links of commits to shards; see ``ShardSink``.
 
     Args:
-        store: where to.
+        store: to which they are written.
         run_id: of the run.
-        batches: what is committed, with the contents.
+        batches: that are committed, with the bytes of their tracks.
     """
 
     def __init__(self, store: ParquetStore, run_id: int, batches: Iterable[BatchRecord]) -> None:
         self._store = store
         self._run_id = run_id
-        self._data_by_digest: dict[bytes, PackedTrackValues] = {}
+        self._data_by_digest: dict[bytes, bytes | memoryview] = {}
         for batch in batches:
             self._data_by_digest.update(batch.packed_tracks.items())
         self._written_shards: list[ShardFile] = []
@@ -53,106 +46,96 @@ class ShardWriter:
             self._remove_written()
             raise
 
-    def write_ahead(self, tracks: Sequence[NewTrack], songs_with_links: Sequence[SongRecord]) -> None:
-        """Write what will be asked for later, where nobody else can win it meanwhile.
+    def write_ahead(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> None:
+        """Write what the commit will ask for, where no other commit can change that meanwhile.
 
         Raises:
             StoreError: it cannot be written.
         """
-        self._written_ahead = self._write_shards(tracks, songs_with_links)
+        self._written_ahead = self._write_shards(new_tracks, linked_songs)
 
-    def write_shards(
-        self, new_tracks: Sequence[NewTrack], linked_songs: Sequence[SongRecord]
-    ) -> WrittenShards:
+    def write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
         return self._written_ahead or self._write_shards(new_tracks, linked_songs)
 
-    def _write_shards(
-        self, tracks: Sequence[NewTrack], songs_with_links: Sequence[SongRecord]
-    ) -> WrittenShards:
+    def _write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
         stem = f"{self._run_id}-{secrets.token_hex(8)}"
         try:
-            written, places = self._store.write_tracks(stem, self._track_columns(tracks))
+            written, positions = self._store.write_tracks(stem, self._track_columns(new_tracks))
             shards = [ShardFile(*shard) for shard in written]
             self._written_shards += shards
-            homes: list[int] = []
-            for number, part in enumerate(_groups_per_shard(songs_with_links)):
-                (shard,), _ = self._store.write_links(f"{stem}-{number}", link_columns(part))
-                homes += [len(shards)] * len(part)
+            link_shards: list[int] = []
+            links = link_columns(linked_songs)
+            counts = [*chain.from_iterable(songs.link_counts for songs in linked_songs)]
+            ends = [0, *accumulate(counts)]
+            for number, (first, last) in enumerate(_songs_per_shard(counts)):
+                part = {name: values[ends[first] : ends[last]] for name, values in links.items()}
+                (shard,), _ = self._store.write_links(f"{stem}-{number}", part)
+                link_shards += [len(shards)] * (last - first)
                 shards.append(ShardFile(*shard))
                 self._written_shards.append(shards[-1])
         except BaseException:
             self._remove_written()
             raise
-        return WrittenShards(shards, list(map(ShardPosition._make, places)), homes)
+        return WrittenShards(shards, [*map(ShardPosition._make, positions)], link_shards)
 
-    def _track_columns(self, tracks: Sequence[NewTrack]) -> ColumnValues:
-        values = [track.values for track in tracks]
+    def _track_columns(self, new_tracks: Columns) -> ColumnValues:
+        if not len(new_tracks):
+            return {}
         try:
-            contents = [self._data_by_digest[value[0]] for value in values]
+            music = [*map(self._data_by_digest.__getitem__, new_tracks["digest"])]
         except KeyError:
             message = "A track that was taken for known is new: run the same command again."
             raise StoreError(message) from None
-        return track_columns(values, contents)
+        return track_columns(new_tracks, music)
 
     def _remove_written(self) -> None:
-        """Remove what was written; what cannot be removed is swept later."""
+        """Remove the shards that were written; a later run sweeps those that cannot be removed."""
         for shard in self._written_shards:
             with contextlib.suppress(MidiprismError):
                 self._store.remove(shard.name)
         self._written_shards = []
 
 
-def pack_tracks(
-    data_by_digest: Mapping[bytes, bytes], stated_by_digest: Mapping[bytes, StatedMetaValues]
-) -> PackedTracks:
-    """Contents by their digests, joined, each with what it states."""
-    stops = tuple(accumulate(map(len, data_by_digest.values())))
-    return PackedTracks(
-        tuple(data_by_digest),
-        stops,
-        [stated_by_digest[digest] for digest in data_by_digest],
-        b"".join(data_by_digest.values()),
-    )
+def pack_tracks(data_by_digest: Mapping[bytes, bytes]) -> PackedTracks:
+    """Return tracks joined to one object."""
+    ends = tuple(accumulate(map(len, data_by_digest.values())))
+    return PackedTracks(tuple(data_by_digest), ends, b"".join(data_by_digest.values()))
 
 
-def track_columns(tracks: Sequence[TrackValues], contents: Sequence[PackedTrackValues]) -> ColumnValues:
-    """Tracks as the cells of a ``ParquetTrack``; made for all of them at once, since they are many."""
-    if not tracks:
-        return ()
-    digests, sizes, _stems, _digits, *facts = zip(*tracks, strict=True)
-    data, *stated = zip(*contents, strict=True)
-    return (digests, *facts, *stated, sizes, data)
+def track_columns(tracks: Columns, music: Sequence[bytes | memoryview]) -> ColumnValues:
+    """Return tracks with their bytes as columns of a shard."""
+    facts = {field.parquet_name: tracks[field.name] for field in TRACK_FIELDS if field.parquet_name}
+    return {**facts, MUSIC_COLUMN: music}
 
 
-def link_columns(songs: Sequence[SongRecord]) -> ColumnValues:
-    """The links of songs, each of which has some, as the cells of a ``ParquetLink``."""
-    numbers, channels, programs, parts, names, instruments, families, tracks = zip(
-        *chain.from_iterable([song.links for song in songs]), strict=True
-    )
-    counts = [len(song.links) for song in songs]
-    song_digests = chain.from_iterable(map(repeat, [song.digest for song in songs], counts))
-    positions = chain.from_iterable(map(range, counts))
-    return (
-        list(song_digests),
-        list(positions),
-        numbers,
-        channels,
-        programs,
-        parts,
-        names,
-        instruments,
-        families,
-        [track[0] for track in tracks],
-    )
+def link_columns(linked_songs: Sequence[LinkedSongs]) -> ColumnValues:
+    """Return the links of songs as columns of a shard."""
+    counts = [*chain.from_iterable(songs.link_counts for songs in linked_songs)]
+    song_digests = chain.from_iterable(songs.digests for songs in linked_songs)
+    facts = {
+        field.parquet_name: [*chain.from_iterable(songs.links[field.name] for songs in linked_songs)]
+        for field in LINK_FIELDS
+        if field.parquet_name
+    }
+    return {
+        "song_blake3": [*chain.from_iterable(map(repeat, song_digests, counts))],
+        "position": [*chain.from_iterable(map(range, counts))],
+        **facts,
+        "track_blake3": [*chain.from_iterable(songs.link_track_digests() for songs in linked_songs)],
+    }
 
 
-def _groups_per_shard(songs: Sequence[SongRecord]) -> Iterator[Sequence[SongRecord]]:
-    """Songs divided so that the links of each part fit into one shard."""
+def _songs_per_shard(link_counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Divide songs so that the links of each part fit into one shard.
+
+    Returns:
+        For each part the index of its first song, and that behind its last.
+    """
     first = links = 0
-    for at, song in enumerate(songs):
-        if at > first and links + len(song.links) > _LINKS_PER_SHARD:
-            yield songs[first:at]
-            first, links = at, 0
-        links += len(song.links)
-    if first < len(songs):
-        yield songs[first:]
+    for index, count in enumerate(link_counts):
+        if index > first and links + count > LINKS_PER_SHARD:
+            yield first, index
+            first, links = index, 0
+        links += count
+    if first < len(link_counts):
+        yield first, len(link_counts)

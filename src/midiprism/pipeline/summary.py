@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from midiprism.catalog import BatchRecord, CommitResult
-from midiprism.catalog.records import ADOPTED, FAILED_OUTCOMES
 from midiprism.errors import MidiprismError
+from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.sources import Notice
 
 _MAX_FAILURES_SHOWN = 100
@@ -164,7 +164,7 @@ class Summary:
         self.tracks_new += committed.tracks_new
         self.bytes_written += 0 if self.dry_run else batch.bytes_written + committed.shard_bytes
         self.values_nulled += committed.values_nulled
-        for record in (*batch.songs, *committed.refused_songs):
+        for record in (*batch.songs_with_problems().song_records(), *committed.refused_songs):
             if record.outcome in FAILED_OUTCOMES:
                 self._add_failure(Failure(record.path, record.problems[0].code, record.problems[0].message))
 

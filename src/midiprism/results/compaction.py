@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from blake3 import blake3
 
 from midiprism.catalog import Catalog, ShardFile, open_read_only
-from midiprism.catalog.queries.shards import KnownShard, ShardIndex, ShardLink, ShardTrack
+from midiprism.catalog.queries.shards import KnownShard, ShardIndex, ShardTrack
 from midiprism.errors import MidiprismError, StoreError
 from midiprism.results.background import Background, run_inline
 from midiprism.results.songs_table import is_current, write_songs_table
-from midiprism.stores.parquet.schema import ParquetLink, ParquetTrack, rows_to_columns
+from midiprism.stores.parquet.schema import ParquetTrack, rows_to_columns
 from midiprism.stores.parquet.shards import WrittenShard as WrittenShard
 from midiprism.stores.parquet.store import ParquetStore
 
@@ -204,7 +204,7 @@ class Compactor:
     def _writing_links(self, song_ids: Sequence[int]) -> Iterator[None]:
         """Write the links of songs to a new shard, around the rest of the transaction."""
         links = list(self._index.links_of(song_ids))
-        new, _ = self._shards.write_links(self._stem(), rows_to_columns(map(link_row, links)))
+        new, _ = self._shards.write_links(self._stem(), rows_to_columns(link.row for link in links))
         with _removed_on_failure(self._shards, new):
             homes = [(number, 0) for number in dict.fromkeys(link.song_id for link in links)]
             self._index.move_links(_as_catalog_shards(new), homes, self._recorded_run_id)
@@ -216,11 +216,6 @@ class Compactor:
 
     def _stem(self) -> str:
         return f"{self._recorded_run_id}-{secrets.token_hex(8)}"
-
-
-def link_row(link: ShardLink) -> ParquetLink:
-    """A link of the catalogue as a row of a shard."""
-    return ParquetLink._make(link[1:])
 
 
 @contextlib.contextmanager

@@ -122,19 +122,23 @@ def song_columns(parts: Iterable[SongColumns], group_keys: GroupKeys) -> Iterato
         first += len(part.id)
         groups = {number: leakage_group(number) for number in set(told)}
         quarters = {division: ticks_per_quarter(division) for division in set(part.division)}
-        yield (
-            part.digest,
-            *_relative_paths(part.path, part.root_length),
-            part.size,
-            part.outcome,
-            part.format,
-            part.num_tracks,
-            list(map(quarters.__getitem__, part.division)),
-            part.duration_ticks,
-            part.duration_seconds,
-            part.link_count,
-            *zip(*map(groups.__getitem__, told), strict=True),
-        )
+        paths, paths_as_bytes = _relative_paths(part.path, part.root_length)
+        song_groups, folds = zip(*map(groups.__getitem__, told), strict=True)
+        yield {
+            "blake3": part.digest,
+            "path": paths,
+            "path_bytes": paths_as_bytes,
+            "size": part.size,
+            "outcome": part.outcome,
+            "format": part.format,
+            "num_tracks": part.num_tracks,
+            "ticks_per_quarter": list(map(quarters.__getitem__, part.division)),
+            "duration_ticks": part.duration_ticks,
+            "duration_seconds": part.duration_seconds,
+            "track_count": part.link_count,
+            "song_group": song_groups,
+            "fold": folds,
+        }
 
 
 def ticks_per_quarter(division: int | None) -> int | None:

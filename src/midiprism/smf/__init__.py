@@ -1,4 +1,4 @@
-"""What a Standard MIDI File is. Bytes in, bytes out: no files, no clock, no database."""
+"""Standard MIDI Files: parse, split, inspect. Bytes in, bytes out: no files, no clock, no database."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The types are wanted where the compiler is not.
+    # Whoever needs only the types must not load the compiler.
     value: Any
     if name == "split":
         from midiprism.smf.split_song import split as value

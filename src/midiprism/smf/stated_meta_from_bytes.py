@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from midiprism.smf.kernel.jit import ENABLED, bounds_checked_by_hand, entry_point, helper, unsigned_index
-from midiprism.smf.kernel.row_fields import (
-    F_COLUMNS,
-    F_TOLD,
+from midiprism.smf.kernel.row_types import (
     KEY_SIGNATURE,
     OUTPUT_HEADER_SIZE,
+    STATED_META,
     TEMPO,
     TIME_SIGNATURE,
     ZERO,
 )
-from midiprism.smf.kernel.stated_meta import make_stated_meta, record_conductor_event, reset_stated_meta
+from midiprism.smf.kernel.stated_meta import record_conductor_event, reset_stated_meta
 from midiprism.smf.kernel.varlen import read_be16, read_be32, read_vlq
+from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.types import StatedMeta
 
 
@@ -41,22 +41,28 @@ def stated_meta_from_bytes(joined_tracks: bytes, track_ends: Sequence[int]) -> l
 
 @entry_point("(Array(uint8, 1, 'C', readonly=True), Array(int64, 1, 'C'))")
 def stated_meta_kernel(data: Any, starts: Any) -> Any:
-    """For every split its division, -1 without one, and its facts; the i-th is
-    ``data[starts[i]:starts[i + 1]]``."""
-    found = np.full((starts.shape[0] - 1, 1 + F_TOLD), -1, np.int64)
-    facts = np.empty(F_COLUMNS, np.int64)
+    """Return for every split its division, -1 without one, and what it states.
+
+    The i-th split is ``data[starts[i]:starts[i + 1]]``.
+    """
+    rows = np.full((starts.shape[0] - 1, 5), -1, np.int64)
+    stated_table = np.empty(1, STATED_META)
     row = ZERO
-    while row < found.shape[0]:
-        reset_stated_meta(facts)
+    while row < rows.shape[0]:
+        stated = stated_table[0]
+        reset_stated_meta(stated)
         start, stop = starts[row], starts[row + 1]
         if stop - start >= OUTPUT_HEADER_SIZE and read_be32(data, start) == 0x4D546864:
-            found[row, 0] = read_be16(data, start + 12)
+            rows[row, 0] = read_be16(data, start + 12)
             if read_be32(data, start + 14) == 0x4D54726B:
                 begin = start + OUTPUT_HEADER_SIZE
-                scan_conductor_events(data, begin, min(stop, begin + read_be32(data, start + 18)), facts)
-        found[row, 1:] = facts[:F_TOLD]
+                scan_conductor_events(data, begin, min(stop, begin + read_be32(data, start + 18)), stated)
+        rows[row, 1] = stated.tempo_count
+        rows[row, 2] = stated.tempo
+        rows[row, 3] = stated.meter
+        rows[row, 4] = stated.key
         row += 1
-    return found
+    return rows
 
 
 @bounds_checked_by_hand
@@ -76,7 +82,7 @@ def last_conductor_event_position(data: Any, at: int, stop: int) -> int:
 
 
 @helper
-def scan_conductor_events(data: Any, at: int, stop: int, stated_row: Any) -> None:
+def scan_conductor_events(data: Any, at: int, stop: int, stated: Any) -> None:
     """Tell of the conductor events in a track's events; of what is no event, nothing behind it is told."""
     last = last_conductor_event_position(data, at, stop)
     tick = running = ZERO
@@ -102,8 +108,8 @@ def scan_conductor_events(data: Any, at: int, stop: int, stated_row: Any) -> Non
         if body < 0 or at > stop or kind == 0x2F:
             return
         if kind == 0x51 and length == 3:
-            record_conductor_event(stated_row, data, TEMPO, tick, body)
+            record_conductor_event(stated, data, TEMPO, tick, body)
         elif kind == 0x58 and length == 4:
-            record_conductor_event(stated_row, data, TIME_SIGNATURE, tick, body)
+            record_conductor_event(stated, data, TIME_SIGNATURE, tick, body)
         elif kind == 0x59 and length == 2:
-            record_conductor_event(stated_row, data, KEY_SIGNATURE, tick, body)
+            record_conductor_event(stated, data, KEY_SIGNATURE, tick, body)

@@ -1,4 +1,4 @@
-"""Splits gathered in memory, for a commit that writes those of them that are new."""
+"""A store that gathers tracks in memory, for a commit that writes those of them that are new."""
 
 from collections.abc import Set
 from functools import partial
@@ -9,10 +9,11 @@ from midiprism.stores.null import NullStore
 
 
 class MemoryStore(NullStore):
-    """Has each content until it is taken.
+    """Keeps each track until it is taken.
 
     Args:
-        remembers: do not gather again what was taken: all that was will be committed, in its order.
+        skip_taken: do not gather a track again that was taken, as every track that is taken will be
+            committed, in the same order.
     """
 
     _MAX_TAKEN_DIGESTS = 65_536
@@ -28,11 +29,11 @@ class MemoryStore(NullStore):
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:  # noqa: ARG002
         if digest not in self._taken:
             self._pending[digest] = data
-        # Where it will be, and whether it is new, the commit will tell.
+        # Only the commit decides where the track goes, and whether it is new.
         return make_stored_track(("", track_stem(name, instrument), SHORT_DIGEST_DIGITS, False))
 
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
-        """What was put since the last call, by digest; of that only what is ``wanted``, if that is given."""
+        """Return by their digests the tracks put since the last call; only those ``wanted``, if these are given."""
         gathered, self._pending = self._pending, {}
         if wanted is not None:
             gathered = {digest: data for digest, data in gathered.items() if digest in wanted}

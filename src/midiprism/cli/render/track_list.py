@@ -23,22 +23,23 @@ if TYPE_CHECKING:
 
 def track_to_json(row: "TrackRow") -> dict[str, Any]:
     """Return a track for ``--json``; track and channel count from 1."""
+    from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
+
+    special = {
+        "track_number": ("track", row.link.track_number + 1),
+        "channel": ("channel", None if row.link.channel is None else row.link.channel + 1),
+        "digest": ("digest", row.track.digest.hex()),
+    }
+    facts: dict[str, Any] = {}
+    for record, fields in ((row.link, LINK_FIELDS), (row.track, TRACK_FIELDS)):
+        for field in fields:
+            if field.parquet_name is not None:  # the others only name the track's file
+                key, value = special.get(field.name, (field.public_name, getattr(record, field.name)))
+                facts.setdefault(key, value)
     return {
         "song": row.song_name,
         "song_path": os.fsdecode(row.song_path),
-        "track": row.track_number + 1,
-        "channel": None if row.channel is None else row.channel + 1,
-        "program": row.program,
-        "name": row.name,
-        "instrument": row.instrument,
-        "family": row.family,
-        "notes": row.note_count,
-        "lowest_pitch": row.lowest_pitch,
-        "highest_pitch": row.highest_pitch,
-        "duration_ticks": row.duration_ticks,
-        "duration_seconds": row.duration_seconds,
-        "size": row.size,
-        "digest": row.digest.hex(),
+        **facts,
         "path": _file_path(row),
         "row": row.shard_row,
     }
@@ -75,11 +76,11 @@ def print_track_table(rows: Sequence["TrackRow"]) -> None:
         path.no_wrap, path.overflow = False, "fold"
         table.add_row(
             rich_text(row.song_name),
-            str(row.track_number + 1),
-            rich_text(row.name or ""),
-            rich_text(row.instrument),
-            str(row.note_count),
-            format_clock(row.duration_seconds),
+            str(row.link.track_number + 1),
+            rich_text(row.link.name or ""),
+            rich_text(row.link.instrument),
+            str(row.track.note_count),
+            format_clock(row.track.duration_seconds),
             path,
         )
     console.print(table)
@@ -89,7 +90,9 @@ def _file_path(row: "TrackRow") -> str:
     """Return the path below the result of the file that holds a track: its own, or a Parquet file."""
     from midiprism.stores import track_path
 
-    return row.shard or track_path(row.file_family, row.stem, row.digest, row.digest_digits)
+    return row.shard or track_path(
+        row.track.family, row.track.stem, row.track.digest, row.track.digest_digits
+    )
 
 
 def _file_location(row: "TrackRow") -> str:

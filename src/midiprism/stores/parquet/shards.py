@@ -68,11 +68,6 @@ class ShardKind(NamedTuple):
     max_group_bytes: int = 4 << 20
     size_limited: bool = True
 
-    @property
-    def music_column_index(self) -> int | None:
-        """Which column holds contents; None if none does."""
-        return next((at for at, column in enumerate(self.columns) if column.name == MUSIC_COLUMN), None)
-
 
 class WrittenShard(NamedTuple):
     """A shard that was written, and flushed.
@@ -143,8 +138,8 @@ class ShardFolder:
         Raises:
             StoreError: they cannot be written. None of them is there then.
         """
-        content, count = self._kind.music_column_index, count_rows(column_values)
-        sizes = [0] * count if content is None or not count else list(map(len, column_values[content]))
+        count = count_rows(column_values)
+        sizes = list(map(len, column_values[MUSIC_COLUMN])) if MUSIC_COLUMN in column_values else [0] * count
         written = ShardWriteResult([], [])
         try:
             make_folder(self._folder_path)
@@ -155,7 +150,9 @@ class ShardFolder:
                     file = HashingFile(descriptor)
                     try:
                         self._write_table(
-                            file, [column[first:last] for column in column_values], sizes[first:last]
+                            file,
+                            {name: values[first:last] for name, values in column_values.items()},
+                            sizes[first:last],
                         )
                     except BaseException:
                         if file.first_error is not None:

@@ -7,11 +7,10 @@ own batches, and answers, while the next batch is being split.
 import contextlib
 import queue
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import NO_PACKED_TRACKS, BatchRecord, Catalog, open_worker_catalog
+from midiprism.catalog import BatchRecord, Catalog, open_worker_catalog
 from midiprism.errors import MidiprismError
 from midiprism.metrics.stage_timers import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS, StageTimers
 from midiprism.pipeline.commit_policies import utc_now
@@ -103,9 +102,7 @@ class WorkerCommitter:
             (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), shard_writer)
         self._timers.count(COMMITS)
         self._timers.count(ROWS, committed.row_count)
-        with_problems = [song._replace(links=()) for song in record.songs if song.problems]
-        answer = replace(record, songs=with_problems, packed_tracks=NO_PACKED_TRACKS)
-        return WorkerMessage("done", message.batch_number, (answer, committed))
+        return WorkerMessage("done", message.batch_number, (record.songs_with_problems(), committed))
 
 
 def _take_ready(messages: MessageQueue) -> Iterator[list[WorkerMessage]]:
