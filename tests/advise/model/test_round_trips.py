@@ -12,8 +12,8 @@ from midiprism.advise.model.throughput import LEASE_ROUND_TRIPS, PROGRESS_ROUND_
 from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
-from midiprism.stores.parquet.shard_writer import ShardWriter
 from midiprism.stores.parquet.shard_set import ParquetShards
+from midiprism.stores.parquet.shard_writer import ShardWriter
 from support.postgres import PostgresServer
 from support.records import link_record, song_record, track_record
 
