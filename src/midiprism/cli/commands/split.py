@@ -33,11 +33,7 @@ from midiprism.cli.render.split_text import RepeatedCommand, print_summary, summ
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import follow_relocation, quote_result
 from midiprism.cli.shell import announce_compiling, exit_code
-<<<<<<< HEAD
-from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
-=======
->>>>>>> w/cli
 
 if TYPE_CHECKING:
     from midiprism.pipeline import CatalogSettings, Scope, Settings, Summary
@@ -90,20 +86,11 @@ def split(
             print_adoption_plan(address, adoption, out, stop, as_json=output.as_json, quiet=output.quiet)
             return exit_codes.DONE
         else:
-<<<<<<< HEAD
-            adopted = stack.enter_context(open_adopted(database, adoption, out, stop, yes=adopt_options.yes))
-            source = adopted.source
-            settings = replace(settings, catalog=replace(catalog_settings, hooks=(adopted.hook,)))
-        if not (output.quiet or dry_run) and STORE_KINDS[store].tracks_are_files:
-            from midiprism.cli.render.probe_text import suggest_faster_place
-
-=======
             adopted = stack.enter_context(
                 open_adopted(require_postgres(database), adoption, out, stop, yes=adopt_options.yes)
             )
             source, settings = adopted.source, add_adoption(settings, adoption, adopted)
-        if not (output.quiet or extent.dry_run) and store == "files":
->>>>>>> w/cli
+        if not (output.quiet or extent.dry_run) and STORE_KINDS[store].tracks_are_files:
             suggest_faster_place(out)
         callbacks = RunCallbacks(
             stop,
