@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 MAX_WORKERS, MAX_BATCH_SIZE, MAX_IN_FLIGHT = 1_000, 100_000, 10_000
 
 
+OutOption = Annotated[
+    str,
+    typer.Option("-o", "--out", metavar="OUT", help="Folder of the result. It is made if it does not exist."),
+]
+VerboseSplitOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        help="List up to 100 songs that failed instead of the first five; print what auto changes.",
+    ),
+]
+
+
 class ByChoice(StrEnum):
     auto = "auto"
     track = "track"
@@ -169,10 +182,6 @@ class WorkOptions:
             min=0, metavar="SECONDS", help="Longest time a worker may spend on a song. 0: no limit."
         ),
     ] = 60.0
-    no_scan: Annotated[
-        bool,
-        typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
-    ] = False
 
     def parse_workers(self) -> int | None:
         """Return the number of workers; None for ``auto``."""
@@ -185,3 +194,18 @@ class WorkOptions:
     def parse_in_flight(self) -> int | None:
         """Return the number of batches in flight; None for ``auto``."""
         return parse_auto_int("--in-flight", self.in_flight, 1, MAX_IN_FLIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtentOptions:
+    """How much is done."""
+
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Process the first N songs only, in the order of the folders."),
+    ] = None
+    no_scan: Annotated[
+        bool,
+        typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False
