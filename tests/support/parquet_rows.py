@@ -37,7 +37,7 @@ def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
 
 def minimal_row(music: bytes) -> ParquetTrack:
     """Return a row with as few facts as possible."""
-    return track_row(music, None)._replace(
+    row: ParquetTrack = track_row(music, None)._replace(
         channel=None,
         program=None,
         duration_seconds=None,
@@ -47,6 +47,7 @@ def minimal_row(music: bytes) -> ParquetTrack:
         time_signature=None,
         key_signature=None,
     )
+    return row
 
 
 @cache
