@@ -1,7 +1,7 @@
 """Group commit: batches are made durable and committed together.
 
-A flush of many files costs little more than a flush of few, and so does a commit: folders, inodes and pages of
-an index are written once for all of them.
+A flush of many files costs little more than a flush of few, and so does a commit: folders, inodes and pages
+of an index are written once for all of them.
 """
 
 import threading

@@ -51,7 +51,7 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
             catalog.bind_hooks(hook.name for hook in settings.catalog.hooks)
             catalog.bind_result(result.result_id)
             catalog.lease_seconds = settings.catalog.lease_seconds
-        # The commits of workers may be discarded: then no earlier batch has brought the tracks of a later one.
+        # A worker's commit may be discarded: then no earlier batch has brought a later one's tracks.
         commits_in_order = not catalog.shared
         store = open_result_store(out, result.identity, commits_in_order=commits_in_order)
         with contextlib.closing(store):

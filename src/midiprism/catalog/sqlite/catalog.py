@@ -287,7 +287,7 @@ class SqliteCatalog(Catalog):
         self._driver_connection.executemany(statement, zip(*values, strict=True))
 
     def _update_paths(self, batch: PreparedBatch) -> None:
-        """Record which song is at each path; delete songs without a digest that were at these paths before."""
+        """Record which song is at each path; delete songs without a digest that were there before."""
         indices = {path: index for index, path in enumerate(batch.record.songs["path"])}  # the last one holds
         existing = {row.path: row for row in self._select_paths(indices)}
         columns = rows.path_table_columns(batch.ids_of(indices.values()), batch.record, [*indices.values()])
