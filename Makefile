@@ -29,7 +29,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage fuzz bench-kernel bench bench-growth bench-advice format clean
+.PHONY: help split test lint types coverage docs fuzz bench-kernel bench bench-growth bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -71,6 +71,10 @@ coverage: $(STAMP)-test ## Check that tests reach 95 % of the lines of src/midip
 	NUMBA_DISABLE_JIT=1 .ci/in_memory $(RUN) -m coverage run -m pytest -q -n auto --dist worksteal -m 'not slow' tests/smf
 	$(RUN) -m coverage combine -q
 	$(RUN) -m coverage report --include='src/midiprism/smf/*' --fail-under=$(MIN_COVERAGE)
+
+docs: $(STAMP)-package ## Bring the generated parts of the documentation up to date, and the picture in README.md
+	$(RUN) scripts/make_docs.py
+	$(RUN) scripts/make_recording.py
 
 fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with real files from CORPUS=
 	$(RUN) fuzz/fuzz_split.py --minutes "$$($(RUN) -c 'print($(SECONDS) / 60)')" --corpus "$$CORPUS"

@@ -16,10 +16,15 @@ from typing import Any
 from typer.main import get_command
 
 from midiprism.cli.app import app
+from midiprism.cli.render.track_list import json_fields
+from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "midiprism"
 PART = re.compile(r"(<!-- generated: ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+COUNTED_FROM_1 = {"track": "number of the MTrk in the song, from 1", "channel": "1 to 16; null for several"}
+COLUMNS = {"tracks": TRACK_COLUMNS, "links": LINK_COLUMNS, "songs": SONG_COLUMNS}
 
 
 def command_pages() -> dict[str, Any]:
@@ -38,7 +43,13 @@ def generated_parts() -> dict[str, Callable[[], str]]:
         f"options of {name}": lambda command=command, name=name: _command_part(name, command)  # type: ignore[misc]
         for name, command in command_pages().items()
     }
-    return parts | {"commands": _command_list, "source files": _source_files, "packages": _packages}
+    parts |= {f"columns of {table}": lambda table=table: _columns(table) for table in COLUMNS}  # type: ignore[misc]
+    return parts | {
+        "commands": _command_list,
+        "keys of list": _list_keys,
+        "python api": _python_api,
+        "source files": _source_files,
+    }
 
 
 def stale_pages(*, write: bool) -> list[Path]:
@@ -80,7 +91,8 @@ def _command_part(name: str, command: Any) -> str:
     required = "".join(
         f" {parameter.opts[0]} {parameter.metavar}" for parameter in options if parameter.required
     )
-    usage = f"midiprism {name}{''.join(f' {_argument_name(argument)}' for argument in arguments)}{required} [options]"
+    named = "".join(f" {_argument_name(argument)}" for argument in arguments)
+    usage = f"midiprism {name}{named}{required} [options]"
     lines = ["```", usage, "```", ""]
     if arguments:
         lines += ["| argument | meaning |", "|---|---|"]
@@ -126,15 +138,91 @@ def _escape(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _packages() -> str:
-    """Return the packages below ``src/midiprism`` with their docstrings."""
-    rows = []
-    for path in sorted(SOURCE.iterdir()):
-        if (path / "__init__.py").is_file():
-            rows.append(f"| `{path.name}/` | {_summary(path / '__init__.py')} |")
-        elif path.suffix == ".py" and not path.name.startswith("__"):
-            rows.append(f"| `{path.name}` | {_summary(path)} |")
-    return "\n".join(["| package | what is in it |", "|---|---|", *rows, ""])
+def _columns(table: str) -> str:
+    """Return the columns of a table of Parquet files."""
+    rows = [
+        f"| `{column.name}` | {'string' if column.type == 'digest' else column.type} | "
+        f"{_description(column.description)} |"
+        for column in COLUMNS[table]
+    ]
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _list_keys() -> str:
+    """Return the keys of a track in the JSON of ``list`` that derive from the list of fields."""
+    rows = [
+        f"| `{key}` | {COUNTED_FROM_1.get(key) or _description(field.description)} |"
+        for key, field in json_fields().items()
+    ]
+    return "\n".join(["| key | meaning |", "|---|---|", *rows, ""])
+
+
+def _description(text: str) -> str:
+    return _escape(text.replace("NULL", "null"))
+
+
+def _python_api() -> str:
+    """Return the functions and methods for whole collections with their docstrings."""
+    tree = ast.parse((SOURCE / "api.py").read_text(encoding="utf-8"))
+    lines: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            lines += _function_part(node, f"midiprism.{node.name}")
+        elif isinstance(node, ast.ClassDef):
+            lines += [f"### midiprism.{node.name}", "", *_docstring_part(node), ""]
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+                    lines += _function_part(method, f"{node.name}.{method.name}")
+    return "\n".join(lines)
+
+
+def _function_part(function: ast.FunctionDef, name: str) -> list[str]:
+    """Return the heading, the signature and the docstring of a function."""
+    declared = function.args
+    parameters = [ast.unparse(argument) for argument in declared.args if argument.arg != "self"]
+    if declared.kwonlyargs:
+        parameters.append("*")
+    for argument, default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True):
+        parameters.append(
+            ast.unparse(argument) + (f" = {ast.unparse(default)}" if default is not None else "")
+        )
+    if declared.kwarg:
+        parameters.append(f"**{ast.unparse(declared.kwarg)}")
+    returned = f" -> {ast.unparse(function.returns)}" if function.returns else ""
+    joined = "".join(f"    {parameter},\n" for parameter in parameters)
+    signature = f"{function.name}(\n{joined})" if parameters else f"{function.name}()"
+    return [
+        f"### {name}",
+        "",
+        "```python",
+        f"{signature}{returned}",
+        "```",
+        "",
+        *_docstring_part(function),
+        "",
+    ]
+
+
+def _docstring_part(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """Return a docstring as Markdown, with its sections as lists and its examples as code."""
+    lines: list[str] = []
+    for paragraph in (ast.get_docstring(node) or "").replace("``", "`").split("\n\n"):
+        first, _, rest = paragraph.partition("\n")
+        if first in ("Args:", "Attributes:", "Raises:", "Returns:"):
+            lines += [f"**{first}**", "", *_section_items(rest, named=first != "Returns:"), ""]
+        elif first.startswith(">>>"):
+            lines += ["```python", paragraph, "```", ""]
+        else:
+            lines += [" ".join(paragraph.split()), ""]
+    return lines[:-1]
+
+
+def _section_items(text: str, *, named: bool) -> list[str]:
+    """Return the entries of a section of a docstring, each of which may go over several lines."""
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?=    \S)", text)]
+    if not named:
+        return [" ".join(entries)]
+    return [f"- `{name}`: {meaning}" for name, _, meaning in (entry.partition(": ") for entry in entries)]
 
 
 def _source_files() -> str:

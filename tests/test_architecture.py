@@ -64,17 +64,12 @@ KNOWN_VIOLATIONS: Mapping[str, tuple[str, ...]] = {
         "relocate.cleanup imports integrity.verify",
         "relocate.copy imports integrity.verify",
     ),
-    "package circles": (
-        "pipeline imports catalog",
-        "pipeline imports results",
-        "results imports catalog",
-    ),
+    "package circles": (),
     "module circles": (
         "catalog.postgres.catalog imports catalog.postgres.commit",
         "catalog.postgres.commit imports catalog.postgres.catalog",
         "integrity.verify imports integrity.verify_parquet",
         "integrity.verify_parquet imports integrity.verify",
-        "smf.kernel.* imports smf.kernel.*",
     ),
     "sql": (),
     "isinstance": (
@@ -97,7 +92,7 @@ KNOWN_VIOLATIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Patterns of the violations that are still there. Entries may be removed, never added."""
 
-KNOWN_QUESTION_DOCSTRINGS = 574
+KNOWN_QUESTION_DOCSTRINGS = 422
 """Number of such docstrings that are still there. It may only shrink."""
 
 

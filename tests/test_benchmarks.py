@@ -1,4 +1,4 @@
-"""The benchmarks whose figures the documentation shows still run, on small inputs. Their figures are ignored."""
+"""Benchmarks whose figures the documentation shows run on small inputs. Their figures are not checked."""
 
 import os
 import subprocess
@@ -13,6 +13,17 @@ from support.postgres import PostgresServer
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SHARED_MODULES = ("common", "competitors", "naive_symusic")
 COMMANDS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED_MODULES)
+HELP_SEPARATOR = "--- next benchmark ---\n"
+HELP_SCRIPT = f"""
+import contextlib, runpy, sys
+for path in sys.argv[1:]:
+    sys.argv = [path, "--help"]
+    print({HELP_SEPARATOR!r}, end="")
+    with contextlib.suppress(SystemExit):
+        runpy.run_path(path, run_name="__main__")
+"""
+"""Prints the help texts of all benchmarks in one process, which loads what they import only once."""
+
 QUICK_OPTIONS = ("--seconds", "0.01", "--rounds", "1")
 
 
@@ -33,9 +44,19 @@ def benchmark_output(name: str, *options: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_benchmark_has_a_help_text(name: str) -> None:
-    assert f"{name}.py" in benchmark_output(name, "--help")
+def test_every_benchmark_has_a_help_text() -> None:
+    paths = (BENCHMARKS, BENCHMARKS.parent / "src", BENCHMARKS.parent / "tests")
+    done = subprocess.run(
+        [sys.executable, "-c", HELP_SCRIPT, *(str(BENCHMARKS / f"{name}.py") for name in COMMANDS)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    help_texts = done.stdout.split(HELP_SEPARATOR)[1:]
+    assert len(help_texts) == len(COMMANDS) > 10
+    for name, text in zip(COMMANDS, help_texts, strict=True):
+        assert text.startswith(f"usage: {name}.py")
 
 
 def test_whole_runs_are_compared_with_all_competitors(tmp_path: Path) -> None:
@@ -67,7 +88,9 @@ def test_a_benchmark_refuses_to_begin_without_enough_disk_space(tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="find prints no sizes and times elsewhere")
-@pytest.mark.parametrize("options", ["", "--workers 1 --store parquet"])
+@pytest.mark.parametrize(
+    "options", [pytest.param("", marks=pytest.mark.nightly), "--workers 1 --store parquet"]
+)
 def test_growth_is_measured(tmp_path: Path, options: str) -> None:
     output = benchmark_output("growth", "--work", str(tmp_path), "--songs", "600", f"--options={options}")
     assert "600 songs into" in output
@@ -102,7 +125,7 @@ def test_postgresql_is_compared_with_a_file_and_with_a_row_at_a_time(
 
 
 def test_commits_are_measured(postgres_server: PostgresServer, tmp_path: Path) -> None:
-    options = ("--links", "1000", "--timed", "1")
+    options = ("--links", "1000", "--timed", "1", "--sizes", "20,50")
     output = benchmark_output("commit_throughput", "--work", str(tmp_path), "--fast-server", *options)
     assert "PostgreSQL, empty at first" in output
 

@@ -1,51 +1,84 @@
-"""Split libraries of MIDI songs into single tracks: lossless, stored once, catalogued.
+"""Split libraries of MIDI songs into single tracks: lossless, stored once, cataloged.
 
     >>> import midiprism
     >>> result = midiprism.split(open("song.mid", "rb").read())
     >>> [(track.name, track.instrument, track.note_count) for track in result.tracks]
 
-The names below are the public interface; they are loaded on first use, so that importing the package stays
-fast.
+Whole collections::
+
+    >>> summary = midiprism.split_library("songs", "result")
+    >>> for track in midiprism.open_result("result").find(instrument="bass"):
+    ...     print(track.song_name)
+
+The names below are the public interface. They are loaded on first use, so importing the package is fast.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from midiprism.api import Result as Result
+    from midiprism.api import SongRow as SongRow
+    from midiprism.api import open_result as open_result
+    from midiprism.api import split_library as split_library
     from midiprism.errors import CorruptMidiError as CorruptMidiError
     from midiprism.errors import MidiprismError as MidiprismError
+    from midiprism.pipeline.progress import RunProgress as RunProgress
+    from midiprism.pipeline.summary import Summary as Summary
     from midiprism.smf import Inspection as Inspection
     from midiprism.smf import Limits as Limits
     from midiprism.smf import Problem as Problem
     from midiprism.smf import SplitSong as SplitSong
     from midiprism.smf import SplitTrack as SplitTrack
-    from midiprism.smf import StatedMeta as StatedMeta
     from midiprism.smf import inspect as inspect
     from midiprism.smf import split as split
+    from midiprism.smf.types import CONTRACT_VERSION as CONTRACT_VERSION
 
 __version__ = "0.1.0"
 
+_MODULES = {
+    "CONTRACT_VERSION": "midiprism.smf.types",
+    "CorruptMidiError": "midiprism.errors",
+    "Inspection": "midiprism.smf",
+    "Limits": "midiprism.smf",
+    "MidiprismError": "midiprism.errors",
+    "Problem": "midiprism.smf",
+    "Result": "midiprism.api",
+    "RunProgress": "midiprism.pipeline.progress",
+    "SongRow": "midiprism.api",
+    "SplitSong": "midiprism.smf",
+    "SplitTrack": "midiprism.smf",
+    "Summary": "midiprism.pipeline.summary",
+    "inspect": "midiprism.smf",
+    "open_result": "midiprism.api",
+    "split": "midiprism.smf",
+    "split_library": "midiprism.api",
+}
+
 __all__ = [
+    "CONTRACT_VERSION",
     "CorruptMidiError",
     "Inspection",
     "Limits",
     "MidiprismError",
     "Problem",
+    "Result",
+    "RunProgress",
+    "SongRow",
     "SplitSong",
     "SplitTrack",
-    "StatedMeta",
+    "Summary",
     "inspect",
+    "open_result",
     "split",
+    "split_library",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in ("CorruptMidiError", "MidiprismError"):
-        from midiprism import errors as home
-    else:
-        from midiprism import smf as home  # type: ignore[no-redef]
-    value = getattr(home, name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

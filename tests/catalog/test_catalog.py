@@ -24,27 +24,26 @@ from midiprism.catalog.encoding import make_storable
 from midiprism.catalog.schema import metadata
 from midiprism.errors import CatalogError
 from support import catalog_access
+from support.records import link_record, song_record, track_record
 
 NOW = "2026-01-01T00:00:00+00:00"
 
 
 def track(number: int, name: str | None = "Lead", notes: int = 5) -> TrackRecord:
-    digest = number.to_bytes(32)
-    return TrackRecord(digest, 100, "Lead", 32, name, "Violin", "Strings", 0, 40, notes, 50, 60, 960, 1.0)
+    return track_record(number.to_bytes(32), name=name, note_count=notes)
 
 
 def link(content: TrackRecord, number: int = 0) -> LinkRecord:
-    return LinkRecord(number, 0, 40, 1, content.name, "Violin", "Strings", content)
+    return link_record(content, track_number=number)
 
 
 def song(path: bytes, digest: int | None, *links: LinkRecord, outcome: str | None = "split") -> SongRecord:
     key = None if digest is None else digest.to_bytes(32)
-    song = path.decode("utf-8", "surrogateescape").rpartition("/")[2].removesuffix(".mid")
-    return SongRecord(path, 1, song, 10, 20, key, outcome, 1, 1, 480, 960, 1.0, (), links)
+    return song_record(path, key, *links, outcome=outcome)
 
 
 def batch(*songs: SongRecord) -> BatchRecord:
-    return BatchRecord(songs, 0, 0.5)
+    return BatchRecord.from_songs(songs, seconds=0.5)
 
 
 def commit(catalog: Catalog, run: int, record: BatchRecord) -> CommitResult:
@@ -178,7 +177,7 @@ def test_a_path_that_holds_another_content_no_longer_names_the_old_one(address: 
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1, "old")))))
         commit(catalog, 1, batch(song(b"/a.mid", 2, link(track(2, "new")))))
-        assert [row.name for row in find_tracks(catalog.connection, Selection())] == ["new"]
+        assert [row.link.name for row in find_tracks(catalog.connection, Selection())] == ["new"]
     assert count(address, "songs") == 2
 
 
@@ -198,7 +197,7 @@ def test_text_that_a_database_refuses_is_made_storable(address: Address) -> None
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(record))
         (row,) = find_tracks(catalog.connection, Selection(name="nul"))
-    assert row.name == "nul\ufffd lone\ufffd"
+    assert row.link.name == "nul\ufffd lone\ufffd"
     assert row.song_path == b"/\xff\xfe.mid"
     assert row.song_name == "\ufffd\ufffd"
 
@@ -241,7 +240,7 @@ def test_a_database_of_someone_else_is_refused_and_left_alone(address: str) -> N
     connection.close()
     before = Path(address).read_bytes()
     for opening in (open_catalog, open_read_only):
-        with pytest.raises(CatalogError, match="not a catalogue"):
+        with pytest.raises(CatalogError, match="not a catalog"):
             opening(address)
     assert Path(address).read_bytes() == before
 

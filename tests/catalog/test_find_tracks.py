@@ -6,14 +6,12 @@ import pytest
 from midiprism.catalog import (
     BatchRecord,
     Catalog,
-    LinkRecord,
     Selection,
-    SongRecord,
-    TrackRecord,
     find_tracks,
     open_catalog,
 )
 from support import catalog_access
+from support.records import link_record, song_record, track_record
 
 
 @pytest.fixture
@@ -31,23 +29,23 @@ def catalog(tmp_path: Path, catalog_backend: str) -> Iterator[Catalog]:
         links = []
         for position, (name, instrument, family, channel, notes) in enumerate(tracks):
             digest = bytes([number, position]) * 16
-            content = TrackRecord(
-                digest, 9, "x", 32, name, instrument, family, channel, None, notes, 1, 2, 960, 1.0
+            track = track_record(
+                digest, name=name, instrument=instrument, family=family, channel=channel, note_count=notes
             )
-            links.append(LinkRecord(position, channel, None, 1, name, instrument, family, content))
+            links.append(link_record(track, track_number=position))
+        song_digest = bytes([number]) * 32
         song_name = path[3:-4].decode()
-        digest = bytes([number]) * 32
-        songs.append(
-            SongRecord(path, 3, song_name, 1, 1, digest, "split", 1, 2, 480, 960, 1.0, (), tuple(links))
-        )
+        songs.append(song_record(path, song_digest, *links, root_length=3, song_name=song_name))
     with open_catalog(catalog_access.catalog_address(tmp_path)) as opened:
         opened.begin_run({}, "now")
-        opened.commit(1, [BatchRecord(tuple(songs), 0, 0.0)], "now")
+        opened.commit(1, [BatchRecord.from_songs(songs)], "now")
         yield opened
 
 
 def found(catalog: Catalog, selection: Selection, limit: int | None = None) -> list[str]:
-    return [f"{row.song_name}: {row.instrument}" for row in find_tracks(catalog.connection, selection, limit)]
+    return [
+        f"{row.song_name}: {row.link.instrument}" for row in find_tracks(catalog.connection, selection, limit)
+    ]
 
 
 HELP = "Beatles/Help: Slap Bass 1"

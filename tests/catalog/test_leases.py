@@ -10,8 +10,8 @@ from sqlalchemy import text
 from midiprism.catalog import BatchRecord, Lease, PostgresAddress
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.leases import LeaseResult
-from midiprism.catalog.records import SongRecord, TrackRecord
 from support.postgres import PostgresServer
+from support.records import link_record, song_record, track_record
 
 NOW = "2026-01-01T00:00:00+00:00"
 AT = (10, 20)
@@ -40,26 +40,10 @@ def batch(lease: Lease | None, *names: str) -> BatchRecord:
     songs = []
     for name in names:
         digest = name.encode().rjust(32)
-        track = TrackRecord(digest[::-1], 9, name, 32, name, "Violin", "Strings", 0, 40, 5, 50, 60, 960, 1.0)
-        link = (0, 0, 40, 1, name, "Violin", "Strings", tuple(track))
-        songs.append(
-            SongRecord(
-                name.encode(),
-                0,
-                name,
-                *AT,
-                digest,
-                "split",
-                1,
-                1,
-                480,
-                960,
-                1.0,
-                (),
-                (link,),  # type: ignore[arg-type]
-            )
-        )
-    return BatchRecord(songs, 9, 0.1, 1, lease=lease)
+        track = track_record(digest[::-1], name=name)
+        size, mtime_ns = AT
+        songs.append(song_record(name.encode(), digest, link_record(track), size=size, mtime_ns=mtime_ns))
+    return BatchRecord.from_songs(songs, bytes_written=9, seconds=0.1, files_written=1, lease=lease)
 
 
 def take(catalog: PostgresCatalog, run: int, *names: str, redo: bool = False) -> LeaseResult:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from midiprism import SplitSong
-from midiprism.pipeline import runner as engine
+from midiprism.pipeline import runner
 from support.fake_songs import (
     BASS,
     DRUMS,
@@ -21,16 +21,16 @@ from support.fake_songs import (
     write_files,
 )
 
-EVIL = "\x1b[31m[bold]\u202eevil\nline"
+HOSTILE_NAME = "\x1b[31m[bold]\u202eevil\nline"
 
 
-def use(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], SplitSong]) -> None:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(splitter))
+def use_splitter(monkeypatch: pytest.MonkeyPatch, splitter: Callable[[bytes], SplitSong]) -> None:
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(splitter))
 
 
 @pytest.fixture(autouse=True)
 def use_fake_splitter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    use(monkeypatch, fake_split)
+    use_splitter(monkeypatch, fake_split)
     monkeypatch.chdir(tmp_path)
 
 
@@ -49,7 +49,7 @@ def songs(tmp_path: Path) -> Path:
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_split_tells_what_it_did_and_what_to_do_next(run_cli: Run, songs: Path) -> None:
+def test_split_prints_what_it_did_and_what_to_do_next(run_cli: Run, songs: Path) -> None:
     code, out, _ = run_cli("split", "songs", "-o", "my out")
     assert code == 0
     assert "Split 2 songs into 4 tracks in my out." in out
@@ -57,7 +57,7 @@ def test_split_tells_what_it_did_and_what_to_do_next(run_cli: Run, songs: Path) 
     assert "midiprism export 'my out' --to by-song --by song" in out
 
 
-def test_split_json_is_the_last_line_and_has_the_figures(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+def test_the_last_line_of_split_json_is_the_summary(run_cli: Run, songs: Path, tmp_path: Path) -> None:
     code, out, _ = run_cli("split", "songs", "-o", "out", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert code == 0
@@ -77,14 +77,14 @@ def test_a_second_split_says_that_there_is_nothing_to_do(run_cli: Run, songs: Pa
     assert read_tree(tmp_path / "out") == before
 
 
-def test_split_without_any_song_says_so(run_cli: Run, tmp_path: Path) -> None:
+def test_split_without_any_song_prints_a_message(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "songs", {"readme.txt": b""})
     code, out, _ = run_cli("split", "songs", "-o", "out")
     assert (code, "No MIDI files found" in out) == (0, True)
 
 
-def test_what_failed_is_named_without_reaching_the_terminal_raw(run_cli: Run, tmp_path: Path) -> None:
-    write_files(tmp_path / "songs", {f"{EVIL}{n}.mid": b"junk%d" % n for n in range(7)})
+def test_failures_are_listed_with_their_names_escaped(run_cli: Run, tmp_path: Path) -> None:
+    write_files(tmp_path / "songs", {f"{HOSTILE_NAME}{n}.mid": b"junk%d" % n for n in range(7)})
     with open(os.fsencode(tmp_path) + b"/songs/\xff.mid", "wb") as file:
         file.write(b"bug")
     code, out, _ = run_cli("split", "songs", "-o", "out")
@@ -99,7 +99,7 @@ def test_what_failed_is_named_without_reaching_the_terminal_raw(run_cli: Run, tm
     )
 
 
-def test_quiet_prints_nothing_where_nothing_failed(run_cli: Run, songs: Path) -> None:
+def test_quiet_prints_nothing_if_nothing_failed(run_cli: Run, songs: Path) -> None:
     assert run_cli("split", "songs", "-o", "out", "--quiet") == (0, "", "")
 
 
@@ -126,9 +126,7 @@ def test_a_missing_source_exits_2_and_makes_no_folder(run_cli: Run, tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_second_split_into_the_same_folder_at_once_exits_1(
-    run_cli: Run, songs: Path, tmp_path: Path
-) -> None:
+def test_a_concurrent_split_into_the_same_folder_exits_1(run_cli: Run, songs: Path, tmp_path: Path) -> None:
     from midiprism.results.lock import lock_exclusive
 
     run_cli("split", "songs", "-o", "out")
@@ -137,7 +135,7 @@ def test_a_second_split_into_the_same_folder_at_once_exits_1(
     assert (code, "is being written by process" in err) == (1, True)
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
+def test_ctrl_c_keeps_finished_songs_and_prints_how_to_continue(
     run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(9)})
@@ -149,7 +147,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
             os.kill(os.getpid(), signal.SIGINT)
         return fake_split(data)
 
-    use(monkeypatch, interrupted)
+    use_splitter(monkeypatch, interrupted)
     code, out, err = run_cli("split", "songs", "-o", "out", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["state"], facts["songs_done"]) == (130, "interrupted", 3)
@@ -167,9 +165,9 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(
         os.kill(os.getpid(), signal.SIGINT)
         return pytest.fail("it went on")
 
-    use(monkeypatch, interrupted)
+    use_splitter(monkeypatch, interrupted)
     assert run_cli("split", "songs", "-o", "out")[0] == 130
-    use(monkeypatch, fake_split)
+    use_splitter(monkeypatch, fake_split)
     assert run_cli("split", "songs", "-o", "out")[0] == 0
 
 
@@ -184,7 +182,7 @@ def test_list_shows_a_table(run_cli: Run, songs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "found"),
+    ("filters", "track_count"),
     [
         (["--instrument", "BASS"], 2),
         (["--family", "drums"], 1),
@@ -198,13 +196,13 @@ def test_list_shows_a_table(run_cli: Run, songs: Path) -> None:
         (["--song", "b/", "--instrument", "bass"], 1),
     ],
 )
-def test_list_filters(run_cli: Run, songs: Path, filters: list[str], found: int) -> None:
+def test_list_filters(run_cli: Run, songs: Path, filters: list[str], track_count: int) -> None:
     run_cli("split", "songs", "-o", "out")
     code, out, _ = run_cli("list", "out", "--json", *filters)
-    assert (code, len(out.splitlines())) == (0, found)
+    assert (code, len(out.splitlines())) == (0, track_count)
 
 
-def test_list_json_counts_as_musicians_do(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+def test_list_json_counts_tracks_and_channels_from_1(run_cli: Run, songs: Path, tmp_path: Path) -> None:
     run_cli("split", "songs", "-o", "out")
     facts = json.loads(run_cli("list", "out", "--json", "--channel", "10")[1])
     assert (facts["song"], facts["track"], facts["channel"], facts["family"]) == ("b/c", 2, 10, "Drums")
@@ -222,7 +220,7 @@ def test_list_paths_can_be_used_in_a_shell(run_cli: Run, songs: Path) -> None:
     assert os.path.isfile(null[:-1])
 
 
-def test_a_reader_that_leaves_early_is_no_error(songs: Path, run_cli: Run, tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_pipe_early_is_no_error(songs: Path, run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "songs", {"many.mid": fake_song(*(BASS + "n" * n for n in range(3_000)))})
     run_cli("split", "songs", "-o", "out")
     command = [sys.executable, "-m", "midiprism", "list", "out", "--json"]
@@ -234,12 +232,12 @@ def test_a_reader_that_leaves_early_is_no_error(songs: Path, run_cli: Run, tmp_p
         assert process.stderr.read() == b""
 
 
-def test_list_without_a_match_says_so(run_cli: Run, songs: Path) -> None:
+def test_list_without_a_match_prints_a_message(run_cli: Run, songs: Path) -> None:
     run_cli("split", "songs", "-o", "out")
     assert run_cli("list", "out", "--name", "%") == (0, "", "midiprism: No track matches.\n")
 
 
-def test_a_long_table_ends_and_says_so(run_cli: Run, tmp_path: Path) -> None:
+def test_a_long_table_is_cut_with_a_message(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "songs", {"a.mid": fake_song(*(BASS + str(n) for n in range(201)))})
     run_cli("split", "songs", "-o", "out")
     _, out, err = run_cli("list", "out")
@@ -248,14 +246,14 @@ def test_a_long_table_ends_and_says_so(run_cli: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("notes", ["", "..", "x", "1..2..3", "-5", "٣"])
-def test_a_range_that_is_none_exits_2(run_cli: Run, songs: Path, notes: str) -> None:
+def test_an_invalid_range_exits_2(run_cli: Run, songs: Path, notes: str) -> None:
     run_cli("split", "songs", "-o", "out")
     assert run_cli("list", "out", "--notes", notes)[0] == 2
 
 
-def test_hostile_names_are_shown_and_exported_safely(run_cli: Run, tmp_path: Path) -> None:
-    evil = f"Bass;Slap Bass 1;{EVIL.replace(chr(10), '')};x"
-    write_files(tmp_path / "songs", {f"{EVIL}.mid": fake_song(evil)})
+def test_hostile_names_are_printed_and_exported_safely(run_cli: Run, tmp_path: Path) -> None:
+    evil = f"Bass;Slap Bass 1;{HOSTILE_NAME.replace(chr(10), '')};x"
+    write_files(tmp_path / "songs", {f"{HOSTILE_NAME}.mid": fake_song(evil)})
     assert run_cli("split", "songs", "-o", "out")[0] == 0
     assert "\\x1b[31m[bold]" in run_cli("list", "out")[1]
     assert run_cli("list", "out", "--json")[0] == 0
@@ -264,7 +262,7 @@ def test_hostile_names_are_shown_and_exported_safely(run_cli: Run, tmp_path: Pat
     assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline (Slap Bass 1).mid"
 
 
-def test_export_tells_what_it_did(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+def test_export_prints_what_it_did(run_cli: Run, songs: Path, tmp_path: Path) -> None:
     run_cli("split", "songs", "-o", "out")
     code, out, _ = run_cli("export", "out", "--to", "to", "--by", "instrument", "--instrument", "bass")
     assert (code, "Wrote 2 files" in out) == (0, True)
@@ -277,7 +275,7 @@ def test_export_tells_what_it_did(run_cli: Run, songs: Path, tmp_path: Path) -> 
     assert not (tmp_path / "dry").exists()
 
 
-def test_export_reports_what_it_left_alone(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+def test_export_reports_files_that_it_did_not_change(run_cli: Run, songs: Path, tmp_path: Path) -> None:
     run_cli("split", "songs", "-o", "out")
     write_files(tmp_path / "to", {"a/01 Right Hand (Acoustic Grand Piano).mid": b"mine"})
     code, _, err = run_cli("export", "out", "--to", "to")
@@ -294,22 +292,25 @@ def test_an_export_template_with_an_unknown_field_exits_2(run_cli: Run, songs: P
 
 
 @pytest.mark.parametrize("command", [["list", "songs"], ["export", "songs", "--to", "to"]])
-def test_a_folder_that_is_no_result_exits_2(run_cli: Run, songs: Path, command: list[str]) -> None:
+def test_a_folder_without_a_result_exits_2(run_cli: Run, songs: Path, command: list[str]) -> None:
     assert run_cli(*command)[0] == 2
 
 
-def test_ctrl_c_ends_an_export_in_order(run_cli: Run, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_an_export_in_order(
+    run_cli: Run, songs: Path, monkeypatch: pytest.MonkeyPatch, number: int, exit_code: int
+) -> None:
     from midiprism.export.materialize import Materializer
 
     run_cli("split", "songs", "-o", "out")
-    place = Materializer.materialize
+    materialize = Materializer.materialize
 
-    def interrupted(*arguments: object) -> object:
-        os.kill(os.getpid(), signal.SIGINT)
-        return place(*arguments)  # type: ignore[arg-type]
+    def interrupt_and_materialize(*arguments: object) -> object:
+        os.kill(os.getpid(), number)
+        return materialize(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Materializer, "materialize", interrupted)
+        patch.setattr(Materializer, "materialize", interrupt_and_materialize)
         code, out, _ = run_cli("export", "out", "--to", "to", "--json")
-    assert (code, json.loads(out.splitlines()[-1])["files_new"]) == (130, 1)
+    assert (code, json.loads(out.splitlines()[-1])["files_new"]) == (exit_code, 1)
     assert run_cli("export", "out", "--to", "to")[0] == 0

@@ -15,7 +15,7 @@ from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
 from midiprism.errors import StoreError, UsageError
 from midiprism.integrity import repair
-from midiprism.pipeline import runner as engine
+from midiprism.pipeline import runner
 from support.fake_songs import (
     BASS,
     DRUMS,
@@ -36,7 +36,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def use_fake_splitter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
     for name in [
@@ -76,13 +76,11 @@ def with_password(url: str, password: str = SECRET) -> str:
     return url.replace("@", f":{password}@", 1)
 
 
-def commands(text: str) -> list[str]:
+def printed_commands(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.startswith("  midiprism ")]
 
 
-def test_every_command_finds_the_catalogue_by_its_address(
-    run_cli: Run, url: str, database_option: str
-) -> None:
+def test_every_command_finds_the_catalog_by_its_address(run_cli: Run, url: str, database_option: str) -> None:
     assert not Path("out/catalog.sqlite").exists()
     code, out, _ = run_cli("list", "out", "--database", url, "--json")
     assert (code, [json.loads(line)["song"] for line in out.splitlines()]) == (0, ["a", "a", "b", "b"])
@@ -108,7 +106,7 @@ def test_every_command_finds_the_catalogue_by_its_address(
     ],
     ids=" ".join,
 )
-def test_without_its_address_a_result_says_where_its_catalogue_is(
+def test_a_command_without_the_address_prints_where_the_catalog_is(
     run_cli: Run, database_option: str, command: list[str]
 ) -> None:
     code, _, err = run_cli(*command, "out")
@@ -117,42 +115,42 @@ def test_without_its_address_a_result_says_where_its_catalogue_is(
     assert "--database or MIDIPRISM_DATABASE_URL" in err
 
 
-def test_printed_commands_name_the_catalogue_and_work(run_cli: Run, url: str) -> None:
+def test_printed_commands_name_the_catalog_and_work(run_cli: Run, url: str) -> None:
     where = ["--database", url, "--schema", "my_songs"]
     code, out, _ = run_cli("split", "songs", "-o", "my out", "--workers", 0, *where)
     named = f"--database {shlex.quote(url)} --schema my_songs"
-    assert commands(out) == [
+    assert printed_commands(out) == [
         f"midiprism list 'my out' {named} --instrument bass",
         f"midiprism export 'my out' {named} --to by-song --by song",
     ]
     _, out, _ = run_cli("status", "my out", *where)
-    said = commands(out)
+    said = printed_commands(out)
     assert [line.startswith("midiprism s") and named in line for line in said] == [True, True]
     next(Path("my out/tracks").rglob("*.mid")).unlink()
     code, out, _ = run_cli("verify", "my out", *where)
-    (mending,) = commands(out)
+    (mending,) = printed_commands(out)
     assert (code, mending) == (1, f"midiprism verify 'my out' {named} --repair")
     assert run_cli(*shlex.split(mending)[1:])[0] == 0
     for line in said:
         assert run_cli(*shlex.split(line)[1:])[0] == (1 if "--retry-failed" in line else 0)
 
 
-def test_an_interrupted_run_says_how_to_go_on(
+def test_an_interrupted_run_prints_how_to_continue(
     run_cli: Run, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_arguments: object) -> None:
+    def fail_as_full(*_arguments: object) -> None:
         raise StoreError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("midiprism.stores.files.store.FileStore.put", full)
+        patch.setattr("midiprism.stores.files.store.FileStore.put", fail_as_full)
         _, out, _ = run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)
     going_on = f"midiprism split songs -o out --database {shlex.quote(url)}"
-    assert commands(out) == [going_on]
+    assert printed_commands(out) == [going_on]
     _, out, _ = run_cli("status", "out", "--database", url, "--json")
     assert json.loads(out)["to_go_on"].endswith(f"/songs -o out --database {shlex.quote(url)}")
 
 
-def test_another_results_catalogue_is_refused(run_cli: Run, url: str, database_option: str) -> None:
+def test_the_catalog_of_another_result_is_refused(run_cli: Run, url: str, database_option: str) -> None:
     where = ["--database", url]
     assert run_cli("split", "songs", "-o", "other", *where, "--schema", "other", "--quiet")[0] == 1
     before = read_tree(Path("out"))
@@ -171,7 +169,7 @@ def test_another_results_catalogue_is_refused(run_cli: Run, url: str, database_o
     assert read_tree(Path("out")) == before
 
 
-def test_a_catalogue_that_is_gone_is_not_taken_for_an_empty_one(
+def test_a_missing_catalog_is_not_treated_as_an_empty_one(
     run_cli: Run, postgres: PostgresServer, url: str, database_option: str
 ) -> None:
     postgres.psql(url, "SET client_min_messages TO error; DROP SCHEMA midiprism CASCADE")
@@ -185,7 +183,7 @@ def test_a_catalogue_that_is_gone_is_not_taken_for_an_empty_one(
     assert run_cli("verify", "out", "--database", url)[0] == 0
 
 
-def test_runs_that_are_on_are_all_shown_and_keep_checks_away(
+def test_all_active_runs_are_shown_and_prevent_checks(
     run_cli: Run, postgres: PostgresServer, url: str, database_option: str
 ) -> None:
     with open_catalog(PostgresAddress(url)) as catalog:
@@ -213,19 +211,19 @@ def test_runs_that_are_on_are_all_shown_and_keep_checks_away(
     assert (status["running"], "/m -o out" in status["to_go_on"]) == (False, True)
 
 
-def test_a_run_that_begins_while_a_result_is_checked_ends_the_check(
+def test_a_run_that_begins_during_a_check_ends_the_check(
     run_cli: Run, url: str, database_option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def meanwhile(*_arguments: object) -> None:
+    def begin_and_end_a_run(*_arguments: object) -> None:
         with open_catalog(PostgresAddress(url)) as catalog:
             catalog.end_run(catalog.begin_run({}, "now"), "done", {}, "now")
 
-    monkeypatch.setattr("midiprism.integrity.verify.Check._unlinked", meanwhile)
+    monkeypatch.setattr("midiprism.integrity.verify.Check._unlinked", begin_and_end_a_run)
     code, _, err = run_cli("verify", "out", "--database", url)
     assert (code, "check again" in err) == (1, True)
 
 
-def test_the_environment_gives_the_address_except_to_results_with_their_own(
+def test_the_environment_is_ignored_for_a_result_with_its_own_catalog(
     run_cli: Run, url: str, database_option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATABASE_URL_VARIABLE, url)
@@ -239,7 +237,7 @@ def test_the_environment_gives_the_address_except_to_results_with_their_own(
     assert "leave --schema out" in run_cli("list", "plain", "--schema", "x")[2]
 
 
-def test_the_variable_of_other_programs_counts_only_where_a_catalogue_is(
+def test_database_url_counts_only_if_the_database_holds_a_catalog(
     run_cli: Run, postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(GENERIC_DATABASE_URL_VARIABLE, url)
@@ -260,7 +258,7 @@ def test_the_variable_of_other_programs_counts_only_where_a_catalogue_is(
         "postgresql://u@localhost/db?sslmode=require&pass%77ord={}",
     ],
 )
-def test_a_password_on_the_command_line_is_refused_with_the_right_way(run_cli: Run, written: str) -> None:
+def test_a_password_on_the_command_line_is_refused_with_advice(run_cli: Run, written: str) -> None:
     for command in (["split", "songs", "-o", "new"], ["list", "new"], ["catalog", "upgrade"]):
         code, out, err = run_cli(*command, "--database", written.format(SECRET))
         assert (code, "~/.pgpass" in err, DATABASE_URL_VARIABLE in err) == (2, True, True)
@@ -282,18 +280,18 @@ def test_a_password_on_the_command_line_is_refused_with_the_right_way(run_cli: R
         "host=localhost password={}",
     ],
 )
-def test_an_address_that_cannot_be_read_is_refused_without_showing_it(url: str) -> None:
+def test_an_invalid_address_is_refused_without_printing_it(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         PostgresAddress(url.format(SECRET))
     assert SECRET not in str(caught.value)
 
 
-def everything_said(run: Run, *arguments: object) -> str:
+def run_and_join_output(run: Run, *arguments: object) -> str:
     _, out, err = run(*arguments)
     return out + err
 
 
-def test_no_password_is_ever_shown_or_kept(
+def test_no_password_is_ever_printed_or_stored(
     run_cli: Run, postgres: PostgresServer, url: str, password_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url))
@@ -309,23 +307,23 @@ def test_no_password_is_ever_shown_or_kept(
         ["export", "out", "--to", "tree", "--json"],
         ["catalog", "upgrade", "out"],
     ):
-        said += everything_said(run_cli, *command)
+        said += run_and_join_output(run_cli, *command)
     assert "library%20keeper@127.0.0.1" in said, "the rest of the address is"
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url, "wr0ng-" + SECRET))
-    said += everything_said(run_cli, "list", "out")
+    said += run_and_join_output(run_cli, "list", "out")
     assert "password authentication failed" in said
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(re.sub(r":\d+/", ":1/", password_url)))
-    unreachable = everything_said(run_cli, "status", "out")
+    unreachable = run_and_join_output(run_cli, "status", "out")
     assert "onnection refused" in unreachable
     said += unreachable
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url) + "?sslmode=nonsense")
-    said += everything_said(run_cli, "split", "songs", "-o", "out", "--verbose")
+    said += run_and_join_output(run_cli, "split", "songs", "-o", "out", "--verbose")
     assert SECRET not in said
     assert SECRET not in postgres.dump(url)
     assert not [name for name, data in read_tree(Path.cwd()).items() if SECRET.encode() in data]
 
 
-def test_passwords_and_services_come_from_where_libpq_looks(
+def test_passwords_and_services_come_from_the_files_of_libpq(
     run_cli: Run, url: str, password_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port, database = re.findall(r":(\d+)/(\w+)", password_url)[0]
@@ -343,7 +341,7 @@ def test_passwords_and_services_come_from_where_libpq_looks(
     assert "definition of service" in run_cli("list", "out", "--database", "postgresql:///?service=x")[2]
 
 
-def test_a_role_that_may_only_read_can_look_and_nothing_else(
+def test_a_read_only_role_can_only_read(
     run_cli: Run, postgres: PostgresServer, url: str, database_option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.psql(url, "CREATE ROLE reader LOGIN PASSWORD 'x'")
@@ -362,7 +360,7 @@ def test_a_role_that_may_only_read_can_look_and_nothing_else(
         postgres.psql(url, "DROP OWNED BY reader; DROP ROLE reader")
 
 
-def test_a_server_that_does_not_encrypt_is_refused_where_that_is_asked_for(
+def test_a_server_without_encryption_is_refused_if_the_address_requires_it(
     run_cli: Run, password_url: str
 ) -> None:
     code, _, err = run_cli("split", "songs", "-o", "out", "--database", f"{password_url}?sslmode=require")

@@ -12,7 +12,7 @@ from midiprism.sources import folder
 from midiprism.sources.read_file import read_file
 from midiprism.sources.source import SongContent, UnreadableError
 
-CODES = ("not_midi", "empty", "permission", "vanished", "io")
+FAILURE_CODES = ("not_midi", "empty", "permission", "vanished", "io")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_every_file_is_accounted_for_by_name_and_reason(
     assert main(["status", out, "--failed", "--json"]) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     found = {os.path.basename(it["path"]): line["code"] for line in told for it in line["paths"]}
-    assert found == {f"{number} {code}.mid": code for number in range(20) for code in CODES}
+    assert found == {f"{number} {code}.mid": code for number in range(20) for code in FAILURE_CODES}
     assert main(["verify", out, "--quiet"]) == 0
 
 
@@ -70,4 +70,4 @@ def test_workers_account_for_them_too(songs: Path, tmp_path: Path, capfd: pytest
     assert main(["status", out, "--failed", "--json"]) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     names = {os.path.basename(it["path"]) for line in told for it in line["paths"]}
-    assert names == {f"{number} {code}.mid" for number in range(20) for code in CODES}
+    assert names == {f"{number} {code}.mid" for number in range(20) for code in FAILURE_CODES}

@@ -28,7 +28,7 @@ from support.midi_writer import (
     track_name,
 )
 
-EVIL = "\x1b[31m[bold]\u202eevil\nline"
+HOSTILE_NAME = "\x1b[31m[bold]\u202eevil\nline"
 SONG = song(
     track(
         [(0, tempo(600_000)), (0, time_signature(3, 2)), (0, key_signature(2)), (1440, tempo(300_000))],
@@ -47,32 +47,32 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run_inspect(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: True)
+    monkeypatch.setattr("midiprism.smf.kernel.split_kernel.is_compiled", lambda: True)
 
-    def running(*arguments: object) -> tuple[int, str, str]:
+    def run_command(*arguments: object) -> tuple[int, str, str]:
         code = main(["inspect", *map(str, arguments)])
         captured = capfd.readouterr()
         assert "Traceback" not in captured.err
         assert "\x1b" not in captured.out + captured.err
         return code, captured.out, captured.err
 
-    return running
+    return run_command
 
 
-def keep(data: bytes, path: str = "song.mid") -> str:
+def write_song(data: bytes, path: str = "song.mid") -> str:
     Path(path).write_bytes(data)
     return path
 
 
-def told(out: str, heading: str) -> list[str]:
+def section_lines(out: str, heading: str) -> list[str]:
     """The lines under a heading, without the indent."""
     lines = out.splitlines()
     first = lines.index(heading) + 1
     return [line.strip() for line in lines[first : [*lines, ""].index("", first)]]
 
 
-def test_a_song_is_told_for_people(run_inspect: Run) -> None:
-    code, out, err = run_inspect(keep(SONG))
+def test_a_song_is_described_in_words(run_inspect: Run) -> None:
+    code, out, err = run_inspect(write_song(SONG))
     assert (code, err) == (0, "")
     head, table = out.split("\n\n")[:2]
     assert head.splitlines() == [
@@ -88,54 +88,54 @@ def test_a_song_is_told_for_people(run_inspect: Run) -> None:
         ["2", "Lead", "4", "6", "Flute", "2", "C4", "to", "C#5", "0:2", "0:01"],
         ["3", "Kit", "10", "Standard", "Kit", "1", "C2", "0:1", "0:01"],
     ]
-    assert told(out, "tempo") == [
+    assert section_lines(out, "tempo") == [
         "tick          0  100.00 bpm  from 0.000 s",
         "tick      1,440  200.00 bpm  from 1.800 s",
     ]
-    assert told(out, "meter") == ["tick          0  3/4"]
-    assert told(out, "key") == ["tick          0  D major"]
+    assert section_lines(out, "meter") == ["tick          0  3/4"]
+    assert section_lines(out, "key") == ["tick          0  D major"]
     assert "problems" not in out
 
 
-def test_what_is_not_set_is_said(run_inspect: Run) -> None:
-    _, out, _ = run_inspect(keep(song(track([(480, tempo(250_000)), *note(0, 60, 480, 1)]))))
-    assert told(out, "tempo") == [
-        "tick          0  120.00 bpm, as none is set",
+def test_defaults_are_shown_if_nothing_is_set(run_inspect: Run) -> None:
+    _, out, _ = run_inspect(write_song(song(track([(480, tempo(250_000)), *note(0, 60, 480, 1)]))))
+    assert section_lines(out, "tempo") == [
+        "tick          0  120.00 bpm, the default",
         "tick        480  240.00 bpm  from 0.500 s",
     ]
-    assert told(out, "meter") == ["tick          0  4/4, as none is set"]
+    assert section_lines(out, "meter") == ["tick          0  4/4, the default"]
     assert "\nkey\n" not in out
 
 
-def test_a_long_tempo_map_ends_and_says_so(run_inspect: Run) -> None:
-    path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(50)])))
-    lines = told(run_inspect(path)[1], "tempo")
-    assert (len(lines), lines[-1]) == (21, "and 30 more; --json gives all")
+def test_a_long_tempo_map_is_cut_with_a_message(run_inspect: Run) -> None:
+    path = write_song(song(track([(tick, tempo(500_000 + tick)) for tick in range(50)])))
+    lines = section_lines(run_inspect(path)[1], "tempo")
+    assert (len(lines), lines[-1]) == (21, "and 30 more; --json lists all")
     assert len(json.loads(run_inspect(path, "--json")[1])["tempo_map"]) == 50
-    path = keep(song(track([(tick, tempo(500_000 + tick)) for tick in range(20)])))
-    assert len(told(run_inspect(path)[1], "tempo")) == 20
+    path = write_song(song(track([(tick, tempo(500_000 + tick)) for tick in range(20)])))
+    assert len(section_lines(run_inspect(path)[1], "tempo")) == 20
 
 
-def test_a_tempo_of_0_is_no_division_by_0(run_inspect: Run) -> None:
-    path = keep(song(track([(0, tempo(0))], end=480)))
-    assert told(run_inspect(path)[1], "tempo") == ["tick          0  no time passes  from 0.000 s"]
+def test_a_tempo_of_0_does_not_divide_by_0(run_inspect: Run) -> None:
+    path = write_song(song(track([(0, tempo(0))], end=480)))
+    assert section_lines(run_inspect(path)[1], "tempo") == ["tick          0  no time passes  from 0.000 s"]
     assert json.loads(run_inspect(path, "--json")[1])["tempo_map"][0]["bpm"] is None
 
 
-def test_many_tracks_end_and_say_so(run_inspect: Run) -> None:
-    path = keep(song(*[track(end=1)] * 201))
+def test_a_long_table_of_tracks_is_cut_with_a_message(run_inspect: Run) -> None:
+    path = write_song(song(*[track(end=1)] * 201))
     code, out, err = run_inspect(path)
     assert (code, "first 200 tracks" in err) == (0, True)
     assert len(out.split("\n\n")[1].splitlines()) == 201
     assert len(json.loads(run_inspect(path, "--json")[1])["tracks"]) == 201
 
 
-def test_problems_have_their_bytes(run_inspect: Run) -> None:
+def test_problems_have_byte_offsets(run_inspect: Run) -> None:
     data = song(track([(0, tempo(500_000))]), track([(0, note_on(0, 60))])[:-4], count=7)
-    code, out, _ = run_inspect(keep(data))
+    code, out, _ = run_inspect(write_song(data))
     assert code == 0
     chunk, end = data.rindex(b"MTrk"), len(data)
-    lines = told(out, "problems")
+    lines = section_lines(out, "problems")
     assert lines[0] == "byte 10: the header counts other tracks than the 2 that were found (track_count)"
     assert [(line.split(":")[0], line.split()[-1]) for line in lines[1:]] == [
         (f"track 2, byte {chunk + 4}", "(track_truncated)"),
@@ -144,12 +144,12 @@ def test_problems_have_their_bytes(run_inspect: Run) -> None:
     ]
 
 
-def test_json_has_the_keys_of_the_interface(run_inspect: Run) -> None:
+def test_json_has_the_keys_of_the_python_api(run_inspect: Run) -> None:
     data = song(
         track([(0, key_signature(2)), (0, tempo(500_000)), (0, time_signature(4, 2)), *note(9, 36, 0, 1)]),
         count=2,
     )
-    code, out, err = run_inspect(keep(data), "--json")
+    code, out, err = run_inspect(write_song(data), "--json")
     assert (code, err, out.count("\n")) == (0, "", 1)
     facts = json.loads(out)
 
@@ -171,38 +171,40 @@ def test_json_has_the_keys_of_the_interface(run_inspect: Run) -> None:
 
 
 def test_every_key_is_documented() -> None:
-    docs = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
-    section = docs.split("## midiprism inspect\n")[1].split("\n## ")[0]
+    page = Path(__file__).parents[2] / "docs" / "reference" / "commands" / "inspect.md"
+    text = page.read_text(encoding="utf-8")
     kinds = (Inspection, SourceTrack, TempoChange, TimeSignature, KeySignature, midiprism.Problem)
     names = [field.name for kind in kinds for field in dataclasses.fields(kind)]
-    assert [name for name in ["file", *names] if f"`{name}`" not in section] == []
+    assert [name for name in ["file", *names] if f"`{name}`" not in text] == []
 
 
-def test_hostile_names_do_not_reach_the_terminal_raw(run_inspect: Run) -> None:
-    data = song(track([(0, track_name(EVIL.encode())), *note(0, 60, 0, 1)]))
-    path = keep(data, f"{EVIL}.mid")
+def test_hostile_names_are_escaped(run_inspect: Run) -> None:
+    data = song(track([(0, track_name(HOSTILE_NAME.encode())), *note(0, 60, 0, 1)]))
+    path = write_song(data, f"{HOSTILE_NAME}.mid")
     code, out, _ = run_inspect(path)
     shown = "\\x1b[31m[bold]\\u202eevil\\nline"
     assert (code, out.splitlines()[0]) == (0, f"{shown}.mid")
     assert f"    1  {shown}  1 " in out
     facts = json.loads(run_inspect(path, "--json")[1])
-    assert (facts["file"], facts["tracks"][0]["name"]) == (f"{EVIL}.mid", EVIL)
-    code, _, err = run_inspect(keep(b"no music", f"{EVIL}.txt"))
+    assert (facts["file"], facts["tracks"][0]["name"]) == (f"{HOSTILE_NAME}.mid", HOSTILE_NAME)
+    code, _, err = run_inspect(write_song(b"no music", f"{HOSTILE_NAME}.txt"))
     assert (code, err.count("\n"), shown in err) == (1, 1, True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not text")
 def test_a_path_that_is_not_text_is_read(run_inspect: Run) -> None:
     path = os.fsdecode(b"\xff.mid")
-    keep(SONG, path)
+    write_song(SONG, path)
     assert run_inspect(path)[1].startswith("\\xff.mid\n")
     assert json.loads(run_inspect(path, "--json")[1])["file"] == path
 
 
 def test_a_file_in_gzip_is_read(run_inspect: Run) -> None:
-    code, out, _ = run_inspect(keep(gzip.compress(SONG), "song.mid.gz"))
+    code, out, _ = run_inspect(write_song(gzip.compress(SONG), "song.mid.gz"))
     assert (code, "Standard Kit" in out) == (0, True)
-    assert told(out, "problems") == ["byte 0: the file is compressed with gzip; its content was read (gzip)"]
+    assert section_lines(out, "problems") == [
+        "byte 0: the file is compressed with gzip; its content was read (gzip)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,34 +212,36 @@ def test_a_file_in_gzip_is_read(run_inspect: Run) -> None:
     [
         (0xE728, "SMPTE, 25 frames per second, 40 ticks per frame"),
         (0xE301, "SMPTE, 29.97 frames per second, 1 tick per frame"),
-        (0xE700, "SMPTE, 0xe700, which gives ticks no time"),
-        (0x9C28, "SMPTE, 0x9c28, which gives ticks no time"),
+        (0xE700, "SMPTE, 0xe700, so ticks have no duration"),
+        (0x9C28, "SMPTE, 0x9c28, so ticks have no duration"),
     ],
 )
-def test_an_smpte_division_is_told_in_words(run_inspect: Run, division: int, words: str) -> None:
+def test_an_smpte_division_is_described_in_words(run_inspect: Run, division: int, words: str) -> None:
     data = song(track([(0, tempo(500_000)), *note(0, 60, 0, 1000)]), division=division)
-    code, out, _ = run_inspect(keep(data))
+    code, out, _ = run_inspect(write_song(data))
     assert (code, f"  division  {words}\n" in out, "bars:beats\n" in out) == (0, True, False)
-    assert len(told(out, "tempo (without effect: the division is SMPTE)")) == 1
-    timeless = "no time" in words
+    assert len(section_lines(out, "tempo (without effect, since the division is SMPTE)")) == 1
+    timeless = "no duration" in words
     assert ("  length    1,000 ticks\n" in out) == timeless
     assert ("division_smpte" in out) == timeless
 
 
-def test_format_2_has_no_map_for_all(run_inspect: Run) -> None:
-    code, out, _ = run_inspect(keep(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), midi_format=2)))
-    assert (code, "Each track has a tempo, meter and key of its own (format 2)." in out) == (0, True)
+def test_format_2_has_no_common_tempo_map(run_inspect: Run) -> None:
+    code, out, _ = run_inspect(
+        write_song(song(track([(0, tempo(250_000)), *note(0, 60, 0, 480)]), midi_format=2))
+    )
+    assert (code, "Each track has its own tempo, meter and key (format 2)." in out) == (0, True)
     assert "tempo\n" not in out
 
 
-def test_a_file_without_tracks_is_told(run_inspect: Run) -> None:
-    code, out, _ = run_inspect(keep(song()))
+def test_a_file_without_tracks_is_described(run_inspect: Run) -> None:
+    code, out, _ = run_inspect(write_song(song()))
     assert (code, "  tracks    0, 0 with notes\n" in out) == (0, True)
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_what_is_no_midi_file_exits_1(run_inspect: Run, options: list[str]) -> None:
-    assert run_inspect(keep(b"no music"), *options) == (
+def test_a_file_that_is_not_midi_exits_1(run_inspect: Run, options: list[str]) -> None:
+    assert run_inspect(write_song(b"no music"), *options) == (
         1,
         "",
         "midiprism: song.mid: The file is no MIDI file: it has no MThd header. (not_midi, at byte 0)\n",
@@ -267,11 +271,11 @@ def test_a_folder_exits_2(run_inspect: Run, tmp_path: Path) -> None:
     assert run_inspect()[0] == 2
 
 
-def test_a_compilation_is_announced_apart_from_the_output(
+def test_a_compilation_is_announced_on_standard_error(
     run_inspect: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("midiprism.smf.kernel.jit.is_compiled", lambda: False)
-    _, out, err = run_inspect(keep(SONG), "--json")
+    monkeypatch.setattr("midiprism.smf.kernel.split_kernel.is_compiled", lambda: False)
+    _, out, err = run_inspect(write_song(SONG), "--json")
     assert (json.loads(out)["num_tracks"], "Compiling" in err) == (3, True)
 
 

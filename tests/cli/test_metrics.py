@@ -12,7 +12,7 @@ from midiprism.sample.write import write_songs
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_figures_are_served_while_a_run_goes_on(tmp_path: Path) -> None:
+def test_metrics_are_served_during_a_run(tmp_path: Path) -> None:
     write_songs(tmp_path / "songs", 1_500, seed=5)
     command = [
         sys.executable,
@@ -43,7 +43,7 @@ def test_figures_are_served_while_a_run_goes_on(tmp_path: Path) -> None:
     assert 0 < songs <= 1_500
 
 
-def test_a_port_that_cannot_be_had_is_told_before_anything_is_made(tmp_path: Path, run_cli: Run) -> None:
+def test_an_unusable_address_is_reported_before_anything_is_written(tmp_path: Path, run_cli: Run) -> None:
     write_songs(tmp_path / "songs", 3, seed=5)
     code, _, errors = run_cli(
         "split", tmp_path / "songs", "-o", tmp_path / "out", "--metrics-port", 9_000,
@@ -54,7 +54,7 @@ def test_a_port_that_cannot_be_had_is_told_before_anything_is_made(tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_quiet_serves_without_a_word(tmp_path: Path, run_cli: Run) -> None:
+def test_quiet_serves_without_a_message(tmp_path: Path, run_cli: Run) -> None:
     write_songs(tmp_path / "songs", 3, seed=5)
     code, out, errors = run_cli(
         "split", tmp_path / "songs", "-o", tmp_path / "out", "--quiet", "--workers", 0, "--metrics-port", 0

@@ -17,7 +17,7 @@ from midiprism.advise.probe.temp_dir import TEMP_DIR_PREFIX
 from midiprism.cli import main
 from midiprism.errors import StoreError
 from midiprism.metrics.devices import StorageLocation, locate_storage
-from midiprism.pipeline import runner as engine
+from midiprism.pipeline import runner
 from support.disk_speeds import make_disk_speed
 from support.fake_songs import BASS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
 
@@ -227,7 +227,7 @@ def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, number: int, code:
 
 @pytest.fixture
 def songs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
     return write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS)})
 

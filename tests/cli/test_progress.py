@@ -4,26 +4,27 @@ from midiprism.cli.render import progress
 from midiprism.pipeline import RunProgress
 
 
-def at(seconds: float, total: int | None = 1000, failed: int = 0) -> RunProgress:
+def progress_at(seconds: float, total: int | None = 1000, failed: int = 0) -> RunProgress:
     return RunProgress(total, 250, 50, failed, 900, 700, 200, seconds)
 
 
-def test_a_line_says_all_there_is_to_say() -> None:
-    assert progress.format_run_progress(at(10.0, failed=3)) == (
+def test_a_line_has_counts_rate_time_left_and_failures() -> None:
+    assert progress.format_run_progress(progress_at(10.0, failed=3)) == (
         "250 of 1,000 songs, 25 %, 25/s, 0:30 left, 700 new tracks, 200 duplicates, 3 failed"
     )
 
 
 def test_without_a_total_there_is_no_percentage() -> None:
     assert (
-        progress.format_run_progress(at(0.0, total=None)) == "250 songs, 0/s, 700 new tracks, 200 duplicates"
+        progress.format_run_progress(progress_at(0.0, total=None))
+        == "250 songs, 0/s, 700 new tracks, 200 duplicates"
     )
 
 
-def test_without_a_terminal_a_line_comes_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_a_line_is_printed_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.show_run_progress() as show:
         for seconds in range(13):
-            show(at(float(seconds)))
+            show(progress_at(float(seconds)))
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
@@ -33,10 +34,10 @@ def test_on_a_terminal_a_bar_is_drawn(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     with progress.show_run_progress() as show:
-        show(at(10.0))
+        show(progress_at(10.0))
     assert "700 new tracks" in capsys.readouterr().err
 
 
-def test_one_song_is_one() -> None:
+def test_one_song_is_singular() -> None:
     one = RunProgress(None, 1, 0, 0, 3, 2, 1, 2.0)
     assert progress.format_run_progress(one) == "1 song, 0/s, 2 new tracks, 1 duplicate"

@@ -12,8 +12,9 @@ import pytest
 from midiprism.cli import main
 from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
 from midiprism.cli.render.relocate_text import format_progress
-from midiprism.pipeline import runner as engine
-from midiprism.relocate.copy import RelocationProgress, ResultCopier
+from midiprism.pipeline import runner
+from midiprism.relocate.copy import ResultCopier
+from midiprism.relocate.relocation import RelocationProgress
 from support.fake_songs import (
     BASS,
     DRUMS,
@@ -27,13 +28,13 @@ from support.fake_songs import (
 from support.postgres import PostgresServer
 from support.relocation import forbid_renames
 
-EVIL = "\x1b[31m[bold]\u202eevil"
+HOSTILE_NAME = "\x1b[31m[bold]\u202eevil"
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
 def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
     for name in (DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE):
         monkeypatch.delenv(name, raising=False)
@@ -48,18 +49,18 @@ def separate_file_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     forbid_renames(monkeypatch)
 
 
-def commands(text: str) -> list[list[str]]:
+def printed_commands(text: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("  midiprism ")]
 
 
-def test_a_rename_is_told_with_what_to_name_from_now_on(run_cli: Run, result: Path, tmp_path: Path) -> None:
+def test_after_a_rename_the_new_folder_is_printed(run_cli: Run, result: Path, tmp_path: Path) -> None:
     code, out, err = run_cli("relocate", "my out", "my new", "--dry-run")
     assert (code, err) == (0, "")
     assert out.startswith(f"Would rename {result} to {tmp_path / 'my new'}; nothing was written.")
     code, out, err = run_cli("relocate", "my out", "my new")
     assert (code, err) == (0, "")
     assert out.startswith(f"Renamed {result} to {tmp_path / 'my new'}: 3 files (")
-    ((*arguments,),) = commands(out)
+    ((*arguments,),) = printed_commands(out)
     assert run_cli(*arguments)[0] == 0
     assert run_cli("verify", "my new")[0] == 0
     code, out, _ = run_cli("relocate", "my out", "my new")
@@ -67,11 +68,13 @@ def test_a_rename_is_told_with_what_to_name_from_now_on(run_cli: Run, result: Pa
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_copy_is_told_with_how_to_empty_the_old_place(run_cli: Run, result: Path, tmp_path: Path) -> None:
+def test_after_a_copy_the_command_to_empty_the_old_folder_is_printed(
+    run_cli: Run, result: Path, tmp_path: Path
+) -> None:
     code, out, err = run_cli("relocate", "my out", "my new")
     assert (code, err) == (0, "")
     assert out.startswith("Copied 3 files (")
-    ((*arguments,),) = commands(out)
+    ((*arguments,),) = printed_commands(out)
     assert arguments[-1] == "--remove"
     code, out, _ = run_cli(*arguments)
     assert (code, "  removed               4  files removed from the old folder" in out) == (0, True)
@@ -80,7 +83,7 @@ def test_a_copy_is_told_with_how_to_empty_the_old_place(run_cli: Run, result: Pa
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_json_is_the_last_line_and_quiet_says_nothing(run_cli: Run, result: Path, tmp_path: Path) -> None:
+def test_json_is_the_last_line_and_quiet_prints_nothing(run_cli: Run, result: Path, tmp_path: Path) -> None:
     code, out, err = run_cli("relocate", "my out", "new", "--dry-run", "--json")
     assert (code, json.loads(out)["arrived"], "Would rename" in err) == (0, False, True)
     code, out, err = run_cli("relocate", "my out", "new", "--json", "--remove")
@@ -110,7 +113,9 @@ def test_json_is_the_last_line_and_quiet_says_nothing(run_cli: Run, result: Path
 
 @pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("remove", [[], ["--remove"]])
-def test_every_command_follows_and_says_so(run_cli: Run, tmp_path: Path, remove: list[str]) -> None:
+def test_every_command_follows_a_relocation_and_prints_a_notice(
+    run_cli: Run, tmp_path: Path, remove: list[str]
+) -> None:
     assert run_cli("relocate", "my out", "new", "--quiet", *remove)[0] == 0
     notice = f"midiprism: my out was relocated: continuing in {tmp_path / 'new'}.\n"
     code, out, err = run_cli("status", "my out", "--json")
@@ -132,17 +137,17 @@ def test_every_command_follows_and_says_so(run_cli: Run, tmp_path: Path, remove:
 
 @pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
+def test_a_signal_ends_it_in_order_and_the_same_command_continues(
     run_cli: Run, result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
-    carry = ResultCopier.copy
+    copy = ResultCopier.copy
 
-    def asked(content: ResultCopier, *, resumed: bool) -> None:
+    def interrupt_and_copy(content: ResultCopier, *, resumed: bool) -> None:
         os.kill(os.getpid(), number)
-        carry(content, resumed=resumed)
+        copy(content, resumed=resumed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ResultCopier, "copy", asked)
+        patch.setattr(ResultCopier, "copy", interrupt_and_copy)
         ended, out, err = run_cli("relocate", "my out", "new", "--remove")
     assert ended == code
     assert "Stopping after the current files" in err
@@ -156,7 +161,7 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
     assert run_cli("verify", tmp_path / "new")[0] == 0
 
 
-def test_what_cannot_be_followed_is_said(run_cli: Run, tmp_path: Path) -> None:
+def test_invalid_folders_are_refused_with_a_reason(run_cli: Run, tmp_path: Path) -> None:
     write_files(tmp_path / "full", {"x": b""})
     for new, message in (("my out", "is where the result is"), ("full", "holds other files, such as x")):
         code, _, err = run_cli("relocate", "my out", new)
@@ -166,18 +171,18 @@ def test_what_cannot_be_followed_is_said(run_cli: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_hostile_names_are_shown_as_text(run_cli: Run, tmp_path: Path) -> None:
-    code, out, _ = run_cli("relocate", "my out", EVIL)
+def test_hostile_names_are_escaped(run_cli: Run, tmp_path: Path) -> None:
+    code, out, _ = run_cli("relocate", "my out", HOSTILE_NAME)
     assert (code, "\\x1b[31m[bold]\\u202eevil" in out) == (0, True)
     code, _, err = run_cli("status", "my out")
     assert (code, "\\x1b[31m" in err) == (0, True)
-    os.replace(tmp_path / EVIL, tmp_path / "unmounted")
+    os.replace(tmp_path / HOSTILE_NAME, tmp_path / "unmounted")
     code, _, err = run_cli("status", "my out")
     assert (code, "bring that disk back" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_an_address_in_the_environment_is_not_for_a_result_with_its_own_catalogue(
+def test_an_address_in_the_environment_is_ignored_for_a_result_with_its_own_catalog(
     run_cli: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATABASE_URL_VARIABLE, "postgresql:///elsewhere")
@@ -187,28 +192,26 @@ def test_an_address_in_the_environment_is_not_for_a_result_with_its_own_catalogu
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_catalogue_in_postgresql_is_named_in_what_to_do_next(
-    run_cli: Run, postgres: PostgresServer
-) -> None:
+def test_the_printed_command_names_a_catalog_in_postgresql(run_cli: Run, postgres: PostgresServer) -> None:
     url = postgres.new_database()
     assert run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)[0] == 0
     code, _, err = run_cli("relocate", "out", "new")
     assert (code, "give its address by --database" in err) == (2, True)
     code, out, err = run_cli("relocate", "out", "new", "--database", url)
     assert (code, err) == (0, "")
-    ((*arguments,),) = commands(out)
+    ((*arguments,),) = printed_commands(out)
     assert run_cli(*arguments)[0] == 0
     assert run_cli("verify", "out", "--database", url)[0] == 0
 
 
-def test_progress_says_what_it_is_at() -> None:
+def test_progress_names_the_stage() -> None:
     assert (
         format_progress(RelocationProgress("files", 250, 1000, 5_000_000, 1.0))
         == "250 of 1,000 files, 25 %, 5.0 MB copied"
     )
     assert format_progress(RelocationProgress("files", 0, 0, 0, 1.0)) == "0 files"
-    assert format_progress(RelocationProgress("catalogue", 0, None, 0, 61.0)) == "copying the catalog, 1:01"
+    assert format_progress(RelocationProgress("catalog", 0, None, 0, 61.0)) == "copying the catalog, 1:01"
     assert (
-        format_progress(RelocationProgress("emptying", 1200, None, 0, 61.0))
+        format_progress(RelocationProgress("cleanup", 1200, None, 0, 61.0))
         == "emptying the old folder: 1,200 files"
     )

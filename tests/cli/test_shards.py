@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.integrity import repair
-from midiprism.pipeline import runner as engine
+from midiprism.pipeline import runner
 from support.fake_songs import (
     BASS,
     DRUMS,
@@ -31,7 +31,7 @@ def database_options(request: pytest.FixtureRequest) -> list[str]:
 
 @pytest.fixture
 def out(run_cli: Run, database_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_: LoadedSplitter(fake_split))
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_: LoadedSplitter(fake_split))
     monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS), "b.mid": fake_song(BASS, DRUMS)})
@@ -56,9 +56,7 @@ def test_a_result_is_files_of_tracks_links_and_songs(out: str, database_options:
     assert Path(out, "catalog.sqlite").exists() == (not database_options)
 
 
-def test_it_is_gone_on_with_without_naming_the_store_again(
-    run_cli: Run, out: str, database_options: list[str]
-) -> None:
+def test_a_later_run_need_not_name_the_store(run_cli: Run, out: str, database_options: list[str]) -> None:
     before = read_tree(Path(out, "tracks"))
     write_files(Path("songs"), {"c.mid": fake_song(PIANO, "Organ;Drawbar Organ;;new")})
     code, told, _ = run_cli("split", "songs", "-o", out, "--workers", "0", "--json", *database_options)
@@ -72,7 +70,7 @@ def test_it_is_gone_on_with_without_naming_the_store_again(
     }
 
 
-def test_list_says_where_a_track_lies(run_cli: Run, out: str, database_options: list[str]) -> None:
+def test_list_prints_the_file_and_row_of_a_track(run_cli: Run, out: str, database_options: list[str]) -> None:
     _, told, _ = run_cli("list", out, "--json", *database_options)
     facts = [json.loads(line) for line in told.splitlines()]
     assert len(facts) == 4
@@ -87,7 +85,7 @@ def test_list_says_where_a_track_lies(run_cli: Run, out: str, database_options: 
     assert ".parquet:0" in table
 
 
-def test_export_takes_tracks_out_of_it(run_cli: Run, out: str, database_options: list[str]) -> None:
+def test_export_writes_tracks_from_shards(run_cli: Run, out: str, database_options: list[str]) -> None:
     assert run_cli("export", out, "--to", "tree", "--by", "song", *database_options)[0] == 0
     found = {path.name: path.read_text() for path in Path("tree").rglob("*.mid")}
     assert sorted(found.values()) == sorted([PIANO, BASS, BASS, DRUMS])
@@ -96,9 +94,7 @@ def test_export_takes_tracks_out_of_it(run_cli: Run, out: str, database_options:
     assert not Path("other").exists()
 
 
-def test_status_and_verify_tell_of_it_and_repair_mends_it(
-    run_cli: Run, out: str, database_options: list[str]
-) -> None:
+def test_a_lost_shard_is_reported_and_repaired(run_cli: Run, out: str, database_options: list[str]) -> None:
     _, told, _ = run_cli("status", out, *database_options)
     assert "in 2 Parquet files" in told
     totals = json.loads(run_cli("status", out, "--json", *database_options)[1])["totals"]
@@ -123,7 +119,7 @@ def test_another_store_exits_2(run_cli: Run, out: str, database_options: list[st
     assert (code, "made with --store files" in said) == (2, True)
 
 
-def test_a_library_that_is_taken_over_gets_files(
+def test_an_adopted_library_needs_files(
     run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

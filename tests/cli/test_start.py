@@ -8,23 +8,23 @@ import pytest
 import midiprism
 from midiprism.cli import main
 
-HEAVY = (
+HEAVY_MODULES = (
     *("numba", "numpy", "llvmlite", "blake3", "sqlite3", "sqlalchemy", "alembic", "psycopg", "pyarrow"),
     *("psutil", "platformdirs", "rich", "multiprocessing", "concurrent", "asyncio", "http", "logging"),
 )
-MODULES = 300
+MAX_MODULES = 300
 """Fewer than these are loaded, the interpreter's own among them."""
-CHECK = f"""
+PROGRAM = f"""
 import sys
 from midiprism.cli import main
 code = main(["--help"])
-print([name for name in {HEAVY} if name in sys.modules], len(sys.modules) < {MODULES})
+print([name for name in {HEAVY_MODULES} if name in sys.modules], len(sys.modules) < {MAX_MODULES})
 sys.exit(code)
 """
 
 
 def test_help_imports_nothing_heavy() -> None:
-    done = subprocess.run([sys.executable, "-c", CHECK], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[] True"
 
 
@@ -49,12 +49,12 @@ def test_usage_errors_exit_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert len(captured.err.splitlines()) == 1
 
 
-def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "Commands:" in capsys.readouterr().out
 
 
-def test_arguments_that_come_from_file_names_do_not_reach_the_terminal_raw(
+def test_hostile_arguments_are_escaped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["list", "--\x1b[31m.mid"]) == 2
@@ -62,13 +62,13 @@ def test_arguments_that_come_from_file_names_do_not_reach_the_terminal_raw(
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_a_bug_is_a_sentence_and_its_traceback_is_had_on_request(
+def test_a_bug_is_reported_in_a_sentence_and_with_verbose_by_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def broken(*_arguments: object) -> None:
+    def fail(*_arguments: object) -> None:
         raise ZeroDivisionError("oh \x1b[31mno")
 
-    monkeypatch.setattr("midiprism.sources.open_source", broken)
+    monkeypatch.setattr("midiprism.sources.open_source", fail)
     assert main(["split", str(tmp_path), "-o", "out"]) == 1
     assert "this is a bug" in (told := capsys.readouterr().err)
     assert "Traceback" not in told

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.pipeline import runner as engine
+from midiprism.pipeline import runner
 from midiprism.results import status as status_module
 from midiprism.results.lock import lock_exclusive
 from support.fake_songs import BASS, DRUMS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
 from support.runs import FIXED_NOW, timestamp_ago
 
-EVIL = "\x1b[31m[bold]\u202eevil\nline\t"
+HOSTILE_NAME = "\x1b[31m[bold]\u202eevil\nline\t"
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
 def use_fake_splitter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
 
 
@@ -44,11 +44,11 @@ def execute(statement: str, *values: object) -> None:
     connection.close()
 
 
-def left_running(**totals: object) -> None:
+def mark_as_running(**totals: object) -> None:
     execute("UPDATE runs SET state = 'running', totals = ?", json.dumps(totals))
 
 
-def test_status_tells_what_there_is_and_what_was_done(run_cli: Run, songs: Path) -> None:
+def test_status_prints_totals_outcomes_and_runs(run_cli: Run, songs: Path) -> None:
     run_cli("split", songs, "-o", "out", "--workers", 0, "--batch-size", 7)
     code, out, err = run_cli("status", "out")
     lines = [" ".join(line.split()) for line in out.splitlines()]
@@ -66,7 +66,7 @@ def test_status_tells_what_there_is_and_what_was_done(run_cli: Run, songs: Path)
     assert "To continue:" not in out
 
 
-def test_what_failed_is_told_with_the_commands_to_name_it_and_try_it_again(run_cli: Run, songs: Path) -> None:
+def test_failures_are_printed_with_the_commands_to_list_and_retry_them(run_cli: Run, songs: Path) -> None:
     write_files(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(5)} | {"bug.mid": b"bug"})
     run_cli("split", songs, "-o", "out")
     code, out, _ = run_cli("status", "out")
@@ -112,17 +112,17 @@ def test_every_failure_is_an_object_with_all_its_paths(run_cli: Run, songs: Path
     assert (facts["io"]["outcome"], facts["io"]["digest"]) == ("unreadable", None)
 
 
-def test_where_nothing_failed_it_says_so(run_cli: Run, songs: Path) -> None:
+def test_without_failures_a_message_is_printed(run_cli: Run, songs: Path) -> None:
     run_cli("split", songs, "-o", "out")
     assert run_cli("status", "out", "--failed") == (0, "", "midiprism: No song failed.\n")
     assert run_cli("status", "out", "--failed", "--json") == (0, "", "")
 
 
-def test_names_do_not_reach_the_terminal_raw(run_cli: Run, tmp_path: Path) -> None:
-    write_files(tmp_path / EVIL, {f"{EVIL}.mid": b"junk"})
-    with open(os.fsencode(tmp_path / EVIL) + b"/\xff.mid", "wb") as file:
+def test_hostile_names_are_escaped(run_cli: Run, tmp_path: Path) -> None:
+    write_files(tmp_path / HOSTILE_NAME, {f"{HOSTILE_NAME}.mid": b"junk"})
+    with open(os.fsencode(tmp_path / HOSTILE_NAME) + b"/\xff.mid", "wb") as file:
         file.write(b"bug")
-    run_cli("split", EVIL, "-o", "out")
+    run_cli("split", HOSTILE_NAME, "-o", "out")
     execute("UPDATE runs SET state = 'interrupted'")
     for options in ([], ["--failed"], ["--json"], ["--failed", "--json"], ["--watch"]):
         code, out, _ = run_cli("status", "out", *options)
@@ -135,7 +135,7 @@ def test_names_do_not_reach_the_terminal_raw(run_cli: Run, tmp_path: Path) -> No
     assert len(run_cli("status", "out", "--failed")[1].splitlines()) == 2
 
 
-def test_json_has_all_of_it(run_cli: Run, songs: Path) -> None:
+def test_json_has_totals_outcomes_failures_and_runs(run_cli: Run, songs: Path) -> None:
     write_files(songs, {"junk.mid": b"junk"})
     run_cli("split", songs, "-o", "out")
     code, out, _ = run_cli("status", "out", "--json")
@@ -169,7 +169,7 @@ def test_json_has_all_of_it(run_cli: Run, songs: Path) -> None:
     assert (last["state"], last["songs_done"], last["sources"]) == ("done", 3, [{"path": str(songs)}])
 
 
-def test_so_many_runs_are_shown_as_asked_for(run_cli: Run, songs: Path) -> None:
+def test_the_requested_number_of_runs_is_shown(run_cli: Run, songs: Path) -> None:
     for number in range(7):
         write_files(songs, {f"new{number}.mid": fake_song(PIANO + str(number))})
         run_cli("split", songs, "-o", "out")
@@ -185,11 +185,11 @@ def test_so_many_runs_are_shown_as_asked_for(run_cli: Run, songs: Path) -> None:
 
 
 @pytest.mark.parametrize(("total", "told"), [(9, "6 songs"), (None, "not counted")])
-def test_a_run_that_was_cut_off_says_how_to_go_on(
+def test_after_a_run_that_was_cut_off_the_command_to_continue_is_printed(
     run_cli: Run, songs: Path, total: int | None, told: str
 ) -> None:
     run_cli("split", songs, "-o", "out")
-    left_running(songs_total=total, songs_seen=3, songs_done=2)
+    mark_as_running(songs_total=total, songs_seen=3, songs_done=2)
     code, out, _ = run_cli("status", "out")
     assert (code, out.splitlines()[0]) == (0, "out: no run is active; run 1 was cut off")
     assert f"Left when run 1 ended: {told}. To continue:\n  midiprism split '{songs}' -o out\n" in out
@@ -198,14 +198,14 @@ def test_a_run_that_was_cut_off_says_how_to_go_on(
     assert facts["to_go_on"] == f"midiprism split '{songs}' -o out"
 
 
-def test_a_run_that_is_on_says_how_far_it_is(
+def test_the_progress_of_an_active_run_is_printed(
     run_cli: Run, songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status_module, "_now", lambda: FIXED_NOW)
     run_cli("split", songs, "-o", "out")
     execute("UPDATE runs SET started_at = ?", timestamp_ago(300))
     execute("UPDATE batches SET songs = 600, committed_at = ?", timestamp_ago(40))
-    left_running(songs_total=3000, songs_seen=1000, songs_done=600)
+    mark_as_running(songs_total=3000, songs_seen=1000, songs_done=600)
     with lock_exclusive("out"):
         code, out, _ = run_cli("status", "out")
         facts = json.loads(run_cli("status", "out", "--json")[1])
@@ -219,7 +219,7 @@ def test_a_run_that_is_on_says_how_far_it_is(
     assert facts["eta_seconds"] == pytest.approx(200)
 
 
-def test_a_result_without_anything_recorded_says_so(run_cli: Run, songs: Path) -> None:
+def test_a_result_without_records_is_reported_as_such(run_cli: Run, songs: Path) -> None:
     run_cli("split", songs, "-o", "out")
     Path("out/catalog.sqlite").unlink()
     code, out, _ = run_cli("status", "out")
@@ -242,13 +242,13 @@ def test_a_result_without_anything_recorded_says_so(run_cli: Run, songs: Path) -
         ["--runs", "0"],
     ],
 )
-def test_options_that_cannot_be_followed_exit_2(run_cli: Run, songs: Path, options: list[str]) -> None:
+def test_invalid_options_exit_2(run_cli: Run, songs: Path, options: list[str]) -> None:
     run_cli("split", songs, "-o", "out")
     code, out, err = run_cli("status", "out", *options)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
 
 
-def test_a_folder_that_is_no_result_exits_2(run_cli: Run, songs: Path) -> None:
+def test_a_folder_without_a_result_exits_2(run_cli: Run, songs: Path) -> None:
     assert run_cli("status", songs)[0] == 2
     assert run_cli("status", songs, "--failed")[0] == 2
 
@@ -259,16 +259,16 @@ def test_watching_a_result_without_a_run_shows_it_once(run_cli: Run, songs: Path
     assert len(run_cli("status", "out", "--watch", "--json")[1].splitlines()) == 1
 
 
-def watching(*options: str, **streams: int) -> "subprocess.Popen[bytes]":
+def start_watching(*options: str, **streams: int) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "midiprism", "status", "out", "--watch", "--every", "0.1", *options]
     return subprocess.Popen(command, stderr=subprocess.PIPE, **streams)  # type: ignore[call-overload, no-any-return]
 
 
-def test_watching_goes_on_until_the_run_ends(run_cli: Run, songs: Path) -> None:
+def test_watching_lasts_until_the_run_ends(run_cli: Run, songs: Path) -> None:
     run_cli("split", songs, "-o", "out")
-    left_running(songs_total=9, songs_seen=3, songs_done=2)
+    mark_as_running(songs_total=9, songs_seen=3, songs_done=2)
     with lock_exclusive("out"):
-        process = watching("--json", stdout=subprocess.PIPE)
+        process = start_watching("--json", stdout=subprocess.PIPE)
         looks = [json.loads(process.stdout.readline()) for _ in range(3)]  # type: ignore[union-attr]
         execute("UPDATE runs SET state = 'done'")
     rest, err = process.communicate(timeout=60)
@@ -280,9 +280,9 @@ def test_watching_goes_on_until_the_run_ends(run_cli: Run, songs: Path) -> None:
 
 def test_ctrl_c_ends_watching_with_130(run_cli: Run, songs: Path) -> None:
     run_cli("split", songs, "-o", "out")
-    left_running(songs_total=9, songs_seen=3, songs_done=2)
+    mark_as_running(songs_total=9, songs_seen=3, songs_done=2)
     with lock_exclusive("out"):
-        process = watching(stdout=subprocess.PIPE)
+        process = start_watching(stdout=subprocess.PIPE)
         lines = [process.stdout.readline() for _ in range(40)]  # type: ignore[union-attr]
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
@@ -298,11 +298,11 @@ def test_ctrl_c_ends_watching_with_130(run_cli: Run, songs: Path) -> None:
 def test_a_terminal_is_redrawn_in_place_and_left_in_order(run_cli: Run, songs: Path) -> None:
     pty = pytest.importorskip("pty")
     run_cli("split", songs, "-o", "out")
-    left_running(songs_total=9, songs_seen=3, songs_done=2)
+    mark_as_running(songs_total=9, songs_seen=3, songs_done=2)
     own, theirs = pty.openpty()
     shown = b""
     with lock_exclusive("out"):
-        process = watching(stdout=theirs)
+        process = start_watching(stdout=theirs)
         os.close(theirs)
         until = time.monotonic() + 60
         while shown.count(b"run 1 is on") < 3 and time.monotonic() < until:
@@ -320,7 +320,7 @@ def test_a_terminal_is_redrawn_in_place_and_left_in_order(run_cli: Run, songs: P
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l"), "the cursor is shown again"
 
 
-def test_a_reader_that_leaves_early_is_no_error(run_cli: Run, songs: Path) -> None:
+def test_a_reader_that_closes_the_pipe_early_is_no_error(run_cli: Run, songs: Path) -> None:
     write_files(songs, {f"junk{n}.mid": b"junk%d" % n for n in range(2_000)})
     run_cli("split", songs, "-o", "out", "--quiet")
     command = [sys.executable, "-m", "midiprism", "status", "out", "--failed"]

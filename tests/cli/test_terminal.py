@@ -25,24 +25,24 @@ from midiprism.cli.render.terminal import (
         ("\ud800", "\\ud800"),
     ],
 )
-def test_what_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
+def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert escape_unprintable(text) == shown
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
+def test_no_control_character_remains(text: str) -> None:
     shown = escape_unprintable(text)
     assert all(character.isprintable() or character.isspace() for character in shown)
     assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in shown)
     shown.encode()
 
 
-def test_paths_are_shown_and_quoted() -> None:
+def test_paths_are_escaped_and_quoted() -> None:
     assert printable_path(b"/m/\xff.mid") == "/m/\\xff.mid"
     assert shell_quote("my songs; rm -rf") == "'my songs; rm -rf'"
 
 
-def test_figures_are_for_people() -> None:
+def test_sizes_lengths_and_counts_are_formatted() -> None:
     assert [format_size(n) for n in (0, 999, 1000, 15_400_000, 3 * 10**12)] == [
         "0 bytes",
         "999 bytes",

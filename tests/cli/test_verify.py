@@ -15,7 +15,7 @@ from midiprism.cli.render.verify_text import format_progress
 from midiprism.errors import UsageError
 from midiprism.integrity import repair
 from midiprism.integrity.damage_report import VerifyProgress
-from midiprism.pipeline import runner as engine
+from midiprism.pipeline import runner
 from midiprism.results.lock import lock_exclusive
 from support.fake_songs import (
     BASS,
@@ -28,26 +28,28 @@ from support.fake_songs import (
     write_files,
 )
 
-EVIL = "\x1b[31m[bold]\u202eevil"
+HOSTILE_NAME = "\x1b[31m[bold]\u202eevil"
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
 def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
-    monkeypatch.setattr(engine, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
-    write_files(tmp_path / "songs", {f"{EVIL}.mid": fake_song(PIANO, BASS), "b.kar": fake_song(BASS, DRUMS)})
+    write_files(
+        tmp_path / "songs", {f"{HOSTILE_NAME}.mid": fake_song(PIANO, BASS), "b.kar": fake_song(BASS, DRUMS)}
+    )
     assert main(["split", "songs", "-o", "my out", "--quiet"]) == 0
     capfd.readouterr()
     return tmp_path / "my out"
 
 
-def file_of(out: Path, text: str) -> Path:
+def track_file(out: Path, text: str) -> Path:
     return next(path for path in (out / "tracks").rglob("*.mid") if path.read_bytes() == text.encode())
 
 
-def test_a_whole_result_is_told_in_a_line(run_cli: Run) -> None:
+def test_an_undamaged_result_is_reported_in_a_line(run_cli: Run) -> None:
     code, out, err = run_cli("verify", "my out")
     assert (code, err) == (0, "")
     assert out.startswith("All is well in my out: 3 tracks (")
@@ -55,10 +57,10 @@ def test_a_whole_result_is_told_in_a_line(run_cli: Run) -> None:
     assert run_cli("verify", "my out", "--quiet") == (0, "", "")
 
 
-def test_damage_is_named_with_the_command_that_mends_it(run_cli: Run, result: Path) -> None:
-    path = file_of(result, PIANO)
+def test_damage_is_listed_with_the_command_that_repairs_it(run_cli: Run, result: Path) -> None:
+    path = track_file(result, PIANO)
     path.unlink()
-    path.with_name(f"{EVIL}.mid").write_bytes(b"")
+    path.with_name(f"{HOSTILE_NAME}.mid").write_bytes(b"")
     before = read_tree(result)
     code, out, _ = run_cli("verify", "my out")
     assert code == 1
@@ -77,9 +79,11 @@ def test_damage_is_named_with_the_command_that_mends_it(run_cli: Run, result: Pa
     assert run_cli("verify", "my out")[0] == 0
 
 
-def test_what_cannot_be_mended_is_named_with_its_song(run_cli: Run, result: Path, tmp_path: Path) -> None:
-    file_of(result, PIANO).unlink()
-    (tmp_path / "songs" / f"{EVIL}.mid").unlink()
+def test_damage_that_cannot_be_repaired_is_listed_with_its_song(
+    run_cli: Run, result: Path, tmp_path: Path
+) -> None:
+    track_file(result, PIANO).unlink()
+    (tmp_path / "songs" / f"{HOSTILE_NAME}.mid").unlink()
     code, out, _ = run_cli("verify", "my out", "--repair")
     assert code == 1
     assert "Not repaired:" in out
@@ -90,7 +94,7 @@ def test_what_cannot_be_mended_is_named_with_its_song(run_cli: Run, result: Path
 
 
 def test_json_is_the_last_line_and_has_the_findings(run_cli: Run, result: Path) -> None:
-    file_of(result, PIANO).unlink()
+    track_file(result, PIANO).unlink()
     code, out, _ = run_cli("verify", "my out", "--json")
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["ok"], facts["state"], facts["sample_percent"], facts["since"]) == (
@@ -105,10 +109,10 @@ def test_json_is_the_last_line_and_has_the_findings(run_cli: Run, result: Path) 
     assert facts["damages"]["missing"]["examples"][0]["message"] == "It is not there."
     code, out, _ = run_cli("verify", "my out", "--repair", "--json")
     facts = json.loads(out.splitlines()[-1])
-    assert (code, facts["ok"], facts["repaired"]["files"], facts["unmended"]["count"]) == (0, True, 1, 0)
+    assert (code, facts["ok"], facts["repaired"]["files"], facts["unrepaired"]["count"]) == (0, True, 1, 0)
 
 
-def test_a_part_is_told_as_such(run_cli: Run) -> None:
+def test_a_partial_check_is_reported_as_such(run_cli: Run) -> None:
     code, out, _ = run_cli("verify", "my out", "--sample", "100%")
     assert (code, "3 tracks" in out, "sample" in out) == (0, True, False)
     code, out, _ = run_cli("verify", "my out", "--sample", "40")
@@ -131,12 +135,14 @@ def test_a_part_is_told_as_such(run_cli: Run) -> None:
         (("songs",), "holds no midiprism result"),
     ],
 )
-def test_what_cannot_be_followed_is_said(run_cli: Run, arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_options_are_refused_with_a_reason(
+    run_cli: Run, arguments: tuple[str, ...], message: str
+) -> None:
     code, _, err = run_cli("verify", *arguments)
     assert (code, message in err) == (2, True), err
 
 
-def test_since_takes_runs_and_dates() -> None:
+def test_since_accepts_runs_and_dates() -> None:
     assert parse_scope(None, "12") == (VerifyScope(first_run=12), None)
     assert parse_scope(None, "20251231")[1] == parse_scope(None, "2025-12-31")[1]
     assert parse_scope(None, "2025-12-31T12:00:00+02:00")[1] == "2025-12-31T10:00:00.000+00:00"
@@ -144,7 +150,7 @@ def test_since_takes_runs_and_dates() -> None:
         parse_scope(None, "0001-01-01T00:00+14:00")
 
 
-def test_a_damaged_catalogue_is_told_with_what_to_do(run_cli: Run, result: Path) -> None:
+def test_a_damaged_catalog_is_reported_with_advice(run_cli: Run, result: Path) -> None:
     (result / "catalog.sqlite").write_bytes(b"no database" * 999)
     for arguments in ((), ("--repair",), ("--repair", "--dry-run"), ("--sample", "1%")):
         code, out, _ = run_cli("verify", "my out", *arguments)
@@ -152,27 +158,25 @@ def test_a_damaged_catalogue_is_told_with_what_to_do(run_cli: Run, result: Path)
         assert "Move my out/catalog.sqlite away" in out
 
 
-def test_a_run_under_way_is_waited_for(run_cli: Run, result: Path) -> None:
+def test_a_check_is_refused_during_a_run(run_cli: Run, result: Path) -> None:
     with lock_exclusive(str(result)):
         code, _, err = run_cli("verify", "my out")
     assert (code, "is being written by process" in err) == (1, True)
 
 
-def test_ctrl_c_ends_it_in_an_orderly_way(
-    run_cli: Run, result: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = threading.Event()
+def test_ctrl_c_ends_a_repair_in_order(run_cli: Run, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = threading.Event()
 
-    def slow(_data: bytes) -> object:
-        if not asked.is_set():
-            asked.set()
+    def interrupt_and_split(_data: bytes) -> object:
+        if not interrupted.is_set():
+            interrupted.set()
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
         return fake_split(_data)
 
-    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: slow)
+    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: interrupt_and_split)
     for text in (PIANO, BASS, DRUMS):
-        file_of(result, text).unlink()
+        track_file(result, text).unlink()
     code, out, err = run_cli("verify", "my out", "--repair")
     assert code == 130
     assert "Stopping" in err
@@ -181,7 +185,7 @@ def test_ctrl_c_ends_it_in_an_orderly_way(
     assert run_cli("verify", "my out")[0] == 0
 
 
-def test_progress_says_what_it_is_at() -> None:
+def test_progress_names_the_stage() -> None:
     assert format_progress(VerifyProgress("tracks", 250, 1000, 0, 1.0)) == "tracks: 250 of 1,000, 25 %"
     assert format_progress(VerifyProgress("files", 250, None, 3, 1.0)) == "files: 250, 3 damaged"
-    assert format_progress(VerifyProgress("catalogue", 0, None, 0, 61.0)) == "checking the catalog, 1:01"
+    assert format_progress(VerifyProgress("catalog", 0, None, 0, 61.0)) == "checking the catalog, 1:01"

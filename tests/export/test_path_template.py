@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midiprism.catalog import TrackRow
+from midiprism.catalog import LinkRecord, TrackRecord, TrackRow
 from midiprism.errors import UsageError
 from midiprism.export.path_template import FIELDS, PRESETS, PathTemplate, song_path
 
@@ -10,29 +10,34 @@ from midiprism.export.path_template import FIELDS, PRESETS, PathTemplate, song_p
 def row(
     song: str = "Beatles/Help", name: str | None = "Lead", channel: int | None = 3, parts: int = 1
 ) -> TrackRow:
-    return TrackRow(
-        song_id=1,
-        song_path=b"/m/x.mid",
-        root_length=3,
-        song_name=song,
-        track_number=4,
+    track = TrackRecord(
+        digest=bytes(32),
+        name=name,
+        instrument="Acoustic Grand Piano",
+        family="Piano",
         channel=channel,
         program=None,
-        part_count=parts,
-        name=name,
-        instrument="Slap Bass 1",
-        family="Bass",
         note_count=77,
         lowest_pitch=1,
         highest_pitch=2,
         duration_ticks=3,
         duration_seconds=None,
-        digest=bytes(32),
         size=9,
         stem="Lead",
-        digest_digits=32,
-        file_family="Piano",
     )
+    link = LinkRecord(
+        track_number=4,
+        port=None,
+        channel=channel,
+        program=None,
+        drum_piece=None,
+        part_count=parts,
+        name=name,
+        instrument="Slap Bass 1",
+        family="Bass",
+        track=track,
+    )
+    return TrackRow(song_id=1, song_path=b"/m/x.mid", root_length=3, song_name=song, link=link)
 
 
 def place(template: str, track: TrackRow) -> str:

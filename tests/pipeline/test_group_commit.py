@@ -1,4 +1,4 @@
-"""Batches that are flushed and committed together."""
+"""Groups of batches that are flushed and committed together."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -8,31 +8,40 @@ import pytest
 from midiprism.catalog import BatchRecord, CommitResult, SongRecord
 from midiprism.errors import CatalogError, StoreError
 from midiprism.metrics.stage_timers import StageTimers
-from midiprism.pipeline import group_commit as groups
 from midiprism.pipeline.batch import FinishedBatch
-from midiprism.pipeline.group_commit import GroupCommit
+from midiprism.pipeline.group_commit import GroupCommit, GroupLimits
 
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
+LIMITS = GroupLimits(max_songs=20, min_songs=20, max_seconds=TIMEOUT_SECONDS)
 
 
-class Committing:
-    """Tells which batches are flushed, by the seconds they say they took; a flush waits to be allowed."""
+class GatedCommitPolicy:
+    """A commit policy whose flushes wait until ``allowed`` is released.
+
+    Attributes:
+        begun: for each flush that began, the seconds that its batches state; likewise ``ended``.
+        flush_error: raised by the flush itself.
+        prepare_error: raised before the flush.
+    """
 
     def __init__(self) -> None:
         self.begun: list[list[float]] = []
         self.ended: list[list[float]] = []
         self.allowed = threading.Semaphore(0)
-        self.refused: Exception | None = None
+        self.flush_error: Exception | None = None
+        self.prepare_error: Exception | None = None
 
     def prepare(self, records: Sequence[BatchRecord]) -> Callable[[], None]:
-        if self.refused is not None:
-            raise self.refused
-        told = [record.seconds for record in records]
-        self.begun.append(told)
+        if self.prepare_error is not None:
+            raise self.prepare_error
+        seconds = [record.seconds for record in records]
+        self.begun.append(seconds)
 
         def flush() -> None:
-            assert self.allowed.acquire(timeout=PATIENCE)
-            self.ended.append(told)
+            if self.flush_error is not None:
+                raise self.flush_error
+            assert self.allowed.acquire(timeout=TIMEOUT_SECONDS)
+            self.ended.append(seconds)
 
         return flush
 
@@ -41,86 +50,82 @@ class Committing:
 
 
 def batch(number: int) -> FinishedBatch:
-    songs = tuple(SongRecord(b"/%d" % it, 1, "", 1, 1, None, "unreadable") for it in range(10))
-    return FinishedBatch((), BatchRecord(songs, 0, float(number)))
+    songs = (SongRecord(b"/%d" % it, 1, "", 1, 1, None, "unreadable") for it in range(10))
+    return FinishedBatch((), BatchRecord.from_songs(songs, seconds=float(number)))
 
 
-def numbers(done: list[FinishedBatch]) -> list[float]:
-    return [one.record.seconds for one in done]
+def numbers(finished: list[FinishedBatch]) -> list[float]:
+    return [batch.record.seconds for batch in finished]
 
 
-def until_ready(group: GroupCommit) -> list[FinishedBatch]:
+def take_when_flushed(group: GroupCommit) -> list[FinishedBatch]:
     for thread in threading.enumerate():
         if thread.name == "midiprism-flush":
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT_SECONDS)
     return group.take_durable(flush_now=False)
 
 
 @pytest.fixture
-def flusher(monkeypatch: pytest.MonkeyPatch) -> Committing:
-    monkeypatch.setattr(groups, "MAX_GROUP_SONGS", 20)
-    monkeypatch.setattr(groups, "MIN_GROUP_SONGS", 20)
-    monkeypatch.setattr(groups, "MAX_GROUP_SECONDS", PATIENCE)
-    return Committing()
+def policy() -> GatedCommitPolicy:
+    return GatedCommitPolicy()
 
 
-def test_one_group_is_flushed_after_the_other_is_committed(flusher: Committing) -> None:
-    group = GroupCommit(flusher, StageTimers(), in_thread=True)
+def test_one_group_is_flushed_after_the_other_is_committed(policy: GatedCommitPolicy) -> None:
+    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
     group.add([batch(1), batch(2)])
     assert group.take_durable(flush_now=False) == []
     group.add([batch(3), batch(4)])
     assert group.take_durable(flush_now=False) == []
-    assert flusher.begun == [[1, 2]]
-    flusher.allowed.release()
-    assert numbers(until_ready(group)) == [1, 2]
-    assert (flusher.begun, flusher.ended) == ([[1, 2]], [[1, 2]])
+    assert policy.begun == [[1, 2]]
+    policy.allowed.release()
+    assert numbers(take_when_flushed(group)) == [1, 2]
+    assert (policy.begun, policy.ended) == ([[1, 2]], [[1, 2]])
     assert group.batch_count == 2
     assert group.take_durable(flush_now=False) == []
-    flusher.allowed.release()
-    assert numbers(until_ready(group)) == [3, 4]
+    policy.allowed.release()
+    assert numbers(take_when_flushed(group)) == [3, 4]
     assert group.batch_count == 0
 
 
-def test_a_group_that_is_too_small_waits_for_more_unless_nothing_else_goes_on(flusher: Committing) -> None:
-    group = GroupCommit(flusher, StageTimers(), in_thread=True)
+def test_a_group_that_is_too_small_waits_for_more_unless_nothing_else_goes_on(
+    policy: GatedCommitPolicy,
+) -> None:
+    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
     group.add([batch(1), batch(2)])
     group.take_durable(flush_now=False)
     group.add([batch(3)])
-    flusher.allowed.release()
-    assert numbers(until_ready(group)) == [1, 2]
-    assert flusher.begun == [[1, 2]]
-    flusher.allowed.release()
+    policy.allowed.release()
+    assert numbers(take_when_flushed(group)) == [1, 2]
+    assert policy.begun == [[1, 2]]
+    policy.allowed.release()
     assert numbers(group.take_durable(flush_now=True)) == [3]
 
 
-def test_a_group_that_cannot_be_flushed_is_told_of(flusher: Committing) -> None:
-    group = GroupCommit(flusher, StageTimers(), in_thread=True)
+def test_a_group_whose_flush_cannot_begin_raises_the_error(policy: GatedCommitPolicy) -> None:
+    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
     group.add([batch(1), batch(2)])
-    flusher.refused = CatalogError("It cannot be read.")
+    policy.prepare_error = CatalogError("It cannot be read.")
     for _ in range(2):
         with pytest.raises(CatalogError, match="cannot be read"):
             group.take_durable(flush_now=True)
 
 
-def test_a_flush_that_fails_gives_nothing_back(flusher: Committing, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise StoreError("The disk is full.")
-
-    monkeypatch.setattr(flusher, "prepare", lambda _records: fail)
-    group = GroupCommit(flusher, StageTimers(), in_thread=True)
+def test_a_flush_that_fails_returns_no_batch(policy: GatedCommitPolicy) -> None:
+    policy.flush_error = StoreError("The disk is full.")
+    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
     group.add([batch(1), batch(2)])
     with pytest.raises(StoreError, match="disk is full"):
         group.take_durable(flush_now=True)
     group.close()
 
 
-def test_without_threads_a_group_is_given_back_at_once(flusher: Committing) -> None:
-    group = GroupCommit(flusher, StageTimers(), in_thread=False)
+def test_without_threads_a_group_is_returned_at_once(policy: GatedCommitPolicy) -> None:
+    group = GroupCommit(policy, StageTimers(), in_thread=False, limits=LIMITS)
     for _ in range(2):
-        flusher.allowed.release()
+        policy.allowed.release()
     group.add([batch(1), batch(2), batch(3)])
     assert numbers(group.take_durable(flush_now=False)) == [1, 2, 3]
     group.add([batch(4)])
     assert group.take_durable(flush_now=False) == []
     assert numbers(group.take_durable(flush_now=True)) == [4]
-    assert flusher.ended == [[1, 2, 3], [4]]
+    assert policy.ended == [[1, 2, 3], [4]]

@@ -10,17 +10,16 @@ import pytest
 
 from midiprism.catalog import BatchRecord
 from midiprism.pipeline.executors.processes.shared_memory import SLOT_BYTES, Slots, new_slots
-from midiprism.pipeline.shard_writer import pack_tracks
+from midiprism.records.batches import pack_tracks
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such memory")
 
 COUNT = 3
-NOTHING = (None, None, 0, None, None)
 
 
 def batch(*contents: bytes) -> BatchRecord:
     named = {data[:32]: data for data in contents}
-    return BatchRecord((), 0, 0.0, packed_tracks=pack_tracks(named, dict.fromkeys(named, NOTHING)))
+    return BatchRecord(packed_tracks=pack_tracks(named))
 
 
 BATCHES = [
@@ -52,7 +51,7 @@ def test_contents_cross_to_another_process() -> None:
     for handed in range(len(BATCHES) + COUNT):
         if handed >= COUNT:  # as many are on their way as there are slots
             record = ours.recv()
-            crossed.append(len(record.contents.octets))
+            crossed.append(len(record.packed_tracks.data))
             got.append(slots.take(record))
         if handed < len(BATCHES):
             ours.send(None)

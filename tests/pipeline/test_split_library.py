@@ -1,7 +1,6 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.pipeline import RunProgress, Settings, Summary
 from midiprism.pipeline import group_commit as group
+from midiprism.pipeline.group_commit import GroupLimits
 from midiprism.pipeline.settings import RunIntervals
 from midiprism.pipeline.splitter import Splitter
 from midiprism.results.status import read_status
 from midiprism.smf.types import Limits
 from midiprism.sources import open_folders
 from midiprism.sources.read_file import read_file
-from midiprism.stores import FileStore
+from midiprism.stores.files.store import FileStore
 from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
@@ -77,7 +77,7 @@ def test_every_track_is_stored_once_and_linked_from_every_song(tmp_path: Path) -
     assert summary.outcomes == {"split": 2, "no_notes": 1}
     assert summary.bytes_written == sum(map(len, tracks(out).values()))
     assert sorted(data.decode() for data in tracks(out).values()) == sorted([PIANO, BASS, DRUMS])
-    assert [(row.song_name, row.track_number, row.name) for row in rows(out)] == [
+    assert [(row.song_name, row.link.track_number, row.link.name) for row in rows(out)] == [
         ("a", 0, "Right Hand"),
         ("a", 1, "Bassline"),
         ("b/c", 0, "Bassline"),
@@ -141,7 +141,7 @@ def test_a_song_that_changed_is_split_again_and_replaces_the_old_one_in_lists(tm
     write_files(source, {"a.mid": fake_song(BASS, DRUMS)})
     summary = run(source, out)
     assert (summary.songs_done, summary.tracks_new) == (1, 2)
-    assert [row.instrument for row in rows(out)] == ["Slap Bass 1", "Standard Kit"]
+    assert [row.link.instrument for row in rows(out)] == ["Slap Bass 1", "Standard Kit"]
 
 
 def test_a_touched_song_is_only_read(tmp_path: Path) -> None:
@@ -243,8 +243,8 @@ def test_the_result_does_not_depend_on_the_size_of_batches(tmp_path: Path, batch
     source = write_files(tmp_path / "songs", files)
     whole, parts = run(source, tmp_path / "whole"), run(source, tmp_path / "parts", batch)
     assert tracks(tmp_path / "whole") == tracks(tmp_path / "parts")
-    numberless = [replace(row, song_id=0) for row in rows(tmp_path / "whole")]
-    assert numberless == [replace(row, song_id=0) for row in rows(tmp_path / "parts")]
+    numberless = [row._replace(song_id=0) for row in rows(tmp_path / "whole")]
+    assert numberless == [row._replace(song_id=0) for row in rows(tmp_path / "parts")]
     assert (whole.outcomes, whole.tracks_new, whole.songs_copies) == (
         parts.outcomes,
         parts.tracks_new,
@@ -327,8 +327,7 @@ def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
     flushes: list[int] = []
     monkeypatch.setattr(FileStore, "flush", lambda _store: flushes.append(1))
-    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
-    monkeypatch.setattr(group, "MAX_GROUP_SONGS", 16)
+    monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_songs=16, max_seconds=600.0))
     summary = run(source, tmp_path / "out", make_settings(batch_songs=4))
     assert (summary.songs_done, len(flushes)) == (40, 3)
     assert query(tmp_path / "out", "SELECT count(*), count(DISTINCT committed_at) FROM batches") == [(10, 3)]
@@ -339,17 +338,14 @@ def test_where_no_more_is_handed_out_groups_become_smaller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
-    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
-    monkeypatch.setattr(group, "MIN_GROUP_SONGS", 8)
+    monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(min_songs=8, max_seconds=600.0))
     assert grouped(monkeypatch, source, tmp_path / "out", make_settings(batch_songs=4)) == [20, 12, 8]
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_groups_begin_small_and_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
-    monkeypatch.setattr(group, "MAX_GROUP_SECONDS", 600.0)
-    monkeypatch.setattr(group, "MIN_GROUP_SONGS", 2)
-    monkeypatch.setattr(group, "MAX_GROUP_SONGS", 8)
+    monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_songs=8, min_songs=2, max_seconds=600.0))
     settings = make_settings(batch_songs=2, in_flight=5)
     assert grouped(monkeypatch, source, tmp_path / "out", settings) == [2, 4, 8, 8, 8, 8, 2]
 

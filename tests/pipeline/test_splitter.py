@@ -17,12 +17,12 @@ from support.runs import make_settings, run_source
 def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared: list[str] = []
     calls: list[object] = []
-    jit = SimpleNamespace(is_compiled=lambda: False, prepare=lambda: prepared.append("compiled"))
+    kernel = SimpleNamespace(is_compiled=lambda: False, prepare=lambda: prepared.append("compiled"))
     smf = SimpleNamespace(split=lambda data, **settings: calls.append((data, settings)))
     limits = Limits(input_bytes=7)
     splitter = pickle.loads(pickle.dumps(LazySplitter(Identity("track", "full"), limits)))
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "midiprism.smf.kernel.jit", jit)
+        patch.setitem(sys.modules, "midiprism.smf.kernel.split_kernel", kernel)
         patch.setitem(sys.modules, "midiprism.smf", smf)
         assert not splitter.is_compiled()
         assert prepared == []
@@ -39,10 +39,10 @@ def test_a_person_hears_of_compiling_before_it_takes_its_time(
 ) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
     told: list[str] = []
-    jit = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: told.append("prepare"))
+    kernel = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: told.append("prepare"))
     smf = SimpleNamespace(split=lambda data, **_settings: fake_split(data))
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "midiprism.smf.kernel.jit", jit)
+        patch.setitem(sys.modules, "midiprism.smf.kernel.split_kernel", kernel)
         patch.setitem(sys.modules, "midiprism.smf", smf)
         library = open_folders([source])
         out = str(tmp_path / "out")
@@ -55,7 +55,7 @@ def test_a_splitter_that_cannot_be_loaded_stops_the_run_instead_of_failing_every
 ) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)})
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "midiprism.smf.kernel.jit", None)
+        patch.setitem(sys.modules, "midiprism.smf.kernel.split_kernel", None)
         summary = run_source(open_folders([source]), str(tmp_path / "out"), Settings())
     assert (summary.state, summary.songs_done) == ("stopped", 0)
     assert "cannot be loaded" in str(summary.error)

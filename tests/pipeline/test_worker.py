@@ -8,7 +8,6 @@ import pytest
 
 from midiprism.catalog import BatchRecord
 from midiprism.metrics.stage_timers import timer_totals
-from midiprism.pipeline import worker as module
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.shared_counters import (
     NO_SONG,
@@ -20,16 +19,18 @@ from midiprism.pipeline.shared_counters import (
     SharedCounters,
     stage_timers,
 )
-from midiprism.pipeline.worker import Worker
+from midiprism.pipeline.worker import Worker, WorkerLimits
+from midiprism.records.batches import TRACK_INDEX
 from midiprism.smf.types import SplitSong
 from midiprism.sources import SongRef, open_folders
-from midiprism.stores import MemoryStore, NullStore, StoredTrack, TrackStore
+from midiprism.stores import NullStore, StoredTrack, StoreOptions, TrackStore
+from midiprism.stores.parquet.store import ParquetStore
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
 
 BAD = "Piano;Acoustic Grand Piano;bad;x"
 
 
-class Choosy(MemoryStore):
+class Choosy(ParquetStore):
     """A store that a name makes fail, until it is mended."""
 
     mended = False
@@ -77,6 +78,7 @@ def work(
     store: TrackStore,
     split: Callable[[bytes], SplitSong] = fake_split,
     patience_ns: int = _PATIENT_NS,
+    **options: Any,
 ) -> tuple[Worker, Batch]:
     """A worker, and a batch of these songs in their order.
 
@@ -89,95 +91,100 @@ def work(
     """
     library = open_folders([write_files(folder, {f"{n:03}.mid": data for n, data in enumerate(songs)})])
     found = tuple(item for item in library.walk() if isinstance(item, SongRef))
-    worker = Worker(library, store, split, lambda _: frozenset(), 1 << 20)
-    worker._max_pending_ns = patience_ns
+    worker = Worker(
+        library, store, split, lambda _: frozenset(), 1 << 20, max_pending_ns=patience_ns, **options
+    )
     return worker, found
 
 
 def outcomes(record: BatchRecord) -> list[str | None]:
-    return [song.outcome for song in record.songs]
+    return list(record.songs["outcome"])
 
 
 def test_a_track_that_cannot_be_put_costs_its_songs_and_no_other(tmp_path: Path) -> None:
-    store = Choosy(skip_taken=True)
+    store = Choosy(tmp_path, StoreOptions(commits_in_order=True))
     songs = [fake_song(PIANO, BAD, BASS), fake_song(BAD), fake_song(PIANO), fake_song(BASS, PIANO)]
     worker, found = work(tmp_path / "songs", songs, store)
     first = worker.process_batch(found[:2])
     assert outcomes(first) == ["failed", "failed"]
-    assert [song.problems[0].code for song in first.songs] == ["internal", "internal"]
+    assert [problems[0].code for problems in first.songs["problems"]] == ["internal", "internal"]
     assert first.packed_tracks.size == 0, "no link leads to what else was put"
     second = worker.process_batch(found[2:])
     assert outcomes(second) == ["split", "split"]
-    linked = {link[-1][0] for song in second.songs for link in song.links}
+    linked = set(second.tracks["digest"])
     assert set(second.packed_tracks.digests) == linked, "it was not taken for known"
     assert len(linked) == 2
 
 
-def test_a_track_that_can_be_put_later_in_a_batch_is_linked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Choosy(skip_taken=True)
+def test_a_track_that_can_be_put_later_in_a_batch_is_linked(tmp_path: Path) -> None:
+    store = Choosy(tmp_path, StoreOptions(commits_in_order=True))
 
     def mending(data: bytes) -> SplitSong:
         store.mended = b"mend" in data
         return fake_split(data)
 
-    monkeypatch.setattr(module, "_MAX_PENDING_BYTES", 0)  # each song by itself
-    worker, found = work(tmp_path / "songs", [fake_song(BAD), fake_song(BAD, PIANO + "mend")], store, mending)
+    worker, found = work(
+        tmp_path / "songs",
+        [fake_song(BAD), fake_song(BAD, PIANO + "mend")],
+        store,
+        mending,
+        limits=WorkerLimits(pending_bytes=0),  # each song by itself
+    )
     record = worker.process_batch(found)
     assert outcomes(record) == ["failed", "split"]
     assert len(record.packed_tracks.digests) == 2
 
 
 @pytest.mark.parametrize(("most", "together"), [(1 << 20, 50), (60, 3), (0, 1)])
-def test_splits_wait_to_be_put_up_to_a_bound(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, together: int
-) -> None:
-    monkeypatch.setattr(module, "_MAX_PENDING_BYTES", most)
+def test_splits_wait_to_be_put_up_to_a_bound(tmp_path: Path, most: int, together: int) -> None:
     splitting, store, held = in_groups()
     songs = [fake_song(f"Piano;Acoustic Grand Piano;;{n:02}") for n in range(50)]  # 30 bytes each
-    worker, found = work(tmp_path / "songs", songs, store, splitting)
+    limits = WorkerLimits(pending_bytes=most)
+    worker, found = work(tmp_path / "songs", songs, store, splitting, limits=limits)
     assert len(worker.process_batch(found).songs) == 50
     assert sum(held) == 50
     assert max(held) == together
 
 
-def test_where_putting_is_slow_no_more_wait_than_are_read_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_MAX_PENDING_NS", _PATIENT_NS)
+def test_tracks_wait_for_more_while_storing_them_is_fast(tmp_path: Path) -> None:
     splitting, store, groups = in_groups()
-    songs = [fake_song(PIANO + str(n)) for n in range(140)]
-    worker, found = work(tmp_path / "songs", songs, store, splitting, patience_ns=0)
-
-    def together(batch: Batch) -> list[int]:
-        groups.clear()
-        worker.process_batch(batch)
-        return list(groups)
-
-    assert together(found[:70]) == [32, 38], "nobody knows before the first time how long it takes"
-    monkeypatch.setattr(module, "_MAX_PENDING_NS", 0)  # it always takes longer
-    assert together(found[70:75]) == [5]
-    assert together(found[75:]) == [32, 32, 1], "of a batch before this one that is known"
+    songs = [fake_song(PIANO + str(n)) for n in range(70)]
+    limits = WorkerLimits(pending_ns=_PATIENT_NS)
+    worker, found = work(tmp_path / "songs", songs, store, splitting, patience_ns=0, limits=limits)
+    worker.process_batch(found)
+    assert groups == [32, 38], "before tracks are stored for the first time, it is unknown how long it takes"
 
 
-def test_putting_is_told_while_it_goes_on_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PROGRESS_INTERVAL_NS", -1)  # each track takes longer
-    told: list[float] = []
+def test_where_storing_is_slow_no_more_songs_wait_than_are_read_at_once(tmp_path: Path) -> None:
+    splitting, store, groups = in_groups()
+    songs = [fake_song(PIANO + str(n)) for n in range(70)]
+    limits = WorkerLimits(pending_ns=0)  # storing always takes longer
+    worker, found = work(tmp_path / "songs", songs, store, splitting, limits=limits)
+    worker.process_batch(found[:5])
+    groups.clear()
+    worker.process_batch(found[5:])
+    assert groups == [32, 32, 1], "the worker remembers it from the batch before"
+
+
+def test_storing_time_is_counted_while_it_goes_on_and_once(tmp_path: Path) -> None:
+    seconds: list[float] = []
 
     def store_seconds() -> float:
         return timer_totals(stage_timers(worker.counters).values()).stages["store"].seconds
 
-    store = Watched(lambda: told.append(store_seconds()))
+    store = Watched(lambda: seconds.append(store_seconds()))
     worker, found = work(
-        tmp_path / "songs", [fake_song(PIANO + str(n), BASS + str(n)) for n in range(40)], store
+        tmp_path / "songs",
+        [fake_song(PIANO + str(n), BASS + str(n)) for n in range(40)],
+        store,
+        limits=WorkerLimits(progress_interval_ns=-1),  # each track takes longer
     )
     began = perf_counter_ns()
     worker.process_batch(found)
     passed = perf_counter_ns() - began
-    assert len(told) == 80
-    assert all(before < after for before, after in pairwise(told))
-    assert told[-1] < store_seconds() <= passed / 1e9
+    assert len(seconds) == 80
+    assert all(before < after for before, after in pairwise(seconds))
+    assert seconds[-1] < store_seconds() <= passed / 1e9
 
 
 def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_songs(tmp_path: Path) -> None:
@@ -196,8 +203,8 @@ def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_songs(tmp
     assert len(put) == 80
     assert len({family for family, _ in put}) == 2
     assert put == sorted(put)
-    assert [song.path for song in record.songs] == [item.path for item in found]
-    assert [link[-1][0] for song in record.songs for link in song.links] == [
+    assert list(record.songs["path"]) == [item.path for item in found]
+    assert [record.tracks["digest"][index] for index in record.links[TRACK_INDEX]] == [
         track.digest for data in songs for track in fake_split(data).tracks
     ]
 
@@ -211,8 +218,8 @@ def test_what_was_split_before_a_stop_is_put_and_told(tmp_path: Path) -> None:
 
     put: list[int] = []
     songs = [fake_song(PIANO + str(n)) for n in range(50)]
-    worker, found = work(tmp_path / "songs", songs, Watched(lambda: put.append(done[0])), splitting)
-    worker.stop = lambda: done[0] >= 40
+    store = Watched(lambda: put.append(done[0]))
+    worker, found = work(tmp_path / "songs", songs, store, splitting, stop=lambda: done[0] >= 40)
     record = worker.process_batch(found)
     assert outcomes(record) == ["split"] * 40
     assert put == [40] * 40
@@ -227,8 +234,13 @@ def test_putting_and_handing_over_blame_no_song(tmp_path: Path) -> None:
         seen.append((gauges[SONG_INDEX], gauges[STAGE]))
         return record
 
-    worker, found = work(tmp_path / "songs", [fake_song(PIANO + str(n)) for n in range(5)], Watched(look))
-    worker.counters, worker.transfer_record = gauges, look
+    worker, found = work(
+        tmp_path / "songs",
+        [fake_song(PIANO + str(n)) for n in range(5)],
+        Watched(look),
+        counters=gauges,
+        transfer_record=look,
+    )
     worker.process_batch(found)
     assert seen == [(NO_SONG, STAGE_STORING)] * 6
     assert gauges[STAGE] == STAGE_IDLE

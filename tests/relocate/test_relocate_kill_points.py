@@ -50,7 +50,7 @@ def a_point() -> bool:
 
 @pytest.fixture(autouse=True)
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying, "THREADS", 1)
+    monkeypatch.setattr(carrying, "COPY_THREADS", 1)
     monkeypatch.setattr(copying, "_PAGES_PER_STEP", 4)
 
 

@@ -1,4 +1,4 @@
-"""The share of tracks that repeat, after splitting."""
+"""The share of tracks that repeat after splitting."""
 
 import pytest
 
@@ -6,8 +6,8 @@ import midiprism
 from midiprism.sample import generate_songs
 
 
-def repeated(count: int, duplicates: float, seed: int = 0) -> float:
-    """Share of splits whose digest an earlier one has."""
+def repeated_share(count: int, duplicates: float, seed: int = 0) -> float:
+    """Return the share of splits whose digest an earlier one has."""
     seen: set[bytes] = set()
     total = 0
     for song in generate_songs(count, seed=seed, duplicates=duplicates):
@@ -19,18 +19,18 @@ def repeated(count: int, duplicates: float, seed: int = 0) -> float:
     return 1 - len(seen) / total
 
 
-def test_no_track_repeats_where_none_shall() -> None:
-    assert repeated(512, 0.0) == 0
+def test_no_track_repeats_without_duplicates() -> None:
+    assert repeated_share(512, 0.0) == 0
 
 
 @pytest.mark.parametrize("duplicates", [0.2, 0.49, 0.8, 0.9])
-def test_the_share_holds_in_a_block(duplicates: float) -> None:
-    assert repeated(512, duplicates, seed=11) == pytest.approx(duplicates, abs=0.02)
+def test_a_block_has_the_requested_share_of_duplicates(duplicates: float) -> None:
+    assert repeated_share(512, duplicates, seed=11) == pytest.approx(duplicates, abs=0.02)
 
 
 @pytest.mark.slow
-def test_the_share_holds_in_ten_thousand_songs() -> None:
-    assert repeated(10_000, 0.49) == pytest.approx(0.49, abs=0.02)
+def test_ten_thousand_songs_have_the_requested_share_of_duplicates() -> None:
+    assert repeated_share(10_000, 0.49) == pytest.approx(0.49, abs=0.02)
 
 
 def test_versions_share_tempo_map_and_division() -> None:

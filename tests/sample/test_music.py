@@ -1,4 +1,4 @@
-"""What can be said of the songs as music without listening."""
+"""Musical properties of the songs that can be measured."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -27,6 +27,7 @@ TONICS = {name: pitch for pitch, names in enumerate(
 
 
 def notes_of(track: Any) -> Iterator[tuple[int, Any]]:
+    """Yield the tick and message of every note of a track."""
     now = 0
     for message in track:
         now += message.time
@@ -34,7 +35,8 @@ def notes_of(track: Any) -> Iterator[tuple[int, Any]]:
             yield now, message
 
 
-def key_of(midi: Any) -> int | None:
+def tonic_of(midi: Any) -> int | None:
+    """Return the pitch class of the major key with the song's signature."""
     for message in midi.tracks[0]:
         if message.type == "key_signature":
             return TONICS[message.key]
@@ -73,10 +75,10 @@ def test_notes_lie_within_the_range_of_their_instrument() -> None:
                 assert max(pitches) <= highest
 
 
-def test_most_notes_are_in_the_key_that_is_signed() -> None:
+def test_most_notes_are_in_the_key_of_the_signature() -> None:
     inside = total = 0
     for song in parsed_samples():
-        tonic = key_of(song.midi)
+        tonic = tonic_of(song.midi)
         if tonic is None:
             continue
         pitches = [
@@ -90,7 +92,7 @@ def test_most_notes_are_in_the_key_that_is_signed() -> None:
 
 
 def test_the_bass_plays_a_note_of_the_chord_above_it() -> None:
-    agreed = total = 0
+    in_chord = total = 0
     for song in parsed_samples():
         onsets: dict[int, set[int]] = defaultdict(set)
         basses: list[tuple[int, int]] = []
@@ -108,9 +110,9 @@ def test_the_bass_plays_a_note_of_the_chord_above_it() -> None:
         for beat, pitch in basses:
             if len(onsets[beat]) >= 3:
                 total += 1
-                agreed += pitch in onsets[beat]
+                in_chord += pitch in onsets[beat]
     assert total > 1000
-    assert agreed / total > 0.85
+    assert in_chord / total > 0.85
 
 
 def test_velocities_vary() -> None:
@@ -120,8 +122,8 @@ def test_velocities_vary() -> None:
             assert not velocities or len(set(velocities)) >= 5
 
 
-def test_a_melody_comes_back() -> None:
-    returning = total = 0
+def test_melodies_repeat_phrases() -> None:
+    repeating = total = 0
     for song in parsed_samples():
         for track in song.midi.tracks:
             if song.midi.type == 0 or track.name not in (
@@ -136,19 +138,19 @@ def test_a_melody_comes_back() -> None:
             pitches = [note.note for _, note in notes_of(track)]
             phrases = Counter(tuple(pitches[at : at + 6]) for at in range(len(pitches) - 5))
             total += 1
-            returning += phrases.most_common(1)[0][1] >= 2
+            repeating += phrases.most_common(1)[0][1] >= 2
     assert total > 10
-    assert returning / total > 0.8
+    assert repeating / total > 0.8
 
 
-def test_every_playing_track_has_notes_enough_to_be_heard() -> None:
+def test_every_playing_track_has_at_least_8_notes() -> None:
     for song in parsed_samples():
         for track in song.midi.tracks:
             count = sum(1 for _ in notes_of(track))
             assert count == 0 or count >= 8
 
 
-def test_every_instrument_that_a_style_calls_for_has_a_range() -> None:
+def test_every_instrument_of_a_style_has_a_range() -> None:
     for style in STYLES.values():
         assert len(style.roles) == 15
         for role in set(style.roles):

@@ -1,4 +1,4 @@
-"""Titles, artists and texts."""
+"""Titles, artists and texts of sample songs."""
 
 import itertools
 import unicodedata
@@ -10,28 +10,28 @@ from midiprism.sample.words import FAMILY_NAMES, GIVEN_NAMES, LANGUAGES, VERSION
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_two_families_of_a_language_have_one_title(language: Language) -> None:
-    every = len(list(itertools.product(*language.title_words)))
+def test_families_of_a_language_have_different_titles(language: Language) -> None:
+    title_count = len(list(itertools.product(*language.title_words)))
     titles = {
         unicodedata.normalize("NFKC", family_title(language, 5, number)).casefold()
-        for number in range(every + 100)
+        for number in range(title_count + 100)
     }
-    assert len(titles) == every + 100
+    assert len(titles) == title_count + 100
 
 
-def test_titles_of_several_languages_never_meet() -> None:
+def test_titles_of_different_languages_differ() -> None:
     folded = [{family_title(language, 0, n).casefold() for n in range(3000)} for language in LANGUAGES]
-    assert all(not one & other for one, other in itertools.combinations(folded, 2))
+    assert all(not first & second for first, second in itertools.combinations(folded, 2))
 
 
-def test_versions_have_titles_of_their_own() -> None:
+def test_versions_have_different_titles() -> None:
     names = [version_title("Song", 5, version) for version in range(200)]
     assert names[0] == "Song"
     assert len(set(names)) == 200
     assert len(set(VERSION_LABELS)) == 12
 
 
-def test_artists_grow_in_number_with_the_songs() -> None:
+def test_more_songs_have_more_artists() -> None:
     assert {artist_name(0, 0, draw << 22) for draw in range(1024)} < {
         artist_name(0, 10_000, draw << 22) for draw in range(1024)
     }

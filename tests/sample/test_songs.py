@@ -1,4 +1,4 @@
-"""The songs as files: the same by seed, valid, and of the sizes and kinds that libraries hold."""
+"""The songs as files: the same for a seed, valid, and of the sizes and kinds of real libraries."""
 
 import itertools
 import os
@@ -18,12 +18,13 @@ from midiprism.sample import MAX_DUPLICATES, SampleSong, generate_songs
 from support.sample_songs import parsed_samples, sample_songs
 
 FIRST_SONGS = "b0cb5901ddf754da948710c17aca7420"
-"""Digest of the first songs of seed 0, on every system and with every version of NumPy and Numba."""
+"""Digest of the first songs of seed 0, the same on every system and with every version of NumPy and Numba."""
 
 
-def digest_of(some: list[SampleSong]) -> str:
+def digest_of(songs: list[SampleSong]) -> str:
+    """Return a digest of the paths and bytes of songs."""
     hasher = blake3()
-    for song in some:
+    for song in songs:
         hasher.update(song.path.encode() + b"\0" + song.data)
     return hasher.hexdigest()[:32]
 
@@ -34,8 +35,8 @@ def test_the_songs_of_a_seed_never_change() -> None:
 
 def test_compiled_and_plain_python_make_the_same_songs() -> None:
     program = (
-        "import sys; from midiprism.sample import songs\n"
-        "for song in songs(6): sys.stdout.buffer.write(song.path.encode() + b'\\0' + song.data)"
+        "import sys; from midiprism.sample import generate_songs\n"
+        "for song in generate_songs(6): sys.stdout.buffer.write(song.path.encode() + b'\\0' + song.data)"
     )
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     plain = subprocess.run(
@@ -48,16 +49,16 @@ def test_a_smaller_count_is_the_beginning_of_a_larger_one() -> None:
     assert list(generate_songs(700, seed=7)) == list(sample_songs()[:700])
 
 
-def test_songs_come_one_by_one() -> None:
+def test_songs_are_generated_one_by_one() -> None:
     assert len(list(itertools.islice(generate_songs(10**12), 3))) == 3
 
 
-def test_another_seed_gives_other_songs() -> None:
-    one, other = list(generate_songs(50, seed=1)), list(generate_songs(50, seed=2**64 - 1))
-    assert not {song.data for song in one} & {song.data for song in other}
+def test_different_seeds_give_different_songs() -> None:
+    first, second = list(generate_songs(50, seed=1)), list(generate_songs(50, seed=2**64 - 1))
+    assert not {song.data for song in first} & {song.data for song in second}
 
 
-def test_no_songs_are_no_songs() -> None:
+def test_a_count_of_0_gives_no_songs() -> None:
     assert list(generate_songs(0)) == []
 
 
@@ -83,11 +84,11 @@ def test_the_greatest_share_of_duplicates_is_allowed() -> None:
     assert next(generate_songs(1, duplicates=MAX_DUPLICATES)).data
 
 
-def test_no_two_songs_are_the_same_file() -> None:
+def test_songs_are_different_files() -> None:
     assert len({song.data for song in sample_songs()}) == len(sample_songs())
 
 
-def test_paths_differ_also_where_case_and_composition_do_not_count() -> None:
+def test_paths_differ_when_case_and_unicode_composition_are_ignored() -> None:
     paths = {unicodedata.normalize("NFKC", song.path).casefold() for song in sample_songs()}
     assert len(paths) == len(sample_songs())
 
@@ -110,7 +111,7 @@ def test_no_folder_holds_more_than_a_few_hundred_songs() -> None:
     assert len(folders) >= 60
 
 
-def test_most_songs_are_of_middling_size_and_a_few_are_long() -> None:
+def test_most_songs_are_of_medium_size_and_a_few_are_long() -> None:
     sizes = sorted(len(song.data) for song in sample_songs())
     assert 13_000 <= statistics.median(sizes) <= 17_000
     assert sizes[0] < 2_000
@@ -141,7 +142,7 @@ def test_songs_have_2_to_16_tracks_and_some_are_format_0() -> None:
     assert all(2 <= count <= 16 for count in counts)
 
 
-def test_notes_are_all_released_and_none_is_struck_twice() -> None:
+def test_every_note_ends_before_the_same_note_begins_again() -> None:
     for song in parsed_samples():
         for track in song.midi.tracks:
             sounding: set[tuple[int, int]] = set()
@@ -155,7 +156,7 @@ def test_notes_are_all_released_and_none_is_struck_twice() -> None:
             assert not sounding
 
 
-def test_every_kind_of_event_that_libraries_hold_occurs() -> None:
+def test_every_usual_kind_of_event_occurs() -> None:
     kinds = Counter(
         kind
         for song in parsed_samples()
@@ -187,13 +188,15 @@ def test_divisions_differ() -> None:
 
 
 def test_some_songs_begin_with_a_track_that_plays() -> None:
-    led = [
+    songs_led_by_a_part = [
         song
         for song in parsed_samples()
         if song.midi.type == 1 and any(m.type == "note_on" for m in song.midi.tracks[0])
     ]
-    assert 0.02 < len(led) / len(parsed_samples()) < 0.25
-    assert all(any(message.type == "set_tempo" for message in song.midi.tracks[0]) for song in led)
+    assert 0.02 < len(songs_led_by_a_part) / len(parsed_samples()) < 0.25
+    assert all(
+        any(message.type == "set_tempo" for message in song.midi.tracks[0]) for song in songs_led_by_a_part
+    )
 
 
 def test_names_come_in_several_encodings() -> None:

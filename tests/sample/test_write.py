@@ -1,4 +1,4 @@
-"""Sample songs in a folder."""
+"""Writing sample songs into a folder."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ def test_progress_counts_the_songs_written_and_ends_with_all(tmp_path: Path) -> 
     assert counts == [64, 128, 150]
 
 
-def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="not empty; name a new or an empty folder"):
         write_songs(tmp_path, 5)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+def test_a_path_to_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(UsageError, match="is a file"):
         write_songs(tmp_path / "taken", 5)
@@ -43,7 +43,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
         write_songs(tmp_path / "taken" / "below", 5)
 
 
-def test_a_wrong_share_makes_no_folder(tmp_path: Path) -> None:
+def test_an_invalid_share_creates_no_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         write_songs(tmp_path / "samples", 5, duplicates=2.0)
     assert not (tmp_path / "samples").exists()

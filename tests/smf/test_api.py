@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import midiprism
-from midiprism import CorruptMidiError, Limits, MidiprismError, Problem, SplitSong, SplitTrack, StatedMeta
+from midiprism import CorruptMidiError, Limits, MidiprismError, Problem, SplitSong, SplitTrack
 from midiprism.errors import UsageError
 from support.midi_writer import (
     control_change,
@@ -46,7 +46,7 @@ SONG = song(
 )
 
 
-def test_a_split_says_all_that_its_documentation_names() -> None:
+def test_a_split_has_every_documented_field() -> None:
     result = midiprism.split(SONG)
     assert (result.outcome, result.format, result.division, result.num_tracks) == ("split", 1, 480, 2)
     assert (result.duration_ticks, result.duration_seconds) == (1920, 2.0)
@@ -57,11 +57,12 @@ def test_a_split_says_all_that_its_documentation_names() -> None:
     assert (lead.own_instrument, lead.own_family) == ("Electric Piano 2", "Piano")
     assert (lead.note_count, lead.lowest_pitch, lead.highest_pitch) == (2, 60, 72)
     assert (lead.duration_ticks, lead.duration_seconds) == (1920, 2.0)
-    assert lead.stated_meta == StatedMeta(480, 120.0, 1, "3/4", "G major")
+    assert (lead.ticks_per_quarter, lead.tempo, lead.tempo_count) == (480, 120.0, 1)
+    assert (lead.time_signature, lead.key_signature) == ("3/4", "G major")
     assert (type(lead.data), type(lead.digest), len(lead.digest)) == (bytes, bytes, 32)
 
 
-def fields(value: Any) -> list[str]:
+def field_names(value: Any) -> list[str]:
     if isinstance(value, tuple):
         return list(value._fields)  # type: ignore[attr-defined]
     return [field.name for field in dataclasses.fields(value)]
@@ -69,10 +70,10 @@ def fields(value: Any) -> list[str]:
 
 def test_values_are_plain_python() -> None:
     result = midiprism.split(SONG)
-    plain = {bytes, str, int, float, tuple, type(None), SplitSong, SplitTrack, StatedMeta, Problem}
+    plain = {bytes, str, int, float, tuple, type(None), SplitSong, SplitTrack, Problem}
     values: list[Any] = [result, *result.tracks, *result.problems]
     for value in values:
-        assert {type(getattr(value, name)) for name in fields(value)} <= plain
+        assert {type(getattr(value, name)) for name in field_names(value)} <= plain
 
 
 def test_a_track_without_a_name_has_none() -> None:
@@ -97,8 +98,8 @@ def test_results_survive_pickling() -> None:
 def test_errors_survive_pickling() -> None:
     with pytest.raises(CorruptMidiError) as caught:
         midiprism.split(b"no music")
-    again = pickle.loads(pickle.dumps(caught.value))
-    assert (again.code, again.offset, str(again)) == (
+    unpickled = pickle.loads(pickle.dumps(caught.value))
+    assert (unpickled.code, unpickled.offset, str(unpickled)) == (
         caught.value.code,
         caught.value.offset,
         str(caught.value),
@@ -106,13 +107,13 @@ def test_errors_survive_pickling() -> None:
 
 
 @pytest.mark.parametrize("argument", [{"by": "x"}, {"context": "x"}, {"by": None}, {"by": "TRACK"}])
-def test_an_unknown_way_to_split_is_a_usage_error(argument: dict[str, Any]) -> None:
+def test_an_unknown_by_or_context_is_a_usage_error(argument: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         midiprism.split(SONG, **argument)
 
 
 @pytest.mark.parametrize("data", ["MThd", 5, None, ["MThd"], ("MThd",)])
-def test_what_is_not_bytes_is_a_type_error(data: Any) -> None:
+def test_a_value_that_is_not_bytes_is_a_type_error(data: Any) -> None:
     with pytest.raises(TypeError):
         midiprism.split(data)
 
@@ -122,13 +123,13 @@ def test_any_bytes_like_value_is_read(wrap: Any) -> None:
     assert midiprism.split(wrap(SONG)) == midiprism.split(SONG)
 
 
-def test_the_song_is_not_changed() -> None:
+def test_splitting_does_not_change_the_song() -> None:
     data: Any = bytearray(SONG)
     midiprism.split(data)
     assert data == SONG
 
 
-def test_options_are_given_by_name() -> None:
+def test_options_must_be_given_by_name() -> None:
     with pytest.raises(TypeError):
         midiprism.split(SONG, "track")  # type: ignore[call-arg]
 
@@ -138,14 +139,14 @@ def test_every_exception_is_a_midiprism_error() -> None:
     assert issubclass(UsageError, MidiprismError)
 
 
-def test_importing_the_package_loads_no_compiler() -> None:
+def test_importing_the_package_does_not_load_the_compiler() -> None:
     heavy = "{'numba', 'numpy', 'llvmlite'}"
     code = f"import sys, midiprism; midiprism.MidiprismError; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
-def test_the_package_lists_what_it_offers() -> None:
+def test_dir_of_the_package_lists_all_public_names() -> None:
     assert set(midiprism.__all__) <= set(dir(midiprism))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = midiprism.nonsense

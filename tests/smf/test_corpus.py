@@ -1,4 +1,4 @@
-"""The invariants on real files: all of them for the default split, a sample for every way to split.
+"""The invariants on real files: all of them for the default split, a sample for every ``by`` and ``context``.
 
 With ``MIDIPRISM_CORPUS_FULL=1`` every file goes through every check.
 """
@@ -15,7 +15,7 @@ pytestmark = [needs_corpus, pytest.mark.slow]
 
 SHARES = 16
 SAMPLE = 50
-"""One file in so many goes through the checks that cost most."""
+"""One file in this many goes through the most expensive checks."""
 
 
 @pytest.mark.parametrize("number", range(SHARES))
@@ -29,7 +29,7 @@ def test_every_real_file_is_split_as_the_contract_says(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(SHARES))
-def test_sampled_real_files_keep_every_invariant_in_every_way(number: int) -> None:
+def test_sampled_real_files_keep_every_invariant_for_every_by_and_context(number: int) -> None:
     for member in corpus_share(number, SHARES, step=SAMPLE):
         song = read_member(member)
         oracle = Oracle(parse_song(song))

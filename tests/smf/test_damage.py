@@ -27,11 +27,11 @@ from support.split_process import SPLIT_OPTIONS
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES, CorruptFile
 
 BROKEN = [*WRAPPED_FILES, *DAMAGED]
-each = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.description)
+each_broken_file = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.description)
 
 
-def sounding(result: SplitSong) -> list[ExpectedNote]:
-    """All notes of all splits."""
+def notes_of(result: SplitSong) -> list[ExpectedNote]:
+    """Return all notes of all splits."""
     return sorted(
         (out.split_track.track_number, note.pitch, note.tick, note.end_tick)
         for out in read_outputs(result)
@@ -39,24 +39,24 @@ def sounding(result: SplitSong) -> list[ExpectedNote]:
     )
 
 
-@each
+@each_broken_file
 def test_damage_gives_the_stated_outcome(case: BrokenFile) -> None:
     assert midiprism.split(case.data, by=case.by).outcome == case.outcome
 
 
-@each
-def test_damage_is_named_by_its_codes_and_no_others(case: BrokenFile) -> None:
+@each_broken_file
+def test_damage_is_reported_by_its_codes_and_no_others(case: BrokenFile) -> None:
     codes = {problem.code for problem in midiprism.split(case.data, by=case.by).problems}
     assert set(case.problem_codes) <= codes <= {*case.problem_codes, *case.optional_codes}
 
 
-@each
-def test_every_note_that_the_damage_left_survives_at_its_tick(case: BrokenFile) -> None:
-    assert sounding(midiprism.split(case.data, by=case.by)) == sorted(case.notes)
+@each_broken_file
+def test_every_undamaged_note_survives_at_its_tick(case: BrokenFile) -> None:
+    assert notes_of(midiprism.split(case.data, by=case.by)) == sorted(case.notes)
 
 
-@each
-def test_a_problem_says_what_and_where(case: BrokenFile) -> None:
+@each_broken_file
+def test_a_problem_has_a_code_a_message_and_a_place(case: BrokenFile) -> None:
     result = midiprism.split(case.data, by=case.by)
     for problem in result.problems:
         assert problem.code in PROBLEM_CODES
@@ -66,21 +66,21 @@ def test_a_problem_says_what_and_where(case: BrokenFile) -> None:
         assert problem.offset is None or problem.offset >= 0
 
 
-@each
+@each_broken_file
 @pytest.mark.parametrize(("by", "context"), SPLIT_OPTIONS)
-def test_what_comes_of_damage_is_well_formed_and_stays_as_it_is(
+def test_splits_of_damaged_files_are_well_formed_and_splitting_them_again_returns_them(
     case: BrokenFile, by: By, context: Context
 ) -> None:
     result = midiprism.split(case.data, by=by, context=context)
     check_facts(read_outputs(result))
-    way = resolve_by(case.data, by, context, result)
+    resolved_by = resolve_by(case.data, by, context, result)
     for split in result.tracks:
-        again = midiprism.split(split.data, by=way, context=context)
-        assert [track.data for track in again.tracks] == [split.data]
+        split_again = midiprism.split(split.data, by=resolved_by, context=context)
+        assert [track.data for track in split_again.tracks] == [split.data]
 
 
 @pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.description)
-def test_what_is_no_midi_file_is_refused_with_its_reason(case: CorruptFile) -> None:
+def test_a_file_that_is_no_midi_file_is_refused_with_its_reason(case: CorruptFile) -> None:
     with pytest.raises(midiprism.CorruptMidiError) as caught:
         midiprism.split(case.data)
     assert caught.value.code == case.code
@@ -106,34 +106,34 @@ def test_offsets_point_into_the_decompressed_file() -> None:
     good = track(MELODY)
     damaged = raw_track(encode_events(MELODY))
     data = b"junk" + song(CONDUCTOR, damaged, good) + b"\0"
-    found = {problem.code: problem for problem in midiprism.split(data).problems}
-    assert found.keys() == {"junk_before_header", "missing_end_of_track", "trailing_bytes"}
+    by_code = {problem.code: problem for problem in midiprism.split(data).problems}
+    assert by_code.keys() == {"junk_before_header", "missing_end_of_track", "trailing_bytes"}
     start = 4 + 14 + len(CONDUCTOR)
-    missing = found["missing_end_of_track"]
+    missing = by_code["missing_end_of_track"]
     assert missing.track == 1
     assert missing.offset is not None
     assert start <= missing.offset <= start + len(damaged)
-    assert found["trailing_bytes"].offset == len(data) - 1
-    assert found["trailing_bytes"].track is None
+    assert by_code["trailing_bytes"].offset == len(data) - 1
+    assert by_code["trailing_bytes"].track is None
 
 
 def test_problems_come_in_the_order_of_the_file() -> None:
     first = raw_track(b"\0" + meta(0x51, b"") + encode_events(MELODY))
     second = track([(0, meta(0x58, b"")), (0, meta(0x59, b"")), *MELODY])
-    found = midiprism.split(b"junk" + song(first, second, chunk(b"junk", b"")) + b"\0").problems
-    offsets = [problem.offset for problem in found if problem.offset is not None]
+    listed = midiprism.split(b"junk" + song(first, second, chunk(b"junk", b"")) + b"\0").problems
+    offsets = [problem.offset for problem in listed if problem.offset is not None]
     assert len(offsets) >= 6
     assert offsets == sorted(offsets)
 
 
-def test_a_problem_that_recurs_in_a_track_is_listed_once_with_its_count() -> None:
+def test_a_repeated_problem_of_a_track_is_listed_once_with_its_count() -> None:
     damaged = track([*MELODY, *((192 + tick, tempo(0)) for tick in range(5))])
     (problem,) = midiprism.split(song(damaged)).problems
     assert (problem.code, problem.track) == ("tempo_zero", 0)
     assert "5" in problem.message
 
 
-def test_of_very_many_problems_the_first_are_listed_and_the_rest_counted() -> None:
+def test_only_the_first_of_very_many_problems_are_listed_and_the_rest_counted() -> None:
     count = 20_000
     result = midiprism.split(header(1, count, 480) + raw_track(b"") * (count - 1) + track(MELODY))
     assert len(result.problems) < count
@@ -147,14 +147,14 @@ def test_a_clamped_velocity_is_127() -> None:
     assert [event[2] for event in out.track.events] == [b"\x3c\x7f", b"\x3c\0"]
 
 
-def test_a_malformed_tempo_stays_in_its_track_and_goes_nowhere_else() -> None:
+def test_a_malformed_tempo_stays_in_its_track_and_is_merged_into_no_other() -> None:
     data = song(track([(0, meta(0x51, b"\7\7"))]), track([(0, meta(0x51, b"\1\1\1\1")), *MELODY]))
     (out,) = read_outputs(midiprism.split(data))
     tempi = [payload(event) for event in out.track.events if is_meta(event, 0x51)]
     assert tempi == [b"\1\1\1\1"]
 
 
-def test_a_tempo_of_another_format_than_0_to_2_is_merged_as_in_format_1() -> None:
+def test_a_tempo_is_merged_in_unknown_formats_as_in_format_1() -> None:
     for form, count in ((3, 2), (0, 2)):
         data = song(track([(96, tempo(400_000))]), track(MELODY), midi_format=form, count=count)
         (out,) = read_outputs(midiprism.split(data))
@@ -166,7 +166,7 @@ def test_restated_status_is_explicit_and_later_running_status_is_kept() -> None:
         b"\0" + note_on(0, 60) + b"\0" + meta(1, b"la") + b"\x60\x3c\0\0\x3e\x40\x60\x3e\0\0" + END_OF_TRACK
     )
     (split,) = midiprism.split(song(raw_track(body), midi_format=0)).tracks
-    mended = (
+    repaired = (
         b"\0"
         + note_on(0, 60)
         + b"\0"
@@ -174,10 +174,10 @@ def test_restated_status_is_explicit_and_later_running_status_is_kept() -> None:
         + b"\x60\x90\x3c\0\0\x3e\x40\x60\x3e\0\0"
         + END_OF_TRACK
     )
-    assert split.data == song(raw_track(mended), midi_format=0)
+    assert split.data == song(raw_track(repaired), midi_format=0)
 
 
-def test_problems_that_are_found_late_count_among_those_that_are_listed() -> None:
+def test_problems_of_track_names_count_towards_the_limit_of_listed_problems() -> None:
     name = meta(3, b"\xe9")
     result = midiprism.split(song(*[track([(0, name), *note(0, 60, 0, 1)])] * 1500, count=1500))
     assert len(result.problems) == 1001
@@ -185,14 +185,14 @@ def test_problems_that_are_found_late_count_among_those_that_are_listed() -> Non
     assert "500" in result.problems[-1].message
 
 
-def test_a_bridge_before_an_inserted_event_is_told_of_the_track_it_is_in() -> None:
+def test_a_bridge_before_a_merged_event_is_reported_for_the_track_it_is_in() -> None:
     gap = b"\xff\xff\xff\x7f"
     conductor = b"\0" + tempo(1) + (gap + meta(1, b"")) * 3 + b"\0" + tempo(2)
     player = b"\0" + note_on(0, 60) + b"\0" + note_on(1, 60) + (gap + b"\xd1\0") * 4
     data = song(raw_track(conductor + b"\0" + END_OF_TRACK), raw_track(player + b"\0" + END_OF_TRACK))
-    found = {problem.code: problem for problem in midiprism.split(data, by="channel").problems}[
+    bridged = {problem.code: problem for problem in midiprism.split(data, by="channel").problems}[
         "delta_bridged"
     ]
-    assert found.track == 1
-    assert found.offset is not None
-    assert found.offset >= len(data) - len(player) - 4
+    assert bridged.track == 1
+    assert bridged.offset is not None
+    assert bridged.offset >= len(data) - len(player) - 4

@@ -1,7 +1,7 @@
 """Notes, controllers, programs, bends and tempo of every split, as mido and symusic read it and its song.
 
-Both readers have faults of their own. ``support.other_readers.MISREADINGS`` lists them, each with a file that shows
-it; files that hit one are kept from that reader, and from that reader only.
+Both readers have faults of their own. ``support.other_readers.MISREADINGS`` lists them, each with a file that
+shows it; that reader is not given files that show one.
 """
 
 from collections import Counter
@@ -32,40 +32,40 @@ DIVISIONS: tuple[By, ...] = ("track", "channel", "program")
 
 
 def tempo_steps(changes: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
-    """How the tempo goes up to ``end``, whatever was said twice; the last at a tick counts."""
+    """Return the changes of the tempo up to ``end`` without repetitions; the last at a tick counts."""
     return TempoMap(1, dict(changes)).changes_before(end)
 
 
 def has_malformed_tempo(song: ParsedSong) -> bool:
-    """Whether a tempo event has a wrong length: both readers take it for a tempo, or refuse it."""
+    """Tell whether a tempo event has a wrong length: both readers take it for a tempo, or refuse it."""
     return has_event(song, lambda event: is_meta(event, TEMPO) and tempo_of(event) is None)
 
 
 def check_by_mido(song: list[MidoTrack], out: OutputTrack, by: By) -> None:
-    """mido finds the song's channel messages in the split, those of other parts aside, and its tempi."""
-    heard = read_with_mido(out.split_track.data)[0]
+    """Check that mido finds the song's channel messages of that part, and its tempi, in the split."""
+    read = read_with_mido(out.split_track.data)[0]
     source = song[out.split_track.track_number].channel_messages
     if by != "track":
         source = [(tick, body) for tick, body in source if body[0] & 15 == out.split_track.channel]
     if by == "program":
-        assert not Counter(heard.channel_messages) - Counter(source)
+        assert not Counter(read.channel_messages) - Counter(source)
     else:
-        assert heard.channel_messages == source
+        assert read.channel_messages == source
     end = out.track.end_tick
     # Sorted by tick only: at one tick the tracks keep their order, as when mido plays the file.
     changes = sorted((change for track in song for change in track.tempi), key=lambda change: change[0])
-    assert tempo_steps(heard.tempi, end) == tempo_steps(changes, end)
+    assert tempo_steps(read.tempi, end) == tempo_steps(changes, end)
 
 
 def check_mido(data: bytes, by: By) -> None:
-    """Every split against its song by mido; all parts of a track together hold its notes once."""
+    """Check every split against its song with mido; all parts of a track together hold its notes once."""
     song = read_with_mido(data)
-    found = read_outputs(midiprism.split(data, by=by))
-    for out in found:
+    outputs = read_outputs(midiprism.split(data, by=by))
+    for out in outputs:
         check_by_mido(song, out, by)
     notes = Counter(
         (out.split_track.track_number, *message)
-        for out in found
+        for out in outputs
         for message in read_with_mido(out.split_track.data)[0].channel_messages
         if message[1][0] >> 4 == 9 and message[1][2]
     )
@@ -78,29 +78,32 @@ def check_mido(data: bytes, by: By) -> None:
 
 
 def check_symusic(data: bytes, by: By) -> None:
-    """symusic finds all notes of the song in the splits, on the same programs; undivided, all else too."""
+    """Check that symusic finds all notes of the song in the splits, on the same programs.
+
+    Where tracks are not divided, it finds the controllers and bends too.
+    """
     song = read_with_symusic(data)
     splits = [
         (out, read_with_symusic(out.split_track.data)) for out in read_outputs(midiprism.split(data, by=by))
     ]
-    for out, heard in splits:
+    for out, read in splits:
         end = out.track.end_tick
-        assert tempo_steps(heard.tempi, end) == tempo_steps(song.tempi, end)
-    heard_notes = sum((heard.notes for _, heard in splits), Counter[tuple[int, int, int, int]]())
-    assert heard_notes == song.notes
+        assert tempo_steps(read.tempi, end) == tempo_steps(song.tempi, end)
+    read_notes = sum((read.notes for _, read in splits), Counter[tuple[int, int, int, int]]())
+    assert read_notes == song.notes
     assert (
-        sum((heard.notes_per_program for _, heard in splits), Counter[tuple[int, bool]]())
+        sum((read.notes_per_program for _, read in splits), Counter[tuple[int, bool]]())
         == song.notes_per_program
     )
     if by == "track":
-        assert sum((heard.controls for _, heard in splits), Counter[tuple[int, int, int]]()) == song.controls
-        assert sum((heard.bends for _, heard in splits), Counter[tuple[int, int]]()) == song.bends
+        assert sum((read.controls for _, read in splits), Counter[tuple[int, int, int]]()) == song.controls
+        assert sum((read.bends for _, read in splits), Counter[tuple[int, int]]()) == song.bends
 
 
 @pytest.mark.parametrize("by", DIVISIONS)
 @settings(max_examples=80, deadline=None)
 @given(data=portable_songs)
-def test_mido_hears_in_generated_splits_what_it_hears_in_their_song(data: bytes, by: By) -> None:
+def test_mido_reads_the_same_music_in_generated_splits_and_in_their_song(data: bytes, by: By) -> None:
     song = parse_song(data)
     if not has_event(song, mido_refuses) and not has_malformed_tempo(song):
         check_mido(data, by)
@@ -109,21 +112,21 @@ def test_mido_hears_in_generated_splits_what_it_hears_in_their_song(data: bytes,
 @pytest.mark.parametrize("by", DIVISIONS)
 @settings(max_examples=80, deadline=None)
 @given(data=portable_songs)
-def test_symusic_hears_in_generated_splits_what_it_hears_in_their_song(data: bytes, by: By) -> None:
+def test_symusic_reads_the_same_music_in_generated_splits_and_in_their_song(data: bytes, by: By) -> None:
     song = parse_song(data)
     if not symusic_refuses(song) and not has_malformed_tempo(song):
         check_symusic(data, by)
 
 
-def check_the_reader(data: bytes) -> None:
-    """The tests' own reader finds in a file what mido finds there."""
+def check_own_reader(data: bytes) -> None:
+    """Check that the tests' own reader finds in a file what mido finds."""
     song = parse_song(data)
-    for source, heard in zip(song.tracks, read_with_mido(data), strict=True):
+    for source, read in zip(song.tracks, read_with_mido(data), strict=True):
         assert [
             (tick, bytes([status]) + body) for tick, status, body in source.events if status < SYSEX
-        ] == heard.channel_messages
+        ] == read.channel_messages
         tempi = [(event[0], tempo_of(event)) for event in source.events if is_meta(event, TEMPO)]
-        assert tempi == heard.tempi
+        assert tempi == read.tempi
 
 
 @settings(max_examples=200, deadline=None)
@@ -131,7 +134,7 @@ def check_the_reader(data: bytes) -> None:
 def test_the_tests_own_reader_reads_generated_files_as_mido_does(data: bytes) -> None:
     song = parse_song(data)
     if not has_event(song, mido_refuses) and not has_malformed_tempo(song):
-        check_the_reader(data)
+        check_own_reader(data)
 
 
 SHARES = 8
@@ -144,13 +147,13 @@ def test_the_tests_own_reader_reads_real_files_as_mido_does(number: int) -> None
     for member in corpus_share(number, SHARES, step=100):
         data = read_member(member)
         if not has_event(parse_song(data), mido_refuses):
-            check_the_reader(data)
+            check_own_reader(data)
 
 
 @needs_corpus
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(SHARES))
-def test_mido_hears_in_splits_of_real_files_what_it_hears_in_their_song(number: int) -> None:
+def test_mido_reads_the_same_music_in_splits_of_real_files_and_in_their_song(number: int) -> None:
     for member in corpus_share(number, SHARES, step=100):
         data = read_member(member)
         if not has_event(parse_song(data), mido_refuses):
@@ -160,7 +163,7 @@ def test_mido_hears_in_splits_of_real_files_what_it_hears_in_their_song(number: 
 @needs_corpus
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(SHARES))
-def test_symusic_hears_in_splits_of_real_files_what_it_hears_in_their_song(number: int) -> None:
+def test_symusic_reads_the_same_music_in_splits_of_real_files_and_in_their_song(number: int) -> None:
     for member in corpus_share(number, SHARES, step=10):
         data = read_member(member)
         if not symusic_refuses(parse_song(data)):
@@ -169,6 +172,6 @@ def test_symusic_hears_in_splits_of_real_files_what_it_hears_in_their_song(numbe
 
 
 @pytest.mark.parametrize("misreading", MISREADINGS, ids=lambda row: f"{row.reader} {row.description}")
-def test_the_other_readers_faults_are_the_ones_that_the_table_states(misreading: Misreading) -> None:
-    # A later release may have mended it; any third answer is news that the table must hear of.
+def test_other_readers_misread_as_the_table_states(misreading: Misreading) -> None:
+    # A later release may have fixed it; for any third answer the table must be updated.
     assert observed_reading(misreading) in (misreading.actual, misreading.expected)

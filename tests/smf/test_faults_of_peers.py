@@ -1,4 +1,4 @@
-"""What other splitters get wrong: each of their known faults is a test here."""
+"""Known faults of other splitters, each as a test that this one does not have it."""
 
 import pytest
 
@@ -30,44 +30,44 @@ MELODY = [*note(0, 60, 480, 480), *note(0, 62, 1920, 480)]
 
 
 def split(data: bytes, by: By = "track") -> list[OutputTrack]:
-    """The splits, read."""
+    """Split a file and read its splits."""
     return read_outputs(midiprism.split(data, by=by))
 
 
-def only(data: bytes) -> OutputTrack:
-    """The one split of a file."""
+def only_split(data: bytes) -> OutputTrack:
+    """Return the one split of a file."""
     (out,) = split(data)
     return out
 
 
-def metas(out: OutputTrack, kind: int) -> list[tuple[int, bytes]]:
-    """Ticks and bytes of a split's meta events of one kind."""
+def meta_events(out: OutputTrack, kind: int) -> list[tuple[int, bytes]]:
+    """Return ticks and bytes of a split's meta events of one kind."""
     return [(event[0], payload(event)) for event in out.track.events if is_meta(event, kind)]
 
 
-def test_tempo_changes_do_not_push_the_notes_later() -> None:
+def test_tempo_changes_do_not_delay_the_notes() -> None:
     conductor = track([(0, tempo(500_000)), (960, tempo(250_000)), (1920, tempo(1_000_000))], end=3840)
-    out = only(song(conductor, track(MELODY)))
-    assert [found.tick for found in pair_notes(out.track.events, out.track.end_tick)] == [480, 1920]
-    assert [tick for tick, _ in metas(out, TEMPO)] == [0, 960, 1920]
+    out = only_split(song(conductor, track(MELODY)))
+    assert [note.tick for note in pair_notes(out.track.events, out.track.end_tick)] == [480, 1920]
+    assert [tick for tick, _ in meta_events(out, TEMPO)] == [0, 960, 1920]
 
 
-def test_tempo_changes_count_from_every_track() -> None:
+def test_tempo_changes_of_every_track_count() -> None:
     data = song(
         track([(0, tempo(500_000))], end=1920),
         track(MELODY),
         track([(960, tempo(250_000)), (960, time_signature(3, 2)), *note(1, 36, 960, 480)]),
     )
     melody, bass = split(data)
-    assert [tick for tick, _ in metas(melody, TEMPO)] == [0, 960]
-    assert [tick for tick, _ in metas(melody, TIME_SIGNATURE)] == [960]
+    assert [tick for tick, _ in meta_events(melody, TEMPO)] == [0, 960]
+    assert [tick for tick, _ in meta_events(melody, TIME_SIGNATURE)] == [960]
     assert tempo_map(melody.song, 0).seconds(1920) == tempo_map(bass.song, 0).seconds(1920) == 1.5
 
 
 def test_a_tempo_map_on_every_track_is_not_multiplied() -> None:
     tempi = [(0, tempo(500_000)), (480, tempo(400_000))]
     data = song(track(tempi), track([*tempi, *MELODY]), track([*tempi, *note(1, 36, 480, 96)]))
-    assert [len(metas(out, TEMPO)) for out in split(data)] == [2, 2]
+    assert [len(meta_events(out, TEMPO)) for out in split(data)] == [2, 2]
 
 
 def test_the_last_of_several_tempi_at_a_tick_wins_in_every_split() -> None:
@@ -79,8 +79,10 @@ def test_the_last_of_several_tempi_at_a_tick_wins_in_every_split() -> None:
         track(note(2, 72, 0, 96)),
     )
     for out in split(data):
-        assert metas(out, TEMPO)[-1 if out.track.end_tick < 480 else -2][1] == (100_000).to_bytes(3, "big")
-    assert [len(metas(out, TEMPO)) for out in split(data)] == [3, 2, 1]
+        assert meta_events(out, TEMPO)[-1 if out.track.end_tick < 480 else -2][1] == (100_000).to_bytes(
+            3, "big"
+        )
+    assert [len(meta_events(out, TEMPO)) for out in split(data)] == [3, 2, 1]
 
 
 def test_key_and_smpte_offset_come_from_the_first_track_only() -> None:
@@ -89,27 +91,27 @@ def test_key_and_smpte_offset_come_from_the_first_track_only() -> None:
         [(0, smpte_offset(2)), (0, key_signature(3)), *MELODY],
     )
     own, other = split(song(track(first), track(second), track(note(1, 36, 0, 96))))
-    assert [data for _, data in metas(own, 0x59)] == [b"\2\0", b"\3\0"]
-    assert [data for _, data in metas(other, 0x59)] == [b"\2\0"]
-    assert [data for _, data in metas(other, 0x54)] == [b"\1\0\0\0\0"]
+    assert [data for _, data in meta_events(own, 0x59)] == [b"\2\0", b"\3\0"]
+    assert [data for _, data in meta_events(other, 0x59)] == [b"\2\0"]
+    assert [data for _, data in meta_events(other, 0x54)] == [b"\1\0\0\0\0"]
 
 
 def test_a_conductor_event_after_the_end_of_the_track_is_left_out() -> None:
     data = song(track([(96, tempo(1)), (97, tempo(2))]), track(note(0, 60, 0, 96)))
-    assert metas(only(data), TEMPO) == [(96, b"\0\0\1")]
+    assert meta_events(only_split(data), TEMPO) == [(96, b"\0\0\1")]
 
 
-def test_conductor_events_never_stand_between_two_own_events_of_a_tick() -> None:
+def test_merged_events_are_never_between_two_own_events_of_a_tick() -> None:
     own = [(0, meta(0x20, b"\3")), (0, meta(4, b"Piano")), *note(0, 60, 0, 96)]
     data = song(track([(0, tempo(1))]), track(own), track([(0, time_signature(3, 2))]))
-    out = only(data)
+    out = only_split(data)
     kinds = [event[2][0] if event[1] == 0xFF else event[1] for event in out.track.events]
     assert kinds == [TEMPO, 0x20, 4, 0x90, TIME_SIGNATURE, 0x80]
 
 
 def test_a_conductor_event_cancels_running_status() -> None:
     notes = [(0, note_on(0, 60)), (96, note_on(0, 60, 0)), (96, note_on(0, 62)), (192, note_on(0, 62, 0))]
-    out = only(song(track([(96, tempo(1))], end=192), track(notes, style=RUNNING_STATUS_STYLE)))
+    out = only_split(song(track([(96, tempo(1))], end=192), track(notes, style=RUNNING_STATUS_STYLE)))
     body = out.split_track.data[22:]
     assert body == (
         b"\0\x90\x3c\x40\x60" + tempo(1) + b"\0\x90\x3c\0" + b"\0\x3e\x40" + b"\x60\x3e\0" + b"\0\xff\x2f\0"
@@ -117,7 +119,7 @@ def test_a_conductor_event_cancels_running_status() -> None:
 
 
 @pytest.mark.parametrize("by", ["track", "channel", "program"])
-def test_escapes_and_divided_sysex_stay_what_they_are(by: By) -> None:
+def test_escapes_and_divided_sysex_are_kept(by: By) -> None:
     packets = [
         (0, sysex(b"\x43\x12\0")),
         (48, escape(b"\x43\x12\0")),
@@ -140,7 +142,7 @@ def test_unknown_meta_events_are_kept(by: By) -> None:
 
 
 @pytest.mark.parametrize("by", ["track", "channel", "program"])
-def test_a_note_left_hanging_is_kept(by: By) -> None:
+def test_a_note_that_never_ends_is_kept(by: By) -> None:
     (out,) = split(
         song(track([(0, program_change(0, 5)), (0, note_on(0, 60)), (96, note_off(0, 61))], end=480)), by
     )
@@ -154,8 +156,8 @@ def test_a_note_left_hanging_is_kept(by: By) -> None:
 )
 def test_a_track_name_in_any_encoding_is_read_and_its_bytes_kept(text: str, encoding: str) -> None:
     raw = text.encode(encoding)
-    out = only(song(track([(0, meta(TRACK_NAME, raw)), *MELODY])))
-    assert metas(out, TRACK_NAME) == [(0, raw)]
+    out = only_split(song(track([(0, meta(TRACK_NAME, raw)), *MELODY])))
+    assert meta_events(out, TRACK_NAME) == [(0, raw)]
     assert out.split_track.name == text
     assert out.split_track.name_encoding is not None
     assert raw.decode(out.split_track.name_encoding) == text
@@ -169,7 +171,7 @@ def test_two_identical_tracks_of_one_song_are_two_splits() -> None:
 
 
 def test_silence_before_the_first_note_is_kept() -> None:
-    out = only(song(track([]), track(note(0, 60, 1920, 96), end=3840)))
+    out = only_split(song(track([]), track(note(0, 60, 1920, 96), end=3840)))
     assert out.track.events[0][0] == 1920
     assert out.split_track.duration_ticks == 3840
 
@@ -187,17 +189,17 @@ def test_a_lone_track_is_copied_byte_for_byte() -> None:
 
 
 def test_in_format_2_nothing_is_merged() -> None:
-    out = only(song(track([(0, tempo(1)), (0, time_signature(3, 2))]), track(MELODY), midi_format=2))
+    out = only_split(song(track([(0, tempo(1)), (0, time_signature(3, 2))]), track(MELODY), midi_format=2))
     assert len(out.track.events) == len(MELODY)
 
 
-def test_a_format_0_file_with_several_channels_is_divided_by_channel_unless_told_otherwise() -> None:
+def test_a_format_0_file_with_several_channels_is_divided_by_channel_by_default() -> None:
     data = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), midi_format=0)
     assert [split.channel for split in midiprism.split(data).tracks] == [3, 9]
     assert [split.channel for split in midiprism.split(data, by="track").tracks] == [None]
 
 
-def test_two_playing_tracks_are_not_divided_further_unless_told() -> None:
+def test_two_playing_tracks_are_not_divided_further_by_default() -> None:
     data = song(track([*note(3, 60, 0, 96), *note(9, 36, 96, 96)]), track(note(1, 36, 0, 96)))
     assert [(split.track_number, split.channel) for split in midiprism.split(data).tracks] == [
         (0, None),
@@ -205,7 +207,7 @@ def test_two_playing_tracks_are_not_divided_further_unless_told() -> None:
     ]
 
 
-def test_notes_follow_the_program_in_force_and_their_ends_follow_them() -> None:
+def test_notes_and_their_ends_go_to_the_program_in_force_at_the_onset() -> None:
     messages = [
         (0, note_on(0, 60)),
         (48, program_change(0, 0)),
@@ -221,11 +223,11 @@ def test_notes_follow_the_program_in_force_and_their_ends_follow_them() -> None:
 
 
 def context_events(out: OutputTrack) -> list[Event]:
-    """What stands in a split besides notes and tempo."""
+    """Return the events of a split besides notes and tempo."""
     return [event for event in out.track.events if not 0x80 <= event[1] < 0xA0 and not is_meta(event, TEMPO)]
 
 
-def test_full_context_brings_what_other_tracks_say_of_the_channel_and_of_the_song() -> None:
+def test_full_context_merges_the_channel_and_song_events_of_other_tracks() -> None:
     reset, text, marker = sysex(b"\x7e\x7f\x09\1\xf7"), meta(1, b"text"), meta(6, b"Verse")
     first = track(
         [(0, reset), (0, text), (0, marker), (0, program_change(0, 33)), (0, program_change(1, 40))], end=96
@@ -238,7 +240,7 @@ def test_full_context_brings_what_other_tracks_say_of_the_channel_and_of_the_son
     assert context_events(melody) == []
 
 
-def test_the_instrument_in_the_song_looks_across_tracks_and_the_own_one_does_not() -> None:
+def test_the_instrument_counts_programs_of_other_tracks_and_the_own_instrument_does_not() -> None:
     data = song(track([(0, program_change(0, 33))]), track(MELODY))
     for context in CONTEXTS:
         (melody,) = midiprism.split(data, context=context).tracks

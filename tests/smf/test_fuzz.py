@@ -1,4 +1,4 @@
-"""Promises that hold of any bytes, on known broken files and on mutations of good and bad ones."""
+"""Promises that hold for any bytes, on known broken files and on mutations of good and bad ones."""
 
 from random import Random
 
@@ -19,15 +19,15 @@ BATCHES = 8
 MUTATIONS = 150
 
 
-@pytest.mark.parametrize("data", [data for _, data in KNOWN], ids=[what for what, _ in KNOWN])
-def test_known_broken_files_keep_every_promise_made_of_any_bytes(data: bytes) -> None:
+@pytest.mark.parametrize("data", [data for _, data in KNOWN], ids=[name for name, _ in KNOWN])
+def test_known_broken_files_keep_every_promise_for_any_bytes(data: bytes) -> None:
     check_any_bytes(data)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_mutated_files_keep_every_promise_made_of_any_bytes(batch: int) -> None:
+def test_mutated_files_keep_every_promise_for_any_bytes(batch: int) -> None:
     rng = Random(batch)
     seeds = [*(data for _, data in KNOWN), *examples(songs, 60)]
     outcomes = [check_any_bytes(mutated_file(rng, seeds)) for _ in range(MUTATIONS)]
-    # Mutations that only ever gave one outcome would test little.
+    # Mutations that always gave one outcome would test little.
     assert {"split", "repaired", "no_notes"} < set(outcomes)

@@ -1,4 +1,4 @@
-"""What an inspection tells of a file, and that it agrees with what a split tells."""
+"""The facts that an inspection returns, and that they agree with those of a split."""
 
 import dataclasses
 import gzip
@@ -11,7 +11,6 @@ import pytest
 import midiprism
 from midiprism import CorruptMidiError, Inspection, Limits, Problem
 from midiprism.smf import KeySignature, SourceTrack, TempoChange, TimeSignature
-from midiprism.smf.inspect_song import TempoMap
 from support.broken_files import BROKEN_FILES
 from support.midi_writer import (
     control_change,
@@ -34,11 +33,12 @@ BAR = 1920
 """Ticks of a 4/4 bar at the division that ``song`` writes, 480."""
 
 
-def lengths(*conductor: tuple[int, bytes], end: int, division: int = 480) -> str | None:
+def duration_in_bars(*conductor: tuple[int, bytes], end: int, division: int = 480) -> str | None:
+    """Return the bars of a song with these conductor events."""
     return midiprism.inspect(song(track(conductor, end=end), division=division)).duration_bars
 
 
-def test_an_inspection_says_all_that_its_documentation_names() -> None:
+def test_an_inspection_has_every_documented_field() -> None:
     data = song(
         track(
             [(0, track_name(b"Song")), (0, tempo(600_000)), (0, key_signature(2)), (0, time_signature(3, 2))],
@@ -82,10 +82,10 @@ def test_the_tempo_map_has_the_time_of_each_change() -> None:
         (1440, 1.5, 240.0),
     ]
     assert result.duration_seconds == 1.75
-    assert [found.code for found in result.problems] == ["tempo_zero"]
+    assert [problem.code for problem in result.problems] == ["tempo_zero"]
 
 
-def test_tempi_and_meters_of_any_track_hold_for_the_song_and_the_file_s_last_wins() -> None:
+def test_tempi_and_meters_of_any_track_hold_for_the_song_and_the_last_in_the_file_wins() -> None:
     data = song(
         track([(0, tempo(400_000)), (0, time_signature(4, 2))], end=960),
         track([(0, tempo(300_000)), (480, time_signature(2, 2))], end=960),
@@ -95,7 +95,7 @@ def test_tempi_and_meters_of_any_track_hold_for_the_song_and_the_file_s_last_win
     assert result.time_signatures == (TimeSignature(0, 4, 4), TimeSignature(480, 2, 4))
 
 
-def test_keys_are_the_first_track_s_and_have_names() -> None:
+def test_keys_come_from_the_first_track_and_have_names() -> None:
     keys = [
         (0, key_signature(2)),
         (1, key_signature(-7)),
@@ -109,7 +109,7 @@ def test_keys_are_the_first_track_s_and_have_names() -> None:
     assert result.key_signatures == tuple(KeySignature(tick, text) for tick, text in enumerate(names))
 
 
-def test_what_is_impossible_is_a_problem_and_no_meter_or_key() -> None:
+def test_impossible_meters_and_keys_are_problems_and_are_left_out() -> None:
     impossible = [
         (0, time_signature(0, 2)),
         (1, time_signature(4, 8)),
@@ -119,7 +119,7 @@ def test_what_is_impossible_is_a_problem_and_no_meter_or_key() -> None:
     ]
     result = midiprism.inspect(song(track(impossible, end=BAR)))
     assert (result.time_signatures, result.key_signatures) == ((), ())
-    assert {found.code for found in result.problems} == {"time_signature_value", "key_signature_value"}
+    assert {problem.code for problem in result.problems} == {"time_signature_value", "key_signature_value"}
     assert result.duration_bars == "1:0"
 
 
@@ -128,32 +128,35 @@ def test_what_is_impossible_is_a_problem_and_no_meter_or_key() -> None:
     [(0, "0:0"), (479, "0:0"), (480, "0:1"), (BAR - 1, "0:3"), (BAR, "1:0"), (61_920, "32:1")],
 )
 def test_without_a_meter_bars_have_four_quarters(end: int, bars: str) -> None:
-    assert lengths(end=end) == bars
+    assert duration_in_bars(end=end) == bars
 
 
-def test_beats_are_the_meter_s() -> None:
-    assert lengths((0, time_signature(6, 3)), end=1440 + 720) == "1:3"
-    assert lengths((0, time_signature(2, 1)), end=BAR + 960) == "1:1"
-    assert lengths((0, time_signature(3, 7)), end=100, division=7) == "152:1"
+def test_a_beat_is_the_note_of_the_meter() -> None:
+    assert duration_in_bars((0, time_signature(6, 3)), end=1440 + 720) == "1:3"
+    assert duration_in_bars((0, time_signature(2, 1)), end=BAR + 960) == "1:1"
+    assert duration_in_bars((0, time_signature(3, 7)), end=100, division=7) == "152:1"
 
 
 def test_a_change_of_meter_begins_a_bar() -> None:
-    assert lengths((BAR, time_signature(3, 2)), end=BAR + 1440 + 960) == "2:2"
-    # A quarter into the second bar: that bar is cut short, and counts.
-    assert lengths((BAR + 480, time_signature(3, 2)), end=BAR + 480 + 1440) == "3:0"
-    assert lengths((0, time_signature(1, 2)), (480, time_signature(4, 2)), end=480 + 2 * BAR + 480) == "3:1"
+    assert duration_in_bars((BAR, time_signature(3, 2)), end=BAR + 1440 + 960) == "2:2"
+    # A change a quarter into the second bar cuts that bar short; it counts as one.
+    assert duration_in_bars((BAR + 480, time_signature(3, 2)), end=BAR + 480 + 1440) == "3:0"
+    assert (
+        duration_in_bars((0, time_signature(1, 2)), (480, time_signature(4, 2)), end=480 + 2 * BAR + 480)
+        == "3:1"
+    )
 
 
-def test_a_meter_that_is_restated_begins_nothing() -> None:
-    assert lengths((480, time_signature(4, 2)), (720, time_signature(4, 2, 12)), end=BAR) == "1:0"
+def test_a_repeated_meter_begins_no_bar() -> None:
+    assert duration_in_bars((480, time_signature(4, 2)), (720, time_signature(4, 2, 12)), end=BAR) == "1:0"
 
 
-def test_a_change_of_meter_cuts_nothing_short_for_a_track_that_ends_there() -> None:
+def test_a_change_of_meter_at_the_end_of_a_track_cuts_no_bar_of_it_short() -> None:
     data = song(track([(960, time_signature(3, 2))], end=2400), track(note(0, 60, 0, 960)))
-    assert [facts.duration_bars for facts in midiprism.inspect(data).tracks] == ["2:0", "0:2"]
+    assert [source.duration_bars for source in midiprism.inspect(data).tracks] == ["2:0", "0:2"]
 
 
-def test_silent_tracks_are_told_of() -> None:
+def test_silent_tracks_are_listed() -> None:
     data = song(
         track([(0, tempo(1_000_000))], end=960),
         track([(0, track_name(b"mute")), (0, control_change(2, 7, 1)), (0, note_on(2, 60, 0))], end=480),
@@ -161,12 +164,12 @@ def test_silent_tracks_are_told_of() -> None:
     )
     result = midiprism.inspect(data)
     assert result.tracks[1] == SourceTrack(1, "mute", "ascii", (), None, None, 0, None, None, 480, 1.0, "0:1")
-    assert [facts.note_count for facts in result.tracks] == [0, 0, 1]
+    assert [source.note_count for source in result.tracks] == [0, 0, 1]
 
 
-def test_an_instrument_is_heard_as_the_song_has_it() -> None:
+def test_an_instrument_may_be_selected_by_another_track() -> None:
     data = song(track([(0, program_change(4, 40))]), track(note(4, 60, 0, 1)))
-    assert [facts.instrument for facts in midiprism.inspect(data).tracks] == [None, "Violin"]
+    assert [source.instrument for source in midiprism.inspect(data).tracks] == [None, "Violin"]
 
 
 def test_a_file_without_tracks_is_empty() -> None:
@@ -184,9 +187,11 @@ def test_with_an_smpte_division_there_are_no_bars(division: int, seconds: float 
     result = midiprism.inspect(song(track(conductor), track(note(0, 60, 0, 480)), division=division))
     assert (result.division, result.duration_ticks, result.duration_bars) == (division, 480, None)
     assert result.duration_seconds == seconds
-    assert [(facts.duration_seconds, facts.duration_bars) for facts in result.tracks] == [(seconds, None)] * 2
+    assert [(source.duration_seconds, source.duration_bars) for source in result.tracks] == [
+        (seconds, None)
+    ] * 2
     assert result.tempo_map == (TempoChange(480, seconds, 1, 60_000_000.0),)
-    assert ("division_smpte" in {found.code for found in result.problems}) == (seconds is None)
+    assert ("division_smpte" in {problem.code for problem in result.problems}) == (seconds is None)
 
 
 def test_tracks_of_format_2_have_times_of_their_own() -> None:
@@ -201,83 +206,87 @@ def test_tracks_of_format_2_have_times_of_their_own() -> None:
     result = midiprism.inspect(data)
     assert (result.tempo_map, result.time_signatures, result.key_signatures) == ((), (), ())
     assert (result.duration_seconds, result.duration_bars) == (2.0, None)
-    assert [facts.duration_seconds for facts in result.tracks] == [1.0, 0.5, None]
-    assert {facts.duration_bars for facts in result.tracks} == {None}
+    assert [source.duration_seconds for source in result.tracks] == [1.0, 0.5, None]
+    assert {source.duration_bars for source in result.tracks} == {None}
     silent = midiprism.inspect(song(track(end=1000), midi_format=2, division=0xE728)).tracks[0]
     assert silent.duration_seconds == 1.0
 
 
-def test_a_problem_has_its_place() -> None:
+def test_a_problem_has_a_track_and_an_offset() -> None:
     body = b"\0\x90\x3c\x40" + b"\x10\x3c\x00" + b"\0\xff\x2f\0"
     data = song(track([(0, tempo(500_000))]), raw_track(body, length=99))
-    (found,) = midiprism.inspect(data).problems
-    assert (found.code, found.track) == ("track_truncated", 1)
-    assert found.offset == data.rindex(b"MTrk") + 4
+    (problem,) = midiprism.inspect(data).problems
+    assert (problem.code, problem.track) == ("track_truncated", 1)
+    assert problem.offset == data.rindex(b"MTrk") + 4
 
 
-def test_offsets_count_from_the_start_of_what_holds_the_song() -> None:
+def test_offsets_count_from_the_start_of_the_decompressed_file() -> None:
     data = song(track(note(0, 60, 0, 1)), count=2)
-    (_, found) = midiprism.inspect(gzip.compress(data)).problems
-    assert (found.code, found.offset) == ("track_count", 10)
-    (_, found) = midiprism.inspect(b"junk" + data).problems
-    assert (found.code, found.offset) == ("track_count", 14)
+    (_, problem) = midiprism.inspect(gzip.compress(data)).problems
+    assert (problem.code, problem.offset) == ("track_count", 10)
+    (_, problem) = midiprism.inspect(b"junk" + data).problems
+    assert (problem.code, problem.offset) == ("track_count", 14)
 
 
-def test_a_name_in_a_doubtful_encoding_is_a_problem_of_any_track() -> None:
+def test_a_name_in_a_guessed_encoding_is_a_problem_of_any_track() -> None:
     data = song(
         track([(0, track_name(b"Fl\xfcgel"))]), track([(0, meta(3, b"\x83\x73\x83\x41")), *note(0, 60, 0, 1)])
     )
     result = midiprism.inspect(data)
-    assert [(facts.name, facts.name_encoding) for facts in result.tracks] == [
+    assert [(source.name, source.name_encoding) for source in result.tracks] == [
         ("Flügel", "cp1252"),
         ("ピア", "cp932"),
     ]
-    assert [(found.code, found.track) for found in result.problems] == [
+    assert [(problem.code, problem.track) for problem in result.problems] == [
         ("text_encoding", 0),
         ("text_encoding", 1),
     ]
-    assert [found.offset for found in result.problems] == [data.index(b"Fl\xfc"), data.index(b"\x83\x73")]
+    assert [problem.offset for problem in result.problems] == [data.index(b"Fl\xfc"), data.index(b"\x83\x73")]
 
 
 @pytest.mark.parametrize("case", [*BROKEN_FILES, *WRAPPED_FILES], ids=lambda case: case.description)
-def test_it_agrees_with_a_split_by_track(case: Any) -> None:
+def test_an_inspection_agrees_with_a_split_by_track(case: Any) -> None:
     split = midiprism.split(case.data, by="track")
     result = midiprism.inspect(case.data)
     for field in ("format", "division", "num_tracks", "duration_ticks", "duration_seconds"):
         assert getattr(result, field) == getattr(split, field)
     assert len(result.tracks) == result.num_tracks
-    playing = [facts for facts in result.tracks if facts.note_count]
-    assert [facts.track_number for facts in playing] == [one.track_number for one in split.tracks]
+    playing = [source for source in result.tracks if source.note_count]
+    assert [source.track_number for source in playing] == [
+        split_track.track_number for split_track in split.tracks
+    ]
     shared = {field.name for field in dataclasses.fields(SourceTrack)} - {"channels", "duration_bars"}
-    for facts, one in zip(playing, split.tracks, strict=True):
-        assert {field: getattr(facts, field) for field in shared} == {
-            field: getattr(one, field) for field in shared
+    for source, split_track in zip(playing, split.tracks, strict=True):
+        assert {field: getattr(source, field) for field in shared} == {
+            field: getattr(split_track, field) for field in shared
         }
-        assert one.channel == (facts.channels[0] if len(facts.channels) == 1 else None)
-    silent = {facts.track_number for facts in result.tracks if not facts.note_count}
-    extra = [found for found in result.problems if found not in split.problems]
-    assert {(found.code, found.track in silent) for found in extra} <= {("text_encoding", True)}
-    assert [found for found in result.problems if found not in extra] == list(split.problems)
+        assert split_track.channel == (source.channels[0] if len(source.channels) == 1 else None)
+    silent = {source.track_number for source in result.tracks if not source.note_count}
+    extra = [problem for problem in result.problems if problem not in split.problems]
+    assert {(problem.code, problem.track in silent) for problem in extra} <= {("text_encoding", True)}
+    assert [problem for problem in result.problems if problem not in extra] == list(split.problems)
 
 
-def test_our_clock_is_the_kernel_s_to_the_last_bit() -> None:
-    changes = [(tick, 1 + tick * 7919 % 0xFFFFFF) for tick in range(0, 9_000, 13)]
-    conductor = track([(tick, tempo(number)) for tick, number in changes])
-    ends = range(1, 12_000, 97)
-    data = song(conductor, *(track(note(0, 60, 0, end)) for end in ends), division=97)
-    clock = TempoMap(97, changes)
-    split = midiprism.split(data, by="track")
-    assert [one.duration_seconds for one in split.tracks] == [clock.seconds_at(end) for end in ends]
+def test_silent_and_playing_tracks_and_tempo_changes_have_the_same_times_to_the_last_bit() -> None:
+    ticks = range(13, 9_000, 13)
+    conductor = track([(tick, tempo(1 + tick * 7919 % 0xFFFFFF)) for tick in ticks])
+    players = [track(note(0, 60, 0, tick)) for tick in ticks]
+    silent = [track(end=tick) for tick in ticks]
+    data = song(conductor, *players, *silent, division=97)
+    durations = [split_track.duration_seconds for split_track in midiprism.split(data, by="track").tracks]
+    result = midiprism.inspect(data)
+    assert [change.seconds for change in result.tempo_map] == durations
+    assert [source.duration_seconds for source in result.tracks[1:]] == durations * 2
 
 
 @pytest.mark.parametrize("case", CORRUPT_FILES, ids=lambda case: case.description)
-def test_what_a_split_refuses_is_refused(case: Any) -> None:
+def test_a_file_that_split_refuses_is_refused(case: Any) -> None:
     with pytest.raises(CorruptMidiError) as caught:
         midiprism.inspect(case.data)
     assert caught.value.code == case.code
 
 
-def test_limits_hold() -> None:
+def test_limits_apply() -> None:
     data = song(*[track(note(0, 60, 0, 1))] * 3)
     for limits in (Limits(tracks=2), Limits(input_bytes=20), Limits(output_bytes=20, output_ratio=0)):
         with pytest.raises(CorruptMidiError) as caught:
@@ -286,7 +295,7 @@ def test_limits_hold() -> None:
 
 
 @pytest.mark.parametrize("data", ["MThd", 5, None])
-def test_what_is_not_bytes_is_a_type_error(data: Any) -> None:
+def test_a_value_that_is_not_bytes_is_a_type_error(data: Any) -> None:
     with pytest.raises(TypeError):
         midiprism.inspect(data)
 

@@ -9,15 +9,14 @@ from hypothesis import given, settings
 import midiprism
 from midiprism.smf import By, Context
 from support import invariants
-from support import split_process as child
 from support.exact_timing import tempo_map
 from support.midi_strategies import example_count, examples, songs
 from support.other_readers import has_event, mido_refuses, read_with_mido, read_with_symusic, symusic_refuses
-from support.split_process import SPLIT_OPTIONS
+from support.split_process import SPLIT_OPTIONS, fingerprint_files, fingerprints
 
 
 def on_generated_files(test: Callable[[bytes, By, Context], None]) -> Callable[..., None]:
-    """Run a test on many well-formed files, each way to split them on its own."""
+    """Return a test that runs on many well-formed files, once for each ``by`` and ``context``."""
     generated: Callable[..., None] = settings(max_examples=example_count(60), deadline=None)(
         given(song=songs)(test)
     )
@@ -31,14 +30,14 @@ def test_own_events_stay_at_their_ticks_with_their_bytes(song: bytes, by: By, co
 
 
 @on_generated_files
-def test_every_note_sounds_at_its_songs_seconds(song: bytes, by: By, context: Context) -> None:
+def test_every_note_sounds_at_the_seconds_of_its_song(song: bytes, by: By, context: Context) -> None:
     case = invariants.split_and_read(song, by, context)
     invariants.check_note_times(case)
     invariants.check_tempo(case)
 
 
 @on_generated_files
-def test_no_note_is_lost_and_none_added(song: bytes, by: By, context: Context) -> None:
+def test_no_note_is_lost_or_added(song: bytes, by: By, context: Context) -> None:
     invariants.check_notes(invariants.split_and_read(song, by, context))
 
 
@@ -57,14 +56,14 @@ def test_other_readers_parse_every_split(song: bytes, by: By, context: Context) 
 
 
 @on_generated_files
-def test_every_split_is_the_one_that_the_contract_describes(song: bytes, by: By, context: Context) -> None:
+def test_every_split_is_as_the_contract_describes(song: bytes, by: By, context: Context) -> None:
     case = invariants.split_and_read(song, by, context)
     invariants.check_against_oracle(case)
     invariants.check_facts(case.outputs)
 
 
 @on_generated_files
-def test_a_well_formed_file_is_never_said_to_be_repaired(song: bytes, by: By, context: Context) -> None:
+def test_a_well_formed_file_is_never_reported_as_repaired(song: bytes, by: By, context: Context) -> None:
     case = invariants.split_and_read(song, by, context)
     plays = any(case.oracle.playing_channels)
     assert case.result.outcome == ("split" if plays else "no_notes")
@@ -85,26 +84,24 @@ def test_durations_are_those_of_the_songs_tempo_map(song: bytes, by: By, context
 
 
 BATCH = example_count(120)
-"""Generated files that other processes split as well."""
+"""Number of generated files that other processes split too."""
 
 
 def test_without_the_compiler_every_result_is_the_same() -> None:
     files = examples(songs, BATCH)
-    assert child.fingerprint_files(files, NUMBA_DISABLE_JIT="1") == [
-        child.fingerprints(data) for data in files
-    ]
+    assert fingerprint_files(files, NUMBA_DISABLE_JIT="1") == [fingerprints(data) for data in files]
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_results() -> None:
     files = examples(songs, BATCH)
-    assert child.fingerprint_files(files, PYTHONHASHSEED="4711") == [
-        child.fingerprints(data) for data in files
-    ]
+    assert fingerprint_files(files, PYTHONHASHSEED="4711") == [fingerprints(data) for data in files]
 
 
 def test_threads_that_split_at_once_do_not_disturb_each_other() -> None:
     files = examples(songs, BATCH)
-    alone = [midiprism.split(data, by="program", context="full") for data in files]
+    sequential = [midiprism.split(data, by="program", context="full") for data in files]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda data: midiprism.split(data, by="program", context="full"), files * 4))
-    assert together == alone * 4
+        concurrent = list(
+            pool.map(lambda data: midiprism.split(data, by="program", context="full"), files * 4)
+        )
+    assert concurrent == sequential * 4

@@ -1,4 +1,4 @@
-"""What a crafted file may cost at most: input, output, tracks and memory."""
+"""Limits on what a crafted file may cost: input, output, tracks and memory."""
 
 import subprocess
 import sys
@@ -27,15 +27,15 @@ MELODY = track([*note(0, 60, 0, 96), *note(1, 62, 96, 96)])
 SONG = song(track([(0, tempo(400_000))]), MELODY, MELODY)
 
 
-def refused(data: bytes, limits: Limits | None = None, by: By = "auto") -> str:
-    """The code with which a file is refused."""
+def refusal_code(data: bytes, limits: Limits | None = None, by: By = "auto") -> str:
+    """Return the code with which a file is refused."""
     with pytest.raises(CorruptMidiError) as caught:
         midiprism.split(data, by=by, limits=limits or Limits())
     return caught.value.code
 
 
-def bomb(mebibytes: int) -> bytes:
-    """A good file, followed by zeros, compressed a thousandfold."""
+def decompression_bomb(mebibytes: int) -> bytes:
+    """Return a good file followed by zeros, compressed a thousandfold."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     zeros = bytes(1 << 20)
     return b"".join(
@@ -43,60 +43,60 @@ def bomb(mebibytes: int) -> bytes:
     )
 
 
-def multiplied(tempi: int, tracks: int) -> bytes:
-    """A small file that asks for ``tempi`` times ``tracks`` events of output."""
+def multiplying_song(tempi: int, tracks: int) -> bytes:
+    """Return a small file that asks for ``tempi`` times ``tracks`` events of output."""
     conductor = track([(tick, tempo(tick + 1)) for tick in range(tempi)])
     player = raw_track(b"\0" + note_on(0, 60) + vlq(tempi) + END_OF_TRACK)
     return song(conductor, *[player] * tracks)
 
 
-def test_input_beyond_its_limit_is_refused() -> None:
-    assert refused(SONG, Limits(input_bytes=len(SONG) - 1)) == "limit"
+def test_input_beyond_its_limit_is_refusal_code() -> None:
+    assert refusal_code(SONG, Limits(input_bytes=len(SONG) - 1)) == "limit"
     assert len(midiprism.split(SONG, limits=Limits(input_bytes=len(SONG))).tracks) == 2
 
 
-def test_compressed_input_is_measured_unpacked() -> None:
+def test_the_input_limit_applies_to_decompressed_bytes() -> None:
     packed = zlib.compress(SONG + bytes(10_000), wbits=31)
     assert len(packed) < 1000
-    assert refused(packed, Limits(input_bytes=5000)) == "limit"
+    assert refusal_code(packed, Limits(input_bytes=5000)) == "limit"
 
 
-def test_output_beyond_its_limit_is_refused() -> None:
+def test_output_beyond_its_limit_is_refusal_code() -> None:
     size = sum(len(split.data) for split in midiprism.split(SONG, by="track").tracks)
-    assert refused(SONG, Limits(output_bytes=size - 1, output_ratio=0), "track") == "limit"
+    assert refusal_code(SONG, Limits(output_bytes=size - 1, output_ratio=0), "track") == "limit"
     exact = midiprism.split(SONG, by="track", limits=Limits(output_bytes=size, output_ratio=0))
     assert len(exact.tracks) == 2
 
 
-def test_a_file_may_always_give_its_ratio_of_output() -> None:
+def test_output_may_always_be_the_ratio_times_the_input() -> None:
     assert Limits(output_bytes=10, output_ratio=3).max_output_bytes(5) == 15
     assert Limits(output_bytes=10, output_ratio=3).max_output_bytes(2) == 10
     assert len(midiprism.split(SONG, limits=Limits(output_bytes=0, output_ratio=64)).tracks) == 2
 
 
-def test_more_tracks_than_the_limit_are_refused() -> None:
-    assert refused(SONG, Limits(tracks=2)) == "limit"
+def test_more_tracks_than_the_limit_are_refusal_code() -> None:
+    assert refusal_code(SONG, Limits(tracks=2)) == "limit"
     assert midiprism.split(SONG, limits=Limits(tracks=3)).num_tracks == 3
-    assert refused(song(*[track()] * 65_536, count=65_535)) == "limit"
+    assert refusal_code(song(*[track()] * 65_536, count=65_535)) == "limit"
 
 
-def test_more_splits_than_the_limit_are_refused() -> None:
-    notes = (at for channel in range(16) for at in note(channel, 60, channel, 1))
-    data = song(track(sorted(notes, key=lambda at: at[0])))
-    assert refused(data, Limits(tracks=15), "channel") == "limit"
+def test_more_splits_than_the_limit_are_refusal_code() -> None:
+    notes = (event for channel in range(16) for event in note(channel, 60, channel, 1))
+    data = song(track(sorted(notes, key=lambda event: event[0])))
+    assert refusal_code(data, Limits(tracks=15), "channel") == "limit"
     assert len(midiprism.split(data, by="channel", limits=Limits(tracks=16)).tracks) == 16
 
 
 @pytest.mark.slow
 def test_a_small_file_cannot_ask_for_gigabytes_of_output() -> None:
-    data = multiplied(60_000, 20_000)
+    data = multiplying_song(60_000, 20_000)
     assert len(data) < 1 << 20
     for by in BY:
-        assert refused(data, by=by) == "limit"
+        assert refusal_code(data, by=by) == "limit"
 
 
-def test_the_default_limit_lets_a_rich_song_through() -> None:
-    result = midiprism.split(multiplied(10_000, 60))
+def test_the_default_limits_allow_a_rich_song() -> None:
+    result = midiprism.split(multiplying_song(10_000, 60))
     assert len(result.tracks) == 60
     assert all(len(split.data) > 70_000 for split in result.tracks)
 
@@ -116,16 +116,16 @@ def test_a_limit_may_be_any_number() -> None:
         song(*[track([(0, tempo(66_051)), *note(0, 60, 0, 96)])] * 3),
     ],
 )
-def test_output_that_fits_to_the_byte_is_not_refused(song: bytes) -> None:
+def test_output_that_fits_to_the_byte_is_not_refusal_code(song: bytes) -> None:
     for by in BY:
         size = sum(len(split.data) for split in midiprism.split(song, by=by).tracks)
         exact = midiprism.split(song, by=by, limits=Limits(output_bytes=size, output_ratio=0))
         assert sum(len(split.data) for split in exact.tracks) == size
-        assert refused(song, Limits(output_bytes=size - 1, output_ratio=0), by) == "limit"
+        assert refusal_code(song, Limits(output_bytes=size - 1, output_ratio=0), by) == "limit"
 
 
 @pytest.mark.slow
-def test_tracks_without_ends_and_with_endless_lengths_are_told_apart_in_good_time() -> None:
+def test_many_tracks_without_ends_and_with_huge_lengths_are_found_in_good_time() -> None:
     body = b"MTrk\x7f\x7f\x7f\x7f" + b"\0\x90\x3c\x40\0\x40\x40\x40"
     result = midiprism.split(song(*[body] * 62_000, count=0))
     assert (result.num_tracks, len(result.tracks)) == (62_000, 62_000)
@@ -133,7 +133,7 @@ def test_tracks_without_ends_and_with_endless_lengths_are_told_apart_in_good_tim
 
 
 @pytest.mark.slow
-def test_gzip_of_very_many_members_is_unpacked_in_good_time() -> None:
+def test_gzip_of_very_many_members_is_decompressed_in_good_time() -> None:
     data = zlib.compress(b"", wbits=31) * 500_000 + zlib.compress(SONG, wbits=31)
     assert len(midiprism.split(data).tracks) == 2
 
@@ -153,10 +153,10 @@ with open("/proc/self/clear_refs", "w") as reset:
 before = peak()
 try:
     splits = midiprism.split(data).tracks
-    said = sum(len(split.data) for split in splits)
+    answer = sum(len(split.data) for split in splits)
 except midiprism.CorruptMidiError as error:
-    said = error.code
-print(said, peak() - before)
+    answer = error.code
+print(answer, peak() - before)
 """
 
 needs_proc = pytest.mark.skipif(
@@ -165,36 +165,36 @@ needs_proc = pytest.mark.skipif(
 
 
 def measure(data: bytes) -> tuple[str, int]:
-    """Bytes of output or the refusal, and the growth of a process's peak memory in bytes."""
+    """Return the bytes of output or the refusal code, and the growth of a process's peak memory in bytes."""
     script = MEASURE.format(warm=SONG.hex())
     done = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
-    said, grown = done.stdout.decode().split()
-    return said, int(grown)
+    answer, growth = done.stdout.decode().split()
+    return answer, int(growth)
 
 
 @needs_proc
 @pytest.mark.slow
 def test_a_decompression_bomb_costs_no_more_than_the_input_limit() -> None:
-    said, grown = measure(bomb(320))
-    assert said == "limit"
-    assert grown < 200 << 20
+    answer, growth = measure(decompression_bomb(320))
+    assert answer == "limit"
+    assert growth < 200 << 20
 
 
 @needs_proc
 @pytest.mark.slow
 def test_a_refused_output_is_never_allocated() -> None:
-    said, grown = measure(multiplied(60_000, 20_000))
-    assert said == "limit"
-    assert grown < 64 << 20
+    answer, growth = measure(multiplying_song(60_000, 20_000))
+    assert answer == "limit"
+    assert growth < 64 << 20
 
 
 @needs_proc
 @pytest.mark.slow
 def test_a_track_that_claims_gigabytes_costs_nothing() -> None:
     body = encode_events([*note(0, 60, 0, 96)]) + b"\0" + END_OF_TRACK
-    said, grown = measure(song(raw_track(body, 0xFFFF_FFFF)))
-    assert int(said) == 14 + 8 + len(body)
-    assert grown < 16 << 20
+    answer, growth = measure(song(raw_track(body, 0xFFFF_FFFF)))
+    assert int(answer) == 14 + 8 + len(body)
+    assert growth < 16 << 20
 
 
 @needs_proc
@@ -202,9 +202,9 @@ def test_a_track_that_claims_gigabytes_costs_nothing() -> None:
 def test_memory_is_bounded_by_input_plus_output() -> None:
     body = b"\0\x90\x3c\x40\x60\x3c\0" + b"\0\x3c\x40\x60\x3c\0" * (4 << 20)
     data = song(raw_track(body + b"\0" + END_OF_TRACK))
-    said, grown = measure(data)
-    assert int(said) == len(data)
-    assert grown < 3 * (len(data) + int(said))
+    answer, growth = measure(data)
+    assert int(answer) == len(data)
+    assert growth < 3 * (len(data) + int(answer))
 
 
 def test_the_longest_track_that_ticks_can_count_is_read() -> None:

@@ -1,4 +1,4 @@
-"""Which instrument a track is said to play: drums are told by channel, bank and system exclusive messages."""
+"""The instrument that a track plays: channel, bank and system exclusive messages select drums."""
 
 import pytest
 
@@ -12,12 +12,12 @@ XG_PART_10_MELODIC = sysex(b"\x43\x10\x4c\x08\x09\x07\x00\xf7")
 
 
 def gs_part(part: int, kit: int) -> bytes:
-    """A GS message that uses a part (0 to 15, 0 being channel 10) for rhythm, or not."""
+    """Return a GS message that uses a part (0 to 15, 0 being channel 10) for rhythm, or not."""
     return sysex(bytes([0x41, 0x10, 0x42, 0x12, 0x40, 0x10 | part, 0x15, kit, 0, 0xF7]))
 
 
-def only(*messages: TimedMessage, channel: int = 1) -> SplitTrack:
-    """The split of a lone track with these messages before a note."""
+def split_of(*messages: TimedMessage, channel: int = 1) -> SplitTrack:
+    """Return the split of a lone track with these messages before a note."""
     (split,) = midiprism.split(song(track([*messages, *note(channel, 40, 0, 96)]), midi_format=0)).tracks
     return split
 
@@ -44,15 +44,15 @@ def only(*messages: TimedMessage, channel: int = 1) -> SplitTrack:
         ([(0, sysex(b"\x43\x10\x4c\x08\x01\x08\x01\xf7"))], 1, "Acoustic Grand Piano"),
     ],
 )
-def test_drums_are_told_as_synthesizers_tell_them(
+def test_drums_are_selected_as_synthesizers_do(
     messages: list[TimedMessage], channel: int, instrument: str
 ) -> None:
-    split = only(*messages, channel=channel)
+    split = split_of(*messages, channel=channel)
     assert (split.instrument, split.own_instrument) == (instrument, instrument)
     assert (split.family == "Drums") == ("Kit" in instrument)
 
 
-def test_drum_parts_that_the_first_track_assigns_count_in_the_song_only() -> None:
+def test_drum_parts_set_by_another_track_count_in_the_song_only() -> None:
     data = song(track([(0, gs_part(2, 1))]), track(note(1, 40, 0, 96)))
     (split,) = midiprism.split(data).tracks
     assert (split.family, split.own_family) == ("Drums", "Piano")
@@ -78,19 +78,19 @@ def test_a_program_selected_after_the_first_note_by_another_track_does_not_name_
     assert split.instrument == "Acoustic Grand Piano"
 
 
-def test_what_a_split_says_of_itself_is_what_it_says_when_split_again() -> None:
+def test_splitting_a_split_gives_its_own_instrument() -> None:
     data = song(
         track([(0, program_change(0, 33)), (0, gs_part(2, 1))]),
         track([(0, program_change(1, 8)), *note(0, 60, 0, 96), *note(1, 36, 96, 96)]),
     )
     for by in ("track", "channel", "program"):
         for split in midiprism.split(data, by=by, context="full").tracks:
-            (again,) = midiprism.split(split.data, by=by).tracks
-            assert again.own_instrument == split.own_instrument
-            assert again.instrument == split.own_instrument
+            (split_again,) = midiprism.split(split.data, by=by).tracks
+            assert split_again.own_instrument == split.own_instrument
+            assert split_again.instrument == split.own_instrument
 
 
 @pytest.mark.parametrize("late", [program_change(0, 40), control_change(0, 0, 127)])
-def test_what_a_lone_track_selects_after_its_note_does_not_name_it(late: bytes) -> None:
+def test_a_program_or_bank_after_the_last_note_does_not_name_a_lone_track(late: bytes) -> None:
     (split,) = midiprism.split(song(track([*note(0, 60, 0, 0)[:1], (0, late)], end=96), midi_format=0)).tracks
     assert split.instrument == split.own_instrument == "Acoustic Grand Piano"

@@ -1,4 +1,4 @@
-"""How text of an unknown encoding is read."""
+"""Reading text of an unknown encoding."""
 
 import pytest
 

@@ -12,7 +12,7 @@ import multiprocessing
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
@@ -20,8 +20,20 @@ from urllib.parse import quote, urlsplit
 
 from midiprism.pipeline import Settings
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_result
+from midiprism.records.batches import BatchRecord
 from midiprism.sources import Notice, SongContent, SongRef, Source
-from midiprism.stores import StoredTrack, TrackStore
+from midiprism.stores import (
+    FileStatus,
+    ScannedEntry,
+    ShardedTracks,
+    StoreCapabilities,
+    StoredTrack,
+    TrackCopier,
+    TrackLocation,
+    TrackStore,
+)
+from midiprism.stores.shard_sink import ShardSink
+from midiprism.stores.types import PrefixFilter, any_prefix
 from support.postgres import OWNER, PostgresServer
 
 _PROXY_SCRIPT = Path(__file__).with_name("latency_proxy.py")
@@ -56,12 +68,15 @@ class SlowStore:
     seconds_per_flush: float = 0.0
 
     @property
-    def block_size(self) -> int:
-        return self.inner.block_size
+    def capabilities(self) -> StoreCapabilities:
+        return self.inner.capabilities
 
     @property
-    def flush_covers_all_writers(self) -> bool:
-        return self.inner.flush_covers_all_writers
+    def shards(self) -> ShardedTracks | None:
+        return self.inner.shards
+
+    def close(self) -> None:
+        self.inner.close()
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
         stored = self.inner.put(data, digest, name, instrument, family)
@@ -70,24 +85,36 @@ class SlowStore:
                 time.sleep(self.seconds_per_create)
         return stored
 
-    def get(self, path: str) -> bytes:
-        return self.inner.get(path)
+    def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
+        return self.inner.take_pending(wanted)
 
-    def exists(self, path: str) -> bool:
-        return self.inner.exists(path)
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardSink | None:
+        return self.inner.commit_sink(run_id, batches)
 
-    def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
-        return self.inner.path_of(family, stem, digest, digits)
+    def path_of(self, location: TrackLocation) -> str | None:
+        return self.inner.path_of(location)
 
-    def remove(self, path: str) -> None:
-        self.inner.remove(path)
+    def local_path(self, location: TrackLocation) -> str | None:
+        return self.inner.local_path(location)
+
+    def read(self, location: TrackLocation) -> bytes:
+        return self.inner.read(location)
+
+    def status_of(self, location: TrackLocation) -> FileStatus:
+        return self.inner.status_of(location)
+
+    def delete(self, path: str) -> None:
+        self.inner.delete(path)
+
+    def copier_to(self, root: str) -> TrackCopier:
+        return self.inner.copier_to(root)
 
     def flush(self) -> None:
         time.sleep(self.seconds_per_flush)
         self.inner.flush()
 
-    def walk(self) -> Iterator[str]:
-        return self.inner.walk()
+    def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:
+        return self.inner.scan(wants_prefix)
 
     def remove_temporary_files(self) -> int:
         return self.inner.remove_temporary_files()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from midiprism.adopt.db.foreign_songs import AlreadySplitSong
-from midiprism.catalog.records import ADOPTED
+from midiprism.records.outcomes import ADOPTED
 from midiprism.sources.path_list import PathListSource
 from midiprism.sources.source import RecordedSong
 

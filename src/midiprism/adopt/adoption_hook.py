@@ -9,7 +9,8 @@ from midiprism.adopt.db.restore import delete_replaced_files
 from midiprism.adopt.options import ADOPTION_HOOK_NAME, ExistingLinksPolicy
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, HookResult
-from midiprism.catalog.records import BatchRecord, TrackRecord
+from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import TrackRecord
 from midiprism.sources.path_map import PathMap
 from midiprism.stores import track_path
 

@@ -20,25 +20,12 @@ from midiprism.catalog.open import (
 )
 from midiprism.catalog.queries.find_tracks import Selection, TrackRow, find_tracks
 from midiprism.catalog.queries.integrity import BrokenSong, IntegrityQueries, SongPath, TrackFile, VerifyScope
-from midiprism.catalog.records import (
-    NO_PACKED_TRACKS,
-    OUTCOMES,
-    BatchRecord,
-    Lease,
-    LinkRecord,
-    LinkValues,
-    PackedTracks,
-    PackedTrackValues,
-    ProblemRecord,
-    SongRecord,
-    StatedMetaValues,
-    TrackRecord,
-    TrackValues,
-)
-from midiprism.catalog.shard_sink import NewTrack, ShardFile, ShardPosition, ShardSink, WrittenShards
 from midiprism.catalog.sqlite.dry_run import DryRunCatalog
 from midiprism.catalog.sqlite.repair_queue import RepairQueue
 from midiprism.catalog.sqlite.unique_names import UniqueNames
+from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Lease, PackedTracks
+from midiprism.records.fields import LinkRecord, ProblemRecord, SongRecord, TrackRecord
+from midiprism.records.outcomes import OUTCOMES
 
 __all__ = [
     "CURRENT_VERSION",
@@ -56,30 +43,21 @@ __all__ = [
     "KnownSong",
     "Lease",
     "LinkRecord",
-    "LinkValues",
-    "NewTrack",
     "NullCatalog",
-    "PackedTrackValues",
     "PackedTracks",
     "PostgresAddress",
     "ProblemRecord",
     "RepairQueue",
     "Selection",
-    "ShardFile",
-    "ShardPosition",
-    "ShardSink",
     "SongPath",
     "SongRecord",
-    "StatedMetaValues",
     "TrackFile",
     "TrackPathFields",
     "TrackRecord",
     "TrackRow",
-    "TrackValues",
     "UniqueNames",
     "UpToDate",
     "VerifyScope",
-    "WrittenShards",
     "catalog_exists",
     "find_tracks",
     "has_password",

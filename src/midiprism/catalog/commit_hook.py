@@ -11,7 +11,8 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.records import BatchRecord, SongRecord
+from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import SongRecord
 
 
 @dataclass(frozen=True, slots=True)

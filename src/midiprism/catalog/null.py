@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from midiprism.catalog.catalog import CommitResult, KnownPaths, UpToDate
-from midiprism.catalog.records import BatchRecord
+from midiprism.records.batches import LINK_COUNT, BatchRecord
 
 
 class NullCatalog:
@@ -20,11 +20,11 @@ class NullCatalog:
 
 
 def _count_commit(batch: BatchRecord) -> CommitResult:
-    committed = CommitResult(tracks_new=batch.files_written)
-    for record in batch.songs:
-        if record.outcome is None:
-            committed.paths_of_known_songs += 1
+    result = CommitResult(tracks_new=batch.files_written)
+    for outcome, link_count in batch.songs.rows(("outcome", LINK_COUNT)):
+        if outcome is None:
+            result.paths_of_known_songs += 1
         else:
-            committed.outcomes[record.outcome] += 1
-            committed.links += len(record.links)
-    return committed
+            result.outcomes[outcome] += 1
+            result.links += link_count
+    return result

@@ -1,117 +1,124 @@
-"""Records as rows, in the order of the tables' columns."""
+"""The columns of a batch as columns of the catalog's tables, and the statements that write and find rows.
+
+Table columns are a mapping from the name of a column to its values in all rows.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import Column, Dialect, Table, bindparam, insert, literal_column, update
 
 from midiprism.catalog.encoding import make_storable
-from midiprism.catalog.records import SongRecord, TrackValues
+from midiprism.catalog.schema import PATH_TABLE_FIELDS, SONG_TABLE_FIELDS
+from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord
+from midiprism.records.columns import Columns
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord
 
-Row = tuple[Any, ...]
+TableColumns = dict[str, Sequence[Any]]
+
+_TRACK_NAMES = tuple(field.name for field in TRACK_FIELDS)
+_LINK_NAMES = tuple(field.name for field in LINK_FIELDS)
+_SONG_NAMES = tuple(field.name for field in SONG_TABLE_FIELDS)
+_PATH_NAMES = tuple(field.name for field in PATH_TABLE_FIELDS)
 
 
 @lru_cache(64)
-def insert_statement(table: Table, dialect: Dialect, *last_values: int | None) -> str:
-    """The statement that inserts a row of ``table``, its values in the order of the columns.
+def insert_statement(table: Table, dialect: Dialect, names: tuple[str, ...], **constants: int | None) -> str:
+    """Return the statement that inserts a row of ``table`` with values for some columns.
 
     Args:
-        table: into which.
-        dialect: in which the statement is written.
-        last: values of the last columns that are the same in all rows, which then go without them: a
-            database takes a quarter longer for them otherwise.
+        names: of these columns, in the order of the table.
+        constants: values that are the same in all rows; a database takes a quarter longer for values that
+            are bound to every row instead.
     """
-    names = [column.name for column in table.columns]
-    same = zip(names[len(names) - len(last_values) :], last_values, strict=True)
-    constants: dict[str, Any] = {
-        name: literal_column("NULL" if value is None else str(value)) for name, value in same
+    literals: dict[str, Any] = {
+        name: literal_column("NULL" if value is None else str(value)) for name, value in constants.items()
     }
-    return str(insert(table).values(constants).compile(dialect=dialect, column_keys=names))
+    return str(insert(table).values(literals).compile(dialect=dialect, column_keys=[*names, *literals]))
 
 
 @cache
 def update_statement(table: Table, dialect: Dialect) -> str:
-    """The statement that changes a row of ``table``: values of all columns but ``id``, then the ``id``."""
+    """Return the statement that changes a row: its values are those of all columns but ``id``, then ``id``."""
     names = [column.name for column in table.columns if column.name != "id"]
     return str(
-        update(table).where(table.c.id == bindparam("number")).compile(dialect=dialect, column_keys=names)
+        update(table).where(table.c.id == bindparam("row_id")).compile(dialect=dialect, column_keys=names)
     )
 
 
 @lru_cache(64)
 def select_statement(columns: tuple[Column[Any], ...], key: Column[Any], count: int) -> str:
-    """The statement that finds the rows of a table by ``count`` keys."""
+    """Return the statement that finds the rows of a table by ``count`` keys."""
     marks = ", ".join("?" * count)
     names = ", ".join(column.name for column in columns)
     return f"SELECT {names} FROM {key.table.name} WHERE {key.name} IN ({marks})"  # noqa: S608 - names of ours
 
 
-def song_row(
-    song_id: int, record: SongRecord, contract_version: int, run_id: int, shard_id: int | None = None
-) -> Row:
-    """A row of ``songs``."""
-    problems = [
-        {
-            "code": found.code,
-            "message": make_storable(found.message),
-            "track": found.track,
-            "offset": found.offset,
-        }
-        for found in record.problems
-    ]
-    return (
-        song_id,
-        record.digest,
-        record.size,
-        record.format,
-        record.num_tracks,
-        record.division,
-        record.duration_ticks,
-        record.duration_seconds,
-        record.outcome,
-        json.dumps(problems) if problems else None,
-        len(record.links),
-        contract_version,
-        run_id,
-        shard_id,
-    )
+def song_table_columns(song_ids: Sequence[int], batch: BatchRecord, indices: Sequence[int]) -> TableColumns:
+    """Return columns of ``songs`` for some songs of a batch."""
+    songs = batch.songs.take(indices)
+    return {
+        "id": song_ids,
+        **{name: songs[name] for name in _SONG_NAMES},
+        "problems": [_problems_json(problems) if problems else None for problems in songs["problems"]],
+        "link_count": songs[LINK_COUNT],
+    }
 
 
-def path_row(song_id: int, record: SongRecord) -> Row:
-    """A row of ``song_paths``."""
-    # What could not be read is tried again by the next run: without size and time, its path is not known.
-    read = record.outcome != "unreadable"
-    return (
-        record.path,
-        song_id,
-        record.root_length,
-        make_storable(record.song_name),
-        record.size if read else None,
-        record.mtime_ns if read else None,
-        None if record.source_metadata is None else make_storable(record.source_metadata),
-    )
+def path_table_columns(song_ids: Sequence[int], batch: BatchRecord, indices: Sequence[int]) -> TableColumns:
+    """Return columns of ``song_paths`` for some songs of a batch."""
+    songs = batch.songs.take(indices)
+    columns: TableColumns = {name: songs[name] for name in _PATH_NAMES}
+    columns["song_id"] = song_ids
+    columns["song_name"] = [*map(make_storable, columns["song_name"])]
+    columns["source_metadata"] = [text and make_storable(text) for text in columns["source_metadata"]]
+    if "unreadable" in songs["outcome"]:
+        # Without size and time the path does not count as known, so that the next run tries again.
+        for name in ("size", "mtime_ns"):
+            columns[name] = [
+                None if outcome == "unreadable" else value
+                for outcome, value in zip(songs["outcome"], columns[name], strict=True)
+            ]
+    return columns
 
 
-def track_row(track_id: int, values: TrackValues, *last_values: int | None) -> Row:
-    """A row of ``tracks``; ``last`` are its run and its place in a shard, unless the statement has them."""
-    return (track_id, *values, *last_values)
+def track_table_columns(track_ids: Sequence[int], tracks: Columns) -> TableColumns:
+    """Return columns of ``tracks``."""
+    return {"id": track_ids, **{name: tracks[name] for name in _TRACK_NAMES}}
 
 
-def link_rows(song_id: int, record: SongRecord, track_ids: Mapping[bytes, int]) -> Iterator[Row]:
-    """Rows of ``links``."""
-    for position, link in enumerate(record.links):
-        track_number, channel, program, parts, name, instrument, family, content = link
-        yield (
-            song_id,
-            position,
-            track_number,
-            channel,
-            program,
-            parts,
-            track_ids[content[0]],
-            name,
-            instrument,
-            family,
-        )
+def link_table_columns(
+    song_ids: Sequence[int], link_counts: Sequence[int], links: Columns, track_ids: Sequence[int]
+) -> TableColumns:
+    """Return columns of ``links``.
+
+    Args:
+        song_ids: of the songs that have the links, in their order.
+        link_counts: for each of these songs how many links it has.
+        track_ids: of the tracks of the batch, by their index.
+    """
+    return {
+        "song_id": [*chain.from_iterable(map(repeat, song_ids, link_counts))],
+        "position": [*chain.from_iterable(map(range, link_counts))],
+        **{name: links[name] for name in _LINK_NAMES},
+        "track_id": [*map(track_ids.__getitem__, links[TRACK_INDEX])],
+    }
+
+
+def filled_columns(table: Table, columns: Mapping[str, Sequence[Any]]) -> TableColumns:
+    """Return the columns that are not NULL in all rows, in the order of the table.
+
+    To insert NULL values takes time too.
+    """
+    return {
+        column.name: values
+        for column in table.columns
+        if (values := columns.get(column.name)) and values.count(None) < len(values)
+    }
+
+
+def _problems_json(problems: Sequence[ProblemRecord]) -> str:
+    return json.dumps([{**it._asdict(), "message": make_storable(it.message)} for it in problems])

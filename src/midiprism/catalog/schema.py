@@ -8,6 +8,9 @@ the rest of a commit. Both ends of a reference are written by one transaction, a
 them.
 """
 
+from collections.abc import Container, Iterable
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -20,12 +23,16 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
     Text,
     text,
 )
+from sqlalchemy.types import TypeEngine
+
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, SqlType
 
 metadata = MetaData()
 
@@ -52,19 +59,46 @@ properties = Table(
     comment="Facts about the catalogue itself: result, the mark of the folder that it belongs to.",
 )
 
+_SQL_TYPES: dict[SqlType, TypeEngine[Any]] = {
+    "smallint": SmallInteger(),
+    "integer": Integer(),
+    "bigint": BigInteger(),
+    "float": Float(),
+    "text": _String,
+    "long_text": Text(),
+    "blob": LargeBinary(),
+    "json": JSON(),
+}
+
+
+def _field_columns(
+    fields: Iterable[Field], *, optional: Container[str] = (), required: Container[str] = ()
+) -> list[Column[Any]]:
+    """Return a column for each field.
+
+    Args:
+        optional: names of columns that may be NULL although the field of a record may not be None.
+        required: names of columns that may not be NULL although the field of a record may be None.
+    """
+    return [
+        Column(
+            field.name,
+            _SQL_TYPES[field.sql_type],
+            nullable=field.name not in required and (field.nullable or field.name in optional),
+            comment=field.description,
+        )
+        for field in fields
+    ]
+
+
+SONG_TABLE_FIELDS = tuple(field for field in SONG_FIELDS if "songs" in field.tables)
+PATH_TABLE_FIELDS = tuple(field for field in SONG_FIELDS if "song_paths" in field.tables)
+
 songs = Table(
     "songs",
     metadata,
     _id_column(),
-    Column("digest", LargeBinary, comment="BLAKE3 of its bytes; NULL only for what could not be read whole"),
-    Column("size", BigInteger),
-    Column("format", Integer),
-    Column("num_tracks", Integer),
-    Column("division", Integer),
-    Column("duration_ticks", BigInteger),
-    Column("duration_seconds", Float),
-    Column("outcome", _String, nullable=False),
-    Column("problems", JSON, comment="[{code, message, track, offset}], NULL for none"),
+    *_field_columns(SONG_TABLE_FIELDS, optional=("size", "problems"), required=("outcome",)),
     Column("link_count", Integer, nullable=False, comment="how many rows of links it has"),
     Column(
         "contract_version", SmallInteger, nullable=False, comment="version of the contract it was split by"
@@ -73,71 +107,45 @@ songs = Table(
     Column("shard_id", _Id, comment="the shard that holds its links; NULL without one"),
     Index("songs_digest", "digest", unique=True),
     _shard_index("songs_shard", "shard_id"),
-    comment="One row per content of a song file.",
+    comment="One row per song by content.",
 )
 
 song_paths = Table(
     "song_paths",
     metadata,
-    Column("path", LargeBinary, primary_key=True, comment="absolute, in the file system's bytes"),
+    # Size and time are NULL for what could not be read: a later run then tries again.
+    *_field_columns(PATH_TABLE_FIELDS, optional=("size", "mtime_ns")),
     Column("song_id", _Id, nullable=False),
-    Column("root_length", Integer, nullable=False, comment="leading bytes that are the source folder"),
-    Column(
-        "song_name", _String, nullable=False, comment="path below the source folder without suffix, as text"
-    ),
-    Column(
-        "size", BigInteger, comment="NULL, like mtime_ns, for what could not be read: a later run tries again"
-    ),
-    Column("mtime_ns", BigInteger),
-    Column("source_metadata", Text, comment="what the source says of it beside its bytes, as a JSON object"),
+    PrimaryKeyConstraint("path"),
     Index("song_paths_song", "song_id"),
     sqlite_with_rowid=False,
-    comment="Every path under which a content was seen.",
+    comment="Every path at which a song was found.",
 )
 
 tracks = Table(
     "tracks",
     metadata,
     _id_column(),
-    Column("digest", LargeBinary, nullable=False, comment="BLAKE3 of the split's bytes"),
-    Column("size", BigInteger, nullable=False),
-    Column("stem", _String, nullable=False, comment="readable part of its file name"),
-    Column(
-        "digest_digits", SmallInteger, nullable=False, comment="hex digits of the digest in its file name"
-    ),
-    Column("name", _String),
-    Column("instrument", _String, nullable=False, comment="as its own bytes state it"),
-    Column("family", _String, nullable=False, comment="of that instrument"),
-    Column("channel", SmallInteger),
-    Column("program", SmallInteger),
-    Column("note_count", Integer, nullable=False),
-    Column("lowest_pitch", SmallInteger, nullable=False),
-    Column("highest_pitch", SmallInteger, nullable=False),
-    Column("duration_ticks", BigInteger, nullable=False),
-    Column("duration_seconds", Float),
+    *_field_columns(TRACK_FIELDS),
     Column("run_id", _Id, nullable=False, comment="the run that added it"),
     Column("shard_id", _Id, comment="NULL where each track is a file of its own"),
     Column("shard_row", Integer, comment="0-based, in that shard"),
     Index("tracks_digest", "digest", unique=True),
     _shard_index("tracks_shard", "shard_id", "shard_row"),
-    comment="One row per content of a split.",
+    comment="One row per track by content.",
 )
 
 links = Table(
     "links",
     metadata,
     Column("song_id", _Id, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="0-based, in the order split"),
-    Column("track_number", Integer, nullable=False, comment="0-based index of the MTrk"),
-    Column("channel", SmallInteger),
-    Column("program", SmallInteger),
-    Column("part_count", Integer, nullable=False, comment="splits that the MTrk was divided into"),
+    Column(
+        "position", Integer, primary_key=True, autoincrement=False, comment="0-based, among the song's tracks"
+    ),
+    *_field_columns(LINK_FIELDS),
     Column("track_id", _Id, nullable=False),
-    Column("name", _String),
-    Column("instrument", _String, nullable=False, comment="as heard in that song"),
-    Column("family", _String, nullable=False),
     sqlite_with_rowid=False,
-    comment="Which track came from which song; two identical tracks of one song are two rows.",
+    comment="Which song has which track; a song that has a track twice has two rows.",
 )
 
 shards = Table(

@@ -72,6 +72,33 @@ def _(_error: errors.AdoptionNeedsFilesError) -> str:
 
 
 @explain.register
+def _(error: errors.HardlinkError) -> str:
+    return f"The tracks of {error.out} are no files of their own: leave --hardlink out."
+
+
+@explain.register
+def _(error: errors.RelocationRemainsError) -> str:
+    return (
+        f"{error.out} still holds what was relocated from there before: `midiprism relocate "
+        f"{shlex.quote(error.out)} {shlex.quote(error.relocated_to)} --remove` empties it."
+    )
+
+
+@explain.register
+def _(error: errors.DamagedResultError) -> str:
+    result = f"{shlex.quote(error.out)} {error.database_options}".rstrip()
+    return (
+        f"{error.reason} {error.out} is still the result: repair it with `midiprism verify {result} --repair`, "
+        "and give the same command again."
+    )
+
+
+@explain.register
+def _(error: errors.EmptyCatalogError) -> str:
+    return f"{error.catalog} is empty: give the same `midiprism split` first."
+
+
+@explain.register
 def _(error: errors.CommitHooksMismatchError) -> str:
     if error.bound:
         return f"The catalog {error.catalog} belongs to an adopted library: split with --adopt."
@@ -125,7 +152,8 @@ def _(error: errors.UnfinishedRelocationError) -> str:
 def _(error: errors.NetworkFileSystemError) -> str:
     return (
         f"{error.out} is on a network file system ({error.kind}), where neither locks nor SQLite are "
-        "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with --database."
+        "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with "
+        "--database."
     )
 
 

@@ -1,4 +1,4 @@
-"""Let a command take groups of options as dataclasses, which Typer itself does not support."""
+"""Let a command take groups of options as one parameter, which Typer itself does not support."""
 
 import functools
 import inspect
@@ -10,30 +10,39 @@ Command = Callable[..., int | None]
 
 
 def expand_option_groups(command: Command) -> Command:
-    """Return the command with each parameter that is a dataclass replaced by the fields of that dataclass.
+    """Return the command with each parameter that is a group of options replaced by these options.
 
-    Typer reads the signature of what this returns, so every field becomes an option. A field is annotated as
-    an option of Typer's, and its name is that of the option unless the annotation says another.
+    A group is a dataclass, each field of which is annotated as an option of Typer's, or a class with a method
+    ``option_parameters``. Typer reads the signature of the returned function.
     """
     signature = inspect.signature(command, eval_str=True)
-    groups: dict[str, Any] = {}
+    groups: dict[str, tuple[Any, list[str]]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
-        if is_dataclass(parameter.annotation):
-            groups[parameter.name] = parameter.annotation
-            parameters += map(_as_parameter, fields(parameter.annotation))
-        else:
+        options = _options_of(parameter.annotation)
+        if options is None:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        else:
+            groups[parameter.name] = parameter.annotation, [option.name for option in options]
+            parameters += options
 
     @functools.wraps(command)
     def expanded(**values: Any) -> int | None:
-        for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        for name, (group, options) in groups.items():
+            values[name] = group(**{option: values.pop(option) for option in options})
         return command(**values)
 
     expanded.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return expanded
+
+
+def _options_of(annotation: Any) -> list[inspect.Parameter] | None:
+    """Return the options of a group; None for anything else."""
+    if hasattr(annotation, "option_parameters"):
+        options: list[inspect.Parameter] = annotation.option_parameters()
+        return options
+    return [*map(_as_parameter, fields(annotation))] if is_dataclass(annotation) else None
 
 
 def _as_parameter(field: Field[Any]) -> inspect.Parameter:

@@ -115,23 +115,27 @@ def _parse_pieces(text: str) -> Iterator[_Piece]:
 def _field_values(row: TrackRow) -> dict[str, str | int]:
     return {
         "song": row.song_name.rpartition("/")[2],
-        "track": row.track_number + 1,
+        "track": row.link.track_number + 1,
         "name": _track_name(row),
         "label": _track_label(row),
-        "instrument": row.instrument,
-        "family": row.family,
-        "channel": "" if row.channel is None else row.channel + 1,
-        "program": "" if row.program is None else row.program,
-        "digest": row.digest.hex(),
-        "notes": row.note_count,
+        "instrument": row.link.instrument,
+        "family": row.link.family,
+        "channel": "" if row.link.channel is None else row.link.channel + 1,
+        "program": "" if row.link.program is None else row.link.program,
+        "digest": row.track.digest.hex(),
+        "notes": row.track.note_count,
     }
 
 
 def _track_name(row: TrackRow) -> str:
-    """The track's name; its instrument where it has none, and as well where the track was divided."""
-    if not row.name:
-        return row.instrument
-    return f"{row.name} - {row.instrument}" if row.part_count > 1 and row.name != row.instrument else row.name
+    """Return the track's name, or its instrument; both if the source track was divided."""
+    if not row.link.name:
+        return row.link.instrument
+    return (
+        f"{row.link.name} - {row.link.instrument}"
+        if row.link.part_count > 1 and row.link.name != row.link.instrument
+        else row.link.name
+    )
 
 
 def _format_value(value: str | int, spec: str) -> str:
@@ -139,9 +143,9 @@ def _format_value(value: str | int, spec: str) -> str:
 
 
 def _track_label(row: TrackRow) -> str:
-    """The track's name, and its instrument behind it unless the name says it."""
-    if not row.name or row.name.casefold() == row.instrument.casefold():
-        return row.instrument
-    if row.instrument.casefold() in row.name.casefold():
-        return row.name
-    return f"{row.name} ({row.instrument})"
+    """Return the track's name, followed by its instrument unless the name contains it."""
+    if not row.link.name or row.link.name.casefold() == row.link.instrument.casefold():
+        return row.link.instrument
+    if row.link.instrument.casefold() in row.link.name.casefold():
+        return row.link.name
+    return f"{row.link.name} ({row.link.instrument})"

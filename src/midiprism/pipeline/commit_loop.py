@@ -72,8 +72,8 @@ class BatchCommitter:
             MidiprismError: nothing of them was recorded.
         """
         records = records_of(durable_batches)
-        songs = chain.from_iterable(record.songs for record in records)
-        if any(problem.code in _SOURCE_GONE_CODES for song in songs for problem in song.problems[:1]):
+        song_problems = chain.from_iterable(record.songs["problems"] for record in records)
+        if any(problem.code in _SOURCE_GONE_CODES for problems in song_problems for problem in problems[:1]):
             require_sources(self._source)
         with self._timers.measure(Stage.COMMIT):
             results = self._commit_policy.commit(records)

@@ -83,7 +83,8 @@ class Executor(Protocol):
     """Works on batches. Nothing is started before the first batch is submitted.
 
     Batches come back as finished when their tracks are stored. The run makes them durable and commits them,
-    unless ``FinishedBatch.committed`` says that the worker has committed the batch.
+    unless ``FinishedBatch.committed`` says that the worker has committed the batch. If the store's ``flush``
+    does not cover what other processes stored, workers in other processes flush before they answer.
     """
 
     def submit(self, batch: Batch, lease: Lease | None = None) -> None:

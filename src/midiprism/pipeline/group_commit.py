@@ -1,12 +1,13 @@
-"""Batches that are made durable and committed together.
+"""Group commit: batches are made durable and committed together.
 
-A flush of many files costs little more than one of a few, and so does a commit: folders, inodes and pages of
+A flush of many files costs little more than a flush of few, and so does a commit: folders, inodes and pages of
 an index are written once for all of them.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from midiprism.catalog import BatchRecord
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
@@ -14,32 +15,57 @@ from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.commit_policies import CommitPolicy
 
 MAX_GROUP_SONGS = 4_000
-MIN_GROUP_SONGS = 1_000
-"""Of a run's first group, from which on they grow twofold, and of its last: who commits has something to do
-early, and little left when the last batch is done."""
-
 MAX_GROUP_SECONDS = 2.0
-MAX_GROUP_BYTES = 96 << 20
-"""Of contents that are written with the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLimits:
+    """When a group of batches is flushed and committed.
+
+    Attributes:
+        max_songs: size of a group.
+        min_songs: size of the first group and the last. Groups double in between, so commits start early
+            and end quickly.
+        max_seconds: longest time that a batch waits for others.
+        max_bytes: most bytes of tracks that are written with the commit.
+    """
+
+    max_songs: int = MAX_GROUP_SONGS
+    min_songs: int = 1_000
+    max_seconds: float = MAX_GROUP_SECONDS
+    max_bytes: int = 96 << 20
+
+
+GROUP_LIMITS = GroupLimits()
+"""The limits of groups, unless others are given."""
 
 
 class GroupCommit:
-    """Collects batches, and gives them back once their tracks are durable.
+    """Collects batches, and returns them once their tracks are durable.
 
     Args:
-        committing: says what that takes.
-        clocks: count the time that it takes.
-        beside: do it in a thread beside other work.
+        commit_policy: makes the tracks of batches durable.
+        timers: count the time that it takes.
+        in_thread: whether it is done in a thread, while other work goes on.
+        limits: None for ``GROUP_LIMITS``.
     """
 
-    def __init__(self, commit_policy: CommitPolicy, timers: StageTimers, *, in_thread: bool) -> None:
+    def __init__(
+        self,
+        commit_policy: CommitPolicy,
+        timers: StageTimers,
+        *,
+        in_thread: bool,
+        limits: GroupLimits | None = None,
+    ) -> None:
         self._commit_policy = commit_policy
         self._timers = timers
         self._in_thread = in_thread
+        self._limits = limits or GROUP_LIMITS
         self._collected: list[FinishedBatch] = []
         self._collected_songs = 0
         self._collected_bytes = 0
-        self._target_songs = min(MIN_GROUP_SONGS, MAX_GROUP_SONGS)
+        self._target_songs = min(self._limits.min_songs, self._limits.max_songs)
         self._collecting_since = 0.0
         self._flushing: list[FinishedBatch] = []
         self._thread: threading.Thread | None = None
@@ -47,7 +73,7 @@ class GroupCommit:
 
     @property
     def batch_count(self) -> int:
-        """Batches collected or being flushed."""
+        """Number of batches collected or being flushed."""
         return len(self._collected) + len(self._flushing)
 
     def add(self, finished: Sequence[FinishedBatch]) -> None:
@@ -55,39 +81,28 @@ class GroupCommit:
         if finished and not self._collected:
             self._collecting_since = time.monotonic()
         self._collected += finished
-        self._collected_songs += sum(len(one.record.songs) for one in finished)
-        self._collected_bytes += sum(one.record.packed_tracks.size for one in finished)
+        self._collected_songs += sum(len(batch.record.songs) for batch in finished)
+        self._collected_bytes += sum(batch.record.packed_tracks.size for batch in finished)
 
     def take_durable(self, *, flush_now: bool, songs_left: int | None = None) -> list[FinishedBatch]:
-        """Batches that can be committed now.
+        """Return batches that can be committed now.
 
         Args:
-            hurry: nothing else can go on before: flush what there is, and wait for it.
-            left: so many songs are still being done, and no more will be handed out; then as many are
-                flushed as are left, so that groups become smaller towards the end. None before that.
+            flush_now: nothing else can go on before: flush what was collected, and wait for it.
+            songs_left: number of songs in work when no more will be handed out; a group is then flushed once
+                it has as many, so that groups become smaller towards the end. None before that.
 
         Raises:
-            StoreError: the disk says that they would not survive a power cut.
+            StoreError: the disk reports that the tracks would not survive a power cut.
         """
-        waited = self._collected and time.monotonic() - self._collecting_since > MAX_GROUP_SECONDS
-        full = self._collected_bytes >= MAX_GROUP_BYTES
-        enough = (
-            self._target_songs
-            if songs_left is None
-            else min(max(songs_left, MIN_GROUP_SONGS), MAX_GROUP_SONGS)
-        )
-        due = self._collected_songs >= enough or full or waited
-        if self._thread is None and self._collected and (due or flush_now):
+        if self._thread is None and self._collected and (flush_now or self._is_due(songs_left)):
             self._start_flush()
         if self._thread is not None:
-            if (
-                flush_now or self._collected_bytes >= MAX_GROUP_BYTES
-            ):  # there is no room for more before some are written
+            if flush_now or self._collected_bytes >= self._limits.max_bytes:  # no room for more before
                 self._thread.join()
-            if not self._thread.is_alive():
-                self._thread = None
-        if self._thread is not None:
-            return []
+            if self._thread.is_alive():
+                return []
+            self._thread = None
         if self._error is not None:
             raise self._error
         flushed, self._flushing = self._flushing, []
@@ -98,14 +113,21 @@ class GroupCommit:
         if self._thread is not None:
             self._thread.join()
 
-    def _start_flush(self) -> None:
-        self._flushing, self._collected, self._collected_songs, self._collected_bytes = (
-            self._collected,
-            [],
-            0,
-            0,
+    def _is_due(self, songs_left: int | None) -> bool:
+        """Return whether the group is large enough, or has waited long enough."""
+        limits, target = self._limits, self._target_songs
+        if songs_left is not None:
+            target = min(max(songs_left, limits.min_songs), limits.max_songs)
+        return (
+            self._collected_songs >= target
+            or self._collected_bytes >= limits.max_bytes
+            or time.monotonic() - self._collecting_since > limits.max_seconds
         )
-        self._target_songs = min(2 * self._target_songs, MAX_GROUP_SONGS)
+
+    def _start_flush(self) -> None:
+        self._flushing, self._collected = self._collected, []
+        self._collected_songs = self._collected_bytes = 0
+        self._target_songs = min(2 * self._target_songs, self._limits.max_songs)
         try:
             work = self._commit_policy.prepare(records_of(self._flushing))
         except BaseException as error:
@@ -124,10 +146,10 @@ class GroupCommit:
             with self._timers.measure(Stage.FLUSH):
                 flush()
             self._timers.count(Counter.FLUSHES)
-        except BaseException as error:  # noqa: BLE001 - it is raised where it can be dealt with
+        except BaseException as error:  # noqa: BLE001 - it is raised where it can be handled
             self._error = error
 
 
 def records_of(finished: Sequence[FinishedBatch]) -> list[BatchRecord]:
-    """What there is to commit of these batches."""
-    return [one.record for one in finished if one.record.songs]
+    """Return the records of those batches that have something to commit."""
+    return [batch.record for batch in finished if len(batch.record.songs)]

@@ -1,25 +1,259 @@
-"""What a worker tells of a song, beside what its splitting gave."""
+"""The record of a batch, built while the songs of the batch are split and stored."""
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from midiprism.catalog import ProblemRecord, SongRecord
 from midiprism.catalog.encoding import make_storable
-from midiprism.smf.types import SplitTrack
+from midiprism.records.batches import (
+    LINK_COLUMN_NAMES,
+    SONG_COLUMN_NAMES,
+    TRACK_COLUMN_NAMES,
+    TRACK_INDEX,
+)
+from midiprism.records.columns import Columns
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
+from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
-
-RecordHead = tuple[bytes, int, str, int, int, bytes | None]
-"""The first values of a song's record, which are known before it is split."""
+from midiprism.stores import StoredTrack
 
 
-def record_head(song_ref: SongRef, read_song: SongContent | UnreadableError) -> tuple[RecordHead, str | None]:
-    """A song's head, and what its source says of it."""
-    path, root_length, size, mtime_ns = song_ref[:4]
-    if isinstance(read_song, UnreadableError):
-        return (path, root_length, song_name_of(song_ref), size, mtime_ns, None), None
-    _, digest, size, mtime_ns, facts = read_song
-    return (path, root_length, song_name_of(song_ref), size, mtime_ns, digest), facts
+class FailedSong(NamedTuple):
+    """A song that has no tracks, because something is wrong with it."""
+
+    outcome: str
+    problem: ProblemRecord
+
+
+SplitOutcome = SplitSong | FailedSong
+
+
+class SongHead(NamedTuple):
+    """What is known of a song before it is split: the first fields of its record, and ``source_metadata``."""
+
+    path: bytes
+    root_length: int
+    song_name: str
+    size: int
+    mtime_ns: int
+    digest: bytes | None
+    source_metadata: str | None
+
+
+class PendingSong(NamedTuple):
+    """A song whose tracks are to be stored.
+
+    Attributes:
+        outcome: None for a song that has an outcome already.
+        track_digests: of its tracks, in their order.
+    """
+
+    head: SongHead
+    outcome: SplitOutcome | None
+    track_digests: Sequence[bytes]
+
+
+class _FieldSource(NamedTuple):
+    """Where a field has its value from.
+
+    Attributes:
+        get: returns the value of a ``SplitTrack``.
+    """
+
+    name: str
+    get: Callable[[SplitTrack], Any]
+    arbitrary_text: bool
+
+    def values(self, tracks: Iterable[SplitTrack]) -> Iterable[Any]:
+        """Return the value of each track."""
+        values = map(self.get, tracks)
+        return map(_storable_name, values) if self.arbitrary_text else values
+
+
+def _split_sources(fields: Iterable[Field]) -> list[_FieldSource]:
+    return [
+        _FieldSource(field.name, attrgetter(field.split_attribute), field.arbitrary_text)
+        for field in fields
+        if field.split_attribute is not None
+    ]
+
+
+@lru_cache(8192)
+def _storable_name(text: str | None) -> str | None:
+    """Return text that every database can hold. The tracks of a library have few different names."""
+    return text if text is None else make_storable(text)
+
+
+_TRACK_SOURCES = _split_sources(TRACK_FIELDS)
+_LINK_SOURCES = _split_sources(LINK_FIELDS)
+_PART_COUNT = "part_count"
+_UNFILLED_LINK_FIELDS = [
+    field.name for field in LINK_FIELDS if field.split_attribute is None and field.name != _PART_COUNT
+]
+
+
+class BatchBuilder:
+    """Collects the songs, links and tracks of a batch as columns.
+
+    Values are taken a column at a time from the tracks of many songs, which takes less than a row for each.
+
+    Attributes:
+        has_rejected_tracks: whether the store could not take some track of the batch.
+    """
+
+    def __init__(self) -> None:
+        self.has_rejected_tracks = False
+        self._rejected: dict[bytes, ProblemRecord] = {}
+        self._song_rows: list[tuple[Any, ...]] = []
+        self._links: dict[str, list[Any]] = {name: [] for name in LINK_COLUMN_NAMES}
+        self._tracks: dict[str, list[Any]] = {name: [] for name in TRACK_COLUMN_NAMES}
+        self._track_indices: dict[bytes, int] = {}
+
+    def new_tracks(self, pending: Iterable[PendingSong]) -> dict[bytes, SplitTrack]:
+        """Return those tracks of songs that the batch does not have yet, by digest, in the order of links."""
+        known = self._track_indices
+        new: dict[bytes, SplitTrack] = {}
+        for song in pending:
+            if isinstance(song.outcome, SplitSong):
+                for digest, track in zip(song.track_digests, song.outcome.tracks, strict=True):
+                    if digest not in known:
+                        new.setdefault(digest, track)
+        return new
+
+    def reject_track(self, digest: bytes, problem: ProblemRecord) -> None:
+        """Let songs with this track fail, unless the store takes it later."""
+        self.has_rejected_tracks = True
+        self._rejected[digest] = problem
+
+    def add_tracks(self, tracks: Mapping[bytes, SplitTrack], stored: Mapping[bytes, StoredTrack]) -> None:
+        """Add tracks.
+
+        Args:
+            tracks: by digest, in the order of links.
+            stored: what the store says of each of them; those that it does not have are left out.
+        """
+        digests = list(tracks) if len(stored) == len(tracks) else [it for it in tracks if it in stored]
+        split_tracks = [*map(tracks.__getitem__, digests)]
+        stored_tracks = [*map(stored.__getitem__, digests)]
+        self._track_indices.update(zip(digests, count(len(self._track_indices)), strict=False))
+        if self._rejected:
+            for digest in digests:
+                self._rejected.pop(digest, None)
+        columns = self._tracks
+        columns["digest"] += digests
+        columns["size"] += [len(track.data) for track in split_tracks]
+        columns["stem"] += [track.stem for track in stored_tracks]
+        columns["digest_digits"] += [track.digits for track in stored_tracks]
+        for source in _TRACK_SOURCES:
+            columns[source.name] += source.values(split_tracks)
+
+    def add_songs(self, pending: Sequence[PendingSong]) -> "SongCounts":
+        """Add songs whose tracks were added or rejected, with their links."""
+        tracks: list[SplitTrack] = []
+        digests: list[bytes] = []
+        columns = self._links
+        failed = 0
+        for head, outcome, track_digests in pending:
+            if isinstance(outcome, SplitSong):
+                problem = self._rejection(track_digests)
+                if problem is None:
+                    tracks += outcome.tracks
+                    digests += track_digests
+                    columns[_PART_COUNT] += parts_of_source_tracks(outcome.tracks)
+                    self._song_rows.append(_split_song_row(head, outcome))
+                    continue
+                outcome = FailedSong("failed", problem)
+            failed += outcome is not None
+            self._song_rows.append(_song_row_without_tracks(head, outcome))
+        for source in _LINK_SOURCES:
+            columns[source.name] += source.values(tracks)
+        for name in _UNFILLED_LINK_FIELDS:
+            columns[name] += [None] * len(tracks)
+        columns[TRACK_INDEX] += map(self._track_indices.__getitem__, digests)
+        return SongCounts(failed, len(tracks))
+
+    def songs(self) -> Columns:
+        """Return the songs that were added."""
+        return Columns.from_rows(SONG_COLUMN_NAMES, self._song_rows)
+
+    def links_and_tracks(self) -> tuple[Columns, Columns]:
+        """Return the links of these songs, and the tracks that the links lead to."""
+        links, tracks = Columns(self._links), Columns(self._tracks)
+        if not self.has_rejected_tracks:
+            return links, tracks
+        # Other tracks of a song with a rejected track were stored for nothing.
+        linked = [*dict.fromkeys(links[TRACK_INDEX])]
+        new_indices = {index: new_index for new_index, index in enumerate(linked)}
+        indices = [*map(new_indices.__getitem__, links[TRACK_INDEX])]
+        return links.with_columns(**{TRACK_INDEX: indices}), tracks.take(linked)
+
+    def _rejection(self, track_digests: Iterable[bytes]) -> ProblemRecord | None:
+        """Return the problem of the first track that was rejected: it is one of the whole song."""
+        if not self._rejected:
+            return None
+        return next((self._rejected[digest] for digest in track_digests if digest in self._rejected), None)
+
+
+class SongCounts(NamedTuple):
+    """Counts of songs that were added: those that failed, and the links of all."""
+
+    failed: int
+    links: int
+
+
+def _split_song_row(head: SongHead, song: SplitSong) -> tuple[Any, ...]:
+    """Return a row in the order of ``SONG_COLUMN_NAMES``."""
+    path, root_length, song_name, size, mtime_ns, digest, source_metadata = head
+    outcome, form, division, num_tracks, ticks, seconds, tracks, problems = song
+    return (
+        *(path, root_length, song_name, size, mtime_ns, digest),
+        *(outcome, form, num_tracks, division, ticks, seconds),
+        tuple([ProblemRecord(it.code, it.message, it.track, it.offset) for it in problems]),
+        source_metadata,
+        len(tracks),
+    )
+
+
+def _song_row_without_tracks(head: SongHead, failed: FailedSong | None) -> tuple[Any, ...]:
+    """Return a row in the order of ``SONG_COLUMN_NAMES``; without an outcome for a song that is known."""
+    path, root_length, song_name, size, mtime_ns, digest, source_metadata = head
+    outcome, problems = (None, ()) if failed is None else (failed.outcome, (failed.problem,))
+    facts = (None,) * 5
+    return (
+        path,
+        root_length,
+        song_name,
+        size,
+        mtime_ns,
+        digest,
+        outcome,
+        *facts,
+        problems,
+        source_metadata,
+        0,
+    )
+
+
+def song_head(song_ref: SongRef, content: SongContent | UnreadableError) -> SongHead:
+    """Return what is known of a song before it is split."""
+    name = song_name_of(song_ref)
+    if isinstance(content, UnreadableError):
+        return SongHead(
+            song_ref.path, song_ref.root_length, name, song_ref.size, song_ref.mtime_ns, None, None
+        )
+    return SongHead(
+        song_ref.path,
+        song_ref.root_length,
+        name,
+        content.size,
+        content.mtime_ns,
+        content.digest,
+        content.facts,
+    )
 
 
 def record_of_recorded(song: RecordedSong) -> SongRecord:
@@ -41,20 +275,22 @@ def record_of_recorded(song: RecordedSong) -> SongRecord:
     )
 
 
-def tracks_per_source_track(tracks: Sequence[SplitTrack]) -> Mapping[int, int]:
-    """How many of these splits come from each ``MTrk``."""
-    parts = dict.fromkeys([track[1] for track in tracks], 1)
-    return parts if len(parts) == len(tracks) else Counter([track[1] for track in tracks])
+def parts_of_source_tracks(tracks: Sequence[SplitTrack]) -> Iterable[int]:
+    """Return for each track of a song how many tracks come from the same ``MTrk``."""
+    track_numbers = [track.track_number for track in tracks]
+    if len(set(track_numbers)) == len(track_numbers):
+        return [1] * len(track_numbers)
+    return map(Counter(track_numbers).__getitem__, track_numbers)
 
 
 def song_name_of(song_ref: SongRef) -> str:
-    """A song's path below its source folder as text, with ``/`` between its parts, and without suffix."""
+    """Return a song's path below its source folder as text, with ``/`` between its parts and no suffix."""
     path = os.fsdecode(song_ref.path[song_ref.root_length :]).replace(os.sep, "/")
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
 
 
 def internal_error(error: Exception) -> ProblemRecord:
-    """A problem for which nobody but midiprism is to blame."""
+    """Return a problem for which only midiprism is to blame."""
     message = f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
     return ProblemRecord("internal", make_storable(message))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from midiprism.catalog import KnownSong, PostgresAddress, UpToDate
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.postgres.leases import LEASE_SECONDS
-from midiprism.catalog.records import ADOPTED, FAILED_OUTCOMES
 from midiprism.pipeline.progress import RunListener
+from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest
 from midiprism.smf.types import CONTRACT_VERSION, Limits
 

@@ -41,7 +41,7 @@ class LazySplitter:
             MidiprismError: it cannot be loaded at all.
         """
         with _wrap_import_errors():
-            compiled: bool = import_module("midiprism.smf.kernel.jit").is_compiled()
+            compiled: bool = import_module("midiprism.smf.kernel.split_kernel").is_compiled()
             return compiled
 
     def prepare(self) -> None:
@@ -52,7 +52,7 @@ class LazySplitter:
         """
         with _wrap_import_errors():
             split = import_module("midiprism.smf").split
-            import_module("midiprism.smf.kernel.jit").prepare()
+            import_module("midiprism.smf.kernel.split_kernel").prepare()
         self._split = partial(
             split, by=self._identity.by, context=self._identity.context, limits=self._limits
         )

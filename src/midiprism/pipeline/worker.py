@@ -1,30 +1,22 @@
-"""One batch through reading, splitting and storing. What a worker learns, it tells in records."""
+"""A worker: takes a batch through reading, splitting and storing."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass
 from time import perf_counter_ns
 
 from blake3 import blake3
 
-from midiprism.catalog import (
-    NO_PACKED_TRACKS,
-    Lease,
-    LinkValues,
-    PackedTracks,
-    ProblemRecord,
-    SongRecord,
-    StatedMetaValues,
-    TrackValues,
-)
-from midiprism.catalog.encoding import make_storable
-from midiprism.catalog.records import BatchRecord
 from midiprism.errors import CorruptMidiError, MidiprismError
-from midiprism.metrics.stage_timers import Counter, RunQueueClock, Stage, ThreadTimes
 from midiprism.pipeline.batch import Batch
-from midiprism.pipeline.record_builder import RecordHead, internal_error, record_head, tracks_per_source_track
-from midiprism.pipeline.shard_writer import pack_tracks
+from midiprism.pipeline.record_builder import (
+    BatchBuilder,
+    FailedSong,
+    PendingSong,
+    SplitOutcome,
+    internal_error,
+    song_head,
+)
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
     NO_SONG,
@@ -39,360 +31,265 @@ from midiprism.pipeline.shared_counters import (
     TRACKS,
     TRACKS_WRITTEN,
     SharedCounters,
-    stage_timers,
 )
-from midiprism.pipeline.song_reader import BatchChunk, BatchReader
+from midiprism.pipeline.song_reader import BatchReader, ReadSongs
 from midiprism.pipeline.splitter import Splitter
-from midiprism.smf.types import CONTRACT_VERSION, SplitSong, SplitTrack, StatedMeta
+from midiprism.pipeline.worker_times import WorkerTimes
+from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Lease, PackedTracks, pack_tracks
+from midiprism.records.columns import Columns
+from midiprism.records.fields import ProblemRecord
+from midiprism.smf.types import CONTRACT_VERSION, SplitSong
 from midiprism.sources import SongContent, Source, UnreadableError
-from midiprism.stores import MemoryStore, TrackStore
-
-_MAX_CACHED_DIGESTS = 65_536
-_MAX_PENDING_BYTES = 16 << 20
-_MAX_PENDING_NS = 250_000_000
-"""That splits wait and are put, together: whoever looks at a run on a slow disk sees it go on."""
-_PROGRESS_INTERVAL_NS = 100_000_000
-"""Between two times that putting is told of: where it is slow, that of a few songs takes seconds."""
-
-SplitOutcome = SplitSong | tuple[str, ProblemRecord]
-"""What became of a content: its splits, or why there are none."""
-
-SongOutcome = SplitOutcome | None
-"""The same of a song's; None where its content has an outcome already."""
-
-PendingSong = tuple[tuple[RecordHead, str | None], SongOutcome, list[bytes]]
-"""A song whose splits wait to be put: its head and its facts, its outcome, and the splits' digests."""
-
-_EMPTY_CHUNK: BatchChunk = 0, (), []
-
-_new_record = partial(tuple.__new__, SongRecord)
-"""A record of all its values: a call of the class takes three times as long."""
-
-_storable = lru_cache(8192)(make_storable)  # the tracks of a library have few names
-_as_plain_tuple: Callable[[StatedMeta], StatedMetaValues] = lru_cache(8192)(tuple)  # and state much the same
+from midiprism.stores import StoredTrack, TrackStore
 
 KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
-"""Those of these digests whose songs need nothing done."""
+"""Returns those of some digests whose songs need nothing done."""
 
 
-def _new_counters() -> SharedCounters:
-    return [0] * SHARED_COUNTER_COUNT
-
-
-@dataclass(slots=True)
-class Worker:
-    """Reads, splits and stores.
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """Limits of what a worker holds in memory.
 
     Attributes:
-        library: reads songs.
-        store: keeps splits.
-        split: the splitter; it may raise CorruptMidiError.
-        known: which contents are done already.
-        input_limit: songs of more bytes are not loaded.
-        replaces: see ``BatchRecord``.
-        stop: once true, the batch ends with the song in hand, and with putting what waits for that.
-        tick: called for every song, once it is recorded.
-        hand_over: called last with what a batch did.
-        gauges: where it tells what it is at.
+        cached_digests: most digests of songs that a worker remembers as done.
+        pending_bytes: most bytes of tracks that wait to be stored.
+        pending_ns: longest time that tracks wait to be stored together with the time that storing them
+            takes, so that progress stays visible on a slow disk.
+        progress_interval_ns: minimum interval between storage progress updates.
     """
 
-    source: Source
-    store: TrackStore
-    splitter: Splitter
-    find_known: KnownDigestsLookup
-    input_limit: int
-    replaces: bool = False
-    stop: Callable[[], bool] = lambda: False
-    on_song: Callable[[], None] = lambda: None
-    transfer_record: Callable[[BatchRecord], BatchRecord] = lambda record: record
-    counters: SharedCounters = field(default_factory=_new_counters)
-    _run_queue_clock: RunQueueClock = field(default_factory=RunQueueClock)
-    _splitting_ns: int = 0
-    _hashing_ns: int = 0
-    _storing_ns: int = 0
-    _last_recorded: ThreadTimes = field(init=False)
-    _block_size: int = 1
-    _seen_digests: set[bytes] = field(default_factory=set)
-    _pending: list[PendingSong] = field(default_factory=list)
-    _pending_bytes: int = 0
-    _max_pending_ns: int = 0
-    _reader: BatchReader = field(init=False)
-    _tracks: dict[bytes, TrackValues] = field(default_factory=dict)
-    _stated: dict[bytes, StatedMetaValues] = field(default_factory=dict)
-    _rejected: dict[bytes, ProblemRecord] = field(default_factory=dict)
-    _files_written: int = 0
-    _bytes_written: int = 0
-    _disk_bytes: int = 0
+    cached_digests: int = 65_536
+    pending_bytes: int = 16 << 20
+    pending_ns: int = 250_000_000
+    progress_interval_ns: int = 100_000_000
 
-    def __post_init__(self) -> None:
-        self._reader = BatchReader(self.source, self.input_limit)
+
+class Worker:
+    """Reads, splits and stores batches.
+
+    Args:
+        source: reads songs.
+        store: keeps tracks.
+        splitter: splits a song; it may raise CorruptMidiError.
+        find_known: finds the songs that need nothing done.
+        input_limit: songs of more bytes are not loaded.
+        replaces: whether outcomes that songs have from earlier runs are replaced.
+        stop: once true, a batch ends after the song in hand, and after the tracks that wait are stored.
+        on_song: called for every song once it is recorded.
+        transfer_record: called last with the record of a batch.
+        counters: where the worker counts what it does.
+        limits: of what it holds in memory.
+        max_pending_ns: time that the first tracks wait; those after them wait the less, the slower the store.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        store: TrackStore,
+        splitter: Splitter,
+        find_known: KnownDigestsLookup,
+        input_limit: int,
+        replaces: bool = False,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        on_song: Callable[[], None] = lambda: None,
+        transfer_record: Callable[[BatchRecord], BatchRecord] = lambda record: record,
+        counters: SharedCounters | None = None,
+        limits: WorkerLimits | None = None,
+        max_pending_ns: int = 0,
+    ) -> None:
+        self._store = store
+        self._splitter = splitter
+        self._find_known = find_known
+        self._input_limit = input_limit
+        self._replaces = replaces
+        self._stop = stop
+        self._on_song = on_song
+        self._transfer_record = transfer_record
+        self.counters: SharedCounters = [0] * SHARED_COUNTER_COUNT if counters is None else counters
+        self._limits = limits or WorkerLimits()
+        self._max_pending_ns = max_pending_ns
+        self._reader = BatchReader(source, input_limit)
+        self._times = WorkerTimes(self.counters)
+        self._seen_digests: set[bytes] = set()
+        self._pending: list[PendingSong] = []
+        self._pending_bytes = 0
+        self._builder = BatchBuilder()
+        self._files_written = self._bytes_written = self._disk_bytes = 0
 
     def close(self) -> None:
-        """Let go of what reading holds."""
+        """Close what reading holds open."""
         self._reader.close()
-        self._run_queue_clock.close()
+        self._times.close()
 
     def process_batch(self, batch: Batch, batch_number: int = 0, lease: Lease | None = None) -> BatchRecord:
-        """Split what is not known yet, each content once, and put the tracks.
+        """Split the songs that are not known yet, each content once, and store their tracks.
 
         Returns:
-            Records of the songs that were come to, in their order. Its files are not durable yet.
+            The record of the songs that were processed, in their order. Files are not durable yet.
 
         Raises:
             StoreError: a track cannot be written.
         """
         started = time.perf_counter()
-        self._block_size = self.store.block_size
         self._files_written = self._bytes_written = self._disk_bytes = 0
-        self._tracks.clear()
-        self._stated.clear()
-        self._rejected.clear()
-        gauges = self.counters
-        gauges[BATCH_NUMBER] = batch_number
-        records: list[SongRecord] = []
-        # Contents that this worker has answered with, or comes to: answers are committed in their order.
-        met = self._seen_digests
-        if len(met) > _MAX_CACHED_DIGESTS:
-            met.clear()
+        self._builder = BatchBuilder()
+        self.counters[BATCH_NUMBER] = batch_number
+        # Songs of batches that this worker did, or does: batches are committed in their order.
+        if len(self._seen_digests) > self._limits.cached_digests:
+            self._seen_digests.clear()
         self._pending, self._pending_bytes = [], 0
-        settled = perf_counter_ns()
-        for first, part, contents in self._time_chunks(self._reader.chunks(batch, self.stop, gauges)):
-            gauges[STAGE] = STAGE_STORING
-            met |= self._find_known(contents)
-            done = 0
-            while done < len(contents) and not self.stop():
-                done += self._split_chunk(first + done, part[done:], contents[done:], met)
-                if self._pending_bytes > _MAX_PENDING_BYTES:
-                    records += self._store_pending()
-                    settled = perf_counter_ns()
-            if not part or perf_counter_ns() > settled + self._max_pending_ns:
-                records += self._store_pending()
-                settled = perf_counter_ns()
-        record = self.transfer_record(
+        self._process_chunks(batch)
+        links, tracks = self._builder.links_and_tracks()
+        record = self._transfer_record(
             BatchRecord(
-                records,
+                self._builder.songs(),
+                links,
+                tracks,
                 self._bytes_written,
                 time.perf_counter() - started,
                 self._files_written,
-                bool(self._tracks),
+                len(tracks) > 0,
                 self._disk_bytes,
                 CONTRACT_VERSION,
-                self.replaces,
+                self._replaces,
                 lease,
-                self._pack_tracks(records),
+                self._pack_tracks(tracks),
             )
         )
-        gauges[STAGE] = STAGE_IDLE
+        self.counters[STAGE] = STAGE_IDLE
         return record
 
-    def _find_known(self, read_songs: Sequence[SongContent | UnreadableError]) -> Set[bytes]:
-        """Which of these contents are done already; where there is none, nobody is asked."""
-        digests = [content.digest for content in read_songs if isinstance(content, SongContent)]
+    def _process_chunks(self, batch: Batch) -> None:
+        last_stored = perf_counter_ns()
+        chunks = self._reader.chunks(batch, self._stop, self.counters)
+        for first, chunk, contents in self._times.measure_reads(chunks):
+            self.counters[STAGE] = STAGE_STORING
+            self._seen_digests |= self._known_digests(contents)
+            done = 0
+            while done < len(contents) and not self._stop():
+                done += self._split_chunk(first + done, chunk[done:], contents[done:])
+                if self._pending_bytes > self._limits.pending_bytes:
+                    self._store_pending()
+                    last_stored = perf_counter_ns()
+            if not chunk or perf_counter_ns() > last_stored + self._max_pending_ns:
+                self._store_pending()
+                last_stored = perf_counter_ns()
+
+    def _known_digests(self, contents: ReadSongs) -> Set[bytes]:
+        """Return the digests of those songs that need nothing done."""
+        digests = [content.digest for content in contents if isinstance(content, SongContent)]
         if not digests:
             return frozenset()
-        began = perf_counter_ns()
-        known = self.find_known(digests)
-        self._storing_ns += perf_counter_ns() - began
+        started = perf_counter_ns()
+        known = self._find_known(digests)
+        self._times.add_storing_since(started)
         return known
 
-    def _split_chunk(
-        self,
-        first: int,
-        chunk: Batch,
-        read_songs: Sequence[SongContent | UnreadableError],
-        seen_digests: set[bytes],
-    ) -> int:
-        """Split those of the first songs that are new, and let them wait to be put; how many they are.
+    def _split_chunk(self, first: int, chunk: Batch, contents: ReadSongs) -> int:
+        """Split those of the first songs that are new; their tracks then wait to be stored.
 
-        Each of the two goes faster while its code and its data are at hand; and of two files in one folder
-        the second costs less. Ends with ``_MAX_PENDING_BYTES`` of splits that wait.
+        Splitting and storing are each faster while their code and data stay in the processor's caches, and of
+        two files in one folder the second costs less.
+
+        Returns:
+            How many songs were processed: once more than ``pending_bytes`` of tracks wait, no more are.
         """
-        outcomes: list[SongOutcome] = []
-        gauges = self.counters
-        for number, content in enumerate(read_songs, first):
-            if self._pending_bytes > _MAX_PENDING_BYTES or self.stop():
+        outcomes: list[SplitOutcome | None] = []
+        counters, seen = self.counters, self._seen_digests
+        for index, content in enumerate(contents, first):
+            if self._pending_bytes > self._limits.pending_bytes or self._stop():
                 break
             if isinstance(content, UnreadableError):
-                outcomes.append(("unreadable", ProblemRecord(content.code, str(content))))
-            elif content.digest in seen_digests:
+                outcomes.append(FailedSong("unreadable", ProblemRecord(content.code, str(content))))
+            elif content.digest in seen:
                 outcomes.append(None)
             else:
-                seen_digests.add(content.digest)
-                gauges[SONG_INDEX] = number
+                seen.add(content.digest)
+                counters[SONG_INDEX] = index
                 outcome = self._split_song(content)
                 if isinstance(outcome, SplitSong):
-                    self._pending_bytes += sum([len(track[0]) for track in outcome.tracks])
+                    self._pending_bytes += sum([len(track.data) for track in outcome.tracks])
                 outcomes.append(outcome)
-        gauges[SONG_INDEX], gauges[STAGE] = NO_SONG, STAGE_STORING
-        began = perf_counter_ns()
+        counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
+        started = perf_counter_ns()
         digests = [
-            [blake3(track[0]).digest() for track in outcome.tracks] if isinstance(outcome, SplitSong) else []
+            [blake3(track.data).digest() for track in outcome.tracks]
+            if isinstance(outcome, SplitSong)
+            else []
             for outcome in outcomes
         ]
-        self._hashing_ns += perf_counter_ns() - began
-        self._pending += zip(map(record_head, chunk, read_songs), outcomes, digests, strict=False)
+        self._times.hashing_ns += perf_counter_ns() - started
+        self._pending += map(PendingSong, map(song_head, chunk, contents), outcomes, digests)
         return len(outcomes)
 
-    def _store_pending(self) -> list[SongRecord]:
-        """Records of the songs that wait, whose splits are put."""
-        gauges = self.counters
-        gauges[SONG_INDEX], gauges[STAGE] = NO_SONG, STAGE_STORING
-        waiting, self._pending, self._pending_bytes = self._pending, [], 0
-        began = perf_counter_ns()
-        self._store_tracks(waiting)
-        self._max_pending_ns = max(0, _MAX_PENDING_NS + began - perf_counter_ns())
-        records = []
-        for (head, facts), outcome, digests in waiting:
-            records.append(self._song_record(head, facts, outcome, digests))
-            gauges[SONGS_DONE] += 1
-            self.on_song()
-        return records
+    def _split_song(self, content: SongContent) -> SplitOutcome:
+        if content.data is None:
+            message = f"It is larger than the limit of {self._input_limit} bytes."
+            return FailedSong("corrupt", ProblemRecord("limit", message))
+        self.counters[STAGE] = STAGE_SPLITTING
+        started = perf_counter_ns()
+        try:
+            return self._splitter(content.data)
+        except CorruptMidiError as error:
+            return FailedSong("corrupt", ProblemRecord(error.code, str(error), offset=error.offset))
+        except MidiprismError:  # not about this song
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this song, never the run
+            return FailedSong("failed", internal_error(error))
+        finally:
+            self._times.splitting_ns += perf_counter_ns() - started
 
-    def _time_chunks(self, chunks: Iterator[BatchChunk]) -> Iterator[BatchChunk]:
-        """The same parts, and an empty one at the end, timed: reading, and what is done with them."""
-        watch = stage_timers(self.counters)
-        while True:
-            began = ThreadTimes.now(self._run_queue_clock)
-            part = next(chunks, None)
-            self._last_recorded = read = ThreadTimes.now(self._run_queue_clock)
-            watch.add_time(Stage.READ, read.wall_ns - began.wall_ns, read.waited_ns_since(began))
-            watch.count(Counter.QUEUED_NANOSECONDS, read.queued_ns - began.queued_ns)
-            yield _EMPTY_CHUNK if part is None else part
-            self._record_times()
-            if part is None:
-                return
-
-    def _record_times(self) -> None:
-        """Count what was done since a part was read, or since this was last told.
-
-        Splitting and hashing wait for nothing: what was waited for beside reading, storing did.
-        """
-        watch, now = stage_timers(self.counters), ThreadTimes.now(self._run_queue_clock)
-        watch.add_time(Stage.SPLIT, self._splitting_ns)
-        watch.add_time(Stage.HASH, self._hashing_ns)
-        watch.add_time(Stage.STORE, self._storing_ns, now.waited_ns_since(self._last_recorded))
-        watch.count(Counter.QUEUED_NANOSECONDS, now.queued_ns - self._last_recorded.queued_ns)
-        self._splitting_ns = self._hashing_ns = self._storing_ns = 0
-        self._last_recorded = now
-
-    def _pack_tracks(self, records: Sequence[SongRecord]) -> PackedTracks:
-        """What a commit is to write, with what it states."""
-        if not isinstance(self.store, MemoryStore):
-            return NO_PACKED_TRACKS
-        if self._rejected:  # what other splits of those songs were put for nothing
-            linked = {link[-1][0] for record in records for link in record.links}
-            return pack_tracks(self.store.take_pending(linked), self._stated)
-        return pack_tracks(self.store.take_pending(), self._stated)
+    def _store_pending(self) -> None:
+        """Store the tracks that wait, and record their songs."""
+        counters = self.counters
+        counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
+        pending, self._pending, self._pending_bytes = self._pending, [], 0
+        started = perf_counter_ns()
+        self._store_tracks(pending)
+        self._max_pending_ns = max(0, self._limits.pending_ns + started - perf_counter_ns())
+        counts = self._builder.add_songs(pending)
+        counters[SONGS_FAILED] += counts.failed
+        counters[TRACKS] += counts.links
+        for _ in pending:
+            counters[SONGS_DONE] += 1
+            self._on_song()
 
     def _store_tracks(self, pending: Sequence[PendingSong]) -> None:
-        """Put all splits that wait, folder by folder."""
-        contents, block, put = self._tracks, self._block_size, self.store.put
-        stated = self._stated if isinstance(self.store, MemoryStore) else None
-        new: dict[bytes, SplitTrack] = {}
-        for _, outcome, digests in pending:
-            if digests:
-                assert isinstance(outcome, SplitSong)
-                for digest, track in zip(digests, outcome.tracks, strict=True):
-                    new.setdefault(digest, track)
-        gauges = self.counters
-        told = perf_counter_ns()
-        # No two have the same digest, so their tracks are never compared.
-        for _, digest, track in sorted(
-            [(track[9], digest, track) for digest, track in new.items() if digest not in contents]
+        """Store all tracks that wait, folder by folder."""
+        put, counters, times = self._store.put, self.counters, self._times
+        block_size = self._store.capabilities.block_size
+        tracks = self._builder.new_tracks(pending)
+        stored: dict[bytes, StoredTrack] = {}
+        last_update = perf_counter_ns()
+        # No two have the same digest, so that tracks themselves are never compared.
+        for family, digest, track in sorted(
+            [(track.own_family, digest, track) for digest, track in tracks.items()]
         ):
-            data, _, channel, program, name = track[:5]
-            instrument, family, notes, ticks, seconds, low, high, facts = track[8:]
             try:
-                stored = put(data, digest, name, instrument, family)
+                stored_track = put(track.data, digest, track.name, track.own_instrument, family)
             except MidiprismError:
                 raise
-            except Exception as error:  # noqa: BLE001 - a name, say, that the naming rule chokes on
-                self._rejected[digest] = internal_error(error)
+            except Exception as error:  # noqa: BLE001 - such as a name that the naming rule cannot take
+                self._builder.reject_track(digest, internal_error(error))
                 continue
-            now = perf_counter_ns()
-            if now > told + _PROGRESS_INTERVAL_NS:
-                self._storing_ns += now - told
-                self._record_times()
-                told = now
-            if stated is not None:
-                stated[digest] = _as_plain_tuple(facts)
-            size = len(data)
-            if stored[3]:
-                gauges[TRACKS_WRITTEN] += 1
+            stored[digest] = stored_track
+            if perf_counter_ns() > last_update + self._limits.progress_interval_ns:
+                last_update = times.add_storing_since(last_update)
+                times.count()
+            if stored_track.new:
+                size = len(track.data)
+                counters[TRACKS_WRITTEN] += 1
                 self._files_written += 1
                 self._bytes_written += size
-                self._disk_bytes += -(-size // block) * block
-            contents[digest] = (
-                digest,
-                size,
-                stored[1],
-                stored[2],
-                name if name is None else _storable(name),
-                instrument,
-                family,
-                channel,
-                program,
-                notes,
-                low,
-                high,
-                ticks,
-                seconds,
-            )
-        self._storing_ns += perf_counter_ns() - told
-        if self._rejected:
-            for digest in self._rejected.keys() & contents.keys():
-                del self._rejected[digest]
+                self._disk_bytes += -(-size // block_size) * block_size
+        self._builder.add_tracks(tracks, stored)
+        times.add_storing_since(last_update)
 
-    def _song_record(
-        self, head: RecordHead, source_facts: str | None, outcome: SongOutcome, digests: Sequence[bytes]
-    ) -> SongRecord:
-        """Tell of a song, whose splits were put."""
-        if isinstance(outcome, SplitSong):
-            links = self._make_links(outcome.tracks, digests)
-            if not isinstance(links, ProblemRecord):
-                kind, form, division, num_tracks, ticks, seconds, _, problems = outcome
-                told = tuple([ProblemRecord(it.code, it.message, it.track, it.offset) for it in problems])
-                return _new_record(
-                    (*head, kind, form, num_tracks, division, ticks, seconds, told, links, source_facts)
-                )
-            outcome = "failed", links
-        if outcome is None:
-            return SongRecord(*head, None, source_metadata=source_facts)
-        self.counters[SONGS_FAILED] += 1
-        name, problem = outcome
-        return SongRecord(*head, name, problems=(problem,), source_metadata=source_facts)
-
-    def _split_song(self, read_song: SongContent) -> SplitOutcome:
-        if read_song.data is None:
-            message = f"It is larger than the limit of {self.input_limit} bytes."
-            return "corrupt", ProblemRecord("limit", message)
-        self.counters[STAGE] = STAGE_SPLITTING
-        began = perf_counter_ns()
-        try:
-            return self.splitter(read_song.data)
-        except CorruptMidiError as error:
-            return "corrupt", ProblemRecord(error.code, str(error), offset=error.offset)
-        except MidiprismError:  # not about this file
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this file, never the run
-            return "failed", internal_error(error)
-        finally:
-            self._splitting_ns += perf_counter_ns() - began
-
-    def _make_links(
-        self, tracks: Sequence[SplitTrack], digests: Sequence[bytes]
-    ) -> tuple[LinkValues, ...] | ProblemRecord:
-        """The links to the splits; what is wrong with one of them is wrong with the song."""
-        contents = self._tracks
-        if self._rejected:
-            for digest in digests:
-                if digest in self._rejected:
-                    return self._rejected[digest]
-        parts = tracks_per_source_track(tracks)
-        self.counters[TRACKS] += len(tracks)
-        return tuple(
-            [
-                (track[1], track[2], track[3], parts[track[1]], content[4], track[6], track[7], content)
-                for track, content in zip(tracks, map(contents.__getitem__, digests), strict=True)
-            ]
-        )
+    def _pack_tracks(self, tracks: Columns) -> PackedTracks:
+        """Return the bytes of the tracks that the commit is to write."""
+        if not self._store.capabilities.writes_in_commit:
+            return NO_PACKED_TRACKS
+        if self._builder.has_rejected_tracks:  # other tracks of the same songs were put for nothing
+            return pack_tracks(self._store.take_pending(set(tracks["digest"])))
+        return pack_tracks(self._store.take_pending())

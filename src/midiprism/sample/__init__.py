@@ -1,4 +1,4 @@
-"""Sample songs: music by dice, for trying things out and for measuring them."""
+"""Sample songs: random music, for trying things out and for measuring them."""
 
 from midiprism.sample.songs import MAX_DUPLICATES, SampleSong, generate_songs
 from midiprism.sample.write import SampleSummary, write_songs

@@ -1,13 +1,13 @@
 """Those who play chords: piano and guitar, pads, arpeggios, brass, bells."""
 
+from typing import Any
+
 import numpy as np
 
-from midiprism.sample import columns as sheet
-from midiprism.sample.columns import padded_table
-from midiprism.sample.events import RANK_CONTROL, emit
-from midiprism.sample.harmony import fold_into_range, voice_chord
+from midiprism.sample.harmony import fold_into_range, padded_table, second_chord_step, voice_chord
 from midiprism.sample.performance import (
-    PLAYER_SIGNATURE,
+    Player,
+    emit_controller,
     emit_note,
     humanize,
     is_resting,
@@ -16,242 +16,203 @@ from midiprism.sample.performance import (
     step_to_tick,
 )
 from midiprism.sample.rng import IntArray, randrange
-from midiprism.smf.kernel.jit import entry_point, helper
+from midiprism.sample.score import CHORUS, COMP, STRUM
+from midiprism.smf.kernel.jit import helper
 
 COMPING_RHYTHMS = padded_table(
-    [
-        [16],
-        [8, 8],
-        [4],
-        [-2, 2],
-        [6, 2, 8],
-        [6, 6, 4],
-        [2],
-        [-4, 2, -2],
-        [4, 2, 2],
-        [3, 3, 2],
-        [6, 10],
-        [2, 4, 2, 2, 2, 4],
-    ]
-)
+    [[16], [8, 8], [4], [-2, 2], [6, 2, 8], [6, 6, 4], [2], [-4, 2, -2], [4, 2, 2], [3, 3, 2], [6, 10],
+     [2, 4, 2, 2, 2, 4]]
+)  # fmt: skip
 """Lengths in sixteenths, in turn until the bar is full; negative ones are rests."""
 
 BRASS_HITS = padded_table(
     [[-8, 2, 4, 2], [-6, 2, -4, 4], [4, -10, 2], [-12, 2, 2], [3, 3, 2, -8], [-2, 6, -8]]
 )
 
-
-@helper
-def _second_chord_step(bar: IntArray) -> int:
-    """Step at which the second chord of the bar begins."""
-    steps = bar[sheet.STEPS]
-    return int(steps // 2 if bar[sheet.STEPS_PER_BEAT] == 6 else (steps // 2 + 2) // 4 * 4)
+EXPRESSION, SUSTAIN_PEDAL = 11, 64
+"""Controllers."""
 
 
 @helper
-def _initial_voicing(part: IntArray) -> IntArray:
+def _initial_voicing(part: Any) -> IntArray:
     voicing = np.empty(4, np.int64)
-    voicing[:] = (part[sheet.LOWEST_PITCH] + part[sheet.HIGHEST_PITCH]) // 2
+    voicing[:] = (part.lowest_pitch + part.highest_pitch) // 2
     return voicing
 
 
 @helper
-def _voice_bar(voicing: IntArray, part: IntArray, bar: IntArray, second: bool) -> None:
-    centre = (part[sheet.LOWEST_PITCH] + part[sheet.HIGHEST_PITCH]) // 2
-    if second:
-        voice_chord(voicing, bar[sheet.ROOT_B], bar[sheet.QUALITY_B], centre)
-    else:
-        voice_chord(voicing, bar[sheet.ROOT_A], bar[sheet.QUALITY_A], centre)
+def _voice_bar(voicing: IntArray, part: Any, bar: Any, second: bool) -> None:
+    voice_chord(voicing, bar.chords[1 if second else 0], (part.lowest_pitch + part.highest_pitch) // 2)
 
 
 @helper
 def _emit_chord(
-    events: IntArray,
-    song: IntArray,
-    part: IntArray,
-    rng_state: IntArray,
-    voicing: IntArray,
-    start: int,
-    end: int,
-    velocity: int,
-    strum_ticks: int,
+    player: Player, voicing: IntArray, start: int, end: int, velocity: int, strum_ticks: int
 ) -> None:
-    """All voices at once, or one after the other: upwards by positive ticks, downwards by negative ones."""
-    lowest, highest = part[sheet.LOWEST_PITCH], part[sheet.HIGHEST_PITCH]
-    start = humanize(song, rng_state, start)
-    end -= 2 * song[sheet.TIMING_JITTER]
+    """Play all voices at once, or one after the other: upwards by positive ticks, else downwards."""
+    lowest, highest = player.part.lowest_pitch, player.part.highest_pitch
+    start = humanize(player, start)
+    end -= 2 * player.song.timing_jitter
     for index in range(4):
-        place = index if strum_ticks >= 0 else 3 - index
-        pitch = fold_into_range(voicing[place], lowest, highest)
+        pitch = fold_into_range(voicing[index if strum_ticks >= 0 else 3 - index], lowest, highest)
         doubled = False
         for other in range(index):
-            doubled |= (
-                fold_into_range(voicing[other if strum_ticks >= 0 else 3 - other], lowest, highest) == pitch
-            )
+            voice = voicing[other if strum_ticks >= 0 else 3 - other]
+            doubled |= fold_into_range(voice, lowest, highest) == pitch
         if not doubled:
-            emit_note(
-                events,
-                song,
-                part,
-                start + abs(strum_ticks) * index,
-                end,
-                pitch,
-                velocity + randrange(rng_state, 13) - 6,
-            )
+            loudness = velocity + randrange(player.rng_state, 13) - 6
+            emit_note(player, start + abs(strum_ticks) * index, end, pitch, loudness)
 
 
-@entry_point(PLAYER_SIGNATURE)
-def comp(events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bars: IntArray) -> None:
-    """Chords in rhythm, on keys (``COMP``) or strummed (``STRUM``); ``PATTERN`` is a row of ``COMPING_RHYTHMS``."""
+@helper
+def _comp_bar(player: Player, bar: Any, voicing: IntArray, pattern: int, strum: int) -> None:
+    """Play the chords of one bar in a row of ``COMPING_RHYTHMS``."""
+    half = second_chord_step(bar)
+    step = 0
+    turn = 0
+    changed = False
+    while step < bar.steps:
+        if turn == COMPING_RHYTHMS.shape[1] or COMPING_RHYTHMS[pattern, turn] == 0:
+            turn = 0
+        length = COMPING_RHYTHMS[pattern, turn]
+        sounding = length > 0
+        length = abs(length)
+        if bar.steps_per_beat == 6 and sounding and length > 2:
+            length = 6
+        if bar.chords[0].root != bar.chords[1].root and step < half < step + length:
+            length = half - step
+        length = min(length, bar.steps - step)
+        if step >= half and not changed:
+            _voice_bar(voicing, player.part, bar, True)
+            changed = True
+        if sounding:
+            start = step_to_tick(player.song, bar, step)
+            span = step_to_tick(player.song, bar, step + length) - start
+            gate = 50 if length <= 2 and pattern in (3, 7) else 88
+            velocity = 78 if step == 0 else (72 if step % 4 == 0 else 64)
+            strum_ticks = strum if step % 4 == 0 else -strum
+            _emit_chord(player, voicing, start, start + span * gate // 100, velocity, strum_ticks)
+        step += length
+        turn += 1
+
+
+@helper
+def play_comp(player: Player, bars: Any) -> None:
+    """Play chords in rhythm, on keys (``COMP``) or strummed (``STRUM``)."""
+    song, part = player.song, player.part
     voicing = _initial_voicing(part)
-    strum = max(1, song[sheet.DIVISION] // 60) if part[sheet.ROLE] == sheet.STRUM else 0
-    pedal = part[sheet.ROLE] == sheet.COMP and part[sheet.CONTROLLER_AMOUNT] > 0
+    strum = max(1, song.division // 60) if part.role == STRUM else 0
+    pedal = part.role == COMP and part.controller_amount > 0
     for row in range(bars.shape[0]):
         bar = bars[row]
         if is_resting(part, bar):
             continue
-        steps, tick = bar[sheet.STEPS], bar[sheet.TICK]
-        pattern = part[sheet.PATTERN]
-        if row == bars.shape[0] - 1:
-            pattern = 0
-        half = _second_chord_step(bar)
-        step = 0
-        turn = 0
-        changed = False
         _voice_bar(voicing, part, bar, False)
         if pedal:
-            emit(
-                events,
-                step_to_tick(song, tick, 0) + song[sheet.DIVISION] // 12,
-                RANK_CONTROL,
-                0xB0 | part[sheet.CHANNEL],
-                64,
-                127,
-            )
-        while step < steps:
-            if turn == COMPING_RHYTHMS.shape[1] or COMPING_RHYTHMS[pattern, turn] == 0:
-                turn = 0
-            length = COMPING_RHYTHMS[pattern, turn]
-            sounding = length > 0
-            length = abs(length)
-            if bar[sheet.STEPS_PER_BEAT] == 6 and sounding and length > 2:
-                length = 6
-            if bar[sheet.ROOT_A] != bar[sheet.ROOT_B] and step < half < step + length:
-                length = half - step
-            length = min(length, steps - step)
-            if step >= half and not changed:
-                _voice_bar(voicing, part, bar, True)
-                changed = True
-            if sounding:
-                start = step_to_tick(song, tick, step)
-                span = step_to_tick(song, tick, step + length) - start
-                held = 50 if length <= 2 and pattern in (3, 7) else 88
-                velocity = 78 if step == 0 else (72 if step % 4 == 0 else 64)
-                by = strum if step % 4 == 0 else -strum
-                _emit_chord(
-                    events, song, part, rng_state, voicing, start, start + span * held // 100, velocity, by
-                )
-            step += length
-            turn += 1
+            emit_controller(player, step_to_tick(song, bar, 0) + song.division // 12, SUSTAIN_PEDAL, 127)
+        _comp_bar(player, bar, voicing, 0 if row == bars.shape[0] - 1 else part.pattern, strum)
         if pedal:
-            end = step_to_tick(song, tick, steps) - song[sheet.DIVISION] // 24
-            emit(events, end, RANK_CONTROL, 0xB0 | part[sheet.CHANNEL], 64, 0)
+            emit_controller(
+                player, step_to_tick(song, bar, bar.steps) - song.division // 24, SUSTAIN_PEDAL, 0
+            )
 
 
-@entry_point(PLAYER_SIGNATURE)
-def pad(events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bars: IntArray) -> None:
-    """Held chords, swelling."""
+@helper
+def play_pad(player: Player, bars: Any) -> None:
+    """Play held chords, swelling."""
+    song, part = player.song, player.part
     voicing = _initial_voicing(part)
-    every = song[sheet.DIVISION] // (16 if part[sheet.CONTROLLER_AMOUNT] == 2 else 4)
+    interval = song.division // (16 if part.controller_amount == 2 else 4)
     for row in range(bars.shape[0]):
         bar = bars[row]
         if is_resting(part, bar):
             continue
-        tick, steps, half = bar[sheet.TICK], bar[sheet.STEPS], _second_chord_step(bar)
-        halves = 2 if bar[sheet.ROOT_A] != bar[sheet.ROOT_B] else 1
-        for index in range(halves):
+        half = second_chord_step(bar)
+        chord_count = 2 if bar.chords[0].root != bar.chords[1].root else 1
+        for index in range(chord_count):
             _voice_bar(voicing, part, bar, index == 1)
-            start = step_to_tick(song, tick, half if index == 1 else 0)
-            end = step_to_tick(song, tick, half if halves == 2 and index == 0 else steps)
-            if part[sheet.CONTROLLER_AMOUNT] > 0:
+            start = step_to_tick(song, bar, half if index == 1 else 0)
+            end = step_to_tick(song, bar, half if chord_count == 2 and index == 0 else bar.steps)
+            if part.controller_amount > 0:
                 middle = (start + end) // 2
-                peak = 92 + randrange(rng_state, 30)
-                ramp_controller(events, part, 11, start, middle, 70, peak, every)
-                ramp_controller(events, part, 11, middle, end, peak, 72, every)
-            _emit_chord(
-                events, song, part, rng_state, voicing, start, end - song[sheet.DIVISION] // 24, 62, 0
-            )
+                peak = 92 + randrange(player.rng_state, 30)
+                ramp_controller(player, EXPRESSION, start, middle, 70, peak, interval)
+                ramp_controller(player, EXPRESSION, middle, end, peak, 72, interval)
+            _emit_chord(player, voicing, start, end - song.division // 24, 62, 0)
 
 
-@entry_point(PLAYER_SIGNATURE)
-def arpeggio(events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bars: IntArray) -> None:
-    """Broken chords; ``PATTERN``: 0 up, 1 down, 2 up and down, 3 inside out, 4 triplets."""
+@helper
+def _arpeggio_place(pattern: int, turn: int) -> int:
+    """Return the note of the chord in a turn: 0 up, 1 down, 2 up and down, 3 inside out, 4 triplets."""
+    place = turn % 8
+    if pattern == 1:
+        return 7 - place
+    if pattern == 2:
+        return place if place < 5 else 8 - place
+    if pattern == 3:
+        return (place * 3) % 8
+    return turn % 3 if pattern == 4 else place
+
+
+@helper
+def play_arpeggio(player: Player, bars: Any) -> None:
+    """Play broken chords."""
+    part = player.part
     voicing = _initial_voicing(part)
-    pattern = part[sheet.PATTERN]
-    lowest, highest = part[sheet.LOWEST_PITCH], part[sheet.HIGHEST_PITCH]
+    stride = 1 if part.plays_sixteenths == 1 else 2
     for row in range(bars.shape[0]):
         bar = bars[row]
         if is_resting(part, bar):
             continue
-        tick, steps, half = bar[sheet.TICK], bar[sheet.STEPS], _second_chord_step(bar)
+        half = second_chord_step(bar)
         _voice_bar(voicing, part, bar, False)
-        stride = 1 if part[sheet.PLAYS_SIXTEENTHS] == 1 else 2
         changed = False
-        for turn in range(steps // stride):
+        for turn in range(bar.steps // stride):
             step = turn * stride
             if step >= half and not changed:
                 _voice_bar(voicing, part, bar, True)
                 changed = True
-            place = turn % 8
-            if pattern == 1:
-                place = 7 - place
-            elif pattern == 2:
-                place = place if place < 5 else 8 - place
-            elif pattern == 3:
-                place = (place * 3) % 8
-            elif pattern == 4:
-                place = turn % 3
-            pitch = fold_into_range(voicing[place % 4] + 12 * (place // 4), lowest, highest)
-            accent = 84 if step == 0 else (76 if step % bar[sheet.STEPS_PER_BEAT] == 0 else 64)
-            play_step(events, song, part, rng_state, tick, step, stride, pitch, accent, 85)
+            place = _arpeggio_place(part.pattern, turn)
+            pitch = voicing[place % 4] + 12 * (place // 4)
+            pitch = fold_into_range(pitch, part.lowest_pitch, part.highest_pitch)
+            accent = 84 if step == 0 else (76 if step % bar.steps_per_beat == 0 else 64)
+            play_step(player, bar, step, stride, pitch, accent, 85)
 
 
-@entry_point(PLAYER_SIGNATURE)
-def brass(events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bars: IntArray) -> None:
-    """Short chords between the phrases; ``PATTERN`` is a row of ``BRASS_HITS``."""
+@helper
+def play_brass(player: Player, bars: Any) -> None:
+    """Play short chords between the phrases; the pattern is a row of ``BRASS_HITS``."""
+    song, part = player.song, player.part
     voicing = _initial_voicing(part)
     for row in range(bars.shape[0]):
         bar = bars[row]
-        _voice_bar(voicing, part, bar, bar[sheet.STEPS] > 8)
-        if is_resting(part, bar) or (
-            bar[sheet.BAR_IN_SECTION] % 2 == 0 and bar[sheet.SECTION_KIND] != sheet.CHORUS
-        ):
+        _voice_bar(voicing, part, bar, bar.steps > 8)
+        if is_resting(part, bar) or (bar.bar_in_section % 2 == 0 and bar.section != CHORUS):
             continue
         step = 0
         for turn in range(BRASS_HITS.shape[1]):
-            length = BRASS_HITS[part[sheet.PATTERN], turn]
-            span = min(abs(length), bar[sheet.STEPS] - step)
+            length = BRASS_HITS[part.pattern, turn]
+            span = min(abs(length), bar.steps - step)
             if length > 0 and span > 0:
-                start = step_to_tick(song, bar[sheet.TICK], step)
-                end = start + (step_to_tick(song, bar[sheet.TICK], step + span) - start) * 75 // 100
-                _emit_chord(events, song, part, rng_state, voicing, start, end, 94, 0)
+                start = step_to_tick(song, bar, step)
+                end = start + (step_to_tick(song, bar, step + span) - start) * 75 // 100
+                _emit_chord(player, voicing, start, end, 94, 0)
             step += span
 
 
-@entry_point(PLAYER_SIGNATURE)
-def bells(events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bars: IntArray) -> None:
-    """High chord tones where a bar or its half begins."""
+@helper
+def play_bells(player: Player, bars: Any) -> None:
+    """Play high chord tones where a bar or its half begins."""
+    part = player.part
     voicing = _initial_voicing(part)
     for row in range(bars.shape[0]):
         bar = bars[row]
         _voice_bar(voicing, part, bar, False)
         if is_resting(part, bar):
             continue
-        steps = bar[sheet.STEPS]
         step = 0
-        while step < steps:
-            pitch = fold_into_range(
-                voicing[3 - randrange(rng_state, 3)], part[sheet.LOWEST_PITCH], part[sheet.HIGHEST_PITCH]
-            )
-            play_step(events, song, part, rng_state, bar[sheet.TICK], step, 4, pitch, 70, 95)
-            step += 8 if bar[sheet.BAR_IN_SECTION] % 4 == 3 else 16
+        while step < bar.steps:
+            voice = voicing[3 - randrange(player.rng_state, 3)]
+            pitch = fold_into_range(voice, part.lowest_pitch, part.highest_pitch)
+            play_step(player, bar, step, 4, pitch, 70, 95)
+            step += 8 if bar.bar_in_section % 4 == 3 else 16

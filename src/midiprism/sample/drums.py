@@ -1,22 +1,16 @@
 """Drums and percussion: grooves, fills, crashes (General MIDI percussion key map)."""
 
+from typing import Any
+
 import numpy as np
 
-from midiprism.sample import columns as sheet
-from midiprism.sample.performance import PLAYER_SIGNATURE, emit_note, humanize, is_resting, step_to_tick
-from midiprism.sample.rng import STREAM_GROOVE, IntArray, randrange, seed_stream
-from midiprism.smf.kernel.jit import entry_point, helper
+from midiprism.sample.performance import Player, emit_note, humanize, is_resting, step_to_tick
+from midiprism.sample.rng import STREAM_GROOVE, randrange, seed_stream
+from midiprism.sample.score import CHORUS, SOLO
+from midiprism.smf.kernel.jit import helper
 
-_DRUM_KEYS = {
-    "kick": 36,
-    "snare": 38,
-    "side": 37,
-    "clap": 39,
-    "hat": 42,
-    "open": 46,
-    "foot": 44,
-    "ride": 51,
-}
+_DRUM_KEYS = {"kick": 36, "snare": 38, "side": 37, "clap": 39, "hat": 42, "open": 46, "foot": 44, "ride": 51}
+_KICK, _CRASH = 36, 49
 
 # Sixteenths: x accented, o plain, g ghost note. Styles choose among those in 4/4 by number.
 _FOUR_FOUR_GROOVES = """
@@ -64,15 +58,14 @@ _FIRST_OTHER_METER = len(_PARSED_GROOVES) - len(_OTHER_METER_GROOVES)
 _OTHER_METER_STEPS = np.array(list(_OTHER_METER_GROOVES), np.int64)
 _STROKE_VELOCITIES = np.array([0, 38, 78, 102], np.int64)
 _TOMS = np.array([50, 48, 47, 45, 43, 41], np.int64)
-_CRASH = 49
 
 
 @helper
-def _groove_row(part: IntArray, bar: IntArray, groove_offset: int) -> int:
-    steps = bar[sheet.STEPS]
+def _groove_row(part: Any, bar: Any, groove_offset: int) -> int:
+    steps = bar.steps
     if steps == 16:
-        return int(part[sheet.FIRST_GROOVE] + groove_offset)
-    if steps == 12 and bar[sheet.STEPS_PER_BEAT] == 6:
+        return int(part.first_groove + groove_offset)
+    if steps == 12 and bar.steps_per_beat == 6:
         steps = 13
     for index in range(_OTHER_METER_STEPS.shape[0]):
         if _OTHER_METER_STEPS[index] == steps:
@@ -81,135 +74,107 @@ def _groove_row(part: IntArray, bar: IntArray, groove_offset: int) -> int:
 
 
 @helper
-def _emit_hit(
-    events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, tick: int, key: int, velocity: int
-) -> None:
-    start = humanize(song, rng_state, tick)
-    emit_note(
-        events,
-        song,
-        part,
-        start,
-        start + song[sheet.DIVISION] // 16,
-        key,
-        velocity + randrange(rng_state, 15) - 7,
-    )
+def _emit_hit(player: Player, tick: int, key: int, velocity: int) -> None:
+    start = humanize(player, tick)
+    loudness = velocity + randrange(player.rng_state, 15) - 7
+    emit_note(player, start, start + player.song.division // 16, key, loudness)
 
 
 @helper
-def _emit_fill(
-    events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bar: IntArray, first: int
-) -> None:
-    """Down the toms from step ``first`` to the bar line."""
-    kind = randrange(rng_state, 4)
-    steps = bar[sheet.STEPS]
+def _emit_fill(player: Player, bar: Any, first: int) -> None:
+    """Play down the toms from step ``first`` to the bar line."""
+    kind = randrange(player.rng_state, 4)
+    steps = bar.steps
     for step in range(first, steps):
         if kind == 1 and step % 2 == 1 and step < steps - 2:
             continue
         if kind == 3 and step % 4 == 1:
             continue
         tom = 38 if kind == 2 and step % 4 < 2 else _TOMS[(step - first) * 6 // max(steps - first, 1)]
-        _emit_hit(
-            events,
-            song,
-            part,
-            rng_state,
-            step_to_tick(song, bar[sheet.TICK], step),
-            tom,
-            74 + 3 * (step - first),
-        )
+        _emit_hit(player, step_to_tick(player.song, bar, step), tom, 74 + 3 * (step - first))
 
 
-@entry_point(PLAYER_SIGNATURE)
-def drums(events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bars: IntArray) -> None:
-    """The drum kit: one groove in quiet sections, another in loud ones, fills into the next section."""
-    family = np.zeros(2, np.int64)
-    seed_stream(
-        family,
-        song[sheet.FAMILY_SEED_LOW],
-        song[sheet.FAMILY_SEED_HIGH],
-        STREAM_GROOVE,
-        part[sheet.MELODY_NUMBER],
-    )
-    extra = randrange(family, 2)
+@helper
+def _emit_groove(player: Player, bar: Any, groove: int, until: int, loud: bool) -> None:
+    """Play a groove up to a step of the bar."""
+    for step in range(until):
+        for lane in range(_LANES):
+            stroke = GROOVES[groove, lane, step]
+            # Two ghost notes in three sound.
+            if stroke == 0 or (stroke == 1 and randrange(player.rng_state, 3) == 0):
+                continue
+            velocity = _STROKE_VELOCITIES[stroke] + (8 if loud else 0)
+            _emit_hit(player, step_to_tick(player.song, bar, step), GROOVE_KEYS[groove, lane], velocity)
+
+
+@helper
+def play_drums(player: Player, bars: Any) -> None:
+    """Play the drum kit: one groove in quiet sections, another in loud ones, fills into the next section."""
+    song, part, rng_state = player.song, player.part, player.rng_state
+    family_rng = np.zeros(2, np.int64)
+    seed_stream(family_rng, song.seed_low, song.seed_high, STREAM_GROOVE, part.melody_number)
+    extra_kicks = randrange(family_rng, 2) == 1
     for row in range(bars.shape[0]):
         bar = bars[row]
         if is_resting(part, bar):
             continue
-        tick = bar[sheet.TICK]
-        loud = bar[sheet.SECTION_KIND] == sheet.CHORUS or bar[sheet.SECTION_KIND] == sheet.SOLO
-        groove = _groove_row(part, bar, part[sheet.PATTERN] if loud else 0)
-        steps = bar[sheet.STEPS]
-        closing = bar[sheet.BAR_IN_SECTION] == bar[sheet.BARS_IN_SECTION] - 1
-        half = bar[sheet.BAR_IN_SECTION] % 4 == 3 and randrange(rng_state, 3) == 0
+        loud = bar.section == CHORUS or bar.section == SOLO
+        groove = _groove_row(part, bar, part.pattern if loud else 0)
+        steps = bar.steps
+        closing = bar.bar_in_section == bar.bars_in_section - 1
+        half = bar.bar_in_section % 4 == 3 and randrange(rng_state, 3) == 0
         until = steps
         if closing:
             until = steps - min(8, steps // 2)
         elif half:
             until = steps - 4
         if row == bars.shape[0] - 1:
-            _emit_hit(events, song, part, rng_state, tick, 36, 100)
-            _emit_hit(events, song, part, rng_state, tick, _CRASH, 96)
+            _emit_hit(player, bar.tick, _KICK, 100)
+            _emit_hit(player, bar.tick, _CRASH, 96)
             continue
-        if bar[sheet.BAR_IN_SECTION] == 0 and row > 0:
-            _emit_hit(events, song, part, rng_state, tick, _CRASH, 104)
-        for step in range(until):
-            for lane in range(_LANES):
-                stroke = GROOVES[groove, lane, step]
-                if stroke == 0:
-                    continue
-                if stroke == 1 and randrange(rng_state, 3) == 0:
-                    continue
-                velocity = _STROKE_VELOCITIES[stroke] + (8 if loud else 0)
-                _emit_hit(
-                    events,
-                    song,
-                    part,
-                    rng_state,
-                    step_to_tick(song, tick, step),
-                    GROOVE_KEYS[groove, lane],
-                    velocity,
-                )
-        odd = bar[sheet.BAR_IN_SECTION] % 2 == 1 and steps == 16 and until == steps
-        if odd and extra == 1 and GROOVES[groove, 0, 15] == 0:
-            _emit_hit(events, song, part, rng_state, step_to_tick(song, tick, 15), 36, 70)
+        if bar.bar_in_section == 0 and row > 0:
+            _emit_hit(player, bar.tick, _CRASH, 104)
+        _emit_groove(player, bar, groove, until, loud)
+        odd = bar.bar_in_section % 2 == 1 and steps == 16 and until == steps
+        if odd and extra_kicks and GROOVES[groove, 0, 15] == 0:
+            _emit_hit(player, step_to_tick(song, bar, 15), _KICK, 70)
         if until < steps:
-            _emit_fill(events, song, part, rng_state, bar, until)
+            _emit_fill(player, bar, until)
 
 
 _SHAKER, _TAMBOURINE, _CONGA, _COWBELL, _CLAP, _TRIANGLE = range(6)
 
 
-@entry_point(PLAYER_SIGNATURE)
-def percussion(events: IntArray, song: IntArray, part: IntArray, rng_state: IntArray, bars: IntArray) -> None:
-    """Shaker, tambourine, congas, cowbell, hand claps or triangle."""
-    pattern = part[sheet.PATTERN]
+@helper
+def _percussion_hit(pattern: int, step: int, beat: int, plays_sixteenths: bool) -> tuple[int, int]:
+    """Return key and velocity of what a pattern plays at a step; key 0 where it plays nothing."""
+    if pattern == _SHAKER and (step % 2 == 0 or plays_sixteenths):
+        return 70, 82 if beat == 0 else 58
+    if pattern == _TAMBOURINE and step % 2 == 0:
+        return 54, 92 if step % 8 == 4 else 56
+    if pattern == _CONGA and step % 8 in (0, 3, 4, 6, 7):
+        key = 62 if step % 8 == 4 else (64 if step % 8 >= 6 else 63)
+        return key, 88 if step % 8 >= 6 else 66
+    if pattern == _COWBELL and beat == 0:
+        return 56, 80 if step == 0 else 62
+    if pattern == _CLAP and step % 8 == 4:
+        return 39, 90
+    if pattern == _TRIANGLE and (step % 4 == 0 or step % 8 == 6):
+        return 81 if step % 8 == 6 else 80, 60
+    return 0, 0
+
+
+@helper
+def play_percussion(player: Player, bars: Any) -> None:
+    """Play shaker, tambourine, congas, cowbell, hand claps or triangle."""
+    part = player.part
     for row in range(bars.shape[0]):
         bar = bars[row]
         if is_resting(part, bar):
             continue
-        for step in range(bar[sheet.STEPS]):
-            tick = step_to_tick(song, bar[sheet.TICK], step)
-            beat = step % bar[sheet.STEPS_PER_BEAT]
-            key = 0
-            velocity = 64
-            if pattern == _SHAKER and (step % 2 == 0 or part[sheet.PLAYS_SIXTEENTHS] == 1):
-                key = 70
-                velocity = 82 if beat == 0 else 58
-            elif pattern == _TAMBOURINE and step % 2 == 0:
-                key = 54
-                velocity = 92 if step % 8 == 4 else 56
-            elif pattern == _CONGA and step % 8 in (0, 3, 4, 6, 7):
-                key = 62 if step % 8 == 4 else (64 if step % 8 >= 6 else 63)
-                velocity = 88 if step % 8 >= 6 else 66
-            elif pattern == _COWBELL and beat == 0:
-                key = 56
-                velocity = 80 if step == 0 else 62
-            elif pattern == _CLAP and step % 8 == 4:
-                key = 39
-                velocity = 90
-            elif pattern == _TRIANGLE and (step % 4 == 0 or step % 8 == 6):
-                key = 81 if step % 8 == 6 else 80
-                velocity = 60
+        for step in range(bar.steps):
+            key, velocity = _percussion_hit(
+                part.pattern, step, step % bar.steps_per_beat, part.plays_sixteenths == 1
+            )
             if key > 0:
-                _emit_hit(events, song, part, rng_state, tick, key, velocity)
+                _emit_hit(player, step_to_tick(player.song, bar, step), key, velocity)

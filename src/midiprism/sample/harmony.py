@@ -1,11 +1,12 @@
 """Keys, chords, progressions, and where the notes of a chord lie."""
 
+from typing import Any
+
 import numpy as np
 
-from midiprism.sample import columns as sheet
-from midiprism.sample.columns import padded_table
 from midiprism.sample.rng import STREAM_CHORDS, IntArray, randrange, seed_stream
-from midiprism.smf.kernel.jit import entry_point, helper
+from midiprism.sample.score import BAR, CHORUS, INTRO, OUTRO, SECTION, SOLO, SONG, VERSE
+from midiprism.smf.kernel.jit import array_of, entry_point, helper
 
 SCALES = np.array([[0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 10]], np.int64)
 """Semitones above the tonic: major, natural minor."""
@@ -16,41 +17,32 @@ CHORD_QUALITIES = np.array(
 )
 """Semitones above the root: major, minor, dominant, major and minor seventh, suspended fourth, diminished."""
 
-_NUMERALS = {
-    "I": (0, 0),
-    "ii": (2, 1),
-    "iii": (4, 1),
-    "IV": (5, 0),
-    "iv": (5, 1),
-    "V": (7, 0),
-    "v": (7, 1),
-    "vi": (9, 1),
-    "VII": (10, 0),
-    "Vs": (7, 5),
-    "V7": (7, 2),
-    "i": (0, 1),
-    "III": (3, 0),
-    "VI": (8, 0),
-    "iio": (2, 6),
-    "I7": (0, 3),
-    "IV7": (5, 3),
-    "ii7": (2, 4),
-    "vi7": (9, 4),
-    "iii7": (4, 4),
-    "i7": (0, 4),
-    "iv7": (5, 4),
-    "III7": (3, 3),
-    "VI7": (8, 3),
-}
+_NUMERAL_LINES = """
+I 0 0|ii 2 1|iii 4 1|IV 5 0|iv 5 1|V 7 0|v 7 1|vi 9 1|VII 10 0|Vs 7 5|V7 7 2|i 0 1|III 3 0|VI 8 0|iio 2 6
+I7 0 3|IV7 5 3|ii7 2 4|vi7 9 4|iii7 4 4|i7 0 4|iv7 5 4|III7 3 3|VI7 8 3
+"""
+"""Chords: name, root above the tonic, row of ``CHORD_QUALITIES``."""
+
+
+def _parse_numerals(text: str) -> dict[str, int]:
+    """Return by name each chord in one number: its root * 8 + its quality."""
+    chords = (line.split() for line in text.strip().replace("\n", "|").split("|"))
+    return {name: int(root) * 8 + int(quality) for name, root, quality in chords}
+
+
+_NUMERALS = _parse_numerals(_NUMERAL_LINES)
+
+
+def padded_table(rows: list[list[int]]) -> IntArray:
+    """Return rows of unequal length as one table, filled up with zeros."""
+    width = max(len(row) for row in rows)
+    return np.array([row + [0] * (width - len(row)) for row in rows], np.int64)
 
 
 def _progressions(lines: str) -> IntArray:
-    """Rows of eight chords, each a root above the tonic and a quality in one number."""
-    rows = []
-    for line in lines.strip().splitlines():
-        chords = [_NUMERALS[name][0] * 8 + _NUMERALS[name][1] for name in line.split()]
-        rows.append((chords * 8)[:8])
-    return padded_table(rows)
+    """Return rows of eight chords, each in one number."""
+    chords = ([_NUMERALS[name] for name in line.split()] for line in lines.strip().splitlines())
+    return padded_table([(row * 8)[:8] for row in chords])
 
 
 MAJOR_PROGRESSIONS = _progressions("""
@@ -103,55 +95,65 @@ def _pick_progression(rng_state: IntArray, rows: int, sevenths: int) -> int:
 
 @helper
 def chord_pitch_classes(root: int, quality: int) -> int:
-    """The chord's pitch classes, a bit each."""
+    """Return the chord's pitch classes, a bit each."""
     mask = 0
     for voice in range(4):
         mask |= 1 << ((root + CHORD_QUALITIES[quality, voice]) % 12)
     return mask
 
 
-@entry_point("void(int64[::1], int64[:, ::1], int64[:, ::1])")
-def fill_bars(song: IntArray, sections: IntArray, bars: IntArray) -> None:
-    """Fill the bars from sections (rows of kind, bars, numerator, denominator): ticks and chords."""
-    dice = np.zeros(2, np.int64)
+@helper
+def _fill_chord(chord: Any, numeral: int, tonic: int) -> None:
+    chord.root = (numeral // 8 + tonic) % 12
+    chord.quality = numeral % 8
+    chord.pitch_classes = chord_pitch_classes(chord.root, chord.quality)
+
+
+@entry_point((array_of(SONG), array_of(SECTION), array_of(BAR)))
+def fill_bars(songs: Any, sections: Any, bars: Any) -> None:
+    """Fill the bars of a song from its sections: ticks and chords. Fills the song's end, too."""
+    song = songs[0]
+    rng_state = np.zeros(2, np.int64)
     tick = 0
     row = 0
-    progressions = MINOR_PROGRESSIONS if song[sheet.MINOR] == 1 else MAJOR_PROGRESSIONS
-    for section in range(sections.shape[0]):
-        kind, count = sections[section, 0], sections[section, 1]
-        steps = sections[section, 2] * 16 // sections[section, 3]
-        source = sheet.VERSE if kind in (sheet.INTRO, sheet.SOLO) else kind
-        source = sheet.CHORUS if kind == sheet.OUTRO else source
-        seed_stream(dice, song[sheet.FAMILY_SEED_LOW], song[sheet.FAMILY_SEED_HIGH], STREAM_CHORDS, source)
-        progression = _pick_progression(dice, progressions.shape[0], song[sheet.SEVENTHS])
-        halves = randrange(dice, 4) == 0
-        for index in range(count):
+    progressions = MINOR_PROGRESSIONS if song.minor == 1 else MAJOR_PROGRESSIONS
+    for number in range(sections.shape[0]):
+        section = sections[number]
+        steps = section.numerator * 16 // section.denominator
+        chords_from = VERSE if section.kind in (INTRO, SOLO) else section.kind
+        chords_from = CHORUS if section.kind == OUTRO else chords_from
+        seed_stream(rng_state, song.seed_low, song.seed_high, STREAM_CHORDS, chords_from)
+        progression = _pick_progression(rng_state, progressions.shape[0], song.sevenths)
+        halves = randrange(rng_state, 4) == 0
+        for index in range(section.bars):
             first = progressions[progression, (index * 2 if halves else index) % 8]
             second = progressions[progression, (index * 2 + 1) % 8] if halves else first
-            if section == sections.shape[0] - 1 and index == count - 1:
-                first = second = progressions[0, 0] if song[sheet.MINOR] == 0 else 1
-            bars[row, sheet.TICK] = tick
-            bars[row, sheet.STEPS] = steps
-            bars[row, sheet.STEPS_PER_BEAT] = (
-                6 if sections[section, 3] == 8 and sections[section, 2] == 6 else 4
-            )
-            bars[row, sheet.SECTION_KIND] = kind
-            bars[row, sheet.BAR_IN_SECTION] = index
-            bars[row, sheet.BARS_IN_SECTION] = count
-            for column, chord in ((sheet.ROOT_A, first), (sheet.ROOT_B, second)):
-                root = (chord // 8 + song[sheet.TONIC]) % 12
-                bars[row, column] = root
-                bars[row, column + 1] = chord % 8
-                bars[row, column + 2] = chord_pitch_classes(root, chord % 8)
-            tick += steps * song[sheet.DIVISION] // 4
+            if number == sections.shape[0] - 1 and index == section.bars - 1:
+                first = second = progressions[0, 0] if song.minor == 0 else 1
+            bar = bars[row]
+            bar.tick = tick
+            bar.steps = steps
+            bar.steps_per_beat = 6 if section.denominator == 8 and section.numerator == 6 else 4
+            bar.section = section.kind
+            bar.bar_in_section = index
+            bar.bars_in_section = section.bars
+            _fill_chord(bar.chords[0], first, song.tonic)
+            _fill_chord(bar.chords[1], second, song.tonic)
+            tick += steps * song.division // 4
             row += 1
-    song[sheet.END_TICK] = tick
+    song.end_tick = tick
 
 
 @helper
-def degree_to_pitch(song: IntArray, degree: int) -> int:
-    """Pitch of a scale degree; degree 0 is the tonic in the octave of middle C (MIDI 60 to 71)."""
-    return int(60 + song[sheet.TONIC] + 12 * (degree // 7) + SCALES[song[sheet.MINOR], degree % 7])
+def second_chord_step(bar: Any) -> int:
+    """Return the step at which the second chord of the bar begins."""
+    return int(bar.steps // 2 if bar.steps_per_beat == 6 else (bar.steps // 2 + 2) // 4 * 4)
+
+
+@helper
+def degree_to_pitch(song: Any, degree: int) -> int:
+    """Return the pitch of a scale degree; degree 0 is the tonic in the octave of middle C (MIDI 60 to 71)."""
+    return int(60 + song.tonic + 12 * (degree // 7) + SCALES[song.minor, degree % 7])
 
 
 @helper
@@ -166,14 +168,15 @@ def fold_into_range(pitch: int, lowest: int, highest: int) -> int:
 
 @helper
 def chord_tone(quality: int, tone_number: int) -> int:
-    """Semitones above the root of a chord's tones, counted upwards from the root through the octaves."""
+    """Return the semitones above the root of a chord's tone, counted upwards through the octaves."""
     tones = 3 if CHORD_QUALITIES[quality, 3] == 12 else 4
     return int(CHORD_QUALITIES[quality, tone_number % tones] + 12 * (tone_number // tones))
 
 
 @helper
-def voice_chord(voicing: IntArray, root: int, quality: int, centre: int) -> None:
+def voice_chord(voicing: IntArray, chord: Any, centre: int) -> None:
     """Lay a chord's four voices where they move least from the voicing before, around ``centre``."""
+    root, quality = chord.root, chord.quality
     base = root + 12 * ((centre - root) // 12) - 12
     best = 1 << 30
     chosen = 0

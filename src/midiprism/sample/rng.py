@@ -1,7 +1,7 @@
-"""Dice that fall the same on every machine: a counter hashed with integers below 2**63.
+"""Random numbers that are the same on every machine: a counter hashed with integers below 2**63.
 
-Numba's 64-bit integers and Python's unbounded ones therefore agree, and so do all versions of NumPy. Dice are
-an array of two 32-bit words, a counter and a key. Two words, a tag and an index name a stream.
+Numba's 64-bit integers and Python's unbounded ones therefore agree, and so do all versions of NumPy. The
+state is an array of two 32-bit words, a counter and a key. Two words, a tag and an index name a stream.
 """
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy.typing as npt
 from midiprism.smf.kernel.jit import entry_point, helper
 
 IntArray = npt.NDArray[np.int64]
-ByteArray = npt.NDArray[np.uint8]
 
 MASK_32 = 0xFFFFFFFF
 _COUNTER_STEP = 0x9E3779B9
@@ -27,7 +26,7 @@ _WORDS_PER_DRAW = 48
     STREAM_GROOVE,
     STREAM_CHORDS,
 ) = range(1, 10)
-"""Tags of the streams."""
+"""Tags of the streams. The numbers are part of what a seed means."""
 
 
 @helper
@@ -42,7 +41,7 @@ def hash_32(word: int) -> int:
 
 @helper
 def seed_stream(rng_state: IntArray, low: int, high: int, tag: int, index: int) -> None:
-    """Set ``dice`` to the start of a stream; for one tag and index, other words give another stream."""
+    """Set the state to the start of a stream; for one tag and index, other words give another stream."""
     low ^= hash_32((high + index * 0x85EB + tag) & MASK_32)
     high ^= hash_32((low + tag * _COUNTER_STEP) & MASK_32)
     low ^= hash_32((high + index) & MASK_32)
@@ -53,7 +52,7 @@ def seed_stream(rng_state: IntArray, low: int, high: int, tag: int, index: int) 
 
 @helper
 def randrange(rng_state: IntArray, stop: int) -> int:
-    """Fair integer from 0 to ``sides`` - 1; ``sides`` below 2**31."""
+    """Return a fair integer from 0 to ``stop`` - 1; ``stop`` is below 2**31."""
     counter = (rng_state[0] + _COUNTER_STEP) & MASK_32
     rng_state[0] = counter
     return int((hash_32(hash_32(counter) ^ rng_state[1]) * stop) >> 32)
@@ -61,7 +60,7 @@ def randrange(rng_state: IntArray, stop: int) -> int:
 
 @entry_point("void(int64[::1], int64, int64, int64, int64)")
 def seed_stream_from_python(rng_state: IntArray, low: int, high: int, tag: int, index: int) -> None:
-    """``branch``, for Python."""
+    """Do what ``seed_stream`` does, for Python."""
     seed_stream(rng_state, low, high, tag, index)
 
 
@@ -73,7 +72,7 @@ def fill_random_words(rng_state: IntArray, words: IntArray) -> None:
 
 
 class Rng:
-    """A stream of dice for plans, which are made in Python."""
+    """A stream of random numbers for plans, which are made in Python."""
 
     def __init__(self, low: int, high: int, tag: int, index: int) -> None:
         self._state = np.zeros(2, np.int64)
@@ -82,14 +81,14 @@ class Rng:
         seed_stream_from_python(self._state, low, high, tag, index)
 
     def randrange(self, stop: int) -> int:
-        """Fair integer from 0 to ``sides`` - 1."""
+        """Return a fair integer from 0 to ``stop`` - 1."""
         if not self._unused_words:
             fill_random_words(self._state, self._words)
             self._unused_words = self._words.tolist()
         return (self._unused_words.pop() * stop) >> 32
 
     def choose_weighted(self, weights: tuple[int, ...]) -> int:
-        """Index drawn in proportion to whole weights."""
+        """Return an index drawn in proportion to whole weights."""
         drawn = self.randrange(sum(weights))
         for index, weight in enumerate(weights):
             drawn -= weight

@@ -1,4 +1,4 @@
-"""Sample songs, one after the other."""
+"""Generate sample songs, one after the other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class SampleSong:
     """A sample song.
 
     Attributes:
-        path: where it belongs, relative, with ``/``: ``Artist/Title.mid``. No two differ only in case.
+        path: relative, with ``/``: ``Artist/Title.mid``. No two differ only in case.
         data: the whole MIDI file.
     """
 
@@ -26,10 +26,10 @@ class SampleSong:
 
 
 def generate_songs(count: int, *, seed: int = 0, duplicates: float = 0.49) -> Iterator[SampleSong]:
-    """The first ``count`` sample songs of a seed, made one by one as they are asked for.
+    """Generate the first ``count`` sample songs of a seed, one by one.
 
     Args:
-        count: how many songs. More of them begin with the same ones.
+        count: how many songs. A larger count begins with the same songs.
         seed: 0 to 2**64 - 1.
         duplicates: share of the tracks that play, 0 to 0.9, whose split (with the conductor's events merged
             in) has the same bytes as one of an earlier song. It holds in every block of 512 songs.
@@ -51,9 +51,9 @@ def _generate_songs(seed: int, duplicate_share: int) -> Iterator[SampleSong]:
         family = version.family
         artist = family.artist
         if version.version_number > 0:
-            dice = Rng(seed & MASK_32, seed >> 32, STREAM_ARTIST, version.song_number)
-            if dice.randrange(4) == 0:
-                artist = artist_name(seed, version.song_number, dice.randrange(1 << 32))
+            rng = Rng(seed & MASK_32, seed >> 32, STREAM_ARTIST, version.song_number)
+            if rng.randrange(4) == 0:
+                artist = artist_name(seed, version.song_number, rng.randrange(1 << 32))
         yield SampleSong(
             f"{artist}/{family.title_of_version(version.version_number)}.mid",
             family.render_midi(version.version_number, version.parts),

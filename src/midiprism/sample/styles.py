@@ -1,8 +1,9 @@
-"""What is played: styles, forms, meters, instruments."""
+"""Styles, forms, meters and instruments to draw from."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from midiprism.sample.columns import (
+from midiprism.sample.score import (
     ARPEGGIO,
     BASS,
     BELLS,
@@ -23,7 +24,22 @@ from midiprism.sample.columns import (
     SOLO,
     STRUM,
     VERSE,
+    parse_roles,
 )
+
+
+class FormSection(NamedTuple):
+    """A section of a form: its kind and its bars."""
+
+    kind: int
+    bars: int
+
+
+class Grooves(NamedTuple):
+    """Numbers of the 4/4 drum grooves of quiet and of loud sections."""
+
+    quiet: int
+    loud: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +48,21 @@ class Style:
 
     Attributes:
         weight: how many songs in a hundred are of it.
-        tempo: slowest and fastest, in quarter notes per minute.
+        tempo_range: slowest and fastest, in quarter notes per minute.
         swing: whether off-beat eighths are late.
-        colour: 0 triads, 1 some sevenths, 2 sevenths.
-        grooves: numbers of the 4/4 drum grooves, quiet and loud.
-        bass: rows of ``bass.RHYTHMS``.
-        comping: rows of ``chords.COMPING``.
-        order: roles in the order in which they join; channels may repeat a role.
-        programs: General MIDI programs by role, where they differ from ``PROGRAMS``.
+        sevenths: 0 triads, 1 some sevenths, 2 sevenths.
+        grooves: the drum grooves to choose from.
+        bass_patterns: rows of ``bass.BASS_RHYTHMS``.
+        comping_patterns: rows of ``chords.COMPING_RHYTHMS``.
+        roles: in the order in which they join; channels may repeat a role.
+        programs: General MIDI programs by role, where they differ from ``PROGRAMS_BY_ROLE``.
     """
 
     weight: int
     tempo_range: tuple[int, int]
     swing: bool
     sevenths: int
-    grooves: tuple[tuple[int, int], ...]
+    grooves: tuple[Grooves, ...]
     bass_patterns: tuple[int, ...]
     comping_patterns: tuple[int, ...]
     roles: tuple[int, ...]
@@ -54,121 +70,62 @@ class Style:
 
 
 # Fifteen roles each: what a full arrangement has.
-_BAND = (
-    LEAD,
-    BASS,
-    DRUMS,
-    COMP,
-    STRUM,
-    PAD,
-    RIFF,
-    COUNTERMELODY,
-    HARMONY,
-    PERCUSSION,
-    STRUM,
-    BRASS,
-    ARPEGGIO,
-    BELLS,
-    PAD,
+_BAND = parse_roles(
+    "lead bass drums comp strum pad riff countermelody harmony percussion strum brass arpeggio bells pad"
 )
-_CLUB = (
-    LEAD,
-    BASS,
-    DRUMS,
-    PAD,
-    ARPEGGIO,
-    COMP,
-    RIFF,
-    PERCUSSION,
-    PAD,
-    BELLS,
-    HARMONY,
-    COUNTERMELODY,
-    ARPEGGIO,
-    STRUM,
-    BRASS,
+_CLUB = parse_roles(
+    "lead bass drums pad arpeggio comp riff percussion pad bells harmony countermelody arpeggio strum brass"
 )
-_COMBO = (
-    LEAD,
-    COMP,
-    BASS,
-    DRUMS,
-    STRUM,
-    COUNTERMELODY,
-    BRASS,
-    HARMONY,
-    PERCUSSION,
-    PAD,
-    BELLS,
-    RIFF,
-    BRASS,
-    ARPEGGIO,
-    COUNTERMELODY,
+_COMBO = parse_roles(
+    "lead comp bass drums strum countermelody brass harmony percussion pad bells riff brass arpeggio "
+    "countermelody"
 )
-_BALLAD = (
-    LEAD,
-    COMP,
-    BASS,
-    DRUMS,
-    PAD,
-    ARPEGGIO,
-    COUNTERMELODY,
-    HARMONY,
-    STRUM,
-    BELLS,
-    PAD,
-    PERCUSSION,
-    RIFF,
-    BRASS,
-    ARPEGGIO,
+_BALLAD = parse_roles(
+    "lead comp bass drums pad arpeggio countermelody harmony strum bells pad percussion riff brass arpeggio"
 )
-_CHAMBER = (
-    LEAD,
-    COMP,
-    COUNTERMELODY,
-    BASS,
-    ARPEGGIO,
-    HARMONY,
-    PAD,
-    COUNTERMELODY,
-    BELLS,
-    BRASS,
-    PAD,
-    LEAD,
-    STRUM,
-    PERCUSSION,
-    DRUMS,
+_CHAMBER = parse_roles(
+    "lead comp countermelody bass arpeggio harmony pad countermelody bells brass pad lead strum percussion "
+    "drums"
 )
 
+
+def _grooves(*pairs: tuple[int, int]) -> tuple[Grooves, ...]:
+    return tuple(Grooves(*pair) for pair in pairs)
+
+
 STYLES = {
-    "pop": Style(24, (92, 132), False, 1, ((0, 1), (1, 3), (5, 1)), (0, 7, 8, 4), (0, 1, 2, 5, 8), _BAND, {}),
+    "pop": Style(
+        24, (92, 132), False, 1, _grooves((0, 1), (1, 3), (5, 1)), (0, 7, 8, 4), (0, 1, 2, 5, 8), _BAND, {}
+    ),
     "rock": Style(
-        18, (104, 168), False, 0, ((0, 1), (1, 7), (13, 1)), (0, 8, 6, 0), (6, 5, 2, 9), _BAND,
+        18, (104, 168), False, 0, _grooves((0, 1), (1, 7), (13, 1)), (0, 8, 6, 0), (6, 5, 2, 9), _BAND,
         {BASS: (34, 33), STRUM: (29, 30, 27), LEAD: (30, 65, 81, 22), RIFF: (29, 30, 28)},
     ),
     "ballad": Style(
-        14, (58, 84), False, 1, ((6, 0), (5, 6)), (5, 7, 9), (0, 1, 10), _BALLAD,
+        14, (58, 84), False, 1, _grooves((6, 0), (5, 6)), (5, 7, 9), (0, 1, 10), _BALLAD,
         {LEAD: (73, 65, 40, 71, 53), BASS: (33, 35, 32)},
     ),
     "dance": Style(
-        14, (116, 140), False, 0, ((3, 4), (4, 3)), (2, 6, 4), (3, 9, 11), _CLUB,
+        14, (116, 140), False, 0, _grooves((3, 4), (4, 3)), (2, 6, 4), (3, 9, 11), _CLUB,
         {BASS: (38, 39), LEAD: (81, 80, 87, 84), RIFF: (81, 7, 28), COMP: (4, 2, 16), PAD: (89, 90, 95, 50)},
     ),
     "swing": Style(
-        9, (110, 200), True, 2, ((8, 9), (9, 8)), (3,), (10, 3, 7), _COMBO,
+        9, (110, 200), True, 2, _grooves((8, 9), (9, 8)), (3,), (10, 3, 7), _COMBO,
         {BASS: (32,), LEAD: (66, 56, 65, 71, 11), STRUM: (26,), COMP: (0, 1)},
     ),
     "latin": Style(
-        8, (96, 144), False, 2, ((10, 11), (11, 12)), (1, 4, 7), (4, 5, 9), _COMBO,
+        8, (96, 144), False, 2, _grooves((10, 11), (11, 12)), (1, 4, 7), (4, 5, 9), _COMBO,
         {BASS: (32, 33), STRUM: (24,), LEAD: (73, 56, 65, 26), COMP: (0, 4)},
     ),
     "folk": Style(
-        8, (84, 128), False, 0, ((5, 0), (0, 5)), (1, 8, 9), (8, 5, 2), _BALLAD,
-        {BASS: (32, 33), STRUM: (25, 24), LEAD: (22, 110, 74, 105), ARPEGGIO: (24, 25, 105), COMP: (0, 21, 25)},
+        8, (84, 128), False, 0, _grooves((5, 0), (0, 5)), (1, 8, 9), (8, 5, 2), _BALLAD,
+        {BASS: (32, 33), STRUM: (25, 24), LEAD: (22, 110, 74, 105), ARPEGGIO: (24, 25, 105),
+         COMP: (0, 21, 25)},
     ),
     "chamber": Style(
-        5, (60, 120), False, 1, ((6, 6),), (5, 9), (0, 1, 11), _CHAMBER,
-        {BASS: (43, 42), LEAD: (40, 73, 68), COUNTERMELODY: (41, 42, 70), COMP: (0, 6), PAD: (48,), BRASS: (60,)},
+        5, (60, 120), False, 1, _grooves((6, 6)), (5, 9), (0, 1, 11), _CHAMBER,
+        {BASS: (43, 42), LEAD: (40, 73, 68), COUNTERMELODY: (41, 42, 70), COMP: (0, 6), PAD: (48,),
+         BRASS: (60,)},
     ),
 }  # fmt: skip
 
@@ -202,7 +159,7 @@ PITCH_RANGES = {
 """Lowest and highest MIDI note number by program."""
 
 PATTERN_COUNTS = {ARPEGGIO: 5, BRASS: 6, RIFF: 2, PERCUSSION: 6}
-"""How many patterns a role has, where the style does not say which."""
+"""Number of patterns of a role, where the style does not choose one."""
 
 REST_SECTIONS_BY_ROLE = {
     DRUMS: ((INTRO,), (), (INTRO, OUTRO), ()),
@@ -259,18 +216,18 @@ KEY_SHARPS = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
 """Sharps (negative: flats) in the signature of the major key on each pitch class."""
 
 
-def parse_form(text: str) -> list[tuple[int, int]]:
-    """Sections as (kind, bars)."""
-    return [(SECTION_INITIALS[word[0]], int(word[1:])) for word in text.split()]
+def parse_form(text: str) -> list[FormSection]:
+    """Return the sections of a form."""
+    return [FormSection(SECTION_INITIALS[word[0]], int(word[1:])) for word in text.split()]
 
 
 def programs_for_role(style: Style, role: int) -> tuple[int, ...]:
-    """Programs that may play a role."""
+    """Return the programs that may play a role."""
     return style.programs.get(role, PROGRAMS_BY_ROLE[role])
 
 
 def pitch_range(role: int, program: int) -> tuple[int, int]:
-    """Range in which a role plays an instrument: MIDI note numbers, at least an octave and a half."""
+    """Return the range in which a role plays an instrument, at least an octave and a half, as MIDI notes."""
     low, high = PITCH_RANGES[program]
     if role in (LEAD, COUNTERMELODY, HARMONY):
         return max(low, min(50, high - 19)), min(high, max(86, low + 19))
@@ -278,5 +235,5 @@ def pitch_range(role: int, program: int) -> tuple[int, int]:
 
 
 def sections_mask(sections: tuple[int, ...]) -> int:
-    """Bit mask of section kinds."""
+    """Return the bit mask of section kinds."""
     return sum(1 << kind for kind in sections)

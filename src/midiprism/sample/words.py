@@ -2,35 +2,21 @@
 
 from dataclasses import dataclass
 
-from midiprism.sample.columns import (
-    ARPEGGIO,
-    BASS,
-    BELLS,
-    BRASS,
-    COMP,
-    COUNTERMELODY,
-    DRUMS,
-    HARMONY,
-    LEAD,
-    PAD,
-    PERCUSSION,
-    RIFF,
-    STRUM,
-)
+from midiprism.sample.score import ROLE_NAMES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """What songs in a language are called.
+    """The words of songs in a language.
 
     Attributes:
         weight: how many songs in a hundred are in it.
         encodings: encodings in which its files hold text, each as often as it stands here.
-        titles: three lists of words; one of each makes a title.
-        between: what stands between the words.
-        tracks: names of a track by role.
+        title_words: three lists of words; one of each makes a title.
+        title_separator: stands between the words.
+        track_names: names of a track by role.
         syllables: of lyrics.
-        sections: names of markers: intro, verse, pre-chorus, chorus, bridge, solo, outro.
+        section_names: texts of markers: intro, verse, pre-chorus, chorus, bridge, solo, outro.
     """
 
     weight: int
@@ -46,27 +32,9 @@ def _split_commas(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-_ROLES = (
-    DRUMS,
-    PERCUSSION,
-    BASS,
-    COMP,
-    STRUM,
-    PAD,
-    ARPEGGIO,
-    LEAD,
-    COUNTERMELODY,
-    HARMONY,
-    BRASS,
-    RIFF,
-    BELLS,
-)
-
-
 def _parse_track_names(text: str) -> dict[int, tuple[str, ...]]:
-    return {
-        role: tuple(names.strip().split("/")) for role, names in zip(_ROLES, text.split(","), strict=True)
-    }
+    names = [tuple(names.strip().split("/")) for names in text.split(",")]
+    return dict(zip(range(len(ROLE_NAMES)), names, strict=True))
 
 
 ENGLISH = Language(
@@ -279,17 +247,7 @@ FAMILY_NAMES = _split_commas(
     "Lopes, Fischer, Öberg, Marsh, Peña, Adler, Gauthier, Bright, Szabó, Romero, Vogel, Lacroix, Stone, "
     "Ferrari, Hagen, Quinn, 田中, Смирнова, 中村, Петров, Παππάς, 김, Wiśniewski, Yıldız"
 )
-VERSION_LABELS = (
-    "Live",
-    "Karaoke",
-    "Unplugged",
-    "2nd version",
-    "Remix",
-    "Short",
-    "Instrumental",
-    "Demo",
-    "Club Mix",
-    "Rehearsal",
-    "Extended",
-    "Reprise",
+VERSION_LABELS = _split_commas(
+    "Live, Karaoke, Unplugged, 2nd version, Remix, Short, Instrumental, Demo, Club Mix, Rehearsal, Extended, "
+    "Reprise"
 )

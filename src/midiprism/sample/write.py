@@ -1,4 +1,4 @@
-"""Sample songs in a folder."""
+"""Write sample songs into a folder."""
 
 import os
 from collections.abc import Callable
@@ -14,12 +14,12 @@ _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0
 
 @dataclass(frozen=True, slots=True)
 class SampleSummary:
-    """What was written.
+    """Counts of the songs written.
 
     Attributes:
         songs: files.
         folders: folders of artists.
-        size: bytes of all files together.
+        size_bytes: bytes of all files together.
     """
 
     songs: int
@@ -40,19 +40,19 @@ def write_songs(
     Args:
         folder: created where it is missing, with its songs.
         count: how many songs.
-        seed: see ``songs``.
-        duplicates: see ``songs``.
+        seed: see ``generate_songs``.
+        duplicates: see ``generate_songs``.
         progress: called now and then, and at the end, with the number of songs written so far.
 
     Raises:
-        UsageError: the folder holds something already, or an argument is out of its range.
+        UsageError: the folder is not empty, or an argument is out of its range.
     """
-    source = generate_songs(count, seed=seed, duplicates=duplicates)
+    songs = generate_songs(count, seed=seed, duplicates=duplicates)
     root = os.fspath(folder)
     _create_empty_folder(root)
     folders: set[str] = set()
     written = size = 0
-    for song in source:
+    for song in songs:
         artist = song.path.partition("/")[0]
         if artist not in folders:
             os.mkdir(os.path.join(root, artist))

@@ -1,4 +1,4 @@
-"""What a Standard MIDI File is. Bytes in, bytes out: no files, no clock, no database."""
+"""Standard MIDI Files: parse, split, inspect. Bytes in, bytes out: no files, no clock, no database."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from midiprism.smf.types import (
     Problem,
     SplitSong,
     SplitTrack,
-    StatedMeta,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ __all__ = [
     "SourceTrack",
     "SplitSong",
     "SplitTrack",
-    "StatedMeta",
     "TempoChange",
     "TimeSignature",
     "inspect",
@@ -40,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The types are wanted where the compiler is not.
+    # Whoever needs only the types must not load the compiler.
     value: Any
     if name == "split":
         from midiprism.smf.split_song import split as value

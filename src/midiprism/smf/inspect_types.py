@@ -1,4 +1,4 @@
-"""What an inspection gives back. Plain values: they compare, pickle and print."""
+"""The values that ``inspect`` returns. They are plain: they compare, pickle and print."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class TempoChange:
     Attributes:
         tick: absolute, from the start of the song.
         seconds: the same by the tempo map; None where the division has no time.
-        microseconds_per_quarter: 0 to 16,777,215, as the event says.
+        microseconds_per_quarter: 0 to 16,777,215, as in the event.
         bpm: quarter notes per minute; None where the tempo is 0 and no time passes.
     """
 
@@ -52,7 +52,7 @@ class KeySignature:
 
 @dataclass(frozen=True, slots=True)
 class SourceTrack:
-    """What is known of one ``MTrk``, playing or not.
+    """The facts of one ``MTrk``, playing or not.
 
     Attributes:
         track_number: 0-based index of the ``MTrk`` in the file.
@@ -60,7 +60,7 @@ class SourceTrack:
         name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None without
             one.
         channels: those on which it plays notes, 0 to 15, ascending.
-        instrument: General MIDI name, or the drum kit's, as heard in the song; None without notes.
+        instrument: General MIDI name, or the drum kit's, as it sounds in the song; None without notes.
         family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``; None without notes.
         note_count: note-ons with a velocity above 0.
         lowest_pitch: lowest MIDI note number, 0 to 127; None without notes.
@@ -88,9 +88,9 @@ class SourceTrack:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What is known of a file.
+    """The facts of a file.
 
-    In format 2 each track is a piece with tempi, meters and keys of its own: the song's are empty then.
+    In format 2 each track is a piece with tempi, meters and keys of its own, and the song has none.
 
     Attributes:
         format: 0, 1 or 2 as the header says (or another number, read as 1).
@@ -107,7 +107,7 @@ class Inspection:
             first, 4/4 holds.
         key_signatures: the keys that hold for the song, which are the first track's, by tick; impossible ones
             are left out.
-        problems: what was found, in the order of the file.
+        problems: in the order of the file.
     """
 
     format: int

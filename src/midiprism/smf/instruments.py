@@ -71,12 +71,12 @@ UNLISTED_DRUM_KIT = "Drum Kit"
 
 
 def instrument_name(program: int | None, *, drums: bool = False) -> str:
-    """General MIDI name of a program (0 to 127; None is the power-on program 0), or of the drum kit it
-    selects."""
+    """Return the General MIDI name of a program (0 to 127; None is the power-on program 0), or of its drum
+    kit."""
     number = program or 0
     return DRUM_KITS.get(number, UNLISTED_DRUM_KIT) if drums else INSTRUMENTS[number]
 
 
 def instrument_family(program: int | None, *, drums: bool = False) -> str:
-    """Family of a program (0 to 127; None is the power-on program 0)."""
+    """Return the family of a program (0 to 127; None is the power-on program 0)."""
     return DRUM_FAMILY if drums else FAMILIES[(program or 0) >> 3]

@@ -1,4 +1,4 @@
-"""Every problem that a song may have: one table drives the kernel, the messages and the docs.
+"""Every problem that a song may have: one table for the kernel, the messages and the docs.
 
 A row's index is the number that the kernel records. Rows may be added; a code, once published, keeps its
 meaning.
@@ -140,10 +140,10 @@ PROBLEM_CODES = tuple(kind.code for kind in PROBLEM_KINDS)
 ) = range(len(PROBLEM_KINDS))
 
 MAX_LISTED_PROBLEMS = 1_000
-"""Problems listed for one song; a last one counts the others."""
+"""Most problems listed for one song; one more counts the others."""
 
 
 def make_problem(kind: int, n: int | str, track: int | None, offset: int | None) -> Problem:
-    """The problem of that kind, with its sentence."""
+    """Return the problem of that kind, with its sentence."""
     code, _, message = PROBLEM_KINDS[kind]
     return Problem(code, message.format(n=n), track, offset)

@@ -1,15 +1,16 @@
-"""Text in MIDI files: bytes of an encoding that nobody states."""
+"""Text in MIDI files, which do not state its encoding."""
 
 JAPANESE_SYMBOL_LEAD_BYTE = 0x81
 KANA_LEAD_BYTES = (0x82, 0x83)
 
 MAX_EXAMINED_BYTES = 4096
-"""Bytes of a text by which its encoding is judged."""
+"""Most bytes of a text that decide its encoding."""
 
 
 def decode_text(raw: bytes) -> tuple[str | None, str | None]:
-    """The text of a meta event without padding, and the encoding it was read in; (None, None) where it is
-    blank.
+    """Return the text of a meta event without padding, and the encoding it was read in.
+
+    (None, None) where it is blank.
 
     ASCII and UTF-8 are certain. Of the others Shift-JIS (cp932) is taken where the bytes pair up as Japanese
     text does, else cp1252, and Latin-1 where that leaves a byte undefined.
@@ -29,11 +30,11 @@ def decode_text(raw: bytes) -> tuple[str | None, str | None]:
 
 
 def looks_japanese(raw: bytes) -> bool:
-    """Whether bytes that are not UTF-8 are more likely Shift-JIS than a Western encoding.
+    """Tell whether bytes that are not UTF-8 are more likely Shift-JIS than a Western encoding.
 
     Kana, full-width letters and Japanese punctuation are signs of it, as are other pairs of two high bytes
     with a lead that cp1252 uses for punctuation, and runs of half-width katakana. A pair that ends in an
-    ASCII character speaks for neither: an apostrophe or an accented letter of cp1252 before a letter looks
+    ASCII character is a sign of neither: an apostrophe or an accented letter of cp1252 before a letter looks
     the same.
     """
     raw = raw[:MAX_EXAMINED_BYTES]

@@ -1,4 +1,4 @@
-"""What a split gives back. Plain values: they compare, pickle and print."""
+"""The values that ``split`` returns. They are plain: they compare, pickle and print."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -13,7 +13,7 @@ BY: tuple[By, ...] = ("auto", "track", "channel", "program")
 CONTEXTS: tuple[Context, ...] = ("conductor", "full")
 
 CONTRACT_VERSION = 1
-"""Raised whenever the same bytes may give other splits than before."""
+"""Increases whenever the same bytes may give other splits than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Limits:
 
     Attributes:
         input_bytes: most bytes of a song, as it is given and after decompression.
-        output_bytes: all splits of one song together may take this much whatever the song's size.
-        output_ratio: beyond ``output_bytes``, as many times the song's (unwrapped) size.
+        output_bytes: most bytes of all splits of a song, unless ``output_ratio`` allows more.
+        output_ratio: all splits of a song may always take this many times its unwrapped size.
         tracks: most tracks in a song, and most splits out of one.
     """
 
@@ -33,17 +33,17 @@ class Limits:
     tracks: int = 65_535
 
     def max_output_bytes(self, song_bytes: int) -> int:
-        """Most bytes of output for a song of ``size`` unwrapped bytes."""
+        """Return the most bytes of output for a song of ``song_bytes`` unwrapped bytes."""
         return max(self.output_bytes, self.output_ratio * song_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about a song that is not as the specification has it.
+    """A deviation of a song from the specification.
 
     Attributes:
-        code: stable, short name, a key of ``midiprism.smf.problems.CODES``.
-        message: one sentence for people; counts where it happened more than once in a track.
+        code: stable, short name, one of ``midiprism.smf.problems.PROBLEM_CODES``.
+        message: one sentence for people, with a count where it happened more than once in a track.
         track: 0-based index of the ``MTrk`` concerned, or None for the file.
         offset: byte offset of its first occurrence in the song (after decompression), or None.
     """
@@ -54,29 +54,8 @@ class Problem:
     offset: int | None = None
 
 
-class StatedMeta(NamedTuple):
-    """What the bytes of a split state of its music.
-
-    Tempo, meter and key are those that hold from the first such event on, wherever it stands; impossible ones
-    are left out. Of several at one tick the last holds.
-
-    Attributes:
-        ticks_per_quarter: 1 to 32,767; None with an SMPTE division.
-        tempo: quarter notes per minute; None where none is stated, or where no time passes.
-        tempo_count: how many tempo events there are.
-        time_signature: such as ``6/8``.
-        key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
-    """
-
-    ticks_per_quarter: int | None = None
-    tempo: float | None = None
-    tempo_count: int = 0
-    time_signature: str | None = None
-    key_signature: str | None = None
-
-
 class SplitTrack(NamedTuple):
-    """One split: a format 0 file with one track, and what is known of it.
+    """One split: a format 0 file with one track, and its facts.
 
     Attributes:
         data: the whole MIDI file.
@@ -87,17 +66,24 @@ class SplitTrack(NamedTuple):
         name: its track name (FF 03) as text, without padding; None where it has none.
         name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None
             without one.
-        instrument: General MIDI name, or the drum kit's, as heard in the song: programs that another track
-            selects on its channel count.
+        instrument: General MIDI name, or the drum kit's, as it sounds in the song: programs that another
+            track selects on its channel count.
         family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``.
-        own_instrument: the same as the split's own bytes state it, whatever its song says.
+        own_instrument: the same as the split's own bytes select it, without its song.
         own_family: the family of ``own_instrument``.
         note_count: note-ons with a velocity above 0.
         duration_ticks: tick of its end of track.
         duration_seconds: the same in seconds by the song's tempo map; None where the division has no time.
         lowest_pitch: lowest MIDI note number, 0 to 127.
         highest_pitch: highest MIDI note number, 0 to 127.
-        stated: tempo, meter and key as the split's own bytes state them.
+        ticks_per_quarter: 1 to 32,767; None with an SMPTE division.
+        tempo: quarter notes per minute; None where none is stated, or where no time passes.
+        tempo_count: how many tempo events there are.
+        time_signature: such as ``6/8``.
+        key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
+
+    Tempo, time and key signature are those that hold from the first such event in the split's own bytes on,
+    wherever it is. Impossible ones are left out; of several at one tick the last holds.
     """
 
     data: bytes
@@ -115,11 +101,15 @@ class SplitTrack(NamedTuple):
     duration_seconds: float | None
     lowest_pitch: int
     highest_pitch: int
-    stated_meta: StatedMeta = StatedMeta()
+    ticks_per_quarter: int | None = None
+    tempo: float | None = None
+    tempo_count: int = 0
+    time_signature: str | None = None
+    key_signature: str | None = None
 
     @property
     def digest(self) -> bytes:
-        """BLAKE3 of ``data``, 32 bytes; computed whenever it is asked for."""
+        """BLAKE3 of ``data``, 32 bytes; computed on every access."""
         return blake3(self.data).digest()
 
 
@@ -127,7 +117,7 @@ class SplitSong(NamedTuple):
     """All splits of one song.
 
     Attributes:
-        outcome: ``split``; ``repaired`` where damage was mended on the way; ``no_notes`` where nothing plays.
+        outcome: ``split``; ``repaired`` where damage was repaired; ``no_notes`` where nothing plays.
         format: 0, 1 or 2 as the header says (or another number, read as 1).
         division: the header's division field, unsigned: ticks per quarter note, or SMPTE with bit 15 set.
         num_tracks: ``MTrk`` chunks found, playing or not.

@@ -1,7 +1,8 @@
-"""Wrappings around a MIDI file, taken off one by one: gzip, RIFF RMID, MacBinary, junk before the header."""
+"""Remove wrappers around a MIDI file: gzip, RIFF RMID, MacBinary, junk before the header."""
 
 import zlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from midiprism.errors import CorruptMidiError
 from midiprism.smf import problems
@@ -11,10 +12,18 @@ GZIP_MAGIC = b"\x1f\x8b"
 APPLE_DOUBLE_MAGIC = b"\0\5\x16\7"
 
 MAX_WRAPPERS = 8
-"""A file may be made to hold itself without end."""
+"""A limit, since a file may be made to contain itself without end."""
 
 MACBINARY_HEADER_SIZE = 128
 DECOMPRESS_CHUNK_SIZE = 16 << 10
+
+
+class Wrapper(NamedTuple):
+    """A wrapper: its kind of problem, the number for the message, and its offset."""
+
+    problem_kind: int
+    number: int
+    offset: int
 
 
 @dataclass(slots=True)
@@ -23,26 +32,26 @@ class Unwrapped:
 
     Attributes:
         data: those bytes.
-        base: offset of ``MThd`` in the file, or in what was decompressed last.
-        found: kind, number for the message and offset of every wrapping.
+        base_offset: offset of ``MThd`` in the file, or in the bytes decompressed last.
+        wrappers: every wrapper that was removed.
     """
 
     data: bytes | memoryview
     base_offset: int = 0
-    wrappers: list[tuple[int, int, int]] = field(default_factory=list)
+    wrappers: list[Wrapper] = field(default_factory=list)
 
     def keep_slice(self, problem_kind: int, start: int, stop: int | None, *, number: int = 0) -> None:
-        """Go on with a part of the data."""
-        self.wrappers.append((problem_kind, number, self.base_offset))
+        """Remove a wrapper around a part of the data."""
+        self.wrappers.append(Wrapper(problem_kind, number, self.base_offset))
         self.data = memoryview(self.data)[start:stop]
         self.base_offset += start
 
 
 def unwrap(data: bytes, max_bytes: int) -> Unwrapped:
-    """Take off all wrappings.
+    """Remove all wrappers.
 
     Raises:
-        CorruptMidiError: where no MIDI header is found, or more than ``limit`` bytes would be.
+        CorruptMidiError: there is no MIDI header, or the song has more than ``max_bytes`` bytes.
     """
     _check_size(len(data), max_bytes)
     state = Unwrapped(data)
@@ -64,9 +73,9 @@ def _remove_wrapper(unwrapped: Unwrapped, max_bytes: int) -> None:
         raise CorruptMidiError("empty", "The file is empty.", unwrapped.base_offset)
     if head.startswith(GZIP_MAGIC):
         unpacked, whole = gunzip(data, max_bytes)
-        unwrapped.wrappers.append((problems.GZIP, 0, unwrapped.base_offset))
+        unwrapped.wrappers.append(Wrapper(problems.GZIP, 0, unwrapped.base_offset))
         if not whole:
-            unwrapped.wrappers.append((problems.GZIP_TRUNCATED, 0, unwrapped.base_offset))
+            unwrapped.wrappers.append(Wrapper(problems.GZIP_TRUNCATED, 0, unwrapped.base_offset))
         unwrapped.data, unwrapped.base_offset = unpacked, 0
         return
     if head.startswith(APPLE_DOUBLE_MAGIC):
@@ -106,7 +115,7 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 
 def riff_data_span(data: bytes | memoryview) -> tuple[int, int] | None:
-    """Begin and end of the first ``data`` chunk of a RIFF file, or None."""
+    """Return start and end of the first ``data`` chunk of a RIFF file, or None."""
     at = 12
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -117,10 +126,10 @@ def riff_data_span(data: bytes | memoryview) -> tuple[int, int] | None:
 
 
 def gunzip(data: bytes | memoryview, max_bytes: int) -> tuple[bytes, bool]:
-    """Decompress all members of gzip data; returns what came out, and whether it was whole.
+    """Decompress all members of gzip data; return the bytes, and whether the data was whole.
 
     Raises:
-        CorruptMidiError: with code ``limit``, as soon as more than ``limit`` bytes come out.
+        CorruptMidiError: with code ``limit``, as soon as more than ``max_bytes`` bytes come out.
     """
     unpacked = bytearray()
     data = memoryview(data)
@@ -132,24 +141,24 @@ def gunzip(data: bytes | memoryview, max_bytes: int) -> tuple[bytes, bool]:
 
 
 def _gunzip_member(data: memoryview, at: int, unpacked: bytearray, max_bytes: int) -> tuple[int, bool]:
-    """Decompress the member at a position onto ``unpacked``; returns its end, and whether it was whole."""
-    packer = zlib.decompressobj(wbits=31)
+    """Decompress the member at a position onto ``unpacked``; return its end, and whether it was whole."""
+    decompressor = zlib.decompressobj(wbits=31)
     step = DECOMPRESS_CHUNK_SIZE
-    while at < len(data) and not packer.eof:
-        before = packer.copy()
+    while at < len(data) and not decompressor.eof:
+        before = decompressor.copy()
         piece: bytes | memoryview = data[at : at + step]
         try:
-            while piece and not packer.eof:
-                unpacked += packer.decompress(piece, max_bytes + 1 - len(unpacked))
+            while piece and not decompressor.eof:
+                unpacked += decompressor.decompress(piece, max_bytes + 1 - len(unpacked))
                 _check_size(len(unpacked), max_bytes)
-                piece = packer.unconsumed_tail
+                piece = decompressor.unconsumed_tail
         except zlib.error:
             if step == 1:
                 return at, False
-            # What comes out before the damage is worth having: go on byte by byte.
-            packer, step = before, 1
+            # Go on byte by byte to keep all that can be decompressed before the damage.
+            decompressor, step = before, 1
             continue
         at += step
-    if not packer.eof:
+    if not decompressor.eof:
         return at, False
-    return min(at, len(data)) - len(packer.unused_data), True
+    return min(at, len(data)) - len(decompressor.unused_data), True

@@ -9,25 +9,22 @@ import pytest
 
 from midiprism.advise.model.costs import COMMIT_ROUND_TRIPS, QUERY_ROUND_TRIPS, SHARD_ROUND_TRIPS
 from midiprism.advise.model.throughput import LEASE_ROUND_TRIPS, PROGRESS_ROUND_TRIPS
-from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress, SongRecord
+from midiprism.catalog import BatchRecord, PackedTracks, PostgresAddress
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
-from midiprism.pipeline.shard_writer import ShardWriter
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
+from midiprism.stores.parquet.shard_writer import ShardWriter
 from support.postgres import PostgresServer
+from support.records import link_record, song_record, track_record
 
 NOW = "2026-01-01T00:00:00.000+00:00"
 
 
 def songs(count: int) -> BatchRecord:
     """Return new songs of one track."""
-    track = (b"t" * 32, 9, "lead", 32, "Lead", "Violin", "Strings", 0, 40, 3, 60, 72, 480, 1.0)
-    links = ((1, 0, 40, 1, "Lead", "Violin", "Strings", track),)
-    songs = [
-        SongRecord(b"/songs/%d" % number, 7, f"{number}", 9, 7, bytes([number]) * 32, "split", links=links)
-        for number in range(count)
-    ]
-    return BatchRecord(songs, 9, 0.1)
+    link = link_record(track_record(b"t" * 32))
+    songs = [song_record(b"/songs/%d" % number, bytes([number]) * 32, link) for number in range(count)]
+    return BatchRecord.from_songs(songs, bytes_written=9, seconds=0.1)
 
 
 def count_round_trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) -> int:
@@ -51,7 +48,7 @@ def catalog(postgres: PostgresServer) -> Iterator[PostgresCatalog]:
 
 def with_lease(catalog: PostgresCatalog, run_id: int, batch: BatchRecord) -> BatchRecord:
     """Return the batch with a lease."""
-    versions = {song.path: (song.size, song.mtime_ns) for song in batch.songs}
+    versions = {song.path: (song.size, song.mtime_ns) for song in batch.song_records()}
     return replace(batch, lease=catalog.lease(run_id, versions, None, redo=False).lease)
 
 
@@ -66,7 +63,7 @@ def test_round_trips_are_as_many_as_in_the_model(catalog: PostgresCatalog, tmp_p
         count_round_trips(catalog, tmp_path, lambda: catalog.commit(run_id, batches, NOW))
         == COMMIT_ROUND_TRIPS
     )
-    digests = [song.digest for song in batches[0].songs if song.digest]
+    digests = [digest for digest in batches[0].songs["digest"] if digest]
     assert count_round_trips(catalog, tmp_path, lambda: catalog.known_songs(digests)) == QUERY_ROUND_TRIPS
     samples = [{"elapsed_seconds": 1.0}]
     assert (
@@ -77,8 +74,8 @@ def test_round_trips_are_as_many_as_in_the_model(catalog: PostgresCatalog, tmp_p
 
 def test_shards_need_additional_round_trips(catalog: PostgresCatalog, tmp_path: Path) -> None:
     run_id = catalog.begin_run({}, NOW)
-    contents = PackedTracks((b"t" * 32,), (4,), [(480, 120.0, 1, "4/4", "C major")], b"MThd")
+    contents = PackedTracks((b"t" * 32,), (4,), b"MThd")
     batch = with_lease(catalog, run_id, replace(songs(3), packed_tracks=contents))
-    shard_writer = ShardWriter(ParquetStore(tmp_path), run_id, [batch])
+    shard_writer = ShardWriter(ParquetShards(tmp_path), run_id, [batch])
     counted = count_round_trips(catalog, tmp_path, lambda: catalog.commit(run_id, [batch], NOW, shard_writer))
     assert counted == COMMIT_ROUND_TRIPS + SHARD_ROUND_TRIPS

@@ -203,7 +203,7 @@ def test_without_pyarrow_everything_else_is_measured(tmp_path: Path, monkeypatch
     def fail(*_arguments: object) -> None:
         raise UsageError("Parquet needs the package pyarrow.")
 
-    monkeypatch.setattr("midiprism.advise.probe.synthetic.ParquetStore", fail)
+    monkeypatch.setattr("midiprism.advise.probe.synthetic.ParquetShards", fail)
     speed = probe(tmp_path, SMALL)
     assert speed.shard_us is None
     assert speed.commit_links_per_second > 0

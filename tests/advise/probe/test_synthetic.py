@@ -8,7 +8,7 @@ import pytest
 from midiprism.advise.probe.synthetic import measure_commits, measure_shards
 from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.stores.parquet.schema import ColumnValues, count_rows
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 
 
 class FakeClock:
@@ -49,13 +49,13 @@ def test_a_shard_is_written_only_if_there_is_time_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, tracks: int
 ) -> None:
     clock = FakeClock()
-    write_tracks = ParquetStore.write_tracks
+    write_tracks = ParquetShards.write_tracks
 
-    def write_slowly(self: ParquetStore, stem: str, columns: ColumnValues) -> Any:
+    def write_slowly(self: ParquetShards, stem: str, columns: ColumnValues) -> Any:
         clock.now += 0.001 * count_rows(columns)
         return write_tracks(self, stem, columns)
 
-    monkeypatch.setattr(ParquetStore, "write_tracks", write_slowly)
+    monkeypatch.setattr(ParquetShards, "write_tracks", write_slowly)
     cost = measure_shards(str(tmp_path), seconds, clock, (5, 10))
     assert cost is not None
     assert cost.microseconds_per_track == pytest.approx(1_000)

@@ -14,7 +14,8 @@ from midiprism.adopt.db.foreign_tables import ForeignTables
 from midiprism.catalog.commit_hook import BatchTransaction, HookResult
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
-from midiprism.catalog.records import BatchRecord, LinkRecord, ProblemRecord, SongRecord, TrackRecord
+from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import LinkRecord, ProblemRecord, SongRecord, TrackRecord
 
 _FILE_COLUMNS = (
     "filename",
@@ -84,7 +85,7 @@ class _SongRows:
         links: dict[tuple[bytes, bytes], LinkRecord] = {}
         first_links: dict[bytes, _SongLink] = {}
         for digest, song in songs.items():
-            for link in _links_of(song):  # in the order of their track numbers
+            for link in song.links:  # in the order of their track numbers
                 links.setdefault((digest, link.track.digest), link)
                 first_links.setdefault(link.track.digest, _SongLink(digest, link))
         return cls(songs, links, first_links, {digest: [] for digest in songs})
@@ -326,12 +327,6 @@ class ForeignWriter:
                 f"ON CONFLICT ({column}) DO UPDATE SET run_id = EXCLUDED.run_id",
                 (self._run_id, row_ids),
             )
-
-
-def _links_of(song: SongRecord) -> Sequence[LinkRecord]:
-    """Return the links of a song whose values have names, see ``BatchRecord.song_records``."""
-    links: Any = song.links
-    return links  # type: ignore[no-any-return]
 
 
 def _link_row(row: _LinkRow) -> dict[str, Any]:

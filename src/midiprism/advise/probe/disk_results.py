@@ -199,7 +199,8 @@ def save_disk_speed(disk_speed: DiskSpeed) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    from midiprism.fs.atomic_write import atomic_replace, write_all
+    from midiprism.fs.atomic_write import atomic_replace
+    from midiprism.fs.exclusive_create import write_all
 
     host = platform.node()
     file_system = disk_speed.location.file_system_id

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from midiprism.advise.probe.io_workers import Clock
-from midiprism.catalog import BatchRecord, Catalog, LinkValues, SongRecord, TrackValues, open_catalog
+from midiprism.catalog import BatchRecord, Catalog, LinkRecord, SongRecord, TrackRecord, open_catalog
 from midiprism.errors import UsageError
-from midiprism.stores.parquet.schema import ColumnValues, ParquetTrack, rows_to_columns
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.schema import ColumnValues, ParquetTrack, rows_to_columns, track_row
+from midiprism.stores.parquet.shard_set import ParquetShards
 
 TRACK_BYTES = 3_000
 
@@ -83,19 +83,18 @@ def measure_shards(
         row_counts: tracks of each shard.
     """
     try:
-        store = ParquetStore(folder)
+        shards = ParquetShards(folder)
     except UsageError:
         return None
     cost = ShardCost(0.0, 0)
-    with store:
-        store.write_tracks("warm", _make_tracks(10, 0))  # the first write also loads libraries
-        for number, rows in enumerate(row_counts, 1):
-            if cost.microseconds_per_track * rows / 1e6 > seconds:
-                break
-            tracks = _make_tracks(rows, number)
-            started = clock()
-            store.write_tracks(f"probe-{number}", tracks)
-            cost = ShardCost((clock() - started) / rows * 1e6, cost.tracks + rows)
+    shards.write_tracks("warm", _make_tracks(10, 0))  # the first write also loads libraries
+    for number, rows in enumerate(row_counts, 1):
+        if cost.microseconds_per_track * rows / 1e6 > seconds:
+            break
+        tracks = _make_tracks(rows, number)
+        started = clock()
+        shards.write_tracks(f"probe-{number}", tracks)
+        cost = ShardCost((clock() - started) / rows * 1e6, cost.tracks + rows)
     return cost
 
 
@@ -114,26 +113,29 @@ def _make_tracks(count: int, seed: int) -> ColumnValues:
 
 
 def _make_track(music: bytes) -> ParquetTrack:
-    return ParquetTrack(
-        blake3=_digest(music),
-        name="Lead",
-        instrument="Violin",
-        family="Strings",
-        channel=3,
-        program=40,
-        note_count=240,
-        lowest_pitch=55,
-        highest_pitch=88,
-        duration_ticks=96_000,
-        duration_seconds=100.0,
-        ticks_per_quarter=480,
-        tempo=120.0,
-        tempo_count=1,
-        time_signature="4/4",
-        key_signature="D major",
-        size=len(music),
-        music=music,
-    )
+    return track_row(_TRACK._replace(digest=_digest(music), size=len(music)), music)
+
+
+_TRACK = TrackRecord(
+    digest=bytes(32),
+    name="Lead",
+    instrument="Violin",
+    family="Strings",
+    channel=3,
+    program=40,
+    note_count=240,
+    lowest_pitch=55,
+    highest_pitch=88,
+    duration_ticks=96_000,
+    duration_seconds=100.0,
+    ticks_per_quarter=480,
+    tempo=120.0,
+    tempo_count=1,
+    time_signature="4/4",
+    key_signature="D major",
+    size=TRACK_BYTES,
+    stem="Lead",
+)
 
 
 class _SyntheticSongs:
@@ -146,7 +148,7 @@ class _SyntheticSongs:
 
     def next_batch(self, size: int) -> BatchRecord:
         """Return a batch of the next songs."""
-        return BatchRecord([self._next_song() for _ in range(size)], 0, 0.0)
+        return BatchRecord.from_songs(self._next_song() for _ in range(size))
 
     def _next_song(self) -> SongRecord:
         self.count += 1
@@ -168,16 +170,13 @@ class _SyntheticSongs:
             links=tuple(self._next_links()),
         )
 
-    def _next_links(self) -> Iterator[LinkValues]:
+    def _next_links(self) -> Iterator[LinkRecord]:
         for number in range(_LINKS_PER_SONG):
             duplicate = self._track_count > 0 and self._rng.random() < _DUPLICATE_SHARE
             track_id = self._rng.randrange(self._track_count) if duplicate else self._track_count
             self._track_count += not duplicate
-            track: TrackValues = (
-                *(_digest(track_id.to_bytes(8, "big")), TRACK_BYTES, "Lead", 32, "Lead", "Violin", "Strings"),
-                *(number, 40, 240, 55, 88, 96_000, 100.0),
-            )
-            yield number + 1, number, 40, 1, "Lead", "Violin", "Strings", track
+            track = _TRACK._replace(digest=_digest(track_id.to_bytes(8, "big")), channel=number)
+            yield LinkRecord(number + 1, None, number, 40, None, 1, "Lead", "Violin", "Strings", track)
 
 
 def _digest(data: bytes) -> bytes:

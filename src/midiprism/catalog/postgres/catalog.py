@@ -13,17 +13,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.catalog import RESULT_KEY, Catalog, CommitResult, UpToDate
 from midiprism.catalog.commit_hook import CommitHook
-from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.migrate import NoCatalogError, create_tables, is_empty, require_current_version
-from midiprism.catalog.postgres import leases as held
+from midiprism.catalog.errors import NoCatalogError, translate_errors
+from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
+from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.commit import BatchCommit
 from midiprism.catalog.postgres.leases import LeaseResult
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
-from midiprism.catalog.records import BatchRecord
 from midiprism.catalog.schema import properties, runs
-from midiprism.catalog.shard_sink import ShardSink
 from midiprism.errors import CatalogError
+from midiprism.records.batches import BatchRecord
+from midiprism.stores.shard_sink import ShardSink
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class PostgresCatalog(Catalog):
                     create_tables(connection)
                     return
             try:
-                require_current_version(connection, schema, self.path, f" {self.address.cli_options}")
+                require_current_version(connection, schema, self.path)
             except NoCatalogError as error:
                 if not is_empty(connection, schema):
                     raise
@@ -127,7 +127,7 @@ class PostgresCatalog(Catalog):
                     state="running",
                     settings=dict(settings),
                     totals={},
-                    expires_at=held.expires_at(self.lease_seconds),
+                    expires_at=lease_queries.expires_at(self.lease_seconds),
                 )
                 .returning(runs.c.id)
             )
@@ -136,7 +136,7 @@ class PostgresCatalog(Catalog):
         return self.run_in_transaction(work)
 
     def _renew_leases(self, run_id: int) -> None:
-        held.renew(self.connection, run_id, self.lease_seconds)
+        lease_queries.renew(self.connection, run_id, self.lease_seconds)
 
     def server_status(self) -> tuple[float, dict[str, int]]:
         def work() -> tuple[float, dict[str, int]]:
@@ -148,7 +148,7 @@ class PostgresCatalog(Catalog):
         return self.run_in_transaction(work)
 
     def end_run(self, run_id: int, state: str, totals: Mapping[str, Any], now: str) -> None:
-        self.run_in_transaction(lambda: held.release_run(self.connection, run_id))
+        self.run_in_transaction(lambda: lease_queries.release_run(self.connection, run_id))
         super().end_run(run_id, state, totals, now)
 
     def lease(
@@ -168,7 +168,7 @@ class PostgresCatalog(Catalog):
         """
 
         def work() -> LeaseResult:
-            lease, won = held.acquire(
+            lease, won = lease_queries.acquire(
                 self.connection, self.address.schema, run_id, list(path_stats), self.lease_seconds
             )
             # Known by now: another run may have committed them since they were planned.
@@ -178,7 +178,7 @@ class PostgresCatalog(Catalog):
                 else {p for p, at in self._known_among(won, up_to_date).items() if path_stats[p] == at}
             )
             if done or not won:
-                held.release(self.connection, lease, list(done))
+                lease_queries.release(self.connection, lease, list(done))
             return LeaseResult(
                 lease if len(done) < len(won) else None,
                 frozenset(won - done),
@@ -190,7 +190,7 @@ class PostgresCatalog(Catalog):
 
     def leases_of_other_runs(self, run_id: int) -> set[int]:
         """Numbers of the leases that other runs hold."""
-        return self.run_in_transaction(lambda: held.leases_of_other_runs(self.connection, run_id))
+        return self.run_in_transaction(lambda: lease_queries.leases_of_other_runs(self.connection, run_id))
 
     def _known_among(self, paths: Iterable[bytes], up_to_date: UpToDate | None) -> dict[bytes, Any]:
         table = f'"{self.address.schema}"'

@@ -1,33 +1,71 @@
-"""One batch committed in PostgreSQL.
+"""The commit of one batch in PostgreSQL.
 
 Rows go in bulk: COPY into a temporary table, INSERT ... SELECT ... ON CONFLICT DO NOTHING, then a statement
-of its own for the numbers, which under READ COMMITTED sees what others committed meanwhile. Every transaction
-takes tables in one order, and keys in theirs, so that none of them waits in a circle.
+of its own for the ids, which under READ COMMITTED sees what others committed meanwhile. Every transaction
+takes tables in one order, and keys in their order, so that no two of them wait for each other.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 
 from midiprism.catalog import rows
-from midiprism.catalog.catalog import CommitResult, KnownSong
+from midiprism.catalog.catalog import CommitResult
 from midiprism.catalog.commit_hook import BatchTransaction
-from midiprism.catalog.postgres import leases as held
+from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
-from midiprism.catalog.records import ADOPTED, BatchRecord, SongRecord, TrackValues
-from midiprism.catalog.schema import batches, song_paths, songs, tracks
-from midiprism.catalog.shard_sink import NewTrack, ShardSink
+from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
 from midiprism.errors import CatalogError
+from midiprism.records.batches import BatchRecord
+from midiprism.records.columns import Columns
+from midiprism.records.linked_songs import LinkedSongs
+from midiprism.records.outcomes import ADOPTED
+from midiprism.stores.shard_sink import ShardSink
 
 if TYPE_CHECKING:
     from midiprism.catalog.postgres.catalog import PostgresCatalog
 
 
+@dataclass(slots=True)
+class _RecordedSongs:
+    """What became of the songs of a batch.
+
+    Attributes:
+        path_songs: index of each song that has a path to record, with the id of the song at that path.
+        new: index of each song that got its first outcome, with its id.
+        replaced: index of each song that got another outcome, with its id.
+    """
+
+    path_songs: dict[int, int] = field(default_factory=dict)
+    new: dict[int, int] = field(default_factory=dict)
+    replaced: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> dict[int, int]:
+        """Index and id of each song that got an outcome."""
+        return {**self.new, **self.replaced}
+
+
+class _RecordedTracks(NamedTuple):
+    """The tracks of a batch in the catalog.
+
+    Attributes:
+        ids: of all tracks of the batch, by digest.
+        new_ids: of those that this commit inserted.
+        new_tracks: those tracks.
+    """
+
+    ids: dict[bytes, int]
+    new_ids: list[int]
+    new_tracks: Columns
+
+
 class BatchCommit:
-    """One batch, inside a transaction."""
+    """The commit of one batch, inside a transaction."""
 
     def __init__(
         self,
@@ -45,37 +83,35 @@ class BatchCommit:
         self._batch = batch
         self._now = now
         self._shard_sink = shard_sink
-        self._inserted_tracks: list[NewTrack] = []
 
     def commit(self) -> CommitResult:
+        """Record the batch, unless it was recorded before or its lease is lost."""
         lease = self._batch.lease
         if lease is not None:
-            before = self._earlier_commit(self._batch_token())
-            if before is not None:
-                return before
-            if not held.release(self._connection, lease, [record.path for record in self._batch.songs]):
+            earlier = self._earlier_commit(self._batch_token())
+            if earlier is not None:
+                return earlier
+            if not lease_queries.release(self._connection, lease, self._batch.songs["path"]):
                 return CommitResult(discarded=True)
-        committed = CommitResult()
-        self._run_hooks(committed)
-        contents = {link[-1][0]: link[-1] for record in self._batch.songs for link in record.links}
-        track_ids = self._add_tracks(contents, committed)
-        new, replaced, placed = self._add_songs(committed)
-        if replaced:
+        result = CommitResult()
+        self._run_hooks(result)
+        batch = self._batch
+        recorded_tracks = self._insert_tracks(result)
+        recorded = self._record_songs(result)
+        if recorded.replaced:
             if self._shard_sink is not None:
-                self._catalog.mark_shards_stale([number for number, _ in replaced])
-            self._update_songs(replaced)
-        links = [(number, record) for number, record in (*new, *replaced) if record.links]
+                self._catalog.mark_shards_stale([*recorded.replaced.values()])
+            self._update_songs(recorded.replaced)
+        changed = recorded.changed
+        linked = LinkedSongs.of(batch, [*changed.values()], [*changed])
         if self._shard_sink is not None:
-            self._write_shards(self._shard_sink, links, committed)
-        committed.links = sum(len(record.links) for _, record in links)
-        self._copy(
-            f"{self._qualified_name('links')}",
-            (row for number, record in links for row in rows.link_rows(number, record, track_ids)),
-        )
-        self._upsert_paths(placed)
-        done = [record for _, record in (*new, *replaced) if record.outcome != ADOPTED]
-        self._insert_batch_row(committed, songs_done=len(done))
-        return committed
+            self._write_shards(self._shard_sink, recorded_tracks, linked, result)
+        result.links = len(linked.links)
+        self._insert_links(linked, recorded_tracks)
+        self._upsert_paths(recorded.path_songs)
+        outcomes = batch.songs["outcome"]
+        self._insert_batch_row(result, songs_done=sum(outcomes[index] != ADOPTED for index in changed))
+        return result
 
     def _run_hooks(self, result: CommitResult) -> None:
         """Let the hooks add their rows, and change what is recorded of the batch."""
@@ -87,176 +123,171 @@ class BatchCommit:
             result.values_nulled += hook_result.values_nulled
 
     def _earlier_commit(self, token: str) -> CommitResult | None:
-        """What this batch recorded, if a commit of it went through whose answer was lost."""
+        """Return what this batch recorded, if a commit of it went through and its answer was lost."""
         row = self._connection.execute(
             select(batches.c.songs, batches.c.links, batches.c.tracks_new).where(batches.c.token == token)
         ).one_or_none()
         if row is None:
             return None
-        committed = CommitResult(links=row.links, tracks_new=row.tracks_new)
-        digests = {record.digest for record in self._batch.songs if record.digest is not None}
-        mine = (it for it in self._catalog.select_songs(digests).values() if it.run_id == self._run_id)
-        committed.outcomes.update(it.outcome for it in mine)
-        unread = [record.outcome for record in self._batch.songs if record.digest is None]
-        committed.outcomes.update(str(outcome) for outcome in unread)
-        committed.paths_of_known_songs = len(self._batch.songs) - committed.outcomes.total()
-        return committed
+        result = CommitResult(links=row.links, tracks_new=row.tracks_new)
+        recorded = self._catalog.select_songs(self._song_digests()).values()
+        result.outcomes.update(song.outcome for song in recorded if song.run_id == self._run_id)
+        rows_read = self._batch.songs.rows(("digest", "outcome"))
+        result.outcomes.update(outcome for digest, outcome in rows_read if digest is None)
+        result.paths_of_known_songs = len(self._batch.songs) - result.outcomes.total()
+        return result
 
-    def _add_tracks(
-        self, tracks_by_digest: Mapping[bytes, TrackValues], commit_result: CommitResult
-    ) -> dict[bytes, int]:
-        """The numbers of these contents; those that are new are claimed."""
-        if not tracks_by_digest:
-            return {}
-        ids = self._catalog.select_track_ids(tracks_by_digest)
-        unknown = sorted(digest for digest in tracks_by_digest if digest not in ids)
+    def _song_digests(self) -> set[bytes]:
+        return {digest for digest in self._batch.songs["digest"] if digest is not None}
+
+    def _insert_tracks(self, result: CommitResult) -> _RecordedTracks:
+        """Insert the tracks of the batch that no other commit has inserted."""
+        batch_tracks = self._batch.tracks
+        digests = batch_tracks["digest"]
+        if not digests:
+            return _RecordedTracks({}, [], batch_tracks)
+        ids = self._catalog.select_track_ids(digests)
+        unknown = [index for index, digest in enumerate(digests) if digest not in ids]
         if not unknown:
-            return ids
-        columns = [column.name for column in tracks.columns if column.name != "id"]
-        self._stage("new_tracks", "tracks", columns)
-        self._copy(
-            "new_tracks",
-            ((*tracks_by_digest[digest], self._run_id, None, None) for digest in unknown),
-            columns,
+            return _RecordedTracks(ids, [], batch_tracks.take([]))
+        unknown.sort(key=digests.__getitem__)
+        columns = rows.track_table_columns([], batch_tracks.take(unknown))
+        columns["run_id"] = [self._run_id] * len(unknown)
+        names = self._stage("new_tracks", tracks, rows.filled_columns(tracks, columns))
+        inserted: dict[bytes, int] = dict(
+            self._driver_connection.execute(
+                f"INSERT INTO {self._qualified_name('tracks')} ({names}) "  # noqa: S608 - names of ours
+                f"SELECT {names} FROM new_tracks ORDER BY digest "
+                "ON CONFLICT (digest) DO NOTHING RETURNING digest, id"
+            ).fetchall()
         )
-        names = ", ".join(columns)
-        won = self._driver_connection.execute(
-            f"INSERT INTO {self._qualified_name('tracks')} ({names}) SELECT {names} FROM new_tracks ORDER BY digest "  # noqa: S608
-            "ON CONFLICT (digest) DO NOTHING RETURNING digest, id"
-        ).fetchall()
-        ids.update(won)
-        missing = [digest for digest in unknown if digest not in ids]
-        if missing:  # another commit won them while this one waited
+        ids.update(inserted)
+        missing = [digests[index] for index in unknown if digests[index] not in ids]
+        if missing:  # another commit inserted them while this one waited
             ids.update(self._catalog.select_track_ids(missing))
-        commit_result.tracks_new = len(won)
-        self._inserted_tracks = [NewTrack(number, tracks_by_digest[digest]) for digest, number in won]
-        return ids
+        result.tracks_new = len(inserted)
+        new = [index for index in unknown if digests[index] in inserted]
+        return _RecordedTracks(ids, [inserted[digests[index]] for index in new], batch_tracks.take(new))
 
     def _write_shards(
         self,
         shard_sink: ShardSink,
-        linked_songs: Sequence[tuple[int, SongRecord]],
-        commit_result: CommitResult,
+        recorded: _RecordedTracks,
+        linked: LinkedSongs,
+        result: CommitResult,
     ) -> None:
-        won = self._inserted_tracks
-        kept = shard_sink.write_shards(won, [record for _, record in linked_songs])
-        commit_result.shards = kept.shards
-        numbers = self._catalog.insert_shards(kept.shards, self._run_id)
+        written = shard_sink.write_shards(recorded.new_tracks, [linked])
+        result.shards = written.shards
+        shard_ids = self._catalog.insert_shards(written.shards, self._run_id)
         self._driver_connection.execute(
             f"UPDATE {self._qualified_name('tracks')} t SET shard_id = p.shard, shard_row = p.row "  # noqa: S608
             "FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) p (id, shard, row) WHERE t.id = p.id",
             (
-                [track.id for track in won],
-                [numbers[place.shard_index] for place in kept.track_positions],
-                [place.row for place in kept.track_positions],
+                recorded.new_ids,
+                [shard_ids[position.shard_index] for position in written.track_positions],
+                [position.row for position in written.track_positions],
             ),
         )
         self._driver_connection.execute(
             f"UPDATE {self._qualified_name('songs')} t SET shard_id = p.shard "  # noqa: S608
             "FROM unnest(%s::bigint[], %s::bigint[]) p (id, shard) WHERE t.id = p.id",
-            ([number for number, _ in linked_songs], [numbers[shard] for shard in kept.link_shard_indexes]),
+            (linked.song_ids, [shard_ids[index] for index in written.link_shard_indexes]),
         )
 
-    def _add_songs(
-        self, commit_result: CommitResult
-    ) -> tuple[list[tuple[int, SongRecord]], list[tuple[int, SongRecord]], list[tuple[int, SongRecord]]]:
-        """Songs that are new, those that get another outcome, and which is at each path."""
-        batch = self._batch
-        first: dict[bytes, SongRecord] = {}
-        for record in batch.songs:
-            if record.digest is not None and record.outcome is not None:
-                first.setdefault(record.digest, record)
-        unread = [record for record in batch.songs if record.digest is None]
-        digests = {record.digest for record in batch.songs if record.digest is not None}
-        if (
-            batch.replaces_outcomes
-        ):  # of two commits that replace one outcome, the second sees what the first did
+    def _record_songs(self, result: CommitResult) -> _RecordedSongs:
+        """Insert songs that are new, and decide which songs get another outcome and which is at each path."""
+        batch, recorded = self._batch, _RecordedSongs()
+        digests, song_digests = batch.songs["digest"], self._song_digests()
+        if batch.replaces_outcomes:
+            # Of two commits that replace one outcome, the second then sees what the first did.
             self._driver_connection.execute(
                 f"SELECT FROM {self._qualified_name('songs')} WHERE digest = ANY(%b) ORDER BY id FOR UPDATE",
-                (list(digests),),
+                (list(song_digests),),
             )
-        known = self._catalog.select_songs(digests)
-        fresh = sorted(digest for digest in first if digest not in known)
-        numbers = self._insert_songs([first[digest] for digest in fresh])
-        mine = {digest: number for digest, number in zip(fresh, numbers, strict=True) if number is not None}
-        lost = [digest for digest in fresh if digest not in mine]
-        if lost:
+        known = self._catalog.select_songs(song_digests)
+        inserted = self._insert_new_songs(known)
+        lost = [digest for digest in song_digests if digest not in known and digest not in inserted]
+        if lost:  # other commits inserted them meanwhile
             known.update(self._catalog.select_songs(lost))
-        new = [(number, first[digest]) for digest, number in mine.items()]
-        replaced: list[tuple[int, SongRecord]] = []
-        placed: list[tuple[int, SongRecord]] = []
-        done = set(mine)
-        for record in batch.songs:
-            if record.digest is None:
+        recorded.new = dict(inserted.values())
+        has_outcome = set(inserted)
+        for index, (digest, outcome) in enumerate(batch.songs.rows(("digest", "outcome"))):
+            if digest is None:
                 continue
-            there: KnownSong | None = known.get(record.digest)
-            if record.digest in mine:
-                number = mine[record.digest]
-                if record is first[record.digest]:
-                    commit_result.outcomes[str(record.outcome)] += 1
-                else:
-                    commit_result.paths_of_known_songs += 1
-            elif there is None:
-                raise CatalogError(
-                    f"The catalogue {self._catalog.path} has lost a song that it knew; run again."
-                )
+            if digest in inserted:
+                first_index, recorded.path_songs[index] = inserted[digest]
+                is_counted = index == first_index
             else:
-                number = there.id
-                again = (
-                    record.outcome is not None and batch.replaces_outcomes and there.run_id != self._run_id
+                known_song = known.get(digest)
+                if known_song is None:
+                    raise CatalogError(
+                        f"The catalog {self._catalog.path} has lost a song that it knew; run again."
+                    )
+                recorded.path_songs[index] = known_song.id
+                is_counted = (
+                    outcome is not None
+                    and batch.replaces_outcomes
+                    and known_song.run_id != self._run_id
+                    and digest not in has_outcome
                 )
-                if again and record.digest not in done:
-                    done.add(record.digest)
-                    replaced.append((number, record))
-                    commit_result.outcomes[str(record.outcome)] += 1
-                else:
-                    commit_result.paths_of_known_songs += 1
-            placed.append((number, record))
-        commit_result.outcomes_replaced = len(replaced)
-        for given, record in zip(self._insert_songs(unread), unread, strict=True):
-            assert given is not None, "without a digest, nothing conflicts"
-            commit_result.outcomes[str(record.outcome)] += 1
-            new.append((given, record))
-            placed.append((given, record))
-        return new, replaced, placed
+                if is_counted:
+                    has_outcome.add(digest)
+                    recorded.replaced[index] = known_song.id
+            if is_counted:
+                result.outcomes[outcome] += 1
+            else:
+                result.paths_of_known_songs += 1
+        result.outcomes_replaced = len(recorded.replaced)
+        unread = [index for index, digest in enumerate(digests) if digest is None]
+        for index, song_id in zip(unread, self._insert_songs(unread), strict=True):
+            assert song_id is not None, "without a digest, nothing conflicts"
+            result.outcomes[batch.songs["outcome"][index]] += 1
+            recorded.new[index] = recorded.path_songs[index] = song_id
+        return recorded
 
-    def _insert_songs(self, records: Sequence[SongRecord]) -> list[int | None]:
-        """The numbers of new songs; None for one whose content another commit recorded meanwhile."""
-        if not records:
+    def _insert_new_songs(self, known: Container[bytes]) -> dict[bytes, tuple[int, int]]:
+        """Insert the songs that are not known; of several with one digest the first.
+
+        Returns:
+            For the digest of each song that was inserted its index and its id.
+        """
+        first_indices: dict[bytes, int] = {}
+        for index, (digest, outcome) in enumerate(self._batch.songs.rows(("digest", "outcome"))):
+            if digest is not None and outcome is not None and digest not in known:
+                first_indices.setdefault(digest, index)
+        ordered = sorted(first_indices)
+        song_ids = self._insert_songs([first_indices[digest] for digest in ordered])
+        return {
+            digest: (first_indices[digest], song_id)
+            for digest, song_id in zip(ordered, song_ids, strict=True)
+            if song_id is not None
+        }
+
+    def _insert_songs(self, indices: Sequence[int]) -> list[int | None]:
+        """Insert songs. Return the id of each; None for a song that another commit inserted meanwhile."""
+        if not indices:
             return []
-        columns = [column.name for column in songs.columns]
-        numbers = self._next_ids("songs", len(records))
-        self._stage("new_songs", "songs", columns)
-        self._copy(
-            "new_songs",
-            (
-                rows.song_row(number, record, self._batch.contract_version, self._run_id)
-                for number, record in zip(numbers, records, strict=True)
-            ),
-            columns,
-        )
-        names = ", ".join(columns)
-        won = {
+        song_ids = self._next_ids("songs", len(indices))
+        columns = rows.filled_columns(songs, self._song_columns(song_ids, indices))
+        names = self._stage("new_songs", songs, columns)
+        inserted = {
             row[0]
             for row in self._driver_connection.execute(
-                f"INSERT INTO {self._qualified_name('songs')} ({names}) SELECT {names} FROM new_songs "  # noqa: S608
-                "ORDER BY digest ON CONFLICT (digest) DO NOTHING RETURNING id"
+                f"INSERT INTO {self._qualified_name('songs')} ({names}) "  # noqa: S608 - names of ours
+                f"SELECT {names} FROM new_songs "
+                f"ORDER BY {'digest' if 'digest' in columns else 'id'} "
+                "ON CONFLICT (digest) DO NOTHING RETURNING id"
             )
         }
-        return [number if number in won else None for number in numbers]
+        return [song_id if song_id in inserted else None for song_id in song_ids]
 
-    def _update_songs(self, replaced_songs: Sequence[tuple[int, SongRecord]]) -> None:
-        """Give songs another outcome, and forget their links."""
-        columns = [column.name for column in songs.columns]
-        self._stage("changed_songs", "songs", columns)
-        self._copy(
-            "changed_songs",
-            (
-                rows.song_row(number, record, self._batch.contract_version, self._run_id)
-                for number, record in sorted(replaced_songs, key=lambda pair: pair[0])
-            ),
-            columns,
-        )
+    def _update_songs(self, replaced: Mapping[int, int]) -> None:
+        """Give songs their new outcomes, and delete their old links."""
+        indices = sorted(replaced, key=replaced.__getitem__)
+        columns = self._song_columns([replaced[index] for index in indices], indices)
+        for column in songs.columns:  # what is not known of the new outcome becomes NULL
+            columns.setdefault(column.name, [None] * len(indices))
+        self._stage("changed_songs", songs, columns)
         changes = ", ".join(f"{name} = new.{name}" for name in columns if name != "id")
         self._driver_connection.execute(
             f"DELETE FROM {self._qualified_name('links')} USING changed_songs new WHERE song_id = new.id"  # noqa: S608
@@ -266,50 +297,71 @@ class BatchCommit:
             "FROM changed_songs new WHERE old.id = new.id"
         )
 
-    def _upsert_paths(self, songs_by_path: Sequence[tuple[int, SongRecord]]) -> None:
-        """Say which song is at each path; forget those without a digest that were there before."""
-        current = {record.path: rows.path_row(number, record) for number, record in songs_by_path}
-        if not current:
+    def _song_columns(self, song_ids: Sequence[int], indices: Sequence[int]) -> rows.TableColumns:
+        columns = rows.song_table_columns(song_ids, self._batch, indices)
+        columns["contract_version"] = [self._batch.contract_version] * len(indices)
+        columns["run_id"] = [self._run_id] * len(indices)
+        return columns
+
+    def _insert_links(self, linked: LinkedSongs, recorded: _RecordedTracks) -> None:
+        track_ids = [*map(recorded.ids.__getitem__, self._batch.tracks["digest"])]
+        columns = rows.filled_columns(
+            links, rows.link_table_columns(linked.song_ids, linked.link_counts, linked.links, track_ids)
+        )
+        if columns:
+            values = zip(*columns.values(), strict=True)
+            copy_rows(self._driver_connection, self._qualified_name("links"), values, [*columns])
+
+    def _upsert_paths(self, song_ids: Mapping[int, int]) -> None:
+        """Record which song is at each path; delete songs without a digest that were at these paths before.
+
+        Args:
+            song_ids: index of each song with the id of the song at its path.
+        """
+        paths = self._batch.songs["path"]
+        indices = {paths[index]: index for index in song_ids}  # of several at one path the last holds
+        if not indices:
             return
-        columns = [column.name for column in song_paths.columns]
-        names = ", ".join(columns)
+        columns = rows.path_table_columns(
+            [song_ids[index] for index in indices.values()], self._batch, [*indices.values()]
+        )
         changes = ", ".join(
             f"{name} = EXCLUDED.{name}" for name in columns if name not in ("path", "source_metadata")
         )
-        # Who reads a file again that has not changed need not know what its source says of it.
-        facts = (
+        # A file that has not changed is read again without asking its source what it says of it.
+        metadata = (
             "source_metadata = CASE WHEN EXCLUDED.source_metadata IS NULL AND (old.size, old.mtime_ns) = "
             "(EXCLUDED.size, EXCLUDED.mtime_ns) THEN old.source_metadata ELSE EXCLUDED.source_metadata END"
         )
-        gone = self._driver_connection.execute(
-            f"SELECT song_id FROM {self._qualified_name('song_paths')} p JOIN {self._qualified_name('songs')} s "  # noqa: S608
-            "ON s.id = p.song_id WHERE p.path = ANY(%b) AND s.digest IS NULL",
-            (list(current),),
+        forgotten = self._driver_connection.execute(
+            f"SELECT song_id FROM {self._qualified_name('song_paths')} p "  # noqa: S608 - names of ours
+            f"JOIN {self._qualified_name('songs')} s ON s.id = p.song_id "
+            "WHERE p.path = ANY(%b) AND s.digest IS NULL",
+            (list(indices),),
         ).fetchall()
-        self._stage("new_paths", "song_paths", columns)
-        self._copy("new_paths", current.values(), columns)
+        names = self._stage("new_paths", song_paths, columns)
         self._driver_connection.execute(
             f"INSERT INTO {self._qualified_name('song_paths')} AS old ({names}) "  # noqa: S608
             f"SELECT {names} FROM new_paths ORDER BY path "
-            f"ON CONFLICT (path) DO UPDATE SET {changes}, {facts}"
+            f"ON CONFLICT (path) DO UPDATE SET {changes}, {metadata}"
         )
-        if gone:
+        if forgotten:
             self._driver_connection.execute(
                 f"DELETE FROM {self._qualified_name('songs')} WHERE id = ANY(%b)",  # noqa: S608
-                ([row[0] for row in gone],),
+                ([row[0] for row in forgotten],),
             )
 
-    def _insert_batch_row(self, commit_result: CommitResult, songs_done: int) -> None:
+    def _insert_batch_row(self, result: CommitResult, songs_done: int) -> None:
         batch = self._batch
         self._connection.execute(
             insert(batches).values(
                 run_id=self._run_id,
                 songs=songs_done,
-                links=commit_result.links,
-                tracks_new=commit_result.tracks_new,
-                files_written=batch.files_written + len(commit_result.shards),
-                bytes_written=batch.bytes_written + commit_result.shard_bytes,
-                disk_bytes=batch.disk_bytes + commit_result.shard_bytes,
+                links=result.links,
+                tracks_new=result.tracks_new,
+                files_written=batch.files_written + len(result.shards),
+                bytes_written=batch.bytes_written + result.shard_bytes,
+                disk_bytes=batch.disk_bytes + result.shard_bytes,
                 seconds=batch.seconds,
                 committed_at=self._now,
                 token=None if batch.lease is None else self._batch_token(),
@@ -317,26 +369,27 @@ class BatchCommit:
         )
 
     def _batch_token(self) -> str:
-        """The lease's, and which piece of its batch this is, should that have been taken apart."""
+        """Return the token of the lease with a digest of the batch's first path.
+
+        A batch may have been divided into pieces after it was leased; each has its own token.
+        """
         assert self._batch.lease is not None
-        piece = hashlib.blake2b(self._batch.songs[0].path, digest_size=8).hexdigest()
+        piece = hashlib.blake2b(self._batch.songs["path"][0], digest_size=8).hexdigest()
         return f"{self._batch.lease.token}:{piece}"
 
     def _next_ids(self, table: str, count: int) -> list[int]:
-        """New numbers for rows of a table."""
+        """Return ids for new rows of a table."""
         sequence = f'"{self._schema}".{table}'
         found = self._driver_connection.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", (sequence, count)
         )
         return [row[0] for row in found]
 
-    def _stage(self, name: str, table: str, columns: Sequence[str]) -> None:
-        create_staging_table(self._driver_connection, name, self._qualified_name(table), columns)
-
-    def _copy(
-        self, name: str, values: Iterable[tuple[Any, ...]], columns: Sequence[str] | None = None
-    ) -> None:
-        copy_rows(self._driver_connection, name, values, columns)
+    def _stage(self, name: str, table: Table, columns: rows.TableColumns) -> str:
+        """Copy rows of a table into a temporary table ``name``. Return the names of its columns as SQL."""
+        create_staging_table(self._driver_connection, name, self._qualified_name(table.name), [*columns])
+        copy_rows(self._driver_connection, name, zip(*columns.values(), strict=True), [*columns])
+        return ", ".join(columns)
 
     def _qualified_name(self, name: str) -> str:
         return f'"{self._schema}".{name}'

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, text, update
 
-from midiprism.catalog.records import Lease
 from midiprism.catalog.schema import lease_paths, leases, runs
+from midiprism.records.batches import Lease
 
 LEASE_SECONDS = 60.0
 """How long a lease lasts unless it is renewed, which a run does every second."""

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, true
 
 from midiprism.catalog.catalog import Catalog, track_is_unlinked
-from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.migrate import NoCatalogError
-from midiprism.catalog.records import OUTCOMES
+from midiprism.catalog.errors import NoCatalogError, translate_errors
 from midiprism.catalog.schema import links, runs, song_paths, songs, tracks
 from midiprism.catalog.sqlite.file import open_for_reading
 from midiprism.errors import CatalogError
+from midiprism.records.outcomes import OUTCOMES
 
 _PAGE_ROWS = 1_000
 _SONGS_PER_RANGE = 2_000

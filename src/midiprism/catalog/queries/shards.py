@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Executable, bindparam, delete, func, or_, select, update
 
 from midiprism.catalog.catalog import MAX_QUERY_VALUES, Catalog, track_is_unlinked
-from midiprism.catalog.records import TrackRecord, TrackValues
 from midiprism.catalog.schema import links, shards, songs, tracks
-from midiprism.catalog.shard_sink import ShardFile
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, TrackRecord
+from midiprism.stores.parquet.schema import ParquetLink
+from midiprism.stores.sharded import WrittenShard
 
 
 class KnownShard(NamedTuple):
@@ -38,19 +39,10 @@ class ShardTrack(NamedTuple):
 
 
 class ShardLink(NamedTuple):
-    """A link as the catalogue has it, for a row of a shard."""
+    """A link of a song, as a row of a shard."""
 
     song_id: int
-    song_digest: bytes
-    position: int
-    track_number: int
-    channel: int | None
-    program: int | None
-    part_count: int
-    name: str | None
-    instrument: str
-    family: str
-    track_digest: bytes
+    row: ParquetLink
 
 
 class ShardIndex:
@@ -88,10 +80,10 @@ class ShardIndex:
         wanted = select(row.id, row.digest, row.shard_row).where(row.shard_id == shard_id)
         return [ShardTrack(*found) for found in self._fetch_all(wanted.order_by(row.shard_row))]
 
-    def track_values(self, track_ids: Sequence[int]) -> dict[int, TrackValues]:
-        """What the catalogue says of tracks, by their numbers."""
-        found: dict[int, TrackValues] = {}
-        columns = [tracks.c[name] for name in TrackRecord._fields]
+    def track_values(self, track_ids: Sequence[int]) -> dict[int, TrackRecord]:
+        """Return the records of tracks, by their ids."""
+        found: dict[int, TrackRecord] = {}
+        columns = [tracks.c[field.name] for field in TRACK_FIELDS]
         for start in range(0, len(track_ids), MAX_QUERY_VALUES):
             part = track_ids[start : start + MAX_QUERY_VALUES]
             for number, *values in self._fetch_all(
@@ -134,13 +126,7 @@ class ShardIndex:
                     song.id,
                     song.digest,
                     link.position,
-                    link.track_number,
-                    link.channel,
-                    link.program,
-                    link.part_count,
-                    link.name,
-                    link.instrument,
-                    link.family,
+                    *(link[field.name] for field in LINK_FIELDS),
                     tracks.c.digest,
                 )
                 .select_from(
@@ -149,11 +135,11 @@ class ShardIndex:
                 .where(song.id.in_(part))
                 .order_by(song.id, link.position)
             )
-            for found in self._fetch_all(wanted):
-                yield ShardLink(*found)
+            for song_id, *row in self._fetch_all(wanted):
+                yield ShardLink(song_id, ParquetLink._make(row))
 
     def move_tracks(
-        self, new_shards: Sequence[ShardFile], track_positions: Sequence[tuple[int, int, int]], run_id: int
+        self, new_shards: Sequence[WrittenShard], track_positions: Sequence[tuple[int, int, int]], run_id: int
     ) -> None:
         """Say that contents lie in new shards.
 
@@ -166,7 +152,7 @@ class ShardIndex:
         self._execute_many(moved.values(shard_id=bindparam("shard"), shard_row=bindparam("at")), values)
 
     def move_links(
-        self, new_shards: Sequence[ShardFile], song_positions: Sequence[tuple[int, int]], run_id: int
+        self, new_shards: Sequence[WrittenShard], song_positions: Sequence[tuple[int, int]], run_id: int
     ) -> None:
         """Say that the links of songs lie in new shards.
 

@@ -1,22 +1,34 @@
-"""The catalogue in a file of SQLite: one writer, which the lock on ``OUT`` sees to."""
+"""The catalog in a file of SQLite. There is one writer at a time, which the lock on ``OUT`` ensures."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Table, func, insert, select, update
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import MAX_QUERY_VALUES, Catalog, CommitResult, KnownSong
 from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.records import BatchRecord, SongRecord, TrackValues
 from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
-from midiprism.catalog.shard_sink import NewTrack, ShardSink, WrittenShards
 from midiprism.errors import CatalogError
+from midiprism.records.batches import NO_TRACKS, BatchRecord
+from midiprism.records.columns import Columns, concatenate
+from midiprism.records.linked_songs import LinkedSongs
+from midiprism.stores.shard_sink import ShardSink, WrittenShards
 
 _PROGRESS_STEPS = 100_000  # of SQLite's machine between two questions whether to stop
+
+
+class RecordedPath(NamedTuple):
+    """What the catalog has recorded of a path."""
+
+    path: bytes
+    song_id: int
+    size: int | None
+    mtime_ns: int | None
+    source_metadata: str | None
 
 
 @dataclass(slots=True)
@@ -24,22 +36,22 @@ class PreparedBatch:
     """A batch as it will be recorded.
 
     Attributes:
-        new: songs with the numbers that they will have; ``replaced`` those that get another outcome.
-        placed: which song is at each path.
+        path_song_ids: for each song of the batch, the id of the song that is at its path.
+        new_songs: indices of songs that get their first outcome.
+        replaced_songs: indices of songs that get another outcome.
+        linked_songs: those of both that have links.
     """
 
     record: BatchRecord
     commit_result: CommitResult = field(default_factory=CommitResult)
-    new_songs: list[tuple[int, SongRecord]] = field(default_factory=list)
-    replaced_songs: list[tuple[int, SongRecord]] = field(default_factory=list)
-    songs_by_path: list[tuple[int, SongRecord]] = field(default_factory=list)
+    path_song_ids: list[int] = field(default_factory=list)
+    new_songs: list[int] = field(default_factory=list)
+    replaced_songs: list[int] = field(default_factory=list)
+    linked_songs: LinkedSongs = field(init=False)
 
-    @property
-    def linked_songs(self) -> list[tuple[int, SongRecord]]:
-        """Songs whose links will be recorded, and that have some."""
-        return [
-            (number, record) for number, record in (*self.new_songs, *self.replaced_songs) if record.links
-        ]
+    def ids_of(self, indices: Iterable[int]) -> list[int]:
+        """Return the ids of songs by their indices in the batch."""
+        return [*map(self.path_song_ids.__getitem__, indices)]
 
 
 @dataclass(slots=True)
@@ -47,24 +59,21 @@ class PreparedCommit:
     """What a commit will record.
 
     Attributes:
-        track_ids: numbers of all contents that links lead to.
-        tracks: the contents that no commit had before.
+        track_ids: ids of all tracks that links lead to, by digest.
+        new_track_ids: ids of the tracks that no commit had before.
+        new_tracks: those tracks.
     """
 
     run_id: int
     batches: list[PreparedBatch]
     track_ids: dict[bytes, int]
-    new_tracks: list[NewTrack]
+    new_track_ids: list[int] = field(default_factory=list)
+    new_tracks: Columns = field(default_factory=lambda: NO_TRACKS)
 
     @property
-    def linked_songs(self) -> list[SongRecord]:
-        """Songs whose links will be recorded, and that have some."""
-        return [record for batch in self.batches for _, record in batch.linked_songs]
-
-    @property
-    def linked_song_ids(self) -> list[int]:
-        """Their numbers."""
-        return [number for batch in self.batches for number, _ in batch.linked_songs]
+    def linked_songs(self) -> list[LinkedSongs]:
+        """Songs whose links will be recorded, for each batch."""
+        return [batch.linked_songs for batch in self.batches]
 
 
 class SqliteCatalog(Catalog):
@@ -145,158 +154,169 @@ class SqliteCatalog(Catalog):
             raise
 
     def _prepare_commit(self, run_id: int, batches: Sequence[BatchRecord]) -> PreparedCommit:
-        known = self.select_songs(
-            {song.digest for batch in batches for song in batch.songs if song.digest is not None}
-        )
-        prepared = PreparedCommit(
-            run_id, [self._classify_songs(run_id, batch, known) for batch in batches], {}, []
-        )
-        contents: dict[bytes, TrackValues] = {}
-        firsts = [0]
-        for batch in prepared.batches:
-            for _, song in batch.linked_songs:
-                for link in song.links:
-                    contents.setdefault(link[-1][0], link[-1])
-            firsts.append(len(contents))
-        prepared.track_ids = ids = self.select_track_ids(contents)
-        met = iter(contents.items())
-        for batch, (first, last) in zip(prepared.batches, pairwise(firsts), strict=True):
-            new = [(digest, values) for digest, values in islice(met, last - first) if digest not in ids]
-            for number, (digest, values) in zip(self._next_ids(tracks, len(new)), new, strict=True):
-                ids[digest] = number
-                prepared.new_tracks.append(NewTrack(number, values))
+        digests = chain.from_iterable(batch.songs["digest"] for batch in batches)
+        known = self.select_songs({digest for digest in digests if digest is not None})
+        prepared_batches = [self._classify_songs(run_id, batch, known) for batch in batches]
+        wanted = chain.from_iterable(batch.linked_songs.track_digests for batch in prepared_batches)
+        ids = self.select_track_ids(dict.fromkeys(wanted))
+        prepared = PreparedCommit(run_id, prepared_batches, ids)
+        new_tracks = []
+        for batch in prepared_batches:
+            linked = batch.linked_songs
+            new = [
+                (digest, index)
+                for digest, index in zip(linked.track_digests, linked.track_indices, strict=True)
+                if digest not in ids
+            ]
+            new_ids = self._next_ids(tracks, len(new))
+            ids.update(zip([digest for digest, _ in new], new_ids, strict=True))
+            prepared.new_track_ids += new_ids
+            new_tracks.append(batch.record.tracks.take([index for _, index in new]))
             batch.commit_result.tracks_new = len(new)
+        if new_tracks:
+            prepared.new_tracks = concatenate(new_tracks)
         return prepared
 
     def _classify_songs(
         self, run_id: int, batch: BatchRecord, known: dict[bytes, KnownSong]
     ) -> PreparedBatch:
-        """What is to be done with each song of a batch; those that get an outcome are known afterwards."""
-        found = PreparedBatch(batch)
-        for record in batch.songs:
-            there = known.get(record.digest) if record.digest is not None else None
-            if there is None:
-                if record.outcome is None:
-                    raise CatalogError(f"The catalogue {self.path} has lost a song that it knew; run again.")
-                (number,) = self._next_ids(songs, 1)
-                found.new_songs.append((number, record))
+        """Return what is to be done with each song of a batch; add those that get an outcome to ``known``."""
+        prepared = PreparedBatch(batch)
+        result = prepared.commit_result
+        for index, (digest, outcome) in enumerate(batch.songs.rows(("digest", "outcome"))):
+            known_song = known.get(digest)
+            if known_song is None:
+                if outcome is None:
+                    raise CatalogError(f"The catalog {self.path} has lost a song that it knew; run again.")
+                (song_id,) = self._next_ids(songs, 1)
+                prepared.new_songs.append(index)
             else:
-                number = there.id
-                if record.outcome is None or not batch.replaces_outcomes or there.run_id == run_id:
-                    found.commit_result.paths_of_known_songs += 1
-                    found.songs_by_path.append((number, record))
+                song_id = known_song.id
+                if outcome is None or not batch.replaces_outcomes or known_song.run_id == run_id:
+                    result.paths_of_known_songs += 1
+                    prepared.path_song_ids.append(song_id)
                     continue
-                found.replaced_songs.append((number, record))
-            found.songs_by_path.append((number, record))
-            found.commit_result.outcomes[record.outcome] += 1
-            if record.digest is not None:
-                known[record.digest] = KnownSong(number, record.outcome, batch.contract_version, run_id)
-        found.commit_result.outcomes_replaced = len(found.replaced_songs)
-        found.commit_result.links = sum(len(record.links) for _, record in found.linked_songs)
-        return found
+                prepared.replaced_songs.append(index)
+            prepared.path_song_ids.append(song_id)
+            result.outcomes[outcome] += 1
+            if digest is not None:
+                known[digest] = KnownSong(song_id, outcome, batch.contract_version, run_id)
+        changed = [*prepared.new_songs, *prepared.replaced_songs]
+        prepared.linked_songs = LinkedSongs.of(batch, prepared.ids_of(changed), changed)
+        result.outcomes_replaced = len(prepared.replaced_songs)
+        result.links = len(prepared.linked_songs.links)
+        return prepared
 
     def _commit_prepared(
         self, prepared: PreparedCommit, now: str, shard_sink: ShardSink | None
     ) -> list[CommitResult]:
         with shard_sink.remove_on_error() if shard_sink else nullcontext():
-            kept = (
+            written = (
                 shard_sink.write_shards(prepared.new_tracks, prepared.linked_songs)
                 if shard_sink
                 else WrittenShards((), (), ())
             )
-            homes = self._insert_tracks_and_shards(prepared, kept)
+            song_shards = self._insert_tracks_and_shards(prepared, written)
             for batch in prepared.batches:
-                self._insert_batch(prepared, batch, homes, now)
+                self._insert_batch(prepared, batch, song_shards, now)
         return [batch.commit_result for batch in prepared.batches]
 
     def _insert_tracks_and_shards(self, prepared: PreparedCommit, written: WrittenShards) -> dict[int, int]:
-        """Record tracks and shards. For each song with links in one of those, its number."""
-        run_id = prepared.run_id
-        numbers = self.insert_shards(written.shards, run_id)
+        """Record tracks and shards. Return the id of its shard for each song with links in one of them."""
+        shard_ids = self.insert_shards(written.shards, prepared.run_id)
+        columns = rows.track_table_columns(prepared.new_track_ids, prepared.new_tracks)
         if written.track_positions:
-            placed = [
-                rows.track_row(track.id, track.values, run_id, numbers[place.shard_index], place.row)
-                for track, place in zip(prepared.new_tracks, written.track_positions, strict=True)
-            ]
-            self._insert(tracks, placed)
-        else:
-            homeless = [rows.track_row(track.id, track.values) for track in prepared.new_tracks]
-            self._insert(tracks, homeless, run_id, None, None)
+            columns["shard_id"] = [shard_ids[position.shard_index] for position in written.track_positions]
+            columns["shard_row"] = [position.row for position in written.track_positions]
+        self._insert(tracks, columns, run_id=prepared.run_id)
         if prepared.batches:
             prepared.batches[0].commit_result.shards = written.shards
+        song_ids = chain.from_iterable(linked.song_ids for linked in prepared.linked_songs)
         return {
-            number: numbers[shard]
-            for number, shard in zip(prepared.linked_song_ids, written.link_shard_indexes, strict=False)
+            song_id: shard_ids[index]
+            for song_id, index in zip(song_ids, written.link_shard_indexes, strict=False)
         }
 
     def _insert_batch(
-        self, prepared: PreparedCommit, prepared_batch: PreparedBatch, shard_ids: Mapping[int, int], now: str
+        self, prepared: PreparedCommit, batch: PreparedBatch, song_shards: Mapping[int, int], now: str
     ) -> None:
-        batch, committed, run_id = prepared_batch.record, prepared_batch.commit_result, prepared.run_id
-        changed = [number for number, _ in prepared_batch.replaced_songs]
-        self.mark_shards_stale(changed)
-        self._delete(links.c.song_id, changed)
-        values = [
-            rows.song_row(number, record, batch.contract_version, run_id, shard_ids.get(number))
-            for number, record in (*prepared_batch.replaced_songs, *prepared_batch.new_songs)
-        ]
-        if changed:
-            statement = rows.update_statement(songs, self.connection.dialect)
-            self._driver_connection.executemany(
-                statement, [(*row[1:], row[0]) for row in values[: len(changed)]]
-            )
-        self._insert(songs, values[len(changed) :])
-        ids = prepared.track_ids
+        record, result, run_id = batch.record, batch.commit_result, prepared.run_id
+        self._replace_songs(prepared, batch, song_shards)
+        new_ids = batch.ids_of(batch.new_songs)
+        columns = rows.song_table_columns(new_ids, record, batch.new_songs)
+        columns["shard_id"] = [*map(song_shards.get, new_ids)]
+        self._insert(songs, columns, contract_version=record.contract_version, run_id=run_id)
+        linked = batch.linked_songs
+        # Tracks that only songs with another outcome have are not recorded.
+        track_ids = [prepared.track_ids.get(digest, 0) for digest in record.tracks["digest"]]
         self._insert(
-            links,
-            [
-                row
-                for number, record in prepared_batch.linked_songs
-                for row in rows.link_rows(number, record, ids)
-            ],
+            links, rows.link_table_columns(linked.song_ids, linked.link_counts, linked.links, track_ids)
         )
-        self._update_paths(
-            prepared_batch.songs_by_path,
-            {row[0]: row for row in self._select_paths(record.path for record in batch.songs)},
-        )
+        self._update_paths(batch)
         self.connection.execute(
             insert(batches).values(
                 id=self._next_ids(batches, 1)[0],
                 run_id=run_id,
-                songs=len(values),
-                links=committed.links,
-                tracks_new=committed.tracks_new,
-                files_written=batch.files_written + len(committed.shards),
-                bytes_written=batch.bytes_written + committed.shard_bytes,
-                disk_bytes=batch.disk_bytes + committed.shard_bytes,
-                seconds=batch.seconds,
+                songs=len(batch.new_songs) + len(batch.replaced_songs),
+                links=result.links,
+                tracks_new=result.tracks_new,
+                files_written=record.files_written + len(result.shards),
+                bytes_written=record.bytes_written + result.shard_bytes,
+                disk_bytes=record.disk_bytes + result.shard_bytes,
+                seconds=record.seconds,
                 committed_at=now,
             )
         )
 
-    def _update_paths(
-        self, songs_by_path: Sequence[tuple[int, SongRecord]], existing_rows: Mapping[bytes, Any]
+    def _replace_songs(
+        self, prepared: PreparedCommit, batch: PreparedBatch, song_shards: Mapping[int, int]
     ) -> None:
-        """Say which song is at each path; forget those without a digest that were there before."""
-        current = {}
-        for number, record in songs_by_path:
-            row, there = rows.path_row(number, record), existing_rows.get(record.path)
-            if row[-1] is None and there is not None and row[-3:-1] == there[-3:-1]:
-                # Who reads a file again that has not changed need not know what its source says of it.
-                row = (*row[:-1], there[-1])
-            current[record.path] = row
-        gone = [existing_rows[path][1] for path in current if path in existing_rows]
-        there = self._select_by_keys((songs.c.id, songs.c.digest), songs.c.id, gone)
-        forgotten = [number for number, digest in there if digest is None]
-        self._delete(song_paths.c.path, [path for path in current if path in existing_rows])
-        self._insert(song_paths, list(current.values()))
+        """Give songs their new outcomes, and delete their old links."""
+        song_ids = batch.ids_of(batch.replaced_songs)
+        if not song_ids:
+            return
+        self.mark_shards_stale(song_ids)
+        self._delete(links.c.song_id, song_ids)
+        columns = rows.song_table_columns(song_ids, batch.record, batch.replaced_songs)
+        columns["contract_version"] = [batch.record.contract_version] * len(song_ids)
+        columns["run_id"] = [prepared.run_id] * len(song_ids)
+        columns["shard_id"] = [*map(song_shards.get, song_ids)]
+        statement = rows.update_statement(songs, self.connection.dialect)
+        names = [column.name for column in songs.columns if column.name != "id"]
+        values = [columns[name] for name in (*names, "id")]
+        self._driver_connection.executemany(statement, zip(*values, strict=True))
+
+    def _update_paths(self, batch: PreparedBatch) -> None:
+        """Record which song is at each path; delete songs without a digest that were at these paths before."""
+        indices = {path: index for index, path in enumerate(batch.record.songs["path"])}  # the last one holds
+        existing = {row.path: row for row in self._select_paths(indices)}
+        columns = rows.path_table_columns(batch.ids_of(indices.values()), batch.record, [*indices.values()])
+        if existing:
+            columns["source_metadata"] = [
+                # The size and time are those of a file that was not read again for what its source says.
+                existing[path].source_metadata
+                if metadata is None
+                and path in existing
+                and (existing[path].size, existing[path].mtime_ns) == (size, mtime_ns)
+                else metadata
+                for path, size, mtime_ns, metadata in zip(
+                    columns["path"],
+                    columns["size"],
+                    columns["mtime_ns"],
+                    columns["source_metadata"],
+                    strict=True,
+                )
+            ]
+        replaced = [row.song_id for row in existing.values()]
+        digests = self._select_by_keys((songs.c.id, songs.c.digest), songs.c.id, replaced)
+        forgotten = [song_id for song_id, digest in digests if digest is None]
+        self._delete(song_paths.c.path, [*existing])
+        self._insert(song_paths, columns)
         self._delete(songs.c.id, forgotten)
 
-    def _select_paths(self, paths: Iterable[bytes]) -> list[Any]:
-        row = song_paths.c
-        return self._select_by_keys(
-            (row.path, row.song_id, row.size, row.mtime_ns, row.source_metadata), row.path, paths
-        )
+    def _select_paths(self, paths: Iterable[bytes]) -> list[RecordedPath]:
+        columns = tuple(song_paths.c[name] for name in RecordedPath._fields)
+        return [RecordedPath._make(row) for row in self._select_by_keys(columns, song_paths.c.path, paths)]
 
     def _select_by_keys(
         self, columns: tuple[Column[Any], ...], key_column: Column[Any], keys: Iterable[Any]
@@ -321,12 +341,16 @@ class SqliteCatalog(Catalog):
     def _driver_connection(self) -> Any:
         return self.connection.connection.dbapi_connection
 
-    def _insert(self, table: Any, values: list[tuple[Any, ...]], *last_values: int | None) -> None:
-        """Insert rows; ``last`` are the values of their last columns where those are the same in all."""
-        if values:
-            self._driver_connection.executemany(
-                rows.insert_statement(table, self.connection.dialect, *last_values), values
-            )
+    def _insert(self, table: Table, columns: rows.TableColumns, **constants: int | None) -> None:
+        """Insert rows.
+
+        Args:
+            constants: values that are the same in all rows.
+        """
+        if next(iter(columns.values())):
+            filled = rows.filled_columns(table, columns)
+            statement = rows.insert_statement(table, self.connection.dialect, tuple(filled), **constants)
+            self._driver_connection.executemany(statement, zip(*filled.values(), strict=True))
 
     def _next_ids(self, table: Table, count: int) -> range:
         """The next numbers of a table; counted here, since there is one writer."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from midiprism.catalog.catalog import Catalog, CommitResult, KnownPaths, KnownSong, UpToDate
-from midiprism.catalog.records import BatchRecord
+from midiprism.records.batches import TRACK_INDEX, BatchRecord
 
 _CACHE_KIB = 16 << 10
 
@@ -44,23 +44,24 @@ class DryRunCatalog:
         return [self._commit(batch) for batch in batches]
 
     def _commit(self, batch: BatchRecord) -> CommitResult:
-        committed = CommitResult()
-        digests = [record.digest for record in batch.songs if record.digest is not None]
-        known = self._known_songs(digests)
-        found: set[bytes] = set()
-        for record in batch.songs:
-            again = record.digest is not None and not self._is_first("songs", record.digest)
-            settled = record.digest in known and not batch.replaces_outcomes
-            if record.outcome is None or again or settled:
-                committed.paths_of_known_songs += 1
+        result = CommitResult()
+        known = self._known_songs(digest for digest in batch.songs["digest"] if digest is not None)
+        track_digests, track_indices = batch.tracks["digest"], batch.links[TRACK_INDEX]
+        new_tracks: set[bytes] = set()
+        songs = batch.songs.rows(("digest", "outcome"))
+        for (digest, outcome), (first, last) in zip(songs, batch.link_ranges(), strict=True):
+            is_repeated = digest is not None and not self._is_first("songs", digest)
+            is_up_to_date = digest in known and not batch.replaces_outcomes
+            if outcome is None or is_repeated or is_up_to_date:
+                result.paths_of_known_songs += 1
                 continue
-            committed.outcomes[record.outcome] += 1
-            committed.links += len(record.links)
-            found.update(link[-1][0] for link in record.links)
+            result.outcomes[outcome] += 1
+            result.links += last - first
+            new_tracks.update(map(track_digests.__getitem__, track_indices[first:last]))
         if self._catalog:
-            found -= self._catalog.known_tracks(found)
-        committed.tracks_new = sum(self._is_first("tracks", digest) for digest in found)
-        return committed
+            new_tracks -= self._catalog.known_tracks(new_tracks)
+        result.tracks_new = sum(self._is_first("tracks", digest) for digest in new_tracks)
+        return result
 
     def _known_songs(self, digests: Iterable[bytes]) -> dict[bytes, KnownSong]:
         return self._catalog.known_songs(digests) if self._catalog else {}

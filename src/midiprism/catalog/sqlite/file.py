@@ -1,7 +1,6 @@
 """Opening the catalogue's file of SQLite: its pragmas, and making its tables."""
 
 import os
-import shlex
 import sqlite3
 from urllib.parse import quote
 
@@ -60,9 +59,7 @@ def open_for_reading(path: str) -> Connection:
             connection.exec_driver_sql("PRAGMA query_only = ON")
             connection.rollback()
             with connection.begin():
-                require_current_version(
-                    connection, None, path, f" {shlex.quote(os.path.dirname(path) or '.')}"
-                )
+                require_current_version(connection, None, path)
         except BaseException:
             connection.close()
             raise
@@ -105,7 +102,7 @@ def _prepare_tables(connection: Connection, path: str) -> None:
     with connection.begin():
         empty = is_empty(connection, None)
         if not empty:
-            require_current_version(connection, None, path, f" {shlex.quote(os.path.dirname(path) or '.')}")
+            require_current_version(connection, None, path)
     driver.execute("PRAGMA journal_mode = WAL")
     driver.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     if empty:

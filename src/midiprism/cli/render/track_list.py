@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,26 +20,44 @@ from midiprism.cli.render.terminal import (
 
 if TYPE_CHECKING:
     from midiprism.catalog import TrackRow
+    from midiprism.records.fields import Field
+
+_KEYS = {"track_number": "track"}
+_COUNTED_FROM_1 = ("track", "channel")
+
+
+@cache
+def json_fields() -> "dict[str, Field]":
+    """Return the fields of a link and its track by their keys in JSON, the link's first."""
+    from midiprism.records.fields import TRACK_FIELDS
+
+    # Some fields only name the track's file; they have no column in Parquet either.
+    track_fields = {field.public_name: field for field in TRACK_FIELDS if field.parquet_name is not None}
+    link_fields = _link_fields()
+    return link_fields | {key: field for key, field in track_fields.items() if key not in link_fields}
+
+
+@cache
+def _link_fields() -> "dict[str, Field]":
+    from midiprism.records.fields import LINK_FIELDS
+
+    return {_KEYS.get(field.name, field.public_name): field for field in LINK_FIELDS}
 
 
 def track_to_json(row: "TrackRow") -> dict[str, Any]:
     """Return a track for ``--json``; track and channel count from 1."""
+    link_keys = _link_fields()
+    facts = {
+        key: getattr(row.link if key in link_keys else row.track, field.name)
+        for key, field in json_fields().items()
+    }
+    for key in _COUNTED_FROM_1:
+        facts[key] = None if facts[key] is None else facts[key] + 1
+    facts["digest"] = facts["digest"].hex()
     return {
         "song": row.song_name,
         "song_path": os.fsdecode(row.song_path),
-        "track": row.track_number + 1,
-        "channel": None if row.channel is None else row.channel + 1,
-        "program": row.program,
-        "name": row.name,
-        "instrument": row.instrument,
-        "family": row.family,
-        "notes": row.note_count,
-        "lowest_pitch": row.lowest_pitch,
-        "highest_pitch": row.highest_pitch,
-        "duration_ticks": row.duration_ticks,
-        "duration_seconds": row.duration_seconds,
-        "size": row.size,
-        "digest": row.digest.hex(),
+        **facts,
         "path": _file_path(row),
         "row": row.shard_row,
     }
@@ -57,7 +76,12 @@ def print_track_table(rows: Sequence["TrackRow"]) -> None:
     if not rows:
         print_message("No track matches.")
         return
+    console = make_console()
     table = make_table()
+    if console.is_terminal:
+        table.expand = True  # else the ratios below are ignored, and paths are folded to a single letter
+    else:
+        console.width = WIDE
     table.add_column("song", overflow="ellipsis", no_wrap=True, ratio=3)
     table.add_column("track", justify="right")
     table.add_column("name", overflow="ellipsis", no_wrap=True, ratio=2)
@@ -70,16 +94,13 @@ def print_track_table(rows: Sequence["TrackRow"]) -> None:
         path.no_wrap, path.overflow = False, "fold"
         table.add_row(
             rich_text(row.song_name),
-            str(row.track_number + 1),
-            rich_text(row.name or ""),
-            rich_text(row.instrument),
-            str(row.note_count),
-            format_clock(row.duration_seconds),
+            str(row.link.track_number + 1),
+            rich_text(row.link.name or ""),
+            rich_text(row.link.instrument),
+            str(row.track.note_count),
+            format_clock(row.track.duration_seconds),
             path,
         )
-    console = make_console()
-    if not console.is_terminal:
-        console.width = WIDE
     console.print(table)
 
 
@@ -87,7 +108,9 @@ def _file_path(row: "TrackRow") -> str:
     """Return the path below the result of the file that holds a track: its own, or a Parquet file."""
     from midiprism.stores import track_path
 
-    return row.shard or track_path(row.file_family, row.stem, row.digest, row.digest_digits)
+    return row.shard or track_path(
+        row.track.family, row.track.stem, row.track.digest, row.track.digest_digits
+    )
 
 
 def _file_location(row: "TrackRow") -> str:

@@ -1,44 +1,35 @@
-"""The walk over a file's chunks: every MTrk scanned, and found again where lengths are wrong."""
+"""The walk over a file's chunks: scans every MTrk, and finds the next one where a length is wrong."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.buffers import (
+from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.problem_counts import (
     clear_problem_counts,
     count_problem,
-    ensure_track_capacity,
-    grow_scan_tables,
     report_problem,
     report_track_problems,
 )
-from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_fields import (
-    LIMIT_SOURCE_TRACKS,
-    N_CLEAN,
-    N_COUNTERS,
-    N_STATUS,
-    N_TRACKS,
-    N_WASTED,
-    T_END,
-    T_STOP,
-    W_ACTIVE,
-    W_COUNTS,
-    W_FOUND,
-    WHOLE_FILE,
-    ZERO,
-)
+from midiprism.smf.kernel.row_types import LIMIT_SOURCE_TRACKS, WHOLE_FILE, ZERO
 from midiprism.smf.kernel.scan import scan_events
+from midiprism.smf.kernel.scan_tables import (
+    restore_row_counts,
+    row_counts,
+    with_double_length,
+    with_track_capacity,
+)
+from midiprism.smf.kernel.track_state import clear_sounding_notes
 from midiprism.smf.kernel.varlen import read_be32, read_vlq
 
 NOT_FOUND = -1
 
 MAX_WASTED_SCANS = 8
-"""So many times the file's size may be scanned in vain before the next track is looked for first."""
+"""Times the file's size that may be scanned in vain before the next track is searched for first."""
 
 
 @helper
 def is_track_chunk(data: Any, at: int) -> bool:
-    """Whether an MTrk chunk header stands at a position."""
+    """Tell whether an MTrk chunk header stands at a position."""
     return (
         at + 8 <= data.shape[0]
         and data[at] == 0x4D
@@ -50,7 +41,7 @@ def is_track_chunk(data: Any, at: int) -> bool:
 
 @inlined
 def is_well_formed_chunk(data: Any, at: int) -> bool:
-    """Whether four printable characters and a length that fits stand at a position: a chunk of some type."""
+    """Tell whether a chunk of some type is at a position: four printable characters, a length that fits."""
     if at + 8 > data.shape[0]:
         return False
     for step in range(4):
@@ -61,14 +52,16 @@ def is_well_formed_chunk(data: Any, at: int) -> bool:
 
 @helper
 def is_chunk_or_end(data: Any, at: int) -> bool:
-    """Whether a chunk, or nothing more, stands at a position."""
+    """Tell whether a chunk, or the end of the file, is at a position."""
     return at == data.shape[0] or is_track_chunk(data, at) or is_well_formed_chunk(data, at)
 
 
 @helper
 def find_next_track(data: Any, start: int, stop: int) -> int:
-    """Position of the first plausible MTrk in ``data[start:stop]``: its first event has a status; or
-    NOWHERE."""
+    """Return the position of the first MTrk in ``data[start:stop]`` whose first event has a status.
+
+    NOT_FOUND where there is none.
+    """
     for at in range(start, stop - 7):
         if data[at] == 0x4D and is_track_chunk(data, at):
             if read_be32(data, at + 4) == 0 or at + 8 == data.shape[0]:
@@ -79,164 +72,136 @@ def find_next_track(data: Any, start: int, stop: int) -> int:
     return NOT_FOUND
 
 
+class TrackChunk(NamedTuple):
+    """An MTrk chunk: its track number, the position of its first event, and its end as its length has it."""
+
+    track: Any
+    body: Any
+    declared_end: Any
+
+
 @helper
 def scan_track(
-    data: Any,
-    body: int,
-    limit: int,
-    track: int,
-    full_context: bool,
-    tables: Any,
-    track_state: Any,
-    counters: Any,
-    saved_counters: Any,
+    data: Any, chunk: Any, limit: int, full_context: bool, tables: Any, state: Any, counters: Any, used: Any
 ) -> Any:
-    """Scan a track, perhaps not for the first time; returns the tables. ``saved`` are the counters before
-    it."""
+    """Scan a track, perhaps not for the first time; return the tables.
+
+    ``used`` are the row counts before any scan of it.
+    """
     while True:
-        for at in range(N_COUNTERS):
-            counters[at] = saved_counters[at]
-        clear_problem_counts(track_state)
-        if scan_events(
-            data,
-            body,
-            limit,
-            track,
-            full_context,
-            tables.tracks[track],
-            tables.checkpoints,
-            tables.conductor_events,
-            tables.context_events,
-            tables.setup,
-            track_state,
-            counters,
-        ):
+        restore_row_counts(counters, used)
+        clear_problem_counts(state)
+        if scan_events(data, chunk.body, limit, chunk.track, full_context, tables, state, counters):
             return tables
-        for key in range(W_ACTIVE, W_ACTIVE + 2048):
-            track_state[key] = 0
-        tables = grow_scan_tables(tables, saved_counters)
+        clear_sounding_notes(state)
+        tables = with_double_length(tables, used)
 
 
 @inlined
-def recover_wrong_track_length(
-    data: Any, track: int, body: int, declared: int, tables: Any, track_state: Any
-) -> int:
-    """Where the next chunk is, for a track whose end of track is not where its length says."""
+def count_problem_of_bytes(state: Any, kind: int, offset: int, size: int) -> None:
+    """Count a problem that concerns ``size`` bytes."""
+    count_problem(state, kind, offset)
+    state.problem_counts[kind] = size
+
+
+@inlined
+def recover_wrong_track_length(data: Any, chunk: Any, tables: Any, state: Any) -> int:
+    """Return where the next chunk is, for a track whose end of track is not where its length says."""
     size = data.shape[0]
-    stop = int(tables.tracks[track, T_STOP])
+    declared_end = chunk.declared_end
+    stop = int(tables.tracks[chunk.track].stop)
     if is_track_chunk(data, stop):
-        count_problem(track_state, problems.TRACK_LENGTH, body - 4)
+        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
         return stop
     resumes = NOT_FOUND
-    if declared > size or not (is_chunk_or_end(data, declared) or size - declared < 8):
+    if declared_end > size or not (is_chunk_or_end(data, declared_end) or size - declared_end < 8):
         resumes = find_next_track(data, stop, size)
-    if resumes >= 0 and resumes < declared:
-        count_problem(track_state, problems.TRACK_LENGTH, body - 4)
+    if resumes >= 0 and resumes < declared_end:
+        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
         return resumes
-    if declared > size:
-        count_problem(track_state, problems.TRACK_TRUNCATED, body - 4)
-        track_state[W_COUNTS + problems.TRACK_TRUNCATED] = declared - size
+    if declared_end > size:
+        count_problem_of_bytes(state, problems.TRACK_TRUNCATED, chunk.body - 4, declared_end - size)
         return size
-    count_problem(track_state, problems.BYTES_AFTER_END_OF_TRACK, stop)
-    track_state[W_COUNTS + problems.BYTES_AFTER_END_OF_TRACK] = declared - stop
-    return declared
+    count_problem_of_bytes(state, problems.BYTES_AFTER_END_OF_TRACK, stop, declared_end - stop)
+    return declared_end
 
 
 @inlined
 def recover_missing_end_of_track(
-    data: Any,
-    track: int,
-    body: int,
-    declared: int,
-    full_context: bool,
-    tables: Any,
-    track_state: Any,
-    counters: Any,
-    saved_counters: Any,
+    data: Any, chunk: Any, full_context: bool, tables: Any, state: Any, counters: Any, used: Any
 ) -> Any:
-    """The tables, and where the next chunk is, for a track without end of track up to its declared end."""
+    """Return the tables, and where the next chunk is, for a track without end of track up to its declared
+    end."""
     size = data.shape[0]
-    inside = find_next_track(data, body, min(declared, size))
+    declared_end = chunk.declared_end
+    inside = find_next_track(data, chunk.body, min(declared_end, size))
     if inside >= 0:
-        wasted = max(0, tables.tracks[track, T_STOP] - inside)
-        tables = scan_track(
-            data, body, inside, track, full_context, tables, track_state, counters, saved_counters
-        )
-        counters[N_WASTED] += wasted
-        count_problem(track_state, problems.TRACK_LENGTH, body - 4)
+        wasted = max(0, tables.tracks[chunk.track].stop - inside)
+        tables = scan_track(data, chunk, inside, full_context, tables, state, counters, used)
+        counters.wasted += wasted
+        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
         return tables, inside
-    if declared > size:
-        count_problem(track_state, problems.TRACK_TRUNCATED, body - 4)
-        track_state[W_COUNTS + problems.TRACK_TRUNCATED] = declared - size
+    if declared_end > size:
+        count_problem_of_bytes(state, problems.TRACK_TRUNCATED, chunk.body - 4, declared_end - size)
         return tables, size
-    if is_chunk_or_end(data, declared):
-        return tables, declared
-    following = find_next_track(data, declared, size)
+    if is_chunk_or_end(data, declared_end):
+        return tables, declared_end
+    following = find_next_track(data, declared_end, size)
     limit = size if following < 0 else following
-    tables = scan_track(data, body, limit, track, full_context, tables, track_state, counters, saved_counters)
-    if tables.tracks[track, T_END] >= 0 or (following >= 0 and counters[N_CLEAN] == 1):
-        count_problem(track_state, problems.TRACK_LENGTH, body - 4)
-        return tables, tables.tracks[track, T_STOP] if tables.tracks[track, T_END] >= 0 else following
-    tables = scan_track(
-        data, body, declared, track, full_context, tables, track_state, counters, saved_counters
-    )
-    return tables, declared
+    tables = scan_track(data, chunk, limit, full_context, tables, state, counters, used)
+    has_end = tables.tracks[chunk.track].end_of_track >= 0
+    if has_end or (following >= 0 and counters.stopped_cleanly == 1):
+        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
+        return tables, tables.tracks[chunk.track].stop if has_end else following
+    tables = scan_track(data, chunk, declared_end, full_context, tables, state, counters, used)
+    return tables, declared_end
 
 
 @inlined
 def read_track(
-    data: Any,
-    at: int,
-    track: int,
-    full_context: bool,
-    tables: Any,
-    track_state: Any,
-    counters: Any,
-    saved_counters: Any,
+    data: Any, at: int, track: int, full_context: bool, tables: Any, state: Any, counters: Any
 ) -> Any:
-    """The tables, with the track whose chunk begins at ``at``, and where the next chunk is."""
+    """Return the tables with the track whose chunk begins at ``at``, and where the next chunk is."""
     body = at + 8
-    declared = body + read_be32(data, at + 4)
-    for number in range(N_COUNTERS):
-        saved_counters[number] = counters[number]
-    limit = min(declared, data.shape[0])
-    if counters[N_WASTED] > MAX_WASTED_SCANS * data.shape[0]:
-        # Made to be slow: every track of it would be scanned through all that follow.
+    chunk = TrackChunk(track, body, body + read_be32(data, at + 4))
+    used = row_counts(counters)
+    limit = min(chunk.declared_end, data.shape[0])
+    if counters.wasted > MAX_WASTED_SCANS * data.shape[0]:
+        # A file may be made so that every track is scanned through all that follow.
         inside = find_next_track(data, body, limit)
         if inside >= 0:
             limit = inside
-    tables = scan_track(data, body, limit, track, full_context, tables, track_state, counters, saved_counters)
-    following = declared
-    if tables.tracks[track, T_END] < 0:
+    tables = scan_track(data, chunk, limit, full_context, tables, state, counters, used)
+    following = chunk.declared_end
+    if tables.tracks[track].end_of_track < 0:
         tables, following = recover_missing_end_of_track(
-            data, track, body, declared, full_context, tables, track_state, counters, saved_counters
+            data, chunk, full_context, tables, state, counters, used
         )
-    elif tables.tracks[track, T_STOP] != declared:
-        following = recover_wrong_track_length(data, track, body, declared, tables, track_state)
-    if tables.tracks[track, T_END] < 0:
-        count_problem(track_state, problems.MISSING_END_OF_TRACK, tables.tracks[track, T_STOP])
-    if track_state[W_FOUND] > 0:
-        tables = report_track_problems(tables, counters, track_state, track)
+    elif tables.tracks[track].stop != chunk.declared_end:
+        following = recover_wrong_track_length(data, chunk, tables, state)
+    if tables.tracks[track].end_of_track < 0:
+        count_problem(state, problems.MISSING_END_OF_TRACK, tables.tracks[track].stop)
+    if state.problem_total > 0:
+        tables = report_track_problems(tables, counters, state, track)
     return tables, following
 
 
 @inlined
 def read_chunks(
-    data: Any, at: int, max_tracks: int, full_context: bool, tables: Any, track_state: Any, counters: Any
+    data: Any, at: int, max_tracks: int, full_context: bool, tables: Any, state: Any, counters: Any
 ) -> Any:
-    """Walk the chunks from ``at`` to the end of the file; returns the tables."""
+    """Walk the chunks from ``at`` to the end of the file; return the tables."""
     size = data.shape[0]
-    saved = counters.copy()
     while at < size:
         if is_track_chunk(data, at):
-            if counters[N_TRACKS] >= max_tracks:
-                counters[N_STATUS] = LIMIT_SOURCE_TRACKS
+            if counters.tracks >= max_tracks:
+                counters.status = LIMIT_SOURCE_TRACKS
                 return tables
-            track = counters[N_TRACKS]
+            track = counters.tracks
             if track == tables.tracks.shape[0]:
-                tables = ensure_track_capacity(tables, counters)
-            tables, at = read_track(data, at, track, full_context, tables, track_state, counters, saved)
-            counters[N_TRACKS] = track + 1
+                tables = with_track_capacity(tables, track)
+            tables, at = read_track(data, at, track, full_context, tables, state, counters)
+            counters.tracks = track + 1
         elif is_well_formed_chunk(data, at):
             tables = report_problem(tables, counters, problems.UNKNOWN_CHUNK, WHOLE_FILE, at, ZERO + 1)
             at += 8 + read_be32(data, at + 4)

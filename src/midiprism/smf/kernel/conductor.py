@@ -1,38 +1,32 @@
-"""The conductor of a song: which of its tracks' tempo, meter, key and offset events hold, and the time they
-give."""
+"""The conductor of a song: the tempo, meter, key and offset events that hold for it, and its tempo map."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_fields import (
+from midiprism.smf.kernel.row_types import (
     CONDUCTOR_KIND_COUNT,
-    E_COLUMNS,
-    E_KIND,
-    E_LENGTH,
-    E_POSITION,
-    E_TICK,
-    E_TRACK,
+    EVENT,
     KEY_SIGNATURE,
     SMPTE_OFFSET,
-    T_CONDUCTOR_FIRST,
-    T_CONDUCTOR_LAST,
-    T_TICKS,
     TEMPO,
+    TEMPO_CHANGE,
     TIME_SIGNATURE,
 )
-from midiprism.smf.kernel.varlen import same_bytes
+from midiprism.smf.kernel.varlen import read_be16, same_bytes
 
+SMPTE_FLAG = 0x8000
+MICROSECONDS_PER_SECOND = 1_000_000.0
 DEFAULT_TEMPO = 500_000
 
 
 class SongConductor(NamedTuple):
     """The events that hold for a whole song, ordered by tick, then by position.
 
-    ``sizes[i]`` is the bytes that the first ``i`` of ``events`` take, with one for each delta time. The tempo
-    map's ``tempi[i]`` (microseconds per quarter note) hold from tick ``changes[i]``, before which ``sums[i]``
-    (ticks times microseconds) have passed.
+    ``cumulative_sizes[i]`` is the bytes that the first ``i`` events take, with one for each delta time. The
+    tempo map's ``tempi[i]`` (microseconds per quarter note) hold from ``tempo_ticks[i]``, before which
+    ``elapsed[i]`` (ticks times microseconds) have passed.
     """
 
     events: Any
@@ -44,7 +38,7 @@ class SongConductor(NamedTuple):
 
 @helper
 def stable_argsort(keys: Any) -> Any:
-    """Indices that sort the keys, equal ones as they stand."""
+    """Return the indices that sort the keys and leave equal ones in their order."""
     for at in range(1, keys.shape[0]):
         if keys[at] < keys[at - 1]:
             return np.argsort(keys, kind="mergesort")
@@ -53,7 +47,7 @@ def stable_argsort(keys: Any) -> Any:
 
 @helper
 def bisect_right(ticks: Any, tick: int) -> int:
-    """How many of the ascending ticks are at or before ``tick``."""
+    """Return how many of the ascending ticks are at or before ``tick``."""
     low = 0
     high = ticks.shape[0]
     while low < high:
@@ -67,7 +61,7 @@ def bisect_right(ticks: Any, tick: int) -> int:
 
 @inlined
 def payload_size(kind: int) -> int:
-    """Data bytes of a conductor event."""
+    """Return how many data bytes a conductor event of a kind has."""
     if kind == TEMPO:
         return 3
     if kind == TIME_SIGNATURE:
@@ -76,34 +70,32 @@ def payload_size(kind: int) -> int:
 
 
 @inlined
-def read_tempo(data: Any, row: Any) -> int:
-    """Microseconds per quarter note that a tempo event sets."""
-    at = row[E_POSITION] + row[E_LENGTH] - 3
-    return (data[at] & 0xFF) << 16 | (data[at + 1] & 0xFF) << 8 | (data[at + 2] & 0xFF)
+def payload_start(event: Any) -> int:
+    """Return the position of a conductor event's data bytes."""
+    return int(event.position + event.size - payload_size(event.kind))
 
 
 @inlined
-def copy_row(table: Any, row: int, source: Any, source_row: int) -> None:
-    """Copy a row of events to another table."""
-    for column in range(E_COLUMNS):
-        table[row, column] = source[source_row, column]
+def read_tempo(data: Any, at: int) -> int:
+    """Return the microseconds per quarter note in a tempo event's data bytes."""
+    return (data[at] & 0xFF) << 16 | read_be16(data, at + 1)
 
 
 @helper
 def effective_events(table: Any, count: int) -> Any:
-    """Rows of the events that hold: of each tick and kind the file's last that counts for every track."""
-    sequence = stable_argsort(table[:count, E_TICK].copy())
-    held = np.empty((count, E_COLUMNS), np.int64)
+    """Return the events that hold: of each tick and kind the file's last that counts for every track."""
+    sequence = stable_argsort(table[:count]["tick"].copy())
+    effective = np.empty(count, EVENT)
     last = np.empty(CONDUCTOR_KIND_COUNT, np.int64)
     size = 0
     at = 0
     while at < count:
-        tick = table[sequence[at], E_TICK]
+        tick = table[sequence[at]].tick
         last[:] = -1
-        while at < count and table[sequence[at], E_TICK] == tick:
+        while at < count and table[sequence[at]].tick == tick:
             row = sequence[at]
-            kind = table[row, E_KIND]
-            if table[row, E_TRACK] == 0 or kind not in (KEY_SIGNATURE, SMPTE_OFFSET):
+            kind = table[row].kind
+            if table[row].track == 0 or kind not in (KEY_SIGNATURE, SMPTE_OFFSET):
                 last[kind] = row
             at += 1
         while True:
@@ -113,91 +105,106 @@ def effective_events(table: Any, count: int) -> Any:
                     row = last[kind]
             if row < 0:
                 break
-            last[table[row, E_KIND]] = -1
-            copy_row(held, size, table, row)
+            last[table[row].kind] = -1
+            effective[size] = table[row]
             size += 1
-    return held[:size]
+    return effective[:size]
 
 
 @inlined
 def build_tempo_map(data: Any, events: Any) -> Any:
-    """Ticks of the changes, the tempi from there on, and the ticks times microseconds before them."""
+    """Return the ticks of the tempo changes, the tempi, and the ticks times microseconds before each."""
     count = 1
     for row in range(events.shape[0]):
-        if events[row, E_KIND] == TEMPO:
+        if events[row].kind == TEMPO:
             count += 1
-    changes = np.zeros(count, np.int64)
+    ticks = np.zeros(count, np.int64)
     tempi = np.full(count, DEFAULT_TEMPO, np.int64)
-    sums = np.zeros(count, np.float64)
+    elapsed = np.zeros(count, np.float64)
     at = 0
     for row in range(events.shape[0]):
-        if events[row, E_KIND] == TEMPO:
+        event = events[row]
+        if event.kind == TEMPO:
             at += 1
-            changes[at] = events[row, E_TICK]
-            tempi[at] = read_tempo(data, events[row])
-            sums[at] = sums[at - 1] + float(changes[at] - changes[at - 1]) * float(tempi[at - 1])
-    return changes, tempi, sums
+            ticks[at] = event.tick
+            tempi[at] = read_tempo(data, payload_start(event))
+            elapsed[at] = elapsed[at - 1] + float(ticks[at] - ticks[at - 1]) * float(tempi[at - 1])
+    return ticks, tempi, elapsed
 
 
 @helper
 def build_conductor(data: Any, table: Any, first: int, last: int) -> Any:
-    """The conductor that the rows of the table make."""
+    """Return the conductor that rows ``first`` to ``last`` of the conductor events make."""
     events = effective_events(table[first:last], last - first)
     sizes = np.zeros(events.shape[0] + 1, np.int64)
     for row in range(events.shape[0]):
-        sizes[row + 1] = sizes[row] + 1 + events[row, E_LENGTH]
-    changes, tempi, sums = build_tempo_map(data, events)
-    return SongConductor(events, sizes, changes, tempi, sums)
+        sizes[row + 1] = sizes[row] + 1 + events[row].size
+    ticks, tempi, elapsed = build_tempo_map(data, events)
+    return SongConductor(events, sizes, ticks, tempi, elapsed)
 
 
 @helper
 def seconds_at(conductor: Any, division: int, tick: int) -> float:
-    """Seconds from the start to a tick; NaN where the division gives a tick no time."""
-    if division & 0x8000:
-        frames = 256 - (division >> 8)
-        ticks = division & 0xFF
+    """Return the seconds from the start to a tick; NaN where the division gives a tick no time."""
+    if division & SMPTE_FLAG:
+        frames = 256 - (division >> 8)  # per second; 29 stands for 29.97
+        ticks = division & 0xFF  # per frame
         if ticks == 0 or frames not in (24, 25, 29, 30):
             return np.nan
         return (
             float(tick) * 1001.0 / (30000.0 * ticks) if frames == 29 else float(tick) / float(frames * ticks)
         )
     at = bisect_right(conductor.tempo_ticks, tick) - 1
-    passed = conductor.elapsed[at] + float(tick - conductor.tempo_ticks[at]) * float(conductor.tempi[at])
-    return float(passed / (division * 1_000_000.0))
+    elapsed = conductor.elapsed[at] + float(tick - conductor.tempo_ticks[at]) * float(conductor.tempi[at])
+    return float(elapsed / (division * MICROSECONDS_PER_SECOND))
+
+
+@helper
+def list_tempo_changes(conductor: Any, division: int) -> Any:
+    """Return the changes of tempo with their times, without the tempo that holds before them."""
+    changes = np.empty(conductor.tempi.shape[0] - 1, TEMPO_CHANGE)
+    for row in range(changes.shape[0]):
+        change = changes[row]
+        change.tick = conductor.tempo_ticks[row + 1]
+        change.tempo = conductor.tempi[row + 1]
+        change.seconds = seconds_at(conductor, division, change.tick)
+    return changes
 
 
 @helper
 def track_repeats_event(data: Any, table: Any, at: int, last: int, song_event: Any) -> bool:
-    """Whether the last of a track's own events of that tick and kind, from row ``at`` on, says the same."""
+    """Tell whether the last own event of that tick and kind, from row ``at`` on, says the same."""
     own = -1
-    while at < last and table[at, E_TICK] == song_event[E_TICK]:
-        if table[at, E_KIND] == song_event[E_KIND]:
+    while at < last and table[at].tick == song_event.tick:
+        if table[at].kind == song_event.kind:
             own = at
         at += 1
     if own < 0:
         return False
-    size = payload_size(song_event[E_KIND])
-    first = table[own, E_POSITION] + table[own, E_LENGTH] - size
-    return same_bytes(data, first, song_event[E_POSITION] + song_event[E_LENGTH] - size, size)
+    return same_bytes(
+        data, payload_start(table[own]), payload_start(song_event), payload_size(song_event.kind)
+    )
 
 
 @helper
-def conductor_events_to_merge(data: Any, row: Any, table: Any, events: Any, track: int) -> Any:
-    """Rows of the conductor events that are merged into a track, ordered by tick and position.
+def conductor_events_to_merge(data: Any, source: Any, table: Any, events: Any, track: int) -> Any:
+    """Return the conductor events that are merged into a track, ordered by tick and position.
 
-    ``row`` is the track's, ``table`` holds the conductor events of all tracks, ``events`` those that hold.
+    ``source`` is the track's row, ``table`` holds the conductor events of all tracks, ``events`` those that
+    hold for the song.
     """
-    last = row[T_CONDUCTOR_LAST]
-    own = row[T_CONDUCTOR_FIRST]
-    count = bisect_right(events[:, E_TICK], row[T_TICKS])
-    guests = np.empty((count, E_COLUMNS), np.int64)
+    last = source.conductor_stop
+    own = source.conductor_start
+    count = bisect_right(events["tick"], source.ticks)
+    merged = np.empty(count, EVENT)
     size = 0
     for at in range(count):
-        if events[at, E_TRACK] == track:
+        event = events[at]
+        if event.track == track:
             continue
-        while own < last and table[own, E_TICK] < events[at, E_TICK]:
+        while own < last and table[own].tick < event.tick:
             own += 1
-        if own == last or not track_repeats_event(data, table, own, last, events[at]):
-            copy_row(guests, size, events, at)
+        if own == last or not track_repeats_event(data, table, own, last, event):
+            merged[size] = event
             size += 1
-    return guests[:size]
+    return merged[:size]

@@ -2,55 +2,28 @@
 
 from typing import Any
 
-from midiprism.smf.kernel.buffers import count_note_by_program, record_first_note
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
-from midiprism.smf.kernel.row_fields import (
-    C_COLUMNS,
-    C_PROGRAM,
-    CHECKPOINT_INTERVAL,
-    M_POSITION,
-    M_STATUS,
-    M_TICK,
-    MAX_FAST_EVENT_SIZE,
-    PROGRAM_SLOTS,
-    W_ACTIVE,
-    W_CHANNELS,
-    W_HIGH,
-    W_KEYS,
-    W_LOW,
-    W_NOTES,
-    W_PLAYED,
-    W_PLAYS,
-    W_SOUNDING,
-)
+from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
+from midiprism.smf.kernel.track_state import count_note_by_program, record_first_note
 
 
 @inlined
-def count_note_on(track_state: Any, channel: int, pitch: int, tick: int) -> None:
+def count_note_on(state: Any, channel: int, pitch: int, tick: int) -> None:
     """Count a note that begins."""
-    track_state[W_NOTES] += 1
-    track_state[W_LOW] = min(track_state[W_LOW], pitch)
-    track_state[W_HIGH] = max(track_state[W_HIGH], pitch)
-    track_state[W_SOUNDING] += 1
-    track_state[W_ACTIVE + (channel << 7 | pitch)] += 1
-    count_note_by_program(track_state, channel, tick)
+    state.note_count += 1
+    state.lowest_pitch = min(state.lowest_pitch, pitch)
+    state.highest_pitch = max(state.highest_pitch, pitch)
+    state.sounding_count += 1
+    state.sounding[channel << 7 | pitch] += 1
+    count_note_by_program(state, channel, tick)
 
 
 @inlined
-def count_note_off(track_state: Any, channel: int, pitch: int) -> None:
+def count_note_off(state: Any, channel: int, pitch: int) -> None:
     """Count the end of a note, if one sounds."""
-    if track_state[W_ACTIVE + (channel << 7 | pitch)] > 0:
-        track_state[W_ACTIVE + (channel << 7 | pitch)] -= 1
-        track_state[W_SOUNDING] -= 1
-
-
-@inlined
-def channels_played(track_state: Any) -> int:
-    """A bit per channel that has played a note."""
-    mask = 0
-    for at in range(W_KEYS, W_KEYS + track_state[W_PLAYED]):
-        mask |= 1 << track_state[at] // PROGRAM_SLOTS
-    return mask
+    if state.sounding[channel << 7 | pitch] > 0:
+        state.sounding[channel << 7 | pitch] -= 1
+        state.sounding_count -= 1
 
 
 @bounds_checked_by_hand
@@ -64,22 +37,23 @@ def scan_channel_events(
     notes_only: bool,
     checkpoints: Any,
     checkpoint_count: int,
-    track_state: Any,
+    state: Any,
 ) -> tuple[int, int, int, int, int]:
     """Scan the plain channel events that come next: all but program changes and bank selects.
 
-    Most events of most files are such. Stops before the first that is anything else, or that needs a closer
-    look, and a little before ``limit``.
+    Most events of most files are such. Stops before the first other event, before one that is damaged, and a
+    little before ``limit``.
 
     Returns:
-        The position and tick that were reached, the running status, the events and the marks so far.
+        The position and tick reached, the running status, the events and the checkpoints so far.
     """
     notes = 0
-    since = 0
-    low, high = track_state[W_LOW], track_state[W_HIGH]
-    sounding = track_state[W_SOUNDING]
+    notes_before_voice = 0
+    lowest, highest = state.lowest_pitch, state.highest_pitch
+    sounding_count = state.sounding_count
+    sounding, notes_by_key = state.sounding, state.notes_by_key
     voice_status = 0
-    voice = W_PLAYS
+    voice_key = 0
     while at + MAX_FAST_EVENT_SIZE <= limit:
         message = at + 1
         delta = data[unsigned_index(at)] & 0xFF
@@ -97,29 +71,25 @@ def scan_channel_events(
         first = data[unsigned_index(message)] & 0xFF
         second = data[unsigned_index(message + 1)] & 0xFF
         if kind <= 9 and first | second < 0x80:
-            slot = W_ACTIVE + ((status & 15) << 7 | first)
+            note = (status & 15) << 7 | first
             if kind == 9 and second > 0:
                 if status != voice_status:
-                    # Notes are counted under their channel and program when another follows.
-                    track_state[unsigned_index(voice)] += notes - since
-                    since = notes
+                    # Notes are counted under their channel and program when another channel follows.
+                    notes_by_key[unsigned_index(voice_key)] += notes - notes_before_voice
+                    notes_before_voice = notes
                     voice_status = status
                     channel = status & 15
-                    voice = (
-                        W_PLAYS
-                        + channel * PROGRAM_SLOTS
-                        + track_state[W_CHANNELS + channel * C_COLUMNS + C_PROGRAM]
-                    )
-                    if track_state[unsigned_index(voice)] == 0:
-                        record_first_note(track_state, channel, voice - W_PLAYS, tick + delta)
+                    voice_key = channel * PROGRAM_SLOTS + state.channels[unsigned_index(channel)].program
+                    if notes_by_key[unsigned_index(voice_key)] == 0:
+                        record_first_note(state, channel, voice_key, tick + delta)
                 notes += 1
-                low = min(low, first)
-                high = max(high, first)
-                sounding += 1
-                track_state[unsigned_index(slot)] += 1
-            elif track_state[unsigned_index(slot)] > 0:
-                track_state[unsigned_index(slot)] -= 1
-                sounding -= 1
+                lowest = min(lowest, first)
+                highest = max(highest, first)
+                sounding_count += 1
+                sounding[unsigned_index(note)] += 1
+            elif sounding[unsigned_index(note)] > 0:
+                sounding[unsigned_index(note)] -= 1
+                sounding_count -= 1
             message += 2
         elif notes_only or kind == 0xC or kind == 0xF or first >= 0x80 or (kind == 0xB and first == 0):
             break
@@ -132,17 +102,18 @@ def scan_channel_events(
         if event_count & (CHECKPOINT_INTERVAL - 1) == 0:
             if checkpoint_count == checkpoints.shape[0]:
                 break
-            checkpoints[unsigned_index(checkpoint_count), M_TICK] = tick
-            checkpoints[unsigned_index(checkpoint_count), M_POSITION] = at
-            checkpoints[unsigned_index(checkpoint_count), M_STATUS] = running_status
+            checkpoint = checkpoints[unsigned_index(checkpoint_count)]
+            checkpoint.tick = tick
+            checkpoint.position = at
+            checkpoint.running_status = running_status
             checkpoint_count += 1
         at = message
         running_status = status
         tick += delta
         event_count += 1
-    track_state[unsigned_index(voice)] += notes - since
-    track_state[W_NOTES] += notes
-    track_state[W_LOW] = low
-    track_state[W_HIGH] = high
-    track_state[W_SOUNDING] = sounding
+    notes_by_key[unsigned_index(voice_key)] += notes - notes_before_voice
+    state.note_count += notes
+    state.lowest_pitch = lowest
+    state.highest_pitch = highest
+    state.sounding_count = sounding_count
     return at, tick, running_status, event_count, checkpoint_count

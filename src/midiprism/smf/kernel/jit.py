@@ -1,13 +1,14 @@
-"""How the kernel is compiled and where its compiled form is kept.
+"""Compile kernels with Numba, and keep their compiled form.
 
-Helpers are compiled into the entry point that calls them; only entry points are cached, in a folder named
-after the source of the whole room, so that a changed helper never meets a stale caller. Where no folder can
-be written, the kernel is compiled for this process alone.
+Helpers are compiled into the entry point that calls them. Only entry points are cached, in a folder named
+after a digest of all sources that may be compiled into them, so that a changed helper never meets a stale
+caller. Where no folder can be written, the kernel is compiled for this process alone.
 """
 
 import hashlib
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ import numba
 import numpy as np
 from numba import njit
 from platformdirs import user_cache_path
+
+COMPILED_SOURCES = (Path(__file__).parent, Path(__file__).parents[1] / "problems.py")
+"""Every source that may be compiled into an entry point, except those in the folder of the entry point."""
 
 ENABLED = not numba.config.DISABLE_JIT
 """False under ``NUMBA_DISABLE_JIT=1``: the same code then runs as plain Python."""
@@ -25,28 +29,35 @@ helper = njit(no_cfunc_wrapper=True, **_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
 
 bounds_checked_by_hand = njit(no_cfunc_wrapper=True, **{**_OPTIONS, "boundscheck": False})
-"""Decorator of a helper whose every index is proved to be in its array: by its own checks, given that
-``limit`` is within the data and a position to begin at is not negative."""
+"""Decorator of a helper whose own checks keep every index in its array, provided that ``limit`` is within the
+data and the position to begin at is not negative."""
 
 unsigned_index: Any = np.uint64 if ENABLED else int
-"""Type of an index that is proved not to be negative: spares the question whether it counts from the end."""
+"""Type of an index that is never negative: spares the test whether it counts from the end."""
 
 inlined = njit(inline="always", **_OPTIONS)
-"""Decorator of a helper that is small, or called in one place: it becomes a part of its caller before
-anything is compiled.
+"""Decorator of a helper that is small, or called in one place: Numba copies it into its caller.
 
-Any other helper is optimized again with every helper around it, so that depth costs time.
+Any other helper is optimized again with every helper around it, so that deep calls cost compile time.
 """
 
 
-def source_digest(folder: Path) -> str:
-    """16 hex digits that change whenever a Python source file of the folder does, or its place or date."""
+def source_digest(*sources: Path) -> str:
+    """Return 16 hex digits that change with every Python file among the sources, its place or its date.
+
+    A source is a file, or a folder with all files below it.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        # Numba asks for place and date too: what it would not load must not be taken for compiled.
+    files = {path for source in sources for path in (source.rglob("*.py") if source.is_dir() else [source])}
+    for path in sorted(files):
+        # Numba compares place and date too: what it would not load must not be taken for compiled.
         digest.update(f"{path}\0{path.stat().st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+_digest_at_start = cache(source_digest)
+"""Sources do not change under a running process."""
 
 
 class EntryPoint:
@@ -54,10 +65,11 @@ class EntryPoint:
 
     Args:
         function: the plain Python function.
-        signature: Numba's signature of it, as text, so that there is one compiled form.
+        signature: Numba's signature of it, as text or as a tuple of argument types, so that there is one
+            compiled form.
     """
 
-    def __init__(self, function: Callable[..., Any], signature: str) -> None:
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         self.python_function = function
         self._signature = signature
         self._lock = threading.Lock()
@@ -68,13 +80,14 @@ class EntryPoint:
 
     @property
     def cache_folder(self) -> Path:
-        """Where the compiled form is kept, unless ``NUMBA_CACHE_DIR`` names another place."""
-        home = Path(self.python_function.__code__.co_filename).parent
+        """The folder that keeps the compiled form, below ``NUMBA_CACHE_DIR`` where that is set."""
+        # Entry points outside of this package, those of sample songs, compile its helpers into themselves.
+        folder = Path(self.python_function.__code__.co_filename).parent
         root = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else user_cache_path("midiprism")
-        return root / f"kernel-{source_digest(home)}"
+        return root / f"kernel-{_digest_at_start(folder, *COMPILED_SOURCES)}"
 
     def is_compiled(self) -> bool:
-        """Whether a call can start at once: compiled in this process, or (most likely) in the cache."""
+        """Tell whether a call can start at once: compiled in this process, or (most likely) in the cache."""
         if self._compiled is not None:
             return True
         try:
@@ -90,9 +103,9 @@ class EntryPoint:
             if self._compiled is None:
                 try:
                     self._compiled = self._compile(cache=True)
-                except Exception:  # noqa: BLE001 - what pickles raise has no end
-                    # No folder can be written, or what is in it is damaged: do without. What is wrong with
-                    # the code itself is raised there.
+                except Exception:  # noqa: BLE001 - a damaged pickle may raise anything
+                    # No folder can be written, or the cache is damaged: compile without it. An error in the
+                    # code itself is raised again here.
                     self._compiled = self._compile(cache=False)
             return self._compiled
 
@@ -109,21 +122,11 @@ class EntryPoint:
         return compiled
 
 
-def entry_point(signature: str) -> Callable[[Callable[..., Any]], EntryPoint]:
-    """Decorator of a function that Python calls."""
+def array_of(element: Any, *, readonly: bool = False) -> Any:
+    """Return Numba's type of a one-dimensional array of such elements, or of a table of such rows."""
+    return numba.types.Array(numba.from_dtype(np.dtype(element)), 1, "C", readonly=readonly)
+
+
+def entry_point(signature: Any) -> Callable[[Callable[..., Any]], EntryPoint]:
+    """Return the decorator of a function that Python calls."""
     return lambda function: EntryPoint(function, signature)
-
-
-def is_compiled() -> bool:
-    """Whether splitting can start at once: its kernel is compiled in this process, or (most likely) in the
-    cache."""
-    from midiprism.smf.kernel.split_kernel import split_kernel
-
-    return split_kernel.is_compiled()
-
-
-def prepare() -> None:
-    """Compile the kernel of splitting, or load its compiled form."""
-    from midiprism.smf.kernel.split_kernel import split_kernel
-
-    split_kernel.prepare()

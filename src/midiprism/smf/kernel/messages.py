@@ -1,11 +1,11 @@
-"""What single messages mean: conductor events, drum parts set by sysex, system messages, text."""
+"""Decode single messages: conductor events, drum parts set by sysex, system messages, text."""
 
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.buffers import count_problem
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_fields import KEY_SIGNATURE, SMPTE_OFFSET, TEMPO, TIME_SIGNATURE
+from midiprism.smf.kernel.problem_counts import count_problem
+from midiprism.smf.kernel.row_types import KEY_SIGNATURE, SMPTE_OFFSET, TEMPO, TIME_SIGNATURE
 
 GS_RESET = -2
 NOT_RECOGNIZED = -1
@@ -13,7 +13,8 @@ NOT_RECOGNIZED = -1
 
 @inlined
 def system_message_size(status: int) -> int:
-    """Data bytes of a system common or realtime message (F1 to F6, F8 to FE)."""
+    """Return how many data bytes follow the status of a system common or realtime message
+    (F1 to F6, F8 to FE)."""
     if status == 0xF2:
         return 2
     return 1 if status in (0xF1, 0xF3) else 0
@@ -21,10 +22,10 @@ def system_message_size(status: int) -> int:
 
 @helper
 def parse_part_mode(data: Any, start: int, stop: int) -> int:
-    """What a sysex body does to drum parts: channel * 2 + 1 for drums, channel * 2 for melodic.
+    """Return what a sysex body does to drum parts: channel * 2 + 1 for drums, channel * 2 for melodic.
 
-    GS_RESET for a Roland GS reset, NOTHING for any other. GS: "use for rhythm part" (40 1x 15); XG: part mode
-    (08 nn 07).
+    GS_RESET for a Roland GS reset, NOT_RECOGNIZED for any other. GS: "use for rhythm part" (40 1x 15);
+    XG: part mode (08 nn 07).
     """
     size = stop - start
     if size >= 9 and data[start] == 0x41 and data[start + 2] == 0x42 and data[start + 3] == 0x12:
@@ -46,33 +47,33 @@ def parse_part_mode(data: Any, start: int, stop: int) -> int:
 
 @helper
 def classify_conductor_event(
-    data: Any, track_state: Any, meta_type: int, start: int, body: int, length: int
+    data: Any, state: Any, meta_type: int, start: int, body: int, length: int
 ) -> int:
-    """Which conductor event a meta event is, its problems counted; NOTHING where it is none."""
+    """Return the kind of a conductor event and count its problems; NOT_RECOGNIZED for other meta events."""
     if meta_type == 0x51:
         if length != 3:
-            count_problem(track_state, problems.TEMPO_LENGTH, start)
+            count_problem(state, problems.TEMPO_LENGTH, start)
             return NOT_RECOGNIZED
         if data[body] == 0 and data[body + 1] == 0 and data[body + 2] == 0:
-            count_problem(track_state, problems.TEMPO_ZERO, start)
+            count_problem(state, problems.TEMPO_ZERO, start)
         return TEMPO
     if meta_type == 0x58:
         if length != 4:
-            count_problem(track_state, problems.TIME_SIGNATURE_LENGTH, start)
+            count_problem(state, problems.TIME_SIGNATURE_LENGTH, start)
             return NOT_RECOGNIZED
         if data[body] == 0 or data[body + 1] > 7:
-            count_problem(track_state, problems.TIME_SIGNATURE_VALUE, start)
+            count_problem(state, problems.TIME_SIGNATURE_VALUE, start)
         return TIME_SIGNATURE
     if meta_type == 0x59:
         if length != 2:
-            count_problem(track_state, problems.KEY_SIGNATURE_LENGTH, start)
+            count_problem(state, problems.KEY_SIGNATURE_LENGTH, start)
             return NOT_RECOGNIZED
         if 7 < data[body] < 249 or data[body + 1] > 1:
-            count_problem(track_state, problems.KEY_SIGNATURE_VALUE, start)
+            count_problem(state, problems.KEY_SIGNATURE_VALUE, start)
         return KEY_SIGNATURE
     if meta_type == 0x54:
         if length != 5:
-            count_problem(track_state, problems.SMPTE_OFFSET_LENGTH, start)
+            count_problem(state, problems.SMPTE_OFFSET_LENGTH, start)
             return NOT_RECOGNIZED
         return SMPTE_OFFSET
     return NOT_RECOGNIZED
@@ -80,7 +81,7 @@ def classify_conductor_event(
 
 @inlined
 def has_text(data: Any, start: int, stop: int) -> bool:
-    """Whether a text holds more than blanks and control characters."""
+    """Tell whether a text holds more than blanks and control characters."""
     for at in range(start, stop):  # noqa: SIM110 - Numba compiles no generators
         if data[at] > 0x20:
             return True

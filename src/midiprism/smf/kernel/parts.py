@@ -1,40 +1,33 @@
-"""The parts that a track is divided into: which there are, and which of them an event goes to."""
+"""The parts that a track is divided into, and the parts of the notes that sound."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.kernel.buffers import ensure_capacity
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_fields import (
-    A_AT,
-    A_CHAIN,
-    A_CHANNEL,
-    A_CHANNELS,
-    A_COLUMNS,
-    A_DRUMS,
-    A_HIGH,
-    A_LOW,
-    A_NOTES,
-    A_ONSET,
-    A_PROGRAM,
-    A_STATUS,
-    A_TICK,
+from midiprism.smf.kernel.row_types import (
     BY_CHANNEL,
     BY_PROGRAM,
     OUTPUT_HEADER_SIZE,
+    PART,
+    PITCHES,
     PROGRAM_SLOTS,
+    row_type,
 )
+from midiprism.smf.kernel.scan_tables import ensure_capacity
 
 NO_PART = -1
+
+NOTE_NODE = row_type("part", "next")
+"""A note that sounds: its part, and the next note in its queue."""
 
 
 class TrackParts(NamedTuple):
     """The parts of one track.
 
     ``rows`` has a row for each, ordered by channel, then by onset; those of channel ``c`` are rows
-    ``begins[c]`` to ``begins[c + 1]``. By program, ``lookup[channel * PROGRAMS + program]`` is the row of a
-    part, and ``targets`` holds the part of every program change in turn.
+    ``channel_starts[c]`` to ``channel_starts[c + 1]``. By program, ``row_by_key`` holds the row of each key's
+    part, and ``program_change_parts`` the part of every program change in turn.
     """
 
     rows: Any
@@ -44,10 +37,10 @@ class TrackParts(NamedTuple):
 
 
 class SoundingNotes(NamedTuple):
-    """Notes that sound, by channel and pitch, first in, first out: to which part each belongs.
+    """The parts of the notes that sound: a queue for each channel and pitch, first in, first out.
 
-    ``heads`` and ``tails`` are the first and last node of each queue, ``nodes`` the part and the next node of
-    each; ``free[0]`` is the first of the nodes that are not in use, ``free[1]`` how many there ever were.
+    ``heads`` and ``tails`` are the first and last node of each queue. ``free[0]`` is the first of the nodes
+    that are not in use, ``free[1]`` the number of nodes ever used.
     """
 
     heads: Any
@@ -58,119 +51,121 @@ class SoundingNotes(NamedTuple):
 
 @helper
 def new_sounding_notes(by: int) -> Any:
-    """No note sounds; room for none unless the track is divided by program."""
-    keys = 2048 if by == BY_PROGRAM else 0
+    """Return empty queues; there are none unless the track is divided by program."""
+    queues = 16 * PITCHES if by == BY_PROGRAM else 0
     return SoundingNotes(
-        np.full(keys, NO_PART, np.int64),
-        np.full(keys, NO_PART, np.int64),
-        np.empty((16, 2), np.int64),
+        np.full(queues, NO_PART, np.int64),
+        np.full(queues, NO_PART, np.int64),
+        np.empty(16, NOTE_NODE),
         np.array([NO_PART, 0], np.int64),
     )
 
 
 @helper
-def push_note(sounding: Any, key: int, part: int) -> Any:
-    """A note of a part begins; returns what sounds."""
+def push_note(sounding: Any, queue: int, part: int) -> Any:
+    """Add a note of a part that begins; return the queues."""
     node = sounding.free[0]
     nodes = sounding.nodes
     if node >= 0:
-        sounding.free[0] = nodes[node, 1]
+        sounding.free[0] = nodes[node].next
     else:
         node = sounding.free[1]
         nodes = ensure_capacity(nodes, node)
         sounding.free[1] += 1
-    nodes[node, 0] = part
-    nodes[node, 1] = NO_PART
-    if sounding.heads[key] < 0:
-        sounding.heads[key] = node
+    nodes[node].part = part
+    nodes[node].next = NO_PART
+    if sounding.heads[queue] < 0:
+        sounding.heads[queue] = node
     else:
-        nodes[sounding.tails[key], 1] = node
-    sounding.tails[key] = node
+        nodes[sounding.tails[queue]].next = node
+    sounding.tails[queue] = node
     return SoundingNotes(sounding.heads, sounding.tails, nodes, sounding.free)
 
 
 @helper
-def pop_note(sounding: Any, key: int) -> int:
-    """The part of the note that ends; NOWHERE where none sounds."""
-    node = sounding.heads[key]
+def pop_note(sounding: Any, queue: int) -> int:
+    """Remove the first note that sounds and return its part; NO_PART where none sounds."""
+    node = sounding.heads[queue]
     if node < 0:
         return NO_PART
-    sounding.heads[key] = sounding.nodes[node, 1]
-    part = sounding.nodes[node, 0]
-    sounding.nodes[node, 1] = sounding.free[0]
+    row = sounding.nodes[node]
+    sounding.heads[queue] = row.next
+    part = row.part
+    row.next = sounding.free[0]
     sounding.free[0] = node
     return int(part)
 
 
 @inlined
-def init_part(rows: Any, row: int, channel: int, program: int) -> None:
-    """An empty part."""
-    rows[row, A_CHANNEL] = channel
-    rows[row, A_PROGRAM] = program
-    rows[row, A_NOTES] = 0
-    rows[row, A_LOW] = 127
-    rows[row, A_HIGH] = 0
-    rows[row, A_CHANNELS] = 0
-    rows[row, A_ONSET] = 0
-    rows[row, A_DRUMS] = 0
+def init_part(part: Any, channel: int, program: int) -> None:
+    """Make a part empty."""
+    part.channel = channel
+    part.program = program
+    part.note_count = 0
+    part.lowest_pitch = 127
+    part.highest_pitch = 0
+    part.channels = 0
+    part.onset = 0
+    part.drums = 0
 
 
 @helper
 def rewind_parts(parts: Any) -> None:
-    """Before a walk that measures or writes: nothing stands in any part."""
-    for part in range(parts.rows.shape[0]):
-        parts.rows[part, A_TICK] = 0
-        parts.rows[part, A_STATUS] = 0
-        parts.rows[part, A_CHAIN] = -1
-        parts.rows[part, A_AT] = OUTPUT_HEADER_SIZE
+    """Set every part to its start, before a walk that measures or writes."""
+    for row in range(parts.rows.shape[0]):
+        part = parts.rows[row]
+        part.tick = 0
+        part.running_status = 0
+        part.last_event = -1
+        part.position = OUTPUT_HEADER_SIZE
 
 
 @helper
 def make_parts(by: int, channels: int) -> Any:
-    """The parts of a track that plays on these channels (a bit each), except by program."""
-    begins = np.zeros(17, np.int64)
+    """Return the parts of a track that plays on these channels (a bit each), except by program."""
+    channel_starts = np.zeros(17, np.int64)
     if by == BY_CHANNEL:
         for channel in range(16):
-            begins[channel + 1] = begins[channel] + (channels >> channel & 1)
-        rows = np.empty((begins[16], A_COLUMNS), np.int64)
+            channel_starts[channel + 1] = channel_starts[channel] + (channels >> channel & 1)
+        rows = np.empty(channel_starts[16], PART)
         for channel in range(16):
             if channels >> channel & 1:
-                init_part(rows, begins[channel], channel, -1)
+                init_part(rows[channel_starts[channel]], channel, -1)
     else:
-        begins[:] = 0
-        rows = np.empty((1, A_COLUMNS), np.int64)
-        init_part(rows, 0, -1, -1)
-    return TrackParts(rows, begins, np.empty(0, np.int64), np.empty(0, np.int64))
+        rows = np.empty(1, PART)
+        init_part(rows[0], -1, -1)
+    return TrackParts(rows, channel_starts, np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 @helper
 def make_program_parts(keys: Any, program_change_keys: Any) -> Any:
-    """The parts by program: ``keys`` in order of first onset.
+    """Return the parts by program: ``keys`` in order of first onset.
 
-    ``targets`` are the keys of the programs to whose parts the program changes go, or -1 - channel for the
-    last part of a channel.
+    ``program_change_keys`` are the keys to whose parts the program changes go, or -1 - channel for the last
+    part of a channel.
     """
     count = keys.shape[0]
-    begins = np.zeros(17, np.int64)
-    lookup = np.full(16 * PROGRAM_SLOTS, NO_PART, np.int64)
-    rows = np.empty((count, A_COLUMNS), np.int64)
+    channel_starts = np.zeros(17, np.int64)
+    row_by_key = np.full(16 * PROGRAM_SLOTS, NO_PART, np.int64)
+    rows = np.empty(count, PART)
     for at in range(count):
-        begins[keys[at] // PROGRAM_SLOTS + 1] += 1
+        channel_starts[keys[at] // PROGRAM_SLOTS + 1] += 1
     for channel in range(16):
-        begins[channel + 1] += begins[channel]
-    filled = begins[:16].copy()
+        channel_starts[channel + 1] += channel_starts[channel]
+    filled = channel_starts[:16].copy()
     for at in range(count):
         channel = keys[at] // PROGRAM_SLOTS
-        init_part(rows, filled[channel], channel, keys[at] % PROGRAM_SLOTS)
-        lookup[keys[at]] = filled[channel]
+        init_part(rows[filled[channel]], channel, keys[at] % PROGRAM_SLOTS)
+        row_by_key[keys[at]] = filled[channel]
         filled[channel] += 1
-    parts = np.empty(program_change_keys.shape[0], np.int64)
+    change_parts = np.empty(program_change_keys.shape[0], np.int64)
     for at in range(program_change_keys.shape[0]):
-        target = program_change_keys[at]
-        if target >= 0:
-            parts[at] = lookup[target]
+        key = program_change_keys[at]
+        if key >= 0:
+            change_parts[at] = row_by_key[key]
         else:
-            # NOWHERE where the channel plays nothing.
-            channel = -1 - target
-            parts[at] = begins[channel + 1] - 1 if begins[channel + 1] > begins[channel] else NO_PART
-    return TrackParts(rows, begins, lookup, parts)
+            # NO_PART where the channel plays nothing.
+            channel = -1 - key
+            last = channel_starts[channel + 1] - 1
+            change_parts[at] = last if last >= channel_starts[channel] else NO_PART
+    return TrackParts(rows, channel_starts, row_by_key, change_parts)

@@ -1,234 +1,201 @@
 """The kernel: a song's bytes in; its splits' bytes, and tables of facts and problems, out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.buffers import new_scan_tables, report_problem, report_track_problems
 from midiprism.smf.kernel.channel_context import group_context_events, group_setup
 from midiprism.smf.kernel.chunks import find_next_track, is_chunk_or_end, is_track_chunk, read_chunks
-from midiprism.smf.kernel.conductor import build_conductor, conductor_events_to_merge, seconds_at
-from midiprism.smf.kernel.copy_writer import copy_track, write_header
+from midiprism.smf.kernel.conductor import (
+    build_conductor,
+    conductor_events_to_merge,
+    list_tempo_changes,
+    seconds_at,
+)
+from midiprism.smf.kernel.copy_writer import copy_track
 from midiprism.smf.kernel.event_writer import walk_track
+from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
 from midiprism.smf.kernel.parts import rewind_parts
-from midiprism.smf.kernel.plan import (
-    ScannedSong,
-    mark_copyable_tracks,
-    min_output_size,
-    plan_output,
-    prepare_walk,
-)
-from midiprism.smf.kernel.row_fields import (
-    A_AT,
+from midiprism.smf.kernel.plan import mark_copied_tracks, min_output_size, plan_output, prepare_walk
+from midiprism.smf.kernel.problem_counts import report_problem, report_track_problems
+from midiprism.smf.kernel.row_types import (
     BY_AUTO,
     BY_CHANNEL,
     BY_TRACK,
-    E_COLUMNS,
-    F_COLUMNS,
-    F_TOLD,
-    G_BY,
-    G_COUNT,
-    G_FORMAT,
-    G_FULL,
-    G_MERGES,
-    G_WALK_ALL,
+    COUNTERS,
     LIMIT_OUTPUT,
-    N_CONDUCTOR,
-    N_COUNTERS,
-    N_EVENTS,
-    N_OTHERS,
-    N_PROBLEMS,
-    N_SECONDS,
-    N_SETUP,
-    N_SPLITS,
-    N_STATUS,
-    N_TICKS,
-    N_TRACKS,
     NO_LIMIT,
-    O_COLUMNS,
-    O_SECONDS,
-    O_START,
-    O_STATED,
-    O_STOP,
-    O_TRACK,
     OUTPUT_HEADER_SIZE,
-    P_COLUMNS,
+    OUTPUT_TRACK,
     PASS_WRITE,
+    STATED_META,
     STATUS_OK,
-    T_CHANNELS,
-    T_COLUMNS,
-    T_CONDUCTOR_FIRST,
-    T_CONDUCTOR_LAST,
-    T_NOTES,
-    T_SPLICED,
-    T_TICKS,
-    W_SIZE,
+    TRACK_STATE,
     WHOLE_FILE,
     ZERO,
 )
+from midiprism.smf.kernel.scan_tables import new_scan_tables
+from midiprism.smf.kernel.scanned_song import ScannedSong, SplitOptions
 from midiprism.smf.kernel.stated_meta import record_merged_events
 from midiprism.smf.kernel.varlen import read_be16, read_be32
 
 
 @helper
+def keep_alive(table: Any) -> int:
+    """Use a table, so that the rows taken from it are valid until here."""
+    return int(table.shape[0])
+
+
+class KernelOutput(NamedTuple):
+    """The kernel's answer for a song. With a status other than STATUS_OK nothing else is valid.
+
+    ``out`` holds the bytes of all splits. ``problems`` is None where there are none, and the last three are
+    None without ``details``: every MTrk, the conductor events that hold for the song, its tempo changes.
+    ``duration_seconds`` is NaN where the division has no time.
+    """
+
+    # Plain numbers and None cost a tenth of an array on the way to Python.
+    status: Any
+    out: Any
+    output_tracks: Any
+    num_tracks: Any
+    duration_ticks: Any
+    duration_seconds: Any
+    repaired_problems: Any
+    unlisted_problems: Any
+    problems: Any
+    source_tracks: Any
+    conductor_events: Any
+    tempo_changes: Any
+
+
+@helper
 def find_first_chunk(data: Any, tables: Any, counters: Any) -> Any:
-    """The tables, and where the first chunk behind the header is."""
+    """Return the tables, and where the first chunk behind the header is."""
     length = read_be32(data, ZERO + 4)
     at = 8 + length
     if length == 6 or (length > 6 and at <= data.shape[0] and is_chunk_or_end(data, at)):
         return tables, at
-    found = 14 if is_track_chunk(data, ZERO + 14) else find_next_track(data, ZERO + 14, data.shape[0])
+    first = 14 if is_track_chunk(data, ZERO + 14) else find_next_track(data, ZERO + 14, data.shape[0])
     tables = report_problem(tables, counters, problems.HEADER_LENGTH, WHOLE_FILE, ZERO + 4, length)
-    return tables, found if found >= 0 else max(14, min(at, data.shape[0]))
+    return tables, first if first >= 0 else max(14, min(at, data.shape[0]))
 
 
 @inlined
-def resolve_auto(by: int, tables: Any, tracks: int) -> int:
-    """What ``auto`` means: by channel where all notes are in one track, on several channels."""
+def resolve_auto(by: int, tracks: Any, count: int) -> int:
+    """Return what ``by`` means for a song: auto is by channel where one track has all notes, on several."""
     if by != BY_AUTO:
         return by
     lone = -1
-    for track in range(tracks):
-        if tables.tracks[track, T_NOTES] > 0:
+    for track in range(count):
+        if tracks[track].note_count > 0:
             if lone >= 0:
                 return BY_TRACK
             lone = track
     if lone < 0:
         return BY_TRACK
-    channels = tables.tracks[lone, T_CHANNELS]
+    channels = tracks[lone].channels
     return BY_CHANNEL if channels & (channels - 1) else BY_TRACK
 
 
 @inlined
-def store_stated_meta(output_track: Any, stated_row: Any) -> None:
-    """Put what a split states into its row."""
-    for column in range(F_TOLD):
-        output_track[O_STATED + column] = stated_row[column]
+def store_stated_meta(output: Any, stated: Any) -> None:
+    """Store what a split states in its row."""
+    output.tempo_count = stated.tempo_count
+    output.tempo = stated.tempo
+    output.meter = stated.meter
+    output.key = stated.key
 
 
-@inlined
-def write_output(
-    song: Any,
-    out: Any,
-    output_tracks: Any,
-    last_walked_track: int,
-    merged_events: Any,
-    parts: Any,
-    track_state: Any,
-) -> Any:
-    """Write all splits that were planned; returns the bytes written, and the tables with what was found.
-
-    ``guests`` and ``parts`` are at hand for the track ``walked``.
-    """
-    division = read_be16(song.data, ZERO + 12)
-    tables = song.tables
-    tracks, marks, conductor, events = (
-        tables.tracks,
-        tables.checkpoints,
-        tables.conductor_events,
-        song.conductor.events,
-    )
-    none = conductor[:0]
-    facts = np.empty(F_COLUMNS, np.int64)
-    at = ZERO
-    row = ZERO
-    while row < output_tracks.shape[0]:
-        track = output_tracks[row, O_TRACK]
-        if tracks[track, T_SPLICED]:
-            output_tracks[row, O_START] = at
-            here = none
-            if song.kernel_options[G_MERGES]:
-                here = conductor_events_to_merge(song.data, tracks[track], conductor, events, track)
-            at = copy_track(song.data, out, at, tracks[track], marks, track, here, division)
-            output_tracks[row, O_STOP] = at
-            record_merged_events(facts, song.data, tracks[track], conductor, here, track)
-            store_stated_meta(output_tracks[row], facts)
-            row += 1
-            continue
-        if track != last_walked_track:
-            merged_events, parts = prepare_walk(song, out, track, track_state)
-            last_walked_track = track
-        number = parts.rows.shape[0]
-        record_merged_events(facts, song.data, tracks[track], conductor, merged_events, track)
-        for part in range(number):
-            store_stated_meta(output_tracks[row + part], facts)
-            size = output_tracks[row + part, O_STOP]
-            output_tracks[row + part, O_START] = at
-            output_tracks[row + part, O_STOP] = at + size
-            write_header(out, at, division, size - OUTPUT_HEADER_SIZE)
-            at += size
-        rewind_parts(parts)
-        for part in range(number):
-            parts.rows[part, A_AT] = output_tracks[row + part, O_START] + OUTPUT_HEADER_SIZE
-        walk_track(
-            song.data,
-            out,
-            song.tables,
-            track,
-            song.kernel_options,
-            merged_events,
-            parts,
-            track_state,
-            PASS_WRITE,
-            NO_LIMIT,
+@helper
+def write_copied_track(song: Any, out: Any, at: int, output: Any, stated: Any) -> int:
+    """Write a split that is copied; return the position after it."""
+    track = output.track
+    source = song.tables.tracks[track]
+    conductor_events = song.tables.conductor_events
+    merged_events = conductor_events[:0]
+    if song.options.merges:
+        merged_events = conductor_events_to_merge(
+            song.data, source, conductor_events, song.conductor.events, track
         )
-        tables = report_track_problems(tables, song.counters, track_state, track)
-        row += number
-    return at, tables
+    division = read_be16(song.data, ZERO + 12)
+    output.start = at
+    at = copy_track(song.data, out, at, source, song.tables.checkpoints, track, merged_events, division)
+    output.stop = at
+    record_merged_events(stated, song.data, source, conductor_events, merged_events, track)
+    store_stated_meta(output, stated)
+    return int(at)
 
 
-@inlined
-def fill_durations(song: Any, output_tracks: Any, division: int) -> None:
-    """Ticks and seconds of the whole song, and the seconds of every split."""
-    count = song.counters[N_TRACKS]
-    seconds = np.zeros(count + 1)
-    bits = seconds.view(np.int64)
-    for track in range(count):
-        row = song.tables.tracks[track]
-        conductor = song.conductor
-        if song.kernel_options[G_FORMAT] == 2:
-            conductor = build_conductor(
-                song.data, song.tables.conductor_events, row[T_CONDUCTOR_FIRST], row[T_CONDUCTOR_LAST]
-            )
-        seconds[track] = seconds_at(conductor, division, row[T_TICKS])
-        song.counters[N_TICKS] = max(song.counters[N_TICKS], row[T_TICKS])
-        if not seconds[track] <= seconds[count]:
-            seconds[count] = seconds[track]
-    for row in range(output_tracks.shape[0]):
-        output_tracks[row, O_SECONDS] = bits[output_tracks[row, O_TRACK]]
-    song.counters[N_SECONDS] = bits[count]
-
-
-@inlined
-def append_rows(kernel_rows: Any, at: int, table: Any, rows: int) -> int:
-    """Append the first rows of a table; returns the position after them."""
-    for row in range(rows):
-        for column in range(table.shape[1]):
-            kernel_rows[at] = table[row, column]
-            at += 1
+@helper
+def write_parts(
+    song: Any, out: Any, at: int, outputs: Any, stated: Any, merged_events: Any, parts: Any, state: Any
+) -> int:
+    """Write the parts of a track that is walked; return the position after them."""
+    track = outputs[0].track
+    record_merged_events(
+        stated, song.data, song.tables.tracks[track], song.tables.conductor_events, merged_events, track
+    )
+    rewind_parts(parts)
+    division = read_be16(song.data, ZERO + 12)
+    for row in range(outputs.shape[0]):
+        output = outputs[row]
+        store_stated_meta(output, stated)
+        size = output.stop
+        output.start = at
+        output.stop = at + size
+        write_header(out, at, division, size - OUTPUT_HEADER_SIZE)
+        parts.rows[row].position = at + OUTPUT_HEADER_SIZE
+        at += size
+    walk_track(song, out, track, merged_events, parts, state, PASS_WRITE, NO_LIMIT)
     return at
 
 
 @inlined
-def pack_kernel_rows(song: Any, tables: Any, output_tracks: Any, details: bool) -> Any:
-    """The counters and the rows of several tables, one after the other."""
-    counters = song.counters
-    counters[N_SPLITS] = output_tracks.shape[0]
-    counters[N_EVENTS] = song.conductor.events.shape[0]
-    size = N_COUNTERS + counters[N_SPLITS] * O_COLUMNS + counters[N_PROBLEMS] * P_COLUMNS
-    if details:
-        size += counters[N_TRACKS] * T_COLUMNS + counters[N_EVENTS] * E_COLUMNS
-    facts = np.empty(size, np.int64)
-    for at in range(N_COUNTERS):
-        facts[at] = counters[at]
-    at = append_rows(facts, ZERO + N_COUNTERS, output_tracks, counters[N_SPLITS])
-    at = append_rows(facts, at, tables.problems, counters[N_PROBLEMS])
-    if details:
-        at = append_rows(facts, at, tables.tracks, counters[N_TRACKS])
-        append_rows(facts, at, song.conductor.events, counters[N_EVENTS])
-    return facts
+def write_output(song: Any, out: Any, plan: Any, state: Any) -> Any:
+    """Write all splits that were planned; return the bytes written, and the tables with what was found."""
+    tables = song.tables
+    outputs = plan.tracks
+    merged_events, parts, prepared_track = plan.merged_events, plan.parts, plan.walked_track
+    stated_table = np.empty(1, STATED_META)
+    at = ZERO
+    row = ZERO
+    while row < outputs.shape[0]:
+        track = outputs[row].track
+        if tables.tracks[track].is_copied:
+            at = write_copied_track(song, out, at, outputs[row], stated_table[0])
+            row += 1
+            continue
+        if track != prepared_track:
+            merged_events, parts = prepare_walk(song, out, track, state)
+            prepared_track = track
+        last = row + parts.rows.shape[0]
+        at = write_parts(song, out, at, outputs[row:last], stated_table[0], merged_events, parts, state)
+        tables = report_track_problems(tables, song.counters, state, track)
+        row = last
+    return at, tables
+
+
+@inlined
+def fill_durations(song: Any, outputs: Any) -> None:
+    """Fill the ticks and seconds of the whole song, and the seconds of every track and split."""
+    division = read_be16(song.data, ZERO + 12)
+    counters, tracks = song.counters, song.tables.tracks
+    for track in range(counters.tracks):
+        source = tracks[track]
+        conductor = song.conductor
+        if song.options.midi_format == 2:
+            conductor = build_conductor(
+                song.data, song.tables.conductor_events, source.conductor_start, source.conductor_stop
+            )
+        source.seconds = seconds_at(conductor, division, source.ticks)
+        counters.ticks = max(counters.ticks, source.ticks)
+        if not source.seconds <= counters.seconds:  # also where it is NaN
+            counters.seconds = source.seconds
+    for row in range(outputs.shape[0]):
+        outputs[row].seconds = tracks[outputs[row].track].seconds
 
 
 @entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64)")
@@ -245,55 +212,79 @@ def split_kernel(
 
     Args:
         data: its bytes from ``MThd`` on, at least 14, with a division other than 0.
-        by: a BY of ``layout``.
-        full: whether the context is "full".
-        walk_all: write every split event by event, none by ``deal``; the bytes are the same.
-        details: whether to tell of every track and of the conductor.
-        allowed: most bytes of all splits.
-        most_tracks: most tracks, and most splits.
+        by: a BY constant of ``row_types``.
+        full_context: whether the context is "full".
+        event_by_event: write every split event by event, without the fast paths; the bytes are the same.
+        details: whether to return every track, the conductor events and the tempo changes.
+        max_output_bytes: most bytes of all splits.
+        max_tracks: most tracks, and most splits.
 
     Returns:
-        The bytes of all splits, and int64 facts: the counters, then a row for each split, then a row for each
-        problem; with ``details`` also a row for each track, and one for each conductor event of the song.
-        With a status other than OK only the counters count.
+        A KernelOutput.
     """
-    counters = np.zeros(N_COUNTERS, np.int64)
-    work = np.zeros(W_SIZE, np.int64)
+    counter_table = np.zeros(1, COUNTERS)
+    state_table = np.zeros(1, TRACK_STATE)
+    counters, state = counter_table[0], state_table[0]
     tables, at = find_first_chunk(data, new_scan_tables(data.shape[0], full_context), counters)
-    tables = read_chunks(data, at, max_tracks, full_context, tables, work, counters)
-    tracks = counters[N_TRACKS]
-    form = read_be16(data, ZERO + 8)
-    settings = np.zeros(G_COUNT, np.int64)
-    settings[G_BY] = resolve_auto(by, tables, tracks)
-    settings[G_MERGES] = form != 2 and tracks > 1
-    settings[G_FULL] = full_context
-    settings[G_WALK_ALL] = event_by_event
-    settings[G_FORMAT] = form
+    tables = read_chunks(data, at, max_tracks, full_context, tables, state, counters)
+    midi_format = read_be16(data, ZERO + 8)
+    merges = midi_format != 2 and counters.tracks > 1
+    by = resolve_auto(by, tables.tracks, counters.tracks)
     song = ScannedSong(
         data,
         tables,
         counters,
-        build_conductor(data, tables.conductor_events, ZERO, counters[N_CONDUCTOR] if form != 2 else ZERO),
-        group_setup(tables.setup, counters[N_SETUP]),
-        group_context_events(tables.context_events, counters[N_OTHERS]),
-        settings,
+        build_conductor(
+            data, tables.conductor_events, ZERO, counters.conductor_events if midi_format != 2 else ZERO
+        ),
+        group_setup(tables.setup, counters.setup),
+        group_context_events(tables.context_events, counters.context_events),
+        SplitOptions(by, merges, full_context, event_by_event, midi_format),
     )
-    mark_copyable_tracks(song)
+    mark_copied_tracks(song)
     out = np.empty(0, np.uint8)
-    splits = np.empty((0, O_COLUMNS), np.int64)
-    if (
-        counters[N_STATUS] == STATUS_OK
-        and min_output_size(
-            tables.tracks, tracks, song.conductor.cumulative_sizes, song.conductor.events, settings
-        )
-        > max_output_bytes
-    ):
-        counters[N_STATUS] = LIMIT_OUTPUT
-    if counters[N_STATUS] == STATUS_OK:
-        splits, size, walked, guests, parts = plan_output(song, out, work, max_output_bytes, max_tracks)
-        if counters[N_STATUS] == STATUS_OK:
-            out = np.empty(size, np.uint8)
-            written, tables = write_output(song, out, splits, walked, guests, parts, work)
+    outputs = np.empty(0, OUTPUT_TRACK)
+    if counters.status == STATUS_OK and min_output_size(song) > max_output_bytes:
+        counters.status = LIMIT_OUTPUT
+    if counters.status == STATUS_OK:
+        plan = plan_output(song, out, state, max_output_bytes, max_tracks)
+        outputs = plan.tracks
+        if counters.status == STATUS_OK:
+            out = np.empty(plan.size, np.uint8)
+            written, tables = write_output(song, out, plan, state)
             out = out[:written]
-    fill_durations(song, splits, read_be16(data, ZERO + 12))
-    return out, pack_kernel_rows(song, tables, splits, details)
+    fill_durations(song, outputs)
+    problem_rows = source_tracks = conductor_events = tempo_changes = None
+    if counters.problems > 0:
+        problem_rows = tables.problems[: counters.problems]
+    if details:
+        source_tracks = tables.tracks[: counters.tracks]
+        conductor_events = song.conductor.events
+        tempo_changes = list_tempo_changes(song.conductor, read_be16(data, ZERO + 12))
+    answer = KernelOutput(
+        int(counters.status),
+        out,
+        outputs,
+        int(counters.tracks),
+        int(counters.ticks),
+        float(counters.seconds),
+        int(counters.repaired),
+        int(counters.unlisted),
+        problem_rows,
+        source_tracks,
+        conductor_events,
+        tempo_changes,
+    )
+    keep_alive(counter_table)
+    keep_alive(state_table)
+    return answer
+
+
+def is_compiled() -> bool:
+    """Tell whether splitting can start at once: its kernel is compiled, or (most likely) in the cache."""
+    return split_kernel.is_compiled()
+
+
+def prepare() -> None:
+    """Compile the kernel of splitting, or load its compiled form."""
+    split_kernel.prepare()

@@ -1,8 +1,8 @@
 """Reading and writing the bytes of a file: numbers of fixed and of variable length, spans.
 
 ``data`` and ``out`` are one-dimensional arrays of bytes. Positions are checked here or by the compiler's
-bounds check. A byte that is kept is masked, which makes it a signed number: unsigned ones mix with the others
-to floats.
+bounds check. A byte that is kept is masked, which makes it a signed number: Numba turns a mix of signed and
+unsigned numbers into floats.
 """
 
 from typing import Any
@@ -15,8 +15,8 @@ VLQ_TRUNCATED = -2
 
 @bounds_checked_by_hand
 def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
-    """A variable-length number and the position after it, or TOO_LONG or TRUNCATED instead of that
-    position."""
+    """Return a variable-length number and the position after it, or VLQ_TOO_LONG or VLQ_TRUNCATED instead of
+    that position."""
     value = 0
     for step in range(4):
         if at < 0 or at + step >= limit:
@@ -30,13 +30,13 @@ def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
 
 @inlined
 def vlq_size(value: int) -> int:
-    """Bytes of a number of 0 to LONGEST_DELTA."""
+    """Return how many bytes a number of 0 to MAX_DELTA takes."""
     return 1 + (value >= 0x80) + (value >= 0x4000) + (value >= 0x200000)
 
 
 @helper
 def write_vlq(out: Any, at: int, value: int) -> int:
-    """Write a number of 0 to LONGEST_DELTA; returns the position after it."""
+    """Write a number of 0 to MAX_DELTA; return the position after it."""
     if value >= 0x80:
         if value >= 0x4000:
             if value >= 0x200000:
@@ -52,13 +52,13 @@ def write_vlq(out: Any, at: int, value: int) -> int:
 
 @inlined
 def read_be16(data: Any, at: int) -> int:
-    """The 16-bit number at a position."""
+    """Return the 16-bit number at a position."""
     return (data[at] & 0xFF) << 8 | (data[at + 1] & 0xFF)
 
 
 @inlined
 def read_be32(data: Any, at: int) -> int:
-    """The 32-bit number at a position."""
+    """Return the 32-bit number at a position."""
     return (
         (data[at] & 0xFF) << 24
         | (data[at + 1] & 0xFF) << 16
@@ -69,7 +69,7 @@ def read_be32(data: Any, at: int) -> int:
 
 @inlined
 def write_be32(out: Any, at: int, value: int) -> int:
-    """Write a 32-bit number; returns the position after it."""
+    """Write a 32-bit number; return the position after it."""
     out[at] = value >> 24 & 0xFF
     out[at + 1] = value >> 16 & 0xFF
     out[at + 2] = value >> 8 & 0xFF
@@ -79,7 +79,7 @@ def write_be32(out: Any, at: int, value: int) -> int:
 
 @bounds_checked_by_hand
 def copy_bytes(out: Any, at: int, data: Any, start: int, stop: int) -> int:
-    """Copy ``data[start:stop]``; returns the position after it."""
+    """Copy ``data[start:stop]``; return the position after it."""
     size = stop - start
     if start < 0 or size < 0 or stop > data.shape[0] or at < 0 or at + size > out.shape[0]:
         raise IndexError("a span outside of its array")
@@ -91,7 +91,7 @@ def copy_bytes(out: Any, at: int, data: Any, start: int, stop: int) -> int:
 
 @helper
 def same_bytes(data: Any, first: int, second: int, size: int) -> bool:
-    """Whether two spans of ``data`` are equal."""
+    """Tell whether two spans of ``data`` are equal."""
     for step in range(size):  # noqa: SIM110 - Numba compiles no generators
         if data[first + step] != data[second + step]:
             return False

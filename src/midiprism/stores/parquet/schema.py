@@ -10,6 +10,7 @@ heard in it. No name is a keyword of SQL.
 """
 
 from array import array
+from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midiprism.errors import UsageError
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, TrackRecord
+from midiprism.stores.sharded import ColumnValues as ColumnValues
 
 DIGEST_COLUMN = "blake3"
 MUSIC_COLUMN = "music"
@@ -35,69 +38,67 @@ class ParquetColumn(NamedTuple):
     Attributes:
         name: of the column.
         type: an Arrow type by its name; ``digest`` for a string of hex digits made of bytes.
-        few: whether few different values recur, so that a dictionary of them makes the column small.
+        low_cardinality: whether few different values recur, so that a dictionary makes the column small.
+        description: for the documentation.
     """
 
     name: str
     type: str
     low_cardinality: bool = False
+    description: str = ""
 
 
-class ParquetTrack(NamedTuple):
-    """A track: the facts of its bytes, and they.
+def _columns_of(fields: Iterable[Field]) -> tuple[ParquetColumn, ...]:
+    """Return the columns of the fields that have one in Parquet files."""
+    return tuple(
+        ParquetColumn(field.parquet_name, field.arrow_type, field.low_cardinality, field.description)
+        for field in fields
+        if field.parquet_name is not None
+    )
 
-    Attributes:
-        blake3: digest of ``music``.
-        name: its track name; text that UTF-8 can hold.
-        instrument: as its own bytes state it.
-        tempo: quarter notes per minute, as first stated; None where none is.
-        tempo_count: tempo events.
-        size: bytes of ``music``.
-        music: a whole MIDI file.
-    """
 
+TRACK_COLUMNS = (
+    *_columns_of(TRACK_FIELDS),
+    ParquetColumn(MUSIC_COLUMN, "binary", description="the track, a whole MIDI file"),
+)
+
+LINK_COLUMNS = (
+    ParquetColumn("song_blake3", "digest", low_cardinality=True, description="BLAKE3 of the song's bytes"),
+    ParquetColumn("position", "int32", description="0-based, among the tracks of the song"),
+    *_columns_of(LINK_FIELDS),
+    ParquetColumn("track_blake3", "digest", description="BLAKE3 of the track's bytes"),
+)
+
+
+def _row_class(columns: Iterable[ParquetColumn]) -> Any:
+    """Return a class of named tuples with these columns."""
+    return namedtuple("_row", [column.name for column in columns])
+
+
+_TrackRow: Any = _row_class(TRACK_COLUMNS)
+_LinkRow: Any = _row_class(LINK_COLUMNS)
+
+
+class ParquetTrack(_TrackRow):  # type: ignore[misc]
+    """A row of ``TRACK_COLUMNS``."""
+
+    __slots__ = ()
     blake3: bytes
-    name: str | None
-    instrument: str
-    family: str
-    channel: int | None
-    program: int | None
-    note_count: int
-    lowest_pitch: int
-    highest_pitch: int
-    duration_ticks: int
-    duration_seconds: float | None
-    ticks_per_quarter: int | None
-    tempo: float | None
-    tempo_count: int
-    time_signature: str | None
-    key_signature: str | None
     size: int
     music: bytes
 
 
-class ParquetLink(NamedTuple):
-    """A track of a song. Where the song is, which may change, stands in ``ParquetSong``.
+def track_row(track: TrackRecord, music: bytes) -> ParquetTrack:
+    """Return a track with its bytes as a row."""
+    facts = [getattr(track, field.name) for field in TRACK_FIELDS if field.parquet_name is not None]
+    row: ParquetTrack = ParquetTrack._make((*facts, music))
+    return row
 
-    Attributes:
-        song_blake3: digest of the song's bytes.
-        position: 0-based, among the splits of the song.
-        track_number: 0-based index of the ``MTrk``.
-        parts: how many splits that was divided into.
-        name: and the two that follow: as heard in that song.
-        track_blake3: digest of the track's bytes.
-    """
 
-    song_blake3: bytes
-    position: int
-    track_number: int
-    channel: int | None
-    program: int | None
-    parts: int
-    name: str | None
-    instrument: str
-    family: str
-    track_blake3: bytes
+class ParquetLink(_LinkRow):  # type: ignore[misc]
+    """A row of ``LINK_COLUMNS``. It does not say where the song is, which may change: ``ParquetSong`` does."""
+
+    __slots__ = ()
 
 
 class ParquetSong(NamedTuple):
@@ -131,59 +132,21 @@ class ParquetSong(NamedTuple):
     fold: int
 
 
-TRACK_COLUMNS = (
-    ParquetColumn(DIGEST_COLUMN, "digest"),
-    ParquetColumn("name", "string", low_cardinality=True),
-    ParquetColumn("instrument", "string", low_cardinality=True),
-    ParquetColumn("family", "string", low_cardinality=True),
-    ParquetColumn("channel", "int16", low_cardinality=True),
-    ParquetColumn("program", "int16", low_cardinality=True),
-    ParquetColumn("note_count", "int32"),
-    ParquetColumn("lowest_pitch", "int16"),
-    ParquetColumn("highest_pitch", "int16"),
-    ParquetColumn("duration_ticks", "int64"),
-    ParquetColumn("duration_seconds", "float64"),
-    ParquetColumn("ticks_per_quarter", "int32", low_cardinality=True),
-    ParquetColumn("tempo", "float64", low_cardinality=True),
-    ParquetColumn("tempo_count", "int32", low_cardinality=True),
-    ParquetColumn("time_signature", "string", low_cardinality=True),
-    ParquetColumn("key_signature", "string", low_cardinality=True),
-    ParquetColumn("size", "int32"),
-    ParquetColumn(MUSIC_COLUMN, "binary"),
-)
-
-LINK_COLUMNS = (
-    ParquetColumn("song_blake3", "digest", low_cardinality=True),
-    ParquetColumn("position", "int32"),
-    ParquetColumn("track_number", "int32"),
-    ParquetColumn("channel", "int16", low_cardinality=True),
-    ParquetColumn("program", "int16", low_cardinality=True),
-    ParquetColumn("parts", "int32", low_cardinality=True),
-    ParquetColumn("name", "string", low_cardinality=True),
-    ParquetColumn("instrument", "string", low_cardinality=True),
-    ParquetColumn("family", "string", low_cardinality=True),
-    ParquetColumn("track_blake3", "digest"),
-)
+_SONG_FIELD_COLUMNS = {column.name: column for column in _columns_of(SONG_FIELDS)}
 
 SONG_COLUMNS = (
-    ParquetColumn(DIGEST_COLUMN, "digest"),
-    ParquetColumn("path", "string"),
-    ParquetColumn("path_bytes", "binary"),
-    ParquetColumn("size", "int64"),
-    ParquetColumn("outcome", "string", low_cardinality=True),
-    ParquetColumn("format", "int32", low_cardinality=True),
-    ParquetColumn("num_tracks", "int32", low_cardinality=True),
-    ParquetColumn("ticks_per_quarter", "int32", low_cardinality=True),
-    ParquetColumn("duration_ticks", "int64"),
-    ParquetColumn("duration_seconds", "float64"),
-    ParquetColumn("track_count", "int32", low_cardinality=True),
-    ParquetColumn("song_group", "string"),
-    ParquetColumn("fold", "int16", low_cardinality=True),
+    _SONG_FIELD_COLUMNS[DIGEST_COLUMN],
+    ParquetColumn("path", "string", description="below its source folder"),
+    ParquetColumn("path_bytes", "binary", description="the same as bytes, where they are not UTF-8"),
+    *(_SONG_FIELD_COLUMNS[name] for name in ("size", "outcome", "format", "num_tracks")),
+    ParquetColumn("ticks_per_quarter", "int32", low_cardinality=True, description="as the header says"),
+    *(_SONG_FIELD_COLUMNS[name] for name in ("duration_ticks", "duration_seconds")),
+    ParquetColumn(
+        "track_count", "int32", low_cardinality=True, description="its tracks, each of them a link"
+    ),
+    ParquetColumn("song_group", "string", description="the same for versions and copies of a song"),
+    ParquetColumn("fold", "int16", low_cardinality=True, description="0 to 9, the same for a whole group"),
 )
-
-
-ColumnValues = Sequence[Sequence[Any]]
-"""Values of rows, column by column, each as long as the others; nothing at all for no rows."""
 
 
 def path_text_and_bytes(path: bytes) -> tuple[str, bytes | None]:
@@ -219,13 +182,14 @@ def make_schema(columns: Sequence[ParquetColumn], metadata: dict[str, str]) -> A
 
 
 def rows_to_columns(rows: Iterable[tuple[Any, ...]]) -> ColumnValues:
-    """The cells of rows, column by column."""
-    return list(zip(*rows, strict=True))
+    """Return the values of named tuples, column by column."""
+    columns = list(zip(*(listed := list(rows)), strict=True))
+    return dict(zip(listed[0]._fields, columns, strict=True)) if columns else {}  # type: ignore[attr-defined]
 
 
 def count_rows(column_values: ColumnValues) -> int:
-    """How many rows they are."""
-    return len(column_values[0]) if column_values else 0
+    """Return how many rows these are the values of."""
+    return len(next(iter(column_values.values()), ()))
 
 
 def make_table(
@@ -244,8 +208,8 @@ def make_table(
     """
     arrow = import_pyarrow()
     arrays = [
-        _make_array(arrow, column, field.type, values, join_buffer)
-        for column, field, values in zip(columns, schema, column_values or [()] * len(columns), strict=True)
+        _make_array(arrow, column, field.type, column_values.get(column.name, ()), join_buffer)
+        for column, field in zip(columns, schema, strict=True)
     ]
     return arrow.Table.from_arrays(arrays, schema=schema)
 

@@ -73,10 +73,8 @@ def failed_batch(
     )
     return FinishedBatch(
         submitted.batch,
-        BatchRecord(
+        BatchRecord.from_songs(
             [record],
-            0,
-            0.0,
             has_files=False,
             contract_version=contract,
             replaces_outcomes=replaces,

@@ -8,7 +8,7 @@ worker explains.
 import contextlib
 
 with contextlib.suppress(Exception):
-    from midiprism.smf.kernel import jit
+    from midiprism.smf.kernel import split_kernel
 
-    if jit.is_compiled():
-        jit.prepare()
+    if split_kernel.is_compiled():
+        split_kernel.prepare()

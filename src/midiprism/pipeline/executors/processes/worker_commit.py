@@ -7,15 +7,13 @@ own batches, and answers, while the next batch is being split.
 import contextlib
 import queue
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import NO_PACKED_TRACKS, BatchRecord, Catalog, open_worker_catalog
+from midiprism.catalog import BatchRecord, Catalog, open_worker_catalog
 from midiprism.errors import MidiprismError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.commit_policies import utc_now
-from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig
 
 _MAX_MESSAGES_PER_FLUSH = 8
@@ -87,7 +85,7 @@ class WorkerCommitter:
                 return
 
     def _must_flush(self, ready: list[WorkerMessage]) -> bool:
-        if self._commit is None and self._store.flush_covers_all_writers:
+        if self._commit is None and self._store.capabilities.flush_covers_all_writers:
             return False
         return any(message.kind == "done" and message.payload[0].has_files for message in ready)
 
@@ -97,15 +95,12 @@ class WorkerCommitter:
             return message
         if self._catalog is None:
             self._catalog = open_worker_catalog(commit.address, self._stop, commit.hooks)
-        shards = commit.shards
-        shard_writer = None if shards is None else ShardWriter(shards, self._run_id, [record])
+        sink = self._store.commit_sink(self._run_id, [record])
         with self._timers.measure(Stage.COMMIT):
-            (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), shard_writer)
+            (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), sink)
         self._timers.count(Counter.COMMITS)
         self._timers.count(Counter.ROWS, committed.row_count)
-        with_problems = [song._replace(links=()) for song in record.songs if song.problems]
-        answer = replace(record, songs=with_problems, packed_tracks=NO_PACKED_TRACKS)
-        return WorkerMessage("done", message.batch_number, (answer, committed))
+        return WorkerMessage("done", message.batch_number, (record.songs_with_problems(), committed))
 
 
 def _take_ready(messages: MessageQueue) -> Iterator[list[WorkerMessage]]:

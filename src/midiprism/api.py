@@ -1,0 +1,331 @@
+"""The Python interface to whole collections: split them, and use the result.
+
+Everything that the command line does with a collection is a function here or below::
+
+    import midiprism
+
+    summary = midiprism.split_library("songs", "result", by="channel", workers=4)
+    result = midiprism.open_result("result")
+    for track in result.find(instrument="bass"):
+        print(track.song_name)
+
+Works in scripts, notebooks and other programs:
+
+- A script needs no ``if __name__ == "__main__":``. Worker processes are started by ``forkserver`` (Linux) or
+  ``spawn`` (elsewhere), but they do not import the calling script. The exception: if you pass a source whose
+  class the script itself defines, workers must import the script to find that class, and the script then
+  needs the guard.
+- A notebook needs nothing. If you interrupt a cell, the run is cut off; the same call continues it.
+- ``workers=0`` starts no process at all.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from logging import getLogger
+from typing import NamedTuple
+
+from midiprism.catalog import PostgresAddress, Selection, TrackRow, VerifyScope, find_tracks
+from midiprism.catalog.queries.song_rows import song_columns
+from midiprism.export.export import Export, export_tracks
+from midiprism.export.path_template import PathTemplate
+from midiprism.integrity.damage_report import DamageReport, VerifyProgress
+from midiprism.integrity.verify import verify_result
+from midiprism.pipeline import (
+    CatalogSettings,
+    RequestedIdentity,
+    RerunPolicy,
+    Resources,
+    RunCallbacks,
+    RunProgress,
+    Scope,
+    Settings,
+    Summary,
+    run_pipeline,
+)
+from midiprism.results.identity import Identity, StoreKind
+from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
+from midiprism.smf.types import By, Context
+from midiprism.sources import Source, open_source
+
+PathLike = str | os.PathLike[str]
+
+_logger = getLogger("midiprism")
+
+
+class SongRow(NamedTuple):
+    """A song of a result.
+
+    Attributes:
+        id: its number in the catalog.
+        digest: BLAKE3 of its bytes.
+        path: absolute, in the file system's bytes; of several paths the bytewise smallest. None if no path
+            holds this song any more.
+        root_length: so many leading bytes of the path are the source folder, with its separator.
+        size: in bytes.
+        outcome: ``split``, ``repaired``, ``no_notes``, ``adopted``, ``corrupt``, ``unreadable`` or
+            ``failed``.
+        format: of the MIDI file: 0, 1 or 2.
+        num_tracks: number of source tracks.
+        division: as its header states it.
+        duration_ticks: length in ticks.
+        duration_seconds: length in seconds.
+        track_count: number of its tracks in the result.
+    """
+
+    id: int
+    digest: bytes
+    path: bytes | None
+    root_length: int | None
+    size: int | None
+    outcome: str
+    format: int | None
+    num_tracks: int | None
+    division: int | None
+    duration_ticks: int | None
+    duration_seconds: float | None
+    track_count: int
+
+
+def split_library(
+    sources: PathLike | Source | Sequence[PathLike],
+    out: PathLike,
+    *,
+    by: By | None = None,
+    context: Context | None = None,
+    store: StoreKind | None = None,
+    workers: int | None = None,
+    limit: int | None = None,
+    redo: bool = False,
+    retry_failed: bool = False,
+    database: str | None = None,
+    on_progress: Callable[[RunProgress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Summary:
+    """Split songs into the result in ``out``, and return what was done.
+
+    Songs that are known from an earlier run are skipped, so the same call continues a run that was cut off.
+
+    >>> summary = split_library("songs", "result", workers=0)
+    >>> summary.state, summary.songs_done, summary.songs_failed
+    ('done', 3, 0)
+    >>> split_library("songs", "result", workers=0).songs_skipped
+    3
+
+    Args:
+        sources: a folder, a file, an archive or a Parquet file, several of them, or what
+            ``midiprism.sources.open_source`` returned.
+        out: folder of the result. It is made if it does not exist.
+        by: what becomes a track of its own: ``auto``, ``track``, ``channel`` or ``program``. None for what
+            the result has, or else ``auto``.
+        context: what of its song a track contains: ``conductor`` or ``full``. None for what the result has,
+            or else ``conductor``.
+        store: where tracks are kept: ``files`` or ``parquet``. None for what the result has, or else
+            ``files``.
+        workers: worker processes; 0 for none, None for as many as there are processors.
+        limit: process the first so many songs only.
+        redo: split again what is known.
+        retry_failed: split again what failed.
+        database: URL of a catalog in PostgreSQL; None for a file in the result.
+        on_progress: called at most ten times a second with the progress of the run.
+        stop: once it returns true, the songs in hand are finished and committed, and the run ends.
+
+    Returns:
+        What was done. If the run could not go on, because a disk is full for example, ``state`` is
+        ``stopped`` and ``error`` is the reason; what was committed before is kept.
+
+    Raises:
+        UsageError: a source is missing, or ``out`` cannot be the result of this run.
+        StoreError: ``out`` is held by another run, or cannot be written.
+        CatalogError: the catalog cannot be opened.
+    """
+    folder = locate_result(os.fspath(out))
+    settings = Settings(
+        identity=RequestedIdentity(by, context, store),
+        resources=Resources(workers=workers),
+        rerun_policy=RerunPolicy(redo=redo, retry_failed=retry_failed),
+        catalog=CatalogSettings(_address(database)),
+        scope=Scope(limit),
+    )
+    callbacks = RunCallbacks(
+        stop=stop or (lambda: False),
+        on_compile=lambda: _logger.info("Compiling the splitter, once after each installation."),
+        on_warning=_logger.warning,
+        on_progress=on_progress,
+    )
+    return run_pipeline(_open_source(sources, folder), folder, settings, callbacks)
+
+
+def open_result(out: PathLike, *, database: str | None = None) -> "Result":
+    """Return the result in ``out``, or the one that was relocated from there.
+
+    >>> result = open_result("result")
+    >>> result.identity.by, result.identity.store
+    ('auto', 'files')
+
+    Args:
+        out: folder of the result.
+        database: URL of its catalog, if that is in PostgreSQL.
+
+    Raises:
+        UsageError: ``out`` holds no result.
+    """
+    folder = locate_result(os.fspath(out))
+    require_result(folder)
+    identity = read_identity(folder)
+    assert identity is not None
+    return Result(folder, identity, _address(database))
+
+
+class Result:
+    """A result: its tracks, songs and files.
+
+    Each method opens the catalog for as long as it needs it, so there is nothing to close, and a run may go
+    on meanwhile. Get one from ``open_result``.
+
+    Attributes:
+        folder: absolute path of the result.
+        identity: what its tracks were made with.
+    """
+
+    def __init__(self, folder: str, identity: Identity, database: PostgresAddress | None) -> None:
+        self.folder = os.path.abspath(folder)
+        self.identity = identity
+        self._database = database
+
+    def __repr__(self) -> str:
+        return f"<Result {self.folder!r}>"
+
+    def find(self, *, limit: int | None = None, **filters: str | int) -> Iterator[TrackRow]:
+        """Yield the tracks that pass all filters, ordered by the paths of their songs.
+
+        >>> [track.song_name for track in open_result("result").find(instrument="piano", limit=2)]
+        ['first', 'second']
+
+        Args:
+            limit: yield so many at most.
+            filters: see ``midiprism.catalog.Selection``. Texts match anywhere, in any case.
+
+        Raises:
+            TypeError: there is no filter of that name.
+            CatalogError: the catalog cannot be read.
+        """
+        selection = Selection(**filters)
+        return self._find(selection, limit)
+
+    def tracks(self) -> Iterator[TrackRow]:
+        """Yield every track of every song, ordered by the paths of the songs.
+
+        >>> len(list(open_result("result").tracks()))
+        4
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        return self._find(Selection(), None)
+
+    def songs(self) -> Iterator[SongRow]:
+        """Yield every song whose content is known.
+
+        >>> sorted(song.track_count for song in open_result("result").songs())
+        [1, 1, 2]
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        with (
+            open_catalog_of(self.folder, self._database) as catalog,
+            catalog.read_transaction() as connection,
+        ):
+            for columns in song_columns(connection):
+                yield from map(SongRow._make, zip(*columns, strict=True))
+
+    def verify(
+        self,
+        *,
+        share: float = 1.0,
+        on_progress: Callable[[VerifyProgress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> DamageReport:
+        """Check that every track is where the catalog says, and return what is damaged. Nothing is written.
+
+        >>> open_result("result").verify().ok
+        True
+
+        Args:
+            share: check only such a share of all tracks and songs, more than 0 and at most 1.
+            on_progress: called at most ten times a second.
+            stop: once it returns true, the check ends.
+
+        Raises:
+            StoreError: a run is writing to the result.
+            CatalogError: the catalog cannot be used, for another reason than damage.
+        """
+        return verify_result(
+            self.folder,
+            VerifyScope(share),
+            database=self._database,
+            stop=stop or (lambda: False),
+            listener=on_progress,
+        )
+
+    def export(
+        self,
+        to: PathLike,
+        *,
+        layout: str = "song",
+        hardlink: bool = False,
+        dry_run: bool = False,
+        on_progress: Callable[[Export], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+        **filters: str | int,
+    ) -> Export:
+        """Write a tree of tracks under readable names, and return what was done.
+
+        >>> open_result("result").export("tree", family="bass").files_new
+        1
+
+        Args:
+            to: folder of the tree. Files that are there are left alone.
+            layout: ``song``, ``instrument``, or a template such as ``{family}/{song} {track:02}.mid``.
+            hardlink: link the files instead of copying them.
+            dry_run: write nothing.
+            on_progress: called after every file.
+            stop: once it returns true, no further file is written.
+            filters: as for ``find``.
+
+        Raises:
+            UsageError: ``to`` cannot take a tree, or the template is not valid.
+            StoreError: ``to`` cannot be written.
+            CatalogError: the catalog cannot be read.
+        """
+        return export_tracks(
+            self.folder,
+            os.fspath(to),
+            PathTemplate(layout),
+            Selection(**filters),
+            database=self._database,
+            hardlink=hardlink,
+            dry_run=dry_run,
+            stop=stop or (lambda: False),
+            listener=on_progress or (lambda _export: None),
+        )
+
+    def _find(self, selection: Selection, limit: int | None) -> Iterator[TrackRow]:
+        with (
+            open_catalog_of(self.folder, self._database) as catalog,
+            closing(find_tracks(catalog.connection, selection, limit)) as rows,
+        ):
+            yield from rows
+
+
+def _address(database: str | None) -> PostgresAddress | None:
+    return None if database is None else PostgresAddress(database)
+
+
+def _open_source(sources: PathLike | Source | Sequence[PathLike], out: str) -> Source:
+    if isinstance(sources, str | os.PathLike):
+        return open_source([sources], os.fsencode(out))
+    if isinstance(sources, Sequence):
+        return open_source(sources, os.fsencode(out))
+    return sources

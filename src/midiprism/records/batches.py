@@ -1,0 +1,167 @@
+"""A batch as a worker hands it to a catalog: named columns of songs, links and tracks, and the tracks' bytes."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+from midiprism.records.columns import Columns
+from midiprism.records.fields import (
+    LINK_FIELDS,
+    SONG_FIELDS,
+    TRACK_FIELDS,
+    LinkRecord,
+    SongRecord,
+    TrackRecord,
+)
+
+LINK_COUNT = "link_count"
+"""Column of songs: how many of the batch's links are the song's, which follow those of the song before."""
+
+TRACK_INDEX = "track_index"
+"""Column of links: index of the link's track among the tracks of the batch."""
+
+SONG_COLUMN_NAMES = (*(it.name for it in SONG_FIELDS), LINK_COUNT)
+LINK_COLUMN_NAMES = (*(it.name for it in LINK_FIELDS), TRACK_INDEX)
+TRACK_COLUMN_NAMES = tuple(it.name for it in TRACK_FIELDS)
+
+NO_SONGS = Columns.from_rows(SONG_COLUMN_NAMES, ())
+NO_LINKS = Columns.from_rows(LINK_COLUMN_NAMES, ())
+NO_TRACKS = Columns.from_rows(TRACK_COLUMN_NAMES, ())
+
+
+class PackedTracks(NamedTuple):
+    """The bytes of several tracks, joined: one object crosses to another process faster than many.
+
+    Attributes:
+        digests: of each track.
+        ends: where each track ends in ``data``; it begins where the one before it ends.
+        data: bytes of all tracks, one behind the other.
+    """
+
+    digests: Sequence[bytes] = ()
+    ends: Sequence[int] = ()
+    data: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all tracks."""
+        return self.ends[-1] if self.ends else 0
+
+    def items(self) -> Iterator[tuple[bytes, memoryview]]:
+        """Return each digest with the bytes of its track, which are not copied."""
+        view, start = memoryview(self.data), 0
+        for digest, end in zip(self.digests, self.ends, strict=True):
+            yield digest, view[start:end]
+            start = end
+
+
+NO_PACKED_TRACKS = PackedTracks()
+
+
+def pack_tracks(data_by_digest: Mapping[bytes, bytes]) -> PackedTracks:
+    """Return tracks joined to one object."""
+    ends = tuple(accumulate(map(len, data_by_digest.values())))
+    return PackedTracks(tuple(data_by_digest), ends, b"".join(data_by_digest.values()))
+
+
+class Lease(NamedTuple):
+    """A lease on a batch that a run has planned: meanwhile no other run works on it.
+
+    Attributes:
+        id: of its row.
+        token: known to its holder alone.
+    """
+
+    id: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """What one batch did.
+
+    Attributes:
+        songs: one row per path that was opened; ``SONG_FIELDS`` and ``link_count``.
+        links: the links of all songs, in the order of the songs; ``LINK_FIELDS`` and ``track_index``.
+        tracks: the tracks that links lead to, each once; ``TRACK_FIELDS``.
+        bytes_written: bytes of the files that were written.
+        seconds: that the batch took.
+        files_written: files that were not there before.
+        has_files: whether its tracks are files that have to be made durable before it is committed.
+        disk_bytes: bytes of those files in whole blocks of the disk.
+        contract_version: version of the contract that its songs were split by.
+        replaces_outcomes: whether outcomes that songs have from earlier runs are replaced.
+        lease: held on the batch; None where there is one run at a time.
+        packed_tracks: the bytes of its tracks, for the process that writes them; empty where the worker has
+            written them. Tracks that an earlier batch brought are left out.
+    """
+
+    songs: Columns = field(default_factory=lambda: NO_SONGS)
+    links: Columns = field(default_factory=lambda: NO_LINKS)
+    tracks: Columns = field(default_factory=lambda: NO_TRACKS)
+    bytes_written: int = 0
+    seconds: float = 0.0
+    files_written: int = 0
+    has_files: bool = True
+    disk_bytes: int = 0
+    contract_version: int = 1
+    replaces_outcomes: bool = False
+    lease: Lease | None = None
+    packed_tracks: PackedTracks = NO_PACKED_TRACKS
+
+    @classmethod
+    def from_songs(cls, songs: Iterable[SongRecord], **values: Any) -> "BatchRecord":
+        """Return a batch of these songs with their links and tracks.
+
+        Args:
+            values: of the other attributes.
+        """
+        return cls(**values).with_songs(songs)
+
+    def with_songs(self, songs: Iterable[SongRecord]) -> "BatchRecord":
+        """Return the batch with other songs."""
+        indices: dict[bytes, int] = {}
+        song_rows: list[tuple[Any, ...]] = []
+        link_rows: list[tuple[Any, ...]] = []
+        tracks: list[TrackRecord] = []
+        for *song, links in songs:
+            song_rows.append((*song, len(links)))
+            for *link, track in links:
+                index = indices.setdefault(track.digest, len(tracks))
+                if index == len(tracks):
+                    tracks.append(track)
+                link_rows.append((*link, index))
+        return replace(
+            self,
+            songs=Columns.from_rows(SONG_COLUMN_NAMES, song_rows),
+            links=Columns.from_rows(LINK_COLUMN_NAMES, link_rows),
+            tracks=Columns.from_rows(TRACK_COLUMN_NAMES, tracks),
+        )
+
+    def song_records(self) -> list[SongRecord]:
+        """Return the songs as rows with their links and tracks."""
+        tracks = self.track_records()
+        links = [
+            LinkRecord._make((*link, tracks[index])) for *link, index in self.links.rows(LINK_COLUMN_NAMES)
+        ]
+        return [
+            SongRecord._make((*song, tuple(links[first:last])))
+            for (*song, _), (first, last) in zip(
+                self.songs.rows(SONG_COLUMN_NAMES), self.link_ranges(), strict=True
+            )
+        ]
+
+    def track_records(self) -> list[TrackRecord]:
+        """Return the tracks as rows."""
+        return [*map(TrackRecord._make, self.tracks.rows(TRACK_COLUMN_NAMES))]
+
+    def songs_with_problems(self) -> "BatchRecord":
+        """Return the batch with nothing but the songs that have problems, without their links."""
+        indices = [index for index, problems in enumerate(self.songs["problems"]) if problems]
+        songs = self.songs.take(indices).with_columns(**{LINK_COUNT: [0] * len(indices)})
+        return replace(self, songs=songs, links=NO_LINKS, tracks=NO_TRACKS, packed_tracks=NO_PACKED_TRACKS)
+
+    def link_ranges(self) -> list[tuple[int, int]]:
+        """Return for each song the range of its links: the index of the first, and that behind the last."""
+        return [*pairwise(accumulate(self.songs[LINK_COUNT], initial=0))]
