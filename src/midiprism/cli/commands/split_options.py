@@ -48,7 +48,7 @@ class ContextChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IdentityOptions:
-    """What a track is, and what it is stored in; a result keeps these."""
+    """Options that define a track and its store; a result keeps them."""
 
     by: Annotated[
         ByChoice | None,
@@ -72,7 +72,7 @@ class IdentityOptions:
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """Where songs come from."""
+    """The sources of songs, and options for reading them."""
 
     sources: Annotated[
         list[str] | None,
@@ -126,7 +126,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class RerunOptions:
-    """What is done again."""
+    """Options that repeat finished work."""
 
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry what failed in earlier runs.")
@@ -141,7 +141,7 @@ class RerunOptions:
 
 @dataclass(frozen=True, slots=True)
 class WorkOptions:
-    """How the work is divided."""
+    """Options that divide the work among processes and batches."""
 
     lease: Annotated[
         float,
@@ -198,7 +198,7 @@ class WorkOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExtentOptions:
-    """How much is done."""
+    """Options that limit a run."""
 
     limit: Annotated[
         int | None,
