@@ -33,6 +33,7 @@ from midiprism.cli.render.split_text import RepeatedCommand, print_summary, summ
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import follow_relocation, quote_result
 from midiprism.cli.shell import announce_compiling, exit_code
+from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
     from midiprism.pipeline import CatalogSettings, Scope, Settings, Summary
@@ -89,7 +90,7 @@ def split(
                 open_adopted(require_postgres(database), adoption, out, stop, yes=adopt_options.yes)
             )
             source, settings = adopted.source, add_adoption(settings, adoption, adopted)
-        if not (output.quiet or extent.dry_run) and store == "files":
+        if not (output.quiet or extent.dry_run) and STORE_KINDS[store].tracks_are_files:
             suggest_faster_place(out)
         callbacks = RunCallbacks(
             stop,
@@ -141,7 +142,7 @@ def _make_settings(
         RequestedIdentity(
             by=None if identity.by is None else identity.by.value,
             context=None if identity.context is None else identity.context.value,
-            store=None if identity.store is None else identity.store.value,
+            store=identity.store,
         ),
         resources=Resources(
             workers=work.parse_workers(),

@@ -9,6 +9,7 @@ import typer
 
 from midiprism.cli.option_values import parse_auto_int
 from midiprism.cli.options import ArchivesOption
+from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
     from midiprism.sources import Source
@@ -36,14 +37,20 @@ class ByChoice(StrEnum):
     program = "program"
 
 
-class StoreChoice(StrEnum):
-    files = "files"
-    parquet = "parquet"
-
-
 class ContextChoice(StrEnum):
     conductor = "conductor"
     full = "full"
+
+
+def parse_store_kind(text: str) -> str:
+    """Return the name of a kind of store.
+
+    Raises:
+        typer.BadParameter: there is no such kind.
+    """
+    if text not in STORE_KINDS:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, STORE_KINDS))}.")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,12 @@ class IdentityOptions:
         ),
     ] = None
     store: Annotated[
-        StoreChoice | None,
+        str | None,
         typer.Option(
+            parser=parse_store_kind,
+            metavar=f"[{'|'.join(STORE_KINDS)}]",
             help="What the tracks are stored in: a file each, or Parquet files with many, beside tables of "
-            "links and songs.  [default: as OUT was made, else files]"
+            "links and songs.  [default: as OUT was made, else files]",
         ),
     ] = None
 
