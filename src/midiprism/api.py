@@ -210,7 +210,7 @@ class Result:
             TypeError: there is no filter of that name.
             CatalogError: the catalog cannot be read.
         """
-        selection = Selection(**filters)  # type: ignore[arg-type]
+        selection = Selection(**filters)
         return self._find(selection, limit)
 
     def tracks(self) -> Iterator[TrackRow]:
@@ -303,7 +303,7 @@ class Result:
             self.folder,
             os.fspath(to),
             PathTemplate(layout),
-            Selection(**filters),  # type: ignore[arg-type]
+            Selection(**filters),
             database=self._database,
             hardlink=hardlink,
             dry_run=dry_run,
