@@ -24,10 +24,11 @@ from midiprism.catalog.schema import (
     songs,
     tracks,
 )
-from midiprism.catalog.shard_sink import ShardFile, ShardSink
 from midiprism.errors import CatalogError, CommitHooksMismatchError
 from midiprism.records.batches import BatchRecord
 from midiprism.records.fields import SongRecord
+from midiprism.stores.shard_sink import ShardSink
+from midiprism.stores.sharded import WrittenShard
 
 MAX_QUERY_VALUES = 500
 """Values in one query: a planner and a parser grow with them."""
@@ -93,7 +94,7 @@ class CommitResult:
     discarded: bool = False
     refused_songs: list[SongRecord] = field(default_factory=list)
     values_nulled: int = 0
-    shards: Sequence[ShardFile] = ()
+    shards: Sequence[WrittenShard] = ()
 
     @property
     def row_count(self) -> int:
@@ -411,7 +412,7 @@ class Catalog(ABC):
             numbers = self.connection.scalars(held.with_for_update()).all()
             self.connection.execute(update(shards).where(shards.c.id.in_(numbers)).values(stale=1))
 
-    def insert_shards(self, new_shards: Sequence[ShardFile], run_id: int) -> list[int]:
+    def insert_shards(self, new_shards: Sequence[WrittenShard], run_id: int) -> list[int]:
         """Record shards, inside a transaction that is open; their numbers."""
         return [
             self.connection.scalar(

@@ -3,14 +3,14 @@ them."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from midiprism.catalog import BatchRecord, Catalog, CommitResult
 from midiprism.catalog.sqlite.catalog import PreparedCommit, SqliteCatalog
 from midiprism.pipeline.planner import RunCatalog
-from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.stores import TrackStore
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.shard_sink import ShardSink
 
 
 class CommitPolicy(Protocol):
@@ -27,8 +27,8 @@ class CommitPolicy(Protocol):
         """
 
 
-class FileCommitPolicy:
-    """Of a store in which each track is a file, which was put."""
+class StagedCommitPolicy:
+    """For a store that has written the tracks before the commit."""
 
     def __init__(self, run_catalog: RunCatalog, store: TrackStore, run_id: int) -> None:
         self._run_catalog = run_catalog
@@ -42,62 +42,62 @@ class FileCommitPolicy:
         return self._run_catalog.commit(self._run_id, records, utc_now())
 
 
-class ShardCommitPolicy:
-    """Of a store in which tracks lie in shards: all that a transaction has won goes into new ones."""
+class SinkCommitPolicy:
+    """For a store that writes the new tracks of a commit in its transaction."""
 
-    def __init__(self, catalog: Catalog, shards: ParquetStore, run_id: int) -> None:
+    def __init__(self, catalog: Catalog, store: TrackStore, run_id: int) -> None:
         self._catalog = catalog
-        self._shards = shards
+        self._store = store
         self._run_id = run_id
 
     def prepare(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:  # noqa: ARG002
         return None
 
     def commit(self, records: Sequence[BatchRecord]) -> list[CommitResult]:
-        keeper = ShardWriter(self._shards, self._run_id, records)
-        return self._catalog.commit(self._run_id, records, utc_now(), keeper)
+        sink = self._store.commit_sink(self._run_id, records)
+        return self._catalog.commit(self._run_id, records, utc_now(), sink)
 
 
-class PreparedShardCommitPolicy:
-    """The same where nobody else writes the catalogue: what will be won is known before the transaction
-    begins, so that shards are encoded and flushed beside other work."""
+class PreparedSinkCommitPolicy:
+    """The same for a catalog that nobody else writes.
 
-    def __init__(self, catalog: SqliteCatalog, shards: ParquetStore, run_id: int) -> None:
+    Which tracks are new is known before the transaction begins, so that they are written beside other work.
+    """
+
+    def __init__(self, catalog: SqliteCatalog, store: TrackStore, run_id: int) -> None:
         self._catalog = catalog
-        self._shards = shards
+        self._store = store
         self._run_id = run_id
-        self._prepared: tuple[PreparedCommit, ShardWriter] | None = None
+        self._prepared: tuple[PreparedCommit, ShardSink | None] | None = None
 
     def prepare(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
         if not records:
             return None
         prepared = self._catalog.prepare_commit(self._run_id, records)
-        keeping = ShardWriter(self._shards, self._run_id, records)
-        self._prepared = prepared, keeping
-        return lambda: keeping.write_ahead(prepared.new_tracks, prepared.linked_songs)
+        sink = self._store.commit_sink(self._run_id, records)
+        self._prepared = prepared, sink
+        if sink is None:
+            return None
+        return partial(sink.write_ahead, prepared.new_tracks, prepared.linked_songs)
 
     def commit(self, records: Sequence[BatchRecord]) -> list[CommitResult]:
         if not records:
             return []
-        assert self._prepared is not None, "they were made durable"
-        prepared, keeping = self._prepared
+        assert self._prepared is not None, "they were prepared"
+        prepared, sink = self._prepared
         self._prepared = None
-        return self._catalog.commit_prepared(prepared, utc_now(), keeping)
+        return self._catalog.commit_prepared(prepared, utc_now(), sink)
 
 
 def choose_commit_policy(
-    run_catalog: RunCatalog,
-    catalog: Catalog | None,
-    store: TrackStore,
-    shards: ParquetStore | None,
-    run_id: int,
+    run_catalog: RunCatalog, catalog: Catalog | None, store: TrackStore, run_id: int
 ) -> CommitPolicy:
-    """How the batches of a run are committed."""
-    if shards is None or catalog is None:
-        return FileCommitPolicy(run_catalog, store, run_id)
+    """Return how the batches of a run are committed."""
+    if catalog is None or not store.capabilities.writes_in_commit:
+        return StagedCommitPolicy(run_catalog, store, run_id)
     if isinstance(catalog, SqliteCatalog):
-        return PreparedShardCommitPolicy(catalog, shards, run_id)
-    return ShardCommitPolicy(catalog, shards, run_id)
+        return PreparedSinkCommitPolicy(catalog, store, run_id)
+    return SinkCommitPolicy(catalog, store, run_id)
 
 
 def utc_now() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from midiprism.catalog import BatchRecord
-from midiprism.metrics.stage_timers import FLUSH, FLUSHES, StageTimers
+from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.commit_policies import CommitPolicy
 
@@ -143,9 +143,9 @@ class GroupCommit:
 
     def _flush(self, flush: Callable[[], None]) -> None:
         try:
-            with self._timers.measure(FLUSH):
+            with self._timers.measure(Stage.FLUSH):
                 flush()
-            self._timers.count(FLUSHES)
+            self._timers.count(Counter.FLUSHES)
         except BaseException as error:  # noqa: BLE001 - it is raised where it can be handled
             self._error = error
 

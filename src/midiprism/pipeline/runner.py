@@ -31,8 +31,8 @@ from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerCommit, WorkerConfig
 from midiprism.results.background import Background, run_inline
-from midiprism.results.compaction import Compactor
 from midiprism.results.result_dir import catalog_address
+from midiprism.results.upkeep import finish_run
 from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import Source
 
@@ -167,7 +167,13 @@ class _Run:
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
                     if inputs.catalog:
-                        _clean_up(inputs.result, inputs.catalog, summary.run_id, songs_replaced, background)
+                        finish_run(
+                            inputs.catalog,
+                            inputs.result.store,
+                            summary.run_id,
+                            background,
+                            songs_replaced=songs_replaced > 0,
+                        )
                 self._run_hooks()
                 require_sources(inputs.source)
             except MidiprismError as error:
@@ -205,7 +211,7 @@ class _Run:
     def _work(self, planned: Iterator[LeasedBatch | None], batch_source: BatchSource, workers: int) -> int:
         """Work on planned batches, and return how many songs got another outcome than they had."""
         inputs, result, run_id = self._inputs, self._inputs.result, self._summary.run_id or 0
-        policy = choose_commit_policy(result.run_catalog, inputs.catalog, result.store, result.shards, run_id)
+        policy = choose_commit_policy(result.run_catalog, inputs.catalog, result.store, run_id)
         observers = CommitObservers(self._summary, self._planner, batch_source, self._disk_usage)
         committer = BatchCommitter(inputs.source, policy, observers, self._metrics.timers)
         executor = make_executor(inputs.settings.resources.executor, self._executor_context(workers))
@@ -293,7 +299,7 @@ def _worker_config(
     result, settings, catalog = inputs.result, inputs.settings, inputs.catalog
     commit = None
     if catalog is not None and isinstance(catalog.address, PostgresAddress):
-        commit = WorkerCommit(catalog.address, settings.catalog.hooks, result.shards)
+        commit = WorkerCommit(catalog.address, settings.catalog.hooks)
     return WorkerConfig(
         inputs.source,
         result.store,
@@ -303,21 +309,3 @@ def _worker_config(
         knowledge.replaces,
         commit,
     )
-
-
-def _clean_up(
-    result: OpenResult,
-    catalog: Catalog,
-    run_id: int | None,
-    songs_replaced: int,
-    background: Background,
-) -> None:
-    """Delete tracks that no song has any more; in a result in shards, also rewrite what is out of date."""
-    if result.shards is not None:
-        compactor = Compactor(catalog, result.shards, run_id, background)
-        compactor.compact(songs_replaced=songs_replaced > 0)
-    elif songs_replaced:
-        paths = catalog.delete_unlinked_tracks(run_id)
-        with catalog.exclusive(run_id) as is_only_run:
-            for path in paths if is_only_run else ():  # a run that has begun may store the same files again
-                result.store.remove(result.store.path_of(*path))

@@ -22,10 +22,11 @@ from midiprism.errors import (
 )
 from midiprism.fs.atomic_write import fsync_folder
 from midiprism.metrics.devices import network_file_system
-from midiprism.results.identity import Identity, ResultRequest, StoreKind
+from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
 from midiprism.sources import MARKER_FILE_NAME
+from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
 LAYOUT_VERSION = 2
 """Version of the marker and of the folder. Version 1 has no ``layout`` in its marker; this one refuses it."""
@@ -336,8 +337,12 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
     if marker["midiprism"] != "result":
         raise NotAResultError(out, is_export=True)
     by, context = marker.get("by"), marker.get("context")
-    contract, naming, store = marker.get("contract"), marker.get("naming"), marker.get("store", "files")
-    if by not in get_args(By) or context not in get_args(Context) or store not in get_args(StoreKind):
+    contract, naming, store = (
+        marker.get("contract"),
+        marker.get("naming"),
+        marker.get("store", DEFAULT_STORE_KIND),
+    )
+    if by not in get_args(By) or context not in get_args(Context) or store not in STORE_KINDS:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
         )
@@ -345,4 +350,4 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
         )
-    return Identity(cast(By, by), cast(Context, context), contract, naming, cast(StoreKind, store))
+    return Identity(cast(By, by), cast(Context, context), contract, naming, store)

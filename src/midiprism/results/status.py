@@ -336,7 +336,7 @@ def _sources_of(settings: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _source_options_of(settings: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("reading") or ())
+    return tuple(settings.get("source_options") or ())
 
 
 def _now() -> datetime:

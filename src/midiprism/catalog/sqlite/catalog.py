@@ -11,12 +11,12 @@ from sqlalchemy import Column, Connection, Table, func, insert, select, update
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import MAX_QUERY_VALUES, Catalog, CommitResult, KnownSong
 from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.linked_songs import LinkedSongs
 from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
-from midiprism.catalog.shard_sink import ShardSink, WrittenShards
 from midiprism.errors import CatalogError
 from midiprism.records.batches import NO_TRACKS, BatchRecord
 from midiprism.records.columns import Columns, concatenate
+from midiprism.records.linked_songs import LinkedSongs
+from midiprism.stores.shard_sink import ShardSink, WrittenShards
 
 _PROGRESS_STEPS = 100_000  # of SQLite's machine between two questions whether to stop
 

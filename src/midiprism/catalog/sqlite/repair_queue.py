@@ -119,7 +119,7 @@ class RepairQueue:
             "size": track.size,
             "family": track.family,
             "stem": track.stem,
-            "digits": track.digest_digits,
+            "digest_digits": track.digest_digits,
         }
         changed = update(tracks).where(tracks.c.id == track.id).values(values)
         self._catalog.run_in_transaction(lambda: self._catalog.connection.execute(changed))
