@@ -53,13 +53,12 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     _require_arrow(out, settings)
     with (
         lock_result(out, settings.result_request) as result,
-        open_catalog(result.address, settings.catalog.hooks) as catalog,
+        open_catalog(result.address, settings.catalog.hooks, settings.catalog.lease_seconds) as catalog,
     ):
         store = FileStore(out)
         if result.result_id is not None:
             catalog.bind_hooks(hook.name for hook in settings.catalog.hooks)
             catalog.bind_result(result.result_id)
-            catalog.lease_seconds = settings.catalog.lease_seconds
         elif not catalog.last_run_ended_cleanly():
             store.remove_temporary_files()
         if result.identity.store == "files":

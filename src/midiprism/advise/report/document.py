@@ -155,7 +155,9 @@ def _strategies_section(report: RunReport) -> Section:
         return Section("Strategies", ("Without a measured rate nothing can be predicted.",))
     helping = [one for one in report.strategies if one.helps]
     others = [one for one in report.strategies if not one.helps]
-    sentences = ("The best first. Gains come from the model in docs/explanation/tuning.md, fed with what was measured.",)
+    sentences = (
+        "The best first. Gains come from the model in docs/explanation/tuning.md, fed with what was measured.",
+    )
     if not helping:
         sentences = ("Nothing that can be changed would make it noticeably faster.",)
     rows = tuple((one.title, _format_gain(one)) for one in helping)
