@@ -1,17 +1,17 @@
-"""The story that this project was born from, played again: a slow run, its report, and plans A, B and C.
+"""Advise on a slow run: apply plans A, B and C of its report, and compare predictions with measurements.
 
     python benchmarks/advice_story.py [--minutes 5] [--runs 5] [--seconds 20] [--memory FOLDER] [--write]
 
-Run it with ``tests`` on PYTHONPATH. A run has naive settings: two workers, batches of 100 songs, one of them
-in flight. Its output is on a disk that takes ``--create`` seconds for each file, one after the other, and its
-catalogue in PostgreSQL at the end of a line that takes ``--latency`` seconds for each answer. Both are made
-slow on purpose: the store sleeps, and a proxy delays. Another disk and everything else is as fast as this
-machine is; since all is in memory, that disk is called a disk in the figures of its probe.
+Run it with ``tests`` on PYTHONPATH. The run has naive settings: two workers, batches of 100 songs, one of
+them in flight. Its output is on a disk that takes ``--create`` seconds for each file, one after the other.
+Its catalog is in PostgreSQL on a server that takes ``--latency`` seconds for each answer. Both are slow on
+purpose: the store sleeps, and a proxy delays. Another disk and everything else are as fast as this machine.
+All of it is in memory, but the speed of the other disk calls it a disk.
 
-At 37% of the run ``analyze`` reports. Then its plans are applied, in turn, ``--runs`` times each, each time
-into a fresh result, for ``--seconds``, and what they promised stands beside what was measured.
+At 37% of the run ``analyze`` reports. Then its plans are applied in turn, ``--runs`` times each for
+``--seconds``, always into a new result, and the predictions are compared with the measurements.
 
-``--write`` puts that, the report, and pictures of the report's web page into the documentation.
+``--write`` writes that, the report, and screenshots of its web page into the documentation.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from typing import Any
 
 from common import RepeatedSource, machine_description, sample_songs_folder
 from midiprism.advise.bench.sample_run import MeasuredRun, apply_changes, measure_run
-from midiprism.advise.model.strategies import SpeedupPlan
 from midiprism.advise.probe.disk_results import DiskSpeed
 from midiprism.advise.probe.io_workers import create_file
 from midiprism.advise.probe.probe import probe
 from midiprism.advise.report.document import build_sections
 from midiprism.advise.report.report import RunReport, analyze_run
+from midiprism.advise.report.strategies import SpeedupPlan
 from midiprism.catalog import PostgresAddress
 from midiprism.cli.render.analysis_html import render_html
 from midiprism.cli.render.analysis_text import render_markdown
@@ -59,7 +59,7 @@ SCREEN_SIZES = {1280: 1500, 390: 1100}
 
 @dataclass(frozen=True)
 class FiniteRepeatedSource(RepeatedSource):
-    """So many songs, which are the same few again and again with other bytes in them."""
+    """A limited number of songs: the same few again and again, with different bytes."""
 
     songs: int = 0
 
@@ -77,7 +77,7 @@ class FiniteRepeatedSource(RepeatedSource):
 
 @dataclass(frozen=True)
 class SlowDisk:
-    """Creates files as the slow store does, for a probe."""
+    """Creates files as slowly as the slow store, for a probe."""
 
     seconds: float
     semaphore: Semaphore
@@ -90,11 +90,11 @@ class SlowDisk:
 
 @dataclass
 class Environment:
-    """Where the story takes place.
+    """The disks and the server of the benchmark.
 
     Attributes:
-        folder: in memory; ``slow`` and ``fast`` in it are the disks.
-        server: of PostgreSQL, reached at ``port`` as over a long line.
+        folder: a folder in memory; its folders ``slow`` and ``fast`` are the disks.
+        server: the PostgreSQL server, which is distant at ``port``.
     """
 
     folder: Path
@@ -104,25 +104,27 @@ class Environment:
     seconds_per_create: float
 
     def new_remote_database(self) -> PostgresAddress:
-        """A new database, far away."""
+        """Return a new database on the distant server."""
         return PostgresAddress(proxied_url(self.port, self.server.new_database()))
 
-    def opening(self, out: str, settings: Settings) -> Any:
-        """Results on the slow disk are slow where files are created; shards are few."""
+    def opener(self, out: str, settings: Settings) -> Any:
+        """Open a result; on the slow disk, files are created slowly, but shards are few."""
         slow = Path(out).is_relative_to(self.folder / "slow") and settings.identity.store != "parquet"
-        opening: ResultOpener = open_with_slow_store(self.seconds_per_create, 1) if slow else open_result
-        return opening(out, settings)
+        opener: ResultOpener = open_with_slow_store(self.seconds_per_create, 1) if slow else open_result
+        return opener(out, settings)
 
-    def figures(self) -> list[DiskSpeed]:
-        """What ``midiprism probe`` finds in both places."""
+    def disk_speeds(self) -> list[DiskSpeed]:
+        """Return the speeds of both disks, as ``midiprism probe`` measures them."""
         slow = probe(self.folder / "slow", create=SlowDisk(self.seconds_per_create, process_semaphore(1)))
         fast = probe(self.folder / "fast")
-        told = replace(fast.place, kind="disk", device="fast", rotational=False, mount_point=fast.place.path)
-        return [slow, replace(fast, place=told)]
+        location = replace(
+            fast.location, kind="disk", device="fast", rotational=False, mount_point=fast.location.path
+        )
+        return [slow, replace(fast, location=location)]
 
 
 def main() -> None:
-    """Play it, and print what came of it."""
+    """Run the benchmark, and print its page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -162,9 +164,9 @@ def main() -> None:
 
 
 def take_screenshots(report: RunReport, folder: str) -> None:
-    """The report's web page as a browser shows it, on a wide and on a narrow screen."""
-    told = build_sections(report)
-    text = render_html(f"midiprism: {told[0].title}", told, report.points).replace(folder, "")
+    """Take screenshots of the web page of the report, on a wide and on a narrow screen."""
+    sections = build_sections(report)
+    text = render_html(f"midiprism: {sections[0].title}", sections, report.timeline).replace(folder, "")
     IMAGES_FOLDER.mkdir(exist_ok=True)
     with open_browser() as chromium:
         for width, height in SCREEN_SIZES.items():
@@ -174,15 +176,15 @@ def take_screenshots(report: RunReport, folder: str) -> None:
 
 
 def run_story(environment: Environment, options: argparse.Namespace) -> tuple[RunReport, list[str]]:
-    """All of it; the report, and the lines of the page that tells it."""
-    figures = environment.figures()
+    """Run everything; return the report, and the lines of the page of the documentation."""
+    disk_speeds = environment.disk_speeds()
     load = os.getloadavg()[0]
     count = options.songs
     if count is None:
         rate = run_once(environment, NAIVE_SETTINGS, "slow", 15, environment.new_remote_database()).rate
         count = int(rate * 60 * options.minutes)
-    report, naive = slow_run(environment, count, figures)
-    print(f"{report.bottleneck and report.bottleneck.words}; {naive:.0f} s", file=sys.stderr, flush=True)
+    report, naive = slow_run(environment, count, disk_speeds)
+    print(f"{report.bottleneck and report.bottleneck.summary}; {naive:.0f} s", file=sys.stderr, flush=True)
     rates: dict[str, list[float]] = {plan.name: [] for plan in report.plans}
     for number in range(options.runs):
         for plan in report.plans:
@@ -193,19 +195,19 @@ def run_story(environment: Environment, options: argparse.Namespace) -> tuple[Ru
     about = (
         f"A run with naive settings: {naive_resources.workers} workers, batches of "
         f"{naive_resources.batch_songs}, one of them in flight. Its output is on a disk that takes "
-        f"{1000 * options.create:g} ms for each file, one "
-        "after the other, and its catalogue in PostgreSQL at the end of a line that takes "
+        f"{1000 * options.create:g} ms for each file, one after the other, and its catalog in PostgreSQL "
+        "on a server that takes "
         f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
-        "and a proxy delays. All else is as fast as the machine is, in memory. The other disk is memory "
-        "too, and is called a disk in the figures of its probe. Paths begin where both are.\n"
+        "and a proxy delays. Everything else is in memory. The other disk is memory "
+        "too, but its measured speed calls it a disk. Paths begin at the folder of both.\n"
     )
     course = (
         f"{count:,} songs took {naive / 60:.1f} minutes. At {REPORT_AT:.0%} of them `midiprism analyze` said "
-        "what is below. Then its plans were applied, in turn, each time into a fresh result, for "
-        f"{options.seconds:g} s. Songs a second, medians of {options.runs} runs:\n"
+        "what is below. Then its plans were applied in turn, each time into a new result, for "
+        f"{options.seconds:g} s. Songs per second, medians of {options.runs} runs:\n"
     )
     return report, [
-        "# The story, played again\n",
+        "# Advice on a slow run\n",
         f"By `benchmarks/advice_story.py`, {machine_description()}; load {load:.1f} when it began.\n",
         about,
         course,
@@ -217,13 +219,15 @@ def run_story(environment: Environment, options: argparse.Namespace) -> tuple[Ru
     ]
 
 
-def slow_run(environment: Environment, count: int, figures: Sequence[DiskSpeed]) -> tuple[RunReport, float]:
-    """The run with the naive settings; the report at 37% of it, and how long it took in all."""
+def slow_run(
+    environment: Environment, count: int, disk_speeds: Sequence[DiskSpeed]
+) -> tuple[RunReport, float]:
+    """Run with the naive settings; return the report at 37% of the run, and its total seconds."""
     out, database = str(environment.folder / "slow" / "story"), environment.new_remote_database()
     reports: list[RunReport] = []
 
     def look() -> None:
-        reports.append(analyze_run(out, database, disk_speeds=figures))
+        reports.append(analyze_run(out, database, disk_speeds=disk_speeds))
 
     looking = threading.Thread(target=look)
 
@@ -233,7 +237,7 @@ def slow_run(environment: Environment, count: int, figures: Sequence[DiskSpeed])
 
     settings = change_settings(NAIVE_SETTINGS, database=database)
     library = FiniteRepeatedSource(open_folders([environment.songs]), count)
-    summary = run_source(library, out, settings, open_result=environment.opening, on_progress=listen)
+    summary = run_source(library, out, settings, open_result=environment.opener, on_progress=listen)
     if summary.error is not None:
         raise summary.error
     looking.join()
@@ -242,7 +246,7 @@ def slow_run(environment: Environment, count: int, figures: Sequence[DiskSpeed])
 
 
 def run_plan(environment: Environment, plan: SpeedupPlan, seconds: float) -> MeasuredRun:
-    """A run with what a plan changes."""
+    """Run with the changes of a plan."""
     settings = apply_changes(
         NAIVE_SETTINGS, {name: it for name, it in plan.changes.items() if name != "database"}
     )
@@ -261,14 +265,14 @@ def run_once(
             str(out),
             change_settings(settings, database=database),
             seconds,
-            opening=environment.opening,
+            opener=environment.opener,
         )
     finally:
         environment.server.drop_databases()
 
 
 def result_table(report: RunReport, rates: dict[str, list[float]]) -> Iterator[str]:
-    """What was promised beside what was measured."""
+    """Yield a table of predictions and measurements."""
     yield "| plan | changes | predicted | measured | least | most | predicted / measured | within 25% |"
     yield "|---|---|---|---|---|---|---|---|"
     yield f"| as it was | | | {report.rate or 0:,.1f} | | | | |"

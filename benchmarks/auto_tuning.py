@@ -1,15 +1,14 @@
-"""``--workers auto --batch-size auto --in-flight auto`` beside the best of a grid of settings that stay.
+"""Compare ``--workers auto --batch-size auto --in-flight auto`` with the best of a grid of fixed settings.
 
     python benchmarks/auto_tuning.py [--places memory,disk,slow] [--seconds 75] [--pairs 5] [--work FOLDER]
 
-Run it with ``tests`` on PYTHONPATH. In each place every setting of the grid has a go; then the best of them
-and ``auto`` take turns, in pairs, each for ``--seconds`` by the clock, with all that starting takes. The
-songs are the same few thousand again and again, each time with other bytes in them, so that none has been
-met before. A ratio is the median over the pairs of the ratio in one pair. What a go wrote in memory is
-removed when it is over; on a disk it stays, since one on which much was just deleted is slow: remove it when
-the figures are read.
+Run it with ``tests`` on PYTHONPATH. On each disk, every setting of the grid is run once. Then the best of
+them and ``auto`` take turns, in pairs, each for ``--seconds`` of wall-clock time including the start. The
+songs are the same few thousand again and again, each time with different bytes, so that all are new. A ratio
+is the median over the pairs. Results in memory are removed after each run. Results on a disk stay, since a
+disk on which much was just deleted is slow: remove them after reading the figures.
 
-Places: ``memory`` and ``disk`` are the folders ``--memory`` and ``--work``; ``slow`` is in memory too, but
+Disks: ``memory`` and ``disk`` are the folders ``--memory`` and ``--work``; ``slow`` is in memory too, but
 creating a file takes five milliseconds, eight at once (``--create``, ``--width``).
 """
 
@@ -46,19 +45,20 @@ FILES_PER_SECOND = 20_000
 
 @dataclass(frozen=True)
 class OutputPlace:
-    """Where results go, how they are opened there, and whether they stay."""
+    """A folder for results, how they are opened there, and whether they are kept."""
 
     folder: Path
-    opening: ResultOpener
+    opener: ResultOpener
     keeps_output: bool = False
 
 
 @dataclass
 class TimedRun:
-    """A run of so many seconds.
+    """The result of one run.
 
     Attributes:
-        changes: what ``auto`` put in force, and when.
+        rate: songs per second.
+        changes: settings that ``auto`` chose, with their times.
     """
 
     rate: float
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def measure(name: str, place: OutputPlace, songs: Path, options: argparse.Namespace) -> None:
-    """Find the best of the grid, and let it and ``auto`` take turns."""
+    """Find the best of the grid, and compare it with ``auto``."""
     if place.keeps_output:
         each = options.seconds * 2 * options.pairs + options.grid_seconds * len(list(grid(options)))
         require_disk_space(
@@ -115,12 +115,15 @@ def measure(name: str, place: OutputPlace, songs: Path, options: argparse.Namesp
     pairs = []
     for number in range(options.pairs):
         sides = [AUTO_SETTINGS, best] if number % 2 else [best, AUTO_SETTINGS]
-        goes = {side: run_for(place, songs, side, options.seconds) for side in sides}
-        pairs.append((goes[AUTO_SETTINGS], goes[best]))
-        ratio = goes[AUTO_SETTINGS].rate / goes[best].rate
-        print(f"  auto {goes[AUTO_SETTINGS].rate:,.0f}, best {goes[best].rate:,.0f} songs/s: {ratio:.2f}")
-        for at, knobs in goes[AUTO_SETTINGS].changes:
-            print(f"      after {at:.0f} s {knobs.workers}/{knobs.batch_size}/{knobs.in_flight}", flush=True)
+        runs = {side: run_for(place, songs, side, options.seconds) for side in sides}
+        pairs.append((runs[AUTO_SETTINGS], runs[best]))
+        ratio = runs[AUTO_SETTINGS].rate / runs[best].rate
+        print(f"  auto {runs[AUTO_SETTINGS].rate:,.0f}, best {runs[best].rate:,.0f} songs/s: {ratio:.2f}")
+        for time_, tunables in runs[AUTO_SETTINGS].changes:
+            print(
+                f"      after {time_:.0f} s {tunables.workers}/{tunables.batch_size}/{tunables.in_flight}",
+                flush=True,
+            )
     ratios = [auto.rate / static.rate for auto, static in pairs]
     print(f"  the best is {describe(best)}: {statistics.median(one.rate for _, one in pairs):,.0f} songs/s")
     print(f"  auto has {statistics.median(one.rate for one, _ in pairs):,.0f} songs/s")
@@ -128,7 +131,7 @@ def measure(name: str, place: OutputPlace, songs: Path, options: argparse.Namesp
 
 
 def grid(options: argparse.Namespace) -> Iterator[Settings]:
-    """Settings that stay."""
+    """Yield the fixed settings."""
     lists = (
         [int(one) for one in text.split(",")] for text in (options.workers, options.batches, options.times)
     )
@@ -138,7 +141,7 @@ def grid(options: argparse.Namespace) -> Iterator[Settings]:
 
 
 def run_for(place: OutputPlace, songs: Path, settings: Settings, seconds: float) -> TimedRun:
-    """One run, which is stopped after so long; what it has committed by then, and until it ends, counts."""
+    """Run, and stop after some seconds; everything committed until the end counts."""
     out = next(new_folders(place.folder))
     controller = Controller.from_settings(settings)
     changes: list[tuple[float, Tunables]] = []
@@ -147,7 +150,7 @@ def run_for(place: OutputPlace, songs: Path, settings: Settings, seconds: float)
         RepeatedSource(open_folders([songs])),
         str(out),
         settings,
-        open_result=place.opening,
+        open_result=place.opener,
         stop=lambda: time.perf_counter() - began > seconds,
         tuner=None if controller is None else RecordingTuner(controller, changes),
     )
@@ -160,7 +163,7 @@ def run_for(place: OutputPlace, songs: Path, settings: Settings, seconds: float)
 
 @dataclass
 class RecordingTuner:
-    """A controller whose decisions are noted."""
+    """A controller whose decisions are recorded."""
 
     controller: Controller
     changes: list[tuple[float, Tunables]]

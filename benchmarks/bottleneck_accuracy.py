@@ -1,14 +1,14 @@
-"""How often the right bottleneck is named, where one part of a run is slow on purpose.
+"""Count how often the right bottleneck is named where one part of a run is slow on purpose.
 
     python benchmarks/bottleneck_accuracy.py [--times 10] [--pairs 5] [--seconds 5] [--memory FOLDER]
 
-Run it with ``tests`` on PYTHONPATH. The parts are those of ``tests/support/bottleneck_scenarios.py``: all of a run on one
-processor beside other programs, a disk that is slow to create files, one that is slow to read them, a server
-far away. They take turns. No figures of places are known, so nobody says how many requests those disks serve
-at once. It exits with 1 if one was named rightly less than 9 times of 10.
+Run it with ``tests`` on PYTHONPATH. The parts are those of ``tests/support/bottleneck_scenarios.py``: one
+processor for all of the run and for other programs, a disk that creates files slowly, one that reads them
+slowly, a distant server. They take turns. No speeds of disks are known, so the concurrency of those disks is
+not either. The exit code is 1 if one was named correctly less than 9 times of 10.
 
-Then workers are added, and batches in flight, where nothing is made slow, and what the model predicts of the
-first run stands beside what the second one did: medians of ``--pairs`` of both, in turn.
+Then workers and batches in flight are added where nothing is slow. The prediction from the first run is
+compared with the second: medians of ``--pairs`` of both, in turn.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from common import RepeatedSource, machine_description, sample_songs_folder
 from midiprism.advise.bench.sample_run import MeasuredRun, measure_run
 from midiprism.advise.model.costs import measure_costs
-from midiprism.advise.model.throughput import predicted_rate, setup_of
+from midiprism.advise.model.throughput import predicted_rate, tunables_of
 from midiprism.sources import open_folders
 from support.bottleneck_scenarios import SCENARIOS, measure_bottleneck
 from support.postgres import PostgresServer, find_installations
@@ -46,14 +46,14 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=2_000, help="different songs (default: 2000)")
     parser.add_argument("--memory", type=Path, default=Path("/dev/shm/midiprism-bottlenecks"))
     options = parser.parse_args()
-    found = find_installations()
-    if not found:
+    installations = find_installations()
+    if not installations:
         sys.exit("no PostgreSQL server is installed")
     print(machine_description())
     options.memory.mkdir(parents=True)
     try:
         songs = sample_songs_folder(options.memory / "songs", options.samples)
-        server = PostgresServer(found[0])
+        server = PostgresServer(installations[0])
         try:
             right = check_named_bottlenecks(songs, server, options)
         finally:
@@ -65,14 +65,14 @@ def main() -> int:
 
 
 def check_named_bottlenecks(songs: Path, server: PostgresServer, options: argparse.Namespace) -> bool:
-    """Count what each is named; whether that is right often enough."""
+    """Count the bottlenecks that are named; return whether they are right often enough."""
     counts: dict[str, Counter[str]] = {resource: Counter() for resource in SCENARIOS}
     for number in range(options.times):
         for resource in SCENARIOS:
-            library = RepeatedSource(open_folders([songs]))
-            found = measure_bottleneck(resource, library, options.memory, server, options.seconds)
-            counts[resource][found.resource] += 1
-            print(f"{number + 1}. {resource}: {found.words}", flush=True)
+            source = RepeatedSource(open_folders([songs]))
+            bottleneck = measure_bottleneck(resource, source, options.memory, server, options.seconds)
+            counts[resource][bottleneck.resource] += 1
+            print(f"{number + 1}. {resource}: {bottleneck.summary}", flush=True)
     print("\n| what is slow | named rightly | otherwise |\n|---|---|---|")
     for slow, among in counts.items():
         others = ", ".join(f"{name} {count}" for name, count in among.items() if name != slow)
@@ -81,16 +81,16 @@ def check_named_bottlenecks(songs: Path, server: PostgresServer, options: argpar
 
 
 def compare_predictions(songs: Path, options: argparse.Namespace) -> None:
-    """Predict what nobody made slow."""
+    """Compare predictions with measurements where nothing is slow."""
     print("\n| change | before | predicted | measured | predicted / measured |\n|---|---|---|---|---|")
     for title, (before, after) in SETTING_PAIRS.items():
-        goes = [
+        pairs = [
             (run_once(songs, *before, options), run_once(songs, *after, options))
             for _ in range(options.pairs)
         ]
-        predicted = statistics.median(predict_from(one, other) for one, other in goes)
-        measured_rate = statistics.median(other.rate for _, other in goes)
-        base = statistics.median(one.rate for one, _ in goes)
+        predicted = statistics.median(predict_from(first, second) for first, second in pairs)
+        measured_rate = statistics.median(second.rate for _, second in pairs)
+        base = statistics.median(first.rate for first, _ in pairs)
         print(
             f"| {title} | {base:,.0f} | {predicted:,.0f} | {measured_rate:,.0f} "
             f"| {predicted / measured_rate:.2f} |",
@@ -99,11 +99,11 @@ def compare_predictions(songs: Path, options: argparse.Namespace) -> None:
 
 
 def predict_from(before: MeasuredRun, after: MeasuredRun) -> float:
-    """Songs a second of a run with the settings of another, by what the first one cost."""
-    costs = measure_costs(before.window, before.recorded_settings)
+    """Return the rate of a run with the settings of another, predicted from the costs of the first."""
+    costs = measure_costs(before.window, before.facts)
     assert costs is not None
-    gain = predicted_rate(costs, setup_of(after.window, after.recorded_settings)) / predicted_rate(
-        costs, setup_of(before.window, before.recorded_settings)
+    gain = predicted_rate(costs, tunables_of(after.window, after.facts)) / predicted_rate(
+        costs, tunables_of(before.window, before.facts)
     )
     return before.rate * gain
 
@@ -111,7 +111,7 @@ def predict_from(before: MeasuredRun, after: MeasuredRun) -> float:
 def run_once(
     songs: Path, workers: int, batch: int, in_flight: int, options: argparse.Namespace
 ) -> MeasuredRun:
-    """One run in memory."""
+    """Run once in memory."""
     out = options.memory / "pair"
     settings = make_settings(workers=workers, batch_songs=batch, in_flight=in_flight, count_songs=False)
     return measure_run(RepeatedSource(open_folders([songs])), str(out), settings, options.seconds)

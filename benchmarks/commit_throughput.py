@@ -42,6 +42,12 @@ def main() -> None:
     parser.add_argument(
         "--timed", type=int, default=12_000, help="songs timed for each size (default: 12000)"
     )
+    parser.add_argument(
+        "--sizes",
+        type=lambda text: [int(size) for size in text.split(",")],
+        default=list(COMMIT_SIZES),
+        help="songs of a commit, separated by commas (default: 100,250,1000,4000)",
+    )
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     parser.add_argument(
         "--fast-server", action="store_true", help="use a server that does not wait for the disk"
@@ -51,7 +57,7 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     print(machine_description())
     print(f"median links/s of commits, by number of songs with {LINKS_PER_SONG} links each")
-    print(f"{'catalog':<32}" + "".join(f"{size:>10,}" for size in COMMIT_SIZES), flush=True)
+    print(f"{'catalog':<32}" + "".join(f"{size:>10,}" for size in options.sizes), flush=True)
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         measure("SQLite", lambda: open_catalog(f"{folder}/catalog.sqlite"), options)
     installations = find_installations()
@@ -70,20 +76,20 @@ def measure(name: str, open_target: Callable[[], Catalog], options: argparse.Nam
     songs = SyntheticSongs()
     with open_target() as catalog:
         run_id = catalog.begin_run({}, NOW)
-        print_rates(f"{name}, empty at first", catalog, run_id, songs, options.timed)
+        print_rates(f"{name}, empty at first", catalog, run_id, songs, options)
         while songs.song_count * LINKS_PER_SONG < options.links:
             catalog.commit(run_id, [songs.batch(FILL_COMMIT_SIZE)], NOW)
-        print_rates(
-            f"{name}, {songs.song_count * LINKS_PER_SONG:,} links", catalog, run_id, songs, options.timed
-        )
+        print_rates(f"{name}, {songs.song_count * LINKS_PER_SONG:,} links", catalog, run_id, songs, options)
 
 
-def print_rates(name: str, catalog: Catalog, run_id: int, songs: "SyntheticSongs", songs_timed: int) -> None:
+def print_rates(
+    name: str, catalog: Catalog, run_id: int, songs: "SyntheticSongs", options: argparse.Namespace
+) -> None:
     """Print a line with the rate for each size of a commit."""
     print(f"{name:<32}", end="")
-    for size in COMMIT_SIZES:
+    for size in options.sizes:
         rates = []
-        for _ in range(max(3, songs_timed // size)):
+        for _ in range(max(3, options.timed // size)):
             batch = songs.batch(size)
             began = time.perf_counter()
             catalog.commit(run_id, [batch], NOW)

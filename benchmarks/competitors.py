@@ -22,7 +22,8 @@ from midiprism.pipeline import Settings
 from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.results.identity import StoreKind
 from midiprism.sources import open_folders
-from midiprism.stores import FileStore, NullStore
+from midiprism.stores import NullStore
+from midiprism.stores.files.store import FileStore
 from naive_symusic import playing_tracks
 from support.runs import make_settings, run_source
 

@@ -16,62 +16,15 @@ from typing import Any
 from typer.main import get_command
 
 from midiprism.cli.app import app
+from midiprism.cli.render.track_list import json_fields
 from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "midiprism"
 PART = re.compile(r"(<!-- generated: ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+COUNTED_FROM_1 = {"track": "number of the MTrk in the song, from 1", "channel": "1 to 16; null for several"}
 COLUMNS = {"tracks": TRACK_COLUMNS, "links": LINK_COLUMNS, "songs": SONG_COLUMNS}
-DESCRIPTIONS = {
-    "tracks": {
-        "blake3": "BLAKE3 of `music`, 64 hex digits; distinct in all shards together",
-        "name": "name of the track",
-        "instrument": "as the track's own bytes state it",
-        "family": "family of that instrument",
-        "channel": "0 to 15; null if it plays on several",
-        "program": "0 to 127; null if it selects none or several",
-        "note_count": "notes that it plays",
-        "lowest_pitch": "lowest pitch, 60 is C4",
-        "highest_pitch": "highest pitch, 60 is C4",
-        "duration_ticks": "tick of the end of the track",
-        "duration_seconds": "the same in seconds",
-        "ticks_per_quarter": "null with an SMPTE division",
-        "tempo": "quarter notes per minute, as first stated",
-        "tempo_count": "tempo events",
-        "time_signature": "as first stated: `6/8`",
-        "key_signature": "as first stated: `F# minor`",
-        "size": "bytes of `music`",
-        "music": "a whole MIDI file, the same bytes as with `--store files`",
-    },
-    "links": {
-        "song_blake3": "the song, as in `songs`",
-        "position": "of the track among those of the song, from 0",
-        "track_number": "index of the `MTrk` in the song, from 0",
-        "channel": "as in the song",
-        "program": "as in the song",
-        "parts": "tracks that this `MTrk` was divided into",
-        "name": "as heard in the song",
-        "instrument": "as heard in the song",
-        "family": "as heard in the song",
-        "track_blake3": "the track, as in `tracks`",
-    },
-    "songs": {
-        "blake3": "BLAKE3 of the song's bytes",
-        "path": "below its source folder: of several the bytewise smallest; null if it has none any more",
-        "path_bytes": "the same if it is not UTF-8, else null",
-        "size": "bytes",
-        "outcome": "`split`, `repaired`, `no_notes`, `corrupt`, `failed`",
-        "format": "as in its header",
-        "num_tracks": "`MTrk` chunks found, playing or not",
-        "ticks_per_quarter": "null with an SMPTE division",
-        "duration_ticks": "tick of the last end of track",
-        "duration_seconds": "the same in seconds",
-        "track_count": "its rows in `links`",
-        "song_group": "the same for versions and copies of a song",
-        "fold": "0 to 9, the same for a whole group",
-    },
-}
 
 
 def command_pages() -> dict[str, Any]:
@@ -91,7 +44,12 @@ def generated_parts() -> dict[str, Callable[[], str]]:
         for name, command in command_pages().items()
     }
     parts |= {f"columns of {table}": lambda table=table: _columns(table) for table in COLUMNS}  # type: ignore[misc]
-    return parts | {"commands": _command_list, "source files": _source_files}
+    return parts | {
+        "commands": _command_list,
+        "keys of list": _list_keys,
+        "python api": _python_api,
+        "source files": _source_files,
+    }
 
 
 def stale_pages(*, write: bool) -> list[Path]:
@@ -184,10 +142,87 @@ def _columns(table: str) -> str:
     """Return the columns of a table of Parquet files."""
     rows = [
         f"| `{column.name}` | {'string' if column.type == 'digest' else column.type} | "
-        f"{_escape(DESCRIPTIONS[table].get(column.name, ''))} |"
+        f"{_description(column.description)} |"
         for column in COLUMNS[table]
     ]
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _list_keys() -> str:
+    """Return the keys of a track in the JSON of ``list`` that derive from the list of fields."""
+    rows = [
+        f"| `{key}` | {COUNTED_FROM_1.get(key) or _description(field.description)} |"
+        for key, field in json_fields().items()
+    ]
+    return "\n".join(["| key | meaning |", "|---|---|", *rows, ""])
+
+
+def _description(text: str) -> str:
+    return _escape(text.replace("NULL", "null"))
+
+
+def _python_api() -> str:
+    """Return the functions and methods for whole collections with their docstrings."""
+    tree = ast.parse((SOURCE / "api.py").read_text(encoding="utf-8"))
+    lines: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            lines += _function_part(node, f"midiprism.{node.name}")
+        elif isinstance(node, ast.ClassDef):
+            lines += [f"### midiprism.{node.name}", "", *_docstring_part(node), ""]
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+                    lines += _function_part(method, f"{node.name}.{method.name}")
+    return "\n".join(lines)
+
+
+def _function_part(function: ast.FunctionDef, name: str) -> list[str]:
+    """Return the heading, the signature and the docstring of a function."""
+    declared = function.args
+    parameters = [ast.unparse(argument) for argument in declared.args if argument.arg != "self"]
+    if declared.kwonlyargs:
+        parameters.append("*")
+    for argument, default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True):
+        parameters.append(
+            ast.unparse(argument) + (f" = {ast.unparse(default)}" if default is not None else "")
+        )
+    if declared.kwarg:
+        parameters.append(f"**{ast.unparse(declared.kwarg)}")
+    returned = f" -> {ast.unparse(function.returns)}" if function.returns else ""
+    joined = "".join(f"    {parameter},\n" for parameter in parameters)
+    signature = f"{function.name}(\n{joined})" if parameters else f"{function.name}()"
+    return [
+        f"### {name}",
+        "",
+        "```python",
+        f"{signature}{returned}",
+        "```",
+        "",
+        *_docstring_part(function),
+        "",
+    ]
+
+
+def _docstring_part(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """Return a docstring as Markdown, with its sections as lists and its examples as code."""
+    lines: list[str] = []
+    for paragraph in (ast.get_docstring(node) or "").replace("``", "`").split("\n\n"):
+        first, _, rest = paragraph.partition("\n")
+        if first in ("Args:", "Attributes:", "Raises:", "Returns:"):
+            lines += [f"**{first}**", "", *_section_items(rest, named=first != "Returns:"), ""]
+        elif first.startswith(">>>"):
+            lines += ["```python", paragraph, "```", ""]
+        else:
+            lines += [" ".join(paragraph.split()), ""]
+    return lines[:-1]
+
+
+def _section_items(text: str, *, named: bool) -> list[str]:
+    """Return the entries of a section of a docstring, each of which may go over several lines."""
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?=    \S)", text)]
+    if not named:
+        return [" ".join(entries)]
+    return [f"- `{name}`: {meaning}" for name, _, meaning in (entry.partition(": ") for entry in entries)]
 
 
 def _source_files() -> str:

@@ -88,7 +88,9 @@ def test_a_benchmark_refuses_to_begin_without_enough_disk_space(tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="find prints no sizes and times elsewhere")
-@pytest.mark.parametrize("options", ["", "--workers 1 --store parquet"])
+@pytest.mark.parametrize(
+    "options", [pytest.param("", marks=pytest.mark.nightly), "--workers 1 --store parquet"]
+)
 def test_growth_is_measured(tmp_path: Path, options: str) -> None:
     output = benchmark_output("growth", "--work", str(tmp_path), "--songs", "600", f"--options={options}")
     assert "600 songs into" in output
@@ -123,7 +125,7 @@ def test_postgresql_is_compared_with_a_file_and_with_a_row_at_a_time(
 
 
 def test_commits_are_measured(postgres_server: PostgresServer, tmp_path: Path) -> None:
-    options = ("--links", "1000", "--timed", "1")
+    options = ("--links", "1000", "--timed", "1", "--sizes", "20,50")
     output = benchmark_output("commit_throughput", "--work", str(tmp_path), "--fast-server", *options)
     assert "PostgreSQL, empty at first" in output
 

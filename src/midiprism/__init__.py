@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from midiprism.smf import Problem as Problem
     from midiprism.smf import SplitSong as SplitSong
     from midiprism.smf import SplitTrack as SplitTrack
-    from midiprism.smf import StatedMeta as StatedMeta
     from midiprism.smf import inspect as inspect
     from midiprism.smf import split as split
     from midiprism.smf.types import CONTRACT_VERSION as CONTRACT_VERSION
@@ -49,7 +48,6 @@ _MODULES = {
     "SongRow": "midiprism.api",
     "SplitSong": "midiprism.smf",
     "SplitTrack": "midiprism.smf",
-    "StatedMeta": "midiprism.smf",
     "Summary": "midiprism.pipeline.summary",
     "inspect": "midiprism.smf",
     "open_result": "midiprism.api",
@@ -69,7 +67,6 @@ __all__ = [
     "SongRow",
     "SplitSong",
     "SplitTrack",
-    "StatedMeta",
     "Summary",
     "inspect",
     "open_result",

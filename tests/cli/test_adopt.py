@@ -178,7 +178,9 @@ def finished(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 def until_linked(postgres: PostgresServer, url: str, wanted: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until a run has added rows."""
     there = "SELECT CASE WHEN to_regclass('midiprism.foreign_links_added') IS NULL THEN 0 ELSE "
-    there += "(xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM midiprism.foreign_links_added', "
+    there += (
+        "(xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM midiprism.foreign_links_added', "
+    )
     there += "false, true, '')))[1]::text::int END"
     while process.poll() is None:
         if int(postgres.psql(url, there)) >= wanted:

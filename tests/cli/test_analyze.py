@@ -18,9 +18,19 @@ from support.runs import mark_as_killed, still_running
 
 Run = Callable[..., tuple[int, str, str]]
 HOSTILE = "<script>alert(1)</script> | `x` ${y}"
-KEYS = {"progress", "resources", "settings", "rate", "eta", "bottleneck", "evidence", "strategies", "plans"}
+KEYS = {
+    "progress",
+    "resources",
+    "settings",
+    "rate",
+    "eta_seconds",
+    "bottleneck",
+    "evidence",
+    "strategies",
+    "plans",
+}
 STRATEGIES = {
-    "output-device", "catalogue-device", "temporary-device", "batches", "workers", "in-flight", "parquet",
+    "output-device", "catalog-device", "temporary-device", "batches", "workers", "in-flight", "parquet",
     "postgresql", "sqlite", "separate-devices",
 }  # fmt: skip
 
@@ -62,12 +72,12 @@ def test_a_program_reads_all_of_it(out: Path, run_cli: Run) -> None:
     assert set(report) >= KEYS
     assert report["progress"]["songs_done"] == 600
     assert report["rate"] > 0
-    assert report["eta"] is None  # it is over
+    assert report["eta_seconds"] is None  # it is over
     assert report["bottleneck"]["resource"] in (
         "cpu",
         "output",
         "source",
-        "catalogue",
+        "catalog",
         "coordinator",
         "settings",
         "none",
@@ -77,9 +87,9 @@ def test_a_program_reads_all_of_it(out: Path, run_cli: Run) -> None:
     assert all(one["reason"] and one["effort"] and one["risk"] for one in report["strategies"])
     assert [one["name"] for one in report["plans"]] == ["A", "B", "C"]
     assert {role for use in report["resources"] for role in use["roles"]} == {
-        "source", "output", "catalogue", "temporary"
+        "source", "output", "catalog", "temporary"
     }  # fmt: skip
-    assert report["course"][-1]["rate"] >= 0
+    assert report["timeline"][-1]["rate"] >= 0
 
 
 def test_a_person_reads_the_same_in_sections(out: Path, run_cli: Run) -> None:
@@ -96,7 +106,7 @@ def test_a_person_reads_the_same_in_sections(out: Path, run_cli: Run) -> None:
     ]
     places = [printed.index(f"\n{title}\n") for title in titles]
     assert places == sorted(places)
-    assert "600 songs are in the catalogue" in printed
+    assert "600 songs are in the catalog" in printed
     assert "midiprism split" in printed
 
 
@@ -198,7 +208,7 @@ def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run_cli: Ru
     assert code == 0
     assert report["progress"]["running"]
     assert report["progress"]["songs_left"] == 5_400
-    assert report["eta"] == pytest.approx(5_400 / report["rate"])
+    assert report["eta_seconds"] == pytest.approx(5_400 / report["rate"])
 
 
 def test_what_left_no_samples_cannot_be_explained(out: Path, tmp_path: Path, run_cli: Run) -> None:

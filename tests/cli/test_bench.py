@@ -19,14 +19,14 @@ from midiprism.catalog.postgres.temporary_schema import SCHEMA_PREFIX
 from midiprism.pipeline.summary import Summary
 from midiprism.sample.write import write_songs
 from midiprism.sources import SongRef, open_folders
-from support.disk_figures import figures
+from support.disk_speeds import make_disk_speed
 from support.postgres import PostgresServer
 
 Run = Callable[..., tuple[int, str, str]]
 
 QUICK = ("--seconds", "0.5", "--rounds", "1")
 SETTINGS = {"workers", "batches", "in-flight"}
-NEVER = {"catalogue-device", "separate-devices", "sqlite", "temporary-device"}
+NEVER = {"catalog-device", "separate-devices", "sqlite", "temporary-device"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def known_places(monkeypatch: pytest.MonkeyPatch) -> None:
     """Places are known, so that none is measured."""
-    monkeypatch.setattr(trials, "load_disk_speed", lambda folder: figures())
+    monkeypatch.setattr(trials, "load_disk_speed", lambda folder: make_disk_speed())
 
 
 def test_the_table_has_every_strategy(run_cli: Run, songs: Path, tmp_path: Path, known_places: None) -> None:
@@ -73,7 +73,7 @@ def test_postgresql_is_tried_in_schemas_that_are_dropped(
     url = postgres.new_database()
     code, out, err = run_cli("bench", "strategies", songs, "--work", tmp_path, *QUICK, "--database", url)
     assert code == 0, err
-    assert re.search(r"^the catalogue on a PostgreSQL server +PostgreSQL +at most ", out, re.MULTILINE)
+    assert re.search(r"^the catalog on a PostgreSQL server +PostgreSQL +at most ", out, re.MULTILINE)
     left = postgres.psql(url, f"SELECT count(*) FROM pg_namespace WHERE nspname LIKE '{SCHEMA_PREFIX}%'")
     assert left == "0\n"
     assert postgres.psql(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'midiprism'") == "0\n"

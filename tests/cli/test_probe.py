@@ -11,14 +11,14 @@ import pytest
 
 from midiprism.advise.probe import disk_results as places
 from midiprism.advise.probe import probe as probe_module
-from midiprism.advise.probe.disk_results import DiskSpeed, FasterPlace, load_disk_speeds
+from midiprism.advise.probe.disk_results import DiskSpeed, FasterDisk, load_disk_speeds
 from midiprism.advise.probe.mounts import MountPoint
 from midiprism.advise.probe.temp_dir import TEMP_DIR_PREFIX
 from midiprism.cli import main
 from midiprism.errors import StoreError
 from midiprism.metrics.devices import StorageLocation, locate_storage
 from midiprism.pipeline import runner
-from support.disk_figures import figures
+from support.disk_speeds import make_disk_speed
 from support.fake_songs import BASS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
 
 Run = Callable[..., tuple[int, str, str]]
@@ -27,9 +27,9 @@ MEMORY = StorageLocation("/m", "", "memory", None, "tmpfs", "/m")
 SSD = StorageLocation("/fast", "nvme0n1p1", "disk", False, "ext4", "/fast")
 SPINNING = StorageLocation("/slow", "sda1", "disk", True, "ext4", "/slow")
 KNOWN = {
-    "/m": figures(MEMORY, create_us=5.0, flush_ms=0.1, reads_cached=True),
-    "/fast": figures(SSD, create_us=20.0),
-    "/slow": figures(SPINNING, create_us=200.0, reads_cached=True, shard_us=None, commit_ms=None),
+    "/m": make_disk_speed(MEMORY, create_us=5.0, flush_ms=0.1, reads_cached=True),
+    "/fast": make_disk_speed(SSD, create_us=20.0),
+    "/slow": make_disk_speed(SPINNING, create_us=200.0, reads_cached=True, shard_us=None, commit_ms=None),
 }
 
 
@@ -47,7 +47,7 @@ def three_places(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(folder)
         return KNOWN[folder]
 
-    spots = [MountPoint(known.place, 10**12, 10**8) for known in KNOWN.values()]
+    spots = [MountPoint(known.location, 10**12, 10**8) for known in KNOWN.values()]
     far = MountPoint(
         StorageLocation("/far", kind="network"), skip_reason="it is across a network: name it to measure it"
     )
@@ -105,7 +105,7 @@ def test_it_says_where_it_writes_before_it_does(
 
 def test_the_figures_are_kept(run_cli: Run, three_places: list[str]) -> None:
     assert run_cli("probe")[0] == 0
-    assert {one.place.path for one in load_disk_speeds()} == set(KNOWN)
+    assert {one.location.path for one in load_disk_speeds()} == set(KNOWN)
 
 
 def test_figures_that_cannot_be_kept_are_shown_all_the_same(
@@ -114,7 +114,7 @@ def test_figures_that_cannot_be_kept_are_shown_all_the_same(
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path / "file"))
     code, out, err = run_cli("probe")
-    assert (code, "cannot be kept" in err, "/fast" in out) == (0, True, True)
+    assert (code, "cannot be stored" in err, "/fast" in out) == (0, True, True)
 
 
 def test_a_dry_run_only_lists(run_cli: Run, three_places: list[str]) -> None:
@@ -140,7 +140,7 @@ def test_json_is_the_last_line_and_has_the_figures(run_cli: Run, three_places: l
     fast = facts["places"][1]
     assert fast["creates_per_second"] == {"1": 50_000.0, "2": 66_666.7}
     assert fast["durable_creates_per_second"] == 40_000.0
-    assert fast["lasting"] is True
+    assert fast["persistent"] is True
     assert DiskSpeed.from_dict(fast) == KNOWN["/fast"]
     assert "flush" in err
 
@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
     def measured(folder: str) -> DiskSpeed:
         if folder == str(tmp_path):
             raise StoreError("it broke \x1b[31m")
-        return figures(locate_storage(folder))
+        return make_disk_speed(locate_storage(folder))
 
     monkeypatch.setattr(probe_module, "probe", measured)
     (tmp_path / "good").mkdir()
@@ -160,8 +160,8 @@ def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
     assert code == 1
     assert [place["path"] for place in facts["places"]] == [str(tmp_path / "good")]
     assert facts["failed"] == [{"path": str(tmp_path), "message": "it broke \x1b[31m"}]
-    assert facts["skipped"][0]["reason"] == "it is not there: make it first"
-    assert "nowhere\\u202e: it is not there" in err
+    assert facts["skipped"][0]["reason"] == "it does not exist: create it first"
+    assert "nowhere\\u202e: it does not exist" in err
     assert "it broke \\x1b[31m" in err
 
 
@@ -191,22 +191,19 @@ def test_a_real_place_is_measured_and_left_clean(run_cli: Run, tmp_path: Path) -
     assert set(place["reads_per_second"]) == {"1", "8"}
     assert list((tmp_path / "place").iterdir()) == []
     (known,) = load_disk_speeds()
-    assert known.place.path == str(tmp_path / "place")
+    assert known.location.path == str(tmp_path / "place")
 
 
 ENDLESS = """
 import sys, time
-import midiprism.advise.crew as crew
-from midiprism.advise import probe
+from midiprism.advise.probe import io_workers, probe
 from midiprism.cli import main
 def endless(path, data):
-    crew.create_file(path, data)
+    io_workers.create_file(path, data)
     print("begun", flush=True)
     time.sleep(600)
-probe.create_file = endless
-probe.AT_ONCE = (1,)
 measure = probe.probe
-probe.probe = lambda folder: measure(folder, at_once=(1,))
+probe.probe = lambda folder: measure(folder, probe.ProbeOptions(process_counts=(1,)), create=endless)
 sys.exit(main(["probe", sys.argv[1]]))
 """
 
@@ -238,8 +235,8 @@ def songs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def better_place_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that is much better than any other."""
-    found = FasterPlace(KNOWN["/slow"], KNOWN["/fast"], 8.4)
-    monkeypatch.setattr(places, "find_faster_place", lambda _out: found)
+    found = FasterDisk(KNOWN["/slow"], KNOWN["/fast"], 8.4)
+    monkeypatch.setattr(places, "find_faster_disk", lambda _out: found)
 
 
 def test_split_tells_of_a_much_better_place(run_cli: Run, songs: Path, better_place_found: None) -> None:

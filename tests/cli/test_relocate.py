@@ -13,7 +13,8 @@ from midiprism.cli import main
 from midiprism.cli.options import DATABASE_URL_VARIABLE, GENERIC_DATABASE_URL_VARIABLE
 from midiprism.cli.render.relocate_text import format_progress
 from midiprism.pipeline import runner
-from midiprism.relocate.copy import RelocationProgress, ResultCopier
+from midiprism.relocate.copy import ResultCopier
+from midiprism.relocate.relocation import RelocationProgress
 from support.fake_songs import (
     BASS,
     DRUMS,
@@ -209,8 +210,8 @@ def test_progress_names_the_stage() -> None:
         == "250 of 1,000 files, 25 %, 5.0 MB copied"
     )
     assert format_progress(RelocationProgress("files", 0, 0, 0, 1.0)) == "0 files"
-    assert format_progress(RelocationProgress("catalogue", 0, None, 0, 61.0)) == "copying the catalog, 1:01"
+    assert format_progress(RelocationProgress("catalog", 0, None, 0, 61.0)) == "copying the catalog, 1:01"
     assert (
-        format_progress(RelocationProgress("emptying", 1200, None, 0, 61.0))
+        format_progress(RelocationProgress("cleanup", 1200, None, 0, 61.0))
         == "emptying the old folder: 1,200 files"
     )

@@ -109,7 +109,7 @@ def test_json_is_the_last_line_and_has_the_findings(run_cli: Run, result: Path) 
     assert facts["damages"]["missing"]["examples"][0]["message"] == "It is not there."
     code, out, _ = run_cli("verify", "my out", "--repair", "--json")
     facts = json.loads(out.splitlines()[-1])
-    assert (code, facts["ok"], facts["repaired"]["files"], facts["unmended"]["count"]) == (0, True, 1, 0)
+    assert (code, facts["ok"], facts["repaired"]["files"], facts["unrepaired"]["count"]) == (0, True, 1, 0)
 
 
 def test_a_partial_check_is_reported_as_such(run_cli: Run) -> None:
@@ -188,4 +188,4 @@ def test_ctrl_c_ends_a_repair_in_order(run_cli: Run, result: Path, monkeypatch: 
 def test_progress_names_the_stage() -> None:
     assert format_progress(VerifyProgress("tracks", 250, 1000, 0, 1.0)) == "tracks: 250 of 1,000, 25 %"
     assert format_progress(VerifyProgress("files", 250, None, 3, 1.0)) == "files: 250, 3 damaged"
-    assert format_progress(VerifyProgress("catalogue", 0, None, 0, 61.0)) == "checking the catalog, 1:01"
+    assert format_progress(VerifyProgress("catalog", 0, None, 0, 61.0)) == "checking the catalog, 1:01"

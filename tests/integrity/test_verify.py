@@ -13,7 +13,7 @@ from midiprism.integrity.verify import verify_result
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.sample import generate_songs as sample_songs
 from midiprism.sources import open_folders
-from midiprism.stores import FileStore
+from midiprism.stores.files.store import FileStore
 from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
@@ -33,7 +33,7 @@ LAST = fake_song(PIANO + "last", BASS)
 @pytest.fixture
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str) -> Path:
     """A result of two runs; the second adds the catalogue's last song and track."""
-    monkeypatch.setattr(FileStore, "flush_ms", lambda _store: None)  # it takes long on a busy machine
+    monkeypatch.setattr(FileStore, "flush", lambda _store: None)  # it takes long on a busy machine
     source, out = write_files(tmp_path / "songs", SONGS), tmp_path / "out"
     split(source, out)
     write_files(source, {"last.mid": LAST})
@@ -443,7 +443,7 @@ def test_the_lock_keeps_writers_and_lookers_apart(out: Path) -> None:
         repair(out)
     with lock_for_reading(str(out)):
         assert verify(out).ok, "any number may look"
-        with pytest.raises(StoreError, match="midiprism verify"):
+        with pytest.raises(StoreError, match="process that reads it"):
             repair(out)
     (out / ".midiprism.lock").unlink()
     assert verify(out).ok
@@ -490,16 +490,16 @@ def test_a_check_can_be_stopped_at_any_time_and_says_so(out: Path) -> None:
 
 
 def test_a_check_tells_how_far_it_is(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.integrity.verify._REPORT_SECONDS", 0)
+    monkeypatch.setattr("midiprism.metrics.progress_reporter.REPORT_SECONDS", 0)
     told: list[VerifyProgress] = []
     cut(out)
     repair(out, listener=told.append)
     assert list(dict.fromkeys(one.stage for one in told)) == [
-        "catalogue",
+        "catalog",
         "tracks",
         "files",
         "songs",
-        "mending",
+        "repair",
     ]
     assert all(one.total is None or one.seen <= one.total for one in told)
 

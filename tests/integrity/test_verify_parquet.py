@@ -12,7 +12,7 @@ from midiprism.integrity.damage_report import DamageReport, RepairReport
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
 from midiprism.stores.parquet.schema import rows_to_columns
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 from support import catalog_access
 from support.catalog_access import execute, query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
@@ -122,13 +122,11 @@ def songs_cut(out: Path) -> None:
 
 def songs_old(out: Path) -> None:
     execute(out, "INSERT INTO batches SELECT * FROM batches WHERE id < 0")
-    with ParquetStore(out) as store:
-        store.write_songs_table([], 1)
+    ParquetShards(out).write_songs_table([], 1)
 
 
 def orphan(out: Path) -> None:
-    with ParquetStore(out) as store:
-        store.write_tracks("9-9", rows_to_columns([track_row(b"nobody's")]))
+    ParquetShards(out).write_tracks("9-9", rows_to_columns([track_row(b"nobody's")]))
 
 
 def temporary(out: Path) -> None:
@@ -188,22 +186,22 @@ DAMAGES: list[tuple[Callable[[Path], None], set[str]]] = [
     (gone, {"shard"}),
     (folder, {"shard"}),
     (link, {"shard"}),
-    (all_gone, {"shard", "songs"}),
+    (all_gone, {"shard", "songs_table"}),
     (links_cut, {"shard"}),
     (links_gone, {"shard"}),
-    (songs_gone, {"songs"}),
-    (songs_cut, {"songs"}),
-    (songs_old, {"songs"}),
+    (songs_table_gone, {"songs_table"}),
+    (songs_cut, {"songs_table"}),
+    (songs_old, {"songs_table"}),
     (orphan, {"orphan"}),
     (temporary, {"temporary"}),
     (swapped, {"shard"}),
-    (displaced, {"place", "shard"}),
+    (displaced, {"track_without_shard", "shard"}),
     (row_gone, {"shard", "links", "shard_links"}),
     (link_row_gone, {"links", "shard_links", "unlinked"}),
-    (songs_gone, {"shard_links", "lost_path", "lost_links", "songs"}),
-    (shard_forgotten, {"place", "orphan"}),
-    (links_forgotten, {"homeless", "orphan"}),
-    (home_forgotten, {"homeless", "shard_links"}),
+    (songs_gone, {"shard_links", "lost_path", "lost_links", "songs_table"}),
+    (shard_forgotten, {"track_without_shard", "orphan"}),
+    (links_forgotten, {"links_without_shard", "orphan"}),
+    (home_forgotten, {"links_without_shard", "shard_links"}),
     (stale, {"shard_links"}),
     (other_digest, {"shard"}),
 ]
@@ -255,7 +253,7 @@ def test_what_cannot_be_mended_is_named_and_mended_once_its_songs_are_back(
     shutil.move(tmp_path / "songs", tmp_path / "away")
     done = repair(out)
     assert not done.ok
-    assert {damage.kind for damage in done.unrepaired} == {"place"}
+    assert {damage.kind for damage in done.unrepaired} == {"track_without_shard"}
     assert all("bring it back" in damage.message for damage in done.unrepaired)
     assert not verify(out).ok
     left = parquet_rows(out)["tracks"]

@@ -1,3 +1,5 @@
+"""Serving metrics to Prometheus."""
+
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -5,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from midiprism.errors import UsageError
+from midiprism.metrics.errors import MetricsServerError
 from midiprism.metrics.prometheus import serve_metrics
 from midiprism.metrics.snapshot import DeviceIo, RunSample, StageTime
 
@@ -21,11 +23,15 @@ SAMPLE = RunSample(
 )
 
 
-def answer(port: int) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """What Prometheus would read, by name and labels."""
+def scrape(port: int) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return what Prometheus reads, by name and labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
         families = text_string_to_metric_families(reply.read().decode())
-        return {(it.name, frozenset(it.labels.items())): it.value for one in families for it in one.samples}
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in families
+            for sample in family.samples
+        }
 
 
 @pytest.fixture
@@ -34,43 +40,46 @@ def port() -> Iterator[int]:
         yield port
 
 
-def test_prometheus_reads_the_latest_sample(port: int) -> None:
-    found = answer(port)
-    assert found["midiprism_songs_total", frozenset()] == 1_000
-    assert found["midiprism_songs_expected", frozenset()] == 2_000
-    assert found["midiprism_run_seconds", frozenset()] == 12.5
-    assert found["midiprism_stage_seconds_total", frozenset({("stage", "store")})] == 3
-    assert found["midiprism_stage_waited_seconds_total", frozenset({("stage", "store")})] == 1
-    assert found["midiprism_core_busy_seconds_total", frozenset({("core", "1")})] == 5
-    assert found["midiprism_catalogue_connections", frozenset({("state", "idle")})] == 52
+def test_metrics_are_those_of_the_latest_sample(port: int) -> None:
+    metrics = scrape(port)
+    assert metrics["midiprism_songs_total", frozenset()] == 1_000
+    assert metrics["midiprism_songs_expected", frozenset()] == 2_000
+    assert metrics["midiprism_run_seconds", frozenset()] == 12.5
+    assert metrics["midiprism_stage_seconds_total", frozenset({("stage", "store")})] == 3
+    assert metrics["midiprism_stage_waited_seconds_total", frozenset({("stage", "store")})] == 1
+    assert metrics["midiprism_core_busy_seconds_total", frozenset({("core", "1")})] == 5
+    assert metrics["midiprism_catalog_connections", frozenset({("state", "idle")})] == 52
 
 
-def test_labels_of_any_text_are_read_as_they_were(port: int) -> None:
+def test_labels_may_contain_any_text(port: int) -> None:
     labels = frozenset({("device", 'sd"a\n'), ("direction", "write")})
-    assert answer(port)["midiprism_device_bytes_total", labels] == 6
+    assert scrape(port)["midiprism_device_bytes_total", labels] == 6
 
 
-def test_before_the_first_sample_there_is_nothing() -> None:
+def test_there_are_no_metrics_before_the_first_sample() -> None:
     with serve_metrics(lambda: None, 0) as port:
-        assert answer(port) == {}
+        assert scrape(port) == {}
 
 
-def test_it_is_served_on_loopback_only_and_no_longer_than_it_is_asked_for() -> None:
+def test_metrics_are_served_on_loopback_until_the_block_ends() -> None:
     with serve_metrics(lambda: SAMPLE, 0) as port:
-        assert answer(port)
+        assert scrape(port)
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
         pass
 
 
-def test_a_port_that_is_taken_is_a_clear_error() -> None:
+def test_a_port_in_use_is_an_error() -> None:
     with (
         serve_metrics(lambda: SAMPLE, 0) as port,
-        pytest.raises(UsageError, match="--metrics-port"),
+        pytest.raises(MetricsServerError, match="Choose another port"),
         serve_metrics(lambda: SAMPLE, port),
     ):
         pass
 
 
-def test_an_address_that_is_not_ours_is_a_clear_error() -> None:
-    with pytest.raises(UsageError, match=r"192\.0\.2\.1"), serve_metrics(lambda: SAMPLE, 0, "192.0.2.1"):
+def test_an_address_of_another_machine_is_an_error() -> None:
+    with (
+        pytest.raises(MetricsServerError, match=r"192\.0\.2\.1"),
+        serve_metrics(lambda: SAMPLE, 0, "192.0.2.1"),
+    ):
         pass

@@ -1,3 +1,5 @@
+"""Taking samples of a run."""
+
 import os
 import subprocess
 import sys
@@ -12,19 +14,19 @@ from midiprism.metrics.snapshot import RunSample
 class FakeRun:
     def __init__(self) -> None:
         self.songs = 0
-        self.children: list[int] = []
+        self.pids: list[int] = []
 
     def sample(self) -> RunSample:
         self.songs += 10
         return RunSample(songs=self.songs)
 
     def worker_pids(self) -> Collection[int]:
-        return self.children
+        return self.pids
 
 
-def test_samples_come_by_themselves_and_count_from_the_beginning() -> None:
+def test_samples_are_taken_periodically_and_count_from_the_start() -> None:
     run = FakeRun()
-    with Sampler(run, {}, period=0.01) as sampler:
+    with Sampler(run, {}, period_seconds=0.01) as sampler:
         until = time.perf_counter() + 5
         while sampler.window(60) is None and time.perf_counter() < until:
             time.sleep(0.01)
@@ -49,7 +51,7 @@ def test_each_sample_is_recorded_once() -> None:
     assert [sample.songs for sample in sampler.take_unrecorded()] == [30]
 
 
-def test_a_window_is_as_long_as_was_asked_or_as_there_is() -> None:
+def test_a_window_has_the_requested_length_or_all_samples() -> None:
     sampler = Sampler(FakeRun(), {})
     assert sampler.window(10) is None
     sampler.take_sample()
@@ -63,20 +65,20 @@ def test_a_window_is_as_long_as_was_asked_or_as_there_is() -> None:
     assert (least.first.songs, least.last.songs) == (20, 30)
 
 
-def test_the_time_of_a_worker_that_has_ended_still_counts() -> None:
+def test_the_processor_time_of_an_ended_worker_still_counts() -> None:
     run = FakeRun()
     sampler = Sampler(run, {"output": locate_storage(os.getcwd())})
     code = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    run.children.append(child.pid)
+    run.pids.append(child.pid)
     assert child.stdout is not None
     child.stdout.readline()
-    while_it_worked = sampler.take_sample().worker_cpu
+    cpu_while_working = sampler.take_sample().worker_cpu
     child.communicate("\n")
-    gone = sampler.take_sample().worker_cpu  # its number is still told
-    run.children.clear()
-    assert while_it_worked >= 0.15
-    assert gone >= while_it_worked
-    assert sampler.take_sample().worker_cpu >= while_it_worked
+    gone = sampler.take_sample().worker_cpu  # its process id is still listed
+    run.pids.clear()
+    assert cpu_while_working >= 0.15
+    assert gone >= cpu_while_working
+    assert sampler.take_sample().worker_cpu >= cpu_while_working

@@ -1,3 +1,5 @@
+"""Samples and windows."""
+
 import json
 
 from hypothesis import given
@@ -10,27 +12,27 @@ stage = st.builds(StageTime, seconds, seconds)
 traffic = st.builds(DeviceIo, seconds, seconds, *[st.integers(0, 10**12)] * 4)
 samples = st.builds(
     RunSample,
-    at=seconds,
+    elapsed_seconds=seconds,
     songs=st.integers(0, 10**9),
     stages=st.dictionaries(st.sampled_from(STAGES), stage),
-    cores=st.lists(seconds, max_size=4).map(tuple),
+    core_busy_seconds=st.lists(seconds, max_size=4).map(tuple),
     devices=st.dictionaries(st.text(max_size=5), traffic, max_size=3),
     connections=st.dictionaries(st.text(max_size=5), st.integers(0, 100), max_size=3),
-    total=st.none() | st.integers(0, 10**9),
+    songs_total=st.none() | st.integers(0, 10**9),
 )
 
 
 @given(samples)
-def test_a_sample_comes_back_from_json_as_it_went(sample: RunSample) -> None:
+def test_a_sample_survives_json(sample: RunSample) -> None:
     assert RunSample.from_dict(json.loads(json.dumps(sample.as_dict()))) == sample
 
 
-def test_what_another_version_told_beside_is_left_out() -> None:
-    assert RunSample.from_dict({"elapsed_seconds": 2.0, "of_tomorrow": 1}) == RunSample(elapsed_seconds=2.0)
+def test_unknown_keys_of_another_version_are_ignored() -> None:
+    assert RunSample.from_dict({"elapsed_seconds": 2.0, "of_the_future": 1}) == RunSample(elapsed_seconds=2.0)
 
 
 @given(samples, samples)
-def test_any_two_samples_give_shares_between_nothing_and_all(one: RunSample, other: RunSample) -> None:
+def test_shares_of_any_window_are_between_zero_and_one(one: RunSample, other: RunSample) -> None:
     first, last = sorted((one, other), key=lambda sample: sample.elapsed_seconds)
     window = SampleWindow(first, last)
     assert window.seconds > 0
@@ -43,7 +45,7 @@ def test_any_two_samples_give_shares_between_nothing_and_all(one: RunSample, oth
         assert busy is None or 0 <= busy <= 1
 
 
-def test_a_window_tells_what_went_on_between_its_samples() -> None:
+def test_a_window_is_the_difference_of_its_samples() -> None:
     first = RunSample(
         10.0, songs=100, tracks=300, worker_cpu=5.0, coordinator_cpu=1.0, core_busy_seconds=(6.0, 4.0)
     )
@@ -54,10 +56,10 @@ def test_a_window_tells_what_went_on_between_its_samples() -> None:
     assert window.rate == 50
     assert window.tracks == 1_500
     assert window.core_utilization == (1.0, 0.5)
-    assert abs(window.other_cores_busy - 0.4) < 1e-9  # 15 s in 10 s, of which 11 s were ours
+    assert abs(window.other_cores_busy - 0.4) < 1e-9  # 15 s in 10 s, 11 s of them used by the run
 
 
-def test_a_device_that_is_not_counted_tells_nothing() -> None:
+def test_a_device_that_is_not_counted_has_no_traffic() -> None:
     first, last = RunSample(1.0, devices={"sda": DeviceIo(1.0)}), RunSample(2.0)
     assert SampleWindow(first, last).device("sda") is None
     assert SampleWindow(first, last).device_utilization("sda") is None

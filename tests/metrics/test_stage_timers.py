@@ -1,3 +1,5 @@
+"""Stage timers."""
+
 import contextlib
 import os
 import sys
@@ -6,85 +8,91 @@ import time
 import pytest
 
 from midiprism.metrics.stage_timers import (
-    COMMIT,
     COUNTER_COUNT,
-    FLUSH,
-    IDLE,
-    READ,
-    ROWS,
+    Counter,
     RunQueueClock,
+    Stage,
     StageTimers,
-    counter_seconds,
-    stage_times,
     sum_counters,
+    timer_totals,
 )
 
 
 def test_times_and_counts_add_up() -> None:
-    clocks = StageTimers()
-    clocks.add_time(READ, 2_000_000_000, 500_000_000)
-    clocks.add_time(READ, 1_000_000_000)
-    clocks.count(ROWS, 7)
-    clocks.count(ROWS)
-    clocks.count(IDLE, 3_000_000_000)
-    values = clocks.values()
-    assert stage_times(values)["read"] == (3.0, 0.5)
-    assert stage_times(values)["commit"] == (0.0, 0.0)
-    assert values[ROWS] == 8
-    assert counter_seconds(values, IDLE) == 3.0
+    timers = StageTimers()
+    timers.add_time(Stage.READ, 2_000_000_000, 500_000_000)
+    timers.add_time(Stage.READ, 1_000_000_000)
+    timers.count(Counter.ROWS, 7)
+    timers.count(Counter.ROWS)
+    timers.count(Counter.IDLE_NANOSECONDS, 3_000_000_000)
+    totals = timer_totals(timers.values())
+    assert totals.stages["read"] == (3.0, 0.5)
+    assert totals.stages["commit"] == (0.0, 0.0)
+    assert totals.rows == 8
+    assert totals.idle_seconds == 3.0
 
 
-def test_waiting_is_never_more_than_the_time_that_passed() -> None:
-    clocks = StageTimers()
-    clocks.add_time(COMMIT, 1_000_000_000, 9_000_000_000)
-    clocks.add_time(COMMIT, 1_000_000_000, -5)
-    assert stage_times(clocks.values())["commit"] == (2.0, 1.0)
+def test_each_counter_has_its_own_position() -> None:
+    timers = StageTimers()
+    for amount, counter in enumerate(Counter, 1):
+        timers.count(counter, amount * 1_000_000_000)
+    totals = timer_totals(timers.values())
+    assert (totals.idle_seconds, totals.queued_seconds, totals.polling_seconds) == (1, 2, 6)
+    assert (totals.commits, totals.rows, totals.flushes) == (3e9, 4e9, 5e9)
+    assert all(stage == (0.0, 0.0) for stage in totals.stages.values())
 
 
-def test_what_sleeps_has_waited_and_what_computes_has_not() -> None:
-    clocks = StageTimers()
-    with clocks.measure(FLUSH):
+def test_waiting_never_exceeds_the_time_of_the_stage() -> None:
+    timers = StageTimers()
+    timers.add_time(Stage.COMMIT, 1_000_000_000, 9_000_000_000)
+    timers.add_time(Stage.COMMIT, 1_000_000_000, -5)
+    assert timer_totals(timers.values()).stages["commit"] == (2.0, 1.0)
+
+
+def test_sleeping_counts_as_waiting_and_computing_does_not() -> None:
+    timers = StageTimers()
+    with timers.measure(Stage.FLUSH):
         time.sleep(0.05)
-    with clocks.measure(COMMIT):
+    with timers.measure(Stage.COMMIT):
         until = time.thread_time() + 0.05
         while time.thread_time() < until:
             pass
-    found = stage_times(clocks.values())
-    assert found["flush"].waited > 0.8 * found["flush"].seconds > 0.03
-    assert found["commit"].seconds - found["commit"].waited > 0.04
+    stages = timer_totals(timers.values()).stages
+    assert 0.045 < stages["flush"].waited <= stages["flush"].seconds
+    assert stages["commit"].seconds - stages["commit"].waited > 0.04
 
 
-def test_time_counts_also_where_the_work_fails() -> None:
-    clocks = StageTimers()
-    with contextlib.suppress(ZeroDivisionError), clocks.measure(FLUSH):
+def test_time_also_counts_if_the_block_fails() -> None:
+    timers = StageTimers()
+    with contextlib.suppress(ZeroDivisionError), timers.measure(Stage.FLUSH):
         time.sleep(0.01)
         raise ZeroDivisionError
-    assert stage_times(clocks.values())["flush"].seconds > 0.005
+    assert timer_totals(timers.values()).stages["flush"].seconds > 0.005
 
 
-def test_clocks_may_lie_behind_other_numbers() -> None:
-    numbers = [9] * 3 + [0] * COUNTER_COUNT
-    clocks = StageTimers(numbers, 3)
-    clocks.add_time(READ, 5)
-    assert numbers[:3] == [9, 9, 9]
-    assert clocks.values()[0] == 5
+def test_clocks_may_lie_behind_other_counters() -> None:
+    counters = [9] * 3 + [0] * COUNTER_COUNT
+    timers = StageTimers(counters, 3)
+    timers.add_time(Stage.READ, 5)
+    assert counters[:3] == [9, 9, 9]
+    assert timers.values()[0] == 5
 
 
-def test_the_numbers_of_processes_are_added() -> None:
+def test_counters_of_processes_are_added() -> None:
     one, other = StageTimers(), StageTimers()
-    one.count(ROWS, 2)
-    other.count(ROWS, 3)
-    assert sum_counters([one.values(), other.values()])[ROWS] == 5
+    one.count(Counter.ROWS, 2)
+    other.count(Counter.ROWS, 3)
+    assert timer_totals(sum_counters([one.values(), other.values()])).rows == 5
     assert sum_counters([]) == (0,) * COUNTER_COUNT
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells")
-def test_a_thread_that_shares_its_processor_waits_for_it() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux measures it")
+def test_a_thread_that_shares_its_processor_is_queued() -> None:
     queue = RunQueueClock()
     before = queue.nanoseconds()
     core = min(os.sched_getaffinity(0))
     child = os.fork()
-    if child == 0:  # keeps the same processor busy
+    if child == 0:  # keep the same processor busy
         os.sched_setaffinity(0, {core})
         until = time.perf_counter() + 0.5
         while time.perf_counter() < until:

@@ -12,7 +12,7 @@ from midiprism.pipeline.executors import background_for
 from midiprism.pipeline.executors.processes.background_process import run_in_process
 from midiprism.results.background import run_inline
 from midiprism.sample.write import write_songs
-from midiprism.stores.parquet.store import SONGS_TABLE
+from midiprism.stores.sharded import SONGS_TABLE
 from support.runs import make_settings, run_split
 
 

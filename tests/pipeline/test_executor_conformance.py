@@ -44,7 +44,7 @@ def test_every_batch_comes_back_once_with_its_lease(name: str, songs: Path, tmp_
     assert driver.finished_batches == batches
     for finished in driver.finished:
         assert finished.committed is None
-        assert [song.path for song in finished.record.songs] == [ref.path for ref in finished.batch]
+        assert [song.path for song in finished.record.song_records()] == [ref.path for ref in finished.batch]
         assert finished.record.lease == Lease(
             batches.index(finished.batch), str(batches.index(finished.batch))
         )

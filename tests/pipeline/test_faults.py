@@ -15,7 +15,7 @@ from midiprism.errors import StoreError, UsageError
 from midiprism.pipeline import Settings, Summary
 from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.sources import open_folders
-from midiprism.stores import FileStore
+from midiprism.stores.files.store import FileStore
 from support import catalog_access
 from support.failing_parts import FailingSource, FailingStore
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files

@@ -1,5 +1,6 @@
 """Every point at which a run into shards can be cut off, one by one; in PostgreSQL every few."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ import pytest
 
 from midiprism.errors import StoreError
 from midiprism.pipeline import RerunPolicy
+from midiprism.stores import TrackLocation
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
 from support.catalog_access import query
@@ -59,9 +61,9 @@ def no_row_without_its_shard(out: Path) -> bool:
     except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # killed before they were made
         return True
     try:
-        with ParquetStore(out) as store:
+        with contextlib.closing(ParquetStore(out)) as store:
             for digest, shard, row in found:
-                store.get(shard, row, bytes(digest))
+                store.read(TrackLocation("", "", bytes(digest), 32, shard, row))
     except StoreError:
         return False
     return True

@@ -1,5 +1,6 @@
 """A result in shards: the same promises as of one in files, and tables that agree with the catalogue."""
 
+import contextlib
 import errno
 import itertools
 import json
@@ -17,11 +18,13 @@ from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.pipeline import RerunPolicy, Settings, Summary
 from midiprism.pipeline import group_commit as group
 from midiprism.pipeline.group_commit import GroupLimits
-from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.results.compaction import Compactor
 from midiprism.results.lock import lock_shared
 from midiprism.smf.types import SplitSong
+from midiprism.stores import TrackLocation
 from midiprism.stores.parquet.schema import rows_to_columns
+from midiprism.stores.parquet.shard_set import ParquetShards
+from midiprism.stores.parquet.shard_writer import ShardWriter
 from midiprism.stores.parquet.shards import ShardFolder
 from midiprism.stores.parquet.store import ParquetStore
 from support import catalog_access
@@ -63,13 +66,13 @@ def files(out: Path) -> set[str]:
 def agree(out: Path) -> None:
     """The catalogue's shards are those that are there, whole, with each content at its place."""
     assert files(out) == set(shards(out))
-    with ParquetStore(out) as store:
+    with contextlib.closing(ParquetStore(out)) as store:
         for digest, shard, row in query(
             out, "SELECT t.digest, s.name, shard_row FROM tracks t LEFT JOIN shards s ON s.id = shard_id"
         ):
-            store.get(shard, row, bytes(digest))
+            store.read(TrackLocation("", "", bytes(digest), 32, shard, row))
         for name, size, digest in query(out, "SELECT name, bytes, digest FROM shards"):
-            look = store.status_of(name)
+            look = store.shards.shard_status(name)
             assert (look.size, look.digest) == (size, bytes(digest))
     rows = parquet_rows(out)
     assert len(rows["tracks"]) == query(out, "SELECT count(*) FROM tracks")[0][0]
@@ -329,8 +332,7 @@ def test_a_shard_that_a_crash_left_is_swept(
 
 @pytest.mark.parametrize("catalog_backend", ["postgres"], indirect=True)
 def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, out: Path) -> None:
-    with ParquetStore(out) as store:
-        (coming,) = store.write_tracks("9-9", rows_to_columns([track_row(b"of another run")])).shards
+    (coming,) = ParquetShards(out).write_tracks("9-9", rows_to_columns([track_row(b"of another run")])).shards
     write_files(songs, {"e.mid": fake_song(DRUMS + "e")})
     with lock_shared(str(out)):
         run(songs, out)
@@ -485,7 +487,7 @@ def test_a_shard_that_cannot_be_written_anew_is_left_as_it_was(
         def full(*_arguments: object) -> None:
             raise StoreError("the disk is full")
 
-        patch.setattr(ParquetStore, "write_songs_table", full)
+        patch.setattr(ParquetShards, "write_songs_table", full)
         write_files(songs, {"e.mid": fake_song(DRUMS + "e")})
         assert run(songs, out).state == "stopped"
     assert run(songs, out).nothing_new

@@ -16,7 +16,7 @@ from midiprism.pipeline.executors.processes.batch_retry import bisect
 from midiprism.pipeline.splitter import Splitter
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.result_content import result_content
@@ -154,9 +154,8 @@ def test_a_worker_that_dies_with_contents_in_its_slots_costs_nothing(tmp_path: P
     assert (summary.songs_done, summary.songs_failed, summary.tracks_new) == (41, 0, 41)
     with open_catalog(str(tmp_path / "out" / "catalog.sqlite")) as catalog:
         names = ShardIndex(catalog).shard_names()
-    shards = ParquetStore(tmp_path / "out")
+    shards = ParquetShards(tmp_path / "out")
     kept = [one for name in names if name.startswith("tracks/") for one in shards.checked_tracks(name)]
-    shards.close()
     assert sorted(one.data or b"" for one in kept) == sorted(
         track.data for data in files.values() for track in fake_split(data).tracks
     )

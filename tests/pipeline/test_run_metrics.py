@@ -75,14 +75,14 @@ def test_a_run_keeps_samples_that_end_with_all_it_did(tmp_path: Path, songs: Pat
 def test_its_settings_say_where_it_reads_and_writes(tmp_path: Path, songs: Path) -> None:
     run_split(songs, tmp_path / "out")
     settings, _, _ = told(tmp_path / "out")
-    assert set(settings["places"]) == {"source", "output", "catalogue", "temporary"}
-    assert settings["places"]["source"]["path"] == str(songs)
-    assert settings["places"]["output"]["path"] == settings["out"] == str(tmp_path / "out")
+    assert set(settings["locations"]) == {"source", "output", "catalog", "temporary"}
+    assert settings["locations"]["source"]["path"] == str(songs)
+    assert settings["locations"]["output"]["path"] == settings["out"] == str(tmp_path / "out")
     assert settings["cpus"] >= 1
     database = catalog_access.postgres_address(tmp_path / "out")
     assert settings["database"] == (database.cli_options if database else None)
-    assert settings["places"]["catalogue"]["kind"] == (
-        "local server" if database else settings["places"]["output"]["kind"]
+    assert settings["locations"]["catalog"]["kind"] == (
+        "local server" if database else settings["locations"]["output"]["kind"]
     )
 
 

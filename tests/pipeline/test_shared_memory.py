@@ -10,7 +10,7 @@ import pytest
 
 from midiprism.catalog import BatchRecord
 from midiprism.pipeline.executors.processes.shared_memory import SLOT_BYTES, Slots, new_slots
-from midiprism.pipeline.shard_writer import pack_tracks
+from midiprism.records.batches import pack_tracks
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such memory")
 

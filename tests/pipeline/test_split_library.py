@@ -19,7 +19,7 @@ from midiprism.results.status import read_status
 from midiprism.smf.types import Limits
 from midiprism.sources import open_folders
 from midiprism.sources.read_file import read_file
-from midiprism.stores import FileStore
+from midiprism.stores.files.store import FileStore
 from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files

@@ -1,5 +1,6 @@
 """Results moved to other folders. What cuts a relocation off is in test_relocate_kill_points.py."""
 
+import contextlib
 import errno
 import json
 import os
@@ -14,14 +15,22 @@ import pytest
 
 from midiprism.catalog import PostgresAddress, VerifyScope
 from midiprism.catalog.sqlite import backup as copying
-from midiprism.errors import CatalogError, MidiprismError, StoreError, UsageError
+from midiprism.cli.advice import explain
+from midiprism.errors import (
+    CatalogError,
+    DamagedResultError,
+    MidiprismError,
+    RelocationRemainsError,
+    StoreError,
+    UsageError,
+)
 from midiprism.fs import fsync as durable
 from midiprism.integrity.repair import repair_result
 from midiprism.pipeline import RerunPolicy
 from midiprism.relocate import copy as carrying
 from midiprism.relocate import relocate as relocate_module
-from midiprism.relocate.copy import RelocationProgress
 from midiprism.relocate.relocate import relocate_result
+from midiprism.relocate.relocation import RelocationProgress, RelocationReporter
 from midiprism.results.identity import StoreKind
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import locate_result, read_marker, require_result, write_marker
@@ -161,7 +170,7 @@ def test_a_result_comes_back_by_a_rename_onto_what_says_where_it_went(
     with monkeypatch.context() as patch:
         forbid_renames(patch)
         relocate(out, new)
-    with pytest.raises(UsageError, match=f"relocate {out} {new} --remove` empties it"):
+    with raises_advice(RelocationRemainsError, f"relocate {out} {new} --remove` empties it"):
         relocate(new, out)
     relocate(out, new, remove=True)
     assert relocate(new, out).method == "rename"
@@ -181,7 +190,7 @@ def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="in a circle"):
         locate_result(str(out))
     write_marker(str(new), "moved", {})
-    with pytest.raises(UsageError, match="is damaged: it does not say 'to' where"):
+    with pytest.raises(UsageError, match="is damaged: it has no 'to'"):
         locate_result(str(out))
 
 
@@ -242,6 +251,14 @@ def test_a_run_between_two_attempts_leaves_nothing_behind(tmp_path: Path, store:
     assert is_intact(new, new)
 
 
+@contextlib.contextmanager
+def raises_advice(kind: type[MidiprismError], advice: str) -> Iterator[None]:
+    """Expect an error for which the command line gives this advice."""
+    with pytest.raises(kind) as raised:
+        yield
+    assert advice in explain(raised.value)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "lost": Path.unlink,
     "changed": lambda path: path.write_bytes(path.read_bytes()[::-1]),
@@ -259,7 +276,7 @@ def test_damage_stops_it_with_the_command_that_mends(tmp_path: Path, store: Stor
     path = track(out) if store == "files" else next((out / "tracks").glob("*.parquet"))
     path.chmod(0o644)
     DAMAGES[damage](path)
-    with pytest.raises(StoreError, match=f"still the result: mend it with `midiprism verify {out} --repair`"):
+    with raises_advice(DamagedResultError, f"repair it with `midiprism verify {out} --repair`"):
         relocate(out, new, remove=True)
     assert locate_result(str(out)) == str(out)
     assert not (new / "catalog.sqlite").exists()
@@ -456,11 +473,11 @@ def test_its_old_place_can_be_looked_at_all_the_time(tmp_path: Path) -> None:
         seen.append((Path(place).name, status.inventory.counts.tracks))
         assert way.seconds >= 0
 
-    def told(teller: carrying.ProgressReporter, stage: Any, at: int, total: int | None = None) -> None:
+    def told(teller: RelocationReporter, stage: Any, at: int, total: int | None = None) -> None:
         look(RelocationProgress(stage, at, total, 0, teller.seconds))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carrying.ProgressReporter, "tell", told)
+        patch.setattr(RelocationReporter, "report", told)
         relocate(out, new, remove=True)
     assert {place for place, _ in seen} == {"out", "new"}
     assert {tracks for _, tracks in seen} == {4}
@@ -538,7 +555,7 @@ def test_a_catalogue_in_postgresql_stays_where_it_is(
         address.url,
         "UPDATE midiprism.runs SET state = 'running', expires_at = now() + INTERVAL '1 hour'",
     )
-    with pytest.raises(StoreError, match=f"Run 1 on {out} is on"):
+    with pytest.raises(StoreError, match=f"Run 1 on {out} is active"):
         relocate_result(str(out), str(new), database=address)
     postgres.psql(address.url, "UPDATE midiprism.runs SET state = 'done', expires_at = NULL")
     monkeypatch.setattr(relocate_module, "network_file_system", lambda _path: "nfs4")
@@ -568,7 +585,7 @@ def test_a_run_on_another_machine_meanwhile_ends_it(
                 "VALUES ('', '', 'done', '{}', '{}')",
             )
 
-    monkeypatch.setattr(carrying.ResultCopier, "carry", meanwhile)
+    monkeypatch.setattr(carrying.ResultCopier, "copy", meanwhile)
     with pytest.raises(StoreError, match="began and ended meanwhile: give the same command again"):
         relocate_result(str(out), str(new), database=address)
     assert locate_result(str(out)) == str(out)

@@ -13,7 +13,8 @@ from midiprism.catalog import open_read_only
 from midiprism.results.leakage_groups import MIN_NOTES, TrackLinks, group_songs, hash_titles, leakage_group
 from midiprism.results.songs_table import write_songs_table
 from midiprism.stores.parquet.schema import path_text_and_bytes
-from midiprism.stores.parquet.store import SONGS_TABLE, ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
+from midiprism.stores.sharded import SONGS_TABLE
 from support import catalog_access
 from support.catalog_access import execute, query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
@@ -106,8 +107,8 @@ def test_rows_are_what_the_catalogue_says(
     execute(out, "UPDATE songs SET digest = NULL, outcome = 'unreadable' WHERE id = ?", numbers[5])
     execute(out, "DELETE FROM song_paths WHERE song_id = ?", numbers[7])
     monkeypatch.setattr("midiprism.catalog.queries.song_rows._FETCH_ROWS", fetched)
-    with open_read_only(catalog_access.catalog_address(out)) as catalog, ParquetStore(out) as store:
-        assert write_songs_table(catalog, store) == len(numbers) - 1
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
+        assert write_songs_table(catalog, ParquetShards(out)) == len(numbers) - 1
     rows = pq.read_table(out / SONGS_TABLE).to_pylist()
     assert rows == told(out)
     assert None in {row["path"] for row in rows}
@@ -122,6 +123,6 @@ def test_a_result_without_songs_has_an_empty_table(tmp_path: Path) -> None:
         make_settings(store="parquet", workers=0),
     )
     execute(out, "UPDATE songs SET digest = NULL")
-    with open_read_only(catalog_access.catalog_address(out)) as catalog, ParquetStore(out) as store:
-        assert write_songs_table(catalog, store) == 0
+    with open_read_only(catalog_access.catalog_address(out)) as catalog:
+        assert write_songs_table(catalog, ParquetShards(out)) == 0
     assert pq.read_table(out / SONGS_TABLE).num_rows == 0

@@ -6,11 +6,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from midiprism.smf import problems
+from midiprism.sample import songs
 from midiprism.smf.kernel import jit
 from support.midi_writer import note, song, track
 
@@ -147,6 +146,18 @@ def test_the_digest_of_a_folder_changes_with_any_file_in_it(tmp_path: Path) -> N
     assert len({first, second, jit.source_digest(tmp_path)}) == 3
 
 
-@pytest.mark.parametrize("compiled_source", [problems, jit])
-def test_sources_outside_the_folder_of_an_entry_point_are_in_its_digest(compiled_source: ModuleType) -> None:
-    assert Path(str(compiled_source.__file__)).is_relative_to(jit.SMF_FOLDER)
+IMPORTED_BY_KERNEL = """
+import sys
+import midiprism.smf.kernel.split_kernel
+import midiprism.sample.render
+packages = ("midiprism.smf.", "midiprism.sample.")
+print(*(module.__file__ for name, module in sys.modules.items() if name.startswith(packages)))
+"""
+
+
+def test_every_module_that_a_kernel_imports_is_in_its_digest(tmp_path: Path) -> None:
+    sample_folder = Path(songs.__file__).parent
+    covered = (*jit.COMPILED_SOURCES, sample_folder)
+    imported = {Path(name) for name in run_python(IMPORTED_BY_KERNEL).split()}
+    outside = {path.name for path in imported if not any(path.is_relative_to(source) for source in covered)}
+    assert outside == {"types.py", "inspect_types.py"}, "these hold plain values of Python"

@@ -10,8 +10,9 @@ from blake3 import blake3
 from midiprism.errors import StoreError
 from midiprism.fs import fsync as durable
 from midiprism.fs.fsync import find_syncfs
-from midiprism.stores import FileStore, NullStore, StoredTrack, TrackStore
+from midiprism.stores import NullStore, StoredTrack, TrackLocation, TrackStore
 from midiprism.stores.files.layout import family_folder
+from midiprism.stores.files.store import FileStore
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ def put(store: TrackStore, track: Track) -> StoredTrack:
 def path_of(track: Track, digits: int = 32) -> str:
     number = track.digest.hex()
     return f"tracks/strings/{number[:2]}/Lead-{number[:digits]}.mid"
+
+
+def location_of(track: Track, digits: int = 32) -> TrackLocation:
+    return TrackLocation("Strings", "Lead", track.digest, digits)
+
+
+def stored_paths(store: TrackStore) -> list[str]:
+    return [entry.path for entries in store.scan() for entry in entries if entry.kind == "file"]
 
 
 def plant(root: Path, track: Track, data: bytes) -> Path:
@@ -184,7 +193,7 @@ def test_a_full_or_read_only_disk_is_a_clear_error_and_leaves_no_torn_file(
     with pytest.raises(StoreError, match=said):
         put(store, Track(b"notes"))
     monkeypatch.undo()
-    assert list(store.walk()) == []
+    assert stored_paths(store) == []
 
 
 def test_short_writes_are_continued(
@@ -211,25 +220,33 @@ def test_many_workers_that_put_the_same_content_write_it_once(tmp_path: Path) ->
     for thread in threads:
         thread.join()
     assert sum(stored) == 20
-    assert len(list(FileStore(tmp_path).walk())) == 20
+    assert len(stored_paths(FileStore(tmp_path))) == 20
 
 
 def test_what_was_put_can_be_had_back_listed_and_asked_for(store: FileStore) -> None:
-    paths = [put(store, Track(b"%d" % number)).path for number in range(20)]
-    assert sorted(store.walk()) == sorted(paths)
-    assert store.get(paths[0]) == b"0"
-    assert store.exists(paths[0])
-    assert not store.exists("tracks/strings/00/missing.mid")
-    with pytest.raises(StoreError, match="cannot be read"):
-        store.get("tracks/strings/00/missing.mid")
+    tracks = [Track(b"%d" % number) for number in range(20)]
+    paths = [put(store, track).path for track in tracks]
+    assert sorted(stored_paths(store)) == sorted(paths)
+    assert store.read(location_of(tracks[0])) == b"0"
+    with pytest.raises(StoreError, match="is not there"):
+        store.read(location_of(Track(b"missing")))
+
+
+@pytest.mark.parametrize("stem", ["../../../x", "/etc/passwd", "..", "/../../../../catalog"])
+def test_a_location_cannot_lead_out_of_the_store(store: FileStore, tmp_path: Path, stem: str) -> None:
+    location = TrackLocation("Strings", stem + "/x", bytes(32), 32)
+    (tmp_path / "outside.mid").write_bytes(b"precious")
+    with pytest.raises(StoreError):
+        store.read(location)
+    assert store.status_of(location).state == "not_a_file"
 
 
 @pytest.mark.parametrize(
     "path", ["../x.mid", "tracks/../../x.mid", "/etc/passwd", "tracks//x", "catalog.sqlite"]
 )
-def test_only_paths_of_tracks_are_read(store: FileStore, path: str) -> None:
-    with pytest.raises(StoreError, match="not the path of a track"):
-        store.get(path)
+def test_only_what_is_below_tracks_is_deleted(store: FileStore, path: str) -> None:
+    with pytest.raises(StoreError, match="not below tracks"):
+        store.delete(path)
 
 
 def test_reading_does_not_follow_a_link(store: FileStore, tmp_path: Path) -> None:
@@ -238,18 +255,18 @@ def test_reading_does_not_follow_a_link(store: FileStore, tmp_path: Path) -> Non
     path.unlink()
     path.symlink_to("/etc/hostname")
     with pytest.raises(StoreError, match="not a regular file"):
-        store.get(path_of(track))
-    assert not store.exists(path_of(track))
+        store.read(location_of(track))
+    assert store.status_of(location_of(track)).state == "not_a_file"
 
 
 def test_a_sweep_removes_temporaries_and_nothing_else(store: FileStore, tmp_path: Path) -> None:
     path = put(store, Track(b"notes")).path
     left = (tmp_path / path).parent / ".0123456789abcdef.tmp"
     left.write_bytes(b"half")
-    assert list(store.walk()) == [path]
+    assert stored_paths(store) == [path]
     assert store.remove_temporary_files() == 1
     assert not left.exists()
-    assert list(store.walk()) == [path]
+    assert stored_paths(store) == [path]
 
 
 @pytest.mark.skipif(find_syncfs() is None, reason="syncfs is a call of Linux")
@@ -299,9 +316,10 @@ def test_the_null_store_keeps_nothing_and_gives_the_same_paths(tmp_path: Path) -
     first, second = (put(store, track) for store in stores)
     assert first == second
     assert put(null, track).new
-    assert not null.exists(first.path)
-    assert list(null.walk()) == []
+    assert null.path_of(location_of(track)) == first.path
+    assert null.status_of(location_of(track)).state == "missing"
+    assert stored_paths(null) == []
     assert null.remove_temporary_files() == 0
     null.flush()
     with pytest.raises(StoreError):
-        null.get(first.path)
+        null.read(location_of(track))

@@ -1,5 +1,6 @@
 """Tracks and links in shards that never change: what is written is read, or said to be damaged."""
 
+import contextlib
 import errno
 import os
 import pickle
@@ -17,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midiprism.errors import StoreError, UsageError
-from midiprism.fs import atomic_write as whole
+from midiprism.fs.atomic_write import atomic_create
+from midiprism.fs.exclusive_create import write_all
+from midiprism.stores import StoreOptions, TrackLocation
 from midiprism.stores.parquet import shards
 from midiprism.stores.parquet.io import read_group_tracks, row_ranges
 from midiprism.stores.parquet.schema import (
@@ -32,15 +35,27 @@ from midiprism.stores.parquet.schema import (
     path_text_and_bytes,
     rows_to_columns,
 )
-from midiprism.stores.parquet.shards import WrittenShard
-from midiprism.stores.parquet.store import LINK_SHARDS, SONGS_TABLE, TRACK_SHARDS, ParquetStore
+from midiprism.stores.parquet.shard_set import LINK_SHARDS, TRACK_SHARDS, ParquetShards
+from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.sharded import SONGS_TABLE, WrittenShard
 from support.parquet_rows import minimal_row, sample_rows, track_row
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[ParquetStore]:
-    with ParquetStore(tmp_path) as opened:
+    with contextlib.closing(ParquetStore(tmp_path)) as opened:
         yield opened
+
+
+def read(store: ParquetStore, shard: str, row: int, digest: bytes) -> bytes:
+    return store.read(TrackLocation("", "", digest, 32, shard, row))
+
+
+def remove_unknown(store: ParquetStore, known: set[str]) -> list[str]:
+    paths = [entry.path for entries in store.scan() for entry in entries if entry.path not in known]
+    for path in paths:
+        store.delete(path)
+    return paths
 
 
 def numbered(count: int, size: int = 300) -> list[ParquetTrack]:
@@ -60,13 +75,13 @@ def damage(place: Path, data: bytes) -> None:
 def test_what_is_written_is_read(store: ParquetStore) -> None:
     tracks, links, _ = sample_rows()
     rows = (*tracks, minimal_row(b""), minimal_row(b"nothing is known"), track_row(b"x", "a\0b 🥁"))
-    written = store.write_tracks("1-1", rows_to_columns(rows))
+    written = store.shards.write_tracks("1-1", rows_to_columns(rows))
     assert [shard.name for shard in written.shards] == ["tracks/tracks-1-1-0.parquet"]
-    assert list(store.rows(written.shards[0].name)) == list(rows)
+    assert list(store.shards.rows(written.shards[0].name)) == list(rows)
     for row, (shard, place) in zip(rows, written.row_locations, strict=True):
-        assert store.get(written.shards[shard].name, place, row.blake3) == row.music
-    linked = store.write_links("1-1", rows_to_columns(links))
-    assert [ParquetLink(*row) for row in store.rows(linked.shards[0].name)] == list(links)
+        assert read(store, written.shards[shard].name, place, row.blake3) == row.music
+    linked = store.shards.write_links("1-1", rows_to_columns(links))
+    assert [ParquetLink(*row) for row in store.shards.rows(linked.shards[0].name)] == list(links)
 
 
 def test_the_columns_are_those_of_the_rows() -> None:
@@ -79,11 +94,11 @@ def test_the_columns_are_those_of_the_rows() -> None:
 
 
 def test_a_shard_is_told_as_it_is(store: ParquetStore, tmp_path: Path) -> None:
-    shard = store.write_tracks("1-1", rows_to_columns(numbered(700))).shards[0]
+    shard = store.shards.write_tracks("1-1", rows_to_columns(numbered(700))).shards[0]
     data = (tmp_path / shard.name).read_bytes()
     assert shard == WrittenShard("tracks/tracks-1-1-0.parquet", 700, len(data), blake3(data).digest())
-    look = store.status_of(shard.name)
-    assert (look.state, look.size, look.digest) == ("file", shard.size, shard.digest)
+    look = store.shards.shard_status(shard.name)
+    assert (look.state, look.size, look.digest) == ("present", shard.size, shard.digest)
     assert stat.S_IMODE((tmp_path / shard.name).stat().st_mode) & 0o222 == 0
 
 
@@ -91,16 +106,16 @@ def test_shards_and_row_groups_are_bounded(store: ParquetStore, monkeypatch: pyt
     monkeypatch.setattr(shards, "SHARD_BYTES", 6 << 20)
     monkeypatch.setattr(shards, "SHARD_ROWS", 1_100)
     rows = [*numbered(1_200, 10), *numbered(5, 1_400_000), track_row(bytes(8 << 20)), *numbered(3, 20)]
-    written = store.write_tracks("2-9", rows_to_columns(rows))
+    written = store.shards.write_tracks("2-9", rows_to_columns(rows))
     assert [shard.rows for shard in written.shards] == [1_100, 104, 1, 1, 3]
     assert [shard.name[-9:] for shard in written.shards] == [f"{number}.parquet" for number in range(5)]
     assert len(set(written.row_locations)) == len(rows) == len(written.row_locations)
     for row, (shard, place) in zip(rows, written.row_locations, strict=True):
-        assert store.get(written.shards[shard].name, place, row.blake3) == row.music
+        assert read(store, written.shards[shard].name, place, row.blake3) == row.music
     groups = [
         (group.num_rows, group.total_byte_size)
         for shard in written.shards
-        for metadata in [pq.read_metadata(Path(store._root, shard.name))]
+        for metadata in [pq.read_metadata(Path(store.shards.root, shard.name))]
         for group in map(metadata.row_group, range(metadata.num_row_groups))
     ]
     assert max(rows for rows, _ in groups) == TRACK_SHARDS.max_group_rows
@@ -122,53 +137,53 @@ def test_parts_hold_every_row_once_and_keep_their_bounds(
 
 
 def test_nothing_to_write_makes_no_shard(store: ParquetStore, tmp_path: Path) -> None:
-    assert store.write_tracks("1-1", rows_to_columns([])) == ([], [])
+    assert store.shards.write_tracks("1-1", rows_to_columns([])) == ([], [])
     assert tree(tmp_path) == []
 
 
 def test_one_track_is_read_without_the_others(store: ParquetStore, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = numbered(2_000)
-    name = store.write_tracks("1-1", rows_to_columns(rows)).shards[0].name
-    read = []
+    name = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0].name
+    groups_read = []
 
     def counted(file: Any, group: int) -> list[tuple[bytes, bytes]]:
-        read.append(group)
+        groups_read.append(group)
         return read_group_tracks(file, group)
 
     monkeypatch.setattr("midiprism.stores.parquet.store.read_group_tracks", counted)
     for _ in range(3):
-        store.get(name, 1_000, rows[1_000].blake3)
-    assert read == [1_000 // TRACK_SHARDS.max_group_rows]
+        read(store, name, 1_000, rows[1_000].blake3)
+    assert groups_read == [1_000 // TRACK_SHARDS.max_group_rows]
 
 
 def test_more_shards_and_groups_are_read_than_are_kept_open(store: ParquetStore) -> None:
     rows = numbered(60, 5)
     names = [
-        store.write_tracks(f"1-{number}", rows_to_columns([row])).shards[0].name
+        store.shards.write_tracks(f"1-{number}", rows_to_columns([row])).shards[0].name
         for number, row in enumerate(rows)
     ]
     for _ in range(2):
         for name, row in zip(names, rows, strict=True):
-            assert store.get(name, 0, row.blake3) == row.music
-    assert len(store._open_files) < 20
+            assert read(store, name, 0, row.blake3) == row.music
+    assert len(store._open_shards) < 20
     assert len(store._cached_groups) < 20
 
 
 def test_a_store_crosses_to_another_process(store: ParquetStore) -> None:
     row = track_row(b"notes")
-    name = store.write_tracks("1-1", rows_to_columns([row])).shards[0].name
-    store.get(name, 0, row.blake3)
-    with pickle.loads(pickle.dumps(store)) as other:
-        assert other.get(name, 0, row.blake3) == b"notes"
+    name = store.shards.write_tracks("1-1", rows_to_columns([row])).shards[0].name
+    read(store, name, 0, row.blake3)
+    with contextlib.closing(pickle.loads(pickle.dumps(store))) as other:
+        assert read(other, name, 0, row.blake3) == b"notes"
 
 
 @pytest.mark.parametrize(
     ("row", "digest"), [(1, blake3(b"a").digest()), (-1, blake3(b"a").digest()), (0, bytes(32))]
 )
 def test_a_place_that_holds_another_track_is_refused(store: ParquetStore, row: int, digest: bytes) -> None:
-    name = store.write_tracks("1-1", rows_to_columns([track_row(b"a")])).shards[0].name
+    name = store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")])).shards[0].name
     with pytest.raises(StoreError, match=r"tracks-1-1-0\.parquet"):
-        store.get(name, row, digest)
+        read(store, name, row, digest)
 
 
 NO_SHARDS = (
@@ -181,18 +196,18 @@ NO_SHARDS = (
 @pytest.mark.parametrize("name", NO_SHARDS)
 def test_a_name_cannot_leave_the_store(store: ParquetStore, name: str) -> None:
     with pytest.raises(StoreError, match="not the name of a shard"):
-        store.get(name, 0, bytes(32))
+        read(store, name, 0, bytes(32))
     with pytest.raises(StoreError, match="not the name of a shard"):
-        store.remove(name)
+        store.shards.remove(name)
 
 
 def test_a_stem_cannot_leave_the_store(tmp_path: Path) -> None:
     (tmp_path / "result").mkdir()
     with (
-        ParquetStore(tmp_path / "result") as store,
+        contextlib.closing(ParquetStore(tmp_path / "result")) as store,
         pytest.raises(StoreError, match="not the name of a shard"),
     ):
-        store.write_tracks("../../x", rows_to_columns([track_row(b"a")]))
+        store.shards.write_tracks("../../x", rows_to_columns([track_row(b"a")]))
     assert tree(tmp_path) == []
 
 
@@ -200,20 +215,20 @@ def test_a_stem_cannot_leave_the_store(tmp_path: Path) -> None:
 
 
 def test_no_shard_is_ever_replaced(store: ParquetStore, tmp_path: Path) -> None:
-    shard = store.write_tracks("1-1", rows_to_columns([track_row(b"first")])).shards[0]
+    shard = store.shards.write_tracks("1-1", rows_to_columns([track_row(b"first")])).shards[0]
     before = (tmp_path / shard.name).read_bytes()
     with pytest.raises(StoreError, match="cannot be written"):
-        store.write_tracks("1-1", rows_to_columns([track_row(b"second")]))
+        store.shards.write_tracks("1-1", rows_to_columns([track_row(b"second")]))
     assert (tmp_path / shard.name).read_bytes() == before
     assert tree(tmp_path) == [shard.name]
 
 
 def test_of_two_that_write_one_name_at_once_one_fails(tmp_path: Path) -> None:
     place = tmp_path / "x"
-    with whole.atomic_create(str(place)) as descriptor:
-        with pytest.raises(FileExistsError), whole.atomic_create(str(place)):
+    with atomic_create(str(place)) as descriptor:
+        with pytest.raises(FileExistsError), atomic_create(str(place)):
             pytest.fail("both write")
-        whole.write_all(descriptor, b"first")
+        write_all(descriptor, b"first")
     assert place.read_bytes() == b"first"
 
 
@@ -234,9 +249,9 @@ def test_a_full_disk_leaves_none_of_the_shards(
             raise _DiskFullError
         return len(data)
 
-    monkeypatch.setattr("midiprism.fs.atomic_write.os.write", full)
+    monkeypatch.setattr("midiprism.fs.exclusive_create.os.write", full)
     with pytest.raises(StoreError, match="disk is full"):
-        store.write_tracks("1-1", rows_to_columns(numbered(8)))
+        store.shards.write_tracks("1-1", rows_to_columns(numbered(8)))
     assert len(written) == 3
     assert tree(tmp_path) == []
 
@@ -257,7 +272,7 @@ def test_a_shard_is_flushed_before_it_has_its_name_and_its_folder_after(
 
     monkeypatch.setattr("midiprism.fs.atomic_write.os.fsync", flush)
     monkeypatch.setattr("midiprism.fs.atomic_write.os.replace", rename)
-    store.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
+    store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
     assert order == ["folder", "file", "rename", "folder"]
 
 
@@ -266,10 +281,10 @@ def test_a_short_write_is_continued(
 ) -> None:
     write = os.write
     monkeypatch.setattr(
-        "midiprism.fs.atomic_write.os.write", lambda target, data: write(target, data[:1_000])
+        "midiprism.fs.exclusive_create.os.write", lambda target, data: write(target, data[:1_000])
     )
-    shard = store.write_tracks("1-1", rows_to_columns(numbered(50))).shards[0]
-    assert store.status_of(shard.name).digest == shard.digest
+    shard = store.shards.write_tracks("1-1", rows_to_columns(numbered(50))).shards[0]
+    assert store.shards.shard_status(shard.name).digest == shard.digest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -279,11 +294,11 @@ def test_links_are_not_followed(store: ParquetStore, tmp_path: Path) -> None:
     (tmp_path / "tracks").symlink_to("elsewhere")
     (tmp_path / "songs").symlink_to("elsewhere")
     with pytest.raises(StoreError, match="in the way"):
-        store.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
+        store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
     with pytest.raises(StoreError, match="in the way"):
-        store.write_songs_table([rows_to_columns(sample_rows()[2])], 7)
-    assert store.status_of("tracks/tracks-1-1-0.parquet").state == "not_a_file"
-    assert list(store.walk()) == store.remove_orphans(set()) == []
+        store.shards.write_songs_table([rows_to_columns(sample_rows()[2])], 7)
+    assert store.shards.shard_status("tracks/tracks-1-1-0.parquet").state == "not_a_file"
+    assert list(store.shards.names()) == remove_unknown(store, set()) == []
     assert tree(tmp_path / "elsewhere") == ["tracks-1-1-0.parquet"]
 
 
@@ -293,33 +308,33 @@ def test_links_are_not_followed(store: ParquetStore, tmp_path: Path) -> None:
 def test_what_no_commit_speaks_of_is_swept(store: ParquetStore, tmp_path: Path) -> None:
     _, links, songs = sample_rows()
     kept = (
-        store.write_tracks("1-1", rows_to_columns([track_row(b"a")])).shards
-        + store.write_links("1-1", rows_to_columns(links)).shards
+        store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")])).shards
+        + store.shards.write_links("1-1", rows_to_columns(links)).shards
     )
     lost = (
-        store.write_tracks("1-2", rows_to_columns([track_row(b"b")])).shards
-        + store.write_links("1-2", rows_to_columns(links)).shards
+        store.shards.write_tracks("1-2", rows_to_columns([track_row(b"b")])).shards
+        + store.shards.write_links("1-2", rows_to_columns(links)).shards
     )
-    store.write_songs_table([rows_to_columns(songs)], 7)
+    store.shards.write_songs_table([rows_to_columns(songs)], 7)
     for name in ("tracks/.tracks-1-3-0.parquet.tmp", "links/.links-1-3-0.parquet.tmp", "songs/.s.0a.tmp"):
         (tmp_path / name).write_bytes(b"half")
     (tmp_path / "tracks" / "mine.parquet").write_bytes(b"somebody else's")
     names = {shard.name for shard in kept}
-    assert set(store.walk()) == names | {shard.name for shard in lost}
-    assert len(store.remove_orphans(names)) == 5
+    assert set(store.shards.names()) == names | {shard.name for shard in lost}
+    assert len(remove_unknown(store, names)) == 5
     assert tree(tmp_path) == sorted([*names, SONGS_TABLE, "tracks/mine.parquet"])
-    assert store.remove_orphans(names) == []
+    assert remove_unknown(store, names) == []
 
 
 def test_a_removed_shard_is_gone(store: ParquetStore) -> None:
     row = track_row(b"a")
-    name = store.write_tracks("1-1", rows_to_columns([row])).shards[0].name
-    store.get(name, 0, row.blake3)
-    store.remove(name)
-    store.remove(name)
-    assert store.status_of(name).state == "missing"
+    name = store.shards.write_tracks("1-1", rows_to_columns([row])).shards[0].name
+    read(store, name, 0, row.blake3)
+    store.delete(name)
+    store.delete(name)
+    assert store.shards.shard_status(name).state == "missing"
     with pytest.raises(StoreError, match="is not there"):
-        store.get(name, 0, row.blake3)
+        read(store, name, 0, row.blake3)
 
 
 # Damage
@@ -327,39 +342,39 @@ def test_a_removed_shard_is_gone(store: ParquetStore) -> None:
 
 def test_damage_costs_the_rows_of_its_row_group(store: ParquetStore, tmp_path: Path) -> None:
     rows = numbered(2_200)
-    shard = store.write_tracks("1-1", rows_to_columns(rows)).shards[0]
+    shard = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0]
     place = tmp_path / shard.name
     data = bytearray(place.read_bytes())
     at = data.index(rows[1_100].music)
     data[at] ^= 1
     damage(place, bytes(data))
-    assert store.status_of(shard.name).digest != shard.digest
-    found = list(store.checked_tracks(shard.name))
+    assert store.shards.shard_status(shard.name).digest != shard.digest
+    found = list(store.shards.checked_tracks(shard.name))
     assert [it.row for it in found] == list(range(2_200))
     assert {it.row for it in found if it.data is None} == set(range(1_024, 2_048))
     assert all(it.data == rows[it.row].music and it.digest == rows[it.row].blake3 for it in found if it.data)
-    assert store.get(shard.name, 0, rows[0].blake3) == rows[0].music
+    assert read(store, shard.name, 0, rows[0].blake3) == rows[0].music
     with pytest.raises(StoreError, match="cannot be read"):
-        store.get(shard.name, 1_100, rows[1_100].blake3)
+        read(store, shard.name, 1_100, rows[1_100].blake3)
     with pytest.raises(StoreError, match="cannot be read"):
-        list(store.rows(shard.name))
+        list(store.shards.rows(shard.name))
 
 
 def test_a_shard_that_was_cut_off_is_no_shard(store: ParquetStore, tmp_path: Path) -> None:
     rows = numbered(600)
-    name = store.write_tracks("1-1", rows_to_columns(rows)).shards[0].name
+    name = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0].name
     data = (tmp_path / name).read_bytes()
     for size in (0, 3, 4, 1_000, len(data) - 1):
         damage(tmp_path / name, data[:size])
         with pytest.raises(StoreError, match="cannot be read"):
-            list(store.checked_tracks(name))
+            list(store.shards.checked_tracks(name))
         with pytest.raises(StoreError, match="cannot be read"):
-            store.get(name, 0, rows[0].blake3)
+            read(store, name, 0, rows[0].blake3)
 
 
 def test_flipped_bytes_are_never_taken_for_a_track(store: ParquetStore, tmp_path: Path) -> None:
     rows = numbered(600)
-    shard = store.write_tracks("1-1", rows_to_columns(rows)).shards[0]
+    shard = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0]
     whole_file = (tmp_path / shard.name).read_bytes()
     dice = random.Random(1)
     refused = 0
@@ -368,15 +383,15 @@ def test_flipped_bytes_are_never_taken_for_a_track(store: ParquetStore, tmp_path
         # Every other time in the footer, where the places of everything are.
         data[dice.randrange(len(data) - 9_000 if turn % 2 else 0, len(data))] ^= dice.randrange(1, 256)
         damage(tmp_path / shard.name, bytes(data))
-        assert store.status_of(shard.name).digest != shard.digest
+        assert store.shards.shard_status(shard.name).digest != shard.digest
         store.close()
         for row in dice.sample(range(600), 3):
             try:
-                assert store.get(shard.name, row, rows[row].blake3) == rows[row].music
+                assert read(store, shard.name, row, rows[row].blake3) == rows[row].music
             except StoreError:
                 refused += 1
         try:
-            for it in store.checked_tracks(shard.name):
+            for it in store.shards.checked_tracks(shard.name):
                 assert it.data is None or blake3(it.data).digest() == it.digest
         except StoreError:
             refused += 1
@@ -384,19 +399,19 @@ def test_flipped_bytes_are_never_taken_for_a_track(store: ParquetStore, tmp_path
 
 
 def test_another_parquet_file_is_no_shard(store: ParquetStore, tmp_path: Path) -> None:
-    name = store.write_links("1-1", rows_to_columns(sample_rows()[1])).shards[0].name
+    name = store.shards.write_links("1-1", rows_to_columns(sample_rows()[1])).shards[0].name
     (tmp_path / "tracks").mkdir()
     (tmp_path / name).rename(tmp_path / "tracks" / "tracks-1-1-0.parquet")
     with pytest.raises(StoreError, match="columns"):
-        list(store.checked_tracks("tracks/tracks-1-1-0.parquet"))
+        list(store.shards.checked_tracks("tracks/tracks-1-1-0.parquet"))
 
 
 def test_a_folder_in_the_place_of_a_shard_is_told(store: ParquetStore, tmp_path: Path) -> None:
     (tmp_path / "tracks" / "tracks-1-1-0.parquet").mkdir(parents=True)
-    assert store.status_of("tracks/tracks-1-1-0.parquet").state == "not_a_file"
-    assert store.status_of("tracks/../x").state == "not_a_file"
+    assert store.shards.shard_status("tracks/tracks-1-1-0.parquet").state == "not_a_file"
+    assert store.shards.shard_status("tracks/../x").state == "not_a_file"
     with pytest.raises(StoreError, match="regular file"):
-        store.get("tracks/tracks-1-1-0.parquet", 0, bytes(32))
+        read(store, "tracks/tracks-1-1-0.parquet", 0, bytes(32))
 
 
 # Songs, and what stands in every file
@@ -404,11 +419,11 @@ def test_a_folder_in_the_place_of_a_shard_is_told(store: ParquetStore, tmp_path:
 
 def test_songs_replace_those_before(store: ParquetStore, tmp_path: Path) -> None:
     songs = sample_rows()[2]
-    assert store.write_songs_table([rows_to_columns(songs[:5])], 7) == 5
-    assert store.write_songs_table([rows_to_columns(songs)], 7) == len(songs)
+    assert store.shards.write_songs_table([rows_to_columns(songs[:5])], 7) == 5
+    assert store.shards.write_songs_table([rows_to_columns(songs)], 7) == len(songs)
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == len(songs)
     assert tree(tmp_path) == [SONGS_TABLE]
-    assert store.write_songs_table([], 7) == 0
+    assert store.shards.write_songs_table([], 7) == 0
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == 0
 
 
@@ -416,23 +431,20 @@ def test_songs_that_cannot_be_written_leave_those_before(
     store: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     songs = sample_rows()[2]
-    store.write_songs_table([rows_to_columns(songs)], 7)
+    store.shards.write_songs_table([rows_to_columns(songs)], 7)
 
     def broken() -> Iterator[ColumnValues]:
         yield rows_to_columns(songs[:1])
         raise _DiskFullError
 
     with pytest.raises(StoreError, match="disk is full"):
-        store.write_songs_table(broken(), 7)
+        store.shards.write_songs_table(broken(), 7)
     assert tree(tmp_path) == [SONGS_TABLE]
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == len(songs)
 
 
-def test_more_songs_than_a_row_group_holds_are_written(
-    store: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("midiprism.stores.parquet.store._SONGS_PER_GROUP", 7)
-    store.write_songs_table([rows_to_columns(sample_rows()[2])], 7)
+def test_more_songs_than_a_row_group_holds_are_written(tmp_path: Path) -> None:
+    ParquetShards(tmp_path, songs_per_group=7).write_songs_table([rows_to_columns(sample_rows()[2])], 7)
     paths = pq.read_table(tmp_path / SONGS_TABLE).column("path").to_pylist()
     assert paths == [song.path for song in sample_rows()[2]]
 
@@ -443,10 +455,10 @@ def test_a_path_that_is_not_text_is_kept_as_bytes() -> None:
 
 
 def test_every_file_says_what_made_it(tmp_path: Path) -> None:
-    with ParquetStore(tmp_path, {"by": "auto", "context": "full"}) as store:
-        store.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
-        store.write_links("1-1", rows_to_columns(sample_rows()[1]))
-        store.write_songs_table([rows_to_columns(sample_rows()[2])], 7)
+    store = ParquetStore(tmp_path, StoreOptions({"by": "auto", "context": "full"}))
+    store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
+    store.shards.write_links("1-1", rows_to_columns(sample_rows()[1]))
+    store.shards.write_songs_table([rows_to_columns(sample_rows()[2])], 7)
     for name in tree(tmp_path):
         facts = pq.read_schema(tmp_path / name).metadata
         assert (facts[b"midiprism.by"], facts[b"midiprism.context"]) == (b"auto", b"full")
@@ -457,7 +469,7 @@ def test_row_groups_of_links_hold_many(store: ParquetStore, tmp_path: Path) -> N
     links = [
         sample_rows()[1][0]._replace(position=number) for number in range(LINK_SHARDS.max_group_rows + 1)
     ]
-    shard = store.write_links("1-1", rows_to_columns(links)).shards[0]
+    shard = store.shards.write_links("1-1", rows_to_columns(links)).shards[0]
     assert pq.read_metadata(tmp_path / shard.name).num_row_groups == 2
 
 
@@ -497,5 +509,5 @@ def test_the_first_error_of_a_disk_is_told_not_what_came_of_it(
 
     monkeypatch.setattr("midiprism.fs.atomic_write.write_all", full)
     with pytest.raises(StoreError, match="The disk is full"):
-        ParquetStore(tmp_path).write_tracks("1-1", rows_to_columns(numbered(3_000, 2_000)))
+        ParquetShards(tmp_path).write_tracks("1-1", rows_to_columns(numbered(3_000, 2_000)))
     assert os.listdir(tmp_path / "tracks") == []

@@ -8,7 +8,7 @@ import mido
 import pytest
 
 from midiprism.stores.parquet.schema import ParquetLink, ParquetSong, ParquetTrack, rows_to_columns
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 from support.parquet_rows import minimal_row, sample_rows
 
 
@@ -17,13 +17,13 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A result of several shards, one of them with columns in which nothing is known."""
     root = tmp_path_factory.mktemp("result")
     tracks, links, songs = sample_rows()
-    with ParquetStore(root, {"by": "auto"}) as store:
-        store.write_tracks("1-1", rows_to_columns(tracks[:150]))
-        store.write_tracks("1-2", rows_to_columns(tracks[150:]))
-        store.write_tracks("2-1", rows_to_columns([minimal_row(b"nothing is known")]))
-        store.write_links("1-1", rows_to_columns(links[:100]))
-        store.write_links("1-2", rows_to_columns(links[100:]))
-        store.write_songs_table([rows_to_columns(songs)], 7)
+    shards = ParquetShards(root, {"by": "auto"})
+    shards.write_tracks("1-1", rows_to_columns(tracks[:150]))
+    shards.write_tracks("1-2", rows_to_columns(tracks[150:]))
+    shards.write_tracks("2-1", rows_to_columns([minimal_row(b"nothing is known")]))
+    shards.write_links("1-1", rows_to_columns(links[:100]))
+    shards.write_links("1-2", rows_to_columns(links[100:]))
+    shards.write_songs_table([rows_to_columns(songs)], 7)
     return root
 
 

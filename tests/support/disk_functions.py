@@ -1,4 +1,4 @@
-"""Places that are slow on purpose, for probes: functions of a module, since they go to other processes."""
+"""File operations for probes, slow or failing, in a module so that they can be sent to other processes."""
 
 import time
 
@@ -8,24 +8,24 @@ DELAY_SECONDS = 0.005
 
 
 def create_slowly(path: str, data: bytes) -> None:
-    """Creates a file in five milliseconds and a little."""
+    """Create a file after a delay."""
     time.sleep(DELAY_SECONDS)
     create_file(path, data)
 
 
 def read_slowly(path: str) -> None:
-    """Reads a file in as long."""
+    """Read a file after a delay."""
     time.sleep(DELAY_SECONDS)
     read_file(path)
 
 
 def fail_disk_full(path: str, data: bytes) -> None:
-    """A disk that is full."""
+    """Fail as on a full disk."""
     raise OSError(28, "No space left on device", path)
 
 
 def fail_unpicklable(path: str, data: bytes) -> None:
-    """A mistake of whoever wrote it, of a kind that other processes cannot be told of."""
+    """Fail with an exception that cannot be sent to another process."""
 
     class UnknownError(Exception):
         pass
@@ -34,5 +34,5 @@ def fail_unpicklable(path: str, data: bytes) -> None:
 
 
 def exit_process(path: str, data: bytes) -> None:
-    """Ends the process."""
+    """End the process."""
     raise SystemExit(3)

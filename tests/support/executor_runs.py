@@ -14,7 +14,7 @@ from midiprism.pipeline.splitter import Splitter
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerConfig
 from midiprism.smf.types import SplitSong
 from midiprism.sources import SongRef, open_folders
-from midiprism.stores import FileStore
+from midiprism.stores.files.store import FileStore
 from support.fake_songs import fake_split
 
 TIMEOUT_SECONDS = 60.0

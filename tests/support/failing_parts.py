@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from midiprism.errors import StoreError
 from midiprism.smf.types import SplitSong
 from midiprism.sources import FolderSource, SongContent, SongRef, UnreadableError
-from midiprism.stores import FileStore, StoredTrack
+from midiprism.stores import StoredTrack
+from midiprism.stores.files.store import FileStore
 from support.fake_songs import fake_split
 
 

@@ -1,28 +1,43 @@
-"""Runs as they are measured, made up."""
+"""Settings and samples of imaginary runs."""
 
 from typing import Any
 
+from midiprism.advise.model.run_facts import RunFacts
 from midiprism.metrics.devices import StorageLocation
 from midiprism.metrics.snapshot import DeviceIo, RunSample, SampleWindow, StageTime
 
-DISK = StorageLocation("/disk/out", "sda1", "disk", True, "ext4", "/disk")
-OTHER_DISK = StorageLocation("/other", "sdb1", "disk", False, "ext4", "/other")
-MEMORY = StorageLocation("/dev/shm/songs", "", "memory", None, "tmpfs", "/dev/shm")
+DISK = StorageLocation("/disk/out", "sda1", "disk", rotational=True, file_system="ext4", mount_point="/disk")
+OTHER_DISK = StorageLocation(
+    "/other", "sdb1", "disk", rotational=False, file_system="ext4", mount_point="/other"
+)
+MEMORY = StorageLocation("/dev/shm/songs", "", "memory", file_system="tmpfs", mount_point="/dev/shm")
+REMOTE_SERVER = StorageLocation("a server", kind="server")
+LOCAL_SERVER = StorageLocation("a server", kind="local server")
 
 
 def run_settings(
-    output: StorageLocation = DISK, source: StorageLocation = MEMORY, **others: Any
+    output: StorageLocation = DISK,
+    source: StorageLocation = MEMORY,
+    server: StorageLocation = REMOTE_SERVER,
+    **others: Any,
 ) -> dict[str, Any]:
-    """What is recorded of a run when it begins."""
-    catalogue = StorageLocation("a server", kind="server") if others.get("database") else output
-    places = {"output": output, "source": source, "catalogue": catalogue, "temporary": MEMORY}
-    facts: dict[str, Any] = {
+    """Return the settings that are recorded of a run when it begins.
+
+    Args:
+        output: where the result is.
+        source: where the songs are.
+        server: where the catalog is if ``database`` is among the other settings.
+        others: settings that differ from the defaults.
+    """
+    catalog = server if others.get("database") else output
+    locations = {"output": output, "source": source, "catalog": catalog, "temporary": MEMORY}
+    settings: dict[str, Any] = {
         "by": "auto",
         "context": "conductor",
         "store": "files",
         "out": output.path,
         "sources": ["/my songs"],
-        "reading": [],
+        "source_options": [],
         "workers": None,
         "batch_size": None,
         "in_flight": None,
@@ -30,9 +45,19 @@ def run_settings(
         "retry_failed": False,
         "database": None,
         "cpus": 4,
-        "places": {role: place.as_dict() for role, place in places.items()},
+        "locations": {role: location.as_dict() for role, location in locations.items()},
     }
-    return facts | others
+    return settings | others
+
+
+def run_facts(
+    output: StorageLocation = DISK,
+    source: StorageLocation = MEMORY,
+    server: StorageLocation = REMOTE_SERVER,
+    **others: Any,
+) -> RunFacts:
+    """Return the facts in ``run_settings``."""
+    return RunFacts.from_settings(run_settings(output, source, server, **others))
 
 
 def metrics_window(
@@ -44,7 +69,8 @@ def metrics_window(
     store_ms: float = 0.0,
     store_cpu_ms: float = 0.2,
     coordinator_ms: float = 0.05,
-    commit: tuple[float, float] = (0.1, 0.02),
+    commit_cpu_ms: float = 0.1,
+    commit_wait: float = 0.02,
     commits: int = 1,
     flush_ms: float = 0.05,
     device_busy_seconds: dict[str, float] | None = None,
@@ -52,20 +78,28 @@ def metrics_window(
     cores: int = 4,
     **last: Any,
 ) -> SampleWindow:
-    """Seconds of a run.
+    """Return a window of a run. Arguments in milliseconds are per song.
 
     Args:
-        cpu: milliseconds of a worker for a song; ``store_cpu_ms`` of them to store. Likewise ``read`` and
-            ``store``, waiting; ``coordinator``; ``flush``.
-        commit: computing for a song, in milliseconds, and waiting, in seconds of each commit.
-        device: by name, how long it was busy, in seconds.
-        others: processors that other programs kept busy.
+        songs: number of songs.
+        seconds: length of the window.
+        cpu_ms: processor time of a worker; ``store_cpu_ms`` of it is for storing.
+        read_ms: waiting to read; likewise ``store_ms``.
+        coordinator_ms: processor time of the coordinator without commits.
+        commit_cpu_ms: processor time of commits.
+        commit_wait: seconds that each commit waits.
+        commits: number of commits and of flushes.
+        flush_ms: waiting for flushes.
+        device_busy_seconds: how long devices were busy, by name.
+        other_cores: processors that other programs kept busy.
+        cores: processors of the machine.
+        last: other fields of the last sample.
     """
-    computed, waited = commit[0] * songs / 1e3, commit[1] * commits
-    worker_cpu, coordinator_cpu = cpu_ms * songs / 1e3, coordinator_ms * songs / 1e3 + computed
-    busy = (worker_cpu + coordinator_cpu) / cores + other_cores * seconds / cores
+    commit_cpu, commit_waited = commit_cpu_ms * songs / 1e3, commit_wait * commits
+    worker_cpu, coordinator_cpu = cpu_ms * songs / 1e3, coordinator_ms * songs / 1e3 + commit_cpu
+    core_busy = (worker_cpu + coordinator_cpu) / cores + other_cores * seconds / cores
     devices = device_busy_seconds or {}
-    facts: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "elapsed_seconds": seconds,
         "songs": songs,
         "songs_committed": songs,
@@ -76,17 +110,20 @@ def metrics_window(
             "split": StageTime((cpu_ms - store_cpu_ms) * songs / 1e3 - 0.01, 0.0),
             "store": StageTime((store_cpu_ms + store_ms) * songs / 1e3, store_ms * songs / 1e3),
             "flush": StageTime(flush_ms * songs / 1e3, flush_ms * songs / 1e3),
-            "commit": StageTime(computed + waited, waited),
+            "commit": StageTime(commit_cpu + commit_waited, commit_waited),
         },
         "worker_cpu": worker_cpu,
         "coordinator_cpu": coordinator_cpu,
-        "core_busy_seconds": (busy,) * cores,
+        "core_busy_seconds": (core_busy,) * cores,
         "commits": commits,
         "flushes": commits,
         "workers": 4,
         "batch_size": 250,
         "in_flight_limit": 40,
-        "devices": {name: DeviceIo(spent, 2 * spent, 100, 100) for name, spent in devices.items()},
+        "devices": {
+            name: DeviceIo(busy_seconds=busy, queue_seconds=2 * busy, reads=100, writes=100)
+            for name, busy in devices.items()
+        },
     }
     first = RunSample(core_busy_seconds=(0.0,) * cores, devices={name: DeviceIo() for name in devices})
-    return SampleWindow(first, RunSample(**(facts | last)))
+    return SampleWindow(first, RunSample(**(fields | last)))

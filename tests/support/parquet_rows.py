@@ -9,7 +9,6 @@ from blake3 import blake3
 from midiprism import split
 from midiprism.stores.parquet.schema import ParquetLink, ParquetSong, ParquetTrack, path_text_and_bytes
 from support.sample_songs import sample_songs
-from support.stated_meta import stated_meta_of
 
 
 def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
@@ -38,7 +37,7 @@ def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
 
 def minimal_row(music: bytes) -> ParquetTrack:
     """Return a row with as few facts as possible."""
-    return track_row(music, None)._replace(
+    row: ParquetTrack = track_row(music, None)._replace(
         channel=None,
         program=None,
         duration_seconds=None,
@@ -48,6 +47,7 @@ def minimal_row(music: bytes) -> ParquetTrack:
         time_signature=None,
         key_signature=None,
     )
+    return row
 
 
 @cache
@@ -61,8 +61,7 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
         digest = blake3(song.data).digest()
         text, raw = path_text_and_bytes(b"\xe9t\xe9.mid" if number == 7 else song.path.encode())
         parts = [track.track_number for track in result.tracks]
-        stated = stated_meta_of([track.data for track in result.tracks])
-        for position, (split_track, facts) in enumerate(zip(result.tracks, stated, strict=True)):
+        for position, split_track in enumerate(result.tracks):
             track = ParquetTrack(
                 split_track.digest,
                 split_track.name,
@@ -75,7 +74,11 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
                 split_track.highest_pitch,
                 split_track.duration_ticks,
                 split_track.duration_seconds,
-                *facts,
+                split_track.ticks_per_quarter,
+                split_track.tempo,
+                split_track.tempo_count,
+                split_track.time_signature,
+                split_track.key_signature,
                 len(split_track.data),
                 split_track.data,
             )

@@ -11,8 +11,8 @@ from itertools import count
 from typing import Any
 
 from midiprism.advise.model.costs import Costs
-from midiprism.advise.model.throughput import Setup
 from midiprism.metrics.snapshot import RunSample, SampleWindow, StageTime
+from midiprism.pipeline.tuner import Tunables
 
 GROUP_SONGS = 4_000
 GROUP_SECONDS = 2.0
@@ -153,22 +153,22 @@ class EventSimulator:
 class SimulatedPipeline:
     """The coordinator, the workers and the commits of one run."""
 
-    def __init__(self, costs: Costs, setup: Setup, variation: str, seed: int) -> None:
+    def __init__(self, costs: Costs, tunables: Tunables, variation: str, seed: int) -> None:
         rng = random.Random(seed)
         times: dict[str, Callable[[float, int], float]] = {
             "deterministic": lambda mean, _steps: mean,
             "exponential": lambda mean, steps: rng.gammavariate(steps, mean / steps) if mean else 0.0,
         }
-        self.costs, self.setup = costs, setup
+        self.costs, self.tunables = costs, tunables
         self.machine = EventSimulator(costs.cores, costs.other_programs_cpu, times[variation])
         self.machine.add_station("source", costs.source_concurrency)
         self.machine.add_station("output", costs.output_concurrency)
         self.planned_batches: deque[int] = deque()
-        self.batches_per_worker = [0] * setup.workers
-        self.tasks: list[deque[int]] = [deque() for _ in range(setup.workers)]
-        self.task_signals = [Signal() for _ in range(setup.workers)]
-        self.answers: list[deque[int]] = [deque() for _ in range(setup.workers)]
-        self.answer_signals = [Signal() for _ in range(setup.workers)]
+        self.batches_per_worker = [0] * tunables.workers
+        self.tasks: list[deque[int]] = [deque() for _ in range(tunables.workers)]
+        self.task_signals = [Signal() for _ in range(tunables.workers)]
+        self.answers: list[deque[int]] = [deque() for _ in range(tunables.workers)]
+        self.answer_signals = [Signal() for _ in range(tunables.workers)]
         self.messages: deque[int] = deque()
         self.message_signal = Signal()
         self.collected_batches: list[int] = []
@@ -182,16 +182,16 @@ class SimulatedPipeline:
 
     def run_until(self, songs: int) -> None:
         """Simulate until this many songs are committed."""
-        for number in range(self.setup.workers):
+        for number in range(self.tunables.workers):
             self.machine.start(self.worker(number))
-            if self.setup.shared:
+            if self.costs.workers_commit:
                 self.machine.start(self.committing_worker(number))
         self.machine.start(self.coordinator())
         self.machine.run(lambda: self.songs_committed >= songs)
 
     def worker(self, number: int) -> Process:
         """Read, split and store batches."""
-        costs, machine, batch = self.costs, self.machine, self.setup.batch_size
+        costs, machine, batch = self.costs, self.machine, self.tunables.batch_size
         parts = min(batch, 40 if batch <= 250 else 80)
         size = batch / parts
         lookup_seconds = 0.0
@@ -217,7 +217,7 @@ class SimulatedPipeline:
                     yield "pass", lookup_seconds
                 self.totals["store"] += machine.now - began
             self.totals["songs"] += batch
-            if self.setup.shared:
+            if self.costs.workers_commit:
                 self.answers[number].append(task)
                 machine.set_signal(self.answer_signals[number])
             else:
@@ -229,7 +229,7 @@ class SimulatedPipeline:
 
     def committing_worker(self, number: int) -> Process:
         """Flush and commit in a worker, while it splits the next batch."""
-        costs, batch = self.costs, self.setup.batch_size
+        costs, batch = self.costs, self.tunables.batch_size
         while True:
             while not self.answers[number]:
                 self.answer_signals[number].is_set = False
@@ -251,7 +251,7 @@ class SimulatedPipeline:
     def dispatch(self) -> None:
         """Give planned batches to the workers with the fewest."""
         for queued in range(1, MAX_QUEUED_BATCHES + 1):
-            for number in range(self.setup.workers):
+            for number in range(self.tunables.workers):
                 if self.planned_batches and self.batches_per_worker[number] < queued:
                     self.batches_per_worker[number] += 1
                     self.tasks[number].append(self.planned_batches.popleft())
@@ -259,14 +259,14 @@ class SimulatedPipeline:
 
     def coordinator(self) -> Process:
         """Plan batches, receive answers and report progress."""
-        costs, setup, machine = self.costs, self.setup, self.machine
-        batch, in_pool, reported_at = setup.batch_size, 0, 0.0
+        costs, tunables, machine = self.costs, self.tunables, self.machine
+        batch, in_pool, reported_at = tunables.batch_size, 0, 0.0
         plan = receive = costs.coordinator_cpu * batch / 2
         while True:
-            while in_pool + len(self.collected_batches) + len(self.batches_to_commit) < setup.in_flight:
+            while in_pool + len(self.collected_batches) + len(self.batches_to_commit) < tunables.in_flight:
                 if plan:
                     yield "work", machine.draw_seconds(plan, 1)
-                if setup.shared and costs.round_trip:
+                if costs.workers_commit and costs.round_trip:
                     yield "pass", LEASE_TRIPS * costs.round_trip
                 self.planned_batches.append(0)
                 in_pool += 1
@@ -276,30 +276,30 @@ class SimulatedPipeline:
                 if not self.messages:
                     self.message_signal.is_set = False
                     yield "wait", self.message_signal, POLL_SECONDS
-                for _ in range(min(len(self.messages), setup.workers)):
+                for _ in range(min(len(self.messages), tunables.workers)):
                     number = self.messages.popleft()
                     if receive:
                         yield "work", machine.draw_seconds(receive, 1)
                     self.batches_per_worker[number] -= 1
                     self.dispatch()
                     in_pool -= 1
-                    if setup.shared:
+                    if costs.workers_commit:
                         self.count_committed(1)
                         continue
                     if not self.collected_batches:
                         self.group_started_at = machine.now
                     self.collected_batches.append(number)
-            if not setup.shared:
+            if not costs.workers_commit:
                 yield from self.commit(hurry=not in_pool)
             report_seconds = REPORT_TRIPS * costs.round_trip
             pause = max(1, REPORT_PAUSE_FACTOR * report_seconds)
-            if setup.shared and report_seconds and machine.now - reported_at >= pause:
+            if costs.workers_commit and report_seconds and machine.now - reported_at >= pause:
                 yield "pass", report_seconds
                 reported_at = machine.now
 
     def commit(self, *, hurry: bool) -> Process:
         """Flush the collected batches and commit the flushed ones, if it is time or there is a ``hurry``."""
-        costs, machine, batch = self.costs, self.machine, self.setup.batch_size
+        costs, machine, batch = self.costs, self.machine, self.tunables.batch_size
         is_old = machine.now - self.group_started_at > GROUP_SECONDS
         due = len(self.collected_batches) * batch >= GROUP_SONGS or is_old
         if not self.is_flushing and not self.batches_to_commit and self.collected_batches and (due or hurry):
@@ -323,7 +323,7 @@ class SimulatedPipeline:
     def flush(self) -> Process:
         """Make the batches to commit durable."""
         costs = self.costs
-        songs = self.setup.batch_size * len(self.batches_to_commit)
+        songs = self.tunables.batch_size * len(self.batches_to_commit)
         yield self.stage_wait("flush", costs.flush_fixed + costs.flush_per_song * songs, 1)
         self.is_flushing = False
         self.machine.set_signal(self.flushed_signal)
@@ -337,12 +337,12 @@ class SimulatedPipeline:
 
     def count_committed(self, batches: int) -> None:
         """Count the songs of committed batches."""
-        self.songs_committed += batches * self.setup.batch_size
+        self.songs_committed += batches * self.tunables.batch_size
         self.progress.append((self.machine.now, self.songs_committed))
 
     def window(self) -> SampleWindow:
         """Return the metrics that a run like this one would measure."""
-        totals, setup = self.totals, self.setup
+        totals, tunables = self.totals, self.tunables
         commit_cpu = totals["commit cpu"]
         coordinator = self.costs.coordinator_cpu * totals["songs"]
         used_seconds = (
@@ -367,30 +367,32 @@ class SimulatedPipeline:
             core_busy_seconds=(used_seconds / cores,) * cores,
             commits=round(totals["commit times"]),
             flushes=round(totals["flush times"]),
-            workers=setup.workers,
-            batch_size=setup.batch_size,
-            in_flight_limit=setup.in_flight,
+            workers=tunables.workers,
+            batch_size=tunables.batch_size,
+            in_flight_limit=tunables.in_flight,
             round_trip=self.costs.round_trip,
         )
         return SampleWindow(RunSample(core_busy_seconds=(0.0,) * cores), last)
 
 
 def simulate_run(
-    costs: Costs, setup: Setup, variation: str, seed: int = 1, groups: int = 30
+    costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30
 ) -> SimulatedPipeline:
     """Simulate a run of about this many commit groups, and return it."""
-    songs_in_flight = min(GROUP_SONGS, setup.batch_size * setup.in_flight)
+    songs_in_flight = min(GROUP_SONGS, tunables.batch_size * tunables.in_flight)
     group_songs = max(
-        songs_in_flight, setup.batch_size * min(setup.in_flight, 2 * setup.workers), 4 * setup.batch_size
+        songs_in_flight,
+        tunables.batch_size * min(tunables.in_flight, 2 * tunables.workers),
+        4 * tunables.batch_size,
     )
-    run = SimulatedPipeline(costs, setup, variation, seed)
+    run = SimulatedPipeline(costs, tunables, variation, seed)
     run.run_until(groups * group_songs)
     return run
 
 
-def simulate_rate(costs: Costs, setup: Setup, variation: str, seed: int = 1, groups: int = 30) -> float:
+def simulate_rate(costs: Costs, tunables: Tunables, variation: str, seed: int = 1, groups: int = 30) -> float:
     """Return the songs per second of a simulated run, after its first quarter."""
-    marks = simulate_run(costs, setup, variation, seed, groups).progress
+    marks = simulate_run(costs, tunables, variation, seed, groups).progress
     first = next(index for index, mark in enumerate(marks) if mark[1] >= marks[-1][1] / 4)
     (started_at, songs_before), (ended_at, songs_after) = marks[first], marks[-1]
     return (songs_after - songs_before) / (ended_at - started_at)

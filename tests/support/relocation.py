@@ -9,8 +9,8 @@ import pytest
 
 from midiprism.catalog import VerifyScope
 from midiprism.integrity.verify import verify_result
-from midiprism.relocate.copy import Relocation
 from midiprism.relocate.relocate import relocate_result
+from midiprism.relocate.relocation import Relocation
 from midiprism.results.identity import StoreKind
 from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, read_tree, write_files

@@ -1,1 +1,1 @@
-"""What limits a run, what would make it faster, and which places are fast."""
+"""Advise on a run: find its bottleneck, predict what would help, measure disks, tune its settings."""

@@ -1,262 +1,211 @@
-"""What limits a run: that whose being free would make it fastest, by the model."""
+"""Find the bottleneck of a run: the resource whose removal would speed it up most, by the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from midiprism.advise.model.costs import Costs, measure_costs
+from midiprism.advise.model.costs import RESOURCES, Costs, Resource, measure_costs
 from midiprism.advise.model.run_facts import RunFacts
-from midiprism.advise.model.throughput import Setup, predicted_rate, setup_of
+from midiprism.advise.model.throughput import predicted_rate, tunables_of
 from midiprism.advise.probe.disk_results import DiskSpeed
 from midiprism.metrics.snapshot import SampleWindow
 from midiprism.pipeline.resource_defaults import default_in_flight
+from midiprism.pipeline.tuner import Tunables
 
-Resource = Literal["cpu", "output", "source", "catalogue", "coordinator", "settings", "none"]
-REMOVABLE_RESOURCES: tuple[Resource, ...] = ("cpu", "output", "source", "catalogue", "coordinator")
+BottleneckName = Resource | Literal["settings", "none"]
 
 MIN_GAIN = 1.05
-"""A gain below that is none."""
+"""Smaller gains are ignored."""
 
 _MIN_SETTINGS_GAIN = 1.2
 _IDLE_BELOW = 0.7
-_MANY_CORES = 1_000.0
+_RESOURCE_TITLES: Mapping[str, str] = {"cpu": "processors"}
 
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """What limits a run.
+    """The bottleneck of a run.
 
     Attributes:
-        resource: which one; ``settings`` where too little is under way while the resources are idle.
-        title: of the device or place that it is, where it is one.
-        words: all of it in a few words.
-        evidence: facts and figures that it rests on.
-        gain_if_free: how many times as fast the run would be if it cost nothing.
-        gains: the same for each resource, as far as they were asked for.
+        resource: its name; ``settings`` where too little is in flight while the resources are idle, ``none``
+            where nothing in particular limits the run.
+        title: name of the device or server that it is, if any.
+        summary: all of it in one phrase.
+        evidence: pairs of a name and a figure that the conclusion is based on.
+        gain_if_free: how many times as fast the run would be if the resource cost nothing.
+        gains: the same for each resource.
     """
 
-    resource: Resource
+    resource: BottleneckName
     title: str
-    words: str
+    summary: str
     evidence: tuple[tuple[str, str], ...]
     gain_if_free: float
     gains: Mapping[str, float]
 
 
-def with_free_resource(costs: Costs, resource: Resource) -> Costs:
-    """Costs of a run to which a resource is free."""
-    busy = tuple(it for it in costs.device_busy if it.role != resource)
-    if resource == "cpu":
-        return replace(
-            costs,
-            worker_cpu=0.0,
-            commit_client_cpu=0.0,
-            server_cpu=0.0,
-            other_programs_cpu=0.0,
-            cores=_MANY_CORES,
-            commit_per_song=min(costs.commit_per_song, costs.commit_cpu)
-            if costs.commit_cpu
-            else costs.commit_per_song,
-        )
-    if resource == "source":
-        return replace(costs, source_wait=0.0, device_busy=busy)
-    if resource == "output":
-        return replace(costs, output_wait=0.0, flush_fixed=0.0, flush_per_song=0.0, device_busy=busy)
-    if resource == "catalogue":
-        return replace(
-            costs,
-            commit_client_cpu=0.0,
-            commit_fixed=0.0,
-            commit_per_song=0.0,
-            commit_cpu=0.0,
-            round_trip=0.0,
-            queries_catalog=False,
-            device_busy=busy,
-        )
-    if resource == "coordinator":
-        return replace(costs, coordinator_cpu=0.0)
-    return costs
+@dataclass(frozen=True, slots=True)
+class _Analysis:
+    """A window of a run with what the model makes of it."""
+
+    window: SampleWindow
+    facts: RunFacts
+    costs: Costs
+    tunables: Tunables
+    gains: Mapping[str, float]
+    utilization: Mapping[str, float]
 
 
 def find_bottleneck(
-    window: SampleWindow, settings: Mapping[str, Any] | RunFacts, disk_speeds: Sequence[DiskSpeed] = ()
+    window: SampleWindow, facts: RunFacts, disk_speeds: Sequence[DiskSpeed] = ()
 ) -> Bottleneck:
-    """What limited a run between two samples.
+    """Return what limited a run between two samples.
 
     Args:
-        settings: what was recorded of the run when it began.
-        figures: of places, if they are known.
+        window: the two samples.
+        facts: the settings of the run.
+        disk_speeds: of known disks.
     """
-    facts = settings if isinstance(settings, RunFacts) else RunFacts.from_settings(settings)
     costs = measure_costs(window, facts, disk_speeds)
     if costs is None:
         return Bottleneck("none", "", "nothing has been split yet", (), 1.0, {})
-    setup = setup_of(window, facts)
-    now = predicted_rate(costs, setup)
+    tunables = tunables_of(window, facts)
+    rate = predicted_rate(costs, tunables)
     gains: dict[str, float] = {
-        name: predicted_rate(with_free_resource(costs, name), setup) / now for name in REMOVABLE_RESOURCES
+        name: predicted_rate(costs.with_free(name), tunables) / rate for name in RESOURCES
     }
-    use = _utilization(window, costs, setup)
-    worst = max(REMOVABLE_RESOURCES, key=lambda name: gains[name])
-    resource: Resource = worst
-    if use[worst] < _IDLE_BELOW:
-        gains["settings"] = _rate_with_more_in_flight(costs, setup) / now
+    utilization = _utilization(window, costs, tunables)
+    worst = max(RESOURCES, key=lambda name: gains[name])
+    resource: BottleneckName = worst
+    if utilization[worst] < _IDLE_BELOW:
+        gains["settings"] = _rate_with_more_in_flight(costs, tunables) / rate
     if gains.get("settings", 0.0) >= _MIN_SETTINGS_GAIN:
         resource = "settings"
     elif gains[worst] < MIN_GAIN:
         resource = "none"
+    analysis = _Analysis(window, facts, costs, tunables, gains, utilization)
     title = _resource_title(resource, facts)
-    evidence = _evidence(window, facts, costs, setup, gains)
-    words = _describe(resource, title, window, facts, setup, use)
-    return Bottleneck(resource, title, words, evidence, max(1.0, gains.get(resource, 1.0)), gains)
+    return Bottleneck(
+        resource=resource,
+        title=title,
+        summary=_summarize(resource, title, analysis),
+        evidence=tuple(_run_evidence(analysis) + _gain_evidence(gains)),
+        gain_if_free=max(1.0, gains.get(resource, 1.0)),
+        gains=gains,
+    )
 
 
-def _rate_with_more_in_flight(costs: Costs, setup: Setup) -> float:
-    """The rate with more workers, or more under way."""
-    if setup.workers == 0:
-        return predicted_rate(costs, setup)
-    found = predicted_rate(costs, setup)
-    for workers in (setup.workers, 2 * setup.workers):
-        enough = default_in_flight(workers, setup.batch_size, shared=setup.shared)
-        found = max(
-            found,
-            predicted_rate(costs, replace(setup, workers=workers, in_flight=max(setup.in_flight, enough))),
-        )
-    return found
+def _rate_with_more_in_flight(costs: Costs, tunables: Tunables) -> float:
+    """Return the rate with enough batches in flight for as many or twice as many workers."""
+    rates = [predicted_rate(costs, tunables)]
+    for workers in (tunables.workers, 2 * tunables.workers) if tunables.workers else ():
+        enough = default_in_flight(workers, tunables.batch_size, shared=costs.workers_commit)
+        in_flight = max(tunables.in_flight, enough)
+        rates.append(predicted_rate(costs, replace(tunables, workers=workers, in_flight=in_flight)))
+    return max(rates)
 
 
-def _utilization(window: SampleWindow, costs: Costs, setup: Setup) -> dict[str, float]:
-    """Which share of the time each resource was in use."""
-    songs, workers = window.rate, max(1, setup.workers)
+def _utilization(window: SampleWindow, costs: Costs, tunables: Tunables) -> dict[str, float]:
+    """Return the share of the time that each resource was in use."""
+    rate, workers = window.rate, max(1, tunables.workers)
     cores = window.core_utilization
-    device = {it.role: it.seconds * songs for it in costs.device_busy}
-    waits = {"source": costs.source_wait * songs, "output": costs.output_wait * songs}
-    widths = {
-        "source": min(costs.source_concurrency or workers, workers),
-        "output": min(costs.output_concurrency or workers, workers),
-    }
-    commit, flush = window.stage("commit").seconds, window.stage("flush").seconds
-    committers = workers if setup.shared else 1
-    alone = setup.workers == 0
-    # Where somebody waits for a processor that the run may use, none of those is free.
+    device = {busy.role: busy.seconds * rate for busy in costs.device_busy}
+    source_concurrency = min(costs.source_concurrency or workers, workers)
+    output_concurrency = min(costs.output_concurrency or workers, workers)
+    committers = workers if costs.workers_commit else 1
+    flushing = window.stage("flush").seconds / window.seconds / committers
+    committing = window.stage("commit").seconds / window.seconds / committers
+    # Where a process waits for a processor that the run may use, none of those processors is free.
     wanted = (window.own_cpu + window.queued) / window.seconds / costs.cores
     return {
         "cpu": max(sum(cores) / len(cores) if cores else 0.0, min(1.0, wanted)),
-        "source": max(device.get("source", 0.0), waits["source"] / widths["source"]),
-        "output": max(
-            device.get("output", 0.0), waits["output"] / widths["output"], flush / window.seconds / committers
-        ),
-        "catalogue": max(device.get("catalogue", 0.0), commit / window.seconds / committers),
-        "coordinator": 0.0 if alone else window.coordinator_cpu / window.seconds,
+        "source": max(device.get("source", 0.0), costs.source_wait * rate / source_concurrency),
+        "output": max(device.get("output", 0.0), costs.output_wait * rate / output_concurrency, flushing),
+        "catalog": max(device.get("catalog", 0.0), committing),
+        "coordinator": 0.0 if tunables.workers == 0 else window.coordinator_cpu / window.seconds,
     }
 
 
-def _resource_title(resource: Resource, facts: RunFacts) -> str:
-    if resource == "catalogue":
-        return "PostgreSQL" if facts.shared else facts.place_title("output")
-    return facts.place_title(resource) if resource in ("source", "output") else ""
+def _resource_title(resource: BottleneckName, facts: RunFacts) -> str:
+    if resource == "catalog":
+        return "PostgreSQL" if facts.workers_commit else facts.location_title("output")
+    return facts.location_title(resource) if resource in ("source", "output") else ""
 
 
-def _describe(
-    resource: Resource,
-    title: str,
-    window: SampleWindow,
-    facts: RunFacts,
-    setup: Setup,
-    utilization: Mapping[str, float],
-) -> str:
-    share = f"{min(1.0, utilization.get(resource, 0.0)):.0%}"
-    device = window.device_utilization(facts.device(resource)) if resource in ("source", "output") else None
-    told = f"{device:.0%} busy" if device is not None else f"in use {share} of the time"
+def _summarize(resource: BottleneckName, title: str, analysis: _Analysis) -> str:
+    window, facts, tunables = analysis.window, analysis.facts, analysis.tunables
+    in_use = f"{min(1.0, analysis.utilization.get(resource, 0.0)):.0%}"
+    busy = window.device_utilization(facts.device(resource)) if resource in ("source", "output") else None
+    disk_use = f"{busy:.0%} busy" if busy is not None else f"in use {in_use} of the time"
     if resource == "cpu":
-        return f"limited by the processors: {share} busy"
+        return f"limited by the processors: {in_use} busy"
     if resource == "source":
-        return f"limited by reading songs from {title}: {told}"
+        return f"limited by reading songs from {title}: {disk_use}"
     if resource == "output":
-        flushing = window.stage("flush").seconds > window.stage("store").waited
-        doing = "writing shards to" if facts.store == "parquet" else "creating files on"
-        return f"limited by {'making files durable on' if flushing else doing} {title}: {told}"
-    if resource == "catalogue":
-        if facts.shared:
-            return f"limited by the catalogue's answers: {1000 * window.last.round_trip:,.3g} ms each"
-        each = window.stage("commit").seconds / max(1, window.commits)
-        return f"limited by commits to the catalogue on {title}: {1000 * each:,.0f} ms each"
+        action = "writing shards to" if facts.store == "parquet" else "creating files on"
+        if window.stage("flush").seconds > window.stage("store").waited:
+            action = "making files durable on"
+        return f"limited by {action} {title}: {disk_use}"
+    if resource == "catalog":
+        if facts.workers_commit:
+            return f"limited by the catalog's answers: {1000 * window.last.round_trip:,.3g} ms each"
+        milliseconds = 1000 * window.stage("commit").seconds / max(1, window.commits)
+        return f"limited by commits to the catalog on {title}: {milliseconds:,.0f} ms each"
     if resource == "coordinator":
-        return f"limited by planning and collecting, which one process does: {share} busy"
+        return f"limited by planning and collecting, which one process does: {in_use} busy"
     if resource == "settings":
-        batches = "1 batch" if setup.in_flight == 1 else f"{setup.in_flight:,} batches"
-        workers = "1 worker" if setup.workers == 1 else f"{setup.workers:,} workers"
-        return f"limited by the settings: {batches} in flight for {workers}; processors {utilization['cpu']:.0%} busy"
+        batches = "1 batch" if tunables.in_flight == 1 else f"{tunables.in_flight:,} batches"
+        workers = "1 worker" if tunables.workers == 1 else f"{tunables.workers:,} workers"
+        cpu = analysis.utilization["cpu"]
+        return f"limited by the settings: {batches} in flight for {workers}; processors {cpu:.0%} busy"
     return "limited by nothing in particular"
 
 
-def _evidence(
-    window: SampleWindow, facts: RunFacts, costs: Costs, setup: Setup, gains: Mapping[str, float]
-) -> tuple[tuple[str, str], ...]:
-    songs = window.rate
-    found = [
-        ("songs a second", f"{songs:,.1f}"),
+def _run_evidence(analysis: _Analysis) -> list[tuple[str, str]]:
+    """Return the figures of the run."""
+    window, costs, tunables = analysis.window, analysis.costs, analysis.tunables
+    worker_ms, coordinator_ms = 1e3 * costs.worker_cpu, 1e3 * (costs.coordinator_cpu + costs.commit_cpu)
+    read_wait, store_wait = (window.stage(name).waited / window.songs for name in ("read", "store"))
+    evidence = [
+        ("songs per second", f"{window.rate:,.1f}"),
         (
-            "in force",
-            f"{setup.workers} workers, batches of {setup.batch_size:,}, {setup.in_flight} in flight",
+            "settings",
+            f"{tunables.workers} workers, batches of {tunables.batch_size:,}, {tunables.in_flight} in flight",
         ),
         (
-            "processor time of a song",
-            (
-                f"{1000 * costs.worker_cpu:,.2f} ms in workers, "
-                f"{1000 * (costs.coordinator_cpu + costs.commit_cpu):,.2f} ms in the coordinator"
-            ),
+            "processor time per song",
+            f"{worker_ms:,.2f} ms in workers, {coordinator_ms:,.2f} ms in the coordinator",
         ),
-        (
-            "waiting of a song",
-            (
-                f"{1000 * window.stage('read').waited / window.songs:,.2f} ms to read, "
-                f"{1000 * window.stage('store').waited / window.songs:,.2f} ms to store"
-            ),
-        ),
+        ("waiting per song", f"{1000 * read_wait:,.2f} ms to read, {1000 * store_wait:,.2f} ms to store"),
     ]
     cores = window.core_utilization
     if cores:
-        found.append(
-            (
-                "processors busy",
-                f"{sum(cores) / len(cores):.0%} of {len(cores)}, {window.other_cores_busy:.2f} by other programs",
-            )
-        )
-    if setup.workers:
-        found.append(
-            (
-                "workers without a batch",
-                f"{min(1.0, window.idle / window.seconds / setup.workers):.0%} of their time",
-            )
-        )
+        busy, others = sum(cores) / len(cores), window.other_cores_busy
+        evidence.append(("processors busy", f"{busy:.0%} of {len(cores)}, {others:.2f} by other programs"))
+    if tunables.workers:
+        idle = min(1.0, window.idle / window.seconds / tunables.workers)
+        evidence.append(("workers without a batch", f"{idle:.0%} of their time"))
     for role in ("source", "output"):
-        busy = window.device_utilization(facts.device(role))
-        if busy is not None:
-            found.append((f"{role} {facts.place_title(role)}", f"{busy:.0%} busy"))
-    if window.commits:
-        each = 1000 * window.stage("commit").seconds / window.commits
-        found.append(("commits", f"{window.commits:,} of {each:,.0f} ms each"))
-    if window.flushes:
-        each = 1000 * window.stage("flush").seconds / window.flushes
-        found.append(("flushes", f"{window.flushes:,} of {each:,.0f} ms each"))
+        device_busy = window.device_utilization(analysis.facts.device(role))
+        if device_busy is not None:
+            evidence.append((f"{role} {analysis.facts.location_title(role)}", f"{device_busy:.0%} busy"))
+    for title, stage, calls in (("commits", "commit", window.commits), ("flushes", "flush", window.flushes)):
+        if calls:
+            milliseconds = 1000 * window.stage(stage).seconds / calls
+            evidence.append((title, f"{calls:,} of {milliseconds:,.0f} ms each"))
     if costs.round_trip:
-        found.append(("answer of the catalogue's server", f"{1000 * costs.round_trip:,.3g} ms"))
-    for name, gain in sorted(gains.items(), key=lambda item: -item[1])[:3]:
-        if gain >= MIN_GAIN:
-            found.append(
-                (
-                    f"with free {_RESOURCE_NAMES[name]}" if name != "settings" else "with more under way",
-                    f"{gain:.2f} times as fast by the model",
-                )
-            )
-    return tuple(found)
+        evidence.append(("answer of the catalog's server", f"{1000 * costs.round_trip:,.3g} ms"))
+    return evidence
 
 
-_RESOURCE_NAMES = {
-    "cpu": "processors",
-    "output": "output",
-    "source": "source",
-    "catalogue": "catalogue",
-    "coordinator": "coordinator",
-}
+def _gain_evidence(gains: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return the largest gains, by the model."""
+    largest = sorted(gains.items(), key=lambda item: -item[1])[:3]
+    return [
+        (
+            "with more in flight" if name == "settings" else f"with free {_RESOURCE_TITLES.get(name, name)}",
+            f"{gain:.2f} times as fast by the model",
+        )
+        for name, gain in largest
+        if gain >= MIN_GAIN
+    ]

@@ -16,7 +16,6 @@ from midiprism.catalog.open import (
 )
 from midiprism.catalog.queries.find_tracks import Selection, TrackRow, find_tracks
 from midiprism.catalog.queries.integrity import BrokenSong, IntegrityQueries, SongPath, TrackFile, VerifyScope
-from midiprism.catalog.shard_sink import ShardFile, ShardPosition, ShardSink, WrittenShards
 from midiprism.catalog.sqlite.dry_run import DryRunCatalog
 from midiprism.catalog.sqlite.repair_queue import RepairQueue
 from midiprism.catalog.sqlite.unique_names import UniqueNames
@@ -50,9 +49,6 @@ __all__ = [
     "ProblemRecord",
     "RepairQueue",
     "Selection",
-    "ShardFile",
-    "ShardPosition",
-    "ShardSink",
     "SongPath",
     "SongRecord",
     "StagedTracks",
@@ -63,7 +59,6 @@ __all__ = [
     "UniqueNames",
     "UpToDate",
     "VerifyScope",
-    "WrittenShards",
     "catalog_exists",
     "find_tracks",
     "has_password",

@@ -18,10 +18,11 @@ from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.leasing import BatchLeases
 from midiprism.catalog.queries.run_samples import add_samples
 from midiprism.catalog.schema import batches, links, properties, runs, shards, song_paths, songs, tracks
-from midiprism.catalog.shard_sink import ShardFile, ShardSink
 from midiprism.catalog.types import KnownPaths, KnownSong, TrackPathFields, UpToDate, query_chunks
 from midiprism.errors import CatalogError, CommitHooksMismatchError
 from midiprism.records.batches import BatchRecord
+from midiprism.stores.shard_sink import ShardSink
+from midiprism.stores.sharded import WrittenShard
 
 T = TypeVar("T")
 
@@ -279,7 +280,7 @@ class Catalog(ABC):
             ids = self.connection.scalars(current.with_for_update()).all()
             self.connection.execute(update(shards).where(shards.c.id.in_(ids)).values(stale=1))
 
-    def insert_shards(self, new_shards: Sequence[ShardFile], run_id: int) -> list[int]:
+    def insert_shards(self, new_shards: Sequence[WrittenShard], run_id: int) -> list[int]:
         """Record shards, inside a transaction that is open. Return their ids."""
         return [
             self.connection.scalar(

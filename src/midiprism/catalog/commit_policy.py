@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from midiprism.catalog.commit_result import CommitResult
-from midiprism.catalog.shard_sink import ShardSink
 from midiprism.records.batches import BatchRecord
+from midiprism.stores.shard_sink import ShardSink
 
 
 class CommitPolicy(Protocol):
@@ -43,7 +43,7 @@ class StagedTracks:
     """
 
     flush: Callable[[], None]
-    make_sink: Callable[[Sequence[BatchRecord]], ShardSink] | None = None
+    make_sink: Callable[[Sequence[BatchRecord]], ShardSink | None] | None = None
 
     def sink_of(self, records: Sequence[BatchRecord]) -> ShardSink | None:
         """Return the sink of a commit of these batches."""

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from midiprism.catalog.shard_sink import ShardFile
 from midiprism.records.fields import SongRecord
+from midiprism.stores.sharded import WrittenShard
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class CommitResult:
     discarded: bool = False
     refused_songs: list[SongRecord] = field(default_factory=list)
     values_nulled: int = 0
-    shards: Sequence[ShardFile] = ()
+    shards: Sequence[WrittenShard] = ()
 
     @property
     def row_count(self) -> int:

@@ -6,6 +6,7 @@ from functools import singledispatch
 from midiprism import errors
 from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
 from midiprism.errors import MidiprismError
+from midiprism.metrics.errors import MetricsServerError
 
 
 @singledispatch
@@ -68,6 +69,33 @@ def _(_error: errors.AdoptionNeedsFilesError) -> str:
         "The tables of an adopted library name files: leave --store out, and choose a folder that was not "
         "made with --store parquet."
     )
+
+
+@explain.register
+def _(error: errors.HardlinkError) -> str:
+    return f"The tracks of {error.out} are no files of their own: leave --hardlink out."
+
+
+@explain.register
+def _(error: errors.RelocationRemainsError) -> str:
+    return (
+        f"{error.out} still holds what was relocated from there before: `midiprism relocate "
+        f"{shlex.quote(error.out)} {shlex.quote(error.relocated_to)} --remove` empties it."
+    )
+
+
+@explain.register
+def _(error: errors.DamagedResultError) -> str:
+    result = f"{shlex.quote(error.out)} {error.database_options}".rstrip()
+    return (
+        f"{error.reason} {error.out} is still the result: repair it with `midiprism verify {result} --repair`, "
+        "and give the same command again."
+    )
+
+
+@explain.register
+def _(error: errors.EmptyCatalogError) -> str:
+    return f"{error.catalog} is empty: give the same `midiprism split` first."
 
 
 @explain.register
@@ -140,4 +168,12 @@ def _(error: errors.InUseError) -> str:
 def _(error: errors.WorkerStartError) -> str:
     return (
         f"Worker processes end before they begin ({error.exit_description}): --workers 0 works without them."
+    )
+
+
+@explain.register
+def _(error: MetricsServerError) -> str:
+    return (
+        f"Metrics cannot be served at {error.address}, port {error.port}: {error.reason}. "
+        "Choose another --metrics-port."
     )

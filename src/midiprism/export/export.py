@@ -1,4 +1,4 @@
-"""A tree for people: the tracks of a result under names of their choice."""
+"""Exports the tracks of a result to a tree of files for people, under names of their choice."""
 
 import os
 import time
@@ -9,20 +9,18 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from midiprism.catalog import PostgresAddress, Selection, TrackRow, UniqueNames, find_tracks
-from midiprism.errors import StoreError, UsageError
-from midiprism.export.materialize import Materializer, StoredTrack, TrackInFile, TrackInShard
+from midiprism.errors import HardlinkError, StoreError, UsageError
+from midiprism.export.materialize import Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
-from midiprism.pipeline.open_result import parquet_store_of
 from midiprism.results.result_dir import (
     open_catalog_of,
-    read_identity,
     read_marker,
     require_result,
     write_marker,
 )
+from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.sources import MARKER_FILE_NAME
-from midiprism.stores import FileStore, track_path
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores import TrackLocation
 
 _MAX_FAILURES_SHOWN = 100
 _TRACKS_PER_SORT = 50_000
@@ -30,16 +28,16 @@ _TRACKS_PER_SORT = 50_000
 
 @dataclass(slots=True)
 class Export:
-    """What an export did.
+    """Result of an export.
 
     Attributes:
         to: the folder of the tree.
-        files_new: files placed.
-        files_kept: files that were there, with the same bytes.
-        files_differing: files that were there with other bytes, and were left alone.
-        files_failed: tracks that are missing from the store, or could not be placed.
-        bytes: of the files placed.
-        failures: a path and a sentence for the first of those that differ or failed.
+        files_new: files that were written.
+        files_unchanged: files that existed with the same bytes.
+        files_differing: files that existed with other bytes, and were left alone.
+        files_failed: tracks that are missing from the store, or could not be written.
+        bytes: of the files that were written.
+        failures: path and message of the first files that differ or failed.
     """
 
     to: str
@@ -58,11 +56,11 @@ class Export:
 
     @property
     def failed(self) -> bool:
-        """Whether the tree is not as it was asked for."""
+        """True if any file differs or failed."""
         return self.files_differing > 0 or self.files_failed > 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures, for ``--json``."""
+        """Return the figures under their JSON keys."""
         return {
             "to": self.to,
             "dry_run": self.dry_run,
@@ -76,7 +74,7 @@ class Export:
         }
 
     def add_failure(self, path: str, message: str) -> None:
-        """Remember one of the first failures."""
+        """Remember a failure, if it is among the first."""
         if len(self.failures) < _MAX_FAILURES_SHOWN:
             self.failures.append((path, message))
 
@@ -93,43 +91,40 @@ def export_tracks(
     stop: Callable[[], bool] = lambda: False,
     listener: Callable[[Export], None] = lambda _export: None,
 ) -> Export:
-    """Place the selected tracks of the result in ``out`` below ``to``.
+    """Write the selected tracks of the result in ``out`` to files below ``to``.
 
-    The same result, template and selection give the same tree. Names that would be the same, in any case of
-    letters, are numbered in the order of the songs' paths. A file that is there is left as it is.
+    The same result, template and selection give the same tree. Names that differ at most in case are numbered
+    in the order of the songs' paths. A file that exists is left as it is.
 
     Args:
-        database: where the catalogue is; None for a file in the result.
+        database: where the catalog is; None for a file in the result.
         hardlink: link instead of copying.
         dry_run: write nothing.
-        stop: once true, no further file is placed.
-        listener: is told after every file.
+        stop: once it returns True, no further file is written.
+        listener: called after every file.
 
     Raises:
-        UsageError: ``out`` is no result, its catalogue is elsewhere, or ``to`` cannot take a tree.
+        UsageError: ``out`` is no result, its catalog is elsewhere, its tracks cannot be hard linked, or
+            ``to`` cannot take a tree.
         StoreError: ``to`` cannot be written.
-        CatalogError: the catalogue cannot be used.
+        CatalogError: the catalog cannot be used.
     """
     require_result(out)
     started = time.perf_counter()
-    identity = read_identity(out)
-    assert identity is not None, "it is a result"
-    in_shards = identity.store == "parquet"
-    if in_shards and hardlink:
-        raise UsageError(f"The tracks of {out} lie in Parquet files: leave --hardlink out.")
-    _prepare_folder(out, to, template, dry_run=dry_run)
+    identity = require_identity(out)
     export = Export(os.path.abspath(to), dry_run)
     with ExitStack() as stack:
+        store = stack.enter_context(closing(open_result_store(out, identity)))
+        if hardlink and not store.capabilities.tracks_are_files:
+            raise HardlinkError(out)
+        _prepare_folder(out, to, template, dry_run=dry_run)
         catalog = stack.enter_context(open_catalog_of(out, database))
-        names = _ExportPaths(template, stack.enter_context(UniqueNames()))
-        tree = _TreeWriter(export, Materializer(hardlink=hardlink))
+        paths = _ExportPaths(template, stack.enter_context(UniqueNames()))
+        tree = _TreeWriter(export, Materializer(store, hardlink=hardlink))
         rows = stack.enter_context(closing(find_tracks(catalog.connection, selection)))
-        if in_shards:
-            shards = stack.enter_context(parquet_store_of(out, identity))
-            tracks = _sorted_by_shard(_track_in_shard(shards, row, names.path_of(row)) for row in rows)
-        else:
-            store = FileStore(out)
-            tracks = (_track_in_file(store, out, row, names.path_of(row)) for row in rows)
+        tracks: Iterator[_ExportedTrack] = (_exported_track(row, paths.path_of(row)) for row in rows)
+        if store.shards is not None:
+            tracks = _sorted_by_shard(tracks)
         for track in tracks:
             if stop():
                 break
@@ -142,32 +137,29 @@ def export_tracks(
 class _ExportedTrack(NamedTuple):
     """A track, and the folders and the name of its file."""
 
-    source: StoredTrack
+    location: TrackLocation
     size: int
     path_parts: tuple[str, ...]
 
 
-def _track_in_file(store: FileStore, out: str, row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrack:
-    path = track_path(row.track.family, row.track.stem, row.track.digest, row.track.digest_digits)
-    return _ExportedTrack(TrackInFile(store, os.path.abspath(out), path), row.track.size, path_parts)
+def _exported_track(row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrack:
+    track = row.track
+    location = TrackLocation(
+        track.family, track.stem, track.digest, track.digest_digits, row.shard, row.shard_row
+    )
+    return _ExportedTrack(location, track.size, path_parts)
 
 
-def _track_in_shard(
-    shards: ParquetStore, row: TrackRow, path_parts: tuple[str, ...]
-) -> tuple[TrackInShard, int, tuple[str, ...]]:
-    return TrackInShard(shards, row.shard, row.shard_row, row.track.digest), row.track.size, path_parts
-
-
-def _sorted_by_shard(tracks: Iterable[tuple[TrackInShard, int, tuple[str, ...]]]) -> Iterator[_ExportedTrack]:
-    """Many tracks at a time in the order in which they lie in their shards, which are read in pieces."""
-    waiting = iter(tracks)
-    while part := list(islice(waiting, _TRACKS_PER_SORT)):
-        part.sort(key=lambda track: (track[0].shard or "", track[0].row or 0))
-        yield from (_ExportedTrack(*track) for track in part)
+def _sorted_by_shard(tracks: Iterable[_ExportedTrack]) -> Iterator[_ExportedTrack]:
+    """Sort many tracks at a time in the order in which they lie in their shards, which are read in parts."""
+    remaining = iter(tracks)
+    while part := list(islice(remaining, _TRACKS_PER_SORT)):
+        part.sort(key=lambda track: (track.location.shard or "", track.location.row or 0))
+        yield from part
 
 
 class _ExportPaths:
-    """Which file each track becomes. Songs come one after the other, in the order of their paths."""
+    """Decides the path of each file. Songs come one after the other, in the order of their paths."""
 
     def __init__(self, template: PathTemplate, unique_names: UniqueNames) -> None:
         self._template = template
@@ -176,7 +168,7 @@ class _ExportPaths:
         self._song_path: tuple[str, ...] = ()
 
     def path_of(self, row: TrackRow) -> tuple[str, ...]:
-        """Folders and file name."""
+        """Return the folders and the file name of a track."""
         if row.song_id != self._song_id:
             self._song_id = row.song_id
             self._song_path = self._unique_song_path(song_path(row))
@@ -184,18 +176,18 @@ class _ExportPaths:
         return self._unique_path("file", folders, name, SUFFIX)
 
     def _unique_song_path(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """The path of a song, numbered where ``a.mid`` and ``a.kar``, say, would share it."""
+        """Return the path of a song, numbered if another song has it too, as ``a.kar`` beside ``a.mid``."""
         *folders, name = path
         return self._unique_path("song", folders, name, "")
 
     def _unique_path(self, namespace: str, folders: list[str], name: str, suffix: str) -> tuple[str, ...]:
-        above = "/".join((namespace, *folders))
-        number = self._unique_names.claim(lambda number: f"{above}/{add_number(name, number)}".casefold())
+        folder = "/".join((namespace, *folders))
+        number = self._unique_names.claim(lambda number: f"{folder}/{add_number(name, number)}".casefold())
         return (*folders, add_number(name, number) + suffix)
 
 
 class _TreeWriter:
-    """The files below a folder."""
+    """Writes the files of a tree, and counts them."""
 
     def __init__(self, export: Export, materializer: Materializer) -> None:
         self._export = export
@@ -203,14 +195,14 @@ class _TreeWriter:
         self._last_folder = ""
 
     def add(self, track: _ExportedTrack) -> None:
-        export, source = self._export, track.source
+        export = self._export
         target = os.path.join(export.to, *track.path_parts)
         try:
             if export.dry_run:
-                placed = self._materializer.compare(source, target)
+                outcome = self._materializer.compare(track.location, target)
             else:
                 self._make_folder(os.path.dirname(target))
-                placed = self._materializer.materialize(source, target)
+                outcome = self._materializer.materialize(track.location, target)
         except StoreError as error:
             export.files_failed += 1
             export.add_failure(target, str(error))
@@ -219,10 +211,10 @@ class _TreeWriter:
             export.files_failed += 1
             export.add_failure(target, f"It cannot be written: {error.strerror or error}.")
             return
-        if placed == "new":
+        if outcome == "new":
             export.files_new += 1
             export.bytes += track.size
-        elif placed == "same":
+        elif outcome == "same":
             export.files_unchanged += 1
         else:
             export.files_differing += 1
@@ -235,7 +227,7 @@ class _TreeWriter:
 
 
 def _prepare_folder(out: str, to: str, template: PathTemplate, *, dry_run: bool) -> None:
-    """Check the folder of the tree, and mark one that is new, so that it is never split again."""
+    """Check the folder of the tree, and mark a new one, so that it is never split as a source."""
     inner, outer = os.path.realpath(to), os.path.realpath(out)
     if inner == outer or inner.startswith(os.path.join(outer, "")):
         raise UsageError(f"{to} lies in the result {out}: choose a folder outside.")

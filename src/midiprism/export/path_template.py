@@ -128,7 +128,7 @@ def _field_values(row: TrackRow) -> dict[str, str | int]:
 
 
 def _track_name(row: TrackRow) -> str:
-    """The track's name; its instrument where it has none, and as well where the track was divided."""
+    """Return the track's name, or its instrument; both if the source track was divided."""
     if not row.link.name:
         return row.link.instrument
     return (
@@ -143,7 +143,7 @@ def _format_value(value: str | int, spec: str) -> str:
 
 
 def _track_label(row: TrackRow) -> str:
-    """The track's name, and its instrument behind it unless the name says it."""
+    """Return the track's name, followed by its instrument unless the name contains it."""
     if not row.link.name or row.link.name.casefold() == row.link.instrument.casefold():
         return row.link.instrument
     if row.link.instrument.casefold() in row.link.name.casefold():

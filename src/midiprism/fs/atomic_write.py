@@ -12,27 +12,26 @@ from typing import Any
 from blake3 import blake3
 
 from midiprism.errors import StoreError
-from midiprism.fs.fsync import FSYNC_ON_WRITE
+from midiprism.fs.exclusive_create import exclusive_create, write_all
+from midiprism.fs.fsync import FSYNC_ON_WRITE, fsync_path
 
 TEMPORARY_SUFFIX = ".tmp"
-
-_CREATE_FLAGS = (
-    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-)
+"""Ending of the names of files that are not whole yet."""
 
 
 @contextlib.contextmanager
 def atomic_create(path: str) -> Iterator[int]:
-    """A descriptor to write a new, read-only file with, which is at ``place`` once the block ends well.
+    """Open a new, read-only file for writing; it appears at ``path`` once the block ends without an error.
 
-    Its temporary name follows from its place: of several that would write it only one can, and the others
-    fail, also those that come later. Its folder is still to be flushed.
+    The temporary name follows from ``path``: of several writers of one file only one succeeds, and the others
+    fail, also those that come later. The caller makes the folder durable.
 
     Raises:
-        FileExistsError: it is there, or somebody is writing it.
+        FileExistsError: the file exists, or somebody is writing it.
         OSError: it cannot be written. Nothing of it is left.
     """
-    with _write_then_rename(path, f".{os.path.basename(path)}{TEMPORARY_SUFFIX}", 0o444) as descriptor:
+    temporary = f".{os.path.basename(path)}{TEMPORARY_SUFFIX}"
+    with _write_then_rename(path, temporary, 0o444) as descriptor:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         yield descriptor
@@ -40,29 +39,28 @@ def atomic_create(path: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def atomic_replace(path: str) -> Iterator[int]:
-    """The same for a file that takes the place of another, which stays until the block ends well.
+    """Open a file for writing that replaces the one at ``path`` once the block ends without an error.
 
     Raises:
-        OSError: it cannot be written. The other one is left.
+        OSError: it cannot be written. The file at ``path`` is left as it was.
     """
-    temporary = f".{os.path.basename(path)}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    with _write_then_rename(path, temporary, 0o644) as descriptor:  # Windows replaces no read-only file
+    # Writable, since Windows replaces no read-only file.
+    with _write_then_rename(path, random_temporary_name(path), 0o644) as descriptor:
         yield descriptor
 
 
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of ``data``: one call may write a part of it only."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def random_temporary_name(path: str) -> str:
+    """Return a name for a file that will replace the one at ``path``."""
+    return f".{os.path.basename(path)}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
 
 
 class HashingFile(RawIOBase):
-    """A file that is written from its beginning to its end.
+    """A file that is written from its beginning to its end, and hashed meanwhile.
 
     Attributes:
         size: bytes so far.
-        error: the first that a write met; who writes through others may only see what came of it.
+        first_error: the first error of a write. A library that writes through this file may raise another
+            error because of it.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -92,7 +90,7 @@ class HashingFile(RawIOBase):
 
 
 def make_folder(folder: str) -> None:
-    """Make a folder, unless it is there, in one that exists.
+    """Make a folder in one that exists, unless it is there.
 
     Raises:
         StoreError: something else is in its place, or a link.
@@ -101,33 +99,30 @@ def make_folder(folder: str) -> None:
     try:
         os.mkdir(folder)
     except FileExistsError:
-        if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            raise StoreError(f"{folder} is in the way: it must be a folder, and no link to one.") from None
+        require_real_folder(folder)
     else:
         fsync_folder(os.path.dirname(folder))
 
 
+def require_real_folder(folder: str) -> None:
+    """Raise StoreError unless ``folder`` is a folder, and no link to one."""
+    if not stat.S_ISDIR(os.lstat(folder).st_mode):
+        raise StoreError(f"{folder} is in the way: it must be a folder, and no link to one.") from None
+
+
 def fsync_folder(folder: str) -> None:
     """Return when the names in a folder would survive a power cut. Windows keeps them without being asked."""
-    if FSYNC_ON_WRITE:
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if not FSYNC_ON_WRITE:
+        fsync_path(folder)
 
 
 @contextlib.contextmanager
 def _write_then_rename(path: str, temporary_name: str, mode: int) -> Iterator[int]:
     temporary = os.path.join(os.path.dirname(path), temporary_name)
-    descriptor = os.open(temporary, _CREATE_FLAGS, mode)
+    with exclusive_create(temporary, mode) as descriptor:
+        yield descriptor
+        os.fsync(descriptor)
     try:
-        try:
-            yield descriptor
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -1,11 +1,10 @@
-"""Files that share the blocks of others, where the file system can: Btrfs, XFS."""
+"""Files that share the blocks of others, where the file system supports it: Btrfs, XFS."""
 
 import os
 import sys
 
-_READ_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
+from midiprism.fs.open_flags import READ_FLAGS
+
 _FICLONE = 0x40049409  # linux/fs.h
 
 
@@ -13,23 +12,23 @@ class Reflinker:
     """Fills new files without writing them.
 
     Attributes:
-        works: whether the file systems concerned have not refused it yet.
+        supported: False once the file system has refused.
     """
 
     def __init__(self) -> None:
         self.supported = sys.platform == "linux"
 
     def reflink(self, source_path: str, descriptor: int) -> bool:
-        """Let ``descriptor``, a new file, share the blocks of ``source``; whether it does.
+        """Let ``descriptor``, a new file, share the blocks of a file; return whether it does.
 
         Raises:
-            OSError: ``source`` cannot be opened.
+            OSError: ``source_path`` cannot be opened.
         """
         if not self.supported:
             return False
         import fcntl
 
-        file = os.open(source_path, _READ_FLAGS)
+        file = os.open(source_path, READ_FLAGS)
         try:
             fcntl.ioctl(descriptor, _FICLONE, file)
         except OSError:  # another file system, or one without shared blocks

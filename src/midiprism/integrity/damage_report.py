@@ -1,4 +1,4 @@
-"""What a check of a result finds, and what a repair does about it."""
+"""The reports of a check and of a repair."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -8,37 +8,40 @@ from typing import Any, Literal, NamedTuple, Protocol
 from midiprism.catalog import TrackFile, VerifyScope
 
 DAMAGE_KINDS = {
-    "catalog": "the catalogue's file is damaged",
-    "missing": "tracks whose file is not there",
+    "catalog": "the catalog's file is damaged",
+    "missing": "tracks whose file is missing",
     "not_a_file": "tracks with a link or a folder in their place",
     "unreadable": "files or folders that cannot be read",
-    "size": "files cut short or grown",
+    "size": "files that were cut short or have grown",
     "content": "files with other bytes than their track's",
-    "row": "whole files of which the catalogue has the wrong size",
-    "shard": "Parquet files that are lost or damaged, or hold other rows than they should",
-    "place": "tracks that no Parquet file holds",
+    "row": "whole files of which the catalog has the wrong size",
+    "shard": "shards that are lost or damaged, or have other rows than they should",
+    "track_without_shard": "tracks that no shard holds",
     "links": "songs whose links to tracks are incomplete",
-    "lost_path": "paths of songs that the catalogue has lost",
-    "lost_links": "songs that the catalogue has lost and that links speak of",
-    "shard_links": "Parquet files whose links are not those of the catalogue",
-    "homeless": "songs whose links no Parquet file holds",
-    "songs": "the table of songs is lost, damaged or out of date",
+    "lost_path": "paths of songs that the catalog has lost",
+    "lost_links": "songs that the catalog has lost, and whose links are left",
+    "shard_links": "shards whose links are not those of the catalog",
+    "links_without_shard": "songs whose links no shard holds",
+    "songs_table": "the table of songs is lost, damaged or out of date",
     "unlinked": "tracks that no song links to",
-    "orphan": "files that no track speaks of",
+    "orphan": "files that the catalog does not know",
     "temporary": "temporary files that were left behind",
 }
-"""Every kind of damage."""
+"""Every kind of damage, with a description."""
 
 MAX_EXAMPLES = 100
+"""Most damages of a kind that a report names."""
+
+VerifyStage = Literal["catalog", "tracks", "files", "songs", "repair"]
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that is not as it should be.
+    """Something that is damaged.
 
     Attributes:
-        kind: one of ``KINDS``.
-        name: a path below ``OUT``, or that of a song, in the file system's bytes.
+        kind: one of ``DAMAGE_KINDS``.
+        name: a path below the result, or that of a song, in the file system's bytes; or what else names it.
         message: one sentence.
     """
 
@@ -51,17 +54,17 @@ class Damage:
 
 
 class VerifyProgress(NamedTuple):
-    """How far a check is.
+    """Progress of a check.
 
     Attributes:
-        stage: what it is at.
-        seen: of how many it has seen.
-        total: how many there are; None where nobody knows.
-        damaged: what it has found, so far.
+        stage: what it does now.
+        seen: how many it has checked in this stage.
+        total: how many there are; None if nobody knows.
+        damage_count: damages found so far.
         seconds: since it began.
     """
 
-    stage: Literal["catalogue", "tracks", "files", "songs", "mending"]
+    stage: VerifyStage
     seen: int
     total: int | None
     damage_count: int
@@ -72,7 +75,7 @@ VerifyListener = Callable[[VerifyProgress], None]
 
 
 class RepairSink(Protocol):
-    """Is told what can be mended."""
+    """Gets what can be repaired."""
 
     def add_damaged_tracks(self, track_ids: Iterable[int]) -> None: ...
     def add_damaged_songs(self, song_ids: Iterable[int]) -> None: ...
@@ -82,18 +85,18 @@ class RepairSink(Protocol):
 
 @dataclass(slots=True)
 class DamageReport:
-    """What a check found.
+    """Result of a check.
 
     Attributes:
         out: the folder of the result.
         scope: which part of it was checked.
-        tracks: rows of tracks whose files were looked at.
-        bytes: of those files.
-        files: files that were found in the store; None where they were not looked for.
-        songs: songs whose links were looked at.
+        tracks: tracks that were checked.
+        bytes: of their files.
+        files: files that the store has; None if they were not listed.
+        songs: songs whose links were checked.
         links: of those songs.
-        pathless: songs at whose paths others have come to be; that is no damage.
-        unfinished: how the last run ended, unless it was ``done``.
+        songs_without_path: songs whose paths now lead to other songs; that is no damage.
+        last_run_state: how the last run ended, unless it was ``done``.
         counts: damages by kind.
         examples: the first of them, by kind.
         stopped: whether it was stopped before the end.
@@ -116,7 +119,7 @@ class DamageReport:
 
     @property
     def damage_count(self) -> int:
-        """How many damages there are."""
+        """All damages together."""
         return sum(self.counts.values())
 
     @property
@@ -124,19 +127,19 @@ class DamageReport:
         return not self.counts and not self.stopped
 
     def add(self, damage: Damage) -> None:
-        """Count a damage, and remember one of the first."""
+        """Count a damage, and remember it if it is among the first of its kind."""
         self.counts[damage.kind] = self.counts.get(damage.kind, 0) + 1
         shown = self.examples.setdefault(damage.kind, [])
         if len(shown) < MAX_EXAMPLES:
             shown.append(damage)
 
     def all_examples(self) -> Iterator[Damage]:
-        """What is remembered, kind by kind."""
+        """Return the damages that are remembered, kind by kind."""
         for kind in DAMAGE_KINDS:
             yield from self.examples.get(kind, ())
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures, for ``--json``."""
+        """Return the figures under their JSON keys."""
         return {
             "ok": self.ok,
             "state": "interrupted" if self.stopped else "done",
@@ -149,7 +152,7 @@ class DamageReport:
                 "songs_without_path": self.songs_without_path,
             },
             "damages": {
-                kind: {"count": count, "examples": [one.as_dict() for one in self.examples[kind]]}
+                kind: {"count": count, "examples": [damage.as_dict() for damage in self.examples[kind]]}
                 for kind, count in self.counts.items()
             },
             "seconds": round(self.seconds, 3),
@@ -158,20 +161,20 @@ class DamageReport:
 
 @dataclass(slots=True)
 class RepairReport:
-    """What a repair did, or would do.
+    """Result of a repair, or of its dry run.
 
     Attributes:
-        found: the check before it.
-        files: files of tracks restored.
-        rows: rows of tracks corrected.
-        songs: songs split again, for their links.
-        lost_links: links of lost songs dropped.
-        unlinked: tracks that no song has, removed.
-        orphans: files that no track speaks of, removed; ``temporaries`` likewise.
-        shards: shards written anew.
-        left: how many damages could not be mended.
-        unmended: the first of those.
-        run_id: the run's number in the catalogue; None where nothing was recorded by it.
+        damage_report: of the check before it.
+        files: tracks whose files were restored.
+        rows: rows of tracks that were corrected.
+        songs: songs that were split again, for their links.
+        lost_links: lost songs whose links were deleted.
+        unlinked: tracks without a song that were removed.
+        orphans: files removed that the catalog does not know; ``temporaries`` likewise.
+        shards: shards that were rewritten.
+        unrepaired_count: damages that could not be repaired.
+        unrepaired: the first of those.
+        run_id: the run that recorded the repair; None if nothing was recorded.
         stopped: whether it was stopped before the end.
     """
 
@@ -193,17 +196,17 @@ class RepairReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is damaged any more, or would be."""
+        """True if nothing is damaged any more, or would be without ``dry_run``."""
         return self.unrepaired_count == 0 and not self.stopped
 
     def add_unrepaired(self, kind: str, name: bytes, message: str) -> None:
-        """Note what could not be mended."""
+        """Count a damage that could not be repaired, and remember it if it is among the first."""
         self.unrepaired_count += 1
         if len(self.unrepaired) < MAX_EXAMPLES:
             self.unrepaired.append(Damage(kind, name, message))
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures, for ``--json``."""
+        """Return the figures under their JSON keys."""
         return {
             **self.damage_report.as_dict(),
             "ok": self.ok if not self.dry_run else self.damage_report.ok,
@@ -219,9 +222,9 @@ class RepairReport:
                 "temporaries": self.temporaries,
                 "shards": self.shards,
             },
-            "unmended": {
+            "unrepaired": {
                 "count": self.unrepaired_count,
-                "examples": [{"kind": one.kind, **one.as_dict()} for one in self.unrepaired],
+                "examples": [{"kind": damage.kind, **damage.as_dict()} for damage in self.unrepaired],
             },
             "run_id": self.run_id,
             "seconds": round(self.seconds, 3),

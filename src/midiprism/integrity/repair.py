@@ -1,21 +1,21 @@
-"""Mending a result: it is held, checked, and what was found is mended."""
+"""Repairs a result: checks it while it is locked, and repairs what was found."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope, open_catalog
-from midiprism.errors import CatalogError
-from midiprism.integrity.damage_report import RepairReport, VerifyListener
-from midiprism.integrity.repair_files import Repairer
-from midiprism.integrity.repair_parquet import ParquetRepairer
-from midiprism.integrity.verify import make_verifier
-from midiprism.integrity.verify_parquet import ParquetVerifier
+from midiprism.errors import EmptyCatalogError
+from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
+from midiprism.integrity.repair_session import RepairSession
+from midiprism.integrity.repairer import Repairer
+from midiprism.integrity.verify import Verifier
 from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter, Splitter
 from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.results.result_dir import catalog_address, open_catalog_of, read_identity, require_result
+from midiprism.results.result_store import open_result_store
 from midiprism.smf.types import SplitSong
 
 
@@ -31,70 +31,69 @@ def repair_result(
     on_compile: Callable[[], None] = lambda: None,
     listener: VerifyListener | None = None,
 ) -> RepairReport:
-    """Check the result in ``out``, and mend what can be mended.
+    """Check the result in ``out``, and repair what can be repaired.
 
     Args:
         scope: which part of it.
         since: only what runs recorded that started at this time (UTC, ISO 8601) or later.
-        database: where the catalogue is; None for a file in the result.
-        dry_run: write nothing, and say what would be done.
-        splitter: bytes of a song to its splits; None for ``midiprism.split`` as the result was made.
-        stop: once true, what is in hand is finished.
-        compiling: called once if the splitter has to be compiled first.
-        listener: is told how far it is.
+        database: where the catalog is; None for a file in the result.
+        dry_run: write nothing, and report what would be done.
+        splitter: splits the bytes of a song; None for ``midiprism.split`` as the result was made with.
+        stop: once it returns True, the repair ends after the songs that it has read.
+        on_compile: called once if the splitter has to be compiled first.
+        listener: called with the progress.
 
     Raises:
-        UsageError: ``out`` is no result, its catalogue is elsewhere, or it was made by a version that splits
-            otherwise.
-        StoreError: it is held by another process, a run on it is on, or it cannot be written.
-        CatalogError: the catalogue cannot be used, for another reason than damage.
+        UsageError: ``out`` is no result, its catalog is elsewhere, or it was made by a version that splits
+            differently.
+        StoreError: another process uses it, a run is active, or it cannot be written.
+        CatalogError: the catalog cannot be used, for another reason than damage.
     """
     require_result(out)
     started = time.perf_counter()
-    with lock_for_reading(out) if dry_run else lock_exclusive(out):
+    with ExitStack() as stack:
+        stack.enter_context(lock_for_reading(out) if dry_run else lock_exclusive(out))
         identity = ResultRequest().resolve(read_identity(out), out)
-        check = make_verifier(out, catalog_address(out, database), scope, stop, listener)
-        repair = RepairReport(check.damage_report, dry_run)
-        if check.catalog_is_sound():
-            with ExitStack() as stack:
-                catalog = stack.enter_context(
-                    (open_catalog_of if dry_run else _open_writable_catalog)(out, database)
-                )
-                mending = stack.enter_context(closing(RepairQueue(catalog)))
-                counted = _CountingSink(mending, dry_run=dry_run)
-                check.verify(catalog, since, counted)
-                repair.rows = counted.corrected_rows
-                if not stop() and not check.damage_report.counts.get("catalog"):
-                    hand = splitter or _AnnouncingSplitter(identity, on_compile)
-                    mender = ParquetRepairer if isinstance(check, ParquetVerifier) else Repairer
-                    mender(out, identity, repair, check, catalog, mending, hand, stop).run_steps()
-        for damage in check.damage_report.examples.get("catalog", ()):
-            repair.add_unrepaired("catalog", damage.name, damage.message)
-        check.finish()
-        repair.stopped = stop()
-        repair.seconds = time.perf_counter() - started
-        return repair
+        store = stack.enter_context(closing(open_result_store(out, identity, replaces_obstacles=True)))
+        damage_report = DamageReport(out, scope)
+        verifier = Verifier(store, catalog_address(out, database), damage_report, stop, listener)
+        report = RepairReport(damage_report, dry_run)
+        if verifier.check_catalog_file():
+            open_catalog_for_repair = open_catalog_of if dry_run else _open_writable_catalog
+            catalog = stack.enter_context(open_catalog_for_repair(out, database))
+            queue = stack.enter_context(closing(RepairQueue(catalog)))
+            sink = _CountingSink(queue, dry_run=dry_run)
+            verifier.verify(catalog, since, sink)
+            report.rows = sink.corrected_rows
+            if not stop() and not damage_report.counts.get("catalog"):
+                splitter = splitter or _AnnouncingSplitter(identity, on_compile)
+                session = RepairSession(identity, store, catalog, queue, report, verifier, splitter, stop)
+                Repairer(session).repair()
+        for damage in damage_report.examples.get("catalog", ()):
+            report.add_unrepaired("catalog", damage.name, damage.message)
+        verifier.finish()
+        report.stopped = stop()
+        report.seconds = time.perf_counter() - started
+        return report
 
 
 @contextmanager
 def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterator[Catalog]:
-    """The catalogue of a result, which is not made where there is none: every track would be left behind."""
+    """Open the catalog of a result for writing; refuse an empty one, for which every track is an orphan."""
     with open_catalog_of(out, database) as catalog:
         if catalog.shared and catalog.bound_result() is None:
-            raise CatalogError(f"{catalog.path} holds nothing yet: give the same `midiprism split` first.")
+            raise EmptyCatalogError(catalog.path)
         address = catalog.address
     with open_catalog(address) as catalog:
         yield catalog
 
 
 class _CountingSink:
-    """Notes finds, and counts the rows that are corrected at once."""
+    """Queues what can be repaired, and counts the rows that are corrected at once."""
 
     def __init__(self, repair_queue: RepairQueue, *, dry_run: bool) -> None:
-        self.add_damaged_tracks, self.add_damaged_songs = (
-            repair_queue.add_damaged_tracks,
-            repair_queue.add_damaged_songs,
-        )
+        self.add_damaged_tracks = repair_queue.add_damaged_tracks
+        self.add_damaged_songs = repair_queue.add_damaged_songs
         self.add_lost_paths = repair_queue.add_lost_paths
         self._repair_queue = repair_queue
         self._dry_run = dry_run
@@ -107,7 +106,7 @@ class _CountingSink:
 
 
 class _AnnouncingSplitter:
-    """A splitter that says so before it is compiled."""
+    """A splitter that announces its compilation."""
 
     def __init__(self, identity: Identity, on_compile: Callable[[], None]) -> None:
         self._splitter = LazySplitter(identity, DEFAULT_LIMITS)

@@ -1,15 +1,11 @@
-"""Checking a result: every track has its file, every file its track, every song its links.
+"""Checks a result: every track is in its store, everything in the store has its track, every song its links.
 
-Nothing is written. Rows and folders stream by, so memory does not grow with the library.
+Nothing is written. Rows and folders are read in pages, so memory does not grow with the library.
 """
 
-import contextlib
 import os
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal
+from collections.abc import Callable
+from contextlib import closing
 
 from midiprism.catalog import (
     Address,
@@ -17,21 +13,33 @@ from midiprism.catalog import (
     Catalog,
     IntegrityQueries,
     PostgresAddress,
-    TrackFile,
     VerifyScope,
 )
 from midiprism.catalog.queries.integrity import find_damage, is_damage
 from midiprism.errors import CatalogError, StoreError
-from midiprism.integrity.damage_report import Damage, DamageReport, RepairSink, VerifyListener, VerifyProgress
-from midiprism.pipeline.open_result import parquet_store_of
-from midiprism.pipeline.resource_defaults import cpus
+from midiprism.integrity.check_context import CheckContext
+from midiprism.integrity.damage_report import (
+    Damage,
+    DamageReport,
+    RepairSink,
+    VerifyListener,
+    VerifyProgress,
+    VerifyStage,
+)
+from midiprism.integrity.verify_shards import ShardChecks
+from midiprism.integrity.verify_tracks import check_tracks
+from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.results.lock import lock_for_reading
-from midiprism.results.result_dir import catalog_address, open_catalog_of, read_identity, require_result
-from midiprism.stores import FileStatus, ScannedEntry, TrackScanner, track_path
+from midiprism.results.orphans import find_orphans, track_label
+from midiprism.results.result_dir import catalog_address, open_catalog_of, require_result
+from midiprism.results.result_store import open_result_store, require_identity
+from midiprism.stores import TrackStore
 
-_REPORT_SECONDS = 0.1
-_MAX_THREADS = 8
-_TRACKS_PER_TASK = 250
+_ORPHAN_MESSAGES = {
+    "orphan": "The catalog does not know it.",
+    "temporary": "An interrupted run left it behind.",
+    "unreadable": "It cannot be read.",
+}
 
 
 def verify_result(
@@ -48,71 +56,63 @@ def verify_result(
     Args:
         scope: which part of it.
         since: only what runs recorded that started at this time (UTC, ISO 8601) or later.
-        database: where the catalogue is; None for a file in the result.
-        stop: once true, the check ends as soon as it can.
-        listener: is told how far it is.
+        database: where the catalog is; None for a file in the result.
+        stop: once it returns True, the check ends as soon as possible.
+        listener: called with the progress.
 
     Raises:
-        UsageError: ``out`` is no result, or its catalogue is elsewhere.
+        UsageError: ``out`` is no result, or its catalog is elsewhere.
         StoreError: a run is writing to it.
-        CatalogError: the catalogue cannot be used, for another reason than damage.
+        CatalogError: the catalog cannot be used, for another reason than damage.
     """
     require_result(out)
-    with lock_for_reading(out):
-        check = make_verifier(out, catalog_address(out, database), scope, stop, listener)
-        if check.catalog_is_sound():
+    identity = require_identity(out)
+    with lock_for_reading(out), closing(open_result_store(out, identity)) as store:
+        verifier = Verifier(store, catalog_address(out, database), DamageReport(out, scope), stop, listener)
+        if verifier.check_catalog_file():
             with open_catalog_of(out, database) as catalog:
-                check.verify(catalog, since)
-        return check.finish()
-
-
-def make_verifier(
-    out: str, address: Address, scope: VerifyScope, stop: Callable[[], bool], listener: VerifyListener | None
-) -> "Verifier":
-    """The check of a result, as its tracks lie in files or in shards."""
-    identity = read_identity(out)
-    if identity is None or identity.store == "files":
-        return Verifier(out, address, scope, stop, listener)
-    from midiprism.integrity.verify_parquet import ParquetVerifier
-
-    return ParquetVerifier(out, address, scope, stop, listener, parquet_store_of(out, identity))
+                verifier.verify(catalog, since)
+        return verifier.finish()
 
 
 class Verifier:
-    """A check under way.
+    """Checks one result.
 
     Args:
-        out: the folder of the result, which is held.
-        address: where its catalogue is.
-        scope: which part of it.
-        stop: once true, the check ends as soon as it can.
-        listener: is told how far it is.
+        store: of the result.
+        address: of its catalog.
+        report: gets what is found; it says which part of the result to check.
+        stop: once it returns True, the check ends as soon as possible.
+        listener: called with the progress.
+
+    Attributes:
+        report: what was found.
+        shard_checks: the checks of shards, with what is to be rewritten; None without shards.
     """
 
     def __init__(
         self,
-        out: str,
+        store: TrackStore,
         address: Address,
-        scope: VerifyScope,
+        report: DamageReport,
         stop: Callable[[], bool],
         listener: VerifyListener | None = None,
     ) -> None:
-        self.damage_report = DamageReport(out, scope)
+        self.report = report
+        self.shard_checks: ShardChecks | None = None
+        self._store = store
         self._address = address
-        self._scanner = TrackScanner(out)
         self._stop = stop
-        self._listener = listener
-        self._started = time.perf_counter()
-        self._last_report_seconds = -_REPORT_SECONDS
+        self._reporter = ProgressReporter(listener)
 
-    def catalog_is_sound(self) -> bool:
-        """Whether the catalogue's file is; damage to it is noted. A server sees to its own files."""
-        self.report_progress("catalogue", 0, None)
+    def check_catalog_file(self) -> bool:
+        """Return whether the catalog's file is sound, and report damage. A server checks its own files."""
+        self.report_progress("catalog", 0, None)
         path = self._address
         if isinstance(path, PostgresAddress):
             return True
         if not os.path.isfile(path):
-            return self._add_catalog_damage("The catalogue is gone.")
+            return self._add_catalog_damage("The catalog is gone.")
         try:
             message = find_damage(path, self._stop)
         except CatalogError:
@@ -121,223 +121,132 @@ class Verifier:
             raise
         return True if message is None else self._add_catalog_damage(message)
 
-    def verify(
-        self, catalog: Catalog, since: str | None = None, repair_sink: RepairSink | None = None
-    ) -> None:
+    def verify(self, catalog: Catalog, since: str | None = None, sink: RepairSink | None = None) -> None:
         """Check everything in the scope.
 
         Args:
-            finds: is told what can be mended.
+            sink: gets what can be repaired.
 
         Raises:
-            StoreError: a run is on, or one began meanwhile, that shares the catalogue.
+            StoreError: a run that shares the catalog is active, or was meanwhile.
         """
-        before = self._require_no_active_run(catalog)
+        newest_run = self._require_no_active_run(catalog)
         if since is not None:
-            first = IntegrityQueries(catalog, self.damage_report.scope).first_run_since(since)
-            self.damage_report.scope = VerifyScope(first_run=first)
-        audit = IntegrityQueries(catalog, self.damage_report.scope)
-        state = audit.last_run_state()
-        self.damage_report.last_run_state = None if state == "done" else state
+            first_run = IntegrityQueries(catalog, self.report.scope).first_run_since(since)
+            self.report.scope = VerifyScope(first_run=first_run)
+        queries = IntegrityQueries(catalog, self.report.scope)
+        state = queries.last_run_state()
+        self.report.last_run_state = None if state == "done" else state
+        context = CheckContext(
+            self._store, catalog, queries, self.report, sink, self._stop, self.report_progress
+        )
         try:
-            with audit.interruptible(self._stop):
-                self._check_tracks(audit, repair_sink)
-                self._check_orphans(audit)
-                self._check_songs(audit, repair_sink)
-                self._check_unlinked(audit)
-                self._check_derived_tables(catalog)
+            with queries.interruptible(self._stop):
+                self._check(context)
         except CatalogError as error:
             if is_damage(error):
                 self._add_catalog_damage(str(error))
             elif not self._stop():
                 raise
         else:
-            if self._require_no_active_run(catalog) != before and not self._stop():
+            if self._require_no_active_run(catalog) != newest_run and not self._stop():
                 raise StoreError(
-                    f"A run on {self.damage_report.out} began and ended meanwhile, so that what was found does not "
+                    f"A run on {self.report.out} began and ended meanwhile, so what was found does not "
                     "count: check again."
                 )
 
-    def _require_no_active_run(self, catalog: Catalog) -> int | None:
-        """Refuse while a run is on that shares the catalogue: its files are there before their rows are.
+    def finish(self) -> DamageReport:
+        """Return what was found."""
+        self.report.stopped = self._stop()
+        self.report.seconds = self._reporter.seconds
+        return self.report
 
-        Returns:
-            The run that began last.
+    def report_progress(self, stage: VerifyStage, seen: int, total: int | None) -> None:
+        """Report the progress, unless that was done just now."""
+        self._reporter.report(
+            lambda seconds: VerifyProgress(stage, seen, total, self.report.damage_count, seconds)
+        )
+
+    def _check(self, context: CheckContext) -> None:
+        shards = self._store.shards
+        if shards is None:
+            check_tracks(context)
+        else:
+            self.shard_checks = ShardChecks(context, shards)
+            self.shard_checks.check_tracks()
+        _check_orphans(context)
+        _check_songs(context)
+        _check_unlinked(context)
+        if self.shard_checks is not None:
+            self.shard_checks.check_derived()
+
+    def _require_no_active_run(self, catalog: Catalog) -> int | None:
+        """Return the newest run; raise StoreError while a run is active.
+
+        A run stores its tracks before it commits their rows, so a check would report them as orphans.
         """
-        on = catalog.active_runs()
-        if on:
-            raise StoreError(
-                f"Run {on[0]} on {self.damage_report.out} is on, see `midiprism status`: wait until it has ended."
-            )
+        active = catalog.active_runs()
+        if active:
+            raise StoreError(f"Run {active[0]} on {self.report.out} is active: wait until it has ended.")
         return catalog.newest_run()
 
-    def finish(self) -> DamageReport:
-        """What was found."""
-        self.damage_report.stopped = self._stop()
-        self.damage_report.seconds = time.perf_counter() - self._started
-        return self.damage_report
-
-    def report_progress(
-        self,
-        stage: Literal["catalogue", "tracks", "files", "songs", "mending"],
-        seen: int,
-        total: int | None,
-    ) -> None:
-        """Tell the listener, unless it was told just now."""
-        seconds = time.perf_counter() - self._started
-        if self._listener and seconds - self._last_report_seconds >= _REPORT_SECONDS:
-            self._last_report_seconds = seconds
-            self._listener(VerifyProgress(stage, seen, total, self.damage_report.damage_count, seconds))
-
-    def _check_tracks(self, audit: IntegrityQueries, repair_sink: RepairSink | None) -> None:
-        """Every track has its file."""
-        found = self.damage_report
-        total = audit.count_tracks()
-        with contextlib.closing(scan_tracks(self._scanner, audit.tracks())) as chunks:
-            for chunk in chunks:
-                if self._stop():
-                    return
-                broken = []
-                for track, look in chunk:
-                    found.tracks += 1
-                    found.bytes += look.size
-                    kind = damage_kind(track, look)
-                    if kind is None:
-                        continue
-                    message = look.reason or _MESSAGES[kind].format(size=look.size, wanted=track.size)
-                    found.add(Damage(kind, self._display_name(track), message))
-                    if kind != "row":
-                        broken.append(track.id)
-                    elif repair_sink:
-                        repair_sink.correct_row(track._replace(size=look.size))
-                if repair_sink:
-                    repair_sink.add_damaged_tracks(broken)
-                self.report_progress("tracks", found.tracks, total)
-
-    def _check_orphans(self, audit: IntegrityQueries) -> None:
-        """Every file has its track."""
-        found = self.damage_report
-        if found.scope.first_run is not None:
-            return
-        found.files = 0
-        for entry, kind in find_orphans(self._scanner, audit, found.scope, self._stop):
-            found.files += 1
-            if kind is not None:
-                found.add(Damage(kind, os.fsencode(entry.path), _MESSAGES[kind]))
-            self.report_progress("files", found.files, None)
-
-    def _check_songs(self, audit: IntegrityQueries, repair_sink: RepairSink | None) -> None:
-        """Every song has its links, and every link and path its song."""
-        found = self.damage_report
-        total = audit.count_songs()
-        for low, high in audit.song_id_ranges():
-            if self._stop():
-                return
-            songs, links, pathless = audit.count_links(low, high)
-            found.songs += songs
-            found.links += links
-            found.songs_without_path += pathless
-            broken = audit.broken_songs(low, high)
-            for song in broken:
-                found.add(_broken_song_damage(song))
-            if repair_sink:
-                repair_sink.add_damaged_songs(song.id for song in broken)
-            if found.scope.first_run is None:
-                self._check_lost_songs(audit, low, high, repair_sink)
-            self.report_progress("songs", found.songs, total)
-
-    def _check_lost_songs(
-        self, audit: IntegrityQueries, first_id: int, last_id: int, repair_sink: RepairSink | None
-    ) -> None:
-        paths = audit.lost_paths(first_id, last_id)
-        for path in paths:
-            self.damage_report.add(Damage("lost_path", path.path, "The catalogue has lost this song."))
-        if repair_sink:
-            repair_sink.add_lost_paths(path.path for path in paths)
-        for number, count in audit.lost_songs(first_id, last_id):
-            message = f"The catalogue has lost this song, and {count:,} of its links are left."
-            self.damage_report.add(Damage("lost_links", f"song {number}".encode(), message))
-
-    def _check_unlinked(self, audit: IntegrityQueries) -> None:
-        """Every track has a song; a sample leaves that out, since it takes looking at all links."""
-        if self.damage_report.scope.is_sample:
-            return
-        for page in audit.unlinked_tracks():
-            for track in page:
-                self.damage_report.add(Damage("unlinked", self._display_name(track), "No song links to it."))
-
-    def _display_name(self, track: TrackFile) -> bytes:
-        """What a track is called where it is told of."""
-        return os.fsencode(track_file_path(track))
-
-    def _check_derived_tables(self, catalog: Catalog) -> None:
-        """What is derived from the catalogue agrees with it; beside files there is nothing such."""
-
     def _add_catalog_damage(self, message: str) -> bool:
-        self.damage_report.add(Damage("catalog", b"catalog.sqlite", message))
+        self.report.add(Damage("catalog", b"catalog.sqlite", message))
         return False
 
 
-def scan_tracks(
-    scanner: TrackScanner, pages: Iterable[Sequence[TrackFile]]
-) -> Generator[list[tuple[TrackFile, FileStatus]], None, None]:
-    """Tracks with what is at their places, in their order. Several at once: disks have to be waited for."""
-
-    def look(tracks: Sequence[TrackFile]) -> list[tuple[TrackFile, FileStatus]]:
-        return [(track, scanner.status_of(track_file_path(track))) for track in tracks]
-
-    threads = min(_MAX_THREADS, cpus())
-    waiting: deque[Future[list[tuple[TrackFile, FileStatus]]]] = deque()
-    with ThreadPoolExecutor(threads, "midiprism-verify") as pool:
-        for page in pages:
-            for first in range(0, len(page), _TRACKS_PER_TASK):
-                waiting.append(pool.submit(look, page[first : first + _TRACKS_PER_TASK]))
-            while len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+def _check_orphans(context: CheckContext) -> None:
+    """Check that the catalog knows everything in the store."""
+    report = context.report
+    if report.scope.first_run is not None:
+        return
+    report.files = 0
+    for entry, kind in find_orphans(context.store, context.catalog, report.scope, context.stop):
+        report.files += 1
+        if kind is not None:
+            report.add(Damage(kind, os.fsencode(entry.path), _ORPHAN_MESSAGES[kind]))
+        context.report_progress("files", report.files, None)
 
 
-def find_orphans(
-    scanner: TrackScanner, audit: IntegrityQueries, scope: VerifyScope, stop: Callable[[], bool]
-) -> Iterator[tuple[ScannedEntry, str | None]]:
-    """Everything in the store that is in the scope, and the kind of damage that it is, if it is one."""
-    windows = scope.digest_ranges()
-    firsts = {first for low, high in windows for first in range(low >> 24, (high >> 24) + 1)}
-    for entries in scanner.scan(firsts.__contains__):
-        if stop():
+def _check_songs(context: CheckContext) -> None:
+    """Check that every song has its links, and every link and path its song."""
+    report, queries, sink = context.report, context.queries, context.sink
+    total = queries.count_songs()
+    for first_id, last_id in queries.song_id_ranges():
+        if context.stop():
             return
-        tracks = audit.tracks_by_digest_prefix(
-            entry.digest_prefix for entry in entries if entry.digest_prefix
-        )
-        for entry in entries:
-            if entry.digest_prefix:
-                number = int(entry.digest_prefix[:8], 16)
-                if not any(low <= number <= high for low, high in windows):
-                    continue
-            if entry.kind == "folder":
-                yield entry, "unreadable"
-            elif entry.kind == "temporary":
-                yield entry, "temporary"
-            else:
-                known = any(
-                    track_file_path(track) == entry.path for track in tracks.get(entry.digest_prefix, ())
-                )
-                yield entry, None if known else "orphan"
+        songs, links, songs_without_path = queries.count_links(first_id, last_id)
+        report.songs += songs
+        report.links += links
+        report.songs_without_path += songs_without_path
+        broken_songs = queries.broken_songs(first_id, last_id)
+        for song in broken_songs:
+            report.add(_broken_song_damage(song))
+        if sink:
+            sink.add_damaged_songs(song.id for song in broken_songs)
+        if report.scope.first_run is None:
+            _check_lost_songs(context, first_id, last_id)
+        context.report_progress("songs", report.songs, total)
 
 
-def track_file_path(track: TrackFile) -> str:
-    """The path of a track's file."""
-    return track_path(track.family, track.stem, track.digest, track.digest_digits)
+def _check_lost_songs(context: CheckContext, first_id: int, last_id: int) -> None:
+    lost_paths = context.queries.lost_paths(first_id, last_id)
+    for path in lost_paths:
+        context.report.add(Damage("lost_path", path.path, "The catalog has lost this song."))
+    if context.sink:
+        context.sink.add_lost_paths(path.path for path in lost_paths)
+    for song_id, count in context.queries.lost_songs(first_id, last_id):
+        message = f"The catalog has lost this song, and {count:,} of its links are left."
+        context.report.add(Damage("lost_links", f"song {song_id}".encode(), message))
 
 
-def damage_kind(track: TrackFile, status: FileStatus) -> str | None:
-    """The kind of damage that a look found; None where the file is as its row says."""
-    if status.state != "file":
-        return status.state
-    if status.digest == track.digest:
-        return None if status.size == track.size else "row"
-    return "content" if status.size == track.size else "size"
+def _check_unlinked(context: CheckContext) -> None:
+    """Check that every track has a song; not in a sample, since that means looking at all links."""
+    if context.report.scope.is_sample:
+        return
+    for page in context.queries.unlinked_tracks():
+        for track in page:
+            context.report.add(Damage("unlinked", track_label(context.store, track), "No song links to it."))
 
 
 def _broken_song_damage(song: BrokenSong) -> Damage:
@@ -348,12 +257,3 @@ def _broken_song_damage(song: BrokenSong) -> Damage:
     elif song.links_found == song.link_count:
         message = f"Its links to tracks do not fit its outcome, {song.outcome}, or their order"
     return Damage("links", name, message + ".")
-
-
-_MESSAGES = {
-    "size": "It has {size:,} bytes instead of {wanted:,}.",
-    "content": "Its bytes are not those of the track.",
-    "row": "It is whole with {size:,} bytes, and the catalogue says {wanted:,}.",
-    "orphan": "No track speaks of it.",
-    "temporary": "An interrupted run left it behind.",
-}

@@ -1,1 +1,1 @@
-"""What a run costs, and what the machine under it does: clocks of stages, samples, devices."""
+"""Measure a run and the machine under it: stage timers, samples, devices, Prometheus."""

@@ -1,8 +1,8 @@
-"""Which device holds a folder, what kind it is, and what it does."""
+"""Find the device that holds a folder, its kind, and its traffic."""
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -16,22 +16,23 @@ NETWORK_FILE_SYSTEMS = frozenset(
     | {"ceph", "glusterfs", "lustre", "beegfs", "gpfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph"}
     | {"fuse.s3fs", "fuse.rclone", "fuse.davfs2", "fuse.gcsfuse"}
 )
-"""File systems across a network, in small letters."""
+"""Network file systems, in small letters."""
 
 _SYSFS_BLOCK = "/sys/class/block"
 
 
 @dataclass(frozen=True, slots=True)
 class StorageLocation:
-    """Where a folder is.
+    """A folder and the file system that holds it.
 
     Attributes:
         path: the folder, absolute.
-        device: the name by which the system counts what its disk does, as ``sda1``; empty for none.
+        device: the name under which the system counts the traffic of its disk, such as ``sda1``; empty for
+            none.
         kind: ``memory``, ``network``, ``disk``, ``unknown``; of a database ``server`` or ``local server``.
-        spins: whether it is a disk of which the system says that it turns; None where it does not say.
-        file_system: as ``ext4``; empty where nobody knows.
-        mount_point: of that file system.
+        rotational: whether the system says that the disk spins; None where it does not say.
+        file_system: its kind, such as ``ext4``; empty where it is not known.
+        mount_point: where that file system is mounted.
     """
 
     path: str
@@ -43,74 +44,97 @@ class StorageLocation:
 
     @property
     def display_name(self) -> str:
-        """What people call it."""
+        """The name that people know it by."""
         if self.kind == "memory":
             return f"memory ({self.file_system})"
         if self.device:
             return f"/dev/{self.device}" if os.name == "posix" else self.device
-        return self.file_system or self.mount_point or "a disk that tells nothing of itself"
+        return self.file_system or self.mount_point or "an unknown disk"
+
+    @property
+    def file_system_id(self) -> tuple[str, str, str]:
+        """Mount point, device and kind: equal for two folders on one file system.
+
+        Another file system that is mounted at the same point later differs.
+        """
+        return self.mount_point, self.device, self.file_system
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the location in terms of JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "StorageLocation":
-        """The place that ``as_dict`` told."""
+        """Return the location that ``as_dict`` described."""
         return cls(**{name: data[name] for name in cls.__slots__ if name in data})
 
 
 def locate_storage(path: str) -> StorageLocation:
-    """Where a folder is, or is to be: the nearest one above it that exists tells."""
-    here = os.path.realpath(path)
-    mount = _find_mount(here)
+    """Return where a folder is. If it does not exist, its nearest existing ancestor counts."""
+    folder = os.path.realpath(path)
+    mount = _find_mount(folder)
     if mount is None:
         return StorageLocation(os.path.abspath(path))
-    point, source, file_system = mount
-    while not os.path.exists(here) and os.path.dirname(here) != here:
-        here = os.path.dirname(here)
-    device = _device(here, source)
-    if file_system in MEMORY_FILE_SYSTEMS:
+    while not os.path.exists(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    device = block_device_of(folder, mount.source)
+    if mount.file_system in MEMORY_FILE_SYSTEMS:
         kind = "memory"
-    elif file_system.lower() in NETWORK_FILE_SYSTEMS:
+    elif mount.file_system.lower() in NETWORK_FILE_SYSTEMS:
         kind = "network"
     else:
         kind = "disk" if device else "unknown"
-    return StorageLocation(os.path.abspath(path), device, kind, _is_rotational(device), file_system, point)
-
-
-def network_file_system(path: str) -> str | None:
-    """The kind of the file system that holds ``path``, which may not exist yet, if it is across a network."""
-    place = locate_storage(path)
-    return place.file_system if place.kind == "network" else None
-
-
-def read_device_io(device_names: set[str]) -> dict[str, DeviceIo]:
-    """What these devices did since the machine was started; those that are not counted are left out."""
-    if not device_names:
-        return {}
-    try:
-        counted = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
-    except (OSError, RuntimeError):  # not every system tells
-        return {}
-    return {name: _to_device_io(counted[name]) for name in device_names if name in counted}
-
-
-def _to_device_io(counted: Any) -> DeviceIo:
-    queue = (counted.read_time + counted.write_time) / 1000
-    busy = getattr(counted, "busy_time", None)
-    return DeviceIo(
-        queue if busy is None else busy / 1000,
-        queue,
-        counted.read_count,
-        counted.write_count,
-        counted.read_bytes,
-        counted.write_bytes,
+    return StorageLocation(
+        path=os.path.abspath(path),
+        device=device,
+        kind=kind,
+        rotational=_is_rotational(device),
+        file_system=mount.file_system,
+        mount_point=mount.point,
     )
 
 
-def _find_mount(path: str) -> tuple[str, str, str] | None:
-    """Mount point, source and kind of the file system that holds a folder."""
-    best: tuple[str, str, str] | None = None
+def network_file_system(path: str) -> str | None:
+    """Return the kind of the network file system of ``path``, which may not exist yet; None for others."""
+    location = locate_storage(path)
+    return location.file_system if location.kind == "network" else None
+
+
+def read_device_io(device_names: set[str]) -> dict[str, DeviceIo]:
+    """Return the traffic of devices since the machine was started, leaving out those that are not counted."""
+    if not device_names:
+        return {}
+    try:
+        counters = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
+    except (OSError, RuntimeError):  # not every system counts
+        return {}
+    return {name: _to_device_io(counters[name]) for name in device_names if name in counters}
+
+
+def _to_device_io(counters: Any) -> DeviceIo:
+    queue_seconds = (counters.read_time + counters.write_time) / 1000
+    busy_milliseconds = getattr(counters, "busy_time", None)
+    return DeviceIo(
+        busy_seconds=queue_seconds if busy_milliseconds is None else busy_milliseconds / 1000,
+        queue_seconds=queue_seconds,
+        reads=counters.read_count,
+        writes=counters.write_count,
+        read_bytes=counters.read_bytes,
+        written_bytes=counters.write_bytes,
+    )
+
+
+class _Mount(NamedTuple):
+    """A mounted file system; ``source`` is its device or server."""
+
+    point: str
+    source: str
+    file_system: str
+
+
+def _find_mount(path: str) -> _Mount | None:
+    """Return the mount that holds a path: the one with the longest mount point, of equals the last."""
+    best: _Mount | None = None
     try:
         mounts = psutil.disk_partitions(all=True)
     except (OSError, RuntimeError):
@@ -118,13 +142,13 @@ def _find_mount(path: str) -> tuple[str, str, str] | None:
     for mount in mounts:
         point = mount.mountpoint.rstrip(os.sep) + os.sep
         inside = (path.rstrip(os.sep) + os.sep).startswith(point)
-        if inside and (best is None or len(point) >= len(best[0].rstrip(os.sep)) + 1):
-            best = mount.mountpoint, mount.device, mount.fstype
+        if inside and (best is None or len(point) >= len(best.point.rstrip(os.sep)) + 1):
+            best = _Mount(mount.mountpoint, mount.device, mount.fstype)
     return best
 
 
-def _device(path: str, mount_source: str) -> str:
-    """The name of the block device behind a folder; empty for none."""
+def block_device_of(path: str, mount_source: str) -> str:
+    """Return the name of the block device behind a folder; empty for none."""
     try:
         numbers = os.stat(path).st_dev
         if os.path.exists(mount_source):
@@ -137,11 +161,11 @@ def _device(path: str, mount_source: str) -> str:
 
 
 def _is_rotational(device: str) -> bool | None:
-    """What the kernel says of a disk, or of the disk of a partition."""
+    """Return whether the kernel says that the disk of a device spins; None if it does not say."""
     if not device:
         return None
-    here = os.path.realpath(os.path.join(_SYSFS_BLOCK, device))
-    for folder in (here, os.path.dirname(here)):
+    device_folder = os.path.realpath(os.path.join(_SYSFS_BLOCK, device))
+    for folder in (device_folder, os.path.dirname(device_folder)):
         try:
             with open(os.path.join(folder, "queue", "rotational"), encoding="ascii") as file:
                 return file.read().strip() == "1"

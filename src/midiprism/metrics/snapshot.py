@@ -1,7 +1,7 @@
-"""What is known of a run at one moment, and what two moments tell together.
+"""A sample of a run at one moment, and the window between two samples.
 
-Nearly all of a sample counts up from the beginning of the run. So any two samples give what went on between
-them, and samples can be left out without falsifying the rest.
+Nearly all fields of a sample count up from the beginning of the run. So the difference of any two samples
+tells what happened between them, and dropping samples does not falsify the others.
 """
 
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 STAGES = ("read", "split", "hash", "store", "flush", "commit")
-"""Stages of a run in their order. The digests of songs are taken while they are read."""
+"""Stages of a run in their order. Songs are hashed in ``read``, tracks in ``hash``."""
 
-DEVICE_ROLES = ("source", "output", "catalogue", "temporary")
-"""What devices are for."""
+DEVICE_ROLES = ("source", "output", "catalog", "temporary")
+"""The purposes of devices in a run."""
 
 
 class StageTime(NamedTuple):
-    """The time of one stage, all processes together, in seconds.
+    """The time of one stage, summed over all processes, in seconds.
 
     Attributes:
-        seconds: by the clock.
-        waited: of these, those in which it waited for something else than a processor.
+        seconds: wall-clock time.
+        waited: the part of it spent waiting for anything but a processor.
     """
 
     seconds: float = 0.0
@@ -28,13 +28,12 @@ class StageTime(NamedTuple):
 
 
 class DeviceIo(NamedTuple):
-    """What a device did, whoever asked for it.
+    """The traffic of a device, from all programs.
 
     Attributes:
-        busy: seconds in which it had something to do.
-        queue: seconds that requests spent in it and before it, added up.
-        reads: requests, likewise ``writes``.
-        read_bytes: bytes, likewise ``written_bytes``.
+        busy_seconds: time in which it served at least one request.
+        queue_seconds: time from issuing a request to its end, summed over requests.
+        reads: number of requests, likewise ``writes``.
     """
 
     busy_seconds: float = 0.0
@@ -44,38 +43,54 @@ class DeviceIo(NamedTuple):
     read_bytes: int = 0
     written_bytes: int = 0
 
+    def since(self, earlier: "DeviceIo") -> "DeviceIo":
+        """Return the traffic since an earlier moment; a counter that was reset counts as 0."""
+        return DeviceIo(
+            busy_seconds=max(0.0, self.busy_seconds - earlier.busy_seconds),
+            queue_seconds=max(0.0, self.queue_seconds - earlier.queue_seconds),
+            reads=max(0, self.reads - earlier.reads),
+            writes=max(0, self.writes - earlier.writes),
+            read_bytes=max(0, self.read_bytes - earlier.read_bytes),
+            written_bytes=max(0, self.written_bytes - earlier.written_bytes),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RunSample:
-    """A run at one moment. What is not marked as of this moment counts up from the beginning of the run.
+    """A run at one moment. Fields marked "now" are of that moment; the others count from the start of the
+    run.
+
+    Times are in seconds, and those of workers are summed over all of them.
 
     Attributes:
-        at: seconds since the run began.
-        songs: songs that workers came to the end of.
-        committed: songs that are in the catalogue by this run, the skipped ones not among them.
-        skipped: songs that needed nothing.
-        tracks: tracks put; ``tracks_new`` of them were not there yet.
-        stages: by the names of ``STAGES``.
-        idle: seconds that workers had no batch, added up.
-        queued: seconds that workers were ready and had no processor, added up; 0 where no system tells.
-        worker_cpu: seconds of processor time of the workers.
-        coordinator_cpu: the same of the process that plans and commits; with ``workers`` 0 of the only one.
-        cores: busy seconds of each processor, whoever used it.
-        stolen: seconds that processors were not there for this machine, added up.
-        devices: by their names, which ``Place.device_busy_seconds`` in the run's settings gives.
-        commits: transactions; ``rows`` written by them.
+        elapsed_seconds: since the run began.
+        songs: songs that workers have finished.
+        songs_committed: songs that this run committed to the catalog, without the skipped ones.
+        songs_skipped: songs that were up to date.
+        tracks: tracks stored; ``tracks_new`` of them were not in the store yet.
+        stages: time by stage, with the keys ``STAGES``.
+        idle: time that workers had no batch.
+        queued: time that workers were ready and had no processor; 0 where the system does not tell.
+        worker_cpu: processor time of the workers.
+        coordinator_cpu: processor time of the process that plans and commits; with 0 workers, of the only
+            one.
+        core_busy_seconds: busy time of each processor, used by any program.
+        stolen: time that the hypervisor gave processors to other machines, summed over processors.
+        devices: traffic by the name of the device, see ``StorageLocation.device``.
+        commits: transactions; they wrote ``rows`` rows.
         flushes: calls that made files durable.
-        memory: bytes that our processes take at this moment; ``available`` more could be had.
-        workers: processes that split at this moment; 0 for none but the coordinator.
-        ready: those of them that have the splitter loaded; more than ``workers`` while some are to end.
-        batch_size: most songs of a batch at this moment.
-        in_flight: batches handed out and not committed at this moment, of at most ``in_flight_limit``.
-        queue: of these, those that no worker has begun; ``collected`` those that wait for their commit.
-        round_trip: seconds from asking the catalogue's server to its answer; 0 without a server.
-        connections: to the catalogue's database by their state, at this moment.
-        metering: seconds of processor time that taking samples took.
-        polling: the same of what the coordinator does because time passes, whether songs come or not.
-        total: songs that there will be; None while nobody knows.
+        memory_bytes: memory of the run's processes now; ``available_bytes`` more is available.
+        workers: worker processes now; 0 if the coordinator splits.
+        workers_ready: workers that have loaded the splitter, now; more than ``workers`` while some are
+            ending.
+        batch_size: most songs of a batch, now.
+        in_flight: batches handed out and not committed now, of at most ``in_flight_limit``.
+        batches_queued: those of them that no worker has begun; ``batches_collected`` wait for their commit.
+        round_trip: time until the catalog's server answers, now; 0 without a server.
+        connections: connections to the catalog's database by state, now.
+        metering_cpu: processor time of taking samples.
+        polling_cpu: processor time of the coordinator that passes whether songs come or not.
+        songs_total: songs to expect; None while they are not counted.
     """
 
     elapsed_seconds: float = 0.0
@@ -111,43 +126,45 @@ class RunSample:
     songs_total: int | None = None
 
     def stage(self, name: str) -> StageTime:
-        """The time of a stage so far."""
+        """Return the time of a stage so far."""
         return self.stages.get(name, StageTime())
 
     def as_dict(self) -> dict[str, Any]:
-        """The same in terms of JSON."""
+        """Return the sample in terms of JSON."""
         return asdict(self) | {
             "stages": {name: list(stage) for name, stage in self.stages.items()},
-            "devices": {name: list(traffic) for name, traffic in self.devices.items()},
+            "devices": {name: list(device_io) for name, device_io in self.devices.items()},
             "core_busy_seconds": list(self.core_busy_seconds),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RunSample":
-        """The sample that ``as_dict`` told; what another version told beside is left out."""
-        known = {one.name for one in fields(cls)}
+        """Return the sample that ``as_dict`` described. Unknown keys of another version are ignored."""
+        known = {known_field.name for known_field in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
         values["stages"] = {name: StageTime(*stage) for name, stage in data.get("stages", {}).items()}
-        values["devices"] = {name: DeviceIo(*traffic) for name, traffic in data.get("devices", {}).items()}
+        values["devices"] = {
+            name: DeviceIo(*device_io) for name, device_io in data.get("devices", {}).items()
+        }
         values["core_busy_seconds"] = tuple(data.get("core_busy_seconds", ()))
         return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class SampleWindow:
-    """What went on between two samples of a run."""
+    """The time between two samples of a run. Properties are differences of the fields of ``RunSample``."""
 
     first: RunSample
     last: RunSample
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """The length of the window, never 0."""
         return max(1e-9, self.last.elapsed_seconds - self.first.elapsed_seconds)
 
     @property
     def songs(self) -> int:
-        """Songs that workers came to the end of."""
+        """Songs that workers finished."""
         return self.last.songs - self.first.songs
 
     @property
@@ -197,12 +214,12 @@ class SampleWindow:
 
     @property
     def own_cpu(self) -> float:
-        """Seconds of processor time of our processes."""
+        """Processor time of the run's processes, in seconds."""
         return self.worker_cpu + self.coordinator_cpu
 
     @property
     def core_utilization(self) -> tuple[float, ...]:
-        """How busy each processor was, whoever used it: 0 to 1."""
+        """Share of the time that each processor was busy for any program: 0 to 1."""
         pairs = zip(self.first.core_busy_seconds, self.last.core_busy_seconds, strict=False)
         return tuple(min(1.0, max(0.0, after - before) / self.seconds) for before, after in pairs)
 
@@ -212,19 +229,17 @@ class SampleWindow:
         return max(0.0, sum(self.core_utilization) - self.own_cpu / self.seconds)
 
     def stage(self, name: str) -> StageTime:
-        """The time of a stage, all processes together."""
+        """Return the time of a stage in the window."""
         before, after = self.first.stage(name), self.last.stage(name)
         seconds = max(0.0, after.seconds - before.seconds)
         return StageTime(seconds, min(seconds, max(0.0, after.waited - before.waited)))
 
     def device(self, name: str) -> DeviceIo | None:
-        """What a device did; None for one that tells nothing."""
+        """Return the traffic of a device; None if it is not counted."""
         before, after = self.first.devices.get(name), self.last.devices.get(name)
-        if before is None or after is None:
-            return None
-        return DeviceIo(*(max(0, new - old) for old, new in zip(before, after, strict=True)))  # type: ignore[arg-type]
+        return None if before is None or after is None else after.since(before)
 
     def device_utilization(self, name: str) -> float | None:
-        """In which share of the time a device was busy: 0 to 1; None for one that does not tell."""
-        traffic = self.device(name)
-        return None if traffic is None else min(1.0, traffic.busy_seconds / self.seconds)
+        """Return the share of the time that a device was busy: 0 to 1; None if it is not counted."""
+        device_io = self.device(name)
+        return None if device_io is None else min(1.0, device_io.busy_seconds / self.seconds)

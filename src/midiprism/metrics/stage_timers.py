@@ -1,70 +1,108 @@
-"""Clocks of the stages, as numbers that a process writes and another reads at any moment."""
+"""Stage timers: integers that one process writes and another may read at any moment."""
 
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from midiprism.metrics.snapshot import STAGES, StageTime
 
-READ, SPLIT, HASH, STORE, FLUSH, COMMIT = range(6)
-"""Stages by their places in ``STAGES``. Each has two numbers: nanoseconds by the clock, and those of them
-that it waited."""
-
-IDLE, QUEUED, COMMITS, ROWS, FLUSHES, POLLING = range(2 * len(STAGES), 2 * len(STAGES) + 6)
-"""Places of the other numbers: nanoseconds without work, nanoseconds ready without a processor, how often or
-how many, and nanoseconds of work that time asks for and no song."""
-
-COUNTER_COUNT = 2 * len(STAGES) + 6
-
 _NANOSECONDS_PER_SECOND = 1e9
 
 
-class CounterArray(Protocol):
-    """A list of integers, or shared memory that looks like one."""
+class Stage(IntEnum):
+    """The stages of a run, by their positions in ``STAGES``.
 
-    def __getitem__(self, place: int, /) -> int: ...
-    def __setitem__(self, place: int, value: int, /) -> None: ...
+    Each has two counters: nanoseconds of wall-clock time, and those of them in which it waited.
+    """
+
+    READ = 0
+    SPLIT = 1
+    HASH = 2
+    STORE = 3
+    FLUSH = 4
+    COMMIT = 5
+
+
+class Counter(IntEnum):
+    """The other counters, by their positions behind those of the stages.
+
+    ``IDLE_NANOSECONDS`` counts time without a batch, ``QUEUED_NANOSECONDS`` time that a thread was ready and
+    had no processor, ``POLLING_NANOSECONDS`` processor time that passes whether songs come or not.
+    """
+
+    IDLE_NANOSECONDS = 12
+    QUEUED_NANOSECONDS = 13
+    COMMITS = 14
+    ROWS = 15
+    FLUSHES = 16
+    POLLING_NANOSECONDS = 17
+
+
+COUNTER_COUNT = 2 * len(Stage) + len(Counter)
+
+
+class CounterArray(Protocol):
+    """A list of integers, or shared memory that behaves like one."""
+
+    def __getitem__(self, position: int, /) -> int: ...
+    def __setitem__(self, position: int, value: int, /) -> None: ...
+
+
+class TimerTotals(NamedTuple):
+    """The counters in seconds and counts; see ``Counter``. ``stages`` has the keys ``STAGES``."""
+
+    stages: Mapping[str, StageTime]
+    idle_seconds: float
+    queued_seconds: float
+    polling_seconds: float
+    commits: int
+    rows: int
+    flushes: int
 
 
 class StageTimers:
-    """Adds to ``COUNTER_COUNT`` numbers, from place ``first`` on. Each stage is timed by one thread at a time."""
+    """Adds to ``COUNTER_COUNT`` counters of an array, from position ``offset`` on.
+
+    Each stage is timed by one thread at a time.
+    """
 
     def __init__(self, counters: CounterArray | None = None, offset: int = 0) -> None:
         self._counters: CounterArray = [0] * COUNTER_COUNT if counters is None else counters
         self._offset = offset
 
-    def add_time(self, stage: int, nanoseconds: int, waited: int = 0) -> None:
-        """Count time of a stage, and how much of it was waiting."""
-        place = self._offset + 2 * stage
-        self._counters[place] += nanoseconds
-        self._counters[place + 1] += max(0, min(waited, nanoseconds))
+    def add_time(self, stage: Stage, nanoseconds: int, waited_nanoseconds: int = 0) -> None:
+        """Add wall-clock time to a stage, and the part of it that was waiting."""
+        position = self._offset + 2 * stage
+        self._counters[position] += nanoseconds
+        self._counters[position + 1] += max(0, min(waited_nanoseconds, nanoseconds))
 
-    def count(self, counter: int, amount: int = 1) -> None:
-        """Count what is not the time of a stage."""
+    def count(self, counter: Counter, amount: int = 1) -> None:
+        """Add to a counter."""
         self._counters[self._offset + counter] += amount
 
     @contextmanager
-    def measure(self, stage: int) -> Iterator[None]:
-        """Count the time of what is done meanwhile by this thread."""
+    def measure(self, stage: Stage) -> Iterator[None]:
+        """Add the time that this thread spends in the block to a stage."""
         queue = RunQueueClock()
-        began = ThreadTimes.now(queue)
+        start = ThreadTimes.now(queue)
         try:
             yield
         finally:
-            done = ThreadTimes.now(queue)
-            self.add_time(stage, done.wall - began.wall, done.waited_since(began))
+            end = ThreadTimes.now(queue)
+            self.add_time(stage, end.wall_ns - start.wall_ns, end.waited_ns_since(start))
             queue.close()
 
     def values(self) -> tuple[int, ...]:
-        """The numbers at this moment."""
-        return tuple(self._counters[self._offset + place] for place in range(COUNTER_COUNT))
+        """Return the present counters, for ``sum_counters`` and ``timer_totals``."""
+        return tuple(self._counters[self._offset + position] for position in range(COUNTER_COUNT))
 
 
 class RunQueueClock:
-    """How long this thread was ready and had no processor, as Linux tells; elsewhere it is always 0."""
+    """Measures how long this thread was ready and had no processor, on Linux; elsewhere it stays 0."""
 
     def __init__(self) -> None:
         try:
@@ -73,7 +111,7 @@ class RunQueueClock:
             self._file = -1
 
     def nanoseconds(self) -> int:
-        """Since the thread began."""
+        """Return the time since the thread began."""
         if self._file < 0:
             return 0
         try:
@@ -82,45 +120,48 @@ class RunQueueClock:
             return 0
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file of the kernel that the times come from."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 class ThreadTimes(NamedTuple):
-    """A moment of a thread, in nanoseconds: by the clock, at work so far, ready to work so far."""
+    """A moment of a thread, in nanoseconds: wall clock, processor time, and time in the run queue."""
 
-    wall: int
-    cpu: int
-    queued: int
+    wall_ns: int
+    cpu_ns: int
+    queued_ns: int
 
     @classmethod
     def now(cls, queue: RunQueueClock) -> "ThreadTimes":
-        """This one, of the thread that ``queue`` is of."""
+        """Return the present times of this thread, to which ``queue`` belongs."""
         return cls(time.perf_counter_ns(), time.thread_time_ns(), queue.nanoseconds())
 
-    def waited_since(self, before: "ThreadTimes") -> int:
-        """How long it waited for something else than a processor."""
-        worked, queued = self.cpu - before.cpu, self.queued - before.queued
-        return max(0, self.wall - before.wall - worked - queued)
+    def waited_ns_since(self, earlier: "ThreadTimes") -> int:
+        """Return how long the thread waited for anything but a processor."""
+        computed, queued = self.cpu_ns - earlier.cpu_ns, self.queued_ns - earlier.queued_ns
+        return max(0, self.wall_ns - earlier.wall_ns - computed - queued)
 
 
 def sum_counters(values: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """The sums of the numbers of several processes."""
+    """Return the sums of the counters of several processes."""
     return tuple(map(sum, zip((0,) * COUNTER_COUNT, *values, strict=True)))
 
 
-def stage_times(values: Sequence[int]) -> dict[str, StageTime]:
-    """The times in those numbers, in seconds."""
-    return {
-        name: StageTime(
-            values[2 * place] / _NANOSECONDS_PER_SECOND, values[2 * place + 1] / _NANOSECONDS_PER_SECOND
-        )
-        for place, name in enumerate(STAGES)
-    }
-
-
-def counter_seconds(values: Sequence[int], counter: int) -> float:
-    """One of the other times in those numbers."""
-    return values[counter] / _NANOSECONDS_PER_SECOND
+def timer_totals(values: Sequence[int]) -> TimerTotals:
+    """Return counters in seconds and counts."""
+    return TimerTotals(
+        stages={
+            name: StageTime(
+                values[2 * stage] / _NANOSECONDS_PER_SECOND, values[2 * stage + 1] / _NANOSECONDS_PER_SECOND
+            )
+            for stage, name in zip(Stage, STAGES, strict=True)
+        },
+        idle_seconds=values[Counter.IDLE_NANOSECONDS] / _NANOSECONDS_PER_SECOND,
+        queued_seconds=values[Counter.QUEUED_NANOSECONDS] / _NANOSECONDS_PER_SECOND,
+        polling_seconds=values[Counter.POLLING_NANOSECONDS] / _NANOSECONDS_PER_SECOND,
+        commits=values[Counter.COMMITS],
+        rows=values[Counter.ROWS],
+        flushes=values[Counter.FLUSHES],
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from midiprism.errors import MidiprismError
-from midiprism.metrics.stage_timers import POLLING
+from midiprism.metrics.stage_timers import Counter
 from midiprism.pipeline.commit_loop import BatchCommitter
 from midiprism.pipeline.executor import Executor
 from midiprism.pipeline.group_commit import GroupCommit
@@ -97,7 +97,7 @@ class BatchLoop:
         polling_since = time.thread_time_ns() if had_work else started
         self._observers.recorder.record()
         self._observers.reporter.report()
-        metrics.timers.count(POLLING, time.thread_time_ns() - polling_since)
+        metrics.timers.count(Counter.POLLING_NANOSECONDS, time.thread_time_ns() - polling_since)
         changed = metrics.decide() if tunables.workers else None
         if changed is None:
             return tunables

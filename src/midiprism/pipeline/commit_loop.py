@@ -7,7 +7,7 @@ from itertools import chain
 
 from midiprism.catalog import CommitPolicy, CommitResult
 from midiprism.errors import SourceError
-from midiprism.metrics.stage_timers import COMMIT, COMMITS, ROWS, StageTimers
+from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.group_commit import records_of
@@ -74,10 +74,10 @@ class BatchCommitter:
         song_problems = chain.from_iterable(record.songs["problems"] for record in records)
         if any(problem.code in _SOURCE_GONE_CODES for problems in song_problems for problem in problems[:1]):
             require_sources(self._source)
-        with self._timers.measure(COMMIT):
+        with self._timers.measure(Stage.COMMIT):
             results = self._commit_policy.commit(records)
-        self._timers.count(COMMITS, bool(records))
-        self._timers.count(ROWS, sum(result.row_count for result in results))
+        self._timers.count(Counter.COMMITS, bool(records))
+        self._timers.count(Counter.ROWS, sum(result.row_count for result in results))
         remaining = iter(results)
         self.add_committed(
             [

@@ -1,4 +1,4 @@
-"""Whether what is left to do will fit on the disk."""
+"""A warning if the rest of a run will not fit on the disk."""
 
 import os
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ _SPACE_FACTOR = 1.1
 
 @dataclass(slots=True)
 class DiskUsage:
-    """What songs have taken so far.
+    """The space that songs have taken so far.
 
     Attributes:
         songs: songs done.
         files: files written for them.
-        disk_bytes: what those take, in whole blocks.
+        disk_bytes: size of those files, in whole blocks.
     """
 
     songs: int = 0
@@ -28,13 +28,15 @@ class DiskUsage:
 
 
 def space_warning(out: str, catalog_bytes: int, used: DiskUsage, songs_left: int) -> str | None:
-    """A warning if ``left`` more songs like those so far will not fit; None if they will, or who knows.
+    """Return a warning if ``songs_left`` more songs like those so far will not fit, else None.
+
+    None also where the free space is not known, or too few songs are done to tell.
 
     Args:
-        out: the folder of the result.
-        catalog_bytes: what the catalogue takes there, which grows too.
-        used: what was written for how many songs, of this result.
-        left: songs to come.
+        out: folder of the result.
+        catalog_bytes: size of the catalog there, which grows too.
+        used: space that the songs of this result have taken.
+        songs_left: songs to come.
     """
     if songs_left <= 0 or used.songs < min(_MIN_SONGS, songs_left) or not hasattr(os, "statvfs"):
         return None
@@ -47,12 +49,12 @@ def space_warning(out: str, catalog_bytes: int, used: DiskUsage, songs_left: int
     need_files, free_files = int(share * used.files), disk.f_favail
     if need_bytes > free_bytes:
         return (
-            f"What is left may need {_gigabytes(need_bytes)} in {out}, and {_gigabytes(free_bytes)} are "
+            f"The rest may need {_gigabytes(need_bytes)} in {out}, and {_gigabytes(free_bytes)} are "
             "free: make room, or choose another disk for the result. The run stops cleanly if it must."
         )
     if disk.f_files and need_files > free_files:
         return (
-            f"What is left may need {need_files:,} more files in {out}, and the disk has room for "
+            f"The rest may need {need_files:,} more files in {out}, and the disk has room for "
             f"{free_files:,} (inodes): choose another disk for the result. The run stops cleanly if it must."
         )
     return None

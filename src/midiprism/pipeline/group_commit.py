@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from midiprism.catalog import BatchRecord, CommitPolicy
-from midiprism.metrics.stage_timers import FLUSH, FLUSHES, StageTimers
+from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import FinishedBatch
 
 MAX_GROUP_SONGS = 4_000
@@ -142,9 +142,9 @@ class GroupCommit:
 
     def _flush(self, flush: Callable[[], None]) -> None:
         try:
-            with self._timers.measure(FLUSH):
+            with self._timers.measure(Stage.FLUSH):
                 flush()
-            self._timers.count(FLUSHES)
+            self._timers.count(Counter.FLUSHES)
         except BaseException as error:  # noqa: BLE001 - it is raised where it can be handled
             self._error = error
 

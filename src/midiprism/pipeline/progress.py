@@ -1,4 +1,4 @@
-"""How far a run is."""
+"""The progress of a run."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,15 +11,15 @@ from midiprism.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        total: songs that there will be; None while they are being counted.
+        total: songs in the source; None while they are being counted.
         seen: songs looked at so far; ``skipped`` and ``failed`` are among them.
         tracks: tracks so far; ``tracks_new`` and ``tracks_duplicate`` add up to it.
         seconds: since the run began, without the time to load or compile the splitter.
-        window: what went on in the last seconds; None where it is not measured.
-        facts: what was recorded of the run when it began, such as its settings and places.
+        window: the samples of the last seconds; None before there are two.
+        recorded_settings: what was recorded when the run began, such as its settings and locations.
     """
 
     total: int | None
@@ -38,10 +38,10 @@ RunListener = Callable[[RunProgress], None]
 
 
 class SongCounter:
-    """Counts a library's songs in the gaps between other work, for the percentage.
+    """Counts the songs of a source in the gaps between other work, for the percentage.
 
     Args:
-        library: what to count.
+        source: lists the songs.
         limit: most songs that the run looks at.
     """
 
@@ -49,15 +49,19 @@ class SongCounter:
         self._count_iterator = source.running_count()
         self._limit = limit
         self._so_far = 0
-        self.total: int | None = None
-        """How many there are, or None while they are being counted."""
+        self._total: int | None = None
+
+    @property
+    def total(self) -> int | None:
+        """Number of songs; None while they are being counted."""
+        return self._total
 
     def advance(self, seconds: float) -> None:
-        """Go on counting for about so long."""
-        until = time.perf_counter() + seconds
-        while self.total is None and time.perf_counter() < until:
+        """Count for about so long."""
+        end = time.perf_counter() + seconds
+        while self._total is None and time.perf_counter() < end:
             count = next(self._count_iterator, None)
             if count is not None:
                 self._so_far = count
             if count is None or (self._limit is not None and count >= self._limit):
-                self.total = self._so_far if self._limit is None else min(self._so_far, self._limit)
+                self._total = self._so_far if self._limit is None else min(self._so_far, self._limit)

@@ -21,7 +21,7 @@ def recorded_settings_of(identity: Identity, source: Source, out: str, settings:
         **identity.as_dict(),
         "out": os.path.abspath(out),
         "sources": [os.fsdecode(path) for path in source.source_paths],
-        "reading": list(settings.scope.source_options),
+        "source_options": list(settings.scope.source_options),
         "workers": resources.workers,
         "batch_size": resources.batch_songs,
         "in_flight": resources.in_flight,
@@ -29,7 +29,7 @@ def recorded_settings_of(identity: Identity, source: Source, out: str, settings:
         "retry_failed": settings.rerun_policy.retry_failed,
         "database": None if database is None else database.cli_options,
         "cpus": cpus(),
-        "places": {role: location.as_dict() for role, location in locations.items()},
+        "locations": {role: location.as_dict() for role, location in locations.items()},
     }
 
 
@@ -41,7 +41,7 @@ def run_locations(
     catalog = output
     if database is not None:
         catalog = StorageLocation(str(database), kind="local server" if database.is_local else "server")
-    locations = {"output": output, "catalogue": catalog, "temporary": locate_storage(tempfile.gettempdir())}
+    locations = {"output": output, "catalog": catalog, "temporary": locate_storage(tempfile.gettempdir())}
     if sources:
         locations["source"] = locate_storage(os.fsdecode(sources[0]))
     return locations

@@ -1,4 +1,4 @@
-"""What the machine has that a run's defaults depend on."""
+"""Defaults of a run that depend on the machine."""
 
 import gc
 import os
@@ -10,12 +10,12 @@ from midiprism.pipeline import group_commit as group
 _GC_THRESHOLD = 1_000_000
 
 BATCHES_PER_WORKER = 4
-"""Batches that a worker has, the one in hand among them: as many as it does while a group is committed."""
+"""Batches that a worker has at once, the one in hand included: enough while a group is committed."""
 
 
 @contextmanager
 def infrequent_gc() -> Iterator[None]:
-    """Let Python look for cyclic garbage rarely: records are many, and have no cycles."""
+    """Make Python look for cyclic garbage rarely: records are many, and have no cycles."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
@@ -28,7 +28,7 @@ def infrequent_gc() -> Iterator[None]:
 
 
 def cpus() -> int:
-    """How many processors this process may use: of those it may run on, as many as its group is granted."""
+    """Return the number of processors that this process may use: its affinity, limited by its cgroup."""
     try:
         usable = len(os.sched_getaffinity(0))
     except AttributeError:
@@ -38,19 +38,23 @@ def cpus() -> int:
 
 
 def default_batch_size(*, shared: bool) -> int:
-    """Small enough that little is done again after a crash.
+    """Return the default number of songs of a batch: few, so that little is done again after a crash.
 
-    Where workers commit their own batches, each is a transaction of its own: then as many as were committed
+    If workers commit their own batches, each batch is a transaction: then the number that was committed
     fastest, see ``benchmarks/commit_throughput.py``.
+
+    Args:
+        shared: whether several runs may share the catalog, so that workers commit.
     """
     return 1_000 if shared else 250
 
 
 def default_in_flight(workers: int, batch_songs: int, *, shared: bool) -> int:
-    """A batch in hand and one waiting for each worker, and two groups of those that are being committed.
+    """Return the default limit of batches in flight.
 
-    Where runs share a catalogue, what one has planned the others cannot have: then as few as keep the workers
-    busy while their last ones are committed.
+    That is a batch in hand and one waiting for each worker, and two groups that are being committed. If runs
+    share a catalog, no other run can have what this one has planned: then only as many as keep the workers
+    busy while their last batches are committed.
     """
     if shared:
         return 2 + 3 * workers
@@ -58,7 +62,7 @@ def default_in_flight(workers: int, batch_songs: int, *, shared: bool) -> int:
 
 
 def _cgroup_cpu_limit() -> int | None:
-    """Whole processors that a container of Linux is granted, rounded up; None where nothing says so."""
+    """Return the processors that a Linux container is granted, rounded up; None without a limit."""
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
             quota, period = file.read().split()

@@ -10,18 +10,7 @@ from midiprism.metrics.devices import StorageLocation
 from midiprism.metrics.downsample import samples_to_drop
 from midiprism.metrics.sampler import Sampler
 from midiprism.metrics.snapshot import RunSample, SampleWindow
-from midiprism.metrics.stage_timers import (
-    COMMITS,
-    FLUSHES,
-    IDLE,
-    POLLING,
-    QUEUED,
-    ROWS,
-    StageTimers,
-    counter_seconds,
-    stage_times,
-    sum_counters,
-)
+from midiprism.metrics.stage_timers import StageTimers, sum_counters, timer_totals
 from midiprism.pipeline.executor import Telemetry
 from midiprism.pipeline.planner import BatchPlanner
 from midiprism.pipeline.progress import RunProgress, SongCounter
@@ -88,7 +77,7 @@ class RunMetrics:
         self._sample_times: list[float] = []
         self._last_downsample_at = self._last_decision_at = 0.0
         locations = {
-            role: StorageLocation.from_dict(place) for role, place in recorded_settings["places"].items()
+            role: StorageLocation.from_dict(place) for role, place in recorded_settings["locations"].items()
         }
         self._sampler = Sampler(self, locations)
 
@@ -130,7 +119,7 @@ class RunMetrics:
     def sample(self) -> RunSample:
         """Return the run at this moment, for the sampler."""
         summary, telemetry, tunables = self._counts.summary, self._telemetry, self._tunables
-        values = sum_counters([self.timers.values(), telemetry.timer_values])
+        totals = timer_totals(sum_counters([self.timers.values(), telemetry.timer_values]))
         tracks_written = max(telemetry.counts.tracks_written, summary.tracks_new)
         round_trip, connections = self._server_status
         return RunSample(
@@ -140,13 +129,13 @@ class RunMetrics:
             # Workers write the tracks of many songs before they have done with the first.
             tracks=max(telemetry.counts.tracks, telemetry.counts.tracks_written),
             tracks_new=tracks_written,
-            stages=stage_times(values),
-            idle=counter_seconds(values, IDLE),
-            queued=counter_seconds(values, QUEUED),
-            polling_cpu=counter_seconds(values, POLLING),
-            commits=values[COMMITS],
-            rows=values[ROWS],
-            flushes=values[FLUSHES],
+            stages=totals.stages,
+            idle=totals.idle_seconds,
+            queued=totals.queued_seconds,
+            polling_cpu=totals.polling_seconds,
+            commits=totals.commits,
+            rows=totals.rows,
+            flushes=totals.flushes,
             workers=tunables.workers,
             workers_ready=telemetry.workers_ready,
             batch_size=tunables.batch_size,
@@ -210,7 +199,7 @@ class RunMetrics:
             {
                 "at": round(window.last.elapsed_seconds, 1),
                 **asdict(decision.tunables),
-                "why": decision.reason,
+                "reason": decision.reason,
             },
         ]
         return decision.tunables

@@ -25,14 +25,13 @@ from midiprism.pipeline.recorded_settings import recorded_settings_of
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.run_reports import ProgressReporter, RunRecorder, SpaceMonitor
 from midiprism.pipeline.settings import RunCallbacks, RunIntervals, Settings
-from midiprism.pipeline.shard_writer import ShardWriter
 from midiprism.pipeline.splitter import LazySplitter, Splitter
 from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerCommit, WorkerConfig
 from midiprism.results.background import Background, run_inline
-from midiprism.results.compaction import Compactor
 from midiprism.results.result_dir import catalog_address
+from midiprism.results.upkeep import finish_run
 from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import Source
 
@@ -167,7 +166,13 @@ class _Run:
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
                     if inputs.catalog:
-                        _clean_up(inputs.result, inputs.catalog, summary.run_id, songs_replaced, background)
+                        finish_run(
+                            inputs.catalog,
+                            inputs.result.store,
+                            summary.run_id,
+                            background,
+                            songs_replaced=songs_replaced > 0,
+                        )
                 self._run_hooks()
                 require_sources(inputs.source)
             except MidiprismError as error:
@@ -205,8 +210,9 @@ class _Run:
     def _work(self, planned: Iterator[LeasedBatch | None], batch_source: BatchSource, workers: int) -> int:
         """Work on planned batches, and return how many songs got another outcome than they had."""
         inputs, result, run_id = self._inputs, self._inputs.result, self._summary.run_id or 0
-        make_sink = None if result.shards is None else partial(ShardWriter, result.shards, run_id)
-        policy = result.run_catalog.commit_policy(run_id, StagedTracks(result.store.flush, make_sink))
+        store = result.store
+        make_sink = partial(store.commit_sink, run_id) if store.capabilities.writes_in_commit else None
+        policy = result.run_catalog.commit_policy(run_id, StagedTracks(store.flush, make_sink))
         observers = CommitObservers(self._summary, self._planner, batch_source, self._disk_usage)
         committer = BatchCommitter(inputs.source, policy, observers, self._metrics.timers)
         executor = make_executor(inputs.settings.resources.executor, self._executor_context(workers))
@@ -295,7 +301,7 @@ def _worker_config(
     commit = None
     address = catalog.worker_commit_address if catalog is not None else None
     if address is not None:
-        commit = WorkerCommit(address, settings.catalog.hooks, result.shards)
+        commit = WorkerCommit(address, settings.catalog.hooks)
     return WorkerConfig(
         inputs.source,
         result.store,
@@ -305,21 +311,3 @@ def _worker_config(
         knowledge.replaces,
         commit,
     )
-
-
-def _clean_up(
-    result: OpenResult,
-    catalog: Catalog,
-    run_id: int | None,
-    songs_replaced: int,
-    background: Background,
-) -> None:
-    """Delete tracks that no song has any more; in a result in shards, also rewrite what is out of date."""
-    if result.shards is not None:
-        compactor = Compactor(catalog, result.shards, run_id, background)
-        compactor.compact(songs_replaced=songs_replaced > 0)
-    elif songs_replaced:
-        paths = catalog.delete_unlinked_tracks(run_id)
-        with catalog.exclusive(run_id) as is_only_run:
-            for path in paths if is_only_run else ():  # a run that has begun may store the same files again
-                result.store.remove(result.store.path_of(*path))

@@ -1,4 +1,4 @@
-"""Reading the songs of a batch: one by one, or several at once and ahead where the disk is slow."""
+"""Reading the songs of a batch: one by one, or several ahead in threads if the disk is slow."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,28 +10,28 @@ from midiprism.pipeline.shared_counters import SONG_INDEX, STAGE, STAGE_READING,
 from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 
 SONGS_PER_CHUNK = 32
-"""Songs read before they are split, while the processor has them at hand."""
+"""Songs that are read before they are split, while they are still in the processor's cache."""
 
 READ_THREADS = 8
 SLOW_READ_SECONDS = 0.000_2
-"""From memory a small file takes a tenth of this, from a disk many times as much."""
+"""A small file takes a tenth of this from memory, and many times as much from a disk."""
 
 CHUNKS_BETWEEN_MEASUREMENTS = 16
 
 ReadSongs = list[SongContent | UnreadableError]
 BatchChunk = tuple[int, Batch, ReadSongs]
-"""Where a part of a batch begins, its songs, and what is in them."""
+"""Index of the first song of a part of a batch, the songs of the part, and their contents."""
 
 
 class BatchReader:
-    """Gives the contents of a batch, a few songs at a time.
+    """Reads the songs of a batch, a few at a time.
 
-    How long reads take decides how they are made: a disk serves several at once faster than one after the
-    other, while what is in memory already would only wait for threads.
+    The duration of reads decides how they are made: a disk serves several at once faster than one after the
+    other, but for files in memory threads only cost time.
 
     Args:
-        library: reads songs.
-        limit: songs of more bytes are not loaded.
+        source: reads songs.
+        input_limit: songs of more bytes are not loaded.
     """
 
     def __init__(self, source: Source, input_limit: int) -> None:
@@ -43,9 +43,9 @@ class BatchReader:
     def chunks(
         self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters
     ) -> Iterator[BatchChunk]:
-        """Parts of a batch; fewer once ``stop()``."""
+        """Yield the parts of a batch, until ``stop()`` is true."""
         if batch:
-            self._source.seek(batch[0])  # not timed: it is no fault of that song
+            self._source.seek(batch[0])  # not timed: the song is not to blame
         ahead: list[Future[SongContent | UnreadableError]] | None = None
         for first in range(0, len(batch), SONGS_PER_CHUNK):
             part = batch[first : first + SONGS_PER_CHUNK]
@@ -66,21 +66,21 @@ class BatchReader:
     ) -> ReadSongs:
         began = time.perf_counter()
         contents: ReadSongs = []
-        for number, found in enumerate(chunk, first):
+        for number, song_ref in enumerate(chunk, first):
             if stop():
                 break
             counters[SONG_INDEX] = number
-            contents.append(self._read(found))
+            contents.append(self._read(song_ref))
         slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(chunk)
         self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
         return contents
 
     def _prefetch(self, chunk: Batch) -> list[Future[SongContent | UnreadableError]]:
-        """Let threads read a part while another is split; now and then it is measured again."""
+        """Read a part in threads while another is split. Now and then reads are measured again."""
         self._chunks_to_prefetch -= 1
         if self._thread_pool is None:
             self._thread_pool = ThreadPoolExecutor(READ_THREADS, "midiprism-read")
-        return [self._thread_pool.submit(self._read, found) for found in chunk]
+        return [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk]
 
     def _read(self, song_ref: SongRef) -> SongContent | UnreadableError:
         try:
@@ -89,7 +89,7 @@ class BatchReader:
             return error
 
     def close(self) -> None:
-        """End the threads; a read that hangs is not waited for."""
+        """End the threads, without waiting for a read that hangs."""
         if self._thread_pool is not None:
             with suppress(RuntimeError):
                 self._thread_pool.shutdown(wait=False, cancel_futures=True)

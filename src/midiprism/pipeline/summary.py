@@ -1,4 +1,4 @@
-"""What a run did."""
+"""The summary of a run."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,27 +31,29 @@ class Failure:
 
 @dataclass(slots=True)
 class Summary:
-    """What a run did. A song is ``done`` if its content got an outcome by this run, else ``skipped``.
+    """What a run did. A song is ``done`` if it got an outcome in this run, else ``skipped``.
 
-    So ``songs_seen == songs_done + songs_skipped``, the values of ``outcomes`` add up to
-    ``songs_done``, and ``songs_failed`` and ``songs_repaired`` are among those done.
+    So ``songs_seen == songs_done + songs_skipped``, the values of ``outcomes`` add up to ``songs_done``, and
+    ``songs_failed`` and ``songs_repaired`` are among those done.
 
     Attributes:
-        songs_skipped: known already: by path, size and time, or by content (``songs_copies`` of them).
-        songs_copies: opened, and found to hold a content that has an outcome; only the path is new.
-        tracks: links from a song to a track, of the songs done.
-        tracks_new: contents of tracks that the catalogue did not have.
-        bytes_written: bytes of the track files, or of the shards, written.
-        outcomes: contents by what became of them.
+        catalog: address of the catalog, absolute, without a password.
+        state: ``running`` until the run ends, then ``done``, ``interrupted`` or ``stopped``.
+        songs_skipped: songs known before: by path, size and time, or by content (``songs_copies`` of them).
+        songs_copies: songs that were opened and whose content has an outcome; only the path is new.
+        tracks: links of the songs done.
+        tracks_new: tracks that the catalog did not have.
+        bytes_written: bytes of the track files, or of the Parquet files, written.
+        outcomes: number of songs by outcome.
         folders_failed: folders and archives that could not be read, and members of archives not taken.
-        results_passed: folders passed over since they hold a midiprism result.
-        archives_passed: archives in archives, which are not entered.
-        values_nulled: values that the tables of a library that was taken over cannot hold.
-        failures: the first of what failed, in order.
-        run_id: the run's number in the catalogue; None where nothing was recorded.
-        error: why the run stopped, where it could not go on.
-        loading_seconds: of ``seconds``, until the splitter was loaded, or compiled, and work began.
-        songs_total: songs that there are; None where they were not counted to the end.
+        results_skipped: folders that were skipped because they hold a midiprism result.
+        archives_skipped: archives in archives, which are not entered.
+        values_nulled: values that the tables of an adopted library cannot hold.
+        failures: the first failures, in order.
+        run_id: number of the run in the catalog; None if nothing was recorded.
+        error: why the run stopped, if it could not go on.
+        loading_seconds: part of ``seconds`` until the splitter was loaded, or compiled, and work began.
+        songs_total: number of songs in the source; None if they were not counted to the end.
     """
 
     catalog: str
@@ -90,7 +92,7 @@ class Summary:
 
     @property
     def songs_adopted(self) -> int:
-        """Split by the owner of a library that was taken over."""
+        """Songs that the owner of an adopted library had split."""
         return self.outcomes[ADOPTED]
 
     @property
@@ -107,22 +109,22 @@ class Summary:
 
     @property
     def has_failures(self) -> bool:
-        """Whether anything could not be done."""
+        """True if anything failed."""
         return self.songs_failed > 0 or self.folders_failed > 0
 
     @property
     def nothing_new(self) -> bool:
-        """Whether everything was known already."""
+        """True if everything was known before."""
         return self.songs_done == 0 and self.songs_copies == 0
 
     def record_begin(self, run_id: int) -> None:
-        """Note that the run is recorded, under this number."""
+        """Set the number under which the run is recorded."""
         self.run_id = run_id
 
     def update(
         self, *, songs_skipped: int, songs_total: int | None, seconds: float, loading_seconds: float
     ) -> None:
-        """Note what the run counts itself.
+        """Set the figures that the run counts.
 
         Args:
             songs_skipped: songs that were skipped unopened.
@@ -134,20 +136,20 @@ class Summary:
         self.loading_seconds = loading_seconds
 
     def finish(self, *, interrupted: bool) -> None:
-        """Note that the run ended by itself, or was interrupted."""
+        """Set the state of a run that ended by itself, or was interrupted."""
         self.state = "interrupted" if interrupted else "done"
 
     def stop(self, error: MidiprismError) -> None:
-        """Note that the run cannot go on."""
+        """Set the state and the error of a run that cannot go on."""
         self.state, self.error = "stopped", error
 
     def complete_totals(self) -> None:
-        """Note after the last commit that a run that is done has seen all songs."""
+        """Set the total of a run that is done: it has seen all songs."""
         if self.state == "done":
             self.songs_total = self.songs_seen
 
     def add_notice(self, notice: Notice) -> None:
-        """Take note of a folder or an archive that was not entered, or of a member that was not taken."""
+        """Count a folder or an archive that was not entered, or a member that was not taken."""
         if notice.failed:
             self.folders_failed += 1
             self._add_failure(Failure(notice.path, notice.code, notice.message))
@@ -157,7 +159,7 @@ class Summary:
             self.results_skipped += 1
 
     def add_commit(self, batch: BatchRecord, committed: CommitResult) -> None:
-        """Take note of a commit."""
+        """Count what a commit added."""
         self.outcomes += committed.outcomes
         self.songs_copies += committed.paths_of_known_songs
         self.tracks += committed.links
@@ -169,7 +171,7 @@ class Summary:
                 self._add_failure(Failure(record.path, record.problems[0].code, record.problems[0].message))
 
     def totals(self) -> dict[str, Any]:
-        """The figures, for the catalogue and for ``--json``."""
+        """Return the figures in terms of JSON, as the catalog records them."""
         return {
             "songs_total": self.songs_total,
             "songs_seen": self.songs_seen,

@@ -1,4 +1,4 @@
-"""What may be changed while a run goes on, and who decides it."""
+"""The settings of a run that may change while it goes on, and the interface of what changes them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -8,12 +8,12 @@ from midiprism.metrics.snapshot import RunSample
 
 @dataclass(frozen=True, slots=True)
 class Tunables:
-    """What is in force.
+    """The settings that may change while a run goes on.
 
     Attributes:
-        workers: processes that split.
+        workers: worker processes.
         batch_size: most songs of a batch.
-        in_flight: most batches handed out and not committed.
+        in_flight: most batches handed out and not yet committed.
     """
 
     workers: int
@@ -22,22 +22,22 @@ class Tunables:
 
 
 class Decision(NamedTuple):
-    """What is to be in force from now on, and why, in one sentence."""
+    """The tunables from now on, and the reason in one sentence."""
 
     tunables: Tunables
     reason: str
 
 
 class Tuner(Protocol):
-    """Decides while a run goes on."""
+    """Decides on the tunables while a run goes on."""
 
     def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
-        """Called with each new sample of a run, in the order of time.
+        """Return the next decision; called with each new sample of a run, in the order of time.
 
         Args:
             sample: the run at this moment.
-            knobs: what has been in force since the last decision.
+            tunables: those in force since the last decision.
 
         Returns:
-            What to change; None for nothing. What was asked for in the settings is changed by nobody.
+            The tunables to change to; None for no change. What the settings fix is never changed.
         """

@@ -17,7 +17,6 @@ from midiprism.pipeline.record_builder import (
     internal_error,
     song_head,
 )
-from midiprism.pipeline.shard_writer import pack_tracks
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
     NO_SONG,
@@ -36,12 +35,12 @@ from midiprism.pipeline.shared_counters import (
 from midiprism.pipeline.song_reader import BatchReader, ReadSongs
 from midiprism.pipeline.splitter import Splitter
 from midiprism.pipeline.worker_times import WorkerTimes
-from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Lease, PackedTracks
+from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Lease, PackedTracks, pack_tracks
 from midiprism.records.columns import Columns
 from midiprism.records.fields import ProblemRecord
 from midiprism.smf.types import CONTRACT_VERSION, SplitSong
 from midiprism.sources import SongContent, Source, UnreadableError
-from midiprism.stores import MemoryStore, StoredTrack, TrackStore
+from midiprism.stores import StoredTrack, TrackStore
 
 KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 """Returns those of some digests whose songs need nothing done."""
@@ -259,7 +258,7 @@ class Worker:
     def _store_tracks(self, pending: Sequence[PendingSong]) -> None:
         """Store all tracks that wait, folder by folder."""
         put, counters, times = self._store.put, self.counters, self._times
-        block_size = self._store.block_size
+        block_size = self._store.capabilities.block_size
         tracks = self._builder.new_tracks(pending)
         stored: dict[bytes, StoredTrack] = {}
         last_update = perf_counter_ns()
@@ -289,7 +288,7 @@ class Worker:
 
     def _pack_tracks(self, tracks: Columns) -> PackedTracks:
         """Return the bytes of the tracks that the commit is to write."""
-        if not isinstance(self._store, MemoryStore):
+        if not self._store.capabilities.writes_in_commit:
             return NO_PACKED_TRACKS
         if self._builder.has_rejected_tracks:  # other tracks of the same songs were put for nothing
             return pack_tracks(self._store.take_pending(set(tracks["digest"])))

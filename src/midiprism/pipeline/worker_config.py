@@ -12,8 +12,7 @@ from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCount
 from midiprism.pipeline.splitter import Splitter
 from midiprism.pipeline.worker import Worker
 from midiprism.sources import Source
-from midiprism.stores import MemoryStore, TrackStore
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores import TrackStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +63,10 @@ class WorkerCommit:
     Attributes:
         address: the catalog.
         hooks: take part in each commit.
-        shards: where commits write tracks and links, unless each track is a file.
     """
 
     address: PostgresAddress
     hooks: tuple[CommitHook, ...] = ()
-    shards: ParquetStore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ class WorkerConfig:
     @property
     def sends_tracks(self) -> bool:
         """Whether a batch's tracks are sent to another process, which commits it."""
-        return isinstance(self.store, MemoryStore) and self.commit is None
+        return self.store.capabilities.writes_in_commit and self.commit is None
 
     @contextmanager
     def open_worker(self, hooks: WorkerHooks) -> Iterator[Worker]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from time import perf_counter_ns
 
-from midiprism.metrics.stage_timers import HASH, QUEUED, READ, SPLIT, STORE, RunQueueClock, ThreadTimes
+from midiprism.metrics.stage_timers import Counter, RunQueueClock, Stage, ThreadTimes
 from midiprism.pipeline.shared_counters import SharedCounters, stage_timers
 from midiprism.pipeline.song_reader import BatchChunk
 
@@ -38,8 +38,8 @@ class WorkerTimes:
             started = ThreadTimes.now(self._run_queue_clock)
             chunk = next(chunks, None)
             self._last_counted = now = ThreadTimes.now(self._run_queue_clock)
-            self._timers.add_time(READ, now.wall - started.wall, now.waited_since(started))
-            self._timers.count(QUEUED, now.queued - started.queued)
+            self._timers.add_time(Stage.READ, now.wall_ns - started.wall_ns, now.waited_ns_since(started))
+            self._timers.count(Counter.QUEUED_NANOSECONDS, now.queued_ns - started.queued_ns)
             yield EMPTY_CHUNK if chunk is None else chunk
             self.count()
             if chunk is None:
@@ -57,9 +57,9 @@ class WorkerTimes:
         Splitting and hashing wait for nothing: what was waited for beside reading, storing did.
         """
         now = ThreadTimes.now(self._run_queue_clock)
-        self._timers.add_time(SPLIT, self.splitting_ns)
-        self._timers.add_time(HASH, self.hashing_ns)
-        self._timers.add_time(STORE, self.storing_ns, now.waited_since(self._last_counted))
-        self._timers.count(QUEUED, now.queued - self._last_counted.queued)
+        self._timers.add_time(Stage.SPLIT, self.splitting_ns)
+        self._timers.add_time(Stage.HASH, self.hashing_ns)
+        self._timers.add_time(Stage.STORE, self.storing_ns, now.waited_ns_since(self._last_counted))
+        self._timers.count(Counter.QUEUED_NANOSECONDS, now.queued_ns - self._last_counted.queued_ns)
         self.splitting_ns = self.hashing_ns = self.storing_ns = 0
         self._last_counted = now

@@ -1,6 +1,6 @@
 """A batch as a worker hands it to a catalog: named columns of songs, links and tracks, and the tracks' bytes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -57,6 +57,12 @@ class PackedTracks(NamedTuple):
 
 
 NO_PACKED_TRACKS = PackedTracks()
+
+
+def pack_tracks(data_by_digest: Mapping[bytes, bytes]) -> PackedTracks:
+    """Return tracks joined to one object."""
+    ends = tuple(accumulate(map(len, data_by_digest.values())))
+    return PackedTracks(tuple(data_by_digest), ends, b"".join(data_by_digest.values()))
 
 
 class Lease(NamedTuple):

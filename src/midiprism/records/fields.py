@@ -27,7 +27,7 @@ class Field:
         searched_with: other fields of the record in which a search by this one looks too.
         public_name: name of the field in filters and in JSON; empty for the field's own name.
         arbitrary_text: whether its text comes from a song as it is, and may hold what no database takes.
-        split_attribute: attribute of a ``SplitTrack``, which may be a dotted path, that has the value; empty
+        split_attribute: attribute of a ``SplitTrack`` that has the value; empty
             for the field's own name, None where the worker has the value from elsewhere.
         parquet_name: name of its column in Parquet files; empty for the field's own name, None for no column.
         tables: tables of the catalog that have it, where a record goes into several.
@@ -117,7 +117,6 @@ class TrackRecord(NamedTuple):
             "int32",
             "1 to 32,767; NULL with an SMPTE division",
             low_cardinality=True,
-            split_attribute="stated_meta.ticks_per_quarter",
         ),
     ] = None
     tempo: Annotated[
@@ -127,7 +126,6 @@ class TrackRecord(NamedTuple):
             "float64",
             "quarter notes per minute, as first stated; NULL where none is",
             low_cardinality=True,
-            split_attribute="stated_meta.tempo",
         ),
     ] = None
     tempo_count: Annotated[
@@ -137,7 +135,6 @@ class TrackRecord(NamedTuple):
             "int32",
             "tempo events",
             low_cardinality=True,
-            split_attribute="stated_meta.tempo_count",
         ),
     ] = 0
     time_signature: Annotated[
@@ -147,7 +144,6 @@ class TrackRecord(NamedTuple):
             "string",
             "such as 6/8, as first stated",
             low_cardinality=True,
-            split_attribute="stated_meta.time_signature",
         ),
     ] = None
     key_signature: Annotated[
@@ -157,7 +153,6 @@ class TrackRecord(NamedTuple):
             "string",
             "such as D major or F# minor, as first stated",
             low_cardinality=True,
-            split_attribute="stated_meta.key_signature",
         ),
     ] = None
     size: Annotated[int, Field("bigint", "int32", "bytes of the track", split_attribute=None)] = 0

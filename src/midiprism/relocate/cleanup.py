@@ -1,39 +1,35 @@
-"""The place from which a result was relocated, emptied of what midiprism wrote there, and of nothing else."""
+"""Removes what midiprism wrote in a folder from which a result was relocated, and nothing else."""
 
 import contextlib
 import os
 from collections.abc import Callable, Iterator
 
-from midiprism.catalog import Catalog, IntegrityQueries, PostgresAddress, VerifyScope, open_read_only
+from midiprism.catalog import Catalog, PostgresAddress, VerifyScope, open_read_only
 from midiprism.catalog.queries.run_history import is_empty_catalog
-from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.catalog.sqlite.backup import remove_database
-from midiprism.integrity.verify import find_orphans
-from midiprism.pipeline.open_result import parquet_store_of
-from midiprism.relocate.copy import ProgressReporter, Relocation
+from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
+from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE
+from midiprism.results.orphans import find_orphans
 from midiprism.results.result_dir import catalog_address, catalog_path
+from midiprism.results.result_store import open_result_store
 from midiprism.sources import MARKER_FILE_NAME
-from midiprism.stores import TrackScanner
-from midiprism.stores.files.store import write_error
-from midiprism.stores.parquet.store import SONGS_TABLE
-
-_RESULT_FOLDERS = ("tracks", "links", "songs")
+from midiprism.stores import TrackStore
+from midiprism.stores.errors import write_error
 
 
 class SourceCleaner:
-    """Removes the tracks or shards of which the catalogue speaks, then that itself, then folders that are
-    empty. The marker stays: it says where the result is.
+    """Removes the files that the catalog knows, then the catalog, then empty folders.
 
-    A file that the catalogue does not know, whatever it is, is left.
+    The marker stays: it says where the result is. Files that the catalog does not know stay as well.
 
     Args:
-        done: the relocation; its source is held.
-        identity: what the result was made with.
-        database: where the catalogue is; None for a file in the source.
-        stop: once true, it ends as soon as it can; the same again goes on.
-        teller: is told how far it is.
+        relocation: that has arrived; its source is locked.
+        identity: of the result.
+        database: where the catalog is; None for a file in the source.
+        stop: once it returns True, cleaning ends as soon as possible; another call continues.
+        reporter: reports the progress.
     """
 
     def __init__(
@@ -42,7 +38,7 @@ class SourceCleaner:
         identity: Identity,
         database: PostgresAddress | None,
         stop: Callable[[], bool],
-        reporter: ProgressReporter,
+        reporter: RelocationReporter,
     ) -> None:
         self._relocation = relocation
         self._identity = identity
@@ -52,32 +48,25 @@ class SourceCleaner:
         self._root = relocation.source
 
     def clean(self) -> None:
-        """Do it.
+        """Remove it all.
 
         Raises:
             StoreError: something cannot be removed.
-            CatalogError: the catalogue cannot be read.
+            CatalogError: the catalog cannot be read.
         """
-        try:
-            with self._open_catalog() as catalog:
-                if catalog is not None and self._identity.store == "parquet":
-                    self._remove_shards(catalog)
-                elif catalog is not None:
-                    self._remove_tracks(catalog)
-            if self._stop():
-                return
-            if os.path.lexists(catalog_path(self._root)):
-                remove_database(catalog_path(self._root))
-                self._relocation.files_removed += 1
-            for name in _RESULT_FOLDERS:
-                self._remove_empty_folders(os.path.join(self._root, name))
-            self._remove_leftovers()
-        except OSError as error:
-            raise write_error(self._root, error) from error
+        with contextlib.closing(open_result_store(self._root, self._identity)) as store:
+            try:
+                with self._open_catalog() as catalog:
+                    if catalog is not None:
+                        self._remove_files(store, catalog)
+                if not self._stop():
+                    self._remove_catalog_and_folders(store.capabilities.folders)
+            except OSError as error:
+                raise write_error(self._root, error) from error
 
     @contextlib.contextmanager
     def _open_catalog(self) -> Iterator[Catalog | None]:
-        """The catalogue; None where it is gone, as all of which it spoke, or never was."""
+        """Open the catalog; yield None if there is none, or if it was removed already."""
         address = catalog_address(self._root, self._database)
         if is_empty_catalog(address):
             yield None
@@ -85,56 +74,42 @@ class SourceCleaner:
         with open_read_only(address) as catalog:
             yield catalog
 
-    def _remove_tracks(self, catalog: Catalog) -> None:
-        survey, audit = TrackScanner(self._root), IntegrityQueries(catalog, VerifyScope())
-        for entry, kind in find_orphans(survey, audit, VerifyScope(), self._stop):
-            if kind not in (None, "temporary"):
-                continue
-            survey.remove_file(entry.path)
-            self._count_removed()
-
-    def _remove_shards(self, catalog: Catalog) -> None:
-        index = ShardIndex(catalog)
-        with parquet_store_of(self._root, self._identity) as shards:
-            there = set(shards.walk())
-            for shard in index.all_shards():
-                if self._stop():
-                    return
-                if shard.name in there:
-                    shards.remove(shard.name)
-                    self._count_removed()
-            for name in shards.find_orphans(index.shard_names()):
-                if "/." in name:  # temporary
-                    shards.force_remove(name)
-                    self._count_removed()
-            if os.path.isfile(shards.songs_table_path):
-                shards.force_remove(SONGS_TABLE)
+    def _remove_files(self, store: TrackStore, catalog: Catalog) -> None:
+        for found in find_orphans(store, catalog, VerifyScope(), self._stop):
+            if found.damage_kind in (None, "temporary"):
+                store.delete(found.entry.path)
                 self._count_removed()
+        if store.shards is not None and not self._stop() and store.shards.remove_songs_table():
+            self._count_removed()
 
     def _count_removed(self) -> None:
         self._relocation.files_removed += 1
-        self._reporter.report("emptying", self._relocation.files_removed)
+        self._reporter.report("cleanup", self._relocation.files_removed)
 
-    def _remove_empty_folders(self, top: str) -> None:
-        """Remove a folder and those in it, as far as they are empty; what is left is counted."""
-        if os.path.islink(top):
-            self._relocation.files_left += 1
-            return
-        for here, folders, names in os.walk(top, topdown=False):
-            self._relocation.files_left += len(names) + sum(
-                os.path.islink(os.path.join(here, name)) for name in folders
-            )
-            if not os.listdir(here):
-                os.rmdir(here)
-
-    def _remove_leftovers(self) -> None:
+    def _remove_catalog_and_folders(self, store_folders: tuple[str, ...]) -> None:
+        if os.path.lexists(catalog_path(self._root)):
+            remove_database(catalog_path(self._root))
+            self._relocation.files_removed += 1
+        for name in store_folders:
+            self._remove_empty_folders(os.path.join(self._root, name))
         for name in sorted(os.listdir(self._root)):
             if is_leftover(name):
                 os.unlink(os.path.join(self._root, name))
-            elif name not in (MARKER_FILE_NAME, *_RESULT_FOLDERS):
+            elif name not in (MARKER_FILE_NAME, *store_folders):
                 self._relocation.files_left += 1
+
+    def _remove_empty_folders(self, top: str) -> None:
+        """Remove a folder and those below it that are empty, and count what is left."""
+        if os.path.islink(top):
+            self._relocation.files_left += 1
+            return
+        for folder, subfolders, names in os.walk(top, topdown=False):
+            links = sum(os.path.islink(os.path.join(folder, name)) for name in subfolders)
+            self._relocation.files_left += len(names) + links
+            if not os.listdir(folder):
+                os.rmdir(folder)
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a name is that of a lock, or of a marker that was cut off as it was written."""
-    return name == LOCK_FILE or (name.startswith(f".{MARKER_FILE_NAME}.") and name.endswith(".tmp"))
+    """Return whether a name is that of a lock, or of a marker that was cut off while it was written."""
+    return name == LOCK_FILE or (name.startswith(f".{MARKER_FILE_NAME}.") and name.endswith(TEMPORARY_SUFFIX))

@@ -1,159 +1,52 @@
-"""What a result consists of, carried to another folder: its tracks or shards, and its catalogue."""
+"""Copies a result to another folder: its tracks or shards, and its catalog."""
 
 import contextlib
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
-from midiprism.catalog import Catalog, IntegrityQueries, TrackFile, VerifyScope
+from midiprism.catalog import Catalog, IntegrityQueries, VerifyScope
 from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.catalog.sqlite.backup import StorageFootprint, copy_database, database_bytes, storage_footprint
 from midiprism.errors import StoreError
-from midiprism.integrity.verify import find_orphans, track_file_path
-from midiprism.metrics.devices import locate_storage as device_of
-from midiprism.pipeline.open_result import parquet_store_of
+from midiprism.metrics.devices import locate_storage
+from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
+from midiprism.results.orphans import find_orphans, track_location
 from midiprism.results.result_dir import catalog_path
-from midiprism.stores import FileStore, TrackScanner
-from midiprism.stores.copy import CopyOutcome, ShardCopier, TrackCopier
-from midiprism.stores.files.store import write_error
-
-RelocationMethod = Literal["rename", "copy"]
+from midiprism.results.result_store import open_result_store
+from midiprism.stores import CopyOutcome, TrackCopier, TrackStore
+from midiprism.stores.errors import write_error
 
 COPY_THREADS = 8
-"""Creating a file is waiting: for a disk's log, or for a server."""
+"""Creating a file means waiting for the log of a disk, or for a server."""
 
-_TRACKS_PER_TASK = 50
-_TRACKS_PER_FLUSH = 100_000
-_REPORT_SECONDS = 0.1
+_FILES_PER_TASK = 50
+_FILES_PER_FLUSH = 100_000
 _SPACE_FACTOR = 1.02  # folders, and what the file system itself needs
 _REFLINK_FILE_SYSTEMS = frozenset({"btrfs", "xfs", "bcachefs"})
 _DEFAULT_BLOCK_BYTES = 4_096
 
 
-@dataclass(slots=True)
-class Relocation:
-    """What a relocation did, or would do.
+class _StoredFile(NamedTuple):
+    """A file of a store."""
 
-    Attributes:
-        source: the folder that holds the result, or held it; absolute, like ``target``, where it goes.
-        how: whether the folder was renamed, or what is in it copied.
-        files: files of tracks, or Parquet files, that there are; ``bytes`` of them.
-        files_copied: carried by this call; ``bytes_copied`` of them. Of these, ``files_reflinked`` share their
-            blocks with the originals.
-        files_there: carried by an earlier call, and whole.
-        arrived: whether the result is in ``target`` now; ``already`` if it was before this call.
-        removed: files removed from ``source``.
-        left: what is there and was not written by midiprism, or is not known to the catalogue; it stays.
-        stopped: whether it was stopped before the end.
-    """
-
-    source: str
-    target: str
-    dry_run: bool = False
-    method: RelocationMethod = "copy"
-    files: int = 0
-    bytes: int = 0
-    files_copied: int = 0
-    bytes_copied: int = 0
-    files_reflinked: int = 0
-    files_already_copied: int = 0
-    arrived: bool = False
-    already_moved: bool = False
-    files_removed: int = 0
-    files_left: int = 0
-    stopped: bool = False
-    seconds: float = 0.0
-
-    def count_file(self, carried: CopyOutcome, size: int) -> None:
-        """Count a file."""
-        if carried == "there":
-            self.files_already_copied += 1
-            return
-        self.files_copied += 1
-        self.bytes_copied += size
-        self.files_reflinked += carried == "shared"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The figures, for ``--json``."""
-        return {
-            "state": "interrupted" if self.stopped else "done",
-            "from": self.source,
-            "to": self.target,
-            "how": self.method,
-            "dry_run": self.dry_run,
-            "arrived": self.arrived,
-            "already": self.already_moved,
-            "files": self.files,
-            "bytes": self.bytes,
-            "files_copied": self.files_copied,
-            "bytes_copied": self.bytes_copied,
-            "files_shared": self.files_reflinked,
-            "files_there": self.files_already_copied,
-            "removed": self.files_removed,
-            "left": self.files_left,
-            "seconds": round(self.seconds, 3),
-        }
-
-
-class RelocationProgress(NamedTuple):
-    """How far a relocation is.
-
-    Attributes:
-        stage: what it is at.
-        seen: of how many files it has seen.
-        total: how many there are; None where nobody counted.
-        bytes: copied so far.
-        seconds: since it began.
-    """
-
-    stage: Literal["files", "catalogue", "emptying"]
-    seen: int
-    total: int | None
-    bytes_copied: int
-    seconds: float
-
-
-RelocationListener = Callable[[RelocationProgress], None]
-
-
-class ProgressReporter:
-    """Tells a listener how far a relocation is, not more often than it can be read."""
-
-    def __init__(self, relocation: Relocation, listener: RelocationListener | None) -> None:
-        self._relocation = relocation
-        self._listener = listener
-        self._started = time.perf_counter()
-        self._last_report_seconds = -_REPORT_SECONDS
-
-    @property
-    def seconds(self) -> float:
-        """Since it began."""
-        return time.perf_counter() - self._started
-
-    def report(
-        self, stage: Literal["files", "catalogue", "emptying"], seen: int, total: int | None = None
-    ) -> None:
-        if self._listener is not None and self.seconds - self._last_report_seconds >= _REPORT_SECONDS:
-            self._last_report_seconds = self.seconds
-            self._listener(
-                RelocationProgress(stage, seen, total, self._relocation.bytes_copied, self.seconds)
-            )
+    path: str
+    digest: bytes
+    size: int
 
 
 class ResultCopier:
-    """What a result consists of.
+    """Copies all of a result but its catalog.
 
     Args:
-        catalog: its catalogue, open; None where its run was ended before there was one.
-        identity: what it was made with.
-        done: is told what is carried.
-        stop: once true, carrying ends as soon as it can.
-        teller: is told how far it is.
+        catalog: open; None if a run ended before there was one.
+        identity: of the result.
+        relocation: counts what is copied.
+        stop: once it returns True, copying ends as soon as possible.
+        reporter: reports the progress.
     """
 
     def __init__(
@@ -162,147 +55,149 @@ class ResultCopier:
         identity: Identity,
         relocation: Relocation,
         stop: Callable[[], bool],
-        reporter: ProgressReporter,
+        reporter: RelocationReporter,
     ) -> None:
         self._catalog = catalog
         self._identity = identity
         self._relocation = relocation
         self._stop = stop
         self._reporter = reporter
-        self._is_parquet = identity.store == "parquet"
 
     def measure(self) -> StorageFootprint:
-        """What it takes at its target, without the catalogue."""
+        """Return what the files of the store take in the target."""
         if self._catalog is None:
             return StorageFootprint(0, 0, 0)
-        found = storage_footprint(
-            self._catalog, _block_size(self._relocation.target), in_shards=self._is_parquet
-        )
-        self._relocation.files, self._relocation.bytes = found.files, found.bytes
-        return found
+        with contextlib.closing(open_result_store(self._relocation.source, self._identity)) as store:
+            in_shards = store.shards is not None
+        block_size = _block_size(self._relocation.target)
+        footprint = storage_footprint(self._catalog, block_size, in_shards=in_shards)
+        self._relocation.files, self._relocation.bytes = footprint.files, footprint.bytes
+        return footprint
 
     def copy(self, *, resumed: bool) -> None:
-        """Carry all but the catalogue, and flush it; what an earlier attempt left beside it is removed.
+        """Copy the files of the store, and make the copies durable.
+
+        Args:
+            resumed: whether an earlier call may have left files in the target that no longer belong to the
+                result.
 
         Raises:
-            NotWholeError: something of it is lost or damaged.
+            LostOrDamagedError: a file is lost or damaged.
             StoreError: the target cannot be written.
-            CatalogError: the catalogue cannot be read.
+            CatalogError: the catalog cannot be read.
         """
         if self._catalog is None:
             return
-        if self._is_parquet:
-            self._copy_shards(self._catalog)
-        else:
-            self._copy_tracks(self._catalog)
-            if resumed and not self._stop():
-                self._remove_orphans(self._catalog)
-        if not self._stop():
-            FileStore(self._relocation.target).flush()
+        source, target = self._relocation.source, self._relocation.target
+        with (
+            contextlib.closing(open_result_store(source, self._identity)) as store,
+            contextlib.closing(open_result_store(target, self._identity)) as target_store,
+        ):
+            if resumed:
+                # First, since a temporary file of an earlier call would be in the way of a new one.
+                self._remove_orphans(self._catalog, target_store)
+            copier = store.copier_to(target)
+            self._copy_files(copier, _stored_files(self._catalog, store), in_shards=store.shards is not None)
+            if not self._stop():
+                copier.copy_derived()
+                copier.flush()
 
-    def _copy_tracks(self, catalog: Catalog) -> None:
-        done = self._relocation
-        carrier = TrackCopier(done.source, done.target)
+    def _copy_files(
+        self, copier: TrackCopier, pages: Iterator[Sequence[_StoredFile]], *, in_shards: bool
+    ) -> None:
+        def copy(files: Sequence[_StoredFile]) -> list[tuple[CopyOutcome, int]]:
+            return [(copier.copy(file.path, file.digest), file.size) for file in files]
 
-        def carry(tracks: Sequence[TrackFile]) -> list[tuple[CopyOutcome, int]]:
-            return [(carrier.copy(track_file_path(track), track.digest), track.size) for track in tracks]
-
-        waiting: deque[Future[list[tuple[CopyOutcome, int]]]] = deque()
+        files_per_task = 1 if in_shards else _FILES_PER_TASK
+        tasks: deque[Future[list[tuple[CopyOutcome, int]]]] = deque()
         unflushed = 0
-        with _copy_threads() as hands:
-            for page in IntegrityQueries(catalog, VerifyScope()).tracks():
-                waiting.extend(
-                    hands.submit(carry, page[at : at + _TRACKS_PER_TASK])
-                    for at in range(0, len(page), _TRACKS_PER_TASK)
-                )
-                while len(waiting) > 4 * COPY_THREADS:
-                    self._count_copied(waiting.popleft())
+        with _copy_threads() as threads:
+            for page in pages:
+                for first in range(0, len(page), files_per_task):
+                    tasks.append(threads.submit(copy, page[first : first + files_per_task]))
+                    while len(tasks) > 4 * COPY_THREADS:
+                        self._count_copied(tasks.popleft())
+                    if self._stop():
+                        break
                 if self._stop():
                     break
                 unflushed += len(page)
-                if unflushed >= _TRACKS_PER_FLUSH:
-                    carrier.flush()
+                if unflushed >= _FILES_PER_FLUSH:
+                    copier.flush()
                     unflushed = 0
-            while waiting:
-                self._count_copied(waiting.popleft())
-        carrier.flush()
+            while tasks:
+                self._count_copied(tasks.popleft())
+        copier.flush()
 
-    def _count_copied(self, carried: "Future[list[tuple[CopyOutcome, int]]]") -> None:
-        for how, size in carried.result():
-            self._relocation.count_file(how, size)
-        self._report_progress()
+    def _count_copied(self, task: "Future[list[tuple[CopyOutcome, int]]]") -> None:
+        relocation = self._relocation
+        for outcome, size in task.result():
+            relocation.count_file(outcome, size)
+        files_done = relocation.files_copied + relocation.files_already_copied
+        self._reporter.report("files", files_done, relocation.files)
 
-    def _report_progress(self) -> None:
-        self._reporter.report(
-            "files",
-            self._relocation.files_copied + self._relocation.files_already_copied,
-            self._relocation.files,
-        )
-
-    def _copy_shards(self, catalog: Catalog) -> None:
-        done = self._relocation
-        index = ShardIndex(catalog)
-        with (
-            parquet_store_of(done.source, self._identity) as there,
-            parquet_store_of(done.target, self._identity) as here,
-        ):
-            here.remove_orphans(index.shard_names())
-            carrier = ShardCopier(there, here)
-            for shard in index.all_shards():
-                if self._stop():
-                    return
-                done.count_file(carrier.copy(shard.name, shard.size, shard.digest), shard.size)
-                self._report_progress()
-            carrier.copy_songs_table()
-
-    def _remove_orphans(self, catalog: Catalog) -> None:
-        """Remove what an earlier attempt carried and is no part of the result any more, since a run was in
-        between, and what it did not come to end."""
-        survey = TrackScanner(self._relocation.target)
-        for entry, kind in find_orphans(
-            survey, IntegrityQueries(catalog, VerifyScope()), VerifyScope(), self._stop
-        ):
-            if kind in ("orphan", "temporary"):
-                survey.remove_file(entry.path)
+    def _remove_orphans(self, catalog: Catalog, target_store: TrackStore) -> None:
+        """Remove what an earlier call copied, and a later run has replaced, or what it did not finish."""
+        for orphan in find_orphans(target_store, catalog, VerifyScope(), self._stop):
+            if orphan.damage_kind in ("orphan", "temporary"):
+                target_store.delete(orphan.entry.path)
 
 
-def copy_catalog(relocation: Relocation, stop: Callable[[], bool], reporter: ProgressReporter) -> bool:
-    """Carry the catalogue's file, if there is one; whether it is there, all of it flushed.
+def _stored_files(catalog: Catalog, store: TrackStore) -> Iterator[Sequence[_StoredFile]]:
+    """Return the files of a store that the catalog knows, some at a time."""
+    if store.shards is not None:
+        yield [
+            _StoredFile(shard.name, shard.digest, shard.size) for shard in ShardIndex(catalog).all_shards()
+        ]
+        return
+    for page in IntegrityQueries(catalog, VerifyScope()).tracks():
+        yield [
+            _StoredFile(
+                store.path_of(track_location(track)) or "",
+                track.digest,
+                track.size,
+            )
+            for track in page
+        ]
+
+
+def copy_catalog(relocation: Relocation, stop: Callable[[], bool], reporter: RelocationReporter) -> bool:
+    """Copy the catalog's file, if there is one, and return whether the copy is complete.
+
+    The copy is durable, but for its name: the caller makes the folder durable.
 
     Raises:
         CatalogError: it cannot be read, or its copy cannot be written.
-        StoreError: the copy cannot be flushed.
     """
     path = catalog_path(relocation.source)
     if not os.path.exists(path):
         return not stop()
 
-    def asked() -> bool:
-        reporter.report("catalogue", 0)
+    def report_and_stop() -> bool:
+        reporter.report("catalog", 0)
         return stop()
 
-    if not copy_database(path, catalog_path(relocation.target), asked):
-        return False
-    FileStore(relocation.target).flush()
-    return True
+    return copy_database(path, catalog_path(relocation.target), report_and_stop)
 
 
-def require_disk_space(relocation: Relocation, need: StorageFootprint) -> None:
-    """Raise StoreError if what is still to be carried will not fit where it goes."""
+def require_disk_space(relocation: Relocation, footprint: StorageFootprint) -> None:
+    """Raise StoreError if what is still to be copied does not fit where it goes."""
     if not hasattr(os, "statvfs"):
         return
     disk = os.statvfs(nearest_existing_folder(relocation.target))
-    files, taken = _existing_files(relocation.target)
-    wanted = int(_SPACE_FACTOR * need.disk_bytes) + database_bytes(catalog_path(relocation.source)) - taken
+    files, copied_bytes = _existing_files(relocation.target)
+    needed = int(_SPACE_FACTOR * footprint.disk_bytes) - copied_bytes
+    needed += database_bytes(catalog_path(relocation.source))
     free = disk.f_bavail * disk.f_frsize
-    if wanted > free and not _can_reflink(relocation.source, relocation.target):
+    if needed > free and not _can_reflink(relocation.source, relocation.target):
         raise StoreError(
-            f"{relocation.target} needs {wanted / 1e9:.2f} GB more, and {free / 1e9:.2f} GB are free there: make "
-            "room, or choose another disk."
+            f"{relocation.target} needs {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB are free there: "
+            "make room, or choose another disk."
         )
-    if disk.f_files and need.files - files > disk.f_favail:
+    needed_files = footprint.files - files
+    if disk.f_files and needed_files > disk.f_favail:
         raise StoreError(
-            f"{relocation.target} needs {need.files - files:,} more files, and the disk has room for "
+            f"{relocation.target} needs {needed_files:,} more files, and the disk has room for "
             f"{disk.f_favail:,} (inodes): choose another disk."
         )
 
@@ -321,7 +216,7 @@ def make_target_folder(target: str) -> None:
 
 @contextlib.contextmanager
 def _copy_threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads; what they have not begun is left where something fails."""
+    """Yield a pool of threads; after an error, tasks that have not begun are cancelled."""
     pool = ThreadPoolExecutor(COPY_THREADS, "midiprism-relocate")
     try:
         yield pool
@@ -330,35 +225,31 @@ def _copy_threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def _existing_files(target: str) -> tuple[int, int]:
-    """Files that an earlier attempt carried, and what they take on the disk."""
-    files = taken = 0
-    for here, _, names in os.walk(target):
+    """Return how many files an earlier call copied, and what they take on the disk."""
+    files = disk_bytes = 0
+    for folder, _, names in os.walk(target):
         for name in names:
             with contextlib.suppress(OSError):
-                taken += os.lstat(os.path.join(here, name)).st_blocks * 512
+                disk_bytes += os.lstat(os.path.join(folder, name)).st_blocks * 512
                 files += 1
-    return files, taken
+    return files, disk_bytes
 
 
 def nearest_existing_folder(path: str) -> str:
-    """The nearest folder that exists: ``path``, or one above it."""
+    """Return ``path``, or the nearest folder above it that exists."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
 
 
 def _block_size(target: str) -> int:
-    return (
-        os.statvfs(nearest_existing_folder(target)).f_frsize or _DEFAULT_BLOCK_BYTES
-        if hasattr(os, "statvfs")
-        else _DEFAULT_BLOCK_BYTES
-    )
+    if not hasattr(os, "statvfs"):
+        return _DEFAULT_BLOCK_BYTES
+    return os.statvfs(nearest_existing_folder(target)).f_frsize or _DEFAULT_BLOCK_BYTES
 
 
 def _can_reflink(source: str, target: str) -> bool:
-    """Whether both are on one file system that lets files share blocks, so that copies take no room."""
-    one, other = device_of(source), device_of(target)
-    return one.file_system in _REFLINK_FILE_SYSTEMS and (one.device, one.file_system) == (
-        other.device,
-        other.file_system,
-    )
+    """Return whether both are on one file system where copies share blocks and so take no room."""
+    storages = [locate_storage(folder) for folder in (source, target)]
+    devices = {(storage.device, storage.file_system) for storage in storages}
+    return len(devices) == 1 and storages[0].file_system in _REFLINK_FILE_SYSTEMS

@@ -1,37 +1,34 @@
-"""A result moved to another folder, as on another drive: renamed where that can be, else copied.
+"""Moves a result to another folder, also on another disk: renames it where the system can, else copies it.
 
 1. The target is marked as one end of a relocation, which no other command takes for a result.
-2. Tracks or shards are carried, each checked by its digest; then the catalogue's file. All is flushed.
+2. Tracks or shards are copied, each checked by its digest; then the catalog's file. All is made durable.
 3. **The marker of the source is replaced by one that says where the result is: that is the switch.**
-4. The marker of the target says that it is the result. Where this did not come to be, whoever comes by either
-   folder next does it.
-5. The source is emptied, if that is asked for.
+4. The marker of the target says that it is the result. If the process ends before this, the next command that
+   opens either folder does it.
+5. The source is cleaned, if that is wanted.
 
 Before the switch the source is the result, whole and untouched; after it the target is.
 """
 
 import errno
 import os
-import shlex
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from typing import Any
 
 from midiprism.catalog import Catalog, PostgresAddress
 from midiprism.catalog.sqlite.backup import StorageFootprint
-from midiprism.errors import StoreError, UsageError
+from midiprism.errors import DamagedResultError, RelocationRemainsError, StoreError, UsageError
 from midiprism.metrics.devices import network_file_system
 from midiprism.relocate.cleanup import SourceCleaner, is_leftover
 from midiprism.relocate.copy import (
-    ProgressReporter,
-    Relocation,
-    RelocationListener,
     ResultCopier,
     copy_catalog,
     make_target_folder,
     nearest_existing_folder,
     require_disk_space,
 )
+from midiprism.relocate.relocation import Relocation, RelocationListener, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE, lock_exclusive, lock_for_reading, lock_shared
 from midiprism.results.result_dir import (
@@ -42,15 +39,15 @@ from midiprism.results.result_dir import (
     fsync_dir,
     locate_result,
     marker_facts,
-    read_identity,
     read_marker,
     require_result,
     write_marker,
 )
+from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.results.status import open_catalog_if_any
 from midiprism.sources import MARKER_FILE_NAME
-from midiprism.stores.copy import LostOrDamagedError
-from midiprism.stores.files.store import write_error
+from midiprism.stores import LostOrDamagedError
+from midiprism.stores.errors import write_error
 
 _CROSS_DEVICE_ERRNOS = (errno.EXDEV, errno.EBUSY)  # on other file systems; a mount point
 
@@ -65,38 +62,38 @@ def relocate_result(
     stop: Callable[[], bool] = lambda: False,
     listener: RelocationListener | None = None,
 ) -> Relocation:
-    """Move the result in ``out`` to ``new``, or go on with that.
+    """Move the result in ``out`` to another folder, or continue an earlier call.
 
     Args:
-        new: a folder that is not there yet, or is empty.
-        database: where the catalogue is, which stays there; None for a file in the result.
-        remove: once it is moved, remove what midiprism wrote in ``out``.
-        dry_run: look whether it can be done, and write nothing.
-        stop: once true, what is in hand is finished; the same call goes on.
-        listener: is told how far it is.
+        new_folder: a folder that does not exist yet, or is empty.
+        database: where the catalog is, which stays there; None for a file in the result.
+        remove: once the result is moved, remove what midiprism wrote in ``out``.
+        dry_run: check whether it is possible, and write nothing.
+        stop: once it returns True, the move ends as soon as possible; the same call continues it.
+        listener: called with the progress.
 
     Raises:
-        UsageError: ``out`` is no result, or one that must stay, or ``new`` cannot take it.
-        StoreError: a process holds either of them, something is damaged, or ``new`` cannot be written.
-        CatalogError: the catalogue cannot be used.
+        UsageError: ``out`` is no result, or one that must stay, or the new folder cannot take it.
+        StoreError: a process uses either folder, something is damaged, or the new folder cannot be written.
+        CatalogError: the catalog cannot be used.
     """
     target = os.path.realpath(new_folder)
-    done = Relocation(_resolve_source(out, target), target, dry_run)
-    teller = ProgressReporter(done, listener)
-    done.stopped = not _Relocator(done, database, stop, teller, remove=remove).relocate()
-    done.seconds = teller.seconds
-    return done
+    relocation = Relocation(_resolve_source(out, target), target, dry_run)
+    reporter = RelocationReporter(relocation, listener)
+    relocation.stopped = not _Relocator(relocation, database, stop, reporter, remove=remove).relocate()
+    relocation.seconds = reporter.seconds
+    return relocation
 
 
 class _Relocator:
-    """A relocation under way. Its steps say whether they came to their end, or were stopped."""
+    """Moves one result. Each step returns whether it was completed, and not stopped."""
 
     def __init__(
         self,
         relocation: Relocation,
         database: PostgresAddress | None,
         stop: Callable[[], bool],
-        reporter: ProgressReporter,
+        reporter: RelocationReporter,
         *,
         remove: bool,
     ) -> None:
@@ -108,16 +105,16 @@ class _Relocator:
         self._remove = remove
 
     def relocate(self) -> bool:
-        done = self._relocation
+        relocation = self._relocation
         self._require_separate_folders()
         if self._was_renamed():
             self._fsync_containing_folders()
-            done.method, done.arrived, done.already_moved = "rename", True, True
+            relocation.method, relocation.arrived, relocation.already_moved = "rename", True, True
             return True
         if _marker_kind(self._source) == RELOCATED:
-            identity = _require_identity(locate_result(self._source))
-            done.arrived = done.already_moved = True
-            if done.dry_run:
+            identity = require_identity(locate_result(self._source))
+            relocation.arrived = relocation.already_moved = True
+            if relocation.dry_run:
                 return True
             with suppress(StoreError), lock_exclusive(self._target):  # unless it is in use by now
                 _remove_leftovers(self._target)
@@ -127,12 +124,12 @@ class _Relocator:
                 return self._clean_source(identity)
         require_result(self._source)
         self._require_movable()
-        with lock_for_reading(self._source) if done.dry_run else lock_exclusive(self._source):
-            require_result(self._source)  # again: another call may have been faster
-            identity = _require_identity(self._source)
+        with lock_for_reading(self._source) if relocation.dry_run else lock_exclusive(self._source):
+            require_result(self._source)  # again: another call may have moved it meanwhile
+            identity = require_identity(self._source)
             if not self._move(identity):
                 return False
-            if done.method == "rename" or done.dry_run or not self._remove:
+            if relocation.method == "rename" or relocation.dry_run or not self._remove:
                 return True
             return self._clean_source(identity)
 
@@ -140,20 +137,20 @@ class _Relocator:
         resumed = self._is_resumable()
         with self._open_catalog() as catalog:
             _require_no_active_run(catalog, self._source)
-            need = self._copier(catalog, identity).measure()
-        can_rename = not resumed and self._is_same_file_system()
+            footprint = self._copier(catalog, identity).measure()
+        can_rename = not resumed and self._is_same_file_system() and self._moves_with_folder(identity)
         if self._relocation.dry_run:
             self._relocation.method = "rename" if can_rename else "copy"
             if not can_rename:
-                require_disk_space(self._relocation, need)
+                require_disk_space(self._relocation, footprint)
             return True
         _remove_leftovers(self._source)
         make_target_folder(os.path.dirname(self._target))
-        return (can_rename and self._try_rename()) or self._copy(identity, need)
+        return (can_rename and self._try_rename()) or self._copy(identity, footprint)
 
     def _try_rename(self) -> bool:
-        """Move the folder as it is; False where the system cannot."""
-        # Whoever gives the same command again finds no source: this tells that all is well.
+        """Rename the folder; return False if the system cannot."""
+        # If the same command is given again, this tells it why there is no source any more.
         write_marker(self._source, "result", {**self._marker_facts(), "from": self._source})
         try:
             if os.path.isdir(self._target) and os.listdir(self._target):
@@ -167,11 +164,11 @@ class _Relocator:
         self._relocation.method, self._relocation.arrived = "rename", True
         return True
 
-    def _copy(self, identity: Identity, need: StorageFootprint) -> bool:
-        require_disk_space(self._relocation, need)
+    def _copy(self, identity: Identity, footprint: StorageFootprint) -> bool:
+        require_disk_space(self._relocation, footprint)
         make_target_folder(self._target)
         with lock_exclusive(self._target) if self._database is None else lock_shared(self._target):
-            resumed = self._is_resumable()  # again: another call may have been faster
+            resumed = self._is_resumable()  # again: another call may have begun meanwhile
             _remove_leftovers(self._target)
             write_marker(self._target, RELOCATION_TARGET, {**self._marker_facts(), "from": self._source})
             fsync_dir(self._target)
@@ -195,7 +192,7 @@ class _Relocator:
         return True
 
     def _switch(self) -> None:
-        """From here on the target is the result."""
+        """Make the target the result."""
         write_marker(self._source, RELOCATED, {**self._marker_facts(), "to": self._target})
         fsync_dir(self._source)  # what it leads to is durable already
         finish_relocation(self._target)
@@ -206,13 +203,13 @@ class _Relocator:
         return not self._stop()
 
     def _was_renamed(self) -> bool:
-        """Whether an earlier call renamed the folder, so that there is nothing left in its place."""
+        """Return whether an earlier call renamed the folder, so that there is no source left."""
         if _marker_kind(self._source) is not None or _marker_kind(self._target) != "result":
             return False
         return os.path.realpath(str(read_marker(self._target).get("from"))) == self._source
 
     def _is_resumable(self) -> bool:
-        """Whether an earlier call began to carry the result to the target.
+        """Return whether an earlier call began to copy the result to the target.
 
         Raises:
             UsageError: the target cannot take it.
@@ -232,16 +229,13 @@ class _Relocator:
         if kind == RELOCATION_TARGET:
             if os.path.realpath(str(read_marker(target).get("from"))) == self._source:
                 return True
-            require_result(target)  # it says what it is
+            require_result(target)  # raises the error that fits
         if kind in ("result", "export"):
             raise UsageError(f"{target} is itself a folder that midiprism made: choose a new or empty one.")
         if kind == RELOCATED and os.path.realpath(locate_result(target)) != self._source:
             raise UsageError(f"{target} says where another result is: choose a new or empty folder.")
         if others and kind == RELOCATED:
-            raise UsageError(
-                f"{target} still holds what was relocated from there before: "
-                f"`midiprism relocate {shlex.quote(target)} {shlex.quote(self._source)} --remove` empties it."
-            )
+            raise RelocationRemainsError(target, self._source)
         if others:
             raise UsageError(
                 f"{target} holds other files, such as {others[0]}: choose a new or empty folder."
@@ -249,7 +243,7 @@ class _Relocator:
         return False
 
     def _clear_target(self) -> None:
-        """Remove what a folder that counts as empty has: a lock, the marker of a result that comes back."""
+        """Remove what a folder that counts as empty may have: a lock, the marker of a result that returns."""
         with lock_exclusive(self._target):
             if self._is_resumable():
                 raise StoreError(f"{self._target} is in use by another relocation: wait until it has ended.")
@@ -267,8 +261,8 @@ class _Relocator:
         catalog_address(self._source, self._database)
         if "adopted" in self._marker_facts():
             raise UsageError(
-                f"{self._source} goes with a library that was taken over, and the owner's tables name its "
-                "files by that path. Their rows are never changed, so it must stay where it is."
+                f"{self._source} belongs to a library that was adopted, and the owner's tables name its "
+                "files by that path. Their rows are never changed, so the result must stay where it is."
             )
         kind = network_file_system(self._target)
         if kind is not None and self._database is None:
@@ -282,6 +276,10 @@ class _Relocator:
             return False
         return os.stat(self._source).st_dev == os.stat(nearest_existing_folder(self._target)).st_dev
 
+    def _moves_with_folder(self, identity: Identity) -> bool:
+        with closing(open_result_store(self._source, identity)) as store:
+            return store.capabilities.moves_with_folder
+
     def _fsync_containing_folders(self) -> None:
         for folder in {os.path.dirname(self._source), os.path.dirname(self._target)}:
             fsync_dir(folder)
@@ -293,39 +291,36 @@ class _Relocator:
         return ResultCopier(catalog, identity, self._relocation, self._stop, self._reporter)
 
     def _marker_facts(self) -> dict[str, Any]:
-        """What the marker says, but for earlier relocations."""
+        """Return what the marker says, without earlier relocations."""
         facts = marker_facts(self._source)
         return {key: value for key, value in facts.items() if key not in ("from", "to")}
 
-    def _damaged_error(self, error: LostOrDamagedError) -> StoreError:
-        named = shlex.quote(self._source) + (f" {self._database.cli_options}" if self._database else "")
-        return StoreError(
-            f"{error} {self._source} is still the result: mend it with `midiprism verify {named} --repair`, "
-            "and give the same command again."
-        )
+    def _damaged_error(self, error: LostOrDamagedError) -> DamagedResultError:
+        options = self._database.cli_options if self._database else ""
+        return DamagedResultError(self._source, str(error), options)
 
 
 def _resolve_source(out: str, target: str) -> str:
-    """The folder that the result is in, or from which it was relocated to ``target``."""
-    here, passed = os.path.realpath(out), set[str]()
-    while _marker_kind(here) == RELOCATED and here not in passed:
-        following = os.path.realpath(str(read_marker(here).get("to")))
-        if following == target:
+    """Return the folder that has the result, or from which it was relocated to ``target``."""
+    folder, visited = os.path.realpath(out), set[str]()
+    while _marker_kind(folder) == RELOCATED and folder not in visited:
+        next_folder = os.path.realpath(str(read_marker(folder).get("to")))
+        if next_folder == target:
             break
-        passed.add(here)
-        here = following
-    return here
+        visited.add(folder)
+        folder = next_folder
+    return folder
 
 
 def _marker_kind(folder: str) -> str | None:
-    """What the marker of a folder says that it is; None without one."""
+    """Return the kind of folder that a marker states; None without a marker."""
     if not os.path.lexists(os.path.join(folder, MARKER_FILE_NAME)):
         return None
     return str(read_marker(folder)["midiprism"])
 
 
 def _remove_leftovers(folder: str) -> None:
-    """Remove markers that were cut off as they were written. The folder is held."""
+    """Remove markers that were cut off while they were written. The folder is locked."""
     try:
         for name in os.listdir(folder):
             if is_leftover(name) and name != LOCK_FILE:
@@ -334,17 +329,11 @@ def _remove_leftovers(folder: str) -> None:
         raise write_error(folder, error) from error
 
 
-def _require_identity(out: str) -> Identity:
-    identity = read_identity(out)
-    assert identity is not None, "it is a result"
-    return identity
-
-
 def _require_no_active_run(catalog: Catalog | None, out: str) -> int | None:
-    """Refuse while a run is on that shares the catalogue; the run that began last."""
+    """Return the newest run; raise StoreError while a run is active that shares the catalog."""
     if catalog is None:
         return None
-    on = catalog.active_runs()
-    if on:
-        raise StoreError(f"Run {on[0]} on {out} is on, see `midiprism status`: wait until it has ended.")
+    active = catalog.active_runs()
+    if active:
+        raise StoreError(f"Run {active[0]} on {out} is active: wait until it has ended.")
     return catalog.newest_run()

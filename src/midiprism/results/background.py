@@ -1,4 +1,4 @@
-"""What is done beside something else: by a worker that has nothing to do, if there is one."""
+"""Runs functions beside other work: in a worker process that is idle, if there is one."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,18 +8,18 @@ T = TypeVar("T")
 
 
 class BackgroundTask(NamedTuple):
-    """A call for another process: of a function that it can import, with arguments that can cross to it."""
+    """A call in another process, of a function that it can import, with arguments that can be pickled."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
 
 
 class Background(Protocol):
-    """Begins a call; what it gives back, gives what came of it."""
+    """Starts a call, and returns a function that waits for its result and returns it."""
 
     def __call__(self, function: Callable[..., T], *arguments: Any) -> Callable[[], T]: ...
 
 
 def run_inline(function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
-    """Nobody else is there: it is done when its result is asked for."""
+    """Return a function that makes the call in this process, when the result is wanted."""
     return partial(function, *arguments)

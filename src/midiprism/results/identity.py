@@ -1,7 +1,7 @@
 """The identity of a result, and what a run asks a result to be."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from midiprism.catalog import PostgresAddress
 from midiprism.errors import (
@@ -11,9 +11,10 @@ from midiprism.errors import (
     UsageError,
 )
 from midiprism.smf.types import CONTRACT_VERSION, By, Context
-from midiprism.stores import NAMING_VERSION
+from midiprism.stores import DEFAULT_STORE_KIND, NAMING_VERSION, STORE_KINDS
 
-StoreKind = Literal["files", "parquet"]
+StoreKind = str
+"""One of ``midiprism.stores.STORE_KINDS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,14 @@ class Identity:
     """What every track of a result was made with. The same songs and identity give the same tree.
 
     Attributes:
-        store: whether each track is a file of its own, or many lie in a Parquet file.
+        store: kind of the store that keeps the tracks.
     """
 
     by: By = "auto"
     context: Context = "conductor"
     contract: int = CONTRACT_VERSION
     naming: int = NAMING_VERSION
-    store: StoreKind = "files"
+    store: StoreKind = DEFAULT_STORE_KIND
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,8 +72,8 @@ class ResultRequest:
             UsageError: ``out`` holds a result of another identity.
         """
         wanted = self.identity
-        store = wanted.store or (existing.store if existing else "files")
-        if store == "parquet" and self.adopted:
+        store = wanted.store or (existing.store if existing else DEFAULT_STORE_KIND)
+        if self.adopted and not STORE_KINDS[store].tracks_are_files:
             raise AdoptionNeedsFilesError
         if existing is None:
             return Identity(wanted.by or "auto", wanted.context or "conductor", store=store)

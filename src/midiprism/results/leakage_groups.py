@@ -1,10 +1,10 @@
-"""Which songs of a library belong together, so that a data set made of it can be divided without leaks.
+"""Groups the songs of a library, so that a data set made of it can be divided without leaks.
 
-Versions and copies of a song are found by their titles, see ``titles.py``, and by whole tracks that they
-share: a track of some length with the same notes, in the same tempo, is not in two songs by chance. What
-stands in many songs is boilerplate, and would chain everything to everything.
+Versions and copies of a song are found by their titles (``title_key``) and by whole tracks that they share: a
+track of some length with the same notes, in the same tempo, is not in two songs by chance. A track in many
+songs is boilerplate, and would connect everything with everything.
 
-No order of songs, titles or tracks changes the result, and memory holds a few numbers for each.
+The order of songs, titles and tracks does not change the result, and memory holds a few numbers for each.
 """
 
 from array import array
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from midiprism.results.title_key import title_key
 
 MIN_NOTES = 32
-"""A track of fewer notes groups no songs."""
+"""A track with fewer notes groups no songs."""
 
 MAX_SONGS_PER_TRACK = 50
-"""A track of more songs groups none of them."""
+"""A track in more songs groups none of them."""
 
 FOLDS = 10
 
@@ -32,11 +32,11 @@ _DIGEST_PREFIX_BYTES = 8  # bytes of a digest: 16 hex digits
 
 
 class TrackLinks(NamedTuple):
-    """Which tracks are in which songs, as arrays of one length, in any order; doubles do no harm.
+    """Pairs of a song and a track of it, as arrays of one length, in any order; duplicates do no harm.
 
     Attributes:
         songs: numbers of songs, from 0.
-        tracks: numbers of tracks: any, but the same for the same content.
+        tracks: any numbers, the same for the same track.
     """
 
     songs: IntArray
@@ -44,11 +44,11 @@ class TrackLinks(NamedTuple):
 
 
 class TitleHashes(NamedTuple):
-    """The titles of songs, as arrays of one length, in any order; a song may have several, or none.
+    """Pairs of a song and a title of it, as arrays of one length, in any order; a song may have several.
 
     Attributes:
         songs: numbers of songs, from 0.
-        hashes: of what versions and copies have in common: the same for the same.
+        hashes: of title keys.
     """
 
     songs: IntArray
@@ -56,7 +56,7 @@ class TitleHashes(NamedTuple):
 
 
 class LeakageGroup(NamedTuple):
-    """What a song is told of the group that it belongs to.
+    """The group of a song.
 
     Attributes:
         key: the first 16 hex digits of the bytewise smallest digest among the group's songs.
@@ -68,10 +68,10 @@ class LeakageGroup(NamedTuple):
 
 
 def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
-    """The titles of songs by their numbers and paths, as text; of what says nothing there is none.
+    """Return the titles of songs by their numbers and paths; songs whose titles say nothing have none.
 
-    8 bytes of a hash for each, where the titles themselves would fill the memory. Only what one process has
-    made is compared, so Python's own hash will do.
+    A hash of 8 bytes stands for each title, since the titles themselves would fill the memory. Only hashes of
+    one process are compared, so Python's own hash will do.
     """
     songs, hashes = array("q"), array("q")
     for song, path in paths:
@@ -83,12 +83,12 @@ def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
 
 
 def group_songs(digests: Iterable[bytes], titles: TitleHashes, links: TrackLinks) -> GroupKeys:
-    """The group of each song, as a number from which ``group`` tells the rest.
+    """Return the group of each song, as a number for ``leakage_group``.
 
     Args:
-        digests: of the songs' contents; the first is of song 0.
-        titles: of the paths under which they were seen.
-        links: the tracks of at least ``MIN_NOTES`` notes. Those of one song alone may be left out.
+        digests: of the songs; the first is of song 0.
+        titles: from the paths at which they were found.
+        links: the tracks with at least ``MIN_NOTES`` notes; those of only one song may be left out.
 
     Returns:
         A number for each song. A song that shares nothing is a group of its own.
@@ -106,13 +106,13 @@ def group_songs(digests: Iterable[bytes], titles: TitleHashes, links: TrackLinks
 
 
 def leakage_group(key_number: int) -> LeakageGroup:
-    """What to tell a song of its group; ``number`` is one of those that ``group_songs`` gives."""
+    """Return the group of a number that ``group_songs`` gave."""
     key = b"%016x" % key_number
     return LeakageGroup(key.decode(), int.from_bytes(blake3(key).digest(8), "big") % FOLDS)
 
 
 SongPairs = tuple[IntArray, IntArray]
-"""Songs that belong together, two by two."""
+"""Pairs of songs that belong together."""
 
 
 def _pairs_by_track(links: TrackLinks) -> SongPairs:
@@ -128,7 +128,7 @@ def _pairs_by_track(links: TrackLinks) -> SongPairs:
 
 
 def _adjacent_pairs(songs: IntArray, keys: NDArray[Any]) -> SongPairs:
-    """Each two songs that follow one another among those of a key."""
+    """Return each two songs that follow one another among the songs of a key."""
     order = np.argsort(keys, kind="stable")
     songs, keys = songs[order], keys[order]
     same = keys[1:] == keys[:-1]
@@ -136,7 +136,7 @@ def _adjacent_pairs(songs: IntArray, keys: NDArray[Any]) -> SongPairs:
 
 
 def _connected_components(count: int, left: IntArray, right: IntArray) -> IntArray:
-    """For each of ``count`` numbers the one that stands for all that pairs connect it with."""
+    """Return for each of ``count`` numbers the smallest number that pairs connect it with."""
     roots = np.arange(count, dtype=np.int64)
     while True:
         left, right = roots[left], roots[right]
@@ -144,7 +144,7 @@ def _connected_components(count: int, left: IntArray, right: IntArray) -> IntArr
         if not apart.any():
             return roots
         left, right = left[apart], right[apart]
-        # The greater of two roots is hung below the smaller, so there are no circles; then paths are cut.
+        # The greater of two roots gets the smaller as its root, so there are no circles; then paths are cut.
         np.minimum.at(roots, np.maximum(left, right), np.minimum(left, right))
         above = roots[roots]
         while not np.array_equal(above, roots):

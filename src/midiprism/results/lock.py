@@ -1,4 +1,4 @@
-"""One run at a time: a lock of the operating system, which ends with the process that holds it."""
+"""The lock of a result folder: one of the operating system, which ends with the process that holds it."""
 
 import contextlib
 import os
@@ -10,24 +10,25 @@ from collections.abc import Callable, Iterator
 from midiprism.errors import InUseError, StoreError
 
 LOCK_FILE = ".midiprism.lock"
-_WINDOWS_LOCK_OFFSET = 1 << 30  # Windows locks bytes, and forbids others to read them: one that is not there
+_WINDOWS_LOCK_OFFSET = 1 << 30  # Windows forbids reading locked bytes: lock one past the end of the file
 _ATTEMPTS = 20
 _PAUSE_SECONDS = 0.05
 _OPEN_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 Exclusive = Callable[[], contextlib.AbstractContextManager[bool]]
-"""Holds a folder so that nobody else does, if nobody does; whether that is so."""
+"""Tries to hold a folder exclusively for a block; gives True if no other process holds it."""
 
 
 @contextlib.contextmanager
 def lock_exclusive(out: str) -> Iterator[Exclusive]:
     """Hold ``out`` for writing.
 
-    The text in the lock's file says who holds it, for people; it decides nothing.
+    The text in the lock file names the holder, for people; it decides nothing.
 
     Raises:
-        StoreError: another run holds it, or it cannot be written.
+        InUseError: another process holds it.
+        StoreError: it cannot be written.
     """
     path = os.path.join(out, LOCK_FILE)
     try:
@@ -35,16 +36,16 @@ def lock_exclusive(out: str) -> Iterator[Exclusive]:
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror or error}.") from error
     with open(descriptor, "r+", encoding="utf-8", errors="replace") as file:
-        for left in reversed(range(_ATTEMPTS)):
+        for attempts_left in reversed(range(_ATTEMPTS)):
             try:
                 _lock(descriptor, shared=False)
                 break
             except (BlockingIOError, PermissionError) as error:
                 file.seek(0)
                 owner = file.read(200)
-                if owner.strip() or not left:
+                if owner.strip() or not attempts_left:
                     raise InUseError(out, owner.strip()) from error
-                time.sleep(_PAUSE_SECONDS)  # somebody looks: `midiprism status` does so for an instant
+                time.sleep(_PAUSE_SECONDS)  # a process that reads the status holds it for an instant
             except OSError as error:
                 raise StoreError(f"{out} cannot be locked: {error.strerror or error}.") from error
         file.seek(0)
@@ -60,10 +61,11 @@ def lock_exclusive(out: str) -> Iterator[Exclusive]:
 
 @contextlib.contextmanager
 def lock_shared(out: str) -> Iterator[Exclusive]:
-    """Hold ``out`` for writing beside others that do so too, on a catalogue that they share.
+    """Hold ``out`` for writing together with other runs that share its catalog.
 
     Raises:
-        StoreError: somebody holds it alone, or it cannot be written.
+        InUseError: another process holds it exclusively.
+        StoreError: it cannot be written.
     """
     try:
         descriptor = os.open(os.path.join(out, LOCK_FILE), os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o644)
@@ -72,43 +74,43 @@ def lock_shared(out: str) -> Iterator[Exclusive]:
     with open(descriptor, encoding="utf-8", errors="replace") as file:
 
         def join() -> None:
-            for left in reversed(range(_ATTEMPTS)):
+            for attempts_left in reversed(range(_ATTEMPTS)):
                 try:
                     _lock(descriptor, shared=True)
                     break
                 except (BlockingIOError, PermissionError) as error:
                     owner = file.read(200)
-                    if owner.strip() or not left:
+                    if owner.strip() or not attempts_left:
                         raise InUseError(out, owner.strip()) from error
-                    time.sleep(_PAUSE_SECONDS)  # another run that joins has it alone for an instant
-                except OSError:  # a file system without locks: the catalogue keeps the runs apart
+                    time.sleep(_PAUSE_SECONDS)  # a run that joins holds it exclusively for an instant
+                except OSError:  # a file system without locks: the catalog keeps the runs apart
                     break
 
         @contextlib.contextmanager
-        def alone() -> Iterator[bool]:
+        def exclusive() -> Iterator[bool]:
             try:
                 _lock(descriptor, shared=False)
-                held = True
+                is_exclusive = True
             except OSError:
-                held = False
+                is_exclusive = False
             try:
-                yield held
+                yield is_exclusive
             finally:
-                join()  # what was asked for in vain may have cost what was held
+                join()  # a failed upgrade may drop the shared lock
 
         join()
-        yield alone
+        yield exclusive
 
 
 @contextlib.contextmanager
 def lock_for_reading(out: str) -> Iterator[None]:
-    """Hold ``out`` so that nobody writes it meanwhile. Others may hold it so too; nothing is written.
+    """Hold ``out`` so that no process writes it. Several may read at once; nothing is written.
 
-    Where there is no lock's file, or it cannot be opened or locked, nobody is kept away: so a result on a
-    read-only disk can be looked at.
+    Without a lock file, or if it cannot be opened or locked, writers are not kept away: so a result on a
+    read-only disk can be read.
 
     Raises:
-        StoreError: a run holds it for writing.
+        InUseError: a run holds it for writing.
     """
     try:
         descriptor = os.open(os.path.join(out, LOCK_FILE), os.O_RDONLY | _OPEN_FLAGS)

@@ -1,4 +1,4 @@
-"""The folder of a result: its marker, which says what it was made with, and the places in it."""
+"""The folder of a result: its marker, which says what the result was made with, and the files in it."""
 
 import contextlib
 import json
@@ -22,18 +22,19 @@ from midiprism.errors import (
 )
 from midiprism.fs.atomic_write import fsync_folder
 from midiprism.metrics.devices import network_file_system
-from midiprism.results.identity import Identity, ResultRequest, StoreKind
+from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
 from midiprism.sources import MARKER_FILE_NAME
+from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
 LAYOUT_VERSION = 2
 """Version of the marker and of the folder. Version 1 has no ``layout`` in its marker; this one refuses it."""
 CATALOG_FILE = "catalog.sqlite"
 RELOCATION_TARGET = "arriving"
-"""A folder to which a result is being relocated; its marker says ``from`` where."""
+"""Kind of a folder to which a result is being relocated; its marker names the old folder in ``from``."""
 RELOCATED = "moved"
-"""A folder from which a result was relocated; its marker says where ``to``."""
+"""Kind of a folder from which a result was relocated; its marker names the new folder in ``to``."""
 _MARKER_KINDS = ("result", "export", RELOCATION_TARGET, RELOCATED)
 
 
@@ -41,10 +42,10 @@ class LockedResult(NamedTuple):
     """A result that is held for writing.
 
     Attributes:
-        identity: what every split of it is made with.
-        address: where its catalogue is.
-        mark: what ties a catalogue elsewhere to this folder; None for one in it.
-        alone: makes sure that no other process holds it.
+        identity: what its tracks are made with.
+        address: of its catalog.
+        result_id: ties a catalog in PostgreSQL to this folder; None for a catalog in the folder.
+        exclusive: tries to make this the only process that holds it.
     """
 
     identity: Identity
@@ -54,15 +55,15 @@ class LockedResult(NamedTuple):
 
 
 def catalog_path(out: str) -> str:
-    """Where the catalogue of a result is, unless it is in PostgreSQL."""
+    """Return the path of the catalog of a result whose catalog is a file."""
     return os.path.join(out, CATALOG_FILE)
 
 
 def catalog_address(out: str, database: PostgresAddress | None) -> Address:
-    """Where the catalogue of the result in ``out`` is, or is to be.
+    """Return where the catalog of the result in ``out`` is, or is to be.
 
     Raises:
-        UsageError: it is not there, or is elsewhere.
+        CatalogLocationError: ``database`` contradicts the marker of the result.
     """
     if os.path.lexists(os.path.join(out, MARKER_FILE_NAME)):
         marker = read_marker(out)
@@ -75,10 +76,10 @@ def catalog_address(out: str, database: PostgresAddress | None) -> Address:
 
 @contextlib.contextmanager
 def open_catalog_of(out: str, database: PostgresAddress | None) -> Iterator[Catalog]:
-    """The catalogue of the result in ``out``, open to read.
+    """Open the catalog of the result in ``out`` for reading.
 
     Raises:
-        UsageError: ``out`` holds no result, or its catalogue is elsewhere.
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
         CatalogError: it cannot be read, or belongs to another result.
     """
     require_result(out)
@@ -88,19 +89,18 @@ def open_catalog_of(out: str, database: PostgresAddress | None) -> Iterator[Cata
 
 
 def require_own_catalog(catalog: Catalog, out: str) -> None:
-    """Raise CatalogError if a catalogue that is not in ``out`` belongs to another result.
+    """Raise CatalogError if a catalog in PostgreSQL belongs to another result than ``out``.
 
-    What is not in it would be taken for lost or left behind: a repair would remove every track.
+    Everything in the folder would seem left behind: a repair would remove every track.
     """
     facts = marker_facts(out) if os.path.lexists(os.path.join(out, MARKER_FILE_NAME)) else {}
     if catalog.shared and catalog.bound_result() not in (None, facts.get("result")):
         own = f": that one's is {facts['database']}" if "database" in facts else ""
-        raise CatalogError(f"The catalogue {catalog.path} belongs to another result than {out}{own}.")
+        raise CatalogError(f"The catalog {catalog.path} belongs to another result than {out}{own}.")
 
 
 def require_matching_adoption(out: str, *, adopts: bool) -> None:
-    """Raise UsageError if ``out`` goes with a library that was taken over, and the run does not, or the other
-    way round."""
+    """Raise AdoptionMismatchError unless ``out`` belongs to an adopted library if and only if ``adopts``."""
     if not os.path.lexists(os.path.join(out, MARKER_FILE_NAME)):
         return
     adopted = "adopted" in marker_facts(out)
@@ -109,40 +109,41 @@ def require_matching_adoption(out: str, *, adopts: bool) -> None:
 
 
 def locate_result(out: str) -> str:
-    """Where the result is that is, or was, in ``out``; ``out`` itself where nothing says otherwise.
+    """Return where the result is that is, or was, in ``out``; ``out`` itself if it was not relocated.
 
-    A relocation whose process ended right before its last word is ended.
+    A relocation whose process ended right before its last step is completed.
 
     Raises:
-        UsageError: it is not where it went, or is still on its way to ``out``.
-        StoreError: that last word cannot be written.
+        UsageError: there is no result where it was relocated to, or it is still being relocated to ``out``.
+        StoreError: the last step of a relocation cannot be written.
     """
-    here, passed = out, set[str]()
-    while os.path.lexists(os.path.join(here, MARKER_FILE_NAME)):
-        marker = read_marker(here)
+    folder, visited = out, set[str]()
+    while os.path.lexists(os.path.join(folder, MARKER_FILE_NAME)):
+        marker = read_marker(folder)
         if marker["midiprism"] == RELOCATION_TARGET and _was_relocated(
-            _folder_in_marker(here, marker, "from"), here
+            _folder_in_marker(folder, marker, "from"), folder
         ):
-            finish_relocation(here)
+            finish_relocation(folder)
         if marker["midiprism"] != RELOCATED:
-            _require_not_relocated(here, read_marker(here))
-            return here
-        passed.add(os.path.realpath(here))
-        here = _folder_in_marker(here, marker, "to")
-        if os.path.realpath(here) in passed:
+            _require_not_relocated(folder, read_marker(folder))
+            return folder
+        visited.add(os.path.realpath(folder))
+        folder = _folder_in_marker(folder, marker, "to")
+        if os.path.realpath(folder) in visited:
             raise UsageError(
-                f"{out} was relocated in a circle, by way of {here}: mend {MARKER_FILE_NAME} in one of them."
+                f"{out} was relocated in a circle, by way of {folder}: correct {MARKER_FILE_NAME} in one of "
+                "the folders."
             )
-    if passed:
+    if visited:
         raise UsageError(
-            f"{out} was relocated to {here}, where no result is now: bring that disk back, or name the "
+            f"{out} was relocated to {folder}, which holds no result now: bring that disk back, or name the "
             "folder in which the result is."
         )
     return out
 
 
 def finish_relocation(new_folder: str) -> None:
-    """Say of a folder to which a result was relocated that it is the result.
+    """Mark a folder to which a result was relocated as the result.
 
     Raises:
         StoreError: it cannot be written.
@@ -152,7 +153,7 @@ def finish_relocation(new_folder: str) -> None:
 
 
 def fsync_dir(folder: str) -> None:
-    """Return when the names in a folder would survive a power cut.
+    """Return once the names in a folder would survive a power cut.
 
     Raises:
         StoreError: they would not.
@@ -164,10 +165,10 @@ def fsync_dir(folder: str) -> None:
 
 
 def _was_relocated(source: str, new_folder: str) -> bool:
-    """Whether ``source`` says that its result is in ``new``."""
+    """Return whether the marker of ``source`` says that its result is in ``new_folder``."""
     try:
         marker = read_marker(source)
-    except UsageError:  # it is gone, or holds something else now
+    except UsageError:  # the folder is gone, or holds something else now
         return False
     return marker["midiprism"] == RELOCATED and os.path.realpath(str(marker.get("to"))) == os.path.realpath(
         new_folder
@@ -175,17 +176,15 @@ def _was_relocated(source: str, new_folder: str) -> bool:
 
 
 def _folder_in_marker(folder: str, marker: dict[str, Any], key: str) -> str:
-    """The folder that a marker names."""
-    told = marker.get(key)
-    if not isinstance(told, str) or not told:
-        raise UsageError(
-            f"{os.path.join(folder, MARKER_FILE_NAME)} is damaged: it does not say {key!r} where."
-        )
-    return told
+    """Return the folder that a marker names in ``key``."""
+    named = marker.get(key)
+    if not isinstance(named, str) or not named:
+        raise UsageError(f"{os.path.join(folder, MARKER_FILE_NAME)} is damaged: it has no {key!r}.")
+    return named
 
 
 def _require_not_relocated(out: str, marker: dict[str, Any]) -> None:
-    """Raise UsageError if ``out`` is one end of a relocation, and not the result."""
+    """Raise UsageError if ``out`` is one end of a relocation and not the result."""
     if marker["midiprism"] == RELOCATION_TARGET:
         raise UnfinishedRelocationError(out, _folder_in_marker(out, marker, "from"))
     if marker["midiprism"] == RELOCATED:
@@ -193,10 +192,10 @@ def _require_not_relocated(out: str, marker: dict[str, Any]) -> None:
 
 
 def read_identity(out: str) -> Identity | None:
-    """What the result in ``out`` was made with; None if there is none yet.
+    """Return what the result in ``out`` was made with; None if there is no result yet.
 
     Raises:
-        UsageError: ``out`` cannot be a result: it is a file, holds other things, or its marker is not ours.
+        UsageError: ``out`` cannot be a result: it is a file, holds other files, or has another marker.
     """
     try:
         if not stat.S_ISDIR(os.stat(out).st_mode):
@@ -259,10 +258,11 @@ def _mark_as_result(out: str, request: ResultRequest) -> Identity:
 
 
 def read_marker(folder: str) -> dict[str, Any]:
-    """What the marker of ``folder`` says.
+    """Return the marker of ``folder``.
 
     Raises:
-        UsageError: it is not a marker that this version can read.
+        OlderBuildError: an older build wrote it.
+        UsageError: this version cannot read it.
     """
     path = os.path.join(folder, MARKER_FILE_NAME)
     try:
@@ -280,10 +280,10 @@ def read_marker(folder: str) -> dict[str, Any]:
 
 
 def write_marker(folder: str, kind: str, facts: dict[str, Any], *, only_if_absent: bool = False) -> None:
-    """Mark ``folder`` as a ``result``, an ``export``, or an end of a relocation: whole or not at all.
+    """Mark ``folder`` as a ``result``, an ``export``, or an end of a relocation, atomically.
 
     Args:
-        first: leave a marker alone that is there already.
+        only_if_absent: leave a marker alone that is there.
 
     Raises:
         StoreError: it cannot be written.
@@ -307,7 +307,7 @@ def write_marker(folder: str, kind: str, facts: dict[str, Any], *, only_if_absen
 
 
 def _link_if_absent(temporary: str, path: str) -> None:
-    """Give a file its name unless there is one of that name."""
+    """Give a file its name, unless there is a file of that name."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -320,7 +320,7 @@ def _link_if_absent(temporary: str, path: str) -> None:
 
 
 def marker_facts(out: str) -> dict[str, Any]:
-    """What the marker says beside its kind and its format."""
+    """Return the marker of ``out`` without its kind and its layout."""
     return {key: value for key, value in read_marker(out).items() if key not in ("midiprism", "layout")}
 
 
@@ -337,8 +337,12 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
     if marker["midiprism"] != "result":
         raise NotAResultError(out, is_export=True)
     by, context = marker.get("by"), marker.get("context")
-    contract, naming, store = marker.get("contract"), marker.get("naming"), marker.get("store", "files")
-    if by not in get_args(By) or context not in get_args(Context) or store not in get_args(StoreKind):
+    contract, naming, store = (
+        marker.get("contract"),
+        marker.get("naming"),
+        marker.get("store", DEFAULT_STORE_KIND),
+    )
+    if by not in get_args(By) or context not in get_args(Context) or store not in STORE_KINDS:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
         )
@@ -346,4 +350,4 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
         raise UsageError(
             f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
         )
-    return Identity(cast(By, by), cast(Context, context), contract, naming, cast(StoreKind, store))
+    return Identity(cast(By, by), cast(Context, context), contract, naming, store)

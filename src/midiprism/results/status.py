@@ -1,4 +1,4 @@
-"""How a result stands: what it holds, what its runs did and how far they are, what failed, what is left."""
+"""The status of a result: its inventory, the progress of its runs, what failed, and what is left."""
 
 import os
 import sys
@@ -28,18 +28,18 @@ from midiprism.results.result_dir import catalog_address, open_catalog_of
 
 MAX_EXAMPLES = 3
 _RATE_WINDOW_SECONDS = 60.0
-_COUNT_INTERVAL_FACTOR = 10  # while it is watched, counting takes at most a tenth of the time
+_COUNT_INTERVAL_FACTOR = 10  # while a result is watched, counting takes at most a tenth of the time
 _ENDED_STATES = ("done", "interrupted", "stopped", "undone")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRate:
-    """How fast a run goes that is on, or all of them together.
+    """The rate of an active run, or of all active runs together.
 
     Attributes:
         rate: songs that got an outcome per second, over the last minute.
-        eta_seconds: until it is done, if it goes on so; None where nobody knows.
-        quiet_seconds: since its last commit, or its beginning.
+        eta_seconds: until the run is done at this rate; None if that is not known.
+        seconds_since_commit: since its last commit, or its start.
     """
 
     rate: float
@@ -49,19 +49,20 @@ class LiveRate:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """A run as it was recorded, with what it committed without having told it.
+    """A run as it was recorded, together with what it has committed since its last record.
 
     Attributes:
         state: ``running``, ``done``, ``interrupted``, ``stopped`` or ``cut off``.
         started_at: UTC, ISO 8601.
-        seconds: how long it took, or has been on.
-        songs_total: songs that there were for it; None where they were not counted to the end.
-        rate: songs looked at per second, the skipped ones among them.
-        workers: as asked for; None for as many as the machine has; ``batch_size_adjustable`` likewise.
+        seconds: duration so far.
+        songs_total: songs in its sources; None if they were not counted to the end.
+        rate: songs looked at per second, skipped ones included.
+        workers: as requested; None for as many as there are processors.
+        batch_size: as requested; None for the default.
         sources: absolute paths.
-        reading: options of the command line that say how these are read.
-        decisions: what was changed while it went on, in terms of JSON.
-        pace: None where it is not on.
+        source_options: options with which the sources were opened.
+        decisions: changes of the tunables during the run, in terms of JSON.
+        live_rate: None if the run is not active.
     """
 
     id: int
@@ -87,7 +88,7 @@ class RunStatus:
 
     @property
     def songs_left(self) -> int | None:
-        """Songs that were still to come; None where they were not counted."""
+        """Songs that were not looked at; None if they were not counted."""
         if self.state == "done":
             return 0
         return None if self.songs_total is None else max(0, self.songs_total - self.songs_seen)
@@ -95,12 +96,13 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What is in the catalogue.
+    """The contents of a catalog.
 
     Attributes:
-        failures: by reason, the most frequent first; without contents that no path holds any more.
-        failed_sources: what the runs were given in which they failed.
-        at: when it was counted, by ``time.monotonic``; ``took`` is how long that took, in seconds.
+        failures: by reason, the most frequent first; without songs that no path holds any more.
+        failed_sources: sources, and their options, of the runs with these failures.
+        counted_at: when the contents were counted, by ``time.monotonic``.
+        count_seconds: how long counting took.
     """
 
     counts: CatalogCounts = field(default_factory=CatalogCounts)
@@ -115,18 +117,18 @@ class Inventory:
 
     @property
     def duplicate_share(self) -> float:
-        """Share of the tracks of songs that another one has as well: 0 to 1."""
+        """Share of links to a track that an earlier link has too: 0 to 1."""
         links = self.counts.links
         return max(0.0, (links - self.counts.tracks) / links) if links else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ResultStatus:
-    """How a result stands.
+    """The status of a result.
 
     Attributes:
-        runs: the last runs and all that are on, the latest first. Without any, nothing is recorded yet.
-        held: whether a process holds the result for writing alone, which it does before it records a run.
+        runs: the last runs and all active ones, the latest first. Empty if nothing is recorded yet.
+        locked: whether a process holds the result for writing, which it does before it records a run.
     """
 
     inventory: Inventory
@@ -135,7 +137,7 @@ class ResultStatus:
 
     @property
     def active_runs(self) -> tuple[RunStatus, ...]:
-        """The runs that are on: of those that share a catalogue in PostgreSQL there may be several."""
+        """The active runs; several may share a catalog in PostgreSQL."""
         return tuple(run for run in self.runs if run.live_rate is not None)
 
     @property
@@ -144,25 +146,25 @@ class ResultStatus:
 
     @property
     def live_rate(self) -> LiveRate | None:
-        """Of all runs that are on: the sum of their rates, the longest of their times; None where none is."""
-        paces = [run.live_rate for run in self.active_runs if run.live_rate is not None]
-        if not paces:
+        """The sum of the rates of all active runs, and the longest of their times; None without one."""
+        rates = [run.live_rate for run in self.active_runs if run.live_rate is not None]
+        if not rates:
             return None
-        etas = [pace.eta_seconds for pace in paces if pace.eta_seconds is not None]
+        etas = [rate.eta_seconds for rate in rates if rate.eta_seconds is not None]
         return LiveRate(
-            sum(pace.rate for pace in paces),
-            max(etas) if len(etas) == len(paces) else None,
-            min(pace.seconds_since_commit for pace in paces),
+            sum(rate.rate for rate in rates),
+            max(etas) if len(etas) == len(rates) else None,
+            min(rate.seconds_since_commit for rate in rates),
         )
 
     @property
     def songs_left(self) -> int | None:
-        """Songs that the last run had still to come to: 0 if it is done, None where nobody counted them."""
+        """Songs that the last run has not looked at: 0 if it is done, None if they were not counted."""
         return self.runs[0].songs_left if self.runs else None
 
     @property
     def resume_arguments(self) -> tuple[str, ...] | None:
-        """What the last run was given, if it ended before it was done and none is on; else None."""
+        """Sources and options of the last run if it can be resumed, else None."""
         if not self.runs or self.is_running or self.locked or self.runs[0].state == "done":
             return None
         return self.runs[0].sources + self.runs[0].source_options
@@ -170,11 +172,11 @@ class ResultStatus:
 
 @contextmanager
 def open_catalog_if_any(out: str, database: PostgresAddress | None = None) -> Iterator[Catalog | None]:
-    """The catalogue of the result in ``out``; None if its run was ended before there was one.
+    """Open the catalog of the result in ``out`` for reading; give None if its run ended before it made one.
 
     Raises:
-        UsageError: ``out`` holds no result, or its catalogue is elsewhere.
-        CatalogError: the catalogue cannot be read.
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
+        CatalogError: the catalog cannot be read.
     """
     with ExitStack() as stack:
         catalog = None
@@ -192,45 +194,45 @@ def read_status(
     inventory: Inventory | None = None,
     database: PostgresAddress | None = None,
 ) -> ResultStatus:
-    """Read how the result in ``out`` stands. Nothing is written, and a run that is on is not disturbed.
+    """Return the status of the result in ``out``. Nothing is written, and an active run is not disturbed.
 
     Args:
-        runs: how many of the last runs to tell.
-        holdings: what was counted before, instead of counting again.
-        database: where the catalogue is; None for a file in the result.
+        run_limit: number of the last runs to return.
+        inventory: counted before, to be used instead of counting again.
+        database: where the catalog is; None for a file in the result.
 
     Raises:
-        UsageError: ``out`` holds no result, or its catalogue is elsewhere.
-        CatalogError: its catalogue cannot be read.
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
+        CatalogError: its catalog cannot be read.
     """
     with open_catalog_if_any(out, database) as catalog:
         if catalog is None:
             return ResultStatus(Inventory(), (), _is_locked(out))
-        rows, held = _read_runs(catalog, out, run_limit)
+        records, locked = _read_runs(catalog, out, run_limit)
         now = _now()
-        told = []
-        for number, row in enumerate(rows):
-            # A run that shares its catalogue tells so there; else it is on while a process holds the result.
-            alive = row.is_active if catalog.shared else number == 0 and held
-            told.append(_run_status(catalog, row, now, alive=alive and row.state == "running"))
-        return ResultStatus(inventory or _count_inventory(catalog), tuple(told), held)
+        runs = []
+        for number, record in enumerate(records):
+            # In a shared catalog an active run renews its record; else a process holds the result.
+            alive = record.is_active if catalog.shared else number == 0 and locked
+            runs.append(_run_status(catalog, record, now, alive=alive and record.state == "running"))
+        return ResultStatus(inventory or _count_inventory(catalog), tuple(runs), locked)
 
 
 def watch_status(
     out: str, run_limit: int, interval_seconds: float, database: PostgresAddress | None = None
 ) -> Iterator[ResultStatus]:
-    """How the result stands, again and again, until no process holds it any more.
+    """Yield the status of the result at intervals, until no process holds it any more.
 
-    What takes long to count is not counted every time, but it is for the last one.
+    The inventory, which may take long to count, is not counted every time, but it is for the last status.
     """
-    holdings = None
+    inventory = None
     while True:
-        status = read_status(out, run_limit, holdings, database)
-        over = not status.is_running and not status.locked
-        if over and holdings is not None:
+        status = read_status(out, run_limit, inventory, database)
+        has_ended = not status.is_running and not status.locked
+        if has_ended and inventory is not None:
             status = read_status(out, run_limit, None, database)
         yield status
-        if over:
+        if has_ended:
             return
         time.sleep(interval_seconds)
         last = status.inventory
@@ -238,21 +240,21 @@ def watch_status(
             not status.runs
             or time.monotonic() - last.counted_at >= _COUNT_INTERVAL_FACTOR * last.count_seconds
         )
-        holdings = None if stale else last
+        inventory = None if stale else last
 
 
 def _read_runs(catalog: Catalog, out: str, run_limit: int) -> tuple[list[RunRecord], bool]:
-    """The last runs, and whether ``out`` is held; if it is not, a last one that is running was cut off."""
-    rows = _last_runs(catalog, run_limit)
+    """Return the last runs, and whether ``out`` is locked; if not, a last run that is running was cut off."""
+    records = _last_runs(catalog, run_limit)
     while True:
-        recorded = bool(rows) and rows[0].state == "running" and not catalog.shared
-        held = _is_locked(out, run_recorded=recorded)
-        if held or not recorded:
-            return rows, held
-        # It may have ended in between, and it says so before it lets go; or the next one may have begun.
-        before, rows = rows[0].id, _last_runs(catalog, run_limit)
-        if rows[0].id == before:
-            return rows, held
+        recorded = bool(records) and records[0].state == "running" and not catalog.shared
+        locked = _is_locked(out, run_recorded=recorded)
+        if locked or not recorded:
+            return records, locked
+        # The run may have ended in between, which it records before it unlocks; or another may have begun.
+        before, records = records[0].id, _last_runs(catalog, run_limit)
+        if records[0].id == before:
+            return records, locked
 
 
 def _last_runs(catalog: Catalog, run_limit: int) -> list[RunRecord]:
@@ -265,9 +267,9 @@ def _count_inventory(catalog: Catalog) -> Inventory:
     with catalog.read_transaction() as connection:
         counts = count_catalog(connection)
         failed = failure_groups(connection, MAX_EXAMPLES)
-        asked = run_settings(connection, set().union(*(group.run_ids for group in failed)))
+        recorded = run_settings(connection, set().union(*(group.run_ids for group in failed)))
     sources = dict.fromkeys(
-        source for settings in asked for source in _sources_of(settings) + _source_options_of(settings)
+        source for settings in recorded for source in _sources_of(settings) + _source_options_of(settings)
     )
     ended = time.monotonic()
     return Inventory(counts, tuple(failed), tuple(sources), ended, ended - started)
@@ -280,15 +282,16 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         int(totals.get(key) or 0) for key in ("songs_done", "tracks", "tracks_new", "bytes_written")
     )
     seen, seconds = int(totals.get("songs_seen") or 0), float(totals.get("seconds") or 0)
-    if state not in _ENDED_STATES:  # it tells once a second only
+    if state not in _ENDED_STATES:  # a run is recorded once a second only
         last = row.updated_at
         with catalog.read_transaction() as connection:
-            real = committed_by_run(connection, row.id)
-        if real is not None and real.songs > done:
-            seen += real.songs - done
-            done, tracks, tracks_new, written = real.songs, real.links, real.tracks_new, real.bytes_written
-        if real is not None:
-            last = max(last, real.last_commit_at)
+            committed = committed_by_run(connection, row.id)
+        if committed is not None and committed.songs > done:
+            seen += committed.songs - done
+            done, tracks, tracks_new = committed.songs, committed.links, committed.tracks_new
+            written = committed.bytes_written
+        if committed is not None:
+            last = max(last, committed.last_commit_at)
         seconds = _seconds_between(row.started_at, now if alive else _parse_time(last))
     run = RunStatus(
         id=row.id,
@@ -319,12 +322,13 @@ def _measure_rate(catalog: Catalog, run: RunStatus, now: datetime) -> LiveRate:
     since = (now - timedelta(seconds=window)).isoformat(timespec="milliseconds")
     with catalog.read_transaction() as connection:
         commits, songs = committed_since(connection, run.id, since)
-        ever = committed_by_run(connection, run.id)
+        committed = committed_by_run(connection, run.id)
     rate = songs / window
-    # Where all that was opened lately was known, songs pass without an outcome.
+    # If all songs that were opened lately were known, they got no outcome, and the rate is 0.
     speed = rate or (run.rate if commits else 0.0)
     eta = run.songs_left / speed if run.songs_left is not None and speed > 0 else None
-    return LiveRate(rate, eta, _seconds_between(ever.last_commit_at if ever else run.started_at, now))
+    last_commit_at = committed.last_commit_at if committed else run.started_at
+    return LiveRate(rate, eta, _seconds_between(last_commit_at, now))
 
 
 def _sources_of(settings: dict[str, Any]) -> tuple[str, ...]:
@@ -332,7 +336,7 @@ def _sources_of(settings: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _source_options_of(settings: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("reading") or ())
+    return tuple(settings.get("source_options") or ())
 
 
 def _now() -> datetime:
@@ -348,17 +352,17 @@ def _seconds_between(start: str, end: datetime) -> float:
 
 
 def _is_locked(out: str, *, run_recorded: bool = False) -> bool:
-    """Whether a process holds ``out`` for writing.
+    """Return whether a process holds ``out`` for writing.
 
-    Its lock is asked for in a way that others may share, without waiting, and let go at once. An empty file
-    says that nobody is known to hold it; then it is left alone unless a run is ``recorded`` as running.
+    The lock is requested as a shared one, without waiting, and released at once. An empty lock file means
+    that no holder is known; then the lock is not requested unless a run is recorded as running.
     """
     flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(os.path.join(out, LOCK_FILE), flags)
     except FileNotFoundError:
         return False
-    except OSError:  # nobody can tell: what is recorded holds
+    except OSError:  # the lock file cannot be read: trust the record
         return run_recorded
     try:
         if not run_recorded and os.fstat(descriptor).st_size == 0:

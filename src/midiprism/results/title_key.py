@@ -1,7 +1,7 @@
-"""Titles of songs, brought to what their versions and copies have in common.
+"""Reduces the titles of songs to what versions and copies of a song have in common.
 
-``Let It Be.mid``, ``let_it_be (2).kar`` and ``01 - LET IT BE [karaoke] v3.mid`` have one title. Two songs of
-the same name have one too: a wrong neighbour costs a data set less than a copy on the other side of it.
+``Let It Be.mid``, ``let_it_be (2).kar`` and ``01 - LET IT BE [karaoke] v3.mid`` have the same key. Two songs
+with the same name have it too: a wrong neighbor costs a data set less than a copy on the other side of it.
 """
 
 import re
@@ -31,14 +31,14 @@ VERSION_WORDS = _word_set(
     with without
     """
 )
-"""Words at the end of a title that tell versions and copies of a song apart."""
+"""Words at the end of a title that distinguish versions and copies of a song."""
 
 WORDS_BEFORE_NUMBER = _word_set(
     """
     and at bwv d hob hwv in k kv no nr number of op opus route rv to
     """
 )
-"""Words before a number that is a part of the title: ``Symphony No. 5``."""
+"""Words before a number that belongs to the title: ``Symphony No. 5``."""
 
 GENERIC_WORDS = _word_set(
     """
@@ -50,7 +50,7 @@ GENERIC_WORDS = _word_set(
     unknown unnamed untitled valse variation verse waltz
     """
 )
-"""Words that alone name no song."""
+"""Words that do not name a song by themselves."""
 
 _MIN_LETTERS = 4
 _CACHE_SIZE = 10_000  # words: those at the ends of titles recur
@@ -58,13 +58,13 @@ _FIRST_WIDE_CODE_POINT = 0x2E80  # of scripts in which a letter is a syllable or
 
 
 def title_key(song_path: str) -> str | None:
-    """What versions and copies of a song have in common; None where its title is too short or says nothing.
+    """Return what versions and copies of a song have in common; None if its title is too short or generic.
 
     Args:
-        song: its path as text, with ``/`` between its parts; with a suffix or without.
+        song_path: as text, with ``/`` between its parts; with a suffix or without.
     """
     text = song_path[song_path.rfind("/") + 1 :]
-    # Here and below, what a test of one character shows to change nothing is left out: most of it, mostly.
+    # Here and below, a quick test skips steps that would change nothing, as most do for most titles.
     text = (text if text.isascii() else normalize("NFKD", text)).casefold()
     while "." in text and (bare := _SUFFIX.sub("", text)) != text:
         text = bare
@@ -82,7 +82,7 @@ def title_key(song_path: str) -> str | None:
 
 def _words(text: str) -> list[str]:
     if not text.isascii() or "'" in text or "`" in text:
-        # Composed again, so that the marks of kana are parts of their letters.
+        # Composed again, so that the marks of kana belong to their letters.
         text = normalize("NFC", _DIACRITICS.sub("", text))
     bare = text
     # Brackets may stand within brackets.
@@ -96,7 +96,7 @@ def _words(text: str) -> list[str]:
 
 
 def _split_words(text: str) -> list[str]:
-    """The words of a text: what is between separators."""
+    """Return the words of a text, which separators divide."""
     words = text.replace("_", " ").replace("-", " ").split()
     if "".join(words).isalnum():  # there were no other separators
         return words
@@ -116,7 +116,7 @@ def _is_generic(word: str) -> bool:
 
 @lru_cache(_CACHE_SIZE)
 def _is_version_word(word: str, previous: str) -> bool:
-    """Whether the last word of a title tells a version; a number does, unless it is a part of the title."""
+    """Return whether the last word of a title denotes a version, as a number does unless it is part of it."""
     if word.isdecimal():
         return previous not in WORDS_BEFORE_NUMBER
     return word in VERSION_WORDS or _VERSION_WORD.fullmatch(word) is not None

@@ -12,7 +12,6 @@ from midiprism.smf.types import (
     Problem,
     SplitSong,
     SplitTrack,
-    StatedMeta,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ __all__ = [
     "SourceTrack",
     "SplitSong",
     "SplitTrack",
-    "StatedMeta",
     "TempoChange",
     "TimeSignature",
     "inspect",

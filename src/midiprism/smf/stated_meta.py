@@ -1,14 +1,24 @@
 """Tempo, meter and key as text and numbers for people, from the kernel's numbers."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from midiprism.smf.kernel.conductor import MICROSECONDS_PER_SECOND, SMPTE_FLAG
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS
-from midiprism.smf.types import StatedMeta
 
 MAJOR_KEYNOTES = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 MINOR_KEYNOTES = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
 """Keynotes from seven flats to seven sharps."""
+
+
+class StatedMeta(NamedTuple):
+    """The last fields of a ``SplitTrack``, in their order."""
+
+    ticks_per_quarter: int | None
+    tempo: float | None
+    tempo_count: int
+    time_signature: str | None
+    key_signature: str | None
 
 
 def key_name(sharps: int, minor: int) -> str:

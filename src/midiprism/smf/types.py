@@ -54,27 +54,6 @@ class Problem:
     offset: int | None = None
 
 
-class StatedMeta(NamedTuple):
-    """Tempo, meter and key as the bytes of a split state them.
-
-    They are those that hold from the first such event on, wherever it is; impossible ones are left out. Of
-    several at one tick the last holds.
-
-    Attributes:
-        ticks_per_quarter: 1 to 32,767; None with an SMPTE division.
-        tempo: quarter notes per minute; None where none is stated, or where no time passes.
-        tempo_count: how many tempo events there are.
-        time_signature: such as ``6/8``.
-        key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
-    """
-
-    ticks_per_quarter: int | None = None
-    tempo: float | None = None
-    tempo_count: int = 0
-    time_signature: str | None = None
-    key_signature: str | None = None
-
-
 class SplitTrack(NamedTuple):
     """One split: a format 0 file with one track, and its facts.
 
@@ -127,17 +106,6 @@ class SplitTrack(NamedTuple):
     tempo_count: int = 0
     time_signature: str | None = None
     key_signature: str | None = None
-
-    @property
-    def stated_meta(self) -> StatedMeta:
-        """Tempo, meter and key as the split's own bytes state them."""
-        return StatedMeta(
-            self.ticks_per_quarter,
-            self.tempo,
-            self.tempo_count,
-            self.time_signature,
-            self.key_signature,
-        )
 
     @property
     def digest(self) -> bytes:

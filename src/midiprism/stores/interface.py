@@ -1,43 +1,115 @@
-"""What a store is."""
+"""The interface of a store of tracks.
 
-from collections.abc import Iterator
-from functools import partial
-from typing import NamedTuple, Protocol
+Every kind of store implements ``TrackStore``, and ``midiprism.stores`` lists the kinds. Whoever uses a store
+does not ask which kind it is: what a store can do stands in its ``capabilities``, and what only stores of
+shards can do is reached by ``shards``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from midiprism.records.batches import BatchRecord
+from midiprism.stores.shard_sink import ShardSink
+from midiprism.stores.sharded import ShardedTracks
+from midiprism.stores.types import (
+    CopyOutcome,
+    FileStatus,
+    PrefixFilter,
+    ScannedEntry,
+    StoredTrack,
+    TrackLocation,
+    any_prefix,
+)
 
 
-class StoredTrack(NamedTuple):
-    """Where a split is kept.
+@dataclass(frozen=True, slots=True)
+class StoreCapabilities:
+    """Capabilities of a store.
 
     Attributes:
-        path: relative to the store's root, with ``/`` between its parts; empty while it has no place.
-        stem: the part of its file name that people read.
-        digits: hex digits of the digest in its file name: 32, or 64 where two contents share the first 32.
-        new: whether this call wrote it.
+        writes_in_commit: ``put`` only gathers tracks, and a sink writes them in the commit (``commit_sink``).
+        flush_covers_all_writers: ``flush`` makes durable also what other processes have put.
+        tracks_are_files: each track is a file of its own (``local_path``), which can be linked to.
+        moves_with_folder: renaming the folder of the result moves its tracks.
+        block_size: a track takes a multiple of so many bytes.
+        folders: folders below the result that belong to the store.
     """
 
-    path: str
-    stem: str
-    digits: int
-    new: bool
+    writes_in_commit: bool = False
+    flush_covers_all_writers: bool = True
+    tracks_are_files: bool = False
+    moves_with_folder: bool = True
+    block_size: int = 1
+    folders: tuple[str, ...] = ()
 
 
-make_stored_track = partial(tuple.__new__, StoredTrack)
-"""Of all its values: a call of the class takes twice as long."""
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Options for opening a store.
+
+    Attributes:
+        metadata: facts about the result, which a store may write into its files.
+        commits_in_order: batches are committed in the order in which their tracks are taken, so that no
+            track has to be taken twice.
+        replaces_obstacles: ``put`` removes whatever is in the place of a track, as a repair does.
+    """
+
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    commits_in_order: bool = False
+    replaces_obstacles: bool = False
+
+
+class TrackCopier(Protocol):
+    """Copies what a store holds to another store of its kind. Any number of threads may use it."""
+
+    def copy(self, path: str, digest: bytes) -> CopyOutcome:
+        """Copy a track or a shard, and check it by its digest; what is already present is read and left.
+
+        Args:
+            path: see ``TrackStore.path_of``.
+            digest: BLAKE3 of its bytes.
+
+        Raises:
+            LostOrDamagedError: it is lost or damaged.
+            StoreError: the copy cannot be written.
+        """
+
+    def copy_derived(self) -> None:
+        """Copy the files that derive from the catalog, such as the table of songs, if there are any.
+
+        Raises:
+            LostOrDamagedError: one of them cannot be read.
+            StoreError: the copy cannot be written.
+        """
+
+    def flush(self) -> None:
+        """Return when all copies would survive a power cut.
+
+        Raises:
+            StoreError: they would not.
+        """
 
 
 class TrackStore(Protocol):
-    """A place for splits, addressed by their content."""
+    """A store of the tracks of one result. It can be pickled, so that worker processes can put tracks.
+
+    Paths are relative to its root, with ``/`` between their parts.
+    """
 
     @property
-    def block_size(self) -> int:
-        """Bytes are kept in multiples of so many."""
+    def capabilities(self) -> StoreCapabilities:
+        """Capabilities of the store."""
 
     @property
-    def flush_covers_all_writers(self) -> bool:
-        """Whether ``flush`` covers what others put too, in this process or another."""
+    def shards(self) -> ShardedTracks | None:
+        """Further operations, if the store keeps many tracks in one file; else None."""
+
+    def close(self) -> None:
+        """Close the files that are open for reading."""
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
-        """Keep a split, unless it is kept already.
+        """Stage a track, unless it is stored already.
 
         Args:
             data: its bytes.
@@ -50,24 +122,21 @@ class TrackStore(Protocol):
             StoreError: it cannot be written.
         """
 
-    def get(self, path: str) -> bytes:
-        """The bytes kept at a path that ``put`` gave.
+    def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
+        """Return by their digests the tracks put since the last call that a commit has to write.
 
-        Raises:
-            StoreError: there is nothing, or it cannot be read.
+        Only a store that ``writes_in_commit`` has any.
+
+        Args:
+            wanted: of which tracks; None for all.
         """
 
-    def exists(self, path: str) -> bool:
-        """Whether something is kept at ``path``."""
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardSink | None:
+        """Return what writes the tracks and links of a commit; None unless the store ``writes_in_commit``.
 
-    def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
-        """The path of a split by the facts that ``put`` gave, and the family that its own bytes state."""
-
-    def remove(self, path: str) -> None:
-        """Remove what is kept at ``path``, if anything is.
-
-        Raises:
-            StoreError: it cannot be removed.
+        Args:
+            run_id: of the run that commits.
+            batches: that are committed, with the bytes of their tracks.
         """
 
     def flush(self) -> None:
@@ -76,11 +145,46 @@ class TrackStore(Protocol):
         Another thread may put more meanwhile; of that nothing is promised.
 
         Raises:
-            StoreError: the disk says that it would not.
+            StoreError: the system reports that it would not.
         """
 
-    def walk(self) -> Iterator[str]:
-        """Paths of everything kept, sorted folder by folder."""
+    def path_of(self, location: TrackLocation) -> str | None:
+        """Return the path of the file that holds a track; None where no file does."""
+
+    def local_path(self, location: TrackLocation) -> str | None:
+        """Return the absolute path of a track's own file; None where it has none.
+
+        Raises:
+            StoreError: the file is missing.
+        """
+
+    def read(self, location: TrackLocation) -> bytes:
+        """Return the bytes of a track.
+
+        Raises:
+            StoreError: it is missing, or cannot be read.
+        """
+
+    def status_of(self, location: TrackLocation) -> FileStatus:
+        """Return what is in the place of a track, which is read whole. Several threads may call it."""
+
+    def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:
+        """Return everything that the store holds, some entries at a time, in a stable order.
+
+        Args:
+            wants_prefix: tells for the first byte of a digest whether such tracks are wanted; others may be
+                left out.
+        """
+
+    def delete(self, path: str) -> None:
+        """Remove an entry of ``scan``, or what ``path_of`` gave, if it is there; of a link only itself.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
 
     def remove_temporary_files(self) -> int:
-        """Remove what an interrupted ``put`` left behind; how many. Only while nobody else writes."""
+        """Remove what interrupted writes left behind, and return how many files. Only while nobody writes."""
+
+    def copier_to(self, root: str) -> TrackCopier:
+        """Return a copier to the store of the same kind in another folder, which exists."""

@@ -1,1 +1,1 @@
-"""Run experiments on a sample of a library."""
+"""Measure settings and strategies with short runs."""

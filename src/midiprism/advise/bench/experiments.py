@@ -1,4 +1,4 @@
-"""Strategies off and on, alone and together, on a sample of a library: predicted and measured."""
+"""Measure strategies, alone and together, with short runs, and compare that with the predictions."""
 
 import contextlib
 import os
@@ -10,39 +10,36 @@ from typing import Any
 
 from midiprism.advise.bench.sample_run import MeasuredRun, apply_changes, measure_run
 from midiprism.advise.bottleneck import MIN_GAIN
-from midiprism.advise.model import what_if as may_be
+from midiprism.advise.model import what_if
 from midiprism.advise.model.optimizer import changed_settings
-from midiprism.advise.model.strategies import RunModel, best_setting, model_run
-from midiprism.advise.model.throughput import Setup
+from midiprism.advise.model.run_facts import TunableName
 from midiprism.advise.model.what_if import Change
 from midiprism.advise.probe.disk_results import DiskSpeed, load_disk_speed
 from midiprism.advise.probe.probe import probe
 from midiprism.advise.probe.temp_dir import temp_dir
 from midiprism.advise.report.explanations import STRATEGY_INFO, StrategyId, explain_not_applicable
+from midiprism.advise.report.strategies import RunModel, best_setting, model_run
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.pipeline import Settings
 from midiprism.pipeline.resource_defaults import cpus, default_in_flight
+from midiprism.pipeline.tuner import Tunables
 from midiprism.sources import Notice, SongContent, SongRef, Source
 
 _DEFAULT = Settings()
+_TOGETHER_TITLE = "everything that helps"
 _WARM_UP_SHARE = 0.5
 _STEP_FACTOR = 4
-_SETTING_OF_STRATEGY: dict[StrategyId, str] = {
+_SETTING_OF_STRATEGY: dict[StrategyId, TunableName] = {
     "workers": "workers",
     "batches": "batch_size",
     "in-flight": "in_flight",
 }
-_NEW_PLACE_STRATEGIES = ("parquet", "output-device", "postgresql")
+_RESULT_STRATEGIES = ("parquet", "output-device", "postgresql")
 
 
 @dataclass(frozen=True)
 class SampledSource(Source):
-    """Some songs of a library, and no others.
-
-    Attributes:
-        inner: the library.
-        songs: which of them, in its order.
-    """
+    """Some songs of another source, in its order."""
 
     inner: Source
     songs: Sequence[SongRef]
@@ -69,17 +66,19 @@ class SampledSource(Source):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentResult:
-    """A strategy of the table.
+    """The rates of one strategy, in songs per second.
 
     Attributes:
-        id: which; ``base`` for none, ``together`` for all that is expected to help.
-        title: what it is.
-        changes: what was tried, see ``Strategy.changes``; empty for nothing.
-        predicted: songs a second by the model, out of what the base measured; None where nothing was tried.
-        measured: the same as they were; both are medians over the rounds.
-        rates: the measured ones of each round.
-        at_most: whether what the prediction rests on was not measured.
-        reason: why nothing was tried.
+        id: of a strategy, with the folder for ``output-device``; ``base`` for the run as it is, ``together``
+            for everything that is expected to help.
+        title: what it changes.
+        changes: what was changed, see ``Strategy.changes``.
+        predicted: median over the rounds of the rate predicted from the base; None for the base and for
+            strategies that were not tried.
+        measured: median of the measured rates; None if it was not tried.
+        rates: the measured rate of each round.
+        upper_bound: whether the prediction is an upper bound.
+        reason: why it was not tried.
     """
 
     id: str
@@ -88,25 +87,25 @@ class ExperimentResult:
     predicted: float | None = None
     measured: float | None = None
     rates: tuple[float, ...] = ()
-    at_most: bool = False
+    upper_bound: bool = False
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentOptions:
-    """How strategies are to be tried.
+    """The strategies to try, and the length of the runs.
 
     Attributes:
-        work: a folder for results, in a new folder there that is removed at the end.
-        places: folders in other places to be tried for results, likewise.
-        database: address of one of PostgreSQL to be tried; schemas are made there, and dropped.
-        settings: of the base.
-        seconds: of each run.
-        rounds: how often all take turns.
+        work_folder: where temporary results go.
+        other_folders: folders on other disks to try for results.
+        database: address of a PostgreSQL database to try; temporary schemas are created in it.
+        settings: of the run as it is.
+        run_seconds: duration of each run.
+        rounds: how often each strategy is measured; the strategies take turns.
     """
 
     work_folder: str
-    places: tuple[str, ...] = ()
+    other_folders: tuple[str, ...] = ()
     database: str | None = None
     settings: Settings = _DEFAULT
     run_seconds: float = 5.0
@@ -115,119 +114,122 @@ class ExperimentOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Experiment:
+    """A strategy to try.
+
+    Attributes:
+        changes: what the model predicts the rates of, and ``values`` what is set in the run.
+        folder: where its results go.
+        rates: the measured rate of each round, likewise ``predicted``.
+    """
+
     id: str
     title: str
     changes: tuple[Change, ...]
     values: Mapping[str, Any]
     folder: str
-    at_most: bool
+    upper_bound: bool
+    rates: list[float] = field(default_factory=list)
+    predicted: list[float] = field(default_factory=list)
+
+    def result(self) -> ExperimentResult:
+        return ExperimentResult(
+            id=self.id,
+            title=self.title,
+            changes=self.values,
+            predicted=statistics.median(self.predicted) if self.predicted else None,
+            measured=statistics.median(self.rates),
+            rates=tuple(self.rates),
+            upper_bound=self.upper_bound,
+        )
 
 
 def sample_songs(source: Source, songs: int) -> SampledSource:
-    """So many songs, or up to twice as many, spread evenly over a library.
+    """Return ``songs`` songs of a source, or up to twice as many, evenly distributed.
 
     Raises:
-        UsageError: there are none.
+        UsageError: the source has none.
     """
-    kept: list[SongRef] = []
+    sample: list[SongRef] = []
     step = 1
-    for number, found in enumerate(one for one in source.walk() if isinstance(one, SongRef)):
+    for number, song in enumerate(entry for entry in source.walk() if isinstance(entry, SongRef)):
         if number % step == 0:
-            kept.append(found)
-        if len(kept) > 2 * songs:
-            kept, step = kept[::2], 2 * step
-    if not kept:
-        raise UsageError("There are no songs to measure with: name another SOURCE.")
-    return SampledSource(source, kept)
+            sample.append(song)
+        if len(sample) > 2 * songs:
+            sample, step = sample[::2], 2 * step
+    if not sample:
+        raise UsageError("There are no songs to measure with: name another source.")
+    return SampledSource(source, sample)
 
 
 def run_experiments(
     source: Source, options: ExperimentOptions, stop: Callable[[], bool], on_progress: Callable[[str], None]
 ) -> list[ExperimentResult] | None:
-    """Measure all strategies that can be tried; None where it was stopped. All that was written is removed.
+    """Measure all strategies that can be tried, and remove everything that was written.
 
     Args:
-        library: what is split.
-        stop: once true, the run in hand ends, and no other begins.
-        tell: is told what is being done.
+        source: the songs to split.
+        options: what to try.
+        stop: once it returns true, the present run ends, and no other begins.
+        on_progress: called with a sentence before each step.
+
+    Returns:
+        The results; None if it was stopped.
 
     Raises:
-        MidiprismError: a run could not go on.
+        MidiprismError: a run failed.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(_StoppedError))
-        work, *places = (
-            stack.enter_context(temp_dir(folder)) for folder in (options.work_folder, *options.places)
+        work, *other_folders = (
+            stack.enter_context(temp_dir(folder)) for folder in (options.work_folder, *options.other_folders)
         )
-        trials = _ExperimentRunner(source, options, stop, on_progress)
-        figures = [trials.disk_speed(folder) for folder in (work, *places)]
+        runner = _ExperimentRunner(source, options, stop, on_progress)
+        speeds = {folder: runner.disk_speed(folder) for folder in (work, *other_folders)}
+        disk_speeds = list(speeds.values())
         on_progress("Warming up ...")
-        trials.run({}, work, _WARM_UP_SHARE * options.run_seconds)
-        base = trials.run({}, work, options.run_seconds)
-        run = model_run(base.window, base.recorded_settings, figures)
-        assert run is not None
-        tries = list(_make_experiments(run, options, dict(zip(places, figures[1:], strict=True)), work))
-        tries += _combined_experiment(run, tries, work)
-        rates: dict[str, list[float]] = {one.id: [] for one in tries}
-        gains: dict[str, list[float]] = {one.id: [] for one in tries}
-        bases: list[float] = []
+        runner.run({}, work, _WARM_UP_SHARE * options.run_seconds)
+        base_run = runner.run({}, work, options.run_seconds)
+        model = model_run(base_run.window, base_run.facts, disk_speeds)
+        assert model is not None
+        base = _Experiment("base", "as it is", (), _settings_of(model.tunables), work, upper_bound=False)
+        targets = {folder: speeds[folder] for folder in other_folders}
+        experiments = list(_make_experiments(model, options, targets, work))
+        experiments += _combined_experiment(model, experiments, work)
         for number in range(1, options.rounds + 1):
             if number > 1:
                 on_progress(f"Round {number} of {options.rounds}: as it is ...")
-                base = trials.run({}, work, options.run_seconds)
-            bases.append(base.rate)
-            model = model_run(base.window, base.recorded_settings, figures) or run
-            for one in tries:
-                on_progress(f"Round {number} of {options.rounds}: {one.title} ...")
-                rates[one.id].append(trials.run(one.values, one.folder, options.run_seconds).rate)
-                gains[one.id].append(base.rate * model.gain(*one.changes))
-        return _results(run, tries, options, bases, rates, gains)
+                base_run = runner.run({}, work, options.run_seconds)
+                model = model_run(base_run.window, base_run.facts, disk_speeds) or model
+            base.rates.append(base_run.rate)
+            for experiment in experiments:
+                on_progress(f"Round {number} of {options.rounds}: {experiment.title} ...")
+                measured = runner.run(experiment.values, experiment.folder, options.run_seconds)
+                experiment.rates.append(measured.rate)
+                experiment.predicted.append(base_run.rate * model.gain(*experiment.changes))
+        results = [experiment.result() for experiment in (base, *experiments)]
+        return results + _untried_results(experiments, options)
     return None
 
 
 class _StoppedError(Exception):
-    """It was asked to stop."""
+    """The experiments were stopped."""
 
 
-def _results(
-    run: RunModel,
-    experiments: Sequence[_Experiment],
-    options: ExperimentOptions,
-    bases: Sequence[float],
-    rates: Mapping[str, Sequence[float]],
-    predicted: Mapping[str, Sequence[float]],
+def _untried_results(
+    experiments: Sequence[_Experiment], options: ExperimentOptions
 ) -> list[ExperimentResult]:
-    rows = [
-        ExperimentResult(
-            "base", "as it is", _settings_of(run.setup), None, statistics.median(bases), tuple(bases)
-        )
+    results = [
+        ExperimentResult(name, STRATEGY_INFO[name].title, reason=reason)
+        for name, reason in _skip_reasons(options).items()
     ]
-    for one in experiments:
-        found = rates[one.id]
-        rows.append(
-            ExperimentResult(
-                one.id,
-                one.title,
-                one.values,
-                statistics.median(predicted[one.id]),
-                statistics.median(found),
-                tuple(found),
-                one.at_most,
-            )
-        )
-    rows += (
-        ExperimentResult(name, STRATEGY_INFO[name].title, reason=why)
-        for name, why in _skip_reasons(options).items()
-    )
-    if not any(one.id == "together" for one in experiments):
-        rows.append(
-            ExperimentResult("together", "all that helps", reason="Fewer than two are expected to help.")
-        )
-    return rows
+    if not any(experiment.id == "together" for experiment in experiments):
+        reason = "Fewer than two changes are expected to help."
+        results.append(ExperimentResult("together", _TOGETHER_TITLE, reason=reason))
+    return results
 
 
 class _ExperimentRunner:
-    """Single runs, one after the other."""
+    """Runs single experiments."""
 
     def __init__(
         self,
@@ -241,7 +243,7 @@ class _ExperimentRunner:
         self._stop = stop
         self._on_progress = on_progress
         settings, workers = options.settings, options.settings.resources.workers
-        # Few songs would be split by the coordinator itself.
+        # By default, the coordinator would split a small sample itself.
         self._base = replace(
             settings,
             resources=replace(settings.resources, workers=cpus() if workers is None else workers),
@@ -249,18 +251,20 @@ class _ExperimentRunner:
         )
 
     def disk_speed(self, folder: str) -> DiskSpeed:
-        """What is known of a place, or else is measured now."""
-        known = load_disk_speed(folder)
-        if known is not None and known.create_us:
-            return known
+        """Return the stored speed of a disk, or measure it now."""
+        speed = load_disk_speed(folder)
+        if speed is not None and speed.create_us:
+            return speed
         self._on_progress(f"Measuring {os.path.dirname(folder)} ...")
         return probe(folder)
 
     def run(self, changes: Mapping[str, Any], folder: str, seconds: float) -> MeasuredRun:
-        """A run of the base with some changes, of which nothing is left."""
+        """Run with changes to the base, and remove the result."""
         out = os.path.join(folder, "result")
-        apart = {name: value for name, value in changes.items() if name not in ("output", "database")}
-        settings = apply_changes(self._base, apart)
+        settings_changes = {
+            name: value for name, value in changes.items() if name not in ("output", "database")
+        }
+        settings = apply_changes(self._base, settings_changes)
         try:
             with contextlib.ExitStack() as stack:
                 if changes.get("database"):
@@ -268,104 +272,119 @@ class _ExperimentRunner:
 
                     address = stack.enter_context(temporary_schema(changes["database"]))
                     settings = replace(settings, catalog=replace(settings.catalog, database=address))
-                found = measure_run(self._source, out, settings, seconds, stop=self._stop)
+                measured = measure_run(self._source, out, settings, seconds, stop=self._stop)
         except MidiprismError:
-            if self._stop():  # too soon for anything to be measured
+            if self._stop():  # it was too early for anything to be measured
                 raise _StoppedError from None
             raise
         if self._stop():
             raise _StoppedError
-        return found
+        return measured
 
 
 def _make_experiments(
-    run: RunModel, options: ExperimentOptions, places: Mapping[str, DiskSpeed], work: str
+    model: RunModel, options: ExperimentOptions, targets: Mapping[str, DiskSpeed], work: str
 ) -> Iterator[_Experiment]:
+    """Yield each strategy that can be tried.
+
+    Args:
+        model: of the run as it is.
+        options: what to try.
+        targets: temporary folders on other disks, with their speeds.
+        work: temporary folder for all other results.
+    """
+
+    def experiment(name: StrategyId, change: Change, values: Mapping[str, Any]) -> _Experiment:
+        return _Experiment(name, STRATEGY_INFO[name].title, (change,), values, work, change.upper_bound)
+
     for name, setting in _SETTING_OF_STRATEGY.items():
-        change = best_setting(run, setting)
-        if not change.values:  # nothing is expected to help: then that is tried
-            change = _untried_setting(run, setting)
-        yield _Experiment(name, STRATEGY_INFO[name].title, (change,), change.values, work, change.at_most)
+        change = best_setting(model, setting)
+        if not change.values:  # the present value is the best by the model: another one tests that
+            change = _other_setting(model, setting)
+        yield experiment(name, change, change.values)
     if find_spec("pyarrow") is not None:
-        change = may_be.use_parquet(run.facts, run.disk_speeds)
+        change = what_if.use_parquet(model.facts, model.disk_speeds)
+        yield experiment("parquet", change, change.values)
+    for target, speed in targets.items():
+        folder = os.path.dirname(target)
+        change = what_if.move_output(model.facts, model.disk_speeds, folder, speed)
         yield _Experiment(
-            "parquet", STRATEGY_INFO["parquet"].title, (change,), change.values, work, change.at_most
+            f"output-device {folder}",
+            f"the result in {folder}",
+            (change,),
+            change.values,
+            target,
+            change.upper_bound,
         )
-    for place, figures in places.items():
-        folder = os.path.dirname(place)
-        change = may_be.move_output(run.facts, run.disk_speeds, folder, figures)
-        title = f"the result in {folder}"
-        yield _Experiment(f"output-device {folder}", title, (change,), change.values, place, change.at_most)
     if options.database is not None:
-        change = may_be.use_postgresql(run.facts)
-        values = {"database": options.database}
-        yield _Experiment(
-            "postgresql", STRATEGY_INFO["postgresql"].title, (change,), values, work, change.at_most
-        )
+        yield experiment("postgresql", what_if.use_postgresql(model.facts), {"database": options.database})
 
 
-def _untried_setting(run: RunModel, name: str) -> Change:
-    """A setting that nobody has asked for."""
-    setup = run.setup
+def _other_setting(model: RunModel, name: TunableName) -> Change:
+    """Return the change to another value of a setting."""
+    tunables = model.tunables
     if name == "workers":
-        workers = 2 * max(1, setup.workers)
-        follows = "in_flight" not in run.facts.requested
-        usual = default_in_flight(workers, setup.batch_size, shared=setup.shared)
-        setup = replace(setup, workers=workers, in_flight=usual if follows else setup.in_flight)
+        workers, in_flight = 2 * max(1, tunables.workers), tunables.in_flight
+        if "in_flight" not in model.facts.requested:
+            in_flight = default_in_flight(workers, tunables.batch_size, shared=model.facts.workers_commit)
+        tunables = replace(tunables, workers=workers, in_flight=in_flight)
     elif name == "batch_size":
-        setup = replace(setup, batch_size=_STEP_FACTOR * setup.batch_size)
+        tunables = replace(tunables, batch_size=_STEP_FACTOR * tunables.batch_size)
     else:
-        fewer = setup.in_flight // _STEP_FACTOR
-        setup = replace(setup, in_flight=fewer or _STEP_FACTOR * setup.in_flight)
-    return may_be.change_settings(setup, dict(changed_settings(setup, run.setup)))
+        fewer = tunables.in_flight // _STEP_FACTOR
+        tunables = replace(tunables, in_flight=fewer or _STEP_FACTOR * tunables.in_flight)
+    return what_if.change_settings(tunables, model.tunables)
 
 
 def _combined_experiment(
-    run: RunModel, experiments: Sequence[_Experiment], work: str
+    model: RunModel, experiments: Sequence[_Experiment], work: str
 ) -> Iterator[_Experiment]:
-    """All that is expected to help, with the best settings for it; nothing if that is less than two."""
-    helping = sorted(
-        (one for one in experiments if run.gain(*one.changes) >= MIN_GAIN),
-        key=lambda one: -run.gain(*one.changes),
-    )
-    elsewhere: dict[str, _Experiment] = {}
-    for one in helping:
-        kind = one.id.partition(" ")[0]
-        if kind in _NEW_PLACE_STRATEGIES:
-            elsewhere.setdefault(kind, one)
-    changes = tuple(change for one in elsewhere.values() for change in one.changes)
-    _, setup = run.apply(*changes)
-    _, best = run.best_gain(*changes)
-    settings = changed_settings(best, setup)
-    if len(elsewhere) + len(settings) < 2:
+    """Yield everything that is expected to help, with the best settings, if that is at least two changes."""
+    gains = {experiment.id: model.gain(*experiment.changes) for experiment in experiments}
+    helpful = [experiment for experiment in experiments if gains[experiment.id] >= MIN_GAIN]
+    chosen: dict[str, _Experiment] = {}
+    for experiment in sorted(helpful, key=lambda experiment: -gains[experiment.id]):
+        strategy = experiment.id.partition(" ")[0]
+        if strategy in _RESULT_STRATEGIES:
+            chosen.setdefault(strategy, experiment)
+    changes = tuple(change for experiment in chosen.values() for change in experiment.changes)
+    _, tunables = model.apply(*changes)
+    _, best = model.best_gain(*changes)
+    settings = changed_settings(best, tunables)
+    if len(chosen) + len(settings) < 2:
         return
-    values: dict[str, Any] = {**settings}
+    values: dict[str, Any] = dict(settings.items())
     folder = work
-    for one in elsewhere.values():
-        values |= one.values
-        folder = one.folder if "output" in one.values else folder
-    changes = (*changes, may_be.change_settings(best, settings))
+    for experiment in chosen.values():
+        values |= experiment.values
+        folder = experiment.folder if "output" in experiment.values else folder
     yield _Experiment(
-        "together", "all that helps", changes, values, folder, any(one.at_most for one in elsewhere.values())
+        id="together",
+        title=_TOGETHER_TITLE,
+        changes=(*changes, what_if.change_settings(best, tunables)),
+        values=values,
+        folder=folder,
+        upper_bound=any(experiment.upper_bound for experiment in chosen.values()),
     )
 
 
-def _settings_of(setup: Setup) -> dict[str, int]:
-    return {"workers": setup.workers, "batch_size": setup.batch_size, "in_flight": setup.in_flight}
+def _settings_of(tunables: Tunables) -> dict[str, int]:
+    return {"workers": tunables.workers, "batch_size": tunables.batch_size, "in_flight": tunables.in_flight}
 
 
 def _skip_reasons(options: ExperimentOptions) -> dict[StrategyId, str]:
-    """Strategies that were left out, with the reason."""
-    found: dict[StrategyId, str] = {}
+    """Return the strategies that are not tried, with the reason."""
+    reasons: dict[StrategyId, str] = {}
     if find_spec("pyarrow") is None:
-        found["parquet"] = "It needs pyarrow: pip install 'midiprism[parquet]'."
-    if not options.places:
-        found["output-device"] = "Name a folder on another device with --place."
+        reasons["parquet"] = "It needs pyarrow: pip install 'midiprism[parquet]'."
+    if not options.other_folders:
+        reasons["output-device"] = "No folder on another disk was named to try."
     if options.database is None:
-        found["postgresql"] = "Name a database with --database."
-    with_result = "A catalogue that is a file goes with its result: try that with --place."
-    found["catalogue-device"] = with_result
-    found["separate-devices"] = "Sources stay where they are: try another device for the result with --place."
+        reasons["postgresql"] = "No database was named to try."
+    reasons["catalog-device"] = (
+        "A catalog that is a file moves with its result: name a folder on another disk."
+    )
+    reasons["separate-devices"] = "Sources are not moved: name a folder on another disk for the result."
     for name in ("sqlite", "temporary-device"):
-        found[name] = explain_not_applicable(name)
-    return found
+        reasons[name] = explain_not_applicable(name)
+    return reasons

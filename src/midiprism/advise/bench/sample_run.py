@@ -1,10 +1,11 @@
-"""Runs for a few seconds, to measure a setting: with changes that a strategy or a plan asks for."""
+"""Run for a few seconds to measure settings, possibly with the changes of a strategy or plan."""
 
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from midiprism.advise.model.run_facts import RunFacts
 from midiprism.advise.model.timeline import typical_window
 from midiprism.catalog import PostgresAddress
 from midiprism.catalog.queries.run_history import run_settings
@@ -20,19 +21,19 @@ from midiprism.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRun:
-    """What a run of some seconds did.
+    """The result of a short run.
 
     Attributes:
-        window: the part of it that is typical.
-        facts: what was recorded of it when it began.
+        window: its typical part.
+        facts: its settings.
     """
 
     window: SampleWindow
-    recorded_settings: Mapping[str, Any]
+    facts: RunFacts
 
     @property
     def rate(self) -> float:
-        """Songs a second."""
+        """Songs per second."""
         return self.window.rate
 
 
@@ -42,49 +43,53 @@ def measure_run(
     settings: Settings,
     seconds: float,
     *,
-    opening: ResultOpener | None = None,
+    opener: ResultOpener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> MeasuredRun:
-    """Split a library for so many seconds of work, or to its end, and say how that went.
+    """Split songs for some seconds, or to their end, and return how that went.
 
     Args:
-        out: where to; a folder that is not there, and that is removed when all is over.
-        stop: once true, it ends sooner.
+        source: the songs.
+        out: folder of the result; it must not exist, and is removed at the end.
+        settings: of the run.
+        seconds: of work; loading the splitter is not counted.
+        opener: opens the result; None for the usual way.
+        stop: once it returns true, the run ends early.
 
     Raises:
-        MidiprismError: the run could not go on, or was over before there was anything to measure.
+        MidiprismError: the run failed, or ended before there was anything to measure.
     """
-    over = False
+    time_over = False
 
     def listen(progress: RunProgress) -> None:
-        nonlocal over
-        over = over or progress.seconds >= seconds
+        nonlocal time_over
+        time_over = time_over or progress.seconds >= seconds
 
     try:
-        callbacks = RunCallbacks(stop=lambda: over or stop(), on_progress=listen)
-        summary = run_pipeline(source, out, settings, callbacks, RunParts(open_result=opening))
+        callbacks = RunCallbacks(stop=lambda: time_over or stop(), on_progress=listen)
+        summary = run_pipeline(source, out, settings, callbacks, RunParts(open_result=opener))
         if summary.error is not None:
             raise summary.error
-        number = summary.run_id
-        if number is not None:
+        run_id = summary.run_id
+        if run_id is not None:
             with (
                 open_catalog_of(out, settings.catalog.database) as catalog,
                 catalog.read_transaction() as connection,
             ):
-                samples = [RunSample.from_dict(it) for it in samples_of(connection, number)]
-                facts = dict(run_settings(connection, [number])[0])
+                samples = [RunSample.from_dict(data) for data in samples_of(connection, run_id)]
+                facts = RunFacts.from_settings(run_settings(connection, [run_id])[0])
             window = typical_window(samples, running=False)
             if window is not None:
                 return MeasuredRun(window, facts)
     finally:
         shutil.rmtree(out, ignore_errors=True)
     raise MidiprismError(
-        "The run was over before there was anything to measure: take more songs, or seconds."
+        "The run ended before there was anything to measure: use more songs, or more seconds."
     )
 
 
 def apply_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """Settings with what ``Strategy.changes`` asks for; where the result goes is not among them."""
+    """Return settings with the changes of a strategy, except those of the folder of the result."""
     resources, catalog = settings.resources, settings.catalog
     database = catalog.database
     if "database" in changes:

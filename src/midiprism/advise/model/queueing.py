@@ -1,9 +1,10 @@
-"""A closed network of queues: customers go round between stations, each of which serves so many at once.
+"""Closed queueing networks: customers circulate between stations, each of which serves several at once.
 
-The exact solution for stations whose rate depends on how many are there, by convolution (J. P. Buzen,
-"Computational algorithms for closed queueing networks with exponential servers", 1973). Mean value analysis
-gives the same (M. Reiser and S. S. Lavenberg, "Mean-value analysis of closed multichain queuing networks",
-1980; E. D. Lazowska et al., "Quantitative System Performance", 1984), and is slower where widths are large.
+This is the exact solution for stations whose rate depends on the number of customers in them, by convolution
+(J. P. Buzen, "Computational algorithms for closed queueing networks with exponential servers", 1973). Mean
+value analysis gives the same result (M. Reiser and S. S. Lavenberg, "Mean-value analysis of closed multichain
+queuing networks", 1980; E. D. Lazowska et al., "Quantitative System Performance", 1984), but is slower for
+stations with many servers.
 """
 
 import math
@@ -12,18 +13,18 @@ from operator import mul
 from typing import NamedTuple
 
 MAX_CUSTOMERS = 32
-"""Of more customers than these, groups are taken for one: 3 workers for one customer, say, of 96."""
+"""More customers than this are treated as groups: of 96 workers, three count as one customer."""
 
 _MIN_SECONDS = 1e-7
-"""A round takes at least that, so that what costs nothing is not infinitely fast."""
+"""Least time of a round, so that free service does not give an infinite rate."""
 
 
 class Station(NamedTuple):
-    """Where customers are served.
+    """A place where customers are served.
 
     Attributes:
-        demand: seconds of service that one round takes.
-        width: how many are served at once, which need not be whole; None for as many as come.
+        demand: seconds of service in one round.
+        servers: how many customers are served at once, not necessarily a whole number; None for no limit.
     """
 
     demand: float
@@ -31,23 +32,30 @@ class Station(NamedTuple):
 
 
 class ThroughputCurve:
-    """Rounds a second, by how many customers there are; between whole numbers it is straight."""
+    """Rounds per second by the number of customers, linear between whole numbers.
+
+    Args:
+        throughputs: rounds per second for 0, 1, 2, ... groups of customers.
+        scale: customers in a group.
+    """
 
     def __init__(self, throughputs: Sequence[float], scale: float) -> None:
         self._throughputs = throughputs
         self._scale = scale
 
     def at(self, customers: float) -> float:
-        """Rounds a second of so many customers, or of all where these are more."""
-        place = min(customers / self._scale, len(self._throughputs) - 1)
-        low = int(place)
-        high = min(low + 1, len(self._throughputs) - 1)
-        one, other = self._throughputs[low], self._throughputs[high]
-        return self._scale * (one + (other - one) * (place - low))
+        """Return the rounds per second of ``customers``, at most those that the curve covers."""
+        position = min(customers / self._scale, len(self._throughputs) - 1)
+        index = int(position)
+        low = self._throughputs[index]
+        high = self._throughputs[min(index + 1, len(self._throughputs) - 1)]
+        return self._scale * (low + (high - low) * (position - index))
 
     def with_delay(self, customers: float, delay: float) -> float:
-        """Rounds a second where each of so many customers spends ``delay`` seconds a round elsewhere, and no
-        more of them come in at once than the curve knows."""
+        """Return the rounds per second if each customer also spends ``delay`` seconds a round elsewhere.
+
+        At most as many customers as the curve covers are in the network at once.
+        """
         values = self._throughputs
         total = customers / self._scale
         low, high = 0, len(values) - 1
@@ -59,39 +67,46 @@ class ThroughputCurve:
                 low = middle
             else:
                 high = middle
-        rise = values[high] - values[low]
-        share = (total - low - values[low] * delay) / (1 + rise * delay)
-        return self._scale * (values[low] + rise * share)
+        slope = values[high] - values[low]
+        fraction = (total - low - values[low] * delay) / (1 + slope * delay)
+        return self._scale * (values[low] + slope * fraction)
 
 
 def solve_network(stations: Sequence[Station], delay: float, customers: int) -> ThroughputCurve:
-    """Throughput of 0, 1, 2 ... customers, who also spend ``delay`` seconds a round where nobody waits.
+    """Return the throughput for 0, 1, 2, ... customers.
 
-    It is the geometric mean of the exact solution for service times at random, and of what could be if
-    customers never met, as where all times are alike: real times are between the two.
+    The result is the geometric mean of the exact solution for exponential service times, and of the bound for
+    customers that never meet, as with constant times. Real service times are between the two.
+
+    Args:
+        stations: where customers queue.
+        delay: seconds that each customer spends per round where nobody queues.
+        customers: how many there are at most.
     """
     scale = max(1.0, customers / MAX_CUSTOMERS)
-    most = min(customers, MAX_CUSTOMERS)
+    groups = min(customers, MAX_CUSTOMERS)
     queues = []
-    for demand, width in stations:
-        if width is None or width >= customers:
+    for demand, servers in stations:
+        if servers is None or servers >= customers:
             delay += demand
         elif demand > 0:
-            queues.append((demand, width / scale))
+            queues.append(Station(demand, servers / scale))
     delay += _MIN_SECONDS
-    total = delay + sum(demand for demand, _ in queues)
-    least = max((demand / width for demand, width in queues), default=0.0)
+    total = delay + sum(queue.demand for queue in queues)
+    least_seconds = max((queue.demand / queue.servers for queue in queues if queue.servers), default=0.0)
     constants = [1.0]
-    for number in range(1, most + 1):
+    for number in range(1, groups + 1):
         constants.append(constants[-1] * delay / total / number)
-    for demand, width in queues:
+    for demand, servers in queues:
         factors = [1.0]
-        for number in range(1, most + 1):
-            factors.append(factors[-1] * demand / total / min(number, width))
-        turned = factors[::-1]
-        constants = [sum(map(mul, constants, turned[most - number :])) for number in range(most + 1)]
+        for number in range(1, groups + 1):
+            factors.append(factors[-1] * demand / total / min(number, servers or number))
+        reversed_factors = factors[::-1]
+        constants = [
+            sum(map(mul, constants, reversed_factors[groups - number :])) for number in range(groups + 1)
+        ]
     throughputs = [0.0]
-    for number in range(1, most + 1):
-        random = constants[number - 1] / constants[number] / total
-        throughputs.append(math.sqrt(random / max(total / number, least)))
+    for number in range(1, groups + 1):
+        exponential = constants[number - 1] / constants[number] / total
+        throughputs.append(math.sqrt(exponential / max(total / number, least_seconds)))
     return ThroughputCurve(throughputs, scale)

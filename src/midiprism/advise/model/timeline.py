@@ -1,4 +1,4 @@
-"""The samples of a run as a course of time: the part that is typical of it, and points for plots."""
+"""Reduce the samples of a run to a typical window and to points for plots."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,76 +16,75 @@ _MIN_POINTS = 20
 
 @dataclass(frozen=True, slots=True)
 class TimelinePoint:
-    """Some seconds of a run.
+    """Averages over some seconds of a run; the counts are those at their end.
 
     Attributes:
-        at: seconds since it began, at their end.
-        rate: songs a second.
-        cpu: how busy all processors together were: 0 to 1.
-        busy: the same of each device that tells.
+        elapsed_seconds: from the start of the run to the end of these seconds.
+        rate: songs per second.
+        cpu: utilization of all processors together: 0 to 1.
+        device_busy: utilization of each device that is counted: 0 to 1.
         stages: share of each stage in the time of all stages: 0 to 1.
-        workers: processes that split, at their end; ``in_flight_adjustable`` and ``memory`` likewise.
     """
 
-    at: float
+    elapsed_seconds: float
     rate: float
     cpu: float
     device_busy: dict[str, float]
     stages: dict[str, float]
     workers: int
     in_flight: int
-    memory: int
+    memory_bytes: int
 
     def as_dict(self) -> dict[str, Any]:
-        """In terms of JSON."""
+        """Return the point in terms of JSON, rounded."""
         return {
-            "at": round(self.at, 2),
+            "elapsed_seconds": round(self.elapsed_seconds, 2),
             "rate": round(self.rate, 1),
             "cpu": round(self.cpu, 4),
-            "busy": {name: round(share, 4) for name, share in self.device_busy.items()},
+            "device_busy": {name: round(share, 4) for name, share in self.device_busy.items()},
             "stages": {name: round(share, 4) for name, share in self.stages.items()},
             "workers": self.workers,
             "in_flight": self.in_flight,
-            "memory": self.memory,
+            "memory_bytes": self.memory_bytes,
         }
 
 
 def typical_window(samples: Sequence[RunSample], *, running: bool) -> SampleWindow | None:
-    """The part of a run that says how it goes: without its beginning, its end, and other settings.
+    """Return the typical part of a run: without its start, its end, and the time with other settings.
 
-    Of a run that is on that is the last minute, or what there is since the settings changed last. None where
-    nothing was split for long enough.
+    For a running run, that is the last minute, or the time since the settings changed last. None if no songs
+    were split for long enough.
     """
-    at_work = [sample for sample in samples if sample.songs > 0]
-    if not running and at_work:
-        end = at_work[-1].songs
-        at_work = [sample for sample in at_work if sample.songs <= _END_SHARE * end] or at_work
-    if not at_work:
+    active = [sample for sample in samples if sample.songs > 0]
+    if not running and active:
+        limit = _END_SHARE * active[-1].songs
+        active = [sample for sample in active if sample.songs <= limit] or active
+    if not active:
         return None
-    last = at_work[-1]
-    same = [one for one in at_work if _settings_of(one) == _settings_of(last)]
+    last = active[-1]
+    same_settings = [sample for sample in active if _settings_of(sample) == _settings_of(last)]
     if running:
-        same = [one for one in same if last.elapsed_seconds - one.elapsed_seconds <= TYPICAL_SECONDS]
-    # What workers take to load the splitter is no cost of songs.
-    complete = [one for one in same if one.workers_ready >= one.workers]
-    for first in (*complete[:1], same[0], at_work[0], samples[0]):
+        oldest = last.elapsed_seconds - TYPICAL_SECONDS
+        same_settings = [sample for sample in same_settings if sample.elapsed_seconds >= oldest]
+    # Loading the splitter is not a cost of songs.
+    loaded = [sample for sample in same_settings if sample.workers_ready >= sample.workers]
+    for first in (*loaded[:1], same_settings[0], active[0], samples[0]):
         if last.elapsed_seconds - first.elapsed_seconds >= _MIN_SECONDS and last.songs > first.songs:
             return SampleWindow(first, last)
-    return (
-        SampleWindow(samples[0], last)
-        if last.elapsed_seconds > samples[0].elapsed_seconds and last.songs > samples[0].songs
-        else None
-    )
+    first = samples[0]
+    if last.elapsed_seconds > first.elapsed_seconds and last.songs > first.songs:
+        return SampleWindow(first, last)
+    return None
 
 
 def timeline_points(samples: Sequence[RunSample], max_points: int = 150) -> list[TimelinePoint]:
-    """A run from its beginning in at most so many points, each the average of what lies before it."""
+    """Return a run as at most ``max_points`` points, each averaging the time since the previous point."""
     if len(samples) < 2:
         return []
     span = samples[-1].elapsed_seconds - samples[0].elapsed_seconds
     step = max(span / max_points, 1e-9)
     if len(samples) > _MIN_POINTS:
-        # What is counted once a batch would come and go from one second to the next.
+        # Some counters rise only once per batch, so rates over a single second would jump.
         step = max(step, min(_SMOOTH_SECONDS, span / _MIN_POINTS))
     chosen = [samples[0]]
     for sample in samples[1:]:
@@ -98,18 +97,20 @@ def timeline_points(samples: Sequence[RunSample], max_points: int = 150) -> list
 
 def _point(window: SampleWindow) -> TimelinePoint:
     times = {name: window.stage(name).seconds for name in STAGES}
-    whole = sum(times.values())
+    total = sum(times.values())
     cores = window.core_utilization
     last = window.last
     return TimelinePoint(
-        last.elapsed_seconds,
-        max(0.0, window.rate),
-        sum(cores) / len(cores) if cores else 0.0,
-        {name: share for name in last.devices if (share := window.device_utilization(name)) is not None},
-        {name: seconds / whole for name, seconds in times.items()} if whole else {},
-        last.workers,
-        last.in_flight,
-        last.memory_bytes,
+        elapsed_seconds=last.elapsed_seconds,
+        rate=max(0.0, window.rate),
+        cpu=sum(cores) / len(cores) if cores else 0.0,
+        device_busy={
+            name: share for name in last.devices if (share := window.device_utilization(name)) is not None
+        },
+        stages={name: seconds / total for name, seconds in times.items()} if total else {},
+        workers=last.workers,
+        in_flight=last.in_flight,
+        memory_bytes=last.memory_bytes,
     )
 
 

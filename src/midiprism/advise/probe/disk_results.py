@@ -1,11 +1,12 @@
-"""What is known of places from ``midiprism probe``: kept for a month, per mount point, and compared."""
+"""The measured speeds of disks: store them for a month, per file system, and compare them."""
 
+import contextlib
 import json
 import math
 import os
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,27 +19,27 @@ from midiprism.metrics.devices import StorageLocation, locate_storage
 FORMAT_VERSION = 1
 MAX_AGE_DAYS = 30
 MUCH_FASTER_FACTOR = 2.0
-"""From this factor on, another place is worth a word at the start of a run."""
+"""A disk that is this many times as fast is suggested at the start of a run."""
 
 LINKS_PER_COMMIT = 20_000
-"""Of a commit: as many songs as a run commits together, with five tracks each."""
+"""Links of a typical commit: as many songs as a run commits together, with five tracks each."""
 
 _UNSUITABLE_KINDS = {
     "source": {"memory"},
     "output": {"memory", "network"},
-    "catalogue": {"memory", "network"},
+    "catalog": {"memory", "network"},
     "temporary": set[str](),
 }
 
 _ENOUGH_BYTES = 20_000_000_000
 _ENOUGH_INODES = 1_000_000
-"""So much is room enough for most results, where there is more beside them now."""
+"""Space for most results; a disk needs no more than this, however much the present one has."""
 
 _MIN_BYTES = 1_000_000_000
 
 
 class SequentialSpeed(NamedTuple):
-    """How fast one large file is written and flushed, and read, in MB/s."""
+    """The speeds at which one large file is written and flushed, and read, in MB/s."""
 
     write: float
     read: float
@@ -46,26 +47,26 @@ class SequentialSpeed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DiskSpeed:
-    """What was measured in one place. What could not be measured is None, or not in its mapping.
+    """The measured speed of one disk. What could not be measured is None, or missing in its mapping.
 
     Attributes:
-        place: where.
-        measured_at: when, UTC, ISO 8601.
-        free_bytes: then, likewise ``free_inodes``; None where nobody counts them.
-        create_us: by how many processes at once: microseconds that each of them took to create, write and
-            close a file of 3 KB. So ``n`` of them made ``n * 1e6 / create_us[n]`` files a second.
+        location: a folder on the disk.
+        measured_at: time of the measurement, UTC, ISO 8601.
+        free_bytes: free space at that time, likewise ``free_inodes``; None if not counted.
+        create_us: by the number of processes: microseconds that each took to create, write and close a file
+            of 3 KB. So ``n`` processes create ``n * 1e6 / create_us[n]`` files per second.
         read_us: the same for opening, reading and closing a file of 15 KB.
-        reads_cached: whether the contents were read from memory, since nothing makes the system forget them.
-        flush_ms: to make ``flush_files`` files durable that were just created.
-        sequential_mb_s: of one large file.
-        commit_us_each: of a commit to a catalogue of SQLite, for each link from a song to a track.
-        commit_ms: the rest of it, which does not depend on their number.
-        shard_us: for each track of 3 KB that is written to Parquet, compressed and flushed.
-        counts: how many of each there were.
-        seconds: how long it took.
+        reads_cached: whether the contents were read from memory, since the system cannot drop its cache.
+        flush_ms: time to make ``flush_files`` new files durable.
+        sequential_mb_s: speeds of one large file.
+        commit_us_each: time of a commit to SQLite for each link of a song to a track.
+        commit_ms: the part of a commit that does not depend on the number of links.
+        shard_us: time to write a track of 3 KB to Parquet, compressed and flushed.
+        counts: how often each operation was measured.
+        seconds: duration of the measurement.
     """
 
-    place: StorageLocation
+    location: StorageLocation
     measured_at: str
     free_bytes: int | None = None
     free_inodes: int | None = None
@@ -82,25 +83,24 @@ class DiskSpeed:
     seconds: float = 0.0
 
     def creates_per_second(self, processes: int | None = None) -> float:
-        """Files created a second by so many processes; None for as many as made most. 0 for not measured."""
+        """Return the files created per second by some processes (None: the best number); 0 if unmeasured."""
         return _files_per_second(self.create_us, processes)
 
     def reads_per_second(self, processes: int | None = None) -> float:
-        """Files read a second; see ``creates``."""
+        """Return the files read per second; see ``creates_per_second``."""
         return _files_per_second(self.read_us, processes)
 
     @property
     def durable_creates_per_second(self) -> float:
-        """Files a second that are created by as many processes as make most, and flushed; 0 for not
-        measured."""
-        created = self.creates_per_second()
-        if not created or self.flush_ms is None or not self.flush_files:
+        """Files created and flushed per second by the fastest number of processes; 0 if unmeasured."""
+        creates = self.creates_per_second()
+        if not creates or self.flush_ms is None or not self.flush_files:
             return 0.0
-        return 1 / (1 / created + self.flush_ms / 1e3 / self.flush_files)
+        return 1 / (1 / creates + self.flush_ms / 1e3 / self.flush_files)
 
     @property
     def commit_links_per_second(self) -> float:
-        """Links a second that are recorded by commits of ``LINKS_PER_COMMIT``; 0 for not measured."""
+        """Links recorded per second by commits of ``LINKS_PER_COMMIT``; 0 if unmeasured."""
         if self.commit_us_each is None or self.commit_ms is None:
             return 0.0
         seconds = self.commit_ms / 1e3 + LINKS_PER_COMMIT * self.commit_us_each / 1e6
@@ -108,73 +108,63 @@ class DiskSpeed:
 
     @property
     def shard_tracks_per_second(self) -> float:
-        """Tracks a second that are written to Parquet; 0 for not measured."""
+        """Tracks written to Parquet per second; 0 if unmeasured."""
         return 1e6 / self.shard_us if self.shard_us else 0.0
 
     @property
     def persistent(self) -> bool:
-        """Whether what is put there is still there when the machine was switched off."""
-        return self.place.kind != "memory"
+        """True if files survive switching the machine off."""
+        return self.location.kind != "memory"
 
     def as_dict(self) -> dict[str, Any]:
-        """The same in terms of JSON."""
-        return {
-            "place": self.place.as_dict(),
-            "measured_at": self.measured_at,
-            "free_bytes": self.free_bytes,
-            "free_inodes": self.free_inodes,
-            "create_us": {str(at_once): value for at_once, value in self.create_us.items()},
-            "read_us": {str(at_once): value for at_once, value in self.read_us.items()},
-            "reads_cached": self.reads_cached,
-            "flush_ms": self.flush_ms,
-            "flush_files": self.flush_files,
+        """Return the speed in terms of JSON, where the keys of mappings are texts."""
+        return asdict(self) | {
+            "create_us": {str(processes): value for processes, value in self.create_us.items()},
+            "read_us": {str(processes): value for processes, value in self.read_us.items()},
             "sequential_mb_s": self.sequential_mb_s._asdict() if self.sequential_mb_s else None,
-            "commit_us_each": self.commit_us_each,
-            "commit_ms": self.commit_ms,
-            "shard_us": self.shard_us,
-            "counts": dict(self.counts),
-            "seconds": self.seconds,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "DiskSpeed":
-        """The figures that ``as_dict`` told.
+        """Return the speed that ``as_dict`` described.
 
         Raises:
-            ValueError: they are not such.
+            ValueError: ``data`` does not describe one.
         """
         try:
             sequential = data["sequential_mb_s"]
             return cls(
-                _parse_place(data["place"]),
-                _parse_time(data["measured_at"]).isoformat(timespec="seconds"),
-                _parse_optional_int(data["free_bytes"]),
-                _parse_optional_int(data["free_inodes"]),
-                {int(at_once): _parse_number(value) for at_once, value in data["create_us"].items()},
-                {int(at_once): _parse_number(value) for at_once, value in data["read_us"].items()},
-                bool(data["reads_cached"]),
-                _parse_optional_number(data["flush_ms"]),
-                int(data["flush_files"]),
-                SequentialSpeed(_parse_number(sequential["write"]), _parse_number(sequential["read"]))
+                location=_parse_location(data["location"]),
+                measured_at=_parse_time(data["measured_at"]).isoformat(timespec="seconds"),
+                free_bytes=_parse_optional_int(data["free_bytes"]),
+                free_inodes=_parse_optional_int(data["free_inodes"]),
+                create_us={int(count): _parse_number(value) for count, value in data["create_us"].items()},
+                read_us={int(count): _parse_number(value) for count, value in data["read_us"].items()},
+                reads_cached=bool(data["reads_cached"]),
+                flush_ms=_parse_optional_number(data["flush_ms"]),
+                flush_files=int(data["flush_files"]),
+                sequential_mb_s=SequentialSpeed(
+                    write=_parse_number(sequential["write"]), read=_parse_number(sequential["read"])
+                )
                 if sequential
                 else None,
-                _parse_optional_number(data["commit_us_each"]),
-                _parse_optional_number(data["commit_ms"]),
-                _parse_optional_number(data["shard_us"]),
-                {str(name): int(count) for name, count in data["counts"].items()},
-                _parse_number(data["seconds"]),
+                commit_us_each=_parse_optional_number(data["commit_us_each"]),
+                commit_ms=_parse_optional_number(data["commit_ms"]),
+                shard_us=_parse_optional_number(data["shard_us"]),
+                counts={str(name): int(count) for name, count in data["counts"].items()},
+                seconds=_parse_number(data["seconds"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"These are no figures of a place: {error}.") from error
+            raise ValueError(f"This does not describe the speed of a disk: {error}.") from error
 
 
-class FasterPlace(NamedTuple):
-    """A place where files are created much faster.
+class FasterDisk(NamedTuple):
+    """A disk on which files are created much faster than on the current one.
 
     Attributes:
-        here: what is known of the place in question.
-        there: of the better one.
-        factor: how many times as fast that is, with flushing.
+        current: speed of the disk in question.
+        faster: speed of the other disk.
+        factor: how many times as fast that is, including flushes.
     """
 
     current: DiskSpeed
@@ -183,137 +173,141 @@ class FasterPlace(NamedTuple):
 
 
 def cache_file() -> Path:
-    """Where figures are kept; ``MIDIPRISM_CACHE_DIR`` names another folder."""
-    named = os.environ.get("MIDIPRISM_CACHE_DIR")
-    return (Path(named) if named else user_cache_path("midiprism")) / "places.json"
+    """Return the file that keeps the speeds; ``MIDIPRISM_CACHE_DIR`` names another folder for it."""
+    folder = os.environ.get("MIDIPRISM_CACHE_DIR")
+    return (Path(folder) if folder else user_cache_path("midiprism")) / "disk-speeds.json"
 
 
 def load_disk_speeds() -> list[DiskSpeed]:
-    """What was measured on this machine and is not out of date, the newest first. A file that is damaged
-    counts as none."""
-    try:
-        with open(cache_file(), encoding="ascii") as file:
-            data = json.load(file)
-        entries = data["places"] if data["format"] == FORMAT_VERSION else []
-        own = [entry["figures"] for entry in entries if entry["host"] == platform.node()]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
-    found = []
-    for one in own:
-        try:
-            found.append(DiskSpeed.from_dict(one))
-        except ValueError:
-            continue
+    """Return the speeds measured on this machine that are not outdated, the newest first.
+
+    A damaged file, or a damaged entry in it, is ignored.
+    """
+    speeds = []
+    for entry in _read_entries():
+        if entry.host == platform.node():
+            with contextlib.suppress(ValueError):
+                speeds.append(DiskSpeed.from_dict(entry.speed))
     oldest = datetime.now(UTC) - timedelta(days=MAX_AGE_DAYS)
-    fresh = [one for one in found if _parse_time(one.measured_at) >= oldest]
-    return sorted(fresh, key=lambda one: one.measured_at, reverse=True)
+    fresh = [speed for speed in speeds if _parse_time(speed.measured_at) >= oldest]
+    return sorted(fresh, key=lambda speed: speed.measured_at, reverse=True)
 
 
 def save_disk_speed(disk_speed: DiskSpeed) -> None:
-    """Keep figures, in the place of earlier ones of the same mount point. The file is written whole or not at
-    all.
+    """Store a speed, replacing earlier ones of the same file system. The file is replaced atomically.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: the file cannot be written.
     """
-    from midiprism.fs.atomic_write import atomic_replace, write_all
+    from midiprism.fs.atomic_write import atomic_replace
+    from midiprism.fs.exclusive_create import write_all
 
-    kept = [disk_speed, *(one for one in load_disk_speeds() if not _same_mount(one.place, disk_speed.place))]
     host = platform.node()
-    data = {
-        "format": FORMAT_VERSION,
-        "places": [{"host": host, "figures": one.as_dict()} for one in kept] + _entries_of_other_hosts(host),
-    }
-    place = cache_file()
+    file_system = disk_speed.location.file_system_id
+    others = [speed for speed in load_disk_speeds() if speed.location.file_system_id != file_system]
+    entries = [_Entry(host, speed.as_dict()) for speed in (disk_speed, *others)]
+    # Machines that share a home folder share the file.
+    entries += [entry for entry in _read_entries() if entry.host != host]
+    data = {"format": FORMAT_VERSION, "disks": [entry._asdict() for entry in entries]}
+    path = cache_file()
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_replace(str(place)) as descriptor:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_replace(str(path)) as descriptor:
             write_all(descriptor, json.dumps(data, indent=1).encode("ascii"))
     except OSError as error:
         raise StoreError(
-            f"The figures cannot be kept in {place}: {error.strerror or error}. MIDIPRISM_CACHE_DIR names "
-            "another folder for them."
+            f"The speeds cannot be stored in {path}: {error.strerror or error}. Set MIDIPRISM_CACHE_DIR to "
+            "another folder."
         ) from error
 
 
 def load_disk_speed(path: str | os.PathLike[str]) -> DiskSpeed | None:
-    """What is known of the file system that holds a path, which may not exist yet; None for nothing."""
-    place = locate_storage(os.fspath(path))
-    return next((one for one in load_disk_speeds() if _same_mount(one.place, place)), None)
+    """Return the stored speed of the disk of a path, which may not exist yet; None if unmeasured."""
+    file_system = locate_storage(os.fspath(path)).file_system_id
+    return next((speed for speed in load_disk_speeds() if speed.location.file_system_id == file_system), None)
 
 
 def rank_for_output(disk_speeds: Iterable[DiskSpeed]) -> list[DiskSpeed]:
-    """Places by how fast they take a result with a file for each track, the fastest first."""
-    return sorted(disk_speeds, key=lambda one: one.durable_creates_per_second, reverse=True)
+    """Return disks by how fast they store a result with a file per track, the fastest first."""
+    return sorted(disk_speeds, key=lambda speed: speed.durable_creates_per_second, reverse=True)
 
 
-def best_place_for(role: str, disk_speeds: Iterable[DiskSpeed] | None = None) -> DiskSpeed | None:
-    """The fastest place for ``source``, ``output``, ``catalogue`` or ``temporary``; None where none is known.
+def best_disk_for(role: str, disk_speeds: Iterable[DiskSpeed] | None = None) -> DiskSpeed | None:
+    """Return the fastest disk for a role; None if none is known.
 
-    Only what is temporary is put into memory, and neither results nor catalogues go across a network.
+    Only temporary files may be in memory. Results and catalogs may not be on a network file system.
 
     Args:
-        role: one of ``midiprism.metrics.snapshot.ROLES``.
-        figures: of which places; None for those that are stored.
+        role: one of ``midiprism.metrics.snapshot.DEVICE_ROLES``.
+        disk_speeds: the disks to choose from; None for the stored ones.
     """
-    keys: dict[str, Callable[[DiskSpeed], float]] = {
-        "source": lambda one: one.reads_per_second(),
-        "output": lambda one: one.durable_creates_per_second,
-        "catalogue": lambda one: one.commit_links_per_second,
-        "temporary": lambda one: one.sequential_mb_s.write if one.sequential_mb_s else 0.0,
+    rates: dict[str, Callable[[DiskSpeed], float]] = {
+        "source": lambda speed: speed.reads_per_second(),
+        "output": lambda speed: speed.durable_creates_per_second,
+        "catalog": lambda speed: speed.commit_links_per_second,
+        "temporary": lambda speed: speed.sequential_mb_s.write if speed.sequential_mb_s else 0.0,
     }
-    key = keys[role]
-    unfit = _UNSUITABLE_KINDS[role]
-    among = load_disk_speeds() if disk_speeds is None else disk_speeds
-    known = [one for one in among if key(one) > 0 and one.place.kind not in unfit]
-    return max(known, key=key, default=None)
+    rate, unsuitable = rates[role], _UNSUITABLE_KINDS[role]
+    candidates = load_disk_speeds() if disk_speeds is None else disk_speeds
+    suitable = [speed for speed in candidates if rate(speed) > 0 and speed.location.kind not in unsuitable]
+    return max(suitable, key=rate, default=None)
 
 
-def find_faster_place(out: str | os.PathLike[str]) -> FasterPlace | None:
-    """A place that is mounted, has room, lasts, and takes files at least ``MUCH_FASTER_FACTOR`` times as fast as the
-    one of ``out``, by what was measured in both; None if none is known. Only looks.
+def find_faster_disk(out: str | os.PathLike[str]) -> FasterDisk | None:
+    """Return a disk that stores files at least ``MUCH_FASTER_FACTOR`` times as fast as that of ``out``.
+
+    Both must have been measured. The other disk is mounted, persistent and has enough space. None if there is
+    no such disk.
     """
-    here = load_disk_speed(out)
-    if here is None or not here.durable_creates_per_second:
+    current = load_disk_speed(out)
+    if current is None or not current.durable_creates_per_second:
         return None
-    there = best_place_for("output", [one for one in load_disk_speeds() if _has_enough_space(one, here)])
-    if there is None:
+    candidates = [speed for speed in load_disk_speeds() if _has_enough_space(speed, current)]
+    faster = best_disk_for("output", candidates)
+    if faster is None:
         return None
-    factor = there.durable_creates_per_second / here.durable_creates_per_second
-    return FasterPlace(here, there, factor) if factor >= MUCH_FASTER_FACTOR else None
+    factor = faster.durable_creates_per_second / current.durable_creates_per_second
+    return FasterDisk(current, faster, factor) if factor >= MUCH_FASTER_FACTOR else None
 
 
-def free_space(folder: str) -> tuple[int | None, int | None]:
-    """Bytes and inodes that are free for us on the file system of a folder; None for what nobody counts."""
+class FreeSpace(NamedTuple):
+    """Free bytes and inodes of a file system; None if not counted."""
+
+    free_bytes: int | None
+    inodes: int | None
+
+
+def free_space(folder: str) -> FreeSpace:
+    """Return what is free for this user on the file system of a folder."""
     if not hasattr(os, "statvfs"):
         import shutil
 
         try:
-            return shutil.disk_usage(folder).free, None
+            return FreeSpace(shutil.disk_usage(folder).free, None)
         except OSError:
-            return None, None
+            return FreeSpace(None, None)
     try:
         disk = os.statvfs(folder)
     except OSError:
-        return None, None
-    return disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else None
+        return FreeSpace(None, None)
+    return FreeSpace(disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else None)
 
 
 def _has_enough_space(candidate: DiskSpeed, current: DiskSpeed) -> bool:
-    """Whether a place is still there, and has room for most results, or as much as ``here``."""
-    folder = candidate.place.path
-    if not os.path.isdir(folder) or not _same_mount(locate_storage(folder), candidate.place):
+    """Return whether a disk is mounted, and has space for most results or as much as the current one."""
+    folder = candidate.location.path
+    if (
+        not os.path.isdir(folder)
+        or locate_storage(folder).file_system_id != candidate.location.file_system_id
+    ):
         return False
-    (room, inodes), (room_here, inodes_here) = (
-        free_space(folder),
-        free_space(_nearest_existing(current.place.path)),
-    )
-    enough = max(_MIN_BYTES, min(_ENOUGH_BYTES, _ENOUGH_BYTES if room_here is None else room_here))
-    if room is None or room < enough:
+    free = free_space(folder)
+    free_now = free_space(_nearest_existing(current.location.path))
+    needed_bytes = _ENOUGH_BYTES if free_now.free_bytes is None else min(_ENOUGH_BYTES, free_now.free_bytes)
+    if free.free_bytes is None or free.free_bytes < max(_MIN_BYTES, needed_bytes):
         return False
-    return inodes is None or inodes >= min(
-        _ENOUGH_INODES, _ENOUGH_INODES if inodes_here is None else inodes_here
-    )
+    needed_inodes = _ENOUGH_INODES if free_now.inodes is None else min(_ENOUGH_INODES, free_now.inodes)
+    return free.inodes is None or free.inodes >= needed_inodes
 
 
 def _nearest_existing(path: str) -> str:
@@ -322,40 +316,38 @@ def _nearest_existing(path: str) -> str:
     return path
 
 
-def _same_mount(one: StorageLocation, other: StorageLocation) -> bool:
-    """Whether two folders are on one file system; another one at the same mount point is not that one."""
-    return (one.mount_point, one.device, one.file_system) == (
-        other.mount_point,
-        other.device,
-        other.file_system,
-    )
+class _Entry(NamedTuple):
+    """A speed as it is stored, and the machine that measured it."""
+
+    host: str
+    speed: Mapping[str, Any]
 
 
-def _entries_of_other_hosts(host: str) -> list[Any]:
-    """What other machines have stored in the same folder, as it is."""
+def _read_entries() -> list[_Entry]:
+    """Return the entries of the file; none if it is damaged."""
     try:
         with open(cache_file(), encoding="ascii") as file:
             data = json.load(file)
         if data["format"] != FORMAT_VERSION:
             return []
-        return [entry for entry in data["places"] if entry["host"] != host]
+        return [_Entry(entry["host"], entry["speed"]) for entry in data["disks"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
 
 
 def _files_per_second(microseconds: Mapping[int, float], processes: int | None) -> float:
     if processes is None:
-        return max((_files_per_second(microseconds, known) for known in microseconds), default=0.0)
+        return max((_files_per_second(microseconds, count) for count in microseconds), default=0.0)
     value = microseconds.get(processes, 0.0)
     return processes * 1e6 / value if value > 0 else 0.0
 
 
-def _parse_place(data: Mapping[str, Any]) -> StorageLocation:
-    place = StorageLocation.from_dict(dict(data))
-    texts = (place.path, place.device, place.kind, place.file_system, place.mount_point)
-    if not all(isinstance(text, str) for text in texts) or place.rotational not in (None, True, False):
-        raise TypeError("the place is none")
-    return place
+def _parse_location(data: Mapping[str, Any]) -> StorageLocation:
+    location = StorageLocation.from_dict(dict(data))
+    texts = (location.path, *location.file_system_id, location.kind)
+    if not all(isinstance(text, str) for text in texts) or location.rotational not in (None, True, False):
+        raise TypeError("the location is damaged")
+    return location
 
 
 def _parse_time(text: str) -> datetime:
@@ -368,7 +360,7 @@ def _parse_time(text: str) -> datetime:
 def _parse_number(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise ValueError(f"{value} is no figure.")
+        raise ValueError(f"{value} is not a finite positive number.")
     return number
 
 

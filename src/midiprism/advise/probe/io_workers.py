@@ -1,7 +1,7 @@
-"""Processes that create and read files at once, as the workers of a run do.
+"""Processes that create and read files concurrently, as the workers of a run do.
 
-Threads would not do: with two at once they created a quarter fewer files in memory than two processes, since
-the interpreter's lock is passed back and forth at every system call.
+Threads would be too slow: two threads created a quarter fewer files in memory than two processes, since the
+interpreter's lock changes hands at every system call.
 """
 
 import contextlib
@@ -19,24 +19,24 @@ from typing import Any, NamedTuple
 from midiprism.errors import StoreError
 
 CreateFile = Callable[[str, bytes], object]
-"""Creates a file with these bytes."""
+"""Creates a file at a path, with given bytes."""
 
 ReadFile = Callable[[str], object]
-"""Reads a file."""
+"""Reads the file at a path."""
 
 Clock = Callable[[], float]
-"""Seconds since any moment."""
+"""Returns the seconds since some fixed moment."""
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | _CLOEXEC
-_FSYNC_EACH_FILE = sys.platform == "win32"  # there a run flushes each file as it is written
+_FSYNC_EACH_FILE = sys.platform == "win32"  # on Windows, a run flushes each file as it is written
 _START_DELAY_SECONDS = 0.02
-_TIMEOUT_SECONDS = 30.0
+_START_TIMEOUT_SECONDS = 30.0
 _JOIN_SECONDS = 5.0
 
 
 class IoTiming(NamedTuple):
-    """How many files one process had, and when by the clock."""
+    """The number of files that one process handled, and the times on the clock when it began and ended."""
 
     files: int
     started: float
@@ -44,7 +44,7 @@ class IoTiming(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What one process is to do: create files with ``data``, or read them where that is None."""
+    """The work of one process from ``start`` on: create files with ``data``, or read files if it is None."""
 
     paths: Sequence[str]
     data: bytes | None
@@ -53,7 +53,7 @@ class _Task(NamedTuple):
 
 
 def create_file(path: str, data: bytes) -> None:
-    """Create a file that does not exist yet, by the system calls of the store of files."""
+    """Create a file that does not exist yet, with the system calls of the store of files."""
     descriptor = os.open(path, _CREATE_FLAGS, 0o600)
     try:
         written = os.write(descriptor, data)
@@ -66,7 +66,7 @@ def create_file(path: str, data: bytes) -> None:
 
 
 def read_file(path: str) -> bytes:
-    """The bytes of a file, by as few system calls as there can be."""
+    """Return the bytes of a file, with as few system calls as possible."""
     descriptor = os.open(path, os.O_RDONLY | _CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
@@ -78,46 +78,50 @@ def read_file(path: str) -> bytes:
 def run_timed(
     operation: Callable[[str], object], paths: Sequence[str], seconds: float, clock: Clock
 ) -> IoTiming:
-    """Work on one path after the other, on one at least, until the time is over."""
-    began = ended = clock()
+    """Call the operation with one path after the other, with at least one, until the time is over."""
+    started = ended = clock()
     count = 0
-    for count, path in enumerate(paths, 1):  # noqa: B007 - how far it came
+    for path in paths:
         operation(path)
+        count += 1
         ended = clock()
-        if ended - began >= seconds:
+        if ended - started >= seconds:
             break
-    return IoTiming(count, began, ended)
+    return IoTiming(count, started, ended)
 
 
 class IoWorkers:
-    """As many processes as will ever be at work at once. They end with this object, or with this process.
+    """A fixed number of processes, which end with this context manager, or with this process.
 
     Args:
-        size: how many.
-        create: creates files, and ``read`` reads them. As they go to other processes, they must be functions
-            of a module, or objects that can be pickled.
+        size: number of processes.
+        create: creates files, and ``read`` reads them. Both are sent to other processes, so they must be
+            functions of a module, or objects that can be pickled.
+        timeout_seconds: longest time to wait until all processes have done their part.
     """
 
-    def __init__(self, size: int, create: CreateFile, read: ReadFile) -> None:
+    def __init__(self, size: int, create: CreateFile, read: ReadFile, timeout_seconds: float = 30.0) -> None:
         self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         self._size = size
-        self._operations = create, read
+        self._create = create
+        self._read = read
+        self._timeout_seconds = timeout_seconds
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
 
     def __enter__(self) -> "IoWorkers":
         try:
             for _ in range(self._size):
-                ours, theirs = self._context.Pipe()
-                self._pipes.append(ours)
+                pipe, worker_pipe = self._context.Pipe()
+                self._pipes.append(pipe)
                 process = self._context.Process(
-                    target=_worker_main, args=(theirs, *self._operations), daemon=True
+                    target=_worker_main, args=(worker_pipe, self._create, self._read), daemon=True
                 )
                 process.start()
                 self._processes.append(process)
-                theirs.close()
+                worker_pipe.close()
             for pipe in self._pipes:
-                _receive(pipe)
+                _receive(pipe, _START_TIMEOUT_SECONDS)
         except BaseException:
             self._terminate()
             raise
@@ -131,27 +135,29 @@ class IoWorkers:
     def create_files(
         self, paths_by_process: Sequence[Sequence[str]], data: bytes, seconds: float
     ) -> list[IoTiming]:
-        """Create files, each part by a process of its own, all at once.
+        """Create files concurrently, each list of paths in a process of its own.
 
         Raises:
             OSError: a file could not be created.
-            StoreError: a process has died.
+            StoreError: a process died or did not answer in time.
         """
-        return self._run([_Task(part, data, seconds, 0.0) for part in paths_by_process])
+        return self._run(paths_by_process, data, seconds)
 
     def read_files(self, paths_by_process: Sequence[Sequence[str]], seconds: float) -> list[IoTiming]:
-        """Read files; see ``create``."""
-        return self._run([_Task(part, None, seconds, 0.0) for part in paths_by_process])
+        """Read files; see ``create_files``."""
+        return self._run(paths_by_process, None, seconds)
 
-    def _run(self, tasks: Sequence[_Task]) -> list[IoTiming]:
+    def _run(
+        self, paths_by_process: Sequence[Sequence[str]], data: bytes | None, seconds: float
+    ) -> list[IoTiming]:
         start = time.perf_counter() + _START_DELAY_SECONDS
-        busy = self._pipes[: len(tasks)]
+        pipes = self._pipes[: len(paths_by_process)]
         try:
-            for pipe, task in zip(busy, tasks, strict=True):
-                pipe.send(task._replace(start=start))
+            for pipe, paths in zip(pipes, paths_by_process, strict=True):
+                pipe.send(_Task(paths, data, seconds, start))
         except (BrokenPipeError, ConnectionError) as error:
             raise _worker_died() from error
-        return [_receive(pipe) for pipe in busy]
+        return [_receive(pipe, self._timeout_seconds) for pipe in pipes]
 
     def _terminate(self) -> None:
         for pipe in self._pipes:
@@ -164,10 +170,12 @@ class IoWorkers:
                 process.close()
 
 
-def _receive(pipe: Connection) -> Any:
+def _receive(pipe: Connection, timeout_seconds: float) -> Any:
     try:
-        if not pipe.poll(_TIMEOUT_SECONDS):
-            raise StoreError("The disk did not answer for half a minute, so it was not measured.")
+        if not pipe.poll(timeout_seconds):
+            raise StoreError(
+                f"The disk did not answer for {timeout_seconds:g} seconds, so it was not measured."
+            )
         answer = pipe.recv()
     except (EOFError, ConnectionError) as error:
         raise _worker_died() from error
@@ -177,27 +185,27 @@ def _receive(pipe: Connection) -> Any:
 
 
 def _worker_died() -> StoreError:
-    return StoreError("A process that measured has died: try again.")
+    return StoreError("A process that measured the disk has died: try again.")
 
 
 def _worker_main(pipe: Connection, create: CreateFile, read: ReadFile) -> None:
-    """Work until the pipe ends. Ctrl-C reaches every process of a terminal, and is for who leads."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Do tasks until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent handles it
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionError):
         pipe.send(None)
         while True:
             answer = _run_task(pipe.recv(), create, read)
             try:
                 pipe.send(answer)
-            except (TypeError, AttributeError, ValueError):  # an exception that cannot cross
+            except (TypeError, AttributeError, ValueError):  # an exception that cannot be pickled
                 pipe.send(RuntimeError(repr(answer)))
 
 
 def _run_task(task: _Task, create: CreateFile, read: ReadFile) -> IoTiming | Exception:
     time.sleep(max(0.0, task.start - time.perf_counter()))
     data = task.data
+    operation = read if data is None else lambda path: create(path, data)
     try:
-        work = read if data is None else lambda path: create(path, data)
-        return run_timed(work, task.paths, task.seconds, time.perf_counter)
-    except Exception as error:  # noqa: BLE001 - whoever asked for it is told
+        return run_timed(operation, task.paths, task.seconds, time.perf_counter)
+    except Exception as error:  # noqa: BLE001 - it is raised in the parent
         return error

@@ -1,31 +1,29 @@
-"""Songs and tracks that never were, for a probe to commit to a catalogue and to write to Parquet."""
+"""Measure commits to a catalog and writes to Parquet, with synthetic songs and tracks."""
 
 import hashlib
 import random
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from midiprism.advise.probe.io_workers import Clock
 from midiprism.catalog import BatchRecord, Catalog, LinkRecord, SongRecord, TrackRecord, open_catalog
 from midiprism.errors import UsageError
 from midiprism.stores.parquet.schema import ColumnValues, ParquetTrack, rows_to_columns, track_row
-from midiprism.stores.parquet.store import ParquetStore
+from midiprism.stores.parquet.shard_set import ParquetShards
 
 TRACK_BYTES = 3_000
 
 _LINKS_PER_SONG = 5
 _DUPLICATE_SHARE = 0.49
-_SMALL_BATCH, _LARGE_BATCH = 50, 800
-_MAX_ROUNDS = 5
-_SHARD_ROW_COUNTS = (500, 4_000)
+_SMALL_BATCH = 50
 _NOW = "2026-01-01T00:00:00.000+00:00"
-# Four bits of surprise in each byte, so that zstd halves the contents: between music and noise.
+# Four random bits in each byte, so that zstd halves the size: between music and noise.
 _COMPRESSIBLE = bytes(value % 16 + 48 for value in range(256))
 
 
 class CommitCost(NamedTuple):
-    """What commits cost: a part that each has, and one for each link."""
+    """The cost of commits: a fixed part, and one per link."""
 
     fixed_milliseconds: float
     microseconds_per_link: float
@@ -33,16 +31,26 @@ class CommitCost(NamedTuple):
 
 
 class ShardCost(NamedTuple):
-    """What writing tracks to Parquet costs, and how many were written."""
+    """The cost of writing tracks to Parquet, and how many were written."""
 
     microseconds_per_track: float
     tracks: int
 
 
-def measure_commits(path: str, seconds: float, clock: Clock) -> CommitCost:
-    """Commit to a new catalogue of SQLite, songs by the dozen and by the hundred in turn.
+def measure_commits(
+    path: str, seconds: float, clock: Clock, *, large_batch: int = 800, max_rounds: int = 5
+) -> CommitCost:
+    """Commit small and large batches of songs to a new SQLite catalog in turn, and return their cost.
 
-    The log is folded into the file at the end, and counted, as it is in a run now and then.
+    Closing the catalog moves its write-ahead log into the file. That is counted, since it happens in a run
+    too.
+
+    Args:
+        path: file of the catalog.
+        seconds: after this time no further round begins.
+        clock: of this process.
+        large_batch: songs of a large batch.
+        max_rounds: most pairs of a small and a large batch.
     """
     songs = _SyntheticSongs()
     small: list[float] = []
@@ -50,50 +58,57 @@ def measure_commits(path: str, seconds: float, clock: Clock) -> CommitCost:
     with open_catalog(path) as catalog:
         run_id = catalog.begin_run({}, _NOW)
         _time_commit(catalog, run_id, songs, _SMALL_BATCH, clock)
-        began = clock()
-        while len(large) < _MAX_ROUNDS and (not large or clock() - began < seconds):
+        started = clock()
+        while len(large) < max_rounds and (not large or clock() - started < seconds):
             small.append(_time_commit(catalog, run_id, songs, _SMALL_BATCH, clock))
-            large.append(_time_commit(catalog, run_id, songs, _LARGE_BATCH, clock))
-        closing = clock()
-    closed = clock() - closing
-    each = (statistics.median(large) - statistics.median(small)) / (
-        _LINKS_PER_SONG * (_LARGE_BATCH - _SMALL_BATCH)
-    )
-    fixed = statistics.median(small) - each * _LINKS_PER_SONG * _SMALL_BATCH
-    folded = closed / (_LINKS_PER_SONG * songs.count)
-    return CommitCost(max(0.0, fixed) * 1e3, max(0.0, each + folded) * 1e6, len(small) + len(large))
+            large.append(_time_commit(catalog, run_id, songs, large_batch, clock))
+        close_started = clock()
+    close_seconds = clock() - close_started
+    small_links, large_links = _LINKS_PER_SONG * _SMALL_BATCH, _LINKS_PER_SONG * large_batch
+    per_link = (statistics.median(large) - statistics.median(small)) / (large_links - small_links)
+    fixed = statistics.median(small) - per_link * small_links
+    per_link += close_seconds / (_LINKS_PER_SONG * songs.count)
+    return CommitCost(max(0.0, fixed) * 1e3, max(0.0, per_link) * 1e6, len(small) + len(large))
 
 
-def measure_shards(folder: str, seconds: float, clock: Clock) -> ShardCost | None:
-    """Write tracks to shards, first a few, then many if the time allows; None without pyarrow."""
+def measure_shards(
+    folder: str, seconds: float, clock: Clock, row_counts: Sequence[int] = (500, 4_000)
+) -> ShardCost | None:
+    """Write tracks to shards, and return their cost; None without pyarrow.
+
+    Args:
+        folder: where the shards go.
+        seconds: a shard is not written if it would take longer than this.
+        clock: of this process.
+        row_counts: tracks of each shard.
+    """
     try:
-        store = ParquetStore(folder)
+        shards = ParquetShards(folder)
     except UsageError:
         return None
-    found = ShardCost(0.0, 0)
-    with store:
-        store.write_tracks("warm", _make_tracks(10, 0))  # what is loaded at first use is loaded
-        for number, rows in enumerate(_SHARD_ROW_COUNTS, 1):
-            if found.microseconds_per_track * rows / 1e6 > seconds:
-                break
-            tracks = _make_tracks(rows, number)
-            began = clock()
-            store.write_tracks(f"probe-{number}", tracks)
-            found = ShardCost((clock() - began) / rows * 1e6, found.tracks + rows)
-    return found
+    cost = ShardCost(0.0, 0)
+    shards.write_tracks("warm", _make_tracks(10, 0))  # the first write also loads libraries
+    for number, rows in enumerate(row_counts, 1):
+        if cost.microseconds_per_track * rows / 1e6 > seconds:
+            break
+        tracks = _make_tracks(rows, number)
+        started = clock()
+        shards.write_tracks(f"probe-{number}", tracks)
+        cost = ShardCost((clock() - started) / rows * 1e6, cost.tracks + rows)
+    return cost
 
 
 def _time_commit(catalog: Catalog, run_id: int, songs: "_SyntheticSongs", size: int, clock: Clock) -> float:
     batch = songs.next_batch(size)
-    began = clock()
+    started = clock()
     catalog.commit(run_id, [batch], _NOW)
-    return clock() - began
+    return clock() - started
 
 
 def _make_tracks(count: int, seed: int) -> ColumnValues:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     return rows_to_columns(
-        [_make_track(dice.randbytes(TRACK_BYTES).translate(_COMPRESSIBLE)) for _ in range(count)]
+        [_make_track(rng.randbytes(TRACK_BYTES).translate(_COMPRESSIBLE)) for _ in range(count)]
     )
 
 
@@ -124,7 +139,7 @@ _TRACK = TrackRecord(
 
 
 class _SyntheticSongs:
-    """Songs of five tracks each, of which about half have a content that occurred before."""
+    """Songs of five tracks each, about half of which occurred in an earlier song."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -132,7 +147,7 @@ class _SyntheticSongs:
         self._rng = random.Random(1)
 
     def next_batch(self, size: int) -> BatchRecord:
-        """The next so many."""
+        """Return a batch of the next songs."""
         return BatchRecord.from_songs(self._next_song() for _ in range(size))
 
     def _next_song(self) -> SongRecord:
@@ -157,10 +172,10 @@ class _SyntheticSongs:
 
     def _next_links(self) -> Iterator[LinkRecord]:
         for number in range(_LINKS_PER_SONG):
-            known = self._track_count > 0 and self._rng.random() < _DUPLICATE_SHARE
-            content = self._rng.randrange(self._track_count) if known else self._track_count
-            self._track_count += not known
-            track = _TRACK._replace(digest=_digest(content.to_bytes(8, "big")), channel=number)
+            duplicate = self._track_count > 0 and self._rng.random() < _DUPLICATE_SHARE
+            track_id = self._rng.randrange(self._track_count) if duplicate else self._track_count
+            self._track_count += not duplicate
+            track = _TRACK._replace(digest=_digest(track_id.to_bytes(8, "big")), channel=number)
             yield LinkRecord(number + 1, None, number, 40, None, 1, "Lead", "Violin", "Strings", track)
 
 

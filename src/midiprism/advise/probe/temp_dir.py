@@ -1,4 +1,4 @@
-"""The folder in which a probe works: it is removed at the end, and what a killed one has left by the next."""
+"""A temporary folder for a probe, removed at its end; the next probe removes what a killed one left."""
 
 import contextlib
 import os
@@ -17,59 +17,60 @@ _ATTEMPTS = 5
 
 @contextlib.contextmanager
 def temp_dir(folder: str) -> Iterator[str]:
-    """A new folder in ``folder``, which is removed with all that is in it, however the block ends.
+    """Create a folder in ``folder`` for the block, and remove it with its contents however the block ends.
 
     Raises:
-        StoreError: it cannot be made, or not be removed.
+        StoreError: the folder cannot be created or removed.
     """
     remove_leftovers(folder)
-    made = folder
+    created: str | None = None
     try:
         with contextlib.ExitStack() as stack:
-            made = _make_locked(folder, stack)
-            stack.callback(shutil.rmtree, made, ignore_errors=True)
-            yield made
+            created = _create_locked(folder, stack)
+            stack.callback(shutil.rmtree, created, ignore_errors=True)
+            yield created
     finally:
-        _remove_if_left(made, folder)
-    if made != folder and os.path.exists(made):
-        raise StoreError(f"{made} could not be removed: remove it.")
+        if created is not None:
+            _remove_remains(created)
+    if os.path.exists(created):
+        raise StoreError(f"{created} could not be removed: remove it.")
 
 
 def remove_leftovers(folder: str) -> list[str]:
-    """Remove what probes that were killed have left in a folder, as far as it is ours; what that was."""
-    swept = []
+    """Remove the folders that killed probes of this user left in a folder, and return their paths."""
+    removed = []
     for name in _leftovers(folder):
-        place = os.path.join(folder, name)
-        with contextlib.suppress(StoreError):  # a probe that is on holds it
-            with lock_exclusive(place):
-                shutil.rmtree(place, ignore_errors=True)
-            _remove_if_left(place, folder)
-            swept.append(place)
-    return swept
+        path = os.path.join(folder, name)
+        with contextlib.suppress(StoreError):  # a running probe holds the lock
+            with lock_exclusive(path):
+                shutil.rmtree(path, ignore_errors=True)
+            _remove_remains(path)
+            removed.append(path)
+    return removed
 
 
-def _make_locked(folder: str, stack: contextlib.ExitStack) -> str:
-    """A new folder that is held until the stack is closed."""
+def _create_locked(folder: str, stack: contextlib.ExitStack) -> str:
+    """Create a folder that stays locked until the stack is closed."""
     for _ in range(_ATTEMPTS):
         try:
-            made = tempfile.mkdtemp(prefix=TEMP_DIR_PREFIX, dir=folder)
+            created = tempfile.mkdtemp(prefix=TEMP_DIR_PREFIX, dir=folder)
         except OSError as error:
             raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from error
         try:
-            stack.enter_context(lock_exclusive(made))
+            stack.enter_context(lock_exclusive(created))
         except StoreError:
-            if os.path.exists(made):
-                shutil.rmtree(made, ignore_errors=True)
+            if os.path.exists(created):
+                shutil.rmtree(created, ignore_errors=True)
                 raise
-            continue  # another probe took it for left behind before it was locked
-        if os.path.exists(os.path.join(made, LOCK_FILE)):
-            return made
-    raise StoreError(f"{folder} cannot be measured: other probes begin there all the time.")
+            continue  # another probe removed it as a leftover before it was locked
+        if os.path.exists(os.path.join(created, LOCK_FILE)):
+            return created
+    raise StoreError(f"{folder} cannot be measured: other probes keep starting there.")
 
 
-def _remove_if_left(path: str, folder: str) -> None:
-    """Windows removes no file that is open, as that of the lock was."""
-    if path != folder and os.path.exists(path):
+def _remove_remains(path: str) -> None:
+    """Remove what is left after unlocking: Windows does not remove the file of the lock while it is open."""
+    if os.path.exists(path):
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -86,9 +87,9 @@ def _leftovers(folder: str) -> list[str]:
 
 
 def _is_own_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder, no link to one, and ours: where all may write, all may use the name."""
+    """Return whether an entry is a folder of this user and not a link: others may use the name as well."""
     try:
-        facts = entry.stat(follow_symlinks=False)
+        status = entry.stat(follow_symlinks=False)
     except OSError:
         return False
-    return stat.S_ISDIR(facts.st_mode) and (not hasattr(os, "getuid") or facts.st_uid == os.getuid())
+    return stat.S_ISDIR(status.st_mode) and (not hasattr(os, "getuid") or status.st_uid == os.getuid())

@@ -1,26 +1,60 @@
-"""A report in words."""
+"""Turn a report into sections that a terminal, Markdown and a web page show alike."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from midiprism.advise.model.strategies import SpeedupPlan, Strategy
-from midiprism.advise.report.blocks import Item, Section
 from midiprism.advise.report.report import RunReport, Utilization
+from midiprism.advise.report.strategies import SpeedupPlan, Strategy
 from midiprism.metrics.snapshot import STAGES, SampleWindow
 
 _STAGE_DESCRIPTIONS = {
-    "read": "reading songs, and their digests",
-    "split": "splitting",
-    "hash": "digests of tracks",
-    "store": "creating files, or gathering what goes into shards",
+    "read": "reading and hashing songs",
+    "split": "splitting songs into tracks",
+    "hash": "hashing tracks",
+    "store": "creating files, or collecting tracks for shards",
     "flush": "making files durable",
-    "commit": "commits of the catalogue",
+    "commit": "committing to the catalog",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry of a list.
+
+    Attributes:
+        title: its heading.
+        lines: sentences about it.
+        commands: commands to type, exactly.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report, in the order in which it is shown.
+
+    Attributes:
+        title: its heading.
+        sentences: its text.
+        rows: pairs of a name and a value, or the rows of a table under ``columns``.
+        columns: headings of the table; empty for pairs.
+        items: its list.
+    """
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    columns: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
+
+
 def build_sections(report: RunReport) -> list[Section]:
-    """The whole report, its heading first."""
+    """Return the whole report, its heading first."""
     return [
         _progress_section(report),
         _resources_section(report),
@@ -35,16 +69,16 @@ def build_sections(report: RunReport) -> list[Section]:
 
 def _progress_section(report: RunReport) -> Section:
     run = report.run
-    state = "is on" if report.running else f"is over: {run.state}"
+    state = "is running" if report.running else f"has ended: {run.state}"
     rows = [
         ("songs", _format_of_total(run.songs_seen, run.songs_total)),
         ("split by this run", f"{run.songs_done:,}"),
-        ("known already", f"{run.songs_skipped:,}"),
+        ("up to date", f"{run.songs_skipped:,}"),
         ("failed", f"{run.songs_failed:,}"),
         ("tracks", f"{run.tracks:,}, of them {run.tracks_new:,} new"),
         ("written", f"{run.bytes_written / 1e6:,.1f} MB"),
-        ("elapsed", format_duration(run.seconds)),
-        ("left", _format_remaining(report)),
+        ("elapsed time", format_duration(run.seconds)),
+        ("remaining", _format_remaining(report)),
     ]
     return Section(
         f"Run {run.id} of {report.out}",
@@ -54,7 +88,6 @@ def _progress_section(report: RunReport) -> Section:
 
 
 def _format_time(text: str) -> str:
-    """A time as it is recorded, for people."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -68,16 +101,21 @@ def _format_remaining(report: RunReport) -> str:
     if report.run.state == "done":
         return "nothing"
     if report.eta_seconds is None:
-        return "nobody knows: the songs were not counted, or none was split lately"
+        return "unknown: the songs were not counted, or none was split lately"
     return f"{report.run.songs_left:,} songs, {format_duration(report.eta_seconds)} at this rate"
 
 
 def _resources_section(report: RunReport) -> Section:
     rows = tuple(
-        (_format_name(use), _format_share(use.used), _format_share(use.headroom), use.detail)
-        for use in report.utilizations
+        (
+            _format_name(utilization),
+            _format_share(utilization.used),
+            _format_share(utilization.headroom),
+            utilization.detail,
+        )
+        for utilization in report.utilizations
     )
-    return Section("Resources", (), rows, ("what", "in use", "headroom", "in figures"))
+    return Section("Resources", rows=rows, columns=("resource", "in use", "headroom", "details"))
 
 
 def _format_name(utilization: Utilization) -> str:
@@ -100,35 +138,36 @@ def _settings_section(report: RunReport) -> Section:
     ]
     rows += [
         ("store", str(settings.get("store", "files"))),
-        ("catalogue", "PostgreSQL" if settings.get("database") else "a file of SQLite in the result"),
+        ("catalog", "PostgreSQL" if settings.get("database") else "a file of SQLite in the result"),
         ("sources", ", ".join(map(str, settings.get("sources") or ())) or "-"),
     ]
-    items = tuple(_decision_item(one) for one in report.decisions)
-    return Section("Settings", (), tuple(rows), items=items)
+    items = tuple(map(_decision_item, report.decisions))
+    return Section("Settings", rows=tuple(rows), items=items)
 
 
 def _format_setting(requested: Any, in_force: int) -> str:
     return f"{in_force:,} (auto)" if requested is None else f"{in_force:,}"
 
 
-def _decision_item(one: Mapping[str, Any]) -> Item:
+def _decision_item(decision: Mapping[str, Any]) -> Item:
     return Item(
-        f"After {format_duration(one['at'])}: {one['workers']} workers, batches of {one['batch_size']:,}, "
-        f"{one['in_flight']} in flight",
-        (str(one["why"]),),
+        f"After {format_duration(decision['at'])}: {decision['workers']} workers, "
+        f"batches of {decision['batch_size']:,}, {decision['in_flight']} in flight",
+        (str(decision["reason"]),),
     )
 
 
 def _rate_section(report: RunReport) -> Section:
     window = report.window
     if window is None:
-        return Section("Rate", ("Nothing was split for long enough to measure it.",))
+        return Section("Rate", ("No songs were split for long enough to measure it.",))
     sentence = (
-        f"{window.rate:,.0f} songs and {window.tracks / window.seconds:,.0f} tracks a second, measured over "
-        f"{format_duration(window.seconds)} until {format_duration(window.last.elapsed_seconds)} after the beginning."
+        f"{window.rate:,.0f} songs and {window.tracks / window.seconds:,.0f} tracks per second, measured "
+        f"over {format_duration(window.seconds)} until "
+        f"{format_duration(window.last.elapsed_seconds)} after the start."
     )
     rows = tuple(_stage_rows(window))
-    return Section("Rate", (sentence,), rows, ("stage", "ms a song", "of them waiting", "what it is"))
+    return Section("Rate", (sentence,), rows, ("stage", "ms per song", "of it waiting", "description"))
 
 
 def _stage_rows(window: SampleWindow) -> Iterator[tuple[str, ...]]:
@@ -144,83 +183,85 @@ def _stage_rows(window: SampleWindow) -> Iterator[tuple[str, ...]]:
 
 
 def _bottleneck_section(report: RunReport) -> Section:
-    found = report.bottleneck
-    if found is None:
+    bottleneck = report.bottleneck
+    if bottleneck is None:
         return Section("Bottleneck", ("Nothing was measured.",))
-    return Section("Bottleneck", (_to_sentence(found.words),), tuple(found.evidence))
+    return Section("Bottleneck", (_to_sentence(bottleneck.summary),), bottleneck.evidence)
 
 
 def _strategies_section(report: RunReport) -> Section:
     if not report.strategies:
         return Section("Strategies", ("Without a measured rate nothing can be predicted.",))
-    helping = [one for one in report.strategies if one.helps]
-    others = [one for one in report.strategies if not one.helps]
+    helpful = [strategy for strategy in report.strategies if strategy.helps]
+    others = [strategy for strategy in report.strategies if not strategy.helps]
     sentences = (
-        "The best first. Gains come from the model in docs/explanation/tuning.md, fed with what was measured.",
+        "The best first. Gains are predicted from the measurements by the model in docs/explanation/tuning.md.",
     )
-    if not helping:
-        sentences = ("Nothing that can be changed would make it noticeably faster.",)
-    rows = tuple((one.title, _format_gain(one)) for one in helping)
+    if not helpful:
+        sentences = ("No change would make the run noticeably faster.",)
     return Section(
         "Strategies",
         sentences,
-        rows,
-        ("strategy", "expected") if rows else (),
-        items=(*(_strategy_item(one) for one in helping), *(_unhelpful_strategy_item(one) for one in others)),
+        rows=tuple((strategy.title, _format_gain(strategy)) for strategy in helpful),
+        columns=("strategy", "expected") if helpful else (),
+        items=(*map(_helpful_strategy_item, helpful), *map(_unhelpful_strategy_item, others)),
     )
 
 
-def _format_gain(one: Strategy | SpeedupPlan) -> str:
-    if one.rate is None or one.gain is None:
-        return "not known"
-    bound = "at most " if one.at_most else ""
-    return f"{bound}{one.rate:,.0f} songs/s, {one.gain:.2f} times as fast"
+def _format_gain(predicted: Strategy | SpeedupPlan) -> str:
+    if predicted.rate is None or predicted.gain is None:
+        return "unknown"
+    bound = "at most " if predicted.upper_bound else ""
+    return f"{bound}{predicted.rate:,.0f} songs/s, {predicted.gain:.2f} times as fast"
 
 
-def _strategy_item(one: Strategy) -> Item:
+def _helpful_strategy_item(strategy: Strategy) -> Item:
     return Item(
-        f"{one.title}: {_format_gain(one)}",
-        (_to_sentence(one.reason), f"Effort: {one.effort}. Risk: {_to_sentence(one.risk)}"),
-        one.commands,
+        f"{strategy.title}: {_format_gain(strategy)}",
+        (
+            _to_sentence(strategy.reason),
+            f"Effort: {strategy.effort}. Risk: {_to_sentence(strategy.risk)}",
+        ),
+        strategy.commands,
     )
 
 
-def _unhelpful_strategy_item(one: Strategy) -> Item:
-    return Item(f"{one.title}: would not help", (_to_sentence(one.reason),))
+def _unhelpful_strategy_item(strategy: Strategy) -> Item:
+    return Item(f"{strategy.title}: would not help", (_to_sentence(strategy.reason),))
 
 
 def _plans_section(report: RunReport) -> Section:
     items = tuple(
         Item(
-            f"Plan {one.name}, {one.title}: {_format_gain(one)}",
-            tuple(map(_to_sentence, one.sentences)),
-            one.commands,
+            f"Plan {plan.name}, {plan.title}: {_format_gain(plan)}",
+            tuple(map(_to_sentence, plan.sentences)),
+            plan.commands,
         )
-        for one in report.plans
+        for plan in report.plans
     )
-    return Section("Plans", () if items else ("Without a measured rate there is none.",), items=items)
+    return Section("Plans", () if items else ("Without a measured rate there are none.",), items=items)
 
 
 def _restart_section(report: RunReport) -> Section:
     run = report.run
     done = run.songs_done + run.songs_skipped
     sentence = (
-        f"Nothing: {done:,} songs are in the catalogue and would not be opened again. Ctrl-C ends a run "
-        "after what is in hand; the next `midiprism split` goes on from there."
+        f"Nothing: {done:,} songs are in the catalog and would not be opened again. Ctrl-C ends a run "
+        "after the present batches; the next `midiprism split` resumes it."
     )
     return Section("What a restart would cost", (sentence,))
 
 
 def _to_sentence(text: str) -> str:
-    """Words as a sentence."""
+    """Return a phrase as a sentence."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def format_duration(seconds: float) -> str:
-    """A length of time for people."""
+    """Return a length of time in words."""
     if seconds < 100:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest_seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest_seconds} s"

@@ -1,13 +1,14 @@
-"""The report on a run: how far it is, what limits it, what would help and by how much."""
+"""Report on a run: its progress, its bottleneck, what would help, and by how much."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from midiprism.advise.bottleneck import Bottleneck, find_bottleneck
-from midiprism.advise.model.strategies import SpeedupPlan, Strategy, plans_for, strategies_for
+from midiprism.advise.model.run_facts import RunFacts
 from midiprism.advise.model.timeline import TimelinePoint, timeline_points, typical_window
 from midiprism.advise.probe.disk_results import DiskSpeed, load_disk_speeds
+from midiprism.advise.report.strategies import SpeedupPlan, Strategy, model_run, plans_for, strategies_for
 from midiprism.catalog import PostgresAddress
 from midiprism.catalog.queries.run_history import run_settings
 from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
@@ -22,43 +23,44 @@ _MAX_RUNS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Utilization:
-    """How much of something a run used, and how much it left.
+    """The use of a resource.
 
     Attributes:
-        name: what it is, for people.
-        roles: what a device is for; empty for what is no device.
-        used: share that was in use, whoever used it: 0 to 1; None where nobody knows.
-        ours: share that our processes used; None where that cannot be told apart.
+        name: name of the resource for people.
+        used: share that all programs used: 0 to 1; None if unknown.
+        used_by_run: share that the processes of the run used; None if unknown.
+        roles: what a device is used for; empty for other resources.
         detail: figures in words.
     """
 
     name: str
     used: float | None
-    ours: float | None = None
+    used_by_run: float | None = None
     roles: tuple[str, ...] = ()
     detail: str = ""
 
     @property
     def headroom(self) -> float | None:
-        """Share that nobody used."""
+        """Share that no program used; None if unknown."""
         return None if self.used is None else max(0.0, 1.0 - self.used)
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """All that is known of a run.
+    """The report on a run.
 
     Attributes:
-        out: the folder of its result, absolute.
-        run: as it was recorded.
-        settings: what was recorded when it began, with what was in force at last: ``now``.
-        window: the part of it that was measured; None where nothing was split long enough.
-        uses: of processors, memory, devices, the catalogue.
-        points: its course.
-        bottleneck: what limited it; None without a window, like what follows from it.
+        out: folder of its result, absolute.
+        run: the run as it was recorded.
+        settings: settings recorded at its start; ``now`` in them are those in force at its end.
+        window: the part of the run that was measured; None if nothing was split for long enough. Without it
+            there is no bottleneck, no strategy and no plan.
+        utilizations: of processors, memory, devices and the catalog.
+        timeline: the run over time.
+        bottleneck: what limited it.
         strategies: the best first.
         plans: A, B and C.
-        decisions: what was changed while it went on, see ``RunMetrics``.
+        decisions: changes of settings while it ran, see ``RunMetrics``.
     """
 
     out: str
@@ -66,7 +68,7 @@ class RunReport:
     settings: Mapping[str, Any]
     window: SampleWindow | None
     utilizations: tuple[Utilization, ...]
-    points: tuple[TimelinePoint, ...]
+    timeline: tuple[TimelinePoint, ...]
     bottleneck: Bottleneck | None
     strategies: tuple[Strategy, ...]
     plans: tuple[SpeedupPlan, ...]
@@ -74,12 +76,12 @@ class RunReport:
 
     @property
     def rate(self) -> float | None:
-        """Songs a second in the window."""
+        """Songs per second in the window; None without one."""
         return None if self.window is None else self.window.rate
 
     @property
     def eta_seconds(self) -> float | None:
-        """Until it is done, if it goes on so; None where nobody knows, or it has ended."""
+        """Seconds until the run is done at this rate; None if it has ended or that is unknown."""
         left = self.run.songs_left
         if self.run.state == "done" or left is None or not self.rate:
             return None
@@ -87,6 +89,7 @@ class RunReport:
 
     @property
     def running(self) -> bool:
+        """True until the run has ended."""
         return self.run.live_rate is not None
 
 
@@ -96,28 +99,31 @@ def analyze_run(
     run_id: int | None = None,
     disk_speeds: Sequence[DiskSpeed] | None = None,
 ) -> RunReport:
-    """Make the report on a run of the result in ``out``, which may be on. Nothing is written.
+    """Return the report on a run of the result in ``out``, which may be running. Nothing is written.
 
     Args:
-        database: where the catalogue is; None for a file in the result.
-        run_id: which run; None for the last one that has samples.
-        figures: of places; None for those that ``midiprism probe`` stored.
+        out: folder of the result.
+        database: where the catalog is; None for a file in the result.
+        run_id: number of the run; None for the last one that has samples.
+        disk_speeds: of known disks; None for those that ``midiprism probe`` stored.
 
     Raises:
         UsageError: ``out`` holds no result, or there is no such run.
-        CatalogError: its catalogue cannot be read.
+        CatalogError: its catalog cannot be read.
     """
     status = read_status(out, _MAX_RUNS, database=database)
     with open_catalog_of(out, database) as catalog, catalog.read_transaction() as connection:
         number = run_id if run_id is not None else latest_sampled_run(connection)
-        samples = [] if number is None else [RunSample.from_dict(it) for it in samples_of(connection, number)]
+        samples = (
+            [] if number is None else [RunSample.from_dict(data) for data in samples_of(connection, number)]
+        )
         settings = dict(run_settings(connection, [number])[0]) if number is not None and samples else {}
-    run = next((one for one in status.runs if one.id == number), None)
-    if run is None or not samples or "places" not in settings:
+    run = next((run for run in status.runs if run.id == number), None)
+    if run is None or not samples or "locations" not in settings:
         if run_id is None:
-            raise UsageError(f"No run of {out} has left samples to explain it by: the next one takes some.")
+            raise UsageError(f"No run of {out} has recorded samples to analyze: the next run records some.")
         raise UsageError(
-            f"Run {run_id} of {out} has left no samples to explain it by: `midiprism status` lists the runs."
+            f"Run {run_id} of {out} has recorded no samples to analyze: `midiprism status` lists the runs."
         )
     last = samples[-1]
     settings["now"] = {
@@ -126,93 +132,91 @@ def analyze_run(
         "in_flight": last.in_flight_limit,
     }
     window = typical_window(samples, running=run.live_rate is not None)
-    known = load_disk_speeds() if disk_speeds is None else disk_speeds
+    facts = RunFacts.from_settings(settings)
+    known_speeds = load_disk_speeds() if disk_speeds is None else disk_speeds
+    model = None if window is None else model_run(window, facts, known_speeds)
     return RunReport(
-        str(settings.get("out", out)),
-        run,
-        settings,
-        window,
-        tuple(_measure_utilizations(window, settings)) if window else (),
-        tuple(timeline_points(samples)),
-        None if window is None else find_bottleneck(window, settings, known),
-        () if window is None else tuple(strategies_for(window, settings, known)),
-        () if window is None else tuple(plans_for(window, settings, known)),
-        tuple(run.decisions),
+        out=str(settings.get("out", out)),
+        run=run,
+        settings=settings,
+        window=window,
+        utilizations=() if window is None else tuple(_measure_utilizations(window, facts)),
+        timeline=tuple(timeline_points(samples)),
+        bottleneck=None if window is None else find_bottleneck(window, facts, known_speeds),
+        strategies=() if model is None else tuple(strategies_for(model)),
+        plans=() if model is None else tuple(plans_for(model)),
+        decisions=tuple(run.decisions),
     )
 
 
-def _measure_utilizations(window: SampleWindow, settings: Mapping[str, Any]) -> list[Utilization]:
+def _measure_utilizations(window: SampleWindow, facts: RunFacts) -> list[Utilization]:
+    utilizations = []
+    if window.core_utilization:
+        utilizations.append(_cpu_utilization(window))
+    memory, available = window.last.memory_bytes, window.last.available_bytes
+    if memory + available:
+        detail = f"{memory / 1e6:,.0f} MB used, {available / 1e9:,.1f} GB more available"
+        utilizations.append(Utilization("memory", None, memory / (memory + available), detail=detail))
+    utilizations += _device_utilizations(window, facts)
+    utilizations.append(_catalog_utilization(window))
+    return utilizations
+
+
+def _cpu_utilization(window: SampleWindow) -> Utilization:
     seconds, cores = window.seconds, window.core_utilization
-    uses = []
-    if cores:
-        ours = min(window.own_cpu / seconds, float(len(cores)))
-        busy = ", ".join(f"{core:.0%}" for core in cores)
-        uses.append(
-            Utilization(
-                "processors",
-                sum(cores) / len(cores),
-                ours / len(cores),
-                detail=f"{len(cores)} of them: {busy}; workers {window.worker_cpu / seconds:.2f}, "
-                f"coordinator {window.coordinator_cpu / seconds:.2f}, other programs {window.other_cores_busy:.2f}",
-            )
-        )
-    memory = window.last.memory_bytes
-    whole = memory + window.last.available_bytes
-    if whole:
-        detail = f"{memory / 1e6:,.0f} MB, {window.last.available_bytes / 1e9:,.1f} GB more are free"
-        uses.append(Utilization("memory", None, memory / whole, detail=detail))
-    uses += _device_utilizations(window, settings)
-    uses.append(_catalog_utilization(window))
-    return uses
+    busy = ", ".join(f"{core:.0%}" for core in cores)
+    return Utilization(
+        "processors",
+        used=sum(cores) / len(cores),
+        used_by_run=min(window.own_cpu / seconds / len(cores), 1.0),
+        detail=f"{len(cores)} of them: {busy}; workers {window.worker_cpu / seconds:.2f}, "
+        f"coordinator {window.coordinator_cpu / seconds:.2f}, other programs {window.other_cores_busy:.2f}",
+    )
 
 
-def _device_utilizations(window: SampleWindow, settings: Mapping[str, Any]) -> list[Utilization]:
-    """Each device once, with all that it is for."""
+def _device_utilizations(window: SampleWindow, facts: RunFacts) -> list[Utilization]:
+    """Return each device once, with all of its roles."""
     roles: dict[tuple[str, str], list[str]] = {}
-    places = {}
+    locations = {}
     for role in DEVICE_ROLES:
-        told = settings["places"].get(role)
-        if told is None or "server" in told.get("kind", ""):
+        location = facts.locations.get(role)
+        if location is None or "server" in location.kind:
             continue
-        place = StorageLocation.from_dict(told)
-        key = (place.device, place.display_name)
+        key = location.device, location.display_name
         roles.setdefault(key, []).append(role)
-        places[key] = place
-    uses = []
-    for key, serving in roles.items():
-        place = places[key]
-        traffic = window.device(place.device) if place.device else None
-        detail = "tells nothing of what it does"
-        if place.kind == "memory":
-            detail = "no disk"
-        if traffic is not None:
-            detail = (
-                f"{traffic.read_bytes / window.seconds / 1e6:,.1f} MB/s read, "
-                f"{traffic.written_bytes / window.seconds / 1e6:,.1f} MB/s written, "
-                f"{(traffic.reads + traffic.writes) / window.seconds:,.0f} requests/s, "
-                f"{traffic.queue_seconds / window.seconds:,.1f} of them at once"
-            )
-        if place.rotational:
-            detail += "; the system says that it spins"
-        uses.append(
-            Utilization(
-                place.display_name,
-                window.device_utilization(place.device),
-                roles=tuple(serving),
-                detail=detail,
-            )
+        locations[key] = location
+    return [
+        Utilization(
+            location.display_name,
+            window.device_utilization(location.device),
+            roles=tuple(roles[key]),
+            detail=_describe_traffic(window, location),
         )
-    return uses
+        for key, location in locations.items()
+    ]
+
+
+def _describe_traffic(window: SampleWindow, location: StorageLocation) -> str:
+    device_io = window.device(location.device) if location.device else None
+    detail = "no disk" if location.kind == "memory" else "its traffic is not counted"
+    if device_io is not None:
+        detail = (
+            f"{device_io.read_bytes / window.seconds / 1e6:,.1f} MB/s read, "
+            f"{device_io.written_bytes / window.seconds / 1e6:,.1f} MB/s written, "
+            f"{(device_io.reads + device_io.writes) / window.seconds:,.0f} requests/s, "
+            f"{device_io.queue_seconds / window.seconds:,.1f} of them at once"
+        )
+    return f"{detail}; the system says that it spins" if location.rotational else detail
 
 
 def _catalog_utilization(window: SampleWindow) -> Utilization:
-    commit = window.stage("commit")
-    each = 1000 * commit.seconds / window.commits if window.commits else 0.0
-    detail = f"{window.commits:,} commits of {each:,.0f} ms, {window.rows / window.seconds:,.0f} rows/s"
     last = window.last
+    milliseconds = 1000 * window.stage("commit").seconds / window.commits if window.commits else 0.0
+    rows = window.rows / window.seconds
+    detail = f"{window.commits:,} commits of {milliseconds:,.0f} ms, {rows:,.0f} rows/s"
     if last.round_trip:
         detail += f"; its server answers in {1000 * last.round_trip:,.1f} ms"
     if last.connections:
-        states = ", ".join(f"{number} {state}" for state, number in sorted(last.connections.items()))
+        states = ", ".join(f"{count} {state}" for state, count in sorted(last.connections.items()))
         detail += f"; connections: {states}"
-    return Utilization("catalogue", None, detail=detail)
+    return Utilization("catalog", None, detail=detail)

@@ -1,4 +1,4 @@
-"""What might make a run faster while it goes on, by what its clocks say."""
+"""Find changes of settings that might make a run faster, from how its workers spend their time."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from midiprism.pipeline.tuner import Tunables
 CandidateKind = Literal["more workers", "fewer workers", "more in flight", "larger batches"]
 
 WORKER_MEMORY_BYTES = 250 << 20
-"""That one more process may take."""
+"""Memory that another worker may take."""
 
 MAX_SONGS_IN_FLIGHT = 200_000
 MAX_BATCH_SIZE = 10_000
@@ -28,20 +28,21 @@ _MIN_GAIN = 1.15
 _MAX_GROWTH = 4
 _MAX_COMMIT_GROWTH = 2
 _MAX_BATCH_SECONDS = 10.0
-"""Longest that a larger batch may take a worker: so much a kill costs, and so long others wait at the end."""
+"""Longest time of a worker for one batch: a kill loses that much work, and the run's end waits that long."""
 
 
 class WorkerTimeShares(NamedTuple):
-    """What workers did with their time: shares of it.
+    """The shares of their time that workers spent in different ways.
 
     Attributes:
         blocked: waiting for the source or the store.
         idle: without a batch.
-        queued: ready, without a processor.
-        committing: with a commit of their own under way, beside the others.
-        crowded: share of the moments in which as much was in flight as may be, and none of it was waiting.
-        room: how many times as much processor time workers could have.
-        pace: songs a second of a worker that is not idle.
+        cpu_wait: ready, without a processor.
+        committing: with a commit of their own running, next to other work.
+        at_in_flight_limit: share of the samples with as many batches in flight as allowed, none of them
+            queued.
+        cpu_headroom: how many times as much processor time the run could have.
+        songs_per_worker_second: songs per second of a worker that is not idle.
     """
 
     blocked: float
@@ -54,12 +55,14 @@ class WorkerTimeShares(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """What might be put in force.
+    """A change of settings that might help.
 
     Attributes:
-        gain: how many times the rate, at most.
-        why: what speaks for it, as a clause.
-        by_batches: whether work goes on by fits and starts, so that it takes many batches to measure.
+        tunables: the settings after the change.
+        gain: how many times as fast the run could be at most.
+        reason: the reason, as a clause.
+        needs_full_batches: whether the rate varies from batch to batch, so that measuring it takes many of
+            them.
     """
 
     kind: CandidateKind
@@ -71,46 +74,43 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What moves must keep to.
+    """The limits of changes.
 
     Attributes:
-        cpus: processors that this run may use.
-        shared: whether workers commit their own batches.
-        workers: whether their number may be changed; ``batch_size_adjustable`` and ``in_flight_adjustable`` likewise.
+        cpus: processors that the run may use.
+        workers_commit: whether workers commit their own batches.
+        workers_adjustable: whether the number of workers may change; the others likewise.
     """
 
     cpus: int
-    shared: bool = False
+    workers_commit: bool = False
     workers_adjustable: bool = True
     batch_size_adjustable: bool = True
     in_flight_adjustable: bool = True
 
     def max_workers(self, sample: RunSample, tunables: Tunables) -> int:
-        """By processors, by memory, and by the batches that there are for them."""
-        most = min(
-            max(2 * self.cpus, MAX_WORKERS), tunables.workers + sample.available_bytes // WORKER_MEMORY_BYTES
-        )
-        return most if self.in_flight_adjustable else min(most, tunables.in_flight)
+        """Return how many workers the processors, the memory and the batches allow."""
+        by_memory = tunables.workers + sample.available_bytes // WORKER_MEMORY_BYTES
+        limit = min(max(2 * self.cpus, MAX_WORKERS), by_memory)
+        return limit if self.in_flight_adjustable else min(limit, tunables.in_flight)
 
     def max_in_flight(self, tunables: Tunables) -> int:
-        """By memory."""
+        """Return how many batches in flight the memory allows."""
         return max(tunables.in_flight, MAX_SONGS_IN_FLIGHT // tunables.batch_size)
 
     def with_workers(self, tunables: Tunables, workers: int) -> Tunables:
-        """So many workers, and enough in flight for them."""
-        changed = replace(tunables, workers=workers)
-        if not self.in_flight_adjustable or workers <= tunables.workers:
-            return changed
-        enough = min(
-            default_in_flight(workers, tunables.batch_size, shared=self.shared), self.max_in_flight(tunables)
-        )
-        return replace(changed, in_flight=max(tunables.in_flight, enough))
+        """Return settings with another number of workers, and enough batches in flight for them."""
+        in_flight = tunables.in_flight
+        if self.in_flight_adjustable and workers > tunables.workers:
+            enough = default_in_flight(workers, tunables.batch_size, shared=self.workers_commit)
+            in_flight = max(in_flight, min(enough, self.max_in_flight(tunables)))
+        return replace(tunables, workers=workers, in_flight=in_flight)
 
     def with_batch_size(self, tunables: Tunables, batch_size: int) -> Tunables:
-        """Batches of that size, or of as many songs as the memory allows."""
+        """Return settings with another batch size, at most as large as the memory allows."""
         in_flight = tunables.in_flight
         if self.in_flight_adjustable:
-            in_flight = default_in_flight(tunables.workers, batch_size, shared=self.shared)
+            in_flight = default_in_flight(tunables.workers, batch_size, shared=self.workers_commit)
         batch_size = min(batch_size, max(tunables.batch_size, MAX_SONGS_IN_FLIGHT // in_flight))
         if self.in_flight_adjustable:
             in_flight = max(in_flight, min(tunables.in_flight, MAX_SONGS_IN_FLIGHT // batch_size))
@@ -118,45 +118,46 @@ class Bounds:
 
 
 def worker_time_shares(samples: Sequence[RunSample], cpus: int) -> WorkerTimeShares:
-    """What workers did with their time between the first of some samples and the last."""
+    """Return how workers spent their time between the first and the last of some samples."""
     window = SampleWindow(samples[0], samples[-1])
     workers = sum(sample.workers_ready for sample in samples[1:]) / (len(samples) - 1)
-    time = max(1e-9, workers * window.seconds)
-    queued, idle = min(1.0, window.queued / time), min(1.0, window.idle / time)
-    rest = max(0.0, 1.0 - window.worker_cpu / time - queued - idle)
-    waited = (window.stage("read").waited + window.stage("store").waited) / time
-    # Of a stage that takes long nobody hears until it is over; who has work waiting is at work.
+    worker_seconds = max(1e-9, workers * window.seconds)
+    cpu_wait = min(1.0, window.queued / worker_seconds)
+    idle = min(1.0, window.idle / worker_seconds)
+    rest = max(0.0, 1.0 - window.worker_cpu / worker_seconds - cpu_wait - idle)
+    waited = (window.stage("read").waited + window.stage("store").waited) / worker_seconds
+    # A long stage is counted only at its end. But while batches are queued, all workers are working.
     backlog = all(sample.batches_queued for sample in samples)
-    most = max(
-        cpus - window.other_cores_busy, cpus / 2
-    )  # processors that others keep busy are shared, not lost
+    # Processors that other programs keep busy are shared with them, not lost.
+    usable_cpus = max(cpus - window.other_cores_busy, cpus / 2)
     return WorkerTimeShares(
         blocked=rest if backlog else min(rest, waited),
         idle=idle,
-        cpu_wait=queued,
-        committing=window.stage("commit").seconds / time,
+        cpu_wait=cpu_wait,
+        committing=window.stage("commit").seconds / worker_seconds,
         at_in_flight_limit=sum(map(_is_at_in_flight_limit, samples)) / len(samples),
-        cpu_headroom=most * window.seconds / max(1e-9, window.own_cpu),
-        songs_per_worker_second=window.songs / max(1e-9, time * (1 - idle)),
+        cpu_headroom=usable_cpus * window.seconds / max(1e-9, window.own_cpu),
+        songs_per_worker_second=window.songs / max(1e-9, worker_seconds * (1 - idle)),
     )
 
 
 def find_candidates(samples: Sequence[RunSample], tunables: Tunables, bounds: Bounds) -> list[Candidate]:
-    """What might help, the most promising first.
+    """Return the changes that might help, the most promising first.
 
     Args:
-        samples: of a time in which nothing was changed, at least two.
-        knobs: what is in force.
-        bounds: what to keep to.
+        samples: at least two, from a time in which the settings did not change.
+        tunables: the present settings.
+        bounds: limits of the changes.
     """
-    use = worker_time_shares(samples, bounds.cpus)
-    most = bounds.max_workers(samples[-1], tunables)
-    found = _idle_workers_candidates(use, tunables, bounds) if use.idle >= _MIN_IDLE else []
-    if bounds.workers_adjustable and tunables.workers < most:
-        found += _more_workers_candidates(use, tunables, bounds, most)
+    shares = worker_time_shares(samples, bounds.cpus)
+    max_workers = bounds.max_workers(samples[-1], tunables)
+    candidates = _idle_workers_candidates(shares, tunables, bounds) if shares.idle >= _MIN_IDLE else []
+    if bounds.workers_adjustable and tunables.workers < max_workers:
+        candidates += _more_workers_candidates(shares, tunables, bounds, max_workers)
     if bounds.workers_adjustable and tunables.workers > bounds.cpus:
-        found += _fewer_workers_candidates(use, tunables, bounds)
-    return sorted(found, key=lambda move: -move.gain)  # of equal ones that which costs less comes first
+        candidates += _fewer_workers_candidates(shares, tunables, bounds)
+    # The sort is stable: of equal gains, the cheaper change stays first.
+    return sorted(candidates, key=lambda candidate: -candidate.gain)
 
 
 def _more_workers_candidates(
@@ -164,20 +165,27 @@ def _more_workers_candidates(
 ) -> list[Candidate]:
     if shares.blocked >= _MIN_BLOCKED:
         gain = 1 / max(1e-9, 1 - shares.blocked)
-        why = f"processes wait for the source and the store for {shares.blocked:.0%} of their time"
-        steepest = _MAX_GROWTH
-    elif bounds.shared and shares.idle >= _MIN_IDLE and shares.committing >= _MIN_COMMITTING:
+        reason = f"workers wait for the source and the store for {shares.blocked:.0%} of their time"
+        max_growth = _MAX_GROWTH
+    elif bounds.workers_commit and shares.idle >= _MIN_IDLE and shares.committing >= _MIN_COMMITTING:
         gain = 1 / max(1e-9, 1 - shares.idle)
-        why = f"processes wait for their own commits for {shares.idle:.0%} of their time"
-        steepest = _MAX_COMMIT_GROWTH
+        reason = f"workers wait for their own commits for {shares.idle:.0%} of their time"
+        max_growth = _MAX_COMMIT_GROWTH
     else:
         return []
-    gain = min(gain, shares.cpu_headroom, steepest)
-    workers = min(max_workers, max(tunables.workers + 1, math.ceil(tunables.workers * gain)))
+    gain = min(gain, shares.cpu_headroom, max_growth)
     if gain < _MIN_GAIN:
         return []
-    by_batches = shares.blocked < _MIN_BLOCKED
-    return [Candidate("more workers", bounds.with_workers(tunables, workers), gain, why, by_batches)]
+    workers = min(max_workers, max(tunables.workers + 1, math.ceil(tunables.workers * gain)))
+    return [
+        Candidate(
+            "more workers",
+            bounds.with_workers(tunables, workers),
+            gain,
+            reason,
+            needs_full_batches=shares.blocked < _MIN_BLOCKED,
+        )
+    ]
 
 
 def _fewer_workers_candidates(
@@ -185,42 +193,40 @@ def _fewer_workers_candidates(
 ) -> list[Candidate]:
     if shares.cpu_wait >= _MIN_CPU_WAIT:
         workers = math.ceil(tunables.workers * (1 - shares.cpu_wait))
-        why = f"processes are ready and have no processor for {shares.cpu_wait:.0%} of their time"
+        reason = f"workers are ready and have no processor for {shares.cpu_wait:.0%} of their time"
     elif shares.blocked >= _MOSTLY_BLOCKED:
         workers = tunables.workers // 2
-        why = f"processes wait for {shares.blocked:.0%} of their time, and fewer of them may do as much"
+        reason = f"workers wait for {shares.blocked:.0%} of their time, and fewer workers may do as much"
     else:
         return []
-    return [Candidate("fewer workers", bounds.with_workers(tunables, max(bounds.cpus, workers)), 1.0, why)]
+    fewer = bounds.with_workers(tunables, max(bounds.cpus, workers))
+    return [Candidate("fewer workers", fewer, 1.0, reason)]
 
 
 def _idle_workers_candidates(shares: WorkerTimeShares, tunables: Tunables, bounds: Bounds) -> list[Candidate]:
-    """What gives work to workers that have none."""
+    """Return the changes that give work to idle workers."""
     gain = min(1 / max(1e-9, 1 - shares.idle), shares.cpu_headroom, _MAX_GROWTH)
-    found: list[Candidate] = []
-    idle = f"processes have nothing to do for {shares.idle:.0%} of their time"
-    crowded = shares.at_in_flight_limit >= _MIN_AT_LIMIT
-    longest = max(
-        tunables.batch_size, min(MAX_BATCH_SIZE, int(_MAX_BATCH_SECONDS * shares.songs_per_worker_second))
-    )
-    larger = bounds.with_batch_size(tunables, min(longest, tunables.batch_size * _MAX_GROWTH))
+    candidates: list[Candidate] = []
+    idle = f"workers have nothing to do for {shares.idle:.0%} of their time"
+    at_limit = shares.at_in_flight_limit >= _MIN_AT_LIMIT
+    affordable = min(MAX_BATCH_SIZE, int(_MAX_BATCH_SECONDS * shares.songs_per_worker_second))
+    batch_size = min(max(tunables.batch_size, affordable), tunables.batch_size * _MAX_GROWTH)
+    larger = bounds.with_batch_size(tunables, batch_size)
     if (
         bounds.batch_size_adjustable
         and larger.batch_size > tunables.batch_size
-        and (bounds.shared or not crowded or not bounds.in_flight_adjustable)
+        and (bounds.workers_commit or not at_limit or not bounds.in_flight_adjustable)
     ):
-        why = f"{idle} while batches are handed out or committed"
-        found.append(Candidate("larger batches", larger, gain, why, needs_full_batches=True))
+        reason = f"{idle} while batches are handed out or committed"
+        candidates.append(Candidate("larger batches", larger, gain, reason, needs_full_batches=True))
     in_flight = min(2 * tunables.in_flight, bounds.max_in_flight(tunables))
-    if bounds.in_flight_adjustable and crowded and in_flight > tunables.in_flight:
-        why = (
-            f"{idle} while {tunables.in_flight} batches, as many as may be, are on their way to the catalogue"
-        )
+    if bounds.in_flight_adjustable and at_limit and in_flight > tunables.in_flight:
+        reason = f"{idle} while {tunables.in_flight} batches, as many as allowed, are not committed yet"
         more = replace(tunables, in_flight=in_flight)
-        found.append(Candidate("more in flight", more, gain, why, needs_full_batches=True))
+        candidates.append(Candidate("more in flight", more, gain, reason, needs_full_batches=True))
     if shares.committing < _MIN_COMMITTING:
-        found.reverse()
-    return found
+        candidates.reverse()
+    return candidates
 
 
 def _is_at_in_flight_limit(sample: RunSample) -> bool:

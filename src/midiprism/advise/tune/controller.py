@@ -1,9 +1,9 @@
-"""Changes the settings of a run while it goes on, as long as that makes it faster.
+"""Change the settings of a run while it goes on, as long as that makes it faster.
 
-A change is proposed by what the clocks say, tried, and kept only if the rate rises by more than chance would
-have it, and falls again without it: a disk that others use too becomes faster and slower by itself. What did
-not help is not tried again. When nothing is left to try, all stays as it is, until the rate is another one
-for a while, or something else limits it.
+The controller proposes a change from how workers spend their time, tries it, and keeps it only if the rate
+rises by more than chance explains, and falls again without it: a disk that other programs use too becomes
+faster and slower by itself. A change that did not help is not tried again. When no change is left to try, the
+settings stay until the rate differs for a while, or something else limits the run.
 """
 
 import math
@@ -20,16 +20,16 @@ from midiprism.advise.tune.candidates import (
     worker_time_shares,
 )
 from midiprism.metrics.snapshot import RunSample, SampleWindow
-from midiprism.pipeline import resource_defaults as machine
+from midiprism.pipeline import resource_defaults
 from midiprism.pipeline.settings import Settings
 from midiprism.pipeline.tuner import Decision, Tunables
 
 _OBVIOUS_GAIN = 2.0
-"""A gain in sight that needs no long measurement."""
+"""A gain that needs no long measurement."""
 
 _OBVIOUS_SECONDS = 1.5
 _CONVINCING_RATIO = 1.5
-"""So many times the rate, where as many or more were in sight, are no chance."""
+"""A ratio of rates that is not chance, if a gain of as much or more was predicted."""
 
 _MIN_SECONDS = 4.0
 _MAX_SECONDS = 12.0
@@ -44,7 +44,7 @@ _WATCH_SECONDS = 10.0
 _RATE_CHANGE = 0.3
 _MIN_REMAINING_SECONDS = 20.0
 _MAX_SAMPLES = 60
-"""Samples, of a second each: more than are needed for any judgement."""
+"""Samples, one per second: more than any judgement needs."""
 
 _OPPOSITES: dict[CandidateKind, CandidateKind] = {
     "more workers": "fewer workers",
@@ -53,17 +53,17 @@ _OPPOSITES: dict[CandidateKind, CandidateKind] = {
 
 
 class RateEstimate(NamedTuple):
-    """Songs a second, and the standard error of that as a share of it."""
+    """Songs per second, and their standard error as a share of them."""
 
     rate: float
     relative_error: float
 
 
 class _Observation(NamedTuple):
-    """How a run went with some settings.
+    """The performance of a run with some settings.
 
     Attributes:
-        waits: seconds that a song waited for the source and the store.
+        wait_per_song: seconds that a song waited for the source and the store.
     """
 
     estimate: RateEstimate
@@ -71,11 +71,13 @@ class _Observation(NamedTuple):
 
 
 class _Experiment(NamedTuple):
-    """A change on trial: what it is, and what was before.
+    """A change that is being tried.
 
     Attributes:
-        without: how the run went before it.
-        found: how it went with it, while it is seen once more how it goes without.
+        previous: the settings before it.
+        baseline: how the run went before it.
+        with_change: how the run went with it; None while that is being measured. Once it is known, the change
+            is taken back to see how the run goes without it.
     """
 
     candidate: Candidate
@@ -84,12 +86,28 @@ class _Experiment(NamedTuple):
     with_change: _Observation | None = None
 
 
+class _Comparison(NamedTuple):
+    """A run with and without a change.
+
+    Attributes:
+        rise: how much faster the run is with the change, as a share.
+        needed: least rise with which the change is kept.
+        error: standard error of the rise.
+    """
+
+    with_change: _Observation
+    without: _Observation
+    rise: float
+    needed: float
+    error: float
+
+
 class Controller:
-    """Decides what of a run's settings is to change; see ``midiprism.pipeline.tuner.Tuner``.
+    """Decides how the settings of a run change; implements ``midiprism.pipeline.tuner.Tuner``.
 
     Args:
-        bounds: what it keeps to.
-        tell: is told each decision when it is made; None for nobody.
+        bounds: limits of the changes.
+        on_decision: called with a sentence for each decision.
     """
 
     def __init__(self, bounds: Bounds, on_decision: Callable[[str], None] | None = None) -> None:
@@ -109,149 +127,143 @@ class Controller:
     def from_settings(
         cls, settings: Settings, on_decision: Callable[[str], None] | None = None
     ) -> "Controller | None":
-        """The controller of a run: it changes what the settings leave open; None where that is nothing."""
+        """Return a controller of the settings that the user did not choose; None if there are none."""
         resources = settings.resources
-        left = resources.workers is None, resources.batch_songs is None, resources.in_flight is None
-        if resources.workers == 0 or not any(left):
-            return None
-        return cls(Bounds(machine.cpus(), settings.catalog.database is not None, *left), on_decision)
+        bounds = Bounds(
+            cpus=resource_defaults.cpus(),
+            workers_commit=settings.catalog.database is not None,
+            workers_adjustable=resources.workers is None,
+            batch_size_adjustable=resources.batch_songs is None,
+            in_flight_adjustable=resources.in_flight is None,
+        )
+        adjustable = bounds.workers_adjustable or bounds.batch_size_adjustable or bounds.in_flight_adjustable
+        return cls(bounds, on_decision) if adjustable and resources.workers != 0 else None
 
     def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
-        """See ``Tuner``."""
+        """Return a change of the settings; None for no change. See ``Tuner``."""
         if _nearly_done(sample, tunables) or not self._is_in_force(sample, tunables):
             return None
         if not self._pipeline_full and sample.songs >= tunables.in_flight * tunables.batch_size:
-            self._pipeline_full = True  # from now on batches are begun no faster than others are committed
+            # From now on, batches begin no faster than others are committed: earlier samples are not typical.
+            self._pipeline_full = True
             self._samples = self._samples if self._experiment else []
         self._samples = [*self._samples[1 - _MAX_SAMPLES :], sample]
         if len(self._samples) < 2:
             return None
         if self._experiment is not None:
             return self._judge(self._experiment, sample, tunables)
-        if self._stable_rate is not None and not self._should_resume(tunables):
+        if self._stable_rate is not None and not self._should_resume(self._stable_rate, tunables):
             return None
         return self._propose(sample, tunables)
 
     def _is_in_force(self, sample: RunSample, tunables: Tunables) -> bool:
-        """Whether what was changed last is really in force: processes have loaded, old batches are done."""
+        """Return whether the last change is in effect: workers are ready, and earlier batches are done."""
         if sample.songs == 0:
             return False
         if self._last_change is None:
             self._last_change = sample.elapsed_seconds, 0
-        at, songs = self._last_change
-        in_force = sample.workers_ready == tunables.workers and sample.songs >= songs
-        return in_force or sample.elapsed_seconds - at >= self._patience_seconds
+        changed_at, songs_before = self._last_change
+        in_force = sample.workers_ready == tunables.workers and sample.songs >= songs_before
+        return in_force or sample.elapsed_seconds - changed_at >= self._patience_seconds
 
     def _propose(self, sample: RunSample, tunables: Tunables) -> Decision | None:
-        """The next thing to try, once enough is known of how it goes without."""
+        """Return the next change to try, once it is known well enough how the run goes without it."""
         seconds = SampleWindow(self._samples[0], sample).seconds
         if seconds < _OBVIOUS_SECONDS:
             return None
-        found = [
-            move
-            for move in find_candidates(self._samples, tunables, self._bounds)
-            if move.kind not in self._rejected and (self._pipeline_full or not move.needs_full_batches)
+        estimate = estimate_rate(self._samples)
+        candidates = [
+            candidate
+            for candidate in self._open_candidates(tunables)
+            if self._pipeline_full or not candidate.needs_full_batches
         ]
-        pace = estimate_rate(self._samples)
-        if not found:
+        if not candidates:
             if self._pipeline_full and seconds >= _STABLE_SECONDS:
-                self._mark_stable(sample, pace)
+                self._stable_rate = estimate.rate
+                self._deviation_count = 0
+                self._samples = [sample]
             return None
-        best = found[0]
+        best = candidates[0]
         obvious = best.gain >= _OBVIOUS_GAIN and not best.needs_full_batches
-        least, longest = _measuring_seconds(best, tunables, pace)
-        if not obvious and (seconds < least or (pace.relative_error > _MIN_RISE and seconds < longest)):
+        min_seconds, max_seconds = _measuring_seconds(best, tunables, estimate)
+        precise = estimate.relative_error <= _MIN_RISE or seconds >= max_seconds
+        if not obvious and (seconds < min_seconds or not precise):
             return None
-        if sample.songs_total is not None and pace.rate > 0:
-            left = (sample.songs_total - sample.songs_skipped - sample.songs) / pace.rate
-            if left < _MIN_REMAINING_SECONDS:
+        if sample.songs_total is not None and estimate.rate > 0:
+            songs_left = sample.songs_total - sample.songs_skipped - sample.songs
+            if songs_left / estimate.rate < _MIN_REMAINING_SECONDS:
                 return None
-        self._experiment = _Experiment(best, tunables, self._observe(pace))
+        self._experiment = _Experiment(best, tunables, self._observe(estimate))
         return self._decide_on(sample, tunables, best.tunables, best.reason)
 
+    def _open_candidates(self, tunables: Tunables) -> list[Candidate]:
+        candidates = find_candidates(self._samples, tunables, self._bounds)
+        return [candidate for candidate in candidates if candidate.kind not in self._rejected]
+
     def _judge(self, experiment: _Experiment, sample: RunSample, tunables: Tunables) -> Decision | None:
-        """Go back, if what is on trial does not help; nothing as long as that is not known."""
+        """Return the settings to go on with once it is known whether a change helps; None until then."""
         seconds = SampleWindow(self._samples[0], sample).seconds
         if seconds < _OBVIOUS_SECONDS:
             return None
         now = self._observe(estimate_rate(self._samples))
-        within, without = (
-            (now, experiment.baseline) if experiment.with_change is None else (experiment.with_change, now)
-        )
-        rise = within.estimate.rate / max(1e-9, without.estimate.rate) - 1
-        needed = -_MIN_RISE if experiment.candidate.kind == "fewer workers" else _MIN_RISE
-        error = math.hypot(within.estimate.relative_error, without.estimate.relative_error)
-        obvious = not experiment.candidate.needs_full_batches and (
-            rise > _OBVIOUS_GAIN - 1 or rise < -_CLEAR_LOSS
-        )
-        least, longest = _measuring_seconds(experiment.candidate, tunables, experiment.baseline.estimate)
-        clear = seconds >= least and abs(rise - needed) > error
-        if not (obvious or clear or seconds >= longest):
+        comparison = _compare(experiment, now)
+        if not _is_conclusive(experiment, comparison, seconds, tunables):
             return None
         self._experiment = None
-        gave = f"{_format_tunables(experiment.candidate.tunables)} gave {within.estimate.rate:,.0f} songs/s"
-        if rise < needed:
-            self._rejected.add(experiment.candidate.kind)
-            if experiment.with_change is not None:  # it is taken back already
+        candidate = experiment.candidate
+        rate, rate_without = comparison.with_change.estimate.rate, comparison.without.estimate.rate
+        measured = f"{_format_tunables(candidate.tunables)} gave {rate:,.0f} songs/s"
+        if comparison.rise < comparison.needed:
+            self._rejected.add(candidate.kind)
+            if experiment.with_change is not None:  # the change is taken back already
                 return self._propose(sample, tunables)
-            why = f"{gave}, and {without.estimate.rate:,.0f} before"
-            return self._decide_on(sample, tunables, experiment.previous, why)
-        if experiment.with_change is None and 1 + rise < max(
-            _CONVINCING_RATIO, math.sqrt(experiment.candidate.gain)
-        ):
+            reason = f"{measured}, and {rate_without:,.0f} before"
+            return self._decide_on(sample, tunables, experiment.previous, reason)
+        convincing = 1 + comparison.rise >= max(_CONVINCING_RATIO, math.sqrt(candidate.gain))
+        if experiment.with_change is None and not convincing:
             self._experiment = experiment._replace(with_change=now)
-            why = f"{gave}, and {without.estimate.rate:,.0f} before, which may be chance"
-            return self._decide_on(sample, tunables, experiment.previous, why)
-        self._rejected = (
-            {_OPPOSITES[experiment.candidate.kind]} if experiment.candidate.kind in _OPPOSITES else set()
-        )
-        if (
-            within.wait_per_song > _QUEUEING_FACTOR * without.wait_per_song > 0
-        ):  # they wait for each other: it serves no more
+            reason = f"{measured}, and {rate_without:,.0f} before, which may be chance"
+            return self._decide_on(sample, tunables, experiment.previous, reason)
+        self._rejected = {_OPPOSITES[candidate.kind]} if candidate.kind in _OPPOSITES else set()
+        if comparison.with_change.wait_per_song > _QUEUEING_FACTOR * comparison.without.wait_per_song > 0:
+            # Workers wait for each other: the disk serves no more of them.
             self._rejected.add("more workers")
         if experiment.with_change is None:
             return self._propose(sample, tunables)
-        why = f"{gave}, and {without.estimate.rate:,.0f} again without"
-        return self._decide_on(sample, tunables, experiment.candidate.tunables, why)
+        reason = f"{measured}, and {rate_without:,.0f} again without"
+        return self._decide_on(sample, tunables, candidate.tunables, reason)
 
     def _observe(self, estimate: RateEstimate) -> _Observation:
+        blocked = worker_time_shares(self._samples, self._bounds.cpus).blocked
         workers = self._samples[-1].workers_ready
-        waits = (
-            worker_time_shares(self._samples, self._bounds.cpus).blocked * workers / max(1e-9, estimate.rate)
-        )
-        return _Observation(estimate, waits)
+        return _Observation(estimate, blocked * workers / max(1e-9, estimate.rate))
 
-    def _mark_stable(self, sample: RunSample, estimate: RateEstimate) -> None:
-        self._stable_rate = estimate.rate
-        self._deviation_count = 0
-        self._samples = [sample]
-
-    def _should_resume(self, tunables: Tunables) -> bool:
-        """Whether a run that had settled has changed for long enough."""
+    def _should_resume(self, stable_rate: float, tunables: Tunables) -> bool:
+        """Return whether a stable run has changed for long enough to try changes again."""
         window = SampleWindow(self._samples[0], self._samples[-1])
-        if window.seconds < _WATCH_SECONDS or self._stable_rate is None:
+        if window.seconds < _WATCH_SECONDS:
             return False
         rate = estimate_rate(self._samples).rate
-        other = abs(rate / max(1e-9, self._stable_rate) - 1) > _RATE_CHANGE
-        open_ = any(
-            move.kind not in self._rejected for move in find_candidates(self._samples, tunables, self._bounds)
-        )
-        self._deviation_count = self._deviation_count + 1 if other or open_ else 0
-        last = self._samples[-1]
+        rate_changed = abs(rate / max(1e-9, stable_rate) - 1) > _RATE_CHANGE
+        deviates = rate_changed or bool(self._open_candidates(tunables))
+        self._deviation_count = self._deviation_count + 1 if deviates else 0
         if self._deviation_count <= self._allowed_deviations:
-            self._samples = [last]
+            self._samples = [self._samples[-1]]
             return False
-        if other:
+        if rate_changed:
             self._rejected.clear()
         self._stable_rate = None
-        self._allowed_deviations *= 2  # lest it goes on for ever where nothing lasts
+        self._allowed_deviations *= 2  # so that trying ends where nothing stays as it is
         return True
 
     def _decide_on(self, sample: RunSample, previous: Tunables, tunables: Tunables, reason: str) -> Decision:
-        other = tunables.batch_size != previous.batch_size
-        old = sample.in_flight * min(previous.batch_size, tunables.batch_size) if other else 0
-        self._last_change = sample.elapsed_seconds, sample.songs + old
-        self._patience_seconds = _MAX_PATIENCE_SECONDS if other else _PATIENCE_SECONDS
+        songs_before = sample.songs
+        self._patience_seconds = _PATIENCE_SECONDS
+        if tunables.batch_size != previous.batch_size:
+            # Batches of the previous size are still in flight.
+            songs_before += sample.in_flight * min(previous.batch_size, tunables.batch_size)
+            self._patience_seconds = _MAX_PATIENCE_SECONDS
+        self._last_change = sample.elapsed_seconds, songs_before
         self._samples = []
         if self._on_decision is not None:
             self._on_decision(f"{_format_tunables(tunables)}: {reason}.")
@@ -259,30 +271,58 @@ class Controller:
 
 
 def estimate_rate(samples: Sequence[RunSample]) -> RateEstimate:
-    """How fast a run was between the first of some samples and the last."""
+    """Return the rate between the first and the last of some samples."""
     window = SampleWindow(samples[0], samples[-1])
-    rates = [SampleWindow(*pair).rate for pair in pairwise(samples)]
+    rates = [SampleWindow(first, last).rate for first, last in pairwise(samples)]
     if window.rate <= 0 or len(rates) < 2:
         return RateEstimate(window.rate, 1.0)
     return RateEstimate(window.rate, statistics.stdev(rates) / math.sqrt(len(rates)) / window.rate)
 
 
+def _compare(experiment: _Experiment, now: _Observation) -> _Comparison:
+    if experiment.with_change is None:
+        with_change, without = now, experiment.baseline
+    else:
+        with_change, without = experiment.with_change, now
+    return _Comparison(
+        with_change,
+        without,
+        rise=with_change.estimate.rate / max(1e-9, without.estimate.rate) - 1,
+        needed=-_MIN_RISE if experiment.candidate.kind == "fewer workers" else _MIN_RISE,
+        error=math.hypot(with_change.estimate.relative_error, without.estimate.relative_error),
+    )
+
+
+def _is_conclusive(
+    experiment: _Experiment, comparison: _Comparison, seconds: float, tunables: Tunables
+) -> bool:
+    """Return whether the rise is obvious or precise, or has been measured for as long as is sensible."""
+    rise = comparison.rise
+    obvious = rise > _OBVIOUS_GAIN - 1 or rise < -_CLEAR_LOSS
+    min_seconds, max_seconds = _measuring_seconds(
+        experiment.candidate, tunables, experiment.baseline.estimate
+    )
+    precise = seconds >= min_seconds and abs(rise - comparison.needed) > comparison.error
+    return (obvious and not experiment.candidate.needs_full_batches) or precise or seconds >= max_seconds
+
+
 def _measuring_seconds(
     candidate: Candidate, tunables: Tunables, estimate: RateEstimate
 ) -> tuple[float, float]:
-    """For how many seconds a rate is measured, at least and at most."""
+    """Return the least and the longest time to measure a rate."""
     if not candidate.needs_full_batches:
         return _MIN_SECONDS, _MAX_SECONDS
-    round_ = tunables.workers * tunables.batch_size / max(1e-9, estimate.rate)
-    return min(_PATIENCE_SECONDS, max(_MIN_SECONDS, _MIN_ROUNDS * round_)), _PATIENCE_SECONDS
+    round_seconds = tunables.workers * tunables.batch_size / max(1e-9, estimate.rate)
+    return min(_PATIENCE_SECONDS, max(_MIN_SECONDS, _MIN_ROUNDS * round_seconds)), _PATIENCE_SECONDS
 
 
 def _nearly_done(sample: RunSample, tunables: Tunables) -> bool:
-    """Whether workers have all that is left."""
+    """Return whether workers have all of the remaining songs."""
     if sample.songs_total is None or sample.batches_queued:
         return False
-    return sample.songs_total - sample.songs_skipped - sample.songs <= sample.in_flight * tunables.batch_size
+    remaining = sample.songs_total - sample.songs_skipped - sample.songs
+    return remaining <= sample.in_flight * tunables.batch_size
 
 
 def _format_tunables(tunables: Tunables) -> str:
-    return f"{tunables.workers} processes, batches of {tunables.batch_size:,}, {tunables.in_flight} in flight"
+    return f"{tunables.workers} workers, batches of {tunables.batch_size:,}, {tunables.in_flight} in flight"

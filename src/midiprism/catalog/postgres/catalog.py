@@ -23,10 +23,10 @@ from midiprism.catalog.postgres.commit import BatchCommit, PostgresTransaction
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
 from midiprism.catalog.schema import properties, runs
-from midiprism.catalog.shard_sink import ShardSink
 from midiprism.catalog.types import UpToDate
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
+from midiprism.stores.shard_sink import ShardSink
 
 T = TypeVar("T")
 

@@ -16,16 +16,16 @@ from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
 from midiprism.catalog.commit_result import CommitResult
-from midiprism.catalog.linked_songs import LinkedSongs
 from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
-from midiprism.catalog.shard_sink import ShardSink
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
 from midiprism.records.columns import Columns
+from midiprism.records.linked_songs import LinkedSongs
 from midiprism.records.outcomes import ADOPTED
+from midiprism.stores.shard_sink import ShardSink
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from midiprism.catalog.catalog import Catalog, track_is_unlinked
 from midiprism.catalog.schema import links, shards, songs, tracks
-from midiprism.catalog.shard_sink import ShardFile
 from midiprism.catalog.types import query_chunks
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, TrackRecord
 from midiprism.stores.parquet.schema import ParquetLink
+from midiprism.stores.sharded import WrittenShard
 
 
 class KnownShard(NamedTuple):
@@ -131,7 +131,7 @@ class ShardIndex:
                 yield ShardLink(song_id, ParquetLink._make(row))
 
     def move_tracks(
-        self, new_shards: Sequence[ShardFile], track_positions: Sequence[tuple[int, int, int]], run_id: int
+        self, new_shards: Sequence[WrittenShard], track_positions: Sequence[tuple[int, int, int]], run_id: int
     ) -> None:
         """Record that tracks lie in new shards.
 
@@ -152,7 +152,7 @@ class ShardIndex:
         )
 
     def move_links(
-        self, new_shards: Sequence[ShardFile], song_positions: Sequence[tuple[int, int]], run_id: int
+        self, new_shards: Sequence[WrittenShard], song_positions: Sequence[tuple[int, int]], run_id: int
     ) -> None:
         """Record that the links of songs lie in new shards.
 

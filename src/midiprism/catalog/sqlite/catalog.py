@@ -14,14 +14,14 @@ from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hook
 from midiprism.catalog.commit_policy import CommitPolicy, StagedTracks, removing_on_error, utc_now
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.linked_songs import LinkedSongs
 from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
-from midiprism.catalog.shard_sink import ShardSink, WrittenShards
 from midiprism.catalog.sqlite.file import PROGRESS_STEPS
 from midiprism.catalog.types import KnownSong, query_chunks
 from midiprism.errors import CatalogError
 from midiprism.records.batches import NO_TRACKS, BatchRecord
 from midiprism.records.columns import Columns, concatenate
+from midiprism.records.linked_songs import LinkedSongs
+from midiprism.stores.shard_sink import ShardSink, WrittenShards
 
 
 class RecordedPath(NamedTuple):

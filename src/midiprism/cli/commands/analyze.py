@@ -44,7 +44,7 @@ def analyze(
     if html:
         from midiprism.cli.render.analysis_html import render_html
 
-        page = render_html(f"midiprism: {sections[0].title}", sections, report.points)
+        page = render_html(f"midiprism: {sections[0].title}", sections, report.timeline)
         typer.echo(page, nl=False)
         return
     from midiprism.cli.render import analysis_text

@@ -46,7 +46,7 @@ def probe(
     facts: dict[str, Any] = {
         "dry_run": dry_run,
         "skipped": [
-            {"path": path_text(mount_point.place.path), "reason": mount_point.skip_reason}
+            {"path": path_text(mount_point.location.path), "reason": mount_point.skip_reason}
             for mount_point in skipped
         ],
     }
@@ -79,7 +79,7 @@ def _measure(mount_points: Sequence["MountPoint"]) -> tuple[list["DiskSpeed"], l
     speeds: list[DiskSpeed] = []
     errors: list[tuple[str, str]] = []
     for mount_point in mount_points:
-        path = mount_point.place.path
+        path = mount_point.location.path
         typer.echo(f"Measuring {printable_path(path)} ...", err=True)
         try:
             speed = measure(path)

@@ -3,41 +3,45 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from midiprism.cli import exit_codes
 from midiprism.cli.advice import explain
 from midiprism.cli.commands.split_adopt import (
     AdoptOptions,
+    add_adoption,
     adoption_arguments,
     open_adopted,
     print_adoption_plan,
+    require_postgres,
 )
-from midiprism.cli.commands.split_options import IdentityOptions, RerunOptions, SourceOptions, WorkOptions
+from midiprism.cli.commands.split_options import (
+    ExtentOptions,
+    IdentityOptions,
+    OutOption,
+    RerunOptions,
+    SourceOptions,
+    VerboseSplitOption,
+    WorkOptions,
+)
 from midiprism.cli.database import resolve_database
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.metrics import MetricsOptions, serve_metrics
 from midiprism.cli.options import CatalogOptions, SummaryOptions
-from midiprism.cli.render.split_text import print_summary, summary_to_json
+from midiprism.cli.render.probe_text import suggest_faster_place
+from midiprism.cli.render.split_text import RepeatedCommand, print_summary, summary_to_json
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import follow_relocation, quote_result
 from midiprism.cli.shell import announce_compiling, exit_code
-from midiprism.errors import UsageError
+from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
-    from midiprism.pipeline import CatalogSettings, Scope, Settings
+    from midiprism.pipeline import CatalogSettings, Scope, Settings, Summary
     from midiprism.pipeline.progress import RunListener, RunProgress
 
 
 def split(
-    out: Annotated[
-        str,
-        typer.Option(
-            "-o", "--out", metavar="OUT", help="Folder of the result. It is made if it does not exist."
-        ),
-    ],
+    out: OutOption,
     source_options: SourceOptions,
     identity: IdentityOptions,
     catalog: CatalogOptions,
@@ -46,18 +50,8 @@ def split(
     work: WorkOptions,
     metrics: MetricsOptions,
     output: SummaryOptions,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Process the first N songs only, in the order of the folders."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose",
-            help="List up to 100 songs that failed instead of the first five; print what auto changes.",
-        ),
-    ] = False,
+    extent: ExtentOptions,
+    verbose: VerboseSplitOption = False,
 ) -> int:
     """Split songs into one MIDI file per playing track, stored once, with a catalog.
 
@@ -67,7 +61,6 @@ def split(
     """
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import CatalogSettings, RunCallbacks, RunParts, Scope, run_pipeline
-    from midiprism.results.result_dir import read_identity
 
     sources = source_options.sources or []
     out = follow_relocation(out, quiet=output.quiet)
@@ -76,32 +69,28 @@ def split(
     if adoption is not None:
         source_arguments = adoption_arguments(adoption)
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
-    catalog_settings = CatalogSettings(database, work.lease)
-    scope = Scope(limit, not work.no_scan, tuple(source_arguments))
-    settings = _make_settings(identity, rerun, work, catalog_settings, scope, dry_run=dry_run)
-    if adoption is not None and adoption.existing != "leave":
-        settings = replace(settings, rerun_policy=replace(settings.rerun_policy, redo_adopted=True))
+    scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments))
+    settings = _make_settings(
+        identity, rerun, work, CatalogSettings(database, work.lease), scope, dry_run=extent.dry_run
+    )
     # Refuse another identity before an adopted library is checked, which may take long.
-    request = replace(settings.result_request, adopted=adoption is not None)
-    store = request.resolve(read_identity(out), out).store
+    store = _resolve_store(settings, out, adopted=adoption is not None)
     with ExitStack() as stack:
         stop = stack.enter_context(
             interruptible("Stopping after the current songs; a second signal stops at once.")
         )
         if adoption is None:
             source = source_options.open(out)
-        elif database is None:
-            raise UsageError("--adopt adopts a library in PostgreSQL: name it with --database.")
-        elif dry_run:
-            print_adoption_plan(database, adoption, out, stop, as_json=output.as_json, quiet=output.quiet)
+        elif extent.dry_run:
+            address = require_postgres(database)
+            print_adoption_plan(address, adoption, out, stop, as_json=output.as_json, quiet=output.quiet)
             return exit_codes.DONE
         else:
-            adopted = stack.enter_context(open_adopted(database, adoption, out, stop, yes=adopt_options.yes))
-            source = adopted.source
-            settings = replace(settings, catalog=replace(catalog_settings, hooks=(adopted.hook,)))
-        if not (output.quiet or dry_run) and store == "files":
-            from midiprism.cli.render.probe_text import suggest_faster_place
-
+            adopted = stack.enter_context(
+                open_adopted(require_postgres(database), adoption, out, stop, yes=adopt_options.yes)
+            )
+            source, settings = adopted.source, add_adoption(settings, adoption, adopted)
+        if not (output.quiet or extent.dry_run) and STORE_KINDS[store].tracks_are_files:
             suggest_faster_place(out)
         callbacks = RunCallbacks(
             stop,
@@ -111,21 +100,31 @@ def split(
         )
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
-    print_summary(
-        summary,
-        out,
-        quote_result(out, database),
-        [*sources, *source_arguments],
-        quiet=output.quiet,
-        verbose=verbose,
-        stderr=output.as_json,
-    )
+    command = RepeatedCommand(out, quote_result(out, database), (*sources, *source_arguments))
+    _print_result(summary, command, output, verbose=verbose)
+    ok = not summary.has_failures and summary.error is None
+    return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
+
+
+def _print_result(
+    summary: "Summary", command: RepeatedCommand, output: SummaryOptions, *, verbose: bool
+) -> None:
+    print_summary(summary, command, quiet=output.quiet, verbose=verbose, stderr=output.as_json)
     if output.as_json:
         print_json(summary_to_json(summary))
     if summary.error is not None:
         print_message(explain(summary.error))
-    ok = not summary.has_failures and summary.error is None
-    return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
+
+
+def _resolve_store(settings: "Settings", out: str, *, adopted: bool) -> str:
+    """Return the kind of the store of the result in ``out``, existing or new.
+
+    Raises:
+        UsageError: it has another identity than the settings request.
+    """
+    from midiprism.results.result_dir import read_identity
+
+    return replace(settings.result_request, adopted=adopted).resolve(read_identity(out), out).store
 
 
 def _make_settings(
@@ -143,7 +142,7 @@ def _make_settings(
         RequestedIdentity(
             by=None if identity.by is None else identity.by.value,
             context=None if identity.context is None else identity.context.value,
-            store=None if identity.store is None else identity.store.value,
+            store=identity.store,
         ),
         resources=Resources(
             workers=work.parse_workers(),

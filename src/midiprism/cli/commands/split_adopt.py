@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from midiprism.adopt.adoption import AdoptedLibrary
     from midiprism.adopt.options import Adoption, ExistingLinksPolicy
     from midiprism.catalog import PostgresAddress
+    from midiprism.pipeline import Settings
 
 _NAME_WIDTH = 14
 
@@ -108,6 +109,23 @@ def adoption_arguments(adoption: "Adoption") -> list[str]:
     policy = {"leave": [], "complete": ["--complete-existing"], "replace": ["--redo-existing", "--replace"]}
     rules = [f"--path-map={os.fsdecode(old)}={os.fsdecode(new)}" for old, new in adoption.path_map.rules]
     return ["--adopt", *rules, *policy[adoption.existing]]
+
+
+def require_postgres(database: "PostgresAddress | None") -> "PostgresAddress":
+    """Return the database of the library to adopt.
+
+    Raises:
+        UsageError: none is named.
+    """
+    if database is None:
+        raise UsageError("--adopt adopts a library in PostgreSQL: name it with --database.")
+    return database
+
+
+def add_adoption(settings: "Settings", adoption: "Adoption", adopted: "AdoptedLibrary") -> "Settings":
+    """Return the settings of a run that fills the tables of an adopted library."""
+    policy = replace(settings.rerun_policy, redo_adopted=adoption.existing != "leave")
+    return replace(settings, rerun_policy=policy, catalog=replace(settings.catalog, hooks=(adopted.hook,)))
 
 
 def open_adopted(

@@ -9,11 +9,25 @@ import typer
 
 from midiprism.cli.option_values import parse_auto_int
 from midiprism.cli.options import ArchivesOption
+from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
     from midiprism.sources import Source
 
 MAX_WORKERS, MAX_BATCH_SIZE, MAX_IN_FLIGHT = 1_000, 100_000, 10_000
+
+
+OutOption = Annotated[
+    str,
+    typer.Option("-o", "--out", metavar="OUT", help="Folder of the result. It is made if it does not exist."),
+]
+VerboseSplitOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        help="List up to 100 songs that failed instead of the first five; print what auto changes.",
+    ),
+]
 
 
 class ByChoice(StrEnum):
@@ -23,14 +37,20 @@ class ByChoice(StrEnum):
     program = "program"
 
 
-class StoreChoice(StrEnum):
-    files = "files"
-    parquet = "parquet"
-
-
 class ContextChoice(StrEnum):
     conductor = "conductor"
     full = "full"
+
+
+def parse_store_kind(text: str) -> str:
+    """Return the name of a kind of store.
+
+    Raises:
+        typer.BadParameter: there is no such kind.
+    """
+    if text not in STORE_KINDS:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, STORE_KINDS))}.")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +69,12 @@ class IdentityOptions:
         ),
     ] = None
     store: Annotated[
-        StoreChoice | None,
+        str | None,
         typer.Option(
+            parser=parse_store_kind,
+            metavar=f"[{'|'.join(STORE_KINDS)}]",
             help="What the tracks are stored in: a file each, or Parquet files with many, beside tables of "
-            "links and songs.  [default: as OUT was made, else files]"
+            "links and songs.  [default: as OUT was made, else files]",
         ),
     ] = None
 
@@ -169,10 +191,6 @@ class WorkOptions:
             min=0, metavar="SECONDS", help="Longest time a worker may spend on a song. 0: no limit."
         ),
     ] = 60.0
-    no_scan: Annotated[
-        bool,
-        typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
-    ] = False
 
     def parse_workers(self) -> int | None:
         """Return the number of workers; None for ``auto``."""
@@ -185,3 +203,18 @@ class WorkOptions:
     def parse_in_flight(self) -> int | None:
         """Return the number of batches in flight; None for ``auto``."""
         return parse_auto_int("--in-flight", self.in_flight, 1, MAX_IN_FLIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtentOptions:
+    """How much is done."""
+
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Process the first N songs only, in the order of the folders."),
+    ] = None
+    no_scan: Annotated[
+        bool,
+        typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False

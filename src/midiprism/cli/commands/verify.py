@@ -1,6 +1,7 @@
 """``midiprism verify``: check that a result is complete and undamaged, and repair it."""
 
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,16 +22,16 @@ _MAX_RUN_DIGITS = 9
 _DATE_DIGITS = len("20251231")
 
 
-def verify(
-    out: OutArgument,
-    catalog: CatalogOptions,
-    output: SummaryOptions,
+@dataclass(frozen=True, slots=True)
+class ScopeOptions:
+    """Which part of a result is checked."""
+
     sample: Annotated[
         str | None,
         typer.Option(
             metavar="PERCENT", help="Check a random share of the tracks and songs only, such as 2%."
         ),
-    ] = None,
+    ] = None
     since: Annotated[
         str | None,
         typer.Option(
@@ -38,7 +39,14 @@ def verify(
             help="Check only what run number RUN and later ones recorded, or runs that started on DATE, such "
             "as 2025-12-31, or later.",
         ),
-    ] = None,
+    ] = None
+
+
+def verify(
+    out: OutArgument,
+    catalog: CatalogOptions,
+    output: SummaryOptions,
+    scope_options: ScopeOptions,
     repair: Annotated[
         bool,
         typer.Option(
@@ -61,9 +69,12 @@ def verify(
 
     if dry_run and not repair:
         raise UsageError("--dry-run needs --repair; without it, nothing is written anyway.")
-    scope, since_date = parse_scope(sample, since)
+    scope, since_date = parse_scope(scope_options.sample, scope_options.since)
     result = locate(out, catalog, quiet=output.quiet)
-    request = {"sample_percent": round(100 * scope.share, 6) if scope.is_sample else None, "since": since}
+    request = {
+        "sample_percent": round(100 * scope.share, 6) if scope.is_sample else None,
+        "since": scope_options.since,
+    }
     with session("Stopping; a second signal stops at once.", format_progress, quiet=output.quiet) as (
         stop,
         listener,

@@ -11,7 +11,7 @@ from midiprism.cli.render.terminal import escape_unprintable, format_clock
 
 if TYPE_CHECKING:
     from midiprism.advise.model.timeline import TimelinePoint
-    from midiprism.advise.report.blocks import Section
+    from midiprism.advise.report.document import Section
 
 _WIDTH, _HEIGHT = 600, 160
 _COLOURS = ("#2f6fde", "#d9822b", "#3a9e5c", "#b8405e", "#7a5cc2", "#5f6b7a")
@@ -130,12 +130,12 @@ def _make_plot(
     points: "Sequence[TimelinePoint]",
     lines: Iterable[tuple[str, PointValue, str]],
 ) -> Plot:
-    start, end = points[0].at, points[-1].at
+    start, end = points[0].elapsed_seconds, points[-1].elapsed_seconds
     across = _WIDTH / max(1e-9, end - start)
 
     def place(point: "TimelinePoint", value: float) -> str:
         height = _HEIGHT * (1 - min(1.0, max(0.0, value / highest)))
-        return f"{(point.at - start) * across:.1f},{height:.1f}"
+        return f"{(point.elapsed_seconds - start) * across:.1f},{height:.1f}"
 
     drawn = tuple(
         Line(

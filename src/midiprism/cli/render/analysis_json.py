@@ -32,11 +32,11 @@ def analysis_to_json(report: "RunReport") -> dict[str, Any]:
         ],
         "settings": dict(report.settings),
         "rate": report.rate,
-        "eta": report.eta_seconds,
+        "eta_seconds": report.eta_seconds,
         "bottleneck": None if bottleneck is None else asdict(bottleneck),
         "evidence": [] if bottleneck is None else [list(fact) for fact in bottleneck.evidence],
         "strategies": [asdict(strategy) for strategy in report.strategies],
         "plans": [asdict(plan) for plan in report.plans],
         "decisions": [dict(decision) for decision in report.decisions],
-        "course": [point.as_dict() for point in report.points],
+        "timeline": [point.as_dict() for point in report.timeline],
     }

@@ -9,7 +9,7 @@ from midiprism.cli.render.terminal import escape_unprintable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from midiprism.advise.report.blocks import Section
+    from midiprism.advise.report.document import Section
 
 _MARKDOWN_SPECIALS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
 _BACKTICKS = re.compile("`+")

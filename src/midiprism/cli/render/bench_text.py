@@ -53,7 +53,7 @@ def experiment_to_json(result: "ExperimentResult") -> dict[str, Any]:
         "title": result.title,
         "changes": changes,
         "predicted": result.predicted,
-        "at_most": result.at_most,
+        "upper_bound": result.upper_bound,
         "measured": result.measured,
         "rates": list(result.rates),
         "reason": result.reason,
@@ -64,7 +64,7 @@ def _rate_cells(result: "ExperimentResult", measured: float) -> tuple[str, ...]:
     rates = (measured, min(result.rates), max(result.rates))
     predicted = ratio = ""
     if result.predicted is not None:
-        predicted = f"{'at most ' if result.at_most else ''}{result.predicted:,.0f}"
+        predicted = f"{'at most ' if result.upper_bound else ''}{result.predicted:,.0f}"
         ratio = f"{result.predicted / measured:.2f}"
     return (predicted, *(f"{rate:,.0f}" for rate in rates), ratio)
 

@@ -36,17 +36,17 @@ def print_plan(usable: Sequence["MountPoint"], skipped: Sequence["MountPoint"], 
         console.print(f"A folder {TEMP_DIR_PREFIX}... {verb} made in each of these, and removed at the end:")
     for mount_point in usable:
         free = "" if mount_point.free_bytes is None else f", {format_size(mount_point.free_bytes)} free"
-        kind = escape_unprintable(_format_kind(mount_point.place))
-        console.print(f"  {printable_path(mount_point.place.path)}  ({kind}{free})")
+        kind = escape_unprintable(_format_kind(mount_point.location))
+        console.print(f"  {printable_path(mount_point.location.path)}  ({kind}{free})")
     if skipped:
         console.print("Not measured:")
     for mount_point in skipped:
-        console.print(f"  {printable_path(mount_point.place.path)}: {mount_point.skip_reason}")
+        console.print(f"  {printable_path(mount_point.location.path)}: {mount_point.skip_reason}")
 
 
 def print_speeds(speeds: Sequence["DiskSpeed"], *, stderr: bool) -> None:
     """Print the speeds as two tables, and the best place for a result."""
-    from midiprism.advise.probe.disk_results import best_place_for
+    from midiprism.advise.probe.disk_results import best_disk_for
 
     if not speeds:
         return
@@ -61,11 +61,11 @@ def print_speeds(speeds: Sequence["DiskSpeed"], *, stderr: bool) -> None:
     console.print(_table(("place",), others, [_other_cells(speed) for speed in speeds]))
     if any(speed.reads_cached and speed.persistent for speed in speeds):
         console.print("* read from memory: this system cannot drop its cache of files")
-    best = best_place_for("output", speeds)
+    best = best_disk_for("output", speeds)
     if best is not None:
         rate = f"{best.durable_creates_per_second:,.0f} files a second with flushing"
         console.print(
-            f"Best for a result with a file for each track: {printable_path(best.place.path)}, {rate}."
+            f"Best for a result with a file for each track: {printable_path(best.location.path)}, {rate}."
         )
     if not all(speed.persistent for speed in speeds):
         console.print("Files in memory are lost when the machine is switched off: keep no result there.")
@@ -73,22 +73,22 @@ def print_speeds(speeds: Sequence["DiskSpeed"], *, stderr: bool) -> None:
 
 def suggest_faster_place(out: str) -> None:
     """Print a message if a place is known where the result in ``out`` would be written much faster."""
-    from midiprism.advise.probe.disk_results import find_faster_place
+    from midiprism.advise.probe.disk_results import find_faster_disk
 
-    suggestion = find_faster_place(out)
+    suggestion = find_faster_disk(out)
     if suggestion is None:
         return
     current, faster = suggestion.current, suggestion.faster
-    folder = shell_quote(os.path.join(faster.place.path, os.path.basename(os.path.abspath(out))))
+    folder = shell_quote(os.path.join(faster.location.path, os.path.basename(os.path.abspath(out))))
     if os.path.isdir(out) and os.listdir(out):
         advice = (
             f"When no run is active, `midiprism relocate {shell_quote(out)} {folder}` moves the result there."
         )
     else:
         advice = f"`-o {folder}` puts the result there."
-    spins = " The system reports the latter as a spinning disk." if current.place.rotational else ""
+    spins = " The system reports the latter as a spinning disk." if current.location.rotational else ""
     print_message(
-        f"{faster.place.path} takes new files {suggestion.factor:.1f} times as fast as the disk of {out}: "
+        f"{faster.location.path} takes new files {suggestion.factor:.1f} times as fast as the disk of {out}: "
         f"{faster.durable_creates_per_second:,.0f} a second against "
         f"{current.durable_creates_per_second:,.0f}, flushed, as measured by `midiprism probe`."
         f"{spins} {advice}"
@@ -113,8 +113,8 @@ def _table(
 
 def _create_cells(speed: "DiskSpeed") -> list[str]:
     return [
-        speed.place.path,
-        _format_kind(speed.place),
+        speed.location.path,
+        _format_kind(speed.location),
         "-" if speed.free_bytes is None else format_size(speed.free_bytes),
         _format_rate(speed.creates_per_second(min(speed.create_us, default=1))),
         _format_rate(speed.creates_per_second()),
@@ -127,7 +127,7 @@ def _other_cells(speed: "DiskSpeed") -> list[str]:
     sequential = speed.sequential_mb_s
     from_memory = "*" if speed.reads_cached and speed.persistent else ""
     return [
-        speed.place.path,
+        speed.location.path,
         _format_rate(speed.reads_per_second()) + from_memory,
         _format_rate(sequential.write if sequential else 0),
         _format_rate(sequential.read if sequential else 0),

@@ -90,6 +90,7 @@ class BottleneckLine:
 
     def _describe_window(self, window: "SampleWindow", settings: "Mapping[str, Any]") -> str:
         from midiprism.advise.bottleneck import find_bottleneck
+        from midiprism.advise.model.run_facts import RunFacts
 
         gauges = []
         if window.core_utilization:
@@ -101,7 +102,8 @@ class BottleneckLine:
         last = window.last
         gauges.append(f"{last.memory_bytes / 1e6:,.0f} MB")
         gauges.append(f"{last.in_flight} of {last.in_flight_limit} batches")
-        return f"{escape_unprintable(find_bottleneck(window, settings).words)} | {', '.join(gauges)}"
+        bottleneck = find_bottleneck(window, RunFacts.from_settings(settings))
+        return f"{escape_unprintable(bottleneck.summary)} | {', '.join(gauges)}"
 
 
 def format_run_progress(progress: "RunProgress") -> str:

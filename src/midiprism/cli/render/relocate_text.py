@@ -15,14 +15,14 @@ from midiprism.cli.result_location import quote_result
 
 if TYPE_CHECKING:
     from midiprism.catalog import PostgresAddress
-    from midiprism.relocate.copy import Relocation, RelocationProgress
+    from midiprism.relocate.relocation import Relocation, RelocationProgress
 
 
 def format_progress(progress: "RelocationProgress") -> str:
     """Return the progress of a relocation in words."""
-    if progress.stage == "catalogue":
+    if progress.stage == "catalog":
         return f"copying the catalog, {format_clock(progress.seconds)}"
-    if progress.stage == "emptying":
+    if progress.stage == "cleanup":
         return f"emptying the old folder: {progress.seen:,} files"
     if not progress.total:
         return f"{progress.seen:,} files"

@@ -1,6 +1,7 @@
 """Describe in words, and as JSON, what a run did."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from midiprism.cli.render.terminal import (
@@ -19,29 +20,32 @@ if TYPE_CHECKING:
 _MAX_SHOWN = 5
 
 
-def print_summary(
-    summary: "Summary",
-    out: str,
-    quoted_result: str,
-    sources: list[str],
-    *,
-    quiet: bool,
-    verbose: bool,
-    stderr: bool,
-) -> None:
-    """Print what was done, what failed, and what to do next; if quiet, only what failed.
+@dataclass(frozen=True, slots=True)
+class RepeatedCommand:
+    """What the next command needs.
 
-    Args:
+    Attributes:
+        out: the folder of the result.
         quoted_result: the result as the arguments of a command.
         sources: the sources and their options, as arguments of ``split``.
     """
+
+    out: str
+    quoted_result: str
+    sources: tuple[str, ...]
+
+
+def print_summary(
+    summary: "Summary", command: RepeatedCommand, *, quiet: bool, verbose: bool, stderr: bool
+) -> None:
+    """Print what was done, what failed, and what to do next; if quiet, only what failed."""
     if quiet:
         if summary.has_failures:
             for line in failure_lines(summary, verbose=verbose):
                 print_message(line)
         return
     console = make_console(stderr=stderr)
-    for line in _lines(summary, out, quoted_result, sources, verbose=verbose):
+    for line in _lines(summary, command, verbose=verbose):
         console.print(line)
 
 
@@ -68,10 +72,8 @@ def failure_lines(summary: "Summary", *, verbose: bool) -> Iterator[str]:
         yield f"and {hidden:,} more" + ("" if verbose else "; --verbose lists more of them")
 
 
-def _lines(
-    summary: "Summary", out: str, quoted_result: str, sources: list[str], *, verbose: bool
-) -> Iterator[str]:
-    yield _headline(summary, out)
+def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> Iterator[str]:
+    yield _headline(summary, command.out)
     counts = (
         ("new tracks", summary.tracks_new, f"{format_size(summary.bytes_written)} written"),
         ("duplicates", summary.tracks_duplicate, "known tracks, linked to their songs"),
@@ -101,11 +103,11 @@ def _lines(
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
     if summary.state in ("interrupted", "stopped"):
         yield "Stopped before the end; what was done is kept. To continue:"
-        yield f"  midiprism split {' '.join(map(shell_quote, sources))} -o {quoted_result}"
+        yield f"  midiprism split {' '.join(map(shell_quote, command.sources))} -o {command.quoted_result}"
     elif not summary.dry_run and summary.songs_seen:
         yield "Next:"
-        yield f"  midiprism list {quoted_result} --instrument bass"
-        yield f"  midiprism export {quoted_result} --to by-song --by song"
+        yield f"  midiprism list {command.quoted_result} --instrument bass"
+        yield f"  midiprism export {command.quoted_result} --to by-song --by song"
 
 
 def _headline(summary: "Summary", out: str) -> str:

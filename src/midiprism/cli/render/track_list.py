@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,23 +20,40 @@ from midiprism.cli.render.terminal import (
 
 if TYPE_CHECKING:
     from midiprism.catalog import TrackRow
+    from midiprism.records.fields import Field
+
+_KEYS = {"track_number": "track"}
+_COUNTED_FROM_1 = ("track", "channel")
+
+
+@cache
+def json_fields() -> "dict[str, Field]":
+    """Return the fields of a link and its track by their keys in JSON, the link's first."""
+    from midiprism.records.fields import TRACK_FIELDS
+
+    # Some fields only name the track's file; they have no column in Parquet either.
+    track_fields = {field.public_name: field for field in TRACK_FIELDS if field.parquet_name is not None}
+    link_fields = _link_fields()
+    return link_fields | {key: field for key, field in track_fields.items() if key not in link_fields}
+
+
+@cache
+def _link_fields() -> "dict[str, Field]":
+    from midiprism.records.fields import LINK_FIELDS
+
+    return {_KEYS.get(field.name, field.public_name): field for field in LINK_FIELDS}
 
 
 def track_to_json(row: "TrackRow") -> dict[str, Any]:
     """Return a track for ``--json``; track and channel count from 1."""
-    from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
-
-    special = {
-        "track_number": ("track", row.link.track_number + 1),
-        "channel": ("channel", None if row.link.channel is None else row.link.channel + 1),
-        "digest": ("digest", row.track.digest.hex()),
+    link_keys = _link_fields()
+    facts = {
+        key: getattr(row.link if key in link_keys else row.track, field.name)
+        for key, field in json_fields().items()
     }
-    facts: dict[str, Any] = {}
-    for record, fields in ((row.link, LINK_FIELDS), (row.track, TRACK_FIELDS)):
-        for field in fields:
-            if field.parquet_name is not None:  # the others only name the track's file
-                key, value = special.get(field.name, (field.public_name, getattr(record, field.name)))
-                facts.setdefault(key, value)
+    for key in _COUNTED_FROM_1:
+        facts[key] = None if facts[key] is None else facts[key] + 1
+    facts["digest"] = facts["digest"].hex()
     return {
         "song": row.song_name,
         "song_path": os.fsdecode(row.song_path),

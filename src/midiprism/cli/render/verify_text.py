@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 _MAX_SHOWN = 5
 _STAGE_DESCRIPTIONS = {
-    "catalogue": "checking the catalog",
+    "catalog": "checking the catalog",
     "tracks": "tracks",
     "files": "files",
     "songs": "songs",
-    "mending": "repairing, songs",
+    "repair": "repairing, songs",
 }
 
 
 def format_progress(progress: "VerifyProgress") -> str:
     """Return the progress of a verification in words."""
     stage = _STAGE_DESCRIPTIONS[progress.stage]
-    if progress.stage == "catalogue":
+    if progress.stage == "catalog":
         return f"{stage}, {format_clock(progress.seconds)}"
     of = f" of {progress.total:,}" if progress.total is not None else ""
     parts = [f"{stage}: {progress.seen:,}{of}"]

@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from platformdirs import user_cache_path
 
-SMF_FOLDER = Path(__file__).parents[1]
-"""Holds every source that may be compiled into an entry point, except those beside the entry point."""
+COMPILED_SOURCES = (Path(__file__).parent, Path(__file__).parents[1] / "problems.py")
+"""Every source that may be compiled into an entry point, except those in the folder of the entry point."""
 
 ENABLED = not numba.config.DISABLE_JIT
 """False under ``NUMBA_DISABLE_JIT=1``: the same code then runs as plain Python."""
@@ -42,10 +42,14 @@ Any other helper is optimized again with every helper around it, so that deep ca
 """
 
 
-def source_digest(*folders: Path) -> str:
-    """Return 16 hex digits that change with every Python file in the folders, its place or its date."""
+def source_digest(*sources: Path) -> str:
+    """Return 16 hex digits that change with every Python file among the sources, its place or its date.
+
+    A source is a file, or a folder with all files below it.
+    """
     digest = hashlib.sha256()
-    for path in sorted({path for folder in folders for path in folder.rglob("*.py")}):
+    files = {path for source in sources for path in (source.rglob("*.py") if source.is_dir() else [source])}
+    for path in sorted(files):
         # Numba compares place and date too: what it would not load must not be taken for compiled.
         digest.update(f"{path}\0{path.stat().st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
         digest.update(path.read_bytes())
@@ -80,7 +84,7 @@ class EntryPoint:
         # Entry points outside of this package, those of sample songs, compile its helpers into themselves.
         folder = Path(self.python_function.__code__.co_filename).parent
         root = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else user_cache_path("midiprism")
-        return root / f"kernel-{_digest_at_start(folder, SMF_FOLDER)}"
+        return root / f"kernel-{_digest_at_start(folder, *COMPILED_SOURCES)}"
 
     def is_compiled(self) -> bool:
         """Tell whether a call can start at once: compiled in this process, or (most likely) in the cache."""

@@ -1,7 +1,7 @@
-"""How text becomes part of a file name: our own rule, frozen, the same everywhere for the life of a result.
+"""Turns text into a part of a file name, by a rule that is the same on every system and never changes.
 
-It leans on Unicode 3.2 as Python keeps it for internet names (``unicodedata.ucd_3_2_0``), which no release of
-Python changes. Any change of what ``safe_name`` returns raises ``NAMING_VERSION``.
+The rule uses Unicode 3.2, which Python has for internet names (``unicodedata.ucd_3_2_0``) and which no
+release of Python changes. Any change of what ``safe_name`` returns raises ``NAMING_VERSION``.
 
 Forbidden characters and reserved names are those of Windows ("Naming Files, Paths, and Namespaces"), which
 include those of Linux and macOS.
@@ -22,12 +22,14 @@ _RESERVED_DEVICE_NAME = re.compile(
 
 
 def safe_name(text: str, max_bytes: int) -> str:
-    """One component of a path that Linux, macOS and Windows all take, or an empty string if nothing is left.
+    """Return one component of a path that Linux, macOS and Windows accept; empty if nothing is left of it.
 
-    Composed (NFC); white space is one space; what is forbidden, a control, private, a surrogate or unassigned
-    in Unicode 3.2 is ``_``; invisible format characters (directions, joiners) are gone; no dots, spaces or
-    dashes before it, no dots or spaces behind it; not a reserved device name; at most ``max_bytes`` of UTF-8
-    (8 or more), cut between code points.
+    - The text is composed (NFC), and each run of white space becomes one space.
+    - Forbidden characters, controls, surrogates and those private or unassigned in Unicode 3.2 become ``_``.
+    - Invisible format characters (directions, joiners) are removed.
+    - It does not begin with dots, spaces or dashes, nor end with dots or spaces.
+    - It is not the name of a reserved device.
+    - It has at most ``max_bytes`` bytes of UTF-8 (8 or more), cut between code points.
     """
     if not (_ALREADY_SAFE.fullmatch(text) and "  " not in text and "__" not in text):
         text = _clean(text)
@@ -43,9 +45,7 @@ def _clean(text: str) -> str:
     text = unicode32.normalize("NFC", text)
     text = _UNDERSCORES.sub("_", _SPACES.sub(" ", text))
     text = text.lstrip(" .-").rstrip(" .")
-    while text and unicode32.category(text[0]).startswith(
-        "M"
-    ):  # a mark would combine with what stands before
+    while text and unicode32.category(text[0]).startswith("M"):  # a mark would combine with what is before it
         text = text[1:].lstrip(" .-")
     return "" if text == "_" else text
 
@@ -55,7 +55,7 @@ def _replace_character(character: str) -> str:
         return "_"
     if character in "\t\n\v\f\r":
         return " "
-    if character in "\xad\u200b":  # soft hyphen and zero width space: visible only to Unicode 3.2
+    if character in "\xad\u200b":  # soft hyphen and zero width space: Unicode 3.2 has them as visible
         return ""
     category = unicode32.category(character)
     if category[0] == "Z":

@@ -1,16 +1,20 @@
-"""One read-only ``.mid`` file per content, in a folder of its instrument family."""
+"""A store that keeps each track as a read-only ``.mid`` file, in a folder of its instrument family."""
 
-import errno
 import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 
 from blake3 import blake3
 
 from midiprism.errors import StoreError
+from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, require_real_folder
+from midiprism.fs.exclusive_create import create_file, read_regular_file
 from midiprism.fs.fsync import FSYNC_ON_WRITE, Flusher
+from midiprism.fs.reflink import Reflinker
+from midiprism.records.batches import BatchRecord
+from midiprism.stores.errors import LostOrDamagedError, read_error, wrap_read_errors, write_error
 from midiprism.stores.files.layout import (
     FULL_DIGEST_DIGITS,
     SHORT_DIGEST_DIGITS,
@@ -19,58 +23,172 @@ from midiprism.stores.files.layout import (
     track_path,
     track_stem,
 )
-from midiprism.stores.interface import StoredTrack, make_stored_track
+from midiprism.stores.files.scanner import TrackScanner, is_below_tracks
+from midiprism.stores.interface import StoreCapabilities, StoreOptions
+from midiprism.stores.types import (
+    CopyOutcome,
+    FileStatus,
+    PrefixFilter,
+    ScannedEntry,
+    StoredTrack,
+    TrackLocation,
+    any_prefix,
+    make_stored_track,
+)
 
-_CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
-_READ_FLAGS = os.O_RDONLY | _NOFOLLOW | _CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 _READ_ONLY_MODE = 0o444
-_TEMPORARY_SUFFIX = ".tmp"
 _DEFAULT_BLOCK_SIZE = 4096
 _MAX_RECENT_TRACKS = 32_768
 
-# Another worker may be in the middle of writing the same content; one that last wrote longer ago has died.
+# Another worker may be writing the same track just now. If the file was last changed longer ago, it has died.
 _REREADS = 5
 _REREAD_PAUSE_SECONDS = 0.004
 _STALE_WRITE_SECONDS = 2.0
 
 
 class FileStore:
-    """Splits as files below ``root/tracks``.
+    """Keeps tracks as files below ``root/tracks``; see ``TrackStore``.
 
-    Any number of workers may put the same content at once: creating a file exclusively decides who writes it.
-    Links are not followed, neither at a file's place nor at a folder's.
+    Any number of workers may put the same track at once: creating a file exclusively decides who writes it.
+    Links are not followed, neither in the place of a file nor of a folder.
 
     Args:
         root: the folder of the result, which exists.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    shards = None
+
+    def __init__(self, root: str | os.PathLike[str], options: StoreOptions | None = None) -> None:
         self._root = os.path.abspath(os.fspath(root))
+        self._options = options or StoreOptions()
+        self._scanner = TrackScanner(self._root)
         self._known_folders: set[str] = set()
         self._flusher = Flusher(self._root)
         self._recent: dict[bytes, StoredTrack] = {}
 
-    def __reduce__(self) -> tuple[type["FileStore"], tuple[str]]:
-        return type(self), (self._root,)
+    def __reduce__(self) -> tuple[type["FileStore"], tuple[str, StoreOptions]]:
+        return type(self), (self._root, self._options)
 
     @property
-    def block_size(self) -> int:
-        try:
-            return os.statvfs(self._root).f_frsize or 1
-        except (AttributeError, OSError):  # Windows, or a root that is gone, which the next put will tell
-            return _DEFAULT_BLOCK_SIZE
+    def capabilities(self) -> StoreCapabilities:
+        return StoreCapabilities(
+            flush_covers_all_writers=not self._flusher.needs_paths,
+            tracks_are_files=True,
+            block_size=_block_size(self._root),
+            folders=(TRACKS_FOLDER,),
+        )
 
-    @property
-    def flush_covers_all_writers(self) -> bool:
-        return not self._flusher.needs_paths
+    def close(self) -> None:
+        pass
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
         recent = self._recent.get(digest)
         if recent is not None:
             return recent
         stem = track_stem(name, instrument)
+        try:
+            return self._put(data, digest, stem, family)
+        except StoreError:
+            if not self._options.replaces_obstacles:
+                raise
+            path = track_path(family, stem, digest)
+            if self._scanner.status_of(path).state not in ("not_a_file", "unreadable"):
+                raise
+            self._scanner.remove_obstacles(path)
+            return self._put(data, digest, stem, family)
+
+    def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:  # noqa: ARG002
+        return {}
+
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> None:  # noqa: ARG002
+        return None
+
+    def flush(self) -> None:
+        try:
+            self._flusher.flush()
+        except OSError as error:
+            raise write_error(self._root, error) from error
+
+    def path_of(self, location: TrackLocation) -> str:
+        return track_path(location.family, location.stem, location.digest, location.digest_digits)
+
+    def local_path(self, location: TrackLocation) -> str:
+        path = self.path_of(location)
+        absolute = self._absolute(path)
+        with wrap_read_errors(path):
+            if not stat.S_ISREG(os.lstat(absolute).st_mode):
+                raise StoreError("It is not a regular file.")
+        return absolute
+
+    def read(self, location: TrackLocation) -> bytes:
+        path = self.path_of(location)
+        with wrap_read_errors(path):
+            data = read_regular_file(self._absolute(path))
+        if data is None:
+            raise StoreError(f"{path} is not a regular file.")
+        return data
+
+    def status_of(self, location: TrackLocation) -> FileStatus:
+        return self._scanner.status_of(self.path_of(location))
+
+    def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:
+        return self._scanner.scan(wants_prefix)
+
+    def delete(self, path: str) -> None:
+        self._scanner.remove_file(path)
+
+    def remove_temporary_files(self) -> int:
+        removed = 0
+        for entries in self._scanner.scan():
+            for entry in entries:
+                if entry.kind == "temporary":
+                    self._scanner.remove_file(entry.path)
+                    removed += 1
+        return removed
+
+    def copier_to(self, root: str) -> "FileCopier":
+        return FileCopier(self._root, FileStore(root))
+
+    def has_intact(self, path: str, digest: bytes) -> bool:
+        """Return whether a track is whole at its path; then the next flush makes it durable.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        absolute = self._absolute(path)
+        try:
+            data = read_regular_file(absolute)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise read_error(path, error) from error
+        intact = data is not None and blake3(data).digest() == digest
+        if intact and self._flusher.needs_paths:
+            self._flusher.add_file(absolute)
+        return intact
+
+    def put_at(self, path: str, data: bytes, fill: Callable[[int], bool] | None = None) -> None:
+        """Write a track at the path that it has in another store, and replace whatever is there.
+
+        Args:
+            fill: fills a new file by its descriptor without writing it, and returns whether it could.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        absolute = self._absolute(path)
+        try:
+            self._make_folder(os.path.dirname(absolute))
+            try:
+                create_file(absolute, data, _READ_ONLY_MODE, durable=FSYNC_ON_WRITE, fill=fill)
+            except FileExistsError:
+                self._replace(absolute, data)
+        except OSError as error:
+            raise write_error(self._root, error) from error
+        if self._flusher.needs_paths:
+            self._flusher.add_file(absolute)
+
+    def _put(self, data: bytes, digest: bytes, stem: str, family: str) -> StoredTrack:
         try:
             for digits in (SHORT_DIGEST_DIGITS, FULL_DIGEST_DIGITS):
                 path = track_path(family, stem, digest, digits)
@@ -82,130 +200,48 @@ class FileStore:
                     return make_stored_track((path, stem, digits, new))
         except OSError as error:
             raise write_error(self._root, error) from error
-        raise StoreError(f"{path} holds another content of the same digest.")
-
-    def get(self, path: str) -> bytes:
-        try:
-            data = _read_file(self._absolute(path))
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
-        if data is None:
-            raise StoreError(f"{path} is not a regular file.")
-        return data
-
-    def exists(self, path: str) -> bool:
-        try:
-            return stat.S_ISREG(os.lstat(self._absolute(path)).st_mode)
-        except OSError:
-            return False
-
-    def has_intact(self, path: str, digest: bytes) -> bool:
-        """Whether a content is at its path, whole; the next flush makes it durable then.
-
-        Raises:
-            StoreError: it cannot be told.
-        """
-        try:
-            data = _read_file(self._absolute(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
-        whole = data is not None and blake3(data).digest() == digest
-        if whole and self._flusher.needs_paths:
-            self._flusher.add_file(self._absolute(path))
-        return whole
-
-    def put_at(self, path: str, data: bytes, clone: Callable[[int], bool] | None = None) -> None:
-        """Put a content at the path that it has in another store, in the place of whatever is there.
-
-        Args:
-            cloned: fills a new file, given its descriptor, without writing it; whether it could.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
-        place = self._absolute(path)
-        try:
-            self._make_folder(os.path.dirname(place))
-            try:
-                _create_file(place, data, durable=FSYNC_ON_WRITE, clone=clone)
-            except FileExistsError:
-                self._replace(place, data)
-        except OSError as error:
-            raise write_error(self._root, error) from error
-        if self._flusher.needs_paths:
-            self._flusher.add_file(place)
-
-    def path_of(self, family: str, stem: str, digest: bytes, digits: int) -> str:
-        return track_path(family, stem, digest, digits)
-
-    def remove(self, path: str) -> None:
-        try:
-            os.unlink(self._absolute(path))
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise write_error(self._root, error) from error
-
-    def flush(self) -> None:
-        try:
-            self._flusher.flush()
-        except OSError as error:
-            raise write_error(self._root, error) from error
-
-    def walk(self) -> Iterator[str]:
-        return (path for path in self._walk_files() if path.endswith(TRACK_SUFFIX))
-
-    def remove_temporary_files(self) -> int:
-        swept = 0
-        for path in self._walk_files():
-            if path.endswith(_TEMPORARY_SUFFIX):
-                os.unlink(self._absolute(path))
-                swept += 1
-        return swept
+        raise StoreError(f"{path} holds another track with the same digest.")
 
     def _create_at(self, path: str, data: bytes, digits: int) -> bool | None:
-        """True if written, False if it was there, None if another content, whole, has this name."""
-        place = self._root + os.sep + (path if os.sep == "/" else path.replace("/", os.sep))
-        folder = place[: place.rindex(os.sep)]
+        """Return True if the track was written, False if it was there, None if another has this name."""
+        absolute = self._root + os.sep + (path if os.sep == "/" else path.replace("/", os.sep))
+        folder = absolute[: absolute.rindex(os.sep)]
         if folder not in self._known_folders:
             self._make_folder(folder)
         try:
-            _create_file(place, data, durable=FSYNC_ON_WRITE)
+            create_file(absolute, data, _READ_ONLY_MODE, durable=FSYNC_ON_WRITE)
         except FileExistsError:
-            new = self._resolve_existing(place, data, digits)
+            new = self._resolve_existing(absolute, data, digits)
         else:
             new = True
         if self._flusher.needs_paths:
-            self._flusher.add_file(place)
+            self._flusher.add_file(absolute)
         return new
 
-    def _resolve_existing(self, absolute_path: str, data: bytes, digits: int) -> bool | None:
-        """What to make of a file that exists: see ``_create_at``."""
+    def _resolve_existing(self, absolute: str, data: bytes, digits: int) -> bool | None:
+        """Decide about a file that exists, and return what ``_create_at`` returns."""
         for _ in range(_REREADS):
-            there = _read_file(absolute_path)
-            if there == data:
+            existing = read_regular_file(absolute)
+            if existing == data:
                 return False
-            if there is None:
+            if existing is None:
                 break
-            number = os.path.basename(absolute_path)[-digits - len(TRACK_SUFFIX) : -len(TRACK_SUFFIX)]
-            if digits < FULL_DIGEST_DIGITS and blake3(there).hexdigest()[:digits] == number:
+            number = os.path.basename(absolute)[-digits - len(TRACK_SUFFIX) : -len(TRACK_SUFFIX)]
+            if digits < FULL_DIGEST_DIGITS and blake3(existing).hexdigest()[:digits] == number:
                 return None
-            if time.time() - os.lstat(absolute_path).st_mtime > _STALE_WRITE_SECONDS:
+            if time.time() - os.lstat(absolute).st_mtime > _STALE_WRITE_SECONDS:
                 break
             time.sleep(_REREAD_PAUSE_SECONDS)
-        self._replace(absolute_path, data)
+        self._replace(absolute, data)
         return True
 
-    def _replace(self, absolute_path: str, data: bytes) -> None:
-        """Put whole bytes where a cut file, a link or something else stands in the way."""
-        temporary = os.path.join(
-            os.path.dirname(absolute_path), f".{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
-        )
-        _create_file(temporary, data, durable=True)
+    def _replace(self, absolute: str, data: bytes) -> None:
+        """Write a whole file in the place of a file that was cut short, a link or anything else."""
+        # A name of its own, since that of a track leaves no room to add to it.
+        temporary = os.path.join(os.path.dirname(absolute), f".{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+        create_file(temporary, data, _READ_ONLY_MODE, durable=True)
         try:
-            os.replace(temporary, absolute_path)
+            os.replace(temporary, absolute)
         except OSError:
             os.unlink(temporary)
             raise
@@ -218,80 +254,61 @@ class FileStore:
         try:
             os.mkdir(folder)
         except FileExistsError:
-            if not stat.S_ISDIR(os.lstat(folder).st_mode):
-                raise StoreError(
-                    f"{folder} is in the way: it must be a folder, and no link to one."
-                ) from None
+            require_real_folder(folder)
         if self._flusher.needs_paths:
             self._flusher.add_folder(os.path.dirname(folder))
         self._known_folders.add(folder)
 
     def _absolute(self, path: str) -> str:
-        parts = path.split("/")
-        if parts[0] != TRACKS_FOLDER or any(part in ("", ".", "..") or os.sep in part for part in parts):
+        if not is_below_tracks(path):
             raise StoreError(f"{path} is not the path of a track.")
-        return os.path.join(self._root, *parts)
-
-    def _walk_files(self) -> Iterator[str]:
-        waiting = [TRACKS_FOLDER] if os.path.isdir(os.path.join(self._root, TRACKS_FOLDER)) else []
-        while waiting:
-            here = waiting.pop()
-            with os.scandir(os.path.join(self._root, *here.split("/"))) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name)
-            yield from (f"{here}/{entry.name}" for entry in entries if entry.is_file(follow_symlinks=False))
-            folders = [f"{here}/{entry.name}" for entry in entries if entry.is_dir(follow_symlinks=False)]
-            waiting.extend(reversed(folders))
+        return os.path.join(self._root, *path.split("/"))
 
 
-def _create_file(
-    absolute_path: str, data: bytes, *, durable: bool, clone: Callable[[int], bool] | None = None
-) -> None:
-    """Write a file that does not exist yet; what cannot be written whole is removed again."""
-    descriptor = os.open(absolute_path, _CREATE_FLAGS, _READ_ONLY_MODE)
-    try:
+class FileCopier:
+    """Copies the tracks of one ``FileStore`` to another; see ``TrackCopier``.
+
+    Args:
+        source_root: the folder of the result that is copied.
+        target_store: the store in the other folder.
+    """
+
+    def __init__(self, source_root: str, target_store: FileStore) -> None:
+        self._source_root = source_root
+        self._target_store = target_store
+        self._reflinker = Reflinker()
+
+    def copy(self, path: str, digest: bytes) -> CopyOutcome:
+        if self._target_store.has_intact(path, digest):
+            return "present"
+        if not is_below_tracks(path):
+            raise LostOrDamagedError(f"{path} is not the path of a track.")
+        source = os.path.join(self._source_root, *path.split("/"))
         try:
-            if clone is None or not clone(descriptor):
-                written = os.write(descriptor, data)
-                while written < len(data):
-                    written += os.write(descriptor, memoryview(data)[written:])
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except BaseException:
-        os.unlink(absolute_path)
-        raise
+            data = read_regular_file(source)
+        except OSError as error:
+            raise LostOrDamagedError(str(read_error(path, error))) from error
+        if data is None or blake3(data).digest() != digest:
+            raise LostOrDamagedError(f"{path} does not hold the bytes of its track.")
+        shared = False
+
+        def reflink(descriptor: int) -> bool:
+            nonlocal shared
+            shared = self._reflinker.reflink(source, descriptor)
+            return shared
+
+        self._target_store.put_at(path, data, reflink if self._reflinker.supported else None)
+        return "shared" if shared else "copied"
+
+    def copy_derived(self) -> None:
+        pass
+
+    def flush(self) -> None:
+        self._target_store.flush()
 
 
-def _read_file(absolute_path: str) -> bytes | None:
-    """The bytes of a regular file; None for a link or anything else."""
-    if not _NOFOLLOW and os.path.islink(absolute_path):
-        return None
+def _block_size(root: str) -> int:
     try:
-        descriptor = os.open(absolute_path, _READ_FLAGS)
-    except OSError:
-        if stat.S_ISREG(os.lstat(absolute_path).st_mode):
-            raise
-        return None
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return file.read()
-
-
-_ADVICE = {
-    errno.ENOSPC: "The disk is full, or has no room for more files (inodes): make room there",
-    errno.EDQUOT: "Your quota on that disk is used up: make room there",
-    errno.EROFS: "That disk is read-only: make it writable, or choose another folder for the result",
-    errno.EACCES: "Permission is denied: make it writable for you, or choose another folder for the result",
-    errno.ENAMETOOLONG: "The path is too long: choose a folder with a shorter one for the result",
-}
-
-
-def write_error(root: str, error: OSError) -> StoreError:
-    """What to say, and what to do, when the result in ``root`` cannot be written."""
-    todo = _ADVICE.get(error.errno or 0, f"{error.strerror or error}: see to that")
-    return StoreError(
-        f"{root} cannot be written. {todo}, and run the same command again. "
-        "What was committed before is kept."
-    )
+        return os.statvfs(root).f_frsize or 1
+    except (AttributeError, OSError):  # Windows, or a root that is gone, which the next put reports
+        return _DEFAULT_BLOCK_SIZE

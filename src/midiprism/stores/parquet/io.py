@@ -1,9 +1,8 @@
-"""Rows to the bytes of a Parquet file and back: how it is compressed, divided, checked and read.
+"""Writes rows to Parquet files and reads them: compression, row groups, checksums.
 
 Small row groups let one track be read alone; every page has a checksum.
 """
 
-import contextlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -14,13 +13,13 @@ from midiprism.stores.parquet.schema import DIGEST_COLUMN, MUSIC_COLUMN, Parquet
 
 COMPRESSION = "zstd"
 COMPRESSION_LEVEL = 1
-"""Level 3 makes files a tenth smaller, and takes a third longer."""
+"""Level 3 makes files a tenth smaller and takes a third longer."""
 
 
 def row_ranges(sizes: Sequence[int], max_rows: int, max_bytes: int) -> Iterator[tuple[int, int]]:
-    """Rows of these sizes divided: the first row of each part, and the one behind its last.
+    """Divide rows of these sizes; return for each part its first row and the row behind its last.
 
-    A part has at most so many rows, and so many bytes, unless it is a single row.
+    A part has at most ``max_rows`` rows and ``max_bytes`` bytes, unless it is a single row.
     """
     ends = list(accumulate(sizes))
     first = before = 0
@@ -32,7 +31,7 @@ def row_ranges(sizes: Sequence[int], max_rows: int, max_bytes: int) -> Iterator[
 
 
 def coalesce(tables: Iterable[Any], min_rows: int) -> Iterator[Any]:
-    """The same tables, joined so that each but the last has at least so many rows."""
+    """Return the same tables, joined so that each but the last has at least ``min_rows`` rows."""
     waiting: list[Any] = []
     count = 0
     for table in tables:
@@ -46,14 +45,14 @@ def coalesce(tables: Iterable[Any], min_rows: int) -> Iterator[Any]:
 
 
 def open_writer(sink: Any, schema: Any, columns: Sequence[ParquetColumn]) -> Any:
-    """A ``pyarrow.parquet.ParquetWriter`` to a sink, which is to be closed."""
+    """Return a ``pyarrow.parquet.ParquetWriter`` to a sink; the caller closes it."""
     return import_pyarrow().parquet.ParquetWriter(
         sink,
         schema,
         compression=COMPRESSION,
         compression_level=COMPRESSION_LEVEL,
         use_dictionary=[column.name for column in columns if column.low_cardinality],
-        # What no one searches by has no smallest and no largest value.
+        # Nobody searches by binary columns, so they get no smallest and largest values.
         write_statistics=[column.name for column in columns if column.type != "binary"],
         write_page_index=True,
         write_page_checksum=True,
@@ -61,12 +60,12 @@ def open_writer(sink: Any, schema: Any, columns: Sequence[ParquetColumn]) -> Any
 
 
 def open_reader(source: Any) -> Any:
-    """A ``pyarrow.parquet.ParquetFile``, which checks every page that it reads."""
+    """Return a ``pyarrow.parquet.ParquetFile`` that checks every page that it reads."""
     return import_pyarrow().parquet.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
 
 
 class RowGroups:
-    """Where the rows of a file are.
+    """Finds the row group of a row.
 
     Args:
         file: a ``ParquetFile``.
@@ -78,29 +77,20 @@ class RowGroups:
         self._starts = list(accumulate(counts, initial=0))
 
     def locate(self, row: int) -> tuple[int, int]:
-        """The row group of a row of the file, and its row there."""
+        """Return the row group of a row of the file, and the row's index there."""
         if not 0 <= row < self._starts[-1]:
-            raise StoreError(f"It has {self._starts[-1]:,} rows, and none of number {row:,}.")
+            raise StoreError(f"It has {self._starts[-1]:,} rows, and row {row:,} is not among them.")
         group = bisect_right(self._starts, row) - 1
         return group, row - self._starts[group]
 
 
 def read_group_tracks(file: Any, group: int) -> list[tuple[bytes, bytes]]:
-    """Digests and contents of a row group, in order, as they stand there."""
+    """Return digest and bytes of each track of a row group, in order, unchecked."""
     table = file.read_row_group(group, columns=[DIGEST_COLUMN, MUSIC_COLUMN])
     digests, contents = table.column(DIGEST_COLUMN).to_pylist(), table.column(MUSIC_COLUMN).to_pylist()
     return [(bytes.fromhex(digest), bytes(data)) for digest, data in zip(digests, contents, strict=True)]
 
 
-@contextlib.contextmanager
-def wrap_read_errors(shard_name: str) -> Iterator[None]:
-    """Whatever cannot be read of a file becomes a StoreError that names it."""
-    try:
-        yield
-    except StoreError as error:
-        raise StoreError(f"{shard_name} cannot be read: {error}") from error
-    except FileNotFoundError as error:
-        raise StoreError(f"{shard_name} is not there.") from error
-    except (OSError, ValueError, TypeError, MemoryError, import_pyarrow().ArrowException) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise StoreError(f"{shard_name} cannot be read: {lines[0].rstrip('.')}.") from error
+def parquet_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that pyarrow raises for a damaged file, beside OSError."""
+    return ValueError, TypeError, MemoryError, import_pyarrow().ArrowException

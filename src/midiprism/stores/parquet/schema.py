@@ -11,7 +11,7 @@ heard in it. No name is a keyword of SQL.
 
 from array import array
 from collections import namedtuple
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from midiprism.errors import UsageError
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, TrackRecord
+from midiprism.stores.sharded import ColumnValues as ColumnValues
 
 DIGEST_COLUMN = "blake3"
 MUSIC_COLUMN = "music"
@@ -146,9 +147,6 @@ SONG_COLUMNS = (
     ParquetColumn("song_group", "string", description="the same for versions and copies of a song"),
     ParquetColumn("fold", "int16", low_cardinality=True, description="0 to 9, the same for a whole group"),
 )
-
-ColumnValues = Mapping[str, Sequence[Any]]
-"""Values of rows by the names of their columns, all of the same length; empty for no rows."""
 
 
 def path_text_and_bytes(path: bytes) -> tuple[str, bytes | None]:

@@ -1,31 +1,29 @@
-"""Shards: Parquet files of a bounded size, written once and whole, and never changed.
+"""Shards: Parquet files of a bounded size, written once and never changed.
 
-A shard is written under another name, flushed and renamed, so that one that has its name is whole and would
-survive a power cut. Small row groups let one track be read alone; every page has a checksum,
-and a shard is known by its own digest.
+A shard is written under a temporary name, made durable and renamed: a shard that has its name is whole and
+would survive a power cut. The catalog knows each shard by the digest of its file.
 """
 
 import contextlib
 import os
 import re
 import stat
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import BufferedWriter
-from itertools import repeat
 from typing import Any, NamedTuple
 
 from blake3 import blake3
 
 from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, HashingFile, atomic_create, fsync_folder, make_folder
-from midiprism.stores.files.scanner import FileStatus, file_status
-from midiprism.stores.files.store import write_error
+from midiprism.stores.errors import wrap_read_errors, write_error
+from midiprism.stores.files.scanner import failed_status, file_status
 from midiprism.stores.parquet.io import (
     open_reader,
     open_writer,
+    parquet_errors,
     read_group_tracks,
     row_ranges,
-    wrap_read_errors,
 )
 from midiprism.stores.parquet.schema import (
     DIGEST_COLUMN,
@@ -39,10 +37,12 @@ from midiprism.stores.parquet.schema import (
     make_table,
     table_to_rows,
 )
+from midiprism.stores.sharded import CheckedTrack, RowLocation, ShardWriteResult, WrittenShard
+from midiprism.stores.types import FileStatus, ScannedEntry
 
 SHARD_ROWS = 50_000
 SHARD_BYTES = 64 << 20
-"""Of contents, before they are compressed. A single content may be larger."""
+"""Most rows of a shard, and most bytes of its tracks before compression; a single track may be larger."""
 
 SHARD_SUFFIX = ".parquet"
 
@@ -52,14 +52,14 @@ _SHARD_FILE_NAME = re.compile(r"[a-z]+(?:-[a-z0-9]+)+\.parquet")
 
 
 class ShardKind(NamedTuple):
-    """What is in the shards of a folder.
+    """The kind of shards in a folder.
 
     Attributes:
-        folder: its name below the result, with which the names of its shards begin.
+        folder: name below the result; the names of its shards begin with it.
         columns: of every shard.
-        group_rows: most rows of a row group.
-        group_bytes: most bytes of the contents in one; a single content may be larger.
-        bounded: whether rows are divided among several shards; else who writes them sees to that.
+        max_group_rows: most rows of a row group.
+        max_group_bytes: most bytes of the tracks in a row group; a single track may be larger.
+        size_limited: whether a write divides rows among several shards; else the caller does.
     """
 
     folder: str
@@ -69,55 +69,13 @@ class ShardKind(NamedTuple):
     size_limited: bool = True
 
 
-class WrittenShard(NamedTuple):
-    """A shard that was written, and flushed.
-
-    Attributes:
-        name: its path below the result, with ``/`` between its parts.
-        rows: how many it holds.
-        size: bytes of the file.
-        digest: their BLAKE3.
-    """
-
-    name: str
-    rows: int
-    size: int
-    digest: bytes
-
-
-class ShardWriteResult(NamedTuple):
-    """What a write has made.
-
-    Attributes:
-        shards: none where there was nothing to write.
-        places: for each row the index of its shard in ``shards``, and its row there, from 0.
-    """
-
-    shards: list[WrittenShard]
-    row_locations: list[tuple[int, int]]
-
-
-class CheckedTrack(NamedTuple):
-    """A row of a shard as it was found.
-
-    Attributes:
-        row: from 0.
-        digest: of the content, as the row says; empty where that cannot be read.
-        data: the content; None where it cannot be read, or has another digest.
-    """
-
-    row: int
-    digest: bytes
-    data: bytes | None
-
-
 class ShardFolder:
     """The shards of one kind in a result.
 
     Args:
         root: the folder of the result, which exists.
-        kind: what is in them.
-        about: facts about the result that are written into each.
+        kind: what they hold.
+        metadata: facts about the result that are written into each.
     """
 
     def __init__(self, root: str, kind: ShardKind, metadata: dict[str, str]) -> None:
@@ -128,12 +86,12 @@ class ShardFolder:
         self._join_buffer = JoinBuffer()
 
     def write(self, stem: str, column_values: ColumnValues) -> ShardWriteResult:
-        """Write rows to as many shards as their bounds ask for; returns once they are durable.
+        """Write rows to as many shards as their limits require, and return once they are durable.
 
         Args:
-            stem: what names them, ``KIND-STEM-NUMBER.parquet``: lower-case letters, digits and dashes; never
-                the same twice.
-            cells: of the rows, in the kind's columns.
+            stem: names them, ``KIND-STEM-NUMBER.parquet``: lower-case letters, digits and dashes; never the
+                same twice.
+            column_values: of the rows, in the kind's columns.
 
         Raises:
             StoreError: they cannot be written. None of them is there then.
@@ -149,17 +107,14 @@ class ShardFolder:
                 with atomic_create(self.shard_path(name)) as descriptor:
                     file = HashingFile(descriptor)
                     try:
-                        self._write_table(
-                            file,
-                            {name: values[first:last] for name, values in column_values.items()},
-                            sizes[first:last],
-                        )
+                        part = {name: values[first:last] for name, values in column_values.items()}
+                        self._write_table(file, part, sizes[first:last])
                     except BaseException:
                         if file.first_error is not None:
                             raise file.first_error from None
                         raise
                 written.shards.append(WrittenShard(name, last - first, file.size, file.digest))
-                written.row_locations.extend(zip(repeat(number), range(last - first)))
+                written.row_locations.extend([RowLocation(number, row) for row in range(last - first)])
             if written.shards:
                 fsync_folder(self._folder_path)
         except BaseException as error:
@@ -172,19 +127,21 @@ class ShardFolder:
         return written
 
     def rows(self, name: str) -> Iterator[tuple[Any, ...]]:
-        """The rows of a shard, in order.
+        """Return the rows of a shard, in order.
 
         Raises:
             StoreError: something of it cannot be read.
         """
         with contextlib.closing(self.open(name)) as file:
             for group in range(file.metadata.num_row_groups):
-                with wrap_read_errors(name):
+                with wrap_read_errors(name, *parquet_errors()):
                     rows = table_to_rows(self._kind.columns, file.read_row_group(group))
                 yield from rows
 
     def checked_tracks(self, name: str) -> Iterator[CheckedTrack]:
-        """Every row of a shard, each content checked by its digest. A damaged row group costs its rows only.
+        """Return every row of a shard, each track checked by its digest.
+
+        Damage to a row group costs only the rows of that group.
 
         Raises:
             StoreError: the shard cannot be read at all.
@@ -192,56 +149,55 @@ class ShardFolder:
         with contextlib.closing(self.open(name)) as file:
             row = 0
             for group in range(file.metadata.num_row_groups):
-                found: list[tuple[bytes, bytes]] = []
-                with contextlib.suppress(StoreError), wrap_read_errors(name):
-                    found = read_group_tracks(file, group)
+                tracks: list[tuple[bytes, bytes]] = []
+                with contextlib.suppress(StoreError), wrap_read_errors(name, *parquet_errors()):
+                    tracks = read_group_tracks(file, group)
                 count = file.metadata.row_group(group).num_rows
                 if count > self._kind.max_group_rows:
                     raise StoreError(f"{name} cannot be read: its row groups are damaged.")
-                if len(found) != count:
-                    found = [(b"", b"")] * count
-                for digest, data in found:
+                if len(tracks) != count:
+                    tracks = [(b"", b"")] * count
+                for digest, data in tracks:
                     yield CheckedTrack(row, digest, data if blake3(data).digest() == digest else None)
                     row += 1
 
     def status_of(self, name: str) -> FileStatus:
-        """What is at the place of a shard: a whole one has the size and digest that ``write`` told."""
+        """Return what is in the place of a shard; a whole one has the size and digest it was written with."""
         try:
-            place = self.shard_path(name)
+            path = self.shard_path(name)
             if not stat.S_ISDIR(os.lstat(self._folder_path).st_mode):
-                return FileStatus(
-                    "not_a_file", reason=f"{self._kind.folder} must be a folder, and no link to one."
-                )
-            return file_status(place)
+                reason = f"{self._kind.folder} must be a folder, and no link to one."
+                return FileStatus("not_a_file", reason=reason)
+            return file_status(path)
         except StoreError as error:
             return FileStatus("not_a_file", reason=str(error))
-        except (FileNotFoundError, NotADirectoryError):
-            return FileStatus("missing", reason="It is not there.")
         except OSError as error:
-            return FileStatus("unreadable", reason=f"It cannot be read: {error.strerror or error}.")
+            return failed_status(error)
 
-    def walk(self) -> Iterator[str]:
-        """Names of all shards that are there, sorted."""
+    def names(self) -> Iterator[str]:
+        """Return the names of all shards that are there, sorted."""
+        return (entry.path for entry in self.scan() if entry.kind == "file")
+
+    def scan(self) -> list[ScannedEntry]:
+        """Return the temporary files and the shards in the folder, sorted; other files are left out."""
+        entries = []
         for name in self._list_folder():
-            if _SHARD_FILE_NAME.fullmatch(name) and name.startswith(f"{self._kind.folder}-"):
-                yield f"{self._kind.folder}/{name}"
-
-    def find_orphans(self, known_shards: Container[str]) -> list[str]:
-        """Names of temporary files, and of shards that are not known."""
-        temporary = [
-            f"{self._kind.folder}/{name}" for name in self._list_folder() if name.endswith(TEMPORARY_SUFFIX)
-        ]
-        return [*temporary, *(name for name in self.walk() if name not in known_shards)]
+            path = f"{self._kind.folder}/{name}"
+            if name.endswith(TEMPORARY_SUFFIX):
+                entries.append(ScannedEntry(path, "temporary"))
+            elif _SHARD_FILE_NAME.fullmatch(name) and name.startswith(f"{self._kind.folder}-"):
+                entries.append(ScannedEntry(path, "file"))
+        return entries
 
     def digests(self, name: str) -> list[bytes]:
-        """The digests that the rows of a shard of tracks say, in order; the contents are not read.
+        """Return the digests that the rows of a shard of tracks state, in order; the tracks are not read.
 
         Raises:
             StoreError: they cannot be read.
         """
-        with contextlib.closing(self.open(name)) as file, wrap_read_errors(name):
-            found = file.read(columns=[DIGEST_COLUMN]).column(DIGEST_COLUMN).to_pylist()
-            return [bytes.fromhex(digest) for digest in found]
+        with contextlib.closing(self.open(name)) as file, wrap_read_errors(name, *parquet_errors()):
+            digests = file.read(columns=[DIGEST_COLUMN]).column(DIGEST_COLUMN).to_pylist()
+            return [bytes.fromhex(digest) for digest in digests]
 
     def remove(self, name: str) -> None:
         """Remove a shard, if it is there.
@@ -257,16 +213,16 @@ class ShardFolder:
             raise StoreError(f"{name} cannot be removed: {error.strerror or error}.") from error
 
     def open(self, name: str) -> Any:
-        """A shard as a ``pyarrow.parquet.ParquetFile``, which is to be closed.
+        """Return a shard as a ``pyarrow.parquet.ParquetFile``; the caller closes it.
 
         Raises:
             StoreError: it is not there, or is no shard of this kind.
         """
-        place = self.shard_path(name)
-        with wrap_read_errors(name), contextlib.ExitStack() as stack:
-            if not stat.S_ISREG(os.lstat(place).st_mode):
+        path = self.shard_path(name)
+        with wrap_read_errors(name, *parquet_errors()), contextlib.ExitStack() as stack:
+            if not stat.S_ISREG(os.lstat(path).st_mode):
                 raise StoreError("It is not a regular file.")
-            file = open_reader(place)
+            file = open_reader(path)
             stack.callback(file.close)
             if file.schema_arrow.names != self._schema.names:
                 raise StoreError(f"Its columns are not those of {self._kind.folder}.")
@@ -274,7 +230,7 @@ class ShardFolder:
             return file
 
     def _write_table(self, file: HashingFile, column_values: ColumnValues, sizes: Sequence[int]) -> None:
-        """Write a shard."""
+        """Write rows to the file of a shard."""
         table = make_table(self._kind.columns, self._schema, column_values, self._join_buffer)
         with (
             import_pyarrow().PythonFile(BufferedWriter(file, _WRITE_BUFFER_BYTES), "w") as sink,
@@ -284,10 +240,10 @@ class ShardFolder:
                 encoder.write_table(table.slice(first, last - first), row_group_size=last - first)
 
     def shard_path(self, name: str) -> str:
-        """Where a shard of this name is, or is to be.
+        """Return the absolute path of a shard, which may not exist.
 
         Raises:
-            StoreError: it is not the name of one.
+            StoreError: ``name`` is not the name of a shard of this kind.
         """
         folder, _, file = name.partition("/")
         if (
@@ -299,7 +255,7 @@ class ShardFolder:
         return os.path.join(self._folder_path, file)
 
     def _list_folder(self) -> list[str]:
-        """Names of what is in the folder, sorted; a folder that is a link is not entered."""
+        """Return the names in the folder, sorted; a folder that is a link is not entered."""
         try:
             if not stat.S_ISDIR(os.lstat(self._folder_path).st_mode):
                 return []

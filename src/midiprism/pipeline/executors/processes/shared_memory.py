@@ -1,8 +1,8 @@
-"""Memory that a worker and the coordinator share, in which contents cross without a pipe.
+"""Memory that a worker and the coordinator share, through which tracks cross without a pipe.
 
-There is a slot for each batch that a worker may have in hand and not answered. They are used in turn on both
-sides, by batches without contents too, and a batch is handed out once the answer before it in its slot was
-taken: so nobody has to wait for one, or to say that it is free.
+There is a slot for each batch that a worker may have. Both sides use the slots in turn, also for batches
+without tracks, and a batch is handed out only after the previous answer in its slot was taken. So nobody has
+to wait for a slot, or to say that it is free.
 """
 
 import mmap
@@ -15,18 +15,18 @@ from typing import Any
 from midiprism.catalog import BatchRecord
 
 SLOT_BYTES = 16 << 20
-"""Contents of a batch that are more cross by the pipe."""
+"""If the tracks of a batch are larger, they cross through the pipe."""
 
 
 class Slots:
-    """One end of them; the other is a pickle of it, made while a process is being started.
+    """One end of the slots; the other end is a pickle of it, made while a process is being started.
 
     Args:
-        count: how many.
-        descriptor: of their memory, which is closed with them, and if they cannot be made.
+        count: number of slots.
+        descriptor: of their memory; it is closed with them, also if they cannot be made.
 
     Raises:
-        OSError: the system has no room for them.
+        OSError: the system has too little memory.
     """
 
     def __init__(self, count: int, descriptor: int) -> None:
@@ -44,7 +44,10 @@ class Slots:
         return _attach, (self._count, reduction.DupFd(self._descriptor))
 
     def put(self, record: BatchRecord) -> BatchRecord:
-        """Put a batch's contents into the next slot; the batch without them, unless they are too many."""
+        """Put the tracks of a batch into the next slot, and return the batch without them.
+
+        A batch whose tracks do not fit is returned as it is.
+        """
         start = self._next_offset()
         contents = record.packed_tracks
         if not 0 < contents.size <= SLOT_BYTES:
@@ -53,7 +56,7 @@ class Slots:
         return replace(record, packed_tracks=contents._replace(data=b""))
 
     def take(self, record: BatchRecord) -> BatchRecord:
-        """The batch with the contents that are in the next slot, if they are there."""
+        """Return the batch with its tracks, from the next slot if they are there."""
         start = self._next_offset()
         contents = record.packed_tracks
         if not contents.size or contents.data:
@@ -62,20 +65,20 @@ class Slots:
         return replace(record, packed_tracks=contents._replace(data=octets))
 
     def close(self) -> None:
-        """Let go of this end."""
+        """Release this end."""
         self._memory.close()
         os.close(self._descriptor)
 
     def _next_offset(self) -> int:
-        """Where the next slot begins."""
+        """Return where the next slot starts."""
         start = self._slots_used % self._count * SLOT_BYTES
         self._slots_used += 1
         return start
 
 
 def new_slots(count: int) -> Slots | None:
-    """Slots for as many batches; None where the system has no such memory, or gives none: then contents cross
-    by the pipe."""
+    """Return slots for so many batches; None if the system gives no such memory, so that tracks cross through
+    the pipe."""
     if not hasattr(os, "memfd_create"):
         return None
     try:

@@ -12,8 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from midiprism.catalog import BatchRecord, Catalog, open_worker_catalog, utc_now
 from midiprism.errors import MidiprismError
-from midiprism.metrics.stage_timers import COMMIT, COMMITS, FLUSH, FLUSHES, ROWS, StageTimers
-from midiprism.pipeline.shard_writer import ShardWriter
+from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig
 
 _MAX_MESSAGES_PER_FLUSH = 8
@@ -68,9 +67,9 @@ class WorkerCommitter:
     def _flush_and_commit(self, ready: list[WorkerMessage]) -> Iterator[WorkerMessage]:
         try:
             if self._must_flush(ready):
-                with self._timers.measure(FLUSH):
+                with self._timers.measure(Stage.FLUSH):
                     self._store.flush()
-                self._timers.count(FLUSHES)
+                self._timers.count(Counter.FLUSHES)
         except MidiprismError as error:
             yield WorkerMessage("error", ready[0].batch_number, error)
             return
@@ -85,7 +84,7 @@ class WorkerCommitter:
                 return
 
     def _must_flush(self, ready: list[WorkerMessage]) -> bool:
-        if self._commit is None and self._store.flush_covers_all_writers:
+        if self._commit is None and self._store.capabilities.flush_covers_all_writers:
             return False
         return any(message.kind == "done" and message.payload[0].has_files for message in ready)
 
@@ -95,12 +94,11 @@ class WorkerCommitter:
             return message
         if self._catalog is None:
             self._catalog = open_worker_catalog(commit.address, self._stop, commit.hooks)
-        shards = commit.shards
-        shard_writer = None if shards is None else ShardWriter(shards, self._run_id, [record])
-        with self._timers.measure(COMMIT):
-            (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), shard_writer)
-        self._timers.count(COMMITS)
-        self._timers.count(ROWS, committed.row_count)
+        sink = self._store.commit_sink(self._run_id, [record])
+        with self._timers.measure(Stage.COMMIT):
+            (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), sink)
+        self._timers.count(Counter.COMMITS)
+        self._timers.count(Counter.ROWS, committed.row_count)
         return WorkerMessage("done", message.batch_number, (record.songs_with_problems(), committed))
 
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 
 from midiprism.catalog import Lease
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.metrics.stage_timers import IDLE, StageTimers
+from midiprism.metrics.stage_timers import Counter, StageTimers
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.executors.processes.shared_memory import Slots
 from midiprism.pipeline.executors.processes.worker_commit import MessageQueue, WorkerCommitter, WorkerMessage
@@ -72,7 +72,7 @@ def _receive_task(pipe: Connection, timers: StageTimers) -> Task | None:
     started = time.perf_counter_ns()
     task: Task | None = pipe.recv()
     if task is not None:
-        timers.count(IDLE, time.perf_counter_ns() - started)
+        timers.count(Counter.IDLE_NANOSECONDS, time.perf_counter_ns() - started)
     return task
 
 

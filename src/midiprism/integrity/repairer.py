@@ -1,0 +1,138 @@
+"""Repairs what a check found, step by step.
+
+Nothing is trusted that was not checked: a track is restored only from a split that has its digest. Nothing
+outside the result is ever written.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from midiprism.catalog import TrackFile
+from midiprism.errors import StoreError
+from midiprism.integrity.damage_report import MAX_EXAMPLES
+from midiprism.integrity.repair_session import BRING_BACK_HINT, KEPT_MESSAGE, RepairSession
+from midiprism.integrity.repair_shards import ShardRepair
+from midiprism.integrity.repair_songs import SongRepair
+from midiprism.integrity.repair_tracks import TrackRepair
+from midiprism.integrity.store_repair import StoreRepair
+from midiprism.results.orphans import find_orphans, track_label
+
+MAX_SONGS_NAMED = 3
+
+
+class Repairer:
+    """Repairs one result."""
+
+    def __init__(self, session: RepairSession) -> None:
+        self._session = session
+        self._store_repair = _choose_store_repair(session)
+        self._songs = SongRepair(session, self._store_repair)
+
+    def repair(self) -> None:
+        """Do all steps, in an order in which nothing is lost that a later step needs."""
+        session = self._session
+        state: Literal["done", "interrupted", "stopped"] = "stopped"
+        try:
+            for step in self._steps():
+                if session.stop():
+                    break
+                step()
+            state = "interrupted" if session.stop() else "done"
+        finally:
+            session.end_run(state)
+
+    def _steps(self) -> Sequence[Callable[[], None]]:
+        return (
+            self._songs.restore_tracks,
+            self._songs.split_damaged_songs,
+            self._songs.split_lost_songs,
+            self._delete_lost_links,
+            self._restore_tracks_of_repaired_songs,
+            self._report_lost_tracks,
+            self._delete_unlinked,
+            self._store_repair.update_derived,
+            self._remove_orphans,
+        )
+
+    def _restore_tracks_of_repaired_songs(self) -> None:
+        if self._session.report.songs:
+            self._songs.restore_tracks()
+
+    def _delete_lost_links(self) -> None:
+        """Delete links of songs of which neither a row nor a path is left."""
+        session = self._session
+        count = session.damage_report.counts.get("lost_links", 0)
+        if count:
+            session.report.lost_links = session.queue.delete_lost_links() if session.writes else count
+
+    def _report_lost_tracks(self) -> None:
+        """Rewrite what is damaged in part, and report the tracks with a song that are still damaged."""
+        session = self._session
+        session.queue.remove_unlinked_tracks()
+        self._store_repair.rewrite_damaged()
+        for page in session.queue.damaged_tracks():
+            if session.stop():
+                return
+            damaged = self._store_repair.still_damaged(page)
+            session.report.files += len(page) - len(damaged)
+            self._report_lost(damaged)
+
+    def _report_lost(self, tracks: Sequence[TrackFile]) -> None:
+        session = self._session
+        named = tracks[: max(0, MAX_EXAMPLES - len(session.report.unrepaired))]
+        songs = session.queries.song_paths_of([track.id for track in named])
+        for track in tracks:
+            names = [os.fsdecode(song) for song in songs.get(track.id, ())[:MAX_SONGS_NAMED]]
+            of_songs = f" of {' or '.join(names)}" if names else ""
+            message = f"No file with the bytes of its song{of_songs} was found: {BRING_BACK_HINT}."
+            label = track_label(session.store, track)
+            session.report.add_unrepaired(self._store_repair.lost_kind, label, message)
+
+    def _delete_unlinked(self) -> None:
+        """Delete tracks that no song links to: first the row, then the file."""
+        session, report = self._session, self._session.report
+        found = session.damage_report.counts.get("unlinked", 0)
+        if session.has_missing_songs:
+            for damage in session.damage_report.examples.get("unlinked", ()):
+                report.add_unrepaired("unlinked", damage.name, KEPT_MESSAGE)
+            report.unrepaired_count += max(0, found - MAX_EXAMPLES)
+        elif not session.writes:
+            report.unlinked = found
+        elif found or report.songs or report.lost_links:
+            report.unlinked += self._store_repair.delete_unlinked()
+
+    def _remove_orphans(self) -> None:
+        """Remove files that the catalog does not know, and temporary ones."""
+        session, report = self._session, self._session.report
+        if session.damage_report.files is None:
+            return
+        scope = session.damage_report.scope
+        for entry, kind in find_orphans(session.store, session.catalog, scope, session.stop):
+            name = os.fsencode(entry.path)
+            if kind == "unreadable":
+                report.add_unrepaired(kind, name, "The folder cannot be read: see to its permissions.")
+            elif kind == "orphan" and not self._songs.would_write(entry.digest_prefix):
+                if session.has_missing_songs:
+                    report.add_unrepaired(kind, name, KEPT_MESSAGE)
+                elif self._try_delete(kind, entry.path):
+                    report.orphans += 1
+            elif kind == "temporary" and self._try_delete(kind, entry.path):
+                report.temporaries += 1
+
+    def _try_delete(self, kind: str, path: str) -> bool:
+        """Delete an entry of the store, unless in a dry run; return False if that failed."""
+        try:
+            if self._session.writes:
+                self._session.store.delete(path)
+        except StoreError as error:
+            self._session.report.add_unrepaired(kind, os.fsencode(path), str(error))
+            return False
+        return True
+
+
+def _choose_store_repair(session: RepairSession) -> StoreRepair:
+    shards, checks = session.store.shards, session.verifier.shard_checks
+    if shards is None or checks is None:
+        return TrackRepair(session)
+    return ShardRepair(session, shards, checks)

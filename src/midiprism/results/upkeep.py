@@ -1,0 +1,76 @@
+"""Brings a result in order before the first batch of a run and after its last one, whatever the store."""
+
+from midiprism.catalog import Catalog
+from midiprism.catalog.queries.shards import ShardIndex
+from midiprism.errors import StoreError
+from midiprism.results.background import Background, run_inline
+from midiprism.results.compaction import Compactor
+from midiprism.stores import TrackLocation, TrackStore
+
+
+def remove_leftovers(catalog: Catalog, store: TrackStore) -> int:
+    """Remove what earlier runs left behind when they were cut off, and return how many files.
+
+    Only while no other process writes to the result: its commit may be about to record a new shard.
+
+    Raises:
+        StoreError: something cannot be removed, or the catalog is new: then all shards would be removed.
+    """
+    if store.shards is None:
+        clean = catalog.shared or catalog.last_run_ended_cleanly()
+        return 0 if clean else store.remove_temporary_files()
+    if catalog.newest_run() is None and any(store.shards.names()):
+        raise StoreError(
+            f"The catalog {catalog.path} is new and does not know the shards that are there: bring their "
+            f"catalog back, or move the folders {', '.join(store.capabilities.folders)} away to begin again."
+        )
+    removed = 0
+    with catalog.exclusive(None) as exclusive:
+        known = ShardIndex(catalog).shard_names() if exclusive else set()
+        for entries in store.scan() if exclusive else ():
+            for entry in entries:
+                if entry.path not in known:
+                    store.delete(entry.path)
+                    removed += 1
+    return removed
+
+
+def finish_run(
+    catalog: Catalog,
+    store: TrackStore,
+    run_id: int | None,
+    run_in_background: Background = run_inline,
+    *,
+    songs_replaced: bool,
+) -> None:
+    """Do what a run does after its last batch, unless another run is active: then that one does it.
+
+    Tracks that no song links to any more are removed, and what derives from the catalog is updated.
+
+    Args:
+        run_id: of the run; None if it recorded nothing.
+        run_in_background: runs a part of it in another process.
+        songs_replaced: whether songs were split again, so that there may be tracks without a song.
+
+    Raises:
+        StoreError: something cannot be read, written or removed.
+    """
+    if store.shards is not None:
+        compactor = Compactor(catalog, store.shards, run_id, run_in_background)
+        compactor.compact(songs_replaced=songs_replaced)
+    elif songs_replaced:
+        locations = [TrackLocation(*place) for place in catalog.delete_unlinked_tracks(run_id)]
+        with catalog.exclusive(run_id) as exclusive:
+            for location in locations if exclusive else ():  # a run that began may put the same tracks again
+                delete_track(store, location)
+
+
+def delete_track(store: TrackStore, location: TrackLocation) -> None:
+    """Remove a track from a store that keeps each track by itself.
+
+    Raises:
+        StoreError: it cannot be removed.
+    """
+    path = store.path_of(location)
+    if path is not None:
+        store.delete(path)
