@@ -8,13 +8,14 @@ takes tables in one order, and keys in their order, so that no two of them wait 
 import hashlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Table, insert, select
 
 from midiprism.catalog import rows
-from midiprism.catalog.catalog import CommitResult
-from midiprism.catalog.commit_hook import BatchTransaction
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
+from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
@@ -25,9 +26,6 @@ from midiprism.records.columns import Columns
 from midiprism.records.linked_songs import LinkedSongs
 from midiprism.records.outcomes import ADOPTED
 from midiprism.stores.shard_sink import ShardSink
-
-if TYPE_CHECKING:
-    from midiprism.catalog.postgres.catalog import PostgresCatalog
 
 
 @dataclass(slots=True)
@@ -64,24 +62,41 @@ class _RecordedTracks(NamedTuple):
     new_tracks: Columns
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresTransaction:
+    """What all batches of a transaction share.
+
+    Attributes:
+        schema: name of the schema that holds the catalog's tables.
+        run_id: of the run that commits.
+        now: UTC, ISO 8601.
+        hooks: take part in each commit.
+    """
+
+    schema: str
+    run_id: int
+    now: str
+    hooks: Sequence[CommitHook] = ()
+
+
 class BatchCommit:
     """The commit of one batch, inside a transaction."""
 
     def __init__(
         self,
-        catalog: "PostgresCatalog",
-        run_id: int,
+        catalog: Catalog,
+        transaction: PostgresTransaction,
         batch: BatchRecord,
-        now: str,
         shard_sink: ShardSink | None,
     ) -> None:
         self._catalog = catalog
         self._connection = catalog.connection
         self._driver_connection = driver_connection(catalog.connection)
-        self._schema = catalog.address.schema
-        self._run_id = run_id
+        self._schema = transaction.schema
+        self._run_id = transaction.run_id
+        self._hooks = transaction.hooks
+        self._now = transaction.now
         self._batch = batch
-        self._now = now
         self._shard_sink = shard_sink
 
     def commit(self) -> CommitResult:
@@ -93,8 +108,7 @@ class BatchCommit:
                 return earlier
             if not lease_queries.release(self._connection, lease, self._batch.songs["path"]):
                 return CommitResult(discarded=True)
-        result = CommitResult()
-        self._run_hooks(result)
+        result = self._run_hooks()
         batch = self._batch
         recorded_tracks = self._insert_tracks(result)
         recorded = self._record_songs(result)
@@ -113,14 +127,12 @@ class BatchCommit:
         self._insert_batch_row(result, songs_done=sum(outcomes[index] != ADOPTED for index in changed))
         return result
 
-    def _run_hooks(self, result: CommitResult) -> None:
+    def _run_hooks(self) -> CommitResult:
         """Let the hooks add their rows, and change what is recorded of the batch."""
         transaction = BatchTransaction(self._connection, self._schema, self._run_id)
-        for hook in self._catalog.hooks:
-            hook_result = hook.before_batch(transaction, self._batch)
-            self._batch = hook_result.batch
-            result.refused_songs.extend(hook_result.refused_songs)
-            result.values_nulled += hook_result.values_nulled
+        hooked = run_hooks(self._hooks, transaction, self._batch)
+        self._batch = hooked.batch
+        return CommitResult(refused_songs=[*hooked.refused_songs], values_nulled=hooked.values_nulled)
 
     def _earlier_commit(self, token: str) -> CommitResult | None:
         """Return what this batch recorded, if a commit of it went through and its answer was lost."""
