@@ -1,4 +1,4 @@
-"""The catalog: which songs were split, and which track came from which song. The only SQL beside ``adopt/db``."""
+"""The catalog: which songs were split, and which track came from which song."""
 
 from midiprism.catalog.address import DEFAULT_SCHEMA, Address, PostgresAddress, has_password
 from midiprism.catalog.catalog import Catalog

@@ -108,7 +108,7 @@ class Catalog(ABC):
 
     @abstractmethod
     def interruptible(self, stop: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Return a context in which a statement that takes long ends by a CatalogError once ``stop`` is true."""
+        """Return a context in which a long statement ends by a CatalogError once ``stop`` is true."""
 
     def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:
         """Return the known paths from ``first_path`` on, at most ``limit``, in the order of their bytes.
@@ -156,7 +156,7 @@ class Catalog(ABC):
         return dict(self._select_by_keys((tracks.c.digest, tracks.c.id), tracks.c.digest, digests))
 
     def storage_usage(self) -> tuple[int, int, int]:
-        """Return the songs that all runs did, the files written for them, and the bytes these take on disk."""
+        """Return the songs of all runs, the files written for them, and the bytes these take on disk."""
         query = select(*map(func.sum, (batches.c.songs, batches.c.files_written, batches.c.disk_bytes)))
         ((song_count, files, disk_bytes),) = self.fetch_all(query)
         return int(song_count or 0), int(files or 0), int(disk_bytes or 0)
@@ -207,14 +207,14 @@ class Catalog(ABC):
     def active_runs(self, except_run: int | None = None) -> list[int]:
         """Return the ids of the runs that are active by the clock of the database, without ``except_run``.
 
-        Where one run at a time has the catalog, the lock on ``OUT`` says whether a run is active; then none is
-        returned.
+        Where one run at a time has the catalog, the lock on ``OUT`` says whether a run is active; then none
+        is         returned.
         """
         del except_run
         return []
 
     def is_only_active_run(self, run_id: int | None) -> bool:
-        """Return whether no other run is active; none begins before the end of the transaction that is open."""
+        """Return whether no other run is active; none begins before the open transaction ends."""
         del run_id
         return True
 
@@ -225,7 +225,7 @@ class Catalog(ABC):
             yield self.is_only_active_run(run_id)
 
     def server_status(self) -> tuple[float, dict[str, int]]:
-        """Return the server's response time in seconds and its connections by state; 0 and none without one."""
+        """Return the server's response time in seconds and its connections by state; without one, 0."""
         return 0.0, {}
 
     def _renew_leases(self, run_id: int) -> None:
@@ -323,7 +323,7 @@ class Catalog(ABC):
         del table, highest_id
 
     def bound_result(self) -> str | None:
-        """Return the id of the result that the catalog belongs to; None for a catalog in the result's folder."""
+        """Return the id of the catalog's result; None for a catalog in the result's folder."""
         result_id: str | None = self.fetch_value(
             select(properties.c.value).where(properties.c.key == RESULT_KEY)
         )

@@ -34,7 +34,7 @@ class ShardSink(Protocol):
         """
 
     def write_ahead(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> None:
-        """Write what the commit will ask ``write_shards`` for, where no other commit can change that meanwhile.
+        """Write ahead what the commit will ask ``write_shards`` for, if no other commit can change it.
 
         Raises:
             StoreError: it cannot be written.

@@ -97,7 +97,7 @@ class VerifyScope:
         return self.share < 1
 
     def ranges(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Return the share of the ids from ``first`` to ``last``, ends included; two ranges if it wraps around."""
+        """Return the share of the ids from ``first`` to ``last``, ends included; if it wraps, two ranges."""
         return _ranges_in_scope(self, first, last)
 
     def digest_ranges(self) -> list[tuple[int, int]]:
@@ -215,7 +215,7 @@ class IntegrityQueries:
         return found
 
     def unlinked_tracks(self) -> Iterator[Sequence[TrackFile]]:
-        """Return the tracks that no song links to, page by page; not for a sample, since it reads all links."""
+        """Return the tracks that no song links to, page by page; reads all links, so not for a sample."""
         # One statement reads the links once; a statement per page would read them for every page.
         connection = self._catalog.connection
         query = select_track_files().where(self._track_condition, track_is_unlinked())

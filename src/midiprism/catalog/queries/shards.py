@@ -137,7 +137,7 @@ class ShardIndex:
 
         Args:
             new_shards: to be recorded.
-            track_positions: ids of tracks, each with the index of its shard in ``new_shards`` and its row there.
+            track_positions: ids of tracks, each with its shard's index in ``new_shards`` and its row.
             run_id: of the run that wrote the shards.
         """
         shard_ids = self._catalog.insert_shards(new_shards, run_id)

@@ -86,7 +86,7 @@ def _engine(path: str, mode: str, begin_statement: str) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         # NORMAL: a power cut may undo the last commits, but never a part of one. Their batches are then done
-        # again, and no row speaks of a file that is not there: files are durable before their row is committed.
+        # again. No row names a file that is not there: files are durable before their row is committed.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_cache_kib()}")
         connection.execute("PRAGMA temp_store = FILE")

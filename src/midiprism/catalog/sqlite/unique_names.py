@@ -10,7 +10,7 @@ from midiprism.catalog.sqlite.temporary_database import open_temporary_database
 class UniqueNames:
     """Gives out names of which no two are the same, by numbering those that would be.
 
-    The numbers depend only on the order of the calls. Names are compared by keys that the caller makes of them.
+    The numbers depend only on the order of the calls. Names are compared by keys that the caller makes.
     """
 
     def __init__(self) -> None:
