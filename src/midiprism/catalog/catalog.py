@@ -208,7 +208,7 @@ class Catalog(ABC):
         """Return the ids of the runs that are active by the clock of the database, without ``except_run``.
 
         Where one run at a time has the catalog, the lock on ``OUT`` says whether a run is active; then none
-        is         returned.
+        is returned.
         """
         del except_run
         return []
