@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from midiprism.catalog import NullCatalog, UpToDate, VerifyScope
-from midiprism.catalog.catalog import KnownPaths
+from midiprism.catalog import KnownPaths, NullCatalog, UpToDate, VerifyScope
 from midiprism.cli import main
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
