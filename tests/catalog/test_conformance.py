@@ -3,7 +3,7 @@
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -209,10 +209,3 @@ def test_a_commit_that_fails_takes_the_rows_of_its_hooks_back(tmp_path: Path) ->
         with pytest.raises(Exception, match="has lost a song"):
             commit(catalog, song(1, 1), song(9, outcome=None))
         assert hook_rows(catalog) == []
-
-
-@dataclass
-class FakeSink:
-    """A shard sink that records what it is asked to write."""
-
-    written: list[tuple[int, int]] = field(default_factory=list)

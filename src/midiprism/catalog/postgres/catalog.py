@@ -19,7 +19,8 @@ from midiprism.catalog.errors import NoCatalogError, translate_errors
 from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases, LeaseResult
 from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
 from midiprism.catalog.postgres import leases as lease_queries
-from midiprism.catalog.postgres.commit import BatchCommit, PostgresTransaction
+from midiprism.catalog.postgres.batch_state import PostgresTransaction
+from midiprism.catalog.postgres.commit import BatchCommit
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
 from midiprism.catalog.schema import properties, runs

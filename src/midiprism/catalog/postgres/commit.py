@@ -7,76 +7,23 @@ takes tables in one order, and keys in their order, so that no two of them wait 
 
 import hashlib
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from sqlalchemy import Table, insert, select
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
+from midiprism.catalog.commit_hook import BatchTransaction, run_hooks
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.postgres import leases as lease_queries
+from midiprism.catalog.postgres.batch_state import PostgresTransaction, RecordedSongs, RecordedTracks
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
-from midiprism.records.columns import Columns
 from midiprism.records.linked_songs import LinkedSongs
 from midiprism.records.outcomes import ADOPTED
 from midiprism.stores.shard_sink import ShardSink
-
-
-@dataclass(slots=True)
-class _RecordedSongs:
-    """What became of the songs of a batch.
-
-    Attributes:
-        path_songs: index of each song that has a path to record, with the id of the song at that path.
-        new: index of each song that got its first outcome, with its id.
-        replaced: index of each song that got another outcome, with its id.
-    """
-
-    path_songs: dict[int, int] = field(default_factory=dict)
-    new: dict[int, int] = field(default_factory=dict)
-    replaced: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> dict[int, int]:
-        """Index and id of each song that got an outcome."""
-        return {**self.new, **self.replaced}
-
-
-class _RecordedTracks(NamedTuple):
-    """The tracks of a batch in the catalog.
-
-    Attributes:
-        ids: of all tracks of the batch, by digest.
-        new_ids: of those that this commit inserted.
-        new_tracks: those tracks.
-    """
-
-    ids: dict[bytes, int]
-    new_ids: list[int]
-    new_tracks: Columns
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresTransaction:
-    """What all batches of a transaction share.
-
-    Attributes:
-        schema: name of the schema that holds the catalog's tables.
-        run_id: of the run that commits.
-        now: UTC, ISO 8601.
-        hooks: take part in each commit.
-    """
-
-    schema: str
-    run_id: int
-    now: str
-    hooks: Sequence[CommitHook] = ()
 
 
 class BatchCommit:
@@ -152,16 +99,16 @@ class BatchCommit:
     def _song_digests(self) -> set[bytes]:
         return {digest for digest in self._batch.songs["digest"] if digest is not None}
 
-    def _insert_tracks(self, result: CommitResult) -> _RecordedTracks:
+    def _insert_tracks(self, result: CommitResult) -> RecordedTracks:
         """Insert the tracks of the batch that no other commit has inserted."""
         batch_tracks = self._batch.tracks
         digests = batch_tracks["digest"]
         if not digests:
-            return _RecordedTracks({}, [], batch_tracks)
+            return RecordedTracks({}, [], batch_tracks)
         ids = self._catalog.select_track_ids(digests)
         unknown = [index for index, digest in enumerate(digests) if digest not in ids]
         if not unknown:
-            return _RecordedTracks(ids, [], batch_tracks.take([]))
+            return RecordedTracks(ids, [], batch_tracks.take([]))
         unknown.sort(key=digests.__getitem__)
         columns = rows.track_table_columns([], batch_tracks.take(unknown))
         columns["run_id"] = [self._run_id] * len(unknown)
@@ -179,12 +126,12 @@ class BatchCommit:
             ids.update(self._catalog.select_track_ids(missing))
         result.tracks_new = len(inserted)
         new = [index for index in unknown if digests[index] in inserted]
-        return _RecordedTracks(ids, [inserted[digests[index]] for index in new], batch_tracks.take(new))
+        return RecordedTracks(ids, [inserted[digests[index]] for index in new], batch_tracks.take(new))
 
     def _write_shards(
         self,
         shard_sink: ShardSink,
-        recorded: _RecordedTracks,
+        recorded: RecordedTracks,
         linked: LinkedSongs,
         result: CommitResult,
     ) -> None:
@@ -206,9 +153,9 @@ class BatchCommit:
             (linked.song_ids, [shard_ids[index] for index in written.link_shard_indexes]),
         )
 
-    def _record_songs(self, result: CommitResult) -> _RecordedSongs:
+    def _record_songs(self, result: CommitResult) -> RecordedSongs:
         """Insert songs that are new, and decide which songs get another outcome and which is at each path."""
-        batch, recorded = self._batch, _RecordedSongs()
+        batch, recorded = self._batch, RecordedSongs()
         digests, song_digests = batch.songs["digest"], self._song_digests()
         if batch.replaces_outcomes:
             # Of two commits that replace one outcome, the second then sees what the first did.
@@ -315,7 +262,7 @@ class BatchCommit:
         columns["run_id"] = [self._run_id] * len(indices)
         return columns
 
-    def _insert_links(self, linked: LinkedSongs, recorded: _RecordedTracks) -> None:
+    def _insert_links(self, linked: LinkedSongs, recorded: RecordedTracks) -> None:
         track_ids = [*map(recorded.ids.__getitem__, self._batch.tracks["digest"])]
         columns = rows.filled_columns(
             links, rows.link_table_columns(linked.song_ids, linked.link_counts, linked.links, track_ids)

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, insert, select, update
 
@@ -16,67 +15,13 @@ from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
 from midiprism.catalog.sqlite.file import PROGRESS_STEPS
+from midiprism.catalog.sqlite.prepared_commit import PreparedBatch, PreparedCommit, RecordedPath
 from midiprism.catalog.types import KnownSong, query_chunks
 from midiprism.errors import CatalogError
-from midiprism.records.batches import NO_TRACKS, BatchRecord
-from midiprism.records.columns import Columns, concatenate
+from midiprism.records.batches import BatchRecord
+from midiprism.records.columns import concatenate
 from midiprism.records.linked_songs import LinkedSongs
 from midiprism.stores.shard_sink import ShardSink, WrittenShards
-
-
-class RecordedPath(NamedTuple):
-    """What the catalog has recorded of a path."""
-
-    path: bytes
-    song_id: int
-    size: int | None
-    mtime_ns: int | None
-    source_metadata: str | None
-
-
-@dataclass(slots=True)
-class PreparedBatch:
-    """A batch as it will be recorded.
-
-    Attributes:
-        path_song_ids: for each song of the batch, the id of the song that is at its path.
-        new_songs: indices of songs that get their first outcome.
-        replaced_songs: indices of songs that get another outcome.
-        linked_songs: those of both that have links.
-    """
-
-    record: BatchRecord
-    commit_result: CommitResult = field(default_factory=CommitResult)
-    path_song_ids: list[int] = field(default_factory=list)
-    new_songs: list[int] = field(default_factory=list)
-    replaced_songs: list[int] = field(default_factory=list)
-    linked_songs: LinkedSongs = field(init=False)
-
-    def ids_of(self, indices: Iterable[int]) -> list[int]:
-        """Return the ids of songs by their indices in the batch."""
-        return [*map(self.path_song_ids.__getitem__, indices)]
-
-
-@dataclass(slots=True)
-class PreparedCommit:
-    """What a commit will record.
-
-    Attributes:
-        track_ids: ids of all tracks that links lead to, by digest.
-        new_track_ids: ids of the tracks that no commit had before.
-        new_tracks: those tracks.
-    """
-
-    run_id: int
-    batches: list[PreparedBatch]
-    track_ids: dict[bytes, int]
-    new_track_ids: list[int] = field(default_factory=list)
-    new_tracks: Columns = field(default_factory=lambda: NO_TRACKS)
-
-    @property
-    def linked_songs(self) -> list[LinkedSongs]:
-        """Songs whose links will be recorded, for each batch."""
-        return [batch.linked_songs for batch in self.batches]
 
 
 class SqliteCatalog(Catalog):
