@@ -88,8 +88,8 @@ def _(error: errors.RelocationRemainsError) -> str:
 def _(error: errors.DamagedResultError) -> str:
     result = f"{shlex.quote(error.out)} {error.database_options}".rstrip()
     return (
-        f"{error.reason} {error.out} is still the result: repair it with `midiprism verify {result} --repair`, "
-        "and give the same command again."
+        f"{error.reason} {error.out} is still the result: repair it with "
+        f"`midiprism verify {result} --repair`, and give the same command again."
     )
 
 
