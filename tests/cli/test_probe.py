@@ -114,7 +114,7 @@ def test_figures_that_cannot_be_kept_are_shown_all_the_same(
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path / "file"))
     code, out, err = run_cli("probe")
-    assert (code, "cannot be kept" in err, "/fast" in out) == (0, True, True)
+    assert (code, "cannot be stored" in err, "/fast" in out) == (0, True, True)
 
 
 def test_a_dry_run_only_lists(run_cli: Run, three_places: list[str]) -> None:
