@@ -92,8 +92,7 @@ def _(error: DamagedResultError) -> str:
     result = f"{shlex.quote(error.out)} {error.database_options}".rstrip()
     return (
         f"{error.reason} {error.out} is still the result: repair it with "
-        f"`midiprism verify {result} --repair`, "
-        "and give the same command again."
+        f"`midiprism verify {result} --repair`, and give the same command again."
     )
 
 

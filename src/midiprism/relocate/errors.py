@@ -18,8 +18,8 @@ class RelocationRemainsError(UsageError):
 
     def __str__(self) -> str:
         return (
-            f"{self.out} still holds what was relocated from there to {self.relocated_to}: remove it, or choose "
-            "another folder."
+            f"{self.out} still holds what was relocated from there to {self.relocated_to}: remove it, "
+            "or choose another folder."
         )
 
 
