@@ -76,7 +76,7 @@ def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object) -> None:
         pytest.fail("a member was read")
 
-    monkeypatch.setattr(Archive, "content", fail)
+    monkeypatch.setattr(Archive, "read_song", fail)
     monkeypatch.setattr(ParquetRows, "read_row", fail)
 
 
