@@ -170,8 +170,8 @@ def link_gone(out: Path) -> None:
 
 
 def link_added(out: Path) -> None:
-    change(out, "INSERT INTO links SELECT song_id, 9, 9, 1, 1, 1, track_id, '', '', '' "
-           "FROM links WHERE position = 0")  # fmt: skip
+    change(out, "INSERT INTO links (song_id, position, track_number, part_count, track_id, name, instrument, "
+           "family) SELECT song_id, 9, 9, 1, track_id, '', '', '' FROM links WHERE position = 0")  # fmt: skip
 
 
 def link_moved(out: Path) -> None:
