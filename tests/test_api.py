@@ -112,7 +112,7 @@ def test_songs_and_tracks_of_a_result_are_found(folder: Path) -> None:
     assert {song.outcome for song in result.songs()} == {"split"}
     assert [row.song_name for row in result.tracks()] == ["first", "first", "second", "third"]
     assert [row.song_name for row in result.find(instrument="BASS")] == ["first"]
-    assert [row.song_name for row in result.find(family="drums")] == ["third"]
+    assert [row.song_name for row in result.find(song_name="third")] == ["third"]
     with pytest.raises(TypeError):
         list(result.find(nonsense="x"))
 

@@ -12,8 +12,6 @@
     │   ├── CatalogLocationError       the catalog of the result is somewhere else
     │   ├── AdoptionMismatchError      an adopted result without its library, or the other way round
     │   ├── AdoptionNeedsFilesError    an adopted library with another store than ``files``
-    │   ├── HardlinkError              the tracks of the result are no files that could be linked
-    │   ├── RelocationRemainsError     the folder still holds what was relocated from there
     │   ├── UnfinishedRelocationError  the folder is the target of a relocation that has not ended
     │   ├── NetworkFileSystemError     SQLite cannot be used on the file system of the result
     │   ├── NoParquetSourceError       columns are named, and no source is a Parquet file
@@ -21,15 +19,14 @@
     │   └── PathMapRuleError           a rule of a path map cannot be followed
     ├── SourceError                    a source that was there when the run began is gone
     ├── StoreError                     the folder of results cannot be written or read
-    │   ├── DamagedResultError         a file of the result is lost or damaged
     │   └── InUseError                 another process holds the folder
     ├── CatalogError                   the catalog cannot be opened, read or written
-    │   ├── EmptyCatalogError          the catalog of a result with tracks is empty
     │   └── CommitHooksMismatchError   commits to the catalog go through other hooks
     └── WorkerStartError               worker processes cannot be started
 
 ``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
-Adopting a library also raises those of ``midiprism.adopt.errors``.
+Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``
+and ``relocate``.
 
 Every message is one sentence that says what happened and, where something can be done, what to do. Messages
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
@@ -192,41 +189,6 @@ class AdoptionNeedsFilesError(UsageError):
         return "The tables of an adopted library name files: use the store of files, in a folder that has it."
 
 
-class HardlinkError(UsageError):
-    """A result whose tracks are no files of their own, so that they cannot be hard linked.
-
-    Attributes:
-        out: its folder.
-    """
-
-    def __init__(self, out: str) -> None:
-        super().__init__(out)
-        self.out = out
-
-    def __str__(self) -> str:
-        return f"The tracks of {self.out} are no files of their own: copy them instead of linking."
-
-
-class RelocationRemainsError(UsageError):
-    """A folder that still holds what was relocated from there.
-
-    Attributes:
-        out: that folder.
-        relocated_to: the folder that is the result now.
-    """
-
-    def __init__(self, out: str, relocated_to: str) -> None:
-        super().__init__(out, relocated_to)
-        self.out = out
-        self.relocated_to = relocated_to
-
-    def __str__(self) -> str:
-        return (
-            f"{self.out} still holds what was relocated from there to {self.relocated_to}: remove it, or choose "
-            "another folder."
-        )
-
-
 class UnfinishedRelocationError(UsageError):
     """A folder to which a result is still being relocated.
 
@@ -324,25 +286,6 @@ class StoreError(MidiprismError):
     """The folder of results cannot be written or read."""
 
 
-class DamagedResultError(StoreError):
-    """A file of a result is lost or damaged.
-
-    Attributes:
-        out: folder of the result.
-        reason: one sentence.
-        database_options: options that name its catalog in PostgreSQL; empty for a file in the folder.
-    """
-
-    def __init__(self, out: str, reason: str, database_options: str = "") -> None:
-        super().__init__(out, reason, database_options)
-        self.out = out
-        self.reason = reason
-        self.database_options = database_options
-
-    def __str__(self) -> str:
-        return f"{self.reason} Repair the result in {self.out}, and try again."
-
-
 class InUseError(StoreError):
     """A folder that another process holds.
 
@@ -364,21 +307,6 @@ class InUseError(StoreError):
 
 class CatalogError(MidiprismError):
     """The catalog cannot be opened, read or written."""
-
-
-class EmptyCatalogError(CatalogError):
-    """The catalog of a result with tracks is empty.
-
-    Attributes:
-        catalog: its path or address.
-    """
-
-    def __init__(self, catalog: str) -> None:
-        super().__init__(catalog)
-        self.catalog = catalog
-
-    def __str__(self) -> str:
-        return f"{self.catalog} is empty: split the same songs again first."
 
 
 class CommitHooksMismatchError(CatalogError):

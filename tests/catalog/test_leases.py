@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from midiprism.catalog import BatchRecord, Lease, PostgresAddress
+from midiprism.catalog.leasing import LeaseResult
 from midiprism.catalog.postgres.catalog import PostgresCatalog
-from midiprism.catalog.postgres.leases import LeaseResult
 from support.postgres import PostgresServer
 from support.records import link_record, song_record, track_record
 

@@ -94,8 +94,8 @@ def test_every_server_that_is_installed_works(postgres: PostgresServer) -> None:
 
 
 def test_a_server_ends_with_the_process_that_began_it(postgres: PostgresServer) -> None:
-    began = "import os; from support.postgres import PostgresServer, installations; "
-    began += "print(PostgresServer(installations()[0]).folder, flush=True); os._exit(9)"
+    began = "import os; from support.postgres import PostgresServer, find_installations; "
+    began += "print(PostgresServer(find_installations()[0]).folder, flush=True); os._exit(9)"
     command = [sys.executable, "-c", began]
     done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 9

@@ -191,7 +191,7 @@ def test_stages_are_drawn_where_nothing_is_at_work_at_the_end() -> None:
     drawn = {plot.title: [line.name for line in plot.lines] for plot in make_plots(points)}
     assert drawn == {
         "Songs per second": ["songs/s"],
-        "Utilisation": ["processors", "sda"],
+        "Utilization": ["processors", "sda"],
         "Shares of the stages in their time": ["read", "split"],
     }
 

@@ -31,13 +31,13 @@ def songs(tmp_path: Path) -> Path:
     return root
 
 
-def read(path: bytes, limit: int, *found: int) -> SongContent:
-    """Read a file, before which one is taken away; one that root could read nobody else could."""
+def read_or_fail(path: bytes, limit: int, *status: int) -> SongContent:
+    """Read a file; remove one right before, and refuse one as for a user who is not root."""
     if path.endswith(b"vanished.mid"):
         os.unlink(path)
     if path.endswith(b"permission.mid") and os.geteuid() == 0:
         raise UnreadableError("permission", "It cannot be read: Permission denied.")
-    return read_file(path, limit, *found)
+    return read_file(path, limit, *status)
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_every_file_is_accounted_for_by_name_and_reason(
 ) -> None:
     for path in (songs / "bad").glob("*permission.mid"):
         path.chmod(0)
-    monkeypatch.setattr(folder, "read_file", read)
+    monkeypatch.setattr(folder, "read_file", read_or_fail)
     out = str(tmp_path / "out")
     assert main(["split", str(songs), "-o", out, "--json", "--workers", "0"]) == 1
     summary = json.loads(capfd.readouterr().out.splitlines()[-1])
@@ -55,9 +55,11 @@ def test_every_file_is_accounted_for_by_name_and_reason(
     assert summary["outcomes"]["unreadable"] == 60
     assert summary["outcomes"]["corrupt"] + summary["songs_copies"] == 40, "empty files are one content"
     assert main(["status", out, "--failed", "--json"]) == 0
-    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    found = {os.path.basename(it["path"]): line["code"] for line in told for it in line["paths"]}
-    assert found == {f"{number} {code}.mid": code for number in range(20) for code in FAILURE_CODES}
+    failures = [json.loads(failure) for failure in capfd.readouterr().out.splitlines()]
+    codes = {
+        os.path.basename(path["path"]): failure["code"] for failure in failures for path in failure["paths"]
+    }
+    assert codes == {f"{number} {code}.mid": code for number in range(20) for code in FAILURE_CODES}
     assert main(["verify", out, "--quiet"]) == 0
 
 
@@ -68,6 +70,6 @@ def test_workers_account_for_them_too(songs: Path, tmp_path: Path, capfd: pytest
     summary = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert (summary["songs_seen"], summary["outcomes"]["split"]) == (1_100, 1_000)
     assert main(["status", out, "--failed", "--json"]) == 0
-    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    names = {os.path.basename(it["path"]) for line in told for it in line["paths"]}
+    failures = [json.loads(failure) for failure in capfd.readouterr().out.splitlines()]
+    names = {os.path.basename(path["path"]) for failure in failures for path in failure["paths"]}
     assert names == {f"{number} {code}.mid" for number in range(20) for code in FAILURE_CODES}

@@ -14,7 +14,7 @@ from support.midi_writer import note, song, track
 from support.owner_library import OwnerLibrary, read_only_role
 from support.postgres import PostgresServer
 
-EVIL = "\x1b[31m[bold]\u202eevil"
+HOSTILE_NAME = "\x1b[31m[bold]\u202eevil"
 SONG = song(track(note(0, 60, 0, 96)), track(note(1, 40, 0, 96)))
 Run = Callable[..., tuple[int, str, str]]
 
@@ -30,10 +30,12 @@ def owner_library(postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.
 @pytest.fixture
 def damaged_library(owner_library: OwnerLibrary) -> OwnerLibrary:
     """One song with a split at the wrong time, and one that is gone; their names are hostile."""
-    song_id = owner_library.add_song(f"{EVIL}.mid", SONG)
-    owner_library.add_track(song_id, 0, f"late {EVIL}.mid", song(track(note(0, 60, 96, 96)), midi_format=0))
-    owner_library.add_track(song_id, 1, f"gone {EVIL}.mid", b"x")
-    (owner_library.folder / f"gone {EVIL}.mid").unlink()
+    song_id = owner_library.add_song(f"{HOSTILE_NAME}.mid", SONG)
+    owner_library.add_track(
+        song_id, 0, f"late {HOSTILE_NAME}.mid", song(track(note(0, 60, 96, 96)), midi_format=0)
+    )
+    owner_library.add_track(song_id, 1, f"gone {HOSTILE_NAME}.mid", b"x")
+    (owner_library.folder / f"gone {HOSTILE_NAME}.mid").unlink()
     return owner_library
 
 
@@ -57,7 +59,7 @@ def test_a_check_ends_with_the_command_to_go_on_with(run_cli: Run, owner_library
 
 
 def test_a_check_names_what_is_in_the_way(run_cli: Run, damaged_library: OwnerLibrary) -> None:
-    damaged_library.add_song(f"{EVIL} changed.mid", b"song", b"h" * 32)
+    damaged_library.add_song(f"{HOSTILE_NAME} changed.mid", b"song", b"h" * 32)
     code, out, _ = run_cli("catalog", "check", "--database", damaged_library.url)
     assert code == 1
     assert "midiprism cannot adopt this library as it is\n" in out
@@ -84,10 +86,11 @@ def test_hostile_names_of_columns_and_triggers_stay_text(
     owner_library.add_song("a.mid", SONG)
     postgres.psql(
         owner_library.url,
-        f'ALTER TABLE files ADD "{EVIL}" text; ALTER TABLE files ADD "must {EVIL}" text NOT NULL DEFAULT 1;'
-        f'ALTER TABLE files ALTER "must {EVIL}" DROP DEFAULT;'
+        f'ALTER TABLE files ADD "{HOSTILE_NAME}" text;'
+        f'ALTER TABLE files ADD "must {HOSTILE_NAME}" text NOT NULL DEFAULT 1;'
+        f'ALTER TABLE files ALTER "must {HOSTILE_NAME}" DROP DEFAULT;'
         "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-        f'CREATE TRIGGER "{EVIL}" BEFORE INSERT ON files FOR EACH ROW EXECUTE FUNCTION nothing()',
+        f'CREATE TRIGGER "{HOSTILE_NAME}" BEFORE INSERT ON files FOR EACH ROW EXECUTE FUNCTION nothing()',
     )
     code, out, _ = run_cli("catalog", "check", "--database", owner_library.url)
     assert code == 1
@@ -131,7 +134,7 @@ def test_an_audit_names_what_it_finds(run_cli: Run, damaged_library: OwnerLibrar
     assert (code, facts["ok"], facts["seed"], facts["sample_percent"]) == (1, False, 4, 100)
     assert facts["wrong_time_share"] == 1
     (example,) = facts["findings"]["wrong_time"]["examples"]
-    assert example["path"] == str(damaged_library.folder / f"late {EVIL}.mid")
+    assert example["path"] == str(damaged_library.folder / f"late {HOSTILE_NAME}.mid")
     assert example["track_number"] == 0
     assert run_cli("audit", "--database", damaged_library.url, "--quiet") == (1, "", "")
 

@@ -34,10 +34,10 @@ def test_metrics_are_served_during_a_run(tmp_path: Path) -> None:
         while process.poll() is None and not songs:
             try:
                 with urllib.request.urlopen(address.group(), timeout=5) as reply:
-                    found = re.search(r"^midiprism_songs_total (\S+)$", reply.read().decode(), re.MULTILINE)
+                    match = re.search(r"^midiprism_songs_total (\S+)$", reply.read().decode(), re.MULTILINE)
             except OSError:
                 continue
-            songs = float(found.group(1)) if found else 0.0
+            songs = float(match.group(1)) if match else 0.0
         process.communicate()
         assert process.returncode == 0
     assert 0 < songs <= 1_500

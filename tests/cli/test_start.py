@@ -70,9 +70,9 @@ def test_a_bug_is_reported_in_a_sentence_and_with_verbose_by_a_traceback(
 
     monkeypatch.setattr("midiprism.sources.open_source", fail)
     assert main(["split", str(tmp_path), "-o", "out"]) == 1
-    assert "this is a bug" in (told := capsys.readouterr().err)
-    assert "Traceback" not in told
-    assert "\x1b" not in told
+    assert "this is a bug" in (errors := capsys.readouterr().err)
+    assert "Traceback" not in errors
+    assert "\x1b" not in errors
     assert main(["split", str(tmp_path), "-o", "out", "--verbose"]) == 1
     assert "Traceback" in capsys.readouterr().err
 

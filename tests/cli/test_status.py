@@ -184,15 +184,15 @@ def test_the_requested_number_of_runs_is_shown(run_cli: Run, songs: Path) -> Non
     assert [entry["id"] for entry in facts["runs"]] == [7, 6, 5, 4, 3, 2, 1]
 
 
-@pytest.mark.parametrize(("total", "told"), [(9, "6 songs"), (None, "not counted")])
+@pytest.mark.parametrize(("total", "shown"), [(9, "6 songs"), (None, "not counted")])
 def test_after_a_run_that_was_cut_off_the_command_to_continue_is_printed(
-    run_cli: Run, songs: Path, total: int | None, told: str
+    run_cli: Run, songs: Path, total: int | None, shown: str
 ) -> None:
     run_cli("split", songs, "-o", "out")
     mark_as_running(songs_total=total, songs_seen=3, songs_done=2)
     code, out, _ = run_cli("status", "out")
     assert (code, out.splitlines()[0]) == (0, "out: no run is active; run 1 was cut off")
-    assert f"Left when run 1 ended: {told}. To continue:\n  midiprism split '{songs}' -o out\n" in out
+    assert f"Left when run 1 ended: {shown}. To continue:\n  midiprism split '{songs}' -o out\n" in out
     facts = json.loads(run_cli("status", "out", "--json")[1])
     assert (facts["left"], facts["running"]) == (6 if total else None, False)
     assert facts["to_go_on"] == f"midiprism split '{songs}' -o out"

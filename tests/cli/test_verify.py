@@ -66,7 +66,7 @@ def test_damage_is_listed_with_the_command_that_repairs_it(run_cli: Run, result:
     assert code == 1
     assert "2 damages in my out" in out
     assert path.name in out
-    assert "\\x1b[31m[bold]\\u202eevil.mid: No track speaks of it." in out
+    assert "\\x1b[31m[bold]\\u202eevil.mid: The catalog does not know it." in out
     assert "  midiprism verify 'my out' --repair\n" in out
     code, out, _ = run_cli("verify", "my out", "--repair", "--dry-run")
     assert (code, read_tree(result)) == (1, before)

@@ -73,7 +73,8 @@ def facts(out: Path) -> list[tuple[object, ...]]:
     """What the catalogue says of songs and tracks, without its numbers."""
     return query(
         out,
-        "SELECT path, song_name, p.digest, p.outcome, link_count, position, s.track_number, s.name, t.digest, t.size, "
+        "SELECT path, song_name, p.digest, p.outcome, link_count, position, s.track_number, s.name, "
+        "t.digest, t.size, "
         "stem FROM song_paths JOIN songs p ON p.id = song_paths.song_id "
         "LEFT JOIN links s ON s.song_id = p.id "
         "LEFT JOIN tracks t ON t.id = track_id ORDER BY path, position",
@@ -169,8 +170,8 @@ def link_gone(out: Path) -> None:
 
 
 def link_added(out: Path) -> None:
-    change(out, "INSERT INTO links SELECT song_id, 9, 9, 1, 1, 1, track_id, '', '', '' "
-           "FROM links WHERE position = 0")  # fmt: skip
+    change(out, "INSERT INTO links (song_id, position, track_number, part_count, track_id, name, instrument, "
+           "family) SELECT song_id, 9, 9, 1, track_id, '', '', '' FROM links WHERE position = 0")  # fmt: skip
 
 
 def link_moved(out: Path) -> None:
@@ -206,7 +207,8 @@ def digest_wrong(out: Path) -> None:
 
 
 def unlinked(out: Path) -> None:
-    change(out, "INSERT INTO tracks SELECT 77, randomblob(32), size, stem, digest_digits, name, instrument, family, "
+    change(out, "INSERT INTO tracks SELECT 77, randomblob(32), size, stem, digest_digits, name, "
+                "instrument, family, "
            "channel, program, note_count, 1, 2, 3, 4, run_id, NULL, NULL FROM tracks LIMIT 1")  # fmt: skip
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from midiprism.catalog import NullCatalog, UpToDate, VerifyScope
-from midiprism.catalog.catalog import KnownPaths
+from midiprism.catalog import KnownPaths, NullCatalog, UpToDate, VerifyScope
 from midiprism.cli import main
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
@@ -67,7 +66,7 @@ def make(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def reading(path: Path) -> dict[str, Any]:
-    return {"name": "name"} if path.suffix == ".parquet" else {}
+    return {"name_column": "name"} if path.suffix == ".parquet" else {}
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object) -> None:
         pytest.fail("a member was read")
 
-    monkeypatch.setattr(Archive, "content", fail)
+    monkeypatch.setattr(Archive, "read_song", fail)
     monkeypatch.setattr(ParquetRows, "read_row", fail)
 
 
@@ -111,12 +110,12 @@ def test_a_second_run_over_a_folder_with_archives_reads_nothing(
     for name in ("a/1.zip", "a/2.tgz", "a/3.tar", "b.tar.xz"):
         write_archive(tmp_path / "songs" / name, SONGS)
     write_files(tmp_path / "songs", {"a/0.mid": fake_song(PIANO), "c.mid": fake_song(BASS)})
-    first = run(tmp_path / "songs", tmp_path / "out", archives=True)
+    first = run(tmp_path / "songs", tmp_path / "out", enter_archives=True)
     assert first.songs_seen == 4 * 6 + 2
     songs = {name for (name,) in rows(tmp_path / "out", "SELECT song_name FROM song_paths")}
     assert {"a/0", "c", "a/1.zip/b/c", "b.tar.xz/z"} <= songs
     request.getfixturevalue("forbid_archive_reads")
-    again = run(tmp_path / "songs", tmp_path / "out", archives=True)
+    again = run(tmp_path / "songs", tmp_path / "out", enter_archives=True)
     assert (again.songs_skipped, again.nothing_new) == (26, True)
 
 
@@ -204,7 +203,7 @@ def test_an_archive_that_goes_away_stops_the_run(tmp_path: Path, monkeypatch: py
         path.unlink(missing_ok=True)
         return unpack(archive, *arguments)
 
-    monkeypatch.setattr(Archive, "content", losing)
+    monkeypatch.setattr(Archive, "read_song", losing)
     summary = run(path, tmp_path / "out")
     assert summary.state == "stopped"
     assert "is gone" in str(summary.error)
@@ -215,8 +214,8 @@ def test_facts_of_a_row_come_to_stand_at_its_path(tmp_path: Path, workers: int) 
     years = [1, 2, 3, 4, 5, None]
     columns = {"midi": list(SONGS.values()), "genre": list("abcdef"), "year": years}
     path = write_parquet(tmp_path / "x.parquet", columns)
-    run(path, tmp_path / "out", workers, keep=["genre", "year"])
-    found = rows(tmp_path / "out", "SELECT facts FROM song_paths ORDER BY path")
+    run(path, tmp_path / "out", workers, kept_columns=["genre", "year"])
+    found = rows(tmp_path / "out", "SELECT source_metadata FROM song_paths ORDER BY path")
     assert [json.loads(text) for (text,) in found] == [
         {"genre": genre, "year": year} for genre, year in zip("abcdef", years, strict=True)
     ]

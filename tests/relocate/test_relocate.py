@@ -18,9 +18,7 @@ from midiprism.catalog.sqlite import backup as copying
 from midiprism.cli.advice import explain
 from midiprism.errors import (
     CatalogError,
-    DamagedResultError,
     MidiprismError,
-    RelocationRemainsError,
     StoreError,
     UsageError,
 )
@@ -29,6 +27,7 @@ from midiprism.integrity.repair import repair_result
 from midiprism.pipeline import RerunPolicy
 from midiprism.relocate import copy as carrying
 from midiprism.relocate import relocate as relocate_module
+from midiprism.relocate.errors import DamagedResultError, RelocationRemainsError
 from midiprism.relocate.relocate import relocate_result
 from midiprism.relocate.relocation import RelocationProgress, RelocationReporter
 from midiprism.results.identity import StoreKind

@@ -68,7 +68,8 @@ def told(out: Path) -> list[dict[str, Any]]:
     for (number, digest), key in zip(known, keys.tolist(), strict=True):
         [(size, outcome, kind, tracks, division, ticks, seconds, splits)] = query(
             out,
-            "SELECT size, outcome, format, num_tracks, division, duration_ticks, duration_seconds, link_count "
+            "SELECT size, outcome, format, num_tracks, division, duration_ticks, duration_seconds, "
+            "link_count "
             f"FROM songs WHERE id = {number}",
         )
         own = sorted((bytes(path), length) for song, path, length, _ in paths if song == number)

@@ -1,14 +1,10 @@
-"""What is known: which songs were split, and which track came from where. The only room that speaks SQL."""
+"""The catalog: which songs were split, and which track came from which song."""
 
 from midiprism.catalog.address import DEFAULT_SCHEMA, Address, PostgresAddress, has_password
-from midiprism.catalog.catalog import (
-    Catalog,
-    CommitResult,
-    KnownPaths,
-    KnownSong,
-    TrackPathFields,
-    UpToDate,
-)
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_policy import CommitPolicy, StagedTracks, utc_now
+from midiprism.catalog.commit_result import CommitResult
+from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases
 from midiprism.catalog.migrate import CURRENT_VERSION
 from midiprism.catalog.null import NullCatalog
 from midiprism.catalog.open import (
@@ -23,6 +19,7 @@ from midiprism.catalog.queries.integrity import BrokenSong, IntegrityQueries, So
 from midiprism.catalog.sqlite.dry_run import DryRunCatalog
 from midiprism.catalog.sqlite.repair_queue import RepairQueue
 from midiprism.catalog.sqlite.unique_names import UniqueNames
+from midiprism.catalog.types import KnownPaths, KnownSong, TrackPathFields, UpToDate
 from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Lease, PackedTracks
 from midiprism.records.fields import LinkRecord, ProblemRecord, SongRecord, TrackRecord
 from midiprism.records.outcomes import OUTCOMES
@@ -30,12 +27,15 @@ from midiprism.records.outcomes import OUTCOMES
 __all__ = [
     "CURRENT_VERSION",
     "DEFAULT_SCHEMA",
+    "LEASE_SECONDS",
     "NO_PACKED_TRACKS",
     "OUTCOMES",
     "Address",
+    "BatchLeases",
     "BatchRecord",
     "BrokenSong",
     "Catalog",
+    "CommitPolicy",
     "CommitResult",
     "DryRunCatalog",
     "IntegrityQueries",
@@ -51,6 +51,7 @@ __all__ = [
     "Selection",
     "SongPath",
     "SongRecord",
+    "StagedTracks",
     "TrackFile",
     "TrackPathFields",
     "TrackRecord",
@@ -65,4 +66,5 @@ __all__ = [
     "open_read_only",
     "open_worker_catalog",
     "upgrade_catalog",
+    "utc_now",
 ]

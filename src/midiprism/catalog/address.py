@@ -1,4 +1,4 @@
-"""Where a catalogue is: a file of SQLite, or a schema in a database of PostgreSQL."""
+"""Addresses of catalogs: a file of SQLite, or a schema in a database of PostgreSQL."""
 
 import re
 import shlex
@@ -24,16 +24,16 @@ class PostgresAddress:
 
     Attributes:
         url: as libpq reads it, https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
-        schema: the name of the schema that holds our tables.
+        schema: name of the schema that holds the catalog's tables.
     """
 
     url: str = field(repr=False)
     schema: str = DEFAULT_SCHEMA
 
     def __post_init__(self) -> None:
-        if self.url.partition("://")[0] not in _SCHEMES:  # not shown: who knows what it is
+        if self.url.partition("://")[0] not in _SCHEMES:  # not shown, since it may be a password
             raise UsageError(
-                "The address of a catalogue is postgresql://USER@HOST/DATABASE, without a password, which "
+                "The address of a catalog is postgresql://USER@HOST/DATABASE, without a password, which "
                 "libpq finds in ~/.pgpass."
             )
         if not _SCHEMA_NAME.fullmatch(self.schema) or self.schema.startswith("pg_"):
@@ -42,9 +42,9 @@ class PostgresAddress:
             )
 
         if not _URL.fullmatch(self.url) or _BARE_PERCENT.search(self.url):
-            # Not shown: nobody can say which part of it is the password.
+            # Not shown, since any part of it may be the password.
             raise UsageError(
-                "The address of the catalogue cannot be read: it is postgresql://USER@HOST/DATABASE. Where a "
+                "The address of the catalog cannot be read: it is postgresql://USER@HOST/DATABASE. Where a "
                 "name or a password has @ : / ? # [ ] or % in it, write %40 %3A %2F %3F %23 %5B %5D %25."
             )
 
@@ -59,7 +59,7 @@ class PostgresAddress:
 
     @property
     def cli_options(self) -> str:
-        """What names it on the command line, as it may be shown."""
+        """The options of the command line that name it, as they may be shown."""
         schema = "" if self.schema == DEFAULT_SCHEMA else f" --schema {self.schema}"
         return f"--database {shlex.quote(without_password(self.url))}{schema}"
 
@@ -69,18 +69,18 @@ class PostgresAddress:
 
 
 Address = str | PostgresAddress
-"""A text is the path of a file of SQLite."""
+"""An address as text is the path of a file of SQLite."""
 
 
 def has_password(url: str) -> bool:
-    """Whether an address says a password, in its host part or among its parameters."""
+    """Return whether an address has a password, in its host part or among its parameters."""
     return without_password(url) != url
 
 
 def without_password(url: str) -> str:
-    """An address as it may be shown."""
+    """Return an address as it may be shown."""
     scheme, mark, rest = url.partition("://")
-    if not mark:  # a connection string of libpq's other kind, or no address at all
+    if not mark:  # a connection string of key=value pairs, or no address
         return _SECRET.sub("", url)
     place, question, query = rest.partition("?")
     host, slash, database = place.partition("/")

@@ -1,37 +1,28 @@
-"""The catalogue as the run sees it: what is known already, and one commit per batch."""
+"""The interface of a catalog, and what its implementations share.
+
+A catalog knows songs, tracks, links and runs. Each batch of songs is recorded by one commit.
+"""
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Executable, func, insert, select, update
 
-from midiprism.catalog.address import Address
+from midiprism.catalog.address import Address, PostgresAddress
+from midiprism.catalog.commit_policy import CommitPolicy, FlushThenCommit, StagedTracks, utc_now
+from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.postgres.leases import LEASE_SECONDS
+from midiprism.catalog.leasing import BatchLeases
 from midiprism.catalog.queries.run_samples import add_samples
-from midiprism.catalog.schema import (
-    batches,
-    links,
-    properties,
-    runs,
-    shards,
-    song_paths,
-    songs,
-    tracks,
-)
+from midiprism.catalog.schema import batches, links, properties, runs, shards, song_paths, songs, tracks
+from midiprism.catalog.types import KnownPaths, KnownSong, TrackPathFields, UpToDate, query_chunks
 from midiprism.errors import CatalogError, CommitHooksMismatchError
 from midiprism.records.batches import BatchRecord
-from midiprism.records.fields import SongRecord
 from midiprism.stores.shard_sink import ShardSink
 from midiprism.stores.sharded import WrittenShard
-
-MAX_QUERY_VALUES = 500
-"""Values in one query: a planner and a parser grow with them."""
 
 T = TypeVar("T")
 
@@ -39,86 +30,16 @@ RESULT_KEY = "result"
 HOOKS_KEY = "hooks"
 
 
-KnownPaths = dict[bytes, tuple[int | None, int | None]]
-"""What paths held when they were last read: size, and time of the last change in nanoseconds; None for what
-could not be read."""
-
-
-class KnownSong(NamedTuple):
-    """A content that has an outcome, by which contract, and from which run."""
-
-    id: int
-    outcome: str
-    contract_version: int
-    run_id: int
-
-
-class TrackPathFields(NamedTuple):
-    """What the path of a track's file is made of."""
-
-    family: str
-    stem: str
-    digest: bytes
-    digest_digits: int
-
-
-@dataclass(frozen=True, slots=True)
-class UpToDate:
-    """Songs with which a run has nothing to do: of this contract, and with none of these outcomes."""
-
-    contract_version: int
-    retried_outcomes: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class CommitResult:
-    """What a commit added.
-
-    Attributes:
-        outcomes: contents that got an outcome by it, by outcome.
-        paths: paths whose content had one already.
-        links: track-to-song links recorded.
-        tracks_new: contents of tracks that the catalogue did not have.
-        replaced: contents whose outcome of an earlier run was replaced.
-        discarded: nothing was recorded, since another run holds what was planned, or has done it.
-        refused: songs whose tracks a library that was taken over did not take; without their links.
-        nulled: values that its columns cannot hold.
-        shards: what was written for it. Of several batches in one transaction the first has them all.
-    """
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    paths_of_known_songs: int = 0
-    links: int = 0
-    tracks_new: int = 0
-    outcomes_replaced: int = 0
-    discarded: bool = False
-    refused_songs: list[SongRecord] = field(default_factory=list)
-    values_nulled: int = 0
-    shards: Sequence[WrittenShard] = ()
-
-    @property
-    def row_count(self) -> int:
-        """Rows that were added."""
-        return self.outcomes.total() + self.paths_of_known_songs + self.links + self.tracks_new
-
-    @property
-    def shard_bytes(self) -> int:
-        """Bytes of those shards."""
-        return sum(shard.size for shard in self.shards)
-
-
 class Catalog(ABC):
-    """A catalogue that is open.
+    """A catalog that is open.
 
     Attributes:
         address: where it is.
         connection: to its database.
         shared: whether several runs may write it at once; each then holds a lease on what it has planned.
-        lease_seconds: how long a lease lasts unless it is renewed.
     """
 
     shared = False
-    lease_seconds = LEASE_SECONDS
 
     def __init__(self, address: Address, connection: Connection) -> None:
         self.address = address
@@ -126,8 +47,13 @@ class Catalog(ABC):
 
     @property
     def path(self) -> str:
-        """Its address as it may be shown."""
+        """The address as it may be shown."""
         return str(self.address)
+
+    @property
+    def worker_commit_address(self) -> PostgresAddress | None:
+        """Address at which workers commit their own batches; None where only one process may write."""
+        return None
 
     def __enter__(self) -> "Catalog":
         return self
@@ -138,80 +64,110 @@ class Catalog(ABC):
         self.close()
 
     def close(self) -> None:
+        """Close the connection."""
         self.connection.close()
 
-    def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:
-        """The known paths from ``first`` on, at most ``limit``, in the order of their bytes.
+    def wait_for_server(self, stop: Callable[[], bool], on_wait: Callable[[str], None]) -> None:
+        """Let statements wait for a server that is away, where there is a server.
 
         Args:
-            settled: only those whose songs are; None for all.
+            stop: once true, waiting ends.
+            on_wait: called once with a message when a statement waits.
         """
-        wanted = (
+        del stop, on_wait
+
+    def run_in_transaction(self, work: Callable[[], T]) -> T:
+        """Return the result of ``work``, which is done in a transaction of its own.
+
+        Raises:
+            CatalogError: the database refused it. Nothing of it was recorded.
+        """
+        with translate_errors(self.path), self.connection.begin():
+            return work()
+
+    @contextmanager
+    def read_transaction(self) -> Iterator[Connection]:
+        """Open one view of the catalog, whatever is committed meanwhile.
+
+        Raises:
+            CatalogError: it cannot be read.
+        """
+        with translate_errors(self.path), self.connection.begin():
+            yield self.connection
+
+    def fetch_all(self, query: Executable) -> Sequence[Any]:
+        """Return the rows of a query, in the transaction that is open or else in one of its own."""
+        if self.connection.in_transaction():
+            return self.connection.execute(query).fetchall()
+        return self.run_in_transaction(lambda: self.connection.execute(query).fetchall())
+
+    def fetch_value(self, query: Executable) -> Any:
+        """Return the first value of a query's first row, see ``fetch_all``; None without rows."""
+        rows = self.fetch_all(query)
+        return rows[0][0] if rows else None
+
+    @abstractmethod
+    def interruptible(self, stop: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Return a context in which a long statement ends by a CatalogError once ``stop`` is true."""
+
+    def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:
+        """Return the known paths from ``first_path`` on, at most ``limit``, in the order of their bytes.
+
+        Args:
+            up_to_date: only paths of these songs; None for all.
+        """
+        query = (
             select(song_paths.c.path, song_paths.c.size, song_paths.c.mtime_ns)
             .where(song_paths.c.path >= first_path)
             .order_by(song_paths.c.path)
             .limit(limit)
         )
         if up_to_date is not None:
-            wanted = wanted.join(songs, songs.c.id == song_paths.c.song_id).where(
+            query = query.join(songs, songs.c.id == song_paths.c.song_id).where(
                 songs.c.contract_version == up_to_date.contract_version,
                 songs.c.outcome.not_in(up_to_date.retried_outcomes),
             )
-        return self.run_in_transaction(
-            lambda: {
-                path: (size, mtime_ns) for path, size, mtime_ns in self.connection.execute(wanted).fetchall()
-            }
-        )
+        return {path: (size, mtime_ns) for path, size, mtime_ns in self.fetch_all(query)}
 
     def oldest_contract_version(self) -> int | None:
-        """The lowest version of the contract that a song was split by; None without any."""
-        oldest: int | None = self.run_in_transaction(
-            lambda: self.connection.scalar(select(func.min(songs.c.contract_version)))
-        )
+        """Return the lowest version of the contract that a song was split by; None without any song."""
+        oldest: int | None = self.fetch_value(select(func.min(songs.c.contract_version)))
         return oldest
 
     def known_songs(self, digests: Iterable[bytes]) -> dict[bytes, KnownSong]:
-        """What is known of the songs with these digests; those that are not known are left out."""
+        """Return those of the songs with these digests that are known."""
         wanted = list(digests)
         return self.run_in_transaction(lambda: self.select_songs(wanted))
 
     def known_tracks(self, digests: Iterable[bytes]) -> set[bytes]:
-        """Those of these digests whose tracks are known."""
+        """Return those of these digests whose tracks are known."""
         wanted = list(digests)
         return self.run_in_transaction(lambda: set(self.select_track_ids(wanted)))
 
+    def select_songs(self, digests: Iterable[bytes]) -> dict[bytes, KnownSong]:
+        """Return the same as ``known_songs``, inside a transaction that is open."""
+        row = songs.c
+        columns = (row.digest, row.id, row.outcome, row.contract_version, row.run_id)
+        rows = self._select_by_keys(columns, row.digest, digests)
+        return {digest: KnownSong(*values) for digest, *values in rows}
+
+    def select_track_ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the ids of the known tracks with these digests, inside a transaction that is open."""
+        return dict(self._select_by_keys((tracks.c.digest, tracks.c.id), tracks.c.digest, digests))
+
     def storage_usage(self) -> tuple[int, int, int]:
-        """Songs done by all runs, files written for them, and what those take on the disk, in bytes."""
-        sums = (
-            func.sum(column) for column in (batches.c.songs, batches.c.files_written, batches.c.disk_bytes)
-        )
-        wanted = select(*sums)
-        row = self.run_in_transaction(lambda: self.connection.execute(wanted).one())
-        return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
+        """Return the songs of all runs, the files written for them, and the bytes these take on disk."""
+        query = select(*map(func.sum, (batches.c.songs, batches.c.files_written, batches.c.disk_bytes)))
+        ((song_count, files, disk_bytes),) = self.fetch_all(query)
+        return int(song_count or 0), int(files or 0), int(disk_bytes or 0)
 
     def local_disk_bytes(self) -> int:
-        """What it takes on the disk of the result, in bytes; 0 where it is elsewhere."""
+        """Return the bytes that the catalog takes on the disk of the result; 0 where it is elsewhere."""
         return 0
-
-    def last_run_ended_cleanly(self) -> bool:
-        """Whether there was a run, and the last one ended by itself: nothing of it is half written."""
-        last = select(runs.c.state).order_by(runs.c.id.desc()).limit(1)
-        return self.run_in_transaction(lambda: self.connection.scalar(last)) in (
-            "done",
-            "interrupted",
-            "undone",
-        )
 
     @abstractmethod
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
-        """Record that a run begins; those that were cut off are closed. Returns its number."""
-
-    def end_run(self, run_id: int, state: str, totals: Mapping[str, Any], now: str) -> None:
-        """Record how a run ended: ``done``, ``interrupted`` or ``stopped``, and what it did in all."""
-        ended = (
-            update(runs).where(runs.c.id == run_id).values(state=state, totals=dict(totals), updated_at=now)
-        )
-        self.run_in_transaction(lambda: self.connection.execute(ended))
+        """Record that a run begins, and that runs before it that did not end were cut off. Return its id."""
 
     def update_run(
         self,
@@ -221,117 +177,180 @@ class Catalog(ABC):
         samples: Sequence[Mapping[str, Any]] = (),
         dropped_times: Sequence[float] = (),
     ) -> None:
-        """Record how far a run is, and what it was at, see ``add_samples``."""
-        told = update(runs).where(runs.c.id == run_id).values(totals=dict(totals), updated_at=now)
+        """Record the totals of a run so far and its samples, see ``add_samples``."""
 
         def work() -> None:
-            self.connection.execute(told)
+            self.connection.execute(
+                update(runs).where(runs.c.id == run_id).values(totals=dict(totals), updated_at=now)
+            )
             add_samples(self.connection, run_id, samples, dropped_times)
             self._renew_leases(run_id)
 
         self.run_in_transaction(work)
 
-    def _renew_leases(self, run_id: int) -> None:
-        """Say that a run is on, and hold what it has planned, where runs share a catalogue."""
-        del run_id
+    def end_run(self, run_id: int, state: str, totals: Mapping[str, Any], now: str) -> None:
+        """Record how a run ended: ``done``, ``interrupted`` or ``stopped``, and its totals."""
+        statement = update(runs).where(runs.c.id == run_id)
+        statement = statement.values(state=state, totals=dict(totals), updated_at=now)
+        self.run_in_transaction(lambda: self.connection.execute(statement))
 
-    def server_status(self) -> tuple[float, dict[str, int]]:
-        """How long the catalogue's server takes to answer, in seconds, and its connections by state; where
-        there is no server, 0 and none."""
-        return 0.0, {}
+    def last_run_ended_cleanly(self) -> bool:
+        """Return whether there was a run, and the last one ended by itself: it left nothing half written."""
+        state = self.fetch_value(select(runs.c.state).order_by(runs.c.id.desc()).limit(1))
+        return state in ("done", "interrupted", "undone")
+
+    def newest_run(self) -> int | None:
+        """Return the id of the run that began last; None without any run."""
+        newest: int | None = self.fetch_value(select(func.max(runs.c.id)))
+        return newest
 
     def active_runs(self, except_run: int | None = None) -> list[int]:
-        """Numbers of the runs that are on by the clock of the database, save one.
+        """Return the ids of the runs that are active by the clock of the database, without ``except_run``.
 
-        Where one run at a time has the catalogue, the lock on ``OUT`` says whether it is on: here are none.
+        Where one run at a time has the catalog, the lock on ``OUT`` says whether a run is active; then none
+        is returned.
         """
         del except_run
         return []
 
-    def newest_run(self) -> int | None:
-        """The number of the run that began last; None without any."""
-        newest: int | None = self.run_in_transaction(
-            lambda: self.connection.scalar(select(func.max(runs.c.id)))
-        )
-        return newest
+    def is_only_active_run(self, run_id: int | None) -> bool:
+        """Return whether no other run is active; none begins before the open transaction ends."""
+        del run_id
+        return True
 
     @contextmanager
     def exclusive(self, run_id: int | None) -> Iterator[bool]:
-        """Whether no other run is on; meanwhile, in one transaction, none begins."""
+        """Open a transaction in which no run begins; yield whether no other run is active."""
         with translate_errors(self.path), self.connection.begin():
             yield self.is_only_active_run(run_id)
 
-    def delete_unlinked_tracks(self, run_id: int | None = None) -> list[TrackPathFields]:
-        """Delete the tracks that no song has any more; where their files are.
+    def server_status(self) -> tuple[float, dict[str, int]]:
+        """Return the server's response time in seconds and its connections by state; without one, 0."""
+        return 0.0, {}
 
-        While another run is on, nothing is deleted: it may be about to link to them.
+    def _renew_leases(self, run_id: int) -> None:
+        """Record that a run is active, and keep its leases, where runs share a catalog."""
+        del run_id
+
+    @abstractmethod
+    def commit(
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
+    ) -> list[CommitResult]:
+        """Record whole batches in one transaction: songs, paths, tracks and links.
+
+        A song that got an outcome meanwhile keeps that outcome and its links.
+
+        Args:
+            run_id: of the run that commits.
+            batches: with their columns.
+            now: UTC, ISO 8601.
+            shard_sink: writes new tracks and links; None where the tracks' files are durable already.
+
+        Raises:
+            CatalogError: nothing of them was recorded.
+        """
+
+    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
+        """Return how the batches of a run are made durable and committed."""
+        return FlushThenCommit(
+            lambda records, shard_sink: self.commit(run_id, records, utc_now(), shard_sink), tracks
+        )
+
+    def batch_leases(self, run_id: int, up_to_date: UpToDate | None, *, redo: bool) -> BatchLeases | None:
+        """Return the leases of a run; None where it has the catalog to itself.
+
+        Args:
+            run_id: of the run.
+            up_to_date: songs with which there is nothing to do; None for all that are known.
+            redo: whether known songs are done again.
+        """
+        del run_id, up_to_date, redo
+        return None
+
+    def mark_shards_stale(self, song_ids: Sequence[int]) -> None:
+        """Record that shards with links of these songs are out of date, inside a transaction that is open."""
+        for part in query_chunks(song_ids):
+            of_songs = select(songs.c.shard_id).where(songs.c.id.in_(part))
+            # In one order, so that no two commits wait for one another.
+            current = (
+                select(shards.c.id)
+                .where(shards.c.id.in_(of_songs), shards.c.stale == 0)
+                .order_by(shards.c.id)
+            )
+            ids = self.connection.scalars(current.with_for_update()).all()
+            self.connection.execute(update(shards).where(shards.c.id.in_(ids)).values(stale=1))
+
+    def insert_shards(self, new_shards: Sequence[WrittenShard], run_id: int) -> list[int]:
+        """Record shards, inside a transaction that is open. Return their ids."""
+        return [
+            self.connection.scalar(
+                insert(shards)
+                .values(
+                    name=shard.name,
+                    rows=shard.rows,
+                    bytes=shard.size,
+                    digest=shard.digest,
+                    run_id=run_id,
+                    stale=0,
+                )
+                .returning(shards.c.id)
+            )
+            for shard in new_shards
+        ]
+
+    def delete_unlinked_tracks(self, run_id: int | None = None) -> list[TrackPathFields]:
+        """Delete the tracks that no song has any more, and return what the paths of their files are made of.
+
+        While another run is active, nothing is deleted: it may be about to link to them.
 
         Args:
             run_id: the run that asks, which records nothing any more.
         """
-        wanted = select(tracks.c.id, tracks.c.family, tracks.c.stem, tracks.c.digest, tracks.c.digest_digits)
+        query = select(tracks.c.id, *(tracks.c[name] for name in TrackPathFields._fields))
 
         def work() -> list[TrackPathFields]:
             if not self.is_only_active_run(run_id):
                 return []
-            found = self.connection.execute(wanted.where(track_is_unlinked())).fetchall()
-            self._delete(tracks.c.id, [row.id for row in found])
-            return [TrackPathFields(*row[1:]) for row in found]
+            rows = self.connection.execute(query.where(track_is_unlinked())).fetchall()
+            self._delete(tracks.c.id, [row.id for row in rows])
+            return [TrackPathFields(*fields) for _, *fields in rows]
 
         return self.run_in_transaction(work)
 
-    def is_only_active_run(self, run_id: int | None) -> bool:
-        """Whether no other run is on; none begins before the end of the transaction that is open."""
-        del run_id
-        return True
-
-    @abstractmethod
-    def interruptible(self, stop: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Ends a statement that takes long, by a CatalogError, once ``stop`` is true."""
-
-    @contextmanager
-    def read_transaction(self) -> Iterator[Connection]:
-        """One view of the catalogue, whatever is committed meanwhile.
-
-        Raises:
-            CatalogError: it cannot be read.
-        """
-        with translate_errors(self.path), self.connection.begin():
-            yield self.connection
-
     def reserve_ids(self, table: str, highest_id: int) -> None:
-        """Give no new row of ``table`` a number up to ``highest``: rows of lost ones still speak of them."""
-        # Where the database gives numbers, it never gives one again.
+        """Give no new row of ``table`` an id up to ``highest_id``: rows of lost songs still have them."""
+        # Where the database assigns ids, it never assigns one again.
         del table, highest_id
 
     def bound_result(self) -> str | None:
-        """The mark of the folder that this catalogue belongs to; None for one in the folder itself."""
-        wanted = select(properties.c.value).where(properties.c.key == RESULT_KEY)
-        found: str | None = self.run_in_transaction(lambda: self.connection.scalar(wanted))
-        return found
+        """Return the id of the catalog's result; None for a catalog in the result's folder."""
+        result_id: str | None = self.fetch_value(
+            select(properties.c.value).where(properties.c.key == RESULT_KEY)
+        )
+        return result_id
 
     def bind_result(self, result_id: str) -> None:
-        """Say to which result this catalogue belongs, by the mark in its folder.
+        """Record that the catalog belongs to this result.
 
         Raises:
             CatalogError: it belongs to another.
         """
-        there = self.bound_result()
-        if there is None:
+        bound = self.bound_result()
+        if bound is None:
             self.run_in_transaction(lambda: self._insert_bound_result(result_id))
-            there = self.bound_result()
-        if there != result_id:
+            bound = self.bound_result()
+        if bound != result_id:
             raise CatalogError(
-                f"The catalogue {self.path} belongs to another result: name the folder of that one, or "
-                "another --schema for a catalogue of its own."
+                f"The catalog {self.path} belongs to another result: name the folder of that result, or "
+                "another schema for a new catalog."
             )
 
     def _insert_bound_result(self, result_id: str) -> None:
-        """Bind it, unless it is bound."""
+        """Bind the catalog, unless it is bound."""
         self.connection.execute(insert(properties).values(key=RESULT_KEY, value=result_id))
 
     def select_hook_names(self) -> frozenset[str]:
-        """Return the names of the hooks that commits go through, inside an open transaction."""
+        """Return the names of the hooks that commits go through, inside a transaction that is open."""
         names = self.connection.scalar(select(properties.c.value).where(properties.c.key == HOOKS_KEY))
         return frozenset(names.split()) if names else frozenset()
 
@@ -355,81 +374,25 @@ class Catalog(ABC):
             raise CommitHooksMismatchError(self.path, bound, wanted)
 
     @abstractmethod
-    def commit(
-        self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
-    ) -> list[CommitResult]:
-        """Record whole batches in one transaction: contents, links, paths, outcomes.
-
-        A content that came to be known meanwhile keeps its outcome and its links.
-
-        Args:
-            keeper: writes new tracks and links; None where the tracks' files are durable already.
-
-        Raises:
-            CatalogError: nothing of them was recorded.
-        """
-
-    def run_in_transaction(self, work: Callable[[], T]) -> T:
-        """The result of ``work``, in a transaction of its own.
-
-        Raises:
-            CatalogError: the database refused it. Nothing of it was recorded.
-        """
-        with translate_errors(self.path), self.connection.begin():
-            return work()
-
-    @abstractmethod
     def _select_by_keys(
         self, columns: tuple[Column[Any], ...], key_column: Column[Any], keys: Iterable[Any]
     ) -> list[Any]:
-        """These columns of the rows of the key's table with these keys."""
+        """Return these columns of the rows of the key's table with these keys."""
 
     @abstractmethod
     def select_by_ranges(
         self, columns: tuple[Column[Any], ...], key_column: Column[Any], ranges: Sequence[tuple[Any, Any]]
     ) -> list[Any]:
-        """These columns of the rows with a key in one of these ranges, ends included, in a transaction."""
+        """Return these columns of the rows with a key in a range, ends included, in an open transaction."""
 
-    def select_songs(self, digests: Iterable[bytes]) -> dict[bytes, KnownSong]:
-        """As ``known_songs``, inside a transaction that is open."""
-        row = songs.c
-        wanted = (row.digest, row.id, row.outcome, row.contract_version, row.run_id)
-        return {
-            found[0]: KnownSong(*found[1:]) for found in self._select_by_keys(wanted, row.digest, digests)
-        }
-
-    def select_track_ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
-        """Numbers of the tracks with these digests that are known, inside a transaction that is open."""
-        return dict(self._select_by_keys((tracks.c.digest, tracks.c.id), tracks.c.digest, digests))
-
-    def mark_shards_stale(self, song_ids: Sequence[int]) -> None:
-        """Say of the shards with links of these songs that they hold what is out of date, inside a
-        transaction that is open."""
-        for start in range(0, len(song_ids), MAX_QUERY_VALUES):
-            of = select(songs.c.shard_id).where(songs.c.id.in_(song_ids[start : start + MAX_QUERY_VALUES]))
-            # In one order, so that no two commits wait for one another.
-            held = select(shards.c.id).where(shards.c.id.in_(of), shards.c.stale == 0).order_by(shards.c.id)
-            numbers = self.connection.scalars(held.with_for_update()).all()
-            self.connection.execute(update(shards).where(shards.c.id.in_(numbers)).values(stale=1))
-
-    def insert_shards(self, new_shards: Sequence[WrittenShard], run_id: int) -> list[int]:
-        """Record shards, inside a transaction that is open; their numbers."""
-        return [
-            self.connection.scalar(
-                insert(shards)
-                .values(name=name, rows=rows, bytes=size, digest=digest, run_id=run_id, stale=0)
-                .returning(shards.c.id)
-            )
-            for name, rows, size, digest in new_shards
-        ]
-
-    def _delete(self, column: Column[Any], values: list[Any]) -> None:
-        for start in range(0, len(values), MAX_QUERY_VALUES):
-            self.connection.execute(
-                column.table.delete().where(column.in_(values[start : start + MAX_QUERY_VALUES]))
-            )
+    def _delete(self, column: Column[Any], values: Sequence[Any]) -> None:
+        for part in query_chunks(values):
+            self.connection.execute(column.table.delete().where(column.in_(part)))
 
 
 def track_is_unlinked() -> ColumnElement[bool]:
-    """Of a track: that no song has it. One pass over all links, in whatever memory there is."""
+    """Return the condition on a track that no song has it.
+
+    It takes one pass over all links, in whatever memory there is.
+    """
     return tracks.c.id.in_(select(tracks.c.id).except_(select(links.c.track_id)))

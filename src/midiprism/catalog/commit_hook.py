@@ -67,3 +67,15 @@ class CommitHook(Protocol):
 
     def after_run(self, catalog: Catalog, run_id: int) -> None:
         """Bring up to date what depends on all commits of a run. No transaction is open."""
+
+
+def run_hooks(hooks: Sequence[CommitHook], transaction: BatchTransaction, batch: BatchRecord) -> HookResult:
+    """Let hooks add their rows for a batch, one after the other, and return what all of them did."""
+    refused_songs: list[SongRecord] = []
+    values_nulled = 0
+    for hook in hooks:
+        result = hook.before_batch(transaction, batch)
+        batch = result.batch
+        refused_songs.extend(result.refused_songs)
+        values_nulled += result.values_nulled
+    return HookResult(batch, refused_songs, values_nulled)

@@ -6,5 +6,5 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def make_storable(text: str) -> str:
-    """``text`` with NUL characters and lone surrogates, which databases refuse, made U+FFFD."""
+    """Return ``text`` with NUL characters and lone surrogates, which databases refuse, made U+FFFD."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)

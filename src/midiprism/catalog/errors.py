@@ -70,7 +70,7 @@ def translate_errors(name: str) -> Iterator[None]:
 
 
 def _driver_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions of the PostgreSQL driver; nothing while it is not loaded, as it then raises none."""
+    """Return the exceptions of the PostgreSQL driver; nothing while it is not loaded."""
     psycopg = sys.modules.get("psycopg")
     return (psycopg.Error,) if psycopg else ()
 

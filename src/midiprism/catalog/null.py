@@ -1,13 +1,15 @@
-"""A catalogue that keeps nothing: to measure everything else."""
+"""A catalog that records nothing, to measure everything else."""
 
 from collections.abc import Sequence
 
-from midiprism.catalog.catalog import CommitResult, KnownPaths, UpToDate
+from midiprism.catalog.commit_policy import CommitPolicy, FlushThenCommit, StagedTracks, utc_now
+from midiprism.catalog.commit_result import CommitResult
+from midiprism.catalog.types import KnownPaths, UpToDate
 from midiprism.records.batches import LINK_COUNT, BatchRecord
 
 
 class NullCatalog:
-    """Knows nothing and learns nothing; counts what it is told."""
+    """Knows no song, and only counts what is committed."""
 
     def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:  # noqa: ARG002
         return {}
@@ -17,6 +19,9 @@ class NullCatalog:
 
     def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[CommitResult]:  # noqa: ARG002
         return [_count_commit(batch) for batch in batches]
+
+    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
+        return FlushThenCommit(lambda records, _sink: self.commit(run_id, records, utc_now()), tracks)
 
 
 def _count_commit(batch: BatchRecord) -> CommitResult:

@@ -1,4 +1,4 @@
-"""Opening a catalogue wherever it is."""
+"""Open a catalog, be it a file of SQLite or a schema in PostgreSQL."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,18 +6,22 @@ from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.errors import translate_errors
+from midiprism.catalog.leasing import LEASE_SECONDS
 from midiprism.catalog.migrate import upgrade, version_of
 from midiprism.catalog.sqlite.catalog import SqliteCatalog
 from midiprism.catalog.sqlite.file import open_for_reading, open_for_upgrade, open_for_writing
 from midiprism.errors import CatalogError
 
 
-def open_catalog(address: Address, hooks: Sequence[CommitHook] = ()) -> Catalog:
+def open_catalog(
+    address: Address, hooks: Sequence[CommitHook] = (), lease_seconds: float = LEASE_SECONDS
+) -> Catalog:
     """Open a catalog for writing, and make it where there is none.
 
     Args:
         address: of the catalog.
-        hooks: take part in each commit; a catalog in SQLite has none.
+        hooks: take part in each commit.
+        lease_seconds: how long a lease lasts unless it is renewed.
 
     Raises:
         CatalogError: it is not one, is of another version, or cannot be written.
@@ -25,15 +29,15 @@ def open_catalog(address: Address, hooks: Sequence[CommitHook] = ()) -> Catalog:
     if isinstance(address, PostgresAddress):
         from midiprism.catalog.postgres.catalog import PostgresCatalog
 
-        return PostgresCatalog.open(address, writable=True, hooks=hooks)
-    return SqliteCatalog(address, open_for_writing(address))
+        return PostgresCatalog.open(address, writable=True, hooks=hooks, lease_seconds=lease_seconds)
+    return SqliteCatalog(address, open_for_writing(address), hooks)
 
 
 def open_read_only(address: Address) -> Catalog:
-    """Open a catalogue that exists, only to read it.
+    """Open a catalog that exists, for reading only.
 
     Raises:
-        CatalogError: there is none, it is not a catalogue, or it is of another version.
+        CatalogError: there is none, it is not a catalog, or it is of another version.
     """
     if isinstance(address, PostgresAddress):
         from midiprism.catalog.postgres.catalog import PostgresCatalog
@@ -60,7 +64,7 @@ def open_worker_catalog(
 
 
 def catalog_exists(address: PostgresAddress) -> bool:
-    """Whether a database that may be anybody's can be reached, and holds a catalogue of whatever version."""
+    """Return whether a database can be reached and holds a catalog of any version."""
     from midiprism.catalog.postgres.server import connect
 
     name = str(address)
@@ -73,7 +77,7 @@ def catalog_exists(address: PostgresAddress) -> bool:
 
 
 def upgrade_catalog(address: Address) -> tuple[str, str]:
-    """Bring a catalogue's tables up to this program's version; from which to which.
+    """Upgrade a catalog to the version of this program. Return the version before and the current one.
 
     Raises:
         CatalogError: it is not one, is newer, or cannot be written. Nothing was changed.

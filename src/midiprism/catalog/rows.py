@@ -42,7 +42,7 @@ def insert_statement(table: Table, dialect: Dialect, names: tuple[str, ...], **c
 
 @cache
 def update_statement(table: Table, dialect: Dialect) -> str:
-    """Return the statement that changes a row: its values are those of all columns but ``id``, then ``id``."""
+    """Return the statement that changes a row; its values are all columns but ``id``, then ``id``."""
     names = [column.name for column in table.columns if column.name != "id"]
     return str(
         update(table).where(table.c.id == bindparam("row_id")).compile(dialect=dialect, column_keys=names)

@@ -1,9 +1,9 @@
-"""The tables, the same in every database.
+"""The tables of a catalog, the same in every database.
 
-Growing catalogues are slowed down by inserting into random indexes. So a table has at most one index on a
-digest, nothing else that is derived from a digest is indexed, and every other index grows at its end.
+Inserting into random places of indexes slows a growing catalog down. So a table has at most one index on a
+digest, nothing else that derives from a digest is indexed, and every other index grows at its end.
 
-The large tables declare no foreign keys: PostgreSQL looks them up row by row, which takes it as long as all
+The large tables declare no foreign keys: PostgreSQL looks them up row by row, which takes as long as all
 the rest of a commit. Both ends of a reference are written by one transaction, and ``midiprism verify`` proves
 them.
 """
@@ -36,19 +36,19 @@ from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Fie
 
 metadata = MetaData()
 
-_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite's own row number is spelled INTEGER
-_String = String().with_variant(String(collation="C"), "postgresql")  # by its bytes, as in SQLite
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite spells the type of its own row ids INTEGER
+_String = String().with_variant(String(collation="C"), "postgresql")  # compared by bytes, as in SQLite
 
 
 def _id_column() -> Column[int]:
-    """A row's number. PostgreSQL gives it; in SQLite the one writer counts."""
+    """Return a column for ids. PostgreSQL assigns them; in SQLite the one writer counts."""
     return Column("id", _Id, Identity(), primary_key=True)
 
 
 def _shard_index(name: str, *columns: str) -> Index:
-    """What lies in a shard; it has no entries where tracks are files."""
-    there = text("shard_id IS NOT NULL")
-    return Index(name, *columns, sqlite_where=there, postgresql_where=there)
+    """Return an index on what lies in shards; it has no entries where tracks are files."""
+    in_shard = text("shard_id IS NOT NULL")
+    return Index(name, *columns, sqlite_where=in_shard, postgresql_where=in_shard)
 
 
 properties = Table(
@@ -56,7 +56,7 @@ properties = Table(
     metadata,
     Column("key", _String, primary_key=True),
     Column("value", _String, nullable=False),
-    comment="Facts about the catalogue itself: result, the mark of the folder that it belongs to.",
+    comment="Facts about the catalog itself, such as the result that it belongs to.",
 )
 
 _SQL_TYPES: dict[SqlType, TypeEngine[Any]] = {
@@ -158,7 +158,7 @@ shards = Table(
     Column("digest", LargeBinary, nullable=False, comment="BLAKE3 of the file"),
     Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
     Column("stale", SmallInteger, nullable=False, comment="1: a song in it was split again"),
-    comment="Parquet files that hold tracks or links. A file that no row speaks of is no part of the result.",
+    comment="Parquet files that hold tracks or links. A file without a row is no part of the result.",
 )
 
 runs = Table(
@@ -170,7 +170,7 @@ runs = Table(
     Column("state", _String, nullable=False, comment="running, done, interrupted, stopped, cut off, undone"),
     Column("settings", JSON, nullable=False),
     Column("totals", JSON, nullable=False),
-    Column("expires_at", DateTime(timezone=True), comment="PostgreSQL: a run that is on renews it"),
+    Column("expires_at", DateTime(timezone=True), comment="PostgreSQL: an active run renews it"),
     comment="Runs that had something to commit.",
 )
 
@@ -187,7 +187,7 @@ batches = Table(
     Column("disk_bytes", BigInteger, nullable=False, comment="the same in whole blocks of the disk"),
     Column("seconds", Float, nullable=False),
     Column("committed_at", _String, nullable=False),
-    Column("token", _String, comment="of the lease that it was done under: a batch is committed once"),
+    Column("token", _String, comment="of the lease of the batch, so that it is committed once"),
     Index("batches_token", "token", unique=True),
     comment="One row per commit.",
 )
@@ -198,7 +198,7 @@ run_samples = Table(
     Column("run_id", _Id, primary_key=True, autoincrement=False),
     Column("at", Float, primary_key=True, comment="seconds since that run began"),
     Column("data", JSON, nullable=False),
-    comment="What runs were at, moment by moment; the older, the fewer.",
+    comment="Measurements of runs over time; the older, the fewer.",
 )
 
 leases = Table(
@@ -206,7 +206,7 @@ leases = Table(
     metadata,
     _id_column(),
     Column("run_id", _Id, ForeignKey("runs.id"), nullable=False),
-    Column("token", _String, nullable=False, comment="who knows it holds the lease"),
+    Column("token", _String, nullable=False, comment="known to the holder of the lease alone"),
     Column("expires_at", DateTime(timezone=True), nullable=False, comment="by the clock of the database"),
     comment="Batches that runs have planned and not committed yet.",
 )
@@ -218,7 +218,7 @@ lease_paths = Table(
     Column("lease_id", _Id, ForeignKey("leases.id", ondelete="CASCADE"), nullable=False),
     Index("lease_paths_lease", "lease_id"),
     sqlite_with_rowid=False,
-    comment="What they are to open: no other run plans it meanwhile.",
+    comment="Paths under lease: no other run plans them meanwhile.",
 )
 
 foreign_files_added = Table(
@@ -226,7 +226,7 @@ foreign_files_added = Table(
     metadata,
     Column("file_id", _Id, primary_key=True, autoincrement=False),
     Column("run_id", _Id, nullable=False),
-    comment="Rows that runs added to files, the table of a library that was taken over.",
+    comment="Rows that runs added to files, a table of an adopted library.",
 )
 
 foreign_links_added = Table(
@@ -234,7 +234,7 @@ foreign_links_added = Table(
     metadata,
     Column("link_id", _Id, primary_key=True, autoincrement=False),
     Column("run_id", _Id, nullable=False),
-    comment="The same of its table track_splits.",
+    comment="Rows that runs added to track_splits, a table of an adopted library.",
 )
 
 foreign_rows_replaced = Table(
@@ -245,11 +245,11 @@ foreign_rows_replaced = Table(
     Column("table_name", _String, nullable=False, comment="files or track_splits"),
     Column("row_id", _Id, nullable=False, comment="its id there"),
     Column("row", JSON, nullable=False),
-    comment="Rows of that library which --replace took out.",
+    comment="Rows that runs removed from tables of an adopted library.",
 )
 
 alembic_version = Table(
     "alembic_version",
-    MetaData(),  # Alembic's own, which it makes no migrations for
+    MetaData(),  # separate: Alembic creates no migrations for its own table
     Column("version_num", String(32), nullable=False, primary_key=True),
 )

@@ -6,7 +6,10 @@ from functools import singledispatch
 from midiprism import errors
 from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
 from midiprism.errors import MidiprismError
+from midiprism.export.errors import HardlinkError
+from midiprism.integrity.errors import EmptyCatalogError
 from midiprism.metrics.errors import MetricsServerError
+from midiprism.relocate.errors import DamagedResultError, RelocationRemainsError
 
 
 @singledispatch
@@ -72,12 +75,12 @@ def _(_error: errors.AdoptionNeedsFilesError) -> str:
 
 
 @explain.register
-def _(error: errors.HardlinkError) -> str:
+def _(error: HardlinkError) -> str:
     return f"The tracks of {error.out} are no files of their own: leave --hardlink out."
 
 
 @explain.register
-def _(error: errors.RelocationRemainsError) -> str:
+def _(error: RelocationRemainsError) -> str:
     return (
         f"{error.out} still holds what was relocated from there before: `midiprism relocate "
         f"{shlex.quote(error.out)} {shlex.quote(error.relocated_to)} --remove` empties it."
@@ -85,16 +88,16 @@ def _(error: errors.RelocationRemainsError) -> str:
 
 
 @explain.register
-def _(error: errors.DamagedResultError) -> str:
+def _(error: DamagedResultError) -> str:
     result = f"{shlex.quote(error.out)} {error.database_options}".rstrip()
     return (
-        f"{error.reason} {error.out} is still the result: repair it with `midiprism verify {result} --repair`, "
-        "and give the same command again."
+        f"{error.reason} {error.out} is still the result: repair it with "
+        f"`midiprism verify {result} --repair`, and give the same command again."
     )
 
 
 @explain.register
-def _(error: errors.EmptyCatalogError) -> str:
+def _(error: EmptyCatalogError) -> str:
     return f"{error.catalog} is empty: give the same `midiprism split` first."
 
 

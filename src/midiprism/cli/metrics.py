@@ -18,7 +18,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class MetricsOptions:
-    """Where the metrics of a run are served."""
+    """Options that serve the metrics of a run."""
 
     metrics_port: Annotated[
         int | None,

@@ -38,7 +38,7 @@ ArchivesOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class CatalogOptions:
-    """Where the catalog is."""
+    """Options that name the catalog."""
 
     database: Annotated[
         str | None,
@@ -59,7 +59,7 @@ class CatalogOptions:
 
 @dataclass(frozen=True, slots=True)
 class SummaryOptions:
-    """What a command prints beside errors."""
+    """Options for the output of a command."""
 
     as_json: JsonOption = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary, only errors.")] = (

@@ -1,4 +1,4 @@
-"""What commands do around their call: handle interrupts, show progress, choose the exit code."""
+"""Run a command's call: handle interrupts, show progress, choose the exit code."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

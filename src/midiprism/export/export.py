@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from midiprism.catalog import PostgresAddress, Selection, TrackRow, UniqueNames, find_tracks
-from midiprism.errors import HardlinkError, StoreError, UsageError
+from midiprism.errors import StoreError, UsageError
+from midiprism.export.errors import HardlinkError
 from midiprism.export.materialize import Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
 from midiprism.results.result_dir import (

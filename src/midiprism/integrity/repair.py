@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope, open_catalog
-from midiprism.errors import EmptyCatalogError
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
+from midiprism.integrity.errors import EmptyCatalogError
 from midiprism.integrity.repair_session import RepairSession
 from midiprism.integrity.repairer import Repairer
 from midiprism.integrity.verify import Verifier

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from midiprism.catalog import CommitResult
+from midiprism.catalog import CommitPolicy, CommitResult
 from midiprism.errors import SourceError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import FinishedBatch
-from midiprism.pipeline.commit_policies import CommitPolicy
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.group_commit import records_of
 from midiprism.pipeline.leasing import BatchSource

@@ -1,7 +1,7 @@
 """Group commit: batches are made durable and committed together.
 
-A flush of many files costs little more than a flush of few, and so does a commit: folders, inodes and pages of
-an index are written once for all of them.
+A flush of many files costs little more than a flush of few, and so does a commit: folders, inodes and pages
+of an index are written once for all of them.
 """
 
 import threading
@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from midiprism.catalog import BatchRecord
+from midiprism.catalog import BatchRecord, CommitPolicy
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import FinishedBatch
-from midiprism.pipeline.commit_policies import CommitPolicy
 
 MAX_GROUP_SONGS = 4_000
 MAX_GROUP_SECONDS = 2.0

@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from midiprism.catalog import Catalog, Lease, UpToDate
-from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.catalog import BatchLeases, Catalog, Lease, UpToDate
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.planner import BatchPlanner
 
@@ -47,27 +46,13 @@ class LeasedBatches:
     source is walked again: what they have committed is known then, and what they have not is planned here.
 
     Args:
-        catalog: knows which run holds what.
+        leases: of this run.
         planner: of this run.
-        run_id: of this run.
-        up_to_date: see ``Catalog.known_paths``.
-        redo: do also what is known.
     """
 
-    def __init__(
-        self,
-        catalog: PostgresCatalog,
-        planner: BatchPlanner,
-        run_id: int,
-        up_to_date: UpToDate | None,
-        *,
-        redo: bool,
-    ) -> None:
-        self._catalog = catalog
+    def __init__(self, leases: BatchLeases, planner: BatchPlanner) -> None:
+        self._leases = leases
         self._planner = planner
-        self._run_id = run_id
-        self._up_to_date = up_to_date
-        self._redo = redo
         self._songs_left_to_others = 0
         self._songs_committed = 0
         self._last_poll = 0.0
@@ -82,12 +67,12 @@ class LeasedBatches:
                     yield leased
             if not self._songs_left_to_others:
                 return
-            others = self._catalog.leases_of_other_runs(self._run_id)
+            others = self._leases.held_by_other_runs()
             while others:
                 yield None
                 if time.monotonic() - self._last_poll > _POLL_SECONDS:
                     self._last_poll = time.monotonic()
-                    others &= self._catalog.leases_of_other_runs(self._run_id)
+                    others &= self._leases.held_by_other_runs()
             self._planner.restart(self._songs_committed)
             batches = self._planner.batches()
 
@@ -99,7 +84,7 @@ class LeasedBatches:
 
     def _lease(self, batch: Batch) -> LeasedBatch | None:
         wanted = {song_ref.path: (song_ref.size, song_ref.mtime_ns) for song_ref in batch}
-        leased = self._catalog.lease(self._run_id, wanted, self._up_to_date, redo=self._redo)
+        leased = self._leases.acquire(wanted)
         self._songs_left_to_others += leased.held_elsewhere
         self._planner.add_skipped(leased.already_committed)
         if leased.lease is None:
@@ -114,6 +99,5 @@ def make_batch_source(
     catalog: Catalog | None, planner: BatchPlanner, run_id: int, up_to_date: UpToDate | None, *, redo: bool
 ) -> BatchSource:
     """Return the batches of a run: leased where several runs may write the catalog at once."""
-    if isinstance(catalog, PostgresCatalog):
-        return LeasedBatches(catalog, planner, run_id, up_to_date, redo=redo)
-    return UnleasedBatches()
+    leases = catalog.batch_leases(run_id, up_to_date, redo=redo) if catalog is not None else None
+    return UnleasedBatches() if leases is None else LeasedBatches(leases, planner)

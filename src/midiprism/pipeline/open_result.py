@@ -46,12 +46,14 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     """Open the result in ``out``, which is made if it does not exist, and lock it for writing."""
     request = settings.result_request
     require_store_kind(request.resolve(read_identity(out), out).store)  # before anything is made
-    with lock_result(out, request) as result, open_catalog(result.address, settings.catalog.hooks) as catalog:
+    with (
+        lock_result(out, request) as result,
+        open_catalog(result.address, settings.catalog.hooks, settings.catalog.lease_seconds) as catalog,
+    ):
         if result.result_id is not None:
             catalog.bind_hooks(hook.name for hook in settings.catalog.hooks)
             catalog.bind_result(result.result_id)
-            catalog.lease_seconds = settings.catalog.lease_seconds
-        # The commits of workers may be discarded: then no earlier batch has brought the tracks of a later one.
+        # A worker's commit may be discarded: then no earlier batch has brought a later one's tracks.
         commits_in_order = not catalog.shared
         store = open_result_store(out, result.identity, commits_in_order=commits_in_order)
         with contextlib.closing(store):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from midiprism.catalog import BatchRecord, CommitResult, KnownPaths, UpToDate
+from midiprism.catalog import BatchRecord, CommitPolicy, CommitResult, KnownPaths, StagedTracks, UpToDate
 from midiprism.pipeline.batch import Batch
 from midiprism.sources import Notice, SongRef, Source
 
@@ -24,6 +24,7 @@ class RunCatalog(Protocol):
     ) -> KnownPaths: ...
     def oldest_contract_version(self) -> int | None: ...
     def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[CommitResult]: ...
+    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy: ...
 
 
 class KnownPathLookup:

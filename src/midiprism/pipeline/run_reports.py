@@ -4,9 +4,8 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from midiprism.catalog import Catalog
+from midiprism.catalog import Catalog, utc_now
 from midiprism.errors import MidiprismError
-from midiprism.pipeline.commit_policies import utc_now
 from midiprism.pipeline.disk_space import DiskUsage, space_warning
 from midiprism.pipeline.progress import RunListener
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics

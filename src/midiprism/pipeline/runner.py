@@ -4,15 +4,14 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 
-from midiprism.catalog import Address, BatchRecord, Catalog, PostgresAddress, UpToDate
-from midiprism.catalog.postgres.catalog import PostgresCatalog
+from midiprism.catalog import Address, BatchRecord, Catalog, StagedTracks, UpToDate, utc_now
 from midiprism.errors import MidiprismError
 from midiprism.pipeline import resource_defaults
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
 from midiprism.pipeline.commit_loop import BatchCommitter, CommitObservers, require_sources
-from midiprism.pipeline.commit_policies import choose_commit_policy, utc_now
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor
@@ -137,8 +136,8 @@ class _Run:
 
     def __init__(self, inputs: _RunInputs, summary: Summary, parts: RunParts) -> None:
         settings, callbacks, catalog = inputs.settings, inputs.callbacks, inputs.catalog
-        if isinstance(catalog, PostgresCatalog):
-            catalog.server_retry.stop, catalog.server_retry.on_wait = callbacks.stop, callbacks.on_warning
+        if catalog is not None:
+            catalog.wait_for_server(callbacks.stop, callbacks.on_warning)
         self._inputs = inputs
         self._summary = summary
         self._parts = parts
@@ -211,7 +210,9 @@ class _Run:
     def _work(self, planned: Iterator[LeasedBatch | None], batch_source: BatchSource, workers: int) -> int:
         """Work on planned batches, and return how many songs got another outcome than they had."""
         inputs, result, run_id = self._inputs, self._inputs.result, self._summary.run_id or 0
-        policy = choose_commit_policy(result.run_catalog, inputs.catalog, result.store, run_id)
+        store = result.store
+        make_sink = partial(store.commit_sink, run_id) if store.capabilities.writes_in_commit else None
+        policy = result.run_catalog.commit_policy(run_id, StagedTracks(store.flush, make_sink))
         observers = CommitObservers(self._summary, self._planner, batch_source, self._disk_usage)
         committer = BatchCommitter(inputs.source, policy, observers, self._metrics.timers)
         executor = make_executor(inputs.settings.resources.executor, self._executor_context(workers))
@@ -298,8 +299,9 @@ def _worker_config(
 ) -> WorkerConfig:
     result, settings, catalog = inputs.result, inputs.settings, inputs.catalog
     commit = None
-    if catalog is not None and isinstance(catalog.address, PostgresAddress):
-        commit = WorkerCommit(catalog.address, settings.catalog.hooks)
+    address = catalog.worker_commit_address if catalog is not None else None
+    if address is not None:
+        commit = WorkerCommit(address, settings.catalog.hooks)
     return WorkerConfig(
         inputs.source,
         result.store,

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from midiprism.catalog import KnownSong, PostgresAddress, UpToDate
+from midiprism.catalog import LEASE_SECONDS, KnownSong, PostgresAddress, UpToDate
 from midiprism.catalog.commit_hook import CommitHook
-from midiprism.catalog.postgres.leases import LEASE_SECONDS
 from midiprism.pipeline.progress import RunListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest

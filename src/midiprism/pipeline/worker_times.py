@@ -33,7 +33,7 @@ class WorkerTimes:
         self._run_queue_clock.close()
 
     def measure_reads(self, chunks: Iterator[BatchChunk]) -> Iterator[BatchChunk]:
-        """Return the same chunks and an empty one at the end; time reading, and what is done between reads."""
+        """Return the same chunks and an empty one at the end; time reading and the work between reads."""
         while True:
             started = ThreadTimes.now(self._run_queue_clock)
             chunk = next(chunks, None)

@@ -1,4 +1,4 @@
-"""A batch as a worker hands it to a catalog: named columns of songs, links and tracks, and the tracks' bytes."""
+"""A batch that a worker hands to a catalog: columns of songs, links and tracks, and the tracks' bytes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

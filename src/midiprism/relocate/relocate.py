@@ -18,7 +18,7 @@ from typing import Any
 
 from midiprism.catalog import Catalog, PostgresAddress
 from midiprism.catalog.sqlite.backup import StorageFootprint
-from midiprism.errors import DamagedResultError, RelocationRemainsError, StoreError, UsageError
+from midiprism.errors import StoreError, UsageError
 from midiprism.metrics.devices import network_file_system
 from midiprism.relocate.cleanup import SourceCleaner, is_leftover
 from midiprism.relocate.copy import (
@@ -28,6 +28,7 @@ from midiprism.relocate.copy import (
     nearest_existing_folder,
     require_disk_space,
 )
+from midiprism.relocate.errors import DamagedResultError, RelocationRemainsError
 from midiprism.relocate.relocation import Relocation, RelocationListener, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE, lock_exclusive, lock_for_reading, lock_shared

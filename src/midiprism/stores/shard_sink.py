@@ -33,17 +33,17 @@ class ShardSink(Protocol):
         since it may have gone through.
         """
 
+    def write_ahead(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> None:
+        """Write ahead what the commit will ask ``write_shards`` for, if no other commit can change it.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+
     def write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
         """Write tracks that no commit had before, and the links of songs.
 
         Args:
             new_tracks: ``TRACK_FIELDS``.
             linked_songs: for each batch its songs with links.
-        """
-
-    def write_ahead(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> None:
-        """Write before the transaction what it will ask ``write_shards`` for, if no other can change that.
-
-        Raises:
-            StoreError: it cannot be written.
         """

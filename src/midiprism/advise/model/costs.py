@@ -161,11 +161,7 @@ def measure_costs(
         coordinator_cpu -= commit_cpu
     if last.workers == 0:
         coordinator_cpu -= worker_cpu
-    others = max(0.0, window.other_cores_busy - max(0, len(window.core_utilization) - facts.cpus))
-    server_cpu = 0.0
-    if facts.local_server:  # it computes while somebody waits for a commit
-        server_cpu = min(others * window.seconds, window.stage("commit").seconds) / songs
-        others -= server_cpu * window.rate
+    server_cpu, other_cores = _cpu_of_others(window, facts)
     queries_catalog = facts.workers_commit and last.songs_skipped > 0
     query_wait = query_seconds(last.round_trip, max(1, last.batch_size)) if queries_catalog else 0.0
     source_concurrency = _concurrency(facts, "source", disk_speeds)
@@ -183,7 +179,7 @@ def measure_costs(
         coordinator_cpu=max(0.0, coordinator_cpu),
         commit_cpu=0.0 if facts.workers_commit else commit_cpu,
         server_cpu=server_cpu,
-        other_programs_cpu=others * contention,
+        other_programs_cpu=other_cores * contention,
         cores=float(facts.cpus),
         flush_fixed=flush_fixed,
         flush_per_song=flush_per_song,
@@ -215,6 +211,16 @@ def _commit_cpu(window: SampleWindow, contention: float) -> float:
     commit = window.stage("commit")
     seconds = (commit.seconds - commit.waited) / contention
     return min(seconds, max(0.0, window.coordinator_cpu + window.worker_cpu)) / window.songs
+
+
+def _cpu_of_others(window: SampleWindow, facts: RunFacts) -> tuple[float, float]:
+    """Return the processor time per song of a local server, and the processors that others keep busy."""
+    other_cores = max(0.0, window.other_cores_busy - max(0, len(window.core_utilization) - facts.cpus))
+    if not facts.local_server:
+        return 0.0, other_cores
+    # The server computes while a commit waits for it.
+    server_seconds = min(other_cores * window.seconds, window.stage("commit").seconds)
+    return server_seconds / window.songs, other_cores - server_seconds / window.seconds
 
 
 def _background_cpu(window: SampleWindow) -> float:

@@ -1,8 +1,8 @@
 """Predict the rate of a run from the costs of a song and the run's settings.
 
-docs/explanation/tuning.md describes the model and its limits. In short: busy workers are a closed network of queues,
-whose throughput is known for each number of workers. Around it, batches circulate between workers, flush and
-commit. A round takes as long as the longest chain of steps that wait for each other.
+docs/explanation/tuning.md describes the model and its limits. In short: busy workers are a closed network of
+queues, whose throughput is known for each number of workers. Around it, batches circulate between workers,
+flush and commit. A round takes as long as the longest chain of steps that wait for each other.
 """
 
 import math

@@ -194,9 +194,7 @@ def _strategies_section(report: RunReport) -> Section:
         return Section("Strategies", ("Without a measured rate nothing can be predicted.",))
     helpful = [strategy for strategy in report.strategies if strategy.helps]
     others = [strategy for strategy in report.strategies if not strategy.helps]
-    sentences = (
-        "The best first. Gains are predicted from the measurements by the model in docs/explanation/tuning.md.",
-    )
+    sentences = ("The best first. The model in docs/explanation/tuning.md predicts the gains.",)
     if not helpful:
         sentences = ("No change would make the run noticeably faster.",)
     return Section(

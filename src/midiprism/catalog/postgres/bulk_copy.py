@@ -1,11 +1,11 @@
-"""Rows in bulk: into a temporary table of PostgreSQL, out of which one statement takes them."""
+"""Bulk copies of rows into temporary tables of PostgreSQL, from which one statement takes them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 
 def create_staging_table(driver_connection: Any, name: str, table: str, columns: Sequence[str]) -> None:
-    """Make a temporary table like some columns of ``table``, which ends with the transaction."""
+    """Create a temporary table with some columns of ``table``; it is dropped with the transaction."""
     driver_connection.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
     driver_connection.execute(
         f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS SELECT {', '.join(columns)} "  # noqa: S608 - ours

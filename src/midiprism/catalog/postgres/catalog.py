@@ -1,9 +1,9 @@
-"""The catalogue in PostgreSQL: several runs may write it at once."""
+"""The catalog in PostgreSQL, which several runs may write at once."""
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, func, select, text, update
@@ -11,16 +11,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from midiprism.catalog.address import PostgresAddress
-from midiprism.catalog.catalog import RESULT_KEY, Catalog, CommitResult, UpToDate
+from midiprism.catalog.catalog import RESULT_KEY, Catalog
 from midiprism.catalog.commit_hook import CommitHook
+from midiprism.catalog.commit_policy import removing_on_error
+from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import NoCatalogError, translate_errors
+from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases, LeaseResult
 from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
 from midiprism.catalog.postgres import leases as lease_queries
+from midiprism.catalog.postgres.batch_state import PostgresTransaction
 from midiprism.catalog.postgres.commit import BatchCommit
-from midiprism.catalog.postgres.leases import LeaseResult
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
 from midiprism.catalog.schema import properties, runs
+from midiprism.catalog.types import UpToDate
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
 from midiprism.stores.shard_sink import ShardSink
@@ -32,34 +36,51 @@ _CREATE_TABLES_LOCK = 0x6D696469  # the advisory lock under which tables are mad
 
 
 class PostgresCatalog(Catalog):
-    """See the module. A statement that fails for a passing reason is done again, see ``ServerRetry``.
+    """The catalog in a schema of a PostgreSQL database.
+
+    A statement that fails for a temporary reason is repeated, see ``ServerRetry``.
 
     Args:
-        address: where it is.
-        writing: whether tables are made where there are none.
-
+        address: of the schema.
+        writable: whether the catalog may be written, and its tables be created.
         hooks: take part in each commit.
+        lease_seconds: how long a lease lasts unless it is renewed.
+        server_retry: repeats statements; None for one that waits until the server has been away for too long.
     """
 
     shared = True
     address: PostgresAddress
 
-    def __init__(self, address: PostgresAddress, *, writable: bool, hooks: Sequence[CommitHook] = ()) -> None:
+    def __init__(
+        self,
+        address: PostgresAddress,
+        *,
+        writable: bool,
+        hooks: Sequence[CommitHook] = (),
+        lease_seconds: float = LEASE_SECONDS,
+        server_retry: ServerRetry | None = None,
+    ) -> None:
         super().__init__(address, connect(address))
         self._writable = writable
-        self.server_retry = ServerRetry(address)
-        self.hooks = tuple(hooks)
+        self._hooks = tuple(hooks)
+        self._lease_seconds = lease_seconds
+        self._server_retry = server_retry or ServerRetry(address)
 
     @classmethod
     def open(
-        cls, address: PostgresAddress, *, writable: bool, hooks: Sequence[CommitHook] = ()
+        cls,
+        address: PostgresAddress,
+        *,
+        writable: bool,
+        hooks: Sequence[CommitHook] = (),
+        lease_seconds: float = LEASE_SECONDS,
     ) -> "PostgresCatalog":
-        """Open it; for writing, make it where there is none.
+        """Open the catalog; for writing, create it where there is none.
 
         Raises:
-            CatalogError: it is not one, is of another version, or cannot be reached.
+            CatalogError: it is not a catalog, is of another version, or cannot be reached.
         """
-        catalog = cls(address, writable=writable, hooks=hooks)
+        catalog = cls(address, writable=writable, hooks=hooks, lease_seconds=lease_seconds)
         try:
             with translate_errors(str(address)):
                 catalog._prepare_tables()
@@ -72,11 +93,16 @@ class PostgresCatalog(Catalog):
     def open_when_available(
         cls, address: PostgresAddress, stop: Callable[[], bool], hooks: Sequence[CommitHook] = ()
     ) -> "PostgresCatalog":
-        """One that is known to be in order; the server is waited for until ``stop`` is true."""
-        patience = ServerRetry(address, stop)
-        catalog = patience.run(lambda: cls(address, writable=True, hooks=hooks), lambda: None)
-        catalog.server_retry = patience
-        return catalog
+        """Open a catalog that is known to be in order; wait for the server until ``stop`` is true."""
+        retry = ServerRetry(address, stop)
+        return retry.run(lambda: cls(address, writable=True, hooks=hooks, server_retry=retry), lambda: None)
+
+    @property
+    def worker_commit_address(self) -> PostgresAddress:
+        return self.address
+
+    def wait_for_server(self, stop: Callable[[], bool], on_wait: Callable[[str], None]) -> None:
+        self._server_retry.wait_with(stop, on_wait)
 
     def _prepare_tables(self) -> None:
         connection, schema = self.connection, self.address.schema
@@ -94,7 +120,7 @@ class PostgresCatalog(Catalog):
                 if not is_empty(connection, schema):
                     raise
                 raise NoCatalogError(
-                    f"{self.path} holds no catalogue yet: `midiprism split` with this --database makes one."
+                    f"{self.path} holds no catalog yet: `midiprism split` creates one."
                 ) from error
         if not self._writable:
             driver_connection(connection).read_only = True
@@ -108,18 +134,18 @@ class PostgresCatalog(Catalog):
             )
 
     def run_in_transaction(self, work: Callable[[], T]) -> T:
-        return self.server_retry.run_in_transaction(lambda: self.connection, work, self._reconnect)
+        return self._server_retry.run_in_transaction(lambda: self.connection, work, self._reconnect)
 
     def _reconnect(self) -> None:
         self.connection = reopen_if_broken(self.connection, self.address, read_only=not self._writable)
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         def work() -> int:
-            gone = runs.c.expires_at < func.now()
+            expired = runs.c.expires_at < func.now()
             self.connection.execute(
-                update(runs).where(runs.c.state == "running", gone).values(state="cut off")
+                update(runs).where(runs.c.state == "running", expired).values(state="cut off")
             )
-            number: int = self.connection.scalar(
+            run_id: int = self.connection.scalar(
                 insert(runs)
                 .values(
                     started_at=now,
@@ -127,23 +153,23 @@ class PostgresCatalog(Catalog):
                     state="running",
                     settings=dict(settings),
                     totals={},
-                    expires_at=lease_queries.expires_at(self.lease_seconds),
+                    expires_at=lease_queries.expires_at(self._lease_seconds),
                 )
                 .returning(runs.c.id)
             )
-            return number
+            return run_id
 
         return self.run_in_transaction(work)
 
     def _renew_leases(self, run_id: int) -> None:
-        lease_queries.renew(self.connection, run_id, self.lease_seconds)
+        lease_queries.renew(self.connection, run_id, self._lease_seconds)
 
     def server_status(self) -> tuple[float, dict[str, int]]:
         def work() -> tuple[float, dict[str, int]]:
             states = count_connections(self.connection)
-            began = time.perf_counter()
+            started = time.perf_counter()
             self.connection.execute(text("SELECT 1"))
-            return time.perf_counter() - began, states
+            return time.perf_counter() - started, states
 
         return self.run_in_transaction(work)
 
@@ -159,68 +185,73 @@ class PostgresCatalog(Catalog):
         *,
         redo: bool,
     ) -> LeaseResult:
-        """Hold what of these paths is still to be done, and nobody else holds.
+        """Lease those of some paths that are still to be done and that no other run has leased.
 
         Args:
-            wanted: size and time of each as it was found.
-            settled: those with which there is nothing to do; None for all that are known.
-            redo: do also what is known.
+            run_id: of the run that asks.
+            path_stats: size and time of each path as it was found.
+            up_to_date: songs with which there is nothing to do; None for all that are known.
+            redo: whether known songs are done again.
         """
 
         def work() -> LeaseResult:
-            lease, won = lease_queries.acquire(
-                self.connection, self.address.schema, run_id, list(path_stats), self.lease_seconds
+            lease, leased = lease_queries.acquire(
+                self.connection, self.address.schema, run_id, list(path_stats), self._lease_seconds
             )
-            # Known by now: another run may have committed them since they were planned.
-            done = (
-                set()
-                if redo
-                else {p for p, at in self._known_among(won, up_to_date).items() if path_stats[p] == at}
-            )
-            if done or not won:
+            done: set[bytes] = set()
+            if not redo:  # another run may have committed some since they were planned
+                recorded = self._recorded_stats(leased, up_to_date)
+                done = {path for path, stats in recorded.items() if path_stats[path] == stats}
+            if done or not leased:
                 lease_queries.release(self.connection, lease, list(done))
             return LeaseResult(
-                lease if len(done) < len(won) else None,
-                frozenset(won - done),
+                lease if len(done) < len(leased) else None,
+                frozenset(leased - done),
                 len(done),
-                len(path_stats) - len(won),
+                len(path_stats) - len(leased),
             )
 
         return self.run_in_transaction(work)
 
     def leases_of_other_runs(self, run_id: int) -> set[int]:
-        """Numbers of the leases that other runs hold."""
+        """Return the ids of the leases that other runs hold."""
         return self.run_in_transaction(lambda: lease_queries.leases_of_other_runs(self.connection, run_id))
 
-    def _known_among(self, paths: Iterable[bytes], up_to_date: UpToDate | None) -> dict[bytes, Any]:
+    def batch_leases(self, run_id: int, up_to_date: UpToDate | None, *, redo: bool) -> BatchLeases:
+        return BatchLeases(
+            lambda path_stats: self.lease(run_id, path_stats, up_to_date, redo=redo),
+            lambda: self.leases_of_other_runs(run_id),
+        )
+
+    def _recorded_stats(
+        self, paths: Iterable[bytes], up_to_date: UpToDate | None
+    ) -> dict[bytes, tuple[int | None, int | None]]:
+        """Return size and time of those paths that have a song with which there is nothing to do."""
         table = f'"{self.address.schema}"'
-        found = driver_connection(self.connection).execute(
+        rows = driver_connection(self.connection).execute(
             f"SELECT p.path, p.size, p.mtime_ns, s.contract_version, s.outcome FROM {table}.song_paths p "  # noqa: S608
             f"JOIN {table}.songs s ON s.id = p.song_id WHERE p.path = ANY(%b)",
             (list(paths),),
         )
         return {
             path: (size, mtime_ns)
-            for path, size, mtime_ns, contract, outcome in found
-            if up_to_date is None
-            or (contract == up_to_date.contract_version and outcome not in up_to_date.retried_outcomes)
+            for path, size, mtime_ns, contract_version, outcome in rows
+            if up_to_date is None or up_to_date.includes(contract_version, outcome)
         }
 
     def active_runs(self, except_run: int | None = None) -> list[int]:
         return self.run_in_transaction(lambda: self._select_active_runs(except_run))
 
     def is_only_active_run(self, run_id: int | None) -> bool:
-        # Whoever begins a run waits; and of two runs that come to this at once the second finds itself alone.
+        # A run that begins now waits; and of two runs that ask at once, the second finds itself alone.
         self.connection.execute(text(f'LOCK TABLE "{self.address.schema}".runs IN SHARE ROW EXCLUSIVE MODE'))
         self.connection.execute(update(runs).where(runs.c.id == run_id).values(expires_at=func.now()))
         return not self._select_active_runs(run_id)
 
     def _select_active_runs(self, except_run: int | None) -> list[int]:
-        living = runs.c.expires_at > func.clock_timestamp()
-        wanted = select(runs.c.id).where(runs.c.state == "running", living)
-        return [
-            number for number in self.connection.scalars(wanted.order_by(runs.c.id)) if number != except_run
-        ]
+        is_active = (runs.c.state == "running") & (runs.c.expires_at > func.clock_timestamp())
+        run_ids = self.connection.scalars(select(runs.c.id).where(is_active).order_by(runs.c.id))
+        return [run_id for run_id in run_ids if run_id != except_run]
 
     def _insert_bound_result(self, result_id: str) -> None:
         statement = insert(properties).values(key=RESULT_KEY, value=result_id)
@@ -230,7 +261,7 @@ class PostgresCatalog(Catalog):
     def interruptible(self, stop: Callable[[], bool]) -> Iterator[None]:
         import psycopg
 
-        ended, before = threading.Event(), self.server_retry.stop
+        ended = threading.Event()
 
         def watch() -> None:
             while not ended.wait(_STOP_CHECK_SECONDS):
@@ -238,15 +269,14 @@ class PostgresCatalog(Catalog):
                     with suppress(psycopg.Error, SQLAlchemyError):
                         driver_connection(self.connection).cancel()
 
-        watching = threading.Thread(target=watch, daemon=True)
-        self.server_retry.stop = stop
-        watching.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            watching.join()
-            self.server_retry.stop = before
+        watcher = threading.Thread(target=watch, daemon=True)
+        with self._server_retry.stopping(stop):
+            watcher.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                watcher.join()
 
     @contextmanager
     def read_transaction(self) -> Iterator[Connection]:
@@ -257,9 +287,11 @@ class PostgresCatalog(Catalog):
     def commit(
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
     ) -> list[CommitResult]:
+        transaction = PostgresTransaction(self.address.schema, run_id, now, self._hooks)
+
         def work() -> list[CommitResult]:
-            with shard_sink.remove_on_error() if shard_sink else nullcontext():
-                return [BatchCommit(self, run_id, batch, now, shard_sink).commit() for batch in batches]
+            with removing_on_error(shard_sink):
+                return [BatchCommit(self, transaction, batch, shard_sink).commit() for batch in batches]
 
         return self.run_in_transaction(work)
 
@@ -277,7 +309,7 @@ class PostgresCatalog(Catalog):
     ) -> list[Any]:
         names = ", ".join(f"t.{column.name}" for column in columns)
         table = f'"{self.address.schema}".{key_column.table.name}'
-        # Sought range by range: as one condition, the ends of all would be compared with every row.
+        # One search per range: as one condition, every row would be compared with the ends of all ranges.
         statement = (
             f"SELECT {names} FROM unnest(%s::bytea[], %s::bytea[]) AS r (low, high) "  # noqa: S608 - ours
             f"JOIN {table} t ON t.{key_column.name} BETWEEN r.low AND r.high"
@@ -288,7 +320,7 @@ class PostgresCatalog(Catalog):
 
 
 def has_no_tables(address: PostgresAddress) -> bool:
-    """Whether nothing is there yet that could be a catalogue.
+    """Return whether the schema has no tables that could be a catalog.
 
     Raises:
         CatalogError: it cannot be reached.

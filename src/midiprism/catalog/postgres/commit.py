@@ -7,61 +7,23 @@ takes tables in one order, and keys in their order, so that no two of them wait 
 
 import hashlib
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Table, insert, select
 
 from midiprism.catalog import rows
-from midiprism.catalog.catalog import CommitResult
-from midiprism.catalog.commit_hook import BatchTransaction
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_hook import BatchTransaction, run_hooks
+from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.postgres import leases as lease_queries
+from midiprism.catalog.postgres.batch_state import PostgresTransaction, RecordedSongs, RecordedTracks
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
-from midiprism.records.columns import Columns
 from midiprism.records.linked_songs import LinkedSongs
 from midiprism.records.outcomes import ADOPTED
 from midiprism.stores.shard_sink import ShardSink
-
-if TYPE_CHECKING:
-    from midiprism.catalog.postgres.catalog import PostgresCatalog
-
-
-@dataclass(slots=True)
-class _RecordedSongs:
-    """What became of the songs of a batch.
-
-    Attributes:
-        path_songs: index of each song that has a path to record, with the id of the song at that path.
-        new: index of each song that got its first outcome, with its id.
-        replaced: index of each song that got another outcome, with its id.
-    """
-
-    path_songs: dict[int, int] = field(default_factory=dict)
-    new: dict[int, int] = field(default_factory=dict)
-    replaced: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> dict[int, int]:
-        """Index and id of each song that got an outcome."""
-        return {**self.new, **self.replaced}
-
-
-class _RecordedTracks(NamedTuple):
-    """The tracks of a batch in the catalog.
-
-    Attributes:
-        ids: of all tracks of the batch, by digest.
-        new_ids: of those that this commit inserted.
-        new_tracks: those tracks.
-    """
-
-    ids: dict[bytes, int]
-    new_ids: list[int]
-    new_tracks: Columns
 
 
 class BatchCommit:
@@ -69,19 +31,19 @@ class BatchCommit:
 
     def __init__(
         self,
-        catalog: "PostgresCatalog",
-        run_id: int,
+        catalog: Catalog,
+        transaction: PostgresTransaction,
         batch: BatchRecord,
-        now: str,
         shard_sink: ShardSink | None,
     ) -> None:
         self._catalog = catalog
         self._connection = catalog.connection
         self._driver_connection = driver_connection(catalog.connection)
-        self._schema = catalog.address.schema
-        self._run_id = run_id
+        self._schema = transaction.schema
+        self._run_id = transaction.run_id
+        self._hooks = transaction.hooks
+        self._now = transaction.now
         self._batch = batch
-        self._now = now
         self._shard_sink = shard_sink
 
     def commit(self) -> CommitResult:
@@ -93,8 +55,7 @@ class BatchCommit:
                 return earlier
             if not lease_queries.release(self._connection, lease, self._batch.songs["path"]):
                 return CommitResult(discarded=True)
-        result = CommitResult()
-        self._run_hooks(result)
+        result = self._run_hooks()
         batch = self._batch
         recorded_tracks = self._insert_tracks(result)
         recorded = self._record_songs(result)
@@ -113,14 +74,12 @@ class BatchCommit:
         self._insert_batch_row(result, songs_done=sum(outcomes[index] != ADOPTED for index in changed))
         return result
 
-    def _run_hooks(self, result: CommitResult) -> None:
+    def _run_hooks(self) -> CommitResult:
         """Let the hooks add their rows, and change what is recorded of the batch."""
         transaction = BatchTransaction(self._connection, self._schema, self._run_id)
-        for hook in self._catalog.hooks:
-            hook_result = hook.before_batch(transaction, self._batch)
-            self._batch = hook_result.batch
-            result.refused_songs.extend(hook_result.refused_songs)
-            result.values_nulled += hook_result.values_nulled
+        hooked = run_hooks(self._hooks, transaction, self._batch)
+        self._batch = hooked.batch
+        return CommitResult(refused_songs=[*hooked.refused_songs], values_nulled=hooked.values_nulled)
 
     def _earlier_commit(self, token: str) -> CommitResult | None:
         """Return what this batch recorded, if a commit of it went through and its answer was lost."""
@@ -140,16 +99,16 @@ class BatchCommit:
     def _song_digests(self) -> set[bytes]:
         return {digest for digest in self._batch.songs["digest"] if digest is not None}
 
-    def _insert_tracks(self, result: CommitResult) -> _RecordedTracks:
+    def _insert_tracks(self, result: CommitResult) -> RecordedTracks:
         """Insert the tracks of the batch that no other commit has inserted."""
         batch_tracks = self._batch.tracks
         digests = batch_tracks["digest"]
         if not digests:
-            return _RecordedTracks({}, [], batch_tracks)
+            return RecordedTracks({}, [], batch_tracks)
         ids = self._catalog.select_track_ids(digests)
         unknown = [index for index, digest in enumerate(digests) if digest not in ids]
         if not unknown:
-            return _RecordedTracks(ids, [], batch_tracks.take([]))
+            return RecordedTracks(ids, [], batch_tracks.take([]))
         unknown.sort(key=digests.__getitem__)
         columns = rows.track_table_columns([], batch_tracks.take(unknown))
         columns["run_id"] = [self._run_id] * len(unknown)
@@ -167,12 +126,12 @@ class BatchCommit:
             ids.update(self._catalog.select_track_ids(missing))
         result.tracks_new = len(inserted)
         new = [index for index in unknown if digests[index] in inserted]
-        return _RecordedTracks(ids, [inserted[digests[index]] for index in new], batch_tracks.take(new))
+        return RecordedTracks(ids, [inserted[digests[index]] for index in new], batch_tracks.take(new))
 
     def _write_shards(
         self,
         shard_sink: ShardSink,
-        recorded: _RecordedTracks,
+        recorded: RecordedTracks,
         linked: LinkedSongs,
         result: CommitResult,
     ) -> None:
@@ -194,9 +153,9 @@ class BatchCommit:
             (linked.song_ids, [shard_ids[index] for index in written.link_shard_indexes]),
         )
 
-    def _record_songs(self, result: CommitResult) -> _RecordedSongs:
+    def _record_songs(self, result: CommitResult) -> RecordedSongs:
         """Insert songs that are new, and decide which songs get another outcome and which is at each path."""
-        batch, recorded = self._batch, _RecordedSongs()
+        batch, recorded = self._batch, RecordedSongs()
         digests, song_digests = batch.songs["digest"], self._song_digests()
         if batch.replaces_outcomes:
             # Of two commits that replace one outcome, the second then sees what the first did.
@@ -303,7 +262,7 @@ class BatchCommit:
         columns["run_id"] = [self._run_id] * len(indices)
         return columns
 
-    def _insert_links(self, linked: LinkedSongs, recorded: _RecordedTracks) -> None:
+    def _insert_links(self, linked: LinkedSongs, recorded: RecordedTracks) -> None:
         track_ids = [*map(recorded.ids.__getitem__, self._batch.tracks["digest"])]
         columns = rows.filled_columns(
             links, rows.link_table_columns(linked.song_ids, linked.link_counts, linked.links, track_ids)

@@ -1,8 +1,9 @@
-"""Reaching a server of PostgreSQL: as libpq does, with patience, and behind a pooler of connections."""
+"""Connections to a PostgreSQL server: as libpq makes them, with retries, and behind a connection pooler."""
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine
@@ -13,7 +14,7 @@ from midiprism.catalog.errors import translate_errors
 from midiprism.errors import CatalogError
 
 MAX_OUTAGE_SECONDS = 600.0
-"""How long a server may be away."""
+"""Longest time that a server may be away."""
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 5.0
 _CONNECT_TIMEOUT_SECONDS = 10
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 def connect(address: PostgresAddress) -> Connection:
-    """A connection whose statements find our tables.
+    """Return a connection whose statements find the catalog's tables.
 
     Raises:
         CatalogError: the driver is missing, or the server cannot be reached or refuses us.
@@ -38,7 +39,7 @@ def connect(address: PostgresAddress) -> Connection:
 
 
 def driver_connection(connection: Connection) -> Any:
-    """The driver's own connection."""
+    """Return the driver's own connection."""
     return connection.connection.dbapi_connection
 
 
@@ -57,12 +58,12 @@ def reopen_if_broken(connection: Connection, address: PostgresAddress, *, read_o
 
 
 class ServerRetry:
-    """Does work again when a connection is lost, a server restarts, or transactions get in each other's way.
+    """Repeats work when a connection is lost, a server restarts, or transactions conflict.
 
     Args:
         address: of the server.
         stop: once true, waiting ends.
-        tell: is told once that it waits, and for what.
+        on_wait: called once with a message when work waits.
     """
 
     def __init__(
@@ -72,16 +73,29 @@ class ServerRetry:
         on_wait: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self._address = address
-        self.stop = stop
-        self.on_wait = on_wait
+        self._stop = stop
+        self._on_wait = on_wait
+
+    def wait_with(self, stop: Callable[[], bool], on_wait: Callable[[str], None]) -> None:
+        """Replace the callbacks."""
+        self._stop, self._on_wait = stop, on_wait
+
+    @contextmanager
+    def stopping(self, stop: Callable[[], bool]) -> Iterator[None]:
+        """Let another condition end waiting for a while."""
+        before, self._stop = self._stop, stop
+        try:
+            yield
+        finally:
+            self._stop = before
 
     def run(self, work: Callable[[], T], reconnect: Callable[[], None]) -> T:
-        """The result of ``work``, which is done anew, after ``again``, as long as that may help.
+        """Return the result of ``work``, which is repeated after ``reconnect`` as long as that may help.
 
         Raises:
-            CatalogError: it would not help, or the server was away for too long.
+            CatalogError: repeating would not help, or the server was away for too long.
         """
-        began, pause, told, broken = time.monotonic(), _FIRST_PAUSE, False, False
+        began, pause, has_reported, broken = time.monotonic(), _FIRST_PAUSE, False, False
         while True:
             try:
                 with translate_errors(str(self._address)):
@@ -89,11 +103,11 @@ class ServerRetry:
                         reconnect()
                     return work()
             except CatalogError as error:
-                if not is_transient(error) or self.stop() or time.monotonic() - began > MAX_OUTAGE_SECONDS:
+                if not is_transient(error) or self._stop() or time.monotonic() - began > MAX_OUTAGE_SECONDS:
                     raise
-                if pause > 1 and not told:
-                    told = True
-                    self.on_wait(f"{error} Waiting for it ...")
+                if pause > 1 and not has_reported:
+                    has_reported = True
+                    self._on_wait(f"{error} Waiting for it ...")
             broken = True
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(_MAX_PAUSE, 2 * pause)
@@ -117,7 +131,7 @@ class ServerRetry:
 
 
 def is_transient(error: CatalogError) -> bool:
-    """Whether what the server said, or that it said nothing, will pass."""
+    """Return whether the error is temporary, be it that the server did not answer."""
     cause = error.__cause__
     if isinstance(cause, DBAPIError):
         cause = cause.orig
@@ -134,7 +148,7 @@ def is_transient(error: CatalogError) -> bool:
 
 
 def _is_permanent(cause: Exception) -> bool:
-    """Whether a connection was refused for a reason that waiting does not mend."""
+    """Return whether a connection was refused for a reason that does not pass by waiting."""
     text = str(cause)
     return any(
         sign in text
@@ -163,7 +177,7 @@ def _engine(address: PostgresAddress) -> Engine:
             f"The driver of PostgreSQL cannot be loaded ({error}): pip install 'midiprism[postgresql]'."
         ) from error
 
-    def connect() -> Any:
+    def open_connection() -> Any:
         # Statements are not prepared: behind a pooler the next one may go to another server process.
         return psycopg.connect(
             address.url,
@@ -174,7 +188,7 @@ def _engine(address: PostgresAddress) -> Engine:
 
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=connect,
+        creator=open_connection,
         poolclass=NullPool,
         isolation_level="READ COMMITTED",
         use_native_hstore=False,

@@ -1,4 +1,4 @@
-"""A catalogue in PostgreSQL that is there for a moment only, in a schema of its own."""
+"""A temporary catalog in PostgreSQL, in a schema of its own."""
 
 import contextlib
 import secrets
@@ -15,10 +15,10 @@ SCHEMA_PREFIX = "midiprism_trial_"
 
 @contextlib.contextmanager
 def temporary_schema(url: str) -> Iterator[PostgresAddress]:
-    """Where a catalogue can be made; its schema is dropped at the end, with all that is in it.
+    """Create a schema in which a catalog can be created; drop it at the end with all that is in it.
 
     Raises:
-        CatalogError: the database cannot be reached, or nothing may be made there.
+        CatalogError: the database cannot be reached, or nothing may be created there.
     """
     address = PostgresAddress(url, SCHEMA_PREFIX + secrets.token_hex(6))
     _execute(address, f'CREATE SCHEMA "{address.schema}"')

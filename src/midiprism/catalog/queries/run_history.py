@@ -1,6 +1,6 @@
-"""What the catalogue can tell of itself: how much there is, what runs did, what failed.
+"""Queries on what a catalog holds, what runs did, and what failed.
 
-Transactions are short, so that a run that writes meanwhile can fold its log in.
+Transactions are short, so that a run that writes meanwhile can checkpoint its log.
 """
 
 import os
@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.schema import batches, runs, shards, song_paths, songs, tracks
+from midiprism.catalog.types import query_chunks
 from midiprism.records.outcomes import FAILED_OUTCOMES
 
 _FETCH_ROWS = 1_000
-_MAX_QUERY_VALUES = 500
 
 _is_failed = songs.c.outcome.in_(sorted(FAILED_OUTCOMES))
 _first_problem_code = songs.c.problems[(0, "code")].as_string()
@@ -28,17 +28,17 @@ _first_problem_message = songs.c.problems[(0, "message")].as_string()
 
 @dataclass(frozen=True, slots=True)
 class CatalogCounts:
-    """How much there is.
+    """Counts of what a catalog holds.
 
     Attributes:
-        outcomes: contents of songs by what became of them; what could not be read counts once per path.
-        songs_at_paths: those of them that a path holds; the paths of the others hold something else now.
-        paths: under which songs were seen.
-        tracks: contents of tracks, each one file, unless they lie in shards.
-        links: tracks of songs.
-        bytes: of the tracks.
+        outcomes: songs by outcome; a song that could not be read counts once per path.
+        songs_with_path: songs that are at a path; the paths of the others hold other songs now.
+        paths: paths at which songs were found.
+        tracks: tracks, each of which is a file unless they lie in shards.
+        links: links from songs to tracks.
+        track_bytes: bytes of the tracks.
         shards: files that hold tracks, or links of songs; 0 where each track is a file.
-        shard_bytes: of those.
+        shard_bytes: bytes of the shards.
     """
 
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -53,11 +53,11 @@ class CatalogCounts:
 
 @dataclass(slots=True)
 class FailureGroup:
-    """What failed for one reason.
+    """Songs that failed for one reason.
 
     Attributes:
         examples: path, in the file system's bytes, and message of the first few.
-        run_ids: the runs in which it failed.
+        run_ids: the runs in which they failed.
     """
 
     code: str
@@ -68,7 +68,7 @@ class FailureGroup:
 
 
 class FailedPath(NamedTuple):
-    """A path of a song that failed. All paths of a song, which is its ``number``, come one after another."""
+    """A path of a song that failed. All paths of one song come one after another."""
 
     song_id: int
     digest: bytes | None
@@ -84,7 +84,8 @@ class RunRecord(NamedTuple):
     """A run as it was recorded; times are UTC, ISO 8601.
 
     Attributes:
-        alive: whether its time is not up by the clock of the database, which only runs tell that share it.
+        is_active: whether its expiry is in the future by the clock of the database; only runs that share a
+            catalog have one.
     """
 
     id: int
@@ -97,7 +98,7 @@ class RunRecord(NamedTuple):
 
 
 class CommittedByRun(NamedTuple):
-    """What a run committed, which it may not have had the time to tell."""
+    """What a run committed, be it that the run was cut off before it recorded its totals."""
 
     songs: int
     links: int
@@ -106,8 +107,15 @@ class CommittedByRun(NamedTuple):
     last_commit_at: str
 
 
+class RecentCommits(NamedTuple):
+    """Batches that a run has committed since some time, and the songs that got an outcome by them."""
+
+    batches: int
+    songs: int
+
+
 def is_empty_catalog(address: Address) -> bool:
-    """Whether a catalogue is not there yet, or has no tables: its run was ended while it made them."""
+    """Return whether a catalog does not exist, or has no tables: its run was ended while it created them."""
     if isinstance(address, PostgresAddress):
         from midiprism.catalog.postgres.catalog import has_no_tables
 
@@ -123,45 +131,53 @@ def is_empty_catalog(address: Address) -> bool:
 
 
 def count_catalog(connection: Connection) -> CatalogCounts:
-    """Count all there is. It reads the tables of songs and tracks once, and of links nothing."""
+    """Count what a catalog holds. It reads the tables of songs and tracks once, and no links."""
     outcomes: dict[str, int] = {}
     link_count = 0
     by_outcome = select(songs.c.outcome, func.count(), func.sum(songs.c.link_count))
     by_outcome = by_outcome.group_by(songs.c.outcome)
-    for outcome, number, splits in connection.execute(by_outcome):
-        outcomes[outcome] = number
-        link_count += int(splits)
+    for outcome, song_count, links_of_songs in connection.execute(by_outcome):
+        outcomes[outcome] = song_count
+        link_count += int(links_of_songs)
     path_song_count = select(func.count(song_paths.c.song_id.distinct()))
-    found, size = connection.execute(select(func.count(), func.sum(tracks.c.size)).select_from(tracks)).one()
-    kept, taken = connection.execute(select(func.count(), func.sum(shards.c.bytes)).select_from(shards)).one()
+    track_sums = select(func.count(), func.sum(tracks.c.size)).select_from(tracks)
+    shard_sums = select(func.count(), func.sum(shards.c.bytes)).select_from(shards)
+    track_count, track_bytes = connection.execute(track_sums).one()
+    shard_count, shard_bytes = connection.execute(shard_sums).one()
     return CatalogCounts(
         outcomes,
         connection.scalar(path_song_count) or 0,
         connection.scalar(select(func.count()).select_from(song_paths)) or 0,
-        found,
+        track_count,
         link_count,
-        int(size or 0),
-        kept,
-        int(taken or 0),
+        int(track_bytes or 0),
+        shard_count,
+        int(shard_bytes or 0),
     )
 
 
 def failure_groups(connection: Connection, max_examples: int) -> list[FailureGroup]:
-    """What failed, by reason, the most frequent first, with so many examples of each.
+    """Return the songs that failed, by reason, the most frequent first.
 
-    A content that no path holds any more is left out: the file was mended, or replaced.
+    A song that is at no path any more is left out: its file was repaired or replaced.
+
+    Args:
+        connection: with a transaction that is open.
+        max_examples: most examples of each reason.
     """
     groups: dict[str, FailureGroup] = {}
     first: dict[int, FailureGroup] = {}
-    held = select(song_paths.c.path).where(song_paths.c.song_id == songs.c.id).exists()
-    wanted = select(songs.c.id, songs.c.outcome, _first_problem_code, songs.c.run_id).where(_is_failed, held)
-    for number, outcome, code, run_id in _stream(connection, wanted.order_by(songs.c.id)):
+    is_at_path = select(song_paths.c.path).where(song_paths.c.song_id == songs.c.id).exists()
+    query = select(songs.c.id, songs.c.outcome, _first_problem_code, songs.c.run_id).where(
+        _is_failed, is_at_path
+    )
+    for song_id, outcome, code, run_id in _stream(connection, query.order_by(songs.c.id)):
         code = code or "unknown"
         group = groups.setdefault(code, FailureGroup(code, outcome))
         group.count += 1
         group.run_ids.add(run_id)
         if group.count <= max_examples:
-            first[number] = group
+            first[song_id] = group
     smallest = (
         select(song_paths.c.path)
         .where(song_paths.c.song_id == songs.c.id)
@@ -172,14 +188,16 @@ def failure_groups(connection: Connection, max_examples: int) -> list[FailureGro
     named = (
         select(songs.c.id, smallest, _first_problem_message).where(songs.c.id.in_(first)).order_by(songs.c.id)
     )
-    for number, path, message in connection.execute(named):
-        first[number].examples.append((path, message or ""))
+    for song_id, path, message in connection.execute(named):
+        first[song_id].examples.append((path, message or ""))
     return sorted(groups.values(), key=lambda group: (-group.count, group.code))
 
 
 def failed_paths(catalog: Catalog) -> Iterator[FailedPath]:
-    """Every path of every song that failed, song by song. Memory does not grow with their number, and nothing
-    is held between two reads."""
+    """Return every path of every song that failed, song by song.
+
+    Memory does not grow with their number, and no transaction is open between two pages.
+    """
     last: FailedPath | None = None
     while True:
         page = _next_failed_paths(catalog, last)
@@ -190,8 +208,8 @@ def failed_paths(catalog: Catalog) -> Iterator[FailedPath]:
 
 
 def recent_runs(connection: Connection, limit: int) -> list[RunRecord]:
-    """The last runs, and all that are on, the latest first."""
-    alive = func.coalesce(runs.c.expires_at > func.now(), false())
+    """Return the last runs and all that are active, the latest first."""
+    is_active = func.coalesce(runs.c.expires_at > func.now(), false())
     columns = (
         runs.c.id,
         runs.c.started_at,
@@ -199,44 +217,42 @@ def recent_runs(connection: Connection, limit: int) -> list[RunRecord]:
         runs.c.state,
         runs.c.settings,
         runs.c.totals,
-        alive,
+        is_active,
     )
     last = select(runs.c.id).order_by(runs.c.id.desc()).limit(limit)
-    wanted = select(*columns).where(or_(runs.c.id.in_(last), and_(runs.c.state == "running", alive)))
-    return [RunRecord(*row) for row in connection.execute(wanted.order_by(runs.c.id.desc()))]
+    query = select(*columns).where(or_(runs.c.id.in_(last), and_(runs.c.state == "running", is_active)))
+    return [RunRecord(*row) for row in connection.execute(query.order_by(runs.c.id.desc()))]
 
 
 def run_settings(connection: Connection, run_ids: Collection[int]) -> list[dict[str, Any]]:
-    """What these runs were asked to do, in their order."""
-    ids = sorted(run_ids)
-    found: list[dict[str, Any]] = []
-    for start in range(0, len(ids), _MAX_QUERY_VALUES):
-        part = ids[start : start + _MAX_QUERY_VALUES]
-        wanted = select(runs.c.settings).where(runs.c.id.in_(part)).order_by(runs.c.id)
-        found += connection.scalars(wanted)
-    return found
+    """Return the settings of these runs, in the order of their ids."""
+    settings: list[dict[str, Any]] = []
+    for part in query_chunks(sorted(run_ids)):
+        settings += connection.scalars(select(runs.c.settings).where(runs.c.id.in_(part)).order_by(runs.c.id))
+    return settings
 
 
 def committed_by_run(connection: Connection, run_id: int) -> CommittedByRun | None:
-    """What a run committed; None for nothing."""
+    """Return what a run committed; None if it committed nothing."""
     sums = (batches.c.songs, batches.c.links, batches.c.tracks_new, batches.c.bytes_written)
-    wanted = select(*map(func.sum, sums), func.max(batches.c.committed_at)).where(batches.c.run_id == run_id)
-    row: Any = connection.execute(wanted).one()
-    if row[-1] is None:
+    query = select(*map(func.sum, sums), func.max(batches.c.committed_at)).where(batches.c.run_id == run_id)
+    *counts, last_commit_at = connection.execute(query).one()
+    if last_commit_at is None:
         return None
-    done, links, new, written, last = row
-    return CommittedByRun(int(done), int(links), int(new), int(written), last)
+    songs_done, links, tracks_new, bytes_written = map(int, counts)
+    return CommittedByRun(songs_done, links, tracks_new, bytes_written, last_commit_at)
 
 
-def committed_since(connection: Connection, run_id: int, since: str) -> tuple[int, int]:
-    """How many batches a run has committed since then, and how many songs got an outcome by them."""
-    lately = and_(batches.c.run_id == run_id, batches.c.committed_at >= since)
-    row = connection.execute(select(func.count(), func.sum(batches.c.songs)).where(lately)).one()
-    return row[0], int(row[1] or 0)
+def committed_since(connection: Connection, run_id: int, since: str) -> RecentCommits:
+    """Return what a run has committed since that time."""
+    is_recent = and_(batches.c.run_id == run_id, batches.c.committed_at >= since)
+    query = select(func.count(), func.sum(batches.c.songs)).where(is_recent)
+    commits, song_count = connection.execute(query).one()
+    return RecentCommits(commits, int(song_count or 0))
 
 
 def _next_failed_paths(catalog: Catalog, last: FailedPath | None) -> list[FailedPath]:
-    """The next paths: the rest of the last song's, then those of the songs after it."""
+    """Return the next page: the remaining paths of the last song, then those of the songs after it."""
     with catalog.read_transaction() as connection:
         if last is None:
             return _failed_paths(connection, songs.c.id >= 0, _FETCH_ROWS)
@@ -246,7 +262,7 @@ def _next_failed_paths(catalog: Catalog, last: FailedPath | None) -> list[Failed
 
 
 def _failed_paths(connection: Connection, where: ColumnElement[bool], limit: int) -> list[FailedPath]:
-    wanted = (
+    query = (
         select(
             songs.c.id,
             songs.c.digest,
@@ -262,9 +278,9 @@ def _failed_paths(connection: Connection, where: ColumnElement[bool], limit: int
         .order_by(songs.c.id, song_paths.c.path)
         .limit(limit)
     )
-    return [FailedPath(*row) for row in connection.execute(wanted)]
+    return [FailedPath(*row) for row in connection.execute(query)]
 
 
-def _stream(connection: Connection, wanted: Select[Any]) -> Iterator[Any]:
-    with closing(connection.execute(wanted.execution_options(yield_per=_FETCH_ROWS))) as result:
+def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
+    with closing(connection.execute(query.execution_options(yield_per=_FETCH_ROWS))) as result:
         yield from result

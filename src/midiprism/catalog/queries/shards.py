@@ -1,22 +1,24 @@
-"""What the catalogue says of shards: which there are, what lies in them, and how that moves to new ones."""
+"""What a catalog records of shards: which there are, what lies in them, and how that moves to new ones."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 
-from midiprism.catalog.catalog import MAX_QUERY_VALUES, Catalog, track_is_unlinked
+from midiprism.catalog.catalog import Catalog, track_is_unlinked
 from midiprism.catalog.schema import links, shards, songs, tracks
+from midiprism.catalog.types import query_chunks
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, TrackRecord
 from midiprism.stores.parquet.schema import ParquetLink
 from midiprism.stores.sharded import WrittenShard
 
 
 class KnownShard(NamedTuple):
-    """A shard of which a commit speaks.
+    """A shard that a commit recorded.
 
     Attributes:
-        size: bytes of the file; ``digest`` is their BLAKE3.
+        size: bytes of the file.
+        digest: BLAKE3 of the file.
         run_id: of the run that wrote it.
         stale: 1 if it holds links of songs that were split again, else 0.
     """
@@ -31,7 +33,7 @@ class KnownShard(NamedTuple):
 
 
 class ShardTrack(NamedTuple):
-    """A content that lies in a shard, and its row there, from 0."""
+    """A track that lies in a shard, and its row there, from 0."""
 
     id: int
     digest: bytes
@@ -46,7 +48,7 @@ class ShardLink(NamedTuple):
 
 
 class ShardIndex:
-    """Of a catalogue that is open.
+    """The shards of a catalog that is open.
 
     Changes are made inside a transaction that is open, such as that of ``Catalog.exclusive``.
     """
@@ -55,135 +57,129 @@ class ShardIndex:
         self._catalog = catalog
 
     def all_shards(self) -> list[KnownShard]:
-        """All shards, in the order of their numbers."""
+        """Return all shards, in the order of their ids."""
         row = shards.c
-        wanted = select(row.id, row.name, row.rows, row.bytes, row.digest, row.run_id, row.stale).order_by(
-            row.id
-        )
-        return [KnownShard(*found) for found in self._fetch_all(wanted)]
+        query = select(row.id, row.name, row.rows, row.bytes, row.digest, row.run_id, row.stale)
+        return [KnownShard(*values) for values in self._catalog.fetch_all(query.order_by(row.id))]
 
     def shard_names(self) -> set[str]:
-        """Their names."""
-        return {name for (name,) in self._fetch_all(select(shards.c.name))}
+        """Return the names of all shards."""
+        return {name for (name,) in self._catalog.fetch_all(select(shards.c.name))}
 
     def unlinked_track_ids(self) -> dict[int | None, list[int]]:
-        """For each shard the numbers of its tracks that no song has any more."""
-        found: dict[int | None, list[int]] = {}
-        wanted = select(tracks.c.shard_id, tracks.c.id).where(track_is_unlinked())
-        for shard, track in self._fetch_all(wanted):
-            found.setdefault(shard, []).append(track)
-        return found
+        """Return the ids of the tracks that no song has any more, by the id of their shard."""
+        ids: dict[int | None, list[int]] = {}
+        query = select(tracks.c.shard_id, tracks.c.id).where(track_is_unlinked())
+        for shard_id, track_id in self._catalog.fetch_all(query):
+            ids.setdefault(shard_id, []).append(track_id)
+        return ids
 
     def tracks_in(self, shard_id: int) -> list[ShardTrack]:
-        """The contents of a shard, in the order of their rows."""
+        """Return the tracks of a shard, in the order of their rows."""
         row = tracks.c
-        wanted = select(row.id, row.digest, row.shard_row).where(row.shard_id == shard_id)
-        return [ShardTrack(*found) for found in self._fetch_all(wanted.order_by(row.shard_row))]
+        query = select(row.id, row.digest, row.shard_row).where(row.shard_id == shard_id)
+        return [ShardTrack(*values) for values in self._catalog.fetch_all(query.order_by(row.shard_row))]
 
     def track_values(self, track_ids: Sequence[int]) -> dict[int, TrackRecord]:
         """Return the records of tracks, by their ids."""
-        found: dict[int, TrackRecord] = {}
         columns = [tracks.c[field.name] for field in TRACK_FIELDS]
-        for start in range(0, len(track_ids), MAX_QUERY_VALUES):
-            part = track_ids[start : start + MAX_QUERY_VALUES]
-            for number, *values in self._fetch_all(
-                select(tracks.c.id, *columns).where(tracks.c.id.in_(part))
-            ):
-                found[number] = TrackRecord._make(values)
-        return found
+        records: dict[int, TrackRecord] = {}
+        for part in query_chunks(track_ids):
+            query = select(tracks.c.id, *columns).where(tracks.c.id.in_(part))
+            for track_id, *values in self._catalog.fetch_all(query):
+                records[track_id] = TrackRecord._make(values)
+        return records
 
     def count_songs(self) -> int:
-        """How many songs there are whose content is known."""
-        ((count,),) = self._fetch_all(select(func.count()).where(songs.c.digest.is_not(None)))
-        return int(count)
+        """Return how many songs have a known content."""
+        return int(self._catalog.fetch_value(select(func.count()).where(songs.c.digest.is_not(None))))
 
     def tracks_without_shard(self) -> list[ShardTrack]:
-        """The contents that lie in no shard that is known; their row is 0."""
+        """Return the tracks that lie in no known shard; their row is 0."""
         row = tracks.c
-        known = select(shards.c.id)
-        wanted = select(row.id, row.digest).where(or_(row.shard_id.is_(None), row.shard_id.not_in(known)))
-        return [ShardTrack(number, digest, 0) for number, digest in self._fetch_all(wanted.order_by(row.id))]
+        is_lost = or_(row.shard_id.is_(None), row.shard_id.not_in(select(shards.c.id)))
+        query = select(row.id, row.digest).where(is_lost).order_by(row.id)
+        return [ShardTrack(track_id, digest, 0) for track_id, digest in self._catalog.fetch_all(query)]
 
     def songs_without_shard(self) -> list[int]:
-        """Numbers of the songs whose links lie in no shard that is known."""
+        """Return the ids of the songs whose links lie in no known shard."""
         song = songs.c
-        lost = or_(song.shard_id.is_(None), song.shard_id.not_in(select(shards.c.id)))
-        wanted = select(song.id).where(song.link_count > 0, song.digest.is_not(None), lost)
-        return [number for (number,) in self._fetch_all(wanted.order_by(song.id))]
+        is_lost = or_(song.shard_id.is_(None), song.shard_id.not_in(select(shards.c.id)))
+        query = select(song.id).where(song.link_count > 0, song.digest.is_not(None), is_lost)
+        return [song_id for (song_id,) in self._catalog.fetch_all(query.order_by(song.id))]
 
     def songs_in(self, shard_id: int) -> list[int]:
-        """Numbers of the songs whose links lie in a shard."""
-        wanted = select(songs.c.id).where(songs.c.shard_id == shard_id).order_by(songs.c.id)
-        return [number for (number,) in self._fetch_all(wanted)]
+        """Return the ids of the songs whose links lie in a shard."""
+        query = select(songs.c.id).where(songs.c.shard_id == shard_id).order_by(songs.c.id)
+        return [song_id for (song_id,) in self._catalog.fetch_all(query)]
 
     def links_of(self, song_ids: Sequence[int]) -> Iterator[ShardLink]:
-        """The links of songs by their numbers, song by song, by position."""
-        song, link = songs.c, links.c
-        for start in range(0, len(song_ids), MAX_QUERY_VALUES):
-            part = song_ids[start : start + MAX_QUERY_VALUES]
-            wanted = (
-                select(
-                    song.id,
-                    song.digest,
-                    link.position,
-                    *(link[field.name] for field in LINK_FIELDS),
-                    tracks.c.digest,
-                )
+        """Return the links of songs by their ids, song by song, in the order of their positions."""
+        columns = [links.c[field.name] for field in LINK_FIELDS]
+        for part in query_chunks(song_ids):
+            query = (
+                select(songs.c.id, songs.c.digest, links.c.position, *columns, tracks.c.digest)
                 .select_from(
-                    links.join(songs, song.id == link.song_id).join(tracks, tracks.c.id == link.track_id)
+                    links.join(songs, songs.c.id == links.c.song_id).join(
+                        tracks, tracks.c.id == links.c.track_id
+                    )
                 )
-                .where(song.id.in_(part))
-                .order_by(song.id, link.position)
+                .where(songs.c.id.in_(part))
+                .order_by(songs.c.id, links.c.position)
             )
-            for song_id, *row in self._fetch_all(wanted):
+            for song_id, *row in self._catalog.fetch_all(query):
                 yield ShardLink(song_id, ParquetLink._make(row))
 
     def move_tracks(
         self, new_shards: Sequence[WrittenShard], track_positions: Sequence[tuple[int, int, int]], run_id: int
     ) -> None:
-        """Say that contents lie in new shards.
+        """Record that tracks lie in new shards.
 
         Args:
-            places: numbers of tracks, with the number of each one's shard in ``new`` and its row there.
+            new_shards: to be recorded.
+            track_positions: ids of tracks, each with its shard's index in ``new_shards`` and its row.
+            run_id: of the run that wrote the shards.
         """
-        numbers = self._catalog.insert_shards(new_shards, run_id)
-        moved = update(tracks).where(tracks.c.id == bindparam("number"))
-        values = [{"number": track, "shard": numbers[at], "at": row} for track, at, row in track_positions]
-        self._execute_many(moved.values(shard_id=bindparam("shard"), shard_row=bindparam("at")), values)
+        shard_ids = self._catalog.insert_shards(new_shards, run_id)
+        statement = update(tracks).where(tracks.c.id == bindparam("track"))
+        statement = statement.values(shard_id=bindparam("shard"), shard_row=bindparam("row"))
+        self._execute_many(
+            statement,
+            [
+                {"track": track_id, "shard": shard_ids[index], "row": row}
+                for track_id, index, row in track_positions
+            ],
+        )
 
     def move_links(
         self, new_shards: Sequence[WrittenShard], song_positions: Sequence[tuple[int, int]], run_id: int
     ) -> None:
-        """Say that the links of songs lie in new shards.
+        """Record that the links of songs lie in new shards.
 
         Args:
-            homes: numbers of songs, with the number of each one's shard in ``new``.
+            new_shards: to be recorded.
+            song_positions: ids of songs, each with the index of its shard in ``new_shards``.
+            run_id: of the run that wrote the shards.
         """
-        numbers = self._catalog.insert_shards(new_shards, run_id)
-        moved = update(songs).where(songs.c.id == bindparam("number"))
-        values = [{"number": song, "shard": numbers[at]} for song, at in song_positions]
-        self._execute_many(moved.values(shard_id=bindparam("shard")), values)
+        shard_ids = self._catalog.insert_shards(new_shards, run_id)
+        statement = update(songs).where(songs.c.id == bindparam("song")).values(shard_id=bindparam("shard"))
+        values = [{"song": song_id, "shard": shard_ids[index]} for song_id, index in song_positions]
+        self._execute_many(statement, values)
 
     def delete_shard(self, shard_id: int) -> None:
-        """Forget a shard. What lies in it still has no place from here on."""
+        """Delete the row of a shard. Tracks and links that are still in it have no place then."""
         connection = self._catalog.connection
-        nowhere = update(tracks).where(tracks.c.shard_id == shard_id).values(shard_id=None, shard_row=None)
-        connection.execute(nowhere)
+        connection.execute(
+            update(tracks).where(tracks.c.shard_id == shard_id).values(shard_id=None, shard_row=None)
+        )
         connection.execute(update(songs).where(songs.c.shard_id == shard_id).values(shard_id=None))
         connection.execute(delete(shards).where(shards.c.id == shard_id))
 
     def delete_tracks(self, track_ids: Sequence[int]) -> None:
         """Delete tracks that no song has any more."""
-        self._execute_many(
-            delete(tracks).where(tracks.c.id == bindparam("number")), [{"number": n} for n in track_ids]
-        )
+        statement = delete(tracks).where(tracks.c.id == bindparam("track"))
+        self._execute_many(statement, [{"track": track_id} for track_id in track_ids])
 
     def _execute_many(self, statement: Any, values: list[dict[str, Any]]) -> None:
         if values:
             self._catalog.connection.execute(statement, values)
-
-    def _fetch_all(self, wanted: Executable) -> Sequence[Any]:
-        connection = self._catalog.connection
-        if connection.in_transaction():
-            return connection.execute(wanted).fetchall()
-        return self._catalog.run_in_transaction(lambda: connection.execute(wanted).fetchall())

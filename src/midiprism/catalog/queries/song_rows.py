@@ -1,6 +1,6 @@
-"""What a table of all songs is made of. Everything streams, inside one view of the catalogue.
+"""The rows from which the table of songs and its groups are made. All of them stream.
 
-Rows are the driver's own, many at once: SQLAlchemy's work, per row, would take longer than the database's.
+Rows are the driver's own, many at once: SQLAlchemy's work per row would take longer than the database's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,15 +13,15 @@ from sqlalchemy import Connection, Select, String, cast, func, select
 
 from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
 
-_FETCH_ROWS = 5_000
-"""Rows at a time: of fewer, each time would be felt, since it may be a way to a server and back."""
+FETCH_ROWS = 5_000
+"""Rows fetched at a time; each fetch may be a round trip to a server."""
 
 
 class SongColumns(NamedTuple):
-    """Songs whose content is known, column by column, as long as one another.
+    """Songs whose content is known, column by column.
 
     Attributes:
-        path: the bytewise smallest of a song's paths; None without any, and ``root_length`` too.
+        path: the bytewise smallest of a song's paths; None without any, like ``root_length``.
     """
 
     id: Sequence[int]
@@ -39,79 +39,66 @@ class SongColumns(NamedTuple):
 
 
 def last_commit_id(connection: Connection) -> int:
-    """The number of the last commit; 0 before the first."""
+    """Return the id of the last commit; 0 before the first."""
     return int(connection.scalar(select(func.max(batches.c.id))) or 0)
 
 
 def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes]]]:
-    """Numbers and digests of all songs, in the order of their numbers."""
-    wanted = select(songs.c.id, songs.c.digest).where(songs.c.digest.is_not(None))
-    return _row_batches(connection, wanted.order_by(songs.c.id))
+    """Return ids and digests of all songs, in the order of the ids."""
+    query = select(songs.c.id, songs.c.digest).where(songs.c.digest.is_not(None))
+    return _row_batches(connection, query.order_by(songs.c.id))
 
 
 def song_names(connection: Connection) -> Iterator[Sequence[tuple[int, str]]]:
-    """Numbers of songs, and their paths as text without suffix, in any order."""
+    """Return ids of songs with the names of their paths, in any order."""
     return _row_batches(connection, select(song_paths.c.song_id, song_paths.c.song_name))
 
 
 def song_track_ids(connection: Connection) -> Iterator[Sequence[tuple[int, str]]]:
-    """Numbers of songs, and those of each one's tracks with commas between them, in any order.
+    """Return ids of songs with the ids of their tracks, joined by commas, in any order.
 
-    A row for each track would take several times as long to be read.
+    To read a row per track would take several times as long.
     """
-    link = links.c
-    numbers = func.aggregate_strings(cast(link.track_id, String), ",")
-    return _row_batches(connection, select(link.song_id, numbers).group_by(link.song_id))
+    track_ids = func.aggregate_strings(cast(links.c.track_id, String), ",")
+    return _row_batches(connection, select(links.c.song_id, track_ids).group_by(links.c.song_id))
 
 
 def short_track_ids(connection: Connection, min_notes: int) -> Iterator[Sequence[tuple[int]]]:
-    """Numbers of the tracks that have fewer notes, in any order."""
+    """Return ids of the tracks that have fewer notes, in any order."""
     return _row_batches(connection, select(tracks.c.id).where(tracks.c.note_count < min_notes))
 
 
 def song_columns(connection: Connection) -> Iterator[SongColumns]:
-    """All songs, in the order of their numbers."""
-    song, path = songs.c, song_paths.c
-    wanted = (
-        select(
-            song.id,
-            song.digest,
-            path.path,
-            path.root_length,
-            song.size,
-            song.outcome,
-            song.format,
-            song.num_tracks,
-            song.division,
-            song.duration_ticks,
-            song.duration_seconds,
-            song.link_count,
-        )
-        .select_from(songs.outerjoin(song_paths, path.song_id == song.id))
-        .where(song.digest.is_not(None))
-        .order_by(song.id, path.path)
+    """Return all songs whose content is known, in the order of their ids."""
+    tables = {"path": song_paths, "root_length": song_paths}
+    columns = [tables.get(name, songs).c[name] for name in SongColumns._fields]
+    query = (
+        select(*columns)
+        .select_from(songs.outerjoin(song_paths, song_paths.c.song_id == songs.c.id))
+        .where(songs.c.digest.is_not(None))
+        .order_by(songs.c.id, song_paths.c.path)
     )
-    last = None
-    for rows in _row_batches(connection, wanted):
-        numbers = [row[0] for row in rows]
-        firsts = list(compress(rows, map(ne, numbers, chain((last,), numbers))))
-        if firsts:
-            yield SongColumns(*zip(*firsts, strict=True))
-        last = numbers[-1]
+    last_id = None
+    for rows in _row_batches(connection, query):
+        ids = [song_id for song_id, *_ in rows]
+        first_rows = list(compress(rows, map(ne, ids, chain((last_id,), ids))))
+        if first_rows:
+            yield SongColumns(*zip(*first_rows, strict=True))
+        last_id = ids[-1]
 
 
-def _row_batches(connection: Connection, wanted: Select[Any]) -> Iterator[Sequence[Any]]:
+def _row_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
     schemas = connection.get_execution_options().get("schema_translate_map")
-    statement = wanted.compile(
+    statement = query.compile(
         dialect=connection.dialect,
         schema_translate_map=schemas,
         render_schema_translate=schemas is not None,
         compile_kwargs={"literal_binds": True},
     )
-    afar = bool(connection.dialect.supports_server_side_cursors)
-    # A cursor with a name stays on the server, whose answer is not held in memory.
-    named: dict[str, Any] = {"name": "songs", "binary": True} if afar else {}
-    with closing(connection.connection.cursor(**named)) as cursor:
+    has_server = bool(connection.dialect.supports_server_side_cursors)
+    # A cursor with a name stays on the server, so that the answer is not held in memory here.
+    options: dict[str, Any] = {"name": "songs", "binary": True} if has_server else {}
+    with closing(connection.connection.cursor(**options)) as cursor:
         cursor.execute(str(statement))
-        while rows := cursor.fetchmany(_FETCH_ROWS):
+        while rows := cursor.fetchmany(FETCH_ROWS):
             yield rows

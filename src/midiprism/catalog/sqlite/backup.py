@@ -1,4 +1,4 @@
-"""A catalogue's file copied to another folder, and how much a result takes there."""
+"""The copy of a catalog's file to another folder, and the space that a result takes there."""
 
 import contextlib
 import os
@@ -16,20 +16,21 @@ from midiprism.catalog.schema import shards, tracks
 from midiprism.catalog.sqlite.file import open_for_reading
 from midiprism.errors import CatalogError
 
-SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file, by what their names add to its."""
+LOG_SUFFIX = "-wal"
+SIDE_FILE_SUFFIXES = (LOG_SUFFIX, "-shm", "-journal")
+"""Suffixes of the files that SQLite keeps beside a database."""
 
-_PAGES_PER_STEP = 4_096  # copied between two questions whether to stop
+_PAGES_PER_STEP = 4_096  # copied between two checks whether to stop
 _PARTIAL_SUFFIX = ".arriving"
 
 
 class StorageFootprint(NamedTuple):
-    """What the files of a result take, without its catalogue.
+    """Counts of the files of a result, without its catalog.
 
     Attributes:
-        files: how many.
-        bytes: of all of them.
-        disk_bytes: the same in whole blocks.
+        files: number of files.
+        bytes: of all files.
+        disk_bytes: the same in whole blocks of the disk.
     """
 
     files: int
@@ -38,52 +39,53 @@ class StorageFootprint(NamedTuple):
 
 
 def storage_footprint(catalog: Catalog, block_size: int, *, in_shards: bool) -> StorageFootprint:
-    """What the files take of which a catalogue speaks.
+    """Return the counts of the files that a catalog has recorded.
 
     Args:
-        block: bytes of a block of the disk.
+        catalog: open for reading.
+        block_size: bytes of a block of the disk.
         in_shards: whether they are shards, and not a file for each track.
     """
     size: Any = shards.c.bytes if in_shards else tracks.c.size
-    wanted = select(func.count(), func.sum(size), func.sum((size + (block_size - 1)) // block_size))
-    files, taken, blocks = catalog.run_in_transaction(lambda: catalog.connection.execute(wanted).one())
-    return StorageFootprint(int(files), int(taken or 0), int(blocks or 0) * block_size)
+    query = select(func.count(), func.sum(size), func.sum((size + (block_size - 1)) // block_size))
+    ((files, file_bytes, blocks),) = catalog.fetch_all(query)
+    return StorageFootprint(int(files), int(file_bytes or 0), int(blocks or 0) * block_size)
 
 
 def database_bytes(path: str) -> int:
-    """What a catalogue's file takes, with its log; 0 where there is none."""
-    sizes = 0
-    for name in (path, path + SIDE_FILE_SUFFIXES[0]):
+    """Return the bytes of a catalog's file and its log; 0 without a file."""
+    size = 0
+    for name in (path, path + LOG_SUFFIX):
         with contextlib.suppress(OSError):
-            sizes += os.stat(name).st_size
-    return sizes
+            size += os.stat(name).st_size
+    return size
 
 
 def copy_database(source: str, target: str, stop: Callable[[], bool]) -> bool:
-    """Copy a catalogue that nobody writes to another place, in the place of what is there.
+    """Copy a catalog that nobody writes to ``target``, and replace what is there.
 
-    The copy is checked under another name: its pages, and that it has as much of everything. It is flushed;
-    its folder is still to be.
+    The copy is checked under another name before: that it is intact, and has the same counts. It is made
+    durable, but not its entry in the folder.
 
     Returns:
-        Whether it is there; False where ``stop`` came true first.
+        Whether the copy is in place; False if ``stop`` became true before.
 
     Raises:
-        CatalogError: it cannot be read, the copy cannot be written, or is not like it.
+        CatalogError: the catalog cannot be read, or the copy cannot be written or differs.
     """
-    arriving = target + _PARTIAL_SUFFIX
+    partial = target + _PARTIAL_SUFFIX
     try:
-        remove_database(arriving)
-        if not _backup(source, arriving, stop):
+        remove_database(partial)
+        if not _backup(source, partial, stop):
             return False
-        damage = find_damage(arriving, stop)
+        damage = find_damage(partial, stop)
         if damage is not None:
-            raise CatalogError(f"The copy of {source} is not whole: {damage}")
-        if _counts(arriving) != _counts(source):
-            raise CatalogError(f"The copy of {source} does not hold what that holds: {arriving}.")
-        _fsync(arriving)
+            raise CatalogError(f"The copy of {source} is damaged: {damage}")
+        if _counts(partial) != _counts(source):
+            raise CatalogError(f"The copy of {source} does not hold the same: {partial}.")
+        _fsync(partial)
         remove_database(target)
-        os.replace(arriving, target)
+        os.replace(partial, target)
     except OSError as error:
         raise CatalogError(f"{target} cannot be written: {error.strerror or error}.") from error
     except CatalogError:
@@ -94,7 +96,7 @@ def copy_database(source: str, target: str, stop: Callable[[], bool]) -> bool:
 
 
 def remove_database(path: str) -> None:
-    """Remove a catalogue's file, and what SQLite keeps beside it, as far as they are there.
+    """Remove a catalog's file and the files that SQLite keeps beside it, as far as they exist.
 
     Raises:
         OSError: they cannot be removed.
@@ -105,7 +107,7 @@ def remove_database(path: str) -> None:
 
 
 def _backup(source: str, target: str, stop: Callable[[], bool]) -> bool:
-    def look(_status: int, _left: int, _pages: int) -> None:
+    def check_stop(_status: int, _left: int, _pages: int) -> None:
         if stop():
             raise _StoppedError
 
@@ -113,7 +115,7 @@ def _backup(source: str, target: str, stop: Callable[[], bool]) -> bool:
     try:
         driver: Any = reading.connection.dbapi_connection
         with translate_errors(target), contextlib.closing(sqlite3.connect(target)) as writing:
-            driver.backup(writing, pages=_PAGES_PER_STEP, progress=look)
+            driver.backup(writing, pages=_PAGES_PER_STEP, progress=check_stop)
     except _StoppedError:
         return False
     finally:
@@ -139,4 +141,4 @@ def _fsync(path: str) -> None:
 
 
 class _StoppedError(Exception):
-    """The copy was asked to stop."""
+    """The copy was stopped."""

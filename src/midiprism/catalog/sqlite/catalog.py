@@ -1,87 +1,44 @@
 """The catalog in a file of SQLite. There is one writer at a time, which the lock on ``OUT`` ensures."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, insert, select, update
 
 from midiprism.catalog import rows
-from midiprism.catalog.catalog import MAX_QUERY_VALUES, Catalog, CommitResult, KnownSong
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
+from midiprism.catalog.commit_policy import CommitPolicy, StagedTracks, removing_on_error, utc_now
+from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
+from midiprism.catalog.sqlite.file import PROGRESS_STEPS
+from midiprism.catalog.sqlite.prepared_commit import PreparedBatch, PreparedCommit, RecordedPath
+from midiprism.catalog.types import KnownSong, query_chunks
 from midiprism.errors import CatalogError
-from midiprism.records.batches import NO_TRACKS, BatchRecord
-from midiprism.records.columns import Columns, concatenate
+from midiprism.records.batches import BatchRecord
+from midiprism.records.columns import concatenate
 from midiprism.records.linked_songs import LinkedSongs
 from midiprism.stores.shard_sink import ShardSink, WrittenShards
 
-_PROGRESS_STEPS = 100_000  # of SQLite's machine between two questions whether to stop
-
-
-class RecordedPath(NamedTuple):
-    """What the catalog has recorded of a path."""
-
-    path: bytes
-    song_id: int
-    size: int | None
-    mtime_ns: int | None
-    source_metadata: str | None
-
-
-@dataclass(slots=True)
-class PreparedBatch:
-    """A batch as it will be recorded.
-
-    Attributes:
-        path_song_ids: for each song of the batch, the id of the song that is at its path.
-        new_songs: indices of songs that get their first outcome.
-        replaced_songs: indices of songs that get another outcome.
-        linked_songs: those of both that have links.
-    """
-
-    record: BatchRecord
-    commit_result: CommitResult = field(default_factory=CommitResult)
-    path_song_ids: list[int] = field(default_factory=list)
-    new_songs: list[int] = field(default_factory=list)
-    replaced_songs: list[int] = field(default_factory=list)
-    linked_songs: LinkedSongs = field(init=False)
-
-    def ids_of(self, indices: Iterable[int]) -> list[int]:
-        """Return the ids of songs by their indices in the batch."""
-        return [*map(self.path_song_ids.__getitem__, indices)]
-
-
-@dataclass(slots=True)
-class PreparedCommit:
-    """What a commit will record.
-
-    Attributes:
-        track_ids: ids of all tracks that links lead to, by digest.
-        new_track_ids: ids of the tracks that no commit had before.
-        new_tracks: those tracks.
-    """
-
-    run_id: int
-    batches: list[PreparedBatch]
-    track_ids: dict[bytes, int]
-    new_track_ids: list[int] = field(default_factory=list)
-    new_tracks: Columns = field(default_factory=lambda: NO_TRACKS)
-
-    @property
-    def linked_songs(self) -> list[LinkedSongs]:
-        """Songs whose links will be recorded, for each batch."""
-        return [batch.linked_songs for batch in self.batches]
-
 
 class SqliteCatalog(Catalog):
-    """Numbers rows itself, and works through the driver: SQLAlchemy's own work, per row, would take longer
-    than the database's."""
+    """The catalog of a result in its own folder.
 
-    def __init__(self, address: str, connection: Connection) -> None:
+    It assigns ids itself, and writes rows by the driver: SQLAlchemy's work per row would take longer than the
+    database's.
+
+    Args:
+        address: path of the file.
+        connection: to it.
+        hooks: take part in each commit.
+    """
+
+    def __init__(self, address: str, connection: Connection, hooks: Sequence[CommitHook] = ()) -> None:
         super().__init__(address, connection)
+        self._hooks = tuple(hooks)
         self._last_ids: dict[str, int] = {}
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
@@ -104,14 +61,14 @@ class SqliteCatalog(Catalog):
 
     @contextmanager
     def interruptible(self, stop: Callable[[], bool]) -> Iterator[None]:
-        self._driver_connection.set_progress_handler(stop, _PROGRESS_STEPS)
+        self._driver_connection.set_progress_handler(stop, PROGRESS_STEPS)
         try:
             yield
         finally:
             self._driver_connection.set_progress_handler(None, 0)
 
     def local_disk_bytes(self) -> int:
-        # The file itself does not have what is in the log yet.
+        # The size of the file itself lacks what is still in the log.
         pragmas = "PRAGMA page_count", "PRAGMA page_size"
         count, size = self.run_in_transaction(
             lambda: [self._driver_connection.execute(pragma).fetchone()[0] for pragma in pragmas]
@@ -125,13 +82,24 @@ class SqliteCatalog(Catalog):
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
     ) -> list[CommitResult]:
         with self._assigning_ids():
-            return self._commit_prepared(self._prepare_commit(run_id, batches), now, shard_sink)
+            transaction = BatchTransaction(self.connection, None, run_id)
+            hooked = [run_hooks(self._hooks, transaction, batch) for batch in batches]
+            prepared = self._prepare_commit(run_id, [result.batch for result in hooked])
+            for batch, result in zip(prepared.batches, hooked, strict=True):
+                batch.commit_result.refused_songs.extend(result.refused_songs)
+                batch.commit_result.values_nulled += result.values_nulled
+            return self._commit_prepared(prepared, now, shard_sink)
+
+    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
+        if tracks.make_sink is None or self._hooks:
+            return super().commit_policy(run_id, tracks)
+        return PreparedCommitPolicy(self, run_id, tracks)
 
     def prepare_commit(self, run_id: int, batches: Sequence[BatchRecord]) -> PreparedCommit:
-        """What a commit of these batches will record. It must be the next one.
+        """Return what a commit of these batches will record. It must be the next commit.
 
         Raises:
-            CatalogError: the catalogue cannot be read.
+            CatalogError: the catalog cannot be read.
         """
         with self._assigning_ids():
             return self._prepare_commit(run_id, batches)
@@ -145,7 +113,7 @@ class SqliteCatalog(Catalog):
 
     @contextmanager
     def _assigning_ids(self) -> Iterator[None]:
-        """A transaction that gives numbers to rows."""
+        """Open a transaction that assigns ids to rows."""
         try:
             with translate_errors(self.path), self.connection.begin():
                 yield
@@ -210,7 +178,7 @@ class SqliteCatalog(Catalog):
     def _commit_prepared(
         self, prepared: PreparedCommit, now: str, shard_sink: ShardSink | None
     ) -> list[CommitResult]:
-        with shard_sink.remove_on_error() if shard_sink else nullcontext():
+        with removing_on_error(shard_sink):
             written = (
                 shard_sink.write_shards(prepared.new_tracks, prepared.linked_songs)
                 if shard_sink
@@ -287,7 +255,7 @@ class SqliteCatalog(Catalog):
         self._driver_connection.executemany(statement, zip(*values, strict=True))
 
     def _update_paths(self, batch: PreparedBatch) -> None:
-        """Record which song is at each path; delete songs without a digest that were at these paths before."""
+        """Record which song is at each path; delete songs without a digest that were there before."""
         indices = {path: index for index, path in enumerate(batch.record.songs["path"])}  # the last one holds
         existing = {row.path: row for row in self._select_paths(indices)}
         columns = rows.path_table_columns(batch.ids_of(indices.values()), batch.record, [*indices.values()])
@@ -321,13 +289,10 @@ class SqliteCatalog(Catalog):
     def _select_by_keys(
         self, columns: tuple[Column[Any], ...], key_column: Column[Any], keys: Iterable[Any]
     ) -> list[Any]:
-        wanted = list(keys)
         found: list[Any] = []
-        for start in range(0, len(wanted), MAX_QUERY_VALUES):
-            part = wanted[start : start + MAX_QUERY_VALUES]
-            found += self._driver_connection.execute(
-                rows.select_statement(columns, key_column, len(part)), part
-            )
+        for part in query_chunks(list(keys)):
+            statement = rows.select_statement(columns, key_column, len(part))
+            found += self._driver_connection.execute(statement, part)
         return found
 
     def select_by_ranges(
@@ -353,10 +318,39 @@ class SqliteCatalog(Catalog):
             self._driver_connection.executemany(statement, zip(*filled.values(), strict=True))
 
     def _next_ids(self, table: Table, count: int) -> range:
-        """The next numbers of a table; counted here, since there is one writer."""
+        """Return the next ids of a table; they are counted here, since there is one writer."""
         name = table.name
         if name not in self._last_ids:
             self._last_ids[name] = self.connection.scalar(select(func.max(table.c.id))) or 0
         first = self._last_ids[name] + 1
         self._last_ids[name] += count
         return range(first, first + count)
+
+
+class PreparedCommitPolicy:
+    """Writes the shards of a commit while other work goes on, before the transaction begins.
+
+    Since nobody else writes the catalog, it is known before what the commit will record.
+    """
+
+    def __init__(self, catalog: SqliteCatalog, run_id: int, tracks: StagedTracks) -> None:
+        self._catalog = catalog
+        self._run_id = run_id
+        self._tracks = tracks
+        self._prepared: PreparedCommit | None = None
+        self._shard_sink: ShardSink | None = None
+
+    def prepare(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
+        if not records:
+            return None
+        self._prepared = prepared = self._catalog.prepare_commit(self._run_id, records)
+        self._shard_sink = shard_sink = self._tracks.sink_of(records)
+        assert shard_sink is not None, "workers have not written the tracks"
+        return lambda: shard_sink.write_ahead(prepared.new_tracks, prepared.linked_songs)
+
+    def commit(self, records: Sequence[BatchRecord]) -> list[CommitResult]:
+        if not records:
+            return []
+        assert self._prepared is not None, "the batches were prepared"
+        prepared, self._prepared = self._prepared, None
+        return self._catalog.commit_prepared(prepared, utc_now(), self._shard_sink)

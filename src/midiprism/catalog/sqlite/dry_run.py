@@ -1,30 +1,29 @@
-"""What a dry run remembers instead of writing it into a catalogue."""
+"""The stand-in of a dry run for a catalog: it remembers what it would have recorded."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
-from midiprism.catalog.catalog import Catalog, CommitResult, KnownPaths, KnownSong, UpToDate
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_policy import CommitPolicy, FlushThenCommit, StagedTracks, utc_now
+from midiprism.catalog.commit_result import CommitResult
+from midiprism.catalog.sqlite.temporary_database import open_temporary_database
+from midiprism.catalog.types import KnownPaths, KnownSong, UpToDate
 from midiprism.records.batches import TRACK_INDEX, BatchRecord
-
-_CACHE_KIB = 16 << 10
 
 
 class DryRunCatalog:
-    """Knows what a catalogue knows, and what the dry run came across; forgets it at the end.
+    """Knows what a catalog knows and what was committed here; forgets the latter when it is closed.
 
     Args:
-        catalog: the catalogue of the result so far, open for reading; None for a new result.
+        catalog: of the result so far, open for reading; None for a new result.
     """
 
     def __init__(self, catalog: Catalog | None) -> None:
         self._catalog = catalog
-        # An unnamed database is private, spills to a file only when it outgrows its cache, and then vanishes.
-        self._seen = sqlite3.connect("", isolation_level=None)
-        self._seen.execute("PRAGMA journal_mode = OFF")
-        self._seen.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        for table in ("songs", "tracks"):
-            self._seen.execute(f"CREATE TABLE {table} (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._seen = open_temporary_database(
+            "CREATE TABLE songs (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+            "CREATE TABLE tracks (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+        )
 
     def __enter__(self) -> "DryRunCatalog":
         return self
@@ -42,6 +41,9 @@ class DryRunCatalog:
 
     def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[CommitResult]:  # noqa: ARG002
         return [self._commit(batch) for batch in batches]
+
+    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
+        return FlushThenCommit(lambda records, _sink: self.commit(run_id, records, utc_now()), tracks)
 
     def _commit(self, batch: BatchRecord) -> CommitResult:
         result = CommitResult()
@@ -67,6 +69,6 @@ class DryRunCatalog:
         return self._catalog.known_songs(digests) if self._catalog else {}
 
     def _is_first(self, table: str, digest: bytes) -> bool:
-        """Whether a digest is met for the first time."""
+        """Remember a digest, and return whether it was not remembered before."""
         statement = f"INSERT OR IGNORE INTO {table} VALUES (?)"  # noqa: S608 - one of two names of ours
         return self._seen.execute(statement, (digest,)).rowcount == 1

@@ -1,4 +1,4 @@
-"""Opening the catalogue's file of SQLite: its pragmas, and making its tables."""
+"""Open the catalog's file of SQLite, set its pragmas, and create its tables."""
 
 import os
 import sqlite3
@@ -11,8 +11,11 @@ from midiprism.catalog.migrate import create_tables, is_empty, require_current_v
 from midiprism.errors import CatalogError
 
 _CHECKPOINT_PAGES = 65_536
-"""Of log before it is folded in, 256 MB: of a large catalogue most commits change most pages of an index of
-digests, and late checkpoints write each of them once for many commits."""
+"""Pages of log, 256 MB, before a checkpoint. In a large catalog most commits change most pages of an index of
+digests, and a late checkpoint writes each of them once for many commits."""
+
+PROGRESS_STEPS = 100_000
+"""Steps of SQLite's virtual machine between two checks whether to stop."""
 
 _CACHE_MEMORY_DIVISOR = 16
 _CACHE_KIB_BOUNDS = (16 << 10, 128 << 10)
@@ -20,10 +23,10 @@ _LOCK_TIMEOUT_SECONDS = 30.0
 
 
 def open_for_writing(path: str) -> Connection:
-    """Open the catalogue, making it where there is none.
+    """Open a catalog, and create it where there is none.
 
     Raises:
-        CatalogError: it is not one, is of a later version, or cannot be written.
+        CatalogError: it is not a catalog, is of another version, or cannot be written.
     """
     with translate_errors(path):
         connection = _engine(path, "rwc", "BEGIN IMMEDIATE").connect()
@@ -36,7 +39,7 @@ def open_for_writing(path: str) -> Connection:
 
 
 def open_for_upgrade(path: str) -> Connection:
-    """Open a catalogue that exists, of whatever version, for writing.
+    """Open a catalog that exists, of any version, for writing.
 
     Raises:
         CatalogError: there is none, or it cannot be opened.
@@ -47,10 +50,10 @@ def open_for_upgrade(path: str) -> Connection:
 
 
 def open_for_reading(path: str) -> Connection:
-    """Open a catalogue that exists, so that nothing can be written.
+    """Open a catalog that exists for reading only.
 
     Raises:
-        CatalogError: there is none, it is not one, or it is of a later version.
+        CatalogError: there is none, it is not a catalog, or it is of another version.
     """
     _require_file(path)
     with translate_errors(path):
@@ -74,16 +77,16 @@ def _require_file(path: str) -> None:
 def _engine(path: str, mode: str, begin_statement: str) -> Engine:
     uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode={mode}"
 
-    def connect() -> sqlite3.Connection:
-        # Without the driver's own transactions: it would begin them too late, and never for a SELECT.
+    def open_connection() -> sqlite3.Connection:
+        # Without the driver's own transactions, which begin too late, and never for a SELECT.
         return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=open_connection, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
-        # NORMAL: a power cut may undo the last commits, never tear one. Their batches are then done again,
-        # and no row speaks of a file that is not there: files are flushed before their row is committed.
+        # NORMAL: a power cut may undo the last commits, but never a part of one. Their batches are then done
+        # again. No row names a file that is not there: files are durable before their row is committed.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_cache_kib()}")
         connection.execute("PRAGMA temp_store = FILE")
@@ -111,10 +114,10 @@ def _prepare_tables(connection: Connection, path: str) -> None:
 
 
 def _reading_mode(path: str) -> str:
-    """How to open a catalogue in which nothing will be written.
+    """Return the mode of SQLite in which to open a catalog for reading.
 
     SQLite keeps a log and an index beside the file while it is open. Only a connection that may write removes
-    them at the end; and on a read-only disk, where there is no log, it must not try to make one.
+    them at the end; and on a read-only disk, where there is no log, it must not try to create one.
     """
     folder = os.path.dirname(path) or "."
     if os.access(folder, os.W_OK) and os.access(path, os.W_OK):
@@ -123,7 +126,7 @@ def _reading_mode(path: str) -> str:
 
 
 def _cache_kib() -> int:
-    """A sixteenth of the machine's memory, within bounds."""
+    """Return a sixteenth of the machine's memory, within bounds."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 10
     except (AttributeError, ValueError, OSError):
@@ -132,5 +135,5 @@ def _cache_kib() -> int:
 
 
 def _casefold(text: str | float | bytes | None) -> str | float | bytes | None:
-    """SQLite's own ``lower`` knows no letters beyond ASCII."""
+    """Fold the case of text; SQLite's own ``lower`` knows no letters beyond ASCII."""
     return text.casefold() if isinstance(text, str) else text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentOptionGroup:
-    """What is tried, and for how long."""
+    """Options of the experiments: folders, settings and durations."""
 
     work: Annotated[
         str | None,

@@ -30,7 +30,7 @@ _NAME_WIDTH = 14
 
 @dataclass(frozen=True, slots=True)
 class AdoptOptions:
-    """Which library of another program is adopted, and what becomes of its splits."""
+    """Options for the adoption of another program's library."""
 
     adopt: Annotated[
         bool,

@@ -55,7 +55,7 @@ def parse_store_kind(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class IdentityOptions:
-    """What a track is, and what it is stored in; a result keeps these."""
+    """Options that define a track and its store; a result keeps them."""
 
     by: Annotated[
         ByChoice | None,
@@ -81,7 +81,7 @@ class IdentityOptions:
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """Where songs come from."""
+    """The sources of songs, and options for reading them."""
 
     sources: Annotated[
         list[str] | None,
@@ -135,7 +135,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class RerunOptions:
-    """What is done again."""
+    """Options that repeat finished work."""
 
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry what failed in earlier runs.")
@@ -150,7 +150,7 @@ class RerunOptions:
 
 @dataclass(frozen=True, slots=True)
 class WorkOptions:
-    """How the work is divided."""
+    """Options that divide the work among processes and batches."""
 
     lease: Annotated[
         float,
@@ -207,7 +207,7 @@ class WorkOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExtentOptions:
-    """How much is done."""
+    """Options that limit a run."""
 
     limit: Annotated[
         int | None,

@@ -24,7 +24,7 @@ _DATE_DIGITS = len("20251231")
 
 @dataclass(frozen=True, slots=True)
 class ScopeOptions:
-    """Which part of a result is checked."""
+    """Options that limit a check to a part of the result."""
 
     sample: Annotated[
         str | None,

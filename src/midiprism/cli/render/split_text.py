@@ -22,7 +22,7 @@ _MAX_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class RepeatedCommand:
-    """What the next command needs.
+    """The arguments of the commands that are printed as next steps.
 
     Attributes:
         out: the folder of the result.

@@ -96,7 +96,7 @@ def track_row(track: TrackRecord, music: bytes) -> ParquetTrack:
 
 
 class ParquetLink(_LinkRow):  # type: ignore[misc]
-    """A row of ``LINK_COLUMNS``. It does not say where the song is, which may change: ``ParquetSong`` does."""
+    """A row of ``LINK_COLUMNS``. The song's path, which may change, is in ``ParquetSong``."""
 
     __slots__ = ()
 

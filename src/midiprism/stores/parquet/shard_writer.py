@@ -48,11 +48,6 @@ class ShardWriter:
             raise
 
     def write_ahead(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> None:
-        """Write what the commit will ask for, where no other commit can change that meanwhile.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
         self._written_ahead = self._write_shards(new_tracks, linked_songs)
 
     def write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:

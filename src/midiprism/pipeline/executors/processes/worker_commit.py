@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import BatchRecord, Catalog, open_worker_catalog
+from midiprism.catalog import BatchRecord, Catalog, open_worker_catalog, utc_now
 from midiprism.errors import MidiprismError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
-from midiprism.pipeline.commit_policies import utc_now
 from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig
 
 _MAX_MESSAGES_PER_FLUSH = 8

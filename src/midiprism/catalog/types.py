@@ -1,0 +1,50 @@
+"""What a catalog says about songs and tracks that it knows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+MAX_QUERY_VALUES = 500
+"""Most values in one query: parsing and planning it take longer with each."""
+
+KnownPaths = dict[bytes, tuple[int | None, int | None]]
+"""Size, and time of the last change in nanoseconds, of each path when it was last read; None for a file that
+could not be read."""
+
+
+class KnownSong(NamedTuple):
+    """A song that has an outcome, with the version of the contract and the run that gave it."""
+
+    id: int
+    outcome: str
+    contract_version: int
+    run_id: int
+
+
+class TrackPathFields(NamedTuple):
+    """The fields that make up the path of a track's file."""
+
+    family: str
+    stem: str
+    digest: bytes
+    digest_digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpToDate:
+    """Songs with which a run has nothing to do: of this contract, and with none of these outcomes."""
+
+    contract_version: int
+    retried_outcomes: tuple[str, ...] = ()
+
+    def includes(self, contract_version: int, outcome: str) -> bool:
+        """Return whether a song with these facts is one of them."""
+        return contract_version == self.contract_version and outcome not in self.retried_outcomes
+
+
+def query_chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Divide values so that one query can hold each part."""
+    for start in range(0, len(values), MAX_QUERY_VALUES):
+        yield values[start : start + MAX_QUERY_VALUES]
