@@ -207,9 +207,13 @@ def digest_wrong(out: Path) -> None:
 
 
 def unlinked(out: Path) -> None:
-    change(out, "INSERT INTO tracks SELECT 77, randomblob(32), size, stem, digest_digits, name, "
-                "instrument, family, "
-           "channel, program, note_count, 1, 2, 3, 4, run_id, NULL, NULL FROM tracks LIMIT 1")  # fmt: skip
+    columns = "digest_digits, name, instrument, family, channel, program, note_count"
+    change(
+        out,
+        f"INSERT INTO tracks (id, digest, size, stem, {columns}, lowest_pitch, highest_pitch, duration_ticks, "
+        f"duration_seconds, tempo_count, run_id) SELECT 77, randomblob(32), size, stem, {columns}, "
+        "1, 2, 3, 4, 1, run_id FROM tracks LIMIT 1",
+    )
 
 
 DAMAGES: dict[Callable[[Path], None], set[str]] = {

@@ -193,7 +193,7 @@ def test_what_is_held_in_memory_is_bounded(
 def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> None:
     before = read_tree(out)
     assert run(songs, out, make_settings(workers=0)).nothing_new, "it need not be named again"
-    with pytest.raises(UsageError, match="made with --store parquet: leave --store out"):
+    with pytest.raises(UsageError, match="made with store=parquet: use the same"):
         run(songs, out, make_settings(store="files", workers=0))
     if catalog_access.postgres_address(out) is None:
         assert read_tree(out) == before
@@ -281,7 +281,7 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
     if catalog_access.postgres_address(out) is None:
         monkeypatch.setattr(SqliteCatalog, "_insert_batch", fail)
     else:
-        monkeypatch.setattr("midiprism.catalog.postgres.catalog.commit.BatchCommit._note", fail)
+        monkeypatch.setattr("midiprism.catalog.postgres.commit.BatchCommit._insert_batch_row", fail)
 
 
 @pytest.mark.parametrize(
