@@ -210,8 +210,9 @@ def unlinked(out: Path) -> None:
     columns = "digest_digits, name, instrument, family, channel, program, note_count"
     change(
         out,
-        f"INSERT INTO tracks (id, digest, size, stem, {columns}, lowest_pitch, highest_pitch, duration_ticks, "
-        f"duration_seconds, tempo_count, run_id) SELECT 77, randomblob(32), size, stem, {columns}, "
+        f"INSERT INTO tracks (id, digest, size, stem, {columns}, lowest_pitch, highest_pitch, "
+        "duration_ticks, duration_seconds, tempo_count, run_id) "
+        f"SELECT 77, randomblob(32), size, stem, {columns}, "
         "1, 2, 3, 4, 1, run_id FROM tracks LIMIT 1",
     )
 

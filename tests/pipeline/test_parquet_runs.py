@@ -261,12 +261,12 @@ def test_shards_are_durable_before_the_commit_that_speaks_of_them(
     noted(os, "fsync")
     noted(os, "replace")
     if catalog_access.postgres_address(tmp_path / "out") is None:
-        noted(SqliteCatalog, "record")
+        noted(SqliteCatalog, "commit_prepared")
     else:
         noted(PostgresCatalog, "add_shards")
     run(songs, tmp_path / "out")
-    told = next(at for at, name in enumerate(order) if name in ("record", "add_shards"))
-    before = [name for name in order[:told] if name != "record"]
+    told = next(at for at, name in enumerate(order) if name in ("commit_prepared", "add_shards"))
+    before = [name for name in order[:told] if name != "commit_prepared"]
     assert before.count("replace") >= 2
     last = len(before) - before[::-1].index("replace")
     assert "fsync" in before[last:], "the folder is flushed after the last shard has its name"
