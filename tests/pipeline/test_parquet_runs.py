@@ -458,7 +458,7 @@ def mended(data: bytes) -> SplitSong:
     return fake_split(fake_song(PIANO + "mended") if data == b"no song" else data)
 
 
-@pytest.mark.parametrize("step", ["forget_unlinked", "renew_links", "tell_songs"])
+@pytest.mark.parametrize("step", ["delete_unlinked", "rewrite_stale_link_shards", "update_songs_table"])
 def test_what_a_killed_run_left_to_settle_the_next_one_settles(
     songs: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -471,7 +471,7 @@ def test_what_a_killed_run_left_to_settle_the_next_one_settles(
             run(songs, out, REDO, splitter=otherwise)
     if catalog_access.postgres_address(out) is not None:
         catalog_access.execute(out, "UPDATE runs SET expires_at = now()")
-    again = REDO if step == "forget_unlinked" else SHARDS
+    again = REDO if step == "delete_unlinked" else SHARDS
     assert run(songs, out, again, splitter=otherwise).state == "done"
     agree(out)
     run(songs, tmp_path / "whole", splitter=otherwise)

@@ -34,8 +34,14 @@ def process_context() -> Any:
 
 
 def needs_main_module(value: object) -> bool:
-    """Return whether a pickle of ``value`` refers to something that the main module defines."""
-    return b"__main__" in bytes(reduction.ForkingPickler.dumps(value))
+    """Return whether a pickle of ``value`` refers to something that the main module defines.
+
+    A value with a semaphore or a lock can be pickled only while a process starts: then the answer is True.
+    """
+    try:
+        return b"__main__" in bytes(reduction.ForkingPickler.dumps(value))
+    except RuntimeError:
+        return True
 
 
 def start_process(
