@@ -198,7 +198,7 @@ def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> Non
     if catalog_access.postgres_address(out) is None:
         assert read_tree(out) == before
     run(songs, tmp_path / "files", make_settings(workers=0))
-    with pytest.raises(UsageError, match="made with --store files"):
+    with pytest.raises(UsageError, match="made with store=files"):
         run(songs, tmp_path / "files")
 
 
@@ -263,9 +263,9 @@ def test_shards_are_durable_before_the_commit_that_speaks_of_them(
     if catalog_access.postgres_address(tmp_path / "out") is None:
         noted(SqliteCatalog, "commit_prepared")
     else:
-        noted(PostgresCatalog, "add_shards")
+        noted(PostgresCatalog, "insert_shards")
     run(songs, tmp_path / "out")
-    told = next(at for at, name in enumerate(order) if name in ("commit_prepared", "add_shards"))
+    told = next(at for at, name in enumerate(order) if name in ("commit_prepared", "insert_shards"))
     before = [name for name in order[:told] if name != "commit_prepared"]
     assert before.count("replace") >= 2
     last = len(before) - before[::-1].index("replace")
