@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from midiprism.sources.read_file import read_file
+from midiprism.sources.folder import read_file
 from midiprism.sources.source import SongContent, UnreadableError
 
 Read = Callable[[Path], SongContent]

@@ -18,8 +18,8 @@ from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter
 from midiprism.results.identity import Identity
+from midiprism.sources.folder import read_file
 from midiprism.sources.path_map import PathMap
-from midiprism.sources.read_file import read_file
 from midiprism.sources.source import SongContent, UnreadableError
 
 SONGS_PER_QUERY = 100

@@ -1,6 +1,7 @@
 """The command ``midiprism``: one file per command, which parses options, calls the library, prints."""
 
 import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None for those of the process.
     """
-    from midiprism.cli.app import ParsingError, app
+    from midiprism.cli.app import ExitRequest, ParsingError, app
     from midiprism.cli.interrupt import Terminated
     from midiprism.cli.render.terminal import print_message
 
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
-        code = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+        command = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+        code = command() if callable(command) else command
     except ParsingError as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "midiprism"
@@ -37,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print_message(explain(error))
         return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
+    except ExitRequest as request:
+        return request.exit_code
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.FAILED
     except Terminated:
         return exit_codes.TERMINATED
     except KeyboardInterrupt:

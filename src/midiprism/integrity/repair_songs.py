@@ -148,7 +148,9 @@ class SongRepair:
         catalog.update_run(run_id, session.summary.totals(), utc_now())
         sink = session.store.commit_sink(run_id, [record])
         for committed in catalog.commit(run_id, [record], utc_now(), sink):
-            session.summary.add_commit(record, committed)
+            session.summary.add_commit(committed, record.bytes_written)
+            problems = [*record.songs_with_problems().song_records(), *committed.refused_songs]
+            session.summary.add_failed_songs(problems)
 
     def _simulate_commit(self, content: SongContent) -> None:
         """Remember which tracks splitting a song again would restore or add."""

@@ -8,14 +8,14 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from midiprism.catalog.encoding import make_storable
+from midiprism.catalog.rows import make_storable
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
     TRACK_COLUMN_NAMES,
     TRACK_INDEX,
+    Columns,
 )
-from midiprism.records.columns import Columns
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError

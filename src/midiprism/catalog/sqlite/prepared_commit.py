@@ -1,17 +1,15 @@
-"""What a commit in SQLite will record, which is known before its transaction begins."""
+"""The rows that a commit in SQLite will record, which are known before its transaction begins."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from midiprism.catalog.commit_result import CommitResult
-from midiprism.records.batches import NO_TRACKS, BatchRecord
-from midiprism.records.columns import Columns
-from midiprism.records.linked_songs import LinkedSongs
+from midiprism.records.batches import NO_TRACKS, BatchRecord, Columns, LinkedSongs
 
 
 class RecordedPath(NamedTuple):
-    """What the catalog has recorded of a path."""
+    """A path as the catalog has recorded it."""
 
     path: bytes
     song_id: int
@@ -45,7 +43,7 @@ class PreparedBatch:
 
 @dataclass(slots=True)
 class PreparedCommit:
-    """What a commit will record.
+    """The rows that a commit will record.
 
     Attributes:
         track_ids: ids of all tracks that links lead to, by digest.
@@ -58,8 +56,3 @@ class PreparedCommit:
     track_ids: dict[bytes, int]
     new_track_ids: list[int] = field(default_factory=list)
     new_tracks: Columns = field(default_factory=lambda: NO_TRACKS)
-
-    @property
-    def linked_songs(self) -> list[LinkedSongs]:
-        """Songs whose links will be recorded, for each batch."""
-        return [batch.linked_songs for batch in self.batches]
