@@ -32,7 +32,7 @@ class BatchTransaction:
 
 @dataclass(frozen=True, slots=True)
 class HookResult:
-    """What a hook did with a batch.
+    """The result of a hook for a batch.
 
     Attributes:
         batch: to be committed instead, the same but for songs that the hook changed.

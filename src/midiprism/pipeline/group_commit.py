@@ -51,7 +51,7 @@ class GroupCommit:
         store: holds their tracks.
         run_id: of the run that commits.
         timers: count the time of flushes and commits.
-        in_thread: whether to flush in a thread, while other work goes on.
+        in_thread: whether to flush in a thread, during other work.
         before_commit: called with the records of a group before they are committed; its error is raised, and
             nothing of the group is recorded.
         limits: None for ``GROUP_LIMITS``.
@@ -102,7 +102,7 @@ class GroupCommit:
         """Commit a group whose tracks are durable, and return its batches; flush the next group if it is due.
 
         Args:
-            flush_now: nothing else can go on before: flush what was collected, and wait for it.
+            flush_now: flush what was collected, and wait for it, since there is no other work.
             songs_left: number of songs in work when no more will be handed out; a group is then flushed once
                 it has as many, so that groups become smaller towards the end. None before that.
 

@@ -65,10 +65,10 @@ def run_pipeline(
     """Split the songs of a source into the result in ``out``, and return what was done.
 
     Args:
-        source: where songs come from.
+        source: lists and reads songs.
         out: the folder of the result; made where there is none.
-        settings: what to do.
-        callbacks: are called while the run goes on.
+        settings: of the run.
+        callbacks: are called during the run.
         parts: replace parts of the run.
 
     Returns:
@@ -158,7 +158,7 @@ class _Run:
         )
 
     def run(self) -> None:
-        """Do all of it; the summary says how it ended."""
+        """Do all of it, and record in the summary how it ended."""
         summary, inputs = self._summary, self._inputs
         with self._metrics:
             try:

@@ -21,7 +21,7 @@ class KnownSongLookup:
 
     Attributes:
         address: the catalog to look in; None if it knew nothing when the run began.
-        rerun_policy: what to do with songs that have an outcome.
+        rerun_policy: songs with an outcome that are split again.
         run_id: of this run.
     """
 
@@ -93,7 +93,7 @@ class WorkerConfig:
 
     @property
     def sends_tracks(self) -> bool:
-        """Whether a batch's tracks are sent to another process, which commits it."""
+        """True if a batch's tracks are sent to another process, which commits it."""
         return self.store.capabilities.writes_in_commit and self.commit is None
 
     @contextmanager

@@ -70,7 +70,7 @@ class Slots:
         os.close(self._descriptor)
 
     def _next_offset(self) -> int:
-        """Return where the next slot starts."""
+        """Return the offset of the next slot."""
         start = self._slots_used % self._count * SLOT_BYTES
         self._slots_used += 1
         return start

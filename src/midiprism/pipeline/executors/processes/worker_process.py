@@ -23,7 +23,13 @@ from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.executors.processes.shared_memory import Slots
 from midiprism.pipeline.resource_defaults import infrequent_gc
-from midiprism.pipeline.shared_counters import SharedCounters, stage_timers
+from midiprism.pipeline.shared_counters import (
+    STAGE,
+    STAGE_IDLE,
+    STAGE_STORING,
+    SharedCounters,
+    stage_timers,
+)
 from midiprism.pipeline.splitter import is_compiled
 from midiprism.pipeline.worker import Worker
 from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig, WorkerHooks
@@ -97,7 +103,11 @@ def _process_batch(
 ) -> WorkerMessage:
     try:
         record = worker.process_batch(batch, batch_number, lease)
-        return WorkerMessage("done", batch_number, (slots.put(record) if slots else record, None))
+        if slots:
+            worker.counters[STAGE] = STAGE_STORING  # a worker that dies here dies on this batch
+            record = slots.put(record)
+            worker.counters[STAGE] = STAGE_IDLE
+        return WorkerMessage("done", batch_number, (record, None))
     except MidiprismError as error:
         return WorkerMessage("error", batch_number, error)
     except OSError as error:  # such as too many open files: no song is to blame
