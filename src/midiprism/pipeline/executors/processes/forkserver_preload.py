@@ -1,7 +1,7 @@
 """Load the splitter before worker processes start: imported only by the server that forks them.
 
-So the splitter is loaded once instead of once per worker. If it is not compiled yet, the first worker compiles
-it, and announces that this takes long. If it cannot be loaded, the worker reports the error.
+So the splitter is loaded once instead of once per worker. If it is not compiled yet, the first worker
+compiles it, and announces that this takes long. If it cannot be loaded, the worker reports the error.
 """
 
 import contextlib
