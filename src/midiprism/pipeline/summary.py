@@ -138,7 +138,11 @@ class Summary:
 
     def finish(self, *, interrupted: bool) -> None:
         """Set the state of a run that ended by itself, or was interrupted."""
-        self.state = "interrupted" if interrupted else "done"
+        self.end("interrupted" if interrupted else "done")
+
+    def end(self, state: State) -> None:
+        """Set the state in which a run ended."""
+        self.state = state
 
     def stop(self, error: MidiprismError) -> None:
         """Set the state and the error of a run that cannot go on."""
