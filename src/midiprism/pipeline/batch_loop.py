@@ -47,7 +47,7 @@ class LoopObservers:
 
 
 class BatchLoop:
-    """Keeps an executor busy, and commits what it returns.
+    """Keeps an executor busy, and commits the batches that it returns.
 
     Args:
         executor: works on batches.
@@ -97,7 +97,7 @@ class BatchLoop:
             raise
 
     def _round(self, batches: Iterator[PlannedBatch | None], tunables: Tunables) -> Tunables:
-        """Hand out, receive and commit what there is, and return the tunables of the next round."""
+        """Hand out, receive and commit batches, and return the tunables of the next round."""
         metrics = self._observers.metrics
         started = time.thread_time_ns()
         had_work = self._submit(batches, tunables.in_flight)
@@ -140,7 +140,7 @@ class BatchLoop:
         return submitted
 
     def _receive(self) -> bool:
-        """Take what the executor has finished, and return whether it has finished any."""
+        """Take finished batches from the executor, and return whether there were any."""
         if not self._in_flight:
             if self._is_waiting and not self._group_commit.batch_count:
                 time.sleep(_WAIT_SECONDS)
@@ -153,7 +153,7 @@ class BatchLoop:
         return bool(batches)
 
     def _commit(self, batch_size: int) -> bool:
-        """Commit what is durable, and return whether there was any."""
+        """Commit the batches that are durable, and return whether there were any."""
         songs_left = None if self._has_more else self._in_flight * batch_size
         committed = self._group_commit.commit_durable(flush_now=not self._in_flight, songs_left=songs_left)
         self._add_committed(committed)

@@ -102,4 +102,4 @@ class Executor(Protocol):
         """Work with so many workers from now on; surplus workers end after their batches."""
 
     def close(self) -> None:
-        """End the workers. What is in flight is lost."""
+        """End the workers. Batches in flight are lost."""

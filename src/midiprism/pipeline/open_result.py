@@ -29,7 +29,7 @@ class OpenResult:
         identity: settings with which all its tracks are made.
         catalog: its catalog; in a dry run for reading only, and None if there is none yet.
         run_catalog: the same, or the stand-in of a dry run.
-        store: where tracks go.
+        store: holds the tracks.
     """
 
     identity: Identity

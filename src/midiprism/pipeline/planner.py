@@ -95,7 +95,7 @@ class KnownPathLookup:
 
 
 def _matches(known: tuple[int | None, int | None] | None, song_ref: SongRef) -> bool:
-    """Return whether what is known of a path is what the scan saw there."""
+    """Return whether the known size and time of a path are those that the scan saw."""
     if known is None:
         return False
     sized = song_ref.member is None or song_ref.member.size_is_exact
@@ -183,7 +183,7 @@ class BatchPlanner:
         self._batch_songs = songs
 
     def restart(self, committed: int) -> None:
-        """Walk again. What this run has committed, or has in flight, is met once more and counts once."""
+        """Walk again. Songs that this run has committed or has in flight are met once more and count once."""
         self._songs_seen = 0
         self._songs_skipped = -committed - len(self._paths_in_flight)
         if self._known_paths:

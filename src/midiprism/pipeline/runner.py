@@ -1,4 +1,4 @@
-"""A run: plan batches, hand them out, commit what comes back, and leave the result in order."""
+"""A run: plan batches, hand them out, commit those that come back, and leave the result in order."""
 
 import contextlib
 import os
@@ -45,8 +45,8 @@ class RunParts:
     Attributes:
         splitter: bytes of a song to its tracks; None for ``midiprism.split`` with the settings.
         open_result: opens the result; None for the result in ``out``, or the stand-in of a dry run.
-        tuner: changes what the settings leave open while worker processes are at work; None for nobody.
-        intervals: how often progress is reported and recorded.
+        tuner: changes the settings that are None while worker processes are at work; None to keep them.
+        intervals: times between two reports of progress.
     """
 
     splitter: Splitter | None = None
@@ -62,7 +62,7 @@ def run_pipeline(
     callbacks: RunCallbacks = RunCallbacks(),  # noqa: B008 - it is frozen
     parts: RunParts = RunParts(),
 ) -> Summary:
-    """Split the songs of a source into the result in ``out``, and return what was done.
+    """Split the songs of a source into the result in ``out``, and return a summary.
 
     Args:
         source: lists and reads songs.

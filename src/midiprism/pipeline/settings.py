@@ -138,7 +138,7 @@ class RunCallbacks:
         stop: once it returns true, the songs in hand are finished and committed, and the run ends.
         on_compile: called once if the splitter has to be compiled first, which takes up to a minute.
         on_warning: receives warnings while there is time to act.
-        on_progress: receives the progress of the run, at most ten times a second; None for nobody.
+        on_progress: receives the progress of the run, at most ten times a second; or None.
     """
 
     stop: Callable[[], bool] = lambda: False

@@ -16,7 +16,7 @@ class LazySplitter:
     """``midiprism.split`` with the settings of a run, loaded on first use.
 
     Args:
-        identity: what tracks are made with.
+        identity: settings that define a track.
         limits: bounds on what one song may cost.
     """
 

@@ -32,7 +32,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Summary:
-    """A summary of what a run did. A song is ``done`` if it got an outcome in this run, else ``skipped``.
+    """The figures of a run. A song is ``done`` if it got an outcome in this run, else ``skipped``.
 
     So ``songs_seen == songs_done + songs_skipped``, the values of ``outcomes`` add up to ``songs_done``, and
     ``songs_failed`` and ``songs_repaired`` are among those done.
@@ -164,7 +164,7 @@ class Summary:
             self.results_skipped += 1
 
     def add_commit(self, committed: CommitResult, bytes_written: int) -> None:
-        """Count what a commit of a batch added.
+        """Count the rows that a commit of a batch added.
 
         Args:
             bytes_written: bytes of the files that the batch has written before its commit.

@@ -64,7 +64,7 @@ KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """Limits of what a worker holds in memory.
+    """Limits of the memory of a worker.
 
     Attributes:
         cached_digests: most digests of songs that a worker remembers as done.
@@ -165,7 +165,7 @@ class Worker:
         stop: once true, a batch ends after the song in hand, and after the tracks that wait are stored.
         on_song: called for every song once it is recorded.
         counters: in which the worker counts its work.
-        limits: bounds on what it holds in memory.
+        limits: bounds on its memory.
         max_pending_ns: time that the first tracks wait; those after them wait the less, the slower the store.
     """
 
@@ -203,7 +203,7 @@ class Worker:
         self._files_written = self._bytes_written = self._disk_bytes = 0
 
     def close(self) -> None:
-        """Close what reading holds open."""
+        """End the threads and clocks of reading."""
         self._reader.close()
         self._times.close()
 

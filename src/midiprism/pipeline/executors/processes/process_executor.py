@@ -51,8 +51,8 @@ _MAX_STARTUP_FAILURES_LATER = 30
 
 
 class _Outbox:
-    """Sends tasks to a worker from a thread: the pipe to a worker that hangs may be full, and whoever hands
-    out batches must not wait for it."""
+    """Sends tasks to a worker from a thread: the pipe to a worker that hangs may be full, and the coordinator
+    must not wait for it."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -122,7 +122,7 @@ class WorkerHandle:
 
     @property
     def answered_counts(self) -> ProgressCounts:
-        """The counts at the last answer. What a worker did after it is lost if it dies."""
+        """The counts at the last answer. Later work is lost if the worker dies."""
         return self._answered_counts
 
     @property
@@ -188,7 +188,7 @@ class WorkerHandle:
         self._process.join(_JOIN_SECONDS)
 
     def close(self) -> None:
-        """End the process if it has not ended, and release what belongs to it."""
+        """End the process if it has not ended, and release its resources."""
         if self._process.is_alive():
             self._process.kill()
         self.join()
@@ -379,7 +379,7 @@ class ProcessExecutor:
         self._ended_timer_values = sum_counters([self._ended_timer_values, handle.timer_values])
 
     def _retry_or_give_up(self, submitted: SubmittedBatch, failure: WorkerFailure) -> list[SubmittedBatch]:
-        """Return what to do with a batch on which a worker died."""
+        """Return the batches to try again after a worker died on a batch; none if it is given up."""
         if submitted.add_failure():
             return [submitted]
         if len(submitted.batch) == 1:

@@ -117,7 +117,7 @@ def _process_batch(
 
 
 def ignore_signals_and_die_with_coordinator() -> None:
-    """Ctrl-C reaches every process of a terminal: only the coordinator decides what it means."""
+    """Ignore Ctrl-C, which reaches every process of a terminal, and end when the coordinator does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
