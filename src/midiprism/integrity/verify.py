@@ -203,7 +203,7 @@ def _check_orphans(context: CheckContext) -> None:
         report.count(files=1)
         if kind is not None:
             report.add(Damage(kind, os.fsencode(entry.path), _ORPHAN_MESSAGES[kind]))
-        context.report_progress("files", report.files, None)
+        context.report_progress("files", report.files or 0, None)
 
 
 def _check_songs(context: CheckContext) -> None:
