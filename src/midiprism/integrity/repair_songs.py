@@ -149,8 +149,7 @@ class SongRepair:
         sink = session.store.commit_sink(run_id, [record])
         for committed in catalog.commit(run_id, [record], utc_now(), sink):
             session.summary.add_commit(committed, record.bytes_written)
-            problems = [*record.songs_with_problems().song_records(), *committed.refused_songs]
-            session.summary.add_failed_songs(problems)
+            session.summary.add_failed_songs([*record.failed_songs(), *committed.refused_songs])
 
     def _simulate_commit(self, content: SongContent) -> None:
         """Remember which tracks splitting a song again would restore or add."""

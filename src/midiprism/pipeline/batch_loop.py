@@ -172,8 +172,8 @@ class BatchLoop:
                 observers.leases.add_discarded(batch.batch)
                 continue
             observers.summary.add_commit(committed, record.bytes_written)
-            if problems := [*record.songs_with_problems().song_records(), *committed.refused_songs]:
-                observers.summary.add_failed_songs(problems)
+            if failed := [*record.failed_songs(), *committed.refused_songs]:
+                observers.summary.add_failed_songs(failed)
             self._songs_replaced += committed.outcomes_replaced
             files = record.files_written + len(committed.shards)
             disk_bytes = record.disk_bytes + committed.shard_bytes

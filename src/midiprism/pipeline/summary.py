@@ -177,10 +177,9 @@ class Summary:
         self.values_nulled += committed.values_nulled
 
     def add_failed_songs(self, songs: Iterable[SongRecord]) -> None:
-        """List those of some songs with problems that failed."""
+        """List songs that failed, each with its first problem."""
         for song in songs:
-            if song.outcome in FAILED_OUTCOMES:
-                self._add_failure(Failure(song.path, song.problems[0].code, song.problems[0].message))
+            self._add_failure(Failure(song.path, song.problems[0].code, song.problems[0].message))
 
     def totals(self) -> dict[str, Any]:
         """Return the figures in terms of JSON, as the catalog records them."""

@@ -16,6 +16,7 @@ from midiprism.records.fields import (
     SongRecord,
     TrackRecord,
 )
+from midiprism.records.outcomes import FAILED_OUTCOMES
 
 LINK_COUNT = "link_count"
 """Column of songs: how many of the batch's links are the song's, which follow those of the song before."""
@@ -226,6 +227,13 @@ class BatchRecord:
         indices = [index for index, problems in enumerate(self.songs["problems"]) if problems]
         songs = self.songs.take(indices).with_columns(**{LINK_COUNT: [0] * len(indices)})
         return replace(self, songs=songs, links=NO_LINKS, tracks=NO_TRACKS, packed_tracks=NO_PACKED_TRACKS)
+
+    def failed_songs(self) -> list[SongRecord]:
+        """Return the songs that failed, with their problems."""
+        if FAILED_OUTCOMES.isdisjoint(self.songs["outcome"]):
+            return []
+        songs = self.songs_with_problems().song_records()
+        return [song for song in songs if song.outcome in FAILED_OUTCOMES]
 
     def link_ranges(self) -> list[tuple[int, int]]:
         """Return for each song the range of its links: the index of the first, and that behind the last."""
