@@ -123,10 +123,10 @@ def test_a_run_that_fails_ends_it_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--work", "nowhere"), "is not a folder that is there"),
-        (("--place", "nowhere"), "is not a folder that is there"),
-        (("--database", "postgresql://me:secret@host/d"), "A password on the command line"),
-        (("--database", "mysql://host/d"), "The address of a catalogue is postgresql://"),
+        (("--work", "nowhere"), "is not an existing folder: name one, or make it"),
+        (("--place", "nowhere"), "is not an existing folder: name one, or make it"),
+        (("--database", "postgresql://me:secret@host/d"), "Everybody on this machine can read a password on the command line"),
+        (("--database", "mysql://host/d"), "The address of a catalog is postgresql://"),
     ],
 )
 def test_what_cannot_be_followed_is_said(

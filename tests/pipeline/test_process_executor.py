@@ -187,7 +187,7 @@ def test_a_song_that_hangs_is_timed_out_before_batches_that_no_pipe_can_hold(tmp
 def test_workers_that_never_begin_stop_the_run_with_a_way_out(songs: Path, tmp_path: Path) -> None:
     summary = run(songs, tmp_path / "out", splitter=UnloadableSplitter(), workers=1)
     assert summary.state == "stopped"
-    assert "--workers 0" in str(summary.error)
+    assert "workers=0" in str(summary.error)
     assert "exit code 7" in str(summary.error)
 
 

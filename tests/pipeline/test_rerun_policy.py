@@ -82,7 +82,7 @@ def test_redo_splits_all_again_and_changes_nothing_where_nothing_changed(songs: 
 def test_redo_brings_a_result_of_an_earlier_version_up_to_this_one(songs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     made_by_an_earlier_version(songs, out)
-    with pytest.raises(UsageError, match="--redo"):
+    with pytest.raises(UsageError, match="redo its songs, or choose another folder"):
         run(songs, out)
     summary = run(songs, out, RerunPolicy(redo=True))
     assert (summary.state, summary.songs_done) == ("done", 10)

@@ -182,7 +182,7 @@ def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     relocate(out, new)
     shutil.move(str(new), tmp_path / "unmounted")
-    with pytest.raises(UsageError, match=f"was relocated to {new}, where no result is now: bring that disk"):
+    with pytest.raises(UsageError, match=f"was relocated to {new}, which holds no result now: bring that disk"):
         locate_result(str(out))
     new.mkdir()
     write_marker(str(new), "moved", {"to": str(out)})
