@@ -79,7 +79,7 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """What one batch did.
+    """The results of one batch.
 
     Attributes:
         songs: one row per path that was opened; ``SONG_FIELDS`` and ``link_count``.
@@ -94,7 +94,7 @@ class BatchRecord:
         replaces_outcomes: whether outcomes that songs have from earlier runs are replaced.
         lease: held on the batch; None where there is one run at a time.
         packed_tracks: the bytes of its tracks, for the process that writes them; empty where the worker has
-            written them. Tracks that an earlier batch brought are left out.
+            written them. Tracks that an earlier batch contained are left out.
     """
 
     songs: Columns = field(default_factory=lambda: NO_SONGS)

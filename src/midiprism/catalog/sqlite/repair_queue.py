@@ -32,9 +32,9 @@ class _LinkKey(NamedTuple):
 
 
 class RepairQueue:
-    """Remembers what is to be repaired, in a temporary database beside the catalog.
+    """Remembers what is to be repaired, in a temporary database outside the catalog.
 
-    So it is the same wherever the catalog is, and works for a catalog that is open for reading only.
+    So it is the same for every kind of catalog, and works for one that is open for reading only.
 
     Args:
         catalog: open for writing; for a dry run, open for reading.

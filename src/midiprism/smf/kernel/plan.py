@@ -36,8 +36,8 @@ DELTA_SLACK = 3
 """Most bytes by which a delta time may be longer than it has to be."""
 
 MAX_INSERTION_OVERHEAD = 4
-"""Most bytes that a merged event takes beside itself and one for its delta time: the rest of that, and a
-status restated behind it."""
+"""Most bytes that a merged event takes beyond its own and one for its delta time: the rest of the delta time,
+and a status restated after it."""
 
 
 class LeadSound(NamedTuple):

@@ -49,7 +49,7 @@ class SystemEvent(NamedTuple):
 
 @inlined
 def record_setup(setup: Any, counters: Any, tick: int, key: int, value: int) -> bool:
-    """Append what selects a sound; return False where the table is full."""
+    """Append a change of sound; return False where the table is full."""
     if counters.setup == setup.shape[0]:
         return False
     row = setup[counters.setup]

@@ -281,7 +281,7 @@ def split_kernel(
 
 
 def is_compiled() -> bool:
-    """Tell whether splitting can start at once: its kernel is compiled, or (most likely) in the cache."""
+    """Return whether splitting can start at once: its kernel is compiled, or (most likely) in the cache."""
     return split_kernel.is_compiled()
 
 

@@ -174,7 +174,7 @@ def iter_decompressed(file: OpenFile, make_decompressor: Callable[[], Decompress
         try:
             piece = decompressor.decompress(data, _CHUNK_BYTES)
         except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            if after_stream:  # what follows is not a stream: somebody appended it
+            if after_stream:  # what follows is not a stream, but was appended
                 return
             raise DamagedError(f"Its compressed data is damaged ({error}).") from error
         data, after_stream = b"", False
