@@ -36,7 +36,7 @@ class PackedTracks(NamedTuple):
     Attributes:
         digests: of each track.
         ends: where each track ends in ``data``; it begins where the one before it ends.
-        data: bytes of all tracks, one behind the other.
+        data: bytes of all tracks, one after the other.
     """
 
     digests: Sequence[bytes] = ()
@@ -163,5 +163,5 @@ class BatchRecord:
         return replace(self, songs=songs, links=NO_LINKS, tracks=NO_TRACKS, packed_tracks=NO_PACKED_TRACKS)
 
     def link_ranges(self) -> list[tuple[int, int]]:
-        """Return for each song the range of its links: the index of the first, and that behind the last."""
+        """Return for each song the range of its links: the index of the first, and that after the last."""
         return [*pairwise(accumulate(self.songs[LINK_COUNT], initial=0))]

@@ -53,7 +53,7 @@ class StoreOptions:
         metadata: facts about the result, which a store may write into its files.
         commits_in_order: batches are committed in the order in which their tracks are taken, so that no
             track has to be taken twice.
-        replaces_obstacles: ``put`` removes whatever is in the place of a track, as a repair does.
+        replaces_obstacles: ``put`` removes anything in the place of a track, as a repair does.
     """
 
     metadata: Mapping[str, str] = field(default_factory=dict)

@@ -328,7 +328,7 @@ class SqliteCatalog(Catalog):
 
 
 class PreparedCommitPolicy:
-    """Writes the shards of a commit while other work goes on, before the transaction begins.
+    """Writes the shards of a commit in parallel with other work, before the transaction begins.
 
     Since no other process writes the catalog, the rows of the commit are known in advance.
     """

@@ -45,7 +45,7 @@ BRIDGE_SIZE = 7
 
 
 class TrackEvent(NamedTuple):
-    """An event to be written: its tick, its status, and the span of its bytes behind a channel's status.
+    """An event to be written: its tick, its status, and the span of its bytes after a channel's status.
 
     An own event has a number, and its delta time is ``data[delta_start:message]``; ``delta_start`` is -1
     where it cannot be copied. A merged event has the number CHAIN_BROKEN and always states its status.
@@ -65,7 +65,7 @@ def decode_event(data: Any, at: int, stop: int, running_status: int) -> tuple[in
     """Return the next event of a scanned track, and skip the system messages before it.
 
     Returns its delta time (plus those of the skipped messages), the position of its status or first data
-    byte, its status, where its bytes begin (behind the status of a channel event) and end, and whether
+    byte, its status, where its bytes begin (after the status of a channel event) and end, and whether
     anything was skipped.
     """
     delta, message = read_vlq(data, at, stop)

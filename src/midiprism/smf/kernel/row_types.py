@@ -4,7 +4,7 @@ Positions are byte offsets in the unwrapped song, counted from its header; ticks
 bytes. A row is read and written as ``table[i].field``, a column as ``table["field"]``. A row is a pointer
 into its table without a reference to it: code that uses a row must keep the table alive.
 
-Constants that helpers take as arguments are typed: Numba would compile a helper anew for each plain number.
+Constants that helpers take as arguments are typed: Numba would compile a helper again for each plain number.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@ A compressed archive can only be read forward. So its songs are listed and batch
 and each worker process decompresses it once while it splits. The alternatives are worse: listing songs in
 sorted order needs the whole archive unpacked on a disk, by each process or shared and removed after a crash;
 without that, each batch decompresses the archive from the start. The window serves threads that read ahead
-and batches that are taken out of order. Reading behind it starts again from the beginning.
+and batches that are taken out of order. Reading before the window starts again from the beginning.
 """
 
 import bz2

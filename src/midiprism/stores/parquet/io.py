@@ -17,7 +17,7 @@ COMPRESSION_LEVEL = 1
 
 
 def row_ranges(sizes: Sequence[int], max_rows: int, max_bytes: int) -> Iterator[tuple[int, int]]:
-    """Divide rows of these sizes; return for each part its first row and the row behind its last.
+    """Divide rows of these sizes; return for each part its first row and the row after its last.
 
     A part has at most ``max_rows`` rows and ``max_bytes`` bytes, unless it is a single row.
     """
