@@ -311,7 +311,7 @@ def test_a_terminal_is_redrawn_in_place_and_left_in_order(run_cli: Run, songs: P
     try:
         while data := os.read(own, 65_536):
             shown += data
-    except OSError:  # what Linux says of a terminal whose other end was closed
+    except OSError:  # Linux's error for a terminal whose other end is closed
         pass
     os.close(own)
     assert process.wait(60) == 130
