@@ -1,4 +1,4 @@
-"""Groups of batches that are flushed and committed together."""
+"""Tests of groups of batches that are flushed and committed together."""
 
 import threading
 from collections.abc import Callable, Sequence
