@@ -1,4 +1,4 @@
-"""Stage timers."""
+"""Tests of stage timers."""
 
 import contextlib
 import os

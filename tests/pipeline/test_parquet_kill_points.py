@@ -42,7 +42,7 @@ def split(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) ->
 
 
 def complete_content(out: Path) -> object:
-    """Return the content that must be the same however a result came about; check that no shard is left over."""
+    """Return the content that must not depend on kills; check that every shard is committed."""
     names = {f"{path.parent.name}/{path.name}" for path in out.glob("*/*-*.parquet")}
     assert names == {name for (name,) in query(out, "SELECT name FROM shards")}
     assert not list(out.glob("*/.*.tmp"))

@@ -64,7 +64,7 @@ def files(out: Path) -> set[str]:
 
 
 def assert_consistent(out: Path) -> None:
-    """Check that the shards of the catalog are the existing ones, undamaged, with each track at its location."""
+    """Check that all shards are in the catalog, undamaged, with each track at its location."""
     assert files(out) == set(shards(out))
     with contextlib.closing(ParquetStore(out)) as store:
         for digest, shard, row in query(

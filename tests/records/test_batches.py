@@ -1,4 +1,4 @@
-"""Batches of named columns."""
+"""Tests of batches of named columns."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Musical properties of the songs that can be measured."""
+"""Tests of musical properties of the songs that can be measured."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Listing and reading the songs of archives."""
+"""Tests of listing and reading the songs of archives."""
 
 import gzip
 import os
@@ -207,13 +207,13 @@ def test_a_compressed_tar_is_decompressed_once_for_a_walk_in_its_order(
     monkeypatch.setattr(decompress, "LOOK_BACK_BYTES", 1_000_000)
     expected = [library.read(one, LIMIT) for one in found]
     assert len(starts) == 1
-    # Threads that read ahead get out of step by a few: that is looked up behind, not begun again.
+    # Threads that read ahead get out of order by a few songs; no new decompression starts for these.
     swapped = pickle.loads(pickle.dumps(library))
     for number in range(0, 100, 8):
         part = list(range(number, min(100, number + 8)))[::-1]
         assert [swapped.read(found[n], LIMIT) for n in part] == [expected[n] for n in part]
     assert len(starts) == 2
-    # What lies far behind is read all the same.
+    # Songs far behind can be read too.
     assert swapped.read(found[0], LIMIT) == expected[0]
     assert len(starts) == 3
 
