@@ -77,7 +77,7 @@ KNOWN_VIOLATIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Patterns of the violations that are still there. Entries may be removed, never added."""
 
-KNOWN_QUESTION_DOCSTRINGS = 422
+KNOWN_QUESTION_DOCSTRINGS = 56
 """Number of such docstrings that are still there. It may only shrink."""
 
 

@@ -34,7 +34,7 @@ def songs(tmp_path: Path) -> Path:
     return write_files(tmp_path / "songs", files)
 
 
-def test_every_batch_comes_back_once_with_its_lease(name: str, songs: Path, tmp_path: Path) -> None:
+def test_every_batch_is_returned_once_with_its_lease(name: str, songs: Path, tmp_path: Path) -> None:
     context = make_context(make_worker_config(songs, tmp_path / "out"))
     batches = find_batches(songs)
     with drive(EXECUTORS[name], context) as driver:
@@ -59,7 +59,7 @@ def test_tracks_are_stored_once(name: str, songs: Path, tmp_path: Path) -> None:
     assert len(read_tree(tmp_path / "out" / "tracks")) == SONGS + 1
 
 
-def test_telemetry_comes_back_with_the_batches(name: str, songs: Path, tmp_path: Path) -> None:
+def test_telemetry_is_returned_with_the_batches(name: str, songs: Path, tmp_path: Path) -> None:
     context = make_context(make_worker_config(songs, tmp_path / "out"))
     with drive(EXECUTORS[name], context) as driver:
         for batch in find_batches(songs):

@@ -359,16 +359,16 @@ def test_the_status_of_a_read_only_result_can_be_read(result: Path) -> None:
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("begun", [None, b"", "header"])
-def test_a_run_that_is_killed_at_once_has_recorded_nothing(result: Path, begun: bytes | str | None) -> None:
+@pytest.mark.parametrize("content", [None, b"", "header"])
+def test_a_run_that_is_killed_at_once_has_recorded_nothing(result: Path, content: bytes | str | None) -> None:
     path = result / "catalog.sqlite"
     path.unlink()
-    if begun == "header":
+    if content == "header":
         connection = sqlite3.connect(path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.close()
-    elif isinstance(begun, bytes):
-        path.write_bytes(begun)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
     status = get_status(result)
     assert (status.runs, status.is_running, status.songs_left, status.inventory.songs) == ((), False, None, 0)
 

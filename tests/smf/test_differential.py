@@ -1,7 +1,8 @@
 """Tests that mido and symusic read the same music in every split as in its song.
 
-They compare notes, controllers, programs, bends and tempo. Both readers have faults of their own. ``support.other_readers.MISREADINGS`` lists them, each with a file that
-shows it; that reader is not given files that show one.
+They compare notes, controllers, programs, bends and tempo. Both readers have faults of their own.
+``support.other_readers.MISREADINGS`` lists them, each with a file that shows it; that reader is not given files
+that show one.
 """
 
 from collections import Counter

@@ -64,7 +64,7 @@ def test_every_tempo_counts_and_the_first_is_stated() -> None:
     assert stated == (480, 120.0, 3, None, None)
 
 
-def test_of_several_at_one_tick_the_last_holds() -> None:
+def test_the_last_of_several_events_at_one_tick_counts() -> None:
     at_once = (
         (0, tempo(500_000)),
         (0, tempo(250_000)),

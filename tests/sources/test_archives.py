@@ -83,7 +83,7 @@ def test_archives_with_random_access_are_walked_in_the_order_of_the_paths(tmp_pa
     )
 
 
-def test_a_compressed_tar_is_walked_in_its_own_order_and_says_so(tmp_path: Path) -> None:
+def test_a_compressed_tar_is_walked_in_its_own_order_and_marked_so(tmp_path: Path) -> None:
     library = open_source([write_archive(tmp_path / "songs.tgz", SONGS)])
     assert song_names(library) == ["z.mid", "a/2.mid", "a-.MID", "a/10.kar", "B/1.mid"]
     assert [one.member and one.member.in_path_order for one in walk_source(library)[0]] == [False] * 5

@@ -258,7 +258,7 @@ def test_an_xz_that_asks_for_much_memory_is_not_read(tmp_path: Path) -> None:
 
 
 def _large_xz(data: bytes) -> bytes:
-    """An xz whose header asks for a dictionary of 3 GiB."""
+    """Return an xz file whose header asks for a dictionary of 3 GiB."""
     made = bytearray(lzma.compress(data, preset=0))
     size = (made[12] + 1) * 4
     header = made[12 : 12 + size]

@@ -1,4 +1,4 @@
-"""Executors driven as a run drives them, on fake songs."""
+"""Drivers of executors, which use them as a run does, on fake songs."""
 
 import contextlib
 import time
