@@ -1,8 +1,8 @@
 """Tests that mido and symusic read the same music in every split as in its song.
 
 They compare notes, controllers, programs, bends and tempo. Both readers have faults of their own.
-``support.other_readers.MISREADINGS`` lists them, each with a file that shows it; that reader is not given files
-that show one.
+``support.other_readers.MISREADINGS`` lists them, each with a file that shows it. A reader is not given files
+that show one of its faults.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """Access to the catalogs of a test's results: SQLite files, or schemas of one PostgreSQL database.
 
-Tests that hold for both use the fixture ``catalog_backend``, which runs them once for each. The helpers get the
-address of the catalog of a result from this module.
+Tests that hold for both use the fixture ``catalog_backend``, which runs them once for each. The helpers get
+the address of the catalog of a result from this module.
 """
 
 import hashlib
