@@ -1,4 +1,4 @@
-"""A result in Parquet files on the command line, with its catalogue in a file and in PostgreSQL."""
+"""Tests of commands on a result in Parquet files, with its catalog in a file and in PostgreSQL."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_options(request: pytest.FixtureRequest) -> list[str]:
-    """The options that say where the catalogue is."""
+    """Return the options that name the catalog."""
     return ["--database", request.getfixturevalue("postgres").new_database()] * (request.param == "postgres")
 
 
