@@ -187,7 +187,7 @@ def test_loops_and_missing_folders_are_reported(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     relocate(out, new)
     shutil.move(str(new), tmp_path / "unmounted")
-    with pytest.raises(UsageError, match=f"was relocated to {new}, which holds no result now: bring that disk"):
+    with pytest.raises(UsageError, match=f"was relocated to {new}, which holds no result now: bring"):
         locate_result(str(out))
     new.mkdir()
     write_marker(str(new), "moved", {"to": str(out)})
