@@ -1,4 +1,4 @@
-"""Groups of batches that are flushed and committed together."""
+"""Tests of groups of batches that are flushed and committed together."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -87,7 +87,7 @@ def test_one_group_is_flushed_after_the_other_is_committed(policy: GatedCommitPo
     assert group.batch_count == 0
 
 
-def test_a_group_that_is_too_small_waits_for_more_unless_nothing_else_goes_on(
+def test_a_group_that_is_too_small_waits_for_more_unless_it_is_flushed_now(
     policy: GatedCommitPolicy,
 ) -> None:
     group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)

@@ -45,7 +45,7 @@ def test_a_song_carries_its_root_size_and_time(tmp_path: Path) -> None:
     assert (found.size, found.mtime_ns) == (1, 1_234_567_891)
 
 
-def test_a_file_named_as_a_source_is_taken_whatever_its_suffix(tmp_path: Path) -> None:
+def test_a_file_named_as_a_source_is_taken_with_any_suffix(tmp_path: Path) -> None:
     create_files(tmp_path, "song.bin")
     (found,) = open_folders([tmp_path / "song.bin"]).walk()
     assert isinstance(found, SongRef)
@@ -120,7 +120,7 @@ def test_a_source_named_twice_is_walked_once(tmp_path: Path) -> None:
     assert song_names(tmp_path, tmp_path, tmp_path / ".") == ["a.mid"]
 
 
-def test_an_unreadable_folder_is_reported_and_the_walk_goes_on(
+def test_an_unreadable_folder_is_reported_and_the_walk_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_files(tmp_path, "a/1.mid", "b/2.mid", "c/3.mid")

@@ -128,15 +128,15 @@ def test_the_status_of_an_unchanged_file_is_read_once(
 ) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(b"notes")
-    found, asked, fstat = os.stat(path), [0], os.fstat
+    found, fstat_calls, fstat = os.stat(path), [0], os.fstat
 
     def counted(descriptor: int) -> os.stat_result:
-        asked[0] += 1
+        fstat_calls[0] += 1
         return fstat(descriptor)
 
     monkeypatch.setattr(os, "fstat", counted)
     assert read_file(os.fsencode(path), 1000, found.st_size, found.st_mtime_ns).data == b"notes"
-    assert asked == [1]
+    assert fstat_calls == [1]
 
 
 def test_the_exception_crosses_processes() -> None:

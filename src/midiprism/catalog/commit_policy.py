@@ -1,7 +1,7 @@
 """Commit policies: how a catalog makes batches durable and records them.
 
 Every policy keeps one order: first the tracks of batches are made durable, then one transaction records the
-batches. So no row speaks of a track that is not there.
+batches. So no row names a track that is not stored.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ class CommitPolicy(Protocol):
     """Commits groups of batches in two steps."""
 
     def prepare(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
-        """Return what has to be done before these batches are committed; None for nothing.
+        """Return the work to do before these batches are committed; None for nothing.
 
         It may be done in a thread.
         """
@@ -34,7 +34,7 @@ class CommitPolicy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StagedTracks:
-    """How the tracks of batches that workers have staged come into the store.
+    """Operations that store the tracks of batches that workers have staged.
 
     Attributes:
         flush: makes durable what workers have written.

@@ -1,4 +1,4 @@
-"""What a commit added to a catalog."""
+"""The effects of a commit on a catalog."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from midiprism.stores.sharded import WrittenShard
 
 @dataclass(slots=True)
 class CommitResult:
-    """What a commit of one batch added.
+    """Counts of what a commit of one batch added.
 
     Attributes:
         outcomes: songs that got an outcome by it, by outcome.
@@ -22,7 +22,7 @@ class CommitResult:
             it.
         refused_songs: songs that a commit hook made fail; without their links.
         values_nulled: values that columns of a commit hook could not hold.
-        shards: that were written for it. Of several batches in one transaction the first has them all.
+        shards: written for it; of several batches in one transaction, the first one has all of them.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)

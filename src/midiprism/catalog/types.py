@@ -1,4 +1,4 @@
-"""What a catalog says about songs and tracks that it knows."""
+"""The facts about songs and tracks that a catalog returns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class PackedTracks(NamedTuple):
     Attributes:
         digests: of each track.
         ends: where each track ends in ``data``; it begins where the one before it ends.
-        data: bytes of all tracks, one behind the other.
+        data: bytes of all tracks, one after the other.
     """
 
     digests: Sequence[bytes] = ()
@@ -79,7 +79,7 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """What one batch did.
+    """The results of one batch.
 
     Attributes:
         songs: one row per path that was opened; ``SONG_FIELDS`` and ``link_count``.
@@ -94,7 +94,7 @@ class BatchRecord:
         replaces_outcomes: whether outcomes that songs have from earlier runs are replaced.
         lease: held on the batch; None where there is one run at a time.
         packed_tracks: the bytes of its tracks, for the process that writes them; empty where the worker has
-            written them. Tracks that an earlier batch brought are left out.
+            written them. Tracks that an earlier batch contained are left out.
     """
 
     songs: Columns = field(default_factory=lambda: NO_SONGS)
@@ -163,5 +163,5 @@ class BatchRecord:
         return replace(self, songs=songs, links=NO_LINKS, tracks=NO_TRACKS, packed_tracks=NO_PACKED_TRACKS)
 
     def link_ranges(self) -> list[tuple[int, int]]:
-        """Return for each song the range of its links: the index of the first, and that behind the last."""
+        """Return for each song the range of its links: the index of the first, and that after the last."""
         return [*pairwise(accumulate(self.songs[LINK_COUNT], initial=0))]

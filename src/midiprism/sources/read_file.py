@@ -31,7 +31,7 @@ _PROBLEM_CODES = {
 def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> SongContent:
     """Read a regular file whole. If it has more than ``limit`` bytes, it is digested in pieces and not kept.
 
-    A file that changes while it is read is read once more.
+    A file that changes while it is read is read again once.
 
     Args:
         path: of the file.
@@ -41,7 +41,8 @@ def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> So
         mtime_ns: time of its last change when it was listed; -1 if unknown.
 
     Raises:
-        UnreadableError: it is gone, forbidden or not a regular file, it keeps changing, or the disk failed.
+        UnreadableError: it is missing, forbidden or not a regular file, it keeps changing, or the disk
+            failed.
     """
     try:
         content = _read_if_unchanged(path, size, mtime_ns) if 0 <= size <= limit else None

@@ -1,4 +1,4 @@
-"""What a commit in SQLite will record, which is known before its transaction begins."""
+"""The rows that a commit in SQLite will record, which are known before its transaction begins."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from midiprism.records.linked_songs import LinkedSongs
 
 
 class RecordedPath(NamedTuple):
-    """What the catalog has recorded of a path."""
+    """The catalog's record of a path."""
 
     path: bytes
     song_id: int
@@ -45,7 +45,7 @@ class PreparedBatch:
 
 @dataclass(slots=True)
 class PreparedCommit:
-    """What a commit will record.
+    """The rows that a commit will record.
 
     Attributes:
         track_ids: ids of all tracks that links lead to, by digest.
