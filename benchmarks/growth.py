@@ -2,7 +2,7 @@
 
     python benchmarks/growth.py [--songs 607000] [--work FOLDER]
 
-Sample songs are written once. One run splits all of them. Its catalog tells when each batch was committed,
+Sample songs are written once. One run splits all of them. Its catalog records when each batch was committed,
 which gives the rate up to 10,000 songs, up to 100,000, and in each tenth. Memory is the proportional set size
 of all processes of the run, sampled every half second. A second run then has nothing to do. It is compared
 with ``find``, which prints the same paths, sizes and times.

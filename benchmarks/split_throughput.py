@@ -1,11 +1,11 @@
-"""How fast one process splits, beside symusic and mido on the same bytes.
+"""Measure how fast one process splits, compared with symusic and mido on the same bytes.
 
     python benchmarks/split_throughput.py [FILE, FOLDER or ZIP ...]
 
 Files are read into memory first. In every round each side splits all files once, one side after the other;
 mido, which is slower by orders of magnitude, gets every so many-th file, and so does midiprism for that
 comparison. Figures are medians over the rounds. Without a path: the folder MIDIPRISM_CORPUS, or
-``shared/corpus`` beside the project, or else sample songs.
+``shared/corpus`` next to the project, or else sample songs.
 """
 
 import argparse
@@ -32,27 +32,27 @@ CONDUCTOR_TYPES = ("set_tempo", "time_signature", "key_signature", "smpte_offset
 
 
 def split_with_midiprism(data: bytes) -> object:
-    """The public function."""
+    """Split with the public function."""
     return midiprism.split(data, by="track")
 
 
 def split_with_digests(data: bytes) -> object:
-    """The public function, and the digest of every split."""
+    """Split with the public function, and compute the digest of every split."""
     return [track.digest for track in midiprism.split(data, by="track").tracks]
 
 
 def split_with_kernel(data: bytes) -> object:
-    """The kernel alone: no digests, names or objects."""
+    """Run the kernel alone: no digests, names or objects."""
     return run_kernel(data, BY_CODES["track"], full_context=False)
 
 
 def split_with_symusic(data: bytes) -> object:
-    """One score per playing track, with the song's tempi and signatures, dumped."""
+    """Dump one score per playing track, with the song's tempi and signatures."""
     return [one.dumps_midi() for one in playing_tracks(symusic.Score.from_midi(data))]
 
 
 def split_with_mido(data: bytes) -> object:
-    """One file per playing track, the other tracks' conductor events merged in by absolute tick, saved."""
+    """Save one file per playing track, with the other tracks' conductor events merged in by absolute tick."""
     source = mido.MidiFile(file=io.BytesIO(data), clip=True)
     timed = []
     for track in source.tracks:
@@ -90,7 +90,7 @@ def split_with_mido(data: bytes) -> object:
 
 
 def read_midi_files(path: Path) -> Iterator[bytes]:
-    """Every MIDI file of a folder, of the zip archives in it, or of one archive."""
+    """Yield every MIDI file of a folder, of the zip archives in it, or of one archive."""
     for member in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if member.suffix.lower() == ".zip":
             with ZipFile(member) as archive:
@@ -104,7 +104,7 @@ def read_midi_files(path: Path) -> Iterator[bytes]:
 
 
 def readable_by_all(files: list[bytes]) -> list[bytes]:
-    """The files that all sides read."""
+    """Return the files that all sides read."""
     good = []
     for data in files:
         try:
@@ -117,7 +117,7 @@ def readable_by_all(files: list[bytes]) -> list[bytes]:
 
 
 def time_files(side: Callable[[bytes], object], files: list[bytes]) -> float:
-    """Time of one side for all files."""
+    """Return the time of one side for all files."""
     begin = time.perf_counter()
     for data in files:
         side(data)
@@ -125,13 +125,13 @@ def time_files(side: Callable[[bytes], object], files: list[bytes]) -> float:
 
 
 def measure(sides: list[Callable[[bytes], object]], files: list[bytes], rounds: int) -> list[float]:
-    """Median seconds of each side, interleaved."""
+    """Return the median seconds of each side, measured in turn."""
     times = [[time_files(side, files) for side in sides] for _ in range(rounds)]
     return [statistics.median(column) for column in zip(*times, strict=True)]
 
 
 def print_row(what: str, taken: float, files: list[bytes], note: str = "") -> None:
-    """One line of the table."""
+    """Print one line of the table."""
     size = sum(map(len, files))
     print(f"{what:18}{taken / len(files) * 1e6:12,.1f} µs/file {size / taken / 1e6:10,.2f} MB/s   {note}")
 
@@ -196,13 +196,13 @@ REPEATS = 20
 
 
 def repeat(side: Callable[[bytes], object], data: bytes) -> None:
-    """One file, several times."""
+    """Split one file several times."""
     for _ in range(REPEATS):
         side(data)
 
 
 def is_readable_by_symusic(data: bytes) -> bool:
-    """Whether symusic reads a file."""
+    """Return whether symusic reads a file."""
     try:
         split_with_symusic(data)
     except Exception:  # noqa: BLE001 - it raises what it likes

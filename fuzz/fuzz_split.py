@@ -82,7 +82,7 @@ def save_finding(folder: Path, data: bytes, reason: str) -> None:
 
 
 def peak_memory() -> int:
-    """Return the peak memory of this process since the last call in bytes; 0 if the system cannot tell."""
+    """Return the peak memory of this process since the last call in bytes; 0 if unknown."""
     try:
         status = Path("/proc/self/status").read_text()
         Path("/proc/self/clear_refs").write_text("5")

@@ -1,6 +1,6 @@
 """Write the generated parts of the documentation: options of the commands, columns, source files.
 
-A generated part stands between two comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``--check``
+A generated part is between two comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``--check``
 writes nothing, and fails if a part is not current.
 """
 

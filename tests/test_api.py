@@ -1,4 +1,4 @@
-"""The public Python interface to whole collections."""
+"""Tests of the public Python interface to whole collections."""
 
 import doctest
 import subprocess
@@ -31,7 +31,7 @@ def instrument_track(channel: int, program: int, pitch: int) -> bytes:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with three songs, which is the working folder."""
+    """Return a folder with three songs, which is the working folder."""
     songs = {
         "first.mid": song(instrument_track(0, PIANO_PROGRAM, 60), instrument_track(1, BASS_PROGRAM, 36)),
         "second.mid": song(instrument_track(0, PIANO_PROGRAM, 62)),

@@ -1,4 +1,4 @@
-"""Benchmarks whose figures the documentation shows run on small inputs. Their figures are not checked."""
+"""Tests that the benchmarks in the documentation run on small inputs. Their figures are not checked."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The tables of docs/reference/split-contract.md agree with the code."""
+"""Tests that the tables of docs/reference/split-contract.md agree with the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The documentation agrees with the code: generated parts, links, tests that are named, packages."""
+"""Tests that the documentation agrees with the code: generated parts, links, names of tests, packages."""
 
 import importlib.util
 import re

@@ -128,10 +128,10 @@ def split_library(
         retry_failed: split again what failed.
         database: URL of a catalog in PostgreSQL; None for a file in the result.
         on_progress: called at most ten times a second with the progress of the run.
-        stop: once it returns true, the songs in hand are finished and committed, and the run ends.
+        stop: once it returns true, the current songs are finished and committed, and the run ends.
 
     Returns:
-        What was done. If the run could not go on, because a disk is full for example, ``state`` is
+        What was done. If the run could not continue, for example because a disk is full, ``state`` is
         ``stopped`` and ``error`` is the reason; what was committed before is kept.
 
     Raises:
@@ -180,8 +180,8 @@ def open_result(out: PathLike, *, database: str | None = None) -> "Result":
 class Result:
     """A result: its tracks, songs and files.
 
-    Each method opens the catalog for as long as it needs it, so there is nothing to close, and a run may go
-    on meanwhile. Get one from ``open_result``.
+    Each method opens the catalog for as long as it needs it, so there is nothing to close, and a run may be
+    active meanwhile. Get one from ``open_result``.
 
     Attributes:
         folder: absolute path of the result.

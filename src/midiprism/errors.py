@@ -17,7 +17,7 @@
     │   ├── NoParquetSourceError       columns are named, and no source is a Parquet file
     │   ├── AmbiguousSongColumnError   a Parquet file has several columns that may hold songs
     │   └── PathMapRuleError           a rule of a path map cannot be followed
-    ├── SourceError                    a source that was there when the run began is gone
+    ├── SourceError                    a source that existed when the run began is missing
     ├── StoreError                     the folder of results cannot be written or read
     │   └── InUseError                 another process holds the folder
     ├── CatalogError                   the catalog cannot be opened, read or written
@@ -183,7 +183,7 @@ class AdoptionMismatchError(UsageError):
 
 
 class AdoptionNeedsFilesError(UsageError):
-    """An adopted library whose tracks were to lie in another store than ``files``."""
+    """An adopted library with another store than ``files``."""
 
     def __str__(self) -> str:
         return "The tables of an adopted library name files: use the store of files, in a folder that has it."
@@ -279,7 +279,7 @@ class PathMapRuleError(UsageError):
 
 
 class SourceError(MidiprismError):
-    """A source that was there when the run began is gone."""
+    """A source that existed when the run began is missing."""
 
 
 class StoreError(MidiprismError):

@@ -1,4 +1,4 @@
-"""Adopting a library that another program keeps in PostgreSQL."""
+"""Tests of adopting a library that another program keeps in PostgreSQL."""
 
 import json
 import shutil
@@ -202,8 +202,8 @@ def test_wrong_rows_are_replaced_and_restored_by_undo(
     assert pairs == {(song, digest) for song, digest, *_ in right}
     wrong = {digest for _, digest, *_ in old} - {digest for _, digest, *_ in right}
     assert wrong
-    gone = "SELECT count(*) FROM midiprism.foreign_rows_replaced WHERE table_name = 'files'"
-    assert postgres.psql(url, gone) == f"{len(wrong)}\n"
+    count_query = "SELECT count(*) FROM midiprism.foreign_rows_replaced WHERE table_name = 'files'"
+    assert postgres.psql(url, count_query) == f"{len(wrong)}\n"
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT content_hash FROM public.files")
         assert not wrong & {bytes(digest) for (digest,) in rows}
@@ -306,10 +306,10 @@ def test_a_result_is_adopted_in_every_run_or_in_none(
     plain = PostgresAddress(url, "plain")
     run_split(own, tmp_path / "plain", make_settings(workers=0, database=plain))
     with open_adopted_library(PostgresAddress(url), Adoption(), str(tmp_path / "plain"), bool) as adopted:
-        asked = make_settings(workers=0, database=plain, hooks=(adopted.hook,))
+        settings = make_settings(workers=0, database=plain, hooks=(adopted.hook,))
     with pytest.raises(AdoptionMismatchError, match="made without adopting"):
-        run_split(own, tmp_path / "plain", asked)
+        run_split(own, tmp_path / "plain", settings)
     with pytest.raises(CommitHooksMismatchError) as raised:
-        run_split(own, tmp_path / "another", asked)
+        run_split(own, tmp_path / "another", settings)
     assert (set(raised.value.bound), set(raised.value.given)) == (set(), {"adoption"})
     assert postgres.psql(url, "SELECT count(*) FROM plain.songs") == "1\n"

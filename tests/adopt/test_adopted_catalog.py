@@ -1,4 +1,4 @@
-"""Rows that another program's tables take, refuse, or cannot hold."""
+"""Tests of rows that another program's tables take, refuse, or cannot hold."""
 
 from pathlib import Path
 
@@ -262,7 +262,7 @@ def test_a_numeric_may_have_a_negative_scale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("DROP TABLE track_splits", "no table track_splits"),
         ("ALTER TABLE files DROP COLUMN content_hash", "content_hash is missing"),
@@ -270,11 +270,11 @@ def test_a_numeric_may_have_a_negative_scale() -> None:
     ],
 )
 def test_unknown_tables_are_refused_with_the_reason(
-    postgres: PostgresServer, url: str, tmp_path: Path, change: str, said: str
+    postgres: PostgresServer, url: str, tmp_path: Path, change: str, message: str
 ) -> None:
     unsplit_library(url, tmp_path, a=titled_song(b"Lead", 60, 61))
     postgres.psql(url, f"{change} CASCADE" if change.startswith("DROP") else change)
-    with pytest.raises(CatalogError, match=said):
+    with pytest.raises(CatalogError, match=message):
         run_adoption(url, tmp_path / "out")
 
 

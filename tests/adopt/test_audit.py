@@ -1,4 +1,4 @@
-"""An audit finds what is wrong with the tracks of another program."""
+"""Tests of audits, which find faults in the tracks of another program."""
 
 import random
 from collections.abc import Callable
@@ -163,11 +163,11 @@ def test_a_sample_is_as_large_as_asked_and_the_same_each_time() -> None:
 
 
 def test_the_margin_holds_in_nineteen_of_twenty_samples() -> None:
-    dice = random.Random(5)
+    rng = random.Random(5)
     songs = []
     for _ in range(4_000):
-        splits, rate = dice.randrange(1, 12), dice.choice([0.0, 0.1, 0.9])
-        songs.append((splits, sum(dice.random() < rate for _ in range(splits))))
+        splits, rate = rng.randrange(1, 12), rng.choice([0.0, 0.1, 0.9])
+        songs.append((splits, sum(rng.random() < rate for _ in range(splits))))
     truth = sum(wrong for _, wrong in songs) / sum(splits for splits, _ in songs)
     hits = 0
     for seed in range(400):

@@ -1,4 +1,4 @@
-"""The sample library of another program is as its rows and its builder say."""
+"""Tests that the sample library of another program agrees with its rows and its description."""
 
 from pathlib import Path
 
@@ -54,9 +54,9 @@ def test_every_row_has_its_file(url: str, tmp_path: Path) -> None:
 
 def test_the_share_of_songs_with_links_is_as_requested(url: str, tmp_path: Path) -> None:
     library, links = library_with_links(url, tmp_path, processed_share=0.372)
-    begun = {link[0] for link in links}
-    assert len(begun) == round(len(library.song_ids) * 0.372)
-    assert begun <= library.processed_song_ids < set(library.song_ids)
+    songs_with_links = {link[0] for link in links}
+    assert len(songs_with_links) == round(len(library.song_ids) * 0.372)
+    assert songs_with_links <= library.processed_song_ids < set(library.song_ids)
 
 
 def test_a_track_has_a_row_or_was_dropped_as_a_duplicate(url: str, tmp_path: Path) -> None:

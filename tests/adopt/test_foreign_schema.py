@@ -1,4 +1,4 @@
-"""Recognizing the tables of another program's library."""
+"""Tests of recognizing the tables of another program's library."""
 
 from pathlib import Path
 

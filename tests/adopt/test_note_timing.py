@@ -1,4 +1,4 @@
-"""What is heard in a split is what an independent reader and exact arithmetic find."""
+"""Tests that timed notes of a split agree with an independent reader and exact arithmetic."""
 
 from fractions import Fraction
 

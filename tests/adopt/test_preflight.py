@@ -1,4 +1,4 @@
-"""A preflight reports what adopting another program's library needs, and the obstacles."""
+"""Tests of preflights, which report the needs of an adoption and its obstacles."""
 
 import hashlib
 import os
@@ -88,12 +88,12 @@ def test_without_tracks_space_is_estimated_from_the_songs(owner_library: OwnerLi
     owner_library.add_song("a.mid", b"x" * 700, track_count=5)
     owner_library.add_song("b.mid", b"y" * 300, track_count=2)
     owner_library.add_song("c.mid", b"z" * 100, track_count=1)
-    room = run_check(owner_library.url, out=str(owner_library.folder / "a" / "b" / "out")).space
-    assert room is not None
+    space = run_check(owner_library.url, out=str(owner_library.folder / "a" / "b" / "out")).space
+    assert space is not None
     block = os.statvfs(owner_library.folder).f_frsize
-    assert (room.bytes, room.files) == (1_000 + 7 * block, 7)
-    assert room.free_bytes is not None
-    assert room.free_bytes > 0
+    assert (space.bytes, space.files) == (1_000 + 7 * block, 7)
+    assert space.free_bytes is not None
+    assert space.free_bytes > 0
 
 
 def test_a_folder_of_other_files_is_refused_for_the_result(owner_library: OwnerLibrary) -> None:
@@ -142,8 +142,8 @@ def test_missing_files_are_listed_and_the_rest_is_digested(owner_library: OwnerL
             f"s{number}",
             b"split %d" % number,
         )
-    for gone in ("1.mid", "s2", "s3"):
-        (owner_library.folder / gone).unlink()
+    for missing in ("1.mid", "s2", "s3"):
+        (owner_library.folder / missing).unlink()
     report = run_check(owner_library.url)
     assert report.ok
     assert report.songs.missing == [os.fsencode(owner_library.folder / "1.mid")]

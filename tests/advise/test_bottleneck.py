@@ -1,4 +1,4 @@
-"""The bottleneck that is bottleneck in simulated and imaginary runs."""
+"""Tests of finding the bottleneck of simulated and imaginary runs."""
 
 from dataclasses import replace
 from typing import Any
@@ -75,7 +75,7 @@ def test_the_summary_names_the_device_and_its_utilization() -> None:
     assert ("output /dev/sda1", "84% busy") in bottleneck.evidence
 
 
-def test_the_summary_tells_the_utilization_of_the_processors() -> None:
+def test_the_summary_states_the_utilization_of_the_processors() -> None:
     bottleneck = find_bottleneck(
         metrics_window(
             cpu_ms=9.65, store_cpu_ms=0.5, coordinator_ms=0.01, commit_cpu_ms=0.01, commit_wait=0.001
@@ -91,7 +91,7 @@ def test_processors_that_the_run_may_not_use_do_not_count_as_idle() -> None:
     assert bottleneck.summary == "limited by the processors: 100% busy"
 
 
-def test_the_summary_tells_how_long_the_server_takes_to_answer() -> None:
+def test_the_summary_states_the_response_time_of_the_server() -> None:
     window = metrics_window(
         songs=1_000,
         commit_cpu_ms=0.1,
@@ -105,7 +105,7 @@ def test_the_summary_tells_how_long_the_server_takes_to_answer() -> None:
     assert bottleneck.summary == "limited by the catalog's answers: 180 ms each"
 
 
-def test_the_summary_tells_which_settings_are_too_low() -> None:
+def test_the_summary_names_the_settings_that_are_too_low() -> None:
     bottleneck = find_bottleneck(
         metrics_window(songs=400, store_ms=2.0, batch_size=100, in_flight_limit=1), run_facts(OTHER_DISK)
     )
@@ -114,7 +114,7 @@ def test_the_summary_tells_which_settings_are_too_low() -> None:
     )
 
 
-def test_the_summary_tells_slow_flushes_from_slow_creates() -> None:
+def test_the_summary_distinguishes_slow_flushes_from_slow_creates() -> None:
     bottleneck = find_bottleneck(metrics_window(flush_ms=9.0, songs=1_000, commits=1), run_facts(DISK))
     assert bottleneck.summary.startswith("limited by making files durable on /dev/sda1")
 

@@ -1,4 +1,4 @@
-"""The bottleneck that is found in real runs with one slow part."""
+"""Tests of finding the bottleneck of real runs with one slow part."""
 
 from pathlib import Path
 

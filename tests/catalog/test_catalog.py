@@ -58,7 +58,7 @@ sqlite_only = pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=Tr
 
 @pytest.fixture
 def address(tmp_path: Path, catalog_backend: str) -> Address:
-    """Where a new catalogue may be made, of either kind."""
+    """Return an address for a new catalog, in a file or in PostgreSQL."""
     return catalog_access.catalog_address(tmp_path)
 
 
@@ -74,18 +74,18 @@ def counts(path: Address) -> dict[str, int]:
     return {table: count(path, table) for table in tables}
 
 
-def test_what_it_takes_on_the_disk_has_what_is_in_the_log(address: Address) -> None:
+def test_the_disk_usage_includes_the_write_ahead_log(address: Address) -> None:
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(*(song(b"/%d.mid" % n, n, link(track(n))) for n in range(1, 2_000))))
-        told = catalog.local_disk_bytes()
+        disk_bytes = catalog.local_disk_bytes()
         before = os.path.getsize(address) if isinstance(address, str) else 0
     if isinstance(address, str):
-        assert told == os.path.getsize(address) > before
+        assert disk_bytes == os.path.getsize(address) > before
     else:
-        assert told == 0
+        assert disk_bytes == 0
 
 
-def test_a_batch_is_recorded_whole(address: Address) -> None:
+def test_a_batch_is_recorded_completely(address: Address) -> None:
     one, two = track(1), track(2)
     with open_catalog(address) as catalog:
         run = catalog.begin_run({"by": "auto"}, NOW)
@@ -106,7 +106,7 @@ def test_two_identical_tracks_of_one_song_are_two_links(address: Address) -> Non
     assert (committed.links, committed.tracks_new) == (2, 1)
 
 
-def test_numbers_go_on_after_the_catalogue_is_opened_again(address: Address) -> None:
+def test_ids_continue_after_the_catalog_is_reopened(address: Address) -> None:
     for number in range(3):
         with open_catalog(address) as catalog:
             catalog.begin_run({}, NOW)
@@ -115,7 +115,7 @@ def test_numbers_go_on_after_the_catalogue_is_opened_again(address: Address) -> 
     assert count(address, "runs") == 3
 
 
-def test_tracks_are_told_with_the_run_that_brought_them(address: Address) -> None:
+def test_tracks_have_the_id_of_the_run_that_added_them(address: Address) -> None:
     with open_catalog(address) as catalog:
         runs = [catalog.begin_run({}, NOW) for _ in range(2)]
         for number, run in enumerate((*runs, *runs)):
@@ -129,7 +129,7 @@ def test_tracks_are_told_with_the_run_that_brought_them(address: Address) -> Non
     ]
 
 
-def test_a_known_content_only_gets_another_path(address: Address) -> None:
+def test_a_known_song_only_gets_another_path(address: Address) -> None:
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/b.mid", 1, link(track(1)))))
         committed = commit(catalog, 1, batch(song(b"/a.mid", 1, outcome=None)))
@@ -139,7 +139,7 @@ def test_a_known_content_only_gets_another_path(address: Address) -> None:
     assert counts(address)["song_paths"] == 2
 
 
-def test_a_content_that_another_batch_recorded_meanwhile_is_not_recorded_twice(address: Address) -> None:
+def test_a_song_that_another_batch_recorded_is_not_recorded_again(address: Address) -> None:
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1)))))
         committed = commit(catalog, 1, batch(song(b"/b.mid", 1, link(track(1)))))
@@ -147,7 +147,7 @@ def test_a_content_that_another_batch_recorded_meanwhile_is_not_recorded_twice(a
     assert counts(address)["links"] == 1
 
 
-def test_what_is_known_can_be_asked_for_many_at_once(address: Address) -> None:
+def test_known_paths_songs_and_tracks_are_queried_in_bulk(address: Address) -> None:
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(*(song(b"/%d" % n, n, link(track(n))) for n in range(1200))))
         paths = catalog.known_paths(b"/5", 400)
@@ -159,7 +159,7 @@ def test_what_is_known_can_be_asked_for_many_at_once(address: Address) -> None:
         assert catalog.known_paths(b"0", 9) == {}
 
 
-def test_a_song_that_could_not_be_read_is_forgotten_once_it_can(address: Address) -> None:
+def test_an_unreadable_song_is_replaced_once_it_can_be_read(address: Address) -> None:
     unreadable = SongRecord(
         b"/a.mid", 1, "a", 10, 20, None, "unreadable", problems=(ProblemRecord("permission", "No."),)
     )
@@ -173,7 +173,7 @@ def test_a_song_that_could_not_be_read_is_forgotten_once_it_can(address: Address
     assert count(address, "song_paths") == 1
 
 
-def test_a_path_that_holds_another_content_no_longer_names_the_old_one(address: Address) -> None:
+def test_a_path_with_new_content_no_longer_names_the_old_song(address: Address) -> None:
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1, "old")))))
         commit(catalog, 1, batch(song(b"/a.mid", 2, link(track(2, "new")))))
@@ -202,7 +202,7 @@ def test_text_that_a_database_refuses_is_made_storable(address: Address) -> None
     assert row.song_name == "\ufffd\ufffd"
 
 
-def test_runs_say_whether_all_ended_in_order(address: Address) -> None:
+def test_only_the_last_run_decides_whether_runs_ended_cleanly(address: Address) -> None:
     with open_catalog(address) as catalog:
         assert not catalog.last_run_ended_cleanly()
         run = catalog.begin_run({}, NOW)
@@ -216,7 +216,7 @@ def test_runs_say_whether_all_ended_in_order(address: Address) -> None:
         assert not catalog.last_run_ended_cleanly()
 
 
-def test_a_catalogue_of_another_version_is_refused(tmp_path: Path, address: Address) -> None:
+def test_a_catalog_of_another_version_is_refused(tmp_path: Path, address: Address) -> None:
     open_catalog(address).close()
     catalog_access.execute(tmp_path, "UPDATE alembic_version SET version_num = '999'")
     for opening in (open_catalog, open_read_only):
@@ -225,7 +225,7 @@ def test_a_catalogue_of_another_version_is_refused(tmp_path: Path, address: Addr
 
 
 @sqlite_only
-def test_a_file_that_is_no_catalogue_is_refused_and_left_alone(address: str) -> None:
+def test_a_file_that_is_not_a_catalog_is_refused_and_unchanged(address: str) -> None:
     Path(address).write_bytes(b"my diary" * 100)
     for opening in (open_catalog, open_read_only):
         with pytest.raises(CatalogError, match="cannot be used"):
@@ -234,7 +234,7 @@ def test_a_file_that_is_no_catalogue_is_refused_and_left_alone(address: str) -> 
 
 
 @sqlite_only
-def test_a_database_of_someone_else_is_refused_and_left_alone(address: str) -> None:
+def test_a_database_of_another_program_is_refused_and_unchanged(address: str) -> None:
     connection = sqlite3.connect(address)
     connection.execute("CREATE TABLE diary (day)")
     connection.close()
@@ -246,24 +246,24 @@ def test_a_database_of_someone_else_is_refused_and_left_alone(address: str) -> N
 
 
 @sqlite_only
-def test_a_catalogue_that_is_missing_is_not_made_by_reading(address: str) -> None:
+def test_reading_does_not_create_a_missing_catalog(address: str) -> None:
     with pytest.raises(CatalogError, match="does not exist"):
         open_read_only(address)
     assert not Path(address).exists()
 
 
-def test_a_catalogue_opened_for_reading_cannot_be_written(address: Address) -> None:
+def test_a_catalog_opened_for_reading_cannot_be_written(address: Address) -> None:
     open_catalog(address).close()
     with (
         open_read_only(address) as catalog,
-        catalog.interruptible(lambda: True),  # a server that became a standby would be waited for
+        catalog.interruptible(lambda: True),  # otherwise it waits for a server that is a standby
         pytest.raises(CatalogError, match=r"read.?only"),
     ):
         catalog.begin_run({}, NOW)
 
 
 @sqlite_only
-def test_a_catalogue_in_a_read_only_folder_can_be_read(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalog_in_a_read_only_folder_can_be_read(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1)))))
     monkeypatch.setattr("os.access", lambda _path, _mode: False)
@@ -279,18 +279,18 @@ def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_a_source_says_of_a_song_is_kept_until_its_file_changes(address: Address) -> None:
-    def facts(catalog: Catalog) -> str | None:
+def test_source_metadata_of_a_song_is_kept_until_its_file_changes(address: Address) -> None:
+    def stored_metadata(catalog: Catalog) -> str | None:
         with catalog.read_transaction() as connection:
             found: str | None = connection.scalar(select(metadata.tables["song_paths"].c.source_metadata))
             return found
 
-    said = song(b"/a.mid", 1, link(track(1)))._replace(source_metadata='{"genre": "polka"}')
+    described = song(b"/a.mid", 1, link(track(1)))._replace(source_metadata='{"genre": "polka"}')
     with open_catalog(address) as catalog:
-        commit(catalog, 1, batch(said))
+        commit(catalog, 1, batch(described))
         commit(catalog, 1, batch(song(b"/a.mid", 1, outcome=None)))
-        assert facts(catalog) == '{"genre": "polka"}', "who reads it again need not know"
-        commit(catalog, 1, batch(said._replace(source_metadata='{"genre": "waltz"}', outcome=None)))
-        assert facts(catalog) == '{"genre": "waltz"}'
+        assert stored_metadata(catalog) == '{"genre": "polka"}', "who reads it again need not know"
+        commit(catalog, 1, batch(described._replace(source_metadata='{"genre": "waltz"}', outcome=None)))
+        assert stored_metadata(catalog) == '{"genre": "waltz"}'
         commit(catalog, 1, batch(song(b"/a.mid", 2, link(track(2)))._replace(mtime_ns=21)))
-        assert facts(catalog) is None
+        assert stored_metadata(catalog) is None

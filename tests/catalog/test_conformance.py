@@ -1,4 +1,4 @@
-"""Every implementation of a catalog passes these tests; the stand-in of a dry run those that concern it."""
+"""Tests that every implementation of a catalog passes; that of a dry run passes those that concern it."""
 
 import pickle
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def song(number: int, *track_numbers: int, outcome: str | None = "split") -> Son
 
 @pytest.fixture
 def catalog(tmp_path: Path, catalog_backend: str) -> Iterator[Catalog]:
-    """A new catalog, in SQLite or PostgreSQL, whose first run has begun."""
+    """Yield a new catalog, in SQLite or PostgreSQL, whose first run has begun."""
     with open_catalog(catalog_access.catalog_address(tmp_path)) as opened:
         opened.begin_run({}, NOW)
         yield opened
@@ -49,7 +49,7 @@ def catalog(tmp_path: Path, catalog_backend: str) -> Iterator[Catalog]:
 
 @pytest.fixture(params=["catalog", "dry run", "dry run of a new result"])
 def run_catalog(request: pytest.FixtureRequest, catalog: Catalog) -> Iterator[RunCatalog]:
-    """A catalog as a run sees it."""
+    """Yield a catalog as a run uses it."""
     with ExitStack() as stack:
         if request.param == "catalog":
             yield catalog
@@ -73,7 +73,7 @@ def test_a_commit_counts_what_it_adds(run_catalog: RunCatalog) -> None:
     assert second.paths_of_known_songs == 1
 
 
-def test_a_song_that_another_batch_brought_counts_once(run_catalog: RunCatalog) -> None:
+def test_a_song_that_another_batch_added_counts_once(run_catalog: RunCatalog) -> None:
     batches = [BatchRecord.from_songs([song(1, 1)]), BatchRecord.from_songs([song(1, 1), song(2, 1)])]
     first, second = run_catalog.commit(1, batches, NOW)
     assert (first.outcomes.total(), first.links, first.tracks_new) == (1, 1, 1)
@@ -145,7 +145,7 @@ def test_a_dry_run_knows_what_the_catalog_knows(catalog: Catalog) -> None:
 
 def test_outcomes_of_earlier_runs_are_replaced_with_their_links(catalog: Catalog) -> None:
     commit(catalog, song(1, 1, 2), song(2, 2))
-    catalog.end_run(catalog.newest_run() or 0, "done", {}, NOW)  # tracks are not deleted beside another run
+    catalog.end_run(catalog.newest_run() or 0, "done", {}, NOW)  # no track is deleted while it is active
     run_id = catalog.begin_run({}, NOW)
     batch = BatchRecord.from_songs([song(1, 3)], replaces_outcomes=True)
     for expected in (1, 0):  # a run does not replace its own outcome
@@ -155,7 +155,7 @@ def test_outcomes_of_earlier_runs_are_replaced_with_their_links(catalog: Catalog
     assert {fields.digest for fields in catalog.delete_unlinked_tracks(run_id)} == {(1).to_bytes(32)}
 
 
-def test_known_paths_leave_out_songs_that_are_not_up_to_date(catalog: Catalog) -> None:
+def test_known_paths_omit_songs_that_are_not_up_to_date(catalog: Catalog) -> None:
     commit(catalog, song(1, 1), song(2, outcome="corrupt"))
     assert list(catalog.known_paths(b"", 9, UpToDate(1, ("corrupt",)))) == [b"/1.mid"]
     assert list(catalog.known_paths(b"", 9, UpToDate(2))) == []
@@ -227,7 +227,7 @@ def test_a_hook_adds_rows_and_changes_the_batch_in_its_transaction(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("catalog_backend")
-def test_a_commit_that_fails_takes_the_rows_of_its_hooks_back(tmp_path: Path) -> None:
+def test_a_failed_commit_rolls_back_the_rows_of_its_hooks(tmp_path: Path) -> None:
     with hooked_catalog(tmp_path, RecordingHook()) as catalog:
         with pytest.raises(Exception, match="has lost a song"):
             commit(catalog, song(1, 1), song(9, outcome=None))

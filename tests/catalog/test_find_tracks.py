@@ -54,7 +54,7 @@ LIVE = "100%_live: Violin"
 PIANO = "1000 live: Acoustic Grand Piano"
 
 
-def test_without_a_filter_everything_comes_in_the_order_of_the_songs(catalog: Catalog) -> None:
+def test_without_a_filter_all_tracks_are_found_in_the_order_of_their_songs(catalog: Catalog) -> None:
     assert found(catalog, Selection()) == [LIVE, PIANO, HELP, DRUMS]
 
 
@@ -88,7 +88,7 @@ def test_a_limit_ends_the_list(catalog: Catalog) -> None:
     assert found(catalog, Selection(), 2) == [LIVE, PIANO]
 
 
-def test_a_search_that_is_left_early_frees_the_catalogue(catalog: Catalog) -> None:
+def test_a_search_that_ends_early_releases_the_catalog(catalog: Catalog) -> None:
     rows = find_tracks(catalog.connection, Selection())
     next(rows)
     rows.close()

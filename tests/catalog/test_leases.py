@@ -1,4 +1,4 @@
-"""What runs hold while several work on one catalogue, and commits whose connection breaks."""
+"""Tests of leases of several runs on one catalog, and of commits whose connection breaks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -65,46 +65,46 @@ def rows(catalog: PostgresCatalog, table: str) -> int:
     )
 
 
-def test_what_one_run_holds_no_other_plans(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
-    mine, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
-    first = take(catalog, mine, "a", "b")
-    second = take(other_catalog, theirs, "b", "c")
+def test_a_song_is_leased_to_one_run_only(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
+    run, other_run = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
+    first = take(catalog, run, "a", "b")
+    second = take(other_catalog, other_run, "b", "c")
     assert (first.paths, first.already_committed, first.held_elsewhere) == (frozenset({b"a", b"b"}), 0, 0)
     assert (second.paths, second.already_committed, second.held_elsewhere) == (frozenset({b"c"}), 0, 1)
-    assert len(catalog.leases_of_other_runs(mine)) == 1
-    nothing = take(other_catalog, theirs, "a", "b")
+    assert len(catalog.leases_of_other_runs(run)) == 1
+    nothing = take(other_catalog, other_run, "a", "b")
     assert (nothing.lease, nothing.paths, nothing.held_elsewhere) == (None, frozenset(), 2)
 
 
-def test_a_commit_lets_go_of_what_it_did(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
-    mine, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
-    leased = take(catalog, mine, "a", "b")
-    (committed,) = catalog.commit(mine, [batch(leased.lease, "a", "b")], NOW)
+def test_a_commit_releases_its_leases(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
+    run, other_run = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
+    leased = take(catalog, run, "a", "b")
+    (committed,) = catalog.commit(run, [batch(leased.lease, "a", "b")], NOW)
     assert (committed.outcomes.total(), committed.links, committed.tracks_new) == (2, 2, 2)
     assert (rows(catalog, "leases"), rows(catalog, "lease_paths")) == (0, 0)
-    again = take(other_catalog, theirs, "a", "b", "c")
+    again = take(other_catalog, other_run, "a", "b", "c")
     assert (again.paths, again.already_committed, again.held_elsewhere) == (frozenset({b"c"}), 2, 0), (
         "what was committed meanwhile is done"
     )
-    assert take(other_catalog, theirs, "a", redo=True).paths == {b"a"}
+    assert take(other_catalog, other_run, "a", redo=True).paths == {b"a"}
 
 
-def test_a_lease_that_expired_is_anybody_s_and_its_commit_is_discarded(
+def test_an_expired_lease_can_be_taken_over_and_its_commit_is_discarded(
     catalog: PostgresCatalog, other_catalog: PostgresCatalog
 ) -> None:
-    mine, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
-    first = take(catalog, mine, "a", "b")
+    run, other_run = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
+    first = take(catalog, run, "a", "b")
     expire(catalog)
-    second = take(other_catalog, theirs, "b")
+    second = take(other_catalog, other_run, "b")
     assert second.paths == {b"b"}
-    (late,) = catalog.commit(mine, [batch(first.lease, "a", "b")], NOW)
+    (late,) = catalog.commit(run, [batch(first.lease, "a", "b")], NOW)
     assert late.discarded
     assert (rows(catalog, "songs"), rows(catalog, "tracks"), rows(catalog, "batches")) == (0, 0, 0)
-    (committed,) = other_catalog.commit(theirs, [batch(second.lease, "b")], NOW)
+    (committed,) = other_catalog.commit(other_run, [batch(second.lease, "b")], NOW)
     assert not committed.discarded
 
 
-def test_who_guesses_a_number_without_its_token_commits_nothing(catalog: PostgresCatalog) -> None:
+def test_a_commit_with_a_wrong_lease_token_is_discarded(catalog: PostgresCatalog) -> None:
     run = catalog.begin_run({}, NOW)
     lease = take(catalog, run, "a").lease
     assert lease is not None
@@ -113,8 +113,8 @@ def test_who_guesses_a_number_without_its_token_commits_nothing(catalog: Postgre
     assert rows(catalog, "lease_paths") == 1
 
 
-def test_renewing_puts_off_the_expiry(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
-    run, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
+def test_updating_a_run_extends_its_leases(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
+    run, other_run = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
     take(catalog, run, "a")
     catalog.run_in_transaction(
         lambda: catalog.connection.execute(
@@ -124,17 +124,19 @@ def test_renewing_puts_off_the_expiry(catalog: PostgresCatalog, other_catalog: P
     catalog.update_run(run, {}, NOW)
     left = text("SELECT min(expires_at) - now() > interval '30 seconds' FROM midiprism.leases")
     assert catalog.run_in_transaction(lambda: catalog.connection.scalar(left))
-    assert take(other_catalog, theirs, "a").held_elsewhere == 1
+    assert take(other_catalog, other_run, "a").held_elsewhere == 1
 
 
-def test_a_run_that_ends_lets_go_of_all(catalog: PostgresCatalog, other_catalog: PostgresCatalog) -> None:
-    run, theirs = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
+def test_a_run_that_ends_releases_its_leases(
+    catalog: PostgresCatalog, other_catalog: PostgresCatalog
+) -> None:
+    run, other_run = catalog.begin_run({}, NOW), other_catalog.begin_run({}, NOW)
     take(catalog, run, "a")
     catalog.end_run(run, "interrupted", {}, NOW)
-    assert take(other_catalog, theirs, "a").paths == {b"a"}
+    assert take(other_catalog, other_run, "a").paths == {b"a"}
 
 
-def test_a_run_that_begins_closes_those_that_died_and_leaves_those_that_live(
+def test_a_new_run_closes_dead_runs_and_keeps_live_ones(
     catalog: PostgresCatalog, other_catalog: PostgresCatalog
 ) -> None:
     dead, alive = catalog.begin_run({}, NOW), catalog.begin_run({}, NOW)
@@ -143,17 +145,17 @@ def test_a_run_that_begins_closes_those_that_died_and_leaves_those_that_live(
             text("UPDATE midiprism.runs SET expires_at = now() WHERE id = :id"), {"id": dead}
         )
     )
-    mine = other_catalog.begin_run({}, NOW)
+    run = other_catalog.begin_run({}, NOW)
     states = catalog.run_in_transaction(
         lambda: {
             row.id: row.state
             for row in catalog.connection.execute(text("SELECT id, state FROM midiprism.runs"))
         }
     )
-    assert states == {dead: "cut off", alive: "running", mine: "running"}
+    assert states == {dead: "cut off", alive: "running", run: "running"}
 
 
-def test_the_pieces_of_a_batch_that_was_taken_apart_are_committed_one_by_one(
+def test_the_parts_of_a_bisected_batch_are_committed_one_by_one(
     catalog: PostgresCatalog,
 ) -> None:
     run = catalog.begin_run({}, NOW)
@@ -164,31 +166,31 @@ def test_the_pieces_of_a_batch_that_was_taken_apart_are_committed_one_by_one(
     assert (rows(catalog, "songs"), rows(catalog, "leases"), rows(catalog, "batches")) == (3, 0, 2)
 
 
-def test_a_commit_whose_answer_was_lost_is_not_made_twice(
+def test_a_commit_is_not_repeated_if_only_its_answer_is_lost(
     catalog: PostgresCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = catalog.begin_run({}, NOW)
     record = batch(take(catalog, run, "a", "b").lease, "a", "b")
-    lost = breaking(catalog, monkeypatch, "after")
+    lost = break_connection(catalog, monkeypatch, "after")
     (committed,) = catalog.commit(run, [record], NOW)
     assert lost == ["after"]
     assert (committed.discarded, committed.outcomes.total(), committed.links) == (False, 2, 2)
     assert (rows(catalog, "songs"), rows(catalog, "links"), rows(catalog, "batches")) == (2, 2, 1)
 
 
-def test_a_commit_that_was_lost_on_its_way_is_made(
+def test_a_commit_is_repeated_if_its_request_is_lost(
     catalog: PostgresCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = catalog.begin_run({}, NOW)
     record = batch(take(catalog, run, "a").lease, "a")
-    lost = breaking(catalog, monkeypatch, "before")
+    lost = break_connection(catalog, monkeypatch, "before")
     (committed,) = catalog.commit(run, [record], NOW)
     assert lost == ["before"]
     assert (committed.outcomes.total(), rows(catalog, "batches")) == (1, 1)
 
 
-def breaking(catalog: PostgresCatalog, monkeypatch: pytest.MonkeyPatch, when: str) -> list[str]:
-    """Break the connection once, before or after the server is told to commit."""
+def break_connection(catalog: PostgresCatalog, monkeypatch: pytest.MonkeyPatch, when: str) -> list[str]:
+    """Break the connection once, before or after the server commits."""
     broken: list[str] = []
     real = psycopg.Connection.commit
 

@@ -1,4 +1,4 @@
-"""Versions of a catalog: an older one is upgraded with all its rows, a newer one is refused."""
+"""Tests of versions of a catalog: an older one is upgraded with all rows, a newer one is refused."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The PostgreSQL server of the tests: a real one, which can be stopped, crashed and looked into."""
+"""Tests of the PostgreSQL server of the tests, which can be stopped, crashed and inspected."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def titles(url: str) -> list[str]:
         return [row[0] for row in connection.execute("SELECT title FROM songs ORDER BY title")]
 
 
-def test_each_database_is_empty_and_its_own(postgres: PostgresServer) -> None:
+def test_each_database_is_empty_and_separate(postgres: PostgresServer) -> None:
     first, second = postgres.new_database(), postgres.new_database()
     postgres.psql(first, SONGS)
     assert titles(first) == ["a", "b"]
@@ -42,7 +42,7 @@ def test_a_restart_breaks_connections_and_keeps_what_was_committed(
     assert titles(url) == ["a", "b"]
 
 
-def test_a_dump_tells_content_not_order(postgres: PostgresServer) -> None:
+def test_a_dump_does_not_depend_on_the_order_of_rows(postgres: PostgresServer) -> None:
     url = postgres.new_database()
     postgres.psql(url, SONGS)
     before = postgres.dump(url)
@@ -52,7 +52,7 @@ def test_a_dump_tells_content_not_order(postgres: PostgresServer) -> None:
     assert postgres.dump(url) != before
 
 
-def test_a_dump_can_leave_out_how_far_sequences_went(postgres: PostgresServer) -> None:
+def test_a_dump_can_omit_the_values_of_sequences(postgres: PostgresServer) -> None:
     url = postgres.new_database()
     postgres.psql(url, SONGS)
     before = postgres.dump(url, "--exclude-table-data=*_seq")
@@ -93,7 +93,7 @@ def test_every_server_that_is_installed_works(postgres: PostgresServer) -> None:
         assert not server.folder.exists()
 
 
-def test_a_server_ends_with_the_process_that_began_it(postgres: PostgresServer) -> None:
+def test_a_server_ends_with_the_process_that_started_it(postgres: PostgresServer) -> None:
     began = "import os; from support.postgres import PostgresServer, find_installations; "
     began += "print(PostgresServer(find_installations()[0]).folder, flush=True); os._exit(9)"
     command = [sys.executable, "-c", began]

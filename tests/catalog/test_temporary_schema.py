@@ -1,4 +1,4 @@
-"""Catalogues that are there for a moment."""
+"""Tests of catalogs in temporary schemas."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from support.postgres import PostgresServer
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_nothing_is_left_of_it(postgres: PostgresServer, fails: bool) -> None:
+def test_a_temporary_schema_is_dropped(postgres: PostgresServer, fails: bool) -> None:
     url = postgres.new_database()
     seen = ""
     try:

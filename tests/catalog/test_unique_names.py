@@ -16,15 +16,15 @@ def numbers(*names: str) -> list[str]:
     return given
 
 
-def test_a_name_is_given_once_and_then_numbered() -> None:
+def test_repeated_names_are_numbered() -> None:
     assert numbers("a", "b", "a", "a") == ["a", "b", "a (2)", "a (3)"]
 
 
-def test_a_number_that_is_a_name_of_its_own_is_passed_over() -> None:
+def test_numbered_names_that_exist_are_skipped() -> None:
     assert numbers("a (2)", "a", "a", "a (2)") == ["a (2)", "a", "a (3)", "a (2) (2)"]
 
 
-def test_many_of_one_name_take_no_longer_each() -> None:
+def test_a_name_can_be_repeated_thousands_of_times() -> None:
     given = numbers(*["same"] * 5_000)
     assert len(set(given)) == 5_000
     assert given[-1] == "same (5000)"

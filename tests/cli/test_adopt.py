@@ -1,4 +1,4 @@
-"""``split --adopt`` and ``catalog undo`` as the owner of a library uses them."""
+"""Tests of ``split --adopt`` and ``catalog undo`` as the owner of a library uses them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``midiprism analyze``: what limits a run, and what would help."""
+"""Tests of ``midiprism analyze``."""
 
 import json
 import re
@@ -37,7 +37,7 @@ STRATEGIES = {
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A result of songs from a folder with a hostile name."""
+    """Return a result of songs from a folder with a hostile name."""
     folder = tmp_path_factory.mktemp("analyze")
     songs = folder / HOSTILE.replace("/", "\u2215")
     write_songs(songs, 600, seed=4)
@@ -52,27 +52,27 @@ def html_page(out: Path, run_and_capture: Callable[[list[str]], str]) -> str:
 
 @pytest.fixture(scope="module")
 def run_and_capture() -> Callable[[list[str]], str]:
-    """What a command prints, for fixtures of a module."""
+    """Return a function that runs a command and returns its output, for fixtures of a module."""
     import contextlib
     import io
 
-    def printed(arguments: list[str]) -> str:
-        kept = io.StringIO()
-        with contextlib.redirect_stdout(kept):
+    def run_command(arguments: list[str]) -> str:
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
             assert main(arguments) == 0
-        return kept.getvalue()
+        return output.getvalue()
 
-    return printed
+    return run_command
 
 
-def test_a_program_reads_all_of_it(out: Path, run_cli: Run) -> None:
+def test_json_has_the_whole_report(out: Path, run_cli: Run) -> None:
     code, printed, errors = run_cli("analyze", out, "--json")
     assert (code, errors) == (0, "")
     report: dict[str, Any] = json.loads(printed)
     assert set(report) >= KEYS
     assert report["progress"]["songs_done"] == 600
     assert report["rate"] > 0
-    assert report["eta_seconds"] is None  # it is over
+    assert report["eta_seconds"] is None  # the run has ended
     assert report["bottleneck"]["resource"] in (
         "cpu",
         "output",
@@ -92,7 +92,7 @@ def test_a_program_reads_all_of_it(out: Path, run_cli: Run) -> None:
     assert report["timeline"][-1]["rate"] >= 0
 
 
-def test_a_person_reads_the_same_in_sections(out: Path, run_cli: Run) -> None:
+def test_the_text_has_all_sections_in_order(out: Path, run_cli: Run) -> None:
     code, printed, errors = run_cli("analyze", out)
     assert (code, errors) == (0, "")
     titles = [
@@ -104,13 +104,13 @@ def test_a_person_reads_the_same_in_sections(out: Path, run_cli: Run) -> None:
         "Plans",
         "What a restart would cost",
     ]
-    places = [printed.index(f"\n{title}\n") for title in titles]
-    assert places == sorted(places)
+    positions = [printed.index(f"\n{title}\n") for title in titles]
+    assert positions == sorted(positions)
     assert "600 songs are in the catalog" in printed
     assert "midiprism split" in printed
 
 
-def test_markdown_holds_hostile_names_as_text(out: Path, run_cli: Run) -> None:
+def test_markdown_escapes_hostile_names(out: Path, run_cli: Run) -> None:
     code, printed, _ = run_cli("analyze", out, "--markdown")
     assert code == 0
     assert printed.startswith("# Run 1 of ")
@@ -137,7 +137,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def test_a_page_holds_no_script_and_nothing_from_elsewhere(html_page: str) -> None:
+def test_the_page_has_no_scripts_and_no_external_resources(html_page: str) -> None:
     tags = Tags()
     tags.feed(html_page)
     assert not tags.tags & {"script", "link", "iframe", "object", "embed", "img", "form", "base"}
@@ -146,21 +146,21 @@ def test_a_page_holds_no_script_and_nothing_from_elsewhere(html_page: str) -> No
     policy = next(one for one in tags.attributes["content"] if "default-src" in one)
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert "<script>alert(1)<" in tags.text.replace("\u2215", "/")  # as text
+    assert "<script>alert(1)<" in tags.text.replace("\u2215", "/")  # escaped
     assert {"svg", "polyline"} <= tags.tags
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_shows_the_page_without_overflow_or_complaint(
+def test_a_browser_shows_the_page_without_overflow_or_errors(
     html_page: str, tmp_path: Path, width: int
 ) -> None:
     file = tmp_path / "report.html"
     file.write_text(html_page, encoding="utf-8")
-    complaints: list[str] = []
+    messages: list[str] = []
     with open_browser() as chromium:
         shown = chromium.new_page(viewport={"width": width, "height": 900})
-        shown.on("console", lambda message: complaints.append(message.text))
-        shown.on("dialog", lambda dialog: complaints.append(dialog.message))
+        shown.on("console", lambda message: messages.append(message.text))
+        shown.on("dialog", lambda dialog: messages.append(dialog.message))
         shown.goto(file.as_uri())
         inside, outside = shown.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         beyond = shown.evaluate(
@@ -174,14 +174,14 @@ def test_a_browser_shows_the_page_without_overflow_or_complaint(
             ".map(e => parseFloat(getComputedStyle(e).fontSize)))"
         )
         styled = shown.evaluate("getComputedStyle(document.querySelector('pre')).whiteSpace")
-    assert complaints == []
+    assert messages == []
     assert inside <= outside
     assert beyond == []
     assert smallest >= 13
-    assert styled == "pre-wrap"  # the policy lets the page's own style through
+    assert styled == "pre-wrap"  # the policy allows the page's own style
 
 
-def test_stages_are_drawn_where_nothing_is_at_work_at_the_end() -> None:
+def test_stages_are_plotted_if_nothing_is_in_progress_at_the_end() -> None:
     shares = {"read": 0.25, "split": 0.75, "commit": 0.0}
     points = [
         TimelinePoint(1.0, 9.0, 0.5, {"sda": 0.5}, {}, 2, 4, 100),
@@ -196,7 +196,7 @@ def test_stages_are_drawn_where_nothing_is_at_work_at_the_end() -> None:
     }
 
 
-def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run_cli: Run) -> None:
+def test_an_active_run_has_an_estimate_of_its_remaining_time(out: Path, tmp_path: Path, run_cli: Run) -> None:
     import shutil
 
     copy = tmp_path / "on"
@@ -211,7 +211,7 @@ def test_a_run_that_is_on_has_a_time_left(out: Path, tmp_path: Path, run_cli: Ru
     assert report["eta_seconds"] == pytest.approx(5_400 / report["rate"])
 
 
-def test_what_left_no_samples_cannot_be_explained(out: Path, tmp_path: Path, run_cli: Run) -> None:
+def test_a_run_without_samples_cannot_be_analyzed(out: Path, tmp_path: Path, run_cli: Run) -> None:
     code, _, errors = run_cli("analyze", out, "--run", 7)
     assert code == 2
     assert "Run 7" in errors
@@ -222,13 +222,13 @@ def test_what_left_no_samples_cannot_be_explained(out: Path, tmp_path: Path, run
     assert "holds no midiprism result" in errors
 
 
-def test_one_form_at_a_time(out: Path, run_cli: Run) -> None:
+def test_output_formats_exclude_each_other(out: Path, run_cli: Run) -> None:
     code, _, errors = run_cli("analyze", out, "--json", "--html")
     assert code == 2
     assert "exclude each other" in errors
 
 
-def test_a_known_run_can_be_asked_for(out: Path, run_cli: Run) -> None:
+def test_a_run_can_be_chosen(out: Path, run_cli: Run) -> None:
     code, printed, _ = run_cli("analyze", out, "--json", "--run", 1)
     assert code == 0
     assert json.loads(printed)["progress"]["run"] == 1

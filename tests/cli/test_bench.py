@@ -37,12 +37,14 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def known_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Places are known, so that none is measured."""
+def known_disk_speeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the speed of every disk be known, so that none is measured."""
     monkeypatch.setattr(trials, "load_disk_speed", lambda folder: make_disk_speed())
 
 
-def test_the_table_has_every_strategy(run_cli: Run, songs: Path, tmp_path: Path, known_places: None) -> None:
+def test_the_table_has_every_strategy(
+    run_cli: Run, songs: Path, tmp_path: Path, known_disk_speeds: None
+) -> None:
     work, place = tmp_path / "work", tmp_path / "place"
     work.mkdir()
     place.mkdir()
@@ -50,9 +52,9 @@ def test_the_table_has_every_strategy(run_cli: Run, songs: Path, tmp_path: Path,
         "bench", "strategies", songs, "--work", work, "--place", place, *QUICK, "--songs", 600, "--json"
     )
     assert code == 0, err
-    told = json.loads(out.splitlines()[-1])
-    assert 600 <= told["songs"] <= 1_200
-    rows = {row["id"]: row for row in told["strategies"]}
+    report = json.loads(out.splitlines()[-1])
+    assert 600 <= report["songs"] <= 1_200
+    rows = {row["id"]: row for row in report["strategies"]}
     stores = {"parquet"} if find_spec("pyarrow") else set()
     measured = {name for name, row in rows.items() if row["measured"] is not None}
     assert measured - {"together"} == {"base", f"output-device {place}", *SETTINGS, *stores}
@@ -61,14 +63,14 @@ def test_the_table_has_every_strategy(run_cli: Run, songs: Path, tmp_path: Path,
         assert rows[name]["predicted"] > 0
         assert len(rows[name]["rates"]) == 1
     assert {name for name, row in rows.items() if row["reason"]} >= {"postgresql", *NEVER}
-    assert all(row["title"] in err for row in told["strategies"] if row["id"] != "together")
+    assert all(row["title"] in err for row in report["strategies"] if row["id"] != "together")
     assert not list(work.iterdir())
     assert not list(place.iterdir())
 
 
 @pytest.mark.slow
-def test_postgresql_is_tried_in_schemas_that_are_dropped(
-    run_cli: Run, songs: Path, tmp_path: Path, postgres: PostgresServer, known_places: None
+def test_postgresql_is_measured_in_temporary_schemas(
+    run_cli: Run, songs: Path, tmp_path: Path, postgres: PostgresServer, known_disk_speeds: None
 ) -> None:
     url = postgres.new_database()
     code, out, err = run_cli("bench", "strategies", songs, "--work", tmp_path, *QUICK, "--database", url)
@@ -81,7 +83,7 @@ def test_postgresql_is_tried_in_schemas_that_are_dropped(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGTERM") or sys.platform == "win32", reason="has no such signals")
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_leaves_nothing(songs: Path, tmp_path: Path, times: int) -> None:
+def test_ctrl_c_removes_temporary_files(songs: Path, tmp_path: Path, times: int) -> None:
     work = tmp_path / "work"
     work.mkdir()
     command = [sys.executable, "-m", "midiprism", "bench", "strategies", str(songs), "--work", str(work)]
@@ -105,15 +107,15 @@ def test_ctrl_c_leaves_nothing(songs: Path, tmp_path: Path, times: int) -> None:
     assert not list(work.iterdir())
 
 
-def test_a_run_that_fails_ends_it_and_leaves_nothing(
-    run_cli: Run, songs: Path, tmp_path: Path, known_places: None, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_run_ends_the_benchmark_and_removes_temporary_files(
+    run_cli: Run, songs: Path, tmp_path: Path, known_disk_speeds: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from midiprism.errors import StoreError
 
-    def failing(*_arguments: Any, **_options: Any) -> Summary:
+    def fail(*_arguments: Any, **_options: Any) -> Summary:
         return Summary("", dry_run=False, by="auto", context="conductor", error=StoreError("It is full."))
 
-    monkeypatch.setattr("midiprism.advise.bench.sample_run.run_pipeline", failing)
+    monkeypatch.setattr("midiprism.advise.bench.sample_run.run_pipeline", fail)
     code, _, err = run_cli("bench", "strategies", songs, "--work", tmp_path, *QUICK)
     assert code == 1
     assert "It is full." in err
@@ -123,13 +125,13 @@ def test_a_run_that_fails_ends_it_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--work", "nowhere"), "is not a folder that is there"),
-        (("--place", "nowhere"), "is not a folder that is there"),
-        (("--database", "postgresql://me:secret@host/d"), "A password on the command line"),
-        (("--database", "mysql://host/d"), "The address of a catalogue is postgresql://"),
+        (("--work", "nowhere"), "is not an existing folder: name one, or make it"),
+        (("--place", "nowhere"), "is not an existing folder: name one, or make it"),
+        (("--database", "postgresql://me:secret@host/d"), "can read a password on the command line"),
+        (("--database", "mysql://host/d"), "The address of a catalog is postgresql://"),
     ],
 )
-def test_what_cannot_be_followed_is_said(
+def test_invalid_options_are_refused_with_a_reason(
     run_cli: Run, songs: Path, options: tuple[str, ...], words: str
 ) -> None:
     code, _, err = run_cli("bench", "strategies", songs, *options)
@@ -138,29 +140,29 @@ def test_what_cannot_be_followed_is_said(
     assert "secret" not in err
 
 
-def test_a_library_without_songs_is_said(run_cli: Run, tmp_path: Path) -> None:
+def test_a_library_without_songs_is_refused(run_cli: Run, tmp_path: Path) -> None:
     code, _, err = run_cli("bench", "strategies", tmp_path)
     assert code == 2
     assert "There are no songs to measure with" in err
 
 
-def test_a_sample_is_spread_over_the_library_and_in_its_order(songs: Path) -> None:
+def test_a_sample_is_spread_evenly_in_the_order_of_the_library(songs: Path) -> None:
     library = open_folders([songs])
-    every = [found.path for found in library.walk() if isinstance(found, SongRef)]
-    few = [found.path for found in sample_songs(library, 100).songs]
-    assert 100 <= len(few) <= 200
-    places = [every.index(path) for path in few]
-    steps = {after - before for before, after in itertools.pairwise(places)}
+    paths = [found.path for found in library.walk() if isinstance(found, SongRef)]
+    sampled = [found.path for found in sample_songs(library, 100).songs]
+    assert 100 <= len(sampled) <= 200
+    positions = [paths.index(path) for path in sampled]
+    steps = {after - before for before, after in itertools.pairwise(positions)}
     assert len(steps) == 1
-    assert places[0] < 10
-    assert places[-1] > 1_180
+    assert positions[0] < 10
+    assert positions[-1] > 1_180
     assert len(sample_songs(library, 5_000).songs) == 1_200
 
 
-def test_who_asked_to_stop_gets_no_table(songs: Path, tmp_path: Path, known_places: None) -> None:
-    asked = ExperimentOptions(os.fspath(tmp_path), run_seconds=0.5, rounds=1)
-    told: list[str] = []
-    rows = run_experiments(open_folders([songs]), asked, lambda: len(told) > 1, told.append)
+def test_a_stopped_benchmark_returns_no_table(songs: Path, tmp_path: Path, known_disk_speeds: None) -> None:
+    options = ExperimentOptions(os.fspath(tmp_path), run_seconds=0.5, rounds=1)
+    messages: list[str] = []
+    rows = run_experiments(open_folders([songs]), options, lambda: len(messages) > 1, messages.append)
     assert rows is None
-    assert len(told) == 2
+    assert len(messages) == 2
     assert not list(tmp_path.iterdir())

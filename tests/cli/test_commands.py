@@ -69,7 +69,9 @@ def test_the_last_line_of_split_json_is_the_summary(run_cli: Run, songs: Path, t
     assert {"songs_failed", "songs_repaired", "bytes_written", "seconds", "songs_per_second"} <= set(facts)
 
 
-def test_a_second_split_says_that_there_is_nothing_to_do(run_cli: Run, songs: Path, tmp_path: Path) -> None:
+def test_a_second_split_reports_that_there_is_nothing_to_do(
+    run_cli: Run, songs: Path, tmp_path: Path
+) -> None:
     run_cli("split", "songs", "-o", "out")
     before = read_tree(tmp_path / "out")
     code, out, _ = run_cli("split", "songs", "-o", "out")

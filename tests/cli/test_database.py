@@ -1,4 +1,4 @@
-"""Commands on a result whose catalogue is in PostgreSQL, and where its address may come from."""
+"""Tests of commands on a result whose catalog is in PostgreSQL, and of the sources of its address."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def url(postgres: PostgresServer) -> str:
 
 @pytest.fixture
 def database_option(run_cli: Run, url: str) -> str:
-    """A result in ``out``; the options that name its catalogue."""
+    """Create a result in ``out``; return the option that names its catalog."""
     assert run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)[0] == 1, (
         "one song is bad"
     )
@@ -65,7 +65,7 @@ def database_option(run_cli: Run, url: str) -> str:
 
 @pytest.fixture
 def password_url(postgres: PostgresServer, url: str) -> Iterator[str]:
-    """The same database for a role that needs a password, over the loopback interface."""
+    """Yield the address of the same database for a role with a password, over the loopback interface."""
     postgres.psql(url, f"CREATE ROLE \"{ROLE}\" LOGIN SUPERUSER PASSWORD '{SECRET}'")
     database = url.partition("?")[0].rpartition("/")[2]
     yield postgres.url(database, user=ROLE, loopback=True)
@@ -124,14 +124,14 @@ def test_printed_commands_name_the_catalog_and_work(run_cli: Run, url: str) -> N
         f"midiprism export 'my out' {named} --to by-song --by song",
     ]
     _, out, _ = run_cli("status", "my out", *where)
-    said = printed_commands(out)
-    assert [line.startswith("midiprism s") and named in line for line in said] == [True, True]
+    commands = printed_commands(out)
+    assert [line.startswith("midiprism s") and named in line for line in commands] == [True, True]
     next(Path("my out/tracks").rglob("*.mid")).unlink()
     code, out, _ = run_cli("verify", "my out", *where)
-    (mending,) = printed_commands(out)
-    assert (code, mending) == (1, f"midiprism verify 'my out' {named} --repair")
-    assert run_cli(*shlex.split(mending)[1:])[0] == 0
-    for line in said:
+    (repair_command,) = printed_commands(out)
+    assert (code, repair_command) == (1, f"midiprism verify 'my out' {named} --repair")
+    assert run_cli(*shlex.split(repair_command)[1:])[0] == 0
+    for line in commands:
         assert run_cli(*shlex.split(line)[1:])[0] == (1 if "--retry-failed" in line else 0)
 
 
@@ -144,8 +144,8 @@ def test_an_interrupted_run_prints_how_to_continue(
     with monkeypatch.context() as patch:
         patch.setattr("midiprism.stores.files.store.FileStore.put", fail_as_full)
         _, out, _ = run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)
-    going_on = f"midiprism split songs -o out --database {shlex.quote(url)}"
-    assert printed_commands(out) == [going_on]
+    continue_command = f"midiprism split songs -o out --database {shlex.quote(url)}"
+    assert printed_commands(out) == [continue_command]
     _, out, _ = run_cli("status", "out", "--database", url, "--json")
     assert json.loads(out)["to_go_on"].endswith(f"/songs -o out --database {shlex.quote(url)}")
 
@@ -176,7 +176,7 @@ def test_a_missing_catalog_is_not_treated_as_an_empty_one(
     before = read_tree(Path("out"))
     for command in (["verify"], ["verify", "--repair"], ["list"], ["export", "--to", "t"]):
         code, _, err = run_cli(*command, "out", "--database", url)
-        assert (code, "holds no catalogue yet" in err) == (1, True)
+        assert (code, "holds no catalog yet" in err) == (1, True)
     assert "nothing is recorded yet" in run_cli("status", "out", "--database", url)[1]
     assert read_tree(Path("out")) == before
     run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)
@@ -201,7 +201,7 @@ def test_all_active_runs_are_shown_and_prevent_checks(
         ]
         for command in (["verify"], ["verify", "--repair"]):
             code, _, err = run_cli(*command, "out", "--database", url)
-            assert (code, f"Run {second} on out is on" in err) == (1, True)
+            assert (code, f"Run {second} on out is active" in err) == (1, True)
         postgres.psql(url, f"UPDATE midiprism.runs SET expires_at = now() WHERE id = {second}")
         catalog.end_run(third, "interrupted", {}, "2026-01-01T00:00:00+00:00")
     assert run_cli("verify", "out", "--database", url)[0] == 0
@@ -218,7 +218,7 @@ def test_a_run_that_begins_during_a_check_ends_the_check(
         with open_catalog(PostgresAddress(url)) as catalog:
             catalog.end_run(catalog.begin_run({}, "now"), "done", {}, "now")
 
-    monkeypatch.setattr("midiprism.integrity.verify.Check._unlinked", begin_and_end_a_run)
+    monkeypatch.setattr("midiprism.integrity.verify._check_unlinked", begin_and_end_a_run)
     code, _, err = run_cli("verify", "out", "--database", url)
     assert (code, "check again" in err) == (1, True)
 
@@ -295,7 +295,7 @@ def test_no_password_is_ever_printed_or_stored(
     run_cli: Run, postgres: PostgresServer, url: str, password_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url))
-    said = ""
+    output = ""
     for command in (
         ["split", "songs", "-o", "out", "--workers", 2, "--json", "--verbose"],
         ["split", "songs", "-o", "out", "--redo", "--workers", 0],
@@ -307,18 +307,18 @@ def test_no_password_is_ever_printed_or_stored(
         ["export", "out", "--to", "tree", "--json"],
         ["catalog", "upgrade", "out"],
     ):
-        said += run_and_join_output(run_cli, *command)
-    assert "library%20keeper@127.0.0.1" in said, "the rest of the address is"
+        output += run_and_join_output(run_cli, *command)
+    assert "library%20keeper@127.0.0.1" in output, "the rest of the address is"
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url, "wr0ng-" + SECRET))
-    said += run_and_join_output(run_cli, "list", "out")
-    assert "password authentication failed" in said
+    output += run_and_join_output(run_cli, "list", "out")
+    assert "password authentication failed" in output
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(re.sub(r":\d+/", ":1/", password_url)))
     unreachable = run_and_join_output(run_cli, "status", "out")
     assert "onnection refused" in unreachable
-    said += unreachable
+    output += unreachable
     monkeypatch.setenv(DATABASE_URL_VARIABLE, with_password(password_url) + "?sslmode=nonsense")
-    said += run_and_join_output(run_cli, "split", "songs", "-o", "out", "--verbose")
-    assert SECRET not in said
+    output += run_and_join_output(run_cli, "split", "songs", "-o", "out", "--verbose")
+    assert SECRET not in output
     assert SECRET not in postgres.dump(url)
     assert not [name for name, data in read_tree(Path.cwd()).items() if SECRET.encode() in data]
 
@@ -375,7 +375,7 @@ def test_searches_do_not_depend_on_the_servers_language(run_cli: Run, url: str) 
     )
     run_cli("split", "odd", "-o", "out", "--workers", 0, "--database", url)
     run_cli("split", "odd", "-o", "plain", "--workers", 0)
-    for asked in (
+    for arguments in (
         [],
         ["--name", "grüsse"],
         ["--name", "STRASSE"],
@@ -387,8 +387,8 @@ def test_searches_do_not_depend_on_the_servers_language(run_cli: Run, url: str) 
         ["--instrument", "PIANO", "--limit", "1"],
         ["--name", "nothing"],
     ):
-        here = run_cli("list", "out", "--json", *asked, "--database", url)
-        assert here == run_cli("list", "plain", "--json", *asked), asked
+        found = run_cli("list", "out", "--json", *arguments, "--database", url)
+        assert found == run_cli("list", "plain", "--json", *arguments), arguments
     assert len(run_cli("list", "plain", "--json", "--name", "kelvin")[1].splitlines()) == 1
 
 

@@ -1,4 +1,4 @@
-"""A folder with 1,000 good songs and 100 that are broken, empty, forbidden, vanishing or no files at all."""
+"""Tests of a folder with 1,000 good songs and 100 broken, empty, forbidden, vanishing or irregular ones."""
 
 import json
 import os
@@ -17,7 +17,7 @@ FAILURE_CODES = ("not_midi", "empty", "permission", "vanished", "io")
 
 @pytest.fixture
 def songs(tmp_path: Path) -> Path:
-    """1,000 sample songs, and 100 bad files whose names say what is wrong with them."""
+    """Return a folder with 1,000 sample songs, and 100 bad files named after their failure codes."""
     root = tmp_path / "songs"
     write_songs(root, 1_000, seed=3)
     bad = root / "bad"
@@ -32,7 +32,7 @@ def songs(tmp_path: Path) -> Path:
 
 
 def read_or_fail(path: bytes, limit: int, *status: int) -> SongContent:
-    """Read a file; remove one right before, and refuse one as for a user who is not root."""
+    """Read a file; remove it first if it must vanish, refuse it if its permission must be denied."""
     if path.endswith(b"vanished.mid"):
         os.unlink(path)
     if path.endswith(b"permission.mid") and os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""``midiprism catalog check`` and ``midiprism audit``, as they are typed and read."""
+"""Tests of ``midiprism catalog check`` and ``midiprism audit``: their arguments and output."""
 
 import json
 import shlex
@@ -29,7 +29,7 @@ def owner_library(postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def damaged_library(owner_library: OwnerLibrary) -> OwnerLibrary:
-    """One song with a split at the wrong time, and one that is gone; their names are hostile."""
+    """Return a library with a track at the wrong time and a track without a file; their names are hostile."""
     song_id = owner_library.add_song(f"{HOSTILE_NAME}.mid", SONG)
     owner_library.add_track(
         song_id, 0, f"late {HOSTILE_NAME}.mid", song(track(note(0, 60, 96, 96)), midi_format=0)
@@ -39,7 +39,7 @@ def damaged_library(owner_library: OwnerLibrary) -> OwnerLibrary:
     return owner_library
 
 
-def test_a_check_ends_with_the_command_to_go_on_with(run_cli: Run, owner_library: OwnerLibrary) -> None:
+def test_a_check_ends_with_the_command_to_run_next(run_cli: Run, owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", SONG)
     rule = f"{owner_library.folder}={owner_library.folder}"
     options = ["--database", owner_library.url, "--path-map", rule]
@@ -58,7 +58,7 @@ def test_a_check_ends_with_the_command_to_go_on_with(run_cli: Run, owner_library
     assert run_cli("catalog", "check", *options, "--quiet") == (0, "", "")
 
 
-def test_a_check_names_what_is_in_the_way(run_cli: Run, damaged_library: OwnerLibrary) -> None:
+def test_a_check_names_the_obstacles(run_cli: Run, damaged_library: OwnerLibrary) -> None:
     damaged_library.add_song(f"{HOSTILE_NAME} changed.mid", b"song", b"h" * 32)
     code, out, _ = run_cli("catalog", "check", "--database", damaged_library.url)
     assert code == 1
@@ -73,14 +73,14 @@ def test_a_check_names_what_is_in_the_way(run_cli: Run, damaged_library: OwnerLi
     assert (code, facts["ok"], facts["content_hash"]["mismatched"]) == (1, False, 1)
 
 
-def test_a_check_names_what_a_database_lacks(run_cli: Run, postgres: PostgresServer) -> None:
+def test_a_check_names_missing_tables(run_cli: Run, postgres: PostgresServer) -> None:
     code, out, _ = run_cli("catalog", "check", "--database", postgres.new_database())
     assert code == 1
     assert "There is no table files that this role's search path leads to." in out
     assert "adopt it" not in out
 
 
-def test_hostile_names_of_columns_and_triggers_stay_text(
+def test_hostile_names_of_columns_and_triggers_are_escaped(
     run_cli: Run, postgres: PostgresServer, owner_library: OwnerLibrary
 ) -> None:
     owner_library.add_song("a.mid", SONG)
@@ -118,7 +118,7 @@ def test_no_password_is_shown(
         assert "cret" not in err
 
 
-def test_an_audit_names_what_it_finds(run_cli: Run, damaged_library: OwnerLibrary) -> None:
+def test_an_audit_lists_its_findings(run_cli: Run, damaged_library: OwnerLibrary) -> None:
     code, out, err = run_cli("audit", "--database", damaged_library.url)
     assert (code, err) == (1, "")
     assert ": not every track is correct\n" in out
@@ -139,7 +139,7 @@ def test_an_audit_names_what_it_finds(run_cli: Run, damaged_library: OwnerLibrar
     assert run_cli("audit", "--database", damaged_library.url, "--quiet") == (1, "", "")
 
 
-def test_an_audit_names_a_few_unless_asked_for_all(run_cli: Run, owner_library: OwnerLibrary) -> None:
+def test_an_audit_lists_all_findings_only_if_verbose(run_cli: Run, owner_library: OwnerLibrary) -> None:
     song = owner_library.add_song("a.mid", SONG)
     for number in range(8):
         owner_library.add_track(song, number, f"noise {number}.mid", b"noise %d" % number)
@@ -148,7 +148,9 @@ def test_an_audit_names_a_few_unless_asked_for_all(run_cli: Run, owner_library: 
     assert run_cli("audit", "--database", owner_library.url, "--verbose")[1].count("/noise ") == 8
 
 
-def test_an_audit_of_right_splits_is_content(run_cli: Run, owner_library: OwnerLibrary) -> None:
+def test_an_audit_of_correct_tracks_reports_only_missing_links(
+    run_cli: Run, owner_library: OwnerLibrary
+) -> None:
     song_id = owner_library.add_song("a.mid", SONG)
     for part in midiprism.split(SONG, by="track").tracks:
         owner_library.add_track(song_id, part.track_number, f"{part.track_number}.mid", part.data)
@@ -165,7 +167,7 @@ def test_an_audit_of_right_splits_is_content(run_cli: Run, owner_library: OwnerL
     assert "not linked              1  tracks of a song that no link of the song leads to, of 4\n" in out
 
 
-def test_an_audit_without_splits_says_so(run_cli: Run, owner_library: OwnerLibrary) -> None:
+def test_an_audit_of_a_library_without_tracks_succeeds(run_cli: Run, owner_library: OwnerLibrary) -> None:
     owner_library.add_song("a.mid", SONG)
     code, out, _ = run_cli("audit", "--database", owner_library.url)
     assert code == 0
@@ -173,7 +175,7 @@ def test_an_audit_without_splits_says_so(run_cli: Run, owner_library: OwnerLibra
 
 
 @pytest.mark.parametrize("command", [("audit",), ("catalog", "check")])
-def test_what_cannot_be_followed_is_refused(
+def test_invalid_arguments_are_refused(
     run_cli: Run, owner_library: OwnerLibrary, command: tuple[str, ...]
 ) -> None:
     code, _, err = run_cli(*command)
@@ -184,13 +186,13 @@ def test_what_cannot_be_followed_is_refused(
     assert "is not OLD=NEW" in err
 
 
-def test_a_sample_must_be_a_share(run_cli: Run, owner_library: OwnerLibrary) -> None:
+def test_a_sample_must_be_a_percentage(run_cli: Run, owner_library: OwnerLibrary) -> None:
     code, _, err = run_cli("audit", "--database", owner_library.url, "--sample", "0%")
     assert code == 2
     assert "--sample 0% is not a percentage" in err
 
 
-def test_progress_says_how_far_it_is() -> None:
+def test_progress_counts_songs_and_tracks() -> None:
     assert format_progress(AuditProgress(50, 200, 321, 12, 1.0)) == (
         "songs: 50 of 200, 25 %, 321 tracks compared, 12 at the wrong time"
     )

@@ -1,4 +1,4 @@
-"""``midiprism inspect``, as people and scripts see it."""
+"""Tests of ``midiprism inspect``, as people and scripts use it."""
 
 import dataclasses
 import gzip
@@ -65,7 +65,7 @@ def write_song(data: bytes, path: str = "song.mid") -> str:
 
 
 def section_lines(out: str, heading: str) -> list[str]:
-    """The lines under a heading, without the indent."""
+    """Return the lines under a heading, without the indent."""
     lines = out.splitlines()
     first = lines.index(heading) + 1
     return [line.strip() for line in lines[first : [*lines, ""].index("", first)]]

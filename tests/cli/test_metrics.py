@@ -1,4 +1,4 @@
-"""``midiprism split --metrics-port``: figures for Prometheus while a run goes on."""
+"""Tests of ``midiprism split --metrics-port``: metrics for Prometheus during a run."""
 
 import re
 import subprocess

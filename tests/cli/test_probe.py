@@ -39,24 +39,26 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def three_places(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Three places, whose figures are known without measuring; those that were asked for."""
-    asked: list[str] = []
+def three_disks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Offer three disks with known speeds; return the folders that are probed."""
+    probed: list[str] = []
 
-    def measured(folder: str) -> DiskSpeed:
-        asked.append(folder)
+    def fake_probe(folder: str) -> DiskSpeed:
+        probed.append(folder)
         return KNOWN[folder]
 
-    spots = [MountPoint(known.location, 10**12, 10**8) for known in KNOWN.values()]
-    far = MountPoint(
+    mount_points = [MountPoint(known.location, 10**12, 10**8) for known in KNOWN.values()]
+    network_mount = MountPoint(
         StorageLocation("/far", kind="network"), skip_reason="it is across a network: name it to measure it"
     )
-    monkeypatch.setattr("midiprism.advise.probe.mounts.find_mount_points", lambda: [*reversed(spots), far])
-    monkeypatch.setattr(probe_module, "probe", measured)
-    return asked
+    monkeypatch.setattr(
+        "midiprism.advise.probe.mounts.find_mount_points", lambda: [*reversed(mount_points), network_mount]
+    )
+    monkeypatch.setattr(probe_module, "probe", fake_probe)
+    return probed
 
 
-def test_places_are_ranked_and_the_best_is_named(run_cli: Run, three_places: list[str]) -> None:
+def test_disks_are_ranked_and_the_best_is_named(run_cli: Run, three_disks: list[str]) -> None:
     code, out, err = run_cli("probe")
     creates, others = (table.splitlines()[2:5] for table in out.split("\n\n"))
     assert code == 0
@@ -74,8 +76,8 @@ def test_places_are_ranked_and_the_best_is_named(run_cli: Run, three_places: lis
     assert "/far: it is across a network" in err
 
 
-def test_all_columns_are_seen_on_a_narrow_terminal(
-    three_places: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_all_columns_are_shown_on_a_narrow_terminal(
+    three_disks: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from rich.console import Console
 
@@ -88,28 +90,28 @@ def test_all_columns_are_seen_on_a_narrow_terminal(
         assert known in out
 
 
-def test_it_says_where_it_writes_before_it_does(
-    run_cli: Run, three_places: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_folders_are_announced_before_they_are_written(
+    run_cli: Run, three_disks: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[str] = []
+    announcements: list[str] = []
 
-    def measured(folder: str) -> DiskSpeed:
-        told.append(capfd.readouterr().err)
+    def fake_probe(folder: str) -> DiskSpeed:
+        announcements.append(capfd.readouterr().err)
         return KNOWN[folder]
 
-    monkeypatch.setattr(probe_module, "probe", measured)
+    monkeypatch.setattr(probe_module, "probe", fake_probe)
     assert run_cli("probe")[0] == 0
-    assert f"{TEMP_DIR_PREFIX}... is made in each of these" in told[0]
-    assert all(f"  {place}  (" in told[0] for place in KNOWN)
+    assert f"{TEMP_DIR_PREFIX}... is made in each of these" in announcements[0]
+    assert all(f"  {place}  (" in announcements[0] for place in KNOWN)
 
 
-def test_the_figures_are_kept(run_cli: Run, three_places: list[str]) -> None:
+def test_speeds_are_stored(run_cli: Run, three_disks: list[str]) -> None:
     assert run_cli("probe")[0] == 0
     assert {one.location.path for one in load_disk_speeds()} == set(KNOWN)
 
 
-def test_figures_that_cannot_be_kept_are_shown_all_the_same(
-    run_cli: Run, three_places: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_speeds_that_cannot_be_stored_are_still_shown(
+    run_cli: Run, three_disks: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path / "file"))
@@ -117,17 +119,17 @@ def test_figures_that_cannot_be_kept_are_shown_all_the_same(
     assert (code, "cannot be stored" in err, "/fast" in out) == (0, True, True)
 
 
-def test_a_dry_run_only_lists(run_cli: Run, three_places: list[str]) -> None:
+def test_a_dry_run_only_lists_disks(run_cli: Run, three_disks: list[str]) -> None:
     code, out, err = run_cli("probe", "--dry-run", "--json")
     facts = json.loads(out)
-    assert (code, three_places, load_disk_speeds()) == (0, [], [])
+    assert (code, three_disks, load_disk_speeds()) == (0, [], [])
     assert [place["path"] for place in facts["places"]] == ["/slow", "/fast", "/m"]
     assert facts["skipped"] == [{"path": "/far", "reason": "it is across a network: name it to measure it"}]
     assert facts["dry_run"] is True
     assert "would be made" in err
 
 
-def test_json_is_the_last_line_and_has_the_figures(run_cli: Run, three_places: list[str]) -> None:
+def test_json_is_the_last_line_and_has_the_speeds(run_cli: Run, three_disks: list[str]) -> None:
     code, out, err = run_cli("probe", "--json")
     facts = json.loads(out)
     assert code == 0
@@ -145,15 +147,15 @@ def test_json_is_the_last_line_and_has_the_figures(run_cli: Run, three_places: l
     assert "flush" in err
 
 
-def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
-    run_cli: Run, three_places: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_folder_that_cannot_be_measured_is_reported_and_others_are_measured(
+    run_cli: Run, three_disks: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(folder: str) -> DiskSpeed:
+    def fake_probe(folder: str) -> DiskSpeed:
         if folder == str(tmp_path):
             raise StoreError("it broke \x1b[31m")
         return make_disk_speed(locate_storage(folder))
 
-    monkeypatch.setattr(probe_module, "probe", measured)
+    monkeypatch.setattr(probe_module, "probe", fake_probe)
     (tmp_path / "good").mkdir()
     code, out, err = run_cli("probe", tmp_path, tmp_path / "nowhere\u202e", tmp_path / "good", "--json")
     facts = json.loads(out)
@@ -165,14 +167,14 @@ def test_a_folder_that_cannot_be_measured_is_told_and_the_others_are_measured(
     assert "it broke \\x1b[31m" in err
 
 
-def test_without_any_place_it_says_so(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_disks_is_reported(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.advise.probe.mounts.find_mount_points", list)
     code, out, err = run_cli("probe")
     assert (code, out, "There is nothing to measure" in err) == (1, "", True)
 
 
 def test_memory_alone_is_not_recommended(
-    run_cli: Run, three_places: list[str], monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, three_disks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "midiprism.advise.probe.mounts.find_mount_points", lambda: [MountPoint(MEMORY, 10**12, 10**8)]
@@ -182,7 +184,7 @@ def test_memory_alone_is_not_recommended(
     assert "Best" not in run_cli("probe")[1]
 
 
-def test_a_real_place_is_measured_and_left_clean(run_cli: Run, tmp_path: Path) -> None:
+def test_a_real_folder_is_measured_and_left_empty(run_cli: Run, tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()
     code, out, _ = run_cli("probe", tmp_path / "place", "--json")
     (place,) = json.loads(out)["places"]
@@ -210,7 +212,7 @@ sys.exit(main(["probe", sys.argv[1]]))
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, number: int, code: int) -> None:
+def test_a_signal_ends_a_probe_and_removes_its_files(tmp_path: Path, number: int, code: int) -> None:
     place = tmp_path / "place"
     place.mkdir()
     command = [sys.executable, "-c", ENDLESS, str(place)]
@@ -233,13 +235,13 @@ def songs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def better_place_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that is much better than any other."""
+def faster_disk_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer a disk that is much faster than any other."""
     found = FasterDisk(KNOWN["/slow"], KNOWN["/fast"], 8.4)
     monkeypatch.setattr(places, "find_faster_disk", lambda _out: found)
 
 
-def test_split_tells_of_a_much_better_place(run_cli: Run, songs: Path, better_place_found: None) -> None:
+def test_split_suggests_a_much_faster_disk(run_cli: Run, songs: Path, faster_disk_found: None) -> None:
     code, _, err = run_cli("split", "songs", "-o", "out")
     assert code == 0
     assert "/fast takes new files 8.4 times as fast as the disk of out: 40,000 a second against" in err
@@ -250,16 +252,16 @@ def test_split_tells_of_a_much_better_place(run_cli: Run, songs: Path, better_pl
 
 
 @pytest.mark.parametrize("options", [["--quiet"], ["--dry-run"], ["--store", "parquet"]])
-def test_split_does_not_tell_of_it_where_it_does_not_matter(
-    run_cli: Run, songs: Path, better_place_found: None, options: list[str]
+def test_split_suggests_no_disk_if_it_does_not_matter(
+    run_cli: Run, songs: Path, faster_disk_found: None, options: list[str]
 ) -> None:
     code, _, err = run_cli("split", "songs", "-o", "out", *options)
     assert (code, "times as fast" in err) == (0, False)
 
 
-def test_split_measures_and_writes_nothing_elsewhere(
-    run_cli: Run, songs: Path, tmp_path: Path, three_places: Any
+def test_split_neither_measures_nor_stores_disk_speeds(
+    run_cli: Run, songs: Path, tmp_path: Path, three_disks: Any
 ) -> None:
     code, _, err = run_cli("split", "songs", "-o", "out")
-    assert (code, three_places, "times as fast" in err) == (0, [], False)
+    assert (code, three_disks, "times as fast" in err) == (0, [], False)
     assert not (tmp_path / "cache").exists()

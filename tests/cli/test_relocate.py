@@ -1,4 +1,4 @@
-"""``midiprism relocate``, and the other commands on a result that it moved."""
+"""Tests of ``midiprism relocate``, and of other commands on a result that it moved."""
 
 import json
 import os

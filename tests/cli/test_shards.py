@@ -1,4 +1,4 @@
-"""A result in Parquet files on the command line, with its catalogue in a file and in PostgreSQL."""
+"""Tests of commands on a result in Parquet files, with its catalog in a file and in PostgreSQL."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_options(request: pytest.FixtureRequest) -> list[str]:
-    """The options that say where the catalogue is."""
+    """Return the options that name the catalog."""
     return ["--database", request.getfixturevalue("postgres").new_database()] * (request.param == "postgres")
 
 
@@ -103,7 +103,7 @@ def test_a_lost_shard_is_reported_and_repaired(run_cli: Run, out: str, database_
     assert run_cli("verify", out, *database_options)[0] == 0
     next(Path(out).rglob("tracks-*.parquet")).unlink()
     code, output, errors = run_cli("verify", out, *database_options)
-    assert (code, "Parquet files that are lost or damaged" in output + errors) == (1, True)
+    assert (code, "shards that are lost or damaged" in output + errors) == (1, True)
     assert run_cli("verify", out, "--repair", *database_options)[0] == 0
     assert run_cli("verify", out, *database_options)[0] == 0
     assert rows("tracks") == 3

@@ -269,13 +269,13 @@ def test_watching_lasts_until_the_run_ends(run_cli: Run, songs: Path) -> None:
     mark_as_running(songs_total=9, songs_seen=3, songs_done=2)
     with lock_exclusive("out"):
         process = start_watching("--json", stdout=subprocess.PIPE)
-        looks = [json.loads(process.stdout.readline()) for _ in range(3)]  # type: ignore[union-attr]
+        statuses = [json.loads(process.stdout.readline()) for _ in range(3)]  # type: ignore[union-attr]
         execute("UPDATE runs SET state = 'done'")
     rest, err = process.communicate(timeout=60)
-    looks += map(json.loads, rest.splitlines())
+    statuses += map(json.loads, rest.splitlines())
     assert (process.returncode, err) == (0, b"")
-    assert [look["running"] for look in looks[:3]] == [True] * 3
-    assert (looks[-1]["running"], looks[-1]["held"], looks[-1]["left"]) == (False, False, 0)
+    assert [status["running"] for status in statuses[:3]] == [True] * 3
+    assert (statuses[-1]["running"], statuses[-1]["held"], statuses[-1]["left"]) == (False, False, 0)
 
 
 def test_ctrl_c_ends_watching_with_130(run_cli: Run, songs: Path) -> None:
@@ -311,7 +311,7 @@ def test_a_terminal_is_redrawn_in_place_and_left_in_order(run_cli: Run, songs: P
     try:
         while data := os.read(own, 65_536):
             shown += data
-    except OSError:  # what Linux says of a terminal whose other end was closed
+    except OSError:  # Linux's error for a terminal whose other end is closed
         pass
     os.close(own)
     assert process.wait(60) == 130

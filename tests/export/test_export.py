@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("catalog_backend")
 ALL = Selection()
 
 
-def made(tmp_path: Path, files: dict[str, bytes]) -> Path:
+def make_result(tmp_path: Path, files: dict[str, bytes]) -> Path:
     out = tmp_path / "out"
     source = write_files(tmp_path / "songs", files)
     settings = make_settings(database=catalog_access.postgres_address(out))
@@ -37,7 +37,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_tree_by_song_has_a_folder_per_song(tmp_path: Path) -> None:
-    out = made(tmp_path, {"rock/Help.mid": fake_song(PIANO, BASS, DRUMS), "Yes.mid": fake_song(BASS)})
+    out = make_result(tmp_path, {"rock/Help.mid": fake_song(PIANO, BASS, DRUMS), "Yes.mid": fake_song(BASS)})
     done = export(out, tmp_path / "to")
     assert names(tmp_path / "to") == [
         "Yes/01 Bassline (Slap Bass 1).mid",
@@ -49,8 +49,8 @@ def test_a_tree_by_song_has_a_folder_per_song(tmp_path: Path) -> None:
     assert read_tree(tmp_path / "to")["Yes/01 Bassline (Slap Bass 1).mid"] == BASS.encode()
 
 
-def test_a_tree_by_instrument_tells_the_songs_apart(tmp_path: Path) -> None:
-    out = made(tmp_path, {"Help.mid": fake_song(BASS), "Yes.mid": fake_song(PIANO, BASS)})
+def test_a_tree_by_instrument_has_the_song_in_each_file_name(tmp_path: Path) -> None:
+    out = make_result(tmp_path, {"Help.mid": fake_song(BASS), "Yes.mid": fake_song(PIANO, BASS)})
     export(out, tmp_path / "to", "instrument", Selection(family="bass"))
     assert names(tmp_path / "to") == [
         "Bass/Slap Bass 1/Help - 01 Bassline.mid",
@@ -58,8 +58,8 @@ def test_a_tree_by_instrument_tells_the_songs_apart(tmp_path: Path) -> None:
     ]
 
 
-def test_copies_can_be_written_and_do_not_reach_the_store(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+def test_copies_are_writable_and_independent_of_the_store(tmp_path: Path) -> None:
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
     export(out, tmp_path / "to")
     path = tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid"
     assert path.stat().st_mode & 0o200
@@ -69,14 +69,14 @@ def test_copies_can_be_written_and_do_not_reach_the_store(tmp_path: Path) -> Non
 
 
 def test_hard_links_are_the_stores_own_files(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
     export(out, tmp_path / "to", hardlink=True)
     assert (tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid").stat().st_nlink == 2
     assert export(out, tmp_path / "to", hardlink=True).files_unchanged == 1
 
 
 def test_a_second_export_writes_nothing(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO, PIANO), "a.kar": fake_song(BASS)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO, PIANO), "a.kar": fake_song(BASS)})
     export(out, tmp_path / "to")
     before = read_tree(tmp_path / "to")
     done = export(out, tmp_path / "to")
@@ -91,7 +91,7 @@ def test_songs_that_would_share_a_folder_are_numbered_in_the_order_of_their_path
         "A.mid": fake_song(DRUMS),
         "a (2).mid": fake_song(BASS + "2"),
     }
-    out = made(tmp_path, files)
+    out = make_result(tmp_path, files)
     export(out, tmp_path / "to")
     assert names(tmp_path / "to") == [
         "A/01 Standard Kit.mid",
@@ -102,13 +102,15 @@ def test_songs_that_would_share_a_folder_are_numbered_in_the_order_of_their_path
 
 
 def test_files_that_would_share_a_name_are_numbered(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(BASS, BASS + "1", BASS.replace("Bassline", "BASSLINE") + "2")})
+    out = make_result(
+        tmp_path, {"a.mid": fake_song(BASS, BASS + "1", BASS.replace("Bassline", "BASSLINE") + "2")}
+    )
     export(out, tmp_path / "to", "{name}")
     assert names(tmp_path / "to") == ["BASSLINE (3).mid", "Bassline (2).mid", "Bassline.mid"]
 
 
-def test_a_file_that_was_edited_is_left_alone_and_reported(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
+def test_an_edited_file_is_kept_and_reported(tmp_path: Path) -> None:
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
     export(out, tmp_path / "to")
     (tmp_path / "to/a/02 Bassline (Slap Bass 1).mid").write_bytes(b"my own take")
     done = export(out, tmp_path / "to")
@@ -116,8 +118,8 @@ def test_a_file_that_was_edited_is_left_alone_and_reported(tmp_path: Path) -> No
     assert (tmp_path / "to/a/02 Bassline (Slap Bass 1).mid").read_bytes() == b"my own take"
 
 
-def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+def test_a_link_at_the_path_of_a_file_is_not_followed(tmp_path: Path) -> None:
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
     write_files(tmp_path, {"victim": b"precious"})
     (tmp_path / "to/a").mkdir(parents=True)
     (tmp_path / "to/a/01 Right Hand (Acoustic Grand Piano).mid").symlink_to(tmp_path / "victim")
@@ -126,7 +128,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing_and_counts_the_same(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
     done = export(out, tmp_path / "to", dry_run=True)
     assert (done.files_new, (tmp_path / "to").exists()) == (2, False)
     export(out, tmp_path / "to")
@@ -134,7 +136,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_same(tmp_path: Path) -> None:
 
 
 def test_a_track_missing_from_the_store_is_reported_and_the_rest_exported(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO, BASS)})
     next((out / "tracks/bass").rglob("*.mid")).unlink()
     for hardlink in (False, True):
         to = tmp_path / f"to{hardlink}"
@@ -143,15 +145,15 @@ def test_a_track_missing_from_the_store_is_reported_and_the_rest_exported(tmp_pa
 
 
 def test_a_target_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
     write_files(tmp_path / "to", {"a": b"a file where a folder must be"})
     done = export(out, tmp_path / "to")
     assert (done.files_new, done.files_failed) == (1, 1)
     assert "cannot be written" in done.failures[0][1]
 
 
-def test_a_tree_that_export_made_is_never_split_again(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+def test_an_exported_tree_is_never_split(tmp_path: Path) -> None:
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
     export(out, tmp_path / "songs/by song")
     settings = make_settings(database=catalog_access.postgres_address(out))
     again = run_source(open_folders([tmp_path / "songs"]), str(out), settings, splitter=fake_split)
@@ -159,15 +161,15 @@ def test_a_tree_that_export_made_is_never_split_again(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_other_files_is_not_marked(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
     write_files(tmp_path / "to", {"mine.txt": b""})
     export(out, tmp_path / "to")
     assert "midiprism.json" not in read_tree(tmp_path / "to")
 
 
 @pytest.mark.parametrize("to", ["out", "out/by-song", "other", "file"])
-def test_a_tree_is_not_put_into_a_result_or_a_file(tmp_path: Path, to: str) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+def test_a_tree_is_not_exported_into_a_result_or_a_file(tmp_path: Path, to: str) -> None:
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
     write_files(
         tmp_path,
         {"file": b"", "other/midiprism.json": json.dumps({"midiprism": "result", "format": 1}).encode()},
@@ -176,46 +178,48 @@ def test_a_tree_is_not_put_into_a_result_or_a_file(tmp_path: Path, to: str) -> N
         export(out, tmp_path / to)
 
 
-def test_an_interrupted_export_can_be_gone_on_with(tmp_path: Path) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO, BASS, DRUMS)})
-    told: list[int] = []
+def test_an_interrupted_export_can_be_continued(tmp_path: Path) -> None:
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO, BASS, DRUMS)})
+    progress: list[int] = []
     export_tracks(
         str(out),
         str(tmp_path / "to"),
         PathTemplate("song"),
         Selection(),
         database=catalog_access.postgres_address(out),
-        stop=lambda: len(told) > 1,
-        listener=lambda done: told.append(done.files),
+        stop=lambda: len(progress) > 1,
+        listener=lambda done: progress.append(done.files),
     )
     assert len(names(tmp_path / "to")) == 2
     assert export(out, tmp_path / "to").files_new == 1
 
 
 def test_a_copy_that_fails_half_way_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
 
-    def failing(*_arguments: object) -> int:
+    def fail(*_arguments: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", failing)
+    monkeypatch.setattr(os, "write", fail)
     done = export(out, tmp_path / "to")
     monkeypatch.undo()
     assert done.files_failed == 1
     assert names(tmp_path / "to") == []
 
 
-def test_blocks_are_shared_where_the_file_system_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_are_shared_if_the_file_system_supports_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import fcntl
 
-    out = made(tmp_path, {"a.mid": fake_song(PIANO)})
+    out = make_result(tmp_path, {"a.mid": fake_song(PIANO)})
     calls: list[int] = []
 
-    def cloning(target: int, request: int, source: int) -> int:
+    def clone(target: int, request: int, source: int) -> int:
         calls.append(request)
         return os.write(target, os.read(source, 10_000))
 
-    monkeypatch.setattr(fcntl, "ioctl", cloning)
+    monkeypatch.setattr(fcntl, "ioctl", clone)
     export(out, tmp_path / "to")
     assert calls == [0x40049409]
     assert read_tree(tmp_path / "to")["a/01 Right Hand (Acoustic Grand Piano).mid"] == PIANO.encode()

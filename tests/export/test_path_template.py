@@ -40,7 +40,7 @@ def row(
     return TrackRow(song_id=1, song_path=b"/m/x.mid", root_length=3, song_name=song, link=link)
 
 
-def place(template: str, track: TrackRow) -> str:
+def render(template: str, track: TrackRow) -> str:
     return "/".join(PathTemplate(template).render(track, song_path(track)))
 
 
@@ -57,33 +57,33 @@ def place(template: str, track: TrackRow) -> str:
     ],
 )
 def test_fields_are_filled_in(template: str, path: str) -> None:
-    assert place(template, row()) == path
+    assert render(template, row()) == path
 
 
-def test_what_is_not_there_leaves_nothing_behind() -> None:
-    assert place("{channel} {name}", row(channel=None)) == "Lead"
-    assert place("{program}", row()) == "unnamed"
+def test_missing_values_leave_no_gaps() -> None:
+    assert render("{channel} {name}", row(channel=None)) == "Lead"
+    assert render("{program}", row()) == "unnamed"
 
 
 def test_a_track_without_a_name_is_named_by_its_instrument() -> None:
-    assert place("{name}", row(name=None)) == "Slap Bass 1"
+    assert render("{name}", row(name=None)) == "Slap Bass 1"
 
 
-def test_parts_of_one_track_are_told_apart_by_their_instrument() -> None:
-    assert place("{name}", row(parts=3)) == "Lead - Slap Bass 1"
-    assert place("{name}", row(parts=3, name="Slap Bass 1")) == "Slap Bass 1"
+def test_parts_of_one_track_are_distinguished_by_their_instrument() -> None:
+    assert render("{name}", row(parts=3)) == "Lead - Slap Bass 1"
+    assert render("{name}", row(parts=3, name="Slap Bass 1")) == "Slap Bass 1"
 
 
 def test_only_the_songs_path_makes_folders() -> None:
-    assert place("{name}", row(name="AC/DC")) == "AC_DC"
+    assert render("{name}", row(name="AC/DC")) == "AC_DC"
 
 
-def test_a_label_says_the_instrument_once() -> None:
-    assert place("{label}", row()) == "Lead (Slap Bass 1)"
-    assert place("{label}", row(name=None)) == "Slap Bass 1"
-    assert place("{label}", row(name="SLAP BASS 1")) == "Slap Bass 1"
-    assert place("{label}", row(name="My slap bass 1 track")) == "My slap bass 1 track"
-    assert place("{song}", row(song="a/b")) == "b"
+def test_a_label_names_the_instrument_once() -> None:
+    assert render("{label}", row()) == "Lead (Slap Bass 1)"
+    assert render("{label}", row(name=None)) == "Slap Bass 1"
+    assert render("{label}", row(name="SLAP BASS 1")) == "Slap Bass 1"
+    assert render("{label}", row(name="My slap bass 1 track")) == "My slap bass 1 track"
+    assert render("{song}", row(song="a/b")) == "b"
 
 
 @pytest.mark.parametrize("template", ["", "/x", "a//b", "../{name}", "a/../b", "./x", "a/"])

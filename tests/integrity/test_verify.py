@@ -32,8 +32,8 @@ LAST = fake_song(PIANO + "last", BASS)
 
 @pytest.fixture
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str) -> Path:
-    """A result of two runs; the second adds the catalogue's last song and track."""
-    monkeypatch.setattr(FileStore, "flush", lambda _store: None)  # it takes long on a busy machine
+    """Return a result of two runs; the second adds the last song and track of the catalog."""
+    monkeypatch.setattr(FileStore, "flush", lambda _store: None)  # flushing is slow on a busy machine
     source, out = write_files(tmp_path / "songs", SONGS), tmp_path / "out"
     split(source, out)
     write_files(source, {"last.mid": LAST})
@@ -70,7 +70,7 @@ def tracks(out: Path) -> dict[str, bytes]:
 
 
 def facts(out: Path) -> list[tuple[object, ...]]:
-    """What the catalogue says of songs and tracks, without its numbers."""
+    """Return the songs and tracks of the catalog, without row ids."""
     return query(
         out,
         "SELECT path, song_name, p.digest, p.outcome, link_count, position, s.track_number, s.name, "
@@ -142,7 +142,7 @@ def move(out: Path) -> None:
     path.rename(out / "tracks" / "piano" / "00" / path.name)
 
 
-def all_gone(out: Path) -> None:
+def all_missing(out: Path) -> None:
     shutil.rmtree(out / "tracks")
 
 
@@ -157,15 +157,15 @@ def temporary(out: Path) -> None:
     file_of(out, BASS).with_name(".0123456789abcdef.tmp").write_bytes(b"x")
 
 
-def row_gone(out: Path) -> None:
+def row_missing(out: Path) -> None:
     change(out, "DELETE FROM tracks WHERE name = 'Bassline'")
 
 
-def last_row_gone(out: Path) -> None:
+def last_row_missing(out: Path) -> None:
     change(out, "DELETE FROM tracks WHERE id >= (SELECT max(id) - 1 FROM tracks)")
 
 
-def link_gone(out: Path) -> None:
+def link_missing(out: Path) -> None:
     change(out, "DELETE FROM links WHERE position = 1")
 
 
@@ -178,7 +178,7 @@ def link_moved(out: Path) -> None:
     change(out, "UPDATE links SET position = 7 WHERE position = 0")
 
 
-def link_of_nothing(out: Path) -> None:
+def dangling_link(out: Path) -> None:
     change(out, "UPDATE links SET track_id = 999 WHERE position = 0")
 
 
@@ -186,11 +186,11 @@ def outcome(out: Path) -> None:
     change(out, "UPDATE songs SET outcome = 'no_notes' WHERE outcome = 'repaired'")
 
 
-def song_gone(out: Path) -> None:
+def song_missing(out: Path) -> None:
     change(out, "DELETE FROM songs WHERE id = (SELECT max(id) FROM songs)")
 
 
-def all_songs_gone(out: Path) -> None:
+def all_songs_missing(out: Path) -> None:
     change(out, "DELETE FROM songs")
 
 
@@ -230,18 +230,18 @@ DAMAGES: dict[Callable[[Path], None], set[str]] = {
     file_for_folder: {"not_a_file", "orphan"},
     rename: {"missing", "orphan"},
     move: {"missing", "orphan"},
-    all_gone: {"missing"},
+    all_missing: {"missing"},
     orphan: {"orphan"},
     temporary: {"temporary"},
-    row_gone: {"links", "orphan"},
-    last_row_gone: {"links", "orphan"},
-    link_gone: {"links", "unlinked"},
+    row_missing: {"links", "orphan"},
+    last_row_missing: {"links", "orphan"},
+    link_missing: {"links", "unlinked"},
     link_added: {"links"},
     link_moved: {"links"},
-    link_of_nothing: {"links", "unlinked"},
+    dangling_link: {"links", "unlinked"},
     outcome: {"links"},
-    song_gone: {"lost_path", "lost_links"},
-    all_songs_gone: {"lost_path", "lost_links"},
+    song_missing: {"lost_path", "lost_links"},
+    all_songs_missing: {"lost_path", "lost_links"},
     size_wrong: {"row"},
     stem_wrong: {"not_a_file", "orphan"},
     digest_wrong: {"missing", "orphan"},
@@ -250,7 +250,7 @@ DAMAGES: dict[Callable[[Path], None], set[str]] = {
 NAMES = [damage.__name__ for damage in DAMAGES]
 
 
-def test_what_a_run_made_is_whole_and_looking_writes_nothing(out: Path) -> None:
+def test_a_new_result_is_undamaged_and_verifying_writes_nothing(out: Path) -> None:
     before = read_tree(out)
     found = verify(out)
     assert (found.ok, found.counts, found.last_run_state) == (True, {}, None)
@@ -260,7 +260,7 @@ def test_what_a_run_made_is_whole_and_looking_writes_nothing(out: Path) -> None:
 
 
 @pytest.mark.parametrize(("inflict", "kinds"), DAMAGES.items(), ids=NAMES)
-def test_damage_is_found_foreseen_and_mended(
+def test_damage_is_found_and_repaired_as_a_dry_run_predicts(
     tmp_path: Path, out: Path, inflict: Callable[[Path], None], kinds: set[str]
 ) -> None:
     files, known = tracks(out), facts(out)
@@ -271,9 +271,9 @@ def test_damage_is_found_foreseen_and_mended(
     assert set(found.counts) == kinds
     assert not found.ok
     assert all(len(examples) == found.counts[kind] for kind, examples in found.examples.items())
-    foreseen = repair(out, dry_run=True)
+    predicted = repair(out, dry_run=True)
     assert read_tree(out) == before, "a dry run writes nothing"
-    assert (foreseen.unrepaired_count, foreseen.unrepaired, foreseen.run_id) == (0, [], None)
+    assert (predicted.unrepaired_count, predicted.unrepaired, predicted.run_id) == (0, [], None)
 
     done = repair(out)
     assert done.ok, done.unrepaired
@@ -288,7 +288,7 @@ def test_damage_is_found_foreseen_and_mended(
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("inflict", DAMAGES, ids=NAMES)
-def test_a_sample_of_nearly_all_finds_what_a_full_check_finds(
+def test_a_sample_of_nearly_everything_finds_the_same_as_a_full_check(
     out: Path, inflict: Callable[[Path], None]
 ) -> None:
     inflict(out)
@@ -310,12 +310,12 @@ def test_samples_that_cover_everything_find_everything(out: Path) -> None:
     found = [verify(out, VerifyScope(share=0.25, start=quarter / 4 + 0.1)) for quarter in range(4)]
     assert sum(one.tracks for one in found) == 6
     assert sum(one.counts.get("size", 0) for one in found) == 1
-    # A share of a few songs is rounded up, so that two samples may look at the same one.
+    # A share of a few songs is rounded up, so two samples may check the same one.
     assert sum(one.counts.get("links", 0) for one in found) in (1, 2)
     assert {name for one in found for name in one.counts} == {"size", "links", "temporary", "orphan"}
 
 
-def test_a_sample_looks_at_about_its_share(tmp_path: Path) -> None:
+def test_a_sample_checks_about_its_share(tmp_path: Path) -> None:
     source = write_files(
         tmp_path / "songs", {f"{n}.mid": fake_song(f"Piano;Piano;{n};{n}") for n in range(400)}
     )
@@ -327,7 +327,7 @@ def test_a_sample_looks_at_about_its_share(tmp_path: Path) -> None:
     assert found.songs == 40
 
 
-def test_since_looks_at_what_later_runs_recorded_only(out: Path) -> None:
+def test_since_checks_only_records_of_later_runs(out: Path) -> None:
     flip(out)
     orphan(out)
     found = verify(out, VerifyScope(first_run=2))
@@ -340,7 +340,7 @@ def test_since_looks_at_what_later_runs_recorded_only(out: Path) -> None:
     assert verify(out, VerifyScope(first_run=2)).counts == {"size": 1}
 
 
-def test_a_repair_of_a_part_leaves_the_rest(out: Path) -> None:
+def test_a_partial_repair_leaves_other_damage(out: Path) -> None:
     flip(out)
     orphan(out)
     rewrite(file_of(out, PIANO + "last"), b"x")
@@ -356,8 +356,10 @@ def test_a_file_that_cannot_be_read_is_replaced(out: Path) -> None:
     assert verify(out).ok
 
 
-@pytest.mark.parametrize("inflict", [cut, rename, link_gone, song_gone, row_gone], ids=lambda it: it.__name__)
-def test_what_cannot_be_mended_is_named_and_no_copy_of_it_is_lost(
+@pytest.mark.parametrize(
+    "inflict", [cut, rename, link_missing, song_missing, row_missing], ids=lambda it: it.__name__
+)
+def test_unrepairable_damage_is_named_and_no_copy_is_lost(
     tmp_path: Path, out: Path, inflict: Callable[[Path], None]
 ) -> None:
     whole = tracks(out)
@@ -379,7 +381,7 @@ def test_what_cannot_be_mended_is_named_and_no_copy_of_it_is_lost(
     assert (verify(out).counts, tracks(out)) == ({}, whole)
 
 
-def test_any_path_of_a_song_will_do_and_only_with_its_content(tmp_path: Path, out: Path) -> None:
+def test_a_repair_uses_any_path_that_has_the_content_of_the_song(tmp_path: Path, out: Path) -> None:
     (tmp_path / "songs" / "a.mid").write_bytes(fake_song(PIANO + "changed"))
     file_of(out, PIANO).unlink()
     assert repair(out).ok
@@ -395,7 +397,7 @@ def test_any_path_of_a_song_will_do_and_only_with_its_content(tmp_path: Path, ou
     assert PIANO + "changed" not in [data.decode() for data in tracks(out).values()]
 
 
-def test_a_song_whose_path_holds_another_content_is_no_damage(tmp_path: Path, out: Path) -> None:
+def test_a_path_with_new_content_is_not_damage(tmp_path: Path, out: Path) -> None:
     (tmp_path / "songs" / "b" / "c.kar").write_bytes(fake_song(PIANO, PIANO))
     split(tmp_path / "songs", out)
     found = verify(out)
@@ -409,8 +411,8 @@ def test_a_song_whose_path_holds_another_content_is_no_damage(tmp_path: Path, ou
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("spoil", ["cut", "zero", "gone", "empty", "text"])
-def test_a_damaged_catalogue_is_told_and_made_again_without_writing_files_again(
+@pytest.mark.parametrize("spoil", ["cut", "zero", "missing", "empty", "text"])
+def test_a_damaged_catalog_is_reported_and_recreated_without_rewriting_files(
     tmp_path: Path, out: Path, spoil: str
 ) -> None:
     path = out / "catalog.sqlite"
@@ -420,12 +422,12 @@ def test_a_damaged_catalogue_is_told_and_made_again_without_writing_files_again(
         {
             "cut": data[: len(data) // 2],
             "zero": data[:4096] + bytes(len(data) - 4096),
-            "gone": b"",
+            "missing": b"",
             "empty": b"",
             "text": b"what is this" * 400,
         }[spoil]
     )
-    if spoil == "gone":
+    if spoil == "missing":
         path.unlink()
     before = read_tree(out)
     found = verify(out)
@@ -443,7 +445,7 @@ def test_a_damaged_catalogue_is_told_and_made_again_without_writing_files_again(
     assert {path: path.stat().st_mtime_ns for path in (out / "tracks").rglob("*.mid")} == files
 
 
-def test_the_lock_keeps_writers_and_lookers_apart(out: Path) -> None:
+def test_the_lock_separates_writers_from_readers(out: Path) -> None:
     with lock_exclusive(str(out)), pytest.raises(StoreError, match="being written by process"):
         verify(out)
     with lock_exclusive(str(out)), pytest.raises(StoreError, match="being written by process"):
@@ -469,50 +471,50 @@ def test_a_result_on_a_read_only_disk_can_be_checked(out: Path) -> None:
             path.chmod(0o755)
 
 
-def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no midiprism result"):
         verify(tmp_path)
 
 
-def test_a_run_that_was_cut_off_is_told(out: Path) -> None:
+def test_an_unfinished_last_run_is_reported(out: Path) -> None:
     change(out, "UPDATE runs SET state = 'running', expires_at = NULL WHERE id = 2")
     assert verify(out).last_run_state == "running"
 
 
-def test_a_check_can_be_stopped_at_any_time_and_says_so(out: Path) -> None:
+def test_a_check_can_be_stopped_at_any_time_and_reports_it(out: Path) -> None:
     cut(out)
-    told = moment = 0
+    calls = limit = 0
 
     def stop() -> bool:
-        nonlocal told
-        told += 1
-        return told > moment
+        nonlocal calls
+        calls += 1
+        return calls > limit
 
-    for moment in range(0, 30, 2):
-        told = 0
-        assert verify(out, stop=stop).stopped or told <= moment
-        told = 0
-        assert repair(out, stop=stop).stopped or told <= moment
+    for limit in range(0, 30, 2):
+        calls = 0
+        assert verify(out, stop=stop).stopped or calls <= limit
+        calls = 0
+        assert repair(out, stop=stop).stopped or calls <= limit
     assert repair(out).ok
 
 
-def test_a_check_tells_how_far_it_is(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_reports_its_progress(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.metrics.progress_reporter.REPORT_SECONDS", 0)
-    told: list[VerifyProgress] = []
+    reports: list[VerifyProgress] = []
     cut(out)
-    repair(out, listener=told.append)
-    assert list(dict.fromkeys(one.stage for one in told)) == [
+    repair(out, listener=reports.append)
+    assert list(dict.fromkeys(one.stage for one in reports)) == [
         "catalog",
         "tracks",
         "files",
         "songs",
         "repair",
     ]
-    assert all(one.total is None or one.seen <= one.total for one in told)
+    assert all(one.total is None or one.seen <= one.total for one in reports)
 
 
 @pytest.mark.usefixtures("catalog_backend")
-def test_real_songs_are_mended_to_the_same_bytes(tmp_path: Path) -> None:
+def test_real_songs_are_repaired_to_the_same_bytes(tmp_path: Path) -> None:
     source, out = tmp_path / "songs", tmp_path / "out"
     write_files(source, {f"{number}.mid": one.data for number, one in enumerate(sample_songs(12, seed=3))})
     library = open_folders([source])

@@ -1,4 +1,4 @@
-"""Damage to a result in shards is found, foreseen, and mended from the songs."""
+"""Tests of damage to a result in shards: verifying finds it, and a repair restores it from the songs."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ LAST = fake_song(PIANO + "last", BASS)
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """A result of two runs, so of two shards of each kind."""
+    """Return a result of two runs, which has two shards of each kind."""
     source, out = write_files(tmp_path / "songs", SONGS), tmp_path / "out"
     split(source, out)
     write_files(source, {"last.mid": LAST})
@@ -58,7 +58,7 @@ def repair(out: Path, scope: VerifyScope = VerifyScope(), *, dry_run: bool = Fal
 
 
 def first(out: Path, kind: str = "tracks") -> Path:
-    """The first shard of a kind."""
+    """Return the first shard of a kind."""
     name = query(out, f"SELECT name FROM shards WHERE name LIKE '{kind}/%' ORDER BY id LIMIT 1")[0][0]
     return out / str(name)
 
@@ -72,7 +72,7 @@ def empty(out: Path) -> None:
 
 
 def flip(out: Path) -> None:
-    """A byte of the contents, which the checksum of their page tells."""
+    """Flip a byte of the contents, which the checksum of their page detects."""
     data = bytearray(first(out).read_bytes())
     data[len(data) // 3] ^= 1
     overwrite_shard(first(out), bytes(data))
@@ -82,11 +82,11 @@ def grow(out: Path) -> None:
     overwrite_shard(first(out), first(out).read_bytes() + b"more")
 
 
-def gone(out: Path) -> None:
+def missing(out: Path) -> None:
     first(out).unlink()
 
 
-def all_gone(out: Path) -> None:
+def all_missing(out: Path) -> None:
     for folder in ("tracks", "links", "songs"):
         shutil.rmtree(out / folder)
 
@@ -107,20 +107,20 @@ def links_cut(out: Path) -> None:
     overwrite_shard(first(out, "links"), first(out, "links").read_bytes()[:-1])
 
 
-def links_gone(out: Path) -> None:
+def links_missing(out: Path) -> None:
     first(out, "links").unlink()
 
 
-def songs_table_gone(out: Path) -> None:
+def songs_table_missing(out: Path) -> None:
     (out / "songs" / "songs.parquet").unlink()
 
 
-def songs_cut(out: Path) -> None:
+def songs_table_cut(out: Path) -> None:
     place = out / "songs" / "songs.parquet"
     overwrite_shard(place, place.read_bytes()[:-9])
 
 
-def songs_old(out: Path) -> None:
+def songs_table_outdated(out: Path) -> None:
     execute(out, "INSERT INTO batches SELECT * FROM batches WHERE id < 0")
     ParquetShards(out).write_songs_table([], 1)
 
@@ -142,11 +142,11 @@ def displaced(out: Path) -> None:
     execute(out, "UPDATE tracks SET shard_id = NULL WHERE name = 'Bassline'")
 
 
-def row_gone(out: Path) -> None:
+def row_missing(out: Path) -> None:
     execute(out, "DELETE FROM tracks WHERE name = 'Bassline'")
 
 
-def link_row_gone(out: Path) -> None:
+def link_row_missing(out: Path) -> None:
     execute(out, "DELETE FROM links WHERE position = 1")
 
 
@@ -154,19 +154,19 @@ def link_row_changed(out: Path) -> None:
     execute(out, "UPDATE links SET instrument = 'Kazoo' WHERE position = 0")
 
 
-def songs_gone(out: Path) -> None:
+def songs_missing(out: Path) -> None:
     execute(out, "DELETE FROM songs WHERE outcome = 'repaired'")
 
 
-def shard_forgotten(out: Path) -> None:
+def shard_row_missing(out: Path) -> None:
     execute(out, "DELETE FROM shards WHERE id = 1")
 
 
-def links_forgotten(out: Path) -> None:
+def links_shard_row_missing(out: Path) -> None:
     execute(out, "DELETE FROM shards WHERE id = 2")
 
 
-def home_forgotten(out: Path) -> None:
+def songs_without_shard(out: Path) -> None:
     execute(out, "UPDATE songs SET shard_id = NULL")
 
 
@@ -183,37 +183,37 @@ DAMAGES: list[tuple[Callable[[Path], None], set[str]]] = [
     (empty, {"shard"}),
     (flip, {"shard"}),
     (grow, {"shard"}),
-    (gone, {"shard"}),
+    (missing, {"shard"}),
     (folder, {"shard"}),
     (link, {"shard"}),
-    (all_gone, {"shard", "songs_table"}),
+    (all_missing, {"shard", "songs_table"}),
     (links_cut, {"shard"}),
-    (links_gone, {"shard"}),
-    (songs_table_gone, {"songs_table"}),
-    (songs_cut, {"songs_table"}),
-    (songs_old, {"songs_table"}),
+    (links_missing, {"shard"}),
+    (songs_table_missing, {"songs_table"}),
+    (songs_table_cut, {"songs_table"}),
+    (songs_table_outdated, {"songs_table"}),
     (orphan, {"orphan"}),
     (temporary, {"temporary"}),
     (swapped, {"shard"}),
     (displaced, {"track_without_shard", "shard"}),
-    (row_gone, {"shard", "links", "shard_links"}),
-    (link_row_gone, {"links", "shard_links", "unlinked"}),
-    (songs_gone, {"shard_links", "lost_path", "lost_links", "songs_table"}),
-    (shard_forgotten, {"track_without_shard", "orphan"}),
-    (links_forgotten, {"links_without_shard", "orphan"}),
-    (home_forgotten, {"links_without_shard", "shard_links"}),
+    (row_missing, {"shard", "links", "shard_links"}),
+    (link_row_missing, {"links", "shard_links", "unlinked"}),
+    (songs_missing, {"shard_links", "lost_path", "lost_links", "songs_table"}),
+    (shard_row_missing, {"track_without_shard", "orphan"}),
+    (links_shard_row_missing, {"links_without_shard", "orphan"}),
+    (songs_without_shard, {"links_without_shard", "shard_links"}),
     (stale, {"shard_links"}),
     (other_digest, {"shard"}),
 ]
 
 
-def test_a_whole_result_is_found_whole(out: Path) -> None:
+def test_a_new_result_is_undamaged(out: Path) -> None:
     found = verify(out)
     assert (found.ok, found.tracks, found.files, found.songs, found.links) == (True, 6, 4, 6, 9)
 
 
 @pytest.mark.parametrize(("inflict", "kinds"), DAMAGES, ids=[inflict.__name__ for inflict, _ in DAMAGES])
-def test_damage_is_found_foreseen_and_mended(
+def test_damage_is_found_and_repaired_as_a_dry_run_predicts(
     tmp_path: Path, out: Path, inflict: Callable[[Path], None], kinds: set[str]
 ) -> None:
     rows, known, songs = parquet_rows(out), catalog_content(out), read_tree(tmp_path / "songs")
@@ -222,9 +222,9 @@ def test_damage_is_found_foreseen_and_mended(
     found = verify(out)
     assert set(found.counts) == kinds
     assert not found.ok
-    foreseen = repair(out, dry_run=True)
+    predicted = repair(out, dry_run=True)
     assert {name: data for name, data in read_tree(out).items() if "catalog" not in name} == before
-    assert (foreseen.unrepaired_count, foreseen.unrepaired) == (0, [])
+    assert (predicted.unrepaired_count, predicted.unrepaired) == (0, [])
 
     done = repair(out)
     assert done.ok, done.unrepaired
@@ -236,16 +236,16 @@ def test_damage_is_found_foreseen_and_mended(
     assert (again.ok, again.run_id, again.damage_report.damage_count) == (True, None, 0)
 
 
-def test_a_wrong_link_in_the_catalogue_is_told(out: Path) -> None:
-    """Which of them is right nobody can tell from here: the catalogue is what shards are made of."""
+def test_a_wrong_link_in_the_catalog_is_reported(out: Path) -> None:
+    """The repair trusts the catalog, from which shards are written: it cannot know which one is right."""
     link_row_changed(out)
     assert set(verify(out).counts) == {"shard_links"}
     assert repair(out).ok
     assert verify(out).ok
 
 
-@pytest.mark.parametrize("inflict", [cut, gone, folder], ids=lambda it: it.__name__)
-def test_what_cannot_be_mended_is_named_and_mended_once_its_songs_are_back(
+@pytest.mark.parametrize("inflict", [cut, missing, folder], ids=lambda it: it.__name__)
+def test_unrepairable_damage_is_named_and_repaired_once_its_songs_return(
     tmp_path: Path, out: Path, inflict: Callable[[Path], None]
 ) -> None:
     rows = parquet_rows(out)
@@ -264,9 +264,9 @@ def test_what_cannot_be_mended_is_named_and_mended_once_its_songs_are_back(
     assert parquet_rows(out) == rows
 
 
-def test_rows_that_may_belong_to_a_song_that_is_gone_are_kept(tmp_path: Path, out: Path) -> None:
+def test_rows_that_may_belong_to_a_missing_song_are_kept(tmp_path: Path, out: Path) -> None:
     rows = parquet_rows(out)
-    row_gone(out)
+    row_missing(out)
     shutil.move(tmp_path / "songs", tmp_path / "away")
     assert not repair(out).ok
     assert parquet_rows(out)["tracks"] == rows["tracks"]
@@ -285,7 +285,7 @@ def test_samples_that_cover_everything_find_everything(out: Path) -> None:
     assert all(one.counts["orphan"] == 1 for one in found), "which shards there are is always looked at"
 
 
-def test_since_looks_at_what_later_runs_wrote_only(out: Path) -> None:
+def test_since_checks_only_shards_of_later_runs(out: Path) -> None:
     cut(out)
     orphan(out)
     found = verify(out, VerifyScope(first_run=2))
@@ -293,17 +293,17 @@ def test_since_looks_at_what_later_runs_wrote_only(out: Path) -> None:
     assert not verify(out, VerifyScope(first_run=1)).ok
 
 
-def test_a_shard_that_cannot_be_read_is_left_to_its_owner(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shard_that_cannot_be_read_is_reported_and_kept(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = str(first(out))
     lstat = os.lstat
 
-    def forbidden(path: str, **options: object) -> os.stat_result:
+    def forbid_lstat(path: str, **options: object) -> os.stat_result:
         if os.fspath(path) == place:
             raise PermissionError(13, "Permission denied")
         return lstat(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "lstat", forbidden)
+        patch.setattr(os, "lstat", forbid_lstat)
         done = repair(out)
     assert [damage.kind for damage in done.unrepaired] == ["shard"]
     assert first(out).exists()

@@ -1,4 +1,4 @@
-"""Locating folders and reading the traffic of devices."""
+"""Tests of locating folders and reading the traffic of devices."""
 
 import os
 import sys

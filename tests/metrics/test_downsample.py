@@ -1,4 +1,4 @@
-"""Downsampling the samples of long runs."""
+"""Tests of downsampling the samples of long runs."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Serving metrics to Prometheus."""
+"""Tests of serving metrics to Prometheus."""
 
 import socket
 import urllib.request
@@ -24,7 +24,7 @@ SAMPLE = RunSample(
 
 
 def scrape(port: int) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Return what Prometheus reads, by name and labels."""
+    """Return the values that Prometheus reads, by name and labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
         families = text_string_to_metric_families(reply.read().decode())
         return {

@@ -1,4 +1,4 @@
-"""Taking samples of a run."""
+"""Tests of taking samples of a run."""
 
 import os
 import subprocess
@@ -77,8 +77,8 @@ def test_the_processor_time_of_an_ended_worker_still_counts() -> None:
     child.stdout.readline()
     cpu_while_working = sampler.take_sample().worker_cpu
     child.communicate("\n")
-    gone = sampler.take_sample().worker_cpu  # its process id is still listed
+    cpu_after_its_end = sampler.take_sample().worker_cpu  # its process id is still listed
     run.pids.clear()
     assert cpu_while_working >= 0.15
-    assert gone >= cpu_while_working
+    assert cpu_after_its_end >= cpu_while_working
     assert sampler.take_sample().worker_cpu >= cpu_while_working

@@ -1,4 +1,4 @@
-"""Samples and windows."""
+"""Tests of samples and windows."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Stage timers."""
+"""Tests of stage timers."""
 
 import contextlib
 import os
@@ -70,7 +70,7 @@ def test_time_also_counts_if_the_block_fails() -> None:
     assert timer_totals(timers.values()).stages["flush"].seconds > 0.005
 
 
-def test_clocks_may_lie_behind_other_counters() -> None:
+def test_timers_may_follow_other_counters() -> None:
     counters = [9] * 3 + [0] * COUNTER_COUNT
     timers = StageTimers(counters, 3)
     timers.add_time(Stage.READ, 5)

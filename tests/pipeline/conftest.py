@@ -1,4 +1,4 @@
-"""Songs that several tests of runs share."""
+"""Fixtures that several tests of runs share."""
 
 from pathlib import Path
 

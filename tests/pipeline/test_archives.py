@@ -1,4 +1,4 @@
-"""Runs over archives and Parquet files, from the library to the catalogue and back."""
+"""Tests of runs over archives and Parquet files, and of repairs from them."""
 
 import json
 import os
@@ -37,8 +37,10 @@ SONGS = {
 BIN = {f"{n:03}.mid": fake_song(PIANO + str(n), BASS + str(n // 2)) for n in range(120)}
 
 
-def run(sources: Path | list[Path], out: Path, workers: int = 0, **reading: Any) -> Summary:
-    library = open_source(sources if isinstance(sources, list) else [sources], os.fsencode(out), **reading)
+def run(sources: Path | list[Path], out: Path, workers: int = 0, **source_options: Any) -> Summary:
+    library = open_source(
+        sources if isinstance(sources, list) else [sources], os.fsencode(out), **source_options
+    )
     settings = make_settings(workers=workers, batch_songs=16)
     return run_source(library, str(out), settings, splitter=fake_split)
 
@@ -51,27 +53,27 @@ def rows(out: Path, statement: str) -> list[tuple[Any, ...]]:
 
 
 def facts(out: Path) -> tuple[dict[str, bytes], dict[str, list[tuple[object, ...]]]]:
-    """A result without the paths of its songs, which differ by where they are read from."""
+    """Return the content of a result without the paths of its songs, which depend on their source."""
     content = catalog_content(out)
     content["paths"] = sorted((row[1], row[3]) for row in content["paths"])
     files = {name: data for name, data in read_tree(out).items() if name.startswith("tracks/")}
     return files, content
 
 
-def make(path: Path, files: dict[str, bytes]) -> Path:
-    """An archive, or a Parquet file, of these songs."""
+def write_container(path: Path, files: dict[str, bytes]) -> Path:
+    """Write these songs into an archive or a Parquet file."""
     if path.suffix != ".parquet":
         return write_archive(path, files)
     return write_parquet(path, {"name": list(files), "midi": list(files.values())}, row_group_size=50)
 
 
-def reading(path: Path) -> dict[str, Any]:
+def source_options(path: Path) -> dict[str, Any]:
     return {"name_column": "name"} if path.suffix == ".parquet" else {}
 
 
 @pytest.fixture
 def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on nothing that is in an archive may be read."""
+    """Fail the test if it reads a song from an archive from here on."""
 
     def fail(*_arguments: object) -> None:
         pytest.fail("a member was read")
@@ -82,13 +84,13 @@ def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
-def test_songs_in_an_archive_give_what_the_same_in_a_folder_do(
+def test_songs_in_an_archive_give_the_same_result_as_in_a_folder(
     tmp_path: Path, kind: str, workers: int
 ) -> None:
     songs = {**BIN, **SONGS}
-    path = make(tmp_path / f"songs{kind}", dict(reversed(songs.items())))
+    path = write_container(tmp_path / f"songs{kind}", dict(reversed(songs.items())))
     expected = run(write_files(tmp_path / "songs", songs), tmp_path / "expected")
-    summary = run(path, tmp_path / "out", workers, **reading(path))
+    summary = run(path, tmp_path / "out", workers, **source_options(path))
     assert (summary.state, summary.outcomes) == ("done", expected.outcomes)
     assert (summary.songs_total, summary.songs_seen) == (126, 126)
     assert facts(tmp_path / "out") == facts(tmp_path / "expected")
@@ -97,10 +99,10 @@ def test_songs_in_an_archive_give_what_the_same_in_a_folder_do(
 
 @pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
 def test_a_second_run_reads_nothing(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
-    path = make(tmp_path / f"songs{kind}", BIN)
-    run(path, tmp_path / "out", **reading(path))
+    path = write_container(tmp_path / f"songs{kind}", BIN)
+    run(path, tmp_path / "out", **source_options(path))
     request.getfixturevalue("forbid_archive_reads")
-    again = run(path, tmp_path / "out", **reading(path))
+    again = run(path, tmp_path / "out", **source_options(path))
     assert (again.songs_skipped, again.nothing_new, again.run_id) == (120, True, None)
 
 
@@ -120,22 +122,22 @@ def test_a_second_run_over_a_folder_with_archives_reads_nothing(
 
 
 @pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
-def test_what_is_new_in_an_archive_that_changed_is_done(tmp_path: Path, kind: str) -> None:
-    path = make(tmp_path / f"songs{kind}", SONGS)
-    run(path, tmp_path / "out", **reading(path))
-    make(path, {**SONGS, "new.mid": fake_song(PIANO + "new")})
+def test_new_songs_of_a_changed_archive_are_split(tmp_path: Path, kind: str) -> None:
+    path = write_container(tmp_path / f"songs{kind}", SONGS)
+    run(path, tmp_path / "out", **source_options(path))
+    write_container(path, {**SONGS, "new.mid": fake_song(PIANO + "new")})
     os.utime(path, ns=(1, 1))
-    again = run(path, tmp_path / "out", **reading(path))
+    again = run(path, tmp_path / "out", **source_options(path))
     assert (again.songs_done, again.songs_copies) == (1, 6)
-    third = run(path, tmp_path / "out", **reading(path))
+    third = run(path, tmp_path / "out", **source_options(path))
     assert (third.songs_skipped, third.nothing_new) == (7, True)
 
 
 @pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
 @pytest.mark.parametrize("everything", [False, True])
 def test_repair_restores_tracks_from_an_archive(tmp_path: Path, kind: str, everything: bool) -> None:
-    path, out = make(tmp_path / f"songs{kind}", SONGS), tmp_path / "out"
-    run(path, out, **reading(path))
+    path, out = write_container(tmp_path / f"songs{kind}", SONGS), tmp_path / "out"
+    run(path, out, **source_options(path))
     whole = facts(out)
     tracks = sorted((out / "tracks").rglob("*.mid"))
     for lost in tracks if everything else tracks[:1]:
@@ -146,11 +148,11 @@ def test_repair_restores_tracks_from_an_archive(tmp_path: Path, kind: str, every
 
 
 @pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
-def test_repair_splits_again_what_has_lost_its_links_or_its_row(
+def test_repair_splits_songs_without_links_or_rows_again(
     tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    path, out = make(tmp_path / f"songs{kind}", SONGS), tmp_path / "out"
-    run(path, out, **reading(path))
+    path, out = write_container(tmp_path / f"songs{kind}", SONGS), tmp_path / "out"
+    run(path, out, **source_options(path))
     whole = facts(out)
     connection = sqlite3.connect(out / "catalog.sqlite")
     number = "(SELECT song_id FROM song_paths WHERE song_name = ?)"
@@ -162,10 +164,10 @@ def test_repair_splits_again_what_has_lost_its_links_or_its_row(
     assert (repair.ok, repair.songs) == (True, 2)
     assert facts(out) == whole
     request.getfixturevalue("forbid_archive_reads")
-    assert run(path, out, **reading(path)).nothing_new, "sizes and times are those that the walk finds"
+    assert run(path, out, **source_options(path)).nothing_new, "sizes and times are those that the walk finds"
 
 
-def test_damage_costs_a_member_and_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damage_costs_one_member_and_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_archive(
         tmp_path / "a.zip", {"a.mid": fake_song(PIANO), "../b.mid": b"x", "c.zip": b"x", "d.mid": b"x"}
     )
@@ -184,33 +186,33 @@ def test_damage_costs_a_member_and_is_told_of(tmp_path: Path, capsys: pytest.Cap
     assert (summary.folders_failed, summary.archives_skipped) == (3, 1)
     assert summary.outcomes["unreadable"] in (1, 2), "and perhaps the song in which the archive is cut"
     assert summary.outcomes["split"] > 10
-    told = {os.path.basename(os.fsdecode(failure.path)): failure.code for failure in summary.failures}
+    codes = {os.path.basename(os.fsdecode(failure.path)): failure.code for failure in summary.failures}
     assert {
         "b.mid": "member",
         "d.mid": "damaged",
         "b.tgz": "archive",
         "c.zip": "archive",
-    }.items() <= told.items()
+    }.items() <= codes.items()
     assert main(["split", str(tmp_path / "c.zip"), "-o", str(out)]) == 1
     assert "c.zip" in capsys.readouterr().out
 
 
-def test_an_archive_that_goes_away_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_disappears_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_archive(tmp_path / "a.zip", BIN)
     unpack = Archive.read_song
 
-    def losing(archive: Archive, *arguments: Any) -> Any:
+    def remove_and_read(archive: Archive, *arguments: Any) -> Any:
         path.unlink(missing_ok=True)
         return unpack(archive, *arguments)
 
-    monkeypatch.setattr(Archive, "read_song", losing)
+    monkeypatch.setattr(Archive, "read_song", remove_and_read)
     summary = run(path, tmp_path / "out")
     assert summary.state == "stopped"
     assert "is gone" in str(summary.error)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_facts_of_a_row_come_to_stand_at_its_path(tmp_path: Path, workers: int) -> None:
+def test_kept_columns_are_stored_with_the_path_of_their_song(tmp_path: Path, workers: int) -> None:
     years = [1, 2, 3, 4, 5, None]
     columns = {"midi": list(SONGS.values()), "genre": list("abcdef"), "year": years}
     path = write_parquet(tmp_path / "x.parquet", columns)
@@ -221,7 +223,9 @@ def test_facts_of_a_row_come_to_stand_at_its_path(tmp_path: Path, workers: int) 
     ]
 
 
-def test_a_command_that_goes_on_reads_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_to_continue_has_the_options_of_the_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     songs = {"title": ["a", "b"], "midi": [fake_song(PIANO), b"x"], "other": [b"", b""]}
     path, out = write_parquet(tmp_path / "x.parquet", songs), str(tmp_path / "out")
     options = ["--column=midi", "--id=title", "--keep=title"]
@@ -232,50 +236,50 @@ def test_a_command_that_goes_on_reads_the_same(tmp_path: Path, capsys: pytest.Ca
     assert "--column" in capsys.readouterr().err
 
 
-class Told(NullCatalog):
-    """A memory of paths that counts how often it is asked."""
+class CountingCatalog(NullCatalog):
+    """A catalog that knows these paths, and counts its queries."""
 
     def __init__(self, paths: KnownPaths) -> None:
         self.paths = dict(sorted(paths.items()))
-        self.asked = 0
+        self.query_count = 0
 
-    def known_paths(self, first: bytes, limit: int, settled: UpToDate | None = None) -> KnownPaths:
-        self.asked += 1
-        return dict(sorted(item for item in self.paths.items() if item[0] >= first)[:limit])
+    def known_paths(self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None) -> KnownPaths:
+        self.query_count += 1
+        return dict(sorted(item for item in self.paths.items() if item[0] >= first_path)[:limit])
 
 
-def test_what_is_known_of_an_archive_in_its_own_order_is_asked_for_in_stretches() -> None:
+def test_known_paths_of_an_archive_in_its_own_order_are_queried_in_pages() -> None:
     known = {b"/a.tgz/%03d" % n: (1, 7) for n in range(0, 100, 2)}
-    memory = Told({**known, b"/a.tgz": (1, 7), b"/a.tgz0": (1, 7)})
-    beside = KnownPathLookup(memory, None, page_size=10)
+    catalog = CountingCatalog({**known, b"/a.tgz": (1, 7), b"/a.tgz0": (1, 7)})
+    lookup = KnownPathLookup(catalog, None, page_size=10)
     walked = [b"/a.tgz/%03d" % (n * 37 % 100) for n in range(100)]
     found = [SongRef(path, 7, 1, 7, MemberLocation(6, 0, in_path_order=False)) for path in walked]
-    assert {one.path for one in found if beside.is_unchanged(one)} == set(known)
-    assert memory.asked <= 50 // 10 + 1
-    memory.paths[b"/a.tgz/001"] = (1, 7)
+    assert {one.path for one in found if lookup.is_unchanged(one)} == set(known)
+    assert catalog.query_count <= 50 // 10 + 1
+    catalog.paths[b"/a.tgz/001"] = (1, 7)
     new = SongRef(b"/a.tgz/001", 7, 1, 7, MemberLocation(6, 0, in_path_order=False))
-    assert not beside.is_unchanged(new)
-    beside.invalidate(archives=True)
-    assert beside.is_unchanged(new)
+    assert not lookup.is_unchanged(new)
+    lookup.invalidate(archives=True)
+    assert lookup.is_unchanged(new)
 
 
-def test_a_size_that_was_not_seen_is_not_compared() -> None:
-    beside = KnownPathLookup(Told({b"/x/m/0": (5, 7), b"/x/m/1": (None, None)}), None)
-    assert beside.is_unchanged(SongRef(b"/x/m/0", 5, 99, 7, MemberLocation(2, 0, size_is_exact=False)))
-    assert not beside.is_unchanged(SongRef(b"/x/m/0", 5, 5, 8, MemberLocation(2, 0, size_is_exact=False)))
-    assert not beside.is_unchanged(SongRef(b"/x/m/1", 5, 5, 7, MemberLocation(2, 1, size_is_exact=False)))
+def test_an_inexact_size_is_not_compared() -> None:
+    lookup = KnownPathLookup(CountingCatalog({b"/x/m/0": (5, 7), b"/x/m/1": (None, None)}), None)
+    assert lookup.is_unchanged(SongRef(b"/x/m/0", 5, 99, 7, MemberLocation(2, 0, size_is_exact=False)))
+    assert not lookup.is_unchanged(SongRef(b"/x/m/0", 5, 5, 8, MemberLocation(2, 0, size_is_exact=False)))
+    assert not lookup.is_unchanged(SongRef(b"/x/m/1", 5, 5, 7, MemberLocation(2, 1, size_is_exact=False)))
 
 
 def test_a_run_decompresses_a_compressed_archive_once_for_each_of_its_tasks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = []
+    starts = []
 
-    def decompressing(*arguments: Any) -> Iterator[bytes]:
-        begun.append(arguments)
+    def count_and_decompress(*arguments: Any) -> Iterator[bytes]:
+        starts.append(arguments)
         yield from iter_decompressed(*arguments)
 
-    monkeypatch.setattr(stream, "iter_decompressed", decompressing)
+    monkeypatch.setattr(stream, "iter_decompressed", count_and_decompress)
     path = write_archive(tmp_path / "a.tgz", dict(reversed(BIN.items())))
     assert run(path, tmp_path / "out").songs_done == 120
-    assert len(begun) == 3, "to walk, to count and to read"
+    assert len(starts) == 3, "to walk, to count and to read"

@@ -1,4 +1,4 @@
-"""Work beside the end of a run, in a process of its own."""
+"""Tests of work in a process of its own at the end of a run."""
 
 import multiprocessing
 import os
@@ -46,12 +46,12 @@ def test_a_call_is_made_in_another_process() -> None:
     assert pid != os.getpid()
 
 
-def test_a_call_that_fails_in_the_other_process_is_made_again_in_this_one() -> None:
+def test_a_call_that_fails_in_the_other_process_is_repeated_in_this_one() -> None:
     assert run_in_process(fail_in_other_process)() == "here"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signal")
-def test_a_call_on_which_the_other_process_dies_is_made_again_in_this_one() -> None:
+def test_a_call_that_kills_the_other_process_is_repeated_in_this_one() -> None:
     assert run_in_process(die_in_other_process)() == "here"
 
 

@@ -1,4 +1,4 @@
-"""One library, catalogued in a file of SQLite and in PostgreSQL: the same tracks and the same rows."""
+"""Tests that catalogs in SQLite and in PostgreSQL get the same tracks and rows."""
 
 import os
 from pathlib import Path
@@ -42,7 +42,7 @@ def songs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def expected(songs: Path, tmp_path: Path) -> tuple[Summary, Any]:
-    """What a run in one process, one song after the other, makes with SQLite."""
+    """Return the summary and the content of a run in one process with SQLite."""
     summary = run(songs, tmp_path / "expected", make_settings(workers=0))
     return summary, result_content(tmp_path / "expected")
 
@@ -52,7 +52,7 @@ def run(source: Path, out: Path, settings: Settings) -> Summary:
 
 
 @pytest.mark.parametrize(("workers", "batch"), [(0, 1), (0, 7), (0, 1000), (1, 7), (2, 1), (2, 1000), (5, 7)])
-def test_neither_workers_nor_batches_nor_the_database_change_what_comes_out(
+def test_the_result_does_not_depend_on_workers_batches_or_the_database(
     postgres: PostgresServer,
     songs: Path,
     expected: tuple[Summary, Any],
@@ -76,7 +76,7 @@ def test_neither_workers_nor_batches_nor_the_database_change_what_comes_out(
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_redo_gives_the_same_again(
+def test_a_redo_gives_the_same_result(
     postgres: PostgresServer, songs: Path, expected: tuple[Summary, Any], tmp_path: Path, workers: int
 ) -> None:
     url, out = postgres.new_database(), tmp_path / "out"
@@ -93,20 +93,20 @@ def test_a_redo_gives_the_same_again(
     assert result_content(out, url) == expected[1]
 
 
-def test_tracks_that_no_song_has_stay_while_another_run_is_on(
+def test_unlinked_tracks_stay_while_another_run_is_active(
     postgres: PostgresServer, songs: Path, tmp_path: Path
 ) -> None:
-    place = PostgresAddress(postgres.new_database())
-    run(songs, tmp_path / "out", make_settings(workers=0, database=place))
-    postgres.psql(place.url, "DELETE FROM midiprism.links WHERE position = 0")
-    with open_catalog(place) as catalog, open_catalog(place) as other:
-        mine, theirs = catalog.begin_run({}, "now"), other.begin_run({}, "now")
-        assert catalog.delete_unlinked_tracks(mine) == []
-        with catalog.exclusive(mine) as alone:
-            assert not alone
-        assert other.active_runs() == [theirs], "who has asked records nothing any more"
-        gone = other.delete_unlinked_tracks(theirs)
-        assert len(gone) > 20
-        assert other.delete_unlinked_tracks(theirs) == []
-        with other.exclusive(theirs) as alone:
-            assert alone
+    address = PostgresAddress(postgres.new_database())
+    run(songs, tmp_path / "out", make_settings(workers=0, database=address))
+    postgres.psql(address.url, "DELETE FROM midiprism.links WHERE position = 0")
+    with open_catalog(address) as catalog, open_catalog(address) as other:
+        first_run, second_run = catalog.begin_run({}, "now"), other.begin_run({}, "now")
+        assert catalog.delete_unlinked_tracks(first_run) == []
+        with catalog.exclusive(first_run) as is_exclusive:
+            assert not is_exclusive
+        assert other.active_runs() == [second_run], "who has asked records nothing any more"
+        deleted = other.delete_unlinked_tracks(second_run)
+        assert len(deleted) > 20
+        assert other.delete_unlinked_tracks(second_run) == []
+        with other.exclusive(second_run) as is_exclusive:
+            assert is_exclusive

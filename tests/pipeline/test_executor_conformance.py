@@ -1,4 +1,4 @@
-"""What every executor promises, whatever it is made of."""
+"""Tests of the promises of every executor."""
 
 import os
 import time
@@ -34,7 +34,7 @@ def songs(tmp_path: Path) -> Path:
     return write_files(tmp_path / "songs", files)
 
 
-def test_every_batch_comes_back_once_with_its_lease(name: str, songs: Path, tmp_path: Path) -> None:
+def test_every_batch_is_returned_once_with_its_lease(name: str, songs: Path, tmp_path: Path) -> None:
     context = make_context(make_worker_config(songs, tmp_path / "out"))
     batches = find_batches(songs)
     with drive(EXECUTORS[name], context) as driver:
@@ -59,7 +59,7 @@ def test_tracks_are_stored_once(name: str, songs: Path, tmp_path: Path) -> None:
     assert len(read_tree(tmp_path / "out" / "tracks")) == SONGS + 1
 
 
-def test_telemetry_comes_back_with_the_batches(name: str, songs: Path, tmp_path: Path) -> None:
+def test_telemetry_is_returned_with_the_batches(name: str, songs: Path, tmp_path: Path) -> None:
     context = make_context(make_worker_config(songs, tmp_path / "out"))
     with drive(EXECUTORS[name], context) as driver:
         for batch in find_batches(songs):
@@ -90,7 +90,7 @@ def test_counts_never_fall(name: str, songs: Path, tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class AnnouncingSplitter:
-    """A slow splitter that makes a file once it has begun."""
+    """A slow splitter that creates a file when it starts."""
 
     announcement: Path
 
@@ -121,9 +121,7 @@ class FailingSplitter:
         raise StoreError("The disk is full.")
 
 
-def test_an_error_of_a_worker_is_raised_where_batches_are_taken(
-    name: str, songs: Path, tmp_path: Path
-) -> None:
+def test_an_error_of_a_worker_is_raised_to_the_caller(name: str, songs: Path, tmp_path: Path) -> None:
     context = make_context(make_worker_config(songs, tmp_path / "out", FailingSplitter()))
     with drive(EXECUTORS[name], context) as driver:
         for batch in find_batches(songs):
@@ -145,7 +143,7 @@ def test_resizing_loses_nothing(name: str, songs: Path, tmp_path: Path) -> None:
     assert driver.finished_batches == batches
 
 
-def test_closing_ends_what_is_in_flight(name: str, songs: Path, tmp_path: Path) -> None:
+def test_closing_ends_batches_in_flight(name: str, songs: Path, tmp_path: Path) -> None:
     context = make_context(make_worker_config(songs, tmp_path / "out", SlowSplitter(0.2)))
     started = time.monotonic()
     with drive(EXECUTORS[name], context) as driver:

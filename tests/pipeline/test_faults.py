@@ -1,4 +1,4 @@
-"""Sources and stores that fail: each file has its outcome, or the run stops with what to do."""
+"""Tests of sources and stores that fail: each file has an outcome, or the run stops with advice."""
 
 import contextlib
 import errno
@@ -27,10 +27,10 @@ NUMBERS = [errno.EIO, errno.EACCES, errno.ENOSPC]
 
 def run(source: Path, out: Path, *, workers: int = 0, **settings: Any) -> Summary:
     library = open_folders([source], os.fsencode(out))
-    asked = make_settings(
+    run_settings = make_settings(
         workers=workers, database=catalog_access.postgres_address(out), lease_seconds=1.0, **settings
     )
-    return run_source(library, str(out), asked, splitter=fake_split)
+    return run_source(library, str(out), run_settings, splitter=fake_split)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What a run makes of them that nothing disturbs."""
+    """Return the content of the result of a run without faults."""
     out = tmp_path_factory.mktemp("whole") / "out"
     run(songs, out)
     return result_content(out)
@@ -57,7 +57,7 @@ def undisturbed_with_first(songs: Path, first_source: Path, tmp_path_factory: py
 
 @pytest.mark.usefixtures("catalog_backend")
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: int) -> None:
+def test_unreadable_files_are_named_and_retried(tmp_path: Path, workers: int) -> None:
     names = ["eio", "eacces", "vanish", "changing"]
     files = {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(9)}
     source = write_files(
@@ -84,21 +84,21 @@ def test_what_cannot_be_read_is_named_and_tried_again(tmp_path: Path, workers: i
     ],
     indirect=["catalog_backend"],
 )
-def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
+def test_a_store_failure_stops_the_run_and_the_next_one_completes_it(
     songs: Path, undisturbed: Any, tmp_path: Path, catalog_backend: str, workers: int, number: int, after: int
 ) -> None:
     out = tmp_path / "out"
 
     @contextlib.contextmanager
-    def failing(out: str, settings: Settings) -> Iterator[OpenResult]:
-        with open_result(out, settings) as scene:
-            yield replace(scene, store=FailingStore(out, number, after))
+    def open_failing(out: str, settings: Settings) -> Iterator[OpenResult]:
+        with open_result(out, settings) as result:
+            yield replace(result, store=FailingStore(out, number, after))
 
     library = open_folders([songs])
     settings = make_settings(
         workers=workers, batch_songs=2, database=catalog_access.postgres_address(out), lease_seconds=1.0
     )
-    summary = run_source(library, str(out), settings, splitter=fake_split, open_result=failing)
+    summary = run_source(library, str(out), settings, splitter=fake_split, open_result=open_failing)
     assert summary.state == "stopped"
     assert os.strerror(number) in str(summary.error)
     assert run(songs, out, workers=workers).state == "done"
@@ -108,7 +108,7 @@ def test_a_store_that_fails_stops_the_run_and_the_next_one_makes_it_good(
 @pytest.mark.parametrize("call", ["open", "write", "mkdir", "replace"])
 @pytest.mark.parametrize("number", [*NUMBERS, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG])
 @pytest.mark.parametrize("after", [0, 3, 11])
-def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
+def test_a_disk_failure_at_any_call_leaves_no_partial_file(
     songs: Path,
     first_source: Path,
     undisturbed: Any,
@@ -122,15 +122,15 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     out = tmp_path / "out"
     run(first_source, out)
     planted = next((out / "tracks").rglob("*.mid"))
-    if call == "replace":  # a torn file stands in the way of one that is to come
+    if call == "replace":  # a partial file has the path of a new one
         for path in undisturbed[0]:
-            place = out / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(b"torn")
-            os.utime(place, (1, 1))
+            target = out / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(b"torn")
+            os.utime(target, (1, 1))
     function, calls = getattr(os, call), []
 
-    def failing(*arguments: Any, **options: Any) -> Any:
+    def call_or_fail(*arguments: Any, **options: Any) -> Any:
         if call != "open" or (arguments[1] & os.O_CREAT and "tracks" in os.fsdecode(arguments[0])):
             calls.append(call)
             if len(calls) > after:
@@ -138,7 +138,7 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
         return function(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, failing)
+        patch.setattr(os, call, call_or_fail)
         summary = run(songs, out, batch_songs=2, in_flight=1)
     assert summary.state == "stopped"
     assert "run the same command again" in str(summary.error)
@@ -147,7 +147,7 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     assert result_content(out) == undisturbed_with_first
 
 
-def test_short_writes_are_written_to_the_end(
+def test_short_writes_are_continued(
     songs: Path, undisturbed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_some = os.write
@@ -161,11 +161,11 @@ def test_short_writes_are_written_to_the_end(
 def test_a_flush_that_fails_commits_nothing(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(_store: FileStore) -> None:
+    def fail(_store: FileStore) -> None:
         raise StoreError("the disk failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(FileStore, "flush", failing)
+        patch.setattr(FileStore, "flush", fail)
         summary = run(songs, tmp_path / "out")
     assert (summary.state, summary.songs_done) == ("stopped", 0)
     assert run(songs, tmp_path / "out").songs_done == 24

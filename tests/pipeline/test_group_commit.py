@@ -1,4 +1,4 @@
-"""Groups of batches that are flushed and committed together."""
+"""Tests of groups of batches that are flushed and committed together."""
 
 import threading
 from collections.abc import Sequence
@@ -125,7 +125,7 @@ def test_batches_without_files_are_committed_without_a_flush(
     assert (store.ended, catalog.commits) == ([], [[1]])
 
 
-def test_a_group_that_is_too_small_waits_for_more_unless_nothing_else_goes_on(
+def test_a_group_that_is_too_small_waits_for_more_unless_it_is_flushed_now(
     group: GroupCommit, store: GatedStore
 ) -> None:
     group.add([batch(1), batch(2)])

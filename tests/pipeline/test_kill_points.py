@@ -1,6 +1,6 @@
-"""Every point at which a run can be cut off, one by one: the next run makes of it what a whole run makes.
+"""Tests of runs that are killed at every point: the next run completes the result.
 
-In PostgreSQL, where a statement takes longer, every few.
+In PostgreSQL, where a statement takes longer, runs are killed at some of the points.
 """
 
 import os
@@ -32,7 +32,7 @@ def split(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) ->
     return summary.state
 
 
-def killed(
+def split_until_killed(
     source: Path,
     out: Path,
     last: int,
@@ -40,30 +40,33 @@ def killed(
     torn: bool = False,
     rerun_policy: RerunPolicy = RerunPolicy(),  # noqa: B008
 ) -> int:
-    """Split, and end at the point; the exit code, KILLED or 0 if there are fewer points."""
+    """Split until a kill point; return the exit code, which is 0 if there are fewer points."""
     return run_killed_at(lambda: split(source, out, rerun_policy), out, last, tear_write=torn)
 
 
-def number_of_points(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> int:  # noqa: B008
-    """How many points an uninterrupted run comes by."""
+def count_split_points(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) -> int:  # noqa: B008
+    """Return the number of kill points of an uninterrupted run."""
     return count_points(lambda: split(source, out, rerun_policy))
 
 
-def no_row_without_its_file(out: Path) -> bool:
-    """Every track that the catalogue speaks of is there, whole."""
+def all_tracks_have_files(out: Path) -> bool:
+    """Return whether every track of the catalog has its whole file."""
     if catalog_access.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
         return True
     try:
         known = {row[0] for row in catalog_content(out)["tracks"]}
-    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # killed before the tables were made
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # killed before the tables were created
         return True
     from blake3 import blake3
 
     return known <= {blake3(data).digest() for _, data in track_files(out)}
 
 
-def finished(out: Path) -> Any:
-    """All that a result holds. Beside others nobody sweeps what a kill has left behind: it is left out."""
+def finished_content(out: Path) -> Any:
+    """Return the content of a result.
+
+    In PostgreSQL other runs may be active, so temporary files of a killed run stay. They are omitted.
+    """
     files, content = result_content(out)
     if catalog_access.postgres_address(out) is not None:
         files = {path: data for path, data in files.items() if not path.endswith(".tmp")}
@@ -86,51 +89,51 @@ def songs(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
-def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
+def test_a_run_killed_at_any_point_is_completed_by_the_next(
     songs: Path, tmp_path: Path, catalog_backend: str, torn: bool
 ) -> None:
     split(songs, tmp_path / "whole")
-    whole = finished(tmp_path / "whole")
-    points = number_of_points(songs, tmp_path / "counted")
+    whole = finished_content(tmp_path / "whole")
+    points = count_split_points(songs, tmp_path / "counted")
     assert points > 60
     lasts = find_write_points(lambda: split(songs, tmp_path / "torn")) if torn else [*range(1, points + 1)]
     assert len(lasts) > 3
     for last in lasts if torn or catalog_backend == "sqlite" else every(18, lasts, nightly_step=9):
         out = tmp_path / f"{last}"
-        assert killed(songs, out, last, torn=torn) == KILLED_EXIT_CODE
-        assert no_row_without_its_file(out), f"point {last}"
+        assert split_until_killed(songs, out, last, torn=torn) == KILLED_EXIT_CODE
+        assert all_tracks_have_files(out), f"point {last}"
         assert split(songs, out) == "done"
-        assert finished(out) == whole, f"point {last}"
-    assert killed(songs, tmp_path / "last", points + 1, torn=torn) == 0
+        assert finished_content(out) == whole, f"point {last}"
+    assert split_until_killed(songs, tmp_path / "last", points + 1, torn=torn) == 0
 
 
 @pytest.mark.slow
-def test_a_rerun_that_is_cut_off_too_is_made_good(songs: Path, tmp_path: Path) -> None:
+def test_a_run_killed_twice_is_completed_by_the_next(songs: Path, tmp_path: Path) -> None:
     split(songs, tmp_path / "whole")
     whole = result_content(tmp_path / "whole")
-    points = number_of_points(songs, tmp_path / "counted")
+    points = count_split_points(songs, tmp_path / "counted")
     for last in every(9, range(1, points + 1), nightly_step=3):
-        again = 1 + 37 * last % points  # early after late, late after early, and all between
+        again = 1 + 37 * last % points  # early points after late ones, and late ones after early ones
         out = tmp_path / f"{last}-{again}"
-        killed(songs, out, last, torn=True)
-        killed(songs, out, again, torn=True)
-        assert no_row_without_its_file(out)
+        split_until_killed(songs, out, last, torn=True)
+        split_until_killed(songs, out, again, torn=True)
+        assert all_tracks_have_files(out)
         assert split(songs, out) == "done"
         assert result_content(out) == whole, f"points {last}, {again}"
 
 
 @pytest.mark.slow
-def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalog_backend: str) -> None:
+def test_a_killed_redo_loses_nothing(songs: Path, tmp_path: Path, catalog_backend: str) -> None:
     split(songs, tmp_path / "whole")
-    whole = finished(tmp_path / "whole")
+    whole = finished_content(tmp_path / "whole")
     redo = RerunPolicy(redo=True)
     split(songs, tmp_path / "counted")
-    points = number_of_points(songs, tmp_path / "counted", redo)
+    points = count_split_points(songs, tmp_path / "counted", redo)
     step = 6 if catalog_backend == "sqlite" else 26
     for last in every(step, range(1, points + 1), nightly_step=step // 3):
         out = tmp_path / f"{last}"
         split(songs, out)
-        assert killed(songs, out, last, rerun_policy=redo) == KILLED_EXIT_CODE
-        assert no_row_without_its_file(out), f"point {last}"
+        assert split_until_killed(songs, out, last, rerun_policy=redo) == KILLED_EXIT_CODE
+        assert all_tracks_have_files(out), f"point {last}"
         assert split(songs, out, redo) == "done"
-        assert finished(out) == whole, f"point {last}"
+        assert finished_content(out) == whole, f"point {last}"

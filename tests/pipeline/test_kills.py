@@ -1,4 +1,4 @@
-"""SIGKILL at random times, of workers and of everything, on a library of thousands of real songs."""
+"""Tests of SIGKILL at random times, of workers and of whole runs, on a library of thousands of songs."""
 
 import contextlib
 import json
@@ -55,24 +55,24 @@ def finish(songs: Path, out: Path, *options: str) -> dict[str, Any]:
     return summary
 
 
-def recorded(out: Path, query: str = "SELECT count(*) FROM songs") -> int:
+def query_number(out: Path, query: str = "SELECT count(*) FROM songs") -> int:
     try:
         connection = sqlite3.connect(f"file:{out / 'catalog.sqlite'}?mode=ro", uri=True)
         try:
             (number,) = connection.execute(query).fetchone()
         finally:
             connection.close()
-    except sqlite3.OperationalError:  # not there yet
+    except sqlite3.OperationalError:  # it does not exist yet
         return 0
     return int(number or 0)
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Processes that split: what the coordinator started, without those that only start others."""
+    """Return the processes that split: descendants of the coordinator that have started no others."""
     try:
         below = psutil.Process(process.pid).children(recursive=True)
         return [one for one in below if not one.children()]
-    except psutil.NoSuchProcess:  # it went while they were asked for
+    except psutil.NoSuchProcess:  # it has ended
         return []
 
 
@@ -82,17 +82,17 @@ def kill(process: psutil.Process) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
-def test_workers_killed_at_random_cost_nothing(
+def test_workers_killed_at_random_do_not_change_the_result(
     songs: Path, undisturbed: Any, tmp_path: Path, seed: int
 ) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     process = start(songs, tmp_path / "out", "--workers", "3", "--batch-size", "50", "--in-flight", "6")
     kills = 0
     while process.poll() is None and kills < 5:
-        time.sleep(dice.uniform(0.05, 0.3))
+        time.sleep(rng.uniform(0.05, 0.3))
         victims = workers_of(process)
-        if recorded(tmp_path / "out") and victims:
-            kill(dice.choice(victims))
+        if query_number(tmp_path / "out") and victims:
+            kill(rng.choice(victims))
             kills += 1
     answer, _ = process.communicate()
     assert kills > 0
@@ -103,46 +103,46 @@ def test_workers_killed_at_random_cost_nothing(
 @pytest.mark.parametrize(
     ("workers", "batch"), [pytest.param("1", "333", marks=pytest.mark.nightly), ("4", "50")]
 )
-def test_everything_killed_halfway_is_taken_up_with_other_settings(
+def test_a_killed_run_continues_with_other_settings(
     songs: Path, undisturbed: Any, tmp_path: Path, workers: str, batch: str
 ) -> None:
     out = tmp_path / "out"
     process = start(songs, out, "--workers", "2", "--batch-size", "100", "--in-flight", "4")
-    while process.poll() is None and recorded(out) < SONGS // 2:
+    while process.poll() is None and query_number(out) < SONGS // 2:
         time.sleep(0.01)
     victims = [*workers_of(process), psutil.Process(process.pid)]
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     psutil.wait_procs(victims, timeout=30)
-    done = recorded(out)
+    done = query_number(out)
     assert SONGS // 2 <= done < SONGS
     summary = finish(songs, out, "--workers", workers, "--batch-size", batch)
     assert summary["songs_done"] == SONGS - done, "what was done is not done again"
-    assert recorded(out, "SELECT sum(songs) FROM batches") == SONGS
+    assert query_number(out, "SELECT sum(songs) FROM batches") == SONGS
     assert result_content(out) == undisturbed
 
 
-def test_coordinators_killed_again_and_again_come_to_the_same_end(
+def test_coordinators_killed_several_times_do_not_change_the_result(
     songs: Path, undisturbed: Any, tmp_path: Path
 ) -> None:
-    dice = random.Random(3)
+    rng = random.Random(3)
     out = tmp_path / "out"
     for _ in range(3):
         process = start(songs, out, "--workers", "2", "--batch-size", "100", "--in-flight", "4")
-        before = recorded(out)
-        while process.poll() is None and recorded(out) <= before:
+        before = query_number(out)
+        while process.poll() is None and query_number(out) <= before:
             time.sleep(0.02)
-        time.sleep(dice.uniform(0, 0.2))
+        time.sleep(rng.uniform(0, 0.2))
         process.kill()  # its workers end by themselves
         process.communicate()
     finish(songs, out, "--workers", "2")
-    assert recorded(out, "SELECT sum(songs) FROM batches") == SONGS
+    assert query_number(out, "SELECT sum(songs) FROM batches") == SONGS
     assert result_content(out) == undisturbed
 
 
 def test_workers_do_not_outlive_a_coordinator_that_is_killed(songs: Path, tmp_path: Path) -> None:
     process = start(songs, tmp_path / "out", "--workers", "2")
-    while process.poll() is None and not recorded(tmp_path / "out"):
+    while process.poll() is None and not query_number(tmp_path / "out"):
         time.sleep(0.02)
     workers = workers_of(process)
     process.kill()
@@ -152,7 +152,7 @@ def test_workers_do_not_outlive_a_coordinator_that_is_killed(songs: Path, tmp_pa
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
+def test_a_signal_ends_a_run_cleanly_and_prints_how_to_continue(
     songs: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     out = tmp_path / "out"
@@ -164,15 +164,15 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
         start_new_session=True,
         text=True,
     )
-    while process.poll() is None and not recorded(out):
+    while process.poll() is None and not query_number(out):
         time.sleep(0.02)
     os.killpg(process.pid, number)  # as a terminal does: to every process of the group
-    said, warned = process.communicate()
+    output, errors = process.communicate()
     assert process.returncode == code
-    assert "Stopping" in warned
-    assert f"midiprism split {songs} -o {out}" in said
-    assert recorded(out, "SELECT count(*) FROM runs WHERE state = 'interrupted'") == 1
-    done = recorded(out)
+    assert "Stopping" in errors
+    assert f"midiprism split {songs} -o {out}" in output
+    assert query_number(out, "SELECT count(*) FROM runs WHERE state = 'interrupted'") == 1
+    done = query_number(out)
     assert 0 < done < SONGS
     assert finish(songs, out, "--workers", "0")["songs_done"] == SONGS - done
 
@@ -180,7 +180,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
 def test_a_second_signal_ends_at_once_and_is_safe(songs: Path, undisturbed: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(songs, out, "--workers", "2", "--batch-size", "50", "--in-flight", "3")
-    while process.poll() is None and not recorded(out):
+    while process.poll() is None and not query_number(out):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""A library of real songs in shards: killed and taken up, read by others, exported, split again."""
+"""Tests of many songs in shards: killed and continued, read by other programs, exported, split again."""
 
 import json
 import os
@@ -41,12 +41,12 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("result") / "out"
-    assert answer(start(songs, out, "--workers", "2"))["songs_done"] == SONGS
+    assert wait_for_summary(start(songs, out, "--workers", "2"))["songs_done"] == SONGS
     return out
 
 
 @pytest.fixture(scope="module")
-def in_files(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def result_in_files(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("files") / "out"
     assert run_source(open_source([songs]), str(out), make_settings(workers=0)).state == "done"
     return out
@@ -62,34 +62,34 @@ def start(songs: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
     )
 
 
-def answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    told, errors = process.communicate()
+def wait_for_summary(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    output, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
-    summary: dict[str, Any] = json.loads(told.splitlines()[-1])
+    summary: dict[str, Any] = json.loads(output.splitlines()[-1])
     return summary
 
 
-def recorded(out: Path) -> int:
+def count_songs(out: Path) -> int:
     try:
         return int(query(out, "SELECT count(*) FROM songs")[0][0])
     except Exception:
         return 0
 
 
-def test_a_run_that_is_killed_is_taken_up(songs: Path, result: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_continued(songs: Path, result: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = 0
     for share in (3, 2):
         process = start(songs, out, "--workers", "2", "--batch-size", "40", "--in-flight", "4")
-        while process.poll() is None and recorded(out) < SONGS // share:
+        while process.poll() is None and count_songs(out) < SONGS // share:
             time.sleep(0.01)
         victims = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         psutil.wait_procs(victims, timeout=30)
-        assert done < recorded(out) < SONGS
-        done = recorded(out)
-    assert answer(start(songs, out, "--workers", "1"))["songs_done"] == SONGS - done
+        assert done < count_songs(out) < SONGS
+        done = count_songs(out)
+    assert wait_for_summary(start(songs, out, "--workers", "1"))["songs_done"] == SONGS - done
     assert query(out, "SELECT sum(songs) FROM batches") == [(SONGS,)]
     assert parquet_rows(out) == parquet_rows(result)
     assert catalog_content(out) == catalog_content(result)
@@ -97,7 +97,7 @@ def test_a_run_that_is_killed_is_taken_up(songs: Path, result: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["both end", "one is killed"])
-def test_two_runs_share_the_work_and_the_rows_are_those_of_one(
+def test_two_runs_share_the_work_and_write_the_rows_of_one(
     songs: Path, result: Path, tmp_path: Path, postgres: PostgresServer, kill: bool
 ) -> None:
     url, out = postgres.new_database(), tmp_path / "out"
@@ -110,15 +110,15 @@ def test_two_runs_share_the_work_and_the_rows_are_those_of_one(
         os.killpg(runs[0].pid, signal.SIGKILL)
         runs.pop(0).communicate()
     for process in runs:
-        answer(process)
-    answer(start(songs, out, *options))  # sweeps what a killed one left
+        wait_for_summary(process)
+    wait_for_summary(start(songs, out, *options))  # removes the files of a killed run
     assert int(postgres.psql(url, "SELECT sum(songs) FROM midiprism.batches")) == SONGS
     assert parquet_rows(out) == parquet_rows(result)
     assert catalog_content(out, url) == catalog_content(result)
     assert verify_result(str(out), VerifyScope(), database=PostgresAddress(url)).ok
 
 
-def test_a_server_that_goes_away_costs_no_track_and_doubles_none(
+def test_a_server_crash_neither_loses_nor_duplicates_tracks(
     songs: Path, result: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     url, out = postgres.new_database(), tmp_path / "out"
@@ -130,18 +130,18 @@ def test_a_server_that_goes_away_costs_no_track_and_doubles_none(
     postgres.stop(crash=True)
     time.sleep(2)
     postgres.start()
-    assert answer(process)["songs_done"] == SONGS
+    assert wait_for_summary(process)["songs_done"] == SONGS
     assert catalog_content(out, url) == catalog_content(result)
-    answer(start(songs, out, "--database", url))  # of attempts that failed, the next run sweeps the shards
+    wait_for_summary(start(songs, out, "--database", url))  # removes the shards of failed attempts
     assert parquet_rows(out) == parquet_rows(result)
     assert verify_result(str(out), VerifyScope(), database=PostgresAddress(url)).ok
 
 
 @pytest.mark.parametrize("by", ["song", "instrument", "{family}/{digest}.mid"])
-def test_an_export_is_that_of_a_result_in_files(
-    result: Path, in_files: Path, tmp_path: Path, by: str
+def test_an_export_equals_that_of_a_result_in_files(
+    result: Path, result_in_files: Path, tmp_path: Path, by: str
 ) -> None:
-    for name, out in (("one", result), ("other", in_files)):
+    for name, out in (("one", result), ("other", result_in_files)):
         done = export_tracks(str(out), str(tmp_path / name), PathTemplate(by), Selection())
         assert (done.failed, done.files > 0) == (False, True)
     assert read_tree(tmp_path / "one") == read_tree(tmp_path / "other")
@@ -149,7 +149,7 @@ def test_an_export_is_that_of_a_result_in_files(
     assert (again.files_new, again.files_unchanged) == (0, done.files)
 
 
-def test_exported_tracks_split_again_are_themselves(result: Path, tmp_path: Path) -> None:
+def test_splitting_exported_tracks_gives_the_same_tracks(result: Path, tmp_path: Path) -> None:
     export_tracks(str(result), str(tmp_path / "tree"), PathTemplate("song"), Selection())
     (tmp_path / "tree" / "midiprism.json").unlink()
     settings = make_settings(by="track", store="parquet", workers=0)
@@ -158,35 +158,32 @@ def test_exported_tracks_split_again_are_themselves(result: Path, tmp_path: Path
     assert query(tmp_path / "again", digests) == query(result, digests)
 
 
-# Read by others
-
-
 @pytest.fixture(scope="module")
 def digests(result: Path) -> set[str]:
     return {bytes(digest).hex() for (digest,) in query(result, "SELECT digest FROM tracks")}
 
 
-def require_whole(rows: list[tuple[str, bytes]], digests: set[str]) -> None:
+def assert_all_tracks(rows: list[tuple[str, bytes]], digests: set[str]) -> None:
     assert len(rows) == len(digests)
     assert {digest for digest, _ in rows} == digests
     assert all(blake3(music).hexdigest() == digest for digest, music in rows)
 
 
-def test_pyarrow_reads_all_of_it(result: Path, digests: set[str]) -> None:
+def test_pyarrow_reads_all_tracks(result: Path, digests: set[str]) -> None:
     import pyarrow.dataset
 
     table = pyarrow.dataset.dataset(result / "tracks").to_table(columns=["blake3", "music"])
-    require_whole([(row["blake3"], row["music"]) for row in table.to_pylist()], digests)
+    assert_all_tracks([(row["blake3"], row["music"]) for row in table.to_pylist()], digests)
 
 
-def test_polars_reads_all_of_it(result: Path, digests: set[str]) -> None:
+def test_polars_reads_all_tracks(result: Path, digests: set[str]) -> None:
     import polars
 
     frame = polars.read_parquet(result / "tracks" / "*.parquet", columns=["blake3", "music"])
-    require_whole(frame.rows(), digests)
+    assert_all_tracks(frame.rows(), digests)
 
 
-def test_datasets_reads_all_of_it(
+def test_datasets_reads_all_tracks(
     result: Path, digests: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("HF_HOME", str(tmp_path)), ("HF_HUB_OFFLINE", "1"), ("HF_DATASETS_OFFLINE", "1")):
@@ -199,16 +196,16 @@ def test_datasets_reads_all_of_it(
         split="train",
         cache_dir=str(tmp_path / "cache"),
     )
-    require_whole([(row["blake3"], row["music"]) for row in loaded], digests)
+    assert_all_tracks([(row["blake3"], row["music"]) for row in loaded], digests)
 
 
-def test_duckdb_divides_it_without_leaks(result: Path, digests: set[str]) -> None:
+def test_duckdb_divides_songs_without_leaks(result: Path, digests: set[str]) -> None:
     import duckdb
 
     with duckdb.connect() as connection:
         for table in ("tracks", "links", "songs"):
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM '{result}/{table}/*.parquet'")
-        require_whole(connection.execute("SELECT blake3, music FROM tracks").fetchall(), digests)
+        assert_all_tracks(connection.execute("SELECT blake3, music FROM tracks").fetchall(), digests)
         lost = "SELECT count(*) FROM links ANTI JOIN tracks ON track_blake3 = blake3"
         assert connection.execute(lost).fetchone() == (0,)
         torn = (

@@ -1,4 +1,4 @@
-"""Every point at which a run into shards can be cut off, one by one; in PostgreSQL every few."""
+"""Tests of runs into shards that are killed at many points; in PostgreSQL at some."""
 
 import contextlib
 import os
@@ -41,8 +41,8 @@ def split(source: Path, out: Path, rerun_policy: RerunPolicy = RerunPolicy()) ->
     return run_split(source, out, settings).state
 
 
-def everything(out: Path) -> object:
-    """All that must be the same however a result came about; and no shard of which no commit speaks."""
+def complete_content(out: Path) -> object:
+    """Return the content that must not depend on kills; check that every shard is committed."""
     names = {f"{path.parent.name}/{path.name}" for path in out.glob("*/*-*.parquet")}
     assert names == {name for (name,) in query(out, "SELECT name FROM shards")}
     assert not list(out.glob("*/.*.tmp"))
@@ -50,15 +50,15 @@ def everything(out: Path) -> object:
     return parquet_rows(out), catalog_content(out)
 
 
-def no_row_without_its_shard(out: Path) -> bool:
-    """Every track that the catalogue speaks of lies where it says."""
+def all_tracks_are_in_their_shards(out: Path) -> bool:
+    """Return whether every track of the catalog is at its location."""
     if catalog_access.postgres_address(out) is None and not (out / "catalog.sqlite").exists():
         return True
     try:
         found = query(
             out, "SELECT t.digest, s.name, shard_row FROM tracks t LEFT JOIN shards s ON s.id = shard_id"
         )
-    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # killed before they were made
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # killed before the tables were created
         return True
     try:
         with contextlib.closing(ParquetStore(out)) as store:
@@ -84,11 +84,11 @@ def songs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
-def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
+def test_a_run_killed_at_any_point_is_completed_by_the_next(
     songs: Path, tmp_path: Path, catalog_backend: str, torn: bool
 ) -> None:
     split(songs, tmp_path / "whole")
-    whole = everything(tmp_path / "whole")
+    whole = complete_content(tmp_path / "whole")
     points = count_points(lambda: split(songs, tmp_path / "counted"))
     assert points > 40
     lasts = (
@@ -100,15 +100,15 @@ def test_a_run_that_is_cut_off_at_any_point_is_made_good_by_the_next(
     for last in lasts:
         out = tmp_path / f"{last}"
         assert run_killed_at(partial(split, songs, out), out, last, tear_write=torn) == KILLED_EXIT_CODE
-        assert no_row_without_its_shard(out), f"point {last}"
+        assert all_tracks_are_in_their_shards(out), f"point {last}"
         assert split(songs, out) == "done"
-        assert everything(out) == whole, f"point {last}"
+        assert complete_content(out) == whole, f"point {last}"
         shutil.rmtree(out)
 
 
-def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catalog_backend: str) -> None:
+def test_a_killed_redo_loses_nothing(songs: Path, tmp_path: Path, catalog_backend: str) -> None:
     split(songs, tmp_path / "whole")
-    whole = everything(tmp_path / "whole")
+    whole = complete_content(tmp_path / "whole")
     split(songs, tmp_path / "counted")
     points = count_points(lambda: split(songs, tmp_path / "counted", REDO))
     steps = 2 * STEPS[catalog_backend], 2 * NIGHTLY_STEPS[catalog_backend]
@@ -116,7 +116,7 @@ def test_a_redo_that_is_cut_off_loses_nothing(songs: Path, tmp_path: Path, catal
         out = tmp_path / f"{last}"
         split(songs, out)
         assert run_killed_at(lambda out=out: split(songs, out, REDO), out, last) == KILLED_EXIT_CODE  # type: ignore[misc]
-        assert no_row_without_its_shard(out), f"point {last}"
+        assert all_tracks_are_in_their_shards(out), f"point {last}"
         assert split(songs, out) == "done", "any run settles it"
-        assert everything(out) == whole, f"point {last}"
+        assert complete_content(out) == whole, f"point {last}"
         shutil.rmtree(out)

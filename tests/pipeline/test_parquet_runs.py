@@ -1,4 +1,4 @@
-"""A result in shards: the same promises as of one in files, and tables that agree with the catalogue."""
+"""Tests of results in shards: the promises of results in files, and tables that agree with the catalog."""
 
 import contextlib
 import errno
@@ -54,17 +54,17 @@ def run(source: Path, out: Path, settings: Settings = SHARDS, **options: object)
 
 
 def shards(out: Path) -> list[str]:
-    """Names of the shards of which a commit speaks, in order."""
+    """Return the names of the committed shards, in order."""
     return [name for (name,) in query(out, "SELECT name FROM shards ORDER BY id")]
 
 
 def files(out: Path) -> set[str]:
-    """What is in the folders of shards."""
+    """Return the files in the folders of shards."""
     return {name for name in read_tree(out) if name.startswith(("tracks/", "links/"))}
 
 
-def agree(out: Path) -> None:
-    """The catalogue's shards are those that are there, whole, with each content at its place."""
+def assert_consistent(out: Path) -> None:
+    """Check that all shards are in the catalog, undamaged, with each track at its location."""
     assert files(out) == set(shards(out))
     with contextlib.closing(ParquetStore(out)) as store:
         for digest, shard, row in query(
@@ -72,8 +72,8 @@ def agree(out: Path) -> None:
         ):
             store.read(TrackLocation("", "", bytes(digest), 32, shard, row))
         for name, size, digest in query(out, "SELECT name, bytes, digest FROM shards"):
-            look = store.shards.shard_status(name)
-            assert (look.size, look.digest) == (size, bytes(digest))
+            status = store.shards.shard_status(name)
+            assert (status.size, status.digest) == (size, bytes(digest))
     rows = parquet_rows(out)
     assert len(rows["tracks"]) == query(out, "SELECT count(*) FROM tracks")[0][0]
     assert len(rows["links"]) == query(out, "SELECT count(*) FROM links")[0][0]
@@ -93,7 +93,7 @@ def out(tmp_path: Path, songs: Path) -> Path:
 
 
 def test_every_track_is_a_row_and_every_song_has_its_links(out: Path) -> None:
-    agree(out)
+    assert_consistent(out)
     tables = {kind: pq.ParquetDataset(out / kind).read().to_pylist() for kind in ("tracks", "links", "songs")}
     assert sorted(row["music"].decode() for row in tables["tracks"]) == sorted(
         [PIANO, BASS, DRUMS, DRUMS + "d", PIANO + "d"]
@@ -123,9 +123,7 @@ def test_every_track_is_a_row_and_every_song_has_its_links(out: Path) -> None:
     ]
 
 
-def test_the_catalogue_says_what_that_of_a_result_in_files_says(
-    songs: Path, out: Path, tmp_path: Path
-) -> None:
+def test_the_catalog_equals_that_of_a_result_in_files(songs: Path, out: Path, tmp_path: Path) -> None:
     run(songs, tmp_path / "files", make_settings(workers=0))
     assert catalog_content(out) == catalog_content(tmp_path / "files")
 
@@ -139,7 +137,7 @@ def forty_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def expected_rows(forty_songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What this process makes of them, with the catalogue in a file."""
+    """Return the rows that a run in this process writes, with the catalog in a file."""
     out = tmp_path_factory.mktemp("one") / "out"
     run(forty_songs, out)
     return parquet_rows(out), catalog_content(out)
@@ -163,11 +161,11 @@ def test_the_rows_do_not_depend_on_workers_and_batches(
 ) -> None:
     out = tmp_path / "out"
     run(forty_songs, out, change_settings(SHARDS, workers=workers, batch_songs=batch))
-    agree(out)
+    assert_consistent(out)
     assert (parquet_rows(out), catalog_content(out)) == expected_rows
 
 
-def test_what_is_committed_together_lies_in_one_shard(
+def test_tracks_that_are_committed_together_are_in_one_shard(
     tmp_path: Path, catalog_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_seconds=600.0))
@@ -179,7 +177,7 @@ def test_what_is_committed_together_lies_in_one_shard(
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_is_held_in_memory_is_bounded(
+def test_pending_tracks_in_memory_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_bytes=1, max_seconds=600.0))
@@ -187,7 +185,7 @@ def test_what_is_held_in_memory_is_bounded(
     run(source, tmp_path / "out", change_settings(SHARDS, batch_songs=1, workers=workers))
     kinds = [name.partition("/")[0] for name in shards(tmp_path / "out")]
     assert kinds.count("links") > 3
-    agree(tmp_path / "out")
+    assert_consistent(tmp_path / "out")
 
 
 def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> None:
@@ -202,7 +200,7 @@ def test_the_store_is_chosen_once(songs: Path, out: Path, tmp_path: Path) -> Non
         run(songs, tmp_path / "files")
 
 
-def test_without_pyarrow_nothing_is_made(
+def test_without_pyarrow_nothing_is_created(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -220,18 +218,18 @@ def test_a_run_with_nothing_to_do_writes_nothing(songs: Path, out: Path) -> None
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == times
 
 
-def test_later_runs_add_shards_and_leave_those_before(songs: Path, out: Path, tmp_path: Path) -> None:
+def test_later_runs_add_shards_and_keep_earlier_ones(songs: Path, out: Path, tmp_path: Path) -> None:
     before = {name: data for name, data in read_tree(out).items() if name.startswith(("tracks/", "links/"))}
     write_files(songs, {"e.mid": fake_song(PIANO, "Organ;Drawbar Organ;;new")})
     summary = run(songs, out)
     assert (summary.songs_done, summary.tracks, summary.tracks_new) == (1, 2, 1)
     assert before.items() <= read_tree(out).items()
-    agree(out)
+    assert_consistent(out)
     run(songs, tmp_path / "whole")
     assert parquet_rows(out) == parquet_rows(tmp_path / "whole")
 
 
-def test_a_dry_run_counts_as_the_run_will_and_writes_nothing(songs: Path, tmp_path: Path) -> None:
+def test_a_dry_run_counts_the_same_and_writes_nothing(songs: Path, tmp_path: Path) -> None:
     dry = run(songs, tmp_path / "out", dry_run=True)
     assert not (tmp_path / "out").exists()
     wet = run(songs, tmp_path / "out")
@@ -241,15 +239,12 @@ def test_a_dry_run_counts_as_the_run_will_and_writes_nothing(songs: Path, tmp_pa
     assert wet.bytes_written == written
 
 
-# What is written before and after a commit
-
-
-def test_shards_are_durable_before_the_commit_that_speaks_of_them(
+def test_shards_are_durable_before_they_are_committed(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
 
-    def noted(owner: Any, name: str) -> None:
+    def record_calls(owner: Any, name: str) -> None:
         function = getattr(owner, name)
 
         def call(*arguments: Any, **options: Any) -> Any:
@@ -258,22 +253,22 @@ def test_shards_are_durable_before_the_commit_that_speaks_of_them(
 
         monkeypatch.setattr(owner, name, call)
 
-    noted(os, "fsync")
-    noted(os, "replace")
+    record_calls(os, "fsync")
+    record_calls(os, "replace")
     if catalog_access.postgres_address(tmp_path / "out") is None:
-        noted(SqliteCatalog, "commit_prepared")
+        record_calls(SqliteCatalog, "commit_prepared")
     else:
-        noted(PostgresCatalog, "insert_shards")
+        record_calls(PostgresCatalog, "insert_shards")
     run(songs, tmp_path / "out")
-    told = next(at for at, name in enumerate(order) if name in ("commit_prepared", "insert_shards"))
-    before = [name for name in order[:told] if name != "commit_prepared"]
+    commit_at = next(at for at, name in enumerate(order) if name in ("commit_prepared", "insert_shards"))
+    before = [name for name in order[:commit_at] if name != "commit_prepared"]
     assert before.count("replace") >= 2
     last = len(before) - before[::-1].index("replace")
     assert "fsync" in before[last:], "the folder is flushed after the last shard has its name"
 
 
-def failing_commits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
-    """Transactions fail after the shards were written, before they are committed."""
+def fail_commits(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
+    """Let transactions fail after the shards are written and before they are committed."""
 
     def fail(*_arguments: object, **_options: object) -> None:
         raise CatalogError("the database failed")
@@ -297,29 +292,29 @@ def test_a_transaction_that_fails_leaves_no_shard(
     written: list[str] = []
     write_shard = ShardFolder.write
 
-    def noted(self: ShardFolder, stem: str, rows: Any) -> Any:
+    def write_and_record(self: ShardFolder, stem: str, rows: Any) -> Any:
         done = write_shard(self, stem, rows)
         written.extend(shard.name for shard in done.shards)
         return done
 
     with monkeypatch.context() as patch:
-        patch.setattr(ShardFolder, "write", noted)
-        failing_commits(patch, out)
+        patch.setattr(ShardFolder, "write", write_and_record)
+        fail_commits(patch, out)
         summary = run(songs, out, settings)
     assert (summary.state, summary.songs_done) == ("stopped", 0)
     assert written
     assert files(out) == set()
     assert run(songs, out, settings).state == "done"
-    agree(out)
+    assert_consistent(out)
 
 
-def test_a_shard_that_a_crash_left_is_swept(
+def test_an_uncommitted_shard_of_a_crashed_run_is_removed(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
         patch.setattr(ShardWriter, "_remove_written", lambda _keeping: None)
-        failing_commits(patch, out)
+        fail_commits(patch, out)
         run(songs, out)
     left = files(out)
     assert len(left) == 2
@@ -327,19 +322,21 @@ def test_a_shard_that_a_crash_left_is_swept(
     (out / "tracks" / ".tracks-9-9-0.parquet.tmp").write_bytes(b"half")
     assert run(songs, out).state == "done"
     assert not left & files(out)
-    agree(out)
+    assert_consistent(out)
 
 
 @pytest.mark.parametrize("catalog_backend", ["postgres"], indirect=True)
-def test_shards_are_not_swept_while_another_run_holds_the_folder(songs: Path, out: Path) -> None:
-    (coming,) = ParquetShards(out).write_tracks("9-9", rows_to_columns([track_row(b"of another run")])).shards
+def test_shards_are_not_removed_while_another_run_holds_the_folder(songs: Path, out: Path) -> None:
+    (uncommitted,) = (
+        ParquetShards(out).write_tracks("9-9", rows_to_columns([track_row(b"of another run")])).shards
+    )
     write_files(songs, {"e.mid": fake_song(DRUMS + "e")})
     with lock_shared(str(out)):
         run(songs, out)
-        assert (out / coming.name).exists()
+        assert (out / uncommitted.name).exists()
     run(songs, out)
-    assert not (out / coming.name).exists()
-    agree(out)
+    assert not (out / uncommitted.name).exists()
+    assert_consistent(out)
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +347,7 @@ def nine_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(nine_songs: Path, first_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What is in shards and catalogue, in a file of SQLite, after two runs that nothing disturbs."""
+    """Return the tracks and the catalog, in a SQLite file, of two runs without faults."""
     out = tmp_path_factory.mktemp("whole") / "out"
     run(nine_songs, out)
     run(first_source, out)
@@ -369,7 +366,7 @@ CALLS = ["open", "write", "mkdir", "replace", "fsync"]
     ],
     indirect=["catalog_backend"],
 )
-def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
+def test_a_disk_failure_at_any_call_leaves_no_partial_file(
     nine_songs: Path,
     first_source: Path,
     undisturbed: Any,
@@ -384,7 +381,7 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
     run(first_source, out)
     function, calls = getattr(os, call), []
 
-    def failing(*arguments: Any, **options: Any) -> Any:
+    def call_or_fail(*arguments: Any, **options: Any) -> Any:
         if call != "open" or (arguments[1] & os.O_CREAT and "/tracks/" in os.fsdecode(arguments[0])):
             calls.append(call)
             if len(calls) > after:
@@ -393,108 +390,105 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_torn(
 
     with monkeypatch.context() as patch:
         patch.setattr(group, "GROUP_LIMITS", GroupLimits(max_songs=2))
-        patch.setattr(os, call, failing)
+        patch.setattr(os, call, call_or_fail)
         summary = run(nine_songs, out, change_settings(SHARDS, batch_songs=2, in_flight=1))
     if calls[after:]:
         assert summary.state == "stopped"
         assert "run the same command again" in str(summary.error)
     assert files(out) == set(shards(out))
     assert run(nine_songs, out).state == "done"
-    agree(out)
+    assert_consistent(out)
     assert (parquet_rows(out)["tracks"], catalog_content(out)) == undisturbed
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_shards_whose_catalogue_is_lost_are_not_taken_for_left_behind(songs: Path, out: Path) -> None:
+def test_shards_are_kept_if_their_catalog_is_missing(songs: Path, out: Path) -> None:
     before = files(out)
     (out / "catalog.sqlite").rename(out.parent / "kept.sqlite")
-    with pytest.raises(StoreError, match="bring theirs back"):
+    with pytest.raises(StoreError, match="bring their catalog back"):
         run(songs, out)
     assert files(out) == before
     (out.parent / "kept.sqlite").replace(out / "catalog.sqlite")
     assert run(songs, out).nothing_new
-    agree(out)
+    assert_consistent(out)
 
 
-# Songs that are split again
-
-
-def otherwise(data: bytes) -> SplitSong:
-    """A splitter that finds other tracks than before in some songs."""
+def split_differently(data: bytes) -> SplitSong:
+    """Return the splits of a fake song, in some songs with a changed track."""
     return fake_split(data.replace(b"Bassline;b", b"Bassline;changed"))
 
 
-def test_songs_that_are_split_again_have_their_new_links_only(songs: Path, out: Path, tmp_path: Path) -> None:
-    done = run(songs, out, REDO, splitter=otherwise)
+def test_songs_that_are_split_again_have_only_their_new_links(songs: Path, out: Path, tmp_path: Path) -> None:
+    done = run(songs, out, REDO, splitter=split_differently)
     assert done.tracks_new == 1
-    agree(out)
+    assert_consistent(out)
     assert query(out, "SELECT count(*) FROM shards WHERE stale <> 0") == [(0,)]
-    run(songs, tmp_path / "whole", splitter=otherwise)
+    run(songs, tmp_path / "whole", splitter=split_differently)
     assert parquet_rows(out) == parquet_rows(tmp_path / "whole")
     assert not any(f"{BASS}'" in row for row in parquet_rows(out)["tracks"]), "no song has it any more"
 
 
-def test_songs_that_come_out_as_before_keep_their_tracks(songs: Path, out: Path) -> None:
+def test_songs_with_unchanged_tracks_keep_their_shards_of_tracks(songs: Path, out: Path) -> None:
     before, rows = set(shards(out)), parquet_rows(out)
     run(songs, out, REDO)
     assert parquet_rows(out) == rows
-    agree(out)
+    assert_consistent(out)
     assert before & set(shards(out)) == {name for name in before if "tracks" in name}
 
 
-def test_one_song_of_many_that_is_split_again_takes_its_rows_along(songs: Path, out: Path) -> None:
-    """What failed is tried again, and comes out well."""
+def test_a_successful_retry_of_one_song_updates_its_rows(songs: Path, out: Path) -> None:
+    """The song was corrupt in the first run."""
     assert (
         run(
-            songs, out, change_settings(SHARDS, rerun_policy=RerunPolicy(retry_failed=True)), splitter=mended
+            songs,
+            out,
+            change_settings(SHARDS, rerun_policy=RerunPolicy(retry_failed=True)),
+            splitter=split_repaired,
         ).songs_done
         == 1
     )
-    agree(out)
+    assert_consistent(out)
     assert table(out)["not.mid"]["track_count"] == 1
 
 
-def mended(data: bytes) -> SplitSong:
+def split_repaired(data: bytes) -> SplitSong:
     return fake_split(fake_song(PIANO + "mended") if data == b"no song" else data)
 
 
 @pytest.mark.parametrize("step", ["delete_unlinked", "rewrite_stale_link_shards", "update_songs_table"])
-def test_what_a_killed_run_left_to_settle_the_next_one_settles(
+def test_the_next_run_finishes_the_compaction_of_a_killed_run(
     songs: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def dying(*_arguments: object, **_options: object) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Compactor, step, dying)
+        patch.setattr(Compactor, step, interrupt)
         with pytest.raises(KeyboardInterrupt):
-            run(songs, out, REDO, splitter=otherwise)
+            run(songs, out, REDO, splitter=split_differently)
     if catalog_access.postgres_address(out) is not None:
         catalog_access.execute(out, "UPDATE runs SET expires_at = now()")
     again = REDO if step == "delete_unlinked" else SHARDS
-    assert run(songs, out, again, splitter=otherwise).state == "done"
-    agree(out)
-    run(songs, tmp_path / "whole", splitter=otherwise)
+    assert run(songs, out, again, splitter=split_differently).state == "done"
+    assert_consistent(out)
+    run(songs, tmp_path / "whole", splitter=split_differently)
     assert parquet_rows(out) == parquet_rows(tmp_path / "whole")
 
 
-def test_a_shard_that_cannot_be_written_anew_is_left_as_it_was(
+def test_a_songs_table_that_cannot_be_rewritten_is_unchanged(
     songs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(songs, out)
     with monkeypatch.context() as patch:
 
-        def full(*_arguments: object) -> None:
+        def fail_as_full(*_arguments: object) -> None:
             raise StoreError("the disk is full")
 
-        patch.setattr(ParquetShards, "write_songs_table", full)
+        patch.setattr(ParquetShards, "write_songs_table", fail_as_full)
         write_files(songs, {"e.mid": fake_song(DRUMS + "e")})
         assert run(songs, out).state == "stopped"
     assert run(songs, out).nothing_new
-    agree(out)
-
-
-# The table of songs
+    assert_consistent(out)
 
 
 def table(out: Path) -> dict[str | None, dict[str, Any]]:
@@ -531,7 +525,7 @@ def test_versions_of_a_song_are_in_one_group(tmp_path: Path) -> None:
     assert len({group for group, _ in groups.values()}) == 3
 
 
-def test_what_could_not_be_read_is_no_song_and_does_no_harm(tmp_path: Path) -> None:
+def test_unreadable_files_are_not_in_the_songs_table(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
     (source / "loop.mid").symlink_to("loop.mid")
     with open(os.fsencode(source) + b"/\xff\xfe.mid", "wb") as file:
@@ -540,10 +534,10 @@ def test_what_could_not_be_read_is_no_song_and_does_no_harm(tmp_path: Path) -> N
     rows = table(tmp_path / "out")
     assert set(rows) == {"a.mid", "b.mid", "\ufffd\ufffd.mid"}
     assert rows["\ufffd\ufffd.mid"]["path_bytes"] == b"\xff\xfe.mid"
-    agree(tmp_path / "out")
+    assert_consistent(tmp_path / "out")
 
 
-def test_an_empty_library_makes_an_empty_table(tmp_path: Path) -> None:
+def test_an_empty_library_has_an_empty_songs_table(tmp_path: Path) -> None:
     (tmp_path / "songs").mkdir()
     run(tmp_path / "songs", tmp_path / "out")
     assert parquet_rows(tmp_path / "out") == {"tracks": [], "links": [], "songs": []}

@@ -1,4 +1,4 @@
-"""Planning batches, and looking up known paths on the way."""
+"""Tests of planning batches, and of looking up known paths during a walk."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def song_ref(path: bytes, size: int = 1) -> SongRef:
     return SongRef(path, 1, size, 7)
 
 
-def test_known_paths_are_read_in_pages_beside_the_walk() -> None:
+def test_known_paths_are_read_in_pages_during_the_walk() -> None:
     catalog = CountingCatalog({b"/%03d" % n: (1, 7) for n in range(0, 100, 2)})
     lookup = KnownPathLookup(catalog, None, page_size=10)
     known = [n for n in range(120) if lookup.is_unchanged(song_ref(b"/%03d" % n))]

@@ -1,4 +1,4 @@
-"""``--redo`` and ``--retry-failed``: what is done with songs that have an outcome already."""
+"""Tests of ``--redo`` and ``--retry-failed`` with songs that have an outcome already."""
 
 import json
 from collections.abc import Callable
@@ -38,14 +38,14 @@ def run(
 
 
 def old_split(data: bytes) -> SplitSong:
-    """As an earlier version split: each track with a word that later ones left out."""
+    """Return the splits of an earlier version: each track with a word that later versions omit."""
     split = fake_split(data)
     tracks = tuple(track._replace(data=b"old " + track.data) for track in split.tracks)
     return split._replace(tracks=tracks)
 
 
-def made_by_an_earlier_version(source: Path, out: Path) -> None:
-    """Leave in ``out`` what a version with a lower contract would have."""
+def make_result_of_earlier_version(source: Path, out: Path) -> None:
+    """Create the result of a version with a lower contract in ``out``."""
     run(source, out, splitter=old_split)
     marker = json.loads((out / "midiprism.json").read_text())
     (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 0}))
@@ -58,17 +58,17 @@ def songs(tmp_path: Path) -> Path:
     return write_files(tmp_path / "songs", files | {"copy.mid": files["3.mid"], "none.mid": fake_song()})
 
 
-def test_redo_splits_all_again_and_changes_nothing_where_nothing_changed(songs: Path, tmp_path: Path) -> None:
+def test_a_redo_of_unchanged_songs_splits_all_and_changes_nothing(songs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(songs, out)
     before = result_content(out)
     split: list[bytes] = []
 
-    def counting(data: bytes) -> SplitSong:
+    def count_and_split(data: bytes) -> SplitSong:
         split.append(data)
         return fake_split(data)
 
-    summary = run(songs, out, RerunPolicy(redo=True), counting)
+    summary = run(songs, out, RerunPolicy(redo=True), count_and_split)
     assert (len(split), summary.songs_done, summary.songs_copies, summary.songs_skipped) == (
         10,
         10,
@@ -79,10 +79,10 @@ def test_redo_splits_all_again_and_changes_nothing_where_nothing_changed(songs: 
     assert result_content(out) == before
 
 
-def test_redo_brings_a_result_of_an_earlier_version_up_to_this_one(songs: Path, tmp_path: Path) -> None:
+def test_a_redo_updates_a_result_of_an_earlier_version(songs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    made_by_an_earlier_version(songs, out)
-    with pytest.raises(UsageError, match="--redo"):
+    make_result_of_earlier_version(songs, out)
+    with pytest.raises(UsageError, match="redo its songs, or choose another folder"):
         run(songs, out)
     summary = run(songs, out, RerunPolicy(redo=True))
     assert (summary.state, summary.songs_done) == ("done", 10)
@@ -97,34 +97,32 @@ def test_an_update_that_was_interrupted_is_finished_by_any_later_run(
     songs: Path, tmp_path: Path, moment: int
 ) -> None:
     out = tmp_path / "out"
-    made_by_an_earlier_version(songs, out)
+    make_result_of_earlier_version(songs, out)
     split: list[bytes] = []
 
-    def counting(data: bytes) -> SplitSong:
+    def count_and_split(data: bytes) -> SplitSong:
         split.append(data)
         return fake_split(data)
 
-    first = run(songs, out, RerunPolicy(redo=True), counting, stop=lambda: len(split) >= moment)
+    first = run(songs, out, RerunPolicy(redo=True), count_and_split, stop=lambda: len(split) >= moment)
     assert first.state == "interrupted"
-    second = run(songs, out, splitter=counting)
+    second = run(songs, out, splitter=count_and_split)
     assert (second.state, len(split)) == ("done", 10), "what was done is not done again"
     run(songs, tmp_path / "fresh")
     assert result_content(out) == result_content(tmp_path / "fresh")
 
 
-def test_what_failed_is_tried_again_on_request_only(
-    songs: Path, tmp_path: Path, catalog_backend: str
-) -> None:
+def test_failed_songs_are_retried_only_on_request(songs: Path, tmp_path: Path, catalog_backend: str) -> None:
     out = tmp_path / "out"
 
-    def failing(data: bytes) -> SplitSong:
+    def fail_some(data: bytes) -> SplitSong:
         if b"Hand;a3" in data:
             raise CorruptMidiError("header", "Not this one.")
         if b"Hand;a4" in data:
             raise ZeroDivisionError
         return fake_split(data)
 
-    first = run(songs, out, splitter=failing)
+    first = run(songs, out, splitter=fail_some)
     assert (first.songs_failed, first.outcomes) == (
         2,
         {"split": 7, "no_notes": 1, "corrupt": 1, "failed": 1},
@@ -132,7 +130,7 @@ def test_what_failed_is_tried_again_on_request_only(
     assert run(songs, out).nothing_new
     second = run(songs, out, RerunPolicy(retry_failed=True))
     assert (second.songs_done, second.songs_failed, second.songs_skipped) == (2, 0, 9)
-    # Where a batch is leased, what was committed since it was planned is not opened again.
+    # With leases, songs that were committed since their batch was planned are not opened again.
     assert second.songs_copies == (1 if catalog_backend == "sqlite" else 0)
     run(songs, tmp_path / "fresh")
     assert result_content(out) == result_content(tmp_path / "fresh")
@@ -149,7 +147,7 @@ def test_a_retry_that_fails_again_keeps_one_outcome(songs: Path, tmp_path: Path)
     assert result_content(out) == before
 
 
-def test_a_dry_redo_counts_as_the_redo_does(songs: Path, tmp_path: Path) -> None:
+def test_a_dry_redo_counts_the_same(songs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(songs, out)
     dry = run(songs, out, RerunPolicy(redo=True), dry_run=True)

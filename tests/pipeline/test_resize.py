@@ -1,4 +1,4 @@
-"""The number of worker processes changes while they are at work."""
+"""Tests of changing the number of worker processes during a run."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def songs(tmp_path: Path) -> Path:
 def working_processes(
     songs: Path, workers: int, seconds: float = 0.002
 ) -> Iterator[tuple[ExecutorDriver, list[Batch]]]:
-    """An executor that has received all songs, in batches of four."""
+    """Yield an executor that has received all songs, in batches of four, and the batches."""
     config = make_worker_config(songs, songs.with_name("out"), SlowSplitter(seconds))
     batches = find_batches(songs)
     with drive(ProcessExecutor, make_context(config, workers)) as driver:
@@ -108,25 +108,27 @@ def test_surplus_workers_stay_if_they_are_wanted_again_before_they_end(songs: Pa
     assert driver.finished_batches == batches
 
 
-@pytest.mark.parametrize("which", ["that stays", "that is to end"])
-def test_a_worker_that_dies_after_a_change_is_replaced_only_if_it_is_wanted(songs: Path, which: str) -> None:
+@pytest.mark.parametrize("victim_kind", ["that stays", "that is to end"])
+def test_a_worker_that_dies_after_a_change_is_replaced_only_if_it_is_wanted(
+    songs: Path, victim_kind: str
+) -> None:
     with working_processes(songs, 1, seconds=0.01) as (driver, batches):
         driver.run_until(lambda: len(driver.finished) > 2)
         driver.executor.resize(3)
         driver.run_until(lambda: driver.telemetry.workers_ready == 3)
         victim = workers_alive(driver)[0]
-        if which == "that is to end":
+        if victim_kind == "that is to end":
             victim = workers_alive(driver)[-1]
             driver.executor.resize(2)
         os.kill(victim, signal.SIGKILL)
         driver.run_until(lambda: victim not in workers_alive(driver))
-        assert len(workers_alive(driver)) == (2 if which == "that is to end" else 3)
+        assert len(workers_alive(driver)) == (2 if victim_kind == "that is to end" else 3)
         driver.run_all()
     assert driver.finished_batches == batches
 
 
 class SteppedTuner:
-    """Wants other numbers of workers, each after some more songs."""
+    """A tuner that decides on other numbers of workers, each after some more songs."""
 
     def __init__(self, *workers: int) -> None:
         self.remaining = list(workers)

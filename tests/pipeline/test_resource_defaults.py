@@ -12,7 +12,7 @@ from midiprism.pipeline.disk_space import DiskUsage, space_warning
 Mount = namedtuple("Mount", "mountpoint fstype device", defaults=["none"])
 
 
-def test_processors_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_available_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_cgroup_cpu_limit", lambda: None)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {1, 5, 7}, raising=False)
     assert machine.cpus() == 3
@@ -30,7 +30,7 @@ def test_processors_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) 
         ("/mnt/drive", "fuse.sshfs"),
     ],
 )
-def test_the_innermost_mount_tells_the_kind_of_the_file_system(
+def test_the_innermost_mount_determines_the_file_system(
     monkeypatch: pytest.MonkeyPatch, path: str, kind: str | None
 ) -> None:
     mounts = [
@@ -43,39 +43,39 @@ def test_the_innermost_mount_tells_the_kind_of_the_file_system(
     assert devices.network_file_system(path) == kind
 
 
-def test_this_machine_s_own_disk_is_taken(tmp_path: Path) -> None:
+def test_a_local_disk_is_not_a_network_file_system(tmp_path: Path) -> None:
     assert devices.network_file_system(str(tmp_path / "not there yet")) is None
 
 
-def disk(monkeypatch: pytest.MonkeyPatch, free: int, inodes: int, *, counts: bool = True) -> None:
+def fake_disk(monkeypatch: pytest.MonkeyPatch, free: int, inodes: int, *, counts: bool = True) -> None:
     answer = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_favail=inodes, f_files=int(counts))
     monkeypatch.setattr(os, "statvfs", lambda _path: answer)
 
 
-def test_a_disk_that_is_too_small_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_too_small_is_reported_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     used = DiskUsage()
     used.add(1_000, 4_000, 16_000_000)
-    disk(monkeypatch, free=10**12, inodes=10**9)
+    fake_disk(monkeypatch, free=10**12, inodes=10**9)
     assert space_warning("out", 100_000, used, 99_000) is None
-    disk(monkeypatch, free=10**9, inodes=10**9)
+    fake_disk(monkeypatch, free=10**9, inodes=10**9)
     message = space_warning("out", 100_000, used, 99_000)
     assert message is not None
     assert "1.8 GB" in message
     assert "1.0 GB are free" in message
-    disk(monkeypatch, free=10**12, inodes=300_000)
+    fake_disk(monkeypatch, free=10**12, inodes=300_000)
     message = space_warning("out", 100_000, used, 99_000)
     assert message is not None
     assert "435,600 more files" in message
-    disk(monkeypatch, free=10**12, inodes=0, counts=False)
+    fake_disk(monkeypatch, free=10**12, inodes=0, counts=False)
     assert space_warning("out", 100_000, used, 99_000) is None, "some file systems count no inodes"
 
 
-def test_little_experience_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    disk(monkeypatch, free=0, inodes=0)
+def test_too_few_songs_give_no_estimate_of_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_disk(monkeypatch, free=0, inodes=0)
     assert space_warning("out", 0, DiskUsage(50, 200, 800_000), 99_000) is None
     assert space_warning("out", 0, DiskUsage(50, 200, 800_000), 20) is not None
     assert space_warning("out", 0, DiskUsage(), 0) is None, "nothing is left to do"
 
 
-def test_of_a_disk_that_is_gone_nothing_is_told(tmp_path: Path) -> None:
+def test_a_missing_disk_gives_no_warning(tmp_path: Path) -> None:
     assert space_warning(str(tmp_path / "nothing"), 0, DiskUsage(500, 200, 800_000), 99_000) is None

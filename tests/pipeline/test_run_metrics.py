@@ -1,4 +1,4 @@
-"""What a run keeps of itself: its samples, and where it read and wrote."""
+"""Tests of the metrics that a run records: its samples, and the locations that it reads and writes."""
 
 import os
 import time
@@ -25,8 +25,8 @@ from support.runs import make_settings, run_split
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
-def told(out: Path) -> tuple[dict[str, Any], dict[str, Any], list[RunSample]]:
-    """Settings and totals of the last run, and its samples."""
+def recorded_metrics(out: Path) -> tuple[dict[str, Any], dict[str, Any], list[RunSample]]:
+    """Return the settings and totals of the last run, and its samples."""
     with (
         open_catalog_of(str(out), catalog_access.postgres_address(out)) as catalog,
         catalog.read_transaction() as connection,
@@ -46,16 +46,16 @@ def songs(tmp_path: Path) -> Path:
 
 
 def busy_split(data: bytes) -> SplitSong:
-    """Takes a processor long enough that the system, which counts hundredths of a second, sees it."""
+    """Split a fake song, with more processor time than the system's resolution of hundredths of a second."""
     until = time.process_time() + 0.001
     while time.process_time() < until:
         pass
     return fake_split(data)
 
 
-def test_a_run_keeps_samples_that_end_with_all_it_did(tmp_path: Path, songs: Path) -> None:
+def test_the_last_sample_of_a_run_has_its_totals(tmp_path: Path, songs: Path) -> None:
     summary = run_split(songs, tmp_path / "out", make_settings(workers=0, batch_songs=7), splitter=busy_split)
-    _, _, samples = told(tmp_path / "out")
+    _, _, samples = recorded_metrics(tmp_path / "out")
     window = SampleWindow(samples[0], samples[-1])
     assert window.songs == window.songs_committed == summary.songs_done == 60
     assert samples[-1].tracks == summary.tracks
@@ -72,9 +72,9 @@ def test_a_run_keeps_samples_that_end_with_all_it_did(tmp_path: Path, songs: Pat
     )
 
 
-def test_its_settings_say_where_it_reads_and_writes(tmp_path: Path, songs: Path) -> None:
+def test_the_settings_of_a_run_have_its_locations(tmp_path: Path, songs: Path) -> None:
     run_split(songs, tmp_path / "out")
-    settings, _, _ = told(tmp_path / "out")
+    settings, _, _ = recorded_metrics(tmp_path / "out")
     assert set(settings["locations"]) == {"source", "output", "catalog", "temporary"}
     assert settings["locations"]["source"]["path"] == str(songs)
     assert settings["locations"]["output"]["path"] == settings["out"] == str(tmp_path / "out")
@@ -86,11 +86,11 @@ def test_its_settings_say_where_it_reads_and_writes(tmp_path: Path, songs: Path)
     )
 
 
-def test_workers_clocks_add_up_over_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stage_timers_of_all_workers_are_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.05)
     write_songs(tmp_path / "songs", 300, seed=1)
     run_split(tmp_path / "songs", tmp_path / "out", make_settings(workers=2, batch_songs=20), splitter=None)
-    _, _, samples = told(tmp_path / "out")
+    _, _, samples = recorded_metrics(tmp_path / "out")
     last = samples[-1]
     assert last.songs == 300
     assert last.workers == 2
@@ -103,7 +103,7 @@ def test_workers_clocks_add_up_over_processes(tmp_path: Path, monkeypatch: pytes
     assert all(stage.waited <= stage.seconds for stage in last.stages.values())
 
 
-def test_an_observer_is_told_of_the_last_seconds(tmp_path: Path, songs: Path) -> None:
+def test_progress_has_the_metrics_of_the_last_seconds(tmp_path: Path, songs: Path) -> None:
     seen: list[RunProgress] = []
     run_split(songs, tmp_path / "out", on_progress=seen.append)
     assert seen[-1].window is not None
@@ -116,38 +116,38 @@ def test_old_samples_are_dropped_during_a_run(
 ) -> None:
     monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.002)
     monkeypatch.setattr(run_metrics, "samples_to_drop", lambda times, _now: list(times)[1:])
-    intervals = RunIntervals(record=0.0, downsample=0.0)
+    intervals = RunIntervals(record=0.0, record_rest_factor=0.0, downsample=0.0)
     settings = make_settings(workers=0, batch_songs=5)
     run_split(songs, tmp_path / "out", settings, splitter=SlowSplitter(0.005), intervals=intervals)
-    _, _, samples = told(tmp_path / "out")
+    _, _, samples = recorded_metrics(tmp_path / "out")
     assert samples[0].songs == 0
     assert samples[-1].songs == 60
-    # Without dropping there are about 150: one for each 2 ms.
-    assert len(samples) < 60
+    # There was one for each 2 ms, and a record after each 5 songs.
+    assert [sample.songs for sample in samples if 0 < sample.songs <= 40] == []
 
 
-class Once:
-    """Wants something else, once."""
+class OneDecisionTuner:
+    """A tuner that makes one decision."""
 
-    def __init__(self, knobs: Tunables) -> None:
-        self.knobs: Tunables | None = knobs
+    def __init__(self, tunables: Tunables) -> None:
+        self.tunables: Tunables | None = tunables
 
-    def decide(self, sample: RunSample, knobs: Tunables) -> Decision | None:
-        wanted, self.knobs = self.knobs, None
+    def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
+        wanted, self.tunables = self.tunables, None
         return Decision(wanted, "to see what happens") if wanted else None
 
 
-def test_what_a_tuner_decides_is_in_force_and_recorded(
+def test_a_decision_of_a_tuner_takes_effect_and_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.02)
     write_songs(tmp_path / "songs", 400, seed=2)
     settings = make_settings(workers=1, batch_songs=10, in_flight=2)
-    tuner = Once(Tunables(3, 20, 6))
+    tuner = OneDecisionTuner(Tunables(3, 20, 6))
     summary = run_split(tmp_path / "songs", tmp_path / "out", settings, splitter=None, tuner=tuner)
     assert summary.songs_done == 400
-    _, totals, samples = told(tmp_path / "out")
+    _, totals, samples = recorded_metrics(tmp_path / "out")
     (decision,) = totals["decisions"]
     assert (decision["workers"], decision["batch_size"], decision["in_flight"]) == (3, 20, 6)
-    assert decision["why"] == "to see what happens"
+    assert decision["reason"] == "to see what happens"
     assert (samples[-1].workers, samples[-1].batch_size, samples[-1].in_flight_limit) == (3, 20, 6)

@@ -1,4 +1,4 @@
-"""Runs with worker processes, started from scripts."""
+"""Tests of runs with worker processes that scripts start."""
 
 import subprocess
 import sys

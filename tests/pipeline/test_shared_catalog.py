@@ -1,4 +1,4 @@
-"""Several runs on one catalogue in PostgreSQL, and a server that goes away."""
+"""Tests of several runs on one catalog in PostgreSQL, and of a server that crashes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from support.result_content import result_content
 from support.runs import make_settings, run_split
 
 SONGS = 1_500
-TOGETHER = ("--batch-size", "25", "--in-flight", "3", "--workers", "1", "--lease", "2")
+SHARED_OPTIONS = ("--batch-size", "25", "--in-flight", "3", "--workers", "1", "--lease", "2")
 
 
 @pytest.fixture(scope="module")
@@ -33,28 +33,30 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What one run makes of them, with its catalogue in a file."""
+    """Return the content of the result of one run with its catalog in a file."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    assert answer(start(songs, out, None, "--workers", "0"))["songs_done"] == SONGS
+    assert wait_for_summary(start(songs, out, None, "--workers", "0"))["songs_done"] == SONGS
     return result_content(out)
 
 
 def start(songs: Path, out: Path, url: str | None, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "midiprism", "split", str(songs), "-o", str(out), "--json", *options]
-    where = ["--database", url] if url else []
+    database_options = ["--database", url] if url else []
     return subprocess.Popen(
-        [*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [*command, *database_options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
 
 
-def answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+def wait_for_summary(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     out, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     summary: dict[str, Any] = json.loads(out.splitlines()[-1])
     return summary
 
 
-def until(postgres: PostgresServer, url: str, wanted: int, process: subprocess.Popen[bytes]) -> None:
+def wait_until_recorded(
+    postgres: PostgresServer, url: str, wanted: int, process: subprocess.Popen[bytes]
+) -> None:
     """Wait until so many songs are recorded."""
     while process.poll() is None:
         if int(postgres.psql(url, "SELECT count(*) FROM midiprism.songs") or 0) >= wanted:
@@ -67,20 +69,20 @@ def committed(postgres: PostgresServer, url: str) -> int:
     return int(postgres.psql(url, "SELECT sum(songs) FROM midiprism.batches"))
 
 
-def made(postgres: PostgresServer) -> str:
-    """A database whose catalogue exists, so that counting in it never fails."""
+def new_catalog(postgres: PostgresServer) -> str:
+    """Return a new database with a catalog, so that counting in it never fails."""
     url = postgres.new_database()
     open_catalog(PostgresAddress(url)).close()
     return url
 
 
 @pytest.mark.slow
-def test_two_runs_share_the_work_and_the_result_is_that_of_one(
+def test_two_runs_share_the_work_and_give_the_result_of_one(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
-    url, out = made(postgres), tmp_path / "out"
-    runs = [start(songs, out, url, *TOGETHER) for _ in range(2)]
-    summaries = [answer(process) for process in runs]
+    url, out = new_catalog(postgres), tmp_path / "out"
+    runs = [start(songs, out, url, *SHARED_OPTIONS) for _ in range(2)]
+    summaries = [wait_for_summary(process) for process in runs]
     done = [summary["songs_done"] for summary in summaries]
     assert sum(done) == SONGS
     assert min(done) > 0, "both had something to do"
@@ -91,70 +93,72 @@ def test_two_runs_share_the_work_and_the_result_is_that_of_one(
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_loses_nothing_to_the_other(
+def test_the_work_of_a_killed_run_is_completed_by_the_other(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
-    url, out = made(postgres), tmp_path / "out"
-    survivor, victim = (start(songs, out, url, *TOGETHER) for _ in range(2))
-    until(postgres, url, SONGS // 3, victim)
+    url, out = new_catalog(postgres), tmp_path / "out"
+    survivor, victim = (start(songs, out, url, *SHARED_OPTIONS) for _ in range(2))
+    wait_until_recorded(postgres, url, SONGS // 3, victim)
     os.killpg(victim.pid, signal.SIGKILL)
     victim.communicate()
-    answer(survivor)
+    wait_for_summary(survivor)
     assert committed(postgres, url) == SONGS
     assert result_content(out, url) == undisturbed
 
 
 @pytest.mark.slow
-def test_a_run_that_is_interrupted_leaves_the_rest_to_the_other(
+def test_the_work_of_an_interrupted_run_is_completed_by_the_other(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
-    url, out = made(postgres), tmp_path / "out"
-    survivor, leaver = (start(songs, out, url, *TOGETHER, "--lease", "600") for _ in range(2))
-    until(postgres, url, SONGS // 3, leaver)
+    url, out = new_catalog(postgres), tmp_path / "out"
+    survivor, leaver = (start(songs, out, url, *SHARED_OPTIONS, "--lease", "600") for _ in range(2))
+    wait_until_recorded(postgres, url, SONGS // 3, leaver)
     leaver.send_signal(signal.SIGINT)
     leaver.communicate()
     assert leaver.returncode in (0, 130)
-    answer(survivor)
+    wait_for_summary(survivor)
     assert committed(postgres, url) == SONGS
     assert result_content(out, url) == undisturbed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_server_that_goes_away_is_waited_for(
+def test_a_run_waits_for_a_crashed_server(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer, workers: str
 ) -> None:
-    url, out = made(postgres), tmp_path / "out"
+    url, out = new_catalog(postgres), tmp_path / "out"
     process = start(songs, out, url, "--batch-size", "5", "--workers", workers)
-    until(postgres, url, 1, process)
+    wait_until_recorded(postgres, url, 1, process)
     postgres.stop(crash=True)
     time.sleep(2)
     assert process.poll() is None, process.communicate()
     postgres.start()
-    assert answer(process)["songs_done"] == SONGS
+    assert wait_for_summary(process)["songs_done"] == SONGS
     assert committed(postgres, url) == SONGS
     assert result_content(out, url) == undisturbed
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_taken_up_by_the_next(
+def test_a_killed_run_is_continued_by_the_next(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
-    url, out = made(postgres), tmp_path / "out"
+    url, out = new_catalog(postgres), tmp_path / "out"
     victim = start(songs, out, url, "--batch-size", "50", "--workers", "2", "--lease", "600")
-    until(postgres, url, SONGS // 2, victim)
+    wait_until_recorded(postgres, url, SONGS // 2, victim)
     os.killpg(victim.pid, signal.SIGKILL)
     victim.communicate()
     before = committed(postgres, url)
     postgres.psql(url, "UPDATE midiprism.leases SET expires_at = now()")
-    summary = answer(start(songs, out, url, "--workers", "0"))
+    summary = wait_for_summary(start(songs, out, url, "--workers", "0"))
     assert summary["songs_done"] == SONGS - before
     assert result_content(out, url) == undisturbed
 
 
-def test_what_another_run_holds_is_waited_for_and_then_done(tmp_path: Path, postgres: PostgresServer) -> None:
+def test_songs_that_another_run_has_leased_are_split_afterwards(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(f"{PIANO}{n}") for n in range(6)})
-    url, out = made(postgres), tmp_path / "out"
+    url, out = new_catalog(postgres), tmp_path / "out"
     at = {os.fsencode(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in source.iterdir()}
     with PostgresCatalog.open(PostgresAddress(url), writable=True) as other:
         assert isinstance(other, PostgresCatalog)

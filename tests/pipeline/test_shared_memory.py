@@ -40,7 +40,7 @@ def send(pipe: Connection, slots: Slots) -> None:
     slots.close()
 
 
-def test_contents_cross_to_another_process() -> None:
+def test_tracks_are_sent_to_another_process() -> None:
     slots = new_slots(COUNT)
     assert slots is not None
     context = multiprocessing.get_context("spawn")
@@ -48,12 +48,12 @@ def test_contents_cross_to_another_process() -> None:
     process = context.Process(target=send, args=(theirs, slots), daemon=True)
     process.start()
     got, crossed = [], []
-    for handed in range(len(BATCHES) + COUNT):
-        if handed >= COUNT:  # as many are on their way as there are slots
+    for step in range(len(BATCHES) + COUNT):
+        if step >= COUNT:  # all slots are in transit
             record = ours.recv()
             crossed.append(len(record.packed_tracks.data))
             got.append(slots.take(record))
-        if handed < len(BATCHES):
+        if step < len(BATCHES):
             ours.send(None)
     process.join()
     slots.close()
@@ -61,7 +61,7 @@ def test_contents_cross_to_another_process() -> None:
     assert crossed == [0, 0, 0, 0, SLOT_BYTES + 1, *[0] * (1 + 2 * COUNT)]
 
 
-def test_what_is_more_than_a_slot_holds_stays_where_it_is() -> None:
+def test_tracks_larger_than_a_slot_stay_in_their_record() -> None:
     slots = new_slots(1)
     assert slots is not None
     large = batch(bytes(SLOT_BYTES + 1))
@@ -70,25 +70,23 @@ def test_what_is_more_than_a_slot_holds_stays_where_it_is() -> None:
     slots.close()
 
 
-def test_without_such_memory_there_are_no_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_memfd_has_no_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.memfd_create")
     assert new_slots(COUNT) is None
 
 
 @pytest.mark.parametrize("call", ["os.memfd_create", "os.ftruncate", "mmap.mmap"])
-def test_where_the_system_gives_no_memory_there_are_no_slots(
-    monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    def refused(*_arguments: object) -> int:
+def test_a_system_without_free_memory_has_no_slots(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def refuse(*_arguments: object) -> int:
         raise OSError(errno.ENOMEM, "there is none")
 
     before = len(os.listdir("/proc/self/fd"))
-    monkeypatch.setattr(call, refused)
+    monkeypatch.setattr(call, refuse)
     assert new_slots(COUNT) is None
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_system_without_handing_descriptors_on_can_import_them() -> None:
+def test_the_module_can_be_imported_without_descriptor_passing() -> None:
     program = (
         "import multiprocessing.reduction as it, sys; del it.DupFd; it.__all__.remove('DupFd'); "
         "import midiprism.pipeline.executors.processes.shared_memory"
@@ -96,9 +94,9 @@ def test_a_system_without_handing_descriptors_on_can_import_them() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_batch_is_the_same_with_its_contents_in_a_slot_and_out() -> None:
+def test_a_record_in_a_slot_differs_only_in_its_data() -> None:
     slots = new_slots(COUNT)
     assert slots is not None
-    there = slots.put(BATCHES[0])
-    assert there == replace(BATCHES[0], packed_tracks=BATCHES[0].packed_tracks._replace(data=b""))
+    sent = slots.put(BATCHES[0])
+    assert sent == replace(BATCHES[0], packed_tracks=BATCHES[0].packed_tracks._replace(data=b""))
     slots.close()

@@ -1,4 +1,4 @@
-"""What is slow on purpose does what it stands for, for all worker processes together."""
+"""Tests of the parts of a run that are slow on purpose."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from support.runs import make_settings, run_source, run_split
 from support.slow_parts import SlowSource, busy_processors, latency_proxy, open_with_slow_store, proxied_url
 
 
-class Watching:
-    """A tuner that changes nothing, and remembers the last sample."""
+class LastSampleTuner:
+    """A tuner that changes nothing and keeps the last sample."""
 
     last = RunSample()
 
-    def decide(self, sample: RunSample, knobs: Tunables) -> Decision | None:
+    def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
         self.last = sample
         return None
 
@@ -29,41 +29,41 @@ def songs(folder: Path) -> Path:
     return write_files(folder, {f"{n}.mid": fake_song(PIANO + str(n), BASS) for n in range(160)})
 
 
-def test_a_run_with_a_slow_source_and_a_slow_store_gives_the_same_and_waits_for_them(tmp_path: Path) -> None:
+def test_a_run_waits_for_a_slow_source_and_store_and_gives_the_same_result(tmp_path: Path) -> None:
     source = songs(tmp_path / "songs")
-    seen = Watching()
+    tuner = LastSampleTuner()
     summary = run_source(
         SlowSource(open_folders([source]), 0.01, 2),
         str(tmp_path / "out"),
         make_settings(workers=3, batch_songs=4),
         splitter=fake_split,
         open_result=open_with_slow_store(0.02, 2, 0.01),
-        tuner=seen,
+        tuner=tuner,
     )
     assert (summary.state, summary.songs_done) == ("done", 160)
-    assert seen.last.stage("store").waited > seen.last.worker_cpu > 0, "it sleeps"
+    assert tuner.last.stage("store").waited > tuner.last.worker_cpu > 0, "it sleeps"
     run_split(source, tmp_path / "whole")
     assert result_content(tmp_path / "out") == result_content(tmp_path / "whole")
 
 
-def test_a_distant_server_is_the_same_server(tmp_path: Path, postgres: PostgresServer) -> None:
+def test_a_distant_server_gives_the_same_result(tmp_path: Path, postgres: PostgresServer) -> None:
     source = songs(tmp_path / "songs")
-    near = postgres.new_database()
+    local_url = postgres.new_database()
     with latency_proxy(postgres, 0.02) as port:
-        far = proxied_url(port, near)
-        sessions = [psycopg.connect(far) for _ in range(5)]
+        distant_url = proxied_url(port, local_url)
+        sessions = [psycopg.connect(distant_url) for _ in range(5)]
         assert [session.execute("SELECT 1").fetchone() for session in sessions] == [(1,)] * 5
         rows = sessions[0].execute("SELECT repeat('x', 10000) FROM generate_series(1, 500)").fetchall()
         assert {row[0] for row in rows} == {"x" * 10_000}
         for session in sessions:
             session.close()
-        settings = make_settings(workers=2, batch_songs=20, database=PostgresAddress(far))
+        settings = make_settings(workers=2, batch_songs=20, database=PostgresAddress(distant_url))
         assert run_split(source, tmp_path / "out", settings).songs_done == 160
     run_split(source, tmp_path / "whole")
-    assert result_content(tmp_path / "out", near) == result_content(tmp_path / "whole")
+    assert result_content(tmp_path / "out", local_url) == result_content(tmp_path / "whole")
 
 
-def test_a_busy_processor_is_free_again_afterwards() -> None:
+def test_busy_processors_are_released_afterwards() -> None:
     import psutil
 
     before = {child.pid for child in psutil.Process().children()}

@@ -103,7 +103,7 @@ def test_an_unchanged_library_is_not_opened_again_and_nothing_is_written(
     assert read_tree(out) == before
 
 
-def test_out_inside_the_source_is_not_eaten(tmp_path: Path) -> None:
+def test_a_result_inside_the_source_is_skipped(tmp_path: Path) -> None:
     source = write_files(tmp_path / "music", {"a.mid": fake_song(PIANO), "z.mid": fake_song(BASS)})
     out = source / "out"
     assert run(source, out).songs_seen == 2
@@ -121,7 +121,7 @@ def test_a_song_under_two_paths_is_split_once_and_both_are_known(tmp_path: Path)
     assert {row.song_name for row in rows(out)} == {"a"}
 
 
-def test_a_moved_song_is_recognised_by_its_digest(tmp_path: Path) -> None:
+def test_a_moved_song_is_recognized_by_its_digest(tmp_path: Path) -> None:
     source, out = write_files(tmp_path / "songs", {"b.mid": fake_song(PIANO)}), tmp_path / "out"
     run(source, out)
     (source / "b.mid").rename(source / "a.mid")
@@ -152,7 +152,7 @@ def test_a_touched_song_is_only_read(tmp_path: Path) -> None:
     assert run(source, out).nothing_new
 
 
-def test_what_fails_is_an_outcome_and_never_stops_the_run(tmp_path: Path) -> None:
+def test_failures_are_outcomes_and_never_stop_the_run(tmp_path: Path) -> None:
     files = {
         "bug.mid": b"bug",
         "corrupt.mid": b"junk",
@@ -179,7 +179,7 @@ def test_what_fails_is_an_outcome_and_never_stops_the_run(tmp_path: Path) -> Non
     assert query(out, "SELECT outcome FROM songs WHERE digest IS NULL") == [("unreadable",)]
 
 
-def test_a_file_that_vanishes_after_the_scan_is_unreadable_and_tried_again(
+def test_a_file_that_vanishes_after_the_scan_is_unreadable_and_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, out = (
@@ -187,11 +187,11 @@ def test_a_file_that_vanishes_after_the_scan_is_unreadable_and_tried_again(
         tmp_path / "out",
     )
 
-    def losing(path: bytes, limit: int, *found: int) -> object:
+    def remove_and_read(path: bytes, limit: int, *found: int) -> object:
         (source / "b.mid").unlink(missing_ok=True)
         return read_file(path, limit, *found)
 
-    monkeypatch.setattr("midiprism.sources.folder.read_file", losing)
+    monkeypatch.setattr("midiprism.sources.folder.read_file", remove_and_read)
     assert run(source, out).outcomes == {"split": 1, "unreadable": 1}
     monkeypatch.undo()
     write_files(source, {"b.mid": fake_song(BASS)})
@@ -205,12 +205,12 @@ def test_an_unreadable_folder_makes_the_run_fail_and_is_named(
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "sub/b.mid": fake_song(BASS)})
     scandir = os.scandir
 
-    def forbidding(path: bytes) -> object:
+    def forbid_subfolder(path: bytes) -> object:
         if os.fsencode(path).endswith(b"/sub"):
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", forbidding)
+    monkeypatch.setattr(os, "scandir", forbid_subfolder)
     summary = run(source, tmp_path / "out")
     assert (summary.songs_done, summary.folders_failed, summary.has_failures) == (1, 1, True)
     assert summary.failures[0].path.endswith(b"/sub")
@@ -252,22 +252,22 @@ def test_the_result_does_not_depend_on_the_size_of_batches(tmp_path: Path, batch
     )
 
 
-def test_an_interrupted_run_keeps_what_is_done_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_run_keeps_finished_songs_and_the_next_one_continues(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(10)})
     out, split = tmp_path / "out", []
 
-    def counting(data: bytes) -> object:
+    def count_and_split(data: bytes) -> object:
         split.append(data)
         return fake_split(data)
 
-    first = run(source, out, splitter=counting, stop=lambda: len(split) >= 4)  # type: ignore[arg-type]
+    first = run(source, out, splitter=count_and_split, stop=lambda: len(split) >= 4)  # type: ignore[arg-type]
     assert (first.state, first.songs_done) == ("interrupted", 4)
     assert query(out, "SELECT state FROM runs") == [("interrupted",)]
-    second = run(source, out, splitter=counting)  # type: ignore[arg-type]
+    second = run(source, out, splitter=count_and_split)  # type: ignore[arg-type]
     assert (second.songs_done, second.songs_skipped, len(split)) == (6, 4, 10)
 
 
-def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
+def test_a_crash_between_files_and_commit_is_repaired_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str
 ) -> None:
     source, out = (
@@ -276,12 +276,12 @@ def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
     )
     brief = make_settings(lease_seconds=1.0)
 
-    def dying(*_arguments: object) -> None:
+    def interrupt(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         for kind in (SqliteCatalog, PostgresCatalog):
-            patch.setattr(kind, "commit", dying)
+            patch.setattr(kind, "commit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(source, out, brief)
     assert query(out, "SELECT count(*) FROM tracks") == [(0,)]
@@ -289,7 +289,7 @@ def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
     torn.chmod(0o644)
     torn.write_bytes(b"Ba")
     os.utime(torn, (1, 1))
-    if catalog_backend == "sqlite":  # nobody else writes, so that what an earlier run has left can be swept
+    if catalog_backend == "sqlite":  # no other run is active, so temporary files are removed
         (torn.parent / ".00.tmp").write_bytes(b"x")
     summary = run(source, out, brief)
     assert (summary.tracks_new, summary.bytes_written) == (2, len(BASS)), "what is whole is not written again"
@@ -298,13 +298,11 @@ def test_a_crash_between_files_and_commit_is_made_good_by_the_next_run(
     assert [one.state for one in runs] == ["done", "cut off"]
 
 
-def test_files_are_durable_before_the_commit_that_speaks_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_durable_before_they_are_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(4)})
     order: list[str] = []
 
-    def noted(owner: type, name: str) -> None:
+    def record_calls(owner: type, name: str) -> None:
         method = getattr(owner, name)
 
         def call(*arguments: object) -> object:
@@ -313,15 +311,17 @@ def test_files_are_durable_before_the_commit_that_speaks_of_them(
 
         monkeypatch.setattr(owner, name, call)
 
-    noted(FileStore, "put")
-    noted(FileStore, "flush")
-    noted(PostgresCatalog if catalog_access.postgres_address(tmp_path / "out") else SqliteCatalog, "commit")
+    record_calls(FileStore, "put")
+    record_calls(FileStore, "flush")
+    record_calls(
+        PostgresCatalog if catalog_access.postgres_address(tmp_path / "out") else SqliteCatalog, "commit"
+    )
     run(source, tmp_path / "out", make_settings(batch_songs=2, in_flight=1))
     assert order == ["put", "put", "flush", "commit"] * 2
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
+def test_batches_within_a_short_time_are_flushed_and_committed_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
@@ -334,12 +334,16 @@ def test_what_is_put_within_a_moment_is_flushed_and_committed_together(
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_where_no_more_is_handed_out_groups_become_smaller(
+def test_groups_become_smaller_once_all_batches_are_handed_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
     monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(min_songs=8, max_seconds=600.0))
-    assert grouped(monkeypatch, source, tmp_path / "out", make_settings(batch_songs=4)) == [20, 12, 8]
+    assert committed_group_sizes(monkeypatch, source, tmp_path / "out", make_settings(batch_songs=4)) == [
+        20,
+        12,
+        8,
+    ]
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
@@ -347,35 +351,37 @@ def test_groups_begin_small_and_grow(tmp_path: Path, monkeypatch: pytest.MonkeyP
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(40)})
     monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_songs=8, min_songs=2, max_seconds=600.0))
     settings = make_settings(batch_songs=2, in_flight=5)
-    assert grouped(monkeypatch, source, tmp_path / "out", settings) == [2, 4, 8, 8, 8, 8, 2]
+    assert committed_group_sizes(monkeypatch, source, tmp_path / "out", settings) == [2, 4, 8, 8, 8, 8, 2]
 
 
-def grouped(monkeypatch: pytest.MonkeyPatch, source: Path, out: Path, settings: Settings) -> list[int]:
-    """How many songs were committed together, one group after the other."""
+def committed_group_sizes(
+    monkeypatch: pytest.MonkeyPatch, source: Path, out: Path, settings: Settings
+) -> list[int]:
+    """Return the number of songs of each group that a run commits."""
     commit, found = SqliteCatalog.commit, []
 
-    def counted(catalog: SqliteCatalog, run_id: int, batches: list[BatchRecord], *more: Any) -> Any:
+    def count_and_commit(catalog: SqliteCatalog, run_id: int, batches: list[BatchRecord], *more: Any) -> Any:
         found.append(sum(len(batch.songs) for batch in batches))
         return commit(catalog, run_id, batches, *more)
 
-    monkeypatch.setattr(SqliteCatalog, "commit", counted)
+    monkeypatch.setattr(SqliteCatalog, "commit", count_and_commit)
     assert run(source, out, settings).songs_done == 40
     return found
 
 
-def test_a_store_that_cannot_be_written_stops_the_run_and_keeps_what_was_committed(
+def test_a_full_disk_stops_the_run_and_keeps_committed_songs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(6)})
     out, create, written = tmp_path / "out", os.write, []
 
-    def filling(descriptor: int, data: bytes) -> int:
+    def write_until_full(descriptor: int, data: bytes) -> int:
         written.append(data)
         if len(written) > 4:
             raise OSError(28, "No space left on device")
         return create(descriptor, data)
 
-    monkeypatch.setattr(os, "write", filling)
+    monkeypatch.setattr(os, "write", write_until_full)
     summary = run(source, out, make_settings(batch_songs=2))
     monkeypatch.undo()
     assert (summary.state, summary.songs_done) == ("stopped", 4)
@@ -386,7 +392,7 @@ def test_a_store_that_cannot_be_written_stops_the_run_and_keeps_what_was_committ
     assert run(source, out).songs_done == 2
 
 
-def test_a_dry_run_counts_as_the_run_will_and_writes_nothing_at_all(tmp_path: Path) -> None:
+def test_a_dry_run_counts_the_same_and_writes_nothing(tmp_path: Path) -> None:
     files = {
         "a.mid": fake_song(PIANO, BASS),
         "b.mid": fake_song(BASS),
@@ -406,7 +412,7 @@ def test_a_dry_run_counts_as_the_run_will_and_writes_nothing_at_all(tmp_path: Pa
     assert (dry.bytes_written, dry.run_id) == (0, None)
 
 
-def test_a_dry_run_over_a_result_knows_it_and_leaves_it_as_it_is(tmp_path: Path) -> None:
+def test_a_dry_run_over_a_result_uses_its_catalog_and_changes_nothing(tmp_path: Path) -> None:
     source, out = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)}), tmp_path / "out"
     run(source, out)
     write_files(source, {"b.mid": fake_song(PIANO, BASS), "c.mid": fake_song(PIANO)})
@@ -417,13 +423,13 @@ def test_a_dry_run_over_a_result_knows_it_and_leaves_it_as_it_is(tmp_path: Path)
     assert read_tree(out) == before
 
 
-def test_progress_is_told_and_ends_at_the_total(tmp_path: Path) -> None:
+def test_progress_is_reported_and_ends_at_the_total(tmp_path: Path) -> None:
     source = write_files(
         tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n % 5)) for n in range(8)} | {"x.mid": b""}
     )
-    told: list[RunProgress] = []
-    run(source, tmp_path / "out", on_progress=told.append)
-    last = told[-1]
+    reports: list[RunProgress] = []
+    run(source, tmp_path / "out", on_progress=reports.append)
+    last = reports[-1]
     assert (last.seen, last.skipped, last.failed) == (9, 3, 1)
     assert (last.tracks, last.tracks_new, last.tracks_duplicate) == (5, 5, 0)
     assert last.total in (9, None)
@@ -433,12 +439,12 @@ def test_progress_reports_no_fewer_tracks_than_are_new(tmp_path: Path) -> None:
     source = write_files(
         tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n % 5), BASS) for n in range(8)}
     )
-    told: list[RunProgress] = []
+    reports: list[RunProgress] = []
     settings = make_settings(workers=0, batch_songs=1)
-    run(source, tmp_path / "out", settings, on_progress=told.append, intervals=RunIntervals(report=0.0))
-    assert {it.seen for it in told} >= {1, 2, 3}
-    assert all(it.tracks == it.tracks_new + it.tracks_duplicate for it in told)
-    assert all(it.tracks_duplicate >= 0 for it in told)
+    run(source, tmp_path / "out", settings, on_progress=reports.append, intervals=RunIntervals(report=0.0))
+    assert {it.seen for it in reports} >= {1, 2, 3}
+    assert all(it.tracks == it.tracks_new + it.tracks_duplicate for it in reports)
+    assert all(it.tracks_duplicate >= 0 for it in reports)
 
 
 def test_a_result_keeps_its_settings_and_refuses_others(tmp_path: Path) -> None:
@@ -463,7 +469,7 @@ def test_a_result_of_another_contract_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_a_damaged_catalogue_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_damaged_catalog_is_reported(tmp_path: Path) -> None:
     source, out = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)}), tmp_path / "out"
     run(source, out)
     (out / "catalog.sqlite").write_bytes(b"not a database at all" * 50)

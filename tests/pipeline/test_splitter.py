@@ -34,20 +34,20 @@ def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(monkeypatch:
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_a_person_hears_of_compiling_before_it_takes_its_time(
+def test_compiling_is_announced_before_it_starts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiled: bool
 ) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
-    told: list[str] = []
-    kernel = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: told.append("prepare"))
+    events: list[str] = []
+    kernel = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: events.append("prepare"))
     smf = SimpleNamespace(split=lambda data, **_settings: fake_split(data))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "midiprism.smf.kernel.split_kernel", kernel)
         patch.setitem(sys.modules, "midiprism.smf", smf)
         library = open_folders([source])
         out = str(tmp_path / "out")
-        run_source(library, out, make_settings(workers=0), on_compile=lambda: told.append("compiling"))
-    assert told == (["prepare"] if compiled else ["compiling", "prepare"])
+        run_source(library, out, make_settings(workers=0), on_compile=lambda: events.append("compiling"))
+    assert events == (["prepare"] if compiled else ["compiling", "prepare"])
 
 
 def test_a_splitter_that_cannot_be_loaded_stops_the_run_instead_of_failing_every_song(

@@ -20,7 +20,7 @@ from midiprism.pipeline.shared_counters import (
     stage_timers,
 )
 from midiprism.pipeline.worker import Worker, WorkerLimits
-from midiprism.records.batches import TRACK_INDEX
+from midiprism.records.batches import TRACK_INDEX, Lease
 from midiprism.smf.types import SplitSong
 from midiprism.sources import SongRef, open_folders
 from midiprism.stores import NullStore, StoredTrack, StoreOptions, TrackStore
@@ -30,49 +30,49 @@ from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
 BAD = "Piano;Acoustic Grand Piano;bad;x"
 
 
-class Choosy(ParquetStore):
-    """A store that a name makes fail, until it is mended."""
+class PickyStore(ParquetStore):
+    """A store that fails for one name unless it accepts all."""
 
-    mended = False
+    accepts_all = False
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
-        if name == "bad" and not self.mended:
+        if name == "bad" and not self.accepts_all:
             raise ValueError("what a name")
         return super().put(data, digest, name, instrument, family)
 
 
-class Watched(NullStore):
-    """A store that tells when something is put."""
+class ObservedStore(NullStore):
+    """A store that calls a function whenever a track is stored."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
-        self._told = told
+    def __init__(self, on_put: Callable[[], None]) -> None:
+        self._on_put = on_put
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:
-        self._told()
+        self._on_put()
         return super().put(data, digest, name, instrument, family)
 
 
-def in_groups() -> tuple[Callable[[bytes], SplitSong], Watched, list[int]]:
-    """A splitter, a store, and how many songs were split each time before something was put."""
+def count_groups() -> tuple[Callable[[bytes], SplitSong], ObservedStore, list[int]]:
+    """Return a splitter, a store, and the number of songs that are split before each time of storing."""
     waiting = [0]
     groups: list[int] = []
 
-    def splitting(data: bytes) -> SplitSong:
+    def count_and_split(data: bytes) -> SplitSong:
         waiting[0] += 1
         return fake_split(data)
 
-    def putting() -> None:
+    def end_group() -> None:
         if waiting[0]:
             groups.append(waiting[0])
             waiting[0] = 0
 
-    return splitting, Watched(putting), groups
+    return count_and_split, ObservedStore(end_group), groups
 
 
 _PATIENT_NS = 10**12
 
 
-def work(
+def make_worker(
     folder: Path,
     songs: list[bytes],
     store: TrackStore,
@@ -80,14 +80,14 @@ def work(
     patience_ns: int = _PATIENT_NS,
     **options: Any,
 ) -> tuple[Worker, Batch]:
-    """A worker, and a batch of these songs in their order.
+    """Return a worker, and a batch of these songs in their order.
 
     Args:
-        folder: is made, with the songs.
-        songs: their bytes.
-        store: puts them.
-        split: splits them.
-        patience_ns: that splits wait for others.
+        folder: the songs are written there.
+        songs: the bytes of each.
+        store: stores the tracks.
+        split: splits a song.
+        patience_ns: time for which splits may wait for others.
     """
     library = open_folders([write_files(folder, {f"{n:03}.mid": data for n, data in enumerate(songs)})])
     found = tuple(item for item in library.walk() if isinstance(item, SongRef))
@@ -101,10 +101,10 @@ def outcomes(record: BatchRecord) -> list[str | None]:
     return list(record.songs["outcome"])
 
 
-def test_a_track_that_cannot_be_put_costs_its_songs_and_no_other(tmp_path: Path) -> None:
-    store = Choosy(tmp_path, StoreOptions(commits_in_order=True))
+def test_a_track_that_cannot_be_stored_fails_only_its_songs(tmp_path: Path) -> None:
+    store = PickyStore(tmp_path, StoreOptions(commits_in_order=True))
     songs = [fake_song(PIANO, BAD, BASS), fake_song(BAD), fake_song(PIANO), fake_song(BASS, PIANO)]
-    worker, found = work(tmp_path / "songs", songs, store)
+    worker, found = make_worker(tmp_path / "songs", songs, store)
     first = worker.process_batch(found[:2])
     assert outcomes(first) == ["failed", "failed"]
     assert [problems[0].code for problems in first.songs["problems"]] == ["internal", "internal"]
@@ -116,64 +116,66 @@ def test_a_track_that_cannot_be_put_costs_its_songs_and_no_other(tmp_path: Path)
     assert len(linked) == 2
 
 
-def test_a_track_that_can_be_put_later_in_a_batch_is_linked(tmp_path: Path) -> None:
-    store = Choosy(tmp_path, StoreOptions(commits_in_order=True))
+def test_a_track_that_can_be_stored_later_in_a_batch_is_linked(tmp_path: Path) -> None:
+    store = PickyStore(tmp_path, StoreOptions(commits_in_order=True))
 
-    def mending(data: bytes) -> SplitSong:
-        store.mended = b"mend" in data
+    def split_and_accept(data: bytes) -> SplitSong:
+        store.accepts_all = b"mend" in data
         return fake_split(data)
 
-    worker, found = work(
+    worker, found = make_worker(
         tmp_path / "songs",
         [fake_song(BAD), fake_song(BAD, PIANO + "mend")],
         store,
-        mending,
-        limits=WorkerLimits(pending_bytes=0),  # each song by itself
+        split_and_accept,
+        limits=WorkerLimits(pending_bytes=0),  # songs are stored one by one
     )
     record = worker.process_batch(found)
     assert outcomes(record) == ["failed", "split"]
     assert len(record.packed_tracks.digests) == 2
 
 
-@pytest.mark.parametrize(("most", "together"), [(1 << 20, 50), (60, 3), (0, 1)])
-def test_splits_wait_to_be_put_up_to_a_bound(tmp_path: Path, most: int, together: int) -> None:
-    splitting, store, held = in_groups()
+@pytest.mark.parametrize(("max_bytes", "group_size"), [(1 << 20, 50), (60, 3), (0, 1)])
+def test_pending_splits_are_bounded(tmp_path: Path, max_bytes: int, group_size: int) -> None:
+    count_and_split, store, groups = count_groups()
     songs = [fake_song(f"Piano;Acoustic Grand Piano;;{n:02}") for n in range(50)]  # 30 bytes each
-    limits = WorkerLimits(pending_bytes=most)
-    worker, found = work(tmp_path / "songs", songs, store, splitting, limits=limits)
+    limits = WorkerLimits(pending_bytes=max_bytes)
+    worker, found = make_worker(tmp_path / "songs", songs, store, count_and_split, limits=limits)
     assert len(worker.process_batch(found).songs) == 50
-    assert sum(held) == 50
-    assert max(held) == together
+    assert sum(groups) == 50
+    assert max(groups) == group_size
 
 
 def test_tracks_wait_for_more_while_storing_them_is_fast(tmp_path: Path) -> None:
-    splitting, store, groups = in_groups()
+    count_and_split, store, groups = count_groups()
     songs = [fake_song(PIANO + str(n)) for n in range(70)]
     limits = WorkerLimits(pending_ns=_PATIENT_NS)
-    worker, found = work(tmp_path / "songs", songs, store, splitting, patience_ns=0, limits=limits)
+    worker, found = make_worker(
+        tmp_path / "songs", songs, store, count_and_split, patience_ns=0, limits=limits
+    )
     worker.process_batch(found)
     assert groups == [32, 38], "before tracks are stored for the first time, it is unknown how long it takes"
 
 
-def test_where_storing_is_slow_no_more_songs_wait_than_are_read_at_once(tmp_path: Path) -> None:
-    splitting, store, groups = in_groups()
+def test_slow_storing_limits_pending_songs_to_those_read_at_once(tmp_path: Path) -> None:
+    count_and_split, store, groups = count_groups()
     songs = [fake_song(PIANO + str(n)) for n in range(70)]
     limits = WorkerLimits(pending_ns=0)  # storing always takes longer
-    worker, found = work(tmp_path / "songs", songs, store, splitting, limits=limits)
+    worker, found = make_worker(tmp_path / "songs", songs, store, count_and_split, limits=limits)
     worker.process_batch(found[:5])
     groups.clear()
     worker.process_batch(found[5:])
     assert groups == [32, 32, 1], "the worker remembers it from the batch before"
 
 
-def test_storing_time_is_counted_while_it_goes_on_and_once(tmp_path: Path) -> None:
+def test_storing_time_is_counted_once_and_during_storing(tmp_path: Path) -> None:
     seconds: list[float] = []
 
     def store_seconds() -> float:
         return timer_totals(stage_timers(worker.counters).values()).stages["store"].seconds
 
-    store = Watched(lambda: seconds.append(store_seconds()))
-    worker, found = work(
+    store = ObservedStore(lambda: seconds.append(store_seconds()))
+    worker, found = make_worker(
         tmp_path / "songs",
         [fake_song(PIANO + str(n), BASS + str(n)) for n in range(40)],
         store,
@@ -187,10 +189,10 @@ def test_storing_time_is_counted_while_it_goes_on_and_once(tmp_path: Path) -> No
     assert seconds[-1] < store_seconds() <= passed / 1e9
 
 
-def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_songs(tmp_path: Path) -> None:
+def test_files_are_stored_by_folder_and_recorded_in_the_order_of_their_songs(tmp_path: Path) -> None:
     put: list[tuple[str, bytes]] = []
 
-    class Listing(NullStore):
+    class RecordingStore(NullStore):
         def put(
             self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str
         ) -> StoredTrack:
@@ -198,7 +200,7 @@ def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_songs(tmp
             return super().put(data, digest, name, instrument, family)
 
     songs = [fake_song(part + str(n)) for n in range(40) for part in (PIANO, BASS)]
-    worker, found = work(tmp_path / "songs", songs, Listing())
+    worker, found = make_worker(tmp_path / "songs", songs, RecordingStore())
     record = worker.process_batch(found)
     assert len(put) == 80
     assert len({family for family, _ in put}) == 2
@@ -209,36 +211,48 @@ def test_files_are_put_folder_by_folder_and_told_in_the_order_of_their_songs(tmp
     ]
 
 
-def test_what_was_split_before_a_stop_is_put_and_told(tmp_path: Path) -> None:
+def test_songs_that_are_split_before_a_stop_are_stored_and_recorded(tmp_path: Path) -> None:
     done = [0]
 
-    def splitting(data: bytes) -> SplitSong:
+    def count_and_split(data: bytes) -> SplitSong:
         done[0] += 1
         return fake_split(data)
 
     put: list[int] = []
     songs = [fake_song(PIANO + str(n)) for n in range(50)]
-    store = Watched(lambda: put.append(done[0]))
-    worker, found = work(tmp_path / "songs", songs, store, splitting, stop=lambda: done[0] >= 40)
+    store = ObservedStore(lambda: put.append(done[0]))
+    worker, found = make_worker(tmp_path / "songs", songs, store, count_and_split, stop=lambda: done[0] >= 40)
     record = worker.process_batch(found)
     assert outcomes(record) == ["split"] * 40
     assert put == [40] * 40
     assert record.files_written == 40
 
 
-def test_putting_blames_no_song(tmp_path: Path) -> None:
-    gauges: SharedCounters = [0] * SHARED_COUNTER_COUNT
+def test_no_song_is_marked_as_current_during_storing(tmp_path: Path) -> None:
+    counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
     seen: list[tuple[int, int]] = []
 
-    def look() -> None:
-        seen.append((gauges[SONG_INDEX], gauges[STAGE]))
+    def observe() -> None:
+        seen.append((counters[SONG_INDEX], counters[STAGE]))
 
-    worker, found = work(
+    worker, found = make_worker(
         tmp_path / "songs",
         [fake_song(PIANO + str(n)) for n in range(5)],
-        Watched(look),
-        counters=gauges,
+        ObservedStore(observe),
+        counters=counters,
     )
     worker.process_batch(found)
     assert seen == [(NO_SONG, STAGE_STORING)] * 5
-    assert gauges[STAGE] == STAGE_IDLE
+    assert counters[STAGE] == STAGE_IDLE
+
+
+def test_songs_of_an_earlier_leased_batch_are_split_again(tmp_path: Path) -> None:
+    """Check that no leased batch relies on another one, whose commit may be discarded."""
+    songs = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(PIANO)})
+    source = open_folders([songs])
+    first, second = (found for found in source.walk() if isinstance(found, SongRef))
+    for lease, outcome in ((None, None), (Lease(1, "token"), "split")):
+        worker = Worker(source, NullStore(), fake_split, lambda _digests: frozenset(), 1 << 20)
+        worker.process_batch((first,), lease=lease)
+        assert worker.process_batch((second,), lease=lease).songs["outcome"] == (outcome,)
+        worker.close()

@@ -1,4 +1,4 @@
-"""Batches of named columns."""
+"""Tests of batches of named columns."""
 
 import pickle
 
@@ -62,7 +62,7 @@ def test_packed_tracks_are_found_by_their_digests() -> None:
     assert PackedTracks().size == 0
 
 
-def test_columns_are_taken_and_joined_by_rows() -> None:
+def test_columns_are_selected_and_joined_by_rows() -> None:
     columns = Columns.from_rows(("number", "name"), [(1, "a"), (2, "b"), (3, "c")])
     assert list(columns.take([2, 0]).rows(("name", "number"))) == [("c", 3), ("a", 1)]
     assert columns.take([0, 1, 2]) is columns, "nothing is copied"

@@ -1,4 +1,4 @@
-"""The declared fields, and what derives from them."""
+"""Tests of the declared fields and of all that derives from them."""
 
 import pytest
 

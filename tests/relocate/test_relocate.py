@@ -1,4 +1,4 @@
-"""Results moved to other folders. What cuts a relocation off is in test_relocate_kill_points.py."""
+"""Tests of relocating results. Those of killed relocations are in test_relocate_kill_points.py."""
 
 import contextlib
 import errno
@@ -18,8 +18,10 @@ from midiprism.catalog.sqlite import backup as copying
 from midiprism.cli.advice import explain
 from midiprism.errors import (
     CatalogError,
+    CatalogLocationError,
     MidiprismError,
     StoreError,
+    UnfinishedRelocationError,
     UsageError,
 )
 from midiprism.fs import fsync as durable
@@ -53,16 +55,16 @@ KINDS: list[StoreKind] = ["files", "parquet"]
 
 @pytest.fixture
 def separate_file_systems(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All folders seem to be on different file systems."""
+    """Make all folders look as if they were on different file systems."""
     forbid_renames(monkeypatch)
 
 
 @pytest.fixture
 def other_file_system(tmp_path: Path) -> Iterator[Path]:
-    """A folder that really is on another file system."""
-    here = os.stat(tmp_path).st_dev
+    """Yield a folder that really is on another file system."""
+    device = os.stat(tmp_path).st_dev
     for place in ("/dev/shm", tempfile.gettempdir(), "/var/tmp", str(Path.home())):
-        if os.path.isdir(place) and os.access(place, os.W_OK) and os.stat(place).st_dev != here:
+        if os.path.isdir(place) and os.access(place, os.W_OK) and os.stat(place).st_dev != device:
             with tempfile.TemporaryDirectory(prefix="midiprism-", dir=place) as folder:
                 yield Path(folder)
             return
@@ -75,7 +77,7 @@ def track(out: Path, text: str = PIANO) -> Path:
 
 @pytest.mark.usefixtures("catalog_backend")
 @pytest.mark.parametrize("store", KINDS)
-def test_a_folder_is_renamed_where_that_can_be(tmp_path: Path, store: StoreKind) -> None:
+def test_a_folder_is_renamed_if_possible(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "deep" / "new"
     wanted, inode = relocated_content(out, out), (out / "midiprism.json").parent.stat().st_ino
     assert relocate(out, new, dry_run=True).method == "rename"
@@ -90,7 +92,7 @@ def test_a_folder_is_renamed_where_that_can_be(tmp_path: Path, store: StoreKind)
     assert locate_result(str(out)) == str(out), "nobody knows any more"
 
 
-def test_an_empty_folder_takes_a_result_and_links_are_followed(tmp_path: Path) -> None:
+def test_a_result_is_relocated_into_an_empty_folder_and_through_links(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     write_files(new, {".midiprism.lock": b""})
     (tmp_path / "to out").symlink_to(out)
@@ -112,10 +114,15 @@ def test_a_result_is_copied_to_another_file_system(
     )
     wanted = {path: data for path, data in read_tree(out).items() if path not in OTHER_FILES}
     modes = {path.name: path.stat().st_mode for path in out.rglob("*.[mp]*") if "mine" not in path.name}
-    looked = relocate(out, new, dry_run=True)
-    assert (looked.method, looked.arrived, new.exists(), looked.files) == ("copy", False, False, looked.files)
+    planned = relocate(out, new, dry_run=True)
+    assert (planned.method, planned.arrived, new.exists(), planned.files) == (
+        "copy",
+        False,
+        False,
+        planned.files,
+    )
     done = relocate(out, new)
-    assert (done.method, done.arrived, done.files_copied) == ("copy", True, looked.files)
+    assert (done.method, done.arrived, done.files_copied) == ("copy", True, planned.files)
     assert done.bytes_copied == done.bytes > 0
     copied = read_tree(new)
     assert copied.keys() - {".midiprism.lock"} == wanted.keys() - {".midiprism.lock"}, "nothing of others"
@@ -136,7 +143,7 @@ def test_a_result_is_copied_to_another_file_system(
 
 @pytest.mark.usefixtures("separate_file_systems", "catalog_backend")
 @pytest.mark.parametrize("store", KINDS)
-def test_the_next_run_goes_on_at_the_new_place(tmp_path: Path, store: StoreKind) -> None:
+def test_the_next_run_continues_in_the_new_folder(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new"
     relocate(out, new, remove=True)
     write_files(tmp_path / "songs", {"f.mid": fake_song(PIANO + "f")})
@@ -150,7 +157,7 @@ def test_the_next_run_goes_on_at_the_new_place(tmp_path: Path, store: StoreKind)
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_result_may_be_moved_on_and_come_back(tmp_path: Path) -> None:
+def test_a_result_can_be_relocated_again_and_back(tmp_path: Path) -> None:
     out, new, third = make_result(tmp_path), tmp_path / "new", tmp_path / "third"
     wanted = relocated_content(out, out)
     relocate(out, new, remove=True)
@@ -162,7 +169,7 @@ def test_a_result_may_be_moved_on_and_come_back(tmp_path: Path) -> None:
     assert is_intact(out, out)
 
 
-def test_a_result_comes_back_by_a_rename_onto_what_says_where_it_went(
+def test_a_result_is_renamed_back_over_its_relocation_marker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
@@ -178,11 +185,11 @@ def test_a_result_comes_back_by_a_rename_onto_what_says_where_it_went(
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
+def test_loops_and_missing_folders_are_reported(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     relocate(out, new)
     shutil.move(str(new), tmp_path / "unmounted")
-    with pytest.raises(UsageError, match=f"was relocated to {new}, where no result is now: bring that disk"):
+    with pytest.raises(UsageError, match=f"was relocated to {new}, which holds no result now: bring"):
         locate_result(str(out))
     new.mkdir()
     write_marker(str(new), "moved", {"to": str(out)})
@@ -195,13 +202,13 @@ def test_a_circle_and_a_place_that_is_gone_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("store", KINDS)
-def test_an_interrupted_copy_is_gone_on_with(tmp_path: Path, store: StoreKind) -> None:
+def test_an_interrupted_copy_resumes(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new"
-    asked: list[int] = []
+    calls: list[int] = []
 
     def stop() -> bool:
-        asked.append(1)
-        return len(asked) > 2
+        calls.append(1)
+        return len(calls) > 2
 
     stopped = relocate(out, new, stop=stop)
     assert (stopped.stopped, stopped.arrived) == (True, False)
@@ -210,7 +217,7 @@ def test_an_interrupted_copy_is_gone_on_with(tmp_path: Path, store: StoreKind) -
     with pytest.raises(UsageError, match=f"unfinished relocation of {out}, which is still the result"):
         locate_result(str(new))
     for refusing in (require_result, lambda place: run_split(tmp_path / "songs", Path(place))):
-        with pytest.raises(UsageError, match=f"`midiprism relocate {out} {new}` goes on with it"):
+        with raises_advice(UnfinishedRelocationError, f"`midiprism relocate {out} {new}` continues it"):
             refusing(str(new))
     done = relocate(out, new)
     assert (done.arrived, done.files_already_copied) == (True, stopped.files_copied)
@@ -219,7 +226,7 @@ def test_an_interrupted_copy_is_gone_on_with(tmp_path: Path, store: StoreKind) -
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_half_files_and_what_a_power_cut_left_are_replaced(tmp_path: Path) -> None:
+def test_partial_files_after_a_power_cut_are_replaced(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     before = relocated_content(out, out)
     relocate(out, new, stop=lambda: True)
@@ -234,10 +241,10 @@ def test_half_files_and_what_a_power_cut_left_are_replaced(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("store", KINDS)
-def test_a_run_between_two_attempts_leaves_nothing_behind(tmp_path: Path, store: StoreKind) -> None:
+def test_a_run_between_two_attempts_leaves_no_outdated_files(tmp_path: Path, store: StoreKind) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new"
-    asked = iter([False, False])
-    relocate(out, new, stop=lambda: next(asked, True))
+    answers = iter([False, False])
+    relocate(out, new, stop=lambda: next(answers, True))
     settings = make_settings(workers=0, rerun_policy=RerunPolicy(redo=True))
     options: dict[str, Any] = {"splitter": lambda data: fake_split(data.replace(b"Slap", b"Fretless"))}
     assert run_split(tmp_path / "songs", out, settings, **options).state == "done"
@@ -269,7 +276,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("store", KINDS)
-def test_damage_stops_it_with_the_command_that_mends(tmp_path: Path, store: StoreKind, damage: str) -> None:
+def test_damage_stops_a_relocation_with_the_repair_command(
+    tmp_path: Path, store: StoreKind, damage: str
+) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new out"
     wanted = relocated_content(out, out)
     path = track(out) if store == "files" else next((out / "tracks").glob("*.parquet"))
@@ -286,12 +295,12 @@ def test_damage_stops_it_with_the_command_that_mends(tmp_path: Path, store: Stor
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_table_of_songs_that_cannot_be_read_stops_it_and_one_that_is_lost_is_made_anew(
+def test_a_damaged_songs_table_stops_a_relocation_and_a_missing_one_is_recreated(
     tmp_path: Path,
 ) -> None:
     out, new = make_result(tmp_path, "parquet"), tmp_path / "new"
     (out / "songs" / "songs.parquet").write_bytes(b"PAR1 and nothing else PAR1")
-    with pytest.raises(StoreError, match="--repair"):
+    with pytest.raises(StoreError, match="Repair the result"):
         relocate(out, new)
     (out / "songs" / "songs.parquet").unlink()
     assert relocate(out, new).arrived
@@ -300,15 +309,15 @@ def test_a_table_of_songs_that_cannot_be_read_stops_it_and_one_that_is_lost_is_m
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_catalogue_that_is_damaged_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_catalog_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     with monkeypatch.context() as patch:
         patch.setattr(copying, "find_damage", lambda *_arguments: "Page 7 is lost.")
-        with pytest.raises(CatalogError, match="is not whole: Page 7 is lost"):
+        with pytest.raises(CatalogError, match="is damaged: Page 7 is lost"):
             relocate(out, new)
     with monkeypatch.context() as patch:
         patch.setattr(copying, "_counts", lambda path: path)
-        with pytest.raises(CatalogError, match="does not hold what that holds"):
+        with pytest.raises(CatalogError, match="does not hold the same"):
             relocate(out, new)
     (out / "catalog.sqlite").write_bytes(b"no database" * 999)
     with pytest.raises(CatalogError):
@@ -317,7 +326,7 @@ def test_a_catalogue_that_is_damaged_is_not_copied(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_run_that_was_ended_before_there_was_a_catalogue_is_moved_too(tmp_path: Path) -> None:
+def test_a_result_without_a_catalog_is_relocated(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     shutil.rmtree(out / "tracks")
     (out / "catalog.sqlite").unlink()
@@ -331,7 +340,7 @@ def test_a_run_that_was_ended_before_there_was_a_catalogue_is_moved_too(tmp_path
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 @pytest.mark.parametrize("call", ["open", "write", "mkdir", "fsync", "replace"])
 @pytest.mark.parametrize("store", KINDS)
-def test_a_disk_that_fails_leaves_the_old_place_the_result(
+def test_a_disk_failure_leaves_one_folder_as_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: StoreKind, call: str, number: int
 ) -> None:
     out, new = make_result(tmp_path, store), tmp_path / "new"
@@ -341,16 +350,18 @@ def test_a_disk_that_fails_leaves_the_old_place_the_result(
     for after in range(9):
         calls: list[int] = []
 
-        def failing(*arguments: Any, _calls: list[int] = calls, _after: int = after, **options: Any) -> Any:
-            there = call not in ("open", "mkdir") or str(new) in os.fsdecode(arguments[0])
-            if there and (call != "open" or arguments[1] & os.O_CREAT):
+        def call_or_fail(
+            *arguments: Any, _calls: list[int] = calls, _after: int = after, **options: Any
+        ) -> Any:
+            in_new_folder = call not in ("open", "mkdir") or str(new) in os.fsdecode(arguments[0])
+            if in_new_folder and (call != "open" or arguments[1] & os.O_CREAT):
                 _calls.append(1)
                 if len(_calls) == _after + 1:
                     raise OSError(number, os.strerror(number))
             return function(*arguments, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(os, call, failing)
+            patch.setattr(os, call, call_or_fail)
             try:
                 done = relocate(out, new)
             except MidiprismError as error:
@@ -366,13 +377,13 @@ def test_a_disk_that_fails_leaves_the_old_place_the_result(
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_a_folder_that_may_not_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = make_result(tmp_path)
 
-    def forbidden(*_arguments: object, **_options: object) -> None:
+    def forbid(*_arguments: object, **_options: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(os, "makedirs", forbidden)
+    monkeypatch.setattr(os, "makedirs", forbid)
     with pytest.raises(StoreError, match="Permission is denied"):
         relocate(out, tmp_path / "new")
     assert is_intact(out, out)
@@ -386,7 +397,7 @@ def test_a_folder_that_may_not_be_made_is_told(tmp_path: Path, monkeypatch: pyte
         ({"f_favail": 3}, "needs 4 more files, and the disk has room for 3"),
     ],
 )
-def test_too_little_room_is_told_before_anything_is_written(
+def test_too_little_space_is_reported_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: dict[str, int], message: str
 ) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
@@ -396,14 +407,14 @@ def test_too_little_room_is_told_before_anything_is_written(
         relocate(out, new)
     assert not new.exists()
     monkeypatch.setattr(
-        carrying, "device_of", lambda _path: SimpleNamespace(device="sda1", file_system="btrfs")
+        carrying, "locate_storage", lambda _path: SimpleNamespace(device="sda1", file_system="btrfs")
     )
     if "f_bavail" in free:  # blocks are shared
         assert relocate(out, new).arrived
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_what_is_there_already_needs_no_more_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_are_copied_already_need_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     assert relocate(out, new, stop=lambda: True).files_copied == 4
     disk = {"f_bavail": 1 << 30, "f_frsize": 4096, "f_files": 1 << 30, "f_favail": 0}
@@ -413,70 +424,70 @@ def test_what_is_there_already_needs_no_more_room(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize("store", KINDS)
-def test_blocks_are_shared_where_the_file_system_can(
+def test_blocks_are_shared_if_the_file_system_supports_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: StoreKind
 ) -> None:
     import fcntl
 
     out, new = make_result(tmp_path, store), tmp_path / "new"
 
-    def cloning(target: int, request: int, source: int) -> int:
+    def clone(target: int, request: int, source: int) -> int:
         assert request == 0x40049409
         return os.write(target, os.read(source, 1 << 20))
 
-    monkeypatch.setattr(fcntl, "ioctl", cloning)
+    monkeypatch.setattr(fcntl, "ioctl", clone)
     done = relocate(out, new)
     assert done.files_reflinked == done.files_copied == done.files
     assert is_intact(new, new)
 
 
-def test_all_is_durable_before_the_switch_and_before_anything_is_removed(
+def test_files_are_durable_before_the_switch_and_before_any_removal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     order: list[str] = []
 
-    def noted(owner: Any, name: str, told: Callable[..., str]) -> None:
+    def record_calls(owner: Any, name: str, describe: Callable[..., str]) -> None:
         function = getattr(owner, name)
 
         def call(*arguments: Any, **options: Any) -> Any:
-            order.append(told(*arguments))
+            order.append(describe(*arguments))
             return function(*arguments, **options)
 
         monkeypatch.setattr(owner, name, call)
 
     forbid_renames(monkeypatch)
-    noted(os, "replace", lambda _source, target: str(Path(target).relative_to(tmp_path)))
-    noted(durable.Flusher, "flush", lambda _flusher: "flush")
-    noted(relocate_module, "keep_names", lambda folder: f"sync {Path(folder).name}")
-    noted(relocate_module, "arrive", lambda _folder: "arrive")
-    noted(os, "unlink", lambda path: "unlink track" if Path(path).suffix == ".mid" else "")
+    record_calls(os, "replace", lambda _source, target: str(Path(target).relative_to(tmp_path)))
+    record_calls(durable.Flusher, "flush", lambda _flusher: "flush")
+    record_calls(relocate_module, "fsync_dir", lambda folder: f"sync {Path(folder).name}")
+    record_calls(relocate_module, "finish_relocation", lambda _folder: "finish")
+    record_calls(os, "unlink", lambda path: "unlink track" if Path(path).suffix == ".mid" else "")
     relocate(out, new, remove=True)
     order = [step for step in order if step]
     switch = len(order) - 1 - order[::-1].index("out/midiprism.json")
     assert order[:3] == ["out/midiprism.json", "new/midiprism.json", "sync new"], "a rename was tried first"
-    assert order[switch - 3 : switch] == ["new/catalog.sqlite", "flush", "sync new"]
-    assert order[switch + 1 : switch + 4] == ["sync out", "arrive", "new/midiprism.json"]
+    assert order[switch - 3 : switch] == ["flush", "new/catalog.sqlite", "sync new"]
+    assert order[switch + 1 : switch + 4] == ["sync out", "finish", "new/midiprism.json"]
     assert order[switch + 4 :] == ["unlink track"] * 4
 
 
 @pytest.mark.usefixtures("separate_file_systems")
-def test_its_old_place_can_be_looked_at_all_the_time(tmp_path: Path) -> None:
+def test_the_old_path_leads_to_the_result_at_any_time(tmp_path: Path) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     seen: list[tuple[str, int]] = []
 
-    def look(way: RelocationProgress) -> None:
+    def check_status(progress: RelocationProgress) -> None:
         place = locate_result(str(out))
         status = read_status(place)
         assert status.locked or place == str(new)
         seen.append((Path(place).name, status.inventory.counts.tracks))
-        assert way.seconds >= 0
+        assert progress.seconds >= 0
 
-    def told(teller: RelocationReporter, stage: Any, at: int, total: int | None = None) -> None:
-        look(RelocationProgress(stage, at, total, 0, teller.seconds))
+    def report(reporter: RelocationReporter, stage: Any, at: int, total: int | None = None) -> None:
+        check_status(RelocationProgress(stage, at, total, 0, reporter.seconds))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RelocationReporter, "report", told)
+        patch.setattr(RelocationReporter, "report", report)
         relocate(out, new, remove=True)
     assert {place for place, _ in seen} == {"out", "new"}
     assert {tracks for _, tracks in seen} == {4}
@@ -487,9 +498,7 @@ def edit(out: Path, **facts: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
 
 
-def test_what_cannot_be_moved_or_take_a_result_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = make_result(tmp_path)
     write_files(tmp_path, {"full/thesis.txt": b"", "file": b""})
     other = make_result(tmp_path, name="other")
@@ -528,7 +537,7 @@ def test_what_cannot_be_moved_or_take_a_result_is_refused(
     assert is_intact(out, out)
 
 
-def test_it_waits_for_nobody_who_holds_either_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_folder_is_refused_without_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     forbid_renames(monkeypatch)
     with locked_by_other_process(out), pytest.raises(StoreError, match=f"{out} is being written by process"):
@@ -539,7 +548,7 @@ def test_it_waits_for_nobody_who_holds_either_folder(tmp_path: Path, monkeypatch
     assert relocate(out, new).arrived
 
 
-def test_a_catalogue_in_postgresql_stays_where_it_is(
+def test_a_catalog_in_postgresql_is_not_moved(
     tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = PostgresAddress(postgres.new_database())
@@ -548,7 +557,7 @@ def test_a_catalogue_in_postgresql_stays_where_it_is(
     settings = make_settings(workers=0, database=address)
     run_split(write_files(tmp_path / "songs", SONGS), out, settings)
     mark = read_marker(str(out))["result"]
-    with pytest.raises(UsageError, match="give its address by --database"):
+    with raises_advice(CatalogLocationError, "give its address by --database"):
         relocate_result(str(out), str(new))
     postgres.psql(
         address.url,
@@ -566,17 +575,17 @@ def test_a_catalogue_in_postgresql_stays_where_it_is(
     assert (summary.state, summary.songs_done, summary.songs_skipped) == ("done", 0, 5)
 
 
-def test_a_run_on_another_machine_meanwhile_ends_it(
+def test_a_run_on_another_machine_stops_a_relocation(
     tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = PostgresAddress(postgres.new_database())
     forbid_renames(monkeypatch)
     out, new = tmp_path / "out", tmp_path / "new"
     run_split(write_files(tmp_path / "songs", SONGS), out, make_settings(workers=0, database=address))
-    carry = carrying.ResultCopier.copy
+    copy = carrying.ResultCopier.copy
 
-    def meanwhile(content: carrying.ResultCopier, *, resumed: bool) -> None:
-        carry(content, resumed=resumed)
+    def copy_and_run(content: carrying.ResultCopier, *, resumed: bool) -> None:
+        copy(content, resumed=resumed)
         if not resumed:
             postgres.psql(
                 address.url,
@@ -584,7 +593,7 @@ def test_a_run_on_another_machine_meanwhile_ends_it(
                 "VALUES ('', '', 'done', '{}', '{}')",
             )
 
-    monkeypatch.setattr(carrying.ResultCopier, "copy", meanwhile)
+    monkeypatch.setattr(carrying.ResultCopier, "copy", copy_and_run)
     with pytest.raises(StoreError, match="began and ended meanwhile: give the same command again"):
         relocate_result(str(out), str(new), database=address)
     assert locate_result(str(out)) == str(out)

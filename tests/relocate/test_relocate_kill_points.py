@@ -1,7 +1,7 @@
-"""Every point at which a relocation can be cut off, one by one: nothing is lost, and nothing is there twice.
+"""Tests of relocations that are killed at any point: nothing is lost or duplicated.
 
-Where tracks are files, at each of them; with Parquet, whose steps are the same but for what is copied, at
-every third, and in PostgreSQL, where each result needs a catalogue of its own, at every few.
+Relocations of track files are killed at the most points. Those of Parquet files, which differ only in the
+files that are copied, are killed at fewer, as are those with a catalog in PostgreSQL, which take longer.
 """
 
 import contextlib
@@ -36,36 +36,36 @@ pytestmark = [
 ]
 
 STEPS = {("sqlite", "files"): (11, 1), ("sqlite", "parquet"): (11, 3)}
-FAR_STEPS = (29, 13)
-"""Between two points: right before a call, and within a write, which is right before any other call."""
+POSTGRES_STEPS = (29, 13)
+"""Distances between points: for kills right before a call, and within a write (or before another call)."""
 KINDS: list[StoreKind] = ["files", "parquet"]
 
 
-def a_point() -> bool:
-    """Asked between two pages of the catalogue: a call at which a process can be cut off."""
+def pass_kill_point() -> bool:
+    """Make a call at which a process can be killed, between two pages of the catalog; return False."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink("nothing of this name")
     return False
 
 
 @pytest.fixture(autouse=True)
-def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def copy_in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying, "COPY_THREADS", 1)
     monkeypatch.setattr(copying, "_PAGES_PER_STEP", 4)
 
 
-def work(out: Path, new: Path, *, copied: bool, remove: bool) -> Callable[[], str]:
-    def relocating() -> str:
+def relocation_task(out: Path, new: Path, *, copied: bool, remove: bool) -> Callable[[], str]:
+    def relocate_once() -> str:
         if copied:
             forbid_renames(pytest.MonkeyPatch())
-        done = relocate(out, new, remove=remove, stop=a_point)
+        done = relocate(out, new, remove=remove, stop=pass_kill_point)
         return "done" if done.arrived and not done.stopped else "not done"
 
-    return relocating
+    return relocate_once
 
 
-def begun(folder: Path, store: StoreKind, whole: Path) -> Path:
-    """The result to relocate. One with its catalogue in a file is a copy of ``whole``."""
+def result_to_relocate(folder: Path, store: StoreKind, whole: Path) -> Path:
+    """Return a result to relocate. One with its catalog in a file is a copy of ``whole``."""
     if catalog_access.postgres_address(whole) is not None:
         return make_result(folder, store)
     return Path(shutil.copytree(whole, folder / "out"))
@@ -74,20 +74,22 @@ def begun(folder: Path, store: StoreKind, whole: Path) -> Path:
 @pytest.mark.parametrize("store", KINDS)
 @pytest.mark.parametrize(("copied", "remove"), [(True, False), (True, True), (False, True)])
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "within"])
-def test_a_relocation_that_is_cut_off_at_any_point_is_ended_by_the_same_call(
+def test_a_relocation_killed_at_any_point_is_completed_by_the_same_call(
     tmp_path: Path, catalog_backend: str, store: StoreKind, copied: bool, remove: bool, torn: bool
 ) -> None:
     whole = make_result(tmp_path, store, "whole")
-    first = write_files(begun(tmp_path / "first", store, whole), dict.fromkeys(OTHER_FILES, b"mine"))
-    points = count_points(work(first, tmp_path / "first" / "new", copied=copied, remove=remove))
+    first = write_files(
+        result_to_relocate(tmp_path / "first", store, whole), dict.fromkeys(OTHER_FILES, b"mine")
+    )
+    points = count_points(relocation_task(first, tmp_path / "first" / "new", copied=copied, remove=remove))
     assert points > (40 if copied else 5)
-    step = STEPS.get((catalog_backend, store), FAR_STEPS)[torn]
+    step = STEPS.get((catalog_backend, store), POSTGRES_STEPS)[torn]
     for last in every(2 * step, range(1, points + 1), nightly_step=step):
         folder = tmp_path / f"{last}"
-        out, new = begun(folder, store, whole), folder / "new"
+        out, new = result_to_relocate(folder, store, whole), folder / "new"
         wanted = relocated_content(out, out)
         write_files(out, dict.fromkeys(OTHER_FILES, b"mine"))
-        task = work(out, new, copied=copied, remove=remove)
+        task = relocation_task(out, new, copied=copied, remove=remove)
         assert run_killed_at(task, out, last, tear_write=torn) == KILLED_EXIT_CODE, (
             f"point {last} of {points}"
         )
@@ -115,18 +117,18 @@ def test_a_relocation_that_is_cut_off_at_any_point_is_ended_by_the_same_call(
 
 @pytest.mark.parametrize("store", KINDS)
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_at_any_point_one_of_both_folders_is_the_result_and_the_other_leads_there(
+def test_at_any_point_one_folder_is_the_result_and_the_other_points_to_it(
     tmp_path: Path, store: StoreKind
 ) -> None:
     whole = make_result(tmp_path, store, "whole")
     wanted = relocated_content(whole, whole)
-    first = begun(tmp_path / "first", store, whole)
-    points = count_points(work(first, tmp_path / "first" / "new", copied=True, remove=True))
+    first = result_to_relocate(tmp_path / "first", store, whole)
+    points = count_points(relocation_task(first, tmp_path / "first" / "new", copied=True, remove=True))
     places = []
     for last in every(9, range(1, points + 1), nightly_step=3):
         folder = tmp_path / f"{last}"
-        out, new = begun(folder, store, whole), folder / "new"
-        task = work(out, new, copied=True, remove=True)
+        out, new = result_to_relocate(folder, store, whole), folder / "new"
+        task = relocation_task(out, new, copied=True, remove=True)
         assert run_killed_at(task, out, last, tear_write=True) == KILLED_EXIT_CODE
         place = Path(locate_result(str(out)))
         assert is_intact(place, place), f"point {last}"
@@ -141,16 +143,16 @@ def test_at_any_point_one_of_both_folders_is_the_result_and_the_other_leads_ther
 
 @pytest.mark.parametrize("store", KINDS)
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_a_relocation_that_is_cut_off_again_and_again_is_ended(tmp_path: Path, store: StoreKind) -> None:
+def test_a_relocation_that_is_killed_twice_is_completed(tmp_path: Path, store: StoreKind) -> None:
     whole = make_result(tmp_path, store, "whole")
     wanted = relocated_content(whole, whole)
-    first = begun(tmp_path / "first", store, whole)
-    points = count_points(work(first, tmp_path / "first" / "new", copied=True, remove=True))
+    first = result_to_relocate(tmp_path / "first", store, whole)
+    points = count_points(relocation_task(first, tmp_path / "first" / "new", copied=True, remove=True))
     for last in every(46, range(3, points + 1), nightly_step=23):
         for again in range(2, points + 1, 29):
             folder = tmp_path / f"{last}-{again}"
-            out, new = begun(folder, store, whole), folder / "new"
-            task = work(out, new, copied=True, remove=True)
+            out, new = result_to_relocate(folder, store, whole), folder / "new"
+            task = relocation_task(out, new, copied=True, remove=True)
             run_killed_at(task, out, last, tear_write=True)
             run_killed_at(task, out, again, tear_write=True)
             assert run_killed_at(task, out, 0) == 0, f"points {last}, {again}"

@@ -1,4 +1,4 @@
-"""Songs that belong together, by titles and by tracks that they share."""
+"""Tests of groups of songs that share titles or tracks."""
 
 from collections import defaultdict
 from random import Random
@@ -39,15 +39,15 @@ def grouped(count: int, titles: list[tuple[int, str]], pairs: list[Pair]) -> lis
 
 
 def parts(keys: list[int]) -> set[frozenset[int]]:
-    """The songs of each group."""
+    """Return the songs of each group."""
     found = defaultdict(set)
     for song, key in enumerate(keys):
         found[key].add(song)
     return {frozenset(songs) for songs in found.values()}
 
 
-def chained(count: int, titles: list[tuple[int, str]], pairs: list[Pair]) -> set[frozenset[int]]:
-    """The same, by joining sets."""
+def expected_groups(count: int, titles: list[tuple[int, str]], pairs: list[Pair]) -> set[frozenset[int]]:
+    """Return the songs of each expected group, by joining sets."""
     holders: dict[object, set[int]] = defaultdict(set)
     for song, track in pairs:
         holders[track].add(song)
@@ -57,8 +57,8 @@ def chained(count: int, titles: list[tuple[int, str]], pairs: list[Pair]) -> set
             holders.setdefault(title_key(title), set()).add(song)
     found = [{song} for song in range(count)]
     for songs in holders.values():
-        together = [group for group in found if group & songs]
-        found = [group for group in found if not group & songs] + [set().union(*together)]
+        touching = [group for group in found if group & songs]
+        found = [group for group in found if not group & songs] + [set().union(*touching)]
     return {frozenset(songs) for songs in found}
 
 
@@ -75,19 +75,19 @@ libraries = st.integers(1, 14).flatmap(
 
 @settings(max_examples=300, deadline=None)
 @given(library=libraries)
-def test_songs_are_together_that_a_chain_of_titles_and_tracks_connects(
+def test_songs_that_titles_or_tracks_connect_are_in_one_group(
     library: tuple[int, list[tuple[int, str]], list[Pair]],
 ) -> None:
-    assert parts(grouped(*library)) == chained(*library)
+    assert parts(grouped(*library)) == expected_groups(*library)
 
 
 @settings(max_examples=100, deadline=None)
 @given(library=libraries, random=st.randoms(use_true_random=False))
-def test_no_order_changes_a_key(
+def test_keys_do_not_depend_on_the_order(
     library: tuple[int, list[tuple[int, str]], list[Pair]], random: Random
 ) -> None:
     count, titles, pairs = library
-    order = random.sample(range(count), count)  # song i is told as song order[i]
+    order = random.sample(range(count), count)  # song i becomes song order[i]
     moved_titles = random.sample([(order[song], title) for song, title in titles], len(titles))
     moved_pairs = random.sample([(order[song], 1_000 - 7 * track) for song, track in pairs], len(pairs))
     digests = [b""] * count
@@ -133,7 +133,7 @@ def test_a_library_without_songs_has_no_groups() -> None:
     assert grouped(0, [], []) == []
 
 
-def test_the_folds_of_many_groups_are_of_like_size() -> None:
+def test_the_folds_of_many_groups_are_of_similar_size() -> None:
     counts = [0] * FOLDS
     for number in range(5_000):
         counts[leakage_group(int.from_bytes(digest(number)[:8], "big")).fold] += 1

@@ -13,7 +13,7 @@ from midiprism.results.result_dir import lock_result, read_identity, require_res
 from support.fake_songs import write_files
 
 
-def test_a_new_folder_is_made_and_marked(tmp_path: Path) -> None:
+def test_a_new_folder_is_created_and_marked(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     with lock_result(str(out), ResultRequest(RequestedIdentity(by="program", context="full"))) as result:
         assert result.identity == Identity("program", "full")
@@ -35,7 +35,7 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
     assert os.listdir(tmp_path) == ["thesis.txt"]
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path, {"file": b""})
     with pytest.raises(UsageError, match="not a folder"):
         read_identity(str(tmp_path / "file"))
@@ -55,41 +55,39 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         ('{"midiprism": "result", "layout": 2, "by": "auto", "context": "full", "contract": "1"}', "damaged"),
     ],
 )
-def test_a_marker_that_is_not_ours_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_marker_is_refused(tmp_path: Path, text: str, message: str) -> None:
     write_files(tmp_path, {"midiprism.json": text.encode()})
     with pytest.raises(UsageError, match=message):
         read_identity(str(tmp_path))
 
 
-def test_a_folder_without_a_marker_is_no_result(tmp_path: Path) -> None:
+def test_a_folder_without_a_marker_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no midiprism result"):
         require_result(str(tmp_path))
 
 
-def test_a_folder_that_cannot_be_written_is_a_clear_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidding(*_arguments: object, **_options: object) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_arguments: object, **_options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "makedirs", forbidding)
+        patch.setattr(os, "makedirs", forbid)
         with (
             pytest.raises(StoreError, match="Permission denied"),
             lock_result(str(tmp_path / "out"), ResultRequest()),
         ):
             pass
     with monkeypatch.context() as patch:
-        patch.setattr(os, "open", forbidding)
+        patch.setattr(os, "open", forbid)
         with pytest.raises(StoreError, match="Permission denied"), lock_exclusive(str(tmp_path)):
             pass
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", forbidding)
+        patch.setattr(os, "replace", forbid)
         with pytest.raises(StoreError, match="Permission denied"):
             write_marker(str(tmp_path), "result", {})
 
 
-def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_with_the_process_that_holds_the_lock(tmp_path: Path) -> None:
     with (
         lock_exclusive(str(tmp_path)),
         pytest.raises(StoreError, match=f"being written by process {os.getpid()}"),
@@ -104,7 +102,6 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from midiprism.results.lock import lock_exclusive
-from support.runs import make_settings
 with lock_exclusive(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)

@@ -1,4 +1,4 @@
-"""The table of songs of a result in shards says what the catalogue says, song by song."""
+"""Tests of the songs table of a result in shards, which agrees with the catalog."""
 
 import os
 import sys
@@ -22,11 +22,11 @@ from support.runs import make_settings, run_split
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
-LONG = PIANO + "long"  # notes enough to group songs
+LONG = PIANO + "long"  # enough notes to group songs
 
 
 def library(folder: Path) -> Path:
-    """Songs under several paths, of one title, with one long track or short one, and what is no song."""
+    """Write songs with several paths, one title, one long or one short track, and files that are no songs."""
     files = {
         "z/Yesterday.mid": fake_song(LONG, BASS),
         "a/Yesterday (2).mid": fake_song(BASS, DRUMS),
@@ -48,8 +48,8 @@ def library(folder: Path) -> Path:
     return folder
 
 
-def told(out: Path) -> list[dict[str, Any]]:
-    """The rows as they should be, by plain queries."""
+def expected_rows(out: Path) -> list[dict[str, Any]]:
+    """Return the expected rows, by plain queries."""
     known = query(out, "SELECT id, digest FROM songs WHERE digest IS NOT NULL ORDER BY id")
     place = {number: at for at, (number, _) in enumerate(known)}
     paths = query(out, "SELECT song_id, path, root_length, song_name FROM song_paths")
@@ -95,9 +95,7 @@ def told(out: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("fetched", [1, 2, 3, 1_000])
-def test_rows_are_what_the_catalogue_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched: int
-) -> None:
+def test_rows_agree_with_the_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched: int) -> None:
     out = tmp_path / "out"
     run_split(library(tmp_path / "songs"), out, make_settings(store="parquet", workers=0))
     for outcome, division in (("corrupt", None), ("no_notes", 0)):
@@ -107,11 +105,11 @@ def test_rows_are_what_the_catalogue_says(
     execute(out, "UPDATE songs SET division = ? WHERE id = ?", -6360, numbers[3])
     execute(out, "UPDATE songs SET digest = NULL, outcome = 'unreadable' WHERE id = ?", numbers[5])
     execute(out, "DELETE FROM song_paths WHERE song_id = ?", numbers[7])
-    monkeypatch.setattr("midiprism.catalog.queries.song_rows._FETCH_ROWS", fetched)
+    monkeypatch.setattr("midiprism.catalog.queries.song_rows.FETCH_ROWS", fetched)
     with open_read_only(catalog_access.catalog_address(out)) as catalog:
         assert write_songs_table(catalog, ParquetShards(out)) == len(numbers) - 1
     rows = pq.read_table(out / SONGS_TABLE).to_pylist()
-    assert rows == told(out)
+    assert rows == expected_rows(out)
     assert None in {row["path"] for row in rows}
     assert 2 < len({row["song_group"] for row in rows}) < len(rows)
 

@@ -34,11 +34,11 @@ from support.runs import (
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
 
-def look(out: Path, runs: int = 5) -> ResultStatus:
+def get_status(out: Path, runs: int = 5) -> ResultStatus:
     return read_status(str(out), runs, database=catalog_access.postgres_address(out))
 
 
-def watching(out: Path, runs: int, every: float) -> Iterator[ResultStatus]:
+def watch(out: Path, runs: int, every: float) -> Iterator[ResultStatus]:
     return watch_status(str(out), runs, every, catalog_access.postgres_address(out))
 
 
@@ -59,12 +59,12 @@ def result(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_what_a_result_holds_is_counted(result: Path) -> None:
-    status = look(result)
-    holdings, counts = status.inventory, status.inventory.counts
-    assert (holdings.songs, counts.songs_with_path, counts.paths) == (4, 4, 5)
+def test_the_content_of_a_result_is_counted(result: Path) -> None:
+    status = get_status(result)
+    inventory, counts = status.inventory, status.inventory.counts
+    assert (inventory.songs, counts.songs_with_path, counts.paths) == (4, 4, 5)
     assert (counts.tracks, counts.links, counts.track_bytes) == (3, 5, len(PIANO + BASS + DRUMS))
-    assert holdings.duplicate_share == pytest.approx(2 / 5)
+    assert inventory.duplicate_share == pytest.approx(2 / 5)
     assert counts.outcomes == {"split": 2, "no_notes": 1, "repaired": 1}
     assert (status.is_running, status.locked, status.songs_left, status.resume_arguments) == (
         False,
@@ -72,15 +72,15 @@ def test_what_a_result_holds_is_counted(result: Path) -> None:
         0,
         None,
     )
-    assert holdings.failures == ()
+    assert inventory.failures == ()
 
 
-def test_the_last_runs_come_first_with_what_they_did_and_were_asked_for(result: Path) -> None:
+def test_the_latest_runs_come_first_with_their_totals_and_settings(result: Path) -> None:
     source = write_files(result.parent / "songs", {"new.mid": fake_song(DRUMS, "Bass;Slap Bass 1;;new")})
     run_split(source, result, make_settings(workers=0, batch_songs=7))
     write_files(source, {"newer.mid": fake_song(BASS)})
     run_split(source, result)
-    runs = look(result, runs=2).runs
+    runs = get_status(result, runs=2).runs
     assert [(run.id, run.state, run.songs_done, run.songs_skipped) for run in runs] == [
         (3, "done", 1, 6),
         (2, "done", 1, 5),
@@ -97,7 +97,7 @@ def test_failures_of_every_kind_are_grouped_by_their_reason(tmp_path: Path) -> N
     source, out = write_files(tmp_path / "songs", files), tmp_path / "out"
     (source / "loop.mid").symlink_to("loop.mid")
     run_split(source, out, make_settings(workers=0, limits=Limits(input_bytes=4000)))
-    status = look(out)
+    status = get_status(out)
     found = [(group.code, group.outcome, group.count) for group in status.inventory.failures]
     assert found == [
         ("not_midi", "corrupt", 5),
@@ -112,7 +112,7 @@ def test_failures_of_every_kind_are_grouped_by_their_reason(tmp_path: Path) -> N
     assert status.runs[0].songs_failed == 8
 
 
-def test_only_the_sources_of_runs_in_which_something_failed_are_tried_again(tmp_path: Path) -> None:
+def test_only_sources_of_runs_with_failures_are_retried(tmp_path: Path) -> None:
     bad, good = (
         write_files(tmp_path / "bad", {"a.mid": b"x"}),
         write_files(tmp_path / "good", {"b.mid": fake_song(PIANO)}),
@@ -120,39 +120,39 @@ def test_only_the_sources_of_runs_in_which_something_failed_are_tried_again(tmp_
     worse = write_files(tmp_path / "worse", {"c.mid": b"y"})
     for source in (bad, good, worse):
         run_split(source, tmp_path / "out")
-    assert look(tmp_path / "out").inventory.failed_sources == (str(bad), str(worse))
+    assert get_status(tmp_path / "out").inventory.failed_sources == (str(bad), str(worse))
 
 
-def test_a_song_that_was_mended_by_its_owner_has_not_failed_any_more(tmp_path: Path) -> None:
+def test_a_song_that_its_owner_has_fixed_is_no_failure(tmp_path: Path) -> None:
     source, out = write_files(tmp_path / "songs", {"a.mid": b"junk"}), tmp_path / "out"
     run_split(source, out)
     write_files(source, {"a.mid": fake_song(PIANO)})
     run_split(source, out)
-    holdings = look(out).inventory
-    assert holdings.failures == ()
-    assert (holdings.songs, holdings.counts.songs_with_path) == (2, 1)
+    inventory = get_status(out).inventory
+    assert inventory.failures == ()
+    assert (inventory.songs, inventory.counts.songs_with_path) == (2, 1)
     with open_read_only(catalog_access.catalog_address(out)) as catalog:
         assert list(failed_paths(catalog)) == []
 
 
-def test_what_is_tried_again_with_success_has_not_failed_any_more(tmp_path: Path) -> None:
+def test_a_song_that_a_retry_has_split_is_no_failure(tmp_path: Path) -> None:
     source, out = (
         write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)}),
         tmp_path / "out",
     )
 
-    def failing(_data: bytes) -> SplitSong:
+    def fail(_data: bytes) -> SplitSong:
         raise ZeroDivisionError
 
-    run_split(source, out, splitter=failing)
-    assert look(out).inventory.failures[0].count == 2
+    run_split(source, out, splitter=fail)
+    assert get_status(out).inventory.failures[0].count == 2
     run_split(source, out, make_settings(workers=0, rerun_policy=RerunPolicy(retry_failed=True)))
-    holdings = look(out).inventory
-    assert (holdings.failures, holdings.counts.outcomes) == ((), {"split": 2})
+    inventory = get_status(out).inventory
+    assert (inventory.failures, inventory.counts.outcomes) == ((), {"split": 2})
 
 
 @pytest.mark.parametrize("fetched", [1, 2, 3, 1_000])
-def test_all_paths_of_all_failures_come_song_by_song_whatever_is_read_at_once(
+def test_failed_paths_are_grouped_by_song_for_any_number_of_fetched_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched: int
 ) -> None:
     monkeypatch.setattr(history_module, "_FETCH_ROWS", fetched)
@@ -171,16 +171,16 @@ def test_all_paths_of_all_failures_come_song_by_song_whatever_is_read_at_once(
     assert {(row.outcome, row.code, row.run_id) for row in rows} == {("corrupt", "not_midi", 1)}
 
 
-def test_an_interrupted_run_says_what_was_still_to_come(tmp_path: Path) -> None:
+def test_an_interrupted_run_has_the_number_of_remaining_songs(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(10)})
     out, split = tmp_path / "out", []
 
-    def counting(data: bytes) -> SplitSong:
+    def count_and_split(data: bytes) -> SplitSong:
         split.append(data)
         return fake_split(data)
 
-    run_split(source, out, splitter=counting, stop=lambda: len(split) >= 4)
-    status = look(out)
+    run_split(source, out, splitter=count_and_split, stop=lambda: len(split) >= 4)
+    status = get_status(out)
     assert (status.runs[0].state, status.songs_left, status.resume_arguments) == (
         "interrupted",
         6,
@@ -188,9 +188,9 @@ def test_an_interrupted_run_says_what_was_still_to_come(tmp_path: Path) -> None:
     )
     totals = json.loads(query(out, "SELECT totals FROM runs")[0][0])
     execute(out, "UPDATE runs SET totals = ?", json.dumps(totals | {"songs_total": None}))
-    assert look(out).songs_left is None, "not counted"
+    assert get_status(out).songs_left is None, "not counted"
     run_split(source, out)
-    status = look(out)
+    status = get_status(out)
     assert (status.songs_left, status.resume_arguments, [run.state for run in status.runs]) == (
         0,
         None,
@@ -198,25 +198,25 @@ def test_an_interrupted_run_says_what_was_still_to_come(tmp_path: Path) -> None:
     )
 
 
-def test_a_run_that_stopped_can_be_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(4)})
 
-    def full(*_arguments: object) -> None:
+    def fail_as_full(*_arguments: object) -> None:
         raise StoreError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("midiprism.stores.files.store.FileStore.put", full)
+        patch.setattr("midiprism.stores.files.store.FileStore.put", fail_as_full)
         run_split(source, tmp_path / "out")
-    status = look(tmp_path / "out")
+    status = get_status(tmp_path / "out")
     assert (status.runs[0].state, status.resume_arguments) == ("stopped", (str(source),))
 
 
-def test_a_run_that_was_killed_is_cut_off_and_what_it_committed_counts(tmp_path: Path) -> None:
+def test_a_killed_run_is_cut_off_and_its_committed_songs_count(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(6)})
     out = tmp_path / "out"
     run_split(source, out, make_settings(workers=0, batch_songs=2))
     mark_as_killed(out, songs_total=10, songs_seen=3, songs_done=2, songs_skipped=1)
-    status = look(out)
+    status = get_status(out)
     last = status.runs[0]
     assert (last.state, status.is_running, status.locked, status.live_rate) == ("cut off", False, False, None)
     assert (last.songs_done, last.songs_seen, last.tracks_new, status.songs_left) == (6, 7, 6, 3)
@@ -225,7 +225,7 @@ def test_a_run_that_was_killed_is_cut_off_and_what_it_committed_counts(tmp_path:
 
 
 @pytest.mark.usefixtures("fixed_now")
-def test_a_run_that_is_on_tells_its_pace(result: Path, catalog_backend: str) -> None:
+def test_an_active_run_has_a_rate_and_an_estimate(result: Path, catalog_backend: str) -> None:
     execute(result, "UPDATE runs SET started_at = ?, updated_at = ?", timestamp_ago(300), timestamp_ago(1))
     execute(result, "DELETE FROM batches")
     for number, (ago, songs) in enumerate([(200, 1000), (70, 500), (50, 300), (5, 300)], 1):
@@ -238,7 +238,7 @@ def test_a_run_that_is_on_tells_its_pace(result: Path, catalog_backend: str) -> 
         )
     mark_as_killed(result, songs_total=5000, songs_seen=2000, songs_done=2000, seconds=299.0)
     with still_running(result):
-        status = look(result)
+        status = get_status(result)
     last = status.runs[0]
     assert (status.is_running, last.state, status.resume_arguments) == (True, "running", None)
     assert status.locked == (catalog_backend == "sqlite"), "runs that share a catalogue hold nothing alone"
@@ -248,16 +248,16 @@ def test_a_run_that_is_on_tells_its_pace(result: Path, catalog_backend: str) -> 
     assert status.live_rate.eta_seconds == pytest.approx(290)
     assert status.live_rate.seconds_since_commit == pytest.approx(5)
     assert last.seconds == pytest.approx(300)
-    assert look(result).runs[0].state == "cut off", "nobody holds it any more"
+    assert get_status(result).runs[0].state == "cut off", "nobody holds it any more"
 
 
 @pytest.mark.usefixtures("fixed_now")
-def test_a_run_over_known_contents_is_estimated_by_the_songs_it_passes(result: Path) -> None:
+def test_a_run_over_known_songs_is_estimated_by_the_songs_it_has_seen(result: Path) -> None:
     execute(result, "UPDATE runs SET started_at = ?", timestamp_ago(100))
     execute(result, "UPDATE batches SET songs = 0, committed_at = ?", timestamp_ago(2))
     mark_as_killed(result, songs_total=3000, songs_seen=1000, songs_done=0)
     with still_running(result):
-        status = look(result)
+        status = get_status(result)
     assert status.live_rate is not None
     assert status.live_rate.rate == 0
     assert status.live_rate.eta_seconds == pytest.approx(200)
@@ -269,82 +269,82 @@ def test_a_run_without_commits_has_no_estimate(result: Path) -> None:
     execute(result, "UPDATE runs SET started_at = ?", timestamp_ago(100))
     mark_as_killed(result)
     with still_running(result):
-        status = look(result)
+        status = get_status(result)
     assert status.live_rate is not None
     assert (status.live_rate.rate, status.live_rate.eta_seconds, status.songs_left) == (0, None, None)
     assert status.live_rate.seconds_since_commit == pytest.approx(100)
 
 
-def test_a_run_that_is_really_on_is_seen_from_within(tmp_path: Path) -> None:
+def test_a_real_run_is_active_while_it_splits(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(9)})
     out, seen = tmp_path / "out", []
 
-    def looking(data: bytes) -> SplitSong:
-        thread = threading.Thread(target=lambda: seen.append(look(out)))
+    def get_status_and_split(data: bytes) -> SplitSong:
+        thread = threading.Thread(target=lambda: seen.append(get_status(out)))
         thread.start()
         thread.join()
         return fake_split(data)
 
-    summary = run_split(source, out, make_settings(workers=0, batch_songs=3), splitter=looking)
+    summary = run_split(source, out, make_settings(workers=0, batch_songs=3), splitter=get_status_and_split)
     assert (summary.state, summary.songs_done) == ("done", 9)
     assert [status.is_running for status in seen] == [True] * 9
     done = [status.runs[0].songs_done for status in seen]
     assert done == sorted(done)
     assert set(done) <= {0, 3, 6}
     assert all(status.inventory.songs >= status.runs[0].songs_done for status in seen)
-    assert not look(out).is_running
+    assert not get_status(out).is_running
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_a_look_leaves_the_lock_and_everything_else_as_it_is(result: Path) -> None:
+def test_reading_the_status_changes_no_file_and_no_lock(result: Path) -> None:
     before = read_tree(result)
-    look(result)
+    get_status(result)
     assert read_tree(result) == before
     mark_as_killed(result)
     with locked_by_other_process(result):
         before = read_tree(result)
-        assert look(result).is_running
+        assert get_status(result).is_running
         assert read_tree(result) == before
         assert read_tree(result)[LOCK_FILE].startswith(b"process ")
         with pytest.raises(StoreError, match="is being written by process"), lock_exclusive(str(result)):
             pass
-    look(result)
+    get_status(result)
     with lock_exclusive(str(result)):
         pass
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_others_that_only_look_are_no_run(result: Path) -> None:
+def test_readers_do_not_count_as_a_run(result: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     mark_as_killed(result)
     with open(result / LOCK_FILE, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-        assert look(result).runs[0].state == "cut off"
+        assert get_status(result).runs[0].state == "cut off"
 
 
-def test_a_process_that_holds_the_result_without_a_run_is_told(result: Path) -> None:
+def test_a_lock_without_a_run_is_reported(result: Path) -> None:
     with locked_by_other_process(result):
-        status = look(result)
+        status = get_status(result)
     assert (status.is_running, status.locked, status.resume_arguments) == (False, True, None)
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_a_run_that_ends_between_two_looks_is_not_taken_for_cut_off(
+def test_a_run_that_ends_while_the_status_is_read_is_not_cut_off(
     result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark_as_killed(result)
-    held = status_module._is_locked
+    is_locked = status_module._is_locked
 
-    def ending(out: str, *, recorded: bool = False) -> bool:
+    def end_run(out: str, *, run_recorded: bool = False) -> bool:
         execute(result, "UPDATE runs SET state = 'done'")
-        return held(out, run_recorded=recorded)
+        return is_locked(out, run_recorded=run_recorded)
 
-    monkeypatch.setattr(status_module, "_is_locked", ending)
-    assert look(result).runs[0].state == "done"
+    monkeypatch.setattr(status_module, "_is_locked", end_run)
+    assert get_status(result).runs[0].state == "done"
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_a_result_that_cannot_be_written_can_be_looked_at(result: Path) -> None:
+def test_the_status_of_a_read_only_result_can_be_read(result: Path) -> None:
     before = read_tree(result)
     for path in (result / "catalog.sqlite", result / LOCK_FILE):
         path.chmod(0o444)
@@ -352,34 +352,32 @@ def test_a_result_that_cannot_be_written_can_be_looked_at(result: Path) -> None:
     try:
         if os.access(result, os.W_OK):
             pytest.skip("nothing is forbidden to root")
-        assert look(result).inventory.songs == 4
+        assert get_status(result).inventory.songs == 4
     finally:
         result.chmod(0o755)
     assert read_tree(result) == before
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("begun", [None, b"", "header"])
-def test_a_result_that_was_killed_at_once_has_nothing_recorded(
-    result: Path, begun: bytes | str | None
-) -> None:
+@pytest.mark.parametrize("content", [None, b"", "header"])
+def test_a_run_that_is_killed_at_once_has_recorded_nothing(result: Path, content: bytes | str | None) -> None:
     path = result / "catalog.sqlite"
     path.unlink()
-    if begun == "header":
+    if content == "header":
         connection = sqlite3.connect(path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.close()
-    elif isinstance(begun, bytes):
-        path.write_bytes(begun)
-    status = look(result)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    status = get_status(result)
     assert (status.runs, status.is_running, status.songs_left, status.inventory.songs) == ((), False, None, 0)
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
-def test_a_damaged_catalogue_is_a_clear_error(result: Path) -> None:
+def test_a_damaged_catalog_is_reported(result: Path) -> None:
     (result / "catalog.sqlite").write_bytes(b"not a database at all" * 50)
     with pytest.raises(CatalogError, match="cannot be used"):
-        look(result)
+        get_status(result)
 
 
 def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
@@ -389,33 +387,37 @@ def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
 
 def test_watching_ends_with_the_run(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(6)})
-    out, began, looked = tmp_path / "out", threading.Event(), threading.Event()
+    out, began, status_seen = tmp_path / "out", threading.Event(), threading.Event()
 
-    def waiting(data: bytes) -> SplitSong:
+    def wait_and_split(data: bytes) -> SplitSong:
         began.set()
-        assert looked.wait(30)
+        assert status_seen.wait(30)
         return fake_split(data)
 
     thread = threading.Thread(
-        target=lambda: run_split(source, out, make_settings(workers=0, batch_songs=2), splitter=waiting)
+        target=lambda: run_split(
+            source, out, make_settings(workers=0, batch_songs=2), splitter=wait_and_split
+        )
     )
     thread.start()
     assert began.wait(30)
-    looks: list[ResultStatus] = []
-    for status in watching(out, 5, 0.01):
-        looks.append(status)
-        looked.set()
+    statuses: list[ResultStatus] = []
+    for status in watch(out, 5, 0.01):
+        statuses.append(status)
+        status_seen.set()
     thread.join()
-    assert looks[0].is_running
-    assert [look.is_running or look.locked for look in looks] == [True] * (len(looks) - 1) + [False]
-    assert (looks[-1].runs[0].state, looks[-1].inventory.songs) == ("done", 6)
+    assert statuses[0].is_running
+    assert [status.is_running or status.locked for status in statuses] == [True] * (len(statuses) - 1) + [
+        False
+    ]
+    assert (statuses[-1].runs[0].state, statuses[-1].inventory.songs) == ("done", 6)
 
 
-def test_without_a_run_watching_looks_once(result: Path) -> None:
-    assert [status.is_running for status in watching(result, 5, 60)] == [False]
+def test_watching_without_a_run_reads_the_status_once(result: Path) -> None:
+    assert [status.is_running for status in watch(result, 5, 60)] == [False]
 
 
-def test_what_takes_long_to_count_is_counted_seldom_and_at_the_end(
+def test_a_slow_count_is_repeated_seldom_and_at_the_end(
     result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark_as_killed(result)
@@ -427,13 +429,13 @@ def test_what_takes_long_to_count_is_counted_seldom_and_at_the_end(
         return count(catalog)
 
     def slower(catalog: Catalog) -> object:
-        holdings = slow(catalog)
-        return status_module.Inventory(holdings.counts, counted_at=time.monotonic(), count_seconds=100.0)  # type: ignore[attr-defined]
+        inventory = slow(catalog)
+        return status_module.Inventory(inventory.counts, counted_at=time.monotonic(), count_seconds=100.0)  # type: ignore[attr-defined]
 
     monkeypatch.setattr(status_module, "_count_inventory", slower)
-    looks = watching(result, 5, 0.01)
+    statuses = watch(result, 5, 0.01)
     with still_running(result):
-        assert [next(looks).is_running for _ in range(4)] == [True] * 4
+        assert [next(statuses).is_running for _ in range(4)] == [True] * 4
         assert len(counted) == 1
-    assert [status.is_running for status in looks] == [False]
+    assert [status.is_running for status in statuses] == [False]
     assert len(counted) == 2

@@ -1,4 +1,4 @@
-"""What versions and copies of a song have in common by their names."""
+"""Tests of title keys, which versions and copies of a song share."""
 
 import pytest
 
@@ -74,14 +74,14 @@ NAMELESS = (
 
 
 @pytest.mark.parametrize("song", NAMELESS)
-def test_what_names_no_song_is_no_title(song: str) -> None:
+def test_a_name_that_identifies_no_song_has_no_key(song: str) -> None:
     assert title_key(song) is None
 
 
-def test_the_folder_says_nothing() -> None:
+def test_the_folder_is_ignored() -> None:
     assert title_key("Abba/Track 1.mid") is None
 
 
-def test_a_long_name_full_of_brackets_takes_no_long_time() -> None:
+def test_a_long_name_full_of_brackets_is_processed_fast() -> None:
     assert title_key("(" * 255) is None
     assert title_key("()" * 2000 + "Yesterday" + "(" * 2000) == "yesterday"

@@ -1,4 +1,4 @@
-"""The share of tracks that repeat after splitting."""
+"""Tests of the share of tracks that repeat after splitting."""
 
 import pytest
 

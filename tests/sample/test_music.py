@@ -1,4 +1,4 @@
-"""Musical properties of the songs that can be measured."""
+"""Tests of musical properties of the songs that can be measured."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def test_a_track_of_format_1_plays_on_one_channel() -> None:
             assert all(len({note.channel for _, note in notes_of(track)}) <= 1 for track in song.midi.tracks)
 
 
-def test_notes_lie_within_the_range_of_their_instrument() -> None:
+def test_notes_are_within_the_range_of_their_instrument() -> None:
     for song in parsed_samples():
         for track in song.midi.tracks if song.midi.type == 1 else ():
             programs = [message.program for message in track if message.type == "program_change"]

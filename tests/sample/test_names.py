@@ -1,4 +1,4 @@
-"""Titles, artists and texts of sample songs."""
+"""Tests of titles, artists and texts of sample songs."""
 
 import itertools
 import unicodedata

@@ -1,4 +1,4 @@
-"""The random numbers of sample songs: reproducible, fair, independent."""
+"""Tests of the random numbers of sample songs: reproducible, fair, independent."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The songs as files: the same for a seed, valid, and of the sizes and kinds of real libraries."""
+"""Tests of the songs as files: the same for a seed, valid, and as varied as real libraries."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""Writing sample songs into a folder."""
+"""Tests of writing sample songs into a folder."""
 
 from pathlib import Path
 

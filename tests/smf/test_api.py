@@ -1,4 +1,4 @@
-"""The public interface: its values, its arguments and its errors."""
+"""Tests of the public interface: its values, its arguments and its errors."""
 
 import dataclasses
 import pickle

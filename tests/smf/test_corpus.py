@@ -1,4 +1,4 @@
-"""The invariants on real files: all of them for the default split, a sample for every ``by`` and ``context``.
+"""Tests of the invariants on real files: all files by default, a sample for every ``by`` and ``context``.
 
 With ``MIDIPRISM_CORPUS_FULL=1`` every file goes through every check.
 """

@@ -1,4 +1,4 @@
-"""Every row of the contract's damage table and of its input rules, on files made for it."""
+"""Tests of every row of the contract's damage table and input rules, on files made for it."""
 
 import pytest
 

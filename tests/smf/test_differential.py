@@ -1,7 +1,8 @@
-"""Notes, controllers, programs, bends and tempo of every split, as mido and symusic read it and its song.
+"""Tests that mido and symusic read the same music in every split as in its song.
 
-Both readers have faults of their own. ``support.other_readers.MISREADINGS`` lists them, each with a file that
-shows it; that reader is not given files that show one.
+They compare notes, controllers, programs, bends and tempo. Both readers have faults of their own.
+``support.other_readers.MISREADINGS`` lists them, each with a file that shows it. A reader is not given files
+that show one of its faults.
 """
 
 from collections import Counter
@@ -37,7 +38,7 @@ def tempo_steps(changes: list[tuple[int, int]], end: int) -> list[tuple[int, int
 
 
 def has_malformed_tempo(song: ParsedSong) -> bool:
-    """Tell whether a tempo event has a wrong length: both readers take it for a tempo, or refuse it."""
+    """Return whether a tempo event has a wrong length: both readers take it for a tempo, or refuse it."""
     return has_event(song, lambda event: is_meta(event, TEMPO) and tempo_of(event) is None)
 
 

@@ -1,4 +1,4 @@
-"""Known faults of other splitters, each as a test that this one does not have it."""
+"""Tests that this splitter has none of the known faults of other splitters."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Promises that hold for any bytes, on known broken files and on mutations of good and bad ones."""
+"""Tests of promises that hold for any bytes, on broken files and on mutations of good and bad ones."""
 
 from random import Random
 

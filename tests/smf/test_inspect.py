@@ -1,4 +1,4 @@
-"""The facts that an inspection returns, and that they agree with those of a split."""
+"""Tests of the facts that an inspection returns, which agree with those of a split."""
 
 import dataclasses
 import gzip

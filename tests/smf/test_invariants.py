@@ -1,4 +1,4 @@
-"""The contract's invariants I1 to I6 on generated files, for every ``by`` and ``context``."""
+"""Tests of the contract's invariants I1 to I6 on generated files, for every ``by`` and ``context``."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

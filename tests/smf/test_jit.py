@@ -1,4 +1,4 @@
-"""Compiling the kernel, with and without a cache."""
+"""Tests of compiling the kernel, with and without a cache."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ def double(number):
 
 
 def run_python(code: str, *arguments: str, **environment: str) -> str:
-    """Return what a new process prints."""
+    """Return the output of a new process."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "NUMBA_DISABLE_JIT": "0", **environment},
@@ -93,7 +93,7 @@ def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> CompiledKernel:
 
 @pytest.fixture
 def compiled_module(compiled_once: CompiledKernel, tmp_path: Path) -> CompiledKernel:
-    """The compiled kernel with a copy of its cache, for one test."""
+    """Return the compiled kernel with a copy of its cache, for one test."""
     return replace(compiled_once, cache=Path(shutil.copytree(compiled_once.cache, tmp_path / "cache")))
 
 

@@ -1,4 +1,4 @@
-"""Limits on what a crafted file may cost: input, output, tracks and memory."""
+"""Tests of limits on the costs of a crafted file: input, output, tracks and memory."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def multiplying_song(tempi: int, tracks: int) -> bytes:
     return song(conductor, *[player] * tracks)
 
 
-def test_input_beyond_its_limit_is_refusal_code() -> None:
+def test_input_beyond_its_limit_is_refused() -> None:
     assert refusal_code(SONG, Limits(input_bytes=len(SONG) - 1)) == "limit"
     assert len(midiprism.split(SONG, limits=Limits(input_bytes=len(SONG))).tracks) == 2
 
@@ -61,7 +61,7 @@ def test_the_input_limit_applies_to_decompressed_bytes() -> None:
     assert refusal_code(packed, Limits(input_bytes=5000)) == "limit"
 
 
-def test_output_beyond_its_limit_is_refusal_code() -> None:
+def test_output_beyond_its_limit_is_refused() -> None:
     size = sum(len(split.data) for split in midiprism.split(SONG, by="track").tracks)
     assert refusal_code(SONG, Limits(output_bytes=size - 1, output_ratio=0), "track") == "limit"
     exact = midiprism.split(SONG, by="track", limits=Limits(output_bytes=size, output_ratio=0))
@@ -74,13 +74,13 @@ def test_output_may_always_be_the_ratio_times_the_input() -> None:
     assert len(midiprism.split(SONG, limits=Limits(output_bytes=0, output_ratio=64)).tracks) == 2
 
 
-def test_more_tracks_than_the_limit_are_refusal_code() -> None:
+def test_more_tracks_than_the_limit_are_refused() -> None:
     assert refusal_code(SONG, Limits(tracks=2)) == "limit"
     assert midiprism.split(SONG, limits=Limits(tracks=3)).num_tracks == 3
     assert refusal_code(song(*[track()] * 65_536, count=65_535)) == "limit"
 
 
-def test_more_splits_than_the_limit_are_refusal_code() -> None:
+def test_more_splits_than_the_limit_are_refused() -> None:
     notes = (event for channel in range(16) for event in note(channel, 60, channel, 1))
     data = song(track(sorted(notes, key=lambda event: event[0])))
     assert refusal_code(data, Limits(tracks=15), "channel") == "limit"
@@ -116,7 +116,7 @@ def test_a_limit_may_be_any_number() -> None:
         song(*[track([(0, tempo(66_051)), *note(0, 60, 0, 96)])] * 3),
     ],
 )
-def test_output_that_fits_to_the_byte_is_not_refusal_code(song: bytes) -> None:
+def test_output_that_fits_to_the_byte_is_not_refused(song: bytes) -> None:
     for by in BY:
         size = sum(len(split.data) for split in midiprism.split(song, by=by).tracks)
         exact = midiprism.split(song, by=by, limits=Limits(output_bytes=size, output_ratio=0))
@@ -125,7 +125,7 @@ def test_output_that_fits_to_the_byte_is_not_refusal_code(song: bytes) -> None:
 
 
 @pytest.mark.slow
-def test_many_tracks_without_ends_and_with_huge_lengths_are_found_in_good_time() -> None:
+def test_many_tracks_without_ends_and_with_huge_lengths_are_found_fast() -> None:
     body = b"MTrk\x7f\x7f\x7f\x7f" + b"\0\x90\x3c\x40\0\x40\x40\x40"
     result = midiprism.split(song(*[body] * 62_000, count=0))
     assert (result.num_tracks, len(result.tracks)) == (62_000, 62_000)
@@ -133,7 +133,7 @@ def test_many_tracks_without_ends_and_with_huge_lengths_are_found_in_good_time()
 
 
 @pytest.mark.slow
-def test_gzip_of_very_many_members_is_decompressed_in_good_time() -> None:
+def test_gzip_of_very_many_members_is_decompressed_fast() -> None:
     data = zlib.compress(b"", wbits=31) * 500_000 + zlib.compress(SONG, wbits=31)
     assert len(midiprism.split(data).tracks) == 2
 

@@ -1,4 +1,4 @@
-"""The instrument that a track plays: channel, bank and system exclusive messages select drums."""
+"""Tests of the instrument of a track: channel, bank and system exclusive messages select drums."""
 
 import pytest
 

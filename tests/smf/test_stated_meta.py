@@ -1,4 +1,4 @@
-"""The tempo, meter and key that a split states in its own bytes."""
+"""Tests of the tempo, meter and key that a split states in its own bytes."""
 
 from contextlib import suppress
 from random import Random
@@ -43,7 +43,7 @@ def stated_meta(split: SplitTrack) -> StatedMeta:
 
 
 def stated_by(*messages: TimedMessage, division: int = 480) -> StatedMeta:
-    """Return what the split of a lone track with these messages states."""
+    """Return the stated fields of the split of a lone track with these messages."""
     events = sorted([*note(0, 60, 0, 96), *messages], key=lambda message: message[0])
     (split,) = midiprism.split(song(track(events), division=division)).tracks
     return stated_meta(split)
@@ -64,7 +64,7 @@ def test_every_tempo_counts_and_the_first_is_stated() -> None:
     assert stated == (480, 120.0, 3, None, None)
 
 
-def test_of_several_at_one_tick_the_last_holds() -> None:
+def test_the_last_of_several_events_at_one_tick_counts() -> None:
     at_once = (
         (0, tempo(500_000)),
         (0, tempo(250_000)),
@@ -145,7 +145,7 @@ def test_stated_fields_agree_with_an_inspection_of_the_split(song: bytes) -> Non
 
 
 def check_splits_state_the_same_when_split_again(song: bytes) -> int:
-    """Check that each split states in its song what it states alone; return how many were compared."""
+    """Check that each split states the same in its song and alone; return the number of splits."""
     compared = 0
     for by, context in SPLIT_OPTIONS:
         for split in midiprism.split(song, by=by, context=context).tracks:

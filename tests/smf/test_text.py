@@ -1,4 +1,4 @@
-"""Reading text of an unknown encoding."""
+"""Tests of reading text of an unknown encoding."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Splits written by copying spans, or by the fast path, have the bytes of those written event by event."""
+"""Tests that copied spans and the fast path give the same bytes as writing event by event."""
 
 from random import Random
 

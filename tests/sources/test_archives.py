@@ -1,4 +1,4 @@
-"""Listing and reading the songs of archives."""
+"""Tests of listing and reading the songs of archives."""
 
 import gzip
 import os
@@ -83,7 +83,7 @@ def test_archives_with_random_access_are_walked_in_the_order_of_the_paths(tmp_pa
     )
 
 
-def test_a_compressed_tar_is_walked_in_its_own_order_and_says_so(tmp_path: Path) -> None:
+def test_a_compressed_tar_is_walked_in_its_own_order_and_marked_so(tmp_path: Path) -> None:
     library = open_source([write_archive(tmp_path / "songs.tgz", SONGS)])
     assert song_names(library) == ["z.mid", "a/2.mid", "a-.MID", "a/10.kar", "B/1.mid"]
     assert [one.member and one.member.in_path_order for one in walk_source(library)[0]] == [False] * 5
@@ -207,13 +207,13 @@ def test_a_compressed_tar_is_decompressed_once_for_a_walk_in_its_order(
     monkeypatch.setattr(decompress, "LOOK_BACK_BYTES", 1_000_000)
     expected = [library.read(one, LIMIT) for one in found]
     assert len(starts) == 1
-    # Threads that read ahead get out of step by a few: that is looked up behind, not begun again.
+    # Threads that read ahead get out of order by a few songs; no new decompression starts for these.
     swapped = pickle.loads(pickle.dumps(library))
     for number in range(0, 100, 8):
         part = list(range(number, min(100, number + 8)))[::-1]
         assert [swapped.read(found[n], LIMIT) for n in part] == [expected[n] for n in part]
     assert len(starts) == 2
-    # What lies far behind is read all the same.
+    # Songs far behind can be read too.
     assert swapped.read(found[0], LIMIT) == expected[0]
     assert len(starts) == 3
 

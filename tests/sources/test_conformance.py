@@ -1,4 +1,4 @@
-"""Every source keeps the promises of ``midiprism.sources.Source``."""
+"""Tests that every source keeps the promises of ``midiprism.sources.Source``."""
 
 import os
 import pickle

@@ -51,7 +51,7 @@ def test_a_song_carries_its_root_size_and_time(tmp_path: Path) -> None:
     assert (found.size, found.mtime_ns) == (1, 1_234_567_891)
 
 
-def test_a_file_named_as_a_source_is_taken_whatever_its_suffix(tmp_path: Path) -> None:
+def test_a_file_named_as_a_source_is_taken_with_any_suffix(tmp_path: Path) -> None:
     create_files(tmp_path, "song.bin")
     (found,) = open_folders([tmp_path / "song.bin"]).walk()
     assert isinstance(found, SongRef)
@@ -126,7 +126,7 @@ def test_a_source_named_twice_is_walked_once(tmp_path: Path) -> None:
     assert song_names(tmp_path, tmp_path, tmp_path / ".") == ["a.mid"]
 
 
-def test_an_unreadable_folder_is_reported_and_the_walk_goes_on(
+def test_an_unreadable_folder_is_reported_and_the_walk_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_files(tmp_path, "a/1.mid", "b/2.mid", "c/3.mid")
@@ -298,15 +298,15 @@ def test_the_status_of_an_unchanged_file_is_read_once(
 ) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(b"notes")
-    found, asked, fstat = os.stat(path), [0], os.fstat
+    found, fstat_calls, fstat = os.stat(path), [0], os.fstat
 
     def counted(descriptor: int) -> os.stat_result:
-        asked[0] += 1
+        fstat_calls[0] += 1
         return fstat(descriptor)
 
     monkeypatch.setattr(os, "fstat", counted)
     assert read_file(os.fsencode(path), 1000, found.st_size, found.st_mtime_ns).data == b"notes"
-    assert asked == [1]
+    assert fstat_calls == [1]
 
 
 def test_the_exception_crosses_processes() -> None:

@@ -1,4 +1,4 @@
-"""Damaged and malicious archives: the member or the archive is rejected, with a reason."""
+"""Tests of damaged and malicious archives: the member or the archive is rejected, with a reason."""
 
 import gzip
 import lzma
@@ -202,7 +202,7 @@ def test_an_archive_truncated_anywhere_gives_a_notice(tmp_path: Path, kind: str)
     path = write_archive(tmp_path / f"x{kind}", whole)
     data = path.read_bytes()
     assert read_archive(path) == (whole, [])
-    # The last zeros of a plain tar say nothing that the first of them does not.
+    # Cutting any of the last zeros of a plain tar makes no difference.
     end = 4 * 1536 + 512 if kind == ".tar" else len(data)
     for length in range(0, end, max(1, end // 97)):
         path.write_bytes(data[:length])
@@ -258,7 +258,7 @@ def test_an_xz_that_asks_for_much_memory_is_not_read(tmp_path: Path) -> None:
 
 
 def _large_xz(data: bytes) -> bytes:
-    """An xz whose header asks for a dictionary of 3 GiB."""
+    """Return an xz file whose header asks for a dictionary of 3 GiB."""
     made = bytearray(lzma.compress(data, preset=0))
     size = (made[12] + 1) * 4
     header = made[12 : 12 + size]

@@ -1,4 +1,4 @@
-"""Parquet files as sources: which column is taken, what songs are called, what is kept of their rows."""
+"""Tests of Parquet files as sources: the column of songs, their names, and the kept columns."""
 
 import builtins
 import json
@@ -234,7 +234,7 @@ def test_rows_are_decoded_once_in_their_order(tmp_path: Path, monkeypatch: pytes
     crossed = pickle.loads(pickle.dumps(library))
     assert [crossed.read(one, LIMIT).data for one in found] == data
     assert len(decoded) == 3 * 19 + 7
-    # Out of step by a few costs nothing; far back is begun again within its group.
+    # A few rows out of order cost nothing; for rows far back, their group is decoded again.
     assert crossed.read(found[960], LIMIT).data == data[960]
     assert len(decoded) == 3 * 19 + 7
     assert crossed.read(found[310], LIMIT).data == data[310]

@@ -1,4 +1,4 @@
-"""Every kind of store keeps the promises of ``TrackStore``."""
+"""Tests that every kind of store keeps the promises of ``TrackStore``."""
 
 import contextlib
 import pickle
@@ -58,7 +58,7 @@ def track_record(data: bytes, stem: str, digits: int) -> TrackRecord:
 
 
 def store_tracks(store: TrackStore, contents: list[bytes], run_id: int = 1) -> list[TrackLocation]:
-    """Stage tracks, write them as a commit does, and return where they are."""
+    """Stage tracks, write them as a commit does, and return their locations."""
     records = []
     for data in contents:
         stored = store.put(data, blake3(data).digest(), "Lead", "Violin", "Strings")

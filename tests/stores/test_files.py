@@ -74,7 +74,7 @@ def test_stored_files_are_read_only(store: FileStore, tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) & 0o222 == 0
 
 
-def test_the_path_follows_from_what_the_bytes_state(store: FileStore) -> None:
+def test_the_path_is_derived_from_the_name_and_the_instrument(store: FileStore) -> None:
     nameless = Track(b"1", name=None, own_instrument="Lead 1 (square)", own_family="Synth Lead")
     assert put(store, nameless).path.startswith("tracks/synth-lead/")
     assert "/Lead 1 (square)-" in put(store, nameless).path
@@ -97,7 +97,7 @@ def test_a_file_cut_short_by_a_crash_is_replaced(store: FileStore, tmp_path: Pat
     assert sorted(path.parent.iterdir()) == [path]
 
 
-def test_a_file_that_another_worker_is_writing_is_waited_for(
+def test_a_store_waits_for_a_file_that_another_worker_is_writing(
     store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     track = Track(b"all the notes")
@@ -110,26 +110,24 @@ def test_a_file_that_another_worker_is_writing_is_waited_for(
     assert not stored.new
 
 
-def test_a_file_whose_writer_died_just_now_is_replaced_after_a_moment(
-    store: FileStore, tmp_path: Path
-) -> None:
+def test_a_new_partial_file_is_replaced_after_a_short_wait(store: FileStore, tmp_path: Path) -> None:
     track = Track(b"all the notes")
     path = plant(tmp_path, track, b"")
     assert put(store, track).new
     assert path.read_bytes() == track.data
 
 
-def test_two_contents_with_the_same_short_digest_are_both_kept(store: FileStore, tmp_path: Path) -> None:
-    held = Track(b"held")
-    same = Track(b"other", faked=held.digest[:16] + bytes(16))
-    put(store, held)
+def test_two_tracks_with_the_same_short_digest_are_both_kept(store: FileStore, tmp_path: Path) -> None:
+    existing = Track(b"held")
+    same = Track(b"other", faked=existing.digest[:16] + bytes(16))
+    put(store, existing)
     stored = put(store, same)
     assert (stored.path, stored.digits, stored.new) == (path_of(same, 64), 64, True)
-    assert (tmp_path / path_of(held)).read_bytes() == b"held"
+    assert (tmp_path / path_of(existing)).read_bytes() == b"held"
     assert not put(store, same).new
 
 
-def test_a_link_at_a_files_place_is_replaced_and_not_followed(store: FileStore, tmp_path: Path) -> None:
+def test_a_link_at_the_path_of_a_file_is_replaced_and_not_followed(store: FileStore, tmp_path: Path) -> None:
     track = Track(b"notes")
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
@@ -142,7 +140,7 @@ def test_a_link_at_a_files_place_is_replaced_and_not_followed(store: FileStore, 
     assert path.read_bytes() == b"notes"
 
 
-def test_a_link_to_the_very_content_is_replaced_too(store: FileStore, tmp_path: Path) -> None:
+def test_a_link_to_the_same_content_is_replaced_too(store: FileStore, tmp_path: Path) -> None:
     track = Track(b"notes")
     path = plant(tmp_path, track, b"")
     path.unlink()
@@ -152,7 +150,7 @@ def test_a_link_to_the_very_content_is_replaced_too(store: FileStore, tmp_path: 
     assert not path.is_symlink()
 
 
-def test_a_pipe_at_a_files_place_is_replaced(store: FileStore, tmp_path: Path) -> None:
+def test_a_pipe_at_the_path_of_a_file_is_replaced(store: FileStore, tmp_path: Path) -> None:
     track = Track(b"notes")
     path = plant(tmp_path, track, b"")
     path.unlink()
@@ -161,7 +159,7 @@ def test_a_pipe_at_a_files_place_is_replaced(store: FileStore, tmp_path: Path) -
     assert path.read_bytes() == b"notes"
 
 
-def test_a_folder_at_a_files_place_is_a_clear_error(store: FileStore, tmp_path: Path) -> None:
+def test_a_folder_at_the_path_of_a_file_is_reported(store: FileStore, tmp_path: Path) -> None:
     track = Track(b"notes")
     (tmp_path / path_of(track)).mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be written"):
@@ -181,16 +179,16 @@ def test_a_link_planted_as_a_folder_is_refused(store: FileStore, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [(28, "is full"), (30, "read-only"), (13, "Permission"), (5, "Input/output error")]
+    ("number", "message"), [(28, "is full"), (30, "read-only"), (13, "Permission"), (5, "Input/output error")]
 )
-def test_a_full_or_read_only_disk_is_a_clear_error_and_leaves_no_torn_file(
-    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+def test_a_full_or_read_only_disk_is_reported_and_leaves_no_partial_file(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str
 ) -> None:
-    def failing(*_arguments: object) -> int:
+    def fail(*_arguments: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "write", failing)
-    with pytest.raises(StoreError, match=said):
+    monkeypatch.setattr(os, "write", fail)
+    with pytest.raises(StoreError, match=message):
         put(store, Track(b"notes"))
     monkeypatch.undo()
     assert stored_paths(store) == []
@@ -206,7 +204,7 @@ def test_short_writes_are_continued(
     assert (tmp_path / path).read_bytes() == b"12345"
 
 
-def test_many_workers_that_put_the_same_content_write_it_once(tmp_path: Path) -> None:
+def test_many_workers_that_store_the_same_track_write_it_once(tmp_path: Path) -> None:
     tracks = [Track(b"%d" % (number % 20) * 500) for number in range(200)]
     stored: list[bool] = []
 
@@ -223,7 +221,7 @@ def test_many_workers_that_put_the_same_content_write_it_once(tmp_path: Path) ->
     assert len(stored_paths(FileStore(tmp_path))) == 20
 
 
-def test_what_was_put_can_be_had_back_listed_and_asked_for(store: FileStore) -> None:
+def test_stored_tracks_can_be_read_and_listed(store: FileStore) -> None:
     tracks = [Track(b"%d" % number) for number in range(20)]
     paths = [put(store, track).path for track in tracks]
     assert sorted(stored_paths(store)) == sorted(paths)
@@ -244,7 +242,7 @@ def test_a_location_cannot_lead_out_of_the_store(store: FileStore, tmp_path: Pat
 @pytest.mark.parametrize(
     "path", ["../x.mid", "tracks/../../x.mid", "/etc/passwd", "tracks//x", "catalog.sqlite"]
 )
-def test_only_what_is_below_tracks_is_deleted(store: FileStore, path: str) -> None:
+def test_only_files_below_tracks_are_deleted(store: FileStore, path: str) -> None:
     with pytest.raises(StoreError, match="not below tracks"):
         store.delete(path)
 
@@ -259,18 +257,18 @@ def test_reading_does_not_follow_a_link(store: FileStore, tmp_path: Path) -> Non
     assert store.status_of(location_of(track)).state == "not_a_file"
 
 
-def test_a_sweep_removes_temporaries_and_nothing_else(store: FileStore, tmp_path: Path) -> None:
+def test_only_temporary_files_are_removed(store: FileStore, tmp_path: Path) -> None:
     path = put(store, Track(b"notes")).path
-    left = (tmp_path / path).parent / ".0123456789abcdef.tmp"
-    left.write_bytes(b"half")
+    temporary = (tmp_path / path).parent / ".0123456789abcdef.tmp"
+    temporary.write_bytes(b"half")
     assert stored_paths(store) == [path]
     assert store.remove_temporary_files() == 1
-    assert not left.exists()
+    assert not temporary.exists()
     assert stored_paths(store) == [path]
 
 
 @pytest.mark.skipif(find_syncfs() is None, reason="syncfs is a call of Linux")
-def test_a_flush_is_one_call_where_the_system_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flush_is_one_system_call_if_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr(durable, "find_syncfs", lambda: calls.append)
     store = FileStore(tmp_path)
@@ -279,16 +277,16 @@ def test_a_flush_is_one_call_where_the_system_has_it(tmp_path: Path, monkeypatch
     assert len(calls) == 1
 
 
-def test_a_flush_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(_descriptor: int) -> None:
+def test_a_failed_flush_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(durable, "find_syncfs", lambda: failing)
+    monkeypatch.setattr(durable, "find_syncfs", lambda: fail)
     with pytest.raises(StoreError, match="Input/output error"):
         FileStore(tmp_path).flush()
 
 
-def test_elsewhere_new_and_found_files_and_their_folders_are_flushed_one_by_one(
+def test_without_syncfs_new_and_existing_files_and_folders_are_flushed_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(durable, "find_syncfs", lambda: None)
@@ -296,11 +294,11 @@ def test_elsewhere_new_and_found_files_and_their_folders_are_flushed_one_by_one(
     put(FileStore(tmp_path), found)
     store, flushed, fsync = FileStore(tmp_path), set(), os.fsync
 
-    def noting(descriptor: int) -> None:
+    def record_fsync(descriptor: int) -> None:
         flushed.add(os.readlink(f"/proc/self/fd/{descriptor}"))
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr(os, "fsync", record_fsync)
     new = put(store, Track(b"new")).path
     put(store, found)
     store.flush()

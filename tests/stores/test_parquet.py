@@ -1,4 +1,4 @@
-"""Tracks and links in shards that never change: what is written is read, or said to be damaged."""
+"""Tests of tracks and links in shards: written rows are read, and damage is reported."""
 
 import contextlib
 import errno
@@ -58,8 +58,8 @@ def remove_unknown(store: ParquetStore, known: set[str]) -> list[str]:
     return paths
 
 
-def numbered(count: int, size: int = 300) -> list[ParquetTrack]:
-    """Rows whose bytes cannot be compressed."""
+def incompressible_rows(count: int, size: int = 300) -> list[ParquetTrack]:
+    """Return rows whose bytes cannot be compressed."""
     return [track_row(random.Random(number).randbytes(size)) for number in range(count)]
 
 
@@ -72,7 +72,7 @@ def damage(place: Path, data: bytes) -> None:
     place.write_bytes(data)
 
 
-def test_what_is_written_is_read(store: ParquetStore) -> None:
+def test_written_rows_are_read(store: ParquetStore) -> None:
     tracks, links, _ = sample_rows()
     rows = (*tracks, minimal_row(b""), minimal_row(b"nothing is known"), track_row(b"x", "a\0b 🥁"))
     written = store.shards.write_tracks("1-1", rows_to_columns(rows))
@@ -93,19 +93,24 @@ def test_the_columns_are_those_of_the_rows() -> None:
         assert tuple(column.name for column in columns) == row._fields
 
 
-def test_a_shard_is_told_as_it_is(store: ParquetStore, tmp_path: Path) -> None:
-    shard = store.shards.write_tracks("1-1", rows_to_columns(numbered(700))).shards[0]
+def test_a_written_shard_is_described_correctly(store: ParquetStore, tmp_path: Path) -> None:
+    shard = store.shards.write_tracks("1-1", rows_to_columns(incompressible_rows(700))).shards[0]
     data = (tmp_path / shard.name).read_bytes()
     assert shard == WrittenShard("tracks/tracks-1-1-0.parquet", 700, len(data), blake3(data).digest())
-    look = store.shards.shard_status(shard.name)
-    assert (look.state, look.size, look.digest) == ("present", shard.size, shard.digest)
+    status = store.shards.shard_status(shard.name)
+    assert (status.state, status.size, status.digest) == ("present", shard.size, shard.digest)
     assert stat.S_IMODE((tmp_path / shard.name).stat().st_mode) & 0o222 == 0
 
 
 def test_shards_and_row_groups_are_bounded(store: ParquetStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARD_BYTES", 6 << 20)
     monkeypatch.setattr(shards, "SHARD_ROWS", 1_100)
-    rows = [*numbered(1_200, 10), *numbered(5, 1_400_000), track_row(bytes(8 << 20)), *numbered(3, 20)]
+    rows = [
+        *incompressible_rows(1_200, 10),
+        *incompressible_rows(5, 1_400_000),
+        track_row(bytes(8 << 20)),
+        *incompressible_rows(3, 20),
+    ]
     written = store.shards.write_tracks("2-9", rows_to_columns(rows))
     assert [shard.rows for shard in written.shards] == [1_100, 104, 1, 1, 3]
     assert [shard.name[-9:] for shard in written.shards] == [f"{number}.parquet" for number in range(5)]
@@ -131,7 +136,7 @@ def test_parts_hold_every_row_once_and_keep_their_bounds(
     for number, (first, last) in enumerate(parts):
         assert 1 <= last - first <= most_rows
         assert last - first == 1 or sum(sizes[first:last]) <= most_bytes
-        if number:  # and a part ends only where the next row does not fit
+        if number:  # and a part ends only if the next row does not fit
             before = parts[number - 1][0]
             assert first - before == most_rows or sum(sizes[before : first + 1]) > most_bytes
 
@@ -142,22 +147,22 @@ def test_nothing_to_write_makes_no_shard(store: ParquetStore, tmp_path: Path) ->
 
 
 def test_one_track_is_read_without_the_others(store: ParquetStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = numbered(2_000)
+    rows = incompressible_rows(2_000)
     name = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0].name
     groups_read = []
 
-    def counted(file: Any, group: int) -> list[tuple[bytes, bytes]]:
+    def count_and_read(file: Any, group: int) -> list[tuple[bytes, bytes]]:
         groups_read.append(group)
         return read_group_tracks(file, group)
 
-    monkeypatch.setattr("midiprism.stores.parquet.store.read_group_tracks", counted)
+    monkeypatch.setattr("midiprism.stores.parquet.store.read_group_tracks", count_and_read)
     for _ in range(3):
         read(store, name, 1_000, rows[1_000].blake3)
     assert groups_read == [1_000 // TRACK_SHARDS.max_group_rows]
 
 
 def test_more_shards_and_groups_are_read_than_are_kept_open(store: ParquetStore) -> None:
-    rows = numbered(60, 5)
+    rows = incompressible_rows(60, 5)
     names = [
         store.shards.write_tracks(f"1-{number}", rows_to_columns([row])).shards[0].name
         for number, row in enumerate(rows)
@@ -169,7 +174,7 @@ def test_more_shards_and_groups_are_read_than_are_kept_open(store: ParquetStore)
     assert len(store._cached_groups) < 20
 
 
-def test_a_store_crosses_to_another_process(store: ParquetStore) -> None:
+def test_a_pickled_store_reads_the_same(store: ParquetStore) -> None:
     row = track_row(b"notes")
     name = store.shards.write_tracks("1-1", rows_to_columns([row])).shards[0].name
     read(store, name, 0, row.blake3)
@@ -180,7 +185,7 @@ def test_a_store_crosses_to_another_process(store: ParquetStore) -> None:
 @pytest.mark.parametrize(
     ("row", "digest"), [(1, blake3(b"a").digest()), (-1, blake3(b"a").digest()), (0, bytes(32))]
 )
-def test_a_place_that_holds_another_track_is_refused(store: ParquetStore, row: int, digest: bytes) -> None:
+def test_a_row_with_another_track_is_refused(store: ParquetStore, row: int, digest: bytes) -> None:
     name = store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")])).shards[0].name
     with pytest.raises(StoreError, match=r"tracks-1-1-0\.parquet"):
         read(store, name, row, digest)
@@ -211,9 +216,6 @@ def test_a_stem_cannot_leave_the_store(tmp_path: Path) -> None:
     assert tree(tmp_path) == []
 
 
-# Whole or not at all
-
-
 def test_no_shard_is_ever_replaced(store: ParquetStore, tmp_path: Path) -> None:
     shard = store.shards.write_tracks("1-1", rows_to_columns([track_row(b"first")])).shards[0]
     before = (tmp_path / shard.name).read_bytes()
@@ -223,7 +225,7 @@ def test_no_shard_is_ever_replaced(store: ParquetStore, tmp_path: Path) -> None:
     assert tree(tmp_path) == [shard.name]
 
 
-def test_of_two_that_write_one_name_at_once_one_fails(tmp_path: Path) -> None:
+def test_one_of_two_concurrent_writers_of_a_name_fails(tmp_path: Path) -> None:
     place = tmp_path / "x"
     with atomic_create(str(place)) as descriptor:
         with pytest.raises(FileExistsError), atomic_create(str(place)):
@@ -243,15 +245,15 @@ def test_a_full_disk_leaves_none_of_the_shards(
     monkeypatch.setattr(shards, "SHARD_ROWS", 2)
     written: list[int] = []
 
-    def full(descriptor: int, data: Any) -> int:
+    def fail_as_full(descriptor: int, data: Any) -> int:
         written.append(os.fstat(descriptor).st_size)
         if len(written) > 2:
             raise _DiskFullError
         return len(data)
 
-    monkeypatch.setattr("midiprism.fs.exclusive_create.os.write", full)
+    monkeypatch.setattr("midiprism.fs.exclusive_create.os.write", fail_as_full)
     with pytest.raises(StoreError, match="disk is full"):
-        store.shards.write_tracks("1-1", rows_to_columns(numbered(8)))
+        store.shards.write_tracks("1-1", rows_to_columns(incompressible_rows(8)))
     assert len(written) == 3
     assert tree(tmp_path) == []
 
@@ -283,7 +285,7 @@ def test_a_short_write_is_continued(
     monkeypatch.setattr(
         "midiprism.fs.exclusive_create.os.write", lambda target, data: write(target, data[:1_000])
     )
-    shard = store.shards.write_tracks("1-1", rows_to_columns(numbered(50))).shards[0]
+    shard = store.shards.write_tracks("1-1", rows_to_columns(incompressible_rows(50))).shards[0]
     assert store.shards.shard_status(shard.name).digest == shard.digest
 
 
@@ -302,10 +304,7 @@ def test_links_are_not_followed(store: ParquetStore, tmp_path: Path) -> None:
     assert tree(tmp_path / "elsewhere") == ["tracks-1-1-0.parquet"]
 
 
-# What is there, and what is swept
-
-
-def test_what_no_commit_speaks_of_is_swept(store: ParquetStore, tmp_path: Path) -> None:
+def test_uncommitted_shards_are_removed(store: ParquetStore, tmp_path: Path) -> None:
     _, links, songs = sample_rows()
     kept = (
         store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")])).shards
@@ -326,7 +325,7 @@ def test_what_no_commit_speaks_of_is_swept(store: ParquetStore, tmp_path: Path) 
     assert remove_unknown(store, names) == []
 
 
-def test_a_removed_shard_is_gone(store: ParquetStore) -> None:
+def test_a_removed_shard_is_missing(store: ParquetStore) -> None:
     row = track_row(b"a")
     name = store.shards.write_tracks("1-1", rows_to_columns([row])).shards[0].name
     read(store, name, 0, row.blake3)
@@ -337,11 +336,8 @@ def test_a_removed_shard_is_gone(store: ParquetStore) -> None:
         read(store, name, 0, row.blake3)
 
 
-# Damage
-
-
 def test_damage_costs_the_rows_of_its_row_group(store: ParquetStore, tmp_path: Path) -> None:
-    rows = numbered(2_200)
+    rows = incompressible_rows(2_200)
     shard = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0]
     place = tmp_path / shard.name
     data = bytearray(place.read_bytes())
@@ -360,8 +356,8 @@ def test_damage_costs_the_rows_of_its_row_group(store: ParquetStore, tmp_path: P
         list(store.shards.rows(shard.name))
 
 
-def test_a_shard_that_was_cut_off_is_no_shard(store: ParquetStore, tmp_path: Path) -> None:
-    rows = numbered(600)
+def test_a_truncated_shard_is_refused(store: ParquetStore, tmp_path: Path) -> None:
+    rows = incompressible_rows(600)
     name = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0].name
     data = (tmp_path / name).read_bytes()
     for size in (0, 3, 4, 1_000, len(data) - 1):
@@ -373,19 +369,19 @@ def test_a_shard_that_was_cut_off_is_no_shard(store: ParquetStore, tmp_path: Pat
 
 
 def test_flipped_bytes_are_never_taken_for_a_track(store: ParquetStore, tmp_path: Path) -> None:
-    rows = numbered(600)
+    rows = incompressible_rows(600)
     shard = store.shards.write_tracks("1-1", rows_to_columns(rows)).shards[0]
     whole_file = (tmp_path / shard.name).read_bytes()
-    dice = random.Random(1)
+    rng = random.Random(1)
     refused = 0
     for turn in range(150):
         data = bytearray(whole_file)
-        # Every other time in the footer, where the places of everything are.
-        data[dice.randrange(len(data) - 9_000 if turn % 2 else 0, len(data))] ^= dice.randrange(1, 256)
+        # Every second byte is in the footer, which holds all offsets.
+        data[rng.randrange(len(data) - 9_000 if turn % 2 else 0, len(data))] ^= rng.randrange(1, 256)
         damage(tmp_path / shard.name, bytes(data))
         assert store.shards.shard_status(shard.name).digest != shard.digest
         store.close()
-        for row in dice.sample(range(600), 3):
+        for row in rng.sample(range(600), 3):
             try:
                 assert read(store, shard.name, row, rows[row].blake3) == rows[row].music
             except StoreError:
@@ -398,7 +394,7 @@ def test_flipped_bytes_are_never_taken_for_a_track(store: ParquetStore, tmp_path
     assert refused > 50
 
 
-def test_another_parquet_file_is_no_shard(store: ParquetStore, tmp_path: Path) -> None:
+def test_another_parquet_file_is_refused(store: ParquetStore, tmp_path: Path) -> None:
     name = store.shards.write_links("1-1", rows_to_columns(sample_rows()[1])).shards[0].name
     (tmp_path / "tracks").mkdir()
     (tmp_path / name).rename(tmp_path / "tracks" / "tracks-1-1-0.parquet")
@@ -406,7 +402,7 @@ def test_another_parquet_file_is_no_shard(store: ParquetStore, tmp_path: Path) -
         list(store.shards.checked_tracks("tracks/tracks-1-1-0.parquet"))
 
 
-def test_a_folder_in_the_place_of_a_shard_is_told(store: ParquetStore, tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_shard_is_reported(store: ParquetStore, tmp_path: Path) -> None:
     (tmp_path / "tracks" / "tracks-1-1-0.parquet").mkdir(parents=True)
     assert store.shards.shard_status("tracks/tracks-1-1-0.parquet").state == "not_a_file"
     assert store.shards.shard_status("tracks/../x").state == "not_a_file"
@@ -414,10 +410,7 @@ def test_a_folder_in_the_place_of_a_shard_is_told(store: ParquetStore, tmp_path:
         read(store, "tracks/tracks-1-1-0.parquet", 0, bytes(32))
 
 
-# Songs, and what stands in every file
-
-
-def test_songs_replace_those_before(store: ParquetStore, tmp_path: Path) -> None:
+def test_a_new_songs_table_replaces_the_old_one(store: ParquetStore, tmp_path: Path) -> None:
     songs = sample_rows()[2]
     assert store.shards.write_songs_table([rows_to_columns(songs[:5])], 7) == 5
     assert store.shards.write_songs_table([rows_to_columns(songs)], 7) == len(songs)
@@ -427,18 +420,18 @@ def test_songs_replace_those_before(store: ParquetStore, tmp_path: Path) -> None
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == 0
 
 
-def test_songs_that_cannot_be_written_leave_those_before(
+def test_a_songs_table_that_cannot_be_written_leaves_the_old_one(
     store: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     songs = sample_rows()[2]
     store.shards.write_songs_table([rows_to_columns(songs)], 7)
 
-    def broken() -> Iterator[ColumnValues]:
+    def fail_after_a_row() -> Iterator[ColumnValues]:
         yield rows_to_columns(songs[:1])
         raise _DiskFullError
 
     with pytest.raises(StoreError, match="disk is full"):
-        store.shards.write_songs_table(broken(), 7)
+        store.shards.write_songs_table(fail_after_a_row(), 7)
     assert tree(tmp_path) == [SONGS_TABLE]
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == len(songs)
 
@@ -454,7 +447,7 @@ def test_a_path_that_is_not_text_is_kept_as_bytes() -> None:
     assert path_text_and_bytes(b"a/\xe9.mid") == ("a/\N{REPLACEMENT CHARACTER}.mid", b"a/\xe9.mid")
 
 
-def test_every_file_says_what_made_it(tmp_path: Path) -> None:
+def test_every_file_has_the_settings_of_its_result(tmp_path: Path) -> None:
     store = ParquetStore(tmp_path, StoreOptions({"by": "auto", "context": "full"}))
     store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
     store.shards.write_links("1-1", rows_to_columns(sample_rows()[1]))
@@ -473,41 +466,41 @@ def test_row_groups_of_links_hold_many(store: ParquetStore, tmp_path: Path) -> N
     assert pq.read_metadata(tmp_path / shard.name).num_row_groups == 2
 
 
-def test_without_pyarrow_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyarrow_the_error_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
         ParquetStore(tmp_path)
 
 
-def test_memory_for_contents_is_used_again_and_never_while_it_is_held(
+def test_the_memory_of_a_join_buffer_is_reused_unless_it_is_in_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    room = JoinBuffer()
-    first = room.join([b"long and", b" ", b"longer"])
+    buffer = JoinBuffer()
+    first = buffer.join([b"long and", b" ", b"longer"])
     assert bytes(first) == b"long and longer"
-    second = room.join([b"short"])
+    second = buffer.join([b"short"])
     assert (bytes(first), bytes(second)) == (b"long and longer", b"short")
     del first
     second.release()
-    third = room.join([b"a", b"", memoryview(b"b")])
+    third = buffer.join([b"a", b"", memoryview(b"b")])
     assert bytes(third) == b"ab"
-    assert room.join([]).nbytes == 0
+    assert buffer.join([]).nbytes == 0
     third.release()
     monkeypatch.setattr(JoinBuffer, "_MAX_KEPT_BYTES", 3)
-    assert bytes(room.join([b"more"])) == b"more"
-    assert bytes(room.join([b"1"])) == b"1"
+    assert bytes(buffer.join([b"more"])) == b"more"
+    assert bytes(buffer.join([b"1"])) == b"1"
 
 
-def test_the_first_error_of_a_disk_is_told_not_what_came_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_first_error_of_a_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = [OSError(errno.ENOSPC, "No space left on device")]
 
-    def full(descriptor: int, data: bytes) -> None:
+    def fail_as_full(descriptor: int, data: bytes) -> None:
         if errors:
             raise errors.pop()
 
-    monkeypatch.setattr("midiprism.fs.atomic_write.write_all", full)
+    monkeypatch.setattr("midiprism.fs.atomic_write.write_all", fail_as_full)
     with pytest.raises(StoreError, match="The disk is full"):
-        ParquetShards(tmp_path).write_tracks("1-1", rows_to_columns(numbered(3_000, 2_000)))
+        ParquetShards(tmp_path).write_tracks("1-1", rows_to_columns(incompressible_rows(3_000, 2_000)))
     assert os.listdir(tmp_path / "tracks") == []

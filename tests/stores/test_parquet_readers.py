@@ -1,4 +1,4 @@
-"""A result in Parquet opens as it is in the libraries that people read data sets with."""
+"""Tests of reading a result in Parquet with the usual libraries for data sets."""
 
 import io
 from pathlib import Path
@@ -14,7 +14,7 @@ from support.parquet_rows import minimal_row, sample_rows
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A result of several shards, one of them with columns in which nothing is known."""
+    """Return a result of several shards, one of them with columns without values."""
     root = tmp_path_factory.mktemp("result")
     tracks, links, songs = sample_rows()
     shards = ParquetShards(root, {"by": "auto"})
@@ -27,29 +27,29 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def tracks_of_library() -> list[dict[str, Any]]:
+def expected_tracks() -> list[dict[str, Any]]:
     rows = [*sample_rows()[0], minimal_row(b"nothing is known")]
     return [{**row._asdict(), "blake3": row.blake3.hex()} for row in rows]
 
 
-def links_of_library() -> list[dict[str, Any]]:
+def expected_links() -> list[dict[str, Any]]:
     return [
         {**row._asdict(), "song_blake3": row.song_blake3.hex(), "track_blake3": row.track_blake3.hex()}
         for row in sample_rows()[1]
     ]
 
 
-def songs_of_library() -> list[dict[str, Any]]:
+def expected_songs() -> list[dict[str, Any]]:
     return [{**row._asdict(), "blake3": row.blake3.hex()} for row in sample_rows()[2]]
 
 
-EXPECTED = {"tracks": tracks_of_library, "links": links_of_library, "songs": songs_of_library}
+EXPECTED = {"tracks": expected_tracks, "links": expected_links, "songs": expected_songs}
 FIELDS = {"tracks": ParquetTrack._fields, "links": ParquetLink._fields, "songs": ParquetSong._fields}
 KINDS = tuple(EXPECTED)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pyarrow_reads_it(result: Path, kind: str) -> None:
+def test_pyarrow_reads_every_table(result: Path, kind: str) -> None:
     import pyarrow.dataset
 
     table = pyarrow.dataset.dataset(result / kind, format="parquet").to_table()
@@ -58,7 +58,7 @@ def test_pyarrow_reads_it(result: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_duckdb_reads_it(result: Path, kind: str) -> None:
+def test_duckdb_reads_every_table(result: Path, kind: str) -> None:
     import duckdb
 
     with duckdb.connect() as connection:
@@ -89,7 +89,7 @@ def test_duckdb_divides_tracks_by_the_songs_they_came_from(result: Path) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_polars_reads_it(result: Path, kind: str) -> None:
+def test_polars_reads_every_table(result: Path, kind: str) -> None:
     import polars
 
     frame = polars.scan_parquet(result / kind / "*.parquet").collect()
@@ -108,7 +108,9 @@ def test_polars_finds_one_track(result: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_datasets_reads_it(result: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_datasets_reads_every_table(
+    result: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")

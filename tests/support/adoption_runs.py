@@ -1,4 +1,4 @@
-"""Runs that adopt another program's library, and what its owner finds in it afterwards."""
+"""Runs that adopt another program's library, and checks of the library afterwards."""
 
 from collections import Counter
 from pathlib import Path
@@ -94,7 +94,7 @@ def expected_links(url: str, song_ids: set[int]) -> set[Link]:
 
 
 def assert_owner_checks(postgres: PostgresServer, url: str) -> None:
-    """Assert that the owner's queries give the right answers, and that every file is what its row says."""
+    """Check that the owner's queries give the right answers, and that every file agrees with its row."""
     assert postgres.psql(url, DANGLING_LINKS_SQL) == "0\n"
     assert postgres.psql(url, ALL_SONGS_LINKED_SQL) == "t\n"
     with psycopg.connect(url) as connection:

@@ -12,7 +12,7 @@ ARCHIVE_SUFFIXES = (".zip", *TAR_MODES)
 
 
 def write_archive(path: Path, files: dict[str, bytes]) -> Path:
-    """Write an archive of the kind that its name tells, with its members in this order."""
+    """Write an archive of the kind of its suffix, with its members in this order."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

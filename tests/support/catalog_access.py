@@ -1,7 +1,7 @@
 """Access to the catalogs of a test's results: SQLite files, or schemas of one PostgreSQL database.
 
-Tests that hold for both use the fixture ``catalog_backend``, which runs them once for each. The helpers ask
-this module where the catalog of a result is.
+Tests that hold for both use the fixture ``catalog_backend``, which runs them once for each. The helpers get
+the address of the catalog of a result from this module.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ def postgres_address(out: Path) -> PostgresAddress | None:
 
 
 def catalog_address(out: Path) -> Address:
-    """Return where the catalog of the result in ``out`` is."""
+    """Return the address of the catalog of the result in ``out``."""
     return postgres_address(out) or catalog_path(str(out))
 
 
@@ -67,7 +67,7 @@ def connect(address: PostgresAddress) -> "psycopg.Connection[tuple[Any, ...]]":
 
 
 def query(out: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Return the rows that a statement finds in the catalog; ``?`` stands for a value."""
+    """Return the rows that a statement selects from the catalog; ``?`` marks a value."""
     address = postgres_address(out)
     if address is not None:
         with connect(address) as server:
@@ -79,7 +79,7 @@ def query(out: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def execute(out: Path, statement: str, *values: object) -> None:
-    """Change the catalog; ``?`` stands for a value."""
+    """Change the catalog; ``?`` marks a value."""
     address = postgres_address(out)
     if address is not None:
         with connect(address) as server:

@@ -1,4 +1,4 @@
-"""Real files for the tests: those in the folder ``MIDIPRISM_CORPUS``, or in one beside the project.
+"""Real files for the tests: those in the folder ``MIDIPRISM_CORPUS``, or in one next to the project.
 
 The folder holds zip archives of MIDI files, MIDI files, or both. Tests that need it are skipped without it.
 ``MIDIPRISM_CORPUS_FULL=1`` runs every check on every file instead of a sample.

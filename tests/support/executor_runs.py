@@ -1,4 +1,4 @@
-"""Executors driven as a run drives them, on fake songs."""
+"""Drivers of executors, which use them as a run does, on fake songs."""
 
 import contextlib
 import time
@@ -44,19 +44,19 @@ class ExecutorDriver:
         self.telemetry = replace(self.telemetry, in_flight=self.telemetry.in_flight + 1)
 
     def step(self) -> None:
-        """Take once what is finished."""
+        """Receive finished batches once."""
         batches, self.telemetry = self.executor.completed()
         self.finished += batches
 
     def run_until(self, condition: Callable[[], bool]) -> None:
-        """Take what is finished until a condition holds."""
+        """Receive finished batches until a condition holds."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not condition():
             assert time.monotonic() < deadline
             self.step()
 
     def run_all(self) -> None:
-        """Take what is finished until nothing is in flight."""
+        """Receive finished batches until nothing is in flight."""
         self.run_until(lambda: not self.telemetry.in_flight)
 
     @property
@@ -65,7 +65,7 @@ class ExecutorDriver:
 
 
 def find_batches(songs: Path, size: int = 4) -> list[Batch]:
-    """The songs of a folder, in batches of a few."""
+    """Return the songs of a folder, in batches of a few."""
     found = [item for item in open_folders([songs]).walk() if isinstance(item, SongRef)]
     return [tuple(found[start : start + size]) for start in range(0, len(found), size)]
 
@@ -82,6 +82,6 @@ def make_context(config: WorkerConfig, workers: int = 1) -> ExecutorContext:
 
 @contextlib.contextmanager
 def drive(make: Callable[[ExecutorContext], Executor], context: ExecutorContext) -> Iterator[ExecutorDriver]:
-    """An executor that is closed at the end."""
+    """Yield a driver of an executor, which is closed at the end."""
     with contextlib.closing(make(context)) as executor:
         yield ExecutorDriver(executor)

@@ -1,4 +1,4 @@
-"""Splitters, sources and stores that fail as real ones do, and can be sent to worker processes."""
+"""Splitters, sources and stores that fail like real ones, and can be sent to worker processes."""
 
 import errno
 import os

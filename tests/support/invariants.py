@@ -47,7 +47,7 @@ class OutputTrack:
 
     @property
     def track(self) -> ParsedTrack:
-        """The only track of the split."""
+        """Return the only track of the split."""
         return self.song.tracks[0]
 
 
@@ -64,7 +64,7 @@ class SplitCase:
 
     @property
     def parsed_song(self) -> ParsedSong:
-        """The parsed song."""
+        """Return the parsed song."""
         return self.oracle.song
 
 

@@ -48,7 +48,7 @@ class ParsedTrack:
 
     @property
     def end_tick(self) -> int:
-        """The length of the track in ticks."""
+        """Return the length of the track in ticks."""
         return self.end_of_track.tick
 
 

@@ -144,7 +144,7 @@ def encode_events(messages: Iterable[TimedMessage], style: EncodingStyle = DEFAU
 
 
 def chunk(kind: bytes, body: bytes, length: int | None = None) -> bytes:
-    """A chunk, with any ``length`` written into it."""
+    """Return a chunk, with any ``length`` written into it."""
     return kind + (len(body) if length is None else length).to_bytes(4, "big") + body
 
 

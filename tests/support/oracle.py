@@ -97,7 +97,7 @@ class Oracle:
         """The last conductor event of the file for each tick and kind."""
 
     def resolve_auto(self, by: By) -> By:
-        """Return the way to divide this song that ``auto`` stands for."""
+        """Return the way of dividing this song that ``auto`` selects."""
         if by != "auto":
             return by
         playing = [channels for channels in self.playing_channels if channels]

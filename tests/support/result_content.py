@@ -20,7 +20,7 @@ CONTENT_QUERIES = {
     "s.name, s.instrument, s.family FROM links s JOIN songs ON songs.id = song_id "
     "JOIN tracks ON tracks.id = track_id",
 }
-"""Everything a catalog says, without row numbers and times."""
+"""Queries of everything in a catalog, without row numbers and times."""
 
 
 def catalog_content(out: Path, url: str | None = None) -> dict[str, list[tuple[object, ...]]]:

@@ -28,12 +28,12 @@ with lock_exclusive(sys.argv[1]):
 
 
 def make_settings(**options: Any) -> Settings:
-    """Settings by the names of their fields, in whatever group they are."""
+    """Return settings by the names of their fields, which may be in any group."""
     return change_settings(Settings(), **options)
 
 
 def change_settings(settings: Settings, **options: Any) -> Settings:
-    """The same settings with other values of some fields, in whatever group they are."""
+    """Return the settings with other values of some fields, which may be in any group."""
     for group in ("identity", "resources", "catalog", "scope"):
         values = getattr(settings, group)
         names = {field.name for field in fields(values)} & set(options)
@@ -101,7 +101,7 @@ def still_running(out: Path) -> Iterator[None]:
 
 
 FIXED_NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-"""The time at which tests look at such runs."""
+"""The time at which tests read the status of such runs."""
 
 
 def timestamp_ago(seconds: float) -> str:

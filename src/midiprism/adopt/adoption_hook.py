@@ -61,6 +61,6 @@ class AdoptionHook:
         return writer.write(batch)
 
     def after_run(self, catalog: Catalog, run_id: int) -> None:
-        """Remove the files to which only links led that were replaced."""
+        """Delete the rows of ``files`` to which only replaced links led."""
         if self.existing == "replace":
             delete_replaced_files(catalog, self.tables, run_id)

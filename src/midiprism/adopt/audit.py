@@ -1,6 +1,6 @@
-"""An audit of the tracks that another program split: are they those of their songs?
+"""An audit of the tracks that another program split.
 
-Each song is split anew, and each track of the other program is compared with the song's track that it was
+Each song is split again, and each track of the other program is compared with the song's track that it was
 made from.
 """
 

@@ -27,7 +27,7 @@ class ForeignTablesError(CatalogError):
 
     Attributes:
         database: its address, without a password.
-        missing_columns: their names, each behind that of its table and a dot.
+        missing_columns: their names, each after its table's name and a dot.
     """
 
     def __init__(self, database: str, missing_columns: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ TOLERANCE_SECONDS = 0.001
 _SMPTE_FLAG = 0x8000
 _DIVISION_OFFSET = 12
 _EVENTS_OFFSET = 22
-"""Offset of a track's events in its file, behind the headers of the file and of its only ``MTrk``."""
+"""Offset of a track's events in its file, after the headers of the file and of its only ``MTrk``."""
 _NOTE_OFF, _NOTE_ON, _POLY_AFTERTOUCH, _PROGRAM_CHANGE, _PITCH_BEND = 0x80, 0x90, 0xA0, 0xC0, 0xE0
 _SYSEX, _META, _END_OF_TRACK, _SET_TEMPO = 0xF0, 0xFF, 0x2F, 0x51
 _DEFAULT_TEMPO_MICROSECONDS = 500_000
@@ -75,7 +75,7 @@ class _TickLength(NamedTuple):
 
 
 class _Varlen(NamedTuple):
-    """A variable-length number, and the offset behind it."""
+    """A variable-length number, and the offset after it."""
 
     value: int
     next_offset: int

@@ -1,4 +1,4 @@
-"""A preflight finds out whether another program's library can be adopted, and what that takes.
+"""A preflight: whether another program's library can be adopted, and what that takes.
 
 Nothing is written.
 """

@@ -1,4 +1,4 @@
-"""Addresses of catalogs: a file of SQLite, or a schema in a database of PostgreSQL."""
+"""Addresses of catalogs: a SQLite file, or a schema in a PostgreSQL database."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ _SECRET = re.compile(r"\b(password|sslpassword)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]*
 
 @dataclass(frozen=True, slots=True)
 class PostgresAddress:
-    """A schema in a database of PostgreSQL. Its text shows no password.
+    """A schema in a PostgreSQL database. Its text shows no password.
 
     Attributes:
         url: as libpq reads it, https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
@@ -50,7 +50,7 @@ class PostgresAddress:
 
     @property
     def is_local(self) -> bool:
-        """Whether its server is on this machine, as far as the address says."""
+        """True if its server is on this machine, as far as the address says."""
         try:
             host = urlsplit(self.url).hostname or ""
         except ValueError:  # several hosts
@@ -69,7 +69,7 @@ class PostgresAddress:
 
 
 Address = str | PostgresAddress
-"""An address as text is the path of a file of SQLite."""
+"""An address as text is the path of a SQLite file."""
 
 
 def has_password(url: str) -> bool:

@@ -87,7 +87,7 @@ class Catalog(ABC):
 
     @contextmanager
     def read_transaction(self) -> Iterator[Connection]:
-        """Open one view of the catalog, whatever is committed meanwhile.
+        """Open a snapshot of the catalog, which commits of others do not change.
 
         Raises:
             CatalogError: it cannot be read.
@@ -167,7 +167,7 @@ class Catalog(ABC):
 
     @abstractmethod
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
-        """Record that a run begins, and that runs before it that did not end were cut off. Return its id."""
+        """Record that a run begins, and that earlier unfinished runs were cut off. Return its id."""
 
     def update_run(
         self,
@@ -306,12 +306,12 @@ class Catalog(ABC):
         ]
 
     def delete_unlinked_tracks(self, run_id: int | None = None) -> list[TrackPathFields]:
-        """Delete the tracks that no song has any more, and return what the paths of their files are made of.
+        """Delete the tracks that no song has any more, and return the fields of their files' paths.
 
         While another run is active, nothing is deleted: it may be about to link to them.
 
         Args:
-            run_id: the run that asks, which records nothing any more.
+            run_id: the run that calls this, which records nothing after it.
         """
         query = select(tracks.c.id, *(tracks.c[name] for name in TrackPathFields._fields))
 

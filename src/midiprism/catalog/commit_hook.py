@@ -32,7 +32,7 @@ class BatchTransaction:
 
 @dataclass(frozen=True, slots=True)
 class HookResult:
-    """The result of a hook for a batch.
+    """The effect of a hook on a batch.
 
     Attributes:
         batch: to be committed instead, the same but for songs that the hook changed.
@@ -59,10 +59,10 @@ class CommitHook(Protocol):
     def before_batch(self, transaction: BatchTransaction, batch: BatchRecord) -> HookResult:
         """Add rows for a batch, before the catalog records it in the same transaction.
 
-        A batch whose lease was lost, or that was committed before, does not come here.
+        It is not called for a batch whose lease was lost, or that was committed before.
 
         Raises:
-            CatalogError: nothing of the batch is recorded, here or there.
+            CatalogError: nothing of the batch is recorded, by the hook or the catalog.
         """
 
     def after_run(self, catalog: Catalog, run_id: int) -> None:

@@ -23,7 +23,7 @@ class CommitResult:
             it.
         refused_songs: songs that a commit hook made fail; without their links.
         values_nulled: values that columns of a commit hook could not hold.
-        shards: that were written for it. Of several batches in one transaction the first has them all.
+        shards: written for it; of several batches in one transaction, the first one has all of them.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)

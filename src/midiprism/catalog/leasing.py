@@ -7,11 +7,11 @@ from typing import NamedTuple
 from midiprism.records.batches import Lease
 
 LEASE_SECONDS = 60.0
-"""How long a lease lasts unless it is renewed, which a run does every second."""
+"""Seconds that a lease lasts unless it is renewed; a run renews its leases every second."""
 
 
 class LeaseResult(NamedTuple):
-    """Which of the paths that a run asked for it may work on.
+    """The requested paths that a run may work on.
 
     Attributes:
         lease: None where nothing is left to do.
@@ -31,8 +31,8 @@ class BatchLeases:
     """The leases of one run.
 
     Attributes:
-        acquire: leases those of some paths, with their sizes and times, that are still to be done and that
-            nobody else holds.
+        acquire: leases those of some paths, with their sizes and times, that are still to be done and that no
+            other run holds.
         held_by_other_runs: returns the ids of the leases that other runs hold.
     """
 

@@ -1,4 +1,4 @@
-"""Open a catalog, be it a file of SQLite or a schema in PostgreSQL."""
+"""Open a catalog: a SQLite file or a schema in PostgreSQL."""
 
 from collections.abc import Callable, Sequence
 

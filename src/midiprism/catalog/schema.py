@@ -3,8 +3,8 @@
 Inserting into random places of indexes slows a growing catalog down. So a table has at most one index on a
 digest, nothing else that derives from a digest is indexed, and every other index grows at its end.
 
-The large tables declare no foreign keys: PostgreSQL looks them up row by row, which takes as long as all
-the rest of a commit. Both ends of a reference are written by one transaction, and ``midiprism verify`` proves
+The large tables declare no foreign keys: PostgreSQL looks them up row by row, which takes as long as all the
+rest of a commit. Both ends of a reference are written by one transaction, and ``midiprism verify`` checks
 them.
 """
 
@@ -46,7 +46,7 @@ def _id_column() -> Column[int]:
 
 
 def _shard_index(name: str, *columns: str) -> Index:
-    """Return an index on what lies in shards; it has no entries where tracks are files."""
+    """Return an index of rows by their shard; it has no entries where tracks are files."""
     in_shard = text("shard_id IS NOT NULL")
     return Index(name, *columns, sqlite_where=in_shard, postgresql_where=in_shard)
 

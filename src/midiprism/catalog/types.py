@@ -1,4 +1,4 @@
-"""Facts that a catalog returns about the songs and tracks that it knows."""
+"""The facts about songs and tracks that a catalog returns."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

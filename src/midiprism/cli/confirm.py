@@ -12,7 +12,7 @@ def require_confirmation(question: str, *, yes: bool) -> None:
     """Return only if a person agrees, or has agreed by ``--yes``.
 
     Raises:
-        UsageError: nobody can answer.
+        UsageError: there is no terminal to ask on.
         typer.Exit: the answer is no.
     """
     if yes:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ResultLocation:
-    """Where a result is.
+    """The location of a result.
 
     Attributes:
         folder: that holds it now.

@@ -152,7 +152,7 @@ def _exported_track(row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrac
 
 
 def _sorted_by_shard(tracks: Iterable[_ExportedTrack]) -> Iterator[_ExportedTrack]:
-    """Sort many tracks at a time in the order in which they lie in their shards, which are read in parts."""
+    """Yield tracks by their positions in shards, many at a time, since shards are read in parts."""
     remaining = iter(tracks)
     while part := list(islice(remaining, _TRACKS_PER_SORT)):
         part.sort(key=lambda track: (track.location.shard or "", track.location.row or 0))
@@ -177,7 +177,7 @@ class _ExportPaths:
         return self._unique_path("file", folders, name, SUFFIX)
 
     def _unique_song_path(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the path of a song, numbered if another song has it too, as ``a.kar`` beside ``a.mid``."""
+        """Return the path of a song, numbered if another song has it, as ``a.kar`` next to ``a.mid``."""
         *folders, name = path
         return self._unique_path("song", folders, name, "")
 

@@ -1,4 +1,4 @@
-"""Where ``export`` puts a track: a template of fields, and names that every system takes."""
+"""The path that ``export`` gives a track: a template of fields, and names that every system takes."""
 
 import re
 import string
@@ -61,10 +61,10 @@ class PathTemplate:
             raise UsageError(f"The template {self.text} is not the path of a file below the folder.")
 
     def render(self, row: TrackRow, song_path: tuple[str, ...]) -> tuple[str, ...]:
-        """Folders and file name of a track, safe on every system; the name comes without its ``.mid``.
+        """Return a track's folders and file name, safe on every system; the name is without ``.mid``.
 
         Args:
-            song_path: what ``{song_path}`` stands for, see ``song_path``.
+            song_path: value of ``{song_path}``, see ``song_path``.
         """
         values = _field_values(row)
         parts = [""]
@@ -84,17 +84,17 @@ class PathTemplate:
 
 
 def safe_component(text: str) -> str:
-    """``text`` as one component of a path, never empty."""
+    """Return ``text`` as one component of a path, never empty."""
     return safe_name(_SPACES.sub(" ", text).strip(), _COMPONENT_BYTES) or "unnamed"
 
 
 def song_path(row: TrackRow) -> tuple[str, ...]:
-    """A song's path below its source folder, without suffix, each component safe."""
+    """Return a song's path below its source folder, without suffix, each component safe."""
     return tuple(safe_component(part) for part in row.song_name.split("/") if part) or ("unnamed",)
 
 
 def add_number(name: str, number: int) -> str:
-    """``name`` itself for 1, then ``name (2)`` and so on."""
+    """Return ``name`` itself for 1, then ``name (2)`` and so on."""
     return name if number == 1 else f"{name} ({number})"
 
 

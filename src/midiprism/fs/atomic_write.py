@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and stay through a power cut."""
+"""Files that appear whole or not at all, and survive a power cut."""
 
 import contextlib
 import errno
@@ -27,7 +27,7 @@ def atomic_create(path: str) -> Iterator[int]:
     fail, also those that come later. The caller makes the folder durable.
 
     Raises:
-        FileExistsError: the file exists, or somebody is writing it.
+        FileExistsError: the file exists, or another process is writing it.
         OSError: it cannot be written. Nothing of it is left.
     """
     temporary = f".{os.path.basename(path)}{TEMPORARY_SUFFIX}"
@@ -111,7 +111,7 @@ def require_real_folder(folder: str) -> None:
 
 
 def fsync_folder(folder: str) -> None:
-    """Return when the names in a folder would survive a power cut. Windows keeps them without being asked."""
+    """Make the names in a folder durable; Windows does so without a call."""
     if not FSYNC_ON_WRITE:
         fsync_path(folder)
 

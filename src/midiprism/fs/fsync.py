@@ -11,7 +11,7 @@ FSYNC_ON_WRITE = sys.platform == "win32"
 
 
 class Flusher:
-    """Makes the files of a folder durable, and remembers which, where the system has to be told.
+    """Makes the files of a folder durable, and remembers them where they are flushed one by one.
 
     Linux has ``syncfs``: it takes about 10 ms for a thousand small files, and one fsync per file 280 ms.
 

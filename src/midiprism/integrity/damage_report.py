@@ -59,7 +59,7 @@ class VerifyProgress(NamedTuple):
     Attributes:
         stage: what it does now.
         seen: how many it has checked in this stage.
-        total: how many there are; None if nobody knows.
+        total: how many there are; None if unknown.
         damage_count: damages found so far.
         seconds: since it began.
     """

@@ -14,7 +14,7 @@ class ProgressReporter(Generic[P]):
     """Calls a listener at most once per interval.
 
     Args:
-        listener: called with a report; None for nobody.
+        listener: called with a report; None for none.
         interval_seconds: at least this passes between two reports; None for ``REPORT_SECONDS``.
         clock: returns seconds.
     """

@@ -1,7 +1,7 @@
 """A sample of a run at one moment, and the window between two samples.
 
 Nearly all fields of a sample count up from the beginning of the run. So the difference of any two samples
-tells what happened between them, and dropping samples does not falsify the others.
+says what happened between them, and dropping samples does not falsify the others.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ class RunSample:
         tracks: tracks stored; ``tracks_new`` of them were not in the store yet.
         stages: time by stage, with the keys ``STAGES``.
         idle: time that workers had no batch.
-        queued: time that workers were ready and had no processor; 0 where the system does not tell.
+        queued: time that workers were ready and had no processor; 0 where the system does not report it.
         worker_cpu: processor time of the workers.
         coordinator_cpu: processor time of the process that plans and commits; with 0 workers, of the only
             one.

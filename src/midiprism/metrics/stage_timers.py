@@ -28,7 +28,7 @@ class Stage(IntEnum):
 
 
 class Counter(IntEnum):
-    """The other counters, by their positions behind those of the stages.
+    """The other counters, by their positions after those of the stages.
 
     ``IDLE_NANOSECONDS`` counts time without a batch, ``QUEUED_NANOSECONDS`` time that a thread was ready and
     had no processor, ``POLLING_NANOSECONDS`` processor time that passes whether songs come or not.

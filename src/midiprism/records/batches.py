@@ -101,8 +101,8 @@ class PackedTracks(NamedTuple):
 
     Attributes:
         digests: of each track.
-        ends: the position at which each track ends in ``data``; it begins where the one before it ends.
-        data: bytes of all tracks, one behind the other.
+        ends: where each track ends in ``data``; it begins where the one before it ends.
+        data: bytes of all tracks, one after the other.
     """
 
     digests: Sequence[bytes] = ()
@@ -145,7 +145,7 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """The result of splitting one batch.
+    """The results of one batch.
 
     Attributes:
         songs: one row per path that was opened; ``SONG_FIELDS`` and ``link_count``.
@@ -160,7 +160,7 @@ class BatchRecord:
         replaces_outcomes: whether outcomes that songs have from earlier runs are replaced.
         lease: held on the batch; None where there is one run at a time.
         packed_tracks: the bytes of its tracks, for the process that writes them; empty where the worker has
-            written them. Tracks that an earlier batch brought are left out.
+            written them. Tracks that an earlier batch contained are left out.
     """
 
     songs: Columns = field(default_factory=lambda: NO_SONGS)
@@ -236,7 +236,7 @@ class BatchRecord:
         return [song for song in songs if song.outcome in FAILED_OUTCOMES]
 
     def link_ranges(self) -> list[tuple[int, int]]:
-        """Return for each song the range of its links: the index of the first, and that behind the last."""
+        """Return for each song the range of its links: the index of the first, and that after the last."""
         return [*pairwise(accumulate(self.songs[LINK_COUNT], initial=0))]
 
 

@@ -173,7 +173,7 @@ class TrackRecord(NamedTuple):
 
 
 class LinkRecord(NamedTuple):
-    """A link from a song to one of its tracks: where the track stood in the song, and how it sounds there.
+    """A link from a song to one of its tracks: where the track was in the song, and how it sounds there.
 
     Attributes:
         track: the track that it leads to.
@@ -238,7 +238,7 @@ class LinkRecord(NamedTuple):
 
 
 class SongRecord(NamedTuple):
-    """A path at which a song was found, and what became of the song.
+    """A path at which a song was found, and the song's outcome.
 
     Attributes:
         outcome: one of ``OUTCOMES``; None where the song is known already, or comes earlier in the batch, and

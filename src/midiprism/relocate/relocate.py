@@ -151,7 +151,7 @@ class _Relocator:
 
     def _try_rename(self) -> bool:
         """Rename the folder; return False if the system cannot."""
-        # If the same command is given again, this tells it why there is no source any more.
+        # A repeated command reads here why there is no source any more.
         write_marker(self._source, "result", {**self._marker_facts(), "from": self._source})
         try:
             if os.path.isdir(self._target) and os.listdir(self._target):

@@ -92,7 +92,7 @@ class RelocationProgress(NamedTuple):
     Attributes:
         stage: what it does now.
         seen: files done in this stage.
-        total: files in this stage; None if nobody counted them.
+        total: files in this stage; None if they were not counted.
         bytes_copied: so far.
         seconds: since it began.
     """

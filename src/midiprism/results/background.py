@@ -1,4 +1,4 @@
-"""Runs functions beside other work: in a worker process that is idle, if there is one."""
+"""Runs functions in the background: in an idle worker process, if there is one."""
 
 from collections.abc import Callable
 from functools import partial

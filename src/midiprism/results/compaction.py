@@ -23,7 +23,7 @@ from midiprism.stores.sharded import ShardWriteResult, WrittenShard
 class Compactor:
     """Rewrites shards when a run has nothing of its own left to commit.
 
-    While another run is active it does nothing: that run will.
+    While another run is active it does nothing: that run does it later.
 
     Args:
         catalog: open for writing.
@@ -48,7 +48,7 @@ class Compactor:
         self._recorded_run_id = run_id or catalog.newest_run() or 0
 
     def compact(self, *, songs_replaced: bool) -> None:
-        """Do everything that is out of date.
+        """Rewrite everything that is out of date.
 
         Args:
             songs_replaced: whether songs were split again, so that there may be tracks without a song.
@@ -117,7 +117,7 @@ class Compactor:
         """Replace a shard of tracks by new ones inside a transaction that is open. Its file is left.
 
         Args:
-            rows_by_id: rows of the tracks to keep, by track id; the others lie in no shard any more.
+            rows_by_id: rows of the tracks to keep, by track id; the others are in no shard any more.
             deleted_ids: ids of tracks to delete.
         """
         written = self._shards.write_tracks(self._stem(), rows_to_columns(rows_by_id.values()))
@@ -156,7 +156,7 @@ class Compactor:
                     write_songs_table(catalog, self._shards, self._run_in_background)
 
     def _move_tracks(self, rows_by_id: Mapping[int, ParquetTrack], written: ShardWriteResult) -> None:
-        """Record that tracks lie in new shards."""
+        """Record that tracks are in new shards."""
         positions = [
             (track_id, location.shard_index, location.row)
             for track_id, location in zip(rows_by_id, written.row_locations, strict=True)

@@ -1,4 +1,4 @@
-"""The identity of a result, and what a run asks a result to be."""
+"""The identity of a result, and the identity that a run requests."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ StoreKind = str
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What every track of a result was made with. The same songs and identity give the same tree.
+    """The settings of every track of a result. The same songs and identity give the same tree.
 
     Attributes:
         store: kind of the store that keeps the tracks.
@@ -37,7 +37,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class RequestedIdentity:
-    """What tracks are to be made with. None stands for what the result has, or else for the default.
+    """The settings that tracks are to be made with. None means that of the result, or else the default.
 
     Attributes:
         by: what becomes a track of its own; ``auto`` by default.

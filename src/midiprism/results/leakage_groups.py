@@ -68,9 +68,9 @@ class LeakageGroup(NamedTuple):
 
 
 def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
-    """Return the titles of songs by their numbers and paths; songs whose titles say nothing have none.
+    """Return the hashed titles of songs by their numbers and paths; songs with generic titles have none.
 
-    A hash of 8 bytes stands for each title, since the titles themselves would fill the memory. Only hashes of
+    Each title becomes a hash of 8 bytes, since the titles themselves would fill the memory. Only hashes of
     one process are compared, so Python's own hash will do.
     """
     songs, hashes = array("q"), array("q")
@@ -144,7 +144,7 @@ def _connected_components(count: int, left: IntArray, right: IntArray) -> IntArr
         if not apart.any():
             return roots
         left, right = left[apart], right[apart]
-        # The greater of two roots gets the smaller as its root, so there are no circles; then paths are cut.
+        # The greater of two roots gets the smaller as its root, so there are no cycles; then paths shrink.
         np.minimum.at(roots, np.maximum(left, right), np.minimum(left, right))
         above = roots[roots]
         while not np.array_equal(above, roots):

@@ -168,7 +168,7 @@ def _was_relocated(source: str, new_folder: str) -> bool:
     """Return whether the marker of ``source`` says that its result is in ``new_folder``."""
     try:
         marker = read_marker(source)
-    except UsageError:  # the folder is gone, or holds something else now
+    except UsageError:  # the folder is missing, or holds something else now
         return False
     return marker["midiprism"] == RELOCATED and os.path.realpath(str(marker.get("to"))) == os.path.realpath(
         new_folder

@@ -244,7 +244,7 @@ def watch_status(
 
 
 def _read_runs(catalog: Catalog, out: str, run_limit: int) -> tuple[list[RunRecord], bool]:
-    """Return the last runs, and whether ``out`` is locked; if not, a last run that is running was cut off."""
+    """Return the last runs, and whether ``out`` is locked; without a lock, a ``running`` run was cut off."""
     records = _last_runs(catalog, run_limit)
     while True:
         recorded = bool(records) and records[0].state == "running" and not catalog.shared

@@ -1,7 +1,8 @@
-"""Reduces the titles of songs to what versions and copies of a song have in common.
+"""Reduces titles of songs to keys that versions and copies of a song share.
 
-``Let It Be.mid``, ``let_it_be (2).kar`` and ``01 - LET IT BE [karaoke] v3.mid`` have the same key. Two songs
-with the same name have it too: a wrong neighbor costs a data set less than a copy on the other side of it.
+``Let It Be.mid``, ``let_it_be (2).kar`` and ``01 - LET IT BE [karaoke] v3.mid`` have the same key. Different
+songs with the same name share a key too: that harms a data set less than copies of a song in different
+parts of it.
 """
 
 import re
@@ -58,7 +59,7 @@ _FIRST_WIDE_CODE_POINT = 0x2E80  # of scripts in which a letter is a syllable or
 
 
 def title_key(song_path: str) -> str | None:
-    """Return what versions and copies of a song have in common; None if its title is too short or generic.
+    """Return the key that versions and copies of a song share; None if its title is too short or generic.
 
     Args:
         song_path: as text, with ``/`` between its parts; with a suffix or without.
@@ -85,7 +86,7 @@ def _words(text: str) -> list[str]:
         # Composed again, so that the marks of kana belong to their letters.
         text = normalize("NFC", _DIACRITICS.sub("", text))
     bare = text
-    # Brackets may stand within brackets.
+    # Brackets may be nested.
     while _BRACKETS.search(bare) and (less := _BRACKETED.sub(" ", bare)) != bare:
         bare = less
     if bare != text and not _LETTER.search(bare):

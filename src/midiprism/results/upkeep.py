@@ -1,4 +1,4 @@
-"""Brings a result in order before the first batch of a run and after its last one, whatever the store."""
+"""Cleans up a result before the first batch of a run and after its last one, for any store."""
 
 from midiprism.catalog import Catalog
 from midiprism.catalog.queries.shards import ShardIndex

@@ -1,4 +1,4 @@
-"""Those who play chords: piano and guitar, pads, arpeggios, brass, bells."""
+"""Players of chords: piano and guitar, pads, arpeggios, brass, bells."""
 
 from typing import Any
 

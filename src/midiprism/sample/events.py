@@ -1,7 +1,8 @@
-"""From events to the bytes of a track chunk (SMF 1.0, "MTrk - track chunk").
+"""Events, and their bytes in a track chunk (SMF 1.0, "MTrk - track chunk").
 
 An event is one integer: tick, rank within its tick, status, two data bytes. An event of status META stands
-for an entry of a table of bytes (a meta event or a system exclusive message); its data bytes are the number.
+for an entry of a table of bytes (a meta event or a system exclusive message); its data bytes are the entry's
+number.
 """
 
 from typing import Any

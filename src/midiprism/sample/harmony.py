@@ -1,4 +1,4 @@
-"""Keys, chords, progressions, and where the notes of a chord lie."""
+"""Keys, chords, progressions, and the voicing of chords."""
 
 from typing import Any
 
@@ -175,7 +175,7 @@ def chord_tone(quality: int, tone_number: int) -> int:
 
 @helper
 def voice_chord(voicing: IntArray, chord: Any, centre: int) -> None:
-    """Lay a chord's four voices where they move least from the voicing before, around ``centre``."""
+    """Place a chord's four voices where they move least from the previous voicing, around ``centre``."""
     root, quality = chord.root, chord.quality
     base = root + 12 * ((centre - root) // 12) - 12
     best = 1 << 30

@@ -1,4 +1,4 @@
-"""Those who play one note at a time: lead, its second voice, countermelody, riff.
+"""Players of one note at a time: lead, its second voice, countermelody, riff.
 
 A melody belongs to the family: what it plays in a bar follows from the section's kind and the bar's place in
 an eight-bar period, so that it comes back with every verse and every chorus.
@@ -112,7 +112,7 @@ def _play_with_grace_note(
 
 @helper
 def _play_melody_bar(player: Player, bar: Any, family_rng: IntArray, home: int, degree: int) -> int:
-    """Play one bar of a melody; return the scale degree that it has come to."""
+    """Play one bar of a melody; return the scale degree on which it ends."""
     song, part = player.song, player.part
     slow = part.melody_number >= FIRST_SLOW_MELODY
     below = 2 if part.role == HARMONY else 0

@@ -1,4 +1,4 @@
-"""Skills of every player: read the grid of sixteenths, play a note, move a controller."""
+"""Skills that all players share: read the grid of sixteenths, play a note, move a controller."""
 
 from typing import Any, NamedTuple
 
@@ -95,5 +95,5 @@ def emit_pitch_bend(player: Player, tick: int, cents: int) -> None:
 
 @helper
 def is_resting(part: Any, bar: Any) -> bool:
-    """Tell whether the part rests in the bar's section."""
+    """Return whether the part rests in the bar's section."""
     return bool((part.rest_sections >> bar.section) & 1 == 1)

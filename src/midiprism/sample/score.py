@@ -45,7 +45,7 @@ PART = row_type(
     "rest_sections",  # bit mask of section kinds in which it rests
     "melody_number",  # which melody, among the family's
     "syllable_count",  # syllables to sing, 0 without lyrics
-    "conductor_event_count",  # meta events of the conductor that stand in this track
+    "conductor_event_count",  # meta events of the conductor that are in this track
     "bank_select",  # bank select (controller 0), or -1
     "ends_with_song",  # 1: end of track at the song's end; 0: after its last event
     "first_groove",  # first of the grooves it may use

@@ -11,9 +11,9 @@ class Language:
 
     Attributes:
         weight: how many songs in a hundred are in it.
-        encodings: encodings in which its files hold text, each as often as it stands here.
+        encodings: encodings in which its files hold text, each as often as it is listed.
         title_words: three lists of words; one of each makes a title.
-        title_separator: stands between the words.
+        title_separator: between the words.
         track_names: names of a track by role.
         syllables: of lyrics.
         section_names: texts of markers: intro, verse, pre-chorus, chorus, bridge, solo, outro.

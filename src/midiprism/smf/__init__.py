@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Whoever needs only the types must not load the compiler.
+    # Code that needs only the types must not load the compiler.
     value: Any
     if name == "split":
         from midiprism.smf.split_song import split as value

@@ -30,7 +30,7 @@ def decode_text(raw: bytes) -> tuple[str | None, str | None]:
 
 
 def looks_japanese(raw: bytes) -> bool:
-    """Tell whether bytes that are not UTF-8 are more likely Shift-JIS than a Western encoding.
+    """Return whether bytes that are not UTF-8 are more likely Shift-JIS than a Western encoding.
 
     Kana, full-width letters and Japanese punctuation are signs of it, as are other pairs of two high bytes
     with a lead that cp1252 uses for punctuation, and runs of half-width katakana. A pair that ends in an

@@ -201,7 +201,7 @@ def _gunzip_member(data: memoryview, at: int, unpacked: bytearray, max_bytes: in
         except zlib.error:
             if step == 1:
                 return at, False
-            # Go on byte by byte to keep all that can be decompressed before the damage.
+            # Continue byte by byte to keep all that can be decompressed before the damage.
             decompressor, step = before, 1
             continue
         at += step

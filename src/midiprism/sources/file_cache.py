@@ -77,7 +77,7 @@ class _FileState(NamedTuple):
 class FileCache(Generic[T]):
     """The most recently used objects that are made from files.
 
-    If a file is replaced or changed, its object is made anew. The cache is empty after it is pickled.
+    If a file is replaced or changed, its object is made again. The cache is empty after it is pickled.
 
     Args:
         open_path: makes an object from the path of a file.
@@ -96,7 +96,7 @@ class FileCache(Generic[T]):
         """Return the object that is made from a file.
 
         Raises:
-            OSError: the file is gone or forbidden; and what else ``open_path`` raises.
+            OSError: the file is missing or forbidden; also any other error that ``open_path`` raises.
         """
         status = os.stat(path)
         state = _FileState(status.st_ino, status.st_size, status.st_mtime_ns)

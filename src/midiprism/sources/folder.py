@@ -30,8 +30,8 @@ class FolderSource(Source):
     Folders are walked depth first, in the order of the bytes of the paths, so that the catalog can be read in
     the same order alongside; memory holds only the names in the folders on the current path. A file is a song
     if its name ends in one of ``MIDI_SUFFIXES`` and it is a regular file or a link to one. Links to folders
-    are not followed. A file that was named as a source is taken whatever its name. Folders that hold a
-    midiprism result are skipped.
+    are not followed. A file that was named as a source may have any name. Folders that hold a midiprism
+    result are skipped.
 
     Attributes:
         paths: absolute paths of the files and folders, which exist.
@@ -85,7 +85,7 @@ class FolderSource(Source):
                     yield 1
 
     def missing_paths(self) -> list[bytes]:
-        """Return the folders that are gone, as when a disk was unplugged or a share disconnected."""
+        """Return the folders that are missing, for example because a disk or a share was disconnected."""
         return [folder for folder in self.folders if not os.path.isdir(folder)]
 
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
@@ -108,11 +108,11 @@ def open_folders(
 
     Args:
         sources: paths that must exist.
-        out: folder of the result; no source may lie in it.
+        out: folder of the result; no source may be in it.
         archive_reader: reads the archives inside folders; None to ignore archives.
 
     Raises:
-        UsageError: a source is missing, is neither file nor folder, or lies in a midiprism result.
+        UsageError: a source is missing, is neither file nor folder, or is in a midiprism result.
     """
     paths: list[bytes] = []
     folders: list[bytes] = []
@@ -146,7 +146,7 @@ def song_ref_at(path: bytes, root_length: int) -> SongRef:
 def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> SongContent:
     """Read a regular file whole. If it has more than ``limit`` bytes, it is digested in pieces and not kept.
 
-    A file that changes while it is read is read once more.
+    A file that changes while it is read is read again once.
 
     Args:
         path: of the file.
@@ -156,7 +156,8 @@ def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> So
         mtime_ns: time of its last change when it was listed; -1 if unknown.
 
     Raises:
-        UnreadableError: it is gone, forbidden or not a regular file, it keeps changing, or the disk failed.
+        UnreadableError: it is missing, forbidden or not a regular file, it keeps changing, or the disk
+            failed.
     """
     try:
         content = _read_if_unchanged(path, size, mtime_ns) if 0 <= size <= limit else None

@@ -28,7 +28,7 @@ def open_source(
 
     Args:
         sources: paths that must exist. Archives and Parquet files are recognized by their names.
-        out: folder of the result; no source may lie in it.
+        out: folder of the result; no source may be in it.
         enter_archives: whether archives inside folders are read.
         song_column: column of Parquet files that holds the songs; None for the only column that can.
         name_column: column that names the songs; None to name them by their row numbers.
@@ -36,8 +36,8 @@ def open_source(
 
     Raises:
         NoParquetSourceError: columns are named, and no source is a Parquet file.
-        UsageError: a source is missing, is neither file nor folder, lies in a midiprism result, or lacks one
-            of the columns.
+        UsageError: a source is missing, is neither file nor folder, is in a midiprism result, or lacks one of
+            the columns.
     """
     paths = list(dict.fromkeys(os.path.abspath(os.fsencode(source)) for source in sources))
     if (song_column or name_column or kept_columns) and not any(map(is_parquet, paths)):

@@ -3,7 +3,7 @@
 The path of a song consists of the file's path, the column's name, the row number and, if songs have names,
 the name: ``songs.parquet/midi/00000017/Björn/Blue Moon.mid``. So paths are in the order of the rows, which
 have to be read forward; songs with the same name have different paths; each column has paths of its own; and
-a path alone tells the row. The part behind the row number is the song's name for people.
+a path alone identifies the row. The part after the row number is the song's name for people.
 """
 
 import os
@@ -88,7 +88,7 @@ class ParquetReader:
             return
 
     def read_by_name(self, path: bytes, name: bytes, limit: int) -> SongContent:
-        """Read a row by the part of its path behind the file.
+        """Read a row by the part of its path after the file.
 
         Raises:
             UnreadableError: there is no such row, or it cannot be read.

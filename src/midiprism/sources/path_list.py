@@ -1,4 +1,4 @@
-"""A list of files that somebody else keeps, as a source."""
+"""A list of files that another program keeps, as a source."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,7 +57,7 @@ class PathListSource(Source):
         yield self.count_paths()
 
     def missing_paths(self) -> list[bytes]:
-        """Return the folder that contains all files if it is gone."""
+        """Return the folder that contains all files if it is missing."""
         folder = self.path_map.to_local(self.recorded_root.rstrip(b"/")) if self.recorded_root else b""
         return [folder] if folder and not os.path.isdir(folder) else []
 
@@ -65,7 +65,7 @@ class PathListSource(Source):
         return read_file(song_ref.path, limit)
 
     def _root_length(self, recorded_path: bytes, local_path: bytes) -> int:
-        """Return the length of the part of a local path that stands for ``recorded_root``.
+        """Return the length of the part of a local path that corresponds to ``recorded_root``.
 
         The part is longer where folders below the root are mapped too.
         """

@@ -37,14 +37,14 @@ class SongRef(NamedTuple):
     """A song that a source lists, not opened yet.
 
     Attributes:
-        path: absolute path as the file system's bytes, in whatever encoding. The path of an archive's member
-            is the archive's path, a separator and the member's name.
+        path: absolute path as the file system's bytes, in any encoding. The path of an archive's member is
+            the archive's path, a separator and the member's name.
         root_length: length of the folder that the source was opened with, including its separator; the rest
             of ``path`` is the song's path inside the source.
         size: in bytes, when it was listed.
         mtime_ns: time of the last change in nanoseconds since the epoch, when it was listed; a member has its
             container's.
-        member: where the song lies in its container; None for a file of its own.
+        member: location of the song in its container; None for a file of its own.
     """
 
     path: bytes
@@ -166,7 +166,7 @@ class Source(Protocol):
 
     @abstractmethod
     def missing_paths(self) -> list[bytes]:
-        """Return the folders and containers that were there when the source was opened and are gone now."""
+        """Return the folders and containers that existed when the source was opened and are missing now."""
 
     @abstractmethod
     def read(self, song_ref: SongRef, limit: int) -> SongContent:

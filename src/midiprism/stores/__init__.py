@@ -1,4 +1,4 @@
-"""Where tracks go. Each kind of store implements ``TrackStore``; this module lists the kinds.
+"""The stores of tracks. Each kind of store implements ``TrackStore``; this module lists the kinds.
 
 To add a kind, implement ``TrackStore`` in a module of this package and add it to ``STORE_KINDS``. The command
 line imports this module for its help, so that implementations are imported only when they are opened.

@@ -20,7 +20,7 @@ class LostOrDamagedError(StoreError):
 
 
 def write_error(root: str, error: OSError) -> StoreError:
-    """Return what to say when the result in ``root`` cannot be written, and what to do."""
+    """Return the error for a result in ``root`` that cannot be written, with advice."""
     advice = _ADVICE.get(error.errno or 0, f"{error.strerror or error}: see to that")
     return StoreError(
         f"{root} cannot be written. {advice}, and run the same command again. "
@@ -29,7 +29,7 @@ def write_error(root: str, error: OSError) -> StoreError:
 
 
 def read_error(name: str, error: OSError) -> StoreError:
-    """Return what to say when a file of a result cannot be read."""
+    """Return the error for a file of a result that cannot be read."""
     if isinstance(error, FileNotFoundError):
         return StoreError(f"{name} is not there.")
     return StoreError(f"{name} cannot be read: {error.strerror or _first_line(error)}.")
@@ -41,7 +41,7 @@ def wrap_read_errors(name: str, *other_errors: type[Exception]) -> Iterator[None
 
     Args:
         name: of the file.
-        other_errors: raised by the library that reads it, beside OSError.
+        other_errors: raised by the library that reads it, in addition to OSError.
     """
     try:
         yield

@@ -1,8 +1,8 @@
 """The interface of a store of tracks.
 
-Every kind of store implements ``TrackStore``, and ``midiprism.stores`` lists the kinds. Whoever uses a store
-does not ask which kind it is: what a store can do stands in its ``capabilities``, and what only stores of
-shards can do is reached by ``shards``.
+Every kind of store implements ``TrackStore``, and ``midiprism.stores`` lists the kinds. Code that uses a
+store does not ask for its kind: its ``capabilities`` say what it can do, and its ``shards`` are the
+operations that only stores of shards have.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -28,7 +28,8 @@ class StoreCapabilities:
     """Capabilities of a store.
 
     Attributes:
-        writes_in_commit: ``put`` only gathers tracks, and a sink writes them in the commit (``commit_sink``).
+        writes_in_commit: ``put`` only collects tracks, and a sink writes them in the commit
+            (``commit_sink``).
         flush_covers_all_writers: ``flush`` makes durable also what other processes have put.
         tracks_are_files: each track is a file of its own (``local_path``), which can be linked to.
         moves_with_folder: renaming the folder of the result moves its tracks.
@@ -52,7 +53,7 @@ class StoreOptions:
         metadata: facts about the result, which a store may write into its files.
         commits_in_order: batches are committed in the order in which their tracks are taken, so that no
             track has to be taken twice.
-        replaces_obstacles: ``put`` removes whatever is in the place of a track, as a repair does.
+        replaces_obstacles: ``put`` removes anything in the place of a track, as a repair does.
     """
 
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -132,7 +133,7 @@ class TrackStore(Protocol):
         """
 
     def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardSink | None:
-        """Return what writes the tracks and links of a commit; None unless the store ``writes_in_commit``.
+        """Return the writer of a commit's tracks and links; None unless the store ``writes_in_commit``.
 
         Args:
             run_id: of the run that commits.
@@ -142,7 +143,7 @@ class TrackStore(Protocol):
     def flush(self) -> None:
         """Return when everything that was put, or was found present, would survive a power cut.
 
-        Another thread may put more meanwhile; of that nothing is promised.
+        Another thread may put more meanwhile, which may not be durable yet.
 
         Raises:
             StoreError: the system reports that it would not.
@@ -172,7 +173,7 @@ class TrackStore(Protocol):
         """Return everything that the store holds, some entries at a time, in a stable order.
 
         Args:
-            wants_prefix: tells for the first byte of a digest whether such tracks are wanted; others may be
+            wants_prefix: returns whether tracks whose digest has this first byte are wanted; others may be
                 left out.
         """
 
@@ -184,7 +185,7 @@ class TrackStore(Protocol):
         """
 
     def remove_temporary_files(self) -> int:
-        """Remove what interrupted writes left behind, and return how many files. Only while nobody writes."""
+        """Remove what interrupted writes left, and return how many files; no process may be writing."""
 
     def copier_to(self, root: str) -> TrackCopier:
         """Return a copier to the store of the same kind in another folder, which exists."""

@@ -13,7 +13,7 @@ class WrittenShards(NamedTuple):
 
     Attributes:
         shards: all of them.
-        track_positions: where each new track lies.
+        track_positions: the place of each new track.
         link_shard_indexes: for each song the index of the shard that holds its links.
     """
 

@@ -1,7 +1,7 @@
 """The interface of a store that keeps many tracks in one file, a shard.
 
-Shards are written once and never change. What is out of date in one is left out of a new one that replaces
-it. Beside the shards of tracks there are shards of links, and a table of songs that derives from the catalog.
+Shards are written once and never change. Outdated rows are left out of a new shard that replaces the old one.
+There are also shards of links, and a table of songs that derives from the catalog.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 CopyOutcome = Literal["copied", "shared", "present"]
-"""What a copy did: ``shared`` if the copy shares its blocks with the original, ``present`` if there was
-nothing to do."""
+"""The result of a copy: ``shared`` if it shares its blocks with the original, ``present`` if the file existed
+already."""
 
 
 class TrackLocation(NamedTuple):
@@ -81,7 +81,7 @@ class ScannedEntry(NamedTuple):
 
 
 PrefixFilter = Callable[[int], bool]
-"""Tells for the first byte of a digest whether tracks with such a digest are wanted."""
+"""Returns whether tracks whose digest has this first byte are wanted."""
 
 
 def any_prefix(first_byte: int) -> bool:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""The costs of a song, from the samples of a run."""
+"""Tests of the costs of a song, from the samples of a run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -114,7 +114,7 @@ def test_waiting_behind_other_workers_is_not_a_cost_of_the_disk() -> None:
     assert one_at_a_time.output_wait == pytest.approx(4 * MS / (1 + 3 / 4 * 400 * 4 * MS))
 
 
-def test_disk_speeds_tell_how_many_files_are_created_at_once() -> None:
+def test_disk_speeds_determine_how_many_files_are_created_at_once() -> None:
     known = [make_disk_speed(DISK, create_us=100.0)]
     costs = costs_of(metrics_window(store_ms=4.0), disk_speeds=known)
     assert costs.output_concurrency == pytest.approx(2 * 100 / 150)

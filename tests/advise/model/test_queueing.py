@@ -1,4 +1,4 @@
-"""The closed network, compared with results of textbooks, and its properties."""
+"""Tests of the closed network: its properties, and results of textbooks."""
 
 import math
 

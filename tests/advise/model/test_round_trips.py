@@ -1,4 +1,4 @@
-"""The numbers of round trips to a server in the model, compared with those of the catalog."""
+"""Tests that the model has as many round trips to a server as the catalog makes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def songs(count: int) -> BatchRecord:
 
 
 def count_round_trips(catalog: PostgresCatalog, folder: Path, work: Callable[[], object]) -> int:
-    """Return how many answers of the server work waited for: that it is ready, or that rows may come."""
+    """Return the number of answers that ``work`` waited for: the server is ready, or may receive rows."""
     connection = driver_connection(catalog.connection).pgconn
     file = os.open(folder / "trace", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     connection.trace(file)

@@ -1,4 +1,4 @@
-"""The predicted rate, compared with simulated runs, and its properties."""
+"""Tests of the predicted rate: its properties, and its agreement with simulated runs."""
 
 import math
 import random

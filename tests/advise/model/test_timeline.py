@@ -1,4 +1,4 @@
-"""The typical window and the timeline of a run."""
+"""Tests of the typical window and the timeline of a run."""
 
 from midiprism.advise.model.timeline import timeline_points, typical_window
 from midiprism.metrics.snapshot import DeviceIo, RunSample, StageTime

@@ -1,4 +1,4 @@
-"""Storing and comparing the speeds of disks."""
+"""Tests of storing and comparing the speeds of disks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Processes that create and read files concurrently."""
+"""Tests of processes that create and read files concurrently."""
 
 import multiprocessing
 from pathlib import Path

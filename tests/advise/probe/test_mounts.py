@@ -1,4 +1,4 @@
-"""The disks and memory file systems that are found to be measured."""
+"""Tests of finding the disks and memory file systems to measure."""
 
 import os
 from collections import namedtuple

@@ -1,4 +1,4 @@
-"""Probes of disks."""
+"""Tests of probes of disks."""
 
 import signal
 import subprocess
@@ -26,7 +26,7 @@ SMALL = ProbeOptions(
     large_batch=60,
     commit_rounds=1,
 )
-"""As little as gives every figure."""
+"""The fewest files that give every figure."""
 
 
 class FakeDisk:

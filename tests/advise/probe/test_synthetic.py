@@ -1,4 +1,4 @@
-"""The measured cost of commits and shards."""
+"""Tests of measuring the cost of commits and shards."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Temporary folders of probes."""
+"""Tests of the temporary folders of probes."""
 
 import os
 import shutil

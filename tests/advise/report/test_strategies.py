@@ -1,4 +1,4 @@
-"""Strategies and plans: which help, by how much, and with which commands."""
+"""Tests of strategies and plans: their gains and their commands."""
 
 import shlex
 from collections.abc import Sequence

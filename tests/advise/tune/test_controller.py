@@ -1,4 +1,4 @@
-"""The controller, on simulated machines and in a real run."""
+"""Tests of the controller, on simulated machines and in a real run."""
 
 import itertools
 import random

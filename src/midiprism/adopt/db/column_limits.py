@@ -15,7 +15,7 @@ class ColumnLimit(NamedTuple):
 
     Attributes:
         type: PostgreSQL's internal name of the type.
-        type_modifier: what stands in parentheses behind the type, as PostgreSQL stores it; -1 for nothing.
+        type_modifier: the parameters in parentheses after the type, as PostgreSQL stores them; -1 for none.
     """
 
     type: str

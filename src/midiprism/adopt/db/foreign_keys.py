@@ -15,8 +15,8 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 def lock_against_writes(connection: Connection, *tables: str) -> None:
     """Block writes to these tables, and new references to their rows, until the transaction ends.
 
-    A row that a statement finds unreferenced then still is when it is deleted. Reading goes on. Locks on rows
-    would need the privilege to update them.
+    So a row that a statement finds unreferenced is still unreferenced when it is deleted. Reads are not
+    blocked. Row locks would need the privilege to update the rows.
 
     Args:
         connection: in an open transaction.
@@ -45,11 +45,11 @@ def unreferenced_condition(connection: Connection, table: str, alias: str) -> st
 
 @contextmanager
 def temporary_parent_index(connection: Connection, files_table: str) -> Iterator[None]:
-    """Index ``parent_file_id`` of ``files`` for the time of the context, unless it has an index.
+    """Index ``parent_file_id`` of ``files`` while the context is active, unless it has an index.
 
-    For each row that it deletes, the database looks for rows that refer to it, and would read the whole table
-    without an index. The index is dropped before the transaction ends, so that nobody else sees it. If the
-    role does not own the table, the index cannot be made, and deletions are slow.
+    For each deleted row, the database searches for rows that refer to it; without an index it reads the whole
+    table. The index is dropped before the transaction ends, so no other session sees it. If the role does not
+    own the table, the index cannot be made, and deletions are slow.
     """
     if connection.scalar(_HAS_PARENT_INDEX, {"table": files_table}):
         yield

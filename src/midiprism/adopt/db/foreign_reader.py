@@ -46,7 +46,7 @@ class ForeignLink(NamedTuple):
     Attributes:
         song_id: id of the song's row in ``files``.
         track_number: as the other program counts.
-        track_file: the track's row in ``files``; None if it is gone.
+        track_file: the track's row in ``files``; None if that row no longer exists.
     """
 
     song_id: int

@@ -52,7 +52,7 @@ class AlreadySplitSong(NamedTuple):
 
 
 class SplitProgress(NamedTuple):
-    """Numbers of songs of a library by who has split them.
+    """Numbers of songs of a library by the program that has split them.
 
     Attributes:
         songs: number of songs with several tracks.

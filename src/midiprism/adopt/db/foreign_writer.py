@@ -1,7 +1,8 @@
 """Adding rows to another program's tables, in the transaction that commits a batch.
 
-Each track has a row in ``files``, by whatever program, and each pair of a song and a track has one in
-``track_splits``. If a row cannot be added, its song fails with the reason, and no row of that song is added.
+Each track has a row in ``files``, no matter which program added it, and each pair of a song and a track has
+one in ``track_splits``. If a row cannot be added, its song fails with the reason, and no row of that song is
+added.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Rows of another program's tables that replaced links leave behind, and how removed rows come back."""
+"""Delete rows of another program's tables that replaced links leave behind, and restore removed rows."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -31,8 +31,8 @@ class RestoreResult(NamedTuple):
 def delete_replaced_files(catalog: Catalog, tables: ForeignTables, run_id: int) -> int:
     """Delete the rows of ``files`` to which only removed links led, and return their number.
 
-    Rows that runs added stay, and so does every row to which another one refers. This includes rows whose
-    links an earlier run removed if that run ended before it came to this.
+    Rows that runs added stay, and so does every row to which another one refers. Rows whose links an earlier
+    run removed are included, since that run may have ended before it deleted them.
     """
 
     def work() -> int:

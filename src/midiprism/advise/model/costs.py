@@ -14,20 +14,20 @@ RESOURCES: tuple[Resource, ...] = ("cpu", "output", "source", "catalog", "coordi
 """The resources that can limit a run."""
 
 COMMIT_ROUND_TRIPS = 28
-"""Answers that a commit in PostgreSQL waits for: BEGIN, the lease (4), tracks (6), songs (7), links (2),
-paths (6), the batch, COMMIT. Each COPY has two."""
+"""Round trips of a commit in PostgreSQL: BEGIN, the lease (4), tracks (6), songs (7), links (2), paths (6),
+the batch, COMMIT. Each COPY has two."""
 
 SHARD_ROUND_TRIPS = 4
-"""Additional answers where tracks are in shards: two for the shards, and two for positions in them."""
+"""Additional round trips where tracks are in shards: two for the shards, and two for positions in them."""
 
 QUERY_ROUND_TRIPS = 3
-"""Answers that a worker waits for to learn what the catalog knows of ``SONGS_PER_QUERY`` songs."""
+"""Round trips in which a worker queries what the catalog knows of ``SONGS_PER_QUERY`` songs."""
 
 SONGS_PER_QUERY = 32
 
 _MANY_CORES = 1_000.0
 _MIN_DEVICE_BUSY = 0.05
-"""The capacity of a device that is busy for less than this share of the time cannot be told."""
+"""Least share of busy time from which the capacity of a device can be estimated."""
 
 
 class DeviceBusy(NamedTuple):
@@ -135,13 +135,13 @@ def measure_costs(
     """Return the costs of a song between two samples of a run; None if no song was split.
 
     The time of a commit or flush is divided into a fixed part and one per song. In SQLite, the waiting of a
-    commit is fixed and its computing is per song. On a server, ``COMMIT_ROUND_TRIPS`` answers are fixed. Of a
-    flush, two requests of the disk are fixed.
+    commit is fixed and its computing is per song. On a server, ``COMMIT_ROUND_TRIPS`` round trips are fixed.
+    Two disk requests of a flush are fixed.
 
     Args:
         window: the two samples.
         facts: the settings of the run.
-        disk_speeds: of known disks, which tell how many requests they serve at once.
+        disk_speeds: of known disks, with the number of requests that each serves at once.
     """
     songs, last = window.songs, window.last
     if songs <= 0:
@@ -197,7 +197,7 @@ def measure_costs(
 
 
 def query_seconds(round_trip: float, batch_size: int) -> float:
-    """Return the time that a worker waits per song to learn what the catalog knows of it."""
+    """Return the time that a worker waits per song to query what the catalog knows of it."""
     return QUERY_ROUND_TRIPS * round_trip / min(SONGS_PER_QUERY, batch_size)
 
 

@@ -80,7 +80,7 @@ def solve_network(stations: Sequence[Station], delay: float, customers: int) -> 
 
     Args:
         stations: where customers queue.
-        delay: seconds that each customer spends per round where nobody queues.
+        delay: seconds that each customer spends per round without queueing.
         customers: how many there are at most.
     """
     scale = max(1.0, customers / MAX_CUSTOMERS)

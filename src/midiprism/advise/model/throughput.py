@@ -13,14 +13,14 @@ from midiprism.advise.model.run_facts import RunFacts
 from midiprism.metrics.snapshot import SampleWindow
 from midiprism.pipeline.group_commit import MAX_GROUP_SECONDS, MAX_GROUP_SONGS
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER, default_batch_size, default_in_flight
-from midiprism.pipeline.run_reports import RECORD_REST_FACTOR
+from midiprism.pipeline.settings import RECORD_REST_FACTOR
 from midiprism.pipeline.tuner import Tunables
 
 LEASE_ROUND_TRIPS = 6
-"""Answers of a server that the coordinator waits for to lease a batch."""
+"""Round trips in which the coordinator leases a batch."""
 
 PROGRESS_ROUND_TRIPS = 6
-"""Answers of a server that the coordinator waits for to record progress, each second or more rarely."""
+"""Round trips in which the coordinator records progress, each second or more rarely."""
 
 _BATCHES_AHEAD_PER_WORKER = BATCHES_PER_WORKER - 0.75
 """Batches that a worker processes while the coordinator commits: those in its queue, and the rest of the

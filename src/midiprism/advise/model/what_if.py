@@ -199,8 +199,8 @@ def _without_catalog_waits(costs: Costs) -> Costs:
 def _with_output_on(costs: Costs, target: DiskSpeed, current: DiskSpeed | None) -> Costs:
     """Return the costs if the files of tracks are created and flushed on another disk.
 
-    The run and the probe of the current disk tell how far the probe is off; if that disk was not probed, the
-    speed of the other one is taken as measured.
+    The probe's error on the current disk, compared with the run, corrects the speed of the target; if the
+    current disk was not probed, the target's speed is used as measured.
     """
     create = target.create_us.get(1, 0.0) / 1e6 * costs.tracks_new
     if current is not None and current.create_us.get(1, 0.0) > 0 and costs.tracks_new > 0:

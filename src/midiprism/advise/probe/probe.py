@@ -1,6 +1,6 @@
 """Measure how fast a disk does what a run does: create, read and flush small files, commit, write shards.
 
-Each measurement has a share of the time, and ends early on a slow disk; the counts tell how much was done.
+Each measurement has a share of the time, and ends early on a slow disk; the counts say how much was done.
 """
 
 import os
@@ -55,7 +55,7 @@ class ProbeOptions:
     Attributes:
         budget_seconds: time for everything.
         process_counts: numbers of processes that create files concurrently, in this order. The files of the
-            first are flushed. 1 stands for this process.
+            first are flushed. 1 means this process.
         max_files: most files of one measurement of creating.
         max_songs: most files that are read.
         folders: folders among which files are distributed.
@@ -222,7 +222,8 @@ class _Probe:
     def _measure_sequential(self) -> SequentialSpeed | None:
         """Write and read one large file.
 
-        A flush cannot be interrupted. So a small file is written first, to tell how large the file may be.
+        A flush cannot be interrupted. So a small file is written first, to estimate how large the file may
+        be.
         """
         if self._seconds_for(_WRITING_SHARE) <= 0:
             return None

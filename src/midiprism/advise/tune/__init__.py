@@ -1,1 +1,1 @@
-"""Tune the settings of a run while it goes on."""
+"""Tune the settings of a run while it is active."""

@@ -1,4 +1,4 @@
-"""Change the settings of a run while it goes on, as long as that makes it faster.
+"""Change the settings of a run while it is active, as long as that makes it faster.
 
 The controller proposes a change from how workers spend their time, tries it, and keeps it only if the rate
 rises by more than chance explains, and falls again without it: a disk that other programs use too becomes
@@ -201,7 +201,7 @@ class Controller:
         return [candidate for candidate in candidates if candidate.kind not in self._rejected]
 
     def _judge(self, experiment: _Experiment, sample: RunSample, tunables: Tunables) -> Decision | None:
-        """Return the settings to go on with once it is known whether a change helps; None until then."""
+        """Return the settings to continue with once it is known whether a change helps; None until then."""
         seconds = SampleWindow(self._samples[0], sample).seconds
         if seconds < _OBVIOUS_SECONDS:
             return None
@@ -253,7 +253,7 @@ class Controller:
         if rate_changed:
             self._rejected.clear()
         self._stable_rate = None
-        self._allowed_deviations *= 2  # so that trying ends where nothing stays as it is
+        self._allowed_deviations *= 2  # so that trials end where the rate never settles
         return True
 
     def _decide_on(self, sample: RunSample, previous: Tunables, tunables: Tunables, reason: str) -> Decision:

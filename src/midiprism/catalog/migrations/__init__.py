@@ -1,1 +1,1 @@
-"""How the tables changed from one version to the next; run by ``midiprism catalog upgrade``."""
+"""Changes of the tables from one version to the next; run by ``midiprism catalog upgrade``."""

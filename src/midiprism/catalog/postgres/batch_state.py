@@ -1,4 +1,4 @@
-"""What the commit of a batch in PostgreSQL knows of its transaction, and of the rows that it recorded."""
+"""The state of a batch's commit in PostgreSQL: its transaction, and the rows that it recorded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from midiprism.records.batches import Columns
 
 @dataclass(slots=True)
 class RecordedSongs:
-    """What became of the songs of a batch.
+    """The outcome of a commit for the songs of a batch.
 
     Attributes:
         path_songs: index of each song that has a path to record, with the id of the song at that path.
@@ -44,7 +44,7 @@ class RecordedTracks(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PostgresTransaction:
-    """What all batches of a transaction share.
+    """The values that all batches of a transaction share.
 
     Attributes:
         schema: name of the schema that holds the catalog's tables.

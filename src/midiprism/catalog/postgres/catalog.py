@@ -242,7 +242,7 @@ class PostgresCatalog(Catalog):
         return self.run_in_transaction(lambda: self._select_active_runs(except_run))
 
     def is_only_active_run(self, run_id: int | None) -> bool:
-        # A run that begins now waits; and of two runs that ask at once, the second finds itself alone.
+        # A run that begins now waits; of two runs that ask at once, only the second is alone.
         self.connection.execute(text(f'LOCK TABLE "{self.address.schema}".runs IN SHARE ROW EXCLUSIVE MODE'))
         self.connection.execute(update(runs).where(runs.c.id == run_id).values(expires_at=func.now()))
         return not self._select_active_runs(run_id)

@@ -286,7 +286,7 @@ class BatchCommit:
         changes = ", ".join(
             f"{name} = EXCLUDED.{name}" for name in columns if name not in ("path", "source_metadata")
         )
-        # A file that has not changed is read again without asking its source what it says of it.
+        # An unchanged file is read again without its source's metadata: the recorded metadata stays.
         metadata = (
             "source_metadata = CASE WHEN EXCLUDED.source_metadata IS NULL AND (old.size, old.mtime_ns) = "
             "(EXCLUDED.size, EXCLUDED.mtime_ns) THEN old.source_metadata ELSE EXCLUDED.source_metadata END"

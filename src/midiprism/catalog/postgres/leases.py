@@ -6,7 +6,7 @@ expired is deleted with its paths, so that any run can plan them; a commit under
 and is discarded.
 
 All functions work inside the caller's transaction. Rows that another transaction has locked are skipped where
-that does no harm, so that nobody waits for a commit.
+that does no harm, so no statement waits for the commit of another run.
 """
 
 import secrets
@@ -22,7 +22,7 @@ from midiprism.records.batches import Lease
 def acquire(
     connection: Connection, schema: str, run_id: int, paths: Sequence[bytes], seconds: float
 ) -> tuple[Lease, set[bytes]]:
-    """Lease those of these paths that nobody else holds. Return the lease and its paths."""
+    """Lease those of these paths that no other run holds. Return the lease and its paths."""
     drop_expired(connection)
     token = secrets.token_hex(16)
     made = insert(leases).values(run_id=run_id, token=token, expires_at=expires_at(seconds))

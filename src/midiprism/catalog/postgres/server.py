@@ -22,7 +22,7 @@ _CONNECT_TIMEOUT_SECONDS = 10
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _RETRYABLE_SQLSTATES = frozenset(
     {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
-    | {"53300", "53400", "57P01", "57P02", "57P03", "57P05"}  # too many clients; the server goes or comes
+    | {"53300", "53400", "57P01", "57P02", "57P03", "57P05"}  # too many clients; the server stops or starts
 )
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class ServerRetry:
 
 
 def is_transient(error: CatalogError) -> bool:
-    """Return whether the error is temporary, be it that the server did not answer."""
+    """Return whether the error is temporary, such as a server that does not answer."""
     cause = error.__cause__
     if isinstance(cause, DBAPIError):
         cause = cause.orig
@@ -148,7 +148,7 @@ def is_transient(error: CatalogError) -> bool:
 
 
 def _is_permanent(cause: Exception) -> bool:
-    """Return whether a connection was refused for a reason that does not pass by waiting."""
+    """Return whether a connection was refused for a reason that waiting does not remove."""
     text = str(cause)
     return any(
         sign in text

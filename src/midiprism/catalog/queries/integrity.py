@@ -163,7 +163,7 @@ class IntegrityQueries:
         return state
 
     def first_run_since(self, started: str) -> int:
-        """Return the first run that started at this time (UTC, ISO 8601) or later, be it a future one."""
+        """Return the first run since this time (UTC, ISO 8601); if there is none, the id of the next run."""
         return self._fetch_value(select(func.min(runs.c.id)).where(runs.c.started_at >= started)) or (
             (self._fetch_value(select(func.max(runs.c.id))) or 0) + 1
         )

@@ -34,7 +34,7 @@ class CatalogCounts:
         outcomes: songs by outcome; a song that could not be read counts once per path.
         songs_with_path: songs that are at a path; the paths of the others hold other songs now.
         paths: paths at which songs were found.
-        tracks: tracks, each of which is a file unless they lie in shards.
+        tracks: tracks, each of which is a file unless they are in shards.
         links: links from songs to tracks.
         track_bytes: bytes of the tracks.
         shards: files that hold tracks, or links of songs; 0 where each track is a file.
@@ -98,7 +98,7 @@ class RunRecord(NamedTuple):
 
 
 class CommittedByRun(NamedTuple):
-    """What a run committed, be it that the run was cut off before it recorded its totals."""
+    """Counts of what a run committed, even if it was cut off before it recorded its totals."""
 
     songs: int
     links: int

@@ -31,7 +31,7 @@ def add_samples(
             ],
         )
     if dropped_times:
-        # Both sides were recorded from one number, and a number that went through JSON is the same number.
+        # Both times come from the same number, which JSON preserves exactly.
         connection.execute(
             delete(run_samples).where(run_samples.c.run_id == run_id, run_samples.c.at.in_(dropped_times))
         )
@@ -52,7 +52,7 @@ def latest_sampled_run(connection: Connection) -> int | None:
 def count_connections(connection: Connection) -> dict[str, int]:
     """Return how many connections a PostgreSQL database has, by state: ``active``, ``idle`` and so on.
 
-    A plain role is not told the state of other users' connections: it is ``unknown``.
+    PostgreSQL hides the state of other users' connections from a plain role: it is ``unknown``.
     """
     rows = connection.execute(
         text(

@@ -1,4 +1,4 @@
-"""What a catalog records of shards: which there are, what lies in them, and how that moves to new ones."""
+"""The catalog's record of shards: the tracks and links in each, and moving these to new shards."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -33,7 +33,7 @@ class KnownShard(NamedTuple):
 
 
 class ShardTrack(NamedTuple):
-    """A track that lies in a shard, and its row there, from 0."""
+    """A track that is in a shard, and its row there, from 0."""
 
     id: int
     digest: bytes
@@ -95,21 +95,21 @@ class ShardIndex:
         return int(self._catalog.fetch_value(select(func.count()).where(songs.c.digest.is_not(None))))
 
     def tracks_without_shard(self) -> list[ShardTrack]:
-        """Return the tracks that lie in no known shard; their row is 0."""
+        """Return the tracks that are in no known shard; their row is 0."""
         row = tracks.c
         is_lost = or_(row.shard_id.is_(None), row.shard_id.not_in(select(shards.c.id)))
         query = select(row.id, row.digest).where(is_lost).order_by(row.id)
         return [ShardTrack(track_id, digest, 0) for track_id, digest in self._catalog.fetch_all(query)]
 
     def songs_without_shard(self) -> list[int]:
-        """Return the ids of the songs whose links lie in no known shard."""
+        """Return the ids of the songs whose links are in no known shard."""
         song = songs.c
         is_lost = or_(song.shard_id.is_(None), song.shard_id.not_in(select(shards.c.id)))
         query = select(song.id).where(song.link_count > 0, song.digest.is_not(None), is_lost)
         return [song_id for (song_id,) in self._catalog.fetch_all(query.order_by(song.id))]
 
     def songs_in(self, shard_id: int) -> list[int]:
-        """Return the ids of the songs whose links lie in a shard."""
+        """Return the ids of the songs whose links are in a shard."""
         query = select(songs.c.id).where(songs.c.shard_id == shard_id).order_by(songs.c.id)
         return [song_id for (song_id,) in self._catalog.fetch_all(query)]
 
@@ -133,7 +133,7 @@ class ShardIndex:
     def move_tracks(
         self, new_shards: Sequence[WrittenShard], track_positions: Sequence[tuple[int, int, int]], run_id: int
     ) -> None:
-        """Record that tracks lie in new shards.
+        """Record that tracks are in new shards.
 
         Args:
             new_shards: to be recorded.
@@ -154,7 +154,7 @@ class ShardIndex:
     def move_links(
         self, new_shards: Sequence[WrittenShard], song_positions: Sequence[tuple[int, int]], run_id: int
     ) -> None:
-        """Record that the links of songs lie in new shards.
+        """Record that the links of songs are in new shards.
 
         Args:
             new_shards: to be recorded.
@@ -167,7 +167,7 @@ class ShardIndex:
         self._execute_many(statement, values)
 
     def delete_shard(self, shard_id: int) -> None:
-        """Delete the row of a shard. Tracks and links that are still in it have no place then."""
+        """Delete the row of a shard. Tracks and links that are still in it belong to no shard then."""
         connection = self._catalog.connection
         connection.execute(
             update(tracks).where(tracks.c.shard_id == shard_id).values(shard_id=None, shard_row=None)

@@ -18,7 +18,7 @@ from midiprism.errors import CatalogError
 
 LOG_SUFFIX = "-wal"
 SIDE_FILE_SUFFIXES = (LOG_SUFFIX, "-shm", "-journal")
-"""Suffixes of the files that SQLite keeps beside a database."""
+"""Suffixes of the files that SQLite keeps next to a database."""
 
 _PAGES_PER_STEP = 4_096  # copied between two checks whether to stop
 _PARTIAL_SUFFIX = ".arriving"
@@ -62,10 +62,10 @@ def database_bytes(path: str) -> int:
 
 
 def copy_database(source: str, target: str, stop: Callable[[], bool]) -> bool:
-    """Copy a catalog that nobody writes to ``target``, and replace what is there.
+    """Copy a catalog to ``target``, replacing what is there. No process may write to the catalog meanwhile.
 
-    The copy is checked under another name before: that it is intact, and has the same counts. It is made
-    durable, but not its entry in the folder.
+    The copy is first checked under another name: it must be intact and have the same counts. Its content is
+    made durable, but not its entry in the folder.
 
     Returns:
         Whether the copy is in place; False if ``stop`` became true before.
@@ -96,7 +96,7 @@ def copy_database(source: str, target: str, stop: Callable[[], bool]) -> bool:
 
 
 def remove_database(path: str) -> None:
-    """Remove a catalog's file and the files that SQLite keeps beside it, as far as they exist.
+    """Remove a catalog's file and the files that SQLite keeps next to it, as far as they exist.
 
     Raises:
         OSError: they cannot be removed.

@@ -1,4 +1,4 @@
-"""The catalog in a file of SQLite. There is one writer at a time, which the lock on ``OUT`` ensures."""
+"""The catalog in a SQLite file. There is one writer at a time, which the lock on ``OUT`` ensures."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -212,7 +212,7 @@ class SqliteCatalog(Catalog):
         columns["shard_id"] = [*map(song_shards.get, new_ids)]
         self._insert(songs, columns, contract_version=record.contract_version, run_id=run_id)
         linked = batch.linked_songs
-        # Tracks that only songs with another outcome have are not recorded.
+        # Tracks that occur only in songs that keep an earlier outcome are not recorded.
         track_ids = [prepared.track_ids.get(digest, 0) for digest in record.tracks["digest"]]
         self._insert(
             links, rows.link_table_columns(linked.song_ids, linked.link_counts, linked.links, track_ids)
@@ -258,7 +258,7 @@ class SqliteCatalog(Catalog):
         columns = rows.path_table_columns(batch.ids_of(indices.values()), batch.record, [*indices.values()])
         if existing:
             columns["source_metadata"] = [
-                # The size and time are those of a file that was not read again for what its source says.
+                # An unchanged file is read again without its source's metadata: the recorded metadata stays.
                 existing[path].source_metadata
                 if metadata is None
                 and path in existing

@@ -1,4 +1,4 @@
-"""The stand-in of a dry run for a catalog: it remembers what it would have recorded."""
+"""The catalog of a dry run: it remembers what a run would record."""
 
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType

@@ -116,8 +116,8 @@ def _prepare_tables(connection: Connection, path: str) -> None:
 def _reading_mode(path: str) -> str:
     """Return the mode of SQLite in which to open a catalog for reading.
 
-    SQLite keeps a log and an index beside the file while it is open. Only a connection that may write removes
-    them at the end; and on a read-only disk, where there is no log, it must not try to create one.
+    SQLite keeps a log and an index next to the file while it is open. Only a connection that may write
+    removes them at the end; and on a read-only disk, where there is no log, it must not try to create one.
     """
     folder = os.path.dirname(path) or "."
     if os.access(folder, os.W_OK) and os.access(path, os.W_OK):

@@ -9,7 +9,7 @@ from midiprism.records.batches import NO_TRACKS, BatchRecord, Columns, LinkedSon
 
 
 class RecordedPath(NamedTuple):
-    """A path as the catalog has recorded it."""
+    """The catalog's record of a path."""
 
     path: bytes
     song_id: int

@@ -32,9 +32,9 @@ class _LinkKey(NamedTuple):
 
 
 class RepairQueue:
-    """Remembers what is to be repaired, in a temporary database beside the catalog.
+    """Remembers what is to be repaired, in a temporary database outside the catalog.
 
-    So it is the same wherever the catalog is, and works for a catalog that is open for reading only.
+    So it is the same for every kind of catalog, and works for one that is open for reading only.
 
     Args:
         catalog: open for writing; for a dry run, open for reading.
@@ -183,7 +183,7 @@ class RepairQueue:
         return count
 
     def _pages(self, table: str) -> Iterator[list[Any]]:
-        """Return the keys of a table in their order; keys that are added behind or deleted are noticed."""
+        """Return the keys of a table in their order; keys that are appended or deleted are noticed."""
         page = self._database.execute(f"SELECT key FROM {table} ORDER BY key LIMIT {_PAGE_ROWS}").fetchall()  # noqa: S608
         following = f"SELECT key FROM {table} WHERE key > ? ORDER BY key LIMIT {_PAGE_ROWS}"  # noqa: S608
         while page:

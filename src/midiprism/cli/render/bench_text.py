@@ -19,7 +19,7 @@ _SETTING_TITLES = {"workers": "workers", "batch_size": "batch size", "in_flight"
 
 
 def print_experiments(results: "Sequence[ExperimentResult]", *, stderr: bool) -> None:
-    """Print the rates of each strategy beside the predictions, and what was not tried."""
+    """Print the rates of each strategy next to the predictions, and the strategies that were not tried."""
     console = make_console(stderr=stderr)
     if not console.is_terminal:
         console.width = _NON_TERMINAL_WIDTH

@@ -9,13 +9,14 @@ from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.row_types import ALL_CHANNELS, EVENT, SETUP_KEYS, ZERO
 
 TICK_BITS = 57
-"""Bits for a tick beside a key of 48 values; 64 MiB of the longest deltas need 52."""
+"""Bits for a tick next to a key of 48 values; 64 MiB of the longest deltas need 52."""
 
 
 class GroupedRows(NamedTuple):
     """Rows of a table grouped by a key: key ``k``'s are ``row_order[group_starts[k]:group_starts[k + 1]]``.
 
-    ``ticks`` are theirs, ascending within a key, and ``values`` what the rows of the setup table select.
+    ``ticks`` are those of the rows, ascending within a key, and ``values`` what the rows of the setup table
+    select.
     """
 
     row_order: Any
@@ -26,7 +27,7 @@ class GroupedRows(NamedTuple):
 
 @helper
 def group_rows(keys: Any, ticks: Any, values: Any, key_count: int) -> Any:
-    """Group rows by keys below ``key_count``, each group ordered by tick, then as they stand."""
+    """Group rows by keys below ``key_count``, each group ordered by tick, then by row."""
     row_order = stable_argsort((keys << TICK_BITS) | ticks)
     group_starts = np.zeros(key_count + 1, np.int64)
     for row in range(keys.shape[0]):

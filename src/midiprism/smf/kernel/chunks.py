@@ -24,12 +24,12 @@ from midiprism.smf.kernel.varlen import read_be32, read_vlq
 NOT_FOUND = -1
 
 MAX_WASTED_SCANS = 8
-"""Times the file's size that may be scanned in vain before the next track is searched for first."""
+"""Limit of repeated scanning, in file sizes; beyond it, the next track is searched for before each scan."""
 
 
 @helper
 def is_track_chunk(data: Any, at: int) -> bool:
-    """Tell whether an MTrk chunk header stands at a position."""
+    """Return whether an MTrk chunk header is at a position."""
     return (
         at + 8 <= data.shape[0]
         and data[at] == 0x4D
@@ -41,7 +41,7 @@ def is_track_chunk(data: Any, at: int) -> bool:
 
 @inlined
 def is_well_formed_chunk(data: Any, at: int) -> bool:
-    """Tell whether a chunk of some type is at a position: four printable characters, a length that fits."""
+    """Return whether a chunk of some type is at a position: four printable characters, a length that fits."""
     if at + 8 > data.shape[0]:
         return False
     for step in range(4):
@@ -52,7 +52,7 @@ def is_well_formed_chunk(data: Any, at: int) -> bool:
 
 @helper
 def is_chunk_or_end(data: Any, at: int) -> bool:
-    """Tell whether a chunk, or the end of the file, is at a position."""
+    """Return whether a chunk, or the end of the file, is at a position."""
     return at == data.shape[0] or is_track_chunk(data, at) or is_well_formed_chunk(data, at)
 
 
@@ -73,7 +73,7 @@ def find_next_track(data: Any, start: int, stop: int) -> int:
 
 
 class TrackChunk(NamedTuple):
-    """An MTrk chunk: its track number, the position of its first event, and its end as its length has it."""
+    """An MTrk chunk: its track number, the position of its first event, and its end by its stated length."""
 
     track: Any
     body: Any

@@ -83,7 +83,7 @@ def read_tempo(data: Any, at: int) -> int:
 
 @helper
 def effective_events(table: Any, count: int) -> Any:
-    """Return the events that hold: of each tick and kind the file's last that counts for every track."""
+    """Return the events that hold for every track: of each tick and kind, the last one in the file."""
     sequence = stable_argsort(table[:count]["tick"].copy())
     effective = np.empty(count, EVENT)
     last = np.empty(CONDUCTOR_KIND_COUNT, np.int64)
@@ -173,7 +173,7 @@ def list_tempo_changes(conductor: Any, division: int) -> Any:
 
 @helper
 def track_repeats_event(data: Any, table: Any, at: int, last: int, song_event: Any) -> bool:
-    """Tell whether the last own event of that tick and kind, from row ``at`` on, says the same."""
+    """Return whether the last own event of that tick and kind, from row ``at`` on, says the same."""
     own = -1
     while at < last and table[at].tick == song_event.tick:
         if table[at].kind == song_event.kind:

@@ -1,4 +1,4 @@
-"""Write a track with conductor events merged in: the spans between them are copied as they stand."""
+"""Write a track with conductor events merged in: the spans between them are copied unchanged."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ def copy_merging_events(
             tick_before = tick
         at = copy_bytes(out, at, data, copied, cursor)
         tick_written = tick_before
-        # Write every merged event that stands before the own event at the cursor.
+        # Write every merged event that comes before the own event at the cursor.
         while merged < merged_events.shape[0]:
             event = merged_events[merged]
             if cursor < stop and cursor != end_of_track and not comes_first(event, tick, track):

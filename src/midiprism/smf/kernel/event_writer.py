@@ -45,7 +45,7 @@ BRIDGE_SIZE = 7
 
 
 class TrackEvent(NamedTuple):
-    """An event to be written: its tick, its status, and the span of its bytes behind a channel's status.
+    """An event to be written: its tick, its status, and the span of its bytes after a channel's status.
 
     An own event has a number, and its delta time is ``data[delta_start:message]``; ``delta_start`` is -1
     where it cannot be copied. A merged event has the number CHAIN_BROKEN and always states its status.
@@ -64,8 +64,9 @@ class TrackEvent(NamedTuple):
 def decode_event(data: Any, at: int, stop: int, running_status: int) -> tuple[int, int, int, int, int, bool]:
     """Return the next event of a scanned track, and skip the system messages before it.
 
-    Returns its delta time (with theirs), the position of its status or first data byte, its status, where its
-    bytes begin (behind the status of a channel event) and end, and whether anything was skipped.
+    Returns its delta time (plus those of the skipped messages), the position of its status or first data
+    byte, its status, where its bytes begin (after the status of a channel event) and end, and whether
+    anything was skipped.
     """
     delta, message = read_vlq(data, at, stop)
     skipped = False
@@ -124,8 +125,8 @@ def write_channel_data(data: Any, out: Any, at: int, start: int, stop: int) -> N
 def write_event(data: Any, out: Any, part: Any, event: Any, offset: int, state: Any, writing: bool) -> int:
     """Write an event to a part, or only count its bytes; return how many it takes.
 
-    An own event's delta time is kept as it stands where the event before it in its track stands before it
-    here too. ``offset`` is the position reached in the track, for a problem.
+    An own event's delta time is copied unchanged if the event before it in its track also precedes it here.
+    ``offset`` is the position reached in the track, for a problem.
     """
     at = part.position
     status, start, stop = event.status, event.start, event.stop

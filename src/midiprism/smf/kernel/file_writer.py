@@ -1,4 +1,4 @@
-"""Write the bytes that every split has beside its events: its header and its end of track."""
+"""Write the bytes that every split has in addition to its events: its header and its end of track."""
 
 from typing import Any
 

@@ -87,7 +87,7 @@ class EntryPoint:
         return root / f"kernel-{_digest_at_start(folder, *COMPILED_SOURCES)}"
 
     def is_compiled(self) -> bool:
-        """Tell whether a call can start at once: compiled in this process, or (most likely) in the cache."""
+        """Return whether a call starts at once: compiled in this process or, most likely, in the cache."""
         if self._compiled is not None:
             return True
         try:

@@ -81,7 +81,7 @@ def classify_conductor_event(
 
 @inlined
 def has_text(data: Any, start: int, stop: int) -> bool:
-    """Tell whether a text holds more than blanks and control characters."""
+    """Return whether a text holds more than blanks and control characters."""
     for at in range(start, stop):  # noqa: SIM110 - Numba compiles no generators
         if data[at] > 0x20:
             return True

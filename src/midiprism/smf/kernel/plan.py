@@ -36,8 +36,8 @@ DELTA_SLACK = 3
 """Most bytes by which a delta time may be longer than it has to be."""
 
 MAX_INSERTION_OVERHEAD = 4
-"""Most bytes that a merged event takes beside itself and one for its delta time: the rest of that, and a
-status restated behind it."""
+"""Most bytes that a merged event takes beyond its own and one for its delta time: the rest of the delta time,
+and a status restated after it."""
 
 
 class LeadSound(NamedTuple):
@@ -108,7 +108,7 @@ def min_output_size(song: Any) -> int:
             copied = options.by == BY_TRACK and not source.needs_rewrite
             least += unmerged_size(source) if copied else OUTPUT_HEADER_SIZE
             if options.merges:
-                # The delta time behind a merged event may have been longer than it has to be.
+                # The delta time after a merged event may have been longer than it has to be.
                 count = bisect_right(events["tick"], source.ticks)
                 least += max(0, sizes[count] - DELTA_SLACK * count - source.conductor_size)
     return least

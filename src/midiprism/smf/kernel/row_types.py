@@ -2,9 +2,9 @@
 
 Positions are byte offsets in the unwrapped song, counted from its header; ticks are absolute; sizes are
 bytes. A row is read and written as ``table[i].field``, a column as ``table["field"]``. A row is a pointer
-into its table without a reference to it: whoever uses a row keeps the table alive.
+into its table without a reference to it: code that uses a row must keep the table alive.
 
-Constants that helpers take as arguments are typed: Numba would compile a helper anew for each plain number.
+Constants that helpers take as arguments are typed: Numba would compile a helper again for each plain number.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,7 @@ PASS_WRITE: Any = np.int64(2)
 
 NO_LIMIT: Any = np.int64(1 << 62)
 WHOLE_FILE: Any = np.int64(-1)
-"""In the place of a track number."""
+"""Used in the place of a track number."""
 
 OUTPUT_HEADER_SIZE = 22
 """The MThd chunk and the MTrk chunk header of a split."""
@@ -98,7 +98,7 @@ SOURCE_TRACK = row_type(
     "lowest_pitch",
     "highest_pitch",
     "channels",  # a bit per channel that plays a note
-    "needs_rewrite",  # 1 where some own event cannot be copied as it stands
+    "needs_rewrite",  # 1 where some own event cannot be copied unchanged
     "checkpoint_start",  # rows of the checkpoints that are this track's
     "checkpoint_stop",
     "conductor_start",  # rows of the conductor events that are this track's
@@ -212,7 +212,7 @@ PART = row_type(
     "program",  # -1 where not divided by program
     "tick",  # of its last event
     "running_status",  # in force; 0 where none
-    "last_event",  # number of the own event that it ends with; CHAIN_BROKEN where something else stands last
+    "last_event",  # number of the own event that it ends with; CHAIN_BROKEN where something else is last
     "position",  # bytes so far when measuring, position in the output when writing
     "note_count",
     "lowest_pitch",

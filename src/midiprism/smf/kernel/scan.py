@@ -49,7 +49,7 @@ class SystemEvent(NamedTuple):
 
 @inlined
 def record_setup(setup: Any, counters: Any, tick: int, key: int, value: int) -> bool:
-    """Append what selects a sound; return False where the table is full."""
+    """Append a change of sound; return False where the table is full."""
     if counters.setup == setup.shape[0]:
         return False
     row = setup[counters.setup]
@@ -163,7 +163,7 @@ def scan_events(
 ) -> bool:
     """Scan the events from ``body`` to the end of track or to ``limit``.
 
-    Fills the track's row and, behind the rows that ``counters`` names, those of what other tracks need.
+    Fills the track's row and, after the rows that ``counters`` names, those of what other tracks need.
     Problems are counted in ``state``; ``counters.stopped_cleanly`` is 0 where the scan had to stop within an
     event.
 

@@ -73,7 +73,7 @@ class KernelOutput(NamedTuple):
 
 @helper
 def find_first_chunk(data: Any, tables: Any, counters: Any) -> Any:
-    """Return the tables, and where the first chunk behind the header is."""
+    """Return the tables, and where the first chunk after the header is."""
     length = read_be32(data, ZERO + 4)
     at = 8 + length
     if length == 6 or (length > 6 and at <= data.shape[0] and is_chunk_or_end(data, at)):
@@ -281,7 +281,7 @@ def split_kernel(
 
 
 def is_compiled() -> bool:
-    """Tell whether splitting can start at once: its kernel is compiled, or (most likely) in the cache."""
+    """Return whether splitting can start at once: its kernel is compiled, or (most likely) in the cache."""
     return split_kernel.is_compiled()
 
 

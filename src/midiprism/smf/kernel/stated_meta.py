@@ -51,7 +51,7 @@ def record_conductor_event(stated: Any, data: Any, kind: int, tick: int, body: i
 
 @inlined
 def comes_first(event: Any, tick: int, track: int) -> bool:
-    """Tell whether a merged event stands before an own event at ``tick`` of track number ``track``."""
+    """Return whether a merged event precedes an own event at ``tick`` of track number ``track``."""
     return bool(event.tick < tick or (event.tick == tick and event.track < track))
 
 

@@ -91,7 +91,7 @@ def copy_bytes(out: Any, at: int, data: Any, start: int, stop: int) -> int:
 
 @helper
 def same_bytes(data: Any, first: int, second: int, size: int) -> bool:
-    """Tell whether two spans of ``data`` are equal."""
+    """Return whether two spans of ``data`` are equal."""
     for step in range(size):  # noqa: SIM110 - Numba compiles no generators
         if data[first + step] != data[second + step]:
             return False

@@ -30,7 +30,7 @@ class ArchiveEntry(NamedTuple):
         name: in the archive; that of a folder ends in a separator.
         offset: of the member in the archive.
         size: in bytes, when it is unpacked.
-        reject_reason: why it is not a song, unless its name tells; None if it may be one.
+        reject_reason: why it is not a song, unless that is clear from its name; None if it may be one.
     """
 
     name: bytes

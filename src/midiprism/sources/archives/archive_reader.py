@@ -23,7 +23,7 @@ _MEMBERS_PER_COUNT = 1_000
 
 
 def open_archive(path: bytes) -> Archive:
-    """Open an archive of the kind that its name tells.
+    """Open an archive of the kind that its name indicates.
 
     Raises:
         OSError: it cannot be opened.

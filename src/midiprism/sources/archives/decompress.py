@@ -4,7 +4,7 @@ A compressed archive can only be read forward. So its songs are listed and batch
 and each worker process decompresses it once while it splits. The alternatives are worse: listing songs in
 sorted order needs the whole archive unpacked on a disk, by each process or shared and removed after a crash;
 without that, each batch decompresses the archive from the start. The window serves threads that read ahead
-and batches that are taken out of order. Reading behind it starts again from the beginning.
+and batches that are taken out of order. Reading before the window starts again from the beginning.
 """
 
 import bz2
@@ -174,7 +174,7 @@ def iter_decompressed(file: OpenFile, make_decompressor: Callable[[], Decompress
         try:
             piece = decompressor.decompress(data, _CHUNK_BYTES)
         except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            if after_stream:  # what follows is not a stream: somebody appended it
+            if after_stream:  # what follows is not a stream, but was appended
                 return
             raise DamagedError(f"Its compressed data is damaged ({error}).") from error
         data, after_stream = b"", False

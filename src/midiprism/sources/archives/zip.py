@@ -62,7 +62,7 @@ class _Directory(NamedTuple):
 
     Attributes:
         start: offset of its first byte.
-        end: offset behind its last byte.
+        end: offset after its last byte.
         shift: to add to every offset in the archive, because other data may precede it in the file.
     """
 

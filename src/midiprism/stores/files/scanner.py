@@ -25,7 +25,7 @@ _MAX_CHECKED_FOLDERS = 1 << 14
 
 
 class TrackScanner:
-    """Looks at what is below ``root/tracks``.
+    """Scans the files below ``root/tracks``.
 
     Args:
         root: the folder of the result.
@@ -104,7 +104,7 @@ class TrackScanner:
             raise StoreError(f"{path} cannot be removed: {error.strerror or error}.") from error
 
     def remove_obstacles(self, path: str) -> None:
-        """Remove whatever keeps a track's file from being written.
+        """Remove everything that keeps a track's file from being written.
 
         That is a folder in its place, with all its content; a file that cannot be read; or a link or a file
         in the place of a folder.

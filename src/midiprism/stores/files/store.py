@@ -49,8 +49,8 @@ _STALE_WRITE_SECONDS = 2.0
 class FileStore:
     """Keeps tracks as files below ``root/tracks``; see ``TrackStore``.
 
-    Any number of workers may put the same track at once: creating a file exclusively decides who writes it.
-    Links are not followed, neither in the place of a file nor of a folder.
+    Any number of workers may put the same track at once: creating a file exclusively decides which one writes
+    it. Links are not followed, neither in the place of a file nor of a folder.
 
     Args:
         root: the folder of the result, which exists.
@@ -168,7 +168,7 @@ class FileStore:
         return intact
 
     def put_at(self, path: str, data: bytes, fill: Callable[[int], bool] | None = None) -> None:
-        """Write a track at the path that it has in another store, and replace whatever is there.
+        """Write a track at the path that it has in another store, replacing what is there.
 
         Args:
             fill: fills a new file by its descriptor without writing it, and returns whether it could.
@@ -310,5 +310,5 @@ class FileCopier:
 def _block_size(root: str) -> int:
     try:
         return os.statvfs(root).f_frsize or 1
-    except (AttributeError, OSError):  # Windows, or a root that is gone, which the next put reports
+    except (AttributeError, OSError):  # Windows, or a missing root, which the next put reports
         return _DEFAULT_BLOCK_SIZE

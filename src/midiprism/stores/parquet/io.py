@@ -17,7 +17,7 @@ COMPRESSION_LEVEL = 1
 
 
 def row_ranges(sizes: Sequence[int], max_rows: int, max_bytes: int) -> Iterator[tuple[int, int]]:
-    """Divide rows of these sizes; return for each part its first row and the row behind its last.
+    """Divide rows of these sizes; return for each part its first row and the row after its last.
 
     A part has at most ``max_rows`` rows and ``max_bytes`` bytes, unless it is a single row.
     """
@@ -52,7 +52,7 @@ def open_writer(sink: Any, schema: Any, columns: Sequence[ParquetColumn]) -> Any
         compression=COMPRESSION,
         compression_level=COMPRESSION_LEVEL,
         use_dictionary=[column.name for column in columns if column.low_cardinality],
-        # Nobody searches by binary columns, so they get no smallest and largest values.
+        # Binary columns are not searched, so they get no minimum and maximum.
         write_statistics=[column.name for column in columns if column.type != "binary"],
         write_page_index=True,
         write_page_checksum=True,
@@ -92,5 +92,5 @@ def read_group_tracks(file: Any, group: int) -> list[tuple[bytes, bytes]]:
 
 
 def parquet_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that pyarrow raises for a damaged file, beside OSError."""
+    """Return the errors that pyarrow raises for a damaged file, in addition to OSError."""
     return ValueError, TypeError, MemoryError, import_pyarrow().ArrowException

@@ -1,12 +1,12 @@
 """The columns of the Parquet files of a result, and the rows that fill them.
 
-Names follow the habit of published sets of MIDI files. As GigaMIDI has ``md5`` and ``music``, a digest is a
-string of hex digits under the name of its algorithm, and ``music`` the bytes of a whole MIDI file: what was
-written to read that set reads this one. A string, since that is what people search for, join on and give
-their files as names, and since every reader knows it; zstd brings it down to about the 32 bytes that it
-says. As in MidiCaps, ``tempo`` is in quarter notes per minute and ``time_signature`` and keys are text such
-as ``4/4`` and ``C# minor``; the name ``key_signature`` says that a key is what the file states, not what was
-heard in it. No name is a keyword of SQL.
+Names follow published sets of MIDI files. As in GigaMIDI, which has ``md5`` and ``music``, a digest is a
+string of hex digits under the name of its algorithm, and ``music`` holds the bytes of a whole MIDI file: a
+program that reads that set reads this one. Digests are strings because people search for them, join on them
+and name files by them, and because every reader knows strings; zstd compresses one to about its 32 bytes. As
+in MidiCaps, ``tempo`` is in quarter notes per minute and ``time_signature`` and keys are text such as ``4/4``
+and ``C# minor``; the name ``key_signature`` says that the file states the key, and that it was not estimated
+from the notes. No name is a keyword of SQL.
 """
 
 from array import array
@@ -26,10 +26,10 @@ DIGEST_COLUMN = "blake3"
 MUSIC_COLUMN = "music"
 
 _ARRAY_TYPE_CODES = {"int16": "h", "int32": "i", "int64": "q", "float64": "d"}
-"""Those of ``array``, by types of numbers."""
+"""Type codes of ``array``, by types of numbers."""
 
 _MAX_DICTIONARY_VALUES = 1_000
-"""Different values, of which a table is made by looking each up: more would not stay at hand."""
+"""Most distinct values of a column that is built by dictionary; more would not stay cached."""
 
 
 class ParquetColumn(NamedTuple):
@@ -102,14 +102,14 @@ class ParquetLink(_LinkRow):  # type: ignore[misc]
 
 
 class ParquetSong(NamedTuple):
-    """A song, as the catalogue knows it at the end of a run.
+    """A song as the catalog knows it at the end of a run.
 
     Attributes:
         blake3: digest of its bytes.
-        path: where it is, below its source folder: of several places the bytewise smallest. None where all
-            of them hold other songs now.
+        path: path below its source folder; of several, the bytewise smallest. None where all of them hold
+            other songs now.
         path_bytes: the same as bytes, where they are not UTF-8.
-        outcome: what became of it.
+        outcome: one of ``OUTCOMES``.
         format: as its header says; this and what follows is None where it could not be read as MIDI.
         num_tracks: ``MTrk`` chunks found, playing or not.
         track_count: its splits, each of which is a link.
@@ -150,7 +150,7 @@ SONG_COLUMNS = (
 
 
 def path_text_and_bytes(path: bytes) -> tuple[str, bytes | None]:
-    """A path as text, and as bytes where no text can say it; what is not UTF-8 is U+FFFD in the text."""
+    """Return a path as text (U+FFFD replaces bytes that are not UTF-8), and as bytes if it is not UTF-8."""
     try:
         return path.decode(), None
     except UnicodeDecodeError:
@@ -158,7 +158,7 @@ def path_text_and_bytes(path: bytes) -> tuple[str, bytes | None]:
 
 
 def import_pyarrow() -> Any:
-    """The package ``pyarrow``, with its Parquet.
+    """Return the package ``pyarrow``, with its module ``parquet`` loaded.
 
     Raises:
         UsageError: it is not installed.
@@ -175,7 +175,7 @@ def import_pyarrow() -> Any:
 
 
 def make_schema(columns: Sequence[ParquetColumn], metadata: dict[str, str]) -> Any:
-    """An Arrow schema of these columns; ``about`` is written into every file."""
+    """Return an Arrow schema of these columns; ``metadata`` is written into every file."""
     arrow = import_pyarrow()
     fields = [(it.name, getattr(arrow, "string" if it.type == "digest" else it.type)()) for it in columns]
     return arrow.schema(fields, metadata={f"midiprism.{key}": value for key, value in metadata.items()})
@@ -188,7 +188,7 @@ def rows_to_columns(rows: Iterable[tuple[Any, ...]]) -> ColumnValues:
 
 
 def count_rows(column_values: ColumnValues) -> int:
-    """Return how many rows these are the values of."""
+    """Return the number of rows that these values make."""
     return len(next(iter(column_values.values()), ()))
 
 
@@ -198,13 +198,13 @@ def make_table(
     column_values: ColumnValues,
     join_buffer: "JoinBuffer | None" = None,
 ) -> Any:
-    """An Arrow table.
+    """Return an Arrow table.
 
     Args:
         columns: of the table.
         schema: of these columns.
-        cells: of each column; contents may be anything that holds bytes.
-        room: where contents are joined; then the table is to be let go of before another uses it.
+        column_values: of each column; bytes may be any bytes-like objects.
+        join_buffer: memory in which ``music`` is joined; the table must be released before the next use.
     """
     arrow = import_pyarrow()
     arrays = [
@@ -215,8 +215,7 @@ def make_table(
 
 
 class JoinBuffer:
-    """Memory in which contents are joined, used again and again: to get as much anew from the system each
-    time takes longer than to fill it."""
+    """A reused buffer to join tracks in: allocating so much memory takes longer than filling it."""
 
     _MAX_KEPT_BYTES = 128 << 20
 
@@ -224,12 +223,12 @@ class JoinBuffer:
         self._buffer = BytesIO()
 
     def join(self, parts: Sequence[Any]) -> memoryview:
-        """The cells one behind the other, until the next call."""
+        """Return the parts joined, in memory that the next call overwrites."""
         if len(self._buffer.getbuffer()) > self._MAX_KEPT_BYTES:
             self._buffer = BytesIO()
         try:
             return self._fill(parts)
-        except BufferError:  # somebody holds what was in it: a BytesIO with a view out takes no write
+        except BufferError:  # an earlier view is in use, and blocks writing
             self._buffer = BytesIO()
             return self._fill(parts)
 
@@ -242,13 +241,13 @@ class JoinBuffer:
 def _make_array(
     arrow: Any, column: ParquetColumn, arrow_type: Any, cells: Sequence[Any], join_buffer: "JoinBuffer | None"
 ) -> Any:
-    """An Arrow array out of its buffers; ``arrow.array`` would load pandas first, where there is one."""
-    if column.low_cardinality and len(different := set(cells)) <= _MAX_DICTIONARY_VALUES:
-        # Each value once, and for every row which of them: that is less to do than every row's own bytes.
-        values = _make_plain_array(arrow, column, arrow_type, list(different), None)
-        places = {value: place for place, value in enumerate(different)}
-        which = array("i", map(places.__getitem__, cells))
-        indices = arrow.Array.from_buffers(arrow.int32(), len(cells), [None, arrow.py_buffer(which)])
+    """Return an Arrow array made of buffers; ``arrow.array`` would load pandas first, if it is installed."""
+    if column.low_cardinality and len(distinct := set(cells)) <= _MAX_DICTIONARY_VALUES:
+        # Encoding each distinct value once, and a code per row, is faster than encoding every row's bytes.
+        values = _make_plain_array(arrow, column, arrow_type, list(distinct), None)
+        codes = {value: code for code, value in enumerate(distinct)}
+        row_codes = array("i", map(codes.__getitem__, cells))
+        indices = arrow.Array.from_buffers(arrow.int32(), len(cells), [None, arrow.py_buffer(row_codes)])
         return values.take(indices)
     return _make_plain_array(arrow, column, arrow_type, cells, join_buffer)
 
@@ -256,26 +255,26 @@ def _make_array(
 def _make_plain_array(
     arrow: Any, column: ParquetColumn, arrow_type: Any, cells: Sequence[Any], join_buffer: "JoinBuffer | None"
 ) -> Any:
-    """The array out of every row's own bytes."""
+    """Return the array, with the bytes of every row encoded."""
     kind = column.type
     try:
         buffers = _make_buffers(kind, cells, join_buffer if column.name == MUSIC_COLUMN else None)
-        known = None
-    except TypeError:  # a cell is None: to look for those first would take as long as all the rest
+        validity = None
+    except TypeError:  # a cell is None; searching for None first would double the time
         if cells.count(None) == len(cells):
             return arrow.nulls(len(cells), arrow_type)
-        there = np.array([cell is not None for cell in cells], bool)
-        nothing: Any = {"string": "", "binary": b""}.get(kind, 0)
-        cells = [nothing if cell is None else cell for cell in cells]
+        is_present = np.array([cell is not None for cell in cells], bool)
+        placeholder: Any = {"string": "", "binary": b""}.get(kind, 0)
+        cells = [placeholder if cell is None else cell for cell in cells]
         buffers = _make_buffers(kind, cells, None)
-        known = arrow.py_buffer(np.packbits(there, bitorder="little"))
+        validity = arrow.py_buffer(np.packbits(is_present, bitorder="little"))
     return arrow.Array.from_buffers(
-        arrow_type, len(cells), [known, *(arrow.py_buffer(buffer) for buffer in buffers)]
+        arrow_type, len(cells), [validity, *(arrow.py_buffer(buffer) for buffer in buffers)]
     )
 
 
 def _make_buffers(kind: str, cells: Sequence[Any], join_buffer: "JoinBuffer | None") -> tuple[Any, ...]:
-    """The offsets of texts or bytes and they, or numbers.
+    """Return the buffers of an array: offsets and bytes of texts or binary values, or numbers.
 
     Raises:
         TypeError: a cell is None.
@@ -300,7 +299,7 @@ def _make_offsets(lengths: Iterable[int]) -> NDArray[np.int32]:
 
 
 def table_to_rows(columns: Sequence[ParquetColumn], table: Any) -> list[tuple[Any, ...]]:
-    """The rows of such a table, each with the values of its columns in their order."""
+    """Return the rows of a table, each with the values of its columns in their order."""
     cells = [table.column(column.name).to_pylist() for column in columns]
     for number, column in enumerate(columns):
         if column.type == "digest":

@@ -2,9 +2,9 @@
 
 - ``tracks/*.parquet``: a row for each distinct track: the facts of its bytes, and the bytes.
 - ``links/*.parquet``: a row for each track of a song: which song it came from, and how it sounds there.
-- ``songs/songs.parquet``: a row for each song: where it is now, and its group, the key by which a data set
-  is divided without leaks. Groups grow together when a library grows, so they cannot stand in a shard, which
-  never changes. Every run derives this file from the catalog and replaces it.
+- ``songs/songs.parquet``: a row for each song: where it is now, and its group, the key by which a data set is
+  divided without leaks. Groups grow together when a library grows, so they cannot be in a shard, which never
+  changes. Every run derives this file from the catalog and replaces it.
 """
 
 import contextlib

@@ -117,7 +117,7 @@ def _songs_per_shard(link_counts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Divide songs so that the links of each part fit into one shard.
 
     Returns:
-        For each part the index of its first song, and that behind its last.
+        For each part the index of its first song, and that after its last.
     """
     first = links = 0
     for index, count in enumerate(link_counts):
