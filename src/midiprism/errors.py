@@ -40,6 +40,10 @@ class MidiprismError(Exception):
     """Base class of every exception that midiprism raises on purpose."""
 
 
+class KernelCacheWarning(UserWarning):
+    """The splitter is compiled again each time, since no folder is safe to keep its compiled form in."""
+
+
 class CorruptMidiError(MidiprismError):
     """Bytes that cannot be read as a MIDI file at all, or that exceed a limit.
 

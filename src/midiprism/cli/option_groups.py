@@ -4,7 +4,12 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any
+from typing import Any, get_args
+
+from midiprism.errors import UsageError
+
+LARGEST_NUMBER = 10**12
+"""Largest value of a number without a bound of its own: databases and clocks take no numbers of any size."""
 
 Command = Callable[..., int | None]
 
@@ -25,9 +30,12 @@ def expand_option_groups(command: Command) -> Command:
         else:
             groups[parameter.name] = parameter.annotation, [option.name for option in options]
             parameters += options
+    unbounded = {parameter.name for parameter in parameters if _is_unbounded(parameter.annotation)}
 
     @functools.wraps(command)
     def expanded(**values: Any) -> int | None:
+        for name in unbounded:
+            _check_number(name, values[name])
         for name, (group, options) in groups.items():
             values[name] = group(**{option: values.pop(option) for option in options})
         return command(**values)
@@ -35,6 +43,20 @@ def expand_option_groups(command: Command) -> Command:
     expanded.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return expanded
+
+
+def _is_unbounded(annotation: Any) -> bool:
+    """Return whether a parameter is a number whose option declares no maximum."""
+    kind, *metadata = get_args(annotation) or (annotation,)
+    is_number = {int, float} & {kind, *get_args(kind)}
+    return bool(is_number) and all(getattr(option, "max", None) is None for option in metadata)
+
+
+def _check_number(name: str, value: float | None) -> None:
+    if value is not None and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        raise UsageError(
+            f"{name.replace('_', '-')} {value} is too large: the largest number is {LARGEST_NUMBER:,}."
+        )
 
 
 def _options_of(annotation: Any) -> list[inspect.Parameter] | None:
