@@ -40,15 +40,16 @@ def has_marker(folder: bytes) -> bool:
     """
     path = os.path.join(folder, _MARKER)
     try:
-        if _HAS_OWNERS and os.lstat(path).st_uid not in (os.stat(folder).st_uid, os.geteuid(), 0):
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        if _HAS_OWNERS and status.st_uid not in (os.stat(folder).st_uid, os.geteuid(), 0):
             return False
         return _parse(_read(path)) is not None
     except FileNotFoundError:
         raise
-    except PermissionError:
-        return True  # its owner can read it: it may be that of a result
     except OSError:
-        return False
+        return True  # it cannot be read, and may be that of a result
 
 
 def enclosing_result(path: bytes) -> tuple[bytes | None, list[bytes]]:
