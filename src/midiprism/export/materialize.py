@@ -93,10 +93,12 @@ class Materializer:
         pending, self._pending, self._pending_bytes = self._pending, {}, 0
         for target, failed in self._files.commit():
             location, size = pending[target]
+            outcome: MaterializeOutcome | StoreError | OSError
             try:
-                # A file of that name may have appeared meanwhile.
-                existing = isinstance(failed, FileExistsError)
-                outcome = self.compare(location, target) if existing else failed or "new"
+                if isinstance(failed, FileExistsError):  # it has appeared since
+                    outcome = self.compare(location, target)
+                else:
+                    outcome = failed or "new"
             except (StoreError, OSError) as error:
                 outcome = error
             yield Materialized(target, size, outcome)
