@@ -7,7 +7,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -282,7 +282,7 @@ def export(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     shutil.rmtree(parent)
 
 
-def adopt(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
+def adopt(lab: KillLab, name: str) -> None:
     """Adopt the library of another program, and audit it, also killed."""
     assert lab.server is not None
     url, folder = lab.server.new_database(), lab.new_folder()
@@ -351,9 +351,9 @@ def _check_owner_rows(server: PostgresServer, url: str) -> None:
 
 STORES: tuple[StoreKind, ...] = ("files", "parquet")
 Scenario = Callable[[KillLab, str], None]
-SCENARIOS: dict[str, Scenario] = {
+SCENARIOS: Mapping[str, Scenario] = {
     f"{operation.__name__} {store} {catalog}": partial(operation, store, catalog)
     for operation in (split, relocate, repair, export)
     for store in STORES
     for catalog in ("sqlite", "postgres")
-} | {"adopt files postgres": partial(adopt, "files", "postgres")}
+} | {"adopt files postgres": adopt}
