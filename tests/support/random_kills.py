@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 _EARLIEST_SHARE = 0.3
 """Share of a command's usual time in which it only starts; few kills come so early."""
 _FULL_RANGE_SHARE = 0.1
@@ -133,13 +135,21 @@ def _await_group(process: "subprocess.Popen[bytes]") -> None:
         CommandError: some outlive it.
     """
     deadline = time.monotonic() + _GROUP_END_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return
-        except PermissionError:  # macOS, for processes that have ended
-            return
+    while _is_alive(process.pid):
+        if time.monotonic() > deadline:
+            _kill_group(process)
+            raise CommandError("processes outlive the command that started them")
         time.sleep(0.01)
-    _kill_group(process)
-    raise CommandError("processes outlive the command that started them")
+
+
+def _is_alive(group: int) -> bool:
+    """Return whether a process of a group is running; one that has ended may wait for its parent."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
