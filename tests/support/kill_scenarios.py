@@ -1,4 +1,4 @@
-"""What is done in a round of random kills: an operation on a result, killed, completed, and compared.
+"""Rounds of random kills: an operation on a result, killed, completed, and compared.
 
 A scenario is named ``OPERATION STORE CATALOG``, such as ``export parquet postgres``.
 """
@@ -30,7 +30,7 @@ from support.random_kills import RandomKiller
 from support.result_content import catalog_content
 
 _LEFTOVERS = {"orphan", "temporary", "songs_table"}
-"""What a kill may leave: files that no commit names, and a derived table of an earlier commit."""
+"""Damage that a kill may leave: files that no commit names, and a derived table of an earlier commit."""
 _ADOPTED_SONGS = 30
 _MOST_KILLS = 4
 _OWN_FILES = ("midiprism.json", ".midiprism.lock")

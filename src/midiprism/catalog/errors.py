@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from midiprism.errors import CatalogError, UsageError
+from midiprism.errors import CatalogError
 
 
 class NoCatalogError(CatalogError):
@@ -55,27 +55,6 @@ class NewerCatalogError(CatalogVersionError):
         "{name} is a catalog of version {version}, and this midiprism knows versions up to "
         "{current_version}: use the midiprism that made it, or install a newer one."
     )
-
-
-class FilterValueError(UsageError):
-    """A filter of a search with a text that is too long, or a number that is too large.
-
-    Attributes:
-        name: of the filter.
-        limit: most characters of a text, or the largest number.
-        is_text: whether the filter is a text.
-    """
-
-    def __init__(self, name: str, limit: int, *, is_text: bool) -> None:
-        super().__init__(name, limit, is_text)
-        self.name = name
-        self.limit = limit
-        self.is_text = is_text
-
-    def __str__(self) -> str:
-        if self.is_text:
-            return f"The filter {self.name} is too long: it takes at most {self.limit:,} characters."
-        return f"The filter {self.name} is too large: it takes numbers up to {self.limit:,}."
 
 
 @contextmanager

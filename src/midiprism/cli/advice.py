@@ -5,7 +5,6 @@ from functools import singledispatch
 
 from midiprism import errors
 from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
-from midiprism.catalog.errors import FilterValueError
 from midiprism.cli.filters import option_of_filter
 from midiprism.errors import MidiprismError
 from midiprism.export.errors import HardlinkError
@@ -146,7 +145,7 @@ def _(error: errors.PathMapRuleError) -> str:
 
 
 @explain.register
-def _(error: FilterValueError) -> str:
+def _(error: errors.FilterValueError) -> str:
     option = option_of_filter(error.name)
     if error.is_text:
         return f"{option} is too long: give at most {error.limit:,} characters."

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 _MODES = {0: os.O_RDONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
-"""How a closed stream is opened. Writing to standard output fails then, as it does for other programs."""
+"""Flags to open a closed stream with. Writing to standard output fails then, as for other programs."""
 
 
 class WatchedFile(io.FileIO):
@@ -39,7 +39,7 @@ class WatchedFile(io.FileIO):
 
 
 class StandardOutput:
-    """What is known of standard output during a command."""
+    """The state of standard output during a command."""
 
     def __init__(self, file: WatchedFile | None) -> None:
         self._file = file

@@ -16,7 +16,7 @@ MARKER_FILE_NAME = "midiprism.json"
 """Name of the marker, which is in the folder of a result and in a tree that an export made."""
 
 MARKER_KINDS = ("result", "export", "arriving", "moved")
-"""What a folder can be marked as: a result, an exported tree, the target or the source of a relocation."""
+"""Kinds of folders that are marked: a result, an exported tree, the target or the source of a relocation."""
 
 _MARKER = os.fsencode(MARKER_FILE_NAME)
 _MAX_BYTES = 1 << 20
