@@ -13,9 +13,8 @@ from midiprism.smf.kernel_call import (
     INSTRUMENT_AND_FAMILY,
     list_problems,
     read_header,
+    read_song,
     read_track_name,
-    run_kernel,
-    unwrap_song,
 )
 from midiprism.smf.stated_meta import key_name, quarters_per_minute
 from midiprism.smf.types import Limits, Problem
@@ -42,8 +41,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         CorruptMidiError: the file cannot be read at all, or exceeds a limit.
         TypeError: ``data`` is not bytes-like.
     """
-    unwrapped = unwrap_song(data, limits)
-    answer = run_kernel(unwrapped.data, BY_TRACK, False, limits, details=True)
+    unwrapped, answer = read_song(data, BY_TRACK, False, limits, details=True)
     header = read_header(unwrapped)
     meters = tuple(_time_signatures(_conductor_events(unwrapped, answer, TIME_SIGNATURE)))
     has_bars = header.format != 2 and not header.division & SMPTE_FLAG

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +92,36 @@ def check_header(unwrapped: Unwrapped) -> None:
         )
 
 
+def read_song(
+    data: bytes, by: int, full_context: bool, limits: Limits, *, details: bool = False
+) -> tuple[Unwrapped, KernelOutput]:
+    """Return a song without its wrappings, repaired where its damage can be undone, and the kernel's answer.
+
+    The arguments are those of ``unwrap_song`` and ``run_kernel``.
+
+    Raises:
+        CorruptMidiError: it is no MIDI file, or exceeds a limit.
+        TypeError: ``data`` is not bytes-like.
+    """
+    unwrapped = unwrap_song(data, limits)
+    answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
+    if answer.problems is not None:
+        # Loaded only for a song that needs it.
+        from midiprism.smf.repair.song_repair import may_be_repaired, repair_song
+
+        if may_be_repaired(answer) and repair_song(unwrapped, partial(_read_details, limits)):
+            answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
+    return unwrapped, answer
+
+
+def _read_details(limits: Limits, data: bytes) -> KernelOutput | None:
+    """Return the kernel's answer with details, or None where it exceeds a limit."""
+    try:
+        return run_kernel(data, BY_TRACK, False, limits, details=True)
+    except CorruptMidiError:
+        return None
+
+
 def read_header(unwrapped: Unwrapped) -> Header:
     """Return the fields of a song's header."""
     return Header(*_HEADER_STRUCT.unpack_from(unwrapped.data, 8))
@@ -151,14 +181,17 @@ def list_problems(
         answer: the kernel's answer.
         name_problems: problems of the tracks' names, which the kernel does not read.
     """
-    base = unwrapped.base_offset
+    base, file_offset = unwrapped.base_offset, unwrapped.file_offset
     listed = [
         problems.make_problem(wrapper.problem_kind, wrapper.number, None, wrapper.offset)
         for wrapper in unwrapped.wrappers
     ]
+    listed += [problems.make_problem(*repair) for repair in unwrapped.repairs]
     if answer.problems is not None:
         for kind, track, offset, count in answer.problems.tolist():
-            listed.append(problems.make_problem(kind, count, None if track < 0 else track, base + offset))
+            listed.append(
+                problems.make_problem(kind, count, None if track < 0 else track, file_offset(offset))
+            )
     listed += name_problems
     num_tracks = answer.num_tracks
     if header.format > 2:
@@ -192,6 +225,6 @@ def read_track_name(
     name, encoding = (_decode_text_cached if size <= _MAX_CACHED_NAME_BYTES else decode_text)(raw)
     if encoding not in UNAMBIGUOUS_ENCODINGS:
         name_problems.append(
-            problems.make_problem(problems.TEXT_ENCODING, str(encoding), track, unwrapped.base_offset + start)
+            problems.make_problem(problems.TEXT_ENCODING, str(encoding), track, unwrapped.file_offset(start))
         )
     return name, encoding

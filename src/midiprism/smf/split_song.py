@@ -12,9 +12,8 @@ from midiprism.smf.kernel_call import (
     INSTRUMENT_AND_FAMILY,
     list_problems,
     read_header,
+    read_song,
     read_track_name,
-    run_kernel,
-    unwrap_song,
 )
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
@@ -55,8 +54,7 @@ def split(
         raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_CODES)}.")
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
-    unwrapped = unwrap_song(data, limits)
-    return _to_split_song(unwrapped, run_kernel(unwrapped.data, by_code, context == "full", limits))
+    return _to_split_song(*read_song(data, by_code, context == "full", limits))
 
 
 def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
@@ -64,7 +62,8 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
     name_problems: list[Problem] = []
     tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
     repaired = answer.repaired_problems or any(
-        problems.PROBLEM_KINDS[wrapper.problem_kind].repaired for wrapper in unwrapped.wrappers
+        problems.PROBLEM_KINDS[found.problem_kind].repaired
+        for found in (*unwrapped.wrappers, *unwrapped.repairs)
     )
     seconds = answer.duration_seconds
     values = (

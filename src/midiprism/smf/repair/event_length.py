@@ -1,0 +1,151 @@
+"""A meta event or sysex whose length is wrong, so that the rest of its track is lost."""
+
+from collections.abc import Iterator
+
+from midiprism.smf import problems
+from midiprism.smf.repair.chunks import is_chunk_or_end
+from midiprism.smf.repair.diagnosis import Diagnosis, TrackReading
+from midiprism.smf.repair.edits import Edit, Repair, RepairStep, encode_number, resize_chunk
+from midiprism.smf.repair.events import (
+    END_OF_TRACK,
+    META,
+    SYSEX,
+    Effort,
+    TrackEvent,
+    is_end_of_track,
+    read_clean_events,
+    read_number,
+)
+
+FIXED_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, END_OF_TRACK: 0, 0x51: 3, 0x54: 5, 0x58: 4, 0x59: 2}
+"""Sizes of the meta events that have but one."""
+
+TEXT_TYPES = range(0x01, 0x10)
+TEXT_CONTROLS = b"\0\t\n\r"
+SEQUENCER_SPECIFIC = 0x7F
+LONGEST_EXCESS = 16
+"""Most bytes by which a restart may be behind the stated end of a meta event."""
+
+
+def correct_event_length(song: Diagnosis, track: TrackReading, effort: Effort) -> RepairStep | None:
+    """Correct the length of one meta event or sysex, if the rest of the track then ends with its chunk.
+
+    Only in a track of which the reading as stated reaches no end of track.
+    """
+    data, limit = song.data, track.declared_end
+    if problems.MISSING_END_OF_TRACK not in track.problem_kinds:
+        return None
+    if limit > len(data) or not is_chunk_or_end(data, limit):
+        return None
+    proof = _Proof(data, limit, effort)
+    for event, restart in _restarts(data, track.body, limit, effort):
+        if proof.reaches_end(event, restart):
+            number_at = event.position + (2 if event.status == META else 1)
+            edits = [Edit(number_at, event.body, encode_number(restart - event.body))]
+            repair = Repair(problems.EVENT_LENGTH, 1, track.number, event.start)
+            return RepairStep(resize_chunk(data, track.body, edits), [repair])
+    return None
+
+
+class _Proof:
+    """Finds out whether the rest of a track is clean from a position on; remembers where it is not."""
+
+    def __init__(self, data: bytes, limit: int, effort: Effort) -> None:
+        self._data = data
+        self._limit = limit
+        self._effort = effort
+        self._failed: set[int] = set()
+
+    def reaches_end(self, event: TrackEvent, restart: int) -> bool:
+        if restart == self._limit:
+            return is_end_of_track(self._data, event)
+        passed = []
+        for follower in read_clean_events(self._data, restart, self._limit, self._effort):
+            if is_end_of_track(self._data, follower):
+                if follower.stop == self._limit:
+                    return True
+                break
+            if follower.states_status:
+                if follower.start in self._failed:
+                    break
+                passed.append(follower.start)
+        self._failed.update(passed)
+        return False
+
+
+def _restarts(data: bytes, body: int, limit: int, effort: Effort) -> Iterator[tuple[TrackEvent, int]]:
+    """Yield the events whose length may be wrong, each with a position where the next may begin.
+
+    First those whose length may be too large, in the order of the track, then the last that was read.
+    """
+    candidates = []
+    at = body
+    for event in read_clean_events(data, body, limit, effort):
+        at = event.stop
+        if event.status in (META, SYSEX):
+            candidates.append(event)
+    whole = candidates[-1] if candidates and candidates[-1].stop == at else None
+    broken = _read_broken_event(data, at, limit)
+    if broken is not None:
+        candidates.append(broken)
+    for event in candidates:
+        for restart in _earlier_restarts(data, event, limit):
+            yield event, restart
+    if whole is not None and broken is None:
+        for restart in _later_restarts(data, whole, limit):
+            yield whole, restart
+
+
+def _read_broken_event(data: bytes, at: int, limit: int) -> TrackEvent | None:
+    """Return the meta event or sysex at a position that claims more bytes than there are, or None."""
+    delta = read_number(data, at, limit)
+    if delta is None or delta[1] + 1 >= limit or data[delta[1]] not in (META, SYSEX):
+        return None
+    position = delta[1]
+    size = read_number(data, position + (2 if data[position] == META else 1), limit)
+    if size is None:
+        return None
+    return TrackEvent(at, position, delta[0], data[position], size[1], size[1] + size[0])
+
+
+def _earlier_restarts(data: bytes, event: TrackEvent, limit: int) -> Iterator[int]:
+    """Yield where an event may end before its stated end; a meta event of a fixed size where it should."""
+    if event.status == SYSEX:
+        stop = _sysex_end(data, event.body, limit)
+        if stop is not None and stop != event.stop:
+            yield stop
+        return
+    size = FIXED_SIZES.get(data[event.position + 1])
+    if size is not None:
+        if event.stop != event.body + size <= limit:
+            yield event.body + size
+    elif event.body < event.stop:
+        yield event.body
+        yield from _payload_ends(data, event, event.body, min(event.stop, limit) - 1)
+
+
+def _later_restarts(data: bytes, event: TrackEvent, limit: int) -> Iterator[int]:
+    """Yield where a meta event of any size may end behind its stated end."""
+    if event.status == META and data[event.position + 1] not in FIXED_SIZES:
+        yield from _payload_ends(data, event, event.stop, min(event.stop + LONGEST_EXCESS, limit - 1))
+
+
+def _payload_ends(data: bytes, event: TrackEvent, start: int, stop: int) -> Iterator[int]:
+    """Yield the positions after each byte of ``data[start:stop]`` that the payload of an event may hold."""
+    kind = data[event.position + 1]
+    for at in range(start, stop):
+        if kind != SEQUENCER_SPECIFIC and not _may_be_text(kind, data[at]):
+            return
+        yield at + 1
+
+
+def _may_be_text(kind: int, byte: int) -> bool:
+    return kind in TEXT_TYPES and (byte >= 0x20 or byte in TEXT_CONTROLS)
+
+
+def _sysex_end(data: bytes, body: int, limit: int) -> int | None:
+    """Return the position after the F7 that ends a sysex, or None."""
+    at = body
+    while at < limit and data[at] < 0x80:
+        at += 1
+    return at + 1 if at < limit and data[at] == 0xF7 else None
