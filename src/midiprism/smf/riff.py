@@ -47,13 +47,12 @@ def _follow_song(data: bytes, start: int, stated_stop: int) -> RiffData:
         at = body + int.from_bytes(data[at + 4 : body], "big")
     if at <= stated_stop or at == start:
         return RiffData(start, stated_stop, False)
-    stop = stated_stop if _is_riff_chunk(data, stated_stop) else _next_riff_chunk(data, stated_stop)
+    if at == len(data) or NEXT_CHUNK.match(data, at):
+        return RiffData(start, at, True)
+    if any(NEXT_CHUNK.match(data, begin) for begin in (stated_stop, stated_stop + 1)):
+        return RiffData(start, stated_stop, False)
+    stop = _next_riff_chunk(data, stated_stop)
     return RiffData(start, stop, stop != stated_stop)
-
-
-def _is_riff_chunk(data: bytes, at: int) -> bool:
-    """Return whether a chunk that may follow the song is at a position or after one byte of padding."""
-    return any(NEXT_CHUNK.match(data, begin) is not None for begin in (at, at + 1))
 
 
 def _next_riff_chunk(data: bytes, start: int) -> int:

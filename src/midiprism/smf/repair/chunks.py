@@ -43,12 +43,13 @@ def is_chunk_or_end(data: bytes, at: int) -> bool:
 
 
 def find_track(data: bytes, start: int, stop: int) -> int | None:
-    """Return the position of the first MTrk in ``data[start:stop]`` whose first event states its status."""
-    at = data.find(MTRK, start, stop)
+    """Return the position of the first MTrk that begins in ``data[start:stop]`` with an event that states its
+    status, or None."""
+    at = data.find(MTRK, start, stop + len(MTRK) - 1)
     while at >= 0 and at + 8 <= len(data):
         delta = read_number(data, at + 8, len(data))
         begins = delta is not None and (delta[1] >= len(data) or data[delta[1]] >= 0x80)
         if begins or read_size(data, at + 4) == 0 or at + 8 == len(data):
             return at
-        at = data.find(MTRK, at + 1, stop)
+        at = data.find(MTRK, at + 1, stop + len(MTRK) - 1)
     return None
