@@ -11,10 +11,12 @@ SHORTEST_CHUNK = 8
 def correct_chunk_lengths(song: Diagnosis) -> RepairStep | None:
     """End an unknown chunk at the first MTrk within it, if its length leads neither to a chunk nor the end.
 
-    One byte of padding may follow it. A chunk that embeds a whole song stays as it is.
+    One byte of padding may follow it if no counted track is missing. A chunk that embeds a whole song stays
+    as it is.
     """
     edits, repairs = [], []
     data = song.data
+    is_complete = len(song.tracks) >= song.counted_tracks
     for problem in song.file_problems:
         at = problem.position
         if problem.kind != problems.UNKNOWN_CHUNK or data.startswith(MTHD, at):
@@ -23,7 +25,7 @@ def correct_chunk_lengths(song: Diagnosis) -> RepairStep | None:
         if (
             len(data) - stop < SHORTEST_CHUNK
             or is_chunk_or_end(data, stop)
-            or is_chunk_or_end(data, stop + 1)
+            or (is_complete and is_chunk_or_end(data, stop + 1))
         ):
             continue
         track = find_track(data, at + 8, stop)

@@ -24,20 +24,20 @@ def undo_line_ends(song: Diagnosis, effort: Effort) -> RepairStep | None:
     if b"\n" not in data or _chunks_fit(data):
         return None
     first = data.find(b"\n")
-    if b"\r\n" in data:
-        fitting = [undone for undone in _undo_pairs(data) if _chunks_fit(apply_edits(data, undone.edits))]
-        if len(fitting) > 1:
-            fitting = [undone for undone in fitting if _is_clean(apply_edits(data, undone.edits), effort)]
-            if len(fitting) != 1:
-                return RepairStep([], [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, first)])
-    else:
+    fitting = [undone for undone in _undo_pairs(data) if _chunks_fit(apply_edits(data, undone.edits))]
+    is_ambiguous = False
+    if len(fitting) > 1:
+        fitting = [undone for undone in fitting if _is_clean(apply_edits(data, undone.edits), effort)]
+        is_ambiguous = len(fitting) != 1
+    elif not fitting:
         edits, is_ambiguous = restore_returns(data, effort)
-        if is_ambiguous:
-            return RepairStep([], [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, first)])
-        fitting = [Undone("CRLF to LF", edits)] if edits and _chunks_fit(apply_edits(data, edits)) else []
+        if edits and _chunks_fit(apply_edits(data, edits)):
+            fitting = [Undone("CRLF to LF", edits)]
+    if is_ambiguous:
+        return RepairStep([], [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, first)])
     if not fitting:
         return None
-    (undone,) = fitting
+    undone = fitting[0]
     repair = Repair(problems.LINE_ENDS, undone.translation, None, undone.edits[0].start)
     return RepairStep(undone.edits, [repair])
 
@@ -45,7 +45,9 @@ def undo_line_ends(song: Diagnosis, effort: Effort) -> RepairStep | None:
 def _undo_pairs(data: bytes) -> list[Undone]:
     """Return the ways to undo a translation to CRLF: a bare LF or CR proves that it was not translated."""
     pairs = _positions(data, lambda at: data[at - 1 : at] == b"\r")
-    ways = []
+    ways: list[Undone] = []
+    if not pairs:
+        return ways
     if len(pairs) == data.count(b"\n"):
         ways.append(Undone("LF to CRLF", [Edit(at - 1, at, b"") for at in pairs]))
     if len(pairs) == data.count(b"\r"):

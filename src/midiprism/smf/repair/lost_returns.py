@@ -16,6 +16,7 @@ from midiprism.smf.repair.events import (
     SYSEX,
     Effort,
     channel_data_size,
+    reads_cleanly,
 )
 
 CR, LF = 0x0D, 0x0A
@@ -66,6 +67,8 @@ def restore_returns(data: bytes, effort: Effort) -> tuple[list[Edit], bool]:
         stop = len(data) if following < 0 else following
         missing = read_size(data, at + 4) - (stop - at - 8)
         if missing:
+            if reads_cleanly(data, at + 8, stop, effort):
+                return [], False  # its length alone is wrong
             way = _find_way(data, at + 8, stop, missing, effort)
             if way is None or not way.is_only:
                 return [], way is not None

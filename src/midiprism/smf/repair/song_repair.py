@@ -27,6 +27,7 @@ REPAIRABLE = frozenset(
         problems.MISSING_END_OF_TRACK,
         problems.BYTES_AFTER_END_OF_TRACK,
         problems.DATA_BYTE,
+        problems.SYSTEM_MESSAGE,
         problems.VLQ,
     )
 )
