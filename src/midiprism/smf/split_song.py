@@ -3,7 +3,6 @@
 import struct
 
 from midiprism.errors import UsageError
-from midiprism.smf import problems
 from midiprism.smf.kernel.row_types import OUTPUT_TRACK, PROGRAM_SLOTS
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.kernel_call import (
@@ -61,10 +60,7 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
     header = read_header(unwrapped)
     name_problems: list[Problem] = []
     tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
-    repaired = answer.repaired_problems or any(
-        problems.PROBLEM_KINDS[found.problem_kind].repaired
-        for found in (*unwrapped.wrappers, *unwrapped.repairs)
-    )
+    repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
     values = (
         "no_notes" if not tracks else "repaired" if repaired else "split",

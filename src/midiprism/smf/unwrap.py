@@ -59,6 +59,13 @@ class Unwrapped:
             self.data = apply_edits(bytes(self.data), step.edits)
             self._maps.append(OffsetMap(step.edits))
 
+    @property
+    def was_repaired(self) -> bool:
+        """True if a wrapper was damaged, or if a repair makes the outcome ``repaired``."""
+        kinds = [wrapper.problem_kind for wrapper in self.wrappers]
+        kinds += [repair.problem_kind for repair in self.repairs]
+        return any(problems.PROBLEM_KINDS[kind].repaired for kind in kinds)
+
     def file_offset(self, position: int) -> int:
         """Return the offset in the file of a position in the song's bytes."""
         for edited in reversed(self._maps):

@@ -27,6 +27,9 @@ IMPOSSIBLE_EVENTS = {problems.DATA_BYTE, problems.SYSTEM_MESSAGE}
 TEXT_TYPES = range(0x01, 0x10)
 TEXT_CONTROLS = b"\0\t\n\r"
 SEQUENCER_SPECIFIC = 0x7F
+MAX_CANDIDATES = 20_000
+"""Most meta events and sysex of a track whose length is doubted."""
+
 LONGEST_EXCESS = 16
 """Most bytes by which a restart may be behind the stated end of a meta event."""
 
@@ -139,13 +142,15 @@ def _restarts(
 
     First those whose length may be too large, in the order of the track, then the last that was read.
     """
-    candidates = []
+    candidates: list[_Candidate] = []
     sounding = _Sounding()
     at = body
     for event in read_clean_events(data, body, limit, effort):
         at = event.stop
         sounding.read(data, event)
         if event.status in (META, SYSEX):
+            if len(candidates) == MAX_CANDIDATES:
+                return
             candidates.append(_Candidate(event, sounding.copy()))
     last = candidates[-1] if candidates and candidates[-1].event.stop == at else None
     broken = _read_broken_event(data, at, limit)

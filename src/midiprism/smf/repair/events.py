@@ -10,7 +10,7 @@ END_OF_TRACK = 0x2F
 LONGEST_NUMBER = 4
 OVERLONG_NUMBER = 5
 
-MAX_EVENTS_READ = 1_000_000
+MAX_EVENTS_READ = 250_000
 """Most events that all repairs of one song read; beyond them its damage stays as it is."""
 
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
@@ -47,9 +47,9 @@ class Effort:
     def __init__(self, limit: int = MAX_EVENTS_READ) -> None:
         self._left = limit
 
-    def spend(self) -> bool:
-        """Count an event; return whether it may be read."""
-        self._left -= 1
+    def spend(self, count: int = 1) -> bool:
+        """Count an event, or several readings of a byte; return whether they are within the limit."""
+        self._left -= count
         return self._left >= 0
 
     @property

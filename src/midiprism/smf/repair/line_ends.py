@@ -10,6 +10,9 @@ from midiprism.smf.repair.edits import Edit, Repair, RepairStep, apply_edits
 from midiprism.smf.repair.events import Effort, reads_cleanly
 from midiprism.smf.repair.lost_returns import restore_returns
 
+MAX_LINE_ENDS = 500_000
+"""Most line ends that are undone in one song."""
+
 
 class Undone(NamedTuple):
     """A translation, and the edits that undo it."""
@@ -21,7 +24,7 @@ class Undone(NamedTuple):
 def undo_line_ends(song: Diagnosis, effort: Effort) -> RepairStep | None:
     """Undo a translation of line ends, if all chunk lengths then fit and there is only one way to do it."""
     data = song.data
-    if b"\n" not in data or _chunks_fit(data):
+    if not 0 < data.count(b"\n") <= MAX_LINE_ENDS or _chunks_fit(data):
         return None
     first = data.find(b"\n")
     fitting = [undone for undone in _undo_pairs(data) if _chunks_fit(apply_edits(data, undone.edits))]

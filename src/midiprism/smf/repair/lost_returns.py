@@ -20,8 +20,8 @@ from midiprism.smf.repair.events import (
 )
 
 CR, LF = 0x0D, 0x0A
-MAX_READINGS = 1_000
-"""Most readings of a track that are followed at once; beyond them nothing is restored."""
+MAX_BYTES_READ = 1_000_000
+"""Most bytes that all readings of a song's tracks together read; beyond them nothing is restored."""
 
 DELTA, MESSAGE, DATA, META_TYPE, SIZE, PAYLOAD, ENDED = range(7)
 NO_TYPE = -1
@@ -59,6 +59,7 @@ def restore_returns(data: bytes, effort: Effort) -> tuple[list[Edit], bool]:
     No edits where there is no solution, or more than one; then the second value is True.
     """
     edits: list[Edit] = []
+    readings = Effort(MAX_BYTES_READ)
     at = HEADER_SIZE
     while at < len(data):
         if not is_track_header(data, at):
@@ -69,7 +70,7 @@ def restore_returns(data: bytes, effort: Effort) -> tuple[list[Edit], bool]:
         if missing:
             if reads_cleanly(data, at + 8, stop, effort):
                 return [], False  # its length alone is wrong
-            way = _find_way(data, at + 8, stop, missing, effort)
+            way = _find_way(data, at + 8, stop, missing, readings)
             if way is None or not way.is_only:
                 return [], way is not None
             edits += [Edit(position, position, b"\r") for position in _returns(way)]
@@ -85,7 +86,7 @@ def _returns(way: _Way | None) -> list[int]:
     return positions[::-1]
 
 
-def _find_way(data: bytes, body: int, stop: int, missing: int, effort: Effort) -> _Way | None:
+def _find_way(data: bytes, body: int, stop: int, missing: int, readings: Effort) -> _Way | None:
     """Return a way to put ``missing`` CRs into ``data[body:stop]``, or None."""
     if not 0 < missing <= data.count(b"\n", body, stop):
         return None
@@ -101,7 +102,7 @@ def _find_way(data: bytes, body: int, stop: int, missing: int, effort: Effort) -
                     _follow(
                         following, _read_byte(after_return, byte), restored + 1, _Way(at, way, way.is_only)
                     )
-        if len(following) > MAX_READINGS or not effort.spend():
+        if not following or not readings.spend(len(following)):
             return None
         ways = following
     return ways.get((_Reader(ENDED), missing))
