@@ -40,6 +40,11 @@ class MidiprismError(Exception):
     """Base class of every exception that midiprism raises on purpose."""
 
 
+def unexpected_error_message(error: Exception) -> str:
+    """Return the message about one song or file whose handling raised what nobody expected."""
+    return f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
+
+
 class CorruptMidiError(MidiprismError):
     """Bytes that cannot be read as a MIDI file at all, or that exceed a limit.
 

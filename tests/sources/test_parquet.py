@@ -1,9 +1,9 @@
 """Tests of Parquet files as sources: the column of songs, their names, and the kept columns."""
 
-import builtins
 import json
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -178,14 +178,7 @@ def test_without_pyarrow_the_error_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
-    real = builtins.__import__
-
-    def importing(name: str, *rest: Any) -> Any:
-        if name.startswith("pyarrow"):
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", importing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
         open_source([path])
 

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from midiprism.catalog.encoding import make_storable
+from midiprism.errors import unexpected_error_message
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
@@ -292,5 +293,4 @@ def song_name_of(song_ref: SongRef) -> str:
 
 def internal_error(error: Exception) -> ProblemRecord:
     """Return a problem for which only midiprism is to blame."""
-    message = f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
-    return ProblemRecord("internal", make_storable(message))
+    return ProblemRecord("internal", make_storable(unexpected_error_message(error)))

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
+from midiprism.errors import MidiprismError
 from midiprism.pipeline.batch import Batch
+from midiprism.pipeline.record_builder import internal_error
 from midiprism.pipeline.shared_counters import SONG_INDEX, STAGE, STAGE_READING, SharedCounters
 from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 
@@ -45,7 +47,8 @@ class BatchReader:
     ) -> Iterator[BatchChunk]:
         """Yield the parts of a batch, until ``stop()`` is true."""
         if batch:
-            self._source.seek(batch[0])  # not timed: the song is not to blame
+            with suppress(Exception):  # reading the song says what is wrong
+                self._source.seek(batch[0])  # not timed: the song is not to blame
         ahead: list[Future[SongContent | UnreadableError]] | None = None
         for first in range(0, len(batch), SONGS_PER_CHUNK):
             part = batch[first : first + SONGS_PER_CHUNK]
@@ -87,6 +90,10 @@ class BatchReader:
             return self._source.read(song_ref, self._input_limit)
         except UnreadableError as error:
             return error
+        except MidiprismError:  # not about this song
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of a source costs this song, never the run
+            return UnreadableError("internal", internal_error(error).message)
 
     def close(self) -> None:
         """End the threads, without waiting for a read that hangs."""

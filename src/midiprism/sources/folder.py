@@ -9,7 +9,7 @@ from midiprism.errors import UsageError
 from midiprism.sources.archives.archive_reader import ArchiveReader
 from midiprism.sources.file_types import MIDI_SUFFIXES, is_archive
 from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result
-from midiprism.sources.read_file import read_file
+from midiprism.sources.read_file import mtime_ns_of, read_file
 from midiprism.sources.source import Notice, SongContent, SongRef, Source
 
 _MARKER = os.fsencode(MARKER_FILE_NAME)
@@ -134,7 +134,7 @@ def song_ref_at(path: bytes, root_length: int) -> SongRef:
         status = os.stat(path)
     except OSError:  # it was deleted since it was listed: reading it will say why
         return SongRef(path, root_length, 0, 0)
-    return SongRef(path, root_length, status.st_size, status.st_mtime_ns)
+    return SongRef(path, root_length, status.st_size, mtime_ns_of(status))
 
 
 def _reject_result_folder(path: bytes, out: bytes | None) -> None:

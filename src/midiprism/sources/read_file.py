@@ -16,6 +16,7 @@ OPEN_FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _CHUNK_BYTES = 1 << 20
+_MAX_TIME_NS = (1 << 63) - 1
 _NOT_A_FILE_ERRORS = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
 """Errors of reading a folder, an empty pipe or a device."""
 
@@ -54,6 +55,15 @@ def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> So
     return content
 
 
+def mtime_ns_of(status: os.stat_result) -> int:
+    """Return the time of a file's last change in nanoseconds since the epoch, as 64 bits hold it.
+
+    File systems hold times that databases do not, before 1677 and after 2262: those become the first and the
+    last time that fits.
+    """
+    return max(-_MAX_TIME_NS, min(status.st_mtime_ns, _MAX_TIME_NS))
+
+
 def read_error(error: OSError) -> UnreadableError:
     """Return an error of the system as the error of a song."""
     code = _PROBLEM_CODES.get(error.errno or 0, "io")
@@ -75,7 +85,7 @@ def _read_if_unchanged(path: bytes, size: int, mtime_ns: int) -> SongContent | N
         return None
     finally:
         os.close(descriptor)
-    if len(data) != size or after.st_size != size or after.st_mtime_ns != mtime_ns:
+    if len(data) != size or after.st_size != size or mtime_ns_of(after) != mtime_ns:
         return None
     return SongContent(data, blake3(data).digest(), size, mtime_ns) if stat.S_ISREG(after.st_mode) else None
 
@@ -97,7 +107,7 @@ def _read_once(path: bytes, limit: int) -> SongContent | None:
         os.close(descriptor)
     if size != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         return None
-    return SongContent(data, digest, size, after.st_mtime_ns)
+    return SongContent(data, digest, size, mtime_ns_of(after))
 
 
 def _read_up_to(descriptor: int, size: int) -> bytes:

@@ -116,7 +116,7 @@ class UnreadableError(MidiprismError):
 
     Attributes:
         code: ``vanished``, ``permission``, ``not_regular``, ``changing`` or ``io``; of a member also
-            ``damaged``, ``encrypted``, ``unsupported`` or ``limit``.
+            ``damaged``, ``encrypted``, ``unsupported`` or ``limit``; ``internal`` if midiprism is to blame.
     """
 
     def __init__(self, code: str, message: str) -> None:
