@@ -13,6 +13,7 @@ from midiprism.errors import StoreError, UsageError
 from midiprism.export.errors import HardlinkError
 from midiprism.export.materialize import Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
+from midiprism.fs.path_text import native_path
 from midiprism.results.result_dir import (
     open_catalog_of,
     read_marker,
@@ -197,7 +198,7 @@ class _TreeWriter:
 
     def add(self, track: _ExportedTrack) -> None:
         export = self._export
-        target = os.path.join(export.to, *track.path_parts)
+        target = os.path.join(export.to, *map(native_path, track.path_parts))
         try:
             if export.dry_run:
                 outcome = self._materializer.compare(track.location, target)

@@ -1,12 +1,12 @@
 """Committing the batches that came back, and keeping what depends on commits up to date."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from midiprism.catalog import CommitPolicy, CommitResult
 from midiprism.errors import SourceError
+from midiprism.fs.path_text import path_text
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.disk_space import DiskUsage
@@ -24,7 +24,7 @@ def require_sources(source: Source) -> None:
     missing = source.missing_paths()
     if missing:
         raise SourceError(
-            f"{os.fsdecode(missing[0])} is gone: bring it back, and run the same command again. "
+            f"{path_text(missing[0])} is gone: bring it back, and run the same command again. "
             "What was committed before is kept."
         )
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from midiprism.catalog.encoding import make_storable
 from midiprism.errors import unexpected_error_message
+from midiprism.fs.path_text import path_text
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
@@ -286,7 +287,7 @@ def parts_of_source_tracks(tracks: Sequence[SplitTrack]) -> Iterable[int]:
 
 def song_name_of(song_ref: SongRef) -> str:
     """Return a song's path below its source folder as text, with ``/`` between its parts and no suffix."""
-    path = os.fsdecode(song_ref.path[song_ref.root_length :]).replace(os.sep, "/")
+    path = path_text(song_ref.path[song_ref.root_length :]).replace(os.sep, "/")
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from midiprism.errors import UsageError
+from midiprism.fs.path_text import path_text
 from midiprism.sources.archives.archive_reader import ArchiveReader
 from midiprism.sources.file_types import MIDI_SUFFIXES, is_archive
 from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result
@@ -112,7 +113,7 @@ def open_folders(
     folders: list[bytes] = []
     for source in sources:
         path = os.path.abspath(os.fsencode(source))
-        name = os.fsdecode(path)
+        name = path_text(path)
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
@@ -138,17 +139,17 @@ def song_ref_at(path: bytes, root_length: int) -> SongRef:
 
 
 def _reject_result_folder(path: bytes, out: bytes | None) -> None:
-    name = os.fsdecode(path)
+    name = path_text(path)
     if out is not None:
         inner, outer = os.path.realpath(path), os.path.realpath(out)
         if inner == outer or inner.startswith(os.path.join(outer, b"")):
             raise UsageError(
-                f"{name} lies in {os.fsdecode(out)}, the folder for the result: name another folder."
+                f"{name} lies in {path_text(out)}, the folder for the result: name another folder."
             )
     result = enclosing_result(path)
     if result is not None:
         raise UsageError(
-            f"{name} belongs to a midiprism result ({os.fsdecode(result)}), which is never read as a source: "
+            f"{name} belongs to a midiprism result ({path_text(result)}), which is never read as a source: "
             "name the folder of the songs."
         )
 

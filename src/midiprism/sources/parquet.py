@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 from blake3 import blake3
 
 from midiprism.errors import AmbiguousSongColumnError, UsageError
+from midiprism.fs.path_text import path_text
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
 from midiprism.sources.parquet_process import IsolatedRows
@@ -185,7 +186,7 @@ def open_parquet(
         UsageError: pyarrow is missing, or the file has no such columns.
     """
     require_pyarrow()
-    shown_path = os.fsdecode(path)
+    shown_path = path_text(path)
     try:
         rows = parquet_reader.open_rows(path)
         candidates = rows.song_column_candidates()
