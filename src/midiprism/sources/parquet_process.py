@@ -33,7 +33,7 @@ main(sys.argv[2])
 _ATTEMPTS = 2
 _ROWS_PER_REQUEST = 16
 _NAMES_PER_REQUEST = 1_000
-_MAX_CONSECUTIVE_ENDS = 8
+_MAX_CONSECUTIVE_ROWS = 4
 _SHARED: dict[int, "ParquetProcess"] = {}
 
 
@@ -61,6 +61,11 @@ class ParquetProcess:
                 with contextlib.suppress(_EndedError):
                     return self._exchange((method, path, arguments))
         raise ReaderEndedError("It is damaged: reading it ended the process that reads Parquet files.")
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process; None if there is none."""
+        return self._process.pid if self._process else None
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -125,6 +130,37 @@ def _close_shared(pid: int) -> None:
         _SHARED[pid].close()
 
 
+class _RowsThatEnd:
+    """Rows in succession that end the process, as all of a damaged row group do.
+
+    After a few, the next ones are tried at distances that double, so that a later row group is read again.
+
+    Attributes:
+        read_singly_until: rows before this one are read one at a time.
+    """
+
+    def __init__(self) -> None:
+        self.read_singly_until = 0
+        self._first = self._next_attempt = 0
+        self._count = 0
+
+    def add(self, row_number: int) -> None:
+        """Remember a row that ended the process."""
+        if not self._count:
+            self._first = row_number
+        self._count += 1
+        if self._count >= _MAX_CONSECUTIVE_ROWS:
+            self._next_attempt = row_number + max(1, row_number - self._first)
+
+    def clear(self) -> None:
+        """Forget them: a row was read."""
+        self._count = self._next_attempt = 0
+
+    def forbid(self, row_number: int) -> bool:
+        """Return whether a row is given up without an attempt."""
+        return self._first <= row_number < self._next_attempt
+
+
 class IsolatedRows:
     """The rows of a Parquet file that another process reads; used like ``ParquetRows``.
 
@@ -146,7 +182,7 @@ class IsolatedRows:
         self.file = OpenFile(path)
         self._path = path
         self._process = process
-        self._ends = 0
+        self._ends = _RowsThatEnd()
         self._roles: ColumnRoles | None = None
         self._rows: dict[int, SourceRow] = {}
         self.row_count: int = self._request("row_count")
@@ -192,18 +228,21 @@ class IsolatedRows:
     def _request_row(self, row_number: int, column_roles: ColumnRoles) -> SourceRow:
         """Read a row, and with it some of those after it, unless one of these ends the process."""
         self._rows.clear()
-        if self._ends >= _MAX_CONSECUTIVE_ENDS:
-            raise ReaderEndedError("It is damaged: reading its file ended the process that reads it.")
-        try:
-            rows = self._request("rows", row_number, column_roles, _ROWS_PER_REQUEST, attempts=1)
-        except ReaderEndedError:
-            self._ends += 1
+        if self._ends.forbid(row_number):
+            raise ReaderEndedError("It is damaged: reading rows before it ended the process that reads them.")
+        rows: list[SourceRow] | None = None
+        if row_number >= self._ends.read_singly_until:
             try:
-                rows = self._request("rows", row_number, column_roles, 1, attempts=1)
+                rows = self._request("rows", row_number, column_roles, _ROWS_PER_REQUEST, attempts=1)
             except ReaderEndedError:
-                self._ends += 1
+                self._ends.read_singly_until = row_number + _ROWS_PER_REQUEST
+        if rows is None:
+            try:
+                rows = self._request("rows", row_number, column_roles, 1)
+            except ReaderEndedError:
+                self._ends.add(row_number)
                 raise
-        self._ends = 0
+        self._ends.clear()
         self._rows.update(zip(range(row_number, row_number + len(rows)), rows, strict=True))
         return self._rows.pop(row_number)
 
