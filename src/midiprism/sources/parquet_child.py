@@ -98,7 +98,7 @@ def _take_over_standard_streams() -> tuple[BinaryIO, BinaryIO]:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    sys.stdin = sys.stdout = None  # type: ignore[assignment]
+    sys.stdin = sys.stdout = None
     return requests, answers
 
 
