@@ -142,7 +142,7 @@ def test_a_time_that_no_catalog_holds_is_the_nearest_that_it_does(tmp_path: Path
     os.utime(songs / "a.mid", (0, seconds))
     if (songs / "a.mid").stat().st_mtime != seconds:
         pytest.skip("the file system holds no such time")
-    assert run_split(songs, tmp_path / "out").songs_split == 2
+    assert run_split(songs, tmp_path / "out").outcomes == {"split": 2}
     again = run_split(songs, tmp_path / "out")
     assert (again.state, again.songs_skipped) == ("done", 2)
 
@@ -163,7 +163,7 @@ def test_paths_of_any_length_are_recorded_and_found_again(tmp_path: Path) -> Non
             Path(f"{number}.mid").write_bytes(fake_song(BASS + str(number)))
     finally:
         os.chdir(folder)
-    assert run_split(songs, tmp_path / "out").songs_split == 6
+    assert run_split(songs, tmp_path / "out").outcomes == {"split": 6}
     again = run_split(songs, tmp_path / "out")
     assert (again.state, again.songs_skipped, again.nothing_new) == ("done", 6, True)
     (found,) = catalog_access.query(tmp_path / "out", "SELECT max(length(path)) FROM song_paths")
