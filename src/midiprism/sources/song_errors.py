@@ -5,8 +5,7 @@ from contextlib import contextmanager
 
 from midiprism.errors import MidiprismError, unexpected_error_message
 from midiprism.sources.archives.decompress import DamagedError
-from midiprism.sources.read_file import read_error
-from midiprism.sources.source import UnreadableError
+from midiprism.sources.source import UnreadableError, read_error
 
 
 def unreadable_error(error: Exception) -> UnreadableError:
