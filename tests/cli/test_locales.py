@@ -39,7 +39,7 @@ def write_songs(folder: Path) -> Path:
 
 def run_midiprism(environment: dict[str, str], *arguments: str | Path) -> str:
     """Return the output of a command that must succeed, run under a locale."""
-    command = [sys.executable, "-m", "midiprism", *map(os.fsencode, arguments)]
+    command: list[str | bytes] = [sys.executable, "-m", "midiprism", *map(os.fsencode, arguments)]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=False)
     output = done.stdout.decode("utf-8", "surrogateescape")
     assert done.returncode == 0, output + done.stderr.decode("utf-8", "replace")

@@ -38,9 +38,8 @@ def outcomes_of_run(files: Mapping[str, bytes], folder: Path, workers: int = 0) 
     """Split files next to good songs. Return the outcome of each path; there must be one for each song."""
     songs, out = write_files(folder / "songs", {**GOOD, **files}), folder / "out"
     parquet = sorted(songs.glob("*.parquet"))  # named as sources, since those in folders are not read
-    source = open_source(
-        [songs, *parquet], enter_archives=True, **({"song_column": "midi"} if parquet else {})
-    )
+    column = "midi" if parquet else None
+    source = open_source([songs, *parquet], enter_archives=True, song_column=column)
     summary = run_source(source, out, make_settings(workers=workers), splitter=midiprism.split)
     assert summary.state == "done"
     rows = catalog_access.query(
