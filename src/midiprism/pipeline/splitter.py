@@ -66,6 +66,16 @@ def is_compiled(splitter: Splitter) -> bool:
     return not isinstance(splitter, LazySplitter) or splitter.is_compiled()
 
 
+def warn_about_cache() -> None:
+    """Issue a KernelCacheWarning if the compiled splitter cannot be kept for the next run.
+
+    Raises:
+        MidiprismError: it cannot be loaded at all.
+    """
+    with _wrap_import_errors():
+        import_module("midiprism.smf.kernel.split_kernel").split_kernel.warn_about_cache()
+
+
 def prepare(splitter: Splitter) -> Splitter:
     """Return the function that splits: of a splitter that loads lazily, the loaded one.
 
