@@ -161,6 +161,16 @@ def _(error: errors.NetworkFileSystemError) -> str:
 
 
 @explain.register
+def _(error: errors.UnsuitableFileSystemError) -> str:
+    if error.fault == "locks":
+        return (
+            f"{error.reason}: choose a folder on another disk, or keep the catalog in PostgreSQL with "
+            "--database."
+        )
+    return f"{error.reason}: choose a folder on another disk, or --store parquet."
+
+
+@explain.register
 def _(error: errors.InUseError) -> str:
     if error.owner:
         return str(error)

@@ -14,7 +14,7 @@ from midiprism.errors import StoreError
 from midiprism.metrics.devices import locate_storage
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
-from midiprism.results.orphans import find_orphans, track_location
+from midiprism.results.orphans import RemovalGuard, find_orphans, track_location
 from midiprism.results.result_dir import catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.stores import CopyOutcome, TrackCopier, TrackStore
@@ -138,9 +138,10 @@ class ResultCopier:
 
     def _remove_orphans(self, catalog: Catalog, target_store: TrackStore) -> None:
         """Remove what an earlier call copied, and a later run has replaced, or what it did not finish."""
-        for orphan in find_orphans(target_store, catalog, VerifyScope(), self._stop):
-            if orphan.damage_kind in ("orphan", "temporary"):
-                target_store.delete(orphan.entry.path)
+        guard = RemovalGuard(target_store, catalog, lambda _track: True)  # the source has every track
+        for entry, kind in find_orphans(target_store, catalog, VerifyScope(), self._stop):
+            if kind in ("orphan", "temporary") and guard.may_remove(entry):
+                target_store.delete(entry.path)
 
 
 def _stored_files(catalog: Catalog, store: TrackStore) -> Iterator[Sequence[_StoredFile]]:
