@@ -141,8 +141,11 @@ def test_a_commit_that_was_cut_off_is_undone_in_a_copy_on_a_read_only_disk(out: 
     subprocess.run(python_command(WRITE_AND_DIE, catalog_path(str(out))), check=True)
     assert os.path.getsize(catalog_path(str(out)) + "-journal") > 0
     before = (out / "catalog.sqlite").read_bytes()
-    assert read(out, mount=read_only_mount(out)) == "done"
+    copies = out.parent / "copies"
+    copies.mkdir()
+    assert read(out, mount=f"export TMPDIR={shlex.quote(str(copies))} && {read_only_mount(out)}") == "done"
     assert (out / "catalog.sqlite").read_bytes() == before
+    assert os.listdir(copies) == [], "the copies are removed"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everywhere")

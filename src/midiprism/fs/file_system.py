@@ -72,7 +72,7 @@ class LocalFileSystem:
         os.unlink(path)
 
     def link(self, path: str, new_path: str) -> None:
-        os.link(path, new_path, follow_symlinks=False)
+        os.link(path, new_path)
 
     def mkdir(self, path: str) -> None:
         os.mkdir(path)

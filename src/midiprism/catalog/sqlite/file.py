@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import tempfile
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
@@ -130,11 +129,13 @@ def _prepare_tables(connection: Connection, path: str, journal: str) -> None:
 
 def _temporary_store() -> str:
     """Return where SQLite keeps what outgrows its cache: in memory only where no file can be written."""
-    try:
-        free = shutil.disk_usage(tempfile.gettempdir()).free
-    except OSError:
-        return "MEMORY"
-    return "FILE" if free >= _MIN_TEMPORARY_BYTES else "MEMORY"
+    if os.name != "posix":
+        return "FILE"
+    named = (os.environ.get(name, "") for name in ("SQLITE_TMPDIR", "TMPDIR"))
+    for folder in (*named, "/var/tmp", "/usr/tmp", "/tmp"):  # noqa: S108 - the folders in which SQLite looks
+        if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return "FILE" if shutil.disk_usage(folder).free >= _MIN_TEMPORARY_BYTES else "MEMORY"
+    return "MEMORY"
 
 
 def _cache_kib() -> int:
