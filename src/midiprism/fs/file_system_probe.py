@@ -23,10 +23,17 @@ created; ``changed``: names are listed in another spelling than they were create
 _NAME_LENGTHS = (255, 200, 149, 143, 100, 60, 30, 8)
 _UNICODE_NAMES = ("中", "文Ж♭", "\U0001d11e")  # those of tracks have any character of Unicode 3.2
 _PAGE = bytes(range(256)) * 16
-_NO_ANSWER = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOENT}
+_REFUSALS = frozenset(
+    {errno.EPERM, errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.EEXIST, errno.EMLINK, errno.EXDEV}
+    | {
+        getattr(errno, "ENOTSUP", errno.EOPNOTSUPP),
+        errno.EOPNOTSUPP,
+        errno.ENOSYS,
+        errno.ENODEV,
+        errno.ENOLCK,
+    }
 )
-"""Errors that say nothing about what a file system can do."""
+"""Errors that say what a file system cannot do. All others, such as a full disk, say nothing about that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ class _Probe:
 
     def _links(self) -> bool:
         self._create("linked")
-        with _refusal() as refused:
+        with _refusal(errno.EACCES) as refused:
             self._file_system.link(self._path("linked"), self._path("link"))
         return not refused
 
@@ -132,7 +139,7 @@ class _Probe:
     def _shares_memory(self) -> bool:
         self._create("mapped", data=bytes(len(_PAGE)))
         with self._opened("mapped", os.O_RDWR) as writing, self._opened("mapped", READ_FLAGS) as reading:
-            with _refusal() as refused:
+            with _refusal(errno.EACCES) as refused:
                 self._file_system.map_shared(writing, _PAGE)
             return not refused and os.read(reading, len(_PAGE)) == _PAGE
 
@@ -176,8 +183,11 @@ class _Probe:
 
 
 @contextlib.contextmanager
-def _refusal() -> Iterator[list[Exception]]:
+def _refusal(*other_errors: int) -> Iterator[list[Exception]]:
     """Give a list that holds the error with which the file system refused what the block tried.
+
+    Args:
+        other_errors: numbers of further errors that are refusals here.
 
     Raises:
         OSError: it was no refusal: the disk is full, or fails.
@@ -186,6 +196,6 @@ def _refusal() -> Iterator[list[Exception]]:
     try:
         yield refused
     except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in _NO_ANSWER:
+        if isinstance(error, OSError) and error.errno not in (*_REFUSALS, *other_errors):
             raise
         refused.append(error)

@@ -177,10 +177,14 @@ class _Relocator:
     def _copy(self, identity: Identity, footprint: StorageFootprint) -> bool:
         require_disk_space(self._relocation, footprint)
         make_target_folder(self._target)
-        with lock_exclusive(self._target) if self._database is None else lock_shared(self._target):
+        in_folder = self._database is None
+        with lock_exclusive(self._target) if in_folder else lock_shared(self._target) as exclusive:
             resumed = self._is_resumable()  # again: another call may have begun meanwhile
             _remove_leftovers(self._target)
-            facts = self._marker_facts() | self._probe_target(identity)
+            traits = probe_for_result(
+                self._target, identity.store, self._file_system, exclusive, needs_locks=in_folder
+            )
+            facts = self._marker_facts() | traits
             write_marker(self._target, RELOCATION_TARGET, {**facts, "from": self._source})
             fsync_dir(self._target)
             fsync_dir(os.path.dirname(self._target))
@@ -284,12 +288,6 @@ class _Relocator:
                 f"{self._target} is on a network file system ({kind}), where neither locks nor SQLite can be "
                 "relied on: choose a folder on a disk of this machine."
             )
-
-    def _probe_target(self, identity: Identity) -> dict[str, Any]:
-        in_folder = self._database is None
-        return probe_for_result(
-            self._target, identity.store, self._file_system, needs_locks=in_folder, exclusive=in_folder
-        )
 
     def _is_same_file_system(self) -> bool:
         if os.name == "nt":  # it renames no folder in which a file is open, and the lock is

@@ -5,6 +5,7 @@ from typing import Any
 from midiprism.errors import UnsuitableFileSystemError
 from midiprism.fs.file_system import FileSystem
 from midiprism.fs.file_system_probe import FileSystemTraits, probe_file_system, remove_probe_folders
+from midiprism.results.lock import Exclusive
 from midiprism.stores import STORE_KINDS
 from midiprism.stores.errors import write_error
 
@@ -16,23 +17,24 @@ LONGEST_TRACK_NAME = 149
 
 
 def probe_for_result(
-    out: str, store_kind: str, file_system: FileSystem, *, needs_locks: bool, exclusive: bool
+    out: str, store_kind: str, file_system: FileSystem, exclusive: Exclusive, *, needs_locks: bool
 ) -> dict[str, Any]:
     """Return the traits of the file system of ``out``, as facts of its marker.
 
     Args:
         out: the folder of the result, which is locked.
         store_kind: kind of the result's store.
+        exclusive: of its lock; what probes left is removed unless another process may be trying it.
         needs_locks: whether the catalog is a file in the folder.
-        exclusive: whether no other process can be trying it, so that what probes left is removed.
 
     Raises:
         UnsuitableFileSystemError: a result on it could be damaged, or would miss tracks.
         StoreError: it cannot be written.
     """
     try:
-        if exclusive:
-            remove_probe_folders(out, file_system)
+        with exclusive() as alone:
+            if alone:
+                remove_probe_folders(out, file_system)
         traits = probe_file_system(out, file_system)
     except OSError as error:
         raise write_error(out, error) from error

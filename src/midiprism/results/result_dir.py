@@ -241,20 +241,22 @@ def lock_result(
     except OSError as error:
         raise StoreError(f"{out} cannot be made: {error.strerror or error}.") from error
     with lock_exclusive(out) if request.database is None else lock_shared(out) as exclusive:
-        identity = _mark_as_result(out, request, file_system)
+        identity = _mark_as_result(out, request, file_system, exclusive)
         catalog_address(out, request.database)
         require_matching_adoption(out, adopts=request.adopted)
         yield LockedResult(identity, address, marker_facts(out).get("result"), exclusive)
 
 
-def _mark_as_result(out: str, request: ResultRequest, file_system: FileSystem) -> Identity:
+def _mark_as_result(
+    out: str, request: ResultRequest, file_system: FileSystem, exclusive: Exclusive
+) -> Identity:
     """Write the marker where it is missing or out of date, and return the identity in it."""
     existing = read_identity(out)  # again: another run may have made it meanwhile
     identity = request.resolve(existing, out)
     if existing is None:
         in_folder = request.database is None
         facts = identity.as_dict() | probe_for_result(
-            out, identity.store, file_system, needs_locks=in_folder, exclusive=in_folder
+            out, identity.store, file_system, exclusive, needs_locks=in_folder
         )
         if request.database is not None:
             facts |= {"database": str(request.database), "result": secrets.token_hex(16)}
