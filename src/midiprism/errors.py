@@ -14,7 +14,6 @@
     │   ├── AdoptionNeedsFilesError    an adopted library with another store than ``files``
     │   ├── UnfinishedRelocationError  the folder is the target of a relocation that has not ended
     │   ├── NetworkFileSystemError     SQLite cannot be used on the file system of the result
-    │   ├── UnsuitableFileSystemError  a result on this file system could be damaged
     │   ├── FilterValueError           a filter of a search with too long a text or too large a number
     │   ├── NoParquetSourceError       columns are named, and no source is a Parquet file
     │   ├── AmbiguousSongColumnError   a Parquet file has several columns that may hold songs
@@ -27,8 +26,8 @@
     └── WorkerStartError               worker processes cannot be started
 
 ``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
-Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``
-and ``relocate``.
+Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``,
+``relocate`` and ``results``.
 
 Every message is one sentence that says what happened and, where something can be done, what to do. Messages
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
@@ -233,42 +232,6 @@ class NetworkFileSystemError(UsageError):
             f"{self.out} is on a network file system ({self.kind}), where neither locks nor SQLite are "
             "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL."
         )
-
-
-FileSystemFault = Literal["locks", "name_length", "names"]
-"""Why a file system is refused: its locks keep nobody away, its names are too short, or it cannot keep every
-name apart."""
-
-
-class UnsuitableFileSystemError(UsageError):
-    """A new result on a file system where its promises cannot be kept.
-
-    Attributes:
-        out: folder of the result.
-        fault: what the file system lacks.
-    """
-
-    def __init__(self, out: str, fault: FileSystemFault) -> None:
-        super().__init__(out, fault)
-        self.out = out
-        self.fault = fault
-
-    @property
-    def reason(self) -> str:
-        """The reason, as a sentence without its end."""
-        if self.fault == "locks":
-            return (
-                f"{self.out} is on a file system whose locks keep nobody away, so that two runs at once "
-                "would damage the catalog"
-            )
-        if self.fault == "name_length":
-            return f"{self.out} is on a file system whose names are too short for the names of tracks"
-        return f"{self.out} is on a file system that cannot keep every name of a track"
-
-    def __str__(self) -> str:
-        if self.fault == "locks":
-            return f"{self.reason}: choose a folder on another disk, or keep the catalog in PostgreSQL."
-        return f"{self.reason}: choose a folder on another disk, or keep the tracks in Parquet files."
 
 
 class NoParquetSourceError(UsageError):

@@ -10,9 +10,10 @@ import pytest
 
 from midiprism.catalog import PostgresAddress
 from midiprism.cli.advice import explain
-from midiprism.errors import StoreError, UnsuitableFileSystemError
+from midiprism.errors import StoreError
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem, LocalFileSystem
 from midiprism.fs.file_system_probe import PROBE_PREFIX, FileSystemTraits, probe_file_system
+from midiprism.results.errors import UnsuitableFileSystemError
 from midiprism.results.file_system import LONGEST_TRACK_NAME
 from midiprism.results.identity import RequestedIdentity, ResultRequest
 from midiprism.results.result_dir import lock_result, read_marker

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from midiprism.errors import UnsuitableFileSystemError
 from midiprism.fs.file_system import FileSystem
 from midiprism.fs.file_system_probe import FileSystemTraits, probe_file_system, remove_probe_folders
+from midiprism.results.errors import UnsuitableFileSystemError
 from midiprism.results.lock import Exclusive
 from midiprism.stores import STORE_KINDS
 from midiprism.stores.errors import write_error
