@@ -47,8 +47,10 @@ def verify(out: Path, file_system: RespellingFileSystem) -> DamageReport:
     return verify_result(str(out), VerifyScope(), file_system=file_system)
 
 
-def repair(out: Path, file_system: RespellingFileSystem, **options: bool) -> RepairReport:
-    return repair_result(str(out), VerifyScope(), splitter=fake_split, file_system=file_system, **options)
+def repair(out: Path, file_system: RespellingFileSystem, *, dry_run: bool = False) -> RepairReport:
+    return repair_result(
+        str(out), VerifyScope(), splitter=fake_split, file_system=file_system, dry_run=dry_run
+    )
 
 
 def tracks(out: Path) -> dict[str, bytes]:

@@ -101,9 +101,8 @@ class ExFatLikeFileSystem(RespellingFileSystem):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM), new_path)
 
     def lstat(self, path: str) -> os.stat_result:
-        values = list(super().lstat(path))
-        values[0] |= 0o777
-        return os.stat_result(values)
+        mode, *others = super().lstat(path)
+        return os.stat_result((int(mode) | 0o777, *others))
 
 
 class LimitedFileSystem(LocalFileSystem):

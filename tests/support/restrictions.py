@@ -9,14 +9,17 @@ import resource
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from support.kill_points import run_in_fork
 
 _SECCOMP_ARCHITECTURES = {"x86_64": (0xC000003E, 9), "aarch64": (0xC00000B7, 222)}
 """Of the filters of system calls: the number of a machine, and that of its call ``mmap``."""
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _FILTER_MODE = 38, 22, 2
+_CLONE_NEWNS = 0x20000
 _MAP_SHARED_BIT, _NO_FILE = 1, 0xFFFFFFFF
 
 can_deny_shared_memory = sys.platform == "linux" and platform.machine() in _SECCOMP_ARCHITECTURES
@@ -56,28 +59,39 @@ def no_shared_memory() -> None:
     assert libc.prctl(_PR_SET_SECCOMP, _FILTER_MODE, description, 0, 0) == 0
 
 
-def python_command(script: str, *arguments: object) -> list[str]:
-    """Return the command of a Python process that runs a script and finds the same modules."""
-    prelude = f"import sys; sys.path[:] = {sys.path!r}\n"
-    return [sys.executable, "-c", prelude + script, *map(str, arguments)]
+def run_shell_in_own_mounts(script: str) -> None:
+    """Run a shell script in this process's own view of the mounts, which no other process sees.
+
+    Raises:
+        OSError: this process may not mount.
+    """
+    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["sh", "-c", f"mount --make-rprivate / && {script}"], check=True)
 
 
-def run_in_mount(mount: str, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command after a shell command that mounts something, which no other process sees."""
-    script = f'mount --make-rprivate / && {mount} && exec "$@"'
-    return subprocess.run(
-        ["unshare", "-m", "sh", "-c", script, "sh", *command], capture_output=True, text=True, check=False
-    )
+def output_of_fork(work: Callable[[], None]) -> str:
+    """Return what a forked process prints, which may restrict itself; at most what a pipe holds."""
+    reader, writer = os.pipe()
+
+    def work_and_print() -> int:
+        os.dup2(writer, 1)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        work()
+        sys.stdout.flush()
+        return 0
+
+    assert run_in_fork(work_and_print) == 0
+    os.close(writer)
+    with open(reader, encoding="utf-8") as file:
+        return file.read()
 
 
 def can_mount() -> bool:
     """Return whether this process may mount file systems."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return False
-    try:
-        return run_in_mount("mount -t tmpfs none /mnt", ["true"]).returncode == 0
-    except OSError:
-        return False
+    return subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
 
 
 @contextlib.contextmanager
