@@ -228,23 +228,21 @@ def test_songs_that_are_split_before_a_stop_are_stored_and_recorded(tmp_path: Pa
     assert record.files_written == 40
 
 
-def test_no_song_is_marked_as_current_during_storing_and_transfer(tmp_path: Path) -> None:
+def test_no_song_is_marked_as_current_during_storing(tmp_path: Path) -> None:
     counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
     seen: list[tuple[int, int]] = []
 
-    def observe(record: Any = None) -> Any:
+    def observe() -> None:
         seen.append((counters[SONG_INDEX], counters[STAGE]))
-        return record
 
     worker, found = make_worker(
         tmp_path / "songs",
         [fake_song(PIANO + str(n)) for n in range(5)],
         ObservedStore(observe),
         counters=counters,
-        transfer_record=observe,
     )
     worker.process_batch(found)
-    assert seen == [(NO_SONG, STAGE_STORING)] * 6
+    assert seen == [(NO_SONG, STAGE_STORING)] * 5
     assert counters[STAGE] == STAGE_IDLE
 
 

@@ -15,7 +15,7 @@ BATCHES_PER_WORKER = 4
 
 @contextmanager
 def infrequent_gc() -> Iterator[None]:
-    """Make Python look for cyclic garbage rarely: records are many, and have no cycles."""
+    """Let Python collect cyclic garbage rarely: records are many, and have no cycles."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

@@ -1,7 +1,9 @@
-"""A worker: takes a batch through reading, splitting and storing."""
+"""A worker: reads the songs of a batch, splits them, and stores their tracks."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter_ns
 
@@ -26,21 +28,35 @@ from midiprism.pipeline.shared_counters import (
     SONGS_FAILED,
     STAGE,
     STAGE_IDLE,
+    STAGE_READING,
     STAGE_SPLITTING,
     STAGE_STORING,
     TRACKS,
     TRACKS_WRITTEN,
     SharedCounters,
 )
-from midiprism.pipeline.song_reader import BatchReader, ReadSongs
 from midiprism.pipeline.splitter import Splitter
 from midiprism.pipeline.worker_times import WorkerTimes
-from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Lease, PackedTracks, pack_tracks
-from midiprism.records.columns import Columns
+from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Columns, Lease, PackedTracks, pack_tracks
 from midiprism.records.fields import ProblemRecord
 from midiprism.smf.types import CONTRACT_VERSION, SplitSong
-from midiprism.sources import SongContent, Source, UnreadableError
+from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 from midiprism.stores import StoredTrack, TrackStore
+
+SONGS_PER_CHUNK = 32
+"""Songs that are read before they are split, while they are still in the processor's cache."""
+
+READ_THREADS = 8
+SLOW_READ_SECONDS = 0.000_2
+"""A small file takes a tenth of this from memory, and many times as much from a disk."""
+
+CHUNKS_BETWEEN_MEASUREMENTS = 16
+
+ReadSongs = list[SongContent | UnreadableError]
+BatchChunk = tuple[int, Batch, ReadSongs]
+"""Index of the first song of a part of a batch, the songs of the part, and their contents."""
+
+EMPTY_CHUNK: BatchChunk = 0, (), []
 
 KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 """Returns those of some digests whose songs need nothing done."""
@@ -48,7 +64,7 @@ KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """Limits of what a worker holds in memory.
+    """Limits of the memory of a worker.
 
     Attributes:
         cached_digests: most digests of songs that a worker remembers as done.
@@ -64,6 +80,78 @@ class WorkerLimits:
     progress_interval_ns: int = 100_000_000
 
 
+class BatchReader:
+    """Reads the songs of a batch, a few at a time.
+
+    The duration of reads decides how they are made: a disk serves several at once faster than one after the
+    other, but for files in memory threads only cost time.
+
+    Args:
+        source: reads songs.
+        input_limit: songs of more bytes are not loaded.
+    """
+
+    def __init__(self, source: Source, input_limit: int) -> None:
+        self._source = source
+        self._input_limit = input_limit
+        self._chunks_to_prefetch = 0
+        self._thread_pool: ThreadPoolExecutor | None = None
+
+    def chunks(
+        self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters
+    ) -> Iterator[BatchChunk]:
+        """Yield the parts of a batch, until ``stop()`` is true."""
+        if batch:
+            self._source.seek(batch[0])  # not timed: the song is not to blame
+        ahead: list[Future[SongContent | UnreadableError]] | None = None
+        for first in range(0, len(batch), SONGS_PER_CHUNK):
+            part = batch[first : first + SONGS_PER_CHUNK]
+            counters[STAGE] = STAGE_READING
+            counters[SONG_INDEX] = first
+            if ahead is None:
+                contents = self._read_sequentially(part, first, stop, counters)
+            else:
+                contents = [future.result() for future in ahead]
+            if stop():
+                return
+            following = batch[first + SONGS_PER_CHUNK : first + 2 * SONGS_PER_CHUNK]
+            ahead = self._prefetch(following) if self._chunks_to_prefetch and following else None
+            yield first, part, contents
+
+    def _read_sequentially(
+        self, chunk: Batch, first: int, stop: Callable[[], bool], counters: SharedCounters
+    ) -> ReadSongs:
+        began = time.perf_counter()
+        contents: ReadSongs = []
+        for number, song_ref in enumerate(chunk, first):
+            if stop():
+                break
+            counters[SONG_INDEX] = number
+            contents.append(self._read(song_ref))
+        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(chunk)
+        self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
+        return contents
+
+    def _prefetch(self, chunk: Batch) -> list[Future[SongContent | UnreadableError]]:
+        """Read a part in threads while another is split. Now and then reads are measured again."""
+        self._chunks_to_prefetch -= 1
+        if self._thread_pool is None:
+            self._thread_pool = ThreadPoolExecutor(READ_THREADS, "midiprism-read")
+        return [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk]
+
+    def _read(self, song_ref: SongRef) -> SongContent | UnreadableError:
+        try:
+            return self._source.read(song_ref, self._input_limit)
+        except UnreadableError as error:
+            return error
+
+    def close(self) -> None:
+        """End the threads, without waiting for a read that hangs."""
+        if self._thread_pool is not None:
+            with suppress(RuntimeError):
+                self._thread_pool.shutdown(wait=False, cancel_futures=True)
+
+
 class Worker:
     """Reads, splits and stores batches.
 
@@ -71,14 +159,13 @@ class Worker:
         source: reads songs.
         store: keeps tracks.
         splitter: splits a song; it may raise CorruptMidiError.
-        find_known: finds the songs that need nothing done.
+        find_known: finds the songs that need nothing done; None if there are none.
         input_limit: songs of more bytes are not loaded.
         replaces: whether outcomes that songs have from earlier runs are replaced.
         stop: once true, a batch ends after the song in hand, and after the tracks that wait are stored.
         on_song: called for every song once it is recorded.
-        transfer_record: called last with the record of a batch.
-        counters: where the worker counts what it does.
-        limits: of what it holds in memory.
+        counters: in which the worker counts its work.
+        limits: bounds on its memory.
         max_pending_ns: time that the first tracks wait; those after them wait the less, the slower the store.
     """
 
@@ -87,13 +174,12 @@ class Worker:
         source: Source,
         store: TrackStore,
         splitter: Splitter,
-        find_known: KnownDigestsLookup,
+        find_known: KnownDigestsLookup | None,
         input_limit: int,
         replaces: bool = False,
         *,
         stop: Callable[[], bool] = lambda: False,
         on_song: Callable[[], None] = lambda: None,
-        transfer_record: Callable[[BatchRecord], BatchRecord] = lambda record: record,
         counters: SharedCounters | None = None,
         limits: WorkerLimits | None = None,
         max_pending_ns: int = 0,
@@ -105,7 +191,6 @@ class Worker:
         self._replaces = replaces
         self._stop = stop
         self._on_song = on_song
-        self._transfer_record = transfer_record
         self.counters: SharedCounters = [0] * SHARED_COUNTER_COUNT if counters is None else counters
         self._limits = limits or WorkerLimits()
         self._max_pending_ns = max_pending_ns
@@ -118,7 +203,7 @@ class Worker:
         self._files_written = self._bytes_written = self._disk_bytes = 0
 
     def close(self) -> None:
-        """Close what reading holds open."""
+        """End the threads and clocks of reading."""
         self._reader.close()
         self._times.close()
 
@@ -142,29 +227,26 @@ class Worker:
         self._pending, self._pending_bytes = [], 0
         self._process_chunks(batch)
         links, tracks = self._builder.links_and_tracks()
-        record = self._transfer_record(
-            BatchRecord(
-                self._builder.songs(),
-                links,
-                tracks,
-                self._bytes_written,
-                time.perf_counter() - started,
-                self._files_written,
-                len(tracks) > 0,
-                self._disk_bytes,
-                CONTRACT_VERSION,
-                self._replaces,
-                lease,
-                self._pack_tracks(tracks),
-            )
+        record = BatchRecord(
+            self._builder.songs(),
+            links,
+            tracks,
+            self._bytes_written,
+            time.perf_counter() - started,
+            self._files_written,
+            len(tracks) > 0,
+            self._disk_bytes,
+            CONTRACT_VERSION,
+            self._replaces,
+            lease,
+            self._pack_tracks(tracks),
         )
         self.counters[STAGE] = STAGE_IDLE
         return record
 
     def _process_chunks(self, batch: Batch) -> None:
         last_stored = perf_counter_ns()
-        chunks = self._reader.chunks(batch, self._stop, self.counters)
-        for first, chunk, contents in self._times.measure_reads(chunks):
+        for first, chunk, contents in self._read_chunks(batch):
             self.counters[STAGE] = STAGE_STORING
             self._seen_digests |= self._known_digests(contents)
             done = 0
@@ -177,10 +259,21 @@ class Worker:
                 self._store_pending()
                 last_stored = perf_counter_ns()
 
+    def _read_chunks(self, batch: Batch) -> Iterator[BatchChunk]:
+        """Yield the parts of a batch and an empty one at the end; time reads and the work between them."""
+        chunks = self._reader.chunks(batch, self._stop, self.counters)
+        chunk: BatchChunk | None = EMPTY_CHUNK
+        while chunk is not None:
+            self._times.begin_read()
+            chunk = next(chunks, None)
+            self._times.end_read()
+            yield EMPTY_CHUNK if chunk is None else chunk
+            self._times.count()
+
     def _known_digests(self, contents: ReadSongs) -> Set[bytes]:
         """Return the digests of those songs that need nothing done."""
         digests = [content.digest for content in contents if isinstance(content, SongContent)]
-        if not digests:
+        if not digests or self._find_known is None:
             return frozenset()
         started = perf_counter_ns()
         known = self._find_known(digests)
@@ -194,7 +287,7 @@ class Worker:
         two files in one folder the second costs less.
 
         Returns:
-            How many songs were processed: once more than ``pending_bytes`` of tracks wait, no more are.
+            Number of songs processed: once more than ``pending_bytes`` of tracks wait, no more are.
         """
         outcomes: list[SplitOutcome | None] = []
         counters, seen = self.counters, self._seen_digests
@@ -220,7 +313,7 @@ class Worker:
             else []
             for outcome in outcomes
         ]
-        self._times.hashing_ns += perf_counter_ns() - started
+        self._times.add_hashing_since(started)
         self._pending += map(PendingSong, map(song_head, chunk, contents), outcomes, digests)
         return len(outcomes)
 
@@ -239,7 +332,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this song, never the run
             return FailedSong("failed", internal_error(error))
         finally:
-            self._times.splitting_ns += perf_counter_ns() - started
+            self._times.add_splitting_since(started)
 
     def _store_pending(self) -> None:
         """Store the tracks that wait, and record their songs."""

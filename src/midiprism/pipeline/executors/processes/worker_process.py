@@ -1,7 +1,8 @@
 """A worker process: receives batches from a pipe, works on them, and answers.
 
-It knows nothing of the run but its batches. A second thread answers while the next batch is being split. The
-process ends when its pipe does, so nothing has to tell it that the coordinator has died.
+It knows nothing of the run but its batches. While the next batch is being split, a second thread flushes if
+each worker must flush the tracks that it stored, commits if workers commit their own batches, and answers.
+The process ends when its pipe does, so nothing has to tell it that the coordinator has died.
 """
 
 import contextlib
@@ -13,28 +14,52 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import Lease
+from midiprism.catalog import BatchRecord, Catalog, Lease, open_worker_catalog, utc_now
 from midiprism.errors import KernelCacheWarning, MidiprismError, StoreError
-from midiprism.metrics.stage_timers import Counter, StageTimers
+from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.executors.processes.shared_memory import Slots
-from midiprism.pipeline.executors.processes.worker_commit import MessageQueue, WorkerCommitter, WorkerMessage
 from midiprism.pipeline.resource_defaults import infrequent_gc
-from midiprism.pipeline.shared_counters import SharedCounters, stage_timers
-from midiprism.pipeline.splitter import is_compiled, prepare
+from midiprism.pipeline.shared_counters import (
+    STAGE,
+    STAGE_IDLE,
+    STAGE_STORING,
+    SharedCounters,
+    stage_timers,
+)
+from midiprism.pipeline.splitter import is_compiled
 from midiprism.pipeline.worker import Worker
-from midiprism.pipeline.worker_config import WorkerConfig, WorkerHooks
+from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig, WorkerHooks
 
 Task = tuple[int, Batch, Lease | None]
 """A batch with its number, and with its lease where there is one."""
 
+_MAX_MESSAGES_PER_FLUSH = 8
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _NICENESS = 10
 """Of workers whose tracks the coordinator compresses: it has more to do than any of them, and all of them
 wait while it waits for a processor."""
+
+
+class WorkerMessage(NamedTuple):
+    """An answer of a worker.
+
+    Attributes:
+        kind: ``loading`` (payload: whether the splitter is compiled), ``ready``, ``done`` (payload: a record,
+            and the result of its commit if the worker committed it) or ``error`` (payload: the exception).
+    """
+
+    kind: Literal["loading", "ready", "done", "error"]
+    batch_number: int
+    payload: Any
+
+
+MessageQueue = queue.SimpleQueue[WorkerMessage | None]
 
 
 def main(
@@ -52,10 +77,7 @@ def main(
     timers = stage_timers(counters)
     with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionError):
         pipe.send(WorkerMessage("loading", 0, is_compiled(config.splitter)))
-        prepare(config.splitter)
         hooks = WorkerHooks(counters, stop=lambda: stop_flag[0] != 0)
-        if slots:
-            hooks = WorkerHooks(counters, stop=hooks.stop, transfer_record=slots.put)
         worker = stack.enter_context(config.open_worker(hooks))
         stack.enter_context(infrequent_gc())
         pipe.send(WorkerMessage("ready", 0, None))
@@ -64,7 +86,7 @@ def main(
         thread = threading.Thread(target=committer.send_messages, args=(answers,), daemon=True)
         thread.start()
         while (task := _receive_task(pipe, timers)) is not None:
-            answers.put(_process_batch(worker, *task))
+            answers.put(_process_batch(worker, slots, *task))
         answers.put(None)
         thread.join()
 
@@ -78,9 +100,16 @@ def _receive_task(pipe: Connection, timers: StageTimers) -> Task | None:
     return task
 
 
-def _process_batch(worker: Worker, batch_number: int, batch: Batch, lease: Lease | None) -> WorkerMessage:
+def _process_batch(
+    worker: Worker, slots: Slots | None, batch_number: int, batch: Batch, lease: Lease | None
+) -> WorkerMessage:
     try:
-        return WorkerMessage("done", batch_number, (worker.process_batch(batch, batch_number, lease), None))
+        record = worker.process_batch(batch, batch_number, lease)
+        if slots:
+            worker.counters[STAGE] = STAGE_STORING  # a worker that dies here dies on this batch
+            record = slots.put(record)
+            worker.counters[STAGE] = STAGE_IDLE
+        return WorkerMessage("done", batch_number, (record, None))
     except MidiprismError as error:
         return WorkerMessage("error", batch_number, error)
     except OSError as error:  # such as too many open files: no song is to blame
@@ -90,7 +119,7 @@ def _process_batch(worker: Worker, batch_number: int, batch: Batch, lease: Lease
 
 
 def ignore_signals_and_die_with_coordinator() -> None:
-    """Ctrl-C reaches every process of a terminal: only the coordinator decides what it means."""
+    """Ignore Ctrl-C, which reaches every process of a terminal, and end when the coordinator does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -98,3 +127,84 @@ def ignore_signals_and_die_with_coordinator() -> None:
         # A worker that waits for a dead disk would not see the end of its pipe.
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+class WorkerCommitter:
+    """Flushes, commits and answers batches in their order.
+
+    Args:
+        pipe: to the coordinator.
+        config: of the worker.
+        stop: once true, a server that is away is not waited for.
+        timers: count the time that it takes.
+    """
+
+    def __init__(
+        self, pipe: Connection, config: WorkerConfig, stop: Callable[[], bool], timers: StageTimers
+    ) -> None:
+        self._pipe = pipe
+        self._store = config.store
+        self._commit = config.commit
+        self._run_id = config.run_id
+        self._stop = stop
+        self._timers = timers
+        self._catalog: Catalog | None = None
+
+    def send_messages(self, messages: MessageQueue) -> None:
+        """Answer until there is None to answer."""
+        with contextlib.suppress(BrokenPipeError, ConnectionError):
+            for ready in _take_ready(messages):
+                for message in self._flush_and_commit(ready):
+                    self._pipe.send(message)
+        if self._catalog is not None:
+            self._catalog.close()
+
+    def _flush_and_commit(self, ready: list[WorkerMessage]) -> Iterator[WorkerMessage]:
+        try:
+            if self._must_flush(ready):
+                with self._timers.measure(Stage.FLUSH):
+                    self._store.flush()
+                self._timers.count(Counter.FLUSHES)
+        except MidiprismError as error:
+            yield WorkerMessage("error", ready[0].batch_number, error)
+            return
+        for message in ready:
+            try:
+                if self._commit is not None and message.kind == "done":
+                    yield self._commit_record(self._commit, message)
+                else:
+                    yield message
+            except MidiprismError as error:
+                yield WorkerMessage("error", message.batch_number, error)
+                return
+
+    def _must_flush(self, ready: list[WorkerMessage]) -> bool:
+        if self._commit is None and self._store.capabilities.flush_covers_all_writers:
+            return False
+        return any(message.kind == "done" and message.payload[0].has_files for message in ready)
+
+    def _commit_record(self, commit: WorkerCommit, message: WorkerMessage) -> WorkerMessage:
+        record: BatchRecord = message.payload[0]
+        if not record.songs:
+            return message
+        if self._catalog is None:
+            self._catalog = open_worker_catalog(commit.address, self._stop, commit.hooks)
+        sink = self._store.commit_sink(self._run_id, [record])
+        with self._timers.measure(Stage.COMMIT):
+            (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), sink)
+        self._timers.count(Counter.COMMITS)
+        self._timers.count(Counter.ROWS, committed.row_count)
+        return WorkerMessage("done", message.batch_number, (record.songs_with_problems(), committed))
+
+
+def _take_ready(messages: MessageQueue) -> Iterator[list[WorkerMessage]]:
+    """Yield messages that are ready, several at a time: a flush of many costs little more than one of few."""
+    while (message := messages.get()) is not None:
+        ready = [message]
+        while len(ready) < _MAX_MESSAGES_PER_FLUSH and not messages.empty():
+            following = messages.get()
+            if following is None:
+                yield ready
+                return
+            ready.append(following)
+        yield ready
