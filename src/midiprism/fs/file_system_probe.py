@@ -12,6 +12,7 @@ from unicodedata import normalize
 from midiprism.fs.exclusive_create import write_all
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.open_flags import CREATE_FLAGS, READ_FLAGS
+from midiprism.fs.path_text import native_path, text_of_native
 
 PROBE_PREFIX = ".midiprism-probe-"
 """Names of the folders in which file systems are tried begin with it."""
@@ -176,10 +177,10 @@ class _Probe:
         return True
 
     def _names(self) -> set[str]:
-        return {entry.name for entry in self._file_system.list_folder(self._place)}
+        return {text_of_native(entry.name) for entry in self._file_system.list_folder(self._place)}
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._place, name)
+        return os.path.join(self._place, native_path(name))
 
 
 @contextlib.contextmanager

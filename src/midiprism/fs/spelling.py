@@ -8,6 +8,7 @@ import os
 from unicodedata import normalize
 
 from midiprism.fs.file_system import FileSystem
+from midiprism.fs.path_text import native_path, text_of_native
 
 
 def fold_name(name: str) -> str:
@@ -44,7 +45,7 @@ def _is_one_entry(file_system: FileSystem, folder: str, listed: str, part: str) 
     own = _absolute(folder, part)
     try:
         file_system.lstat(own)
-        names = {entry.name for entry in file_system.list_folder(folder)}
+        names = {text_of_native(entry.name) for entry in file_system.list_folder(folder)}
     except OSError:
         return False
     return part not in names or _have_one_identity(file_system, _absolute(folder, listed), own)
@@ -62,4 +63,4 @@ def _have_one_identity(file_system: FileSystem, first: str, second: str) -> bool
 
 
 def _absolute(root: str, *paths: str) -> str:
-    return os.path.join(root, *(part for path in paths for part in path.split("/")))
+    return os.path.join(root, *(native_path(part) for path in paths for part in path.split("/")))

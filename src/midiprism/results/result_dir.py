@@ -22,6 +22,7 @@ from midiprism.errors import (
 )
 from midiprism.fs.atomic_write import fsync_folder, name_if_absent, random_temporary_name
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
+from midiprism.fs.path_text import native_path
 from midiprism.metrics.devices import network_file_system
 from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity, ResultRequest
@@ -171,9 +172,8 @@ def _was_relocated(source: str, new_folder: str) -> bool:
         marker = read_marker(source)
     except UsageError:  # the folder is missing, or holds something else now
         return False
-    return marker["midiprism"] == RELOCATED and os.path.realpath(str(marker.get("to"))) == os.path.realpath(
-        new_folder
-    )
+    named = os.path.realpath(native_path(str(marker.get("to"))))
+    return marker["midiprism"] == RELOCATED and named == os.path.realpath(new_folder)
 
 
 def _folder_in_marker(folder: str, marker: dict[str, Any], key: str) -> str:
@@ -181,7 +181,7 @@ def _folder_in_marker(folder: str, marker: dict[str, Any], key: str) -> str:
     named = marker.get(key)
     if not isinstance(named, str) or not named:
         raise UsageError(f"{os.path.join(folder, MARKER_FILE_NAME)} is damaged: it has no {key!r}.")
-    return named
+    return native_path(named)
 
 
 def _require_not_relocated(out: str, marker: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.open_flags import READ_FLAGS
+from midiprism.fs.path_text import native_path, text_of_native
 from midiprism.fs.spelling import is_same_file
 from midiprism.stores.files.layout import TRACKS_FOLDER
 from midiprism.stores.types import FileStatus, PrefixFilter, ScannedEntry, any_prefix
@@ -88,7 +89,7 @@ class TrackScanner:
                     yield [ScannedEntry(folder, "other")]
                     continue
                 for name, is_folder, is_file in self._file_system.list_folder(self._absolute(folder)):
-                    path = f"{folder}/{name}"
+                    path = f"{folder}/{text_of_native(name)}"
                     if not is_folder:
                         entries.append(_classify_entry(path, depth, is_file=is_file))
                     elif (
@@ -169,7 +170,7 @@ class TrackScanner:
             raise StoreError(f"{path} is not below {TRACKS_FOLDER}.")
 
     def _absolute(self, path: str) -> str:
-        return os.path.join(self._root, *path.split("/"))
+        return os.path.join(self._root, *native_path(path).split("/"))
 
 
 def is_below_tracks(path: str) -> bool:
