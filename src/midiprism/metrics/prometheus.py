@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from midiprism.metrics.errors import MetricsServerError
+from midiprism.metrics.server import ClientLimits, start_server
 from midiprism.metrics.snapshot import RunSample
 
 LatestSample = Callable[[], RunSample | None]
@@ -131,8 +132,12 @@ def _devices(sample: RunSample) -> Iterator[Metric]:
 
 
 @contextmanager
-def serve_metrics(latest: LatestSample, port: int, address: str = "127.0.0.1") -> Iterator[int]:
+def serve_metrics(
+    latest: LatestSample, port: int, address: str = "127.0.0.1", limits: ClientLimits | None = None
+) -> Iterator[int]:
     """Serve the latest sample at ``address`` and ``port`` (0 for any free one) in the block; yield the port.
+
+    Slow clients take no more memory than ``limits`` say, and keep nobody from being served.
 
     Raises:
         MetricsServerError: nothing can be served there.
@@ -140,7 +145,7 @@ def serve_metrics(latest: LatestSample, port: int, address: str = "127.0.0.1") -
     registry = CollectorRegistry()
     registry.register(RunCollector(latest))
     try:
-        server, thread = start_http_server(port, address, registry)
+        server, thread = start_server(make_wsgi_app(registry), port, address, limits)
     except (OSError, OverflowError) as error:
         raise MetricsServerError(address, port, str(getattr(error, "strerror", None) or error)) from error
     try:

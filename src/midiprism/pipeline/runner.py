@@ -194,8 +194,10 @@ class _Run:
             return 0, run_inline
         run_id = self._recorder.begin()
         workers = self._inputs.settings.resources.workers
+        is_small = len(first) == 1
         if workers is None:
-            workers = 0 if len(first) == 1 else resource_defaults.cpus()
+            # One process works on one batch; this one could not end a song that takes too long.
+            workers = 1 if is_small else resource_defaults.cpus()
         batch_source = make_batch_source(
             self._inputs.catalog,
             self._planner,
@@ -205,7 +207,7 @@ class _Run:
         )
         batch_source.add_committed(songs_recorded)
         planned = batch_source.batches(chain(first, batches))
-        return self._work(planned, batch_source, workers), background_for(workers)
+        return self._work(planned, batch_source, workers), background_for(0 if is_small else workers)
 
     def _work(self, planned: Iterator[LeasedBatch | None], batch_source: BatchSource, workers: int) -> int:
         """Work on planned batches, and return how many songs got another outcome than they had."""

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import accumulate
 
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.shared_counters import SONG_INDEX, STAGE, STAGE_READING, SharedCounters
@@ -18,9 +19,15 @@ SLOW_READ_SECONDS = 0.000_2
 
 CHUNKS_BETWEEN_MEASUREMENTS = 16
 
+CHUNK_BYTES = 16 << 20
+"""Most bytes of songs that are read before they are split, unless they are those of one song."""
+
 ReadSongs = list[SongContent | UnreadableError]
 BatchChunk = tuple[int, Batch, ReadSongs]
 """Index of the first song of a part of a batch, the songs of the part, and their contents."""
+
+Prefetched = Callable[[], ReadSongs]
+"""Waits for songs that are being read, and returns their contents: at least that of the first."""
 
 
 class BatchReader:
@@ -32,11 +39,13 @@ class BatchReader:
     Args:
         source: reads songs.
         input_limit: songs of more bytes are not loaded.
+        chunk_bytes: most bytes of songs that are read at once, unless one has more.
     """
 
-    def __init__(self, source: Source, input_limit: int) -> None:
+    def __init__(self, source: Source, input_limit: int, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._source = source
         self._input_limit = input_limit
+        self._chunk_bytes = chunk_bytes
         self._chunks_to_prefetch = 0
         self._thread_pool: ThreadPoolExecutor | None = None
 
@@ -46,41 +55,63 @@ class BatchReader:
         """Yield the parts of a batch, until ``stop()`` is true."""
         if batch:
             self._source.seek(batch[0])  # not timed: the song is not to blame
-        ahead: list[Future[SongContent | UnreadableError]] | None = None
-        for first in range(0, len(batch), SONGS_PER_CHUNK):
-            part = batch[first : first + SONGS_PER_CHUNK]
+        ahead: Prefetched | None = None
+        first = 0
+        while first < len(batch):
             counters[STAGE] = STAGE_READING
             counters[SONG_INDEX] = first
             if ahead is None:
+                part = batch[first : first + SONGS_PER_CHUNK]
                 contents = self._read_sequentially(part, first, stop, counters)
             else:
-                contents = [future.result() for future in ahead]
+                contents = ahead()
             if stop():
                 return
-            following = batch[first + SONGS_PER_CHUNK : first + 2 * SONGS_PER_CHUNK]
+            after = first + len(contents)
+            following = batch[after : after + SONGS_PER_CHUNK]
             ahead = self._prefetch(following) if self._chunks_to_prefetch and following else None
-            yield first, part, contents
+            yield first, batch[first:after], contents
+            first = after
 
     def _read_sequentially(
         self, chunk: Batch, first: int, stop: Callable[[], bool], counters: SharedCounters
     ) -> ReadSongs:
         began = time.perf_counter()
-        contents: ReadSongs = []
-        for number, song_ref in enumerate(chunk, first):
-            if stop():
-                break
-            counters[SONG_INDEX] = number
-            contents.append(self._read(song_ref))
-        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(chunk)
+
+        def may_read(index: int) -> bool:
+            counters[SONG_INDEX] = first + index
+            return not stop()
+
+        contents = self._read_in_order(chunk, may_read)
+        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(contents)
         self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
         return contents
 
-    def _prefetch(self, chunk: Batch) -> list[Future[SongContent | UnreadableError]]:
+    def _read_in_order(
+        self, chunk: Batch, may_read: Callable[[int], bool] = lambda _index: True
+    ) -> ReadSongs:
+        """Read the first song, and those after it until they take too much memory together."""
+        contents: ReadSongs = []
+        size = 0
+        for index, song_ref in enumerate(chunk):
+            if size > self._chunk_bytes or not may_read(index):
+                break
+            contents.append(self._read(song_ref))
+            size += _loaded_bytes(contents[-1])
+        return contents
+
+    def _prefetch(self, chunk: Batch) -> Prefetched:
         """Read a part in threads while another is split. Now and then reads are measured again."""
         self._chunks_to_prefetch -= 1
         if self._thread_pool is None:
             self._thread_pool = ThreadPoolExecutor(READ_THREADS, "midiprism-read")
-        return [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk]
+        if not all(song_ref.member is None or song_ref.member.size_is_exact for song_ref in chunk):
+            # Songs of unknown sizes are read one after the other.
+            return self._thread_pool.submit(self._read_in_order, chunk).result
+        ends = accumulate(song_ref.size for song_ref in chunk)
+        count = max(1, sum(end <= self._chunk_bytes for end in ends))
+        futures = [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk[:count]]
+        return lambda: [future.result() for future in futures]
 
     def _read(self, song_ref: SongRef) -> SongContent | UnreadableError:
         try:
@@ -93,3 +124,7 @@ class BatchReader:
         if self._thread_pool is not None:
             with suppress(RuntimeError):
                 self._thread_pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _loaded_bytes(content: SongContent | UnreadableError) -> int:
+    return len(content.data or b"") if isinstance(content, SongContent) else 0

@@ -56,12 +56,14 @@ class WorkerLimits:
         pending_ns: longest time that tracks wait to be stored together with the time that storing them
             takes, so that progress stays visible on a slow disk.
         progress_interval_ns: minimum interval between storage progress updates.
+        record_bytes: a batch whose tracks travel with its record ends early once they take so many bytes.
     """
 
     cached_digests: int = 65_536
     pending_bytes: int = 16 << 20
     pending_ns: int = 250_000_000
     progress_interval_ns: int = 100_000_000
+    record_bytes: int = 64 << 20
 
 
 class Worker:
@@ -113,7 +115,7 @@ class Worker:
         self._times = WorkerTimes(self.counters)
         self._seen_digests: set[bytes] = set()
         self._pending: list[PendingSong] = []
-        self._pending_bytes = 0
+        self._pending_bytes = self._record_bytes = 0
         self._builder = BatchBuilder()
         self._files_written = self._bytes_written = self._disk_bytes = 0
 
@@ -126,7 +128,8 @@ class Worker:
         """Split the songs that are not known yet, each content once, and store their tracks.
 
         Returns:
-            The record of the songs that were processed, in their order. Files are not durable yet.
+            The record of the songs that were processed, in their order. Files are not durable yet. Where the
+            record holds the bytes of tracks, these may be the first songs only, but at least one.
 
         Raises:
             StoreError: a track cannot be written.
@@ -138,7 +141,7 @@ class Worker:
         # Songs of batches that this worker did, or does: batches are committed in their order.
         if len(self._seen_digests) > self._limits.cached_digests:
             self._seen_digests.clear()
-        self._pending, self._pending_bytes = [], 0
+        self._pending, self._pending_bytes, self._record_bytes = [], 0, 0
         self._process_chunks(batch)
         links, tracks = self._builder.links_and_tracks()
         record = self._transfer_record(
@@ -172,6 +175,8 @@ class Worker:
                 if self._pending_bytes > self._limits.pending_bytes:
                     self._store_pending()
                     last_stored = perf_counter_ns()
+                    if self._record_bytes > self._limits.record_bytes:
+                        return
             if not chunk or perf_counter_ns() > last_stored + self._max_pending_ns:
                 self._store_pending()
                 last_stored = perf_counter_ns()
@@ -211,17 +216,20 @@ class Worker:
                 if isinstance(outcome, SplitSong):
                     self._pending_bytes += sum([len(track.data) for track in outcome.tracks])
                 outcomes.append(outcome)
+        digests = self._digest_tracks(first, outcomes)
         counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
-        started = perf_counter_ns()
-        digests = [
-            [blake3(track.data).digest() for track in outcome.tracks]
-            if isinstance(outcome, SplitSong)
-            else []
-            for outcome in outcomes
-        ]
-        self._times.hashing_ns += perf_counter_ns() - started
         self._pending += map(PendingSong, map(song_head, chunk, contents), outcomes, digests)
         return len(outcomes)
+
+    def _digest_tracks(self, first: int, outcomes: Sequence[SplitOutcome | None]) -> list[list[bytes]]:
+        """Return the digests of each song's tracks. They count towards the time that the song may take."""
+        started, digests = perf_counter_ns(), []
+        for index, outcome in enumerate(outcomes, first):
+            self.counters[SONG_INDEX] = index
+            tracks = outcome.tracks if isinstance(outcome, SplitSong) else ()
+            digests.append([blake3(track.data).digest() for track in tracks])
+        self._times.hashing_ns += perf_counter_ns() - started
+        return digests
 
     def _split_song(self, content: SongContent) -> SplitOutcome:
         if content.data is None:
@@ -244,6 +252,8 @@ class Worker:
         """Store the tracks that wait, and record their songs."""
         counters = self.counters
         counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
+        if self._store.capabilities.writes_in_commit:
+            self._record_bytes += self._pending_bytes
         pending, self._pending, self._pending_bytes = self._pending, [], 0
         started = perf_counter_ns()
         self._store_tracks(pending)

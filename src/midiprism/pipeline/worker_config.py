@@ -10,7 +10,7 @@ from midiprism.catalog.commit_hook import CommitHook
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
 from midiprism.pipeline.splitter import Splitter
-from midiprism.pipeline.worker import Worker
+from midiprism.pipeline.worker import Worker, WorkerLimits
 from midiprism.sources import Source
 from midiprism.stores import TrackStore
 
@@ -81,6 +81,7 @@ class WorkerConfig:
         lookup: finds the songs with which there is nothing to do.
         replaces: whether a song that has an outcome from an earlier run may get another.
         commit: how workers commit their own batches; None where the coordinator commits.
+        limits: of what a worker holds in memory.
     """
 
     source: Source
@@ -90,6 +91,7 @@ class WorkerConfig:
     lookup: KnownSongLookup
     replaces: bool
     commit: WorkerCommit | None = None
+    limits: WorkerLimits = WorkerLimits()
 
     @property
     def run_id(self) -> int:
@@ -125,4 +127,5 @@ class WorkerConfig:
             on_song=hooks.on_song,
             transfer_record=hooks.transfer_record,
             counters=hooks.counters,
+            limits=self.limits,
         )

@@ -18,7 +18,7 @@ from midiprism.errors import AmbiguousSongColumnError, UsageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
-from midiprism.sources.parquet_reader import MAX_FACTS_CHARACTERS, ColumnRoles, ParquetRows, require_pyarrow
+from midiprism.sources.parquet_reader import ColumnRoles, ParquetRows, require_pyarrow
 from midiprism.sources.read_file import read_error
 from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, Source, UnreadableError
 
@@ -64,13 +64,8 @@ class ParquetReader:
             raise UnreadableError("damaged", str(error)) from error
         if changed:
             raise UnreadableError("changing", "Its file changed since it was listed.")
-        if row.facts is not None and len(row.facts) > MAX_FACTS_CHARACTERS:
-            raise UnreadableError(
-                "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
-            )
-        data = row.data or b""
-        kept_data = data if len(data) <= limit else None
-        return SongContent(kept_data, blake3(data).digest(), len(data), rows.file.mtime_ns, row.facts)
+        kept_data = bytes(row.data) if len(row.data) <= limit else None
+        return SongContent(kept_data, blake3(row.data).digest(), len(row.data), rows.file.mtime_ns, row.facts)
 
     def seek(self, path: bytes, row_number: int, column_roles: ColumnRoles) -> None:
         """Decode the rows up to a row; errors are raised by ``read``."""

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from midiprism.errors import UsageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
+from midiprism.sources.file_types import MAX_NAME_BYTES
+from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode
+from midiprism.sources.source import UnreadableError
 
 _ROWS_PER_BATCH = 16
 _NAMES_PER_BATCH = 1_000
@@ -23,6 +26,7 @@ MAX_ROWS = 100_000_000
 MAX_FACTS_CHARACTERS = 1 << 20
 """Most characters of the facts of a song."""
 
+_MAX_UTF8_BYTES = 4
 _BYTES_FIELD = "bytes"
 
 
@@ -44,11 +48,11 @@ class SourceRow(NamedTuple):
     """A row.
 
     Attributes:
-        data: bytes of the song; None for null.
+        data: bytes of the song, as a buffer in the memory of the rows that were decoded with it.
         facts: values of the kept columns, as the text of a JSON object; None without such columns.
     """
 
-    data: bytes | None
+    data: memoryview
     facts: str | None
 
 
@@ -129,14 +133,15 @@ class ParquetRows:
         Raises:
             DamagedError: the file is damaged.
         """
-        with _wrap_damage_errors():
-            for batch in self._parquet.iter_batches(_NAMES_PER_BATCH, columns=[column], use_threads=False):
-                for place in range(batch.num_rows):
-                    try:
-                        value = _cell(batch, column, place)
-                    except UnicodeDecodeError:
-                        value = None
-                    yield None if value is None else str(value)
+        for number in range(self._parquet.num_row_groups):
+            with _wrap_damage_errors():
+                group = self._parquet.metadata.row_group(number)
+                most = rows_to_decode(self.file, group, (column,), _NAMES_PER_BATCH)
+                for batch in self._parquet.iter_batches(
+                    most, row_groups=[number], columns=[column], use_threads=False
+                ):
+                    for place in range(batch.num_rows):
+                        yield _name(_cell(batch, column, place))
 
     def estimated_sizes(self, column: str) -> Iterator[int]:
         """Yield the approximate size of each row's song in bytes: the average of its row group.
@@ -161,16 +166,23 @@ class ParquetRows:
 
         Raises:
             DamagedError: there is no such row, or the file is damaged.
+            UnreadableError: the columns to keep have too many characters.
         """
         batch, index = self._batch_with_row(row_number, column_roles)
         with _wrap_damage_errors():
-            value = _cell(batch, column_roles.song_column, index)
-            if isinstance(value, dict):
-                value = value[_BYTES_FIELD]
+            cell = _cell(batch, column_roles.song_column, index)
+            if cell.is_valid and _struct_fields(cell.type):
+                cell = cell[_BYTES_FIELD]
+            data = memoryview(cell.as_buffer() if cell.is_valid else b"")
             if not column_roles.kept_columns:
-                return SourceRow(value, None)
-            facts = {name: _json_value(_cell(batch, name, index)) for name in column_roles.kept_columns}
-            return SourceRow(value, json.dumps(facts, default=str))
+                return SourceRow(data, None)
+            _require_few_characters(_kept_bytes(batch, index, column_roles.kept_columns) // _MAX_UTF8_BYTES)
+            facts = {
+                name: _json_value(_cell(batch, name, index).as_py()) for name in column_roles.kept_columns
+            }
+            text = json.dumps(facts, default=str)
+        _require_few_characters(len(text))
+        return SourceRow(data, text)
 
     def seek(self, row_number: int, column_roles: ColumnRoles) -> None:
         """Decode up to a row.
@@ -200,10 +212,12 @@ class ParquetRows:
             if _struct_fields(self._parquet.schema_arrow.field(song).type):
                 song = f"{song}.{_BYTES_FIELD}"
             self._current_group, self._next_row = group, first_row
+            columns = (song, *column_roles.kept_columns)
+            metadata = self._parquet.metadata.row_group(group)
             self._batches = self._parquet.iter_batches(
-                _ROWS_PER_BATCH,
+                rows_to_decode(self.file, metadata, columns, _ROWS_PER_BATCH),
                 row_groups=[group],
-                columns=[song, *column_roles.kept_columns],
+                columns=list(columns),
                 use_threads=False,
             )
         batch = None
@@ -217,6 +231,11 @@ class ParquetRows:
             self._group_ends.setdefault(group, self._next_row)
             raise DamagedError("It has fewer rows than it says.")
         self._recent_batches.append((self._next_row, batch))
+        while (
+            len(self._recent_batches) > 1
+            and sum(recent.nbytes for _, recent in self._recent_batches) > MAX_DECODED_BYTES
+        ):
+            self._recent_batches.popleft()
         self._next_row += batch.num_rows
 
     def _group_with_row(self, row_number: int) -> "_RowGroup":
@@ -321,13 +340,46 @@ def _is_name_type(arrow_type: Any) -> bool:
 
 
 def _cell(batch: Any, column: str, row_index: int) -> Any:
-    """Return the value of a column, or of a field of a struct, whose name has a dot."""
+    """Return a column's value as a scalar of pyarrow, or that of a field of a struct, whose name has a dot."""
     column_index = batch.schema.get_field_index(column)
     if column_index >= 0:
-        return batch.column(column_index)[row_index].as_py()
+        return batch.column(column_index)[row_index]
     outer, _, inner = column.rpartition(".")
-    value = batch.column(batch.schema.get_field_index(outer))[row_index].as_py()
-    return None if value is None else value[inner]
+    cell = batch.column(batch.schema.get_field_index(outer))[row_index]
+    return cell[inner] if cell.is_valid else cell
+
+
+def _name(cell: Any) -> str | None:
+    """Return the name of a song from its scalar, cut where no name of a file is as long; None for no name."""
+    cell = getattr(cell, "value", cell) if hasattr(cell, "dictionary") else cell
+    if not cell.is_valid:
+        return None
+    if not hasattr(cell, "as_buffer"):  # a number
+        return str(cell.as_py())
+    data = memoryview(cell.as_buffer())
+    try:
+        return bytes(data[:MAX_NAME_BYTES]).decode("utf-8", "strict" if len(data) <= MAX_NAME_BYTES else "ignore")
+    except UnicodeDecodeError:
+        return None
+
+
+def _kept_bytes(batch: Any, row_index: int, columns: tuple[str, ...]) -> int:
+    """Return how many bytes the values of these columns take, or those of the structs that they are in."""
+    total = 0
+    for name in columns:
+        place = batch.schema.get_field_index(name)
+        place = batch.schema.get_field_index(name.rpartition(".")[0]) if place < 0 else place
+        value = batch.column(place).slice(row_index, 1)
+        total += (value.dictionary_decode() if hasattr(value, "dictionary") else value).nbytes
+    return total
+
+
+def _require_few_characters(count: int) -> None:
+    """Raise UnreadableError if the columns to keep have too many characters or bytes."""
+    if count > MAX_FACTS_CHARACTERS:
+        raise UnreadableError(
+            "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
+        )
 
 
 def _json_value(value: Any) -> Any:

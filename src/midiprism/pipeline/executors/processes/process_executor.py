@@ -159,8 +159,13 @@ class ProcessExecutor:
         elif message.kind == "error":
             raise message.payload
         else:
-            submitted, record, committed = handle.take_answer(message)
-            self._finished.append(FinishedBatch(submitted.batch, record, committed))
+            submitted, answer = handle.take_answer(message)
+            batch, rest = submitted.batch, submitted.batch[answer.song_count :]
+            if rest and not self._stop_flag[0]:
+                batch = batch[: answer.song_count]
+                self._last_number += 1
+                self._queued.appendleft(SubmittedBatch(self._last_number, rest, submitted.lease))
+            self._finished.append(FinishedBatch(batch, answer.record, answer.committed))
             self._dispatch()
 
     def _kill_hung_workers(self) -> None:

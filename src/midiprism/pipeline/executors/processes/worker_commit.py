@@ -6,11 +6,13 @@ own batches, and answers, while the next batch is being split.
 
 import contextlib
 import queue
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import BatchRecord, Catalog, open_worker_catalog, utc_now
+from midiprism.catalog import BatchRecord, Catalog, CommitResult, open_worker_catalog, utc_now
 from midiprism.errors import MidiprismError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig
@@ -18,12 +20,27 @@ from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig
 _MAX_MESSAGES_PER_FLUSH = 8
 
 
+class DonePayload(NamedTuple):
+    """The answer to a batch.
+
+    Attributes:
+        record: of the songs that were processed.
+        committed: what its commit added, if the worker committed it; the record then has only the songs with
+            problems.
+        song_count: of the songs that were processed: the first ones of the batch.
+    """
+
+    record: BatchRecord
+    committed: CommitResult | None
+    song_count: int
+
+
 class WorkerMessage(NamedTuple):
     """What a worker answers.
 
     Attributes:
-        kind: ``loading`` (payload: whether the splitter is compiled), ``ready``, ``done`` (payload: a record,
-            and what its commit added if the worker committed it) or ``error`` (payload: the exception).
+        kind: ``loading`` (payload: whether the splitter is compiled), ``ready``, ``done`` (payload: a
+            ``DonePayload``) or ``error`` (payload: the exception).
     """
 
     kind: Literal["loading", "ready", "done", "error"]
@@ -34,6 +51,45 @@ class WorkerMessage(NamedTuple):
 MessageQueue = queue.SimpleQueue[WorkerMessage | None]
 
 
+class UnsentTracks:
+    """Bytes of tracks that a worker has handed to the thread that answers, and that were not sent yet.
+
+    Args:
+        max_bytes: if there are more, the worker waits before it makes others.
+    """
+
+    def __init__(self, max_bytes: int = 64 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._changed = threading.Condition()
+
+    def add(self, message: WorkerMessage) -> None:
+        """Note that a message is to be sent."""
+        with self._changed:
+            self._bytes += _track_bytes(message)
+
+    def remove(self, messages: list[WorkerMessage]) -> None:
+        """Note that messages were sent."""
+        with self._changed:
+            self._bytes -= sum(map(_track_bytes, messages))
+            self._changed.notify()
+
+    def wait_for_room(self) -> None:
+        """Wait until few enough bytes are left to send."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes <= self._max_bytes)
+
+    def end(self) -> None:
+        """Let nobody wait any more: nothing is sent from now on."""
+        with self._changed:
+            self._bytes, self._max_bytes = 0, sys.maxsize
+            self._changed.notify()
+
+
+def _track_bytes(message: WorkerMessage) -> int:
+    return message.payload.record.packed_tracks.size if message.kind == "done" else 0
+
+
 class WorkerCommitter:
     """Flushes, commits and answers batches in their order.
 
@@ -42,11 +98,15 @@ class WorkerCommitter:
         config: of the worker.
         stop: once true, a server that is away is not waited for.
         timers: count the time that it takes.
+
+    Attributes:
+        unsent: bytes of tracks that are still to be sent.
     """
 
     def __init__(
         self, pipe: Connection, config: WorkerConfig, stop: Callable[[], bool], timers: StageTimers
     ) -> None:
+        self.unsent = UnsentTracks()
         self._pipe = pipe
         self._store = config.store
         self._commit = config.commit
@@ -57,10 +117,14 @@ class WorkerCommitter:
 
     def send_messages(self, messages: MessageQueue) -> None:
         """Answer until there is None to answer."""
-        with contextlib.suppress(BrokenPipeError, ConnectionError):
-            for ready in _take_ready(messages):
-                for message in self._flush_and_commit(ready):
-                    self._pipe.send(message)
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionError):
+                for ready in _take_ready(messages):
+                    for message in self._flush_and_commit(ready):
+                        self._pipe.send(message)
+                    self.unsent.remove(ready)
+        finally:
+            self.unsent.end()
         if self._catalog is not None:
             self._catalog.close()
 
@@ -86,10 +150,10 @@ class WorkerCommitter:
     def _must_flush(self, ready: list[WorkerMessage]) -> bool:
         if self._commit is None and self._store.capabilities.flush_covers_all_writers:
             return False
-        return any(message.kind == "done" and message.payload[0].has_files for message in ready)
+        return any(message.kind == "done" and message.payload.record.has_files for message in ready)
 
     def _commit_record(self, commit: WorkerCommit, message: WorkerMessage) -> WorkerMessage:
-        record: BatchRecord = message.payload[0]
+        record: BatchRecord = message.payload.record
         if not record.songs:
             return message
         if self._catalog is None:
@@ -99,7 +163,8 @@ class WorkerCommitter:
             (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), sink)
         self._timers.count(Counter.COMMITS)
         self._timers.count(Counter.ROWS, committed.row_count)
-        return WorkerMessage("done", message.batch_number, (record.songs_with_problems(), committed))
+        payload = DonePayload(record.songs_with_problems(), committed, len(record.songs))
+        return WorkerMessage("done", message.batch_number, payload)
 
 
 def _take_ready(messages: MessageQueue) -> Iterator[list[WorkerMessage]]:

@@ -13,7 +13,7 @@ from midiprism.pipeline.executor import ProgressCounts
 from midiprism.pipeline.executors.processes.batch_retry import SubmittedBatch, WorkerFailure
 from midiprism.pipeline.executors.processes.shared_memory import new_slots
 from midiprism.pipeline.executors.processes.start_process import start_process
-from midiprism.pipeline.executors.processes.worker_commit import WorkerMessage
+from midiprism.pipeline.executors.processes.worker_commit import DonePayload, WorkerMessage
 from midiprism.pipeline.executors.processes.worker_process import Task, main
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER
 from midiprism.pipeline.shared_counters import (
@@ -124,13 +124,13 @@ class WorkerHandle:
         """Let the worker end after the batches that it has."""
         self._outbox.put(None)
 
-    def take_answer(self, message: WorkerMessage) -> tuple[SubmittedBatch, Any, Any]:
-        """Return the batch that a ``done`` message answers, its record, and its commit if there was one."""
+    def take_answer(self, message: WorkerMessage) -> tuple[SubmittedBatch, DonePayload]:
+        """Return the batch that a ``done`` message answers, and the answer with the bytes of its tracks."""
         submitted = self.batches.popleft()
         assert submitted.number == message.batch_number
         self._answered_counts = self.counts
-        record, committed = message.payload
-        return submitted, self._slots.take(record) if self._slots else record, committed
+        answer: DonePayload = message.payload
+        return submitted, answer._replace(record=self._slots.take(answer.record)) if self._slots else answer
 
     def is_working_on(self, submitted: SubmittedBatch) -> bool:
         """Return whether the worker has begun a batch and not ended it."""

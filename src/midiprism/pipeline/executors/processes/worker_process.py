@@ -19,7 +19,12 @@ from midiprism.errors import MidiprismError, StoreError
 from midiprism.metrics.stage_timers import Counter, StageTimers
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.executors.processes.shared_memory import Slots
-from midiprism.pipeline.executors.processes.worker_commit import MessageQueue, WorkerCommitter, WorkerMessage
+from midiprism.pipeline.executors.processes.worker_commit import (
+    DonePayload,
+    MessageQueue,
+    WorkerCommitter,
+    WorkerMessage,
+)
 from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.pipeline.shared_counters import SharedCounters, stage_timers
 from midiprism.pipeline.splitter import is_compiled, prepare
@@ -62,7 +67,10 @@ def main(
         thread = threading.Thread(target=committer.send_messages, args=(answers,), daemon=True)
         thread.start()
         while (task := _receive_task(pipe, timers)) is not None:
-            answers.put(_process_batch(worker, *task))
+            committer.unsent.wait_for_room()
+            answer = _process_batch(worker, *task)
+            committer.unsent.add(answer)
+            answers.put(answer)
         answers.put(None)
         thread.join()
 
@@ -78,7 +86,8 @@ def _receive_task(pipe: Connection, timers: StageTimers) -> Task | None:
 
 def _process_batch(worker: Worker, batch_number: int, batch: Batch, lease: Lease | None) -> WorkerMessage:
     try:
-        return WorkerMessage("done", batch_number, (worker.process_batch(batch, batch_number, lease), None))
+        record = worker.process_batch(batch, batch_number, lease)
+        return WorkerMessage("done", batch_number, DonePayload(record, None, len(record.songs)))
     except MidiprismError as error:
         return WorkerMessage("error", batch_number, error)
     except OSError as error:  # such as too many open files: no song is to blame
