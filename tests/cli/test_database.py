@@ -176,7 +176,7 @@ def test_a_missing_catalog_is_not_treated_as_an_empty_one(
     before = read_tree(Path("out"))
     for command in (["verify"], ["verify", "--repair"], ["list"], ["export", "--to", "t"]):
         code, _, err = run_cli(*command, "out", "--database", url)
-        assert (code, "holds no catalogue yet" in err) == (1, True)
+        assert (code, "holds no catalog yet" in err) == (1, True)
     assert "nothing is recorded yet" in run_cli("status", "out", "--database", url)[1]
     assert read_tree(Path("out")) == before
     run_cli("split", "songs", "-o", "out", "--workers", 0, "--database", url)
@@ -201,7 +201,7 @@ def test_all_active_runs_are_shown_and_prevent_checks(
         ]
         for command in (["verify"], ["verify", "--repair"]):
             code, _, err = run_cli(*command, "out", "--database", url)
-            assert (code, f"Run {second} on out is on" in err) == (1, True)
+            assert (code, f"Run {second} on out is active" in err) == (1, True)
         postgres.psql(url, f"UPDATE midiprism.runs SET expires_at = now() WHERE id = {second}")
         catalog.end_run(third, "interrupted", {}, "2026-01-01T00:00:00+00:00")
     assert run_cli("verify", "out", "--database", url)[0] == 0
@@ -218,7 +218,7 @@ def test_a_run_that_begins_during_a_check_ends_the_check(
         with open_catalog(PostgresAddress(url)) as catalog:
             catalog.end_run(catalog.begin_run({}, "now"), "done", {}, "now")
 
-    monkeypatch.setattr("midiprism.integrity.verify.Check._unlinked", begin_and_end_a_run)
+    monkeypatch.setattr("midiprism.integrity.verify._check_unlinked", begin_and_end_a_run)
     code, _, err = run_cli("verify", "out", "--database", url)
     assert (code, "check again" in err) == (1, True)
 

@@ -103,7 +103,7 @@ def test_a_lost_shard_is_reported_and_repaired(run_cli: Run, out: str, database_
     assert run_cli("verify", out, *database_options)[0] == 0
     next(Path(out).rglob("tracks-*.parquet")).unlink()
     code, output, errors = run_cli("verify", out, *database_options)
-    assert (code, "Parquet files that are lost or damaged" in output + errors) == (1, True)
+    assert (code, "shards that are lost or damaged" in output + errors) == (1, True)
     assert run_cli("verify", out, "--repair", *database_options)[0] == 0
     assert run_cli("verify", out, *database_options)[0] == 0
     assert rows("tracks") == 3

@@ -405,7 +405,7 @@ def test_a_disk_failure_at_any_call_leaves_no_partial_file(
 def test_shards_are_kept_if_their_catalog_is_missing(songs: Path, out: Path) -> None:
     before = files(out)
     (out / "catalog.sqlite").rename(out.parent / "kept.sqlite")
-    with pytest.raises(StoreError, match="bring theirs back"):
+    with pytest.raises(StoreError, match="bring their catalog back"):
         run(songs, out)
     assert files(out) == before
     (out.parent / "kept.sqlite").replace(out / "catalog.sqlite")

@@ -116,14 +116,14 @@ def test_old_samples_are_dropped_during_a_run(
 ) -> None:
     monkeypatch.setattr(sampler, "PERIOD_SECONDS", 0.002)
     monkeypatch.setattr(run_metrics, "samples_to_drop", lambda times, _now: list(times)[1:])
-    intervals = RunIntervals(record=0.0, downsample=0.0)
+    intervals = RunIntervals(record=0.0, record_rest_factor=0.0, downsample=0.0)
     settings = make_settings(workers=0, batch_songs=5)
     run_split(songs, tmp_path / "out", settings, splitter=SlowSplitter(0.005), intervals=intervals)
     _, _, samples = recorded_metrics(tmp_path / "out")
     assert samples[0].songs == 0
     assert samples[-1].songs == 60
-    # Without dropping there are about 150: one for each 2 ms.
-    assert len(samples) < 60
+    # There was one for each 2 ms, and a record after each 5 songs.
+    assert [sample.songs for sample in samples if 0 < sample.songs <= 40] == []
 
 
 class OneDecisionTuner:
@@ -149,5 +149,5 @@ def test_a_decision_of_a_tuner_takes_effect_and_is_recorded(
     _, totals, samples = recorded_metrics(tmp_path / "out")
     (decision,) = totals["decisions"]
     assert (decision["workers"], decision["batch_size"], decision["in_flight"]) == (3, 20, 6)
-    assert decision["why"] == "to see what happens"
+    assert decision["reason"] == "to see what happens"
     assert (samples[-1].workers, samples[-1].batch_size, samples[-1].in_flight_limit) == (3, 20, 6)

@@ -20,7 +20,7 @@ from midiprism.pipeline.shared_counters import (
     stage_timers,
 )
 from midiprism.pipeline.worker import Worker, WorkerLimits
-from midiprism.records.batches import TRACK_INDEX
+from midiprism.records.batches import TRACK_INDEX, Lease
 from midiprism.smf.types import SplitSong
 from midiprism.sources import SongRef, open_folders
 from midiprism.stores import NullStore, StoredTrack, StoreOptions, TrackStore
@@ -246,3 +246,15 @@ def test_no_song_is_marked_as_current_during_storing_and_transfer(tmp_path: Path
     worker.process_batch(found)
     assert seen == [(NO_SONG, STAGE_STORING)] * 6
     assert counters[STAGE] == STAGE_IDLE
+
+
+def test_songs_of_an_earlier_leased_batch_are_split_again(tmp_path: Path) -> None:
+    """Check that no leased batch relies on another one, whose commit may be discarded."""
+    songs = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(PIANO)})
+    source = open_folders([songs])
+    first, second = (found for found in source.walk() if isinstance(found, SongRef))
+    for lease, outcome in ((None, None), (Lease(1, "token"), "split")):
+        worker = Worker(source, NullStore(), fake_split, lambda _digests: frozenset(), 1 << 20)
+        worker.process_batch((first,), lease=lease)
+        assert worker.process_batch((second,), lease=lease).songs["outcome"] == (outcome,)
+        worker.close()

@@ -18,8 +18,10 @@ from midiprism.catalog.sqlite import backup as copying
 from midiprism.cli.advice import explain
 from midiprism.errors import (
     CatalogError,
+    CatalogLocationError,
     MidiprismError,
     StoreError,
+    UnfinishedRelocationError,
     UsageError,
 )
 from midiprism.fs import fsync as durable
@@ -215,7 +217,7 @@ def test_an_interrupted_copy_resumes(tmp_path: Path, store: StoreKind) -> None:
     with pytest.raises(UsageError, match=f"unfinished relocation of {out}, which is still the result"):
         locate_result(str(new))
     for refusing in (require_result, lambda place: run_split(tmp_path / "songs", Path(place))):
-        with pytest.raises(UsageError, match=f"`midiprism relocate {out} {new}` goes on with it"):
+        with raises_advice(UnfinishedRelocationError, f"`midiprism relocate {out} {new}` continues it"):
             refusing(str(new))
     done = relocate(out, new)
     assert (done.arrived, done.files_already_copied) == (True, stopped.files_copied)
@@ -298,7 +300,7 @@ def test_a_damaged_songs_table_stops_a_relocation_and_a_missing_one_is_recreated
 ) -> None:
     out, new = make_result(tmp_path, "parquet"), tmp_path / "new"
     (out / "songs" / "songs.parquet").write_bytes(b"PAR1 and nothing else PAR1")
-    with pytest.raises(StoreError, match="--repair"):
+    with pytest.raises(StoreError, match="Repair the result"):
         relocate(out, new)
     (out / "songs" / "songs.parquet").unlink()
     assert relocate(out, new).arrived
@@ -311,11 +313,11 @@ def test_a_damaged_catalog_is_not_copied(tmp_path: Path, monkeypatch: pytest.Mon
     out, new = make_result(tmp_path), tmp_path / "new"
     with monkeypatch.context() as patch:
         patch.setattr(copying, "find_damage", lambda *_arguments: "Page 7 is lost.")
-        with pytest.raises(CatalogError, match="is not whole: Page 7 is lost"):
+        with pytest.raises(CatalogError, match="is damaged: Page 7 is lost"):
             relocate(out, new)
     with monkeypatch.context() as patch:
         patch.setattr(copying, "_counts", lambda path: path)
-        with pytest.raises(CatalogError, match="does not hold what that holds"):
+        with pytest.raises(CatalogError, match="does not hold the same"):
             relocate(out, new)
     (out / "catalog.sqlite").write_bytes(b"no database" * 999)
     with pytest.raises(CatalogError):
@@ -405,7 +407,7 @@ def test_too_little_space_is_reported_before_anything_is_written(
         relocate(out, new)
     assert not new.exists()
     monkeypatch.setattr(
-        carrying, "device_of", lambda _path: SimpleNamespace(device="sda1", file_system="btrfs")
+        carrying, "locate_storage", lambda _path: SimpleNamespace(device="sda1", file_system="btrfs")
     )
     if "f_bavail" in free:  # blocks are shared
         assert relocate(out, new).arrived
@@ -457,15 +459,15 @@ def test_files_are_durable_before_the_switch_and_before_any_removal(
     forbid_renames(monkeypatch)
     record_calls(os, "replace", lambda _source, target: str(Path(target).relative_to(tmp_path)))
     record_calls(durable.Flusher, "flush", lambda _flusher: "flush")
-    record_calls(relocate_module, "keep_names", lambda folder: f"sync {Path(folder).name}")
-    record_calls(relocate_module, "arrive", lambda _folder: "arrive")
+    record_calls(relocate_module, "fsync_dir", lambda folder: f"sync {Path(folder).name}")
+    record_calls(relocate_module, "finish_relocation", lambda _folder: "finish")
     record_calls(os, "unlink", lambda path: "unlink track" if Path(path).suffix == ".mid" else "")
     relocate(out, new, remove=True)
     order = [step for step in order if step]
     switch = len(order) - 1 - order[::-1].index("out/midiprism.json")
     assert order[:3] == ["out/midiprism.json", "new/midiprism.json", "sync new"], "a rename was tried first"
-    assert order[switch - 3 : switch] == ["new/catalog.sqlite", "flush", "sync new"]
-    assert order[switch + 1 : switch + 4] == ["sync out", "arrive", "new/midiprism.json"]
+    assert order[switch - 3 : switch] == ["flush", "new/catalog.sqlite", "sync new"]
+    assert order[switch + 1 : switch + 4] == ["sync out", "finish", "new/midiprism.json"]
     assert order[switch + 4 :] == ["unlink track"] * 4
 
 
@@ -555,7 +557,7 @@ def test_a_catalog_in_postgresql_is_not_moved(
     settings = make_settings(workers=0, database=address)
     run_split(write_files(tmp_path / "songs", SONGS), out, settings)
     mark = read_marker(str(out))["result"]
-    with pytest.raises(UsageError, match="give its address by --database"):
+    with raises_advice(CatalogLocationError, "give its address by --database"):
         relocate_result(str(out), str(new))
     postgres.psql(
         address.url,

@@ -102,7 +102,6 @@ def test_a_second_run_is_refused_with_the_process_that_holds_the_lock(tmp_path: 
 HOLD = """
 import sys, time
 from midiprism.results.lock import lock_exclusive
-from support.runs import make_settings
 with lock_exclusive(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)

@@ -105,7 +105,7 @@ def test_rows_agree_with_the_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyP
     execute(out, "UPDATE songs SET division = ? WHERE id = ?", -6360, numbers[3])
     execute(out, "UPDATE songs SET digest = NULL, outcome = 'unreadable' WHERE id = ?", numbers[5])
     execute(out, "DELETE FROM song_paths WHERE song_id = ?", numbers[7])
-    monkeypatch.setattr("midiprism.catalog.queries.song_rows._FETCH_ROWS", fetched)
+    monkeypatch.setattr("midiprism.catalog.queries.song_rows.FETCH_ROWS", fetched)
     with open_read_only(catalog_access.catalog_address(out)) as catalog:
         assert write_songs_table(catalog, ParquetShards(out)) == len(numbers) - 1
     rows = pq.read_table(out / SONGS_TABLE).to_pylist()

@@ -11,9 +11,6 @@ from midiprism.pipeline.progress import RunListener
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.settings import RunIntervals
 
-RECORD_REST_FACTOR = 9.0
-"""After recording progress, nothing is recorded for so many times as long: a server may be far away."""
-
 
 class RunClock:
     """Seconds since a run began."""
@@ -129,7 +126,7 @@ class RunRecorder:
         self.update_summary()
         self._metrics.record_samples(self._catalog, run_id, utc_now())
         recorded = time.perf_counter()
-        rest = min(RECORD_REST_FACTOR * (recorded - started), self._max_rest)
+        rest = min(self._intervals.record_rest_factor * (recorded - started), self._max_rest)
         self._next_record_at = recorded + max(self._intervals.record, rest)
         total = self._counts.songs_total
         self._space.check(self._catalog, None if total is None else total - self._counts.planner.songs_seen)

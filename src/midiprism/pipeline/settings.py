@@ -14,6 +14,9 @@ DEFAULT_LIMITS = Limits()
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 
+RECORD_REST_FACTOR = 9.0
+"""After recording progress, nothing is recorded for so many times as long: a server may be far away."""
+
 
 @dataclass(frozen=True, slots=True)
 class RerunPolicy:
@@ -154,9 +157,11 @@ class RunIntervals:
     Attributes:
         report: between two reports of progress.
         record: between two records of progress in the catalog.
+        record_rest_factor: the next record also waits for so many times as long as the last one took.
         downsample: between two rounds in which samples that are no longer needed are dropped.
     """
 
     report: float = 0.1
     record: float = 1.0
+    record_rest_factor: float = RECORD_REST_FACTOR
     downsample: float = 60.0

@@ -138,8 +138,9 @@ class Worker:
         self._files_written = self._bytes_written = self._disk_bytes = 0
         self._builder = BatchBuilder()
         self.counters[BATCH_NUMBER] = batch_number
-        # Songs of batches that this worker did, or does: batches are committed in their order.
-        if len(self._seen_digests) > self._limits.cached_digests:
+        # Batches are committed in their order, so that a later one may rely on an earlier one. But the commit
+        # of a leased batch may be discarded.
+        if lease is not None or len(self._seen_digests) > self._limits.cached_digests:
             self._seen_digests.clear()
         self._pending, self._pending_bytes, self._record_bytes = [], 0, 0
         self._process_chunks(batch)

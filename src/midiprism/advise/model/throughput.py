@@ -13,7 +13,7 @@ from midiprism.advise.model.run_facts import RunFacts
 from midiprism.metrics.snapshot import SampleWindow
 from midiprism.pipeline.group_commit import MAX_GROUP_SECONDS, MAX_GROUP_SONGS
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER, default_batch_size, default_in_flight
-from midiprism.pipeline.run_reports import RECORD_REST_FACTOR
+from midiprism.pipeline.settings import RECORD_REST_FACTOR
 from midiprism.pipeline.tuner import Tunables
 
 LEASE_ROUND_TRIPS = 6
