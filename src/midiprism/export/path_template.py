@@ -135,9 +135,7 @@ def _track_name(row: TrackRow) -> str:
     if not name:
         return row.link.instrument
     return (
-        f"{name} - {row.link.instrument}"
-        if row.link.part_count > 1 and name != row.link.instrument
-        else name
+        f"{name} - {row.link.instrument}" if row.link.part_count > 1 and name != row.link.instrument else name
     )
 
 

@@ -66,6 +66,10 @@ class WorkerLimits:
     record_bytes: int = 64 << 20
 
 
+WORKER_LIMITS = WorkerLimits()
+"""The limits of workers, unless others are given."""
+
+
 class Worker:
     """Reads, splits and stores batches.
 
@@ -109,7 +113,7 @@ class Worker:
         self._on_song = on_song
         self._transfer_record = transfer_record
         self.counters: SharedCounters = [0] * SHARED_COUNTER_COUNT if counters is None else counters
-        self._limits = limits or WorkerLimits()
+        self._limits = limits or WORKER_LIMITS
         self._max_pending_ns = max_pending_ns
         self._reader = BatchReader(source, input_limit)
         self._times = WorkerTimes(self.counters)

@@ -10,7 +10,7 @@ from midiprism.catalog.commit_hook import CommitHook
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
 from midiprism.pipeline.splitter import Splitter
-from midiprism.pipeline.worker import Worker, WorkerLimits
+from midiprism.pipeline.worker import WORKER_LIMITS, Worker, WorkerLimits
 from midiprism.sources import Source
 from midiprism.stores import TrackStore
 
@@ -91,7 +91,7 @@ class WorkerConfig:
     lookup: KnownSongLookup
     replaces: bool
     commit: WorkerCommit | None = None
-    limits: WorkerLimits = WorkerLimits()
+    limits: WorkerLimits = WORKER_LIMITS
 
     @property
     def run_id(self) -> int:

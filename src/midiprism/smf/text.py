@@ -8,8 +8,8 @@ KANA_LEAD_BYTES = (0x82, 0x83)
 _PADDING = b"\0 \t\r\n"
 
 MAX_TEXT_BYTES = 256
-"""Bytes of a text that are read, without padding before it. A file of a kilobyte can hold a name of megabytes,
-and all that is done with names later costs as many times their length."""
+"""Most bytes of a text that are read, without its padding. A file of a kilobyte can hold a name of megabytes,
+and each use of a name costs more than its length."""
 
 
 def decode_text(raw: bytes) -> tuple[str | None, str | None]:

@@ -340,7 +340,7 @@ def _is_name_type(arrow_type: Any) -> bool:
 
 
 def _cell(batch: Any, column: str, row_index: int) -> Any:
-    """Return a column's value as a scalar of pyarrow, or that of a field of a struct, whose name has a dot."""
+    """Return a value of a column as a scalar of pyarrow, or of a field of a struct, whose name has a dot."""
     column_index = batch.schema.get_field_index(column)
     if column_index >= 0:
         return batch.column(column_index)[row_index]
@@ -358,7 +358,9 @@ def _name(cell: Any) -> str | None:
         return str(cell.as_py())
     data = memoryview(cell.as_buffer())
     try:
-        return bytes(data[:MAX_NAME_BYTES]).decode("utf-8", "strict" if len(data) <= MAX_NAME_BYTES else "ignore")
+        return bytes(data[:MAX_NAME_BYTES]).decode(
+            "utf-8", "strict" if len(data) <= MAX_NAME_BYTES else "ignore"
+        )
     except UnicodeDecodeError:
         return None
 

@@ -17,7 +17,7 @@ OPEN_FLAGS = (
 )
 _CHUNK_BYTES = 1 << 20
 _MAX_DIGESTED_RATIO = 16
-"""A file beyond the limit is read for its digest, up to this many times the limit: a sparse file may claim any
+"""A file beyond the limit is read for its digest, up to this many times the limit: a sparse file may have any
 size."""
 _NOT_A_FILE_ERRORS = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
 """Errors of reading a folder, an empty pipe or a device."""

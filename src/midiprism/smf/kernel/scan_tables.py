@@ -46,7 +46,7 @@ def new_scan_tables(size: int, full_context: bool, max_events: int) -> Any:
 
 @helper
 def double_length(table: Any, rows: int, most: int) -> Any:
-    """Return a table twice as long, but of at most ``most`` rows, with the first ``rows`` rows of this one."""
+    """Return a table twice as long, with at most ``most`` rows, that has the first ``rows`` of this one."""
     longer = np.empty(min(2 * table.shape[0], most), table.dtype)
     for row in range(rows):
         longer[row] = table[row]
@@ -88,9 +88,7 @@ def with_problems(tables: Any, problems: Any) -> Any:
 @inlined
 def has_too_many_events(counters: Any) -> bool:
     """Return whether a scan has found more events of a kind than there may be."""
-    return bool(
-        max(counters.conductor_events, counters.context_events, counters.setup) > counters.max_events
-    )
+    return bool(max(counters.conductor_events, counters.context_events, counters.setup) > counters.max_events)
 
 
 @inlined

@@ -151,8 +151,8 @@ class DecompressedStream:
 def iter_decompressed(file: OpenFile, make_decompressor: Callable[[], Decompressor]) -> Iterator[bytes]:
     """Yield the decompressed bytes in pieces.
 
-    Streams that follow each other count as one, and zeros after them are padding. What follows after very many
-    zeros is not read.
+    Streams that follow each other count as one, and zeros after them are padding. What follows after very
+    many zeros is not read.
 
     Raises:
         DamagedError: the data is damaged or truncated.
