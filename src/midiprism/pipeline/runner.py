@@ -14,7 +14,7 @@ from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
 from midiprism.pipeline.commit_loop import BatchCommitter, CommitObservers, require_sources
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
-from midiprism.pipeline.executors import background_for, make_executor
+from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import GroupCommit
 from midiprism.pipeline.leasing import BatchSource, LeasedBatch, make_batch_source
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_dry_run, open_result
@@ -80,6 +80,8 @@ def run_pipeline(
         StoreError: ``out`` is held by another run, or cannot be written.
         CatalogError: the catalog cannot be opened.
     """
+    if not os.path.isdir(out):
+        prepare_executor(settings.resources.executor, settings.resources.workers)
     opener = parts.open_result or (open_dry_run if settings.dry_run else open_result)
     with opener(out, settings) as result:
         # Absolute: a summary outlives a change of the working folder.

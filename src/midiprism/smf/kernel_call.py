@@ -147,7 +147,7 @@ def _limit_error(status: int, max_output_bytes: int, limits: Limits) -> CorruptM
     if status == LIMIT_EVENTS:
         return CorruptMidiError(
             "limit",
-            f"The file has more than {limits.events} events of a kind that is kept in a table (limit: events).",
+            f"The file has more than {limits.events} events of one kind that has a table (limit: events).",
         )
     what = "has" if status == LIMIT_SOURCE_TRACKS else "would give"
     return CorruptMidiError("limit", f"The file {what} more than {limits.tracks} tracks (limit: tracks).")

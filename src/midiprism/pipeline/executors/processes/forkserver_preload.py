@@ -8,6 +8,9 @@ worker explains.
 import contextlib
 
 with contextlib.suppress(Exception):
+    from midiprism.pipeline.executors.processes import worker_process  # noqa: F401 - for the workers
+
+with contextlib.suppress(Exception):
     from midiprism.smf.kernel import split_kernel
 
     if split_kernel.is_compiled():
