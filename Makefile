@@ -10,6 +10,7 @@ SRC ?=
 OUT ?= split
 CORPUS ?=
 SECONDS ?= 1200
+ROUNDS ?=
 WORK ?= build/bench
 SONGS ?= 607000
 
@@ -29,7 +30,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage docs fuzz bench-kernel bench bench-growth bench-advice format clean
+.PHONY: help split test lint types coverage docs fuzz stress bench-kernel bench bench-growth bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -78,6 +79,9 @@ docs: $(STAMP)-package ## Bring the generated parts of the documentation up to d
 
 fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with real files from CORPUS=
 	$(RUN) fuzz/fuzz_split.py --minutes "$$($(RUN) -c 'print($(SECONDS) / 60)')" --corpus "$$CORPUS"
+
+stress: $(STAMP)-test ## Kill commands at random for SECONDS= (1200), or ROUNDS=, and check that nothing is lost
+	$(RUN) fuzz/stress_kills.py $(if $(ROUNDS),--rounds $(ROUNDS),--seconds $(SECONDS))
 
 bench-kernel: $(STAMP)-peers ## Measure the splitter and other readers, on CORPUS= or sample songs
 	$(RUN) benchmarks/split_throughput.py $${CORPUS:+"$$CORPUS"}

@@ -14,6 +14,7 @@
     │   ├── AdoptionNeedsFilesError    an adopted library with another store than ``files``
     │   ├── UnfinishedRelocationError  the folder is the target of a relocation that has not ended
     │   ├── NetworkFileSystemError     SQLite cannot be used on the file system of the result
+    │   ├── FilterValueError           a filter of a search with too long a text or too large a number
     │   ├── NoParquetSourceError       columns are named, and no source is a Parquet file
     │   ├── AmbiguousSongColumnError   a Parquet file has several columns that may hold songs
     │   └── PathMapRuleError           a rule of a path map cannot be followed
@@ -38,6 +39,10 @@ from typing import Literal
 
 class MidiprismError(Exception):
     """Base class of every exception that midiprism raises on purpose."""
+
+
+class KernelCacheWarning(UserWarning):
+    """The splitter is compiled again each time, since no folder is safe to keep its compiled form in."""
 
 
 class CorruptMidiError(MidiprismError):
@@ -276,6 +281,27 @@ class PathMapRuleError(UsageError):
         if self.fault == "parent_folder":
             return f"The path mapping {self.rule} has a component `..`: write the path out."
         return f"There are two path mappings for {self.rule}."
+
+
+class FilterValueError(UsageError):
+    """A filter of a search with a text that is too long, or a number that is too large.
+
+    Attributes:
+        name: of the filter.
+        limit: most characters of a text, or the largest number.
+        is_text: whether the filter is a text.
+    """
+
+    def __init__(self, name: str, limit: int, is_text: bool) -> None:
+        super().__init__(name, limit, is_text)
+        self.name = name
+        self.limit = limit
+        self.is_text = is_text
+
+    def __str__(self) -> str:
+        if self.is_text:
+            return f"The filter {self.name} is too long: it takes at most {self.limit:,} characters."
+        return f"The filter {self.name} is too large: it takes numbers up to {self.limit:,}."
 
 
 class SourceError(MidiprismError):

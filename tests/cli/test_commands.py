@@ -260,7 +260,7 @@ def test_hostile_names_are_printed_and_exported_safely(run_cli: Run, tmp_path: P
     assert "\\x1b[31m[bold]" in run_cli("list", "out")[1]
     assert run_cli("list", "out", "--json")[0] == 0
     assert run_cli("export", "out", "--to", "to")[0] == 0
-    (path,) = set(read_tree(tmp_path / "to")) - {"midiprism.json"}
+    (path,) = set(read_tree(tmp_path / "to")) - {"midiprism.json", ".midiprism.lock"}
     assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline (Slap Bass 1).mid"
 
 

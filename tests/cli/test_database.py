@@ -256,6 +256,7 @@ def test_database_url_counts_only_if_the_database_holds_a_catalog(
         "postgresql://u:{}@localhost/db",
         "postgresql://u@localhost/db?password={}",
         "postgresql://u@localhost/db?sslmode=require&pass%77ord={}",
+        "postgresql://u@localhost/db?oauth_client_secret={}",
     ],
 )
 def test_a_password_on_the_command_line_is_refused_with_advice(run_cli: Run, written: str) -> None:

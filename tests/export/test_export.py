@@ -33,7 +33,7 @@ def export(out: Path, to: Path, by: str = "song", selection: Selection = ALL, **
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(set(read_tree(folder)) - {"midiprism.json"})
+    return sorted(set(read_tree(folder)) - {"midiprism.json", ".midiprism.lock"})
 
 
 def test_a_tree_by_song_has_a_folder_per_song(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tests of serving metrics to Prometheus."""
 
+import http.client
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from midiprism.metrics.errors import MetricsServerError
-from midiprism.metrics.prometheus import serve_metrics
+from midiprism.metrics.prometheus import KnownHosts, serve_metrics
 from midiprism.metrics.server import ClientLimits
 from midiprism.metrics.snapshot import DeviceIo, RunSample, StageTime
 
@@ -112,3 +113,49 @@ def test_an_address_of_another_machine_is_an_error() -> None:
         serve_metrics(lambda: SAMPLE, 0, "192.0.2.1"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST:9000", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:9000", 200),
+        ("rebound.example", 403),
+        ("rebound.example:9000", 403),
+        ("127.0.0.1.rebound.example", 403),
+        ("localhost@rebound.example", 403),
+        ("192.0.2.1", 403),
+        ("", 403),
+    ],
+)
+def test_only_requests_that_name_a_known_host_are_answered(port: int, host: str, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/metrics", headers={"Host": host})
+        answer = connection.getresponse()
+        body = answer.read()
+    finally:
+        connection.close()
+    assert answer.status == status
+    assert (b"midiprism_songs" in body) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "known"),
+    [
+        ("192.0.2.1", "192.0.2.1:9000", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("node7", "node7", True),
+        ("2001:db8::1", "[2001:db8::1]:9000", True),
+        ("0.0.0.0", "192.0.2.1", True),
+        ("::", "[2001:db8::1]", True),
+        ("0.0.0.0", "trainbox.lan", True),
+        ("0.0.0.0", "trainbox", True),
+        ("0.0.0.0", "rebound.example", False),
+        ("127.0.0.1", "trainbox.lan", False),
+    ],
+)
+def test_the_address_that_is_served_is_known(address: str, host: str, known: bool) -> None:
+    assert (host in KnownHosts(address, "trainbox.lan")) == known

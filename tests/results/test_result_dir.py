@@ -46,7 +46,7 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read"),
+        ("", "not a file that midiprism wrote"),
         ("[1]", "not a file that midiprism wrote"),
         ('{"name": "x"}', "not a file that midiprism wrote"),
         ('{"midiprism": "result", "layout": 99}', "another version"),

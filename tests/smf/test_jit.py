@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -161,3 +162,68 @@ def test_every_module_that_a_kernel_imports_is_in_its_digest(tmp_path: Path) -> 
     imported = {Path(name) for name in run_python(IMPORTED_BY_KERNEL).split()}
     outside = {path.name for path in imported if not any(path.is_relative_to(source) for source in covered)}
     assert outside == {"types.py", "inspect_types.py"}, "these hold plain values of Python"
+
+
+RUN_AND_WARN = RUN.replace("import sys", "import sys, warnings; warnings.simplefilter('always')")
+
+
+def run_with_warnings(kernel: CompiledKernel) -> tuple[str, str]:
+    """Return the output and the warnings of a process that uses a kernel."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_AND_WARN.format(folder=str(kernel.module.parent))],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(kernel.cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip(), done.stderr
+
+
+def test_the_cache_is_made_for_its_user_alone(compiled_module: CompiledKernel) -> None:
+    (folder,) = compiled_module.cache.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize("place", ["folder", "file"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "writable",
+        pytest.param(
+            "owned",
+            marks=pytest.mark.skipif(
+                not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another owner"
+            ),
+        ),
+    ],
+)
+def test_a_cache_that_others_can_write_is_not_loaded_and_reported_once(
+    compiled_module: CompiledKernel, place: str, harm: str
+) -> None:
+    (folder,) = compiled_module.cache.iterdir()
+    folder.chmod(0o755)
+    path = folder if place == "folder" else next(folder.rglob("*.nbi"))
+    if harm == "writable":
+        path.chmod(0o777)
+    else:
+        os.chown(path, 65_534, 65_534)
+    output, warnings = run_with_warnings(compiled_module)
+    assert output == "False 42 True", "it is compiled, not loaded"
+    assert warnings.count("KernelCacheWarning") == 1
+    assert str(path) in warnings
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_cache_that_is_a_link_is_not_loaded(compiled_module: CompiledKernel) -> None:
+    (folder,) = compiled_module.cache.iterdir()
+    elsewhere = folder.rename(compiled_module.cache.parent / "elsewhere")
+    folder.symlink_to(elsewhere)
+    assert run_with_warnings(compiled_module)[0] == "False 42 True"
+
+
+def test_a_group_may_share_the_mode_of_files_in_a_closed_folder(compiled_module: CompiledKernel) -> None:
+    (folder,) = compiled_module.cache.iterdir()
+    for path in folder.rglob("*"):
+        path.chmod(path.stat().st_mode | 0o020)
+    assert run_with_warnings(compiled_module) == ("True 42 True", "")

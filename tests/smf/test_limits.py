@@ -99,7 +99,7 @@ def test_other_events_are_not_limited() -> None:
     data = song(track([event for tick in range(300) for event in note(0, 60, tick, 1)]))
     assert midiprism.split(data, limits=Limits(events=0)).tracks[0].note_count == 300
     with_controllers = song(track(EVENTS_OF_A_KIND["context"]), MELODY)
-    assert len(midiprism.split(with_controllers, limits=Limits(events=0)).tracks) == 1
+    assert len(midiprism.split(with_controllers, limits=Limits(events=0)).tracks) == 2
 
 
 def full_context_song(controllers: int, tracks: int) -> bytes:

@@ -72,7 +72,7 @@ class KillPoints:
             return real_write(descriptor, data)
 
         os.open, os.write = open_or_kill, write_or_kill  # type: ignore[assignment]
-        for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "makedirs", "fsync"):
+        for name in ("link", "replace", "rename", "unlink", "mkdir", "rmdir", "makedirs", "fsync"):
             setattr(os, name, self.kill_before(getattr(os, name)))
         syncfs = fsync.find_syncfs()
         if syncfs is not None:

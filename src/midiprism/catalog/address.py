@@ -14,8 +14,61 @@ _URL = re.compile(rf"\w+://(?:[^@/?\[\]]*@)?{_HOST}(?:,{_HOST})*(?:/[^@?]*)?(?:\
 _BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
-_SECRET_PARAMETERS = ("password", "sslpassword")
-_SECRET = re.compile(r"\b(password|sslpassword)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]*)", re.IGNORECASE)
+_SHOWN_PARAMETERS = frozenset(
+    {
+        "application_name",
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "dbname",
+        "fallback_application_name",
+        "gssdelegation",
+        "gssencmode",
+        "gsslib",
+        "host",
+        "hostaddr",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "krbsrvname",
+        "load_balance_hosts",
+        "max_protocol_version",
+        "min_protocol_version",
+        "oauth_client_id",
+        "oauth_issuer",
+        "oauth_scope",
+        "options",
+        "passfile",
+        "port",
+        "replication",
+        "require_auth",
+        "requirepeer",
+        "requiressl",
+        "service",
+        "servicefile",
+        "ssl_max_protocol_version",
+        "ssl_min_protocol_version",
+        "sslcert",
+        "sslcertmode",
+        "sslcompression",
+        "sslcrl",
+        "sslcrldir",
+        "sslkey",
+        "sslkeylogfile",
+        "sslmode",
+        "sslnegotiation",
+        "sslrootcert",
+        "sslsni",
+        "target_session_attrs",
+        "tcp_user_timeout",
+        "user",
+    }
+)
+"""Parameters of libpq whose values may be shown. Any other one is taken for a secret, also one that a later
+libpq adds."""
+
+_PAIR = re.compile(r"(\w+)\s*=\s*(?:'(?:[^'\\]|\\.)*'|\S*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +126,31 @@ Address = str | PostgresAddress
 
 
 def has_password(url: str) -> bool:
-    """Return whether an address has a password, in its host part or among its parameters."""
+    """Return whether an address has a password, or a parameter that may be secret."""
     return without_password(url) != url
 
 
+def secret_parameters(url: str) -> list[str]:
+    """Return the names of the parameters of an address whose values are not shown."""
+    query = url.partition("://")[2].partition("?")[2]
+    names = (_parameter_name(part) for part in query.split("&") if part)
+    return [name for name in names if name not in _SHOWN_PARAMETERS]
+
+
 def without_password(url: str) -> str:
-    """Return an address as it may be shown."""
+    """Return an address as it may be shown: without its password and the parameters that may be secret."""
     scheme, mark, rest = url.partition("://")
     if not mark:  # a connection string of key=value pairs, or no address
-        return _SECRET.sub("", url)
+        return _PAIR.sub(lambda pair: pair[0] if pair[1] in _SHOWN_PARAMETERS else "", url)
     place, question, query = rest.partition("?")
     host, slash, database = place.partition("/")
     user, at, host = host.rpartition("@")
-    shown = [
-        part
-        for part in query.split("&")
-        if unquote(part).partition("=")[0].casefold() not in _SECRET_PARAMETERS
-    ]
-    if len(shown) < len(query.split("&")):
+    parts = query.split("&")
+    shown = [part for part in parts if not part or _parameter_name(part) in _SHOWN_PARAMETERS]
+    if len(shown) < len(parts):
         question = "?" if shown else ""
     return f"{scheme}://{user.partition(':')[0]}{at}{host}{slash}{database}{question}{'&'.join(shown)}"
+
+
+def _parameter_name(part: str) -> str:
+    return unquote(part.partition("=")[0])

@@ -1,12 +1,14 @@
 """The command ``midiprism``: one file per command, which parses options, calls the library, prints."""
 
-import io
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from midiprism.cli import exit_codes
-from midiprism.errors import MidiprismError, UsageError
+from midiprism.cli.streams import StandardOutput, standard_streams
+from midiprism.errors import KernelCacheWarning, MidiprismError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,14 +19,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None for those of the process.
     """
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    with standard_streams() as output, warnings.catch_warnings():
+        warnings.showwarning = _show_warning(warnings.showwarning)
+        code = _run(given, output)
+        error = output.flush()
+        if error is not None and code == exit_codes.DONE:
+            _print_output_error(error)
+            code = exit_codes.FAILED
+        return code
+
+
+def _run(given: list[str], output: StandardOutput) -> int:
     from midiprism.cli.app import ParsingError, app
     from midiprism.cli.interrupt import Terminated
     from midiprism.cli.render.terminal import print_message
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
         code = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
     except ParsingError as error:
@@ -42,12 +52,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - users get a sentence; --verbose adds the traceback
-        print_message(
-            f"this is a bug: {type(error).__name__}: {error}. Please report it with the output of --verbose."
-        )
-        if "--verbose" in given:
-            traceback.print_exc()
-        return exit_codes.FAILED
+        return _report(error, output, verbose="--verbose" in given)
     if not given:
         return exit_codes.USAGE
     return code if isinstance(code, int) else exit_codes.DONE
+
+
+def _report(error: Exception, output: StandardOutput, *, verbose: bool) -> int:
+    """Print what happened, and return the exit code."""
+    from midiprism.cli.render.terminal import print_message
+    from midiprism.cli.system_errors import explain_system_error
+
+    if output.error is not None or isinstance(error, BlockingIOError):
+        _print_output_error(output.error or error)
+        return exit_codes.FAILED
+    explained = explain_system_error(error)
+    if explained is not None:
+        message, code = explained
+        print_message(message)
+        return code
+    print_message(
+        f"this is a bug: {type(error).__name__}: {error}. Please report it with the output of --verbose."
+    )
+    if verbose:
+        traceback.print_exc()
+    return exit_codes.FAILED
+
+
+def _print_output_error(error: Exception) -> None:
+    from midiprism.cli.render.terminal import print_message
+
+    print_message(f"Standard output cannot be written: {getattr(error, 'strerror', None) or error}.")
+
+
+def _show_warning(show: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that prints our warnings as messages, and lets ``show`` show others."""
+
+    def show_or_print(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        from midiprism.cli.render.terminal import print_message
+
+        if issubclass(category, KernelCacheWarning):
+            print_message(str(message))
+        else:
+            show(message, category, *place, **options)
+
+    return show_or_print

@@ -69,8 +69,11 @@ def require_database(options: CatalogOptions) -> "PostgresAddress":
 
 def refuse_password(url: str) -> None:
     """Raise UsageError if an address from the command line has a password."""
-    from midiprism.catalog import has_password
+    from midiprism.catalog.address import has_password, secret_parameters
 
+    names = [name for name in secret_parameters(url) if not name.endswith("password")]
+    if names:
+        raise UsageError(f"The parameter {names[0]} of the address may be secret. {_PASSWORD_ADVICE}")
     if has_password(url):
         raise UsageError(_PASSWORD_ADVICE)
 

@@ -83,11 +83,20 @@ def _option_name(item: Filter) -> str:
     return _OPTION_NAMES.get(item.field.public_name, item.field.public_name)
 
 
+def option_of_filter(name: str) -> str:
+    """Return the option that sets a filter."""
+    return _option(_option_name(FILTERS[name]))
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def _annotations() -> Iterator[tuple[str, Any]]:
     """Yield the name and the annotation of the option of each filter."""
     for item in FILTERS.values():
         name = _option_name(item)
-        option = f"--{name.replace('_', '-')}"
+        option = _option(name)
         description = item.field.description.partition(";")[0]
         if item.comparison == "contains":
             help_text = f"Only tracks with TEXT in the {description}, in any case."

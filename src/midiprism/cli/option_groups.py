@@ -4,7 +4,14 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any
+from typing import Any, get_args
+
+from typer.models import ArgumentInfo
+
+from midiprism.errors import UsageError
+
+LARGEST_NUMBER = 10**12
+"""Largest value of a number without a bound of its own: databases and clocks take no numbers of any size."""
 
 Command = Callable[..., int | None]
 
@@ -25,9 +32,16 @@ def expand_option_groups(command: Command) -> Command:
         else:
             groups[parameter.name] = parameter.annotation, [option.name for option in options]
             parameters += options
+    unbounded = {
+        parameter.name: _name_for_users(parameter)
+        for parameter in parameters
+        if _is_unbounded(parameter.annotation)
+    }
 
     @functools.wraps(command)
     def expanded(**values: Any) -> int | None:
+        for name, shown_name in unbounded.items():
+            _check_number(shown_name, values[name])
         for name, (group, options) in groups.items():
             values[name] = group(**{option: values.pop(option) for option in options})
         return command(**values)
@@ -35,6 +49,24 @@ def expand_option_groups(command: Command) -> Command:
     expanded.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return expanded
+
+
+def _is_unbounded(annotation: Any) -> bool:
+    """Return whether a parameter is a number whose option declares no maximum."""
+    kind, *metadata = get_args(annotation) or (annotation,)
+    is_number = {int, float} & {kind, *get_args(kind)}
+    return bool(is_number) and all(getattr(option, "max", None) is None for option in metadata)
+
+
+def _check_number(name: str, value: float | None) -> None:
+    if value is not None and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        raise UsageError(f"{name} {value} is too large: the largest number is {LARGEST_NUMBER:,}.")
+
+
+def _name_for_users(parameter: inspect.Parameter) -> str:
+    """Return the name of an argument in capitals, or of an option."""
+    is_argument = any(isinstance(info, ArgumentInfo) for info in get_args(parameter.annotation))
+    return parameter.name.upper() if is_argument else f"--{parameter.name.replace('_', '-')}"
 
 
 def _options_of(annotation: Any) -> list[inspect.Parameter] | None:

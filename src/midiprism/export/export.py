@@ -9,18 +9,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from midiprism.catalog import PostgresAddress, Selection, TrackRow, UniqueNames, find_tracks
-from midiprism.errors import StoreError, UsageError
+from midiprism.errors import StoreError
 from midiprism.export.errors import HardlinkError
-from midiprism.export.materialize import Materializer
+from midiprism.export.materialize import Materialized, Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
-from midiprism.results.result_dir import (
-    open_catalog_of,
-    read_marker,
-    require_result,
-    write_marker,
-)
+from midiprism.export.tree_folder import check_tree_folder, open_tree_folder
+from midiprism.results.result_dir import open_catalog_of, require_result
 from midiprism.results.result_store import open_result_store, require_identity
-from midiprism.sources import MARKER_FILE_NAME
 from midiprism.stores import TrackLocation
 
 _MAX_FAILURES_SHOWN = 100
@@ -95,18 +90,20 @@ def export_tracks(
     """Write the selected tracks of the result in ``out`` to files below ``to``.
 
     The same result, template and selection give the same tree. Names that differ at most in case are numbered
-    in the order of the songs' paths. A file that exists is left as it is.
+    in the order of the songs' paths. A file that exists is left as it is. Files get their names once they are
+    whole and durable; what an export that was killed has left is removed.
 
     Args:
         database: where the catalog is; None for a file in the result.
         hardlink: link instead of copying.
         dry_run: write nothing.
         stop: once it returns True, no further file is written.
-        listener: called after every file.
+        listener: called after every track. New files are counted once they are durable.
 
     Raises:
         UsageError: ``out`` is no result, its catalog is elsewhere, its tracks cannot be hard linked, or
             ``to`` cannot take a tree.
+        InUseError: another export writes to ``to``.
         StoreError: ``to`` cannot be written.
         CatalogError: the catalog cannot be used.
     """
@@ -118,10 +115,13 @@ def export_tracks(
         store = stack.enter_context(closing(open_result_store(out, identity)))
         if hardlink and not store.capabilities.tracks_are_files:
             raise HardlinkError(out)
-        _prepare_folder(out, to, template, dry_run=dry_run)
+        check_tree_folder(out, to)
+        if not dry_run:
+            stack.enter_context(open_tree_folder(to, template))
         catalog = stack.enter_context(open_catalog_of(out, database))
         paths = _ExportPaths(template, stack.enter_context(UniqueNames()))
-        tree = _TreeWriter(export, Materializer(store, hardlink=hardlink))
+        materializer = stack.enter_context(Materializer(store, export.to, hardlink=hardlink))
+        tree = _TreeWriter(export, materializer)
         rows = stack.enter_context(closing(find_tracks(catalog.connection, selection)))
         tracks: Iterator[_ExportedTrack] = (_exported_track(row, paths.path_of(row)) for row in rows)
         if store.shards is not None:
@@ -131,6 +131,7 @@ def export_tracks(
                 break
             tree.add(track)
             listener(export)
+        tree.finish()
     export.seconds = time.perf_counter() - started
     return export
 
@@ -196,53 +197,52 @@ class _TreeWriter:
         self._last_folder = ""
 
     def add(self, track: _ExportedTrack) -> None:
-        export = self._export
-        target = os.path.join(export.to, *track.path_parts)
+        """Write the file of a track, or compare it in a dry run."""
+        target = os.path.join(self._export.to, *track.path_parts)
         try:
-            if export.dry_run:
+            if self._export.dry_run:
                 outcome = self._materializer.compare(track.location, target)
-            else:
-                self._make_folder(os.path.dirname(target))
-                outcome = self._materializer.materialize(track.location, target)
-        except StoreError as error:
-            export.files_failed += 1
-            export.add_failure(target, str(error))
+                self._count(Materialized(target, track.size, outcome))
+                return
+            self._make_folder(os.path.dirname(target))
+            for materialized in self._materializer.materialize(track.location, track.size, target):
+                self._count(materialized)
+        except (StoreError, OSError) as error:
+            self._count(Materialized(target, track.size, error))
+
+    def finish(self) -> None:
+        """Complete the files that were added.
+
+        Raises:
+            StoreError: they may not survive a power cut.
+        """
+        if self._export.dry_run:
             return
+        for materialized in self._materializer.commit():
+            self._count(materialized)
+        try:
+            self._materializer.finish()
         except OSError as error:
-            export.files_failed += 1
-            export.add_failure(target, f"It cannot be written: {error.strerror or error}.")
-            return
+            raise StoreError(f"{self._export.to} cannot be written: {error.strerror or error}.") from error
+
+    def _count(self, materialized: Materialized) -> None:
+        export = self._export
+        target, size, outcome = materialized
         if outcome == "new":
             export.files_new += 1
-            export.bytes += track.size
+            export.bytes += size
         elif outcome == "same":
             export.files_unchanged += 1
-        else:
+        elif outcome == "differs":
             export.files_differing += 1
             export.add_failure(target, "It is there with other content, and was left alone.")
+        else:
+            export.files_failed += 1
+            reason = getattr(outcome, "strerror", None) or outcome
+            message = f"It cannot be written: {reason}." if isinstance(outcome, OSError) else str(outcome)
+            export.add_failure(target, message)
 
     def _make_folder(self, folder: str) -> None:
         if folder != self._last_folder:
             os.makedirs(folder, exist_ok=True)
             self._last_folder = folder
-
-
-def _prepare_folder(out: str, to: str, template: PathTemplate, *, dry_run: bool) -> None:
-    """Check the folder of the tree, and mark a new one, so that it is never split as a source."""
-    inner, outer = os.path.realpath(to), os.path.realpath(out)
-    if inner == outer or inner.startswith(os.path.join(outer, "")):
-        raise UsageError(f"{to} lies in the result {out}: choose a folder outside.")
-    if os.path.lexists(os.path.join(to, MARKER_FILE_NAME)):
-        if read_marker(to)["midiprism"] != "export":
-            raise UsageError(f"{to} is itself a midiprism result: choose another folder.")
-        return
-    if os.path.exists(to) and not os.path.isdir(to):
-        raise UsageError(f"{to} is not a folder.")
-    if dry_run:
-        return
-    try:
-        os.makedirs(to, exist_ok=True)
-        if not os.listdir(to):
-            write_marker(to, "export", {"template": template.text})
-    except OSError as error:
-        raise StoreError(f"{to} cannot be written: {error.strerror or error}.") from error

@@ -1,17 +1,28 @@
-"""Serve the metrics of a run to Prometheus."""
+"""Serve the metrics of a run to Prometheus.
 
-from collections.abc import Callable, Iterator
+A request must name a host that the server is known by. So a page in a browser on this machine cannot read the
+metrics by a name of its own that leads here.
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from midiprism.metrics.errors import MetricsServerError
-from midiprism.metrics.server import ClientLimits, start_server
+from midiprism.metrics.server import ClientLimits, WsgiApp, start_server
 from midiprism.metrics.snapshot import RunSample
 
 LatestSample = Callable[[], RunSample | None]
+
+_HOST = re.compile(r"(\[[0-9a-f:.%a-z]+\]|[^\[\]:]+)(?::[0-9]{1,5})?")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
 class RunCollector(Collector):
@@ -131,6 +142,54 @@ def _devices(sample: RunSample) -> Iterator[Metric]:
     yield from (busy, queue, requests, size)
 
 
+class KnownHosts:
+    """Names of the host by which requests may ask for the metrics.
+
+    They are those of the loopback interface, and the address at which the metrics are served. If that means
+    every interface, as ``0.0.0.0`` does, any IP address and the name of this machine will do: nobody can let
+    an IP address lead here.
+
+    Args:
+        address: at which the metrics are served.
+        machine_name: name of this machine.
+    """
+
+    def __init__(self, address: str, machine_name: str = "") -> None:
+        host = address.casefold()
+        parsed = _parse_ip(host)
+        self._any_ip = address == "" or (parsed is not None and parsed.is_unspecified)
+        self._names = {*_LOCAL_HOSTS, f"[{host}]" if ":" in host else host}
+        if self._any_ip and machine_name:
+            self._names |= {machine_name.casefold(), machine_name.casefold().partition(".")[0]}
+
+    def __contains__(self, header: str) -> bool:
+        """Return whether a ``Host`` header names a known host, with any port."""
+        match = _HOST.fullmatch(header.casefold())
+        if match is None:
+            return False
+        host = match[1]
+        return host in self._names or (self._any_ip and _parse_ip(host.strip("[]")) is not None)
+
+
+def for_known_hosts(app: WsgiApp, hosts: KnownHosts) -> WsgiApp:
+    """Return the application for requests that name a known host; others are forbidden."""
+
+    def answer(request: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if request.get("HTTP_HOST", "") in hosts:
+            return app(request, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"This server is not known by that name.\n"]
+
+    return answer
+
+
+def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
 @contextmanager
 def serve_metrics(
     latest: LatestSample, port: int, address: str = "127.0.0.1", limits: ClientLimits | None = None
@@ -145,7 +204,8 @@ def serve_metrics(
     registry = CollectorRegistry()
     registry.register(RunCollector(latest))
     try:
-        server, thread = start_server(make_wsgi_app(registry), port, address, limits)
+        app = for_known_hosts(make_wsgi_app(registry), KnownHosts(address, socket.gethostname()))
+        server, thread = start_server(app, port, address, limits)
     except (OSError, OverflowError) as error:
         raise MetricsServerError(address, port, str(getattr(error, "strerror", None) or error)) from error
     try:

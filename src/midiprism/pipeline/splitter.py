@@ -67,6 +67,16 @@ def is_compiled(splitter: Splitter) -> bool:
     return not isinstance(splitter, LazySplitter) or splitter.is_compiled()
 
 
+def warn_about_cache() -> None:
+    """Issue a KernelCacheWarning if the compiled splitter cannot be kept for the next run.
+
+    Raises:
+        MidiprismError: it cannot be loaded at all.
+    """
+    with _wrap_import_errors():
+        import_module("midiprism.smf.kernel.split_kernel").split_kernel.warn_about_cache()
+
+
 def prepare(splitter: Splitter) -> None:
     """Load a splitter if it is one that loads lazily.
 

@@ -47,9 +47,12 @@ class Summary:
         outcomes: number of songs by outcome.
         folders_failed: folders and archives that could not be read, and members of archives not taken.
         results_skipped: folders that were skipped because they hold a midiprism result.
+        markers_ignored: folders that were read although they have a ``midiprism.json`` that midiprism did not
+            write.
         archives_skipped: archives in archives, which are not entered.
         values_nulled: values that the tables of an adopted library cannot hold.
         failures: the first failures, in order.
+        notices: the first folders that were skipped, or whose marker was ignored.
         run_id: number of the run in the catalog; None if nothing was recorded.
         error: why the run stopped, if it could not go on.
         loading_seconds: part of ``seconds`` until the splitter was loaded, or compiled, and work began.
@@ -70,9 +73,11 @@ class Summary:
     outcomes: Counter[str] = field(default_factory=Counter)
     folders_failed: int = 0
     results_skipped: int = 0
+    markers_ignored: int = 0
     archives_skipped: int = 0
     values_nulled: int = 0
     failures: list[Failure] = field(default_factory=list)
+    notices: list[Failure] = field(default_factory=list)
     run_id: int | None = None
     error: MidiprismError | None = None
     loading_seconds: float = 0.0
@@ -156,7 +161,12 @@ class Summary:
         elif notice.code == "nested":
             self.archives_skipped += 1
         else:
-            self.results_skipped += 1
+            if notice.code == "marker":
+                self.markers_ignored += 1
+            else:
+                self.results_skipped += 1
+            if len(self.notices) < _MAX_FAILURES_SHOWN:
+                self.notices.append(Failure(notice.path, notice.code, notice.message))
 
     def add_commit(self, batch: BatchRecord, committed: CommitResult) -> None:
         """Count what a commit added."""

@@ -21,10 +21,13 @@ Exclusive = Callable[[], contextlib.AbstractContextManager[bool]]
 
 
 @contextlib.contextmanager
-def lock_exclusive(out: str) -> Iterator[Exclusive]:
+def lock_exclusive(out: str, *, required: bool = True) -> Iterator[Exclusive]:
     """Hold ``out`` for writing.
 
-    The text in the lock file names the holder, for people; it decides nothing.
+    The text in the lock file names the holder, for people; a holder that is killed leaves it.
+
+    Args:
+        required: False to hold it without a lock on a file system that has none.
 
     Raises:
         InUseError: another process holds it.
@@ -47,6 +50,8 @@ def lock_exclusive(out: str) -> Iterator[Exclusive]:
                     raise InUseError(out, owner.strip()) from error
                 time.sleep(_PAUSE_SECONDS)  # a process that reads the status holds it for an instant
             except OSError as error:
+                if not required:
+                    break
                 raise StoreError(f"{out} cannot be locked: {error.strerror or error}.") from error
         file.seek(0)
         file.truncate(0)
@@ -57,6 +62,21 @@ def lock_exclusive(out: str) -> Iterator[Exclusive]:
         finally:
             file.seek(0)
             file.truncate(0)
+
+
+def holder(out: str) -> str:
+    """Return the process that holds ``out`` for writing, or was killed while it did; empty for none."""
+    try:
+        with open(
+            os.path.join(out, LOCK_FILE), encoding="utf-8", errors="replace", opener=_open_existing
+        ) as file:
+            return file.read(200).strip()
+    except OSError:
+        return ""
+
+
+def _open_existing(path: str, flags: int) -> int:
+    return os.open(path, flags | _OPEN_FLAGS)
 
 
 @contextlib.contextmanager

@@ -20,12 +20,12 @@ from midiprism.errors import (
     UnfinishedRelocationError,
     UsageError,
 )
-from midiprism.fs.atomic_write import fsync_folder
+from midiprism.fs.atomic_write import fsync_folder, name_if_absent, random_temporary_name
 from midiprism.metrics.devices import network_file_system
 from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
-from midiprism.sources import MARKER_FILE_NAME
+from midiprism.sources import MARKER_FILE_NAME, parse_marker
 from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
 LAYOUT_VERSION = 2
@@ -35,7 +35,6 @@ RELOCATION_TARGET = "arriving"
 """Kind of a folder to which a result is being relocated; its marker names the old folder in ``from``."""
 RELOCATED = "moved"
 """Kind of a folder from which a result was relocated; its marker names the new folder in ``to``."""
-_MARKER_KINDS = ("result", "export", RELOCATION_TARGET, RELOCATED)
 
 
 class LockedResult(NamedTuple):
@@ -266,11 +265,10 @@ def read_marker(folder: str) -> dict[str, Any]:
     """
     path = os.path.join(folder, MARKER_FILE_NAME)
     try:
-        with open(path, encoding="utf-8") as file:
-            marker = json.load(file)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
-    if not isinstance(marker, dict) or marker.get("midiprism") not in _MARKER_KINDS:
+        marker = parse_marker(folder)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if marker is None:
         raise UsageError(f"{path} is not a file that midiprism wrote: choose another folder.")
     if "layout" not in marker:
         raise OlderBuildError(folder)
@@ -289,7 +287,7 @@ def write_marker(folder: str, kind: str, facts: dict[str, Any], *, only_if_absen
         StoreError: it cannot be written.
     """
     path = os.path.join(folder, MARKER_FILE_NAME)
-    temporary = os.path.join(folder, f".{MARKER_FILE_NAME}.{secrets.token_hex(4)}.tmp")
+    temporary = os.path.join(folder, random_temporary_name(path))
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump({"midiprism": kind, "layout": LAYOUT_VERSION, **facts}, file, indent=2)
@@ -297,26 +295,16 @@ def write_marker(folder: str, kind: str, facts: dict[str, Any], *, only_if_absen
             file.flush()
             os.fsync(file.fileno())
         if only_if_absent:
-            _link_if_absent(temporary, path)
+            try:
+                name_if_absent(temporary, path)
+            except FileExistsError:
+                os.unlink(temporary)
         else:
             os.replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from error
-
-
-def _link_if_absent(temporary: str, path: str) -> None:
-    """Give a file its name, unless there is a file of that name."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without hard links
-        if not os.path.lexists(path):
-            os.replace(temporary, path)
-            return
-    os.unlink(temporary)
 
 
 def marker_facts(out: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Sources of songs: folders and files, archives, Parquet files, lists of paths."""
 
 from midiprism.sources.folder import FolderSource, open_folders
-from midiprism.sources.marker import MARKER_FILE_NAME, is_result_folder
+from midiprism.sources.marker import MARKER_FILE_NAME, parse_marker
 from midiprism.sources.open import open_source
 from midiprism.sources.path_reader import PathReader
 from midiprism.sources.source import (
@@ -25,7 +25,7 @@ __all__ = [
     "SongRef",
     "Source",
     "UnreadableError",
-    "is_result_folder",
     "open_folders",
     "open_source",
+    "parse_marker",
 ]

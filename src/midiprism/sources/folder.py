@@ -4,11 +4,12 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from midiprism.errors import UsageError
 from midiprism.sources.archives.archive_reader import ArchiveReader
 from midiprism.sources.file_types import MIDI_SUFFIXES, is_archive
-from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result
+from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result, has_marker
 from midiprism.sources.read_file import read_file
 from midiprism.sources.source import Notice, SongContent, SongRef, Source
 
@@ -31,11 +32,13 @@ class FolderSource(Source):
         paths: absolute paths of the files and folders, which exist.
         folders: those of ``paths`` that are folders.
         archive_reader: reads the archives inside folders; None to ignore archives.
+        notices: what a person should know of the folders above.
     """
 
     paths: tuple[bytes, ...]
     folders: tuple[bytes, ...] = ()
     archive_reader: ArchiveReader | None = None
+    notices: tuple[Notice, ...] = ()
 
     @property
     def source_paths(self) -> tuple[bytes, ...]:
@@ -43,6 +46,7 @@ class FolderSource(Source):
 
     def walk(self) -> Iterator[SongRef | Notice]:
         """Yield every song with its size and time, and a notice for each folder that is skipped."""
+        yield from self.notices
         for source_path in self.paths:
             if os.path.isdir(source_path):
                 root_length = len(os.path.join(source_path, b""))
@@ -110,6 +114,7 @@ def open_folders(
     """
     paths: list[bytes] = []
     folders: list[bytes] = []
+    notices: list[Notice] = []
     for source in sources:
         path = os.path.abspath(os.fsencode(source))
         name = os.fsdecode(path)
@@ -118,14 +123,14 @@ def open_folders(
         except OSError as error:
             raise UsageError(f"{name} cannot be read: {error.strerror or error}.") from error
         if stat.S_ISDIR(mode):
-            _reject_result_folder(path, out)
+            notices += _reject_result_folder(path, out)
         elif not stat.S_ISREG(mode):
             raise UsageError(f"{name} is neither a file nor a folder.")
         if path not in paths:
             paths.append(path)
             if stat.S_ISDIR(mode):
                 folders.append(path)
-    return FolderSource(tuple(paths), tuple(folders), archive_reader)
+    return FolderSource(tuple(paths), tuple(folders), archive_reader, tuple(dict.fromkeys(notices)))
 
 
 def song_ref_at(path: bytes, root_length: int) -> SongRef:
@@ -137,7 +142,8 @@ def song_ref_at(path: bytes, root_length: int) -> SongRef:
     return SongRef(path, root_length, status.st_size, status.st_mtime_ns)
 
 
-def _reject_result_folder(path: bytes, out: bytes | None) -> None:
+def _reject_result_folder(path: bytes, out: bytes | None) -> list[Notice]:
+    """Raise UsageError if a source is in a result; return a notice for each ignored marker above it."""
     name = os.fsdecode(path)
     if out is not None:
         inner, outer = os.path.realpath(path), os.path.realpath(out)
@@ -145,12 +151,18 @@ def _reject_result_folder(path: bytes, out: bytes | None) -> None:
             raise UsageError(
                 f"{name} lies in {os.fsdecode(out)}, the folder for the result: name another folder."
             )
-    result = enclosing_result(path)
+    result, ignored = enclosing_result(path)
     if result is not None:
         raise UsageError(
             f"{name} belongs to a midiprism result ({os.fsdecode(result)}), which is never read as a source: "
             "name the folder of the songs."
         )
+    return [_ignored_marker(folder) for folder in ignored if folder != os.path.realpath(path)]
+
+
+def _ignored_marker(folder: bytes) -> Notice:
+    message = f"Its {MARKER_FILE_NAME} is not one that midiprism wrote, and is ignored."
+    return Notice(folder, "marker", message)
 
 
 def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Notice]:
@@ -170,24 +182,34 @@ def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Noti
                 yield parent + name
                 continue
             listing = _list_folder(parent + name, with_archives=with_archives)
-            if isinstance(listing, Notice):
-                yield listing
-                continue
-            stack.append((parent + name, iter(listing)))
+            if listing.notice is not None:
+                yield listing.notice
+            stack.append((parent + name, iter(listing.names)))
             break
         else:
             stack.pop()
 
 
-def _list_folder(folder: bytes, *, with_archives: bool) -> list[bytes] | Notice:
-    """Return the sorted names of songs, folders and archives in ``folder``, or the reason to skip it.
+class _Listing(NamedTuple):
+    """The sorted names of songs, folders and archives in a folder; none if the folder is skipped.
 
-    Folders and archives have a separator at the end. Only names are kept: directory entries of a folder of a
-    million files would take hundreds of megabytes.
+    Folders and archives have a separator at the end.
+    """
+
+    names: Sequence[bytes]
+    notice: Notice | None = None
+
+
+def _list_folder(folder: bytes, *, with_archives: bool) -> _Listing:
+    """Return what is in ``folder``.
+
+    Only names are kept: directory entries of a folder of a million files would take hundreds of megabytes.
     """
     names: list[bytes] = []
+    notice = None
+    path = _without_separator(folder)
     try:
-        with os.scandir(_without_separator(folder)) as entries:
+        with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
                 if entry.is_dir(follow_symlinks=False):
@@ -199,13 +221,15 @@ def _list_folder(folder: bytes, *, with_archives: bool) -> list[bytes] | Notice:
                     if _is_file(entry):
                         names.append(name + _SEPARATOR)
                 elif name == _MARKER:
-                    message = "The folder holds a midiprism result and is skipped."
-                    return Notice(_without_separator(folder), "result", message)
+                    if has_marker(path):
+                        message = "The folder holds a midiprism result and is skipped."
+                        return _Listing((), Notice(path, "result", message))
+                    notice = _ignored_marker(path)
     except OSError as error:
         message = f"The folder cannot be read: {error.strerror or error}."
-        return Notice(_without_separator(folder), "folder", message)
+        return _Listing((), Notice(path, "folder", message))
     names.sort()
-    return names
+    return _Listing(names, notice)
 
 
 def _without_separator(folder: bytes) -> bytes:

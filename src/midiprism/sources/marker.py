@@ -1,25 +1,89 @@
-"""The file that marks a folder as a midiprism result, which is never read as a source."""
+"""The file that marks a folder as midiprism's, which is then never read as a source.
 
+Anybody can put a file of that name into a folder of songs, or above it. So a marker counts only if midiprism
+may have written it, whole, and if it belongs to the owner of its folder, the user or root.
+"""
+
+import json
 import os
+import stat
+import sys
+from typing import Any
+
+from midiprism.fs.open_flags import READ_FLAGS
 
 MARKER_FILE_NAME = "midiprism.json"
 """Name of the marker, which is in the folder of a result and in a tree that an export made."""
 
+MARKER_KINDS = ("result", "export", "arriving", "moved")
+"""Kinds of folders that are marked: a result, an exported tree, the target or the source of a relocation."""
 
-def is_result_folder(folder: bytes) -> bool:
-    """Return True if a folder is marked as a result."""
-    return os.path.lexists(os.path.join(folder, os.fsencode(MARKER_FILE_NAME)))
+_MARKER = os.fsencode(MARKER_FILE_NAME)
+_MAX_BYTES = 1 << 20
+_HAS_OWNERS = sys.platform != "win32"
 
 
-def enclosing_result(path: bytes) -> bytes | None:
-    """Return the nearest folder marked as a result, out of ``path`` and its ancestors; None without one.
+def parse_marker(folder: str | bytes) -> dict[str, Any] | None:
+    """Return the marker of a folder; None if midiprism did not write it.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+    """
+    return _parse(_read(os.path.join(os.fsencode(folder), _MARKER)))
+
+
+def has_marker(folder: bytes) -> bool:
+    """Return whether a folder has a marker that counts.
+
+    Raises:
+        FileNotFoundError: it has none.
+    """
+    path = os.path.join(folder, _MARKER)
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        if _HAS_OWNERS and status.st_uid not in (os.stat(folder).st_uid, os.geteuid(), 0):
+            return False
+        return _parse(_read(path)) is not None
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return True  # it cannot be read, and may be that of a result
+
+
+def enclosing_result(path: bytes) -> tuple[bytes | None, list[bytes]]:
+    """Return the nearest folder with a marker that counts, and those below it with another one.
 
     Links are resolved first, so that a link into a result does not hide it.
+
+    Returns:
+        ``path`` or one of its ancestors, or None; and the folders passed whose markers do not count.
     """
+    ignored: list[bytes] = []
     folder = os.path.realpath(path)
-    while not is_result_folder(folder):
+    while True:
+        try:
+            if has_marker(folder):
+                return folder, ignored
+            ignored.append(folder)
+        except FileNotFoundError:
+            pass
         parent = os.path.dirname(folder)
         if parent == folder:
-            return None
+            return None, ignored
         folder = parent
-    return folder
+
+
+def _read(path: bytes) -> bytes:
+    """Return the bytes of a file, up to a limit. What is not a regular file has none."""
+    with open(os.open(path, READ_FLAGS), "rb") as file:
+        return file.read(_MAX_BYTES) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+
+
+def _parse(data: bytes) -> dict[str, Any] | None:
+    try:
+        marker = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return marker if isinstance(marker, dict) and marker.get("midiprism") in MARKER_KINDS else None

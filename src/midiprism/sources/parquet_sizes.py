@@ -1,4 +1,4 @@
-"""How much memory the values of a Parquet column take, as far as its file says before they are decoded."""
+"""Estimate the memory that values of a Parquet file take, before they are decoded."""
 
 from typing import Any
 

@@ -51,7 +51,8 @@ class Notice:
 
     Attributes:
         path: absolute path as bytes.
-        code: ``folder`` (a folder that cannot be read), ``result`` (a folder that holds a midiprism result),
+        code: ``folder`` (a folder that cannot be read), ``result`` (a folder that holds a midiprism result,
+            and is skipped), ``marker`` (a folder whose marker midiprism did not write, and which is read),
             ``archive`` (an archive or Parquet file that cannot be read, or not to its end), ``member`` (a
             song in an archive that is not taken), ``nested`` (an archive in an archive) or ``relative`` (a
             path in a list that is not absolute).
@@ -65,7 +66,7 @@ class Notice:
     @property
     def failed(self) -> bool:
         """Return True if something that should have been read was not."""
-        return self.code not in ("result", "nested")
+        return self.code not in ("result", "marker", "nested")
 
 
 class SongContent(NamedTuple):

@@ -101,7 +101,10 @@ class IoWorkers:
     """
 
     def __init__(self, size: int, create: CreateFile, read: ReadFile, timeout_seconds: float = 30.0) -> None:
-        self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        # Not with the others: the processes load this module, and need nothing of a run.
+        from midiprism.pipeline.executors.processes.start_process import start_method
+
+        self._context: Any = multiprocessing.get_context(start_method())
         self._size = size
         self._create = create
         self._read = read

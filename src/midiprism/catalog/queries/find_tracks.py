@@ -8,8 +8,14 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, sele
 
 from midiprism.catalog.encoding import make_storable
 from midiprism.catalog.schema import links, shards, song_paths, tracks
+from midiprism.errors import FilterValueError
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, TrackRecord
 from midiprism.records.filters import FILTERS, Filter, FilterValue
+
+MAX_FILTER_TEXT = 4_096
+"""Most characters of a text to search for; SQLite takes patterns of at most 50,000 bytes."""
+MAX_FILTER_NUMBER = 10**12
+"""Largest number to search for; columns have at most 64 bits."""
 
 _FETCH_ROWS = 1_000
 _TABLES: Mapping[str, Table] = {"links": links, "tracks": tracks, "songs": song_paths}
@@ -25,12 +31,15 @@ class Selection:
 
     Raises:
         TypeError: there is no filter of that name.
+        FilterValueError: a text is too long, or a number too large.
     """
 
     def __init__(self, **values: FilterValue | None) -> None:
         unknown = values.keys() - FILTERS.keys()
         if unknown:
             raise TypeError(f"There is no filter {min(unknown)!r}.")
+        for name, value in values.items():
+            _check_value(name, value)
         self._values = {name: value for name, value in values.items() if value is not None}
 
     def __repr__(self) -> str:
@@ -40,6 +49,14 @@ class Selection:
         """Return each filter that is given with its value."""
         for name, value in self._values.items():
             yield FILTERS[name], value
+
+
+def _check_value(name: str, value: FilterValue | None) -> None:
+    if isinstance(value, str):
+        if len(value) > MAX_FILTER_TEXT:
+            raise FilterValueError(name, MAX_FILTER_TEXT, is_text=True)
+    elif value is not None and not -MAX_FILTER_NUMBER <= value <= MAX_FILTER_NUMBER:
+        raise FilterValueError(name, MAX_FILTER_NUMBER, is_text=False)
 
 
 class TrackRow(NamedTuple):

@@ -27,7 +27,9 @@ def sample(
     ],
     output: SummaryOptions,
     songs: Annotated[int, typer.Option(min=1, metavar="N", help="Number of songs.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="The same seed gives the same songs.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**64 - 1, metavar="S", help="The same seed gives the same songs.")
+    ] = 0,
     duplicates: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of tracks that repeat a track of another song.")
     ] = 0.49,

@@ -57,6 +57,8 @@ def summary_to_json(summary: "Summary") -> dict[str, Any]:
         "by": summary.by,
         "context": summary.context,
         **summary.totals(),
+        "results_skipped": summary.results_skipped,
+        "markers_ignored": summary.markers_ignored,
         "catalog": None if summary.dry_run else summary.catalog,
         "run_id": summary.run_id,
     }
@@ -70,6 +72,15 @@ def failure_lines(summary: "Summary", *, verbose: bool) -> Iterator[str]:
     hidden = summary.songs_failed + summary.folders_failed - len(shown)
     if hidden > 0:
         yield f"and {hidden:,} more" + ("" if verbose else "; --verbose lists more of them")
+
+
+def notice_lines(summary: "Summary", *, verbose: bool) -> Iterator[str]:
+    """Yield a line for each of the first folders that were skipped or have a foreign marker."""
+    shown = summary.notices if verbose else summary.notices[:_MAX_SHOWN]
+    for notice in shown:
+        yield f"{printable_path(notice.path)}: {notice.message}"
+    if len(shown) < len(summary.notices):
+        yield f"and {len(summary.notices) - len(shown):,} more; --verbose lists more of them"
 
 
 def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> Iterator[str]:
@@ -93,11 +104,15 @@ def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> It
             "folders, archives and members of archives that could not be read",
         ),
         ("passed over", summary.results_skipped, "folders made by midiprism"),
+        ("ignored", summary.markers_ignored, "files midiprism.json that midiprism did not write"),
         ("nested", summary.archives_skipped, "archives inside archives, which are not read"),
     )
     for name, count, meaning in counts:
         if count:
             yield format_count(name, count, meaning)
+    if summary.notices:
+        yield "Noticed:"
+        yield from (f"  {line}" for line in notice_lines(summary, verbose=verbose))
     if summary.has_failures:
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))

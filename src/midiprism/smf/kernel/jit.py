@@ -2,11 +2,13 @@
 
 Helpers are compiled into the entry point that calls them. Only entry points are cached, in a folder named
 after a digest of all sources that may be compiled into them, so that a changed helper never meets a stale
-caller. Where no folder can be written, the kernel is compiled for this process alone.
+caller. Where no folder can be written, or where others could write to it, the kernel is compiled for this
+process alone.
 """
 
 import hashlib
 import threading
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,9 @@ import numba
 import numpy as np
 from numba import njit
 from platformdirs import user_cache_path
+
+from midiprism.errors import KernelCacheWarning
+from midiprism.smf.kernel.private_cache import make_private_folder, why_unsafe
 
 COMPILED_SOURCES = (Path(__file__).parent, Path(__file__).parents[1] / "problems.py")
 """Every source that may be compiled into an entry point, except those in the folder of the entry point."""
@@ -60,6 +65,12 @@ _digest_at_start = cache(source_digest)
 """Sources do not change under a running process."""
 
 
+@cache
+def _warn_once(folder: Path, reason: str) -> None:
+    message = f"Compiled code is not kept in {folder}, and compiled again each time: {reason}."
+    warnings.warn(KernelCacheWarning(message), stacklevel=2)
+
+
 class EntryPoint:
     """A kernel function that Python calls: compiled or loaded on its first call.
 
@@ -90,24 +101,35 @@ class EntryPoint:
         """Return whether a call starts at once: compiled in this process or, most likely, in the cache."""
         if self._compiled is not None:
             return True
+        pattern = f"*/{Path(self.python_function.__code__.co_filename).stem}.*.nbc"
         try:
-            return any(
-                self.cache_folder.glob(f"*/{Path(self.python_function.__code__.co_filename).stem}.*.nbc")
-            )
+            return why_unsafe(self.cache_folder) is None and any(self.cache_folder.glob(pattern))
         except OSError:
             return False
+
+    def warn_about_cache(self) -> None:
+        """Issue a KernelCacheWarning, once per process and folder, if the compiled form cannot be kept."""
+        reason = make_private_folder(self.cache_folder)
+        if reason is not None:
+            _warn_once(self.cache_folder, reason)
 
     def prepare(self) -> Callable[..., Any]:
         """Load the compiled form, or compile it (seconds); returns the callable."""
         with self._lock:
             if self._compiled is None:
-                try:
-                    self._compiled = self._compile(cache=True)
-                except Exception:  # noqa: BLE001 - a damaged pickle may raise anything
-                    # No folder can be written, or the cache is damaged: compile without it. An error in the
-                    # code itself is raised again here.
-                    self._compiled = self._compile(cache=False)
+                self._compiled = self._load_or_compile()
             return self._compiled
+
+    def _load_or_compile(self) -> Callable[..., Any]:
+        reason = make_private_folder(self.cache_folder)
+        if reason is not None:
+            _warn_once(self.cache_folder, reason)
+            return self._compile(cache=False)
+        try:
+            return self._compile(cache=True)
+        except Exception:  # noqa: BLE001 - a damaged pickle may raise anything
+            # The cache is damaged: compile without it. An error in the code itself is raised again here.
+            return self._compile(cache=False)
 
     def _compile(self, *, cache: bool) -> Callable[..., Any]:
         folder = numba.config.CACHE_DIR

@@ -7,7 +7,9 @@ sent to them, so the import is left out wherever it can be.
 """
 
 import multiprocessing
+import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -22,13 +24,33 @@ _PROCESS_NAME = "midiprism-worker"
 _patch_lock = threading.Lock()
 
 
+_SOCKET_PATH_BYTES = 103
+"""Most bytes of the path of a socket, without the zero at its end: macOS takes 104, Linux 108."""
+_SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
+
+
+def start_method(temporary_folder: str | None = None) -> str:
+    """Return the name of the way in which processes are started here.
+
+    The server that forks processes listens at a socket in the folder for temporary files, whose path may be
+    too long for that; then each process is started afresh.
+
+    Args:
+        temporary_folder: None for that of this process.
+    """
+    folder = os.fsencode(temporary_folder or tempfile.gettempdir())
+    fits = len(folder) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES
+    return "forkserver" if sys.platform == "linux" and fits else "spawn"
+
+
 def process_context() -> Any:
     """Return the way in which worker processes are started here.
 
     A process that has threads, or libraries of a user, is not safe to fork: a fresh one is.
     """
-    context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    if sys.platform == "linux":
+    method = start_method()
+    context: Any = multiprocessing.get_context(method)
+    if method == "forkserver":
         context.set_forkserver_preload(_FORKSERVER_PRELOAD)
     return context
 

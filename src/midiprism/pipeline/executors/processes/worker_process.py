@@ -12,10 +12,11 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from multiprocessing.connection import Connection
 
 from midiprism.catalog import Lease
-from midiprism.errors import MidiprismError, StoreError
+from midiprism.errors import KernelCacheWarning, MidiprismError, StoreError
 from midiprism.metrics.stage_timers import Counter, StageTimers
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.executors.processes.shared_memory import Slots
@@ -50,6 +51,7 @@ def main(
 ) -> None:
     """Work until the pipe ends. Tracks are handed over in ``slots``; without slots, through the pipe."""
     ignore_signals_and_die_with_coordinator()
+    warnings.simplefilter("ignore", KernelCacheWarning)  # the coordinator issues it
     if config.sends_tracks and hasattr(os, "nice"):
         os.nice(_NICENESS)
     timers = stage_timers(counters)
