@@ -228,7 +228,8 @@ class Worker:
 
     def _digest_tracks(self, first: int, outcomes: Sequence[SplitOutcome | None]) -> list[list[bytes]]:
         """Return the digests of each song's tracks. They count towards the time that the song may take."""
-        started, digests = perf_counter_ns(), []
+        started = perf_counter_ns()
+        digests: list[list[bytes]] = []
         for index, outcome in enumerate(outcomes, first):
             self.counters[SONG_INDEX] = index
             tracks = outcome.tracks if isinstance(outcome, SplitSong) else ()
