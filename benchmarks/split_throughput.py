@@ -24,7 +24,7 @@ import symusic
 
 import midiprism
 from midiprism.sample import generate_songs
-from midiprism.smf import kernel_call
+from midiprism.smf.split_song import BY_CODES, run_kernel
 from naive_symusic import playing_tracks
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
@@ -43,7 +43,7 @@ def split_with_digests(data: bytes) -> object:
 
 def split_with_kernel(data: bytes) -> object:
     """Run the kernel alone: no digests, names or objects."""
-    return kernel_call.run_kernel(data, kernel_call.BY_CODES["track"], full_context=False)
+    return run_kernel(data, BY_CODES["track"], full_context=False)
 
 
 def split_with_symusic(data: bytes) -> object:

@@ -20,7 +20,7 @@ from midiprism.catalog import (
     open_catalog,
     open_read_only,
 )
-from midiprism.catalog.encoding import make_storable
+from midiprism.catalog.rows import make_storable
 from midiprism.catalog.schema import metadata
 from midiprism.errors import CatalogError
 from support import catalog_access

@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from midiprism.catalog import (
     CommitResult,
     DryRunCatalog,
     ProblemRecord,
-    StagedTracks,
     UpToDate,
     open_catalog,
 )
 from midiprism.catalog.commit_hook import BatchTransaction, HookResult
 from midiprism.catalog.schema import properties, songs
 from midiprism.pipeline.planner import RunCatalog
+from midiprism.records.batches import Columns, LinkedSongs
 from midiprism.records.fields import SongRecord
+from midiprism.stores.shard_sink import WrittenShards
 from support import catalog_access
 from support.records import link_record, song_record, track_record
 
@@ -92,18 +93,39 @@ def test_an_empty_batch_adds_nothing(run_catalog: RunCatalog) -> None:
     assert commit(run_catalog).row_count == 0
 
 
-@pytest.mark.parametrize("has_files", [True, False])
-def test_files_are_made_durable_before_the_commit(run_catalog: RunCatalog, has_files: bool) -> None:
-    flushes: list[str] = []
-    policy = run_catalog.commit_policy(1, StagedTracks(lambda: flushes.append("flush")))
-    records = [BatchRecord.from_songs([song(1, 1)], has_files=has_files)]
-    work = policy.prepare(records)
-    assert (work is not None) == has_files
+class NullSink:
+    """A sink that writes no shard, and notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def remove_on_error(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def write_ahead(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> None:
+        self.calls.append(f"ahead {len(new_tracks)}")
+
+    def write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
+        self.calls.append(f"write {len(new_tracks)}")
+        return WrittenShards((), (), ())
+
+
+def test_a_prepared_commit_adds_the_same_as_another(run_catalog: RunCatalog) -> None:
+    sink = NullSink()
+    records = [BatchRecord.from_songs([song(1, 1)]), BatchRecord.from_songs([song(2, 1, 2)])]
+    work = run_catalog.prepare_commit(1, records, sink)
     if work is not None:
         work()
-    (result,) = policy.commit(records)
-    assert result.tracks_new == 1
-    assert flushes == ["flush"] * has_files
+    results = run_catalog.commit(1, records, NOW, sink)
+    assert [result.tracks_new for result in results] == [1, 1]
+    assert [result.links for result in results] == [1, 2]
+    assert ("ahead 2" in sink.calls) == (work is not None)
+
+
+def test_a_commit_that_was_prepared_for_other_batches_is_prepared_again(run_catalog: RunCatalog) -> None:
+    run_catalog.prepare_commit(1, [BatchRecord.from_songs([song(1, 1, 2)])], NullSink())
+    result = commit(run_catalog, song(2, 3))
+    assert (result.links, result.tracks_new) == (1, 1)
 
 
 def test_a_new_catalog_knows_nothing(run_catalog: RunCatalog) -> None:

@@ -9,7 +9,7 @@ import pytest
 from midiprism.cli import main
 from midiprism.sample.write import write_songs
 from midiprism.sources import folder
-from midiprism.sources.read_file import read_file
+from midiprism.sources.folder import read_file
 from midiprism.sources.source import SongContent, UnreadableError
 
 FAILURE_CODES = ("not_midi", "empty", "permission", "vanished", "io")

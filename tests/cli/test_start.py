@@ -88,3 +88,16 @@ def test_the_module_runs_as_a_program() -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("midiprism: nowhere\\u202e\\xff holds no midiprism result")
+
+
+def test_a_command_whose_output_nobody_reads_any_more_ends_without_a_message(tmp_path: Path) -> None:
+    song = tmp_path / "a.mid"
+    song.write_bytes(b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0")
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = "import sys; from midiprism.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", program, "inspect", str(song)], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -12,7 +12,7 @@ from midiprism.catalog import Lease
 from midiprism.errors import StoreError
 from midiprism.pipeline.executor import Telemetry
 from midiprism.pipeline.executors import EXECUTORS
-from midiprism.pipeline.worker import WorkerLimits
+from midiprism.pipeline.resource_defaults import WorkerLimits
 from midiprism.smf.types import SplitSong
 from midiprism.stores import StoreOptions
 from midiprism.stores.parquet.store import ParquetStore

@@ -1,27 +1,29 @@
 """Tests of groups of batches that are flushed and committed together."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from midiprism.catalog import BatchRecord, CommitResult, SongRecord
-from midiprism.errors import CatalogError, StoreError
+from midiprism.catalog import BatchRecord, CommitResult, NullCatalog, SongRecord
+from midiprism.errors import SourceError, StoreError
 from midiprism.metrics.stage_timers import StageTimers
 from midiprism.pipeline.batch import FinishedBatch
 from midiprism.pipeline.group_commit import GroupCommit, GroupLimits
+from midiprism.stores import NullStore
+from midiprism.stores.shard_sink import ShardSink
 
 TIMEOUT_SECONDS = 60.0
 LIMITS = GroupLimits(max_songs=20, min_songs=20, max_seconds=TIMEOUT_SECONDS)
 
 
-class GatedCommitPolicy:
-    """A commit policy whose flushes wait until ``allowed`` is released.
+class GatedStore(NullStore):
+    """A store whose flushes wait until ``allowed`` is released.
 
     Attributes:
         begun: for each flush that began, the seconds that its batches state; likewise ``ended``.
         flush_error: raised by the flush itself.
-        prepare_error: raised before the flush.
+        sink_error: raised before the flush.
     """
 
     def __init__(self) -> None:
@@ -29,103 +31,150 @@ class GatedCommitPolicy:
         self.ended: list[list[float]] = []
         self.allowed = threading.Semaphore(0)
         self.flush_error: Exception | None = None
-        self.prepare_error: Exception | None = None
+        self.sink_error: Exception | None = None
 
-    def prepare(self, records: Sequence[BatchRecord]) -> Callable[[], None]:
-        if self.prepare_error is not None:
-            raise self.prepare_error
-        seconds = [record.seconds for record in records]
-        self.begun.append(seconds)
+    def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> None:
+        if self.sink_error is not None:
+            raise self.sink_error
+        self.begun.append([record.seconds for record in batches])
 
-        def flush() -> None:
-            if self.flush_error is not None:
-                raise self.flush_error
-            assert self.allowed.acquire(timeout=TIMEOUT_SECONDS)
-            self.ended.append(seconds)
-
-        return flush
-
-    def commit(self, records: Sequence[BatchRecord]) -> list[CommitResult]:
-        raise NotImplementedError
+    def flush(self) -> None:
+        if self.flush_error is not None:
+            raise self.flush_error
+        assert self.allowed.acquire(timeout=TIMEOUT_SECONDS)
+        self.ended.append(self.begun[-1])
 
 
-def batch(number: int) -> FinishedBatch:
+class RecordingCatalog(NullCatalog):
+    """A catalog that notes the seconds that each commit's batches state."""
+
+    def __init__(self) -> None:
+        self.commits: list[list[float]] = []
+
+    def commit(
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
+    ) -> list[CommitResult]:
+        self.commits.append([record.seconds for record in batches])
+        return super().commit(run_id, batches, now, shard_sink)
+
+
+def batch(number: int, *, has_files: bool = True) -> FinishedBatch:
     songs = (SongRecord(b"/%d" % it, 1, "", 1, 1, None, "unreadable") for it in range(10))
-    return FinishedBatch((), BatchRecord.from_songs(songs, seconds=float(number)))
+    return FinishedBatch((), BatchRecord.from_songs(songs, seconds=float(number), has_files=has_files))
 
 
 def numbers(finished: list[FinishedBatch]) -> list[float]:
+    assert all(batch.committed is not None for batch in finished)
     return [batch.record.seconds for batch in finished]
 
 
-def take_when_flushed(group: GroupCommit) -> list[FinishedBatch]:
+def commit_when_flushed(group: GroupCommit) -> list[FinishedBatch]:
     for thread in threading.enumerate():
         if thread.name == "midiprism-flush":
             thread.join(TIMEOUT_SECONDS)
-    return group.take_durable(flush_now=False)
+    return group.commit_durable(flush_now=False)
 
 
 @pytest.fixture
-def policy() -> GatedCommitPolicy:
-    return GatedCommitPolicy()
+def store() -> GatedStore:
+    return GatedStore()
 
 
-def test_one_group_is_flushed_after_the_other_is_committed(policy: GatedCommitPolicy) -> None:
-    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
+@pytest.fixture
+def catalog() -> RecordingCatalog:
+    return RecordingCatalog()
+
+
+@pytest.fixture
+def group(catalog: RecordingCatalog, store: GatedStore) -> GroupCommit:
+    return GroupCommit(catalog, store, 1, StageTimers(), in_thread=True, limits=LIMITS)
+
+
+def test_one_group_is_flushed_after_the_other_is_committed(group: GroupCommit, store: GatedStore) -> None:
     group.add([batch(1), batch(2)])
-    assert group.take_durable(flush_now=False) == []
+    assert group.commit_durable(flush_now=False) == []
     group.add([batch(3), batch(4)])
-    assert group.take_durable(flush_now=False) == []
-    assert policy.begun == [[1, 2]]
-    policy.allowed.release()
-    assert numbers(take_when_flushed(group)) == [1, 2]
-    assert (policy.begun, policy.ended) == ([[1, 2]], [[1, 2]])
+    assert group.commit_durable(flush_now=False) == []
+    assert store.begun == [[1, 2]]
+    store.allowed.release()
+    assert numbers(commit_when_flushed(group)) == [1, 2]
+    assert (store.begun, store.ended) == ([[1, 2]], [[1, 2]])
     assert group.batch_count == 2
-    assert group.take_durable(flush_now=False) == []
-    policy.allowed.release()
-    assert numbers(take_when_flushed(group)) == [3, 4]
+    assert group.commit_durable(flush_now=False) == []
+    store.allowed.release()
+    assert numbers(commit_when_flushed(group)) == [3, 4]
     assert group.batch_count == 0
 
 
-def test_a_group_that_is_too_small_waits_for_more_unless_it_is_flushed_now(
-    policy: GatedCommitPolicy,
+def test_nothing_is_committed_before_its_tracks_are_durable(
+    group: GroupCommit, store: GatedStore, catalog: RecordingCatalog
 ) -> None:
-    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
     group.add([batch(1), batch(2)])
-    group.take_durable(flush_now=False)
+    group.commit_durable(flush_now=False)
+    assert catalog.commits == []
+    store.allowed.release()
+    commit_when_flushed(group)
+    assert catalog.commits == store.ended == [[1, 2]]
+
+
+def test_batches_without_files_are_committed_without_a_flush(
+    group: GroupCommit, store: GatedStore, catalog: RecordingCatalog
+) -> None:
+    group.add([batch(1, has_files=False)])
+    assert numbers(group.commit_durable(flush_now=True)) == [1]
+    assert (store.ended, catalog.commits) == ([], [[1]])
+
+
+def test_a_group_that_is_too_small_waits_for_more_unless_it_is_flushed_now(
+    group: GroupCommit, store: GatedStore
+) -> None:
+    group.add([batch(1), batch(2)])
+    group.commit_durable(flush_now=False)
     group.add([batch(3)])
-    policy.allowed.release()
-    assert numbers(take_when_flushed(group)) == [1, 2]
-    assert policy.begun == [[1, 2]]
-    policy.allowed.release()
-    assert numbers(group.take_durable(flush_now=True)) == [3]
+    store.allowed.release()
+    assert numbers(commit_when_flushed(group)) == [1, 2]
+    assert store.begun == [[1, 2]]
+    store.allowed.release()
+    assert numbers(group.commit_durable(flush_now=True)) == [3]
 
 
-def test_a_group_whose_flush_cannot_begin_raises_the_error(policy: GatedCommitPolicy) -> None:
-    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
+def test_a_group_whose_flush_cannot_begin_raises_the_error(group: GroupCommit, store: GatedStore) -> None:
     group.add([batch(1), batch(2)])
-    policy.prepare_error = CatalogError("It cannot be read.")
+    store.sink_error = StoreError("It cannot be written.")
     for _ in range(2):
-        with pytest.raises(CatalogError, match="cannot be read"):
-            group.take_durable(flush_now=True)
+        with pytest.raises(StoreError, match="cannot be written"):
+            group.commit_durable(flush_now=True)
 
 
-def test_a_flush_that_fails_returns_no_batch(policy: GatedCommitPolicy) -> None:
-    policy.flush_error = StoreError("The disk is full.")
-    group = GroupCommit(policy, StageTimers(), in_thread=True, limits=LIMITS)
+def test_a_flush_that_fails_commits_no_batch(
+    group: GroupCommit, store: GatedStore, catalog: RecordingCatalog
+) -> None:
+    store.flush_error = StoreError("The disk is full.")
     group.add([batch(1), batch(2)])
     with pytest.raises(StoreError, match="disk is full"):
-        group.take_durable(flush_now=True)
+        group.commit_durable(flush_now=True)
     group.close()
+    assert catalog.commits == []
 
 
-def test_without_threads_a_group_is_returned_at_once(policy: GatedCommitPolicy) -> None:
-    group = GroupCommit(policy, StageTimers(), in_thread=False, limits=LIMITS)
+def test_a_group_that_is_refused_is_not_committed(catalog: RecordingCatalog) -> None:
+    def refuse(records: Sequence[BatchRecord]) -> None:
+        raise SourceError(f"The source of {len(records)} batches is gone.")
+
+    group = GroupCommit(catalog, NullStore(), 1, StageTimers(), in_thread=False, before_commit=refuse)
+    group.add([batch(1), batch(2)])
+    with pytest.raises(SourceError, match="of 2 batches is gone"):
+        group.commit_durable(flush_now=True)
+    assert catalog.commits == []
+
+
+def test_without_threads_a_group_is_committed_at_once(catalog: RecordingCatalog, store: GatedStore) -> None:
+    group = GroupCommit(catalog, store, 1, StageTimers(), in_thread=False, limits=LIMITS)
     for _ in range(2):
-        policy.allowed.release()
+        store.allowed.release()
     group.add([batch(1), batch(2), batch(3)])
-    assert numbers(group.take_durable(flush_now=False)) == [1, 2, 3]
+    assert numbers(group.commit_durable(flush_now=False)) == [1, 2, 3]
     group.add([batch(4)])
-    assert group.take_durable(flush_now=False) == []
-    assert numbers(group.take_durable(flush_now=True)) == [4]
-    assert policy.ended == [[1, 2, 3], [4]]
+    assert group.commit_durable(flush_now=False) == []
+    assert numbers(group.commit_durable(flush_now=True)) == [4]
+    assert store.ended == [[1, 2, 3], [4]]

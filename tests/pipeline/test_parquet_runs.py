@@ -256,12 +256,12 @@ def test_shards_are_durable_before_they_are_committed(
     record_calls(os, "fsync")
     record_calls(os, "replace")
     if catalog_access.postgres_address(tmp_path / "out") is None:
-        record_calls(SqliteCatalog, "commit_prepared")
+        record_calls(SqliteCatalog, "commit")
     else:
         record_calls(PostgresCatalog, "insert_shards")
     run(songs, tmp_path / "out")
-    commit_at = next(at for at, name in enumerate(order) if name in ("commit_prepared", "insert_shards"))
-    before = [name for name in order[:commit_at] if name != "commit_prepared"]
+    commit_at = next(at for at, name in enumerate(order) if name in ("commit", "insert_shards"))
+    before = [name for name in order[:commit_at] if name != "commit"]
     assert before.count("replace") >= 2
     last = len(before) - before[::-1].index("replace")
     assert "fsync" in before[last:], "the folder is flushed after the last shard has its name"

@@ -59,7 +59,7 @@ def test_new_known_paths_are_seen_after_invalidating() -> None:
 
 def planned_sizes(source: Path, songs: int = 100, limit: int | None = None) -> Iterator[list[int]]:
     planner = BatchPlanner(open_folders([source]), None, BatchLimits(songs, 1000, limit))
-    return ([ref.size for ref in batch] for batch in planner.batches())
+    return ([ref.size for ref in batch] for batch, _lease in planner.batches())
 
 
 def test_batches_are_limited_by_songs_and_by_bytes(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from midiprism.pipeline.splitter import Splitter
 from midiprism.results.status import read_status
 from midiprism.smf.types import Limits
 from midiprism.sources import open_folders
-from midiprism.sources.read_file import read_file
+from midiprism.sources.folder import read_file
 from midiprism.stores.files.store import FileStore
 from support import catalog_access
 from support.catalog_access import query

@@ -9,6 +9,7 @@ import pytest
 from midiprism.catalog import BatchRecord
 from midiprism.metrics.stage_timers import timer_totals
 from midiprism.pipeline.batch import Batch
+from midiprism.pipeline.resource_defaults import WorkerLimits
 from midiprism.pipeline.shared_counters import (
     NO_SONG,
     SHARED_COUNTER_COUNT,
@@ -20,7 +21,7 @@ from midiprism.pipeline.shared_counters import (
     SharedCounters,
     stage_timers,
 )
-from midiprism.pipeline.worker import Worker, WorkerLimits
+from midiprism.pipeline.worker import Worker
 from midiprism.records.batches import TRACK_INDEX, Lease
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import SongRef, open_folders
@@ -272,23 +273,21 @@ def test_songs_that_are_split_before_a_stop_are_stored_and_recorded(tmp_path: Pa
     assert record.files_written == 40
 
 
-def test_no_song_is_marked_as_current_during_storing_and_transfer(tmp_path: Path) -> None:
+def test_no_song_is_marked_as_current_during_storing(tmp_path: Path) -> None:
     counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
     seen: list[tuple[int, int]] = []
 
-    def observe(record: Any = None) -> Any:
+    def observe() -> None:
         seen.append((counters[SONG_INDEX], counters[STAGE]))
-        return record
 
     worker, found = make_worker(
         tmp_path / "songs",
         [fake_song(PIANO + str(n)) for n in range(5)],
         ObservedStore(observe),
         counters=counters,
-        transfer_record=observe,
     )
     worker.process_batch(found)
-    assert seen == [(NO_SONG, STAGE_STORING)] * 6
+    assert seen == [(NO_SONG, STAGE_STORING)] * 5
     assert counters[STAGE] == STAGE_IDLE
 
 

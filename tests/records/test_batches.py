@@ -5,8 +5,7 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, PackedTracks
-from midiprism.records.columns import Columns, concatenate
+from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns, PackedTracks, concatenate
 from midiprism.records.fields import ProblemRecord, SongRecord
 from support.records import link_record, song_record, track_record
 

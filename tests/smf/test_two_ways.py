@@ -8,9 +8,10 @@ from hypothesis import given, settings
 
 import midiprism
 from midiprism import CorruptMidiError, Limits
-from midiprism.smf import kernel_call
 from midiprism.smf.kernel.split_kernel import KernelOutput
+from midiprism.smf.split_song import BY_CODES, run_kernel
 from midiprism.smf.types import By, Context
+from midiprism.smf.unwrap import unwrap_song
 from support import invariants
 from support.broken_files import BROKEN_FILES
 from support.dense_songs import dense_song
@@ -28,11 +29,11 @@ def plain_values(answer: KernelOutput) -> str:
 def check_both_ways(data: bytes) -> None:
     """Check that both ways give the same bytes and tables, for every ``by`` and ``context``."""
     limits = Limits()
-    octets = kernel_call.unwrap_song(data, limits).data
+    octets = unwrap_song(data, limits).data
     for by, context in SPLIT_OPTIONS:
-        by_code, full = kernel_call.BY_CODES[by], context == "full"
-        fast = kernel_call.run_kernel(octets, by_code, full, limits)
-        walked = kernel_call.run_kernel(octets, by_code, full, limits, event_by_event=True)
+        by_code, full = BY_CODES[by], context == "full"
+        fast = run_kernel(octets, by_code, full, limits)
+        walked = run_kernel(octets, by_code, full, limits, event_by_event=True)
         assert plain_values(walked) == plain_values(fast)
 
 
@@ -80,19 +81,19 @@ def test_without_the_compiler_such_tracks_give_the_same_results() -> None:
 
 @pytest.mark.parametrize("by", ["track", "channel"])
 def test_output_may_take_exactly_its_limit_in_both_ways(by: By) -> None:
-    by_code = kernel_call.BY_CODES[by]
+    by_code = BY_CODES[by]
     rng = Random(17)
     for _ in range(example_count(40)):
         data = dense_song(rng)
         size = sum(len(split.data) for split in midiprism.split(data, by=by).tracks)
         for event_by_event in (False, True):
             exact = Limits(output_bytes=size, output_ratio=0)
-            answer = kernel_call.run_kernel(data, by_code, False, exact, event_by_event=event_by_event)
+            answer = run_kernel(data, by_code, False, exact, event_by_event=event_by_event)
             assert len(answer.out) == size
             if size:
                 less = Limits(output_bytes=size - 1, output_ratio=0)
                 with pytest.raises(CorruptMidiError, match="output_bytes"):
-                    kernel_call.run_kernel(data, by_code, False, less, event_by_event=event_by_event)
+                    run_kernel(data, by_code, False, less, event_by_event=event_by_event)
 
 
 def test_a_gap_that_division_makes_too_long_is_bridged_before_a_plain_event() -> None:

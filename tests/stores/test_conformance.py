@@ -10,8 +10,7 @@ import pytest
 from blake3 import blake3
 
 from midiprism.errors import StoreError
-from midiprism.records.batches import BatchRecord, pack_tracks
-from midiprism.records.columns import Columns
+from midiprism.records.batches import BatchRecord, Columns, pack_tracks
 from midiprism.records.fields import TRACK_FIELDS, TrackRecord
 from midiprism.stores import (
     STORE_KINDS,

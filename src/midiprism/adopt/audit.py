@@ -18,8 +18,8 @@ from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter
 from midiprism.results.identity import Identity
+from midiprism.sources.folder import read_file
 from midiprism.sources.path_map import PathMap
-from midiprism.sources.read_file import read_file
 from midiprism.sources.source import SongContent, UnreadableError
 
 SONGS_PER_QUERY = 100
@@ -86,10 +86,11 @@ class _Auditor:
         self._foreign_splitter = LazySplitter(Identity(by="track", context="full"), DEFAULT_LIMITS)
         self._reporter = ProgressReporter(listener)
         self._songs_seen = 0
+        self._stopped = False
 
     def audit(self, on_compile: Callable[[], None]) -> AuditReport:
         report = self._report
-        report.songs_total = self._library.count_already_split()
+        report.count(songs_total=self._library.count_already_split())
         if report.songs_total and not self._splitter.is_compiled():
             on_compile()
         for page in self._library.already_split_ids():
@@ -100,9 +101,9 @@ class _Auditor:
                 )
                 self._songs_seen += len(ids)
                 self._report_progress()
-            if report.stopped:
+            if self._stopped:
                 break
-        report.seconds = self._reporter.seconds
+        report.finish(self._reporter.seconds, stopped=self._stopped)
         return report
 
     def _audit_songs(self, ids: Sequence[int]) -> None:
@@ -111,13 +112,13 @@ class _Auditor:
         songs, links = self._library.songs(ids), self._library.links(ids)
         for song_id in ids:
             if self._stop():
-                self._report.stopped = True
+                self._stopped = True
                 return
             self._audit_song(songs.get(song_id), links.get(song_id, []))
             self._report_progress()
 
     def _audit_song(self, song: ForeignFile | None, links: Sequence[ForeignLink]) -> None:
-        self._report.links += len(links)
+        self._report.count(links=len(links))
         song_path = self._path_map.to_local(song.path) if song else b""
         expected_tracks = self._read_expected_tracks(song, song_path)
         foreign_tracks = [self._read_foreign_track(link, song_path) for link in links]
@@ -179,7 +180,7 @@ class _Auditor:
         if track.verdict is None:
             return
         if track.verdict == "correct":
-            self._report.tracks_correct += 1
+            self._report.count(tracks_correct=1)
         else:
             self._add_finding(
                 track.verdict, track.path, song_path, track.track_number, _explain_verdict(track)
@@ -204,7 +205,7 @@ class _Auditor:
         """Add a finding for each track that no link leads to; identical tracks of a song count as one."""
         linked = {track.matched_track.digest for track in foreign_tracks if track.matched_track is not None}
         first_by_digest = {track.digest: track for track in reversed(expected_tracks)}
-        self._report.tracks_expected += len(first_by_digest)
+        self._report.count(tracks_expected=len(first_by_digest))
         for digest, track in reversed(first_by_digest.items()):
             if digest not in linked:
                 message = f"No link of its song leads to track {track.track_number}, counted from 0."

@@ -147,6 +147,15 @@ class AuditReport:
         variance = unsampled_share * spread * songs / (songs - 1) / self.tracks_compared**2
         return _Z_95_PERCENT * math.sqrt(variance)
 
+    def count(self, **amounts: int) -> None:
+        """Add to the counts of these names."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
+    def finish(self, seconds: float, *, stopped: bool) -> None:
+        """Set the time that it took, and whether it was stopped before the end."""
+        self.seconds, self.stopped = seconds, stopped
+
     def add(self, finding: AuditFinding) -> None:
         """Count a finding, and keep it if it is one of the first."""
         self.counts[finding.kind] = self.counts.get(finding.kind, 0) + 1

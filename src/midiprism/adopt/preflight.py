@@ -24,8 +24,8 @@ from midiprism.catalog import PostgresAddress
 from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.results.result_dir import read_identity
 from midiprism.smf.types import Limits
+from midiprism.sources.folder import read_file
 from midiprism.sources.path_map import PathMap
-from midiprism.sources.read_file import read_file
 from midiprism.sources.source import UnreadableError
 
 FILE_SAMPLE_SIZE = 1_000

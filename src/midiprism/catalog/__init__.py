@@ -2,8 +2,7 @@
 
 from midiprism.catalog.address import DEFAULT_SCHEMA, Address, PostgresAddress, has_password
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.commit_policy import CommitPolicy, StagedTracks, utc_now
-from midiprism.catalog.commit_result import CommitResult
+from midiprism.catalog.commit_result import CommitResult, utc_now
 from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases
 from midiprism.catalog.migrate import CURRENT_VERSION
 from midiprism.catalog.null import NullCatalog
@@ -35,7 +34,6 @@ __all__ = [
     "BatchRecord",
     "BrokenSong",
     "Catalog",
-    "CommitPolicy",
     "CommitResult",
     "DryRunCatalog",
     "IntegrityQueries",
@@ -51,7 +49,6 @@ __all__ = [
     "Selection",
     "SongPath",
     "SongRecord",
-    "StagedTracks",
     "TrackFile",
     "TrackPathFields",
     "TrackRecord",

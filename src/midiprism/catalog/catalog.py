@@ -1,4 +1,4 @@
-"""The interface of a catalog, and what its implementations share.
+"""The interface of a catalog, and the code that its implementations share.
 
 A catalog knows songs, tracks, links and runs. Each batch of songs is recorded by one commit.
 """
@@ -9,16 +9,16 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Executable, func, insert, select, update
+from sqlalchemy import Column, Connection, Executable, func, insert, select, update
 
 from midiprism.catalog.address import Address, PostgresAddress
-from midiprism.catalog.commit_policy import CommitPolicy, FlushThenCommit, StagedTracks, utc_now
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.leasing import BatchLeases
 from midiprism.catalog.queries.run_samples import add_samples
-from midiprism.catalog.schema import batches, links, properties, runs, shards, song_paths, songs, tracks
-from midiprism.catalog.types import KnownPaths, KnownSong, TrackPathFields, UpToDate, query_chunks
+from midiprism.catalog.rows import query_chunks, track_is_unlinked
+from midiprism.catalog.schema import batches, properties, runs, shards, song_paths, songs, tracks
+from midiprism.catalog.types import KnownPaths, KnownSong, TrackPathFields, UpToDate
 from midiprism.errors import CatalogError, CommitHooksMismatchError
 from midiprism.records.batches import BatchRecord
 from midiprism.stores.shard_sink import ShardSink
@@ -250,11 +250,18 @@ class Catalog(ABC):
             CatalogError: nothing of them was recorded.
         """
 
-    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
-        """Return the policy by which the batches of a run are made durable and committed."""
-        return FlushThenCommit(
-            lambda records, shard_sink: self.commit(run_id, records, utc_now(), shard_sink), tracks
-        )
+    def prepare_commit(
+        self, run_id: int, batches: Sequence[BatchRecord], shard_sink: ShardSink
+    ) -> Callable[[], None] | None:
+        """Return the work that can be done for these batches before their transaction begins; None for none.
+
+        It may be done in a thread. The batches must be those of the next ``commit``.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        del run_id, batches, shard_sink
+        return None
 
     def batch_leases(self, run_id: int, up_to_date: UpToDate | None, *, redo: bool) -> BatchLeases | None:
         """Return the leases of a run; None where it has the catalog to itself.
@@ -388,11 +395,3 @@ class Catalog(ABC):
     def _delete(self, column: Column[Any], values: Sequence[Any]) -> None:
         for part in query_chunks(values):
             self.connection.execute(column.table.delete().where(column.in_(part)))
-
-
-def track_is_unlinked() -> ColumnElement[bool]:
-    """Return the condition on a track that no song has it.
-
-    It takes one pass over all links, within the memory that is available.
-    """
-    return tracks.c.id.in_(select(tracks.c.id).except_(select(links.c.track_id)))

@@ -1,8 +1,9 @@
-"""The effects of a commit on a catalog."""
+"""The result of a commit, and its time."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from midiprism.records.fields import SongRecord
 from midiprism.stores.sharded import WrittenShard
@@ -10,7 +11,7 @@ from midiprism.stores.sharded import WrittenShard
 
 @dataclass(slots=True)
 class CommitResult:
-    """Counts of what a commit of one batch added.
+    """The rows that a commit of one batch added.
 
     Attributes:
         outcomes: songs that got an outcome by it, by outcome.
@@ -44,3 +45,8 @@ class CommitResult:
     def shard_bytes(self) -> int:
         """Bytes of the shards."""
         return sum(shard.size for shard in self.shards)
+
+
+def utc_now() -> str:
+    """Return the present time: UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

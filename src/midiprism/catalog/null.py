@@ -1,11 +1,11 @@
 """A catalog that records nothing, to measure everything else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from midiprism.catalog.commit_policy import CommitPolicy, FlushThenCommit, StagedTracks, utc_now
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.types import KnownPaths, UpToDate
 from midiprism.records.batches import LINK_COUNT, BatchRecord
+from midiprism.stores.shard_sink import ShardSink
 
 
 class NullCatalog:
@@ -17,11 +17,22 @@ class NullCatalog:
     def oldest_contract_version(self) -> int | None:
         return None
 
-    def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[CommitResult]:  # noqa: ARG002
+    def commit(
+        self,
+        run_id: int,  # noqa: ARG002
+        batches: Sequence[BatchRecord],
+        now: str,  # noqa: ARG002
+        shard_sink: ShardSink | None = None,  # noqa: ARG002
+    ) -> list[CommitResult]:
         return [_count_commit(batch) for batch in batches]
 
-    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
-        return FlushThenCommit(lambda records, _sink: self.commit(run_id, records, utc_now()), tracks)
+    def prepare_commit(
+        self,
+        run_id: int,  # noqa: ARG002
+        batches: Sequence[BatchRecord],  # noqa: ARG002
+        shard_sink: ShardSink,  # noqa: ARG002
+    ) -> Callable[[], None] | None:
+        return None
 
 
 def _count_commit(batch: BatchRecord) -> CommitResult:

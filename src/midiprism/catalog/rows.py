@@ -4,25 +4,51 @@ Table columns are a mapping from the name of a column to its values in all rows.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Dialect, Table, bindparam, insert, literal_column, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Dialect,
+    Table,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
-from midiprism.catalog.encoding import make_storable
-from midiprism.catalog.schema import PATH_TABLE_FIELDS, SONG_TABLE_FIELDS
-from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord
-from midiprism.records.columns import Columns
+from midiprism.catalog.schema import PATH_TABLE_FIELDS, SONG_TABLE_FIELDS, links, tracks
+from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord
 
+T = TypeVar("T")
 TableColumns = dict[str, Sequence[Any]]
+
+MAX_QUERY_VALUES = 500
+"""Most values in one query: parsing and planning it take longer with each."""
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 _TRACK_NAMES = tuple(field.name for field in TRACK_FIELDS)
 _LINK_NAMES = tuple(field.name for field in LINK_FIELDS)
 _SONG_NAMES = tuple(field.name for field in SONG_TABLE_FIELDS)
 _PATH_NAMES = tuple(field.name for field in PATH_TABLE_FIELDS)
+
+
+def make_storable(text: str) -> str:
+    """Return ``text`` with NUL characters and lone surrogates, which databases refuse, made U+FFFD."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def query_chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Divide values so that one query can hold each part."""
+    for start in range(0, len(values), MAX_QUERY_VALUES):
+        yield values[start : start + MAX_QUERY_VALUES]
 
 
 @lru_cache(64)
@@ -57,6 +83,14 @@ def select_statement(columns: tuple[Column[Any], ...], key: Column[Any], count: 
     return f"SELECT {names} FROM {key.table.name} WHERE {key.name} IN ({marks})"  # noqa: S608 - names of ours
 
 
+def track_is_unlinked() -> ColumnElement[bool]:
+    """Return the condition on a track that no song has it.
+
+    It takes one pass over all links, in whatever memory there is.
+    """
+    return tracks.c.id.in_(select(tracks.c.id).except_(select(links.c.track_id)))
+
+
 def song_table_columns(song_ids: Sequence[int], batch: BatchRecord, indices: Sequence[int]) -> TableColumns:
     """Return columns of ``songs`` for some songs of a batch."""
     songs = batch.songs.take(indices)
@@ -85,13 +119,13 @@ def path_table_columns(song_ids: Sequence[int], batch: BatchRecord, indices: Seq
     return columns
 
 
-def track_table_columns(track_ids: Sequence[int], tracks: Columns) -> TableColumns:
+def track_table_columns(track_ids: Sequence[int], track_rows: Columns) -> TableColumns:
     """Return columns of ``tracks``."""
-    return {"id": track_ids, **{name: tracks[name] for name in _TRACK_NAMES}}
+    return {"id": track_ids, **{name: track_rows[name] for name in _TRACK_NAMES}}
 
 
 def link_table_columns(
-    song_ids: Sequence[int], link_counts: Sequence[int], links: Columns, track_ids: Sequence[int]
+    song_ids: Sequence[int], link_counts: Sequence[int], link_rows: Columns, track_ids: Sequence[int]
 ) -> TableColumns:
     """Return columns of ``links``.
 
@@ -103,8 +137,8 @@ def link_table_columns(
     return {
         "song_id": [*chain.from_iterable(map(repeat, song_ids, link_counts))],
         "position": [*chain.from_iterable(map(range, link_counts))],
-        **{name: links[name] for name in _LINK_NAMES},
-        "track_id": [*map(track_ids.__getitem__, links[TRACK_INDEX])],
+        **{name: link_rows[name] for name in _LINK_NAMES},
+        "track_id": [*map(track_ids.__getitem__, link_rows[TRACK_INDEX])],
     }
 
 

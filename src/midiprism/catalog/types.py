@@ -1,13 +1,7 @@
 """The facts about songs and tracks that a catalog returns."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
-
-T = TypeVar("T")
-
-MAX_QUERY_VALUES = 500
-"""Most values in one query: parsing and planning it take longer with each."""
+from typing import NamedTuple
 
 KnownPaths = dict[bytes, tuple[int | None, int | None]]
 """Size, and time of the last change in nanoseconds, of each path when it was last read; None for a file that
@@ -42,9 +36,3 @@ class UpToDate:
     def includes(self, contract_version: int, outcome: str) -> bool:
         """Return whether a song with these facts is one of them."""
         return contract_version == self.contract_version and outcome not in self.retried_outcomes
-
-
-def query_chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Divide values so that one query can hold each part."""
-    for start in range(0, len(values), MAX_QUERY_VALUES):
-        yield values[start : start + MAX_QUERY_VALUES]

@@ -1,5 +1,6 @@
 """The command ``midiprism``: one file per command, which parses options, calls the library, prints."""
 
+import os
 import sys
 import traceback
 import warnings
@@ -31,12 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str], output: StandardOutput) -> int:
-    from midiprism.cli.app import ParsingError, app
+    from midiprism.cli.app import ExitRequest, ParsingError, app
     from midiprism.cli.interrupt import Terminated
     from midiprism.cli.render.terminal import print_message
 
     try:
-        code = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+        command = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+        code = command() if callable(command) else command
     except ParsingError as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "midiprism"
@@ -47,6 +49,11 @@ def _run(given: list[str], output: StandardOutput) -> int:
 
         print_message(explain(error))
         return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
+    except ExitRequest as request:
+        return request.exit_code
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.FAILED
     except Terminated:
         return exit_codes.TERMINATED
     except KeyboardInterrupt:

@@ -25,6 +25,9 @@ from midiprism.cli.option_groups import Command, expand_option_groups
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
 """The exception that Typer raises about arguments; not all versions of Typer export it by one name."""
 
+ExitRequest = typer.Exit
+"""The exception by which a command ends early."""
+
 _HELP = "Split libraries of MIDI songs into single tracks: lossless, stored once, cataloged."
 
 app = typer.Typer(

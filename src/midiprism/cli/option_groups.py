@@ -1,4 +1,7 @@
-"""Let a command take groups of options as one parameter, which Typer itself does not support."""
+"""Let a command take groups of options as one parameter, which Typer itself does not support.
+
+Typer only parses: it returns the command with its options, which ``midiprism.cli.main`` then runs.
+"""
 
 import functools
 import inspect
@@ -14,10 +17,14 @@ LARGEST_NUMBER = 10**12
 """Largest value of a number without a bound of its own: databases and clocks take no numbers of any size."""
 
 Command = Callable[..., int | None]
+ParsedCommand = functools.partial[int | None]
+"""A command with the values of all its parameters."""
 
 
-def expand_option_groups(command: Command) -> Command:
-    """Return the command with each parameter that is a group of options replaced by these options.
+def expand_option_groups(command: Command) -> Callable[..., ParsedCommand]:
+    """Return a function that takes the options of a command, and returns the command with its parameters.
+
+    Each parameter of the command that is a group of options is replaced by these options.
 
     A group is a dataclass, each field of which is annotated as an option of Typer's, or a class with a method
     ``option_parameters``. Typer reads the signature of the returned function.
@@ -39,12 +46,12 @@ def expand_option_groups(command: Command) -> Command:
     }
 
     @functools.wraps(command)
-    def expanded(**values: Any) -> int | None:
+    def expanded(**values: Any) -> ParsedCommand:
         for name, shown_name in unbounded.items():
             _check_number(shown_name, values[name])
         for name, (group, options) in groups.items():
             values[name] = group(**{option: values.pop(option) for option in options})
-        return command(**values)
+        return functools.partial(command, **values)
 
     expanded.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

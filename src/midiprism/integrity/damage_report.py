@@ -126,6 +126,24 @@ class DamageReport:
     def ok(self) -> bool:
         return not self.counts and not self.stopped
 
+    def begin(self, scope: VerifyScope, last_run_state: str | None) -> None:
+        """Set the part of the result that is checked, and the state of the last run if there was one."""
+        self.scope = scope
+        self.last_run_state = None if last_run_state == "done" else last_run_state
+
+    def begin_files(self) -> None:
+        """Count the files of the store from now on."""
+        self.files = 0
+
+    def count(self, **amounts: int) -> None:
+        """Add to the counts of these names."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
+    def finish(self, seconds: float, *, stopped: bool) -> None:
+        """Set the time that it took, and whether it was stopped before the end."""
+        self.seconds, self.stopped = seconds, stopped
+
     def add(self, damage: Damage) -> None:
         """Count a damage, and remember it if it is among the first of its kind."""
         self.counts[damage.kind] = self.counts.get(damage.kind, 0) + 1
@@ -198,6 +216,19 @@ class RepairReport:
     def ok(self) -> bool:
         """True if nothing is damaged any more, or would be without ``dry_run``."""
         return self.unrepaired_count == 0 and not self.stopped
+
+    def record_begin(self, run_id: int) -> None:
+        """Set the run that records the repair."""
+        self.run_id = run_id
+
+    def count(self, **amounts: int) -> None:
+        """Add to the counts of these names."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
+    def finish(self, seconds: float, *, stopped: bool) -> None:
+        """Set the time that it took, and whether it was stopped before the end."""
+        self.seconds, self.stopped = seconds, stopped
 
     def add_unrepaired(self, kind: str, name: bytes, message: str) -> None:
         """Count a damage that could not be repaired, and remember it if it is among the first."""

@@ -64,7 +64,7 @@ def repair_result(
             queue = stack.enter_context(closing(RepairQueue(catalog)))
             sink = _CountingSink(queue, dry_run=dry_run)
             verifier.verify(catalog, since, sink)
-            report.rows = sink.corrected_rows
+            report.count(rows=sink.corrected_rows)
             if not stop() and not damage_report.counts.get("catalog"):
                 splitter = splitter or _AnnouncingSplitter(identity, on_compile)
                 session = RepairSession(identity, store, catalog, queue, report, verifier, splitter, stop)
@@ -72,8 +72,7 @@ def repair_result(
         for damage in damage_report.examples.get("catalog", ()):
             report.add_unrepaired("catalog", damage.name, damage.message)
         verifier.finish()
-        report.stopped = stop()
-        report.seconds = time.perf_counter() - started
+        report.finish(time.perf_counter() - started, stopped=stop())
         return report
 
 

@@ -76,12 +76,15 @@ class RepairSession:
         """Return the run that records the repair, which begins with the first change."""
         if self.report.run_id is None:
             self.queue.reserve_lost_ids()
-            self.report.run_id = self.summary.run_id = self.catalog.begin_run(self._run_settings(), utc_now())
+            run_id = self.catalog.begin_run(self._run_settings(), utc_now())
+            self.report.record_begin(run_id)
+            self.summary.record_begin(run_id)
+        assert self.report.run_id is not None
         return self.report.run_id
 
     def end_run(self, state: Literal["done", "interrupted", "stopped"]) -> None:
         """Record how the repair ended, if anything was recorded."""
-        self.summary.state = state
+        self.summary.end(state)
         if self.report.run_id is not None:
             with contextlib.suppress(MidiprismError):  # a full disk: the run counts as cut off then
                 self.catalog.end_run(self.report.run_id, state, self.summary.totals(), utc_now())

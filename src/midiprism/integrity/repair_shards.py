@@ -48,7 +48,7 @@ class ShardRepair:
     def flush(self) -> None:
         if self._restored:
             self._compactor().write_tracks(self._restored)
-            self._session.report.shards += 1
+            self._session.report.count(shards=1)
         self._restored, self._restored_bytes = {}, 0
 
     def rewrite_damaged(self) -> None:
@@ -69,16 +69,16 @@ class ShardRepair:
         session, counts = self._session, self._session.damage_report.counts
         damaged_ids = {shard.id for shard in self._checks.damaged_link_shards}
         if not session.writes:
-            session.report.shards += len(damaged_ids) + bool(counts.get("links_without_shard"))
+            session.report.count(shards=len(damaged_ids) + bool(counts.get("links_without_shard")))
             return
         for shard in self._index.all_shards():
             if shard.stale or shard.id in damaged_ids:
                 self._compactor().rewrite_link_shard(shard)
-                session.report.shards += 1
+                session.report.count(shards=1)
         song_ids = self._index.songs_without_shard()
         if song_ids:
             self._compactor().write_missing_links(song_ids)
-            session.report.shards += 1
+            session.report.count(shards=1)
         compactor = Compactor(session.catalog, self._shards, session.report.run_id)
         compactor.update_songs_table(force=bool(counts.get("songs_table")))
 
@@ -89,7 +89,7 @@ class ShardRepair:
             message = status.reason if status.state == "unreadable" else KEPT_MESSAGE
             session.report.add_unrepaired("shard", os.fsencode(shard.name), message)
             return
-        session.report.shards += 1
+        session.report.count(shards=1)
         if not session.writes:
             return
         ids_by_digest = {track.digest: track.id for track in self._index.tracks_in(shard.id)}

@@ -70,7 +70,7 @@ class SongRepair:
                     queue.remove_repaired_tracks(track.id for track in damaged.values())
             restored_count += len(restored_ids)
             queue.remove_repaired_tracks(restored_ids)
-        session.report.files += restored_count
+        session.report.count(files=restored_count)
         if session.writes and restored_count:
             self._store_repair.flush()
 
@@ -119,7 +119,7 @@ class SongRepair:
         session, songs = self._session, self._batch.songs
         if not songs:
             return
-        session.report.songs += len(songs)
+        session.report.count(songs=len(songs))
         if session.writes:
             self._split_and_commit(songs)
         else:
@@ -149,7 +149,8 @@ class SongRepair:
             catalog.update_run(run_id, session.summary.totals(), utc_now())
             sink = session.store.commit_sink(run_id, [record])
             for committed in catalog.commit(run_id, [record], utc_now(), sink):
-                session.summary.add_commit(record, committed)
+                session.summary.add_commit(committed, record.bytes_written)
+                session.summary.add_failed_songs([*record.failed_songs(), *committed.refused_songs])
 
     def _simulate_commit(self, content: SongContent) -> None:
         """Remember which tracks splitting a song again would restore or add."""
@@ -157,7 +158,7 @@ class SongRepair:
         for split in self._split(content):
             number = blake3(split.data).digest().hex()
             known_ids = [track.id for track in session.queries.tracks_by_digest_prefix([number])[number]]
-            session.report.files += session.queue.remove_repaired_tracks(known_ids)
+            session.report.count(files=session.queue.remove_repaired_tracks(known_ids))
             if not known_ids:
                 self._expected_prefixes.add(number[:SHORT_DIGEST_DIGITS])
 

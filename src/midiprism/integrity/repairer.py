@@ -64,7 +64,8 @@ class Repairer:
         session = self._session
         count = session.damage_report.counts.get("lost_links", 0)
         if count:
-            session.report.lost_links = session.queue.delete_lost_links() if session.writes else count
+            deleted = session.queue.delete_lost_links() if session.writes else count
+            session.report.count(lost_links=deleted)
 
     def _report_lost_tracks(self) -> None:
         """Rewrite what is damaged in part, and report the tracks with a song that are still damaged."""
@@ -75,7 +76,7 @@ class Repairer:
             if session.stop():
                 return
             damaged = self._store_repair.still_damaged(page)
-            session.report.files += len(page) - len(damaged)
+            session.report.count(files=len(page) - len(damaged))
             self._report_lost(damaged)
 
     def _report_lost(self, tracks: Sequence[TrackFile]) -> None:
@@ -96,11 +97,11 @@ class Repairer:
         if session.has_missing_songs:
             for damage in session.damage_report.examples.get("unlinked", ()):
                 report.add_unrepaired("unlinked", damage.name, KEPT_MESSAGE)
-            report.unrepaired_count += max(0, found - MAX_EXAMPLES)
+            report.count(unrepaired_count=max(0, found - MAX_EXAMPLES))
         elif not session.writes:
-            report.unlinked = found
+            report.count(unlinked=found)
         elif found or report.songs or report.lost_links:
-            report.unlinked += self._store_repair.delete_unlinked()
+            report.count(unlinked=self._store_repair.delete_unlinked())
 
     def _remove_orphans(self) -> None:
         """Remove files that the catalog does not know, and temporary ones."""
@@ -116,9 +117,9 @@ class Repairer:
                 if session.has_missing_songs:
                     report.add_unrepaired(kind, name, KEPT_MESSAGE)
                 elif self._try_delete(kind, entry.path):
-                    report.orphans += 1
+                    report.count(orphans=1)
             elif kind == "temporary" and self._try_delete(kind, entry.path):
-                report.temporaries += 1
+                report.count(temporaries=1)
 
     def _try_delete(self, kind: str, path: str) -> bool:
         """Delete an entry of the store, unless in a dry run; return False if that failed."""

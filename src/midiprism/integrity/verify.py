@@ -131,12 +131,11 @@ class Verifier:
             StoreError: a run that shares the catalog is active, or was meanwhile.
         """
         newest_run = self._require_no_active_run(catalog)
+        scope = self.report.scope
         if since is not None:
-            first_run = IntegrityQueries(catalog, self.report.scope).first_run_since(since)
-            self.report.scope = VerifyScope(first_run=first_run)
-        queries = IntegrityQueries(catalog, self.report.scope)
-        state = queries.last_run_state()
-        self.report.last_run_state = None if state == "done" else state
+            scope = VerifyScope(first_run=IntegrityQueries(catalog, scope).first_run_since(since))
+        queries = IntegrityQueries(catalog, scope)
+        self.report.begin(scope, queries.last_run_state())
         context = CheckContext(
             self._store, catalog, queries, self.report, sink, self._stop, self.report_progress
         )
@@ -157,8 +156,7 @@ class Verifier:
 
     def finish(self) -> DamageReport:
         """Return what was found."""
-        self.report.stopped = self._stop()
-        self.report.seconds = self._reporter.seconds
+        self.report.finish(self._reporter.seconds, stopped=self._stop())
         return self.report
 
     def report_progress(self, stage: VerifyStage, seen: int, total: int | None) -> None:
@@ -200,12 +198,12 @@ def _check_orphans(context: CheckContext) -> None:
     report = context.report
     if report.scope.first_run is not None:
         return
-    report.files = 0
+    report.begin_files()
     for entry, kind in find_orphans(context.store, context.catalog, report.scope, context.stop):
-        report.files += 1
+        report.count(files=1)
         if kind is not None:
             report.add(Damage(kind, os.fsencode(entry.path), _ORPHAN_MESSAGES[kind]))
-        context.report_progress("files", report.files, None)
+        context.report_progress("files", report.files or 0, None)
 
 
 def _check_songs(context: CheckContext) -> None:
@@ -216,9 +214,9 @@ def _check_songs(context: CheckContext) -> None:
         if context.stop():
             return
         songs, links, songs_without_path = queries.count_links(first_id, last_id)
-        report.songs += songs
-        report.links += links
-        report.songs_without_path += songs_without_path
+        report.count(songs=songs)
+        report.count(links=links)
+        report.count(songs_without_path=songs_without_path)
         broken_songs = queries.broken_songs(first_id, last_id)
         for song in broken_songs:
             report.add(_broken_song_damage(song))

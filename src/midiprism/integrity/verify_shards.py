@@ -78,8 +78,8 @@ class ShardChecks:
         lost_ids = [track.id for track in tracks if track.digest not in readable]
         if kind is None and not _rows_match(tracks, digests):
             kind = "rows"
-        report.tracks += len(tracks)
-        report.bytes += status.size
+        report.count(tracks=len(tracks))
+        report.count(bytes=status.size)
         if kind is not None:
             detail = f" {len(lost_ids):,} of its {len(tracks):,} tracks cannot be read."
             self._add_shard_damage(shard, status, kind, detail)
@@ -91,7 +91,7 @@ class ShardChecks:
         report, sink = self._context.report, self._context.sink
         tracks = self._index.tracks_without_shard()
         for track in tracks:
-            report.tracks += 1
+            report.count(tracks=1)
             label = f"track {track.digest.hex()}".encode()
             report.add(Damage("track_without_shard", label, "No shard holds it."))
         if sink:

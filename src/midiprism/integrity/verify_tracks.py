@@ -34,8 +34,8 @@ def check_tracks(context: CheckContext) -> None:
                 return
             damaged_ids = []
             for track, status in chunk:
-                report.tracks += 1
-                report.bytes += status.size
+                report.count(tracks=1)
+                report.count(bytes=status.size)
                 kind = damage_kind(track, status)
                 if kind is None:
                     continue

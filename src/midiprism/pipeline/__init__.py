@@ -1,4 +1,4 @@
-"""The flow of a run: songs come from a source, tracks go to a store, one commit tells the catalog."""
+"""The flow of a run: songs come from a source, tracks go to a store, one commit records both."""
 
 from midiprism.pipeline.progress import RunProgress
 from midiprism.pipeline.runner import RunParts, run_pipeline

@@ -1,11 +1,14 @@
-"""A batch of songs, and a batch whose tracks are stored."""
+"""A batch of songs: as it is planned, and after its tracks are stored."""
 
 from dataclasses import dataclass
 
-from midiprism.catalog import BatchRecord, CommitResult
+from midiprism.catalog import BatchRecord, CommitResult, Lease
 from midiprism.sources import SongRef
 
 Batch = tuple[SongRef, ...]
+
+PlannedBatch = tuple[Batch, Lease | None]
+"""A batch with the lease on it; None in a run that has its catalog to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +16,9 @@ class FinishedBatch:
     """A batch whose tracks are stored.
 
     Attributes:
-        record: what the worker learned of its songs.
-        committed: what its commit added, where the worker has committed it; the record then has only the
-            songs with problems.
+        record: the result of splitting its songs.
+        committed: the result of its commit, if there was one; where a worker has committed the batch, the
+            record has only the songs with problems.
     """
 
     batch: Batch

@@ -1,4 +1,4 @@
-"""The interface to what works on batches: in this process, in worker processes, or anywhere else."""
+"""The interface of executors, which work on batches: in this process, in worker processes, or elsewhere."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class ProgressCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What an executor reports of itself at one moment.
+    """The state of an executor at one moment.
 
     Attributes:
         counts: counts of all workers, those that have ended included.
@@ -59,7 +59,7 @@ class Completed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExecutorContext:
-    """What a run gives to its executor.
+    """The parts and settings of a run that its executor uses.
 
     Attributes:
         worker_config: makes a worker, in this process or another.
@@ -102,4 +102,4 @@ class Executor(Protocol):
         """Work with so many workers from now on; surplus workers end after their batches."""
 
     def close(self) -> None:
-        """End the workers. What is in flight is lost."""
+        """End the workers. Batches in flight are lost."""

@@ -1,17 +1,21 @@
 """Group commit: batches are made durable and committed together.
 
 A flush of many files costs little more than a flush of few, and so does a commit: folders, inodes and pages
-of an index are written once for all of them.
+of an index are written once for all of them. First the tracks of a group are made durable, then one
+transaction records its batches, so that no row names a track that is not there.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from midiprism.catalog import BatchRecord, CommitPolicy
+from midiprism.catalog import BatchRecord, CommitResult, utc_now
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import FinishedBatch
+from midiprism.pipeline.planner import RunCatalog
+from midiprism.stores import TrackStore
+from midiprism.stores.shard_sink import ShardSink
 
 MAX_GROUP_SONGS = 4_000
 MAX_GROUP_SECONDS = 2.0
@@ -19,7 +23,7 @@ MAX_GROUP_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class GroupLimits:
-    """When a group of batches is flushed and committed.
+    """Limits of the groups of batches that are flushed and committed as one.
 
     Attributes:
         max_songs: size of a group.
@@ -40,26 +44,36 @@ GROUP_LIMITS = GroupLimits()
 
 
 class GroupCommit:
-    """Collects batches, and returns them once their tracks are durable.
+    """Collects batches, makes the tracks of a group durable, and commits the group.
 
     Args:
-        commit_policy: makes the tracks of batches durable.
-        timers: count the time that it takes.
-        in_thread: whether it is done in a thread, while other work goes on.
+        catalog: records batches.
+        store: holds their tracks.
+        run_id: of the run that commits.
+        timers: count the time of flushes and commits.
+        in_thread: whether to flush in a thread, during other work.
+        before_commit: called with the records of a group before they are committed; its error is raised, and
+            nothing of the group is recorded.
         limits: None for ``GROUP_LIMITS``.
     """
 
     def __init__(
         self,
-        commit_policy: CommitPolicy,
+        catalog: RunCatalog,
+        store: TrackStore,
+        run_id: int,
         timers: StageTimers,
         *,
         in_thread: bool,
+        before_commit: Callable[[Sequence[BatchRecord]], None] = lambda _records: None,
         limits: GroupLimits | None = None,
     ) -> None:
-        self._commit_policy = commit_policy
+        self._catalog = catalog
+        self._store = store
+        self._run_id = run_id
         self._timers = timers
         self._in_thread = in_thread
+        self._before_commit = before_commit
         self._limits = limits or GROUP_LIMITS
         self._collected: list[FinishedBatch] = []
         self._collected_songs = 0
@@ -67,6 +81,7 @@ class GroupCommit:
         self._target_songs = min(self._limits.min_songs, self._limits.max_songs)
         self._collecting_since = 0.0
         self._flushing: list[FinishedBatch] = []
+        self._shard_sink: ShardSink | None = None
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
@@ -83,16 +98,17 @@ class GroupCommit:
         self._collected_songs += sum(len(batch.record.songs) for batch in finished)
         self._collected_bytes += sum(batch.record.packed_tracks.size for batch in finished)
 
-    def take_durable(self, *, flush_now: bool, songs_left: int | None = None) -> list[FinishedBatch]:
-        """Return batches that can be committed now.
+    def commit_durable(self, *, flush_now: bool, songs_left: int | None = None) -> list[FinishedBatch]:
+        """Commit a group whose tracks are durable, and return its batches; flush the next group if it is due.
 
         Args:
-            flush_now: nothing else can go on before: flush what was collected, and wait for it.
+            flush_now: flush what was collected, and wait for it, since there is no other work.
             songs_left: number of songs in work when no more will be handed out; a group is then flushed once
                 it has as many, so that groups become smaller towards the end. None before that.
 
         Raises:
             StoreError: the disk reports that the tracks would not survive a power cut.
+            MidiprismError: nothing of the group was recorded.
         """
         if self._thread is None and self._collected and (flush_now or self._is_due(songs_left)):
             self._start_flush()
@@ -105,7 +121,7 @@ class GroupCommit:
         if self._error is not None:
             raise self._error
         flushed, self._flushing = self._flushing, []
-        return flushed
+        return self._commit(flushed) if flushed else []
 
     def close(self) -> None:
         """Wait for a flush that is under way."""
@@ -128,17 +144,24 @@ class GroupCommit:
         self._collected_songs = self._collected_bytes = 0
         self._target_songs = min(2 * self._target_songs, self._limits.max_songs)
         try:
-            work = self._commit_policy.prepare(records_of(self._flushing))
+            flush = self._prepare_flush(_records_of(self._flushing))
         except BaseException as error:
             self._error = error
             raise
-        if work is None:
+        if flush is None:
             return
         if self._in_thread:
-            self._thread = threading.Thread(target=self._flush, args=(work,), name="midiprism-flush")
+            self._thread = threading.Thread(target=self._flush, args=(flush,), name="midiprism-flush")
             self._thread.start()
         else:
-            self._flush(work)
+            self._flush(flush)
+
+    def _prepare_flush(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
+        """Return the work that makes tracks durable; None if there is none before the transaction."""
+        self._shard_sink = self._store.commit_sink(self._run_id, records)
+        if self._shard_sink is not None:
+            return self._catalog.prepare_commit(self._run_id, records, self._shard_sink)
+        return self._store.flush if any(record.has_files for record in records) else None
 
     def _flush(self, flush: Callable[[], None]) -> None:
         try:
@@ -148,7 +171,23 @@ class GroupCommit:
         except BaseException as error:  # noqa: BLE001 - it is raised where it can be handled
             self._error = error
 
+    def _commit(self, flushed: Sequence[FinishedBatch]) -> list[FinishedBatch]:
+        """Commit batches whose tracks are durable, and return them with the results."""
+        records = _records_of(flushed)
+        results: list[CommitResult] = []
+        if records:
+            self._before_commit(records)
+            with self._timers.measure(Stage.COMMIT):
+                results = self._catalog.commit(self._run_id, records, utc_now(), self._shard_sink)
+            self._timers.count(Counter.COMMITS)
+            self._timers.count(Counter.ROWS, sum(result.row_count for result in results))
+        remaining = iter(results)
+        return [
+            replace(batch, committed=next(remaining) if len(batch.record.songs) else CommitResult())
+            for batch in flushed
+        ]
 
-def records_of(finished: Sequence[FinishedBatch]) -> list[BatchRecord]:
+
+def _records_of(finished: Sequence[FinishedBatch]) -> list[BatchRecord]:
     """Return the records of those batches that have something to commit."""
     return [batch.record for batch in finished if len(batch.record.songs)]

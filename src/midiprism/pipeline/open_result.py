@@ -1,4 +1,4 @@
-"""Opens the result of a run: its store and its catalog, or what a dry run uses instead."""
+"""Open the result of a run: its store and its catalog, or the stand-ins of a dry run."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -26,10 +26,10 @@ class OpenResult:
     """The result of a run.
 
     Attributes:
-        identity: what every track of it is made with.
+        identity: settings with which all its tracks are made.
         catalog: its catalog; in a dry run for reading only, and None if there is none yet.
-        run_catalog: the same, or what a dry run uses instead.
-        store: where tracks go.
+        run_catalog: the same, or the stand-in of a dry run.
+        store: holds the tracks.
     """
 
     identity: Identity
@@ -65,7 +65,7 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
 
 @contextlib.contextmanager
 def open_dry_run(out: str, settings: Settings) -> Iterator[OpenResult]:
-    """Open what a dry run uses as the result in ``out``, of which it changes nothing."""
+    """Open the stand-ins of a dry run for the result in ``out``, which is not changed."""
     identity = settings.result_request.resolve(read_identity(out), out)
     require_store_kind(identity.store)
     require_matching_adoption(out, adopts=settings.result_request.adopted)

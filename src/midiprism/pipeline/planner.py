@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from midiprism.catalog import BatchRecord, CommitPolicy, CommitResult, KnownPaths, StagedTracks, UpToDate
-from midiprism.pipeline.batch import Batch
+from midiprism.catalog import BatchRecord, CommitResult, KnownPaths, UpToDate
+from midiprism.pipeline.batch import Batch, PlannedBatch
 from midiprism.sources import Notice, SongRef, Source
+from midiprism.stores.shard_sink import ShardSink
 
 PATHS_PER_PAGE = 4_000
 """Known paths that are read at once."""
@@ -17,18 +18,22 @@ _SEPARATOR = os.fsencode(os.sep)
 
 
 class RunCatalog(Protocol):
-    """What a run needs of its catalog: a real one, or the stand-in of a dry run."""
+    """The operations of a catalog that a run needs: a real one has them, and the stand-in of a dry run."""
 
     def known_paths(
         self, first_path: bytes, limit: int, up_to_date: UpToDate | None = None
     ) -> KnownPaths: ...
     def oldest_contract_version(self) -> int | None: ...
-    def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[CommitResult]: ...
-    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy: ...
+    def prepare_commit(
+        self, run_id: int, batches: Sequence[BatchRecord], shard_sink: ShardSink
+    ) -> Callable[[], None] | None: ...
+    def commit(
+        self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
+    ) -> list[CommitResult]: ...
 
 
 class KnownPathLookup:
-    """Looks up known paths beside a walk in the order of the paths' bytes, one page of them at a time.
+    """Looks up known paths during a walk in the order of the paths' bytes, one page of them at a time.
 
     If an archive is walked in another order, all that is known of it is read at once.
 
@@ -90,7 +95,7 @@ class KnownPathLookup:
 
 
 def _matches(known: tuple[int | None, int | None] | None, song_ref: SongRef) -> bool:
-    """Return whether what is known of a path is what the scan saw there."""
+    """Return whether the known size and time of a path are those that the scan saw."""
     if known is None:
         return False
     sized = song_ref.member is None or song_ref.member.size_is_exact
@@ -160,25 +165,25 @@ class BatchPlanner:
         """Songs skipped so far."""
         return max(0, self._songs_skipped)
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield batches of songs that are to be opened, none of them empty."""
+    def batches(self) -> Iterator[PlannedBatch]:
+        """Yield batches of songs that are to be opened, none of them empty and none leased."""
         batch: list[SongRef] = []
         size = 0
         for song_ref in self._unknown_songs():
             if batch and (len(batch) >= self._batch_songs or size + song_ref.size > self._limits.size):
-                yield tuple(batch)
+                yield tuple(batch), None
                 batch, size = [], 0
             batch.append(song_ref)
             size += song_ref.size
         if batch and not self._stop():
-            yield tuple(batch)
+            yield tuple(batch), None
 
     def resize_batches(self, songs: int) -> None:
         """Plan batches of at most so many songs from now on."""
         self._batch_songs = songs
 
     def restart(self, committed: int) -> None:
-        """Walk again. What this run has committed, or has in flight, is met once more and counts once."""
+        """Walk again. Songs that this run has committed or has in flight are met once more and count once."""
         self._songs_seen = 0
         self._songs_skipped = -committed - len(self._paths_in_flight)
         if self._known_paths:

@@ -19,7 +19,7 @@ class RunProgress:
         tracks: tracks so far; ``tracks_new`` and ``tracks_duplicate`` add up to it.
         seconds: since the run began, without the time to load or compile the splitter.
         window: the samples of the last seconds; None before there are two.
-        recorded_settings: what was recorded when the run began, such as its settings and locations.
+        recorded_settings: the settings and locations that were recorded when the run began.
     """
 
     total: int | None

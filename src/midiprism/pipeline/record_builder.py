@@ -8,14 +8,14 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from midiprism.catalog.encoding import make_storable
+from midiprism.catalog.rows import make_storable
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
     TRACK_COLUMN_NAMES,
     TRACK_INDEX,
+    Columns,
 )
-from midiprism.records.columns import Columns
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
@@ -33,7 +33,7 @@ SplitOutcome = SplitSong | FailedSong
 
 
 class SongHead(NamedTuple):
-    """What is known of a song before it is split: the first fields of its record, and ``source_metadata``."""
+    """The facts of a song before it is split: the first fields of its record, and ``source_metadata``."""
 
     path: bytes
     root_length: int
@@ -58,7 +58,7 @@ class PendingSong(NamedTuple):
 
 
 class _FieldSource(NamedTuple):
-    """Where a field has its value from.
+    """The source of a field's values.
 
     Attributes:
         get: returns the value of a ``SplitTrack``.
@@ -134,7 +134,7 @@ class BatchBuilder:
 
         Args:
             tracks: by digest, in the order of links.
-            stored: what the store says of each of them; those that it does not have are left out.
+            stored: the answers of the store; tracks that it does not have are left out.
         """
         digests = list(tracks) if len(stored) == len(tracks) else [it for it in tracks if it in stored]
         split_tracks = [*map(tracks.__getitem__, digests)]
@@ -239,7 +239,7 @@ def _song_row_without_tracks(head: SongHead, failed: FailedSong | None) -> tuple
 
 
 def song_head(song_ref: SongRef, content: SongContent | UnreadableError) -> SongHead:
-    """Return what is known of a song before it is split."""
+    """Return the facts of a song before it is split."""
     name = song_name_of(song_ref)
     if isinstance(content, UnreadableError):
         return SongHead(
@@ -291,6 +291,6 @@ def song_name_of(song_ref: SongRef) -> str:
 
 
 def internal_error(error: Exception) -> ProblemRecord:
-    """Return a problem for which only midiprism is to blame."""
+    """Return the problem of a song on which midiprism itself failed."""
     message = f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
     return ProblemRecord("internal", make_storable(message))

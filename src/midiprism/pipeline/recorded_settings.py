@@ -1,4 +1,4 @@
-"""What is recorded of a run when it begins: what it was asked to do, and where it reads and writes."""
+"""The record of a run when it begins: its settings, and the places where it reads and writes."""
 
 import os
 import tempfile
@@ -36,7 +36,7 @@ def recorded_settings_of(identity: Identity, source: Source, out: str, settings:
 def run_locations(
     sources: Sequence[bytes], out: str, database: PostgresAddress | None
 ) -> dict[str, StorageLocation]:
-    """Return where a run reads and writes, by role; of several sources only the first is looked at."""
+    """Return the places where a run reads and writes, by role; of several sources only the first."""
     output = locate_storage(out)
     catalog = output
     if database is not None:

@@ -1,4 +1,4 @@
-"""What a run reports of itself: samples for the catalog, progress for a person."""
+"""The metrics of a run: samples for the catalog, progress for a person."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -28,9 +28,9 @@ class RunCounts:
     """The parts of a run that count its songs.
 
     Attributes:
-        summary: what was done.
-        planner: what was planned.
-        song_counter: how many songs there are; None where nobody counts them.
+        summary: counts songs that are done.
+        planner: counts songs that were planned.
+        song_counter: counts the songs of the source; None if nobody counts them.
     """
 
     summary: Summary
@@ -49,8 +49,8 @@ class RunMetrics:
     Args:
         counts: the run's own counts.
         recorded_settings: see ``recorded_settings_of``.
-        tuner: decides which tunables are in force; None for nobody.
-        downsample_seconds: how often samples that are no longer needed are dropped.
+        tuner: decides on the tunables; None to keep them.
+        downsample_seconds: time between two rounds in which samples that are no longer needed are dropped.
 
     Attributes:
         timers: of the stages that this process does itself.
@@ -92,7 +92,7 @@ class RunMetrics:
 
     @property
     def recorded_settings(self) -> Mapping[str, Any]:
-        """What is recorded of the run when it begins."""
+        """The settings that are recorded when the run begins."""
         return self._recorded_settings
 
     @property
@@ -109,7 +109,7 @@ class RunMetrics:
         self._telemetry = telemetry
 
     def observe_collected(self, batches: int) -> None:
-        """Note how many batches wait for their commit."""
+        """Note the number of batches that wait for their commit."""
         self._batches_collected = batches
 
     def worker_pids(self) -> Collection[int]:
@@ -157,7 +157,7 @@ class RunMetrics:
         return self._sampler.window(WINDOW_SECONDS)
 
     def record_samples(self, catalog: Catalog, run_id: int, now: str, *, last: bool = False) -> None:
-        """Record the samples, and how far the run is, in the catalog.
+        """Record the samples and the progress of the run in the catalog.
 
         Args:
             last: take one more sample of this moment.
@@ -180,7 +180,7 @@ class RunMetrics:
         catalog.update_run(run_id, self.totals(), now, rows, dropped_times)
 
     def totals(self) -> dict[str, Any]:
-        """Return what the run did, and what the tuner decided."""
+        """Return the totals of the run, and the decisions of the tuner."""
         totals = self._counts.summary.totals()
         return totals | ({"decisions": self._decisions} if self._decisions else {})
 
@@ -205,7 +205,7 @@ class RunMetrics:
         return decision.tunables
 
     def progress(self, elapsed_seconds: float) -> RunProgress:
-        """Return how far the run is, ``elapsed_seconds`` after its beginning."""
+        """Return the progress of the run, ``elapsed_seconds`` after its beginning."""
         summary, skipped = self._counts.summary, self._counts.planner.songs_skipped
         counts = self._telemetry.counts
         # Workers write the tracks of many songs before they have done with the first.

@@ -1,4 +1,4 @@
-"""How far a run is: reported to a person, and recorded in the catalog."""
+"""Progress of a run: reported to a person, and recorded in the catalog."""
 
 import contextlib
 import time
@@ -52,11 +52,11 @@ class ProgressReporter:
 
 
 class SpaceMonitor:
-    """Warns once if what is left to do will not fit on the disk.
+    """Warns once if the tracks of the remaining songs will not fit on the disk.
 
     Args:
         out: folder of the result.
-        usage: what was written so far; it goes on counting.
+        usage: space that was written so far; it is updated during the run.
         on_warning: receives the warning.
     """
 
@@ -67,7 +67,7 @@ class SpaceMonitor:
         self._has_warned = False
 
     def check(self, catalog: Catalog, songs_left: int | None) -> None:
-        """Warn if so many songs more will not fit; None where nobody knows how many."""
+        """Warn if so many more songs will not fit; None if their number is unknown."""
         if songs_left is None or self._has_warned:
             return
         message = space_warning(self._out, catalog.local_disk_bytes(), self._usage, songs_left)
@@ -77,14 +77,14 @@ class SpaceMonitor:
 
 
 class RunRecorder:
-    """Records a run in the catalog: its beginning, how far it is, and its end.
+    """Records a run in the catalog: its beginning, its progress, and its end.
 
     Args:
         catalog: open for writing; None where nothing is recorded.
         counts: the run's own counts.
         metrics: its samples.
         space: watches the disk.
-        intervals: how often to record.
+        intervals: times between two records.
         max_rest: most seconds without a record, however long recording takes.
     """
 
@@ -118,7 +118,7 @@ class RunRecorder:
         return summary.run_id or 0
 
     def record(self) -> None:
-        """Record how far the run is, unless that was done just now, and check the space on the disk."""
+        """Record the progress, unless that was done just now, and check the space on the disk."""
         run_id = self._counts.summary.run_id
         started = time.perf_counter()
         if self._catalog is None or run_id is None or started < self._next_record_at:
@@ -132,7 +132,7 @@ class RunRecorder:
         self._space.check(self._catalog, None if total is None else total - self._counts.planner.songs_seen)
 
     def update_summary(self) -> None:
-        """Bring up to date what the summary does not count by itself."""
+        """Update the figures that the summary does not count by itself."""
         self._counts.summary.update(
             songs_skipped=self._counts.planner.songs_skipped,
             songs_total=self._counts.songs_total,

@@ -1,22 +1,21 @@
-"""A run: plan batches, hand them out, commit what comes back, and leave the result in order."""
+"""A run: plan batches, hand them out, commit those that come back, and leave the result in order."""
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, islice
 
-from midiprism.catalog import Address, BatchRecord, Catalog, StagedTracks, UpToDate, utc_now
-from midiprism.errors import MidiprismError
+from midiprism.catalog import Address, BatchRecord, Catalog, UpToDate, utc_now
+from midiprism.errors import MidiprismError, SourceError
 from midiprism.pipeline import resource_defaults
+from midiprism.pipeline.batch import PlannedBatch
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
-from midiprism.pipeline.commit_loop import BatchCommitter, CommitObservers, require_sources
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import GroupCommit
-from midiprism.pipeline.leasing import BatchSource, LeasedBatch, make_batch_source
+from midiprism.pipeline.leasing import LeasedBatches
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_dry_run, open_result
 from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
 from midiprism.pipeline.progress import SongCounter
@@ -36,6 +35,7 @@ from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import Source
 
 _RECORDED_SONGS_PER_COMMIT = 4_000
+_SOURCE_GONE_CODES = ("vanished", "io")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class RunParts:
     Attributes:
         splitter: bytes of a song to its tracks; None for ``midiprism.split`` with the settings.
         open_result: opens the result; None for the result in ``out``, or the stand-in of a dry run.
-        tuner: changes what the settings leave open while worker processes are at work; None for nobody.
-        intervals: how often progress is reported and recorded.
+        tuner: changes the settings that are None while worker processes are at work; None to keep them.
+        intervals: times between two reports of progress.
     """
 
     splitter: Splitter | None = None
@@ -62,17 +62,17 @@ def run_pipeline(
     callbacks: RunCallbacks = RunCallbacks(),  # noqa: B008 - it is frozen
     parts: RunParts = RunParts(),
 ) -> Summary:
-    """Split the songs of a source into the result in ``out``, and return what was done.
+    """Split the songs of a source into the result in ``out``, and return a summary.
 
     Args:
-        source: where songs come from.
+        source: lists and reads songs.
         out: the folder of the result; made where there is none.
-        settings: what to do.
-        callbacks: are called while the run goes on.
+        settings: of the run.
+        callbacks: are called during the run.
         parts: replace parts of the run.
 
     Returns:
-        What was done. Its state is ``stopped``, with the reason, where the run could not go on: the disk is
+        A summary. Its state is ``stopped``, with the reason, where the run could not go on: the disk is
         full, the catalog cannot be used, a source is gone. What was committed is kept.
 
     Raises:
@@ -95,7 +95,7 @@ def run_pipeline(
 
 @dataclass(frozen=True, slots=True)
 class _RunInputs:
-    """What a run works with."""
+    """The parts and settings that a run works with."""
 
     source: Source
     out: str
@@ -111,7 +111,7 @@ class _RunInputs:
 
 @dataclass(frozen=True, slots=True)
 class _PriorKnowledge:
-    """What the catalog knew when the run began.
+    """The state of the catalog when the run began.
 
     Attributes:
         up_to_date: the songs with which there is nothing to do; None for all known songs.
@@ -160,7 +160,7 @@ class _Run:
         )
 
     def run(self) -> None:
-        """Do all of it; the summary says how it ended."""
+        """Do all of it, and record in the summary how it ended."""
         summary, inputs = self._summary, self._inputs
         with self._metrics:
             try:
@@ -176,7 +176,7 @@ class _Run:
                             songs_replaced=songs_replaced > 0,
                         )
                 self._run_hooks()
-                require_sources(inputs.source)
+                _require_sources(inputs.source)
             except MidiprismError as error:
                 summary.stop(error)
             # A second Ctrl-C does not come here: the run will be found cut off.
@@ -187,7 +187,8 @@ class _Run:
         """Split and commit everything.
 
         Returns:
-            How many songs got another outcome than they had, and what may work beside the end of the run.
+            Number of songs that got another outcome than they had, and what runs work of the end in the
+            background.
         """
         songs_recorded = self._commit_recorded()
         batches = self._planner.batches()
@@ -200,36 +201,54 @@ class _Run:
         if workers is None:
             # One process works on one batch; this one could not end a song that takes too long.
             workers = 1 if is_small else resource_defaults.cpus()
-        batch_source = make_batch_source(
-            self._inputs.catalog,
-            self._planner,
-            run_id,
-            self._knowledge.up_to_date,
-            redo=self._inputs.settings.rerun_policy.redo,
-        )
-        batch_source.add_committed(songs_recorded)
-        planned = batch_source.batches(chain(first, batches))
-        return self._work(planned, batch_source, workers), background_for(0 if is_small else workers)
+        planned: Iterator[PlannedBatch | None] = chain(first, batches)
+        leases = self._lease_batches(run_id)
+        if leases is not None:
+            leases.add_committed(songs_recorded)
+            planned = leases.batches(chain(first, batches))
+        return self._work(planned, leases, workers), background_for(0 if is_small else workers)
 
-    def _work(self, planned: Iterator[LeasedBatch | None], batch_source: BatchSource, workers: int) -> int:
+    def _lease_batches(self, run_id: int) -> LeasedBatches | None:
+        """Return the leases of the run; None where it has the catalog to itself."""
+        catalog, redo = self._inputs.catalog, self._inputs.settings.rerun_policy.redo
+        if catalog is None:
+            return None
+        leases = catalog.batch_leases(run_id, self._knowledge.up_to_date, redo=redo)
+        return None if leases is None else LeasedBatches(leases, self._planner)
+
+    def _work(
+        self, planned: Iterator[PlannedBatch | None], leases: LeasedBatches | None, workers: int
+    ) -> int:
         """Work on planned batches, and return how many songs got another outcome than they had."""
-        inputs, result, run_id = self._inputs, self._inputs.result, self._summary.run_id or 0
-        store = result.store
-        make_sink = partial(store.commit_sink, run_id) if store.capabilities.writes_in_commit else None
-        policy = result.run_catalog.commit_policy(run_id, StagedTracks(store.flush, make_sink))
-        observers = CommitObservers(self._summary, self._planner, batch_source, self._disk_usage)
-        committer = BatchCommitter(inputs.source, policy, observers, self._metrics.timers)
+        inputs = self._inputs
         executor = make_executor(inputs.settings.resources.executor, self._executor_context(workers))
-        group_commit = GroupCommit(policy, self._metrics.timers, in_thread=workers > 0)
+        group_commit = GroupCommit(
+            inputs.result.run_catalog,
+            inputs.result.store,
+            self._summary.run_id or 0,
+            self._metrics.timers,
+            in_thread=workers > 0,
+            before_commit=self._require_readable_sources,
+        )
+        observers = LoopObservers(
+            self._metrics,
+            self._recorder,
+            self._reporter,
+            self._summary,
+            self._disk_usage,
+            self._counts.song_counter,
+            leases,
+        )
         with contextlib.closing(executor), contextlib.closing(group_commit):
-            loop_observers = LoopObservers(
-                self._metrics, self._recorder, self._reporter, self._counts.song_counter
-            )
-            loop = BatchLoop(
-                executor, group_commit, committer, self._planner, loop_observers, inputs.callbacks.stop
-            )
+            loop = BatchLoop(executor, group_commit, self._planner, observers, inputs.callbacks.stop)
             loop.run(planned, self._tunables(workers))
-        return committer.songs_replaced
+        return loop.songs_replaced
+
+    def _require_readable_sources(self, records: Sequence[BatchRecord]) -> None:
+        """Raise SourceError if a source is gone: its songs would be recorded as unreadable."""
+        song_problems = chain.from_iterable(record.songs["problems"] for record in records)
+        if any(problem.code in _SOURCE_GONE_CODES for problems in song_problems for problem in problems[:1]):
+            _require_sources(self._inputs.source)
 
     def _tunables(self, workers: int) -> Tunables:
         batch_songs = self._planner.batch_songs
@@ -270,7 +289,7 @@ class _Run:
             songs = [record_of_recorded(song) for song in page]
             record = BatchRecord.from_songs(songs, has_files=False, contract_version=CONTRACT_VERSION)
             (committed,) = catalog.commit(run_id, [record], utc_now())
-            self._summary.add_commit(record, committed)
+            self._summary.add_commit(committed, record.bytes_written)
             count += committed.outcomes.total() + committed.paths_of_known_songs
             self._recorder.record()
             self._reporter.report()
@@ -285,6 +304,16 @@ class _Run:
         if catalog is not None and run_id is not None:
             for hook in self._inputs.settings.catalog.hooks:
                 hook.after_run(catalog, run_id)
+
+
+def _require_sources(source: Source) -> None:
+    """Raise SourceError if a folder or an archive of the source is gone."""
+    missing = source.missing_paths()
+    if missing:
+        raise SourceError(
+            f"{os.fsdecode(missing[0])} is gone: bring it back, and run the same command again. "
+            "What was committed before is kept."
+        )
 
 
 def _make_planner(inputs: _RunInputs, knowledge: _PriorKnowledge, summary: Summary) -> BatchPlanner:

@@ -1,4 +1,4 @@
-"""What a run is asked to do."""
+"""The settings of a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ RECORD_REST_FACTOR = 9.0
 
 @dataclass(frozen=True, slots=True)
 class RerunPolicy:
-    """What a run does with songs that have an outcome already.
+    """The choice of songs that are split again although they have an outcome.
 
     Attributes:
         redo: split all again.
@@ -33,7 +33,7 @@ class RerunPolicy:
     redo_adopted: bool = False
 
     def up_to_date(self, oldest_contract: int | None) -> UpToDate | None:
-        """Return which songs are up to date by their path alone; None where all known songs are."""
+        """Return the songs that are up to date by their path alone; None if all known songs are."""
         outcomes = self._outcomes_to_redo()
         if outcomes or (oldest_contract is not None and oldest_contract < CONTRACT_VERSION):
             return UpToDate(CONTRACT_VERSION, tuple(sorted(outcomes)))
@@ -53,7 +53,7 @@ class RerunPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a run may use. What is None follows from the machine, and a tuner may change it.
+    """Limits of the resources of a run. None depends on the machine, and a tuner may change it.
 
     Attributes:
         workers: processes that split; 0 to do all in this one.
@@ -75,12 +75,12 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class CatalogSettings:
-    """Where the catalog of a result is.
+    """The place of the catalog of a result, and its options.
 
     Attributes:
         database: in PostgreSQL; None for a file in the result.
-        lease_seconds: how long what a run has planned stays reserved for it after it has died, where several
-            runs share a catalog.
+        lease_seconds: time that batches stay reserved for a run after it has died, if several runs share a
+            catalog.
         hooks: take part in each commit.
     """
 
@@ -91,11 +91,11 @@ class CatalogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which songs a run looks at.
+    """The songs that a run looks at.
 
     Attributes:
         limit: look at the first so many songs only, in the order of the source; None for all.
-        count_songs: whether to count the songs beside the work, for the percentage.
+        count_songs: whether to count the songs during the work, for the percentage.
         source_options: options with which the source was opened, recorded for a command that resumes the run.
     """
 
@@ -106,15 +106,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run is asked to do.
+    """The settings of a run.
 
     Attributes:
-        identity: what tracks are made with.
+        identity: settings that define a track.
         limits: bounds on what one song may cost.
         resources: processes, batches and time.
-        rerun_policy: what to do with songs that have an outcome.
-        catalog: where the catalog is.
-        scope: which songs to look at.
+        rerun_policy: songs with an outcome that are split again.
+        catalog: its place and options.
+        scope: songs to look at.
         dry_run: read and split, and write nothing.
     """
 
@@ -140,8 +140,8 @@ class RunCallbacks:
     Attributes:
         stop: once it returns true, the songs in hand are finished and committed, and the run ends.
         on_compile: called once if the splitter has to be compiled first, which takes up to a minute.
-        on_warning: receives what a person should know while there is time to act.
-        on_progress: receives the progress of the run, at most ten times a second; None for nobody.
+        on_warning: receives warnings while there is time to act.
+        on_progress: receives the progress of the run, at most ten times a second; or None.
     """
 
     stop: Callable[[], bool] = lambda: False
@@ -152,7 +152,7 @@ class RunCallbacks:
 
 @dataclass(frozen=True, slots=True)
 class RunIntervals:
-    """Seconds between what a run does now and then.
+    """Seconds between two reports of a run.
 
     Attributes:
         report: between two reports of progress.

@@ -5,18 +5,18 @@ from collections.abc import Iterable
 from midiprism.metrics.stage_timers import COUNTER_COUNT, CounterArray, StageTimers
 
 BATCH_NUMBER, SONG_INDEX, STAGE, SONGS_DONE, SONGS_FAILED, TRACKS, TRACKS_WRITTEN = range(7)
-"""Places of the numbers: the job in hand, the song of it, what is being done with that; and, since the
-worker began, songs come to an end, of them failed, tracks put, of them written."""
+"""Places of the numbers: the batch in hand, the index of its song, the stage of that; and, since the worker
+began, songs done, of them failed, tracks put, of them written."""
 
 _WORKER_COUNTER_COUNT = 7
 
 TIMERS_OFFSET = _WORKER_COUNTER_COUNT
-"""From here on they are clocks, see ``midiprism.metrics.stage_timers``."""
+"""From here on they are timers, see ``midiprism.metrics.stage_timers``."""
 
 SHARED_COUNTER_COUNT = _WORKER_COUNTER_COUNT + COUNTER_COUNT
 
 NO_SONG = -1
-"""At ``SONG_INDEX`` while it is at something that concerns several."""
+"""At ``SONG_INDEX`` while the worker is at something that concerns several songs."""
 
 STAGE_IDLE, STAGE_READING, STAGE_SPLITTING, STAGE_STORING = range(4)
 """Values at ``STAGE``. Only what a song itself can be blamed for is timed: reading and splitting."""
@@ -29,15 +29,15 @@ SharedCounters = CounterArray
 
 
 def stage_timers(counters: SharedCounters) -> StageTimers:
-    """The clocks among them."""
+    """Return the timers among the counters."""
     return StageTimers(counters, TIMERS_OFFSET)
 
 
 def progress_counts(counters: SharedCounters) -> tuple[int, ...]:
-    """Songs, failed, tracks and written at this moment."""
+    """Return songs, failed, tracks and written at this moment."""
     return tuple(counters[place] for place in PROGRESS_COUNTERS)
 
 
 def sum_progress_counts(counts: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """The sums of several workers' counts."""
+    """Return the sums of several workers' counts."""
     return tuple(map(sum, zip((0,) * len(PROGRESS_COUNTERS), *counts, strict=True)))

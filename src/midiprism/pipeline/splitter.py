@@ -16,7 +16,7 @@ class LazySplitter:
     """``midiprism.split`` with the settings of a run, loaded on first use.
 
     Args:
-        identity: what tracks are made with.
+        identity: settings that define a track.
         limits: bounds on what one song may cost.
     """
 
@@ -26,10 +26,7 @@ class LazySplitter:
         self._split: Splitter | None = None
 
     def __call__(self, data: bytes) -> SplitSong:
-        if self._split is None:
-            self.prepare()
-            assert self._split is not None
-        return self._split(data)
+        return self.prepare()(data)
 
     def __reduce__(self) -> tuple[type["LazySplitter"], tuple[Identity, Limits]]:
         return type(self), (self._identity, self._limits)
@@ -44,18 +41,20 @@ class LazySplitter:
             compiled: bool = import_module("midiprism.smf.kernel.split_kernel").is_compiled()
             return compiled
 
-    def prepare(self) -> None:
-        """Load the splitter. Takes up to a minute if it has to be compiled.
+    def prepare(self) -> Splitter:
+        """Load the splitter, and return the function that splits. Takes up to a minute to compile.
 
         Raises:
             MidiprismError: it cannot be loaded.
         """
-        with _wrap_import_errors():
-            split = import_module("midiprism.smf").split
-            import_module("midiprism.smf.kernel.split_kernel").prepare()
-        self._split = partial(
-            split, by=self._identity.by, context=self._identity.context, limits=self._limits
-        )
+        if self._split is None:
+            with _wrap_import_errors():
+                split = import_module("midiprism.smf").split
+                import_module("midiprism.smf.kernel.split_kernel").prepare()
+            self._split = partial(
+                split, by=self._identity.by, context=self._identity.context, limits=self._limits
+            )
+        return self._split
 
 
 def is_compiled(splitter: Splitter) -> bool:
@@ -77,14 +76,13 @@ def warn_about_cache() -> None:
         import_module("midiprism.smf.kernel.split_kernel").split_kernel.warn_about_cache()
 
 
-def prepare(splitter: Splitter) -> None:
-    """Load a splitter if it is one that loads lazily.
+def prepare(splitter: Splitter) -> Splitter:
+    """Return the function that splits: of a splitter that loads lazily, the loaded one.
 
     Raises:
         MidiprismError: it cannot be loaded.
     """
-    if isinstance(splitter, LazySplitter):
-        splitter.prepare()
+    return splitter.prepare() if isinstance(splitter, LazySplitter) else splitter
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """The summary of a run."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from midiprism.catalog import BatchRecord, CommitResult
+from midiprism.catalog import CommitResult, SongRecord
 from midiprism.errors import MidiprismError
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.sources import Notice
@@ -31,7 +32,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Summary:
-    """What a run did. A song is ``done`` if it got an outcome in this run, else ``skipped``.
+    """The figures of a run. A song is ``done`` if it got an outcome in this run, else ``skipped``.
 
     So ``songs_seen == songs_done + songs_skipped``, the values of ``outcomes`` add up to ``songs_done``, and
     ``songs_failed`` and ``songs_repaired`` are among those done.
@@ -142,7 +143,11 @@ class Summary:
 
     def finish(self, *, interrupted: bool) -> None:
         """Set the state of a run that ended by itself, or was interrupted."""
-        self.state = "interrupted" if interrupted else "done"
+        self.end("interrupted" if interrupted else "done")
+
+    def end(self, state: State) -> None:
+        """Set the state in which a run ended."""
+        self.state = state
 
     def stop(self, error: MidiprismError) -> None:
         """Set the state and the error of a run that cannot go on."""
@@ -168,17 +173,23 @@ class Summary:
             if len(self.notices) < _MAX_FAILURES_SHOWN:
                 self.notices.append(Failure(notice.path, notice.code, notice.message))
 
-    def add_commit(self, batch: BatchRecord, committed: CommitResult) -> None:
-        """Count what a commit added."""
+    def add_commit(self, committed: CommitResult, bytes_written: int) -> None:
+        """Count the rows that a commit of a batch added.
+
+        Args:
+            bytes_written: bytes of the files that the batch has written before its commit.
+        """
         self.outcomes += committed.outcomes
         self.songs_copies += committed.paths_of_known_songs
         self.tracks += committed.links
         self.tracks_new += committed.tracks_new
-        self.bytes_written += 0 if self.dry_run else batch.bytes_written + committed.shard_bytes
+        self.bytes_written += 0 if self.dry_run else bytes_written + committed.shard_bytes
         self.values_nulled += committed.values_nulled
-        for record in (*batch.songs_with_problems().song_records(), *committed.refused_songs):
-            if record.outcome in FAILED_OUTCOMES:
-                self._add_failure(Failure(record.path, record.problems[0].code, record.problems[0].message))
+
+    def add_failed_songs(self, songs: Iterable[SongRecord]) -> None:
+        """List songs that failed, each with its first problem."""
+        for song in songs:
+            self._add_failure(Failure(song.path, song.problems[0].code, song.problems[0].message))
 
     def totals(self) -> dict[str, Any]:
         """Return the figures in terms of JSON, as the catalog records them."""

@@ -1,4 +1,4 @@
-"""The settings of a run that may change while it goes on, and the interface of what changes them."""
+"""The settings of a run that may change during the run, and the interface of tuners, which change them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -8,7 +8,7 @@ from midiprism.metrics.snapshot import RunSample
 
 @dataclass(frozen=True, slots=True)
 class Tunables:
-    """The settings that may change while a run goes on.
+    """The settings that may change during a run.
 
     Attributes:
         workers: worker processes.
@@ -29,7 +29,7 @@ class Decision(NamedTuple):
 
 
 class Tuner(Protocol):
-    """Decides on the tunables while a run goes on."""
+    """Decides on the tunables during a run."""
 
     def decide(self, sample: RunSample, tunables: Tunables) -> Decision | None:
         """Return the next decision; called with each new sample of a run, in the order of time.

@@ -1,8 +1,10 @@
-"""A worker: takes a batch through reading, splitting and storing."""
+"""A worker: reads the songs of a batch, splits them, and stores their tracks."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import accumulate
 from time import perf_counter_ns
 
 from blake3 import blake3
@@ -17,6 +19,7 @@ from midiprism.pipeline.record_builder import (
     internal_error,
     song_head,
 )
+from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
     NO_SONG,
@@ -26,48 +29,129 @@ from midiprism.pipeline.shared_counters import (
     SONGS_FAILED,
     STAGE,
     STAGE_IDLE,
+    STAGE_READING,
     STAGE_SPLITTING,
     STAGE_STORING,
     TRACKS,
     TRACKS_WRITTEN,
     SharedCounters,
 )
-from midiprism.pipeline.song_reader import BatchReader, ReadSongs
 from midiprism.pipeline.splitter import Splitter
 from midiprism.pipeline.worker_times import WorkerTimes
-from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Lease, PackedTracks, pack_tracks
-from midiprism.records.columns import Columns
+from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Columns, Lease, PackedTracks, pack_tracks
 from midiprism.records.fields import ProblemRecord
 from midiprism.smf.types import CONTRACT_VERSION, SplitSong
-from midiprism.sources import SongContent, Source, UnreadableError
+from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 from midiprism.stores import StoredTrack, TrackStore
+
+SONGS_PER_CHUNK = 32
+"""Songs that are read before they are split, while they are still in the processor's cache."""
+
+READ_THREADS = 8
+SLOW_READ_SECONDS = 0.000_2
+"""A small file takes a tenth of this from memory, and many times as much from a disk."""
+
+CHUNKS_BETWEEN_MEASUREMENTS = 16
+
+ReadSongs = list[SongContent | UnreadableError]
+BatchChunk = tuple[int, Batch, ReadSongs]
+"""Index of the first song of a part of a batch, the songs of the part, and their contents."""
+
+EMPTY_CHUNK: BatchChunk = 0, (), []
 
 KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 """Returns those of some digests whose songs need nothing done."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """Limits of what a worker holds in memory.
+class BatchReader:
+    """Reads the songs of a batch, a few at a time.
 
-    Attributes:
-        cached_digests: most digests of songs that a worker remembers as done.
-        pending_bytes: most bytes of tracks that wait to be stored.
-        pending_ns: longest time that tracks wait to be stored together with the time that storing them
-            takes, so that progress stays visible on a slow disk.
-        progress_interval_ns: minimum interval between storage progress updates.
-        record_bytes: a batch whose tracks travel with its record ends early once they take so many bytes.
+    The duration of reads decides how they are made: a disk serves several at once faster than one after the
+    other, but for files in memory threads only cost time.
+
+    Args:
+        source: reads songs.
+        input_limit: songs of more bytes are not loaded.
+        chunk_bytes: most bytes of songs that are read at once, unless one has more.
     """
 
-    cached_digests: int = 65_536
-    pending_bytes: int = 16 << 20
-    pending_ns: int = 250_000_000
-    progress_interval_ns: int = 100_000_000
-    record_bytes: int = 64 << 20
+    def __init__(self, source: Source, input_limit: int, chunk_bytes: int) -> None:
+        self._source = source
+        self._input_limit = input_limit
+        self._chunk_bytes = chunk_bytes
+        self._chunks_to_prefetch = 0
+        self._thread_pool: ThreadPoolExecutor | None = None
 
+    def chunks(
+        self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters
+    ) -> Iterator[BatchChunk]:
+        """Yield the parts of a batch, until ``stop()`` is true."""
+        if batch:
+            self._source.seek(batch[0])  # not timed: the song is not to blame
+        ahead: Callable[[], ReadSongs] | None = None  # waits for the next songs, one or more
+        first = 0
+        while first < len(batch):
+            counters[STAGE] = STAGE_READING
+            counters[SONG_INDEX] = first
+            part = batch[first : first + SONGS_PER_CHUNK]
+            contents = ahead() if ahead else self._read_sequentially(part, first, stop, counters)
+            if stop():
+                return
+            after = first + len(contents)
+            following = batch[after : after + SONGS_PER_CHUNK]
+            ahead = self._prefetch(following) if self._chunks_to_prefetch and following else None
+            yield first, batch[first:after], contents
+            first = after
 
-WORKER_LIMITS = WorkerLimits()
-"""The limits of workers, unless others are given."""
+    def _read_sequentially(
+        self, chunk: Batch, first: int, stop: Callable[[], bool], counters: SharedCounters
+    ) -> ReadSongs:
+        began = time.perf_counter()
+
+        def may_read(index: int) -> bool:
+            counters[SONG_INDEX] = first + index
+            return not stop()
+
+        contents = self._read_in_order(chunk, may_read)
+        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(contents)
+        self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
+        return contents
+
+    def _read_in_order(self, chunk: Batch, may_read: Callable[[int], bool] = lambda _: True) -> ReadSongs:
+        """Read the first song, and those after it until they take too much memory together."""
+        contents: ReadSongs = []
+        size = 0
+        for index, song_ref in enumerate(chunk):
+            if size > self._chunk_bytes or not may_read(index):
+                break
+            contents.append(self._read(song_ref))
+            size += len(getattr(contents[-1], "data", None) or b"")
+        return contents
+
+    def _prefetch(self, chunk: Batch) -> Callable[[], ReadSongs]:
+        """Read a part in threads while another is split. Now and then reads are measured again."""
+        self._chunks_to_prefetch -= 1
+        if self._thread_pool is None:
+            self._thread_pool = ThreadPoolExecutor(READ_THREADS, "midiprism-read")
+        if not all(song_ref.member is None or song_ref.member.size_is_exact for song_ref in chunk):
+            # Songs of unknown sizes are read one after the other.
+            return self._thread_pool.submit(self._read_in_order, chunk).result
+        ends = accumulate(song_ref.size for song_ref in chunk)
+        count = max(1, sum(end <= self._chunk_bytes for end in ends))
+        futures = [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk[:count]]
+        return lambda: [future.result() for future in futures]
+
+    def _read(self, song_ref: SongRef) -> SongContent | UnreadableError:
+        try:
+            return self._source.read(song_ref, self._input_limit)
+        except UnreadableError as error:
+            return error
+
+    def close(self) -> None:
+        """End the threads, without waiting for a read that hangs."""
+        if self._thread_pool is not None:
+            with suppress(RuntimeError):
+                self._thread_pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Worker:
@@ -77,14 +161,13 @@ class Worker:
         source: reads songs.
         store: keeps tracks.
         splitter: splits a song; it may raise CorruptMidiError.
-        find_known: finds the songs that need nothing done.
+        find_known: finds the songs that need nothing done; None if there are none.
         input_limit: songs of more bytes are not loaded.
         replaces: whether outcomes that songs have from earlier runs are replaced.
         stop: once true, a batch ends after the song in hand, and after the tracks that wait are stored.
         on_song: called for every song once it is recorded.
-        transfer_record: called last with the record of a batch.
-        counters: where the worker counts what it does.
-        limits: of what it holds in memory.
+        counters: in which the worker counts its work.
+        limits: bounds on its memory.
         max_pending_ns: time that the first tracks wait; those after them wait the less, the slower the store.
     """
 
@@ -93,13 +176,12 @@ class Worker:
         source: Source,
         store: TrackStore,
         splitter: Splitter,
-        find_known: KnownDigestsLookup,
+        find_known: KnownDigestsLookup | None,
         input_limit: int,
         replaces: bool = False,
         *,
         stop: Callable[[], bool] = lambda: False,
         on_song: Callable[[], None] = lambda: None,
-        transfer_record: Callable[[BatchRecord], BatchRecord] = lambda record: record,
         counters: SharedCounters | None = None,
         limits: WorkerLimits | None = None,
         max_pending_ns: int = 0,
@@ -111,11 +193,10 @@ class Worker:
         self._replaces = replaces
         self._stop = stop
         self._on_song = on_song
-        self._transfer_record = transfer_record
         self.counters: SharedCounters = [0] * SHARED_COUNTER_COUNT if counters is None else counters
         self._limits = limits or WORKER_LIMITS
         self._max_pending_ns = max_pending_ns
-        self._reader = BatchReader(source, input_limit)
+        self._reader = BatchReader(source, input_limit, self._limits.chunk_bytes)
         self._times = WorkerTimes(self.counters)
         self._seen_digests: set[bytes] = set()
         self._pending: list[PendingSong] = []
@@ -124,7 +205,7 @@ class Worker:
         self._files_written = self._bytes_written = self._disk_bytes = 0
 
     def close(self) -> None:
-        """Close what reading holds open."""
+        """End the threads and clocks of reading."""
         self._reader.close()
         self._times.close()
 
@@ -149,29 +230,26 @@ class Worker:
         self._pending, self._pending_bytes, self._record_bytes = [], 0, 0
         self._process_chunks(batch)
         links, tracks = self._builder.links_and_tracks()
-        record = self._transfer_record(
-            BatchRecord(
-                self._builder.songs(),
-                links,
-                tracks,
-                self._bytes_written,
-                time.perf_counter() - started,
-                self._files_written,
-                len(tracks) > 0,
-                self._disk_bytes,
-                CONTRACT_VERSION,
-                self._replaces,
-                lease,
-                self._pack_tracks(tracks),
-            )
+        record = BatchRecord(
+            self._builder.songs(),
+            links,
+            tracks,
+            self._bytes_written,
+            time.perf_counter() - started,
+            self._files_written,
+            len(tracks) > 0,
+            self._disk_bytes,
+            CONTRACT_VERSION,
+            self._replaces,
+            lease,
+            self._pack_tracks(tracks),
         )
         self.counters[STAGE] = STAGE_IDLE
         return record
 
     def _process_chunks(self, batch: Batch) -> None:
         last_stored = perf_counter_ns()
-        chunks = self._reader.chunks(batch, self._stop, self.counters)
-        for first, chunk, contents in self._times.measure_reads(chunks):
+        for first, chunk, contents in self._read_chunks(batch):
             self.counters[STAGE] = STAGE_STORING
             self._seen_digests |= self._known_digests(contents)
             done = 0
@@ -186,10 +264,21 @@ class Worker:
                 self._store_pending()
                 last_stored = perf_counter_ns()
 
+    def _read_chunks(self, batch: Batch) -> Iterator[BatchChunk]:
+        """Yield the parts of a batch and an empty one at the end; time reads and the work between them."""
+        chunks = self._reader.chunks(batch, self._stop, self.counters)
+        chunk: BatchChunk | None = EMPTY_CHUNK
+        while chunk is not None:
+            self._times.begin_read()
+            chunk = next(chunks, None)
+            self._times.end_read()
+            yield EMPTY_CHUNK if chunk is None else chunk
+            self._times.count()
+
     def _known_digests(self, contents: ReadSongs) -> Set[bytes]:
         """Return the digests of those songs that need nothing done."""
         digests = [content.digest for content in contents if isinstance(content, SongContent)]
-        if not digests:
+        if not digests or self._find_known is None:
             return frozenset()
         started = perf_counter_ns()
         known = self._find_known(digests)
@@ -203,7 +292,7 @@ class Worker:
         two files in one folder the second costs less.
 
         Returns:
-            How many songs were processed: once more than ``pending_bytes`` of tracks wait, no more are.
+            Number of songs processed: once more than ``pending_bytes`` of tracks wait, no more are.
         """
         outcomes: list[SplitOutcome | None] = []
         counters, seen = self.counters, self._seen_digests
@@ -234,7 +323,7 @@ class Worker:
             self.counters[SONG_INDEX] = index
             tracks = outcome.tracks if isinstance(outcome, SplitSong) else ()
             digests.append([blake3(track.data).digest() for track in tracks])
-        self._times.hashing_ns += perf_counter_ns() - started
+        self._times.add_hashing_since(started)
         return digests
 
     def _split_song(self, content: SongContent) -> SplitOutcome:
@@ -252,7 +341,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this song, never the run
             return FailedSong("failed", internal_error(error))
         finally:
-            self._times.splitting_ns += perf_counter_ns() - started
+            self._times.add_splitting_since(started)
 
     def _store_pending(self) -> None:
         """Store the tracks that wait, and record their songs."""

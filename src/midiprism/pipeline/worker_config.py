@@ -1,16 +1,17 @@
-"""What every worker of a run needs, ready to cross to another process."""
+"""The configuration of the workers of a run, ready to cross to another process."""
 
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from midiprism.catalog import Address, BatchRecord, Catalog, PostgresAddress, open_read_only
+from midiprism.catalog import Address, Catalog, PostgresAddress, open_read_only
 from midiprism.catalog.commit_hook import CommitHook
+from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
-from midiprism.pipeline.splitter import Splitter
-from midiprism.pipeline.worker import WORKER_LIMITS, Worker, WorkerLimits
+from midiprism.pipeline.splitter import Splitter, prepare
+from midiprism.pipeline.worker import Worker
 from midiprism.sources import Source
 from midiprism.stores import TrackStore
 
@@ -20,8 +21,8 @@ class KnownSongLookup:
     """Finds the songs with which a run has nothing to do.
 
     Attributes:
-        address: the catalog to look in; None where it knew nothing when the run began.
-        rerun_policy: what to do with songs that have an outcome.
+        address: the catalog to look in; None if it knew nothing when the run began.
+        rerun_policy: songs with an outcome that are split again.
         run_id: of this run.
     """
 
@@ -29,10 +30,8 @@ class KnownSongLookup:
     rerun_policy: RerunPolicy
     run_id: int
 
-    def find(self, catalog: Catalog | None, digests: Iterable[bytes]) -> Set[bytes]:
+    def find(self, catalog: Catalog, digests: Iterable[bytes]) -> Set[bytes]:
         """Return those of these digests whose songs are up to date."""
-        if catalog is None:
-            return frozenset()
         songs = catalog.known_songs(digests)
         return {
             digest for digest, song in songs.items() if self.rerun_policy.is_up_to_date(song, self.run_id)
@@ -41,24 +40,22 @@ class KnownSongLookup:
 
 @dataclass(frozen=True, slots=True)
 class WorkerHooks:
-    """What a worker tells the executor that runs it.
+    """The means by which a worker and the executor that runs it communicate.
 
     Attributes:
-        counters: where it counts.
+        counters: in which the worker counts its work.
         stop: once true, a batch ends after the song in hand.
         on_song: called for each song once it is recorded.
-        transfer_record: called last with the record of a batch.
     """
 
     counters: SharedCounters
     stop: Callable[[], bool]
     on_song: Callable[[], None] = lambda: None
-    transfer_record: Callable[[BatchRecord], BatchRecord] = lambda record: record
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerCommit:
-    """How workers commit their own batches.
+    """The catalog in which workers commit their own batches.
 
     Attributes:
         address: the catalog.
@@ -71,7 +68,7 @@ class WorkerCommit:
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What every worker of a run needs, ready to cross to another process.
+    """The configuration of the workers of a run, ready to cross to another process.
 
     Attributes:
         source: reads songs.
@@ -80,8 +77,8 @@ class WorkerConfig:
         input_limit: songs of more bytes are not loaded.
         lookup: finds the songs with which there is nothing to do.
         replaces: whether a song that has an outcome from an earlier run may get another.
-        commit: how workers commit their own batches; None where the coordinator commits.
-        limits: of what a worker holds in memory.
+        commit: the catalog in which workers commit their own batches; None where the coordinator commits.
+        limits: bounds on the memory of a worker.
     """
 
     source: Source
@@ -99,12 +96,16 @@ class WorkerConfig:
 
     @property
     def sends_tracks(self) -> bool:
-        """Whether a batch's tracks are sent to another process, which commits it."""
+        """True if a batch's tracks are sent to another process, which commits it."""
         return self.store.capabilities.writes_in_commit and self.commit is None
 
     @contextmanager
     def open_worker(self, hooks: WorkerHooks) -> Iterator[Worker]:
-        """A worker with its own connection to the catalog."""
+        """Open a worker with its own connection to the catalog; its splitter is loaded.
+
+        Raises:
+            MidiprismError: the splitter cannot be loaded, or the catalog cannot be opened.
+        """
         address = self.lookup.address
         with nullcontext() if address is None else open_read_only(address) as catalog:
             worker = self.make_worker(catalog, hooks)
@@ -114,18 +115,17 @@ class WorkerConfig:
                 worker.close()
 
     def make_worker(self, catalog: Catalog | None, hooks: WorkerHooks | None = None) -> Worker:
-        """Return a worker that looks in ``catalog`` for known songs."""
+        """Return a worker that looks in ``catalog`` for known songs. Its splitter is loaded."""
         hooks = hooks or WorkerHooks([0] * SHARED_COUNTER_COUNT, lambda: False)
         return Worker(
             self.source,
             self.store,
-            self.splitter,
-            partial(self.lookup.find, catalog),
+            prepare(self.splitter),
+            None if catalog is None else partial(self.lookup.find, catalog),
             self.input_limit,
             self.replaces,
             stop=hooks.stop,
             on_song=hooks.on_song,
-            transfer_record=hooks.transfer_record,
             counters=hooks.counters,
             limits=self.limits,
         )

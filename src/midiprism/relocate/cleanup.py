@@ -83,29 +83,29 @@ class SourceCleaner:
             self._count_removed()
 
     def _count_removed(self) -> None:
-        self._relocation.files_removed += 1
+        self._relocation.count(files_removed=1)
         self._reporter.report("cleanup", self._relocation.files_removed)
 
     def _remove_catalog_and_folders(self, store_folders: tuple[str, ...]) -> None:
         if os.path.lexists(catalog_path(self._root)):
             remove_database(catalog_path(self._root))
-            self._relocation.files_removed += 1
+            self._relocation.count(files_removed=1)
         for name in store_folders:
             self._remove_empty_folders(os.path.join(self._root, name))
         for name in sorted(os.listdir(self._root)):
             if is_leftover(name):
                 os.unlink(os.path.join(self._root, name))
             elif name not in (MARKER_FILE_NAME, *store_folders):
-                self._relocation.files_left += 1
+                self._relocation.count(files_left=1)
 
     def _remove_empty_folders(self, top: str) -> None:
         """Remove a folder and those below it that are empty, and count what is left."""
         if os.path.islink(top):
-            self._relocation.files_left += 1
+            self._relocation.count(files_left=1)
             return
         for folder, subfolders, names in os.walk(top, topdown=False):
             links = sum(os.path.islink(os.path.join(folder, name)) for name in subfolders)
-            self._relocation.files_left += len(names) + links
+            self._relocation.count(files_left=len(names) + links)
             if not os.listdir(folder):
                 os.rmdir(folder)
 

@@ -162,7 +162,7 @@ class _Relocator:
                 return False
             raise write_error(self._target, error) from error
         self._fsync_containing_folders()
-        self._relocation.method, self._relocation.arrived = "rename", True
+        self._relocation.arrive("rename")
         return True
 
     def _copy(self, identity: Identity, footprint: StorageFootprint) -> bool:
@@ -197,7 +197,7 @@ class _Relocator:
         write_marker(self._source, RELOCATED, {**self._marker_facts(), "to": self._target})
         fsync_dir(self._source)  # what it leads to is durable already
         finish_relocation(self._target)
-        self._relocation.arrived = True
+        self._relocation.arrive("copy")
 
     def _clean_source(self, identity: Identity) -> bool:
         SourceCleaner(self._relocation, identity, self._database, self._stop, self._reporter).clean()

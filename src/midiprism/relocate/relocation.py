@@ -46,6 +46,15 @@ class Relocation:
     stopped: bool = False
     seconds: float = 0.0
 
+    def count(self, **amounts: int) -> None:
+        """Add to the counts of these names."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
+    def arrive(self, method: RelocationMethod) -> None:
+        """Note that the result is in the target now."""
+        self.method, self.arrived = method, True
+
     def count_file(self, outcome: CopyOutcome, size: int) -> None:
         """Count a file that was copied, or was there."""
         if outcome == "present":

@@ -8,18 +8,16 @@ from midiprism.smf.kernel.conductor import SMPTE_FLAG
 from midiprism.smf.kernel.row_types import BY_TRACK, KEY_SIGNATURE, PROGRAM_SLOTS, TIME_SIGNATURE
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS, MAX_DENOMINATOR_POWER
-from midiprism.smf.kernel_call import (
+from midiprism.smf.split_song import (
     DEFAULT_LIMITS,
     INSTRUMENT_AND_FAMILY,
     list_problems,
-    read_header,
     read_track_name,
     run_kernel,
-    unwrap_song,
 )
 from midiprism.smf.stated_meta import key_name, quarters_per_minute
 from midiprism.smf.types import Limits, Problem
-from midiprism.smf.unwrap import Unwrapped
+from midiprism.smf.unwrap import Unwrapped, read_header, unwrap_song
 
 PAYLOAD_SIZES = {TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
 

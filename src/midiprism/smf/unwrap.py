@@ -1,21 +1,34 @@
-"""Remove wrappers around a MIDI file: gzip, RIFF RMID, MacBinary, junk before the header."""
+"""Remove wrappers around a MIDI file (gzip, RIFF RMID, MacBinary, junk), and check its header."""
 
+import struct
 import zlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from midiprism.errors import CorruptMidiError
 from midiprism.smf import problems
+from midiprism.smf.types import Limits
 
 MTHD_MAGIC = b"MThd"
 GZIP_MAGIC = b"\x1f\x8b"
 APPLE_DOUBLE_MAGIC = b"\0\5\x16\7"
+
+HEADER_SIZE = 14
+_HEADER_STRUCT = struct.Struct(">HHH")
 
 MAX_WRAPPERS = 8
 """A limit, since a file may be made to contain itself without end."""
 
 MACBINARY_HEADER_SIZE = 128
 DECOMPRESS_CHUNK_SIZE = 16 << 10
+
+
+class Header(NamedTuple):
+    """The fields of an ``MThd`` chunk."""
+
+    format: int
+    track_count: int
+    division: int
 
 
 class Wrapper(NamedTuple):
@@ -45,6 +58,39 @@ class Unwrapped:
         self.wrappers.append(Wrapper(problem_kind, number, self.base_offset))
         self.data = memoryview(self.data)[start:stop]
         self.base_offset += start
+
+
+def unwrap_song(data: bytes, limits: Limits) -> Unwrapped:
+    """Return a song without its wrappings, and check its header.
+
+    Raises:
+        CorruptMidiError: it is no MIDI file, or exceeds a limit.
+        TypeError: ``data`` is not bytes-like.
+    """
+    if type(data) is not bytes:
+        data = bytes(memoryview(data))
+    unwrapped = unwrap(data, limits.input_bytes)
+    check_header(unwrapped)
+    return unwrapped
+
+
+def check_header(unwrapped: Unwrapped) -> None:
+    """Refuse a header that gives ticks no meaning.
+
+    Raises:
+        CorruptMidiError: with code ``header`` or ``division``.
+    """
+    if len(unwrapped.data) < HEADER_SIZE:
+        raise CorruptMidiError("header", "The file ends within its MThd header.", unwrapped.base_offset)
+    if unwrapped.data[12] == unwrapped.data[13] == 0:
+        raise CorruptMidiError(
+            "division", "The header's division is 0: its ticks have no length.", unwrapped.base_offset + 12
+        )
+
+
+def read_header(unwrapped: Unwrapped) -> Header:
+    """Return the fields of a song's header."""
+    return Header(*_HEADER_STRUCT.unpack_from(unwrapped.data, 8))
 
 
 def unwrap(data: bytes, max_bytes: int) -> Unwrapped:

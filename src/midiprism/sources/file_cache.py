@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from midiprism.sources.read_file import OPEN_FLAGS
+from midiprism.fs.open_flags import FOLLOWING_READ_FLAGS
 from midiprism.sources.source import UnreadableError
 
 _MAX_OPEN_FILES = 4
@@ -26,7 +26,7 @@ class OpenFile:
     """
 
     def __init__(self, path: bytes) -> None:
-        self._descriptor = os.open(path, OPEN_FLAGS)
+        self._descriptor = os.open(path, FOLLOWING_READ_FLAGS)
         self._lock = threading.Lock()
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode):

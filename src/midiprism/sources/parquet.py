@@ -19,8 +19,15 @@ from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
 from midiprism.sources.parquet_reader import ColumnRoles, ParquetRows, require_pyarrow
-from midiprism.sources.read_file import read_error
-from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, Source, UnreadableError
+from midiprism.sources.source import (
+    MemberLocation,
+    Notice,
+    SongContent,
+    SongRef,
+    Source,
+    UnreadableError,
+    read_error,
+)
 
 _SEPARATOR = os.fsencode(os.sep)
 _ROW_NUMBER_DIGITS = 8

@@ -4,9 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from midiprism.sources.folder import song_ref_at
+from midiprism.sources.folder import read_file, song_ref_at
 from midiprism.sources.path_map import NO_PATH_MAP, PathMap
-from midiprism.sources.read_file import read_file
 from midiprism.sources.source import Notice, SongContent, SongRef, Source
 
 

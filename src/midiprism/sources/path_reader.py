@@ -4,8 +4,8 @@ import os
 
 from midiprism.sources.archives.archive_reader import ArchiveReader
 from midiprism.sources.file_types import container_paths, is_archive
+from midiprism.sources.folder import read_file
 from midiprism.sources.parquet import ParquetReader
-from midiprism.sources.read_file import read_file
 from midiprism.sources.source import SongContent
 
 

@@ -1,11 +1,20 @@
 """The interface of everything that songs come from, and the values that pass through it."""
 
+import errno
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from midiprism.errors import MidiprismError
+
+_PROBLEM_CODES = {
+    errno.ENOENT: "vanished",
+    errno.ENOTDIR: "vanished",
+    errno.ESTALE: "vanished",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+}
 
 
 class MemberLocation(NamedTuple):
@@ -126,6 +135,12 @@ class UnreadableError(MidiprismError):
 
     def __reduce__(self) -> tuple[type["UnreadableError"], tuple[str, str]]:
         return type(self), (self.code, str(self))
+
+
+def read_error(error: OSError) -> UnreadableError:
+    """Return an error of the system as the error of a song."""
+    code = _PROBLEM_CODES.get(error.errno or 0, "io")
+    return UnreadableError(code, f"It cannot be read: {error.strerror or error}.")
 
 
 class Source(Protocol):

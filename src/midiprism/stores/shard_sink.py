@@ -1,11 +1,10 @@
 """The interface by which a commit writes tracks and links to shards, files that hold many rows each."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
-from midiprism.records.columns import Columns
-from midiprism.records.linked_songs import LinkedSongs
+from midiprism.records.batches import Columns, LinkedSongs
 from midiprism.stores.sharded import RowLocation, WrittenShard
 
 
@@ -47,3 +46,8 @@ class ShardSink(Protocol):
             new_tracks: ``TRACK_FIELDS``.
             linked_songs: for each batch its songs with links.
         """
+
+
+def removing_on_error(shard_sink: ShardSink | None) -> AbstractContextManager[None]:
+    """Return the context of a transaction that writes with this sink; see ``ShardSink.remove_on_error``."""
+    return shard_sink.remove_on_error() if shard_sink else nullcontext()

@@ -14,9 +14,10 @@ from midiprism.adopt.db.restore import restore_rows
 from midiprism.adopt.errors import AlreadyUndoneError, NotAdoptableError, RunActiveError, UnknownRunError
 from midiprism.adopt.options import ADOPTION_HOOK_NAME
 from midiprism.catalog.address import PostgresAddress
-from midiprism.catalog.catalog import Catalog, track_is_unlinked
+from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
+from midiprism.catalog.rows import track_is_unlinked
 from midiprism.catalog.schema import (
     foreign_files_added,
     foreign_links_added,

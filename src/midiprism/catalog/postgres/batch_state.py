@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from midiprism.catalog.commit_hook import CommitHook
-from midiprism.records.columns import Columns
+from midiprism.records.batches import Columns
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.catalog import RESULT_KEY, Catalog
 from midiprism.catalog.commit_hook import CommitHook
-from midiprism.catalog.commit_policy import removing_on_error
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import NoCatalogError, translate_errors
 from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases, LeaseResult
@@ -27,7 +26,7 @@ from midiprism.catalog.schema import properties, runs
 from midiprism.catalog.types import UpToDate
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
-from midiprism.stores.shard_sink import ShardSink
+from midiprism.stores.shard_sink import ShardSink, removing_on_error
 
 T = TypeVar("T")
 

@@ -20,8 +20,7 @@ from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
 from midiprism.errors import CatalogError
-from midiprism.records.batches import BatchRecord
-from midiprism.records.linked_songs import LinkedSongs
+from midiprism.records.batches import BatchRecord, LinkedSongs
 from midiprism.records.outcomes import ADOPTED
 from midiprism.stores.shard_sink import ShardSink
 
@@ -55,7 +54,7 @@ class BatchCommit:
                 return earlier
             if not lease_queries.release(self._connection, lease, self._batch.songs["path"]):
                 return CommitResult(discarded=True)
-        result = self._run_hooks()
+        result = self._run_hooks() if self._hooks else CommitResult()
         batch = self._batch
         recorded_tracks = self._insert_tracks(result)
         recorded = self._record_songs(result)

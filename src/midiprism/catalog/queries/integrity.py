@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, true
 
-from midiprism.catalog.catalog import Catalog, track_is_unlinked
+from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.errors import NoCatalogError, translate_errors
+from midiprism.catalog.rows import track_is_unlinked
 from midiprism.catalog.schema import links, runs, song_paths, songs, tracks
 from midiprism.catalog.sqlite.file import PROGRESS_STEPS, open_for_reading
 from midiprism.errors import CatalogError

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_
 
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import batches, runs, shards, song_paths, songs, tracks
-from midiprism.catalog.types import query_chunks
 from midiprism.records.outcomes import FAILED_OUTCOMES
 
 _FETCH_ROWS = 1_000

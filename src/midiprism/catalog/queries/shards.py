@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
 
-from midiprism.catalog.catalog import Catalog, track_is_unlinked
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.rows import query_chunks, track_is_unlinked
 from midiprism.catalog.schema import links, shards, songs, tracks
-from midiprism.catalog.types import query_chunks
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, TrackRecord
 from midiprism.stores.parquet.schema import ParquetLink
 from midiprism.stores.sharded import WrittenShard

@@ -10,18 +10,15 @@ from sqlalchemy import Column, Connection, Table, func, insert, select, update
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
-from midiprism.catalog.commit_policy import CommitPolicy, StagedTracks, removing_on_error, utc_now
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
 from midiprism.catalog.sqlite.file import PROGRESS_STEPS
 from midiprism.catalog.sqlite.prepared_commit import PreparedBatch, PreparedCommit, RecordedPath
-from midiprism.catalog.types import KnownSong, query_chunks
+from midiprism.catalog.types import KnownSong
 from midiprism.errors import CatalogError
-from midiprism.records.batches import BatchRecord
-from midiprism.records.columns import concatenate
-from midiprism.records.linked_songs import LinkedSongs
-from midiprism.stores.shard_sink import ShardSink, WrittenShards
+from midiprism.records.batches import BatchRecord, LinkedSongs, concatenate
+from midiprism.stores.shard_sink import ShardSink, WrittenShards, removing_on_error
 
 
 class SqliteCatalog(Catalog):
@@ -40,6 +37,7 @@ class SqliteCatalog(Catalog):
         super().__init__(address, connection)
         self._hooks = tuple(hooks)
         self._last_ids: dict[str, int] = {}
+        self._prepared: PreparedCommit | None = None
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         def work() -> int:
@@ -81,35 +79,34 @@ class SqliteCatalog(Catalog):
     def commit(
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
     ) -> list[CommitResult]:
+        prepared, self._prepared = self._prepared, None
         with self._assigning_ids():
-            transaction = BatchTransaction(self.connection, None, run_id)
-            hooked = [run_hooks(self._hooks, transaction, batch) for batch in batches]
-            prepared = self._prepare_commit(run_id, [result.batch for result in hooked])
-            for batch, result in zip(prepared.batches, hooked, strict=True):
-                batch.commit_result.refused_songs.extend(result.refused_songs)
-                batch.commit_result.values_nulled += result.values_nulled
+            if prepared is None or not _is_of(prepared, batches):
+                prepared = self._run_hooks(run_id, batches) if self._hooks else self._prepare(run_id, batches)
             return self._commit_prepared(prepared, now, shard_sink)
 
-    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
-        if tracks.make_sink is None or self._hooks:
-            return super().commit_policy(run_id, tracks)
-        return PreparedCommitPolicy(self, run_id, tracks)
+    def prepare_commit(
+        self, run_id: int, batches: Sequence[BatchRecord], shard_sink: ShardSink
+    ) -> Callable[[], None] | None:
+        """Return the work of writing the shards of a commit, unless a hook may change its batches.
 
-    def prepare_commit(self, run_id: int, batches: Sequence[BatchRecord]) -> PreparedCommit:
-        """Return what a commit of these batches will record. It must be the next commit.
-
-        Raises:
-            CatalogError: the catalog cannot be read.
+        Since nobody else writes the catalog, it is known before what the commit will record.
         """
+        if self._hooks or not batches:
+            return None
         with self._assigning_ids():
-            return self._prepare_commit(run_id, batches)
+            self._prepared = prepared = self._prepare(run_id, batches)
+        return lambda: shard_sink.write_ahead(prepared.new_tracks, _linked_songs(prepared))
 
-    def commit_prepared(
-        self, prepared: PreparedCommit, now: str, shard_sink: ShardSink | None
-    ) -> list[CommitResult]:
-        """Commit what was prepared; see ``commit``."""
-        with self._assigning_ids():
-            return self._commit_prepared(prepared, now, shard_sink)
+    def _run_hooks(self, run_id: int, batches: Sequence[BatchRecord]) -> PreparedCommit:
+        """Let the hooks add their rows, and return what is recorded of the batches that they return."""
+        transaction = BatchTransaction(self.connection, None, run_id)
+        hooked = [run_hooks(self._hooks, transaction, batch) for batch in batches]
+        prepared = self._prepare(run_id, [result.batch for result in hooked])
+        for batch, result in zip(prepared.batches, hooked, strict=True):
+            batch.commit_result.refused_songs.extend(result.refused_songs)
+            batch.commit_result.values_nulled += result.values_nulled
+        return prepared
 
     @contextmanager
     def _assigning_ids(self) -> Iterator[None]:
@@ -121,7 +118,7 @@ class SqliteCatalog(Catalog):
             self._last_ids.clear()  # of rows that were rolled back
             raise
 
-    def _prepare_commit(self, run_id: int, batches: Sequence[BatchRecord]) -> PreparedCommit:
+    def _prepare(self, run_id: int, batches: Sequence[BatchRecord]) -> PreparedCommit:
         digests = chain.from_iterable(batch.songs["digest"] for batch in batches)
         known = self.select_songs({digest for digest in digests if digest is not None})
         prepared_batches = [self._classify_songs(run_id, batch, known) for batch in batches]
@@ -180,7 +177,7 @@ class SqliteCatalog(Catalog):
     ) -> list[CommitResult]:
         with removing_on_error(shard_sink):
             written = (
-                shard_sink.write_shards(prepared.new_tracks, prepared.linked_songs)
+                shard_sink.write_shards(prepared.new_tracks, _linked_songs(prepared))
                 if shard_sink
                 else WrittenShards((), (), ())
             )
@@ -199,7 +196,7 @@ class SqliteCatalog(Catalog):
         self._insert(tracks, columns, run_id=prepared.run_id)
         if prepared.batches:
             prepared.batches[0].commit_result.shards = written.shards
-        song_ids = chain.from_iterable(linked.song_ids for linked in prepared.linked_songs)
+        song_ids = chain.from_iterable(linked.song_ids for linked in _linked_songs(prepared))
         return {
             song_id: shard_ids[index]
             for song_id, index in zip(song_ids, written.link_shard_indexes, strict=False)
@@ -290,7 +287,7 @@ class SqliteCatalog(Catalog):
         self, columns: tuple[Column[Any], ...], key_column: Column[Any], keys: Iterable[Any]
     ) -> list[Any]:
         found: list[Any] = []
-        for part in query_chunks(list(keys)):
+        for part in rows.query_chunks(list(keys)):
             statement = rows.select_statement(columns, key_column, len(part))
             found += self._driver_connection.execute(statement, part)
         return found
@@ -327,30 +324,11 @@ class SqliteCatalog(Catalog):
         return range(first, first + count)
 
 
-class PreparedCommitPolicy:
-    """Writes the shards of a commit in parallel with other work, before the transaction begins.
+def _is_of(prepared: PreparedCommit, records: Sequence[BatchRecord]) -> bool:
+    """Return whether a commit was prepared for these batches."""
+    return [*map(id, records)] == [id(batch.record) for batch in prepared.batches]
 
-    Since no other process writes the catalog, the rows of the commit are known in advance.
-    """
 
-    def __init__(self, catalog: SqliteCatalog, run_id: int, tracks: StagedTracks) -> None:
-        self._catalog = catalog
-        self._run_id = run_id
-        self._tracks = tracks
-        self._prepared: PreparedCommit | None = None
-        self._shard_sink: ShardSink | None = None
-
-    def prepare(self, records: Sequence[BatchRecord]) -> Callable[[], None] | None:
-        if not records:
-            return None
-        self._prepared = prepared = self._catalog.prepare_commit(self._run_id, records)
-        self._shard_sink = shard_sink = self._tracks.sink_of(records)
-        assert shard_sink is not None, "workers have not written the tracks"
-        return lambda: shard_sink.write_ahead(prepared.new_tracks, prepared.linked_songs)
-
-    def commit(self, records: Sequence[BatchRecord]) -> list[CommitResult]:
-        if not records:
-            return []
-        assert self._prepared is not None, "the batches were prepared"
-        prepared, self._prepared = self._prepared, None
-        return self._catalog.commit_prepared(prepared, utc_now(), self._shard_sink)
+def _linked_songs(prepared: PreparedCommit) -> list[LinkedSongs]:
+    """Return the songs whose links will be recorded, for each batch."""
+    return [batch.linked_songs for batch in prepared.batches]

@@ -1,14 +1,14 @@
 """The catalog of a dry run: it remembers what a run would record."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.commit_policy import CommitPolicy, FlushThenCommit, StagedTracks, utc_now
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.sqlite.temporary_database import open_temporary_database
 from midiprism.catalog.types import KnownPaths, KnownSong, UpToDate
 from midiprism.records.batches import TRACK_INDEX, BatchRecord
+from midiprism.stores.shard_sink import ShardSink
 
 
 class DryRunCatalog:
@@ -39,11 +39,22 @@ class DryRunCatalog:
     def oldest_contract_version(self) -> int | None:
         return self._catalog.oldest_contract_version() if self._catalog else None
 
-    def commit(self, run_id: int, batches: Sequence[BatchRecord], now: str) -> list[CommitResult]:  # noqa: ARG002
+    def commit(
+        self,
+        run_id: int,  # noqa: ARG002
+        batches: Sequence[BatchRecord],
+        now: str,  # noqa: ARG002
+        shard_sink: ShardSink | None = None,  # noqa: ARG002
+    ) -> list[CommitResult]:
         return [self._commit(batch) for batch in batches]
 
-    def commit_policy(self, run_id: int, tracks: StagedTracks) -> CommitPolicy:
-        return FlushThenCommit(lambda records, _sink: self.commit(run_id, records, utc_now()), tracks)
+    def prepare_commit(
+        self,
+        run_id: int,  # noqa: ARG002
+        batches: Sequence[BatchRecord],  # noqa: ARG002
+        shard_sink: ShardSink,  # noqa: ARG002
+    ) -> Callable[[], None] | None:
+        return None
 
     def _commit(self, batch: BatchRecord) -> CommitResult:
         result = CommitResult()

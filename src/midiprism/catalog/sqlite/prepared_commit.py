@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from midiprism.catalog.commit_result import CommitResult
-from midiprism.records.batches import NO_TRACKS, BatchRecord
-from midiprism.records.columns import Columns
-from midiprism.records.linked_songs import LinkedSongs
+from midiprism.records.batches import NO_TRACKS, BatchRecord, Columns, LinkedSongs
 
 
 class RecordedPath(NamedTuple):
@@ -58,8 +56,3 @@ class PreparedCommit:
     track_ids: dict[bytes, int]
     new_track_ids: list[int] = field(default_factory=list)
     new_tracks: Columns = field(default_factory=lambda: NO_TRACKS)
-
-    @property
-    def linked_songs(self) -> list[LinkedSongs]:
-        """Songs whose links will be recorded, for each batch."""
-        return [batch.linked_songs for batch in self.batches]

@@ -7,9 +7,9 @@ from sqlalchemy import delete, exists, func, select, tuple_, update
 
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.queries.integrity import SongPath, TrackFile, select_track_files
+from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, song_paths, songs, tracks
 from midiprism.catalog.sqlite.temporary_database import open_temporary_database
-from midiprism.catalog.types import query_chunks
 
 _PAGE_ROWS = 500
 _LINKS_PER_PAGE = 10_000

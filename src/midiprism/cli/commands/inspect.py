@@ -34,7 +34,7 @@ def inspect(
 def _inspect_file(file: str) -> "Inspection":
     from midiprism.smf import Limits, inspect
     from midiprism.smf.kernel.split_kernel import is_compiled
-    from midiprism.sources.read_file import read_file
+    from midiprism.sources.folder import read_file
     from midiprism.sources.source import UnreadableError
 
     if os.path.isdir(file):

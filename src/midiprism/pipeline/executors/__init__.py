@@ -40,5 +40,5 @@ def prepare_executor(name: str | None, workers: int | None) -> None:
 
 
 def background_for(workers: int) -> Background:
-    """Return what works beside the end of a run: another process, if the run had any."""
+    """Return the means to do work during the end of a run: another process, if the run had any."""
     return run_in_process if workers else run_inline

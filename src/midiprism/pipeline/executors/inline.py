@@ -13,7 +13,7 @@ from midiprism.pipeline.shared_counters import (
     progress_counts,
     stage_timers,
 )
-from midiprism.pipeline.splitter import is_compiled, prepare
+from midiprism.pipeline.splitter import is_compiled
 from midiprism.pipeline.worker import Worker
 from midiprism.pipeline.worker_config import WorkerHooks
 
@@ -57,7 +57,6 @@ class InlineExecutor:
         config = self._context.worker_config
         if not is_compiled(config.splitter):
             self._context.on_compile()
-        prepare(config.splitter)
         hooks = WorkerHooks(self._counters, self._context.stop, self._on_song)
         self._worker = self._resources.enter_context(config.open_worker(hooks))
         self._loading_seconds = time.perf_counter() - started

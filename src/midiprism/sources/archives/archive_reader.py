@@ -16,8 +16,7 @@ from midiprism.sources.archives.tar import CompressedTar, Tar
 from midiprism.sources.archives.zip import Zip
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import BZIP2_SUFFIXES, GZIP_SUFFIXES, TAR_SUFFIXES, XZ_SUFFIXES
-from midiprism.sources.read_file import read_error
-from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, UnreadableError
+from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, UnreadableError, read_error
 
 _SEPARATOR = os.fsencode(os.sep)
 _MEMBERS_PER_COUNT = 1_000

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, repeat
 
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.records.batches import BatchRecord
-from midiprism.records.columns import Columns
+from midiprism.records.batches import BatchRecord, Columns, LinkedSongs
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
-from midiprism.records.linked_songs import LinkedSongs
 from midiprism.stores.parquet.schema import MUSIC_COLUMN, ColumnValues
 from midiprism.stores.parquet.shard_set import ParquetShards
 from midiprism.stores.shard_sink import WrittenShards

@@ -1,4 +1,4 @@
-"""A call in a process of its own, beside other work."""
+"""A call in a process of its own, during other work."""
 
 import contextlib
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def run_in_process(function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
-    """Start a call in another process, and return what waits for its result; see ``Background``.
+    """Start a call in another process, and return a function that waits for its result.
 
     If the process fails or dies, the call is made again in this one, where its error is raised.
     """

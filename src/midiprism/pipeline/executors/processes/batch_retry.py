@@ -1,4 +1,4 @@
-"""Batches on their way through worker processes, and what becomes of those on which workers die."""
+"""Batches on their way through worker processes, and the retry of those on which workers die."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class SubmittedBatch:
     Attributes:
         number: of the batch, from 1.
         lease: held on it, where several runs share a catalog.
-        worker_failures: how many workers died on it.
+        worker_failures: number of workers that died on it.
     """
 
     number: int
@@ -32,7 +32,7 @@ class SubmittedBatch:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFailure:
-    """How a worker ended.
+    """The end of a worker.
 
     Attributes:
         code: ``timeout`` where it was ended for taking too long, else ``crash``.
@@ -58,7 +58,7 @@ def bisect(batch: Batch, suspect: int | None) -> list[Batch]:
 def failed_batch(
     submitted: SubmittedBatch, failure: WorkerFailure, contract: int, *, replaces: bool
 ) -> FinishedBatch:
-    """Return what is committed for a song that kills its worker whenever it is tried."""
+    """Return the record that is committed for a song that kills its worker whenever it is tried."""
     (song_ref,) = submitted.batch
     problem = ProblemRecord(failure.code, failure.message)
     record = SongRecord(

@@ -1,8 +1,7 @@
-"""What worker processes find loaded when they start: imported only by the server that forks them.
+"""Load the splitter before worker processes start: imported only by the server that forks them.
 
-So loading costs once what it would cost each of them. If the splitter is not compiled yet, that is left to
-the first worker, which tells the run that it will take long; so is whatever cannot be loaded, which the
-worker explains.
+So the splitter is loaded once instead of once per worker. If it is not compiled yet, the first worker
+compiles it, and announces that this takes long. If it cannot be loaded, the worker reports the error.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Memory that a worker and the coordinator share, through which tracks cross without a pipe.
 
 There is a slot for each batch that a worker may have. Both sides use the slots in turn, also for batches
-without tracks, and a batch is handed out only after the previous answer in its slot was taken. So nobody has
-to wait for a slot, or to say that it is free.
+without tracks, and a batch is handed out only after the previous answer in its slot was taken. So neither
+side waits for a slot, or announces that it is free.
 """
 
 import mmap
@@ -70,7 +70,7 @@ class Slots:
         os.close(self._descriptor)
 
     def _next_offset(self) -> int:
-        """Return where the next slot starts."""
+        """Return the offset of the next slot."""
         start = self._slots_used % self._count * SLOT_BYTES
         self._slots_used += 1
         return start

@@ -86,7 +86,7 @@ def start_process(
 
 @contextmanager
 def _without_main_module() -> Iterator[None]:
-    """Leave the main module out of what processes of ours are prepared with; others are not affected."""
+    """Prepare processes of midiprism without the main module; others are not affected."""
     with _patch_lock:
         original = spawn.get_preparation_data
 
