@@ -32,6 +32,7 @@ from support.fuzz_findings import FUZZ_FINDINGS  # noqa: E402
 from support.invariants import check_any_bytes  # noqa: E402
 from support.midi_strategies import examples, songs  # noqa: E402
 from support.mutations import MAX_BYTES, mutated_file  # noqa: E402
+from support.undone_files import UNDONE_FILES  # noqa: E402
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES  # noqa: E402
 
 HANG_SECONDS = 30
@@ -143,7 +144,9 @@ def check_without_compiler(process: Any, data: bytes) -> None:
 def run_fuzz_worker(shared: SharedInput, seed: int, corpus: str, folder: Path) -> None:
     """Mutate and check until stopped."""
     rng = Random(seed)
-    seeds = [case.data for case in (*BROKEN_FILES, *WRAPPED_FILES)] + [data for _, data in FUZZ_FINDINGS]
+    seeds = [case.data for case in (*BROKEN_FILES, *WRAPPED_FILES, *UNDONE_FILES)] + [
+        data for _, data in FUZZ_FINDINGS
+    ]
     seeds += [case.data for case in CORRUPT_FILES]
     seeds += examples(songs, 400, seed)
     if corpus:

@@ -8,7 +8,7 @@ import pytest
 
 from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.pipeline import RerunPolicy, Summary
-from midiprism.smf.types import SplitSong
+from midiprism.smf.types import CONTRACT_VERSION, SplitSong
 from midiprism.sources import open_folders
 from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
@@ -48,8 +48,8 @@ def make_result_of_earlier_version(source: Path, out: Path) -> None:
     """Create the result of a version with a lower contract in ``out``."""
     run(source, out, splitter=old_split)
     marker = json.loads((out / "midiprism.json").read_text())
-    (out / "midiprism.json").write_text(json.dumps(marker | {"contract": 0}))
-    catalog_access.execute(out, "UPDATE songs SET contract_version = 0")
+    (out / "midiprism.json").write_text(json.dumps(marker | {"contract": CONTRACT_VERSION - 1}))
+    catalog_access.execute(out, f"UPDATE songs SET contract_version = {CONTRACT_VERSION - 1}")
 
 
 @pytest.fixture

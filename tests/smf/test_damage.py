@@ -24,9 +24,10 @@ from support.midi_writer import (
     track,
 )
 from support.split_process import SPLIT_OPTIONS
+from support.undone_files import UNDONE_FILES
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES, CorruptFile
 
-BROKEN = [*WRAPPED_FILES, *DAMAGED]
+BROKEN = [*WRAPPED_FILES, *DAMAGED, *UNDONE_FILES]
 each_broken_file = pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.description)
 
 

@@ -9,9 +9,10 @@ from support.fuzz_findings import FUZZ_FINDINGS
 from support.invariants import check_any_bytes
 from support.midi_strategies import examples, songs
 from support.mutations import mutated_file
+from support.undone_files import UNDONE_FILES
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES
 
-KNOWN = [(case.description, case.data) for case in (*BROKEN_FILES, *WRAPPED_FILES)]
+KNOWN = [(case.description, case.data) for case in (*BROKEN_FILES, *WRAPPED_FILES, *UNDONE_FILES)]
 KNOWN += [(case.description, case.data) for case in CORRUPT_FILES]
 KNOWN += FUZZ_FINDINGS
 

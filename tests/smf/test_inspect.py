@@ -27,6 +27,7 @@ from support.midi_writer import (
     track,
     track_name,
 )
+from support.undone_files import UNDONE_FILES
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES
 
 BAR = 1920
@@ -244,7 +245,9 @@ def test_a_name_in_a_guessed_encoding_is_a_problem_of_any_track() -> None:
     assert [problem.offset for problem in result.problems] == [data.index(b"Fl\xfc"), data.index(b"\x83\x73")]
 
 
-@pytest.mark.parametrize("case", [*BROKEN_FILES, *WRAPPED_FILES], ids=lambda case: case.description)
+@pytest.mark.parametrize(
+    "case", [*BROKEN_FILES, *WRAPPED_FILES, *UNDONE_FILES], ids=lambda case: case.description
+)
 def test_an_inspection_agrees_with_a_split_by_track(case: Any) -> None:
     split = midiprism.split(case.data, by="track")
     result = midiprism.inspect(case.data)

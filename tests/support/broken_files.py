@@ -139,8 +139,8 @@ BROKEN_CHUNKS = [
         "repaired",
     ),
     BrokenFile(
-        "events after the end of track",
-        _song(encode_events(MELODY) + END_BYTES + SECOND_NOTE + END_BYTES),
+        "zeros after the end of track",
+        _song(encode_events(MELODY) + END_BYTES + bytes(9)),
         ("bytes_after_end_of_track",),
         MELODY_NOTES,
     ),
@@ -212,7 +212,11 @@ BROKEN_EVENTS = [
         "repaired",
     ),
     BrokenFile(
-        "a program above 127", _melody_after((0, b"\xc0\x80")), ("data_byte",), MELODY_NOTES, "repaired"
+        "a program above 127",
+        _melody_after((0, b"\xc0\x80")),
+        ("data_byte_dropped",),
+        MELODY_NOTES,
+        "repaired",
     ),
     *(
         BrokenFile(
@@ -231,7 +235,7 @@ BROKEN_EVENTS = [
     ),
     BrokenFile(
         "a delta time longer than four bytes",
-        _song(FIRST_NOTE + b"\x80\x80\x80\x80\0" + SECOND_NOTE[1:] + END_BYTES),
+        _song(FIRST_NOTE + b"\x81\x80\x80\x80\0" + SECOND_NOTE[1:] + END_BYTES),
         ("vlq",),
         ((1, 60, 0, 96),),
         "repaired",
@@ -239,7 +243,7 @@ BROKEN_EVENTS = [
     ),
     BrokenFile(
         "a meta length longer than four bytes",
-        _song(FIRST_NOTE + b"\0\xff\1\x80\x80\x80\x80\0" + SECOND_NOTE + END_BYTES),
+        _song(FIRST_NOTE + b"\0\xff\1\x81\x80\x80\x80\0" + SECOND_NOTE + END_BYTES),
         ("vlq",),
         ((1, 60, 0, 96),),
         "repaired",

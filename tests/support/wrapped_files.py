@@ -78,6 +78,13 @@ WRAPPED_FILES = [
         MELODY_NOTES,
     ),
     BrokenFile("RMID with a wrong size", riff((b"data", GOOD_SONG), size=7), ("rmid",), MELODY_NOTES),
+    BrokenFile(
+        "RMID whose data has no size",
+        riff()[:12] + b"data\0\0\0\0" + GOOD_SONG,
+        ("rmid", "rmid_size"),
+        MELODY_NOTES,
+        "repaired",
+    ),
     BrokenFile("RMID inside gzip", _gzip(riff((b"data", GOOD_SONG))), ("gzip", "rmid"), MELODY_NOTES),
     BrokenFile("MacBinary", macbinary(GOOD_SONG), ("macbinary",), MELODY_NOTES),
     BrokenFile(

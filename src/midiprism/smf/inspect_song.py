@@ -12,12 +12,12 @@ from midiprism.smf.split_song import (
     DEFAULT_LIMITS,
     INSTRUMENT_AND_FAMILY,
     list_problems,
+    read_song,
     read_track_name,
-    run_kernel,
 )
 from midiprism.smf.stated_meta import key_name, quarters_per_minute
 from midiprism.smf.types import Limits, Problem
-from midiprism.smf.unwrap import Unwrapped, read_header, unwrap_song
+from midiprism.smf.unwrap import Unwrapped, read_header
 
 PAYLOAD_SIZES = {TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
 
@@ -40,8 +40,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         CorruptMidiError: the file cannot be read at all, or exceeds a limit.
         TypeError: ``data`` is not bytes-like.
     """
-    unwrapped = unwrap_song(data, limits)
-    answer = run_kernel(unwrapped.data, BY_TRACK, False, limits, details=True)
+    unwrapped, answer = read_song(data, BY_TRACK, False, limits, details=True)
     header = read_header(unwrapped)
     meters = tuple(_time_signatures(_conductor_events(unwrapped, answer, TIME_SIGNATURE)))
     has_bars = header.format != 2 and not header.division & SMPTE_FLAG

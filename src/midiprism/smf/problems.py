@@ -95,6 +95,46 @@ PROBLEM_KINDS = (
     ),
     ProblemKind("text_encoding", False, "the track's name is not UTF-8; it was read as {n}"),
     ProblemKind("division_smpte", False, "the SMPTE division has no frames or ticks that give a time: {n}"),
+    ProblemKind(
+        "early_end_of_track",
+        True,
+        "more of the track follows an early end of track, which was dropped ({n} in all)",
+    ),
+    ProblemKind(
+        "stale_tracks",
+        False,
+        "{n} tracks beyond the header's count, apart from the others, were ignored",
+    ),
+    ProblemKind("second_song", False, "another song begins here; its {n} bytes were ignored"),
+    ProblemKind(
+        "line_ends", True, "line ends were translated ({n}) as if the file were a text; that was undone"
+    ),
+    ProblemKind(
+        "line_ends_ambiguous",
+        False,
+        "line ends seem to be translated as if the file were a text, but there are several ways to undo that",
+    ),
+    ProblemKind(
+        "event_length", True, "the length of a meta event or sysex is wrong; it was corrected ({n} in all)"
+    ),
+    ProblemKind(
+        "vlq_overlong",
+        True,
+        "a variable-length number takes 5 bytes for a legal value; it was read ({n} in all)",
+    ),
+    ProblemKind(
+        "chunk_length", True, "the length of an unknown chunk reaches over a track; the track was read"
+    ),
+    ProblemKind(
+        "rmid_size",
+        True,
+        "the RIFF (RMID) container states a wrong size of its MIDI data; the song was read whole",
+    ),
+    ProblemKind(
+        "data_byte_dropped",
+        True,
+        "an event that selects a sound, note or mode by a data byte above 127 was dropped ({n} in all)",
+    ),
     ProblemKind("too_many_problems", False, "{n} more problems were found than are listed"),
 )
 
@@ -136,6 +176,16 @@ PROBLEM_CODES = tuple(kind.code for kind in PROBLEM_KINDS)
     DELTA_BRIDGED,
     TEXT_ENCODING,
     DIVISION_SMPTE,
+    EARLY_END_OF_TRACK,
+    STALE_TRACKS,
+    SECOND_SONG,
+    LINE_ENDS,
+    LINE_ENDS_AMBIGUOUS,
+    EVENT_LENGTH,
+    VLQ_OVERLONG,
+    CHUNK_LENGTH,
+    RMID_SIZE,
+    DATA_BYTE_DROPPED,
     TOO_MANY_PROBLEMS,
 ) = range(len(PROBLEM_KINDS))
 

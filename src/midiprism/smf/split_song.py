@@ -5,7 +5,7 @@
 
 import struct
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -93,17 +93,14 @@ def split(
         raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_CODES)}.")
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
-    unwrapped = unwrap_song(data, limits)
-    return _to_split_song(unwrapped, run_kernel(unwrapped.data, by_code, context == "full", limits))
+    return _to_split_song(*read_song(data, by_code, context == "full", limits))
 
 
 def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
     header = read_header(unwrapped)
     name_problems: list[Problem] = []
     tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
-    repaired = answer.repaired_problems or any(
-        problems.PROBLEM_KINDS[wrapper.problem_kind].repaired for wrapper in unwrapped.wrappers
-    )
+    repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
     values = (
         "no_notes" if not tracks else "repaired" if repaired else "split",
@@ -179,6 +176,36 @@ def _to_split_tracks(
     return tracks
 
 
+def read_song(
+    data: bytes, by: int, full_context: bool, limits: Limits, *, details: bool = False
+) -> tuple[Unwrapped, KernelOutput]:
+    """Return a song without its wrappings, repaired where its damage can be undone, and the kernel's answer.
+
+    The arguments are those of ``unwrap_song`` and ``run_kernel``.
+
+    Raises:
+        CorruptMidiError: it is no MIDI file, or exceeds a limit.
+        TypeError: ``data`` is not bytes-like.
+    """
+    unwrapped = unwrap_song(data, limits)
+    answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
+    if answer.problems is not None:
+        # Loaded only for a song that needs it.
+        from midiprism.smf.repair.song_repair import may_be_repaired, repair_song
+
+        if may_be_repaired(answer) and repair_song(unwrapped, partial(_read_details, limits)):
+            answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
+    return unwrapped, answer
+
+
+def _read_details(limits: Limits, data: bytes) -> KernelOutput | None:
+    """Return the kernel's answer with details, or None where it exceeds a limit."""
+    try:
+        return run_kernel(data, BY_TRACK, False, limits, details=True)
+    except CorruptMidiError:
+        return None
+
+
 def run_kernel(
     data: bytes | memoryview,
     by: int,
@@ -245,14 +272,16 @@ def list_problems(
         answer: the kernel's answer.
         name_problems: problems of the tracks' names, which the kernel does not read.
     """
-    base = unwrapped.base_offset
+    base, file_offset = unwrapped.base_offset, unwrapped.file_offset
     listed = [
         problems.make_problem(wrapper.problem_kind, wrapper.number, None, wrapper.offset)
         for wrapper in unwrapped.wrappers
     ]
+    listed += [problems.make_problem(*repair) for repair in unwrapped.repairs]
     if answer.problems is not None:
         for kind, track, offset, count in answer.problems.tolist():
-            listed.append(problems.make_problem(kind, count, None if track < 0 else track, base + offset))
+            number = None if track < 0 else track
+            listed.append(problems.make_problem(kind, count, number, file_offset(offset)))
     listed += name_problems
     num_tracks = answer.num_tracks
     if header.format > 2:
@@ -286,6 +315,6 @@ def read_track_name(
     name, encoding = (_decode_text_cached if size <= _MAX_CACHED_NAME_BYTES else decode_text)(raw)
     if encoding not in UNAMBIGUOUS_ENCODINGS:
         name_problems.append(
-            problems.make_problem(problems.TEXT_ENCODING, str(encoding), track, unwrapped.base_offset + start)
+            problems.make_problem(problems.TEXT_ENCODING, str(encoding), track, unwrapped.file_offset(start))
         )
     return name, encoding

@@ -12,7 +12,7 @@ Outcome = Literal["split", "repaired", "no_notes"]
 BY: tuple[By, ...] = ("auto", "track", "channel", "program")
 CONTEXTS: tuple[Context, ...] = ("conductor", "full")
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Increases whenever the same bytes may give other splits than before."""
 
 

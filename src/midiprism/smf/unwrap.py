@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from midiprism.errors import CorruptMidiError
 from midiprism.smf import problems
+from midiprism.smf.repair.edits import OffsetMap, Repair, RepairStep, apply_edits
+from midiprism.smf.riff import find_riff_data, is_rmid
 from midiprism.smf.types import Limits
 
 MTHD_MAGIC = b"MThd"
@@ -47,17 +49,41 @@ class Unwrapped:
         data: those bytes.
         base_offset: offset of ``MThd`` in the file, or in the bytes decompressed last.
         wrappers: every wrapper that was removed.
+        repairs: what was repaired in ``data``, each with its offset in the file as ``position``.
     """
 
     data: bytes | memoryview
     base_offset: int = 0
     wrappers: list[Wrapper] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
+    _maps: list[OffsetMap] = field(default_factory=list)
 
     def keep_slice(self, problem_kind: int, start: int, stop: int | None, *, number: int = 0) -> None:
         """Remove a wrapper around a part of the data."""
         self.wrappers.append(Wrapper(problem_kind, number, self.base_offset))
         self.data = memoryview(self.data)[start:stop]
         self.base_offset += start
+
+    def apply_repairs(self, step: RepairStep) -> None:
+        """Edit the song's bytes, and record the repairs."""
+        for repair in step.repairs:
+            self.repairs.append(repair._replace(position=self.file_offset(repair.position)))
+        if step.edits:
+            self.data = apply_edits(bytes(self.data), step.edits)
+            self._maps.append(OffsetMap(step.edits))
+
+    @property
+    def was_repaired(self) -> bool:
+        """True if a wrapper was damaged, or if a repair makes the outcome ``repaired``."""
+        kinds = [wrapper.problem_kind for wrapper in self.wrappers]
+        kinds += [repair.problem_kind for repair in self.repairs]
+        return any(problems.PROBLEM_KINDS[kind].repaired for kind in kinds)
+
+    def file_offset(self, position: int) -> int:
+        """Return the offset in the file of a position in the song's bytes."""
+        for edited in reversed(self._maps):
+            position = edited.before(position)
+        return self.base_offset + position
 
 
 def unwrap_song(data: bytes, limits: Limits) -> Unwrapped:
@@ -130,10 +156,14 @@ def _remove_wrapper(unwrapped: Unwrapped, max_bytes: int) -> None:
             "The file is an AppleDouble companion that holds no music; its song is the file without ._",
             unwrapped.base_offset,
         )
-    if head.startswith(b"RIFF") and head[8:] == b"RMID":
-        span = riff_data_span(data)
-        if span is not None:
-            unwrapped.keep_slice(problems.RMID, *span)
+    if is_rmid(head):
+        song = find_riff_data(data)
+        if song is not None:
+            if song.size_is_wrong:
+                unwrapped.wrappers.append(
+                    Wrapper(problems.RMID_SIZE, 0, unwrapped.base_offset + song.start - 4)
+                )
+            unwrapped.keep_slice(problems.RMID, song.start, song.stop)
             return
     if (
         bytes(data[MACBINARY_HEADER_SIZE : MACBINARY_HEADER_SIZE + 4]) == MTHD_MAGIC
@@ -158,17 +188,6 @@ def _check_size(size: int, max_bytes: int) -> None:
         raise CorruptMidiError(
             "limit", f"The file has more than {max_bytes} bytes (limit: input_bytes).", max_bytes
         )
-
-
-def riff_data_span(data: bytes | memoryview) -> tuple[int, int] | None:
-    """Return start and end of the first ``data`` chunk of a RIFF file, or None."""
-    at = 12
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        if bytes(data[at : at + 4]) == b"data":
-            return at + 8, min(at + 8 + size, len(data))
-        at += 8 + size + size % 2
-    return None
 
 
 def gunzip(data: bytes | memoryview, max_bytes: int) -> tuple[bytes, bool]:

@@ -23,6 +23,7 @@ from midiprism.smf.kernel.track_state import clear_sounding_notes
 from midiprism.smf.kernel.varlen import read_be32, read_vlq
 
 NOT_FOUND = -1
+TRACK_HEADER_SIZE = 8
 
 MAX_WASTED_SCANS = 8
 """Limit of repeated scanning, in file sizes; beyond it, the next track is searched for before each scan."""
@@ -141,7 +142,8 @@ def recover_missing_end_of_track(
     end."""
     size = data.shape[0]
     declared_end = chunk.declared_end
-    inside = find_next_track(data, chunk.body, min(declared_end, size))
+    # The length may also lead into the header of the next track.
+    inside = find_next_track(data, chunk.body, min(declared_end + TRACK_HEADER_SIZE - 1, size))
     if inside >= 0:
         wasted = max(0, tables.tracks[chunk.track].stop - inside)
         tables = scan_track(data, chunk, inside, full_context, tables, state, counters, used)

@@ -65,10 +65,15 @@ _digest_at_start = cache(source_digest)
 """Sources do not change under a running process."""
 
 
-@cache
+_has_warned = threading.Event()
+
+
 def _warn_once(folder: Path, reason: str) -> None:
-    message = f"Compiled code is not kept in {folder}, and compiled again each time: {reason}."
-    warnings.warn(KernelCacheWarning(message), stacklevel=2)
+    """Issue a KernelCacheWarning, unless this process has issued one."""
+    if not _has_warned.is_set():
+        _has_warned.set()
+        message = f"Compiled code is not kept in {folder}, and compiled again each time: {reason}."
+        warnings.warn(KernelCacheWarning(message), stacklevel=3)
 
 
 class EntryPoint:
@@ -108,7 +113,7 @@ class EntryPoint:
             return False
 
     def warn_about_cache(self) -> None:
-        """Issue a KernelCacheWarning, once per process and folder, if the compiled form cannot be kept."""
+        """Issue a KernelCacheWarning, one per process, if the compiled form cannot be kept."""
         reason = make_private_folder(self.cache_folder)
         if reason is not None:
             _warn_once(self.cache_folder, reason)
