@@ -87,7 +87,8 @@ class BatchReader:
     ) -> Iterator[BatchChunk]:
         """Yield the parts of a batch, until ``stop()`` is true."""
         if batch:
-            self._source.seek(batch[0])  # not timed: the song is not to blame
+            with suppress(Exception):  # reading the song says what is wrong
+                self._source.seek(batch[0])  # not timed: the song is not to blame
         ahead: Callable[[], ReadSongs] | None = None  # waits for the next songs, one or more
         first = 0
         while first < len(batch):
@@ -146,6 +147,10 @@ class BatchReader:
             return self._source.read(song_ref, self._input_limit)
         except UnreadableError as error:
             return error
+        except MidiprismError:  # not about this song
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of a source costs this song, never the run
+            return UnreadableError("internal", internal_error(error).message)
 
     def close(self) -> None:
         """End the threads, without waiting for a read that hangs."""
@@ -310,21 +315,16 @@ class Worker:
                 if isinstance(outcome, SplitSong):
                     self._pending_bytes += sum([len(track.data) for track in outcome.tracks])
                 outcomes.append(outcome)
-        digests = self._digest_tracks(first, outcomes)
+        started = perf_counter_ns()
+        digests: list[list[bytes]] = []
+        for index, outcome_or_none in enumerate(outcomes, first):
+            counters[SONG_INDEX] = index  # digesting counts towards the time that the song may take
+            tracks = outcome_or_none.tracks if isinstance(outcome_or_none, SplitSong) else ()
+            digests.append([blake3(track.data).digest() for track in tracks])
+        self._times.add_hashing_since(started)
         counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
         self._pending += map(PendingSong, map(song_head, chunk, contents), outcomes, digests)
         return len(outcomes)
-
-    def _digest_tracks(self, first: int, outcomes: Sequence[SplitOutcome | None]) -> list[list[bytes]]:
-        """Return the digests of each song's tracks. They count towards the time that the song may take."""
-        started = perf_counter_ns()
-        digests: list[list[bytes]] = []
-        for index, outcome in enumerate(outcomes, first):
-            self.counters[SONG_INDEX] = index
-            tracks = outcome.tracks if isinstance(outcome, SplitSong) else ()
-            digests.append([blake3(track.data).digest() for track in tracks])
-        self._times.add_hashing_since(started)
-        return digests
 
     def _split_song(self, content: SongContent) -> SplitOutcome:
         if content.data is None:

@@ -6,16 +6,16 @@ can be read from its beginning only.
 
 import io
 import json
-import math
 from collections import deque
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from midiprism.errors import UsageError
+from midiprism.errors import MidiprismError, UsageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
-from midiprism.sources.file_types import MAX_NAME_BYTES
 from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode
+from midiprism.sources.parquet_values import kept_bytes, kept_value, name_of
 from midiprism.sources.source import UnreadableError
 
 _ROWS_PER_BATCH = 16
@@ -48,22 +48,20 @@ class SourceRow(NamedTuple):
     """A row.
 
     Attributes:
-        data: bytes of the song, as a buffer in the memory of the rows that were decoded with it.
+        data: bytes of the song, perhaps in the memory of the rows that were decoded with it.
         facts: values of the kept columns, as the text of a JSON object; None without such columns.
     """
 
-    data: memoryview
+    data: bytes | memoryview
     facts: str | None
 
 
 def require_pyarrow() -> None:
     """Raise UsageError unless pyarrow is installed."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
+    if find_spec("pyarrow") is None:
         raise UsageError(
             "Reading Parquet files needs pyarrow, which is not installed: pip install 'midiprism[parquet]'."
-        ) from error
+        )
 
 
 class ParquetRows:
@@ -84,8 +82,8 @@ class ParquetRows:
         self.file = OpenFile(path)
         with _wrap_damage_errors():
             self._parquet = pyarrow.parquet.ParquetFile(_PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
-        groups = [self._parquet.metadata.row_group(number) for number in range(self._parquet.num_row_groups)]
-        self._group_row_counts = [group.num_rows for group in groups]
+            numbers = range(self._parquet.num_row_groups)
+            self._group_row_counts = [self._parquet.metadata.row_group(number).num_rows for number in numbers]
         if min(self._group_row_counts, default=0) < 0 or self.row_count > MAX_ROWS:
             raise DamagedError(f"It says that it has more than {MAX_ROWS:,} rows.")
         self._group_ends: dict[int, int] = {}
@@ -141,7 +139,7 @@ class ParquetRows:
                     most, row_groups=[number], columns=[column], use_threads=False
                 ):
                     for place in range(batch.num_rows):
-                        yield _name(_cell(batch, column, place))
+                        yield name_of(_cell(batch, column, place))
 
     def estimated_sizes(self, column: str) -> Iterator[int]:
         """Yield the approximate size of each row's song in bytes: the average of its row group.
@@ -159,7 +157,7 @@ class ParquetRows:
                     if chunk.path_in_schema in (column, f"{column}.{_BYTES_FIELD}")
                 )
             for _ in range(rows):
-                yield size // rows
+                yield max(0, size // rows)
 
     def read_row(self, row_number: int, column_roles: ColumnRoles) -> SourceRow:
         """Read a row, which is fast if the rows before it were read.
@@ -176,11 +174,9 @@ class ParquetRows:
             data = memoryview(cell.as_buffer() if cell.is_valid else b"")
             if not column_roles.kept_columns:
                 return SourceRow(data, None)
-            _require_few_characters(_kept_bytes(batch, index, column_roles.kept_columns) // _MAX_UTF8_BYTES)
-            facts = {
-                name: _json_value(_cell(batch, name, index).as_py()) for name in column_roles.kept_columns
-            }
-            text = json.dumps(facts, default=str)
+            kept = column_roles.kept_columns
+            _require_few_characters(kept_bytes(batch, index, kept) // _MAX_UTF8_BYTES)
+            text = json.dumps({name: kept_value(_cell(batch, name, index)) for name in kept}, default=str)
         _require_few_characters(len(text))
         return SourceRow(data, text)
 
@@ -296,13 +292,12 @@ class _wrap_damage_errors:  # noqa: N801 - it is used like a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import pyarrow
-
         # An error of the disk has a number; an error of pyarrow about damaged bytes has none.
         if isinstance(error, OSError) and error.errno:
             return
-        if isinstance(error, pyarrow.ArrowException | OSError | ValueError):
-            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Which other exceptions damaged bytes raise is not documented.
+        if isinstance(error, Exception) and not isinstance(error, MidiprismError | DamagedError):
+            message = str(error).splitlines()[0] if str(error).strip() else type(error).__name__
             raise DamagedError(f"It is damaged, or not a Parquet file ({message}).") from error
 
 
@@ -349,47 +344,9 @@ def _cell(batch: Any, column: str, row_index: int) -> Any:
     return cell[inner] if cell.is_valid else cell
 
 
-def _name(cell: Any) -> str | None:
-    """Return the name of a song from its scalar, cut where no name of a file is as long; None for no name."""
-    cell = getattr(cell, "value", cell) if hasattr(cell, "dictionary") else cell
-    if not cell.is_valid:
-        return None
-    if not hasattr(cell, "as_buffer"):  # a number
-        return str(cell.as_py())
-    data = memoryview(cell.as_buffer())
-    try:
-        return bytes(data[:MAX_NAME_BYTES]).decode(
-            "utf-8", "strict" if len(data) <= MAX_NAME_BYTES else "ignore"
-        )
-    except UnicodeDecodeError:
-        return None
-
-
-def _kept_bytes(batch: Any, row_index: int, columns: tuple[str, ...]) -> int:
-    """Return how many bytes the values of these columns take, or those of the structs that they are in."""
-    total = 0
-    for name in columns:
-        place = batch.schema.get_field_index(name)
-        place = batch.schema.get_field_index(name.rpartition(".")[0]) if place < 0 else place
-        value = batch.column(place).slice(row_index, 1)
-        total += (value.dictionary_decode() if hasattr(value, "dictionary") else value).nbytes
-    return total
-
-
 def _require_few_characters(count: int) -> None:
     """Raise UnreadableError if the columns to keep have too many characters or bytes."""
     if count > MAX_FACTS_CHARACTERS:
         raise UnreadableError(
             "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
         )
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value that JSON can represent: an infinite number becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _json_value(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_json_value(inner) for inner in value]
-    return value
