@@ -1,9 +1,9 @@
 """Tests of Parquet files as sources: the column of songs, their names, and the kept columns."""
 
-import builtins
 import json
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -122,6 +122,23 @@ def test_kept_columns_come_as_json(tmp_path: Path) -> None:
     assert open_source([path]).read(walk_source(library)[0], LIMIT).facts is None
 
 
+def test_a_kept_date_that_python_cannot_represent_is_kept_as_its_number(tmp_path: Path) -> None:
+    columns = {
+        "midi": DATA,
+        "when": pa.array([0, 2**61, None], pa.timestamp("us")),
+        "day": pa.array([0, 2**30, -(2**30)], pa.date32()),
+        "took": pa.array([1, 2**61, None], pa.duration("s")),
+        "times": pa.array([[0], [2**61, None], None], pa.list_(pa.timestamp("us"))),
+    }
+    path = write_parquet(tmp_path / "x.parquet", columns)
+    library = open_source([path], song_column="midi", kept_columns=["when", "day", "took", "times"])
+    facts = [json.loads(library.read(found, LIMIT).facts or "") for found in walk_source(library)]
+    first = {"when": "1970-01-01 00:00:00", "day": "1970-01-01", "took": "0:00:01"}
+    assert facts[0].items() >= first.items()
+    assert facts[1] == {"when": 2**61, "day": 2**30, "took": 2**61, "times": [2**61, None]}
+    assert facts[2] == {"when": None, "day": -(2**30), "took": None, "times": None}
+
+
 def test_a_song_with_too_many_facts_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midiprism.sources.parquet.MAX_FACTS_CHARACTERS", 100)
     path = write_parquet(tmp_path / "x.parquet", {"midi": [b"a", b"b"], "text": ["x" * 200, "x"]})
@@ -178,14 +195,7 @@ def test_without_pyarrow_the_error_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
-    real = builtins.__import__
-
-    def importing(name: str, *rest: Any) -> Any:
-        if name.startswith("pyarrow"):
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", importing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
         open_source([path])
 

@@ -8,6 +8,7 @@ from itertools import chain, islice
 
 from midiprism.catalog import Address, BatchRecord, Catalog, UpToDate, utc_now
 from midiprism.errors import MidiprismError, SourceError
+from midiprism.fs.path_text import path_text
 from midiprism.pipeline import resource_defaults
 from midiprism.pipeline.batch import PlannedBatch
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
@@ -307,7 +308,7 @@ def _require_sources(source: Source) -> None:
     missing = source.missing_paths()
     if missing:
         raise SourceError(
-            f"{os.fsdecode(missing[0])} is gone: bring it back, and run the same command again. "
+            f"{path_text(missing[0])} is gone: bring it back, and run the same command again. "
             "What was committed before is kept."
         )
 

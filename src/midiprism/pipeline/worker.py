@@ -102,7 +102,8 @@ class BatchReader:
     ) -> Iterator[BatchChunk]:
         """Yield the parts of a batch, until ``stop()`` is true."""
         if batch:
-            self._source.seek(batch[0])  # not timed: the song is not to blame
+            with suppress(Exception):  # reading the song says what is wrong
+                self._source.seek(batch[0])  # not timed: the song is not to blame
         ahead: list[Future[SongContent | UnreadableError]] | None = None
         for first in range(0, len(batch), SONGS_PER_CHUNK):
             part = batch[first : first + SONGS_PER_CHUNK]
@@ -144,6 +145,10 @@ class BatchReader:
             return self._source.read(song_ref, self._input_limit)
         except UnreadableError as error:
             return error
+        except MidiprismError:  # not about this song
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of a source costs this song, never the run
+            return UnreadableError("internal", internal_error(error).message)
 
     def close(self) -> None:
         """End the threads, without waiting for a read that hangs."""

@@ -6,14 +6,15 @@ can be read from its beginning only.
 
 import io
 import json
-import math
 from collections import deque
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from midiprism.errors import UsageError
+from midiprism.errors import MidiprismError, UsageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
+from midiprism.sources.parquet_values import kept_value
 
 _ROWS_PER_BATCH = 16
 _NAMES_PER_BATCH = 1_000
@@ -54,12 +55,10 @@ class SourceRow(NamedTuple):
 
 def require_pyarrow() -> None:
     """Raise UsageError unless pyarrow is installed."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
+    if find_spec("pyarrow") is None:
         raise UsageError(
             "Reading Parquet files needs pyarrow, which is not installed: pip install 'midiprism[parquet]'."
-        ) from error
+        )
 
 
 class ParquetRows:
@@ -80,8 +79,8 @@ class ParquetRows:
         self.file = OpenFile(path)
         with _wrap_damage_errors():
             self._parquet = pyarrow.parquet.ParquetFile(_PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
-        groups = [self._parquet.metadata.row_group(number) for number in range(self._parquet.num_row_groups)]
-        self._group_row_counts = [group.num_rows for group in groups]
+            numbers = range(self._parquet.num_row_groups)
+            self._group_row_counts = [self._parquet.metadata.row_group(number).num_rows for number in numbers]
         if min(self._group_row_counts, default=0) < 0 or self.row_count > MAX_ROWS:
             raise DamagedError(f"It says that it has more than {MAX_ROWS:,} rows.")
         self._group_ends: dict[int, int] = {}
@@ -154,7 +153,7 @@ class ParquetRows:
                     if chunk.path_in_schema in (column, f"{column}.{_BYTES_FIELD}")
                 )
             for _ in range(rows):
-                yield size // rows
+                yield max(0, size // rows)
 
     def read_row(self, row_number: int, column_roles: ColumnRoles) -> SourceRow:
         """Read a row, which is fast if the rows before it were read.
@@ -169,7 +168,7 @@ class ParquetRows:
                 value = value[_BYTES_FIELD]
             if not column_roles.kept_columns:
                 return SourceRow(value, None)
-            facts = {name: _json_value(_cell(batch, name, index)) for name in column_roles.kept_columns}
+            facts = {name: kept_value(_scalar(batch, name, index)) for name in column_roles.kept_columns}
             return SourceRow(value, json.dumps(facts, default=str))
 
     def seek(self, row_number: int, column_roles: ColumnRoles) -> None:
@@ -277,13 +276,12 @@ class _wrap_damage_errors:  # noqa: N801 - it is used like a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import pyarrow
-
         # An error of the disk has a number; an error of pyarrow about damaged bytes has none.
         if isinstance(error, OSError) and error.errno:
             return
-        if isinstance(error, pyarrow.ArrowException | OSError | ValueError):
-            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Which other exceptions damaged bytes raise is not documented.
+        if isinstance(error, Exception) and not isinstance(error, MidiprismError | DamagedError):
+            message = str(error).splitlines()[0] if str(error).strip() else type(error).__name__
             raise DamagedError(f"It is damaged, or not a Parquet file ({message}).") from error
 
 
@@ -322,20 +320,14 @@ def _is_name_type(arrow_type: Any) -> bool:
 
 def _cell(batch: Any, column: str, row_index: int) -> Any:
     """Return the value of a column, or of a field of a struct, whose name has a dot."""
+    return _scalar(batch, column, row_index).as_py()
+
+
+def _scalar(batch: Any, column: str, row_index: int) -> Any:
+    """Return the same as a scalar of pyarrow."""
     column_index = batch.schema.get_field_index(column)
     if column_index >= 0:
-        return batch.column(column_index)[row_index].as_py()
+        return batch.column(column_index)[row_index]
     outer, _, inner = column.rpartition(".")
-    value = batch.column(batch.schema.get_field_index(outer))[row_index].as_py()
-    return None if value is None else value[inner]
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value that JSON can represent: an infinite number becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _json_value(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_json_value(inner) for inner in value]
-    return value
+    scalar = batch.column(batch.schema.get_field_index(outer))[row_index]
+    return scalar[inner] if scalar.is_valid else scalar
