@@ -29,6 +29,9 @@ _MARKER = os.fsencode(MARKER_FILE_NAME)
 _SEPARATOR = os.fsencode(os.sep)
 _SONGS_PER_COUNT = 1_000
 _CHUNK_BYTES = 1 << 20
+_MAX_DIGESTED_RATIO = 16
+"""A file beyond the limit is read for its digest, up to this many times the limit: a sparse file may have any
+size."""
 _NOT_A_FILE_ERRORS = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
 """Errors of reading a folder, an empty pipe or a device."""
 
@@ -159,6 +162,7 @@ def song_ref_at(path: bytes, root_length: int) -> SongRef:
 
 def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> SongContent:
     """Read a regular file whole. If it has more than ``limit`` bytes, it is digested in pieces and not kept.
+    If it has many times as many, it is not read.
 
     A file that changes while it is read is read again once.
 
@@ -170,8 +174,8 @@ def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> So
         mtime_ns: time of its last change when it was listed; -1 if unknown.
 
     Raises:
-        UnreadableError: it is missing, forbidden or not a regular file, it keeps changing, or the disk
-            failed.
+        UnreadableError: it is missing, forbidden, far too large or not a regular file, it keeps changing, or
+            the disk failed.
     """
     try:
         content = _read_if_unchanged(path, size, mtime_ns) if 0 <= size <= limit else None
@@ -210,6 +214,10 @@ def _read_once(path: bytes, limit: int) -> SongContent | None:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise UnreadableError("not_regular", "It is not a regular file.")
+        if before.st_size > _MAX_DIGESTED_RATIO * limit:
+            raise UnreadableError(
+                "limit", f"It has {before.st_size} bytes, far more than the limit of {limit}."
+            )
         if before.st_size > limit:
             data, (digest, size) = None, _digest(descriptor)
         else:

@@ -20,7 +20,7 @@ from midiprism.fs.path_text import path_text
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
 from midiprism.sources.parquet_process import IsolatedRows
-from midiprism.sources.parquet_reader import MAX_FACTS_CHARACTERS, ColumnRoles, ParquetRows, require_pyarrow
+from midiprism.sources.parquet_reader import ColumnRoles, ParquetRows, require_pyarrow
 from midiprism.sources.song_errors import reading_song, unreadable_error
 from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, Source, UnreadableError
 
@@ -72,13 +72,8 @@ class ParquetReader:
             changed = rows.file.has_changed() or mtime_ns not in (None, rows.file.mtime_ns)
         if changed:
             raise UnreadableError("changing", "Its file changed since it was listed.")
-        if row.facts is not None and len(row.facts) > MAX_FACTS_CHARACTERS:
-            raise UnreadableError(
-                "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
-            )
-        data = row.data or b""
-        kept_data = data if len(data) <= limit else None
-        return SongContent(kept_data, blake3(data).digest(), len(data), rows.file.mtime_ns, row.facts)
+        kept_data = bytes(row.data) if len(row.data) <= limit else None
+        return SongContent(kept_data, blake3(row.data).digest(), len(row.data), rows.file.mtime_ns, row.facts)
 
     def seek(self, path: bytes, row_number: int, column_roles: ColumnRoles) -> None:
         """Decode the rows up to a row; errors are raised by ``read``."""

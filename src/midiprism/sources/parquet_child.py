@@ -116,7 +116,7 @@ def _consecutive_rows(
 ) -> list[SourceRow]:
     """Return a row and some of those after it, up to one that cannot be read."""
     found = [_picklable(rows.read_row(row_number, column_roles))]
-    size = len(found[0].data or b"")
+    size = len(found[0].data)
     for number in range(row_number + 1, min(row_number + count, rows.row_count)):
         if size > _MAX_ANSWER_BYTES:
             break
@@ -124,9 +124,9 @@ def _consecutive_rows(
             found.append(_picklable(rows.read_row(number, column_roles)))
         except _EXPECTED_ERRORS:  # raised when it is asked for
             break
-        size += len(found[-1].data or b"")
+        size += len(found[-1].data)
     return found
 
 
 def _picklable(row: SourceRow) -> SourceRow:
-    return row._replace(data=None if row.data is None else bytes(row.data))
+    return row._replace(data=bytes(row.data))

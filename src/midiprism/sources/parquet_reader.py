@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
-from midiprism.sources.parquet_values import kept_value
+from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode
+from midiprism.sources.parquet_values import kept_bytes, kept_value, name_of
+from midiprism.sources.source import UnreadableError
 
 _ROWS_PER_BATCH = 16
 _NAMES_PER_BATCH = 1_000
@@ -24,6 +26,7 @@ MAX_ROWS = 100_000_000
 MAX_FACTS_CHARACTERS = 1 << 20
 """Most characters of the facts of a song."""
 
+_MAX_UTF8_BYTES = 4
 _BYTES_FIELD = "bytes"
 
 
@@ -45,11 +48,11 @@ class SourceRow(NamedTuple):
     """A row.
 
     Attributes:
-        data: bytes of the song; None for null.
+        data: bytes of the song, perhaps in the memory of the rows that were decoded with it.
         facts: values of the kept columns, as the text of a JSON object; None without such columns.
     """
 
-    data: bytes | None
+    data: bytes | memoryview
     facts: str | None
 
 
@@ -128,14 +131,15 @@ class ParquetRows:
         Raises:
             DamagedError: the file is damaged.
         """
-        with _wrap_damage_errors():
-            for batch in self._parquet.iter_batches(_NAMES_PER_BATCH, columns=[column], use_threads=False):
-                for place in range(batch.num_rows):
-                    try:
-                        value = _cell(batch, column, place)
-                    except UnicodeDecodeError:
-                        value = None
-                    yield None if value is None else str(value)
+        for number in range(self._parquet.num_row_groups):
+            with _wrap_damage_errors():
+                group = self._parquet.metadata.row_group(number)
+                most = rows_to_decode(self.file, group, (column,), _NAMES_PER_BATCH)
+                for batch in self._parquet.iter_batches(
+                    most, row_groups=[number], columns=[column], use_threads=False
+                ):
+                    for place in range(batch.num_rows):
+                        yield name_of(_cell(batch, column, place))
 
     def estimated_sizes(self, column: str) -> Iterator[int]:
         """Yield the approximate size of each row's song in bytes: the average of its row group.
@@ -160,16 +164,21 @@ class ParquetRows:
 
         Raises:
             DamagedError: there is no such row, or the file is damaged.
+            UnreadableError: the columns to keep have too many characters.
         """
         batch, index = self._batch_with_row(row_number, column_roles)
         with _wrap_damage_errors():
-            value = _cell(batch, column_roles.song_column, index)
-            if isinstance(value, dict):
-                value = value[_BYTES_FIELD]
+            cell = _cell(batch, column_roles.song_column, index)
+            if cell.is_valid and _struct_fields(cell.type):
+                cell = cell[_BYTES_FIELD]
+            data = memoryview(cell.as_buffer() if cell.is_valid else b"")
             if not column_roles.kept_columns:
-                return SourceRow(value, None)
-            facts = {name: kept_value(_scalar(batch, name, index)) for name in column_roles.kept_columns}
-            return SourceRow(value, json.dumps(facts, default=str))
+                return SourceRow(data, None)
+            kept = column_roles.kept_columns
+            _require_few_characters(kept_bytes(batch, index, kept) // _MAX_UTF8_BYTES)
+            text = json.dumps({name: kept_value(_cell(batch, name, index)) for name in kept}, default=str)
+        _require_few_characters(len(text))
+        return SourceRow(data, text)
 
     def seek(self, row_number: int, column_roles: ColumnRoles) -> None:
         """Decode up to a row.
@@ -199,10 +208,12 @@ class ParquetRows:
             if _struct_fields(self._parquet.schema_arrow.field(song).type):
                 song = f"{song}.{_BYTES_FIELD}"
             self._current_group, self._next_row = group, first_row
+            columns = (song, *column_roles.kept_columns)
+            metadata = self._parquet.metadata.row_group(group)
             self._batches = self._parquet.iter_batches(
-                _ROWS_PER_BATCH,
+                rows_to_decode(self.file, metadata, columns, _ROWS_PER_BATCH),
                 row_groups=[group],
-                columns=[song, *column_roles.kept_columns],
+                columns=list(columns),
                 use_threads=False,
             )
         batch = None
@@ -216,6 +227,11 @@ class ParquetRows:
             self._group_ends.setdefault(group, self._next_row)
             raise DamagedError("It has fewer rows than it says.")
         self._recent_batches.append((self._next_row, batch))
+        while (
+            len(self._recent_batches) > 1
+            and sum(recent.nbytes for _, recent in self._recent_batches) > MAX_DECODED_BYTES
+        ):
+            self._recent_batches.popleft()
         self._next_row += batch.num_rows
 
     def _group_with_row(self, row_number: int) -> "_RowGroup":
@@ -319,15 +335,18 @@ def _is_name_type(arrow_type: Any) -> bool:
 
 
 def _cell(batch: Any, column: str, row_index: int) -> Any:
-    """Return the value of a column, or of a field of a struct, whose name has a dot."""
-    return _scalar(batch, column, row_index).as_py()
-
-
-def _scalar(batch: Any, column: str, row_index: int) -> Any:
-    """Return the same as a scalar of pyarrow."""
+    """Return a value of a column as a scalar of pyarrow, or of a field of a struct, whose name has a dot."""
     column_index = batch.schema.get_field_index(column)
     if column_index >= 0:
         return batch.column(column_index)[row_index]
     outer, _, inner = column.rpartition(".")
-    scalar = batch.column(batch.schema.get_field_index(outer))[row_index]
-    return scalar[inner] if scalar.is_valid else scalar
+    cell = batch.column(batch.schema.get_field_index(outer))[row_index]
+    return cell[inner] if cell.is_valid else cell
+
+
+def _require_few_characters(count: int) -> None:
+    """Raise UnreadableError if the columns to keep have too many characters or bytes."""
+    if count > MAX_FACTS_CHARACTERS:
+        raise UnreadableError(
+            "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
+        )

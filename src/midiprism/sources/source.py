@@ -128,8 +128,8 @@ class UnreadableError(MidiprismError):
     """The bytes of a song cannot be read.
 
     Attributes:
-        code: ``vanished``, ``permission``, ``not_regular``, ``changing`` or ``io``; of a member also
-            ``damaged``, ``encrypted``, ``unsupported`` or ``limit``; ``internal`` if midiprism is to blame.
+        code: ``vanished``, ``permission``, ``not_regular``, ``changing``, ``io`` or ``limit``; of a member
+            also ``damaged``, ``encrypted`` or ``unsupported``; ``internal`` if midiprism is to blame.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -183,10 +183,12 @@ class Source(Protocol):
 
     @abstractmethod
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a song. If it has more than ``limit`` bytes, it is digested, and its bytes are not kept.
+        """Read a song. If it has more than ``limit`` bytes, its bytes are not kept.
+
+        It is then digested, unless that would take much longer than to read a song within the limit.
 
         Raises:
-            UnreadableError: the bytes cannot be read.
+            UnreadableError: the bytes cannot be read, or are far more than ``limit``.
         """
 
     def seek(self, song_ref: SongRef) -> None:
