@@ -26,8 +26,8 @@
     └── WorkerStartError               worker processes cannot be started
 
 ``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
-Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``
-and ``relocate``.
+Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``,
+``relocate`` and ``results``.
 
 Every message is one sentence that says what happened and, where something can be done, what to do. Messages
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
@@ -43,6 +43,11 @@ class MidiprismError(Exception):
 
 class KernelCacheWarning(UserWarning):
     """The splitter is compiled again each time, since no folder is safe to keep its compiled form in."""
+
+
+def unexpected_error_message(error: Exception) -> str:
+    """Return the message about one song or file whose handling raised what nobody expected."""
+    return f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
 
 
 class CorruptMidiError(MidiprismError):

@@ -12,6 +12,7 @@ from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, require_real_folder
 from midiprism.fs.exclusive_create import create_file, read_regular_file
 from midiprism.fs.fsync import FSYNC_ON_WRITE, Flusher
+from midiprism.fs.path_text import native_path
 from midiprism.fs.reflink import Reflinker
 from midiprism.records.batches import BatchRecord
 from midiprism.stores.errors import LostOrDamagedError, read_error, wrap_read_errors, write_error
@@ -27,11 +28,13 @@ from midiprism.stores.files.scanner import TrackScanner, is_below_tracks
 from midiprism.stores.interface import StoreCapabilities, StoreOptions
 from midiprism.stores.types import (
     CopyOutcome,
+    EntryFilter,
     FileStatus,
     PrefixFilter,
     ScannedEntry,
     StoredTrack,
     TrackLocation,
+    any_entry,
     any_prefix,
     make_stored_track,
 )
@@ -61,7 +64,7 @@ class FileStore:
     def __init__(self, root: str | os.PathLike[str], options: StoreOptions | None = None) -> None:
         self._root = os.path.abspath(os.fspath(root))
         self._options = options or StoreOptions()
-        self._scanner = TrackScanner(self._root)
+        self._scanner = TrackScanner(self._root, self._options.file_system)
         self._known_folders: set[str] = set()
         self._flusher = Flusher(self._root)
         self._recent: dict[bytes, StoredTrack] = {}
@@ -134,14 +137,20 @@ class FileStore:
     def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:
         return self._scanner.scan(wants_prefix)
 
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        return self._scanner.is_same_file(listed_path, path)
+
+    def entry_status(self, path: str) -> FileStatus:
+        return self._scanner.entry_status(path)
+
     def delete(self, path: str) -> None:
         self._scanner.remove_file(path)
 
-    def remove_temporary_files(self) -> int:
+    def remove_temporary_files(self, may_remove: EntryFilter = any_entry) -> int:
         removed = 0
         for entries in self._scanner.scan():
             for entry in entries:
-                if entry.kind == "temporary":
+                if entry.kind == "temporary" and may_remove(entry):
                     self._scanner.remove_file(entry.path)
                     removed += 1
         return removed
@@ -204,7 +213,8 @@ class FileStore:
 
     def _create_at(self, path: str, data: bytes, digits: int) -> bool | None:
         """Return True if the track was written, False if it was there, None if another has this name."""
-        absolute = self._root + os.sep + (path if os.sep == "/" else path.replace("/", os.sep))
+        name = native_path(path)
+        absolute = self._root + os.sep + (name if os.sep == "/" else name.replace("/", os.sep))
         folder = absolute[: absolute.rindex(os.sep)]
         if folder not in self._known_folders:
             self._make_folder(folder)
@@ -262,7 +272,7 @@ class FileStore:
     def _absolute(self, path: str) -> str:
         if not is_below_tracks(path):
             raise StoreError(f"{path} is not the path of a track.")
-        return os.path.join(self._root, *path.split("/"))
+        return os.path.join(self._root, *native_path(path).split("/"))
 
 
 class FileCopier:
@@ -283,7 +293,7 @@ class FileCopier:
             return "present"
         if not is_below_tracks(path):
             raise LostOrDamagedError(f"{path} is not the path of a track.")
-        source = os.path.join(self._source_root, *path.split("/"))
+        source = os.path.join(self._source_root, *native_path(path).split("/"))
         try:
             data = read_regular_file(source)
         except OSError as error:
