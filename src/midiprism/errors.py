@@ -45,6 +45,11 @@ class KernelCacheWarning(UserWarning):
     """The splitter is compiled again each time, since no folder is safe to keep its compiled form in."""
 
 
+def unexpected_error_message(error: Exception) -> str:
+    """Return the message about one song or file whose handling raised what nobody expected."""
+    return f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
+
+
 class CorruptMidiError(MidiprismError):
     """Bytes that cannot be read as a MIDI file at all, or that exceed a limit.
 

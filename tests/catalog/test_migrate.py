@@ -107,7 +107,12 @@ def differences_from_schema(address: Address) -> list[Any]:
     with open_connection(address) as connection, connection.begin():
         if isinstance(address, PostgresAddress):
             connection.execute(text(f'SET LOCAL search_path TO "{address.schema}"'))
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            # Alembic compares no index on expressions.
+            "include_object": lambda _object, name, *_rest: name != "song_paths_path",
+        }
         found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
         return [it for it in found if "comment" not in str(it[0]) and "comment" not in str(it[0][0])]
 
@@ -119,6 +124,7 @@ def make_catalog_with_a_song(address: Address) -> None:
         catalog.commit(run_id, [BatchRecord.from_songs([song])], "2026-01-01")
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_a_new_catalog_has_the_tables_of_the_schema(address: Address) -> None:
     open_catalog(address).close()
     assert differences_from_schema(address) == []

@@ -150,7 +150,7 @@ def test_ctrl_c_keeps_finished_songs_and_prints_how_to_continue(
         return fake_split(data)
 
     use_splitter(monkeypatch, interrupted)
-    code, out, err = run_cli("split", "songs", "-o", "out", "--json")
+    code, out, err = run_cli("split", "songs", "-o", "out", "--json", "--workers", "0")
     facts = json.loads(out.splitlines()[-1])
     assert (code, facts["state"], facts["songs_done"]) == (130, "interrupted", 3)
     assert "midiprism split songs -o out" in err
@@ -168,7 +168,7 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(
         return pytest.fail("it went on")
 
     use_splitter(monkeypatch, interrupted)
-    assert run_cli("split", "songs", "-o", "out")[0] == 130
+    assert run_cli("split", "songs", "-o", "out", "--workers", "0")[0] == 130
     use_splitter(monkeypatch, fake_split)
     assert run_cli("split", "songs", "-o", "out")[0] == 0
 

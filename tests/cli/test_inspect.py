@@ -14,6 +14,7 @@ import pytest
 
 import midiprism
 from midiprism.cli import main
+from midiprism.cli.render.inspection_json import print_inspection_json
 from midiprism.cli.render.inspection_text import pitch_name
 from midiprism.smf import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from support.midi_writer import (
@@ -142,6 +143,19 @@ def test_problems_have_byte_offsets(run_inspect: Run) -> None:
         (f"track 2, byte {end}", "(missing_end_of_track)"),
         (f"track 2, byte {end}", "(hanging_notes)"),
     ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1_700])
+def test_json_is_printed_in_short_pieces(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    inspection = midiprism.inspect(song(track([(tick, tempo(tick + 1)) for tick in range(count)])))
+    pieces: list[str] = []
+    monkeypatch.setattr("typer.echo", lambda text, nl: pieces.append(text + "\n" * nl))
+    print_inspection_json("a.mid", inspection)
+    assert json.loads("".join(pieces)) == json.loads(
+        json.dumps({"file": "a.mid", **dataclasses.asdict(inspection)})
+    )
+    assert "".join(pieces).count("\n") == 1
+    assert max(map(len, pieces)) < 60_000
 
 
 def test_json_has_the_keys_of_the_python_api(run_inspect: Run) -> None:

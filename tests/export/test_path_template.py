@@ -122,3 +122,12 @@ def test_no_name_leaves_the_folder(template: str, song: str, name: str) -> None:
     assert parts
     assert all(part not in ("", ".", "..") and "/" not in part and "\0" not in part for part in parts)
     assert all(len(part.encode()) <= 120 for part in parts)
+
+
+def test_names_of_megabytes_are_cut_before_anything_is_done_with_them() -> None:
+    marks = "a" + "\u0301\u0327" * (
+        1 << 20
+    )  # to order them takes time that grows with the square of their number
+    for name in (marks, "\u0301" * (1 << 21), "x" * (1 << 22)):
+        (file,) = PathTemplate("{label}").render(row(name=name), ())
+        assert len(file.encode()) <= 120

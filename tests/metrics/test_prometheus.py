@@ -2,14 +2,18 @@
 
 import http.client
 import socket
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from midiprism.metrics.errors import MetricsServerError
 from midiprism.metrics.prometheus import KnownHosts, serve_metrics
+from midiprism.metrics.server import ClientLimits
 from midiprism.metrics.snapshot import DeviceIo, RunSample, StageTime
 
 SAMPLE = RunSample(
@@ -50,6 +54,31 @@ def test_metrics_are_those_of_the_latest_sample(port: int) -> None:
     assert metrics["midiprism_stage_waited_seconds_total", frozenset({("stage", "store")})] == 1
     assert metrics["midiprism_core_busy_seconds_total", frozenset({("core", "1")})] == 5
     assert metrics["midiprism_catalog_connections", frozenset({("state", "idle")})] == 52
+
+
+def test_slow_clients_keep_nobody_from_being_served() -> None:
+    limits = ClientLimits(clients=4, seconds=60.0)
+    with serve_metrics(lambda: SAMPLE, 0, limits=limits) as port, ExitStack() as stack:
+        threads = threading.active_count()
+        clients = []
+        for _ in range(40):
+            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), 10)))
+            clients[-1].sendall(b"GET /metrics HTTP/1.1\r\n")
+        assert scrape(port)
+        assert clients[0].recv(1) == b"", "the oldest connections are closed"
+        deadline = time.monotonic() + 30
+        while threading.active_count() > threads + limits.clients and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert threading.active_count() <= threads + limits.clients
+
+
+def test_a_client_that_says_nothing_is_disconnected() -> None:
+    limits = ClientLimits(seconds=0.05)
+    with (
+        serve_metrics(lambda: SAMPLE, 0, limits=limits) as port,
+        socket.create_connection(("127.0.0.1", port), 30) as client,
+    ):
+        assert client.recv(1) == b""
 
 
 def test_labels_may_contain_any_text(port: int) -> None:

@@ -20,7 +20,7 @@ from midiprism.sources import MemberLocation, SongRef, open_source
 from midiprism.sources.archives import decompress as stream
 from midiprism.sources.archives.archive import Archive
 from midiprism.sources.archives.decompress import iter_decompressed
-from midiprism.sources.parquet_reader import ParquetRows
+from midiprism.sources.parquet import ParquetReader
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.result_content import catalog_content
@@ -79,7 +79,7 @@ def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("a member was read")
 
     monkeypatch.setattr(Archive, "read_song", fail)
-    monkeypatch.setattr(ParquetRows, "read_row", fail)
+    monkeypatch.setattr(ParquetReader, "read", fail)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from midiprism.catalog import Lease
 from midiprism.errors import StoreError
 from midiprism.pipeline.executor import Telemetry
 from midiprism.pipeline.executors import EXECUTORS
+from midiprism.pipeline.resource_defaults import WorkerLimits
 from midiprism.smf.types import SplitSong
+from midiprism.stores import StoreOptions
+from midiprism.stores.parquet.store import ParquetStore
 from support.executor_runs import (
     SlowSplitter,
     drive,
@@ -48,6 +52,25 @@ def test_every_batch_is_returned_once_with_its_lease(name: str, songs: Path, tmp
         assert finished.record.lease == Lease(
             batches.index(finished.batch), str(batches.index(finished.batch))
         )
+
+
+def test_a_batch_with_large_tracks_comes_back_in_pieces(name: str, songs: Path, tmp_path: Path) -> None:
+    config = replace(
+        make_worker_config(songs, tmp_path / "out"),
+        store=ParquetStore(tmp_path / "out", StoreOptions(commits_in_order=True)),
+        limits=WorkerLimits(pending_bytes=0, record_bytes=200),
+    )
+    batches = find_batches(songs, 12)
+    with drive(EXECUTORS[name], make_context(config)) as driver:
+        for number, batch in enumerate(batches):
+            driver.submit(batch, Lease(number, str(number)))
+        driver.run_all()
+    assert len(driver.finished) > len(batches)
+    assert sorted(ref for batch in driver.finished_batches for ref in batch) == [*chain(*batches)]
+    for finished in driver.finished:
+        assert [song.path for song in finished.record.song_records()] == [ref.path for ref in finished.batch]
+        assert finished.record.packed_tracks.size < 400
+        assert finished.record.lease in (Lease(0, "0"), Lease(1, "1"))
 
 
 def test_tracks_are_stored_once(name: str, songs: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from midiprism.catalog import open_catalog
 from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.pipeline import RerunPolicy, Summary
+from midiprism.pipeline.executor import Executor, ExecutorContext
 from midiprism.pipeline.executors import EXECUTORS
 from midiprism.pipeline.executors.processes.batch_retry import bisect
 from midiprism.pipeline.splitter import Splitter
@@ -94,11 +95,28 @@ def test_real_songs_give_the_same_result_too(tmp_path: Path, workers: int, batch
     assert result_content(tmp_path / "out") == result_content(tmp_path / "whole")
 
 
-def test_a_library_of_one_batch_needs_no_workers(
+def test_a_library_of_one_batch_has_one_worker(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(EXECUTORS, "processes", lambda _: pytest.fail("workers were started"))
+    workers: list[int] = []
+    make_executor = EXECUTORS["processes"]
+
+    def counting(context: ExecutorContext) -> Executor:
+        workers.append(context.workers)
+        return make_executor(context)
+
+    monkeypatch.setitem(EXECUTORS, "processes", counting)
     assert run(songs, tmp_path / "out").state == "done"
+    assert workers == [1]
+
+
+def test_songs_of_a_small_library_may_hang_and_crash(tmp_path: Path) -> None:
+    files = {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(6)}
+    files |= {"5a.mid": fake_song(PIANO + "hang"), "5b.mid": fake_song(PIANO + "kill")}
+    source, out = write_files(tmp_path / "songs", files), tmp_path / "out"
+    summary = run(source, out, splitter=CrashingSplitter(str(tmp_path)), timeout=0.4)
+    assert (summary.state, summary.songs_done, summary.songs_failed) == ("done", 8, 2)
+    assert failures(out) == {b"5a.mid": ("failed", "timeout"), b"5b.mid": ("failed", "crash")}
 
 
 def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:

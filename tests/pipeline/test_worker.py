@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter_ns
@@ -9,19 +9,21 @@ import pytest
 from midiprism.catalog import BatchRecord
 from midiprism.metrics.stage_timers import timer_totals
 from midiprism.pipeline.batch import Batch
+from midiprism.pipeline.resource_defaults import WorkerLimits
 from midiprism.pipeline.shared_counters import (
     NO_SONG,
     SHARED_COUNTER_COUNT,
     SONG_INDEX,
     STAGE,
     STAGE_IDLE,
+    STAGE_SPLITTING,
     STAGE_STORING,
     SharedCounters,
     stage_timers,
 )
-from midiprism.pipeline.worker import Worker, WorkerLimits
+from midiprism.pipeline.worker import Worker
 from midiprism.records.batches import TRACK_INDEX, Lease
-from midiprism.smf.types import SplitSong
+from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import SongRef, open_folders
 from midiprism.stores import NullStore, StoredTrack, StoreOptions, TrackStore
 from midiprism.stores.parquet.store import ParquetStore
@@ -144,6 +146,49 @@ def test_pending_splits_are_bounded(tmp_path: Path, max_bytes: int, group_size: 
     assert len(worker.process_batch(found).songs) == 50
     assert sum(groups) == 50
     assert max(groups) == group_size
+
+
+def test_a_record_with_large_tracks_ends_early(tmp_path: Path) -> None:
+    songs = [fake_song(f"Piano;Acoustic Grand Piano;;{n:02}") for n in range(50)]  # 30 bytes each
+    limits = WorkerLimits(pending_bytes=60, record_bytes=200)
+    store = ParquetStore(tmp_path, StoreOptions(commits_in_order=True))
+    worker, rest = make_worker(tmp_path / "songs", songs, store, limits=limits)
+    records = []
+    while rest:
+        records.append(worker.process_batch(rest))
+        rest = rest[len(records[-1].songs) :]
+    assert [len(record.songs) for record in records] == [9, 9, 9, 9, 9, 5]
+    assert max(record.packed_tracks.size for record in records) <= 200 + 60 + 30
+
+
+def test_a_record_without_the_bytes_of_tracks_never_ends_early(tmp_path: Path) -> None:
+    limits = WorkerLimits(pending_bytes=0, record_bytes=0)
+    worker, found = make_worker(tmp_path / "songs", [fake_song(PIANO)] * 5, NullStore(), limits=limits)
+    assert len(worker.process_batch(found).songs) == 5
+
+
+def test_digesting_the_tracks_of_a_song_counts_towards_its_time(tmp_path: Path) -> None:
+    counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
+    seen: list[tuple[int, int]] = []
+
+    class WatchedTracks(tuple[SplitTrack, ...]):
+        """Tracks that note what the worker says it works on whenever they are used."""
+
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[SplitTrack]:
+            seen.append((counters[SONG_INDEX], counters[STAGE]))
+            return super().__iter__()
+
+    def split(data: bytes) -> SplitSong:
+        outcome = fake_split(data)
+        return outcome._replace(tracks=WatchedTracks(outcome.tracks))
+
+    songs = [fake_song(PIANO + str(n)) for n in range(2)]
+    worker, found = make_worker(tmp_path / "songs", songs, NullStore(), split, counters=counters)
+    worker.process_batch(found)
+    splitting, hashing = seen[:2], seen[2:4]
+    assert splitting == hashing == [(0, STAGE_SPLITTING), (1, STAGE_SPLITTING)]
 
 
 def test_tracks_wait_for_more_while_storing_them_is_fast(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ from midiprism.smf.types import BY, By
 from support.midi_writer import (
     END_OF_TRACK,
     LONGEST_DELTA,
+    control_change,
     encode_events,
     note,
     note_on,
+    program_change,
     raw_track,
     song,
     tempo,
@@ -72,6 +74,49 @@ def test_output_may_always_be_the_ratio_times_the_input() -> None:
     assert Limits(output_bytes=10, output_ratio=3).max_output_bytes(5) == 15
     assert Limits(output_bytes=10, output_ratio=3).max_output_bytes(2) == 10
     assert len(midiprism.split(SONG, limits=Limits(output_bytes=0, output_ratio=64)).tracks) == 2
+
+
+EVENTS_OF_A_KIND = {
+    "sound": [(tick, program_change(0, tick % 128)) for tick in range(20)],
+    "conductor": [(tick, tempo(400_000 + tick)) for tick in range(20)],
+    "context": [(tick, control_change(0, 7, tick)) for tick in range(20)],
+}
+
+
+@pytest.mark.parametrize("kind", EVENTS_OF_A_KIND)
+def test_more_events_of_a_kind_than_the_limit_are_refused(kind: str) -> None:
+    # A second track counts too, and one that is scanned again because its length is wrong counts once.
+    first, second = EVENTS_OF_A_KIND[kind][:12], EVENTS_OF_A_KIND[kind][12:]
+    player = track([*note(0, 60, 0, 96)])
+    data = song(track(first, length=2), track(second), player)
+    assert midiprism.split(data, context="full", limits=Limits(events=20)).num_tracks == 3
+    with pytest.raises(CorruptMidiError, match="events") as caught:
+        midiprism.split(data, context="full", limits=Limits(events=19))
+    assert caught.value.code == "limit"
+
+
+def test_other_events_are_not_limited() -> None:
+    data = song(track([event for tick in range(300) for event in note(0, 60, tick, 1)]))
+    assert midiprism.split(data, limits=Limits(events=0)).tracks[0].note_count == 300
+    with_controllers = song(track(EVENTS_OF_A_KIND["context"]), MELODY)
+    assert len(midiprism.split(with_controllers, limits=Limits(events=0)).tracks) == 2
+
+
+def full_context_song(controllers: int, tracks: int) -> bytes:
+    """Return a song whose tracks all get the controllers of the first one."""
+    first = track([(0, control_change(0, 7, number % 128)) for number in range(controllers)])
+    return song(first, *[track([(1, note_on(0, 60))], end=2)] * tracks)
+
+
+@pytest.mark.parametrize("by", BY)
+def test_full_context_is_refused_by_its_size_and_fits_to_the_byte(by: By) -> None:
+    data = full_context_song(50, 20)
+    tracks = midiprism.split(data, by=by, context="full").tracks
+    size = sum(len(one.data) for one in tracks)
+    exact = Limits(output_bytes=size, output_ratio=0)
+    assert midiprism.split(data, by=by, context="full", limits=exact).tracks == tracks
+    with pytest.raises(CorruptMidiError):
+        midiprism.split(data, by=by, context="full", limits=Limits(output_bytes=size - 1, output_ratio=0))
 
 
 def test_more_tracks_than_the_limit_are_refused() -> None:
@@ -152,7 +197,7 @@ with open("/proc/self/clear_refs", "w") as reset:
     reset.write("5")
 before = peak()
 try:
-    splits = midiprism.split(data).tracks
+    splits = midiprism.split(data, context={context!r}).tracks
     answer = sum(len(split.data) for split in splits)
 except midiprism.CorruptMidiError as error:
     answer = error.code
@@ -164,9 +209,9 @@ needs_proc = pytest.mark.skipif(
 )
 
 
-def measure(data: bytes) -> tuple[str, int]:
+def measure(data: bytes, context: str = "conductor") -> tuple[str, int]:
     """Return the bytes of output or the refusal code, and the growth of a process's peak memory in bytes."""
-    script = MEASURE.format(warm=SONG.hex())
+    script = MEASURE.format(warm=SONG.hex(), context=context)
     done = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
     answer, growth = done.stdout.decode().split()
     return answer, int(growth)
@@ -205,6 +250,33 @@ def test_memory_is_bounded_by_input_plus_output() -> None:
     answer, growth = measure(data)
     assert int(answer) == len(data)
     assert growth < 3 * (len(data) + int(answer))
+
+
+def song_of_every_kind() -> bytes:
+    """Return a song with as many events of every kind as there may be, and ten million bytes of notes."""
+    count = Limits().events - 8
+    sounds = b"\0\xc0\1" + b"\0\2" * (count - 1)
+    tempi = b"".join(b"\1\xff\x51\3" + tick.to_bytes(3, "big") for tick in range(count))
+    notes = b"\0\x90\x3c\x40\x60\x3c\0" + b"\0\x3c\x40\x60\x3c\0" * 1_700_000
+    end = b"\0" + END_OF_TRACK
+    return song(*[raw_track(body + end) for body in (tempi, sounds + b"\0" + note_on(0, 60), notes)])
+
+
+@needs_proc
+@pytest.mark.slow
+@pytest.mark.parametrize("context", ["conductor", "full"])
+def test_a_song_of_every_kind_of_event_takes_less_than_a_gigabyte(context: str) -> None:
+    answer, growth = measure(song_of_every_kind(), context)
+    assert int(answer) > 10_000_000
+    assert growth < 700 << 20
+
+
+@needs_proc
+@pytest.mark.slow
+def test_too_many_events_are_refused_before_their_tables_grow() -> None:
+    answer, growth = measure(song(raw_track(b"\0\xc0\1" + b"\0\2" * (16 << 20))))
+    assert answer == "limit"
+    assert growth < 100 << 20
 
 
 def test_the_longest_track_that_ticks_can_count_is_read() -> None:

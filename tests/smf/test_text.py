@@ -2,7 +2,7 @@
 
 import pytest
 
-from midiprism.smf.text import decode_text
+from midiprism.smf.text import MAX_TEXT_BYTES, decode_text
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,21 @@ def test_no_bytes_are_refused(raw: bytes) -> None:
     text, encoding = decode_text(raw)
     assert encoding is not None
     assert text == raw.decode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("a", "ascii"), ("é", "utf-8"), ("ギ", "utf-8"), ("ギ", "cp932"), ("é", "cp1252")]
+)
+@pytest.mark.parametrize("shift", range(4))
+def test_a_long_text_is_cut_between_characters(text: str, encoding: str, shift: int) -> None:
+    raw = b"\0" * 5000 + b"x" * shift + text.encode(encoding) * 100_000
+    cut, found = decode_text(raw)
+    assert found == encoding
+    assert cut is not None
+    whole = "x" * shift + text * 100_000
+    assert whole.startswith(cut)
+    assert MAX_TEXT_BYTES - 4 < len(cut.encode(encoding)) <= MAX_TEXT_BYTES
+
+
+def test_padding_does_not_make_a_text_long() -> None:
+    assert decode_text(b"caf\xe9" + bytes(5000)) == ("café", "cp1252")

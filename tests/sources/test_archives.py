@@ -227,6 +227,25 @@ def test_seeking_to_a_member_prepares_reading_it(tmp_path: Path) -> None:
     assert library.read(last, LIMIT).size == 50_000
 
 
+@pytest.mark.parametrize("kind", [".tgz", ".tar.bz2", ".tar.xz"])
+def test_a_hole_after_a_compressed_archive_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = write_archive(tmp_path / f"a{kind}", SONGS)
+    os.truncate(path, 1 << 40)
+    read_at, sizes = OpenFile.read_at, [0]
+
+    def counting(file: OpenFile, offset: int, size: int) -> bytes:
+        sizes.append(size)
+        assert sum(sizes) < 64 << 20
+        return read_at(file, offset, size)
+
+    monkeypatch.setattr(OpenFile, "read_at", counting)
+    library = open_source([path])
+    assert sorted(song_contents(library)) == NAMES
+    assert walk_source(library)[1] == []
+
+
 def test_consecutive_streams_and_padding_are_one_archive(tmp_path: Path) -> None:
     data = write_archive(tmp_path / "a.tar", SONGS).read_bytes()
     parts = gzip.compress(data[:3000]) + gzip.compress(data[3000:]) + bytes(512)

@@ -219,10 +219,23 @@ def test_a_file_is_read_whole_with_its_digest_size_and_time(
 
 def test_a_file_beyond_the_limit_is_digested_and_not_kept(read_path: Read, tmp_path: Path) -> None:
     path = tmp_path / "a.mid"
-    path.write_bytes(b"x" * 3_000_001)
+    path.write_bytes(b"x" * 16_000)
     content = read_path(path)
-    assert (content.data, content.size) == (None, 3_000_001)
-    assert content.digest == blake3(b"x" * 3_000_001).digest()
+    assert (content.data, content.size) == (None, 16_000)
+    assert content.digest == blake3(b"x" * 16_000).digest()
+
+
+@pytest.mark.parametrize("size", [16_001, 1 << 40])
+def test_a_file_far_beyond_the_limit_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    path = tmp_path / "a.mid"
+    path.touch()
+    os.truncate(path, size)  # a hole, which takes no space
+    monkeypatch.setattr(os, "read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(UnreadableError, match=str(size)) as raised:
+        read_file(os.fsencode(path), 1000, size, os.stat(path).st_mtime_ns)
+    assert raised.value.code == "limit"
 
 
 def test_a_missing_file_has_vanished(read_path: Read, tmp_path: Path) -> None:

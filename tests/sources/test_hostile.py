@@ -241,13 +241,29 @@ def test_headers_of_headers_are_bounded(tmp_path: Path) -> None:
     assert read_archive(tmp_path / "x.tar") == ({}, [("archive", str(tmp_path / "x.tar"))])
 
 
-def test_a_negative_size_does_not_repeat_members(tmp_path: Path) -> None:
-    head = bytearray(tar_member("a.mid", 0).tobuf())
-    head[124:136] = b"\xff" * 10 + b"\xfc\x00"  # -1024, in base 256
-    head[148:156] = b" " * 8
-    head[148:156] = b"%06o\0 " % sum(head)
-    (tmp_path / "x.tar").write_bytes(bytes(head) * 3 + bytes(1024))
-    assert read_archive(tmp_path / "x.tar")[1][-1] == ("archive", str(tmp_path / "x.tar"))
+@pytest.mark.parametrize("size", [-1, -512, -1024, -(2**63), -(2**80)])
+def test_a_member_of_negative_size_is_rejected_and_those_after_it_are_read(tmp_path: Path, size: int) -> None:
+    bad = bytearray(tar_member("bad.mid").tobuf())
+    bad[124:136] = size.to_bytes(12, "big", signed=True)  # base 256
+    bad[148:156] = b" " * 8
+    bad[148:156] = b"%06o\0 " % sum(bad)
+    data = write_archive(tmp_path / "x.tar", GOOD).read_bytes()
+    (tmp_path / "x.tar").write_bytes(bytes(bad) * 3 + data)
+    assert read_archive(tmp_path / "x.tar") == (GOOD, [("member", "bad.mid")] * 3)
+
+
+def test_a_member_of_an_impossible_size_is_rejected_alone(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "x.zip", {"a.mid": b"song a", "big.mid": bytes(77), "b.mid": b"song b"})
+    data = path.read_bytes()
+    place = data.rindex(b"PK\1\2", 0, data.rindex(b"big.mid"))
+    wide = struct.pack("<2HQ", 1, 8, 2**64 - 1)
+    record = bytearray(data[place : place + 53])
+    struct.pack_into("<L", record, 24, 0xFFFFFFFF)
+    struct.pack_into("<H", record, 30, len(wide))
+    end = bytearray(data[data.rindex(b"PK\5\6") :])
+    struct.pack_into("<L", end, 12, struct.unpack_from("<L", end, 12)[0] + len(wide))
+    path.write_bytes(data[:place] + record + wide + data[place + 53 : -len(end)] + end)
+    assert read_archive(path) == (GOOD, [("member", "big.mid")])
 
 
 def test_an_xz_that_asks_for_much_memory_is_not_read(tmp_path: Path) -> None:

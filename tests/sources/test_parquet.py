@@ -1,9 +1,9 @@
 """Tests of Parquet files as sources: the column of songs, their names, and the kept columns."""
 
-import builtins
 import json
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from midiprism.errors import UsageError
 from midiprism.pipeline.record_builder import song_name_of
 from midiprism.sources import Notice, PathReader, SongRef, Source, UnreadableError, open_source
+from midiprism.sources.parquet_reader import ParquetRows
 from support.archive_files import write_parquet
 
 LIMIT = 1 << 20
@@ -122,15 +123,76 @@ def test_kept_columns_come_as_json(tmp_path: Path) -> None:
     assert open_source([path]).read(walk_source(library)[0], LIMIT).facts is None
 
 
+def test_a_kept_date_that_python_cannot_represent_is_kept_as_its_number(tmp_path: Path) -> None:
+    columns = {
+        "midi": DATA,
+        "when": pa.array([0, 2**61, None], pa.timestamp("us")),
+        "day": pa.array([0, 2**30, -(2**30)], pa.date32()),
+        "took": pa.array([1, 2**61, None], pa.duration("s")),
+        "times": pa.array([[0], [2**61, None], None], pa.list_(pa.timestamp("us"))),
+    }
+    path = write_parquet(tmp_path / "x.parquet", columns)
+    library = open_source([path], song_column="midi", kept_columns=["when", "day", "took", "times"])
+    facts = [json.loads(library.read(found, LIMIT).facts or "") for found in walk_source(library)]
+    first = {"when": "1970-01-01 00:00:00", "day": "1970-01-01", "took": "0:00:01"}
+    assert facts[0].items() >= first.items()
+    assert facts[1] == {"when": 2**61, "day": 2**30, "took": 2**61, "times": [2**61, None]}
+    assert facts[2] == {"when": None, "day": -(2**30), "took": None, "times": None}
+
+
 def test_a_song_with_too_many_facts_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("midiprism.sources.parquet.MAX_FACTS_CHARACTERS", 100)
+    monkeypatch.setattr("midiprism.sources.parquet_reader.MAX_FACTS_CHARACTERS", 100)
     path = write_parquet(tmp_path / "x.parquet", {"midi": [b"a", b"b"], "text": ["x" * 200, "x"]})
     library = open_source([path], kept_columns=["text"])
     first, second = walk_source(library)
+    library = pickle.loads(pickle.dumps(library))  # as in a worker, which reads in its own process
     with pytest.raises(UnreadableError) as raised:
         library.read(first, LIMIT)
     assert raised.value.code == "limit"
     assert library.read(second, LIMIT).data == b"b"
+
+
+def write_dictionary(path: Path, column: str, value: Any, rows: int, **others: Any) -> Path:
+    """Write a file of the same value in many rows, which is stored once."""
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * rows), pa.array([value]))
+    return write_parquet(path, {column: values, **others}, compression="zstd", store_schema=False)
+
+
+def test_rows_with_large_values_are_decoded_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_dictionary(tmp_path / "x.parquet", "midi", bytes(24 << 20), 40)
+    assert path.stat().st_size < 1 << 20
+    pool_before = pa.total_allocated_bytes()
+    source = open_source([path])
+    library = pickle.loads(pickle.dumps(source))  # as in a worker, which reads in its own process
+    for found in walk_source(source):
+        content = library.read(found, LIMIT)
+        assert (content.data, content.size) == (None, 24 << 20)
+        assert pa.total_allocated_bytes() - pool_before < 200 << 20
+
+
+def test_long_names_are_cut_and_decoded_a_few_at_a_time(tmp_path: Path) -> None:
+    numbers = pa.array([b"%d" % number for number in range(100)])
+    path = write_dictionary(tmp_path / "x.parquet", "id", "n" * (8 << 20), 100, midi=numbers)
+    pool_before = pa.total_allocated_bytes()
+    names = set()
+    for name in ParquetRows(os.fsencode(path)).song_names("id"):
+        assert pa.total_allocated_bytes() - pool_before < 200 << 20
+        names.add(name)
+    assert names == {"n" * 1024}
+    library = open_source([path], name_column="id", song_column="midi")
+    assert {song_name_of(found) for found in walk_source(library)} == {"n" * 1020}
+
+
+def test_a_kept_value_that_is_too_large_is_refused_before_it_is_copied(tmp_path: Path) -> None:
+    songs = pa.array([b"a", b"b"])
+    path = write_dictionary(tmp_path / "x.parquet", "text", "x" * (8 << 20), 2, midi=songs)
+    library = open_source([path], kept_columns=["text"])
+    for found in walk_source(library):
+        with pytest.raises(UnreadableError) as raised:
+            library.read(found, LIMIT)
+        assert raised.value.code == "limit"
 
 
 def test_the_bytes_of_a_song_beyond_the_limit_are_digested_and_not_kept(tmp_path: Path) -> None:
@@ -178,14 +240,7 @@ def test_without_pyarrow_the_error_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
-    real = builtins.__import__
-
-    def importing(name: str, *rest: Any) -> Any:
-        if name.startswith("pyarrow"):
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", importing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
         open_source([path])
 

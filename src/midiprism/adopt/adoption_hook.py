@@ -9,6 +9,7 @@ from midiprism.adopt.db.restore import delete_replaced_files
 from midiprism.adopt.options import ADOPTION_HOOK_NAME, ExistingLinksPolicy
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, HookResult
+from midiprism.fs.path_text import path_bytes, path_text
 from midiprism.records.batches import BatchRecord
 from midiprism.records.fields import TrackRecord
 from midiprism.sources.path_map import PathMap
@@ -29,7 +30,8 @@ class RecordedTrackPaths:
 
     def __call__(self, track: TrackRecord) -> str:
         parts = track_path(track.family, track.stem, track.digest, track.digest_digits).split("/")
-        return os.fsdecode(self.path_map.to_recorded(os.fsencode(os.path.join(self.out, *parts))))
+        path = os.path.join(os.fsencode(self.out), *map(path_bytes, parts))
+        return path_text(self.path_map.to_recorded(path))
 
 
 @dataclass(frozen=True, slots=True)

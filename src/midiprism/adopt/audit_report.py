@@ -1,9 +1,10 @@
 """The report of an audit of another program's tracks."""
 
 import math
-import os
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
+
+from midiprism.fs.path_text import path_text
 
 FindingKind = Literal[
     "wrong_time",
@@ -59,8 +60,8 @@ class AuditFinding(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "path": os.fsdecode(self.path),
-            "song": os.fsdecode(self.song_path),
+            "path": path_text(self.path),
+            "song": path_text(self.song_path),
             "track_number": self.track_number,
             "message": self.message,
         }

@@ -1,6 +1,5 @@
 """The report of a preflight."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from midiprism.adopt.db.foreign_schema import ForeignSchema
 from midiprism.adopt.db.preflight_queries import ForeignCounts, OwnCatalog, Privilege
 from midiprism.catalog import CURRENT_VERSION, PostgresAddress
+from midiprism.fs.path_text import path_text
 
 MAX_EXAMPLES = 100
 
@@ -153,7 +153,7 @@ class PreflightReport:
             actual = f"; it is {self.hash_check.actual_hash}" if self.hash_check.actual_hash else ""
             yield (
                 f"content_hash is not the BLAKE3 of {len(mismatched):,} of {self.hash_check.checked:,} "
-                f"songs, such as {os.fsdecode(mismatched[0])}{actual}."
+                f"songs, such as {path_text(mismatched[0])}{actual}."
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,4 +178,4 @@ class PreflightReport:
 
 
 def _examples(paths: list[bytes]) -> list[str]:
-    return [os.fsdecode(path) for path in paths[:MAX_EXAMPLES]]
+    return [path_text(path) for path in paths[:MAX_EXAMPLES]]

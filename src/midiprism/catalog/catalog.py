@@ -15,6 +15,7 @@ from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.leasing import BatchLeases
+from midiprism.catalog.path_lookup import known_paths_query
 from midiprism.catalog.queries.run_samples import add_samples
 from midiprism.catalog.rows import query_chunks, track_is_unlinked
 from midiprism.catalog.schema import batches, properties, runs, shards, song_paths, songs, tracks
@@ -116,12 +117,7 @@ class Catalog(ABC):
         Args:
             up_to_date: only paths of these songs; None for all.
         """
-        query = (
-            select(song_paths.c.path, song_paths.c.size, song_paths.c.mtime_ns)
-            .where(song_paths.c.path >= first_path)
-            .order_by(song_paths.c.path)
-            .limit(limit)
-        )
+        query = known_paths_query(self.connection, first_path).limit(limit)
         if up_to_date is not None:
             query = query.join(songs, songs.c.id == song_paths.c.song_id).where(
                 songs.c.contract_version == up_to_date.contract_version,

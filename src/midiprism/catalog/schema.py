@@ -110,13 +110,27 @@ songs = Table(
     comment="One row per song by content.",
 )
 
+MAX_INDEXED_PATH_BYTES = 2_000
+"""Bytes of a path that PostgreSQL indexes: its indexes hold no value of more than 2,704 bytes."""
+
+_IS_LONG_PATH_SQL = f"octet_length(path) > {MAX_INDEXED_PATH_BYTES}"
+
+PATH_START_SQL = (
+    f"(CASE WHEN {_IS_LONG_PATH_SQL} THEN substring(path, 1, {MAX_INDEXED_PATH_BYTES}) ELSE path END)"
+)
+"""Finds paths in PostgreSQL, in their order: by a condition on it besides that on the path."""
+
+UNIQUE_PATH_SQL = f"{PATH_START_SQL}, (CASE WHEN {_IS_LONG_PATH_SQL} THEN sha256(path) ELSE ''::bytea END)"
+"""Expressions that are unique in PostgreSQL: the start of a path, and a digest of a longer path."""
+
 song_paths = Table(
     "song_paths",
     metadata,
     # Size and time are NULL for what could not be read: a later run then tries again.
     *_field_columns(PATH_TABLE_FIELDS, optional=("size", "mtime_ns")),
     Column("song_id", _Id, nullable=False),
-    PrimaryKeyConstraint("path"),
+    PrimaryKeyConstraint("path").ddl_if(dialect="sqlite"),
+    Index("song_paths_path", text(UNIQUE_PATH_SQL), unique=True).ddl_if(dialect="postgresql"),
     Index("song_paths_song", "song_id"),
     sqlite_with_rowid=False,
     comment="Every path at which a song was found.",
@@ -214,7 +228,7 @@ leases = Table(
 lease_paths = Table(
     "lease_paths",
     metadata,
-    Column("path", LargeBinary, primary_key=True),
+    Column("path_digest", LargeBinary, primary_key=True, comment="BLAKE2b: an index holds no long path"),
     Column("lease_id", _Id, ForeignKey("leases.id", ondelete="CASCADE"), nullable=False),
     Index("lease_paths_lease", "lease_id"),
     sqlite_with_rowid=False,

@@ -1,6 +1,5 @@
 """The command ``midiprism``: one file per command, which parses options, calls the library, prints."""
 
-import os
 import sys
 import traceback
 import warnings
@@ -52,7 +51,6 @@ def _run(given: list[str], output: StandardOutput) -> int:
     except ExitRequest as request:
         return request.exit_code
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.FAILED
     except Terminated:
         return exit_codes.TERMINATED

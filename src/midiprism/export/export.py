@@ -14,6 +14,7 @@ from midiprism.export.errors import HardlinkError
 from midiprism.export.materialize import Materialized, Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
 from midiprism.export.tree_folder import check_tree_folder, open_tree_folder
+from midiprism.fs.path_text import native_path
 from midiprism.results.result_dir import open_catalog_of, require_result
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.stores import TrackLocation
@@ -198,7 +199,7 @@ class _TreeWriter:
 
     def add(self, track: _ExportedTrack) -> None:
         """Write the file of a track, or compare it in a dry run."""
-        target = os.path.join(self._export.to, *track.path_parts)
+        target = os.path.join(self._export.to, *map(native_path, track.path_parts))
         try:
             if self._export.dry_run:
                 outcome = self._materializer.compare(track.location, target)

@@ -31,6 +31,8 @@ SUFFIX = ".mid"
 _NUMBER_FIELDS = frozenset({"track", "channel", "program", "notes"})
 _NUMBER_FORMAT = re.compile(r"0?[0-9]{0,2}")
 _COMPONENT_BYTES = 120
+_MAX_NAME_CHARACTERS = 1_000
+"""Characters of a name that are looked at: what is done with a name costs more than its length."""
 _SPACES = re.compile(r" {2,}")
 
 
@@ -85,7 +87,7 @@ class PathTemplate:
 
 def safe_component(text: str) -> str:
     """Return ``text`` as one component of a path, never empty."""
-    return safe_name(_SPACES.sub(" ", text).strip(), _COMPONENT_BYTES) or "unnamed"
+    return safe_name(_SPACES.sub(" ", text[:_MAX_NAME_CHARACTERS]).strip(), _COMPONENT_BYTES) or "unnamed"
 
 
 def song_path(row: TrackRow) -> tuple[str, ...]:
@@ -129,12 +131,11 @@ def _field_values(row: TrackRow) -> dict[str, str | int]:
 
 def _track_name(row: TrackRow) -> str:
     """Return the track's name, or its instrument; both if the source track was divided."""
-    if not row.link.name:
+    name = _own_name(row)
+    if not name:
         return row.link.instrument
     return (
-        f"{row.link.name} - {row.link.instrument}"
-        if row.link.part_count > 1 and row.link.name != row.link.instrument
-        else row.link.name
+        f"{name} - {row.link.instrument}" if row.link.part_count > 1 and name != row.link.instrument else name
     )
 
 
@@ -144,8 +145,14 @@ def _format_value(value: str | int, spec: str) -> str:
 
 def _track_label(row: TrackRow) -> str:
     """Return the track's name, followed by its instrument unless the name contains it."""
-    if not row.link.name or row.link.name.casefold() == row.link.instrument.casefold():
+    name = _own_name(row)
+    if not name or name.casefold() == row.link.instrument.casefold():
         return row.link.instrument
-    if row.link.instrument.casefold() in row.link.name.casefold():
-        return row.link.name
-    return f"{row.link.name} ({row.link.instrument})"
+    if row.link.instrument.casefold() in name.casefold():
+        return name
+    return f"{name} ({row.link.instrument})"
+
+
+def _own_name(row: TrackRow) -> str:
+    """Return the name that the track has in its song; empty without one."""
+    return (row.link.name or "")[:_MAX_NAME_CHARACTERS]

@@ -1,11 +1,11 @@
 """The reports of a check and of a repair."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from midiprism.catalog import TrackFile, VerifyScope
+from midiprism.fs.path_text import path_text
 
 DAMAGE_KINDS = {
     "catalog": "the catalog's file is damaged",
@@ -50,7 +50,7 @@ class Damage:
     message: str
 
     def as_dict(self) -> dict[str, str]:
-        return {"name": os.fsdecode(self.name), "message": self.message}
+        return {"name": path_text(self.name), "message": self.message}
 
 
 class VerifyProgress(NamedTuple):

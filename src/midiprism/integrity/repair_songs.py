@@ -138,18 +138,19 @@ class SongRepair:
             KnownSongLookup(catalog.address, RerunPolicy(redo=True), run_id),
             replaces=True,
         )
-        record = config.make_worker(catalog).process_batch(
-            tuple(
-                SongRef(path.path, path.root_length, content.size, content.mtime_ns)
-                for path, content in songs
-            )
+        worker = config.make_worker(catalog)
+        rest = tuple(
+            SongRef(path.path, path.root_length, content.size, content.mtime_ns) for path, content in songs
         )
-        session.store.flush()
-        catalog.update_run(run_id, session.summary.totals(), utc_now())
-        sink = session.store.commit_sink(run_id, [record])
-        for committed in catalog.commit(run_id, [record], utc_now(), sink):
-            session.summary.add_commit(committed, record.bytes_written)
-            session.summary.add_failed_songs([*record.failed_songs(), *committed.refused_songs])
+        while rest:  # songs with large tracks are recorded a few at a time
+            record = worker.process_batch(rest)
+            rest = rest[len(record.songs) :]
+            session.store.flush()
+            catalog.update_run(run_id, session.summary.totals(), utc_now())
+            sink = session.store.commit_sink(run_id, [record])
+            for committed in catalog.commit(run_id, [record], utc_now(), sink):
+                session.summary.add_commit(committed, record.bytes_written)
+                session.summary.add_failed_songs([*record.failed_songs(), *committed.refused_songs])
 
     def _simulate_commit(self, content: SongContent) -> None:
         """Remember which tracks splitting a song again would restore or add."""

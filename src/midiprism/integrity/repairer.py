@@ -4,12 +4,12 @@ Nothing is trusted that was not checked: a track is restored only from a split t
 outside the result is ever written.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 from midiprism.catalog import TrackFile
 from midiprism.errors import StoreError
+from midiprism.fs.path_text import path_bytes, path_text
 from midiprism.integrity.damage_report import MAX_EXAMPLES
 from midiprism.integrity.repair_session import BRING_BACK_HINT, KEPT_MESSAGE, RepairSession
 from midiprism.integrity.repair_shards import ShardRepair
@@ -84,7 +84,7 @@ class Repairer:
         named = tracks[: max(0, MAX_EXAMPLES - len(session.report.unrepaired))]
         songs = session.queries.song_paths_of([track.id for track in named])
         for track in tracks:
-            names = [os.fsdecode(song) for song in songs.get(track.id, ())[:MAX_SONGS_NAMED]]
+            names = [path_text(song) for song in songs.get(track.id, ())[:MAX_SONGS_NAMED]]
             of_songs = f" of {' or '.join(names)}" if names else ""
             message = f"No file with the bytes of its song{of_songs} was found: {BRING_BACK_HINT}."
             label = track_label(session.store, track)
@@ -110,7 +110,7 @@ class Repairer:
             return
         scope = session.damage_report.scope
         for entry, kind in find_orphans(session.store, session.catalog, scope, session.stop):
-            name = os.fsencode(entry.path)
+            name = path_bytes(entry.path)
             if kind == "unreadable":
                 report.add_unrepaired(kind, name, "The folder cannot be read: see to its permissions.")
             elif kind == "orphan" and not self._songs.would_write(entry.digest_prefix):
@@ -127,7 +127,7 @@ class Repairer:
             if self._session.writes:
                 self._session.store.delete(path)
         except StoreError as error:
-            self._session.report.add_unrepaired(kind, os.fsencode(path), str(error))
+            self._session.report.add_unrepaired(kind, path_bytes(path), str(error))
             return False
         return True
 

@@ -17,6 +17,7 @@ from midiprism.catalog import (
 )
 from midiprism.catalog.queries.integrity import find_damage, is_damage
 from midiprism.errors import CatalogError, StoreError
+from midiprism.fs.path_text import path_bytes
 from midiprism.integrity.check_context import CheckContext
 from midiprism.integrity.damage_report import (
     Damage,
@@ -202,7 +203,7 @@ def _check_orphans(context: CheckContext) -> None:
     for entry, kind in find_orphans(context.store, context.catalog, report.scope, context.stop):
         report.count(files=1)
         if kind is not None:
-            report.add(Damage(kind, os.fsencode(entry.path), _ORPHAN_MESSAGES[kind]))
+            report.add(Damage(kind, path_bytes(entry.path), _ORPHAN_MESSAGES[kind]))
         context.report_progress("files", report.files or 0, None)
 
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from prometheus_client import CollectorRegistry, make_wsgi_app, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from midiprism.metrics.errors import MetricsServerError
+from midiprism.metrics.server import ClientLimits, WsgiApp, start_server
 from midiprism.metrics.snapshot import RunSample
 
 LatestSample = Callable[[], RunSample | None]
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _HOST = re.compile(r"(\[[0-9a-f:.%a-z]+\]|[^\[\]:]+)(?::[0-9]{1,5})?")
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -191,8 +191,12 @@ def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
 
 
 @contextmanager
-def serve_metrics(latest: LatestSample, port: int, address: str = "127.0.0.1") -> Iterator[int]:
+def serve_metrics(
+    latest: LatestSample, port: int, address: str = "127.0.0.1", limits: ClientLimits | None = None
+) -> Iterator[int]:
     """Serve the latest sample at ``address`` and ``port`` (0 for any free one) in the block; yield the port.
+
+    Slow clients take no more memory than ``limits`` say, and keep nobody from being served.
 
     Raises:
         MetricsServerError: nothing can be served there.
@@ -200,8 +204,8 @@ def serve_metrics(latest: LatestSample, port: int, address: str = "127.0.0.1") -
     registry = CollectorRegistry()
     registry.register(RunCollector(latest))
     try:
-        server, thread = start_http_server(port, address, CollectorRegistry())
-        server.set_app(for_known_hosts(make_wsgi_app(registry), KnownHosts(address, socket.gethostname())))
+        app = for_known_hosts(make_wsgi_app(registry), KnownHosts(address, socket.gethostname()))
+        server, thread = start_server(app, port, address, limits)
     except (OSError, OverflowError) as error:
         raise MetricsServerError(address, port, str(getattr(error, "strerror", None) or error)) from error
     try:

@@ -9,6 +9,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from midiprism.catalog.rows import make_storable
+from midiprism.errors import unexpected_error_message
+from midiprism.fs.path_text import path_text
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
@@ -16,6 +18,7 @@ from midiprism.records.batches import (
     TRACK_INDEX,
     Columns,
 )
+from midiprism.records.bounds import clamp_to_int64, int32_or_none
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
@@ -241,38 +244,37 @@ def _song_row_without_tracks(head: SongHead, failed: FailedSong | None) -> tuple
 def song_head(song_ref: SongRef, content: SongContent | UnreadableError) -> SongHead:
     """Return the facts of a song before it is split."""
     name = song_name_of(song_ref)
+    path, root_length = song_ref.path, song_ref.root_length
     if isinstance(content, UnreadableError):
-        return SongHead(
-            song_ref.path, song_ref.root_length, name, song_ref.size, song_ref.mtime_ns, None, None
-        )
-    return SongHead(
-        song_ref.path,
-        song_ref.root_length,
-        name,
-        content.size,
-        content.mtime_ns,
-        content.digest,
-        content.facts,
-    )
+        size, mtime_ns = clamp_to_int64(song_ref.size), clamp_to_int64(song_ref.mtime_ns)
+        return SongHead(path, root_length, name, size, mtime_ns, None, None)
+    mtime_ns = clamp_to_int64(content.mtime_ns)
+    return SongHead(path, root_length, name, content.size, mtime_ns, content.digest, content.facts)
 
 
 def record_of_recorded(song: RecordedSong) -> SongRecord:
     """Return the record of a song whose outcome the source knows."""
-    song_ref = song.song_ref
+    head = song_head(song.song_ref, UnreadableError("", ""))
     return SongRecord(
-        song_ref.path,
-        song_ref.root_length,
-        song_name_of(song_ref),
-        song_ref.size,
-        song_ref.mtime_ns,
+        head.path,
+        head.root_length,
+        head.song_name,
+        head.size,
+        head.mtime_ns,
         song.digest,
         song.outcome,
-        song.format,
-        song.num_tracks,
-        song.division,
+        int32_or_none(song.format),
+        int32_or_none(song.num_tracks),
+        int32_or_none(song.division),
         song.duration_ticks,
         song.duration_seconds,
     )
+
+
+def failed_record(song_ref: SongRef, problem: ProblemRecord) -> SongRecord:
+    """Return the record of a song that could not be handled at all."""
+    head = song_head(song_ref, UnreadableError(problem.code, problem.message))
+    return SongRecord(*head[:5], None, "failed", problems=(problem,))
 
 
 def parts_of_source_tracks(tracks: Sequence[SplitTrack]) -> Iterable[int]:
@@ -285,12 +287,11 @@ def parts_of_source_tracks(tracks: Sequence[SplitTrack]) -> Iterable[int]:
 
 def song_name_of(song_ref: SongRef) -> str:
     """Return a song's path below its source folder as text, with ``/`` between its parts and no suffix."""
-    path = os.fsdecode(song_ref.path[song_ref.root_length :]).replace(os.sep, "/")
+    path = path_text(song_ref.path[song_ref.root_length :]).replace(os.sep, "/")
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
 
 
 def internal_error(error: Exception) -> ProblemRecord:
     """Return the problem of a song on which midiprism itself failed."""
-    message = f"midiprism failed on it, which is a bug to report: {type(error).__name__}: {error}"
-    return ProblemRecord("internal", make_storable(message))
+    return ProblemRecord("internal", make_storable(unexpected_error_message(error)))

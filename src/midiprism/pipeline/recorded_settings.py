@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from midiprism.catalog import PostgresAddress
+from midiprism.fs.path_text import path_text, text_of_native
 from midiprism.metrics.devices import StorageLocation, locate_storage
 from midiprism.pipeline.resource_defaults import cpus
 from midiprism.pipeline.settings import Settings
@@ -19,8 +20,8 @@ def recorded_settings_of(identity: Identity, source: Source, out: str, settings:
     locations = run_locations(source.source_paths, out, database)
     return {
         **identity.as_dict(),
-        "out": os.path.abspath(out),
-        "sources": [os.fsdecode(path) for path in source.source_paths],
+        "out": text_of_native(os.path.abspath(out)),
+        "sources": [path_text(path) for path in source.source_paths],
         "source_options": list(settings.scope.source_options),
         "workers": resources.workers,
         "batch_size": resources.batch_songs,

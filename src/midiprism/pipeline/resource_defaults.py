@@ -4,10 +4,37 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from midiprism.pipeline import group_commit as group
 
 _GC_THRESHOLD = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """Limits of the memory of a worker.
+
+    Attributes:
+        chunk_bytes: most bytes of songs that are read before they are split, unless one song has more.
+        cached_digests: most digests of songs that a worker remembers as done.
+        pending_bytes: most bytes of tracks that wait to be stored.
+        pending_ns: longest time that tracks wait to be stored together with the time that storing them
+            takes, so that progress stays visible on a slow disk.
+        progress_interval_ns: minimum interval between storage progress updates.
+        record_bytes: a batch whose tracks travel with its record ends early once they take so many bytes.
+    """
+
+    chunk_bytes: int = 16 << 20
+    cached_digests: int = 65_536
+    pending_bytes: int = 16 << 20
+    pending_ns: int = 250_000_000
+    progress_interval_ns: int = 100_000_000
+    record_bytes: int = 64 << 20
+
+
+WORKER_LIMITS = WorkerLimits()
+"""The limits of workers, unless others are given."""
 
 BATCHES_PER_WORKER = 4
 """Batches that a worker has at once, the one in hand included: enough while a group is committed."""

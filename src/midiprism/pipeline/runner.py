@@ -8,12 +8,13 @@ from itertools import chain, islice
 
 from midiprism.catalog import Address, BatchRecord, Catalog, UpToDate, utc_now
 from midiprism.errors import MidiprismError, SourceError
+from midiprism.fs.path_text import path_text
 from midiprism.pipeline import resource_defaults
 from midiprism.pipeline.batch import PlannedBatch
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
-from midiprism.pipeline.executors import background_for, make_executor
+from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import GroupCommit
 from midiprism.pipeline.leasing import LeasedBatches
 from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_dry_run, open_result
@@ -80,6 +81,8 @@ def run_pipeline(
         StoreError: ``out`` is held by another run, or cannot be written.
         CatalogError: the catalog cannot be opened.
     """
+    if not os.path.isdir(out):
+        prepare_executor(settings.resources.executor, settings.resources.workers)
     opener = parts.open_result or (open_dry_run if settings.dry_run else open_result)
     with opener(out, settings) as result:
         # Absolute: a summary outlives a change of the working folder.
@@ -195,14 +198,16 @@ class _Run:
             return 0, run_inline
         run_id = self._recorder.begin()
         workers = self._inputs.settings.resources.workers
+        is_small = len(first) == 1
         if workers is None:
-            workers = 0 if len(first) == 1 else resource_defaults.cpus()
+            # One process works on one batch; this one could not end a song that takes too long.
+            workers = 1 if is_small else resource_defaults.cpus()
         planned: Iterator[PlannedBatch | None] = chain(first, batches)
         leases = self._lease_batches(run_id)
         if leases is not None:
             leases.add_committed(songs_recorded)
             planned = leases.batches(chain(first, batches))
-        return self._work(planned, leases, workers), background_for(workers)
+        return self._work(planned, leases, workers), background_for(0 if is_small else workers)
 
     def _lease_batches(self, run_id: int) -> LeasedBatches | None:
         """Return the leases of the run; None where it has the catalog to itself."""
@@ -307,7 +312,7 @@ def _require_sources(source: Source) -> None:
     missing = source.missing_paths()
     if missing:
         raise SourceError(
-            f"{os.fsdecode(missing[0])} is gone: bring it back, and run the same command again. "
+            f"{path_text(missing[0])} is gone: bring it back, and run the same command again. "
             "What was committed before is kept."
         )
 

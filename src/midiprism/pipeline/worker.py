@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from itertools import accumulate
 from time import perf_counter_ns
 
 from blake3 import blake3
@@ -19,6 +19,7 @@ from midiprism.pipeline.record_builder import (
     internal_error,
     song_head,
 )
+from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
     NO_SONG,
@@ -62,24 +63,6 @@ KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 """Returns those of some digests whose songs need nothing done."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """Limits of the memory of a worker.
-
-    Attributes:
-        cached_digests: most digests of songs that a worker remembers as done.
-        pending_bytes: most bytes of tracks that wait to be stored.
-        pending_ns: longest time that tracks wait to be stored together with the time that storing them
-            takes, so that progress stays visible on a slow disk.
-        progress_interval_ns: minimum interval between storage progress updates.
-    """
-
-    cached_digests: int = 65_536
-    pending_bytes: int = 16 << 20
-    pending_ns: int = 250_000_000
-    progress_interval_ns: int = 100_000_000
-
-
 class BatchReader:
     """Reads the songs of a batch, a few at a time.
 
@@ -89,11 +72,13 @@ class BatchReader:
     Args:
         source: reads songs.
         input_limit: songs of more bytes are not loaded.
+        chunk_bytes: most bytes of songs that are read at once, unless one has more.
     """
 
-    def __init__(self, source: Source, input_limit: int) -> None:
+    def __init__(self, source: Source, input_limit: int, chunk_bytes: int) -> None:
         self._source = source
         self._input_limit = input_limit
+        self._chunk_bytes = chunk_bytes
         self._chunks_to_prefetch = 0
         self._thread_pool: ThreadPoolExecutor | None = None
 
@@ -102,48 +87,70 @@ class BatchReader:
     ) -> Iterator[BatchChunk]:
         """Yield the parts of a batch, until ``stop()`` is true."""
         if batch:
-            self._source.seek(batch[0])  # not timed: the song is not to blame
-        ahead: list[Future[SongContent | UnreadableError]] | None = None
-        for first in range(0, len(batch), SONGS_PER_CHUNK):
-            part = batch[first : first + SONGS_PER_CHUNK]
+            with suppress(Exception):  # reading the song says what is wrong
+                self._source.seek(batch[0])  # not timed: the song is not to blame
+        ahead: Callable[[], ReadSongs] | None = None  # waits for the next songs, one or more
+        first = 0
+        while first < len(batch):
             counters[STAGE] = STAGE_READING
             counters[SONG_INDEX] = first
-            if ahead is None:
-                contents = self._read_sequentially(part, first, stop, counters)
-            else:
-                contents = [future.result() for future in ahead]
+            part = batch[first : first + SONGS_PER_CHUNK]
+            contents = ahead() if ahead else self._read_sequentially(part, first, stop, counters)
             if stop():
                 return
-            following = batch[first + SONGS_PER_CHUNK : first + 2 * SONGS_PER_CHUNK]
+            after = first + len(contents)
+            following = batch[after : after + SONGS_PER_CHUNK]
             ahead = self._prefetch(following) if self._chunks_to_prefetch and following else None
-            yield first, part, contents
+            yield first, batch[first:after], contents
+            first = after
 
     def _read_sequentially(
         self, chunk: Batch, first: int, stop: Callable[[], bool], counters: SharedCounters
     ) -> ReadSongs:
         began = time.perf_counter()
-        contents: ReadSongs = []
-        for number, song_ref in enumerate(chunk, first):
-            if stop():
-                break
-            counters[SONG_INDEX] = number
-            contents.append(self._read(song_ref))
-        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(chunk)
+
+        def may_read(index: int) -> bool:
+            counters[SONG_INDEX] = first + index
+            return not stop()
+
+        contents = self._read_in_order(chunk, may_read)
+        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(contents)
         self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
         return contents
 
-    def _prefetch(self, chunk: Batch) -> list[Future[SongContent | UnreadableError]]:
+    def _read_in_order(self, chunk: Batch, may_read: Callable[[int], bool] = lambda _: True) -> ReadSongs:
+        """Read the first song, and those after it until they take too much memory together."""
+        contents: ReadSongs = []
+        size = 0
+        for index, song_ref in enumerate(chunk):
+            if size > self._chunk_bytes or not may_read(index):
+                break
+            contents.append(self._read(song_ref))
+            size += len(getattr(contents[-1], "data", None) or b"")
+        return contents
+
+    def _prefetch(self, chunk: Batch) -> Callable[[], ReadSongs]:
         """Read a part in threads while another is split. Now and then reads are measured again."""
         self._chunks_to_prefetch -= 1
         if self._thread_pool is None:
             self._thread_pool = ThreadPoolExecutor(READ_THREADS, "midiprism-read")
-        return [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk]
+        if not all(song_ref.member is None or song_ref.member.size_is_exact for song_ref in chunk):
+            # Songs of unknown sizes are read one after the other.
+            return self._thread_pool.submit(self._read_in_order, chunk).result
+        ends = accumulate(song_ref.size for song_ref in chunk)
+        count = max(1, sum(end <= self._chunk_bytes for end in ends))
+        futures = [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk[:count]]
+        return lambda: [future.result() for future in futures]
 
     def _read(self, song_ref: SongRef) -> SongContent | UnreadableError:
         try:
             return self._source.read(song_ref, self._input_limit)
         except UnreadableError as error:
             return error
+        except MidiprismError:  # not about this song
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of a source costs this song, never the run
+            return UnreadableError("internal", internal_error(error).message)
 
     def close(self) -> None:
         """End the threads, without waiting for a read that hangs."""
@@ -192,13 +199,13 @@ class Worker:
         self._stop = stop
         self._on_song = on_song
         self.counters: SharedCounters = [0] * SHARED_COUNTER_COUNT if counters is None else counters
-        self._limits = limits or WorkerLimits()
+        self._limits = limits or WORKER_LIMITS
         self._max_pending_ns = max_pending_ns
-        self._reader = BatchReader(source, input_limit)
+        self._reader = BatchReader(source, input_limit, self._limits.chunk_bytes)
         self._times = WorkerTimes(self.counters)
         self._seen_digests: set[bytes] = set()
         self._pending: list[PendingSong] = []
-        self._pending_bytes = 0
+        self._pending_bytes = self._record_bytes = 0
         self._builder = BatchBuilder()
         self._files_written = self._bytes_written = self._disk_bytes = 0
 
@@ -211,7 +218,8 @@ class Worker:
         """Split the songs that are not known yet, each content once, and store their tracks.
 
         Returns:
-            The record of the songs that were processed, in their order. Files are not durable yet.
+            The record of the songs that were processed, in their order. Files are not durable yet. Where the
+            record holds the bytes of tracks, these may be the first songs only, but at least one.
 
         Raises:
             StoreError: a track cannot be written.
@@ -224,7 +232,7 @@ class Worker:
         # of a leased batch may be discarded.
         if lease is not None or len(self._seen_digests) > self._limits.cached_digests:
             self._seen_digests.clear()
-        self._pending, self._pending_bytes = [], 0
+        self._pending, self._pending_bytes, self._record_bytes = [], 0, 0
         self._process_chunks(batch)
         links, tracks = self._builder.links_and_tracks()
         record = BatchRecord(
@@ -255,6 +263,8 @@ class Worker:
                 if self._pending_bytes > self._limits.pending_bytes:
                     self._store_pending()
                     last_stored = perf_counter_ns()
+                    if self._record_bytes > self._limits.record_bytes:
+                        return
             if not chunk or perf_counter_ns() > last_stored + self._max_pending_ns:
                 self._store_pending()
                 last_stored = perf_counter_ns()
@@ -305,15 +315,14 @@ class Worker:
                 if isinstance(outcome, SplitSong):
                     self._pending_bytes += sum([len(track.data) for track in outcome.tracks])
                 outcomes.append(outcome)
-        counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
         started = perf_counter_ns()
-        digests = [
-            [blake3(track.data).digest() for track in outcome.tracks]
-            if isinstance(outcome, SplitSong)
-            else []
-            for outcome in outcomes
-        ]
+        digests: list[list[bytes]] = []
+        for index, outcome_or_none in enumerate(outcomes, first):
+            counters[SONG_INDEX] = index  # digesting counts towards the time that the song may take
+            tracks = outcome_or_none.tracks if isinstance(outcome_or_none, SplitSong) else ()
+            digests.append([blake3(track.data).digest() for track in tracks])
         self._times.add_hashing_since(started)
+        counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
         self._pending += map(PendingSong, map(song_head, chunk, contents), outcomes, digests)
         return len(outcomes)
 
@@ -338,6 +347,8 @@ class Worker:
         """Store the tracks that wait, and record their songs."""
         counters = self.counters
         counters[SONG_INDEX], counters[STAGE] = NO_SONG, STAGE_STORING
+        if self._store.capabilities.writes_in_commit:
+            self._record_bytes += self._pending_bytes
         pending, self._pending, self._pending_bytes = self._pending, [], 0
         started = perf_counter_ns()
         self._store_tracks(pending)

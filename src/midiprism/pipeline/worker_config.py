@@ -7,6 +7,7 @@ from functools import partial
 
 from midiprism.catalog import Address, Catalog, PostgresAddress, open_read_only
 from midiprism.catalog.commit_hook import CommitHook
+from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
 from midiprism.pipeline.splitter import Splitter, prepare
@@ -77,6 +78,7 @@ class WorkerConfig:
         lookup: finds the songs with which there is nothing to do.
         replaces: whether a song that has an outcome from an earlier run may get another.
         commit: the catalog in which workers commit their own batches; None where the coordinator commits.
+        limits: bounds on the memory of a worker.
     """
 
     source: Source
@@ -86,6 +88,7 @@ class WorkerConfig:
     lookup: KnownSongLookup
     replaces: bool
     commit: WorkerCommit | None = None
+    limits: WorkerLimits = WORKER_LIMITS
 
     @property
     def run_id(self) -> int:
@@ -124,4 +127,5 @@ class WorkerConfig:
             stop=hooks.stop,
             on_song=hooks.on_song,
             counters=hooks.counters,
+            limits=self.limits,
         )

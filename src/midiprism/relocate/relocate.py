@@ -19,6 +19,7 @@ from typing import Any
 from midiprism.catalog import Catalog, PostgresAddress
 from midiprism.catalog.sqlite.backup import StorageFootprint
 from midiprism.errors import StoreError, UsageError
+from midiprism.fs.path_text import native_path, text_of_native
 from midiprism.metrics.devices import network_file_system
 from midiprism.relocate.cleanup import SourceCleaner, is_leftover
 from midiprism.relocate.copy import (
@@ -152,7 +153,7 @@ class _Relocator:
     def _try_rename(self) -> bool:
         """Rename the folder; return False if the system cannot."""
         # A repeated command reads here why there is no source any more.
-        write_marker(self._source, "result", {**self._marker_facts(), "from": self._source})
+        write_marker(self._source, "result", {**self._marker_facts(), "from": text_of_native(self._source)})
         try:
             if os.path.isdir(self._target) and os.listdir(self._target):
                 self._clear_target()
@@ -171,7 +172,11 @@ class _Relocator:
         with lock_exclusive(self._target) if self._database is None else lock_shared(self._target):
             resumed = self._is_resumable()  # again: another call may have begun meanwhile
             _remove_leftovers(self._target)
-            write_marker(self._target, RELOCATION_TARGET, {**self._marker_facts(), "from": self._source})
+            write_marker(
+                self._target,
+                RELOCATION_TARGET,
+                {**self._marker_facts(), "from": text_of_native(self._source)},
+            )
             fsync_dir(self._target)
             fsync_dir(os.path.dirname(self._target))
             with self._open_catalog() as catalog:
@@ -194,7 +199,7 @@ class _Relocator:
 
     def _switch(self) -> None:
         """Make the target the result."""
-        write_marker(self._source, RELOCATED, {**self._marker_facts(), "to": self._target})
+        write_marker(self._source, RELOCATED, {**self._marker_facts(), "to": text_of_native(self._target)})
         fsync_dir(self._source)  # what it leads to is durable already
         finish_relocation(self._target)
         self._relocation.arrive("copy")
@@ -207,7 +212,7 @@ class _Relocator:
         """Return whether an earlier call renamed the folder, so that there is no source left."""
         if _marker_kind(self._source) is not None or _marker_kind(self._target) != "result":
             return False
-        return os.path.realpath(str(read_marker(self._target).get("from"))) == self._source
+        return os.path.realpath(native_path(str(read_marker(self._target).get("from")))) == self._source
 
     def _is_resumable(self) -> bool:
         """Return whether an earlier call began to copy the result to the target.
@@ -228,7 +233,7 @@ class _Relocator:
             raise UsageError(f"{target} cannot be read: {error.strerror or error}.") from error
         kind = _marker_kind(target)
         if kind == RELOCATION_TARGET:
-            if os.path.realpath(str(read_marker(target).get("from"))) == self._source:
+            if os.path.realpath(native_path(str(read_marker(target).get("from")))) == self._source:
                 return True
             require_result(target)  # raises the error that fits
         if kind in ("result", "export"):
@@ -305,7 +310,7 @@ def _resolve_source(out: str, target: str) -> str:
     """Return the folder that has the result, or from which it was relocated to ``target``."""
     folder, visited = os.path.realpath(out), set[str]()
     while _marker_kind(folder) == RELOCATED and folder not in visited:
-        next_folder = os.path.realpath(str(read_marker(folder).get("to")))
+        next_folder = os.path.realpath(native_path(str(read_marker(folder).get("to"))))
         if next_folder == target:
             break
         visited.add(folder)

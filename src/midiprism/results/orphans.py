@@ -1,11 +1,11 @@
 """Finds what a store holds and the catalog does not know."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from midiprism.catalog import Catalog, IntegrityQueries, TrackFile, VerifyScope
 from midiprism.catalog.queries.shards import ShardIndex
+from midiprism.fs.path_text import path_bytes
 from midiprism.stores import ScannedEntry, TrackLocation, TrackStore
 
 
@@ -53,7 +53,7 @@ def track_location(track: TrackFile) -> TrackLocation:
 def track_label(store: TrackStore, track: TrackFile) -> bytes:
     """Return the name of a track for people: the path of its file, or its digest if it has no file."""
     path = store.path_of(track_location(track))
-    return os.fsencode(path) if path is not None else f"track {track.digest.hex()}".encode()
+    return path_bytes(path) if path is not None else f"track {track.digest.hex()}".encode()
 
 
 def _damage_kind(entry: ScannedEntry, *, known: bool) -> str | None:

@@ -21,6 +21,7 @@ from midiprism.errors import (
     UsageError,
 )
 from midiprism.fs.atomic_write import fsync_folder, name_if_absent, random_temporary_name
+from midiprism.fs.path_text import native_path
 from midiprism.metrics.devices import network_file_system
 from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
@@ -169,9 +170,8 @@ def _was_relocated(source: str, new_folder: str) -> bool:
         marker = read_marker(source)
     except UsageError:  # the folder is missing, or holds something else now
         return False
-    return marker["midiprism"] == RELOCATED and os.path.realpath(str(marker.get("to"))) == os.path.realpath(
-        new_folder
-    )
+    named = os.path.realpath(native_path(str(marker.get("to"))))
+    return marker["midiprism"] == RELOCATED and named == os.path.realpath(new_folder)
 
 
 def _folder_in_marker(folder: str, marker: dict[str, Any], key: str) -> str:
@@ -179,7 +179,7 @@ def _folder_in_marker(folder: str, marker: dict[str, Any], key: str) -> str:
     named = marker.get(key)
     if not isinstance(named, str) or not named:
         raise UsageError(f"{os.path.join(folder, MARKER_FILE_NAME)} is damaged: it has no {key!r}.")
-    return named
+    return native_path(named)
 
 
 def _require_not_relocated(out: str, marker: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from midiprism.smf.kernel.row_types import (
     BY_CHANNEL,
     BY_PROGRAM,
     BY_TRACK,
+    LIMIT_EVENTS,
     LIMIT_OUTPUT,
     LIMIT_SOURCE_TRACKS,
     NO_LIMIT,
@@ -231,7 +232,14 @@ def run_kernel(
     # As plain Python the kernel takes ints from a memoryview, where an array would give bytes that overflow.
     octets = np.frombuffer(data, np.uint8) if ENABLED else memoryview(data)
     answer: KernelOutput = split_kernel(
-        octets, by, full_context, event_by_event, details, max_output, min(limits.tracks, int(NO_LIMIT))
+        octets,
+        by,
+        full_context,
+        event_by_event,
+        details,
+        max_output,
+        min(limits.tracks, int(NO_LIMIT)),
+        min(limits.events, int(NO_LIMIT)),
     )
     if answer.status != STATUS_OK:
         raise _limit_error(answer.status, max_output, limits)
@@ -243,6 +251,11 @@ def _limit_error(status: int, max_output_bytes: int, limits: Limits) -> CorruptM
         return CorruptMidiError(
             "limit",
             f"All splits of the file would take more than {max_output_bytes} bytes (limit: output_bytes).",
+        )
+    if status == LIMIT_EVENTS:
+        return CorruptMidiError(
+            "limit",
+            f"The file has more than {limits.events} events of one kind that has a table (limit: events).",
         )
     what = "has" if status == LIMIT_SOURCE_TRACKS else "would give"
     return CorruptMidiError("limit", f"The file {what} more than {limits.tracks} tracks (limit: tracks).")

@@ -1,21 +1,29 @@
 """Text in MIDI files, which do not state its encoding."""
 
+import codecs
+
 JAPANESE_SYMBOL_LEAD_BYTE = 0x81
 KANA_LEAD_BYTES = (0x82, 0x83)
 
-MAX_EXAMINED_BYTES = 4096
-"""Most bytes of a text that decide its encoding."""
+_PADDING = b"\0 \t\r\n"
+
+MAX_TEXT_BYTES = 256
+"""Most bytes of a text that are read, without its padding. A file of a kilobyte can hold a name of megabytes,
+and each use of a name costs more than its length."""
 
 
 def decode_text(raw: bytes) -> tuple[str | None, str | None]:
     """Return the text of a meta event without padding, and the encoding it was read in.
 
-    (None, None) where it is blank.
+    (None, None) where it is blank. Of a longer text the first ``MAX_TEXT_BYTES`` bytes are read.
 
     ASCII and UTF-8 are certain. Of the others Shift-JIS (cp932) is taken where the bytes pair up as Japanese
     text does, else cp1252, and Latin-1 where that leaves a byte undefined.
     """
-    raw = raw.strip(b"\0 \t\r\n")
+    raw = raw.strip(_PADDING)
+    is_whole = len(raw) <= MAX_TEXT_BYTES
+    if not is_whole:
+        raw = raw[:MAX_TEXT_BYTES].rstrip(_PADDING)
     if not raw:
         return None, None
     if raw.isascii():
@@ -23,7 +31,10 @@ def decode_text(raw: bytes) -> tuple[str | None, str | None]:
     encodings = ("utf-8", "cp932", "cp1252") if looks_japanese(raw) else ("utf-8", "cp1252")
     for encoding in encodings:
         try:
-            return raw.decode(encoding), encoding
+            if is_whole:
+                return raw.decode(encoding), encoding
+            # The last character may be cut as well, and is then left out.
+            return codecs.getincrementaldecoder(encoding)().decode(raw), encoding
         except UnicodeDecodeError:
             continue
     return raw.decode("latin-1"), "latin-1"
@@ -37,7 +48,6 @@ def looks_japanese(raw: bytes) -> bool:
     ASCII character is a sign of neither: an apostrophe or an accented letter of cp1252 before a letter looks
     the same.
     """
-    raw = raw[:MAX_EXAMINED_BYTES]
     at = 0
     half_width = 0
     while at < len(raw):

@@ -25,12 +25,15 @@ class Limits:
         output_bytes: most bytes of all splits of a song, unless ``output_ratio`` allows more.
         output_ratio: all splits of a song may always take this many times its unwrapped size.
         tracks: most tracks in a song, and most splits out of one.
+        events: most events of each of three kinds, for which tables are made: those that select a sound,
+            conductor events, and with context "full" the others that other tracks may get.
     """
 
     input_bytes: int = 64 << 20
     output_bytes: int = 64 << 20
-    output_ratio: int = 64
+    output_ratio: int = 4
     tracks: int = 65_535
+    events: int = 1 << 20
 
     def max_output_bytes(self, song_bytes: int) -> int:
         """Return the most bytes of output for a song of ``song_bytes`` unwrapped bytes."""

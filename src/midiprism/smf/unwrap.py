@@ -75,6 +75,8 @@ class Unwrapped:
     @property
     def was_repaired(self) -> bool:
         """True if a wrapper was damaged, or if a repair makes the outcome ``repaired``."""
+        if not self.wrappers and not self.repairs:
+            return False  # most songs
         kinds = [wrapper.problem_kind for wrapper in self.wrappers]
         kinds += [repair.problem_kind for repair in self.repairs]
         return any(problems.PROBLEM_KINDS[kind].repaired for kind in kinds)

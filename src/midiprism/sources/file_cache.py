@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from midiprism.fs.open_flags import FOLLOWING_READ_FLAGS
-from midiprism.sources.source import UnreadableError
+from midiprism.sources.source import UnreadableError, mtime_ns_of
 
 _MAX_OPEN_FILES = 4
 
@@ -32,10 +32,18 @@ class OpenFile:
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableError("not_regular", "Its archive is not a regular file.")
         self.size = status.st_size
-        self.mtime_ns = status.st_mtime_ns
+        self.mtime_ns = mtime_ns_of(status)
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return ``size`` bytes, or fewer if the file ends before."""
+        """Return ``size`` bytes, or fewer if the file ends before.
+
+        An archive may state any offset and any size: there is nothing outside of the file.
+        """
+        if offset < 0 or size <= 0:
+            return b""
+        size = min(size, self.size - offset)
+        if size <= 0:
+            return b""
         data = self._read_some(offset, size)
         while 0 < len(data) < size:
             more = self._read_some(offset + len(data), size - len(data))
@@ -47,7 +55,7 @@ class OpenFile:
     def has_changed(self) -> bool:
         """Return True if the file was written to since it was opened."""
         status = os.fstat(self._descriptor)
-        return (status.st_size, status.st_mtime_ns) != (self.size, self.mtime_ns)
+        return (status.st_size, mtime_ns_of(status)) != (self.size, self.mtime_ns)
 
     def _read_some(self, offset: int, size: int) -> bytes:
         if hasattr(os, "pread"):

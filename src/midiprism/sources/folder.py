@@ -11,15 +11,27 @@ from blake3 import blake3
 
 from midiprism.errors import UsageError
 from midiprism.fs.open_flags import FOLLOWING_READ_FLAGS
+from midiprism.fs.path_text import path_text
 from midiprism.sources.archives.archive_reader import ArchiveReader
 from midiprism.sources.file_types import MIDI_SUFFIXES, is_archive
 from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result, has_marker
-from midiprism.sources.source import Notice, SongContent, SongRef, Source, UnreadableError, read_error
+from midiprism.sources.source import (
+    Notice,
+    SongContent,
+    SongRef,
+    Source,
+    UnreadableError,
+    mtime_ns_of,
+    read_error,
+)
 
 _MARKER = os.fsencode(MARKER_FILE_NAME)
 _SEPARATOR = os.fsencode(os.sep)
 _SONGS_PER_COUNT = 1_000
 _CHUNK_BYTES = 1 << 20
+_MAX_DIGESTED_RATIO = 16
+"""A file beyond the limit is read for its digest, up to this many times the limit: a sparse file may have any
+size."""
 _NOT_A_FILE_ERRORS = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
 """Errors of reading a folder, an empty pipe or a device."""
 
@@ -123,7 +135,7 @@ def open_folders(
     notices: list[Notice] = []
     for source in sources:
         path = os.path.abspath(os.fsencode(source))
-        name = os.fsdecode(path)
+        name = path_text(path)
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
@@ -145,11 +157,12 @@ def song_ref_at(path: bytes, root_length: int) -> SongRef:
         status = os.stat(path)
     except OSError:  # it was deleted since it was listed: reading it will say why
         return SongRef(path, root_length, 0, 0)
-    return SongRef(path, root_length, status.st_size, status.st_mtime_ns)
+    return SongRef(path, root_length, status.st_size, mtime_ns_of(status))
 
 
 def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> SongContent:
     """Read a regular file whole. If it has more than ``limit`` bytes, it is digested in pieces and not kept.
+    If it has many times as many, it is not read.
 
     A file that changes while it is read is read again once.
 
@@ -161,8 +174,8 @@ def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> So
         mtime_ns: time of its last change when it was listed; -1 if unknown.
 
     Raises:
-        UnreadableError: it is missing, forbidden or not a regular file, it keeps changing, or the disk
-            failed.
+        UnreadableError: it is missing, forbidden, far too large or not a regular file, it keeps changing, or
+            the disk failed.
     """
     try:
         content = _read_if_unchanged(path, size, mtime_ns) if 0 <= size <= limit else None
@@ -189,7 +202,7 @@ def _read_if_unchanged(path: bytes, size: int, mtime_ns: int) -> SongContent | N
         return None
     finally:
         os.close(descriptor)
-    if len(data) != size or after.st_size != size or after.st_mtime_ns != mtime_ns:
+    if len(data) != size or after.st_size != size or mtime_ns_of(after) != mtime_ns:
         return None
     return SongContent(data, blake3(data).digest(), size, mtime_ns) if stat.S_ISREG(after.st_mode) else None
 
@@ -201,6 +214,10 @@ def _read_once(path: bytes, limit: int) -> SongContent | None:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise UnreadableError("not_regular", "It is not a regular file.")
+        if before.st_size > _MAX_DIGESTED_RATIO * limit:
+            raise UnreadableError(
+                "limit", f"It has {before.st_size} bytes, far more than the limit of {limit}."
+            )
         if before.st_size > limit:
             data, (digest, size) = None, _digest(descriptor)
         else:
@@ -211,7 +228,7 @@ def _read_once(path: bytes, limit: int) -> SongContent | None:
         os.close(descriptor)
     if size != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         return None
-    return SongContent(data, digest, size, after.st_mtime_ns)
+    return SongContent(data, digest, size, mtime_ns_of(after))
 
 
 def _read_up_to(descriptor: int, size: int) -> bytes:
@@ -235,17 +252,17 @@ def _digest(descriptor: int) -> tuple[bytes, int]:
 
 def _reject_result_folder(path: bytes, out: bytes | None) -> list[Notice]:
     """Raise UsageError if a source is in a result; return a notice for each ignored marker above it."""
-    name = os.fsdecode(path)
+    name = path_text(path)
     if out is not None:
         inner, outer = os.path.realpath(path), os.path.realpath(out)
         if inner == outer or inner.startswith(os.path.join(outer, b"")):
             raise UsageError(
-                f"{name} lies in {os.fsdecode(out)}, the folder for the result: name another folder."
+                f"{name} lies in {path_text(out)}, the folder for the result: name another folder."
             )
     result, ignored = enclosing_result(path)
     if result is not None:
         raise UsageError(
-            f"{name} belongs to a midiprism result ({os.fsdecode(result)}), which is never read as a source: "
+            f"{name} belongs to a midiprism result ({path_text(result)}), which is never read as a source: "
             "name the folder of the songs."
         )
     return [_ignored_marker(folder) for folder in ignored if folder != os.path.realpath(path)]

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from midiprism.errors import NoParquetSourceError
@@ -57,10 +56,7 @@ def open_source(
             source: Source = (
                 ArchiveSource(path, archive_reader)
                 if kind == "archive"
-                else replace(
-                    open_parquet(path, song_column, name_column, tuple(kept_columns)),
-                    parquet_reader=parquet_reader,
-                )
+                else open_parquet(path, song_column, name_column, tuple(kept_columns), parquet_reader)
             )
             by_container[path] = source
             opened.append(source)

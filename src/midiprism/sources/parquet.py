@@ -8,42 +8,47 @@ a path alone identifies the row. The part after the row number is the song's nam
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from blake3 import blake3
 
 from midiprism.errors import AmbiguousSongColumnError, UsageError
-from midiprism.sources.archives.decompress import DamagedError
+from midiprism.fs.path_text import path_text
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
-from midiprism.sources.parquet_reader import MAX_FACTS_CHARACTERS, ColumnRoles, ParquetRows, require_pyarrow
-from midiprism.sources.source import (
-    MemberLocation,
-    Notice,
-    SongContent,
-    SongRef,
-    Source,
-    UnreadableError,
-    read_error,
-)
+from midiprism.sources.parquet_process import IsolatedRows
+from midiprism.sources.parquet_reader import ColumnRoles, ParquetRows, require_pyarrow
+from midiprism.sources.song_errors import reading_song, unreadable_error
+from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, Source, UnreadableError
 
 _SEPARATOR = os.fsencode(os.sep)
 _ROW_NUMBER_DIGITS = 8
 _MAX_ROW_NUMBER_DIGITS = 18
 _UNQUOTED_CHARACTERS = " !#$&'()+,;=@[]{}"
 
+OpenRows = ParquetRows | IsolatedRows
+
 
 class ParquetReader:
-    """Reads rows of Parquet files, of which the most recently used stay open."""
+    """Reads rows of Parquet files, of which the most recently used stay open.
 
-    def __init__(self) -> None:
-        self._open_files = FileCache(ParquetRows)
+    A damaged file may end the process that reads it. So files are read in another process, unless the reader
+    was sent to a worker process, which may end.
+
+    Args:
+        open_rows: opens a file by its path.
+    """
+
+    def __init__(self, open_rows: Callable[[bytes], OpenRows] = IsolatedRows) -> None:
+        self.open_rows = open_rows
+        self._open_files = FileCache(open_rows)
         self._lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[type["ParquetReader"], tuple[()]]:
-        return type(self), ()
+    def __reduce__(self) -> tuple[type["ParquetReader"], tuple[type[ParquetRows]]]:
+        return type(self), (ParquetRows,)
 
     def read(
         self, path: bytes, row_number: int, column_roles: ColumnRoles, mtime_ns: int | None, limit: int
@@ -60,32 +65,20 @@ class ParquetReader:
         Raises:
             UnreadableError: the row cannot be read.
         """
-        try:
+        with reading_song():
             with self._lock:  # rows are decoded one after the other
                 rows = self._open_files.get(path)
                 row = rows.read_row(row_number, column_roles)
             changed = rows.file.has_changed() or mtime_ns not in (None, rows.file.mtime_ns)
-        except OSError as error:
-            raise read_error(error) from error
-        except DamagedError as error:
-            raise UnreadableError("damaged", str(error)) from error
         if changed:
             raise UnreadableError("changing", "Its file changed since it was listed.")
-        if row.facts is not None and len(row.facts) > MAX_FACTS_CHARACTERS:
-            raise UnreadableError(
-                "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
-            )
-        data = row.data or b""
-        kept_data = data if len(data) <= limit else None
-        return SongContent(kept_data, blake3(data).digest(), len(data), rows.file.mtime_ns, row.facts)
+        kept_data = bytes(row.data) if len(row.data) <= limit else None
+        return SongContent(kept_data, blake3(row.data).digest(), len(row.data), rows.file.mtime_ns, row.facts)
 
     def seek(self, path: bytes, row_number: int, column_roles: ColumnRoles) -> None:
         """Decode the rows up to a row; errors are raised by ``read``."""
-        try:
-            with self._lock:
-                self._open_files.get(path).seek(row_number, column_roles)
-        except (DamagedError, UnreadableError, OSError):
-            return
+        with suppress(Exception), self._lock:
+            self._open_files.get(path).seek(row_number, column_roles)
 
     def read_by_name(self, path: bytes, name: bytes, limit: int) -> SongContent:
         """Read a row by the part of its path after the file.
@@ -98,14 +91,10 @@ class ParquetReader:
         if not number.isdigit() or len(number) > _MAX_ROW_NUMBER_DIGITS:
             raise UnreadableError("vanished", "There is no such row.")
         try:
-            with self._lock:
+            with reading_song(), self._lock:
                 self._open_files.get(path).require_columns(column_roles)
         except UsageError as error:
             raise UnreadableError("vanished", f"It cannot be read: {error}.") from error
-        except OSError as error:
-            raise read_error(error) from error
-        except DamagedError as error:
-            raise UnreadableError("damaged", str(error)) from error
         return self.read(path, int(number), column_roles, None, limit)
 
 
@@ -138,7 +127,7 @@ class ParquetSource(Source):
         column_name = quote(columns.song_column, _UNQUOTED_CHARACTERS).encode()
         column_path = self.path + _SEPARATOR + column_name + _SEPARATOR
         try:
-            rows = ParquetRows(self.path)
+            rows = self.parquet_reader.open_rows(self.path)
             names = rows.song_names(columns.name_column) if columns.name_column else iter(())
             for number, size in enumerate(rows.estimated_sizes(columns.song_column)):
                 path, root_length = column_path + b"%0*d" % (_ROW_NUMBER_DIGITS, number), len(column_path)
@@ -148,15 +137,13 @@ class ParquetSource(Source):
                     path += _SEPARATOR + name
                 member = MemberLocation(len(self.path), number, size_is_exact=False)
                 yield SongRef(path, root_length, size, rows.file.mtime_ns, member)
-        except (DamagedError, UnreadableError) as error:
-            yield Notice(self.path, "archive", str(error))
-        except OSError as error:
-            yield Notice(self.path, "archive", str(read_error(error)))
+        except Exception as error:  # noqa: BLE001 - one file never ends a run
+            yield Notice(self.path, "archive", str(unreadable_error(error)))
 
     def running_count(self) -> Iterator[int]:
         try:
-            yield 0 if self.open_error else ParquetRows(self.path).row_count
-        except (DamagedError, UnreadableError, OSError):  # walk yields a notice
+            yield 0 if self.open_error else self.parquet_reader.open_rows(self.path).row_count
+        except Exception:  # noqa: BLE001 - walk yields a notice
             yield 0
 
     def missing_paths(self) -> list[bytes]:
@@ -174,7 +161,11 @@ class ParquetSource(Source):
 
 
 def open_parquet(
-    path: bytes, song_column: str | None, name_column: str | None, kept_columns: tuple[str, ...]
+    path: bytes,
+    song_column: str | None,
+    name_column: str | None,
+    kept_columns: tuple[str, ...],
+    parquet_reader: ParquetReader,
 ) -> ParquetSource:
     """Open a Parquet file as a source.
 
@@ -183,23 +174,21 @@ def open_parquet(
         song_column: column that holds the songs; None for the only column that can.
         name_column: column that names the songs; None to name them by their row numbers.
         kept_columns: columns whose values are kept as facts of a song; see ``SongContent``.
+        parquet_reader: reads the file.
 
     Raises:
         AmbiguousSongColumnError: several columns may hold songs.
         UsageError: pyarrow is missing, or the file has no such columns.
     """
     require_pyarrow()
-    shown_path = os.fsdecode(path)
+    shown_path = path_text(path)
     try:
-        rows = ParquetRows(path)
-    except (DamagedError, UnreadableError) as error:  # only this file fails, not the run
-        return ParquetSource(path, ColumnRoles(song_column or "", name_column, kept_columns), str(error))
-    except OSError as error:
-        return ParquetSource(
-            path, ColumnRoles(song_column or "", name_column, kept_columns), str(read_error(error))
-        )
-    if song_column is None:
+        rows = parquet_reader.open_rows(path)
         candidates = rows.song_column_candidates()
+    except Exception as error:  # noqa: BLE001 - only this file fails, not the run
+        roles = ColumnRoles(song_column or "", name_column, kept_columns)
+        return ParquetSource(path, roles, str(unreadable_error(error)), parquet_reader)
+    if song_column is None:
         if not candidates:
             raise UsageError(f"{shown_path} has no column of bytes, which could hold songs.")
         if len(candidates) > 1:
@@ -210,7 +199,7 @@ def open_parquet(
         rows.require_columns(columns)
     except UsageError as error:
         raise UsageError(f"{shown_path} cannot be read like that: {error}.") from error
-    return ParquetSource(path, columns)
+    return ParquetSource(path, columns, None, parquet_reader)
 
 
 def _name_as_path(name: str | None) -> bytes:

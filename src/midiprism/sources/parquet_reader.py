@@ -6,14 +6,17 @@ can be read from its beginning only.
 
 import io
 import json
-import math
 from collections import deque
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from midiprism.errors import UsageError
+from midiprism.errors import MidiprismError, UsageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
+from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode
+from midiprism.sources.parquet_values import kept_bytes, kept_value, name_of
+from midiprism.sources.source import UnreadableError
 
 _ROWS_PER_BATCH = 16
 _NAMES_PER_BATCH = 1_000
@@ -23,6 +26,7 @@ MAX_ROWS = 100_000_000
 MAX_FACTS_CHARACTERS = 1 << 20
 """Most characters of the facts of a song."""
 
+_MAX_UTF8_BYTES = 4
 _BYTES_FIELD = "bytes"
 
 
@@ -44,22 +48,20 @@ class SourceRow(NamedTuple):
     """A row.
 
     Attributes:
-        data: bytes of the song; None for null.
+        data: bytes of the song, perhaps in the memory of the rows that were decoded with it.
         facts: values of the kept columns, as the text of a JSON object; None without such columns.
     """
 
-    data: bytes | None
+    data: bytes | memoryview
     facts: str | None
 
 
 def require_pyarrow() -> None:
     """Raise UsageError unless pyarrow is installed."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
+    if find_spec("pyarrow") is None:
         raise UsageError(
             "Reading Parquet files needs pyarrow, which is not installed: pip install 'midiprism[parquet]'."
-        ) from error
+        )
 
 
 class ParquetRows:
@@ -80,8 +82,8 @@ class ParquetRows:
         self.file = OpenFile(path)
         with _wrap_damage_errors():
             self._parquet = pyarrow.parquet.ParquetFile(_PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
-        groups = [self._parquet.metadata.row_group(number) for number in range(self._parquet.num_row_groups)]
-        self._group_row_counts = [group.num_rows for group in groups]
+            numbers = range(self._parquet.num_row_groups)
+            self._group_row_counts = [self._parquet.metadata.row_group(number).num_rows for number in numbers]
         if min(self._group_row_counts, default=0) < 0 or self.row_count > MAX_ROWS:
             raise DamagedError(f"It says that it has more than {MAX_ROWS:,} rows.")
         self._group_ends: dict[int, int] = {}
@@ -129,14 +131,15 @@ class ParquetRows:
         Raises:
             DamagedError: the file is damaged.
         """
-        with _wrap_damage_errors():
-            for batch in self._parquet.iter_batches(_NAMES_PER_BATCH, columns=[column], use_threads=False):
-                for place in range(batch.num_rows):
-                    try:
-                        value = _cell(batch, column, place)
-                    except UnicodeDecodeError:
-                        value = None
-                    yield None if value is None else str(value)
+        for number in range(self._parquet.num_row_groups):
+            with _wrap_damage_errors():
+                group = self._parquet.metadata.row_group(number)
+                most = rows_to_decode(self.file, group, (column,), _NAMES_PER_BATCH)
+                for batch in self._parquet.iter_batches(
+                    most, row_groups=[number], columns=[column], use_threads=False
+                ):
+                    for place in range(batch.num_rows):
+                        yield name_of(_cell(batch, column, place))
 
     def estimated_sizes(self, column: str) -> Iterator[int]:
         """Yield the approximate size of each row's song in bytes: the average of its row group.
@@ -154,23 +157,28 @@ class ParquetRows:
                     if chunk.path_in_schema in (column, f"{column}.{_BYTES_FIELD}")
                 )
             for _ in range(rows):
-                yield size // rows
+                yield max(0, size // rows)
 
     def read_row(self, row_number: int, column_roles: ColumnRoles) -> SourceRow:
         """Read a row, which is fast if the rows before it were read.
 
         Raises:
             DamagedError: there is no such row, or the file is damaged.
+            UnreadableError: the columns to keep have too many characters.
         """
         batch, index = self._batch_with_row(row_number, column_roles)
         with _wrap_damage_errors():
-            value = _cell(batch, column_roles.song_column, index)
-            if isinstance(value, dict):
-                value = value[_BYTES_FIELD]
+            cell = _cell(batch, column_roles.song_column, index)
+            if cell.is_valid and _struct_fields(cell.type):
+                cell = cell[_BYTES_FIELD]
+            data = memoryview(cell.as_buffer() if cell.is_valid else b"")
             if not column_roles.kept_columns:
-                return SourceRow(value, None)
-            facts = {name: _json_value(_cell(batch, name, index)) for name in column_roles.kept_columns}
-            return SourceRow(value, json.dumps(facts, default=str))
+                return SourceRow(data, None)
+            kept = column_roles.kept_columns
+            _require_few_characters(kept_bytes(batch, index, kept) // _MAX_UTF8_BYTES)
+            text = json.dumps({name: kept_value(_cell(batch, name, index)) for name in kept}, default=str)
+        _require_few_characters(len(text))
+        return SourceRow(data, text)
 
     def seek(self, row_number: int, column_roles: ColumnRoles) -> None:
         """Decode up to a row.
@@ -200,10 +208,12 @@ class ParquetRows:
             if _struct_fields(self._parquet.schema_arrow.field(song).type):
                 song = f"{song}.{_BYTES_FIELD}"
             self._current_group, self._next_row = group, first_row
+            columns = (song, *column_roles.kept_columns)
+            metadata = self._parquet.metadata.row_group(group)
             self._batches = self._parquet.iter_batches(
-                _ROWS_PER_BATCH,
+                rows_to_decode(self.file, metadata, columns, _ROWS_PER_BATCH),
                 row_groups=[group],
-                columns=[song, *column_roles.kept_columns],
+                columns=list(columns),
                 use_threads=False,
             )
         batch = None
@@ -217,6 +227,11 @@ class ParquetRows:
             self._group_ends.setdefault(group, self._next_row)
             raise DamagedError("It has fewer rows than it says.")
         self._recent_batches.append((self._next_row, batch))
+        while (
+            len(self._recent_batches) > 1
+            and sum(recent.nbytes for _, recent in self._recent_batches) > MAX_DECODED_BYTES
+        ):
+            self._recent_batches.popleft()
         self._next_row += batch.num_rows
 
     def _group_with_row(self, row_number: int) -> "_RowGroup":
@@ -277,13 +292,12 @@ class _wrap_damage_errors:  # noqa: N801 - it is used like a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import pyarrow
-
         # An error of the disk has a number; an error of pyarrow about damaged bytes has none.
         if isinstance(error, OSError) and error.errno:
             return
-        if isinstance(error, pyarrow.ArrowException | OSError | ValueError):
-            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Which other exceptions damaged bytes raise is not documented.
+        if isinstance(error, Exception) and not isinstance(error, MidiprismError | DamagedError):
+            message = str(error).splitlines()[0] if str(error).strip() else type(error).__name__
             raise DamagedError(f"It is damaged, or not a Parquet file ({message}).") from error
 
 
@@ -321,21 +335,18 @@ def _is_name_type(arrow_type: Any) -> bool:
 
 
 def _cell(batch: Any, column: str, row_index: int) -> Any:
-    """Return the value of a column, or of a field of a struct, whose name has a dot."""
+    """Return a value of a column as a scalar of pyarrow, or of a field of a struct, whose name has a dot."""
     column_index = batch.schema.get_field_index(column)
     if column_index >= 0:
-        return batch.column(column_index)[row_index].as_py()
+        return batch.column(column_index)[row_index]
     outer, _, inner = column.rpartition(".")
-    value = batch.column(batch.schema.get_field_index(outer))[row_index].as_py()
-    return None if value is None else value[inner]
+    cell = batch.column(batch.schema.get_field_index(outer))[row_index]
+    return cell[inner] if cell.is_valid else cell
 
 
-def _json_value(value: Any) -> Any:
-    """Return a value that JSON can represent: an infinite number becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _json_value(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_json_value(inner) for inner in value]
-    return value
+def _require_few_characters(count: int) -> None:
+    """Raise UnreadableError if the columns to keep have too many characters or bytes."""
+    if count > MAX_FACTS_CHARACTERS:
+        raise UnreadableError(
+            "limit", f"The columns to keep have more than {MAX_FACTS_CHARACTERS:,} characters."
+        )

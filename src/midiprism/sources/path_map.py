@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from midiprism.errors import PathMapRuleError
+from midiprism.fs.path_text import path_text
 
 _SEPARATOR = b"/"
 
@@ -50,7 +51,7 @@ def parse_path_map(rules: Sequence[str]) -> PathMap:
             raise PathMapRuleError(rule, "parent_folder")
         recorded = _normalize(recorded)
         if recorded in local_by_recorded:
-            raise PathMapRuleError(os.fsdecode(recorded) or "/", "duplicate")
+            raise PathMapRuleError(path_text(recorded) or "/", "duplicate")
         local_by_recorded[recorded] = os.path.abspath(local).rstrip(_SEPARATOR)
     return PathMap(tuple(local_by_recorded.items()))
 

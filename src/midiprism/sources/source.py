@@ -1,12 +1,15 @@
 """The interface of everything that songs come from, and the values that pass through it."""
 
 import errno
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from midiprism.errors import MidiprismError
+
+_MAX_TIME_NS = (1 << 63) - 1
 
 _PROBLEM_CODES = {
     errno.ENOENT: "vanished",
@@ -125,8 +128,8 @@ class UnreadableError(MidiprismError):
     """The bytes of a song cannot be read.
 
     Attributes:
-        code: ``vanished``, ``permission``, ``not_regular``, ``changing`` or ``io``; of a member also
-            ``damaged``, ``encrypted``, ``unsupported`` or ``limit``.
+        code: ``vanished``, ``permission``, ``not_regular``, ``changing``, ``io`` or ``limit``; of a member
+            also ``damaged``, ``encrypted`` or ``unsupported``; ``internal`` if midiprism is to blame.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -135,6 +138,15 @@ class UnreadableError(MidiprismError):
 
     def __reduce__(self) -> tuple[type["UnreadableError"], tuple[str, str]]:
         return type(self), (self.code, str(self))
+
+
+def mtime_ns_of(status: os.stat_result) -> int:
+    """Return the time of a file's last change in nanoseconds since the epoch, as 64 bits hold it.
+
+    File systems hold times that databases do not, before 1677 and after 2262: those become the first and the
+    last time that fits.
+    """
+    return max(-_MAX_TIME_NS, min(status.st_mtime_ns, _MAX_TIME_NS))
 
 
 def read_error(error: OSError) -> UnreadableError:
@@ -171,10 +183,12 @@ class Source(Protocol):
 
     @abstractmethod
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a song. If it has more than ``limit`` bytes, it is digested, and its bytes are not kept.
+        """Read a song. If it has more than ``limit`` bytes, its bytes are not kept.
+
+        It is then digested, unless that would take much longer than to read a song within the limit.
 
         Raises:
-            UnreadableError: the bytes cannot be read.
+            UnreadableError: the bytes cannot be read, or are far more than ``limit``.
         """
 
     def seek(self, song_ref: SongRef) -> None:

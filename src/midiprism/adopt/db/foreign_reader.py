@@ -1,6 +1,5 @@
 """Reading a library that another program keeps in PostgreSQL, without ever writing to it."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -11,6 +10,7 @@ from midiprism.adopt.db.foreign_schema import ForeignSchema, read_foreign_schema
 from midiprism.adopt.errors import ForeignTablesError
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
+from midiprism.fs.path_text import path_bytes
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class ForeignFile(NamedTuple):
     @classmethod
     def from_row(cls, file_id: int, path: str, content_hash: bytes) -> "ForeignFile":
         """Return the file of a row as the database has it."""
-        return cls(file_id, os.fsencode(path), bytes(content_hash))
+        return cls(file_id, path_bytes(path), bytes(content_hash))
 
 
 class ForeignLink(NamedTuple):

@@ -1,11 +1,11 @@
 """The songs of another program's library, and which of them their owner has split."""
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from midiprism.adopt.db.foreign_reader import ForeignLibrary
 from midiprism.adopt.errors import NotAdoptableError
+from midiprism.fs.path_text import path_bytes
 
 _PAGE_ROWS = 20_000  # without an index in the order of the bytes, each page sorts the whole table
 _ALREADY_SPLIT_PAGE_ROWS = 4_000
@@ -96,7 +96,7 @@ class ForeignSongs:
         after = ""
         while page := self._fetch_rows(statement, after=after, page=_PAGE_ROWS):
             paths = [path for (path,) in page]
-            yield [*map(os.fsencode, paths)]
+            yield [*map(path_bytes, paths)]
             after = paths[-1]
 
     def already_split(self) -> Iterator[list[AlreadySplitSong]]:
@@ -104,7 +104,7 @@ class ForeignSongs:
         after: int | None = None
         while page := self._fetch_rows(_ALREADY_SPLIT, after=after, page=_ALREADY_SPLIT_PAGE_ROWS):
             songs = [
-                AlreadySplitSong(file_id, os.fsencode(path), bytes(content_hash), *values)
+                AlreadySplitSong(file_id, path_bytes(path), bytes(content_hash), *values)
                 for file_id, path, content_hash, *values in page
             ]
             yield songs
@@ -125,9 +125,9 @@ class ForeignSongs:
         ((first, last),) = self._library.fetch_rows(
             'SELECT min(filepath COLLATE "C"), max(filepath COLLATE "C") FROM {files} WHERE num_tracks > 1'
         )
-        folder = os.fsencode(first or "").rpartition(b"/")[0] + b"/"
+        folder = path_bytes(first or "").rpartition(b"/")[0] + b"/"
         # In sorted order, a folder that contains the first and the last path contains all of them.
-        while not os.fsencode(last or "").startswith(folder):
+        while not path_bytes(last or "").startswith(folder):
             folder = folder[: folder.rfind(b"/", 0, -1) + 1]
         return folder
 

@@ -17,12 +17,13 @@ from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import NoCatalogError, translate_errors
 from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases, LeaseResult
 from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
+from midiprism.catalog.path_lookup import path_starts
 from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.batch_state import PostgresTransaction
 from midiprism.catalog.postgres.commit import BatchCommit
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
-from midiprism.catalog.schema import properties, runs
+from midiprism.catalog.schema import PATH_START_SQL, properties, runs
 from midiprism.catalog.types import UpToDate
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
@@ -223,14 +224,15 @@ class PostgresCatalog(Catalog):
         )
 
     def _recorded_stats(
-        self, paths: Iterable[bytes], up_to_date: UpToDate | None
+        self, leased: Iterable[bytes], up_to_date: UpToDate | None
     ) -> dict[bytes, tuple[int | None, int | None]]:
         """Return size and time of those paths that have a song with which there is nothing to do."""
+        paths = list(leased)
         table = f'"{self.address.schema}"'
         rows = driver_connection(self.connection).execute(
             f"SELECT p.path, p.size, p.mtime_ns, s.contract_version, s.outcome FROM {table}.song_paths p "  # noqa: S608
-            f"JOIN {table}.songs s ON s.id = p.song_id WHERE p.path = ANY(%b)",
-            (list(paths),),
+            f"JOIN {table}.songs s ON s.id = p.song_id WHERE {PATH_START_SQL} = ANY(%b) AND path = ANY(%b)",
+            (path_starts(paths), paths),
         )
         return {
             path: (size, mtime_ns)

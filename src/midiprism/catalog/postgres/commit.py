@@ -14,11 +14,20 @@ from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, run_hooks
 from midiprism.catalog.commit_result import CommitResult
+from midiprism.catalog.path_lookup import path_starts
 from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.batch_state import PostgresTransaction, RecordedSongs, RecordedTracks
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
-from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
+from midiprism.catalog.schema import (
+    PATH_START_SQL,
+    UNIQUE_PATH_SQL,
+    batches,
+    links,
+    song_paths,
+    songs,
+    tracks,
+)
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord, LinkedSongs
 from midiprism.records.outcomes import ADOPTED
@@ -294,14 +303,14 @@ class BatchCommit:
         forgotten = self._driver_connection.execute(
             f"SELECT song_id FROM {self._qualified_name('song_paths')} p "  # noqa: S608 - names of ours
             f"JOIN {self._qualified_name('songs')} s ON s.id = p.song_id "
-            "WHERE p.path = ANY(%b) AND s.digest IS NULL",
-            (list(indices),),
+            f"WHERE {PATH_START_SQL} = ANY(%b) AND path = ANY(%b) AND s.digest IS NULL",
+            (path_starts([*indices]), [*indices]),
         ).fetchall()
         names = self._stage("new_paths", song_paths, columns)
         self._driver_connection.execute(
             f"INSERT INTO {self._qualified_name('song_paths')} AS old ({names}) "  # noqa: S608
             f"SELECT {names} FROM new_paths ORDER BY path "
-            f"ON CONFLICT (path) DO UPDATE SET {changes}, {metadata}"
+            f"ON CONFLICT ({UNIQUE_PATH_SQL}) DO UPDATE SET {changes}, {metadata}"
         )
         if forgotten:
             self._driver_connection.execute(

@@ -9,6 +9,7 @@ All functions work inside the caller's transaction. Rows that another transactio
 that does no harm, so no statement waits for the commit of another run.
 """
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -27,12 +28,19 @@ def acquire(
     token = secrets.token_hex(16)
     made = insert(leases).values(run_id=run_id, token=token, expires_at=expires_at(seconds))
     lease_id: int = connection.scalar(made.returning(leases.c.id))
+    paths_by_digest = {path_digest(path): path for path in paths}
     taken = connection.connection.dbapi_connection.execute(  # type: ignore[union-attr]
-        f'INSERT INTO "{schema}".lease_paths (path, lease_id) '  # noqa: S608 - a name of ours
-        "SELECT path, %s FROM unnest(%b::bytea[]) path ORDER BY path ON CONFLICT DO NOTHING RETURNING path",
-        (lease_id, list(paths)),
+        f'INSERT INTO "{schema}".lease_paths (path_digest, lease_id) '  # noqa: S608 - a name of ours
+        "SELECT digest, %s FROM unnest(%b::bytea[]) digest ORDER BY digest "
+        "ON CONFLICT DO NOTHING RETURNING path_digest",
+        (lease_id, list(paths_by_digest)),
     )
-    return Lease(lease_id, token), {row[0] for row in taken}
+    return Lease(lease_id, token), {paths_by_digest[digest] for (digest,) in taken}
+
+
+def path_digest(path: bytes) -> bytes:
+    """Return the digest by which ``lease_paths`` knows a path."""
+    return hashlib.blake2b(path, digest_size=16).digest()
 
 
 def release(connection: Connection, lease: Lease, paths: Sequence[bytes]) -> bool:
@@ -43,9 +51,9 @@ def release(connection: Connection, lease: Lease, paths: Sequence[bytes]) -> boo
     own = select(leases.c.id).where(leases.c.id == lease.id, leases.c.token == lease.token)
     if connection.scalar(own.with_for_update()) is None:
         return False
-    wanted = set(paths)
+    wanted = set(map(path_digest, paths))
     deleted = connection.execute(
-        delete(lease_paths).where(lease_paths.c.lease_id == lease.id, lease_paths.c.path.in_(wanted))
+        delete(lease_paths).where(lease_paths.c.lease_id == lease.id, lease_paths.c.path_digest.in_(wanted))
     ).rowcount
     has_paths = exists().where(lease_paths.c.lease_id == lease.id)
     connection.execute(delete(leases).where(leases.c.id == lease.id, ~has_paths))

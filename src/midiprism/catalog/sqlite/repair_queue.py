@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, exists, func, select, tuple_, update
 
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.path_lookup import is_path_in
 from midiprism.catalog.queries.integrity import SongPath, TrackFile, select_track_files
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, song_paths, songs, tracks
@@ -103,7 +104,11 @@ class RepairQueue:
         """Return the paths whose songs are lost."""
         columns = [song_paths.c[name] for name in SongPath._fields]
         for paths in self._pages("paths"):
-            query = select(*columns).where(song_paths.c.path.in_(paths)).order_by(song_paths.c.path)
+            query = (
+                select(*columns)
+                .where(is_path_in(self._catalog.connection, paths))
+                .order_by(song_paths.c.path)
+            )
             for row in self._catalog.fetch_all(query):
                 yield SongPath(*row)
 

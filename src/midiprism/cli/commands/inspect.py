@@ -1,13 +1,12 @@
 """``midiprism inspect``: show what is in one MIDI file."""
 
 import os
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.render.inspection_json import print_inspection_json
 from midiprism.cli.render.inspection_text import print_inspection
-from midiprism.cli.render.terminal import print_json
 from midiprism.cli.shell import announce_compiling
 from midiprism.errors import CorruptMidiError, MidiprismError, UsageError
 
@@ -27,7 +26,7 @@ def inspect(
     """
     inspection = _inspect_file(file)
     if as_json:
-        print_json({"file": file, **asdict(inspection)})
+        print_inspection_json(file, inspection)
     else:
         print_inspection(file, inspection)
 

@@ -1,6 +1,5 @@
 """``midiprism split --adopt``: adopt a library that another program keeps."""
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from midiprism.cli.render.terminal import (
     print_json,
 )
 from midiprism.errors import UsageError
+from midiprism.fs.path_text import path_text
 
 if TYPE_CHECKING:
     from midiprism.adopt.adoption import AdoptedLibrary
@@ -107,7 +107,7 @@ class AdoptOptions:
 def adoption_arguments(adoption: "Adoption") -> list[str]:
     """Return the options of ``split`` that repeat an adoption."""
     policy = {"leave": [], "complete": ["--complete-existing"], "replace": ["--redo-existing", "--replace"]}
-    rules = [f"--path-map={os.fsdecode(old)}={os.fsdecode(new)}" for old, new in adoption.path_map.rules]
+    rules = [f"--path-map={path_text(old)}={path_text(new)}" for old, new in adoption.path_map.rules]
     return ["--adopt", *rules, *policy[adoption.existing]]
 
 

@@ -166,7 +166,7 @@ class WorkOptions:
         typer.Option(
             metavar="N|auto",
             help="Number of worker processes. auto: one per processor at first, then more as long as that "
-            "helps; none for a small library. 0: everything in this process.",
+            "helps; one for a small library. 0: everything in this process.",
         ),
     ] = "auto"
     batch_size: Annotated[

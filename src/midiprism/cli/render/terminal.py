@@ -1,13 +1,14 @@
 """Print to the terminal safely: names from files never become escape sequences or markup."""
 
 import json
-import os
 import shlex
 import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from midiprism.fs.path_text import path_bytes, path_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,12 +27,12 @@ def escape_unprintable(text: str) -> str:
 
 def printable_path(path: bytes | str) -> str:
     """Return a path as text that a terminal can show."""
-    return escape_unprintable(os.fsdecode(path))
+    return escape_unprintable(_text(path))
 
 
 def shell_quote(path: bytes | str) -> str:
     """Return a path quoted for a shell."""
-    return escape_unprintable(shlex.quote(os.fsdecode(path)))
+    return escape_unprintable(shlex.quote(_text(path)))
 
 
 def rich_text(value: str, style: str = "") -> "Text":
@@ -96,11 +97,15 @@ def format_count(name: str, count: int, meaning: str, *, width: int = 12) -> str
 
 def json_path(path: bytes | str) -> dict[str, str]:
     """Return a path for JSON: ``path`` as text, and ``path_bytes`` in hexadecimal if it is not UTF-8."""
-    data = path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")
+    data = path if isinstance(path, bytes) else path_bytes(path)
     try:
         return {"path": data.decode()}
     except UnicodeDecodeError:
         return {"path": data.decode(errors="replace"), "path_bytes": data.hex()}
+
+
+def _text(path: bytes | str) -> str:
+    return path_text(path) if isinstance(path, bytes) else path
 
 
 def _escape_character(character: str) -> str:

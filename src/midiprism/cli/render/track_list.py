@@ -17,6 +17,7 @@ from midiprism.cli.render.terminal import (
     printable_path,
     rich_text,
 )
+from midiprism.fs.path_text import path_bytes, path_text
 
 if TYPE_CHECKING:
     from midiprism.catalog import TrackRow
@@ -56,7 +57,7 @@ def track_to_json(row: "TrackRow") -> dict[str, Any]:
     facts["digest"] = facts["digest"].hex()
     return {
         "song": row.song_name,
-        "song_path": os.fsdecode(row.song_path),
+        "song_path": path_text(row.song_path),
         **facts,
         "path": _file_path(row),
         "row": row.shard_row,
@@ -67,7 +68,7 @@ def print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
     """Print the path of each track's file, below the folder ``out``, each followed by ``end``."""
     is_terminal = sys.stdout.isatty()
     for row in rows:
-        path = os.fsencode(os.path.join(out, _file_location(row)))
+        path = os.path.join(os.fsencode(out), path_bytes(_file_location(row)))
         typer.echo((printable_path(path).encode() if is_terminal else path) + end, nl=False)
 
 

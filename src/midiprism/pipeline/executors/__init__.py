@@ -7,6 +7,7 @@ from midiprism.pipeline.executor import Executor, ExecutorContext
 from midiprism.pipeline.executors.inline import InlineExecutor
 from midiprism.pipeline.executors.processes.background_process import run_in_process
 from midiprism.pipeline.executors.processes.process_executor import ProcessExecutor
+from midiprism.pipeline.executors.processes.start_process import start_process_server
 from midiprism.results.background import Background, run_inline
 
 EXECUTORS: dict[str, Callable[[ExecutorContext], Executor]] = {
@@ -25,6 +26,17 @@ def make_executor(name: str | None, context: ExecutorContext) -> Executor:
     if name not in EXECUTORS:
         raise UsageError(f"There is no executor {name!r}: choose one of {', '.join(EXECUTORS)}.")
     return EXECUTORS[name](context)
+
+
+def prepare_executor(name: str | None, workers: int | None) -> None:
+    """Start what a new result needs first, beside the opening of its catalog: it takes as long.
+
+    Args:
+        name: of the executor; None to choose it by ``workers``.
+        workers: worker processes; None if their number is not known yet.
+    """
+    if name == "processes" or (name is None and workers != 0):
+        start_process_server()
 
 
 def background_for(workers: int) -> Background:

@@ -39,6 +39,10 @@ class InlineExecutor:
         worker = self._worker or self._load_worker()
         batch, lease = self._queued.popleft()
         record = worker.process_batch(batch, lease=lease)
+        rest = batch[len(record.songs) :]
+        if rest and not self._context.stop():
+            batch = batch[: len(record.songs)]
+            self._queued.appendleft((rest, lease))
         return Completed([FinishedBatch(batch, record)], self._telemetry(batches_in_hand=0))
 
     def resize(self, workers: int) -> None:

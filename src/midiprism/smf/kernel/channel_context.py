@@ -15,8 +15,8 @@ TICK_BITS = 57
 class GroupedRows(NamedTuple):
     """Rows of a table grouped by a key: key ``k``'s are ``row_order[group_starts[k]:group_starts[k + 1]]``.
 
-    ``ticks`` are those of the rows, ascending within a key, and ``values`` what the rows of the setup table
-    select.
+    ``ticks`` are those of the rows, ascending within a key. ``values`` are what the rows of the setup table
+    select; of context events ``values[i]`` is the bytes that the first ``i`` of ``row_order`` take.
     """
 
     row_order: Any
@@ -45,11 +45,21 @@ def group_setup(setup: Any, count: int) -> Any:
 
 
 @inlined
+def merged_size(event: Any) -> int:
+    """Return the bytes that a context event takes where it is merged, with one for its delta time."""
+    return int(event.size + (2 if event.status < 0xF0 else 1))
+
+
+@inlined
 def group_context_events(context_events: Any, count: int) -> Any:
     """Group the events that other tracks may take by channel."""
     rows = context_events[:count]
     ticks = rows["tick"].copy()
-    return group_rows(rows["kind"].copy(), ticks, ticks, ZERO + ALL_CHANNELS + 1)
+    groups = group_rows(rows["kind"].copy(), ticks, ticks, ZERO + ALL_CHANNELS + 1)
+    sizes = np.zeros(count + 1, np.int64)
+    for at in range(count):
+        sizes[at + 1] = sizes[at] + merged_size(context_events[groups.row_order[at]])
+    return GroupedRows(groups.row_order, groups.ticks, sizes, groups.group_starts)
 
 
 @inlined
@@ -64,6 +74,17 @@ def last_value_at_tick(ticks: Any, values: Any, group_starts: Any, key: int, tic
     """Return what any track selected last at a tick."""
     end = group_end_at_tick(ticks, group_starts, key, tick)
     return values[end - 1] if end > group_starts[key] else default
+
+
+@helper
+def context_events_size(groups: Any, channels: int, tick: int) -> int:
+    """Return the bytes of all events up to a tick that concern a track that plays on these channels."""
+    size = ZERO
+    for key in range(ALL_CHANNELS + 1):
+        if key == ALL_CHANNELS or channels >> key & 1:
+            end = group_end_at_tick(groups.ticks, groups.group_starts, key, tick)
+            size += groups.values[end] - groups.values[groups.group_starts[key]]
+    return int(size)
 
 
 @helper

@@ -10,12 +10,13 @@ from midiprism.smf.kernel.problem_counts import (
     report_problem,
     report_track_problems,
 )
-from midiprism.smf.kernel.row_types import LIMIT_SOURCE_TRACKS, WHOLE_FILE, ZERO
+from midiprism.smf.kernel.row_types import LIMIT_EVENTS, LIMIT_SOURCE_TRACKS, STATUS_OK, WHOLE_FILE, ZERO
 from midiprism.smf.kernel.scan import scan_events
 from midiprism.smf.kernel.scan_tables import (
+    has_too_many_events,
     restore_row_counts,
     row_counts,
-    with_double_length,
+    with_room_for_scan,
     with_track_capacity,
 )
 from midiprism.smf.kernel.track_state import clear_sounding_notes
@@ -87,15 +88,21 @@ def scan_track(
 ) -> Any:
     """Scan a track, perhaps not for the first time; return the tables.
 
-    ``used`` are the row counts before any scan of it.
+    ``used`` are the row counts before any scan of it. With too many events, ``counters.status`` says so, and
+    nothing that was found counts.
     """
     while True:
         restore_row_counts(counters, used)
         clear_problem_counts(state)
-        if scan_events(data, chunk.body, limit, chunk.track, full_context, tables, state, counters):
+        has_room = scan_events(data, chunk.body, limit, chunk.track, full_context, tables, state, counters)
+        if has_too_many_events(counters):
+            counters.status = LIMIT_EVENTS
+            counters.conductor_events = counters.context_events = counters.setup = 0
+            return tables
+        if has_room:
             return tables
         clear_sounding_notes(state)
-        tables = with_double_length(tables, used)
+        tables = with_room_for_scan(tables, used, counters)
 
 
 @inlined
@@ -174,6 +181,8 @@ def read_track(
         if inside >= 0:
             limit = inside
     tables = scan_track(data, chunk, limit, full_context, tables, state, counters, used)
+    if counters.status != STATUS_OK:
+        return tables, data.shape[0]
     following = chunk.declared_end
     if tables.tracks[track].end_of_track < 0:
         tables, following = recover_missing_end_of_track(
@@ -203,6 +212,8 @@ def read_chunks(
             if track == tables.tracks.shape[0]:
                 tables = with_track_capacity(tables, track)
             tables, at = read_track(data, at, track, full_context, tables, state, counters)
+            if counters.status != STATUS_OK:
+                return tables
             counters.tracks = track + 1
         elif is_well_formed_chunk(data, at):
             tables = report_problem(tables, counters, problems.UNKNOWN_CHUNK, WHOLE_FILE, at, ZERO + 1)

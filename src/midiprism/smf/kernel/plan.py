@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.kernel.channel_context import (
+    context_events_size,
     count_context_events,
     last_value_at_tick,
     merge_context_events,
@@ -105,12 +106,15 @@ def min_output_size(song: Any) -> int:
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
         if source.note_count > 0:
-            copied = options.by == BY_TRACK and not source.needs_rewrite
-            least += unmerged_size(source) if copied else OUTPUT_HEADER_SIZE
+            least += unmerged_size(source) if source.is_copied else OUTPUT_HEADER_SIZE
             if options.merges:
-                # The delta time after a merged event may have been longer than it has to be.
                 count = bisect_right(events["tick"], source.ticks)
-                least += max(0, sizes[count] - DELTA_SLACK * count - source.conductor_size)
+                # The delta time after a merged event may have been longer than it has to be.
+                slack = DELTA_SLACK * count if source.is_copied else 0
+                least += max(0, sizes[count] - slack - source.conductor_size)
+                if options.full_context:
+                    context = context_events_size(song.context_groups, source.channels, source.ticks)
+                    least += max(0, context - source.context_size)
     return least
 
 

@@ -47,6 +47,7 @@ STATUS_OK = 0
 LIMIT_OUTPUT = 1
 LIMIT_SOURCE_TRACKS = 2
 LIMIT_OUTPUT_TRACKS = 3
+LIMIT_EVENTS = 4
 
 BY_TRACK = 0
 BY_CHANNEL = 1
@@ -104,6 +105,7 @@ SOURCE_TRACK = row_type(
     "conductor_start",  # rows of the conductor events that are this track's
     "conductor_stop",
     "conductor_size",  # bytes of those events, with one for each delta time
+    "context_size",  # bytes of its context events where they are merged, with one for each delta time
     "lead_channel",  # channel and program that play most notes
     "lead_program",  # NO_PROGRAM where its own events select none
     "program",  # the one program that plays; -1 where several do or none is selected
@@ -242,5 +244,6 @@ COUNTERS = row_type(
     "gs_resets",
     "stopped_cleanly",  # 1 where the last scan stopped between two events
     "wasted",  # bytes scanned beyond where their track turned out to end
+    "max_events",  # most rows of conductor events, context events and setup each
 )
 """Rows in use, and other facts of the file."""

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from midiprism.smf import problems
+from midiprism.smf.kernel.channel_context import merged_size
 from midiprism.smf.kernel.fast_scan import count_note_off, count_note_on, scan_channel_events
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.messages import (
@@ -127,6 +128,7 @@ def begin_track_row(source: Any, counters: Any, body: int) -> None:
     source.name_start = -1
     source.name_size = 0
     source.conductor_size = 0
+    source.context_size = 0
     source.checkpoint_start = counters.checkpoints
     source.conductor_start = counters.conductor_events
 
@@ -259,6 +261,7 @@ def scan_events(
                     row = context_events[unsigned_index(counters.context_events)]
                     fill_event(row, event_tick, track, at, at + size, status, status & 15)
                     counters.context_events += 1
+                    source.context_size += merged_size(row)
             at += size
         elif status == 0xFF or status == 0xF0 or status == 0xF7:
             text = at + (2 if status == 0xFF else 1)
@@ -294,6 +297,7 @@ def scan_events(
                 row = context_events[unsigned_index(counters.context_events)]
                 fill_event(row, event_tick, track, event.position, at, status, ALL_CHANNELS)
                 counters.context_events += 1
+                source.context_size += merged_size(row)
         else:
             size = system_message_size(status)
             if at + 1 + size > limit:

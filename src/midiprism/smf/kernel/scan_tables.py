@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_types import CHECKPOINT, EVENT, PROBLEM, SETUP_CHANGE, SOURCE_TRACK
+from midiprism.smf.kernel.row_types import CHECKPOINT, EVENT, NO_LIMIT, PROBLEM, SETUP_CHANGE, SOURCE_TRACK
 
 
 class ScanTables(NamedTuple):
@@ -31,22 +31,23 @@ class RowCounts(NamedTuple):
 
 
 @helper
-def new_scan_tables(size: int, full_context: bool) -> Any:
+def new_scan_tables(size: int, full_context: bool, max_events: int) -> Any:
     """Return empty tables, long enough for most songs of ``size`` bytes."""
+    most = max_events + 1
     return ScanTables(
         np.empty(32, SOURCE_TRACK),
         np.empty(64 + size // 64, CHECKPOINT),
-        np.empty(64 + size // 64, EVENT),
-        np.empty(64 + size // 16 if full_context else 1, EVENT),
-        np.empty(128 + size // 32, SETUP_CHANGE),
+        np.empty(min(64 + size // 64, most), EVENT),
+        np.empty(min(64 + size // 16, most) if full_context else 1, EVENT),
+        np.empty(min(128 + size // 32, most), SETUP_CHANGE),
         np.empty(16, PROBLEM),
     )
 
 
 @helper
-def double_length(table: Any, rows: int) -> Any:
-    """Return a table twice as long, with the first ``rows`` rows of this one."""
-    longer = np.empty(2 * table.shape[0], table.dtype)
+def double_length(table: Any, rows: int, most: int) -> Any:
+    """Return a table twice as long, with at most ``most`` rows, that has the first ``rows`` of this one."""
+    longer = np.empty(min(2 * table.shape[0], most), table.dtype)
     for row in range(rows):
         longer[row] = table[row]
     return longer
@@ -55,7 +56,7 @@ def double_length(table: Any, rows: int) -> Any:
 @inlined
 def ensure_capacity(table: Any, rows: int) -> Any:
     """Return the table, twice as long where ``rows`` fill it."""
-    return table if rows < table.shape[0] else double_length(table, rows)
+    return table if rows < table.shape[0] else double_length(table, rows, NO_LIMIT)
 
 
 @helper
@@ -85,16 +86,30 @@ def with_problems(tables: Any, problems: Any) -> Any:
 
 
 @inlined
-def with_double_length(tables: Any, used: Any) -> Any:
-    """Return the tables with twice the room for what a scan finds; ``used`` are RowCounts."""
-    return ScanTables(
-        tables.tracks,
-        double_length(tables.checkpoints, used.checkpoints),
-        double_length(tables.conductor_events, used.conductor_events),
-        double_length(tables.context_events, used.context_events),
-        double_length(tables.setup, used.setup),
-        tables.problems,
-    )
+def has_too_many_events(counters: Any) -> bool:
+    """Return whether a scan has found more events of a kind than there may be."""
+    return bool(max(counters.conductor_events, counters.context_events, counters.setup) > counters.max_events)
+
+
+@inlined
+def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
+    """Return the tables with those twice as long that a scan has filled; ``used`` are the rows before it."""
+    checkpoints, conductor_events = tables.checkpoints, tables.conductor_events
+    context_events, setup = tables.context_events, tables.setup
+    most = counters.max_events + 1
+    others_have_room = True
+    if counters.conductor_events == conductor_events.shape[0]:
+        conductor_events = double_length(conductor_events, used.conductor_events, most)
+        others_have_room = False
+    if counters.context_events == context_events.shape[0]:
+        context_events = double_length(context_events, used.context_events, most)
+        others_have_room = False
+    if counters.setup == setup.shape[0]:
+        setup = double_length(setup, used.setup, most)
+        others_have_room = False
+    if others_have_room:
+        checkpoints = double_length(checkpoints, used.checkpoints, NO_LIMIT)
+    return ScanTables(tables.tracks, checkpoints, conductor_events, context_events, setup, tables.problems)
 
 
 @inlined

@@ -198,7 +198,7 @@ def fill_durations(song: Any, outputs: Any) -> None:
         outputs[row].seconds = tracks[outputs[row].track].seconds
 
 
-@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64)")
+@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64)")
 def split_kernel(
     data: Any,
     by: int,
@@ -207,6 +207,7 @@ def split_kernel(
     details: bool,
     max_output_bytes: int,
     max_tracks: int,
+    max_events: int,
 ) -> Any:
     """Split a song.
 
@@ -218,6 +219,7 @@ def split_kernel(
         details: whether to return every track, the conductor events and the tempo changes.
         max_output_bytes: most bytes of all splits.
         max_tracks: most tracks, and most splits.
+        max_events: most events of each kind for which a table is made.
 
     Returns:
         A KernelOutput.
@@ -225,7 +227,8 @@ def split_kernel(
     counter_table = np.zeros(1, COUNTERS)
     state_table = np.zeros(1, TRACK_STATE)
     counters, state = counter_table[0], state_table[0]
-    tables, at = find_first_chunk(data, new_scan_tables(data.shape[0], full_context), counters)
+    counters.max_events = max_events
+    tables, at = find_first_chunk(data, new_scan_tables(data.shape[0], full_context, max_events), counters)
     tables = read_chunks(data, at, max_tracks, full_context, tables, state, counters)
     midi_format = read_be16(data, ZERO + 8)
     merges = midi_format != 2 and counters.tracks > 1

@@ -22,6 +22,8 @@ ALWAYS_ALLOWED_BYTES = 1 << 30
 MAX_UNPACK_RATIO = 200
 """An archive may unpack to ``ALWAYS_ALLOWED_BYTES``, or to this many times its own size."""
 
+_MAX_OFFSET = (1 << 63) - 1
+
 
 class ArchiveEntry(NamedTuple):
     """A member as an archive lists it.
@@ -114,6 +116,8 @@ class Archive(ABC):
             if number >= MAX_MEMBERS:
                 raise ArchiveBombError(f"It has more than {MAX_MEMBERS:,} members.")
             song = _classify_entry(entry)
+            if isinstance(song, ArchiveSong) and not self._can_hold(song):
+                song = RejectedMember(entry.name, "member", "It states a size that cannot be true.")
             if isinstance(song, ArchiveSong):
                 name_hash = hash(song.name)
                 if name_hash in seen_hashes:
@@ -128,6 +132,10 @@ class Archive(ABC):
                             "It unpacks to far more than its size, as only an archive bomb does."
                         )
             yield song
+
+    def _can_hold(self, song: ArchiveSong) -> bool:
+        """Return False for a member whose stated place or size no member of this archive can have."""
+        return 0 <= song.offset <= _MAX_OFFSET and 0 <= song.size <= self.max_unpacked_bytes
 
     def read_song(self, offset: int, size: int, mtime_ns: int | None, limit: int) -> SongContent:
         """Read a member.

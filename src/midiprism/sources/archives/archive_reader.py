@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from midiprism.sources.archives.archive import Archive, ArchiveSong, RejectedMember, pack_song, unpack_song
 from midiprism.sources.archives.decompress import (
     ArchiveBombError,
-    DamagedError,
     bzip2_decompressor,
     gzip_decompressor,
     xz_decompressor,
@@ -16,7 +15,8 @@ from midiprism.sources.archives.tar import CompressedTar, Tar
 from midiprism.sources.archives.zip import Zip
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import BZIP2_SUFFIXES, GZIP_SUFFIXES, TAR_SUFFIXES, XZ_SUFFIXES
-from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, UnreadableError, read_error
+from midiprism.sources.song_errors import reading_song, unreadable_error
+from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, UnreadableError
 
 _SEPARATOR = os.fsencode(os.sep)
 _MEMBERS_PER_COUNT = 1_000
@@ -61,7 +61,7 @@ class ArchiveReader:
         path_prefix = path + _SEPARATOR
         try:
             archive = open_archive(path)
-        except _ARCHIVE_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - one archive never ends a run
             yield _notice(path, error)
             return
         mtime_ns, random_access = archive.file.mtime_ns, archive.random_access
@@ -74,7 +74,7 @@ class ArchiveReader:
                     packed_songs.append(pack_song(item))
                 elif item is not None:
                     yield _song_ref(path_prefix, root_length, item, mtime_ns, in_path_order=False)
-        except _ARCHIVE_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - one archive never ends a run
             yield _notice(path, error)
             if isinstance(error, ArchiveBombError):
                 return
@@ -96,7 +96,7 @@ class ArchiveReader:
         except ArchiveBombError:
             if archive.random_access:
                 yield -counted
-        except _ARCHIVE_ERRORS:  # walk yields a notice
+        except Exception:  # noqa: BLE001 - walk yields a notice
             return
 
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
@@ -108,16 +108,14 @@ class ArchiveReader:
         member = song_ref.member
         assert member is not None
         archive = self._open(song_ref.path[: member.container_path_length])
-        try:
+        with reading_song():
             return archive.read_song(member.position, song_ref.size, song_ref.mtime_ns, limit)
-        except OSError as error:
-            raise read_error(error) from error
 
     def seek(self, song_ref: SongRef) -> None:
         """Prepare to read a song and those after it; errors are raised by ``read``."""
         member = song_ref.member
         if member is not None and not member.in_path_order:
-            with contextlib.suppress(*_ARCHIVE_ERRORS):
+            with contextlib.suppress(Exception):
                 self._open(song_ref.path[: member.container_path_length]).seek(member.position)
 
     def read_by_name(self, path: bytes, name: bytes, limit: int) -> SongContent:
@@ -127,24 +125,20 @@ class ArchiveReader:
             UnreadableError: there is no such member, or its bytes cannot be read.
         """
         archive = self._open(path)
-        try:
+        with reading_song():
             song = archive.find_song(name)
             if song is None:
                 raise UnreadableError("vanished", "Its archive has no such member.")
             return archive.read_song(song.offset, song.size, None, limit)
-        except OSError as error:
-            raise read_error(error) from error
 
     def _open(self, path: bytes) -> Archive:
         try:
-            return self._open_archives.get(path)
-        except OSError as error:
-            raise read_error(error) from error
-        except DamagedError as error:
+            with reading_song():
+                return self._open_archives.get(path)
+        except UnreadableError as error:
+            if error.code != "damaged":
+                raise
             raise UnreadableError("damaged", f"Its archive cannot be read: {error}") from error
-
-
-_ARCHIVE_ERRORS = (DamagedError, UnreadableError, OSError)
 
 
 def _song_ref(
@@ -155,6 +149,4 @@ def _song_ref(
 
 
 def _notice(path: bytes, error: Exception) -> Notice:
-    if isinstance(error, OSError):
-        error = read_error(error)
-    return Notice(path, "archive", str(error))
+    return Notice(path, "archive", str(unreadable_error(error)))

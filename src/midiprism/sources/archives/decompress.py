@@ -21,6 +21,8 @@ _CHUNK_BYTES = 1 << 18
 LOOK_BACK_BYTES = 16 << 20
 """Size of the window."""
 _XZ_MAX_MEMORY = 256 << 20
+_MAX_PADDING_BYTES = 4 << 20
+"""Zeros after a stream that are passed over to find another; a file may end in a hole of any size."""
 
 
 class DamagedError(Exception):
@@ -149,13 +151,15 @@ class DecompressedStream:
 def iter_decompressed(file: OpenFile, make_decompressor: Callable[[], Decompressor]) -> Iterator[bytes]:
     """Yield the decompressed bytes in pieces.
 
-    Streams that follow each other count as one, and zeros after them are padding.
+    Streams that follow each other count as one, and zeros after them are padding. What follows after very
+    many zeros is not read.
 
     Raises:
         DamagedError: the data is damaged or truncated.
         OSError: the disk failed.
     """
     offset, after_stream, data = 0, False, b""
+    padding = 0
     decompressor = make_decompressor()
     while True:
         if decompressor.eof:
@@ -166,11 +170,14 @@ def iter_decompressed(file: OpenFile, make_decompressor: Callable[[], Decompress
             offset += len(data)
             at_end_of_file = not data
         if after_stream:
-            data = data.lstrip(b"\0")
-            if at_end_of_file:
+            stripped = data.lstrip(b"\0")
+            padding += len(data) - len(stripped)
+            data = stripped
+            if at_end_of_file or padding > _MAX_PADDING_BYTES:
                 return
             if not data:
                 continue
+            padding = 0
         try:
             piece = decompressor.decompress(data, _CHUNK_BYTES)
         except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:

@@ -110,6 +110,8 @@ def _entries(source: _ReadableAt) -> Generator[ArchiveEntry, None, int]:
             except Exception as error:  # which exceptions damaged headers raise is not documented
                 fault = "is damaged or truncated" if before else "is not a tar archive"
                 raise DamagedError(f"It {fault} ({str(error) or type(error).__name__}).") from error
+            if member.size < 0:  # it has no data, so the next header follows
+                tar.offset = member.offset_data
             if tar.offset <= before or len(tar.pax_headers) > _MAX_PAX_HEADERS:
                 raise DamagedError("It has a header that no program would write.")
             yield _entry(member)

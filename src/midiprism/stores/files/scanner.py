@@ -14,6 +14,7 @@ from blake3 import blake3
 from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
 from midiprism.fs.open_flags import READ_FLAGS
+from midiprism.fs.path_text import native_path, text_of_native
 from midiprism.stores.files.layout import TRACKS_FOLDER
 from midiprism.stores.types import FileStatus, PrefixFilter, ScannedEntry, any_prefix
 
@@ -69,7 +70,7 @@ class TrackScanner:
                     continue
                 with os.scandir(self._absolute(folder)) as scan:
                     for entry in scan:
-                        path = f"{folder}/{entry.name}"
+                        path = f"{folder}/{text_of_native(entry.name)}"
                         if not entry.is_dir(follow_symlinks=False):
                             is_file = entry.is_file(follow_symlinks=False)
                             entries.append(_classify_entry(path, depth, is_file=is_file))
@@ -151,7 +152,7 @@ class TrackScanner:
             raise StoreError(f"{path} is not below {TRACKS_FOLDER}.")
 
     def _absolute(self, path: str) -> str:
-        return os.path.join(self._root, *path.split("/"))
+        return os.path.join(self._root, *native_path(path).split("/"))
 
 
 def is_below_tracks(path: str) -> bool:

@@ -12,6 +12,7 @@ from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, require_real_folder
 from midiprism.fs.exclusive_create import create_file, read_regular_file
 from midiprism.fs.fsync import FSYNC_ON_WRITE, Flusher
+from midiprism.fs.path_text import native_path
 from midiprism.fs.reflink import Reflinker
 from midiprism.records.batches import BatchRecord
 from midiprism.stores.errors import LostOrDamagedError, read_error, wrap_read_errors, write_error
@@ -204,7 +205,8 @@ class FileStore:
 
     def _create_at(self, path: str, data: bytes, digits: int) -> bool | None:
         """Return True if the track was written, False if it was there, None if another has this name."""
-        absolute = self._root + os.sep + (path if os.sep == "/" else path.replace("/", os.sep))
+        name = native_path(path)
+        absolute = self._root + os.sep + (name if os.sep == "/" else name.replace("/", os.sep))
         folder = absolute[: absolute.rindex(os.sep)]
         if folder not in self._known_folders:
             self._make_folder(folder)
@@ -262,7 +264,7 @@ class FileStore:
     def _absolute(self, path: str) -> str:
         if not is_below_tracks(path):
             raise StoreError(f"{path} is not the path of a track.")
-        return os.path.join(self._root, *path.split("/"))
+        return os.path.join(self._root, *native_path(path).split("/"))
 
 
 class FileCopier:
@@ -283,7 +285,7 @@ class FileCopier:
             return "present"
         if not is_below_tracks(path):
             raise LostOrDamagedError(f"{path} is not the path of a track.")
-        source = os.path.join(self._source_root, *path.split("/"))
+        source = os.path.join(self._source_root, *native_path(path).split("/"))
         try:
             data = read_regular_file(source)
         except OSError as error:

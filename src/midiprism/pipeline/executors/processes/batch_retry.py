@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from midiprism.catalog import BatchRecord, Lease, ProblemRecord, SongRecord
+from midiprism.catalog import BatchRecord, Lease, ProblemRecord
 from midiprism.pipeline.batch import Batch, FinishedBatch
-from midiprism.pipeline.record_builder import song_name_of
+from midiprism.pipeline.record_builder import failed_record
 
 MAX_WORKER_FAILURES = 2
 
@@ -60,17 +60,7 @@ def failed_batch(
 ) -> FinishedBatch:
     """Return the record that is committed for a song that kills its worker whenever it is tried."""
     (song_ref,) = submitted.batch
-    problem = ProblemRecord(failure.code, failure.message)
-    record = SongRecord(
-        song_ref.path,
-        song_ref.root_length,
-        song_name_of(song_ref),
-        song_ref.size,
-        song_ref.mtime_ns,
-        None,
-        "failed",
-        problems=(problem,),
-    )
+    record = failed_record(song_ref, ProblemRecord(failure.code, failure.message))
     return FinishedBatch(
         submitted.batch,
         BatchRecord.from_songs(

@@ -7,6 +7,9 @@ compiles it, and announces that this takes long. If it cannot be loaded, the wor
 import contextlib
 
 with contextlib.suppress(Exception):
+    from midiprism.pipeline.executors.processes import worker_process  # noqa: F401 - for the workers
+
+with contextlib.suppress(Exception):
     from midiprism.smf.kernel import split_kernel
 
     if split_kernel.is_compiled():

@@ -27,7 +27,7 @@ from midiprism.pipeline.executors.processes.start_process import (
     process_context,
     start_process,
 )
-from midiprism.pipeline.executors.processes.worker_process import Task, WorkerMessage, main
+from midiprism.pipeline.executors.processes.worker_process import BatchAnswer, Task, WorkerMessage, main
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
@@ -142,13 +142,13 @@ class WorkerHandle:
         """Let the worker end after the batches that it has."""
         self._outbox.put(None)
 
-    def take_answer(self, message: WorkerMessage) -> tuple[SubmittedBatch, Any, Any]:
-        """Return the batch that a ``done`` message answers, its record, and its commit if there was one."""
+    def take_answer(self, message: WorkerMessage) -> tuple[SubmittedBatch, BatchAnswer]:
+        """Return the batch that a ``done`` message answers, and the answer with the bytes of its tracks."""
         submitted = self.batches.popleft()
         assert submitted.number == message.batch_number
         self._answered_counts = self.counts
-        record, committed = message.payload
-        return submitted, self._slots.take(record) if self._slots else record, committed
+        answer: BatchAnswer = message.payload
+        return submitted, answer._replace(record=self._slots.take(answer.record)) if self._slots else answer
 
     def is_working_on(self, submitted: SubmittedBatch) -> bool:
         """Return whether the worker has begun a batch and not ended it."""
@@ -329,8 +329,13 @@ class ProcessExecutor:
         elif message.kind == "error":
             raise message.payload
         else:
-            submitted, record, committed = handle.take_answer(message)
-            self._finished.append(FinishedBatch(submitted.batch, record, committed))
+            submitted, answer = handle.take_answer(message)
+            batch, rest = submitted.batch, submitted.batch[answer.song_count :]
+            if rest and not self._stop_flag[0]:
+                batch = batch[: answer.song_count]
+                self._last_number += 1
+                self._queued.appendleft(SubmittedBatch(self._last_number, rest, submitted.lease))
+            self._finished.append(FinishedBatch(batch, answer.record, answer.committed))
             self._dispatch()
 
     def _kill_hung_workers(self) -> None:

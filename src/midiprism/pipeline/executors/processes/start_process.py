@@ -55,6 +55,14 @@ def process_context() -> Any:
     return context
 
 
+def start_process_server() -> None:
+    """Start the server that forks worker processes, which loads the splitter; return at once."""
+    if process_context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver  # which Windows does not have
+
+        forkserver.ensure_running()
+
+
 def needs_main_module(value: object) -> bool:
     """Return whether a pickle of ``value`` refers to something that the main module defines.
 

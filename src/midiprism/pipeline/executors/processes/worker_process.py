@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
-from midiprism.catalog import BatchRecord, Catalog, Lease, open_worker_catalog, utc_now
+from midiprism.catalog import BatchRecord, Catalog, CommitResult, Lease, open_worker_catalog, utc_now
 from midiprism.errors import KernelCacheWarning, MidiprismError, StoreError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import Batch
@@ -46,12 +46,26 @@ _NICENESS = 10
 wait while it waits for a processor."""
 
 
+class BatchAnswer(NamedTuple):
+    """The answer to a batch.
+
+    Attributes:
+        record: of the songs that were processed.
+        committed: the result of its commit, if the worker committed it.
+        song_count: of the songs that were processed, which are the first ones of the batch.
+    """
+
+    record: BatchRecord
+    committed: CommitResult | None
+    song_count: int
+
+
 class WorkerMessage(NamedTuple):
     """An answer of a worker.
 
     Attributes:
-        kind: ``loading`` (payload: whether the splitter is compiled), ``ready``, ``done`` (payload: a record,
-            and the result of its commit if the worker committed it) or ``error`` (payload: the exception).
+        kind: ``loading`` (payload: whether the splitter is compiled), ``ready``, ``done`` (payload: a
+            ``BatchAnswer``) or ``error`` (payload: the exception).
     """
 
     kind: Literal["loading", "ready", "done", "error"]
@@ -86,7 +100,10 @@ def main(
         thread = threading.Thread(target=committer.send_messages, args=(answers,), daemon=True)
         thread.start()
         while (task := _receive_task(pipe, timers)) is not None:
-            answers.put(_process_batch(worker, slots, *task))
+            committer.unsent.wait_for_room()
+            answer = _process_batch(worker, slots, *task)
+            committer.unsent.add(answer)
+            answers.put(answer)
         answers.put(None)
         thread.join()
 
@@ -105,11 +122,12 @@ def _process_batch(
 ) -> WorkerMessage:
     try:
         record = worker.process_batch(batch, batch_number, lease)
+        song_count = len(record.songs)
         if slots:
             worker.counters[STAGE] = STAGE_STORING  # a worker that dies here dies on this batch
             record = slots.put(record)
             worker.counters[STAGE] = STAGE_IDLE
-        return WorkerMessage("done", batch_number, (record, None))
+        return WorkerMessage("done", batch_number, BatchAnswer(record, None, song_count))
     except MidiprismError as error:
         return WorkerMessage("error", batch_number, error)
     except OSError as error:  # such as too many open files: no song is to blame
@@ -129,6 +147,45 @@ def ignore_signals_and_die_with_coordinator() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+class UnsentTracks:
+    """Bytes of tracks that a worker has handed to the thread that answers, and that were not sent yet.
+
+    Args:
+        max_bytes: if there are more, the worker waits before it makes others.
+    """
+
+    def __init__(self, max_bytes: int = 64 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._changed = threading.Condition()
+
+    def add(self, message: WorkerMessage) -> None:
+        """Note that a message is to be sent."""
+        with self._changed:
+            self._bytes += _track_bytes(message)
+
+    def remove(self, messages: list[WorkerMessage]) -> None:
+        """Note that messages were sent."""
+        with self._changed:
+            self._bytes -= sum(map(_track_bytes, messages))
+            self._changed.notify()
+
+    def wait_for_room(self) -> None:
+        """Wait until few enough bytes are left to send."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes <= self._max_bytes)
+
+    def end(self) -> None:
+        """Let nobody wait any more: nothing is sent from now on."""
+        with self._changed:
+            self._bytes, self._max_bytes = 0, sys.maxsize
+            self._changed.notify()
+
+
+def _track_bytes(message: WorkerMessage) -> int:
+    return message.payload.record.packed_tracks.size if message.kind == "done" else 0
+
+
 class WorkerCommitter:
     """Flushes, commits and answers batches in their order.
 
@@ -137,11 +194,15 @@ class WorkerCommitter:
         config: of the worker.
         stop: once true, a server that is away is not waited for.
         timers: count the time that it takes.
+
+    Attributes:
+        unsent: bytes of tracks that are still to be sent.
     """
 
     def __init__(
         self, pipe: Connection, config: WorkerConfig, stop: Callable[[], bool], timers: StageTimers
     ) -> None:
+        self.unsent = UnsentTracks()
         self._pipe = pipe
         self._store = config.store
         self._commit = config.commit
@@ -152,10 +213,14 @@ class WorkerCommitter:
 
     def send_messages(self, messages: MessageQueue) -> None:
         """Answer until there is None to answer."""
-        with contextlib.suppress(BrokenPipeError, ConnectionError):
-            for ready in _take_ready(messages):
-                for message in self._flush_and_commit(ready):
-                    self._pipe.send(message)
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionError):
+                for ready in _take_ready(messages):
+                    for message in self._flush_and_commit(ready):
+                        self._pipe.send(message)
+                    self.unsent.remove(ready)
+        finally:
+            self.unsent.end()
         if self._catalog is not None:
             self._catalog.close()
 
@@ -181,10 +246,10 @@ class WorkerCommitter:
     def _must_flush(self, ready: list[WorkerMessage]) -> bool:
         if self._commit is None and self._store.capabilities.flush_covers_all_writers:
             return False
-        return any(message.kind == "done" and message.payload[0].has_files for message in ready)
+        return any(message.kind == "done" and message.payload.record.has_files for message in ready)
 
     def _commit_record(self, commit: WorkerCommit, message: WorkerMessage) -> WorkerMessage:
-        record: BatchRecord = message.payload[0]
+        record: BatchRecord = message.payload.record
         if not record.songs:
             return message
         if self._catalog is None:
@@ -194,7 +259,8 @@ class WorkerCommitter:
             (committed,) = self._catalog.commit(self._run_id, [record], utc_now(), sink)
         self._timers.count(Counter.COMMITS)
         self._timers.count(Counter.ROWS, committed.row_count)
-        return WorkerMessage("done", message.batch_number, (record.songs_with_problems(), committed))
+        answer = BatchAnswer(record.songs_with_problems(), committed, len(record.songs))
+        return WorkerMessage("done", message.batch_number, answer)
 
 
 def _take_ready(messages: MessageQueue) -> Iterator[list[WorkerMessage]]:
