@@ -26,8 +26,8 @@
     └── WorkerStartError               worker processes cannot be started
 
 ``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
-Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``
-and ``relocate``.
+Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``,
+``relocate`` and ``results``.
 
 Every message is one sentence that says what happened and, where something can be done, what to do. Messages
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.

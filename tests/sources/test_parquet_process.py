@@ -64,9 +64,9 @@ def test_a_row_that_ends_its_reader_costs_no_other_row(tmp_path: Path, process: 
 
 @pytest.mark.parametrize("process", [("support.dying_reader:DiesOnDeadlySong",)], indirect=True)
 def test_a_file_of_deadly_rows_is_given_up_after_a_few(tmp_path: Path, process: ParquetProcess) -> None:
-    path = write_parquet(tmp_path / "x.parquet", {"midi": [DEADLY_SONG] * 40})
+    path = write_parquet(tmp_path / "x.parquet", {"midi": [DEADLY_SONG] * 12})
     rows = IsolatedRows(os.fsencode(path), process)
-    for number in range(40):
+    for number in range(12):
         with pytest.raises(DamagedError, match="ended the process"):
             rows.read_row(number, ROLES)
 

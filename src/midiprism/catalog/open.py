@@ -9,7 +9,8 @@ from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.leasing import LEASE_SECONDS
 from midiprism.catalog.migrate import upgrade, version_of
 from midiprism.catalog.sqlite.catalog import SqliteCatalog
-from midiprism.catalog.sqlite.file import open_for_reading, open_for_upgrade, open_for_writing
+from midiprism.catalog.sqlite.file import open_for_upgrade, open_for_writing
+from midiprism.catalog.sqlite.read_only import open_for_reading
 from midiprism.errors import CatalogError
 
 

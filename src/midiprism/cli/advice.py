@@ -11,6 +11,7 @@ from midiprism.export.errors import HardlinkError
 from midiprism.integrity.errors import EmptyCatalogError
 from midiprism.metrics.errors import MetricsServerError
 from midiprism.relocate.errors import DamagedResultError, RelocationRemainsError
+from midiprism.results.errors import UnsuitableFileSystemError
 
 
 @singledispatch
@@ -167,6 +168,16 @@ def _(error: errors.NetworkFileSystemError) -> str:
         "reliable: choose a folder on a disk of this machine, or keep the catalog in PostgreSQL with "
         "--database."
     )
+
+
+@explain.register
+def _(error: UnsuitableFileSystemError) -> str:
+    if error.fault == "locks":
+        return (
+            f"{error.reason}: choose a folder on another disk, or keep the catalog in PostgreSQL with "
+            "--database."
+        )
+    return f"{error.reason}: choose a folder on another disk, or --store parquet."
 
 
 @explain.register

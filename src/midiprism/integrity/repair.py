@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope, open_catalog
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
 from midiprism.integrity.errors import EmptyCatalogError
 from midiprism.integrity.repair_session import RepairSession
@@ -30,6 +31,7 @@ def repair_result(
     stop: Callable[[], bool] = lambda: False,
     on_compile: Callable[[], None] = lambda: None,
     listener: VerifyListener | None = None,
+    file_system: FileSystem = LOCAL_FILE_SYSTEM,
 ) -> RepairReport:
     """Check the result in ``out``, and repair what can be repaired.
 
@@ -42,6 +44,7 @@ def repair_result(
         stop: once it returns True, the repair ends after the songs that it has read.
         on_compile: called once if the splitter has to be compiled first.
         listener: called with the progress.
+        file_system: that holds the tracks.
 
     Raises:
         UsageError: ``out`` is no result, its catalog is elsewhere, or it was made by a version that splits
@@ -54,7 +57,8 @@ def repair_result(
     with ExitStack() as stack:
         stack.enter_context(lock_for_reading(out) if dry_run else lock_exclusive(out))
         identity = ResultRequest().resolve(read_identity(out), out)
-        store = stack.enter_context(closing(open_result_store(out, identity, replaces_obstacles=True)))
+        opened = open_result_store(out, identity, replaces_obstacles=True, file_system=file_system)
+        store = stack.enter_context(closing(opened))
         damage_report = DamageReport(out, scope)
         verifier = Verifier(store, catalog_address(out, database), damage_report, stop, listener)
         report = RepairReport(damage_report, dry_run)

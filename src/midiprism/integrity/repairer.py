@@ -16,7 +16,8 @@ from midiprism.integrity.repair_shards import ShardRepair
 from midiprism.integrity.repair_songs import SongRepair
 from midiprism.integrity.repair_tracks import TrackRepair
 from midiprism.integrity.store_repair import StoreRepair
-from midiprism.results.orphans import find_orphans, track_label
+from midiprism.results.orphans import RemovalGuard, find_orphans, track_label
+from midiprism.stores import ScannedEntry
 
 MAX_SONGS_NAMED = 3
 
@@ -109,6 +110,7 @@ class Repairer:
         if session.damage_report.files is None:
             return
         scope = session.damage_report.scope
+        guard = RemovalGuard(session.store, session.catalog, None if session.writes else self._would_be_whole)
         for entry, kind in find_orphans(session.store, session.catalog, scope, session.stop):
             name = path_bytes(entry.path)
             if kind == "unreadable":
@@ -116,20 +118,26 @@ class Repairer:
             elif kind == "orphan" and not self._songs.would_write(entry.digest_prefix):
                 if session.has_missing_songs:
                     report.add_unrepaired(kind, name, KEPT_MESSAGE)
-                elif self._try_delete(kind, entry.path):
+                elif self._try_delete(kind, entry, guard):
                     report.count(orphans=1)
-            elif kind == "temporary" and self._try_delete(kind, entry.path):
+            elif kind == "temporary" and self._try_delete(kind, entry, guard):
                 report.count(temporaries=1)
 
-    def _try_delete(self, kind: str, path: str) -> bool:
-        """Delete an entry of the store, unless in a dry run; return False if that failed."""
+    def _would_be_whole(self, track: TrackFile) -> bool:
+        """Return whether a repair would leave a track whole; for a dry run."""
+        return not self._session.queue.is_damaged(track.id)
+
+    def _try_delete(self, kind: str, entry: ScannedEntry, guard: RemovalGuard) -> bool:
+        """Delete an entry of the store, unless in a dry run; report one that is kept, and return False."""
+        reason = guard.reason_to_keep(entry)
         try:
-            if self._session.writes:
-                self._session.store.delete(path)
+            if reason is None and self._session.writes:
+                self._session.store.delete(entry.path)
         except StoreError as error:
-            self._session.report.add_unrepaired(kind, path_bytes(path), str(error))
-            return False
-        return True
+            reason = str(error)
+        if reason is not None:
+            self._session.report.add_unrepaired(kind, path_bytes(entry.path), reason)
+        return reason is None
 
 
 def _choose_store_repair(session: RepairSession) -> StoreRepair:

@@ -17,6 +17,7 @@ from midiprism.catalog import (
 )
 from midiprism.catalog.queries.integrity import find_damage, is_damage
 from midiprism.errors import CatalogError, StoreError
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.path_text import path_bytes
 from midiprism.integrity.check_context import CheckContext
 from midiprism.integrity.damage_report import (
@@ -51,6 +52,7 @@ def verify_result(
     database: PostgresAddress | None = None,
     stop: Callable[[], bool] = lambda: False,
     listener: VerifyListener | None = None,
+    file_system: FileSystem = LOCAL_FILE_SYSTEM,
 ) -> DamageReport:
     """Check the result in ``out``, and write nothing.
 
@@ -60,6 +62,7 @@ def verify_result(
         database: where the catalog is; None for a file in the result.
         stop: once it returns True, the check ends as soon as possible.
         listener: called with the progress.
+        file_system: that holds the tracks.
 
     Raises:
         UsageError: ``out`` is no result, or its catalog is elsewhere.
@@ -68,7 +71,8 @@ def verify_result(
     """
     require_result(out)
     identity = require_identity(out)
-    with lock_for_reading(out), closing(open_result_store(out, identity)) as store:
+    store = open_result_store(out, identity, file_system=file_system)
+    with lock_for_reading(out), closing(store):
         verifier = Verifier(store, catalog_address(out, database), DamageReport(out, scope), stop, listener)
         if verifier.check_catalog_file():
             with open_catalog_of(out, database) as catalog:

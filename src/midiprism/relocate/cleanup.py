@@ -8,6 +8,8 @@ from midiprism.catalog import Catalog, PostgresAddress, VerifyScope, open_read_o
 from midiprism.catalog.queries.run_history import is_empty_catalog
 from midiprism.catalog.sqlite.backup import remove_database
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
+from midiprism.fs.file_system_probe import PROBE_PREFIX, remove_probe_folders
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE
@@ -30,6 +32,7 @@ class SourceCleaner:
         database: where the catalog is; None for a file in the source.
         stop: once it returns True, cleaning ends as soon as possible; another call continues.
         reporter: reports the progress.
+        file_system: that holds the source.
     """
 
     def __init__(
@@ -39,7 +42,9 @@ class SourceCleaner:
         database: PostgresAddress | None,
         stop: Callable[[], bool],
         reporter: RelocationReporter,
+        file_system: FileSystem = LOCAL_FILE_SYSTEM,
     ) -> None:
+        self._file_system = file_system
         self._relocation = relocation
         self._identity = identity
         self._database = database
@@ -54,7 +59,8 @@ class SourceCleaner:
             StoreError: something cannot be removed.
             CatalogError: the catalog cannot be read.
         """
-        with contextlib.closing(open_result_store(self._root, self._identity)) as store:
+        opened = open_result_store(self._root, self._identity, file_system=self._file_system)
+        with contextlib.closing(opened) as store:
             try:
                 with self._open_catalog() as catalog:
                     if catalog is not None:
@@ -92,6 +98,7 @@ class SourceCleaner:
             self._relocation.count(files_removed=1)
         for name in store_folders:
             self._remove_empty_folders(os.path.join(self._root, name))
+        remove_probe_folders(self._root)
         for name in sorted(os.listdir(self._root)):
             if is_leftover(name):
                 os.unlink(os.path.join(self._root, name))
@@ -111,5 +118,6 @@ class SourceCleaner:
 
 
 def is_leftover(name: str) -> bool:
-    """Return whether a name is that of a lock, or of a marker that was cut off while it was written."""
-    return name == LOCK_FILE or (name.startswith(f".{MARKER_FILE_NAME}.") and name.endswith(TEMPORARY_SUFFIX))
+    """Return whether a name is that of a lock, or of a marker or a probe that was cut off."""
+    is_marker = name.startswith(f".{MARKER_FILE_NAME}.") and name.endswith(TEMPORARY_SUFFIX)
+    return name == LOCK_FILE or is_marker or name.startswith(PROBE_PREFIX)

@@ -11,10 +11,11 @@ from midiprism.catalog import Catalog, IntegrityQueries, VerifyScope
 from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.catalog.sqlite.backup import StorageFootprint, copy_database, database_bytes, storage_footprint
 from midiprism.errors import StoreError
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.metrics.devices import locate_storage
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
-from midiprism.results.orphans import find_orphans, track_location
+from midiprism.results.orphans import RemovalGuard, find_orphans, track_location
 from midiprism.results.result_dir import catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.stores import CopyOutcome, TrackCopier, TrackStore
@@ -47,6 +48,7 @@ class ResultCopier:
         relocation: counts what is copied.
         stop: once it returns True, copying ends as soon as possible.
         reporter: reports the progress.
+        file_system: that holds the target.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class ResultCopier:
         relocation: Relocation,
         stop: Callable[[], bool],
         reporter: RelocationReporter,
+        file_system: FileSystem = LOCAL_FILE_SYSTEM,
     ) -> None:
+        self._file_system = file_system
         self._catalog = catalog
         self._identity = identity
         self._relocation = relocation
@@ -91,7 +95,9 @@ class ResultCopier:
         source, target = self._relocation.source, self._relocation.target
         with (
             contextlib.closing(open_result_store(source, self._identity)) as store,
-            contextlib.closing(open_result_store(target, self._identity)) as target_store,
+            contextlib.closing(
+                open_result_store(target, self._identity, file_system=self._file_system)
+            ) as target_store,
         ):
             if resumed:
                 # First, since a temporary file of an earlier call would be in the way of a new one.
@@ -138,9 +144,10 @@ class ResultCopier:
 
     def _remove_orphans(self, catalog: Catalog, target_store: TrackStore) -> None:
         """Remove what an earlier call copied, and a later run has replaced, or what it did not finish."""
-        for orphan in find_orphans(target_store, catalog, VerifyScope(), self._stop):
-            if orphan.damage_kind in ("orphan", "temporary"):
-                target_store.delete(orphan.entry.path)
+        guard = RemovalGuard(target_store, catalog, lambda _track: True)  # the source has every track
+        for entry, kind in find_orphans(target_store, catalog, VerifyScope(), self._stop):
+            if kind in ("orphan", "temporary") and guard.may_remove(entry):
+                target_store.delete(entry.path)
 
 
 def _stored_files(catalog: Catalog, store: TrackStore) -> Iterator[Sequence[_StoredFile]]:

@@ -19,6 +19,8 @@ from typing import Any
 from midiprism.catalog import Catalog, PostgresAddress
 from midiprism.catalog.sqlite.backup import StorageFootprint
 from midiprism.errors import StoreError, UsageError
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
+from midiprism.fs.file_system_probe import remove_probe_folders
 from midiprism.fs.path_text import native_path, text_of_native
 from midiprism.metrics.devices import network_file_system
 from midiprism.relocate.cleanup import SourceCleaner, is_leftover
@@ -31,6 +33,7 @@ from midiprism.relocate.copy import (
 )
 from midiprism.relocate.errors import DamagedResultError, RelocationRemainsError
 from midiprism.relocate.relocation import Relocation, RelocationListener, RelocationReporter
+from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE, lock_exclusive, lock_for_reading, lock_shared
 from midiprism.results.result_dir import (
@@ -63,6 +66,7 @@ def relocate_result(
     dry_run: bool = False,
     stop: Callable[[], bool] = lambda: False,
     listener: RelocationListener | None = None,
+    file_system: FileSystem = LOCAL_FILE_SYSTEM,
 ) -> Relocation:
     """Move the result in ``out`` to another folder, or continue an earlier call.
 
@@ -73,6 +77,7 @@ def relocate_result(
         dry_run: check whether it is possible, and write nothing.
         stop: once it returns True, the move ends as soon as possible; the same call continues it.
         listener: called with the progress.
+        file_system: that holds both folders.
 
     Raises:
         UsageError: ``out`` is no result, or one that must stay, or the new folder cannot take it.
@@ -82,7 +87,9 @@ def relocate_result(
     target = os.path.realpath(new_folder)
     relocation = Relocation(_resolve_source(out, target), target, dry_run)
     reporter = RelocationReporter(relocation, listener)
-    relocation.stopped = not _Relocator(relocation, database, stop, reporter, remove=remove).relocate()
+    relocation.stopped = not _Relocator(
+        relocation, database, stop, reporter, file_system, remove=remove
+    ).relocate()
     relocation.seconds = reporter.seconds
     return relocation
 
@@ -96,9 +103,11 @@ class _Relocator:
         database: PostgresAddress | None,
         stop: Callable[[], bool],
         reporter: RelocationReporter,
+        file_system: FileSystem,
         *,
         remove: bool,
     ) -> None:
+        self._file_system = file_system
         self._relocation = relocation
         self._source, self._target = relocation.source, relocation.target
         self._database = database
@@ -169,14 +178,15 @@ class _Relocator:
     def _copy(self, identity: Identity, footprint: StorageFootprint) -> bool:
         require_disk_space(self._relocation, footprint)
         make_target_folder(self._target)
-        with lock_exclusive(self._target) if self._database is None else lock_shared(self._target):
+        in_folder = self._database is None
+        with lock_exclusive(self._target) if in_folder else lock_shared(self._target) as exclusive:
             resumed = self._is_resumable()  # again: another call may have begun meanwhile
             _remove_leftovers(self._target)
-            write_marker(
-                self._target,
-                RELOCATION_TARGET,
-                {**self._marker_facts(), "from": text_of_native(self._source)},
+            traits = probe_for_result(
+                self._target, identity.store, self._file_system, exclusive, needs_locks=in_folder
             )
+            facts = self._marker_facts() | traits
+            write_marker(self._target, RELOCATION_TARGET, {**facts, "from": text_of_native(self._source)})
             fsync_dir(self._target)
             fsync_dir(os.path.dirname(self._target))
             with self._open_catalog() as catalog:
@@ -205,7 +215,9 @@ class _Relocator:
         self._relocation.arrive("copy")
 
     def _clean_source(self, identity: Identity) -> bool:
-        SourceCleaner(self._relocation, identity, self._database, self._stop, self._reporter).clean()
+        SourceCleaner(
+            self._relocation, identity, self._database, self._stop, self._reporter, self._file_system
+        ).clean()
         return not self._stop()
 
     def _was_renamed(self) -> bool:
@@ -253,14 +265,15 @@ class _Relocator:
         with lock_exclusive(self._target):
             if self._is_resumable():
                 raise StoreError(f"{self._target} is in use by another relocation: wait until it has ended.")
+            remove_probe_folders(self._target)
             for name in os.listdir(self._target):
                 os.unlink(os.path.join(self._target, name))
 
     def _require_separate_folders(self) -> None:
-        if self._source == self._target:
+        if self._source == self._target or _is_same_folder(self._source, self._target):
             raise UsageError(f"{self._target} is where the result is: name another folder for it.")
         for inner, outer in ((self._source, self._target), (self._target, self._source)):
-            if inner.startswith(os.path.join(outer, "")):
+            if inner.startswith(os.path.join(outer, "")) or _lies_in(inner, outer):
                 raise UsageError(f"{inner} lies in {outer}: choose a folder outside.")
 
     def _require_movable(self) -> None:
@@ -294,7 +307,9 @@ class _Relocator:
         return open_catalog_if_any(self._source, self._database)
 
     def _copier(self, catalog: Catalog | None, identity: Identity) -> ResultCopier:
-        return ResultCopier(catalog, identity, self._relocation, self._stop, self._reporter)
+        return ResultCopier(
+            catalog, identity, self._relocation, self._stop, self._reporter, self._file_system
+        )
 
     def _marker_facts(self) -> dict[str, Any]:
         """Return what the marker says, without earlier relocations."""
@@ -325,9 +340,27 @@ def _marker_kind(folder: str) -> str | None:
     return str(read_marker(folder)["midiprism"])
 
 
-def _remove_leftovers(folder: str) -> None:
-    """Remove markers that were cut off while they were written. The folder is locked."""
+def _is_same_folder(folder: str, other: str) -> bool:
+    """Return whether two paths lead to one folder, such as two spellings of its name."""
     try:
+        return os.path.samefile(folder, other)
+    except OSError:
+        return False
+
+
+def _lies_in(inner: str, outer: str) -> bool:
+    """Return whether a folder, which may not exist, lies in another one, in any spelling."""
+    while inner != (parent := os.path.dirname(inner)):
+        inner = parent
+        if _is_same_folder(inner, outer):
+            return True
+    return False
+
+
+def _remove_leftovers(folder: str) -> None:
+    """Remove markers and probes that were cut off. The folder is locked."""
+    try:
+        remove_probe_folders(folder)
         for name in os.listdir(folder):
             if is_leftover(name) and name != LOCK_FILE:
                 os.unlink(os.path.join(folder, name))

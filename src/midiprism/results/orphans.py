@@ -1,4 +1,4 @@
-"""Finds what a store holds and the catalog does not know."""
+"""Finds what a store holds and the catalog does not know, and proves that it can be removed."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from midiprism.catalog import Catalog, IntegrityQueries, TrackFile, VerifyScope
 from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.fs.path_text import path_bytes
-from midiprism.stores import ScannedEntry, TrackLocation, TrackStore
+from midiprism.stores import FileStatus, ScannedEntry, TrackLocation, TrackStore
 
 
 class FoundEntry(NamedTuple):
@@ -39,10 +39,72 @@ def find_orphans(
                 if not any(low <= number <= high for low, high in ranges):
                     continue
             known = entry.path in shard_names or any(
-                store.path_of(track_location(track)) == entry.path
-                for track in tracks.get(entry.digest_prefix, ())
+                _is_file_of(store, entry, track) for track in tracks.get(entry.digest_prefix, ())
             )
             yield FoundEntry(entry, _damage_kind(entry, known=known))
+
+
+class RemovalGuard:
+    """Proves that an entry of a store is not needed before it is removed.
+
+    Its name is no proof, since a file system may list names in another spelling. So its content is read: an
+    entry with the bytes of a track or a shard that the catalog names is kept, unless that has a whole file
+    of its own.
+
+    Args:
+        store: that holds the entries.
+        catalog: of the same result.
+        is_whole: returns whether a track is whole at its own place; by default its file is read.
+    """
+
+    def __init__(
+        self, store: TrackStore, catalog: Catalog, is_whole: Callable[[TrackFile], bool] | None = None
+    ) -> None:
+        self._store = store
+        self._queries = IntegrityQueries(catalog, VerifyScope())
+        self._shards = ShardIndex(catalog)
+        self._is_whole = is_whole or self._is_track_whole
+
+    def reason_to_keep(self, entry: ScannedEntry) -> str | None:
+        """Return why an entry must not be removed, as a sentence; None if it is not needed."""
+        status = self._store.entry_status(entry.path)
+        if status.state == "unreadable":
+            return f"{status.reason} It is kept, since it may hold the bytes of a track."
+        if status.state != "present":
+            return None
+        if self._store.shards is not None:
+            return self._reason_to_keep_shard(entry, status)
+        number = status.digest.hex()
+        for track in self._queries.tracks_by_digest_prefix([number])[number]:
+            if _is_file_of(self._store, entry, track):
+                return "It is the file of a track, listed under another name."
+            if not self._is_whole(track):
+                return "It is kept, since it has the bytes of a track whose own file is lost or damaged."
+        return None
+
+    def may_remove(self, entry: ScannedEntry) -> bool:
+        """Return whether an entry is not needed."""
+        return self.reason_to_keep(entry) is None
+
+    def _reason_to_keep_shard(self, entry: ScannedEntry, status: FileStatus) -> str | None:
+        assert self._store.shards is not None
+        for shard in self._shards.all_shards():
+            if shard.digest != status.digest:
+                continue
+            if self._store.is_same_file(entry.path, shard.name):
+                return "It is a shard that the catalog knows, listed under another name."
+            if self._store.shards.shard_status(shard.name).digest != shard.digest:
+                return "It is kept, since it has the bytes of a shard that is lost or damaged."
+        return None
+
+    def _is_track_whole(self, track: TrackFile) -> bool:
+        return self._store.status_of(track_location(track)).digest == track.digest
+
+
+def _is_file_of(store: TrackStore, entry: ScannedEntry, track: TrackFile) -> bool:
+    """Return whether an entry is the file of a track, under any spelling of its path."""
+    path = store.path_of(track_location(track))
+    return path is not None and store.is_same_file(entry.path, path)
 
 
 def track_location(track: TrackFile) -> TrackLocation:

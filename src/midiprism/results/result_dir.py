@@ -21,8 +21,10 @@ from midiprism.errors import (
     UsageError,
 )
 from midiprism.fs.atomic_write import fsync_folder, name_if_absent, random_temporary_name
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.path_text import native_path
 from midiprism.metrics.devices import network_file_system
+from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
@@ -215,8 +217,13 @@ def read_identity(out: str) -> Identity | None:
 
 
 @contextlib.contextmanager
-def lock_result(out: str, request: ResultRequest) -> Iterator[LockedResult]:
+def lock_result(
+    out: str, request: ResultRequest, file_system: FileSystem = LOCAL_FILE_SYSTEM
+) -> Iterator[LockedResult]:
     """Make ``out`` a result where it is none, and hold it for writing.
+
+    Args:
+        file_system: that holds it, which is tried when the result is made.
 
     Raises:
         UsageError: it cannot be one, or was made with other settings.
@@ -233,18 +240,23 @@ def lock_result(out: str, request: ResultRequest) -> Iterator[LockedResult]:
     except OSError as error:
         raise StoreError(f"{out} cannot be made: {error.strerror or error}.") from error
     with lock_exclusive(out) if request.database is None else lock_shared(out) as exclusive:
-        identity = _mark_as_result(out, request)
+        identity = _mark_as_result(out, request, file_system, exclusive)
         catalog_address(out, request.database)
         require_matching_adoption(out, adopts=request.adopted)
         yield LockedResult(identity, address, marker_facts(out).get("result"), exclusive)
 
 
-def _mark_as_result(out: str, request: ResultRequest) -> Identity:
+def _mark_as_result(
+    out: str, request: ResultRequest, file_system: FileSystem, exclusive: Exclusive
+) -> Identity:
     """Write the marker where it is missing or out of date, and return the identity in it."""
     existing = read_identity(out)  # again: another run may have made it meanwhile
     identity = request.resolve(existing, out)
     if existing is None:
-        facts = identity.as_dict()
+        in_folder = request.database is None
+        facts = identity.as_dict() | probe_for_result(
+            out, identity.store, file_system, exclusive, needs_locks=in_folder
+        )
         if request.database is not None:
             facts |= {"database": str(request.database), "result": secrets.token_hex(16)}
         if request.adopted:

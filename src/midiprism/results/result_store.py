@@ -1,6 +1,7 @@
 """The store of a result, opened as the result's identity says."""
 
 from midiprism.errors import UsageError
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.results.identity import Identity
 from midiprism.results.result_dir import read_identity
 from midiprism.stores import StoreOptions, TrackStore, open_store
@@ -22,7 +23,12 @@ def require_identity(out: str) -> Identity:
 
 
 def open_result_store(
-    out: str, identity: Identity, *, commits_in_order: bool = False, replaces_obstacles: bool = False
+    out: str,
+    identity: Identity,
+    *,
+    commits_in_order: bool = False,
+    replaces_obstacles: bool = False,
+    file_system: FileSystem = LOCAL_FILE_SYSTEM,
 ) -> TrackStore:
     """Return the store of the result in ``out``; the caller closes it. See ``StoreOptions``.
 
@@ -30,4 +36,5 @@ def open_result_store(
         UsageError: something that the store needs is not installed.
     """
     metadata = {key: str(value) for key, value in identity.as_dict().items() if key in _METADATA_KEYS}
-    return open_store(identity.store, out, StoreOptions(metadata, commits_in_order, replaces_obstacles))
+    options = StoreOptions(metadata, commits_in_order, replaces_obstacles, file_system)
+    return open_store(identity.store, out, options)

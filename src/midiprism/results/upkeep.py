@@ -5,6 +5,7 @@ from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.errors import StoreError
 from midiprism.results.background import Background, run_inline
 from midiprism.results.compaction import Compactor
+from midiprism.results.orphans import RemovalGuard
 from midiprism.stores import TrackLocation, TrackStore
 
 
@@ -18,7 +19,7 @@ def remove_leftovers(catalog: Catalog, store: TrackStore) -> int:
     """
     if store.shards is None:
         clean = catalog.shared or catalog.last_run_ended_cleanly()
-        return 0 if clean else store.remove_temporary_files()
+        return 0 if clean else store.remove_temporary_files(RemovalGuard(store, catalog).may_remove)
     if catalog.newest_run() is None and any(store.shards.names()):
         raise StoreError(
             f"The catalog {catalog.path} is new and does not know the shards that are there: bring their "
@@ -27,9 +28,10 @@ def remove_leftovers(catalog: Catalog, store: TrackStore) -> int:
     removed = 0
     with catalog.exclusive(None) as exclusive:
         known = ShardIndex(catalog).shard_names() if exclusive else set()
+        guard = RemovalGuard(store, catalog)
         for entries in store.scan() if exclusive else ():
             for entry in entries:
-                if entry.path not in known:
+                if entry.path not in known and guard.may_remove(entry):
                     store.delete(entry.path)
                     removed += 1
     return removed

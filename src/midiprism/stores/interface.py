@@ -9,16 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.records.batches import BatchRecord
 from midiprism.stores.shard_sink import ShardSink
 from midiprism.stores.sharded import ShardedTracks
 from midiprism.stores.types import (
     CopyOutcome,
+    EntryFilter,
     FileStatus,
     PrefixFilter,
     ScannedEntry,
     StoredTrack,
     TrackLocation,
+    any_entry,
     any_prefix,
 )
 
@@ -54,11 +57,13 @@ class StoreOptions:
         commits_in_order: batches are committed in the order in which their tracks are taken, so that no
             track has to be taken twice.
         replaces_obstacles: ``put`` removes anything in the place of a track, as a repair does.
+        file_system: through which files are listed, checked and removed.
     """
 
     metadata: Mapping[str, str] = field(default_factory=dict)
     commits_in_order: bool = False
     replaces_obstacles: bool = False
+    file_system: FileSystem = LOCAL_FILE_SYSTEM
 
 
 class TrackCopier(Protocol):
@@ -177,6 +182,15 @@ class TrackStore(Protocol):
                 left out.
         """
 
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        """Return whether an entry of ``scan`` is the file at ``path``, which ``path_of`` gave.
+
+        A file system may list names in another spelling than they were created with.
+        """
+
+    def entry_status(self, path: str) -> FileStatus:
+        """Return what is at the path of an entry of ``scan``; a file is read whole."""
+
     def delete(self, path: str) -> None:
         """Remove an entry of ``scan``, or what ``path_of`` gave, if it is there; of a link only itself.
 
@@ -184,8 +198,12 @@ class TrackStore(Protocol):
             StoreError: it cannot be removed.
         """
 
-    def remove_temporary_files(self) -> int:
-        """Remove what interrupted writes left, and return how many files; no process may be writing."""
+    def remove_temporary_files(self, may_remove: EntryFilter = any_entry) -> int:
+        """Remove what interrupted writes left, and return how many files; no process may be writing.
+
+        Args:
+            may_remove: returns whether one may be removed.
+        """
 
     def copier_to(self, root: str) -> TrackCopier:
         """Return a copier to the store of the same kind in another folder, which exists."""

@@ -7,11 +7,13 @@ from midiprism.records.batches import BatchRecord
 from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS, track_path, track_stem
 from midiprism.stores.interface import StoreCapabilities, TrackCopier
 from midiprism.stores.types import (
+    EntryFilter,
     FileStatus,
     PrefixFilter,
     ScannedEntry,
     StoredTrack,
     TrackLocation,
+    any_entry,
     any_prefix,
 )
 
@@ -58,10 +60,16 @@ class NullStore:
     def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:  # noqa: ARG002
         return iter(())
 
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        return listed_path == path
+
+    def entry_status(self, path: str) -> FileStatus:  # noqa: ARG002
+        return FileStatus("missing", reason="This store keeps nothing.")
+
     def delete(self, path: str) -> None:
         pass
 
-    def remove_temporary_files(self) -> int:
+    def remove_temporary_files(self, may_remove: EntryFilter = any_entry) -> int:  # noqa: ARG002
         return 0
 
     def copier_to(self, root: str) -> TrackCopier:

@@ -84,6 +84,15 @@ PrefixFilter = Callable[[int], bool]
 """Returns whether tracks whose digest has this first byte are wanted."""
 
 
+EntryFilter = Callable[[ScannedEntry], bool]
+"""Returns whether an entry may be removed."""
+
+
+def any_entry(entry: ScannedEntry) -> bool:  # noqa: ARG001
+    """Let any entry be removed."""
+    return True
+
+
 def any_prefix(first_byte: int) -> bool:  # noqa: ARG001
     """Want tracks with any digest."""
     return True

@@ -13,7 +13,8 @@ from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.errors import NoCatalogError, translate_errors
 from midiprism.catalog.rows import track_is_unlinked
 from midiprism.catalog.schema import links, runs, song_paths, songs, tracks
-from midiprism.catalog.sqlite.file import PROGRESS_STEPS, open_for_reading
+from midiprism.catalog.sqlite.file import PROGRESS_STEPS
+from midiprism.catalog.sqlite.read_only import open_for_reading
 from midiprism.errors import CatalogError
 from midiprism.records.outcomes import OUTCOMES
 

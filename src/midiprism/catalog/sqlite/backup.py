@@ -13,7 +13,7 @@ from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.queries.integrity import find_damage
 from midiprism.catalog.queries.run_history import CatalogCounts, count_catalog
 from midiprism.catalog.schema import shards, tracks
-from midiprism.catalog.sqlite.file import open_for_reading
+from midiprism.catalog.sqlite.read_only import open_for_reading
 from midiprism.errors import CatalogError
 
 LOG_SUFFIX = "-wal"

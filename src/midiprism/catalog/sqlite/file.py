@@ -1,10 +1,12 @@
-"""Open the catalog's file of SQLite, set its pragmas, and create its tables."""
+"""Open the catalog's file of SQLite for writing, set its pragmas, and create its tables."""
 
 import os
+import shutil
 import sqlite3
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
@@ -20,6 +22,8 @@ PROGRESS_STEPS = 100_000
 _CACHE_MEMORY_DIVISOR = 16
 _CACHE_KIB_BOUNDS = (16 << 10, 128 << 10)
 _LOCK_TIMEOUT_SECONDS = 30.0
+_MIN_TEMPORARY_BYTES = 64 << 20
+_NO_SHARED_MEMORY_CODES = (sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMOPEN)
 
 
 def open_for_writing(path: str) -> Connection:
@@ -29,13 +33,29 @@ def open_for_writing(path: str) -> Connection:
         CatalogError: it is not a catalog, is of another version, or cannot be written.
     """
     with translate_errors(path):
-        connection = _engine(path, "rwc", "BEGIN IMMEDIATE").connect()
         try:
-            _prepare_tables(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return _open_with_journal(path, "WAL")
+        except (sqlite3.Error, DBAPIError) as error:
+            if error_code(error) not in _NO_SHARED_MEMORY_CODES:
+                raise
+        # Without shared memory, only a process that holds the file exclusively can read the log of WAL.
+        return _open_with_journal(path, "DELETE", "PRAGMA locking_mode = EXCLUSIVE")
+
+
+def error_code(error: BaseException | None) -> int | None:
+    """Return SQLite's extended code of an error, or of the one that it wraps; None for another error."""
+    code: int | None = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    return code
+
+
+def _open_with_journal(path: str, journal: str, *first_pragmas: str) -> Connection:
+    connection = make_engine(path, "rwc", "BEGIN IMMEDIATE", *first_pragmas).connect()
+    try:
+        _prepare_tables(connection, path, journal)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def open_for_upgrade(path: str) -> Connection:
@@ -44,37 +64,25 @@ def open_for_upgrade(path: str) -> Connection:
     Raises:
         CatalogError: there is none, or it cannot be opened.
     """
-    _require_file(path)
+    require_file(path)
     with translate_errors(path):
-        return _engine(path, "rw", "BEGIN IMMEDIATE").connect()
+        return make_engine(path, "rw", "BEGIN IMMEDIATE").connect()
 
 
-def open_for_reading(path: str) -> Connection:
-    """Open a catalog that exists for reading only.
-
-    Raises:
-        CatalogError: there is none, it is not a catalog, or it is of another version.
-    """
-    _require_file(path)
-    with translate_errors(path):
-        connection = _engine(path, _reading_mode(path), "BEGIN").connect()
-        try:
-            connection.exec_driver_sql("PRAGMA query_only = ON")
-            connection.rollback()
-            with connection.begin():
-                require_current_version(connection, None, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _require_file(path: str) -> None:
+def require_file(path: str) -> None:
+    """Raise CatalogError unless the file is there."""
     if not os.path.isfile(path):
         raise CatalogError(f"{path} does not exist: name a folder that `midiprism split` has made.")
 
 
-def _engine(path: str, mode: str, begin_statement: str) -> Engine:
+def make_engine(path: str, mode: str, begin_statement: str, *first_pragmas: str) -> Engine:
+    """Return an engine for a file, whose connections are set up alike.
+
+    Args:
+        mode: mode of SQLite, and further parameters of the address after `&`.
+        begin_statement: begins a transaction.
+        first_pragmas: statements before all others.
+    """
     uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode={mode}"
 
     def open_connection() -> sqlite3.Connection:
@@ -87,9 +95,11 @@ def _engine(path: str, mode: str, begin_statement: str) -> Engine:
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         # NORMAL: a power cut may undo the last commits, but never a part of one. Their batches are then done
         # again. No row names a file that is not there: files are durable before their row is committed.
+        for pragma in first_pragmas:
+            connection.execute(pragma)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_cache_kib()}")
-        connection.execute("PRAGMA temp_store = FILE")
+        connection.execute(f"PRAGMA temp_store = {_temporary_store()}")
         connection.create_function("lower", 1, _casefold, deterministic=True)
 
     @event.listens_for(engine, "begin")
@@ -99,30 +109,33 @@ def _engine(path: str, mode: str, begin_statement: str) -> Engine:
     return engine
 
 
-def _prepare_tables(connection: Connection, path: str) -> None:
+def _prepare_tables(connection: Connection, path: str, journal: str) -> None:
     driver = connection.connection.dbapi_connection
     assert isinstance(driver, sqlite3.Connection)
     with connection.begin():
         empty = is_empty(connection, None)
         if not empty:
             require_current_version(connection, None, path)
-    driver.execute("PRAGMA journal_mode = WAL")
+    driver.execute(f"PRAGMA journal_mode = {journal}")
     driver.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    if journal != "WAL":
+        driver.execute("PRAGMA locking_mode = NORMAL")
+        driver.execute("PRAGMA synchronous = FULL")  # without WAL, NORMAL may tear a commit in a power cut
+    driver.execute("SELECT count(*) FROM sqlite_master").fetchone()  # fails here without shared memory
     if empty:
         with connection.begin():
             create_tables(connection)
 
 
-def _reading_mode(path: str) -> str:
-    """Return the mode of SQLite in which to open a catalog for reading.
-
-    SQLite keeps a log and an index next to the file while it is open. Only a connection that may write
-    removes them at the end; and on a read-only disk, where there is no log, it must not try to create one.
-    """
-    folder = os.path.dirname(path) or "."
-    if os.access(folder, os.W_OK) and os.access(path, os.W_OK):
-        return "rw"
-    return "ro" if os.path.exists(path + "-wal") else "ro&immutable=1"
+def _temporary_store() -> str:
+    """Return where SQLite keeps what outgrows its cache: in memory only where no file can be written."""
+    if os.name != "posix":
+        return "FILE"
+    named = (os.environ.get(name, "") for name in ("SQLITE_TMPDIR", "TMPDIR"))
+    for folder in (*named, "/var/tmp", "/usr/tmp", "/tmp"):  # noqa: S108 - the folders in which SQLite looks
+        if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return "FILE" if shutil.disk_usage(folder).free >= _MIN_TEMPORARY_BYTES else "MEMORY"
+    return "MEMORY"
 
 
 def _cache_kib() -> int:

@@ -118,6 +118,10 @@ class RepairQueue:
             "DELETE FROM tracks WHERE key = ?", [(track_id,) for track_id in track_ids]
         ).rowcount
 
+    def is_damaged(self, track_id: int) -> bool:
+        """Return whether a track is still to be restored."""
+        return bool(self._damaged_among([track_id]))
+
     def remove_unlinked_tracks(self) -> None:
         """Forget tracks that no song has: they are not to be restored."""
         if not self._count("tracks"):

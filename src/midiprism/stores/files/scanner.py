@@ -5,7 +5,6 @@ It trusts no path that it is given, and never follows a link out of the store.
 
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator
 
@@ -13,15 +12,18 @@ from blake3 import blake3
 
 from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.open_flags import READ_FLAGS
 from midiprism.fs.path_text import native_path, text_of_native
+from midiprism.fs.spelling import is_same_file
 from midiprism.stores.files.layout import TRACKS_FOLDER
 from midiprism.stores.types import FileStatus, PrefixFilter, ScannedEntry, any_prefix
 
 _CHUNK_BYTES = 1 << 20
 _TRACK_PATH_DEPTH = 4  # tracks/FAMILY/xx/NAME
-_DIGEST_FOLDER_NAME = re.compile(r"[0-9a-f]{2}")
-_TRACK_FILE_NAME = re.compile(r".*-([0-9a-f]{64}|[0-9a-f]{32})\.mid", re.DOTALL)
+# In any case, since a file system may list names in another spelling than they were created with.
+_DIGEST_FOLDER_NAME = re.compile(r"[0-9a-f]{2}", re.IGNORECASE)
+_TRACK_FILE_NAME = re.compile(r".*-([0-9a-f]{64}|[0-9a-f]{32})\.mid", re.DOTALL | re.IGNORECASE | re.ASCII)
 _MAX_CHECKED_FOLDERS = 1 << 14
 
 
@@ -30,10 +32,12 @@ class TrackScanner:
 
     Args:
         root: the folder of the result.
+        file_system: that holds it.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], file_system: FileSystem = LOCAL_FILE_SYSTEM) -> None:
         self._root = os.path.abspath(os.fspath(root))
+        self._file_system = file_system
         self._checked_folders: set[str] = set()
 
     def status_of(self, path: str) -> FileStatus:
@@ -46,9 +50,25 @@ class TrackScanner:
                 return FileStatus(
                     "not_a_file", reason=f"{obstacle} is in the way: it must be a folder, and no link."
                 )
-            return file_status(self._absolute(path))
+            return file_status(self._absolute(path), self._file_system)
         except OSError as error:
             return failed_status(error)
+
+    def entry_status(self, path: str) -> FileStatus:
+        """Return what is at the path of an entry of ``scan``; a file is read whole, in chunks."""
+        try:
+            self._require_inside(path)
+            return file_status(self._absolute(path), self._file_system)
+        except StoreError as error:
+            return FileStatus("not_a_file", reason=str(error))
+        except OSError as error:
+            return failed_status(error)
+
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        """Return whether an entry of ``scan`` is the file that ``path`` leads to."""
+        if not is_below_tracks(path):
+            return False
+        return is_same_file(self._file_system, self._root, listed_path, path)
 
     def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:
         """Return everything below ``tracks`` except folders, folder by folder.
@@ -65,21 +85,19 @@ class TrackScanner:
             entries: list[ScannedEntry] = []
             subfolders: list[str] = []
             try:
-                if not stat.S_ISDIR(os.lstat(self._absolute(folder)).st_mode):
+                if not stat.S_ISDIR(self._file_system.lstat(self._absolute(folder)).st_mode):
                     yield [ScannedEntry(folder, "other")]
                     continue
-                with os.scandir(self._absolute(folder)) as scan:
-                    for entry in scan:
-                        path = f"{folder}/{text_of_native(entry.name)}"
-                        if not entry.is_dir(follow_symlinks=False):
-                            is_file = entry.is_file(follow_symlinks=False)
-                            entries.append(_classify_entry(path, depth, is_file=is_file))
-                        elif (
-                            depth != _TRACK_PATH_DEPTH - 1
-                            or not _DIGEST_FOLDER_NAME.fullmatch(entry.name)
-                            or wants_prefix(int(entry.name, 16))
-                        ):
-                            subfolders.append(path)
+                for name, is_folder, is_file in self._file_system.list_folder(self._absolute(folder)):
+                    path = f"{folder}/{text_of_native(name)}"
+                    if not is_folder:
+                        entries.append(_classify_entry(path, depth, is_file=is_file))
+                    elif (
+                        depth != _TRACK_PATH_DEPTH - 1
+                        or not _DIGEST_FOLDER_NAME.fullmatch(name)
+                        or wants_prefix(int(name, 16))
+                    ):
+                        subfolders.append(path)
             except FileNotFoundError:
                 continue
             except OSError:
@@ -98,7 +116,7 @@ class TrackScanner:
         self._require_inside(path)
         try:
             if self._find_obstacle(path) is None:
-                os.unlink(self._absolute(path))
+                self._file_system.unlink(self._absolute(path))
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -116,12 +134,12 @@ class TrackScanner:
         self._require_inside(path)
         try:
             while (obstacle := self._find_obstacle(path)) is not None:
-                os.unlink(self._absolute(obstacle))
+                self._file_system.unlink(self._absolute(obstacle))
             absolute = self._absolute(path)
-            if stat.S_ISDIR(os.lstat(absolute).st_mode):
-                shutil.rmtree(absolute)
+            if stat.S_ISDIR(self._file_system.lstat(absolute).st_mode):
+                self._file_system.remove_tree(absolute)
             else:
-                os.unlink(absolute)
+                self._file_system.unlink(absolute)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -139,7 +157,7 @@ class TrackScanner:
         parts = folder.split("/")
         for count in range(1, len(parts) + 1):
             ancestor = "/".join(parts[:count])
-            if not stat.S_ISDIR(os.lstat(self._absolute(ancestor)).st_mode):
+            if not stat.S_ISDIR(self._file_system.lstat(self._absolute(ancestor)).st_mode):
                 self._checked_folders.clear()
                 return ancestor
         if len(self._checked_folders) > _MAX_CHECKED_FOLDERS:
@@ -174,7 +192,7 @@ def _classify_entry(path: str, depth: int, *, is_file: bool) -> ScannedEntry:
     if path.endswith(TEMPORARY_SUFFIX):
         return ScannedEntry(path, "temporary")
     name = _TRACK_FILE_NAME.fullmatch(path) if depth == _TRACK_PATH_DEPTH else None
-    return ScannedEntry(path, "file" if is_file else "other", name[1] if name else "")
+    return ScannedEntry(path, "file" if is_file else "other", name[1].lower() if name else "")
 
 
 def failed_status(error: OSError) -> FileStatus:
@@ -184,17 +202,17 @@ def failed_status(error: OSError) -> FileStatus:
     return FileStatus("unreadable", reason=f"It cannot be read: {error.strerror or error}.")
 
 
-def file_status(path: str) -> FileStatus:
+def file_status(path: str, file_system: FileSystem = LOCAL_FILE_SYSTEM) -> FileStatus:
     """Return the size and digest of a regular file, or what there is instead.
 
     Raises:
         OSError: nothing is there, or it cannot be read.
     """
-    mode = os.lstat(path).st_mode
+    mode = file_system.lstat(path).st_mode
     if not stat.S_ISREG(mode):
         kind = "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "special file"
         return FileStatus("not_a_file", reason=f"A {kind} is in its place.")
-    descriptor = os.open(path, READ_FLAGS)
+    descriptor = file_system.open(path, READ_FLAGS)
     try:
         data = os.read(descriptor, _CHUNK_BYTES)
         if len(data) < _CHUNK_BYTES:

@@ -28,11 +28,13 @@ from midiprism.stores.files.scanner import TrackScanner, is_below_tracks
 from midiprism.stores.interface import StoreCapabilities, StoreOptions
 from midiprism.stores.types import (
     CopyOutcome,
+    EntryFilter,
     FileStatus,
     PrefixFilter,
     ScannedEntry,
     StoredTrack,
     TrackLocation,
+    any_entry,
     any_prefix,
     make_stored_track,
 )
@@ -62,7 +64,7 @@ class FileStore:
     def __init__(self, root: str | os.PathLike[str], options: StoreOptions | None = None) -> None:
         self._root = os.path.abspath(os.fspath(root))
         self._options = options or StoreOptions()
-        self._scanner = TrackScanner(self._root)
+        self._scanner = TrackScanner(self._root, self._options.file_system)
         self._known_folders: set[str] = set()
         self._flusher = Flusher(self._root)
         self._recent: dict[bytes, StoredTrack] = {}
@@ -135,14 +137,20 @@ class FileStore:
     def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:
         return self._scanner.scan(wants_prefix)
 
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        return self._scanner.is_same_file(listed_path, path)
+
+    def entry_status(self, path: str) -> FileStatus:
+        return self._scanner.entry_status(path)
+
     def delete(self, path: str) -> None:
         self._scanner.remove_file(path)
 
-    def remove_temporary_files(self) -> int:
+    def remove_temporary_files(self, may_remove: EntryFilter = any_entry) -> int:
         removed = 0
         for entries in self._scanner.scan():
             for entry in entries:
-                if entry.kind == "temporary":
+                if entry.kind == "temporary" and may_remove(entry):
                     self._scanner.remove_file(entry.path)
                     removed += 1
         return removed

@@ -9,14 +9,16 @@
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, atomic_replace, fsync_folder, make_folder
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
+from midiprism.fs.spelling import is_same_file
 from midiprism.stores.errors import wrap_read_errors, write_error
+from midiprism.stores.files.scanner import failed_status, file_status
 from midiprism.stores.parquet.io import coalesce, open_reader, open_writer, parquet_errors
 from midiprism.stores.parquet.schema import (
     LINK_COLUMNS,
@@ -57,6 +59,7 @@ class ParquetShards:
         root: the folder of the result, which exists.
         metadata: facts about it, such as ``by``, that are written into every file.
         songs_per_group: see ``SONGS_PER_GROUP``.
+        file_system: through which files are listed, compared and removed.
 
     Attributes:
         root: the folder of the result, absolute.
@@ -70,17 +73,19 @@ class ParquetShards:
         root: str | os.PathLike[str],
         metadata: Mapping[str, str] | None = None,
         songs_per_group: int = SONGS_PER_GROUP,
+        file_system: FileSystem = LOCAL_FILE_SYSTEM,
     ) -> None:
         self.root = os.path.abspath(os.fspath(root))
         self._metadata = dict(metadata or {})
         self._songs_per_group = songs_per_group
+        self._file_system = file_system
         self._file_metadata = {"format": str(SHARD_VERSION), **self._metadata}
-        self._track_shards = ShardFolder(self.root, TRACK_SHARDS, self._file_metadata)
-        self._link_shards = ShardFolder(self.root, LINK_SHARDS, self._file_metadata)
+        self._track_shards = ShardFolder(self.root, TRACK_SHARDS, self._file_metadata, file_system)
+        self._link_shards = ShardFolder(self.root, LINK_SHARDS, self._file_metadata, file_system)
         self._shard_folders = {TRACKS_FOLDER: self._track_shards, LINKS_FOLDER: self._link_shards}
 
-    def __reduce__(self) -> tuple[type["ParquetShards"], tuple[str, dict[str, str], int]]:
-        return type(self), (self.root, self._metadata, self._songs_per_group)
+    def __reduce__(self) -> tuple[type["ParquetShards"], tuple[str, dict[str, str], int, FileSystem]]:
+        return type(self), (self.root, self._metadata, self._songs_per_group, self._file_system)
 
     def write_tracks(self, stem: str, column_values: ColumnValues) -> ShardWriteResult:
         return self._track_shards.write(stem, column_values)
@@ -139,6 +144,17 @@ class ParquetShards:
             ScannedEntry(f"{folder}/{name}", "temporary") for name in names if name.endswith(TEMPORARY_SUFFIX)
         ]
 
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        """Return whether an entry of ``scan_folder`` is the file that ``path`` leads to."""
+        return is_same_file(self._file_system, self.root, listed_path, path)
+
+    def entry_status(self, path: str) -> FileStatus:
+        """Return what is at the path of an entry of ``scan_folder``; a file is read whole, in chunks."""
+        try:
+            return file_status(os.path.join(self.root, *path.split("/")), self._file_system)
+        except OSError as error:
+            return failed_status(error)
+
     def remove_entry(self, path: str) -> None:
         """Remove a shard or an entry of ``scan_folder``; of a link only itself, of a folder all its content.
 
@@ -147,10 +163,10 @@ class ParquetShards:
         """
         absolute = os.path.join(self.root, *path.split("/"))
         try:
-            if stat.S_ISDIR(os.lstat(absolute).st_mode):
-                shutil.rmtree(absolute)
+            if stat.S_ISDIR(self._file_system.lstat(absolute).st_mode):
+                self._file_system.remove_tree(absolute)
             else:
-                os.unlink(absolute)
+                self._file_system.unlink(absolute)
         except FileNotFoundError:
             pass
         except OSError as error:

@@ -16,6 +16,7 @@ from blake3 import blake3
 
 from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, HashingFile, atomic_create, fsync_folder, make_folder
+from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.stores.errors import wrap_read_errors, write_error
 from midiprism.stores.files.scanner import failed_status, file_status
 from midiprism.stores.parquet.io import (
@@ -76,9 +77,17 @@ class ShardFolder:
         root: the folder of the result, which exists.
         kind: what they hold.
         metadata: facts about the result that are written into each.
+        file_system: through which the folder is listed.
     """
 
-    def __init__(self, root: str, kind: ShardKind, metadata: dict[str, str]) -> None:
+    def __init__(
+        self,
+        root: str,
+        kind: ShardKind,
+        metadata: dict[str, str],
+        file_system: FileSystem = LOCAL_FILE_SYSTEM,
+    ) -> None:
+        self._file_system = file_system
         self._root = root
         self._kind = kind
         self._folder_path = os.path.join(root, kind.folder)
@@ -259,6 +268,6 @@ class ShardFolder:
         try:
             if not stat.S_ISDIR(os.lstat(self._folder_path).st_mode):
                 return []
-            return sorted(os.listdir(self._folder_path))
+            return sorted(entry.name for entry in self._file_system.list_folder(self._folder_path))
         except FileNotFoundError:
             return []

@@ -19,11 +19,13 @@ from midiprism.stores.parquet.shard_set import ParquetShards
 from midiprism.stores.parquet.shard_writer import ShardWriter
 from midiprism.stores.sharded import LINKS_FOLDER, SONGS_TABLE, TRACKS_FOLDER
 from midiprism.stores.types import (
+    EntryFilter,
     FileStatus,
     PrefixFilter,
     ScannedEntry,
     StoredTrack,
     TrackLocation,
+    any_entry,
     any_prefix,
     make_stored_track,
 )
@@ -51,7 +53,9 @@ class ParquetStore:
     def __init__(self, root: str | os.PathLike[str], options: StoreOptions | None = None) -> None:
         self._root = os.path.abspath(os.fspath(root))
         self._options = options or StoreOptions()
-        self._shards = ParquetShards(self._root, self._options.metadata)
+        self._shards = ParquetShards(
+            self._root, self._options.metadata, file_system=self._options.file_system
+        )
         self._flusher = Flusher(self._root)
         self._pending: dict[bytes, bytes] = {}
         self._taken: set[bytes] = set()
@@ -141,12 +145,19 @@ class ParquetStore:
         for folder in self.capabilities.folders:
             yield self._shards.scan_folder(folder)
 
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        return self._shards.is_same_file(listed_path, path)
+
+    def entry_status(self, path: str) -> FileStatus:
+        return self._shards.entry_status(path)
+
     def delete(self, path: str) -> None:
         self.close()  # Windows removes no file that is open
         self._shards.remove_entry(path)
 
-    def remove_temporary_files(self) -> int:
-        paths = [entry.path for entries in self.scan() for entry in entries if entry.kind == "temporary"]
+    def remove_temporary_files(self, may_remove: EntryFilter = any_entry) -> int:
+        temporary = [entry for entries in self.scan() for entry in entries if entry.kind == "temporary"]
+        paths = [entry.path for entry in temporary if may_remove(entry)]
         for path in paths:
             self.delete(path)
         return len(paths)
