@@ -10,7 +10,7 @@ import pytest
 
 from midiprism.pipeline import Settings
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
-from support.kill_scenarios import CheckError, TestedResult, check_rows, check_whole, content_of
+from support.kill_scenarios import CheckError, CheckedResult, check_rows, check_whole, content_of
 from support.random_kills import CommandError, RandomKiller
 from support.runs import make_settings, run_split
 
@@ -25,10 +25,10 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def result(tmp_path: Path, settings: Settings) -> TestedResult:
+def result(tmp_path: Path, settings: Settings) -> CheckedResult:
     songs = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS)})
     run_split(songs, tmp_path / "out", settings, splitter=fake_split)
-    return TestedResult(tmp_path / "out", tmp_path / "out")
+    return CheckedResult(tmp_path / "out", tmp_path / "out")
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_rounds_of_random_kills_end_well(tmp_path: Path, only: str) -> None:
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_a_lost_track_is_found(result: TestedResult) -> None:
+def test_a_lost_track_is_found(result: CheckedResult) -> None:
     wanted = content_of(result)
     check_rows(result)
     check_whole(result, wanted)
@@ -59,7 +59,7 @@ def test_a_lost_track_is_found(result: TestedResult) -> None:
         check_whole(result, wanted)
 
 
-def test_a_file_that_is_there_twice_is_found_in_the_end(result: TestedResult) -> None:
+def test_a_file_that_is_there_twice_is_found_in_the_end(result: CheckedResult) -> None:
     wanted = content_of(result)
     path = next((result.place / "tracks").rglob("*.mid"))
     path.with_name(f"copy-{path.name}").write_bytes(path.read_bytes())

@@ -21,6 +21,7 @@ from support.fake_songs import read_tree, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, run_killed_at
 from support.nightly import every
 from support.relocation import (
+    KINDS,
     OTHER_FILES,
     forbid_renames,
     is_intact,
@@ -38,7 +39,6 @@ pytestmark = [
 STEPS = {("sqlite", "files"): (11, 1), ("sqlite", "parquet"): (11, 3)}
 POSTGRES_STEPS = (29, 13)
 """Distances between points: for kills right before a call, and within a write (or before another call)."""
-KINDS: list[StoreKind] = ["files", "parquet"]
 
 
 def pass_kill_point() -> bool:

@@ -41,7 +41,7 @@ class CheckError(Exception):
 
 
 @dataclass(slots=True)
-class TestedResult:
+class CheckedResult:
     """A result, and what is to be in it.
 
     Attributes:
@@ -84,7 +84,7 @@ class KillLab:
         self.songs = work / "songs"
         self._url = ""
         self._number = 0
-        self._whole: dict[str, TestedResult] = {}
+        self._whole: dict[str, CheckedResult] = {}
         self._trees: dict[str, dict[str, bytes]] = {}
         write_songs(self.songs, songs, seed=7)
         first, second, *_ = sorted(self.songs.rglob("*.mid"))
@@ -104,18 +104,18 @@ class KillLab:
         self._number += 1
         return self.folders[0] / f"round-{self._number}"
 
-    def whole_result(self, store: StoreKind, catalog: str) -> TestedResult:
+    def whole_result(self, store: StoreKind, catalog: str) -> CheckedResult:
         """Return the undisturbed result of all songs, which scenarios relocate, repair and export."""
         key = f"{store} {catalog}"
         if key not in self._whole:
             out = self.folders[0] / f"whole-{store}-{catalog}"
             self.killer.run(f"split {key}", [*self.split_command(out, store), "--workers", "2"])
-            result = TestedResult(out, out)
+            result = CheckedResult(out, out)
             result.content = content_of(result)
             self._whole[key] = result
         return self._whole[key]
 
-    def tree_of(self, result: TestedResult, key: str) -> dict[str, bytes]:
+    def tree_of(self, result: CheckedResult, key: str) -> dict[str, bytes]:
         """Return the files of an undisturbed export."""
         if key not in self._trees:
             to = self.folders[0] / f"tree-{key.replace(' ', '-')}"
@@ -142,7 +142,7 @@ def database_options(origin: Path) -> list[str]:
     return [] if address is None else ["--database", address.url, "--schema", address.schema]
 
 
-def export_command(result: TestedResult, to: Path) -> list[str]:
+def export_command(result: CheckedResult, to: Path) -> list[str]:
     return ["export", str(result.place), "--to", str(to), "--quiet", *database_options(result.origin)]
 
 
@@ -150,7 +150,7 @@ def tracks_of_tree(to: Path) -> dict[str, bytes]:
     return {path: data for path, data in read_tree(to).items() if path not in _OWN_FILES}
 
 
-def content_of(result: TestedResult) -> Any:
+def content_of(result: CheckedResult) -> Any:
     """Return everything in a result that must not depend on how it came about."""
     has_file = catalog_access.postgres_address(result.origin) is None
     catalog = catalog_content(result.place if has_file else result.origin)
@@ -159,7 +159,7 @@ def content_of(result: TestedResult) -> Any:
     return read_tree(result.place / "tracks"), catalog
 
 
-def check_rows(result: TestedResult, *, allowed: frozenset[str] = frozenset()) -> None:
+def check_rows(result: CheckedResult, *, allowed: frozenset[str] = frozenset()) -> None:
     """Check that every row has its track, whole, and every song its links, as after any kill.
 
     Raises:
@@ -172,7 +172,7 @@ def check_rows(result: TestedResult, *, allowed: frozenset[str] = frozenset()) -
         raise CheckError(f"{result.place}: {damages}, {report.as_dict()}")
 
 
-def check_whole(result: TestedResult, wanted: Any) -> None:
+def check_whole(result: CheckedResult, wanted: Any) -> None:
     """Check that a result is that of an undisturbed command, and sound."""
     address = catalog_access.postgres_address(result.origin)
     report = verify_result(str(result.place), VerifyScope(), database=address)
@@ -195,7 +195,7 @@ def split(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     lab.use_catalog(catalog)
     wanted = lab.whole_result(store, catalog).content
     out = lab.new_folder()
-    result = TestedResult(out, out)
+    result = CheckedResult(out, out)
     for _ in lab.kills():
         lab.killer.run_and_kill(name, [*lab.split_command(out, store), *lab.varied()])
         if catalog == "postgres":
@@ -245,7 +245,7 @@ def repair(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     check_whole(result, result.content)
 
 
-def content_of_catalog(result: TestedResult) -> Any:
+def content_of_catalog(result: CheckedResult) -> Any:
     has_file = catalog_access.postgres_address(result.origin) is None
     return catalog_content(result.place if has_file else result.origin)
 

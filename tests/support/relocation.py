@@ -1,13 +1,17 @@
 """Results to relocate, and checks of relocated ones."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from midiprism.catalog import VerifyScope
+from midiprism.cli.advice import explain
+from midiprism.errors import MidiprismError
 from midiprism.integrity.verify import verify_result
 from midiprism.relocate.relocate import relocate_result
 from midiprism.relocate.relocation import Relocation
@@ -18,6 +22,7 @@ from support.parquet_rows import parquet_rows
 from support.result_content import catalog_content
 from support.runs import make_settings, run_split
 
+KINDS: list[StoreKind] = ["files", "parquet"]
 SONGS = {
     "a.mid": fake_song(PIANO, BASS, BASS),
     "b.mid": fake_song(BASS, DRUMS),
@@ -64,3 +69,11 @@ def forbid_renames(patch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     patch.setattr(os, "rename", refuse)
+
+
+@contextlib.contextmanager
+def raises_advice(kind: type[MidiprismError], advice: str) -> Iterator[None]:
+    """Expect an error for which the command line gives this advice."""
+    with pytest.raises(kind) as raised:
+        yield
+    assert advice in explain(raised.value)

@@ -8,6 +8,7 @@ import psycopg
 
 from midiprism.catalog import PostgresAddress
 from support import catalog_access
+from support.fake_songs import read_tree
 
 CONTENT_QUERIES = {
     "songs": "SELECT digest, size, format, num_tracks, division, duration_ticks, duration_seconds, "
@@ -48,6 +49,11 @@ def track_files(out: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted((out / "tracks").rglob("*")):
         if path.is_file():
             yield path.relative_to(out).as_posix(), path.read_bytes()
+
+
+def tracks(out: Path) -> dict[str, bytes]:
+    """Return every file below ``tracks`` by its path."""
+    return {path: data for path, data in read_tree(out).items() if path.startswith("tracks/")}
 
 
 def result_content(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from midiprism.pipeline import RunCallbacks, RunParts, Settings, Summary, run_pipeline
+from midiprism.results.status import ResultStatus, read_status
 from midiprism.sources import Source, open_source
 from support import catalog_access
 from support.fake_songs import fake_split
@@ -66,6 +67,11 @@ def run_split(
     if settings.catalog.database is None:
         settings = change_settings(settings, database=catalog_access.postgres_address(out))
     return run_source(library, out, settings, **options)
+
+
+def get_status(out: Path, runs: int = 5) -> ResultStatus:
+    """Return the status of a result with its latest runs."""
+    return read_status(str(out), runs, database=catalog_access.postgres_address(out))
 
 
 def mark_as_killed(out: Path, **totals: object) -> None:

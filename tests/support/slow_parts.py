@@ -33,7 +33,7 @@ from midiprism.stores import (
     TrackStore,
 )
 from midiprism.stores.shard_sink import ShardSink
-from midiprism.stores.types import PrefixFilter, any_prefix
+from midiprism.stores.types import EntryFilter, PrefixFilter, any_entry, any_prefix
 from support.postgres import OWNER, PostgresServer
 
 _PROXY_SCRIPT = Path(__file__).with_name("latency_proxy.py")
@@ -116,8 +116,14 @@ class SlowStore:
     def scan(self, wants_prefix: PrefixFilter = any_prefix) -> Iterator[list[ScannedEntry]]:
         return self.inner.scan(wants_prefix)
 
-    def remove_temporary_files(self) -> int:
-        return self.inner.remove_temporary_files()
+    def is_same_file(self, listed_path: str, path: str) -> bool:
+        return self.inner.is_same_file(listed_path, path)
+
+    def entry_status(self, path: str) -> FileStatus:
+        return self.inner.entry_status(path)
+
+    def remove_temporary_files(self, may_remove: EntryFilter = any_entry) -> int:
+        return self.inner.remove_temporary_files(may_remove)
 
 
 def open_with_slow_store(

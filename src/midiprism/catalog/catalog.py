@@ -9,13 +9,12 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Executable, func, insert, select, update
+from sqlalchemy import Column, Connection, Executable, Select, func, insert, select, update
 
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.leasing import BatchLeases
-from midiprism.catalog.path_lookup import known_paths_query
 from midiprism.catalog.queries.run_samples import add_samples
 from midiprism.catalog.rows import query_chunks, track_is_unlinked
 from midiprism.catalog.schema import batches, properties, runs, shards, song_paths, songs, tracks
@@ -117,13 +116,17 @@ class Catalog(ABC):
         Args:
             up_to_date: only paths of these songs; None for all.
         """
-        query = known_paths_query(self.connection, first_path).limit(limit)
+        query = self._select_paths_from(first_path).limit(limit)
         if up_to_date is not None:
             query = query.join(songs, songs.c.id == song_paths.c.song_id).where(
                 songs.c.contract_version == up_to_date.contract_version,
                 songs.c.outcome.not_in(up_to_date.retried_outcomes),
             )
         return {path: (size, mtime_ns) for path, size, mtime_ns in self.fetch_all(query)}
+
+    def _select_paths_from(self, first_path: bytes) -> Select[Any]:
+        path = song_paths.c.path
+        return select(path, song_paths.c.size, song_paths.c.mtime_ns).where(path >= first_path).order_by(path)
 
     def oldest_contract_version(self) -> int | None:
         """Return the lowest version of the contract that a song was split by; None without any song."""

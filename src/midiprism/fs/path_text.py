@@ -8,24 +8,27 @@ all names that come from songs, are text of this module; only calls of the syste
 import os
 import sys
 
-_NATIVE_IS_UTF8 = sys.getfilesystemencoding().lower().replace("-", "") == "utf8"
+ENCODING, ERRORS = "utf-8", "surrogateescape"
+
+NATIVE_IS_UTF8 = sys.getfilesystemencoding().lower().replace("-", "") == "utf8"
+"""Whether native names of files are the text of this module."""
 
 
 def path_text(path: bytes) -> str:
     """Return a path as text."""
-    return path.decode("utf-8", "surrogateescape")
+    return path.decode(ENCODING, ERRORS)
 
 
 def path_bytes(text: str) -> bytes:
     """Return the path that a text states."""
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode(ENCODING, ERRORS)
 
 
 def native_path(text: str) -> str:
     """Return the name by which Python's functions find the path that a text states."""
-    return text if _NATIVE_IS_UTF8 or text.isascii() else os.fsdecode(path_bytes(text))
+    return text if NATIVE_IS_UTF8 or text.isascii() else os.fsdecode(path_bytes(text))
 
 
 def text_of_native(name: str) -> str:
     """Return the text of a path that Python's functions returned, or that a user gave."""
-    return name if _NATIVE_IS_UTF8 or name.isascii() else path_text(os.fsencode(name))
+    return name if NATIVE_IS_UTF8 or name.isascii() else path_text(os.fsencode(name))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from midiprism.catalog.rows import make_storable
 from midiprism.errors import unexpected_error_message
-from midiprism.fs.path_text import path_text
+from midiprism.fs.path_text import ENCODING, ERRORS
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
@@ -287,7 +287,7 @@ def parts_of_source_tracks(tracks: Sequence[SplitTrack]) -> Iterable[int]:
 
 def song_name_of(song_ref: SongRef) -> str:
     """Return a song's path below its source folder as text, with ``/`` between its parts and no suffix."""
-    path = path_text(song_ref.path[song_ref.root_length :]).replace(os.sep, "/")
+    path = song_ref.path[song_ref.root_length :].decode(ENCODING, ERRORS).replace(os.sep, "/")
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, func, select, text, update
+from sqlalchemy import Column, Connection, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,13 +17,13 @@ from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import NoCatalogError, translate_errors
 from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases, LeaseResult
 from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
-from midiprism.catalog.path_lookup import path_starts
+from midiprism.catalog.path_lookup import PATH_START, path_starts
 from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.batch_state import PostgresTransaction
 from midiprism.catalog.postgres.commit import BatchCommit
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
-from midiprism.catalog.schema import PATH_START_SQL, properties, runs
+from midiprism.catalog.schema import MAX_INDEXED_PATH_BYTES, PATH_START_SQL, properties, runs, song_paths
 from midiprism.catalog.types import UpToDate
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
@@ -212,6 +212,12 @@ class PostgresCatalog(Catalog):
             )
 
         return self.run_in_transaction(work)
+
+    def _select_paths_from(self, first_path: bytes) -> Select[Any]:
+        query = (
+            super()._select_paths_from(first_path).where(first_path[:MAX_INDEXED_PATH_BYTES] <= PATH_START)
+        )
+        return query.order_by(None).order_by(PATH_START, song_paths.c.path)
 
     def leases_of_other_runs(self, run_id: int) -> set[int]:
         """Return the ids of the leases that other runs hold."""

@@ -12,7 +12,7 @@ from midiprism.errors import StoreError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX, require_real_folder
 from midiprism.fs.exclusive_create import create_file, read_regular_file
 from midiprism.fs.fsync import FSYNC_ON_WRITE, Flusher
-from midiprism.fs.path_text import native_path
+from midiprism.fs.path_text import NATIVE_IS_UTF8, native_path
 from midiprism.fs.reflink import Reflinker
 from midiprism.records.batches import BatchRecord
 from midiprism.stores.errors import LostOrDamagedError, read_error, wrap_read_errors, write_error
@@ -213,7 +213,7 @@ class FileStore:
 
     def _create_at(self, path: str, data: bytes, digits: int) -> bool | None:
         """Return True if the track was written, False if it was there, None if another has this name."""
-        name = native_path(path)
+        name = path if NATIVE_IS_UTF8 else native_path(path)
         absolute = self._root + os.sep + (name if os.sep == "/" else name.replace("/", os.sep))
         folder = absolute[: absolute.rindex(os.sep)]
         if folder not in self._known_folders:
