@@ -155,7 +155,7 @@ def test_ctrl_c_keeps_finished_songs_and_prints_how_to_continue(
     assert (code, facts["state"], facts["songs_done"]) == (130, "interrupted", 3)
     assert "midiprism split songs -o out" in err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    code, out, _ = run_cli("split", "songs", "-o", "out", "--json")
+    code, out, _ = run_cli("split", "songs", "-o", "out", "--json", "--workers", "0")
     assert (code, json.loads(out.splitlines()[-1])["songs_done"]) == (0, 6)
 
 

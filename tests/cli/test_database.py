@@ -45,7 +45,7 @@ def test_every_command_finds_the_catalog_by_its_address(run_cli: Run, url: str, 
     assert (code, json.loads(out)["totals"]["tracks"]) == (0, 3)
     assert run_cli("status", "out", "--database", url, "--failed")[1].startswith("corrupt\tnot_midi\t")
     assert run_cli("export", "out", "--database", url, "--to", "tree")[0] == 0
-    assert len(read_tree(Path("tree"))) == 5
+    assert len([*Path("tree").rglob("*.mid")]) == 4
     assert run_cli("verify", "out", "--database", url)[0] == 0
     assert run_cli("catalog", "upgrade", "out", "--database", url)[0] == 0
     assert run_cli("catalog", "upgrade", "--database", url)[1].endswith("up to date.\n")

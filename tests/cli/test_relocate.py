@@ -126,7 +126,7 @@ def test_every_command_follows_a_relocation_and_prints_a_notice(
     assert run_cli("verify", "my out")[::2] == (0, notice)
     assert run_cli("catalog", "upgrade", "my out")[::2] == (0, notice)
     assert run_cli("export", "my out", "--to", "tree")[::2] == (0, notice)
-    assert len(read_tree(tmp_path / "tree")) == 5
+    assert len([*(tmp_path / "tree").rglob("*.mid")]) == 4
     write_files(tmp_path / "songs", {"c.mid": fake_song(PIANO + "c")})
     code, out, err = run_cli("split", "songs", "-o", "my out", "--json", "--workers", 0)
     facts = json.loads(out)

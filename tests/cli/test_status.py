@@ -305,7 +305,7 @@ def test_a_terminal_is_redrawn_in_place_and_left_in_order(run_cli: Run, songs: P
         process = start_watching(stdout=theirs)
         os.close(theirs)
         until = time.monotonic() + 60
-        while shown.count(b"run 1 is on") < 3 and time.monotonic() < until:
+        while shown.count(b"run 1 is active") < 3 and time.monotonic() < until:
             shown += os.read(own, 65_536)
         process.send_signal(signal.SIGINT)
     try:

@@ -169,8 +169,8 @@ def test_an_unreadable_folder_makes_the_run_fail_and_is_named(
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "sub/b.mid": fake_song(BASS)})
     scandir = os.scandir
 
-    def forbid_subfolder(path: bytes) -> object:
-        if os.fsencode(path).endswith(b"/sub"):
+    def forbid_subfolder(path: bytes | int) -> object:
+        if isinstance(path, bytes) and path.endswith(b"/sub"):
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 

@@ -167,7 +167,8 @@ def test_a_full_disk_stops_the_run_and_keeps_committed_songs(
     out, create, written = tmp_path / "out", os.write, []
 
     def write_until_full(descriptor: int, data: bytes) -> int:
-        written.append(data)
+        if bytes(data).startswith(b"Piano"):
+            written.append(data)
         if len(written) > 4:
             raise OSError(28, "No space left on device")
         return create(descriptor, data)

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from midiprism.pipeline import Settings
 from midiprism.pipeline.splitter import LazySplitter
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits
@@ -39,7 +38,11 @@ def test_compiling_is_announced_before_it_starts(
 ) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
     events: list[str] = []
-    kernel = SimpleNamespace(is_compiled=lambda: compiled, prepare=lambda: events.append("prepare"))
+    kernel = SimpleNamespace(
+        is_compiled=lambda: compiled,
+        prepare=lambda: events.append("prepare"),
+        split_kernel=SimpleNamespace(warn_about_cache=lambda: None),
+    )
     smf = SimpleNamespace(split=lambda data, **_settings: fake_split(data))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "midiprism.smf.kernel.split_kernel", kernel)
@@ -56,7 +59,7 @@ def test_a_splitter_that_cannot_be_loaded_stops_the_run_instead_of_failing_every
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)})
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "midiprism.smf.kernel.split_kernel", None)
-        summary = run_source(open_folders([source]), str(tmp_path / "out"), Settings())
+        summary = run_source(open_folders([source]), str(tmp_path / "out"), make_settings(workers=0))
     assert (summary.state, summary.songs_done) == ("stopped", 0)
     assert "cannot be loaded" in str(summary.error)
     assert list((tmp_path / "out").glob("tracks")) == []

@@ -221,6 +221,17 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path, monkeypatch
     assert is_intact(out, out)
 
 
+EMPTY_DISK = {
+    "f_frsize": 4096,
+    "f_blocks": 1 << 31,
+    "f_bfree": 1 << 30,
+    "f_bavail": 1 << 30,
+    "f_files": 1 << 30,
+    "f_favail": 1 << 30,
+}
+"""The values of ``os.statvfs`` on a disk with room."""
+
+
 @pytest.mark.usefixtures("separate_file_systems")
 @pytest.mark.parametrize(
     ("free", "message"),
@@ -233,7 +244,7 @@ def test_too_little_space_is_reported_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: dict[str, int], message: str
 ) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
-    disk = {"f_bavail": 1 << 30, "f_frsize": 4096, "f_files": 1 << 30, "f_favail": 1 << 30} | free
+    disk = EMPTY_DISK | free
     monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(**disk))
     with pytest.raises(StoreError, match=message):
         relocate(out, new)
@@ -249,7 +260,7 @@ def test_too_little_space_is_reported_before_anything_is_written(
 def test_files_that_are_copied_already_need_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, new = make_result(tmp_path), tmp_path / "new"
     assert relocate(out, new, stop=lambda: True).files_copied == 4
-    disk = {"f_bavail": 1 << 30, "f_frsize": 4096, "f_files": 1 << 30, "f_favail": 0}
+    disk = EMPTY_DISK | {"f_favail": 0}
     monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(**disk))
     assert relocate(out, new).files_already_copied == 4
 

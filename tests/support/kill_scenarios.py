@@ -204,9 +204,9 @@ def split(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
             check_rows(result)
     lab.killer.run(name, [*lab.split_command(out, store), *lab.varied()])
     check_whole(result, wanted)
-    paths = catalog_access.query(out, "SELECT count(*) FROM song_paths")[0][0]
-    if committed_songs(out) != paths:
-        raise CheckError(f"{out}: {committed_songs(out)} songs were committed, and there are {paths}")
+    songs = catalog_access.query(out, "SELECT count(*) FROM songs")[0][0]
+    if committed_songs(out) != songs:
+        raise CheckError(f"{out}: {committed_songs(out)} songs were committed, and there are {songs}")
     shutil.rmtree(out)
 
 

@@ -343,7 +343,7 @@ class Catalog(ABC):
         """
         bound = self.bound_result()
         if bound is None:
-            self.run_in_transaction(lambda: self._insert_bound_result(result_id))
+            self.run_in_transaction(lambda: self._insert_property(RESULT_KEY, result_id))
             bound = self.bound_result()
         if bound != result_id:
             raise CatalogError(
@@ -351,9 +351,9 @@ class Catalog(ABC):
                 "another schema for a new catalog."
             )
 
-    def _insert_bound_result(self, result_id: str) -> None:
-        """Bind the catalog, unless it is bound."""
-        self.connection.execute(insert(properties).values(key=RESULT_KEY, value=result_id))
+    def _insert_property(self, key: str, value: str) -> None:
+        """Insert a property, unless another run has just inserted it."""
+        self.connection.execute(insert(properties).values(key=key, value=value))
 
     def select_hook_names(self) -> frozenset[str]:
         """Return the names of the hooks that commits go through, inside a transaction that is open."""
@@ -371,8 +371,7 @@ class Catalog(ABC):
         def work() -> frozenset[str]:
             keys = set(self.connection.scalars(select(properties.c.key)))
             if wanted and not keys & {RESULT_KEY, HOOKS_KEY}:
-                value = " ".join(sorted(wanted))
-                self.connection.execute(insert(properties).values(key=HOOKS_KEY, value=value))
+                self._insert_property(HOOKS_KEY, " ".join(sorted(wanted)))
             return self.select_hook_names()
 
         bound = self.run_in_transaction(work)

@@ -146,7 +146,8 @@ class ResultCopier:
         """Remove what an earlier call copied, and a later run has replaced, or what it did not finish."""
         guard = RemovalGuard(target_store, catalog, lambda _track: True)  # the source has every track
         for entry, kind in find_orphans(target_store, catalog, VerifyScope(), self._stop):
-            if kind in ("orphan", "temporary") and guard.may_remove(entry):
+            # A temporary file would be in the way of a new one, even if it is whole.
+            if kind == "temporary" or (kind == "orphan" and guard.may_remove(entry)):
                 target_store.delete(entry.path)
 
 

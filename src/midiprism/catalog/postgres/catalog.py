@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from midiprism.catalog.address import PostgresAddress
-from midiprism.catalog.catalog import RESULT_KEY, Catalog
+from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import NoCatalogError, translate_errors
@@ -260,8 +260,8 @@ class PostgresCatalog(Catalog):
         run_ids = self.connection.scalars(select(runs.c.id).where(is_active).order_by(runs.c.id))
         return [run_id for run_id in run_ids if run_id != except_run]
 
-    def _insert_bound_result(self, result_id: str) -> None:
-        statement = insert(properties).values(key=RESULT_KEY, value=result_id)
+    def _insert_property(self, key: str, value: str) -> None:
+        statement = insert(properties).values(key=key, value=value)
         self.connection.execute(statement.on_conflict_do_nothing())
 
     @contextmanager
