@@ -59,6 +59,7 @@ def test_every_benchmark_has_a_help_text() -> None:
         assert text.startswith(f"usage: {name}.py")
 
 
+@pytest.mark.nightly
 def test_whole_runs_are_compared_with_all_competitors(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     write_songs(corpus, 12, seed=3)
@@ -130,6 +131,7 @@ def test_commits_are_measured(postgres_server: PostgresServer, tmp_path: Path) -
     assert "PostgreSQL, empty at first" in output
 
 
+@pytest.mark.nightly
 def test_an_adopted_library_is_checked_as_its_owner_would(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:

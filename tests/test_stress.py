@@ -32,7 +32,9 @@ def result(tmp_path: Path, settings: Settings) -> CheckedResult:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("only", ["export files sqlite", "split parquet sqlite"])
+@pytest.mark.parametrize(
+    "only", ["export files sqlite", pytest.param("split parquet sqlite", marks=pytest.mark.nightly)]
+)
 def test_rounds_of_random_kills_end_well(tmp_path: Path, only: str) -> None:
     options = ["--rounds", "1", "--seed", "1", "--only", only]
     options += ["--work", str(tmp_path / "work"), "--other", str(tmp_path / "other")]

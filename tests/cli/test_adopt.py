@@ -195,7 +195,7 @@ def wait_until_linked(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.nightly), "2"])
 def test_a_killed_run_is_continued(postgres: PostgresServer, url: str, tmp_path: Path, workers: str) -> None:
     library = build_foreign_library(url, tmp_path, song_count=MANY_SONGS, extra_columns=True, triggers=True)
     before, old = dump_owner_schema(postgres, url, include_counts=False), read_links(url)

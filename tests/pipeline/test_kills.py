@@ -122,6 +122,7 @@ def test_a_killed_run_continues_with_other_settings(
     assert result_content(out) == undisturbed
 
 
+@pytest.mark.nightly
 def test_coordinators_killed_several_times_do_not_change_the_result(
     songs: Path, undisturbed: Any, tmp_path: Path
 ) -> None:

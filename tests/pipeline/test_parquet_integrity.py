@@ -96,7 +96,10 @@ def test_a_killed_run_is_continued(songs: Path, result: Path, tmp_path: Path) ->
     assert verify_result(str(out), VerifyScope()).ok
 
 
-@pytest.mark.parametrize("kill", [False, True], ids=["both end", "one is killed"])
+@pytest.mark.parametrize(
+    "kill",
+    [pytest.param(False, id="both end", marks=pytest.mark.nightly), pytest.param(True, id="one is killed")],
+)
 def test_two_runs_share_the_work_and_write_the_rows_of_one(
     songs: Path, result: Path, tmp_path: Path, postgres: PostgresServer, kill: bool
 ) -> None:

@@ -122,7 +122,7 @@ def test_the_work_of_an_interrupted_run_is_completed_by_the_other(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.nightly), "2"])
 def test_a_run_waits_for_a_crashed_server(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer, workers: str
 ) -> None:

@@ -14,11 +14,14 @@ from support.split_process import SPLIT_OPTIONS
 pytestmark = [needs_corpus, pytest.mark.slow]
 
 SHARES = 16
+NIGHTLY_SHARES = [
+    pytest.param(number, marks=() if number % 4 == 0 else pytest.mark.nightly) for number in range(SHARES)
+]
 SAMPLE = 50
 """One file in this many goes through the most expensive checks."""
 
 
-@pytest.mark.parametrize("number", range(SHARES))
+@pytest.mark.parametrize("number", NIGHTLY_SHARES)
 def test_every_real_file_is_split_as_the_contract_says(number: int) -> None:
     for member in corpus_share(number, SHARES):
         case = invariants.split_and_read(read_member(member), "auto", "conductor")

@@ -72,6 +72,7 @@ def test_tracks_that_play_on_many_channels_are_divided_as_the_contract_says(by: 
         invariants.check_notes(case)
 
 
+@pytest.mark.nightly
 def test_without_the_compiler_such_tracks_give_the_same_results() -> None:
     rng = Random(13)
     files = [dense_song(rng, long_gaps=rng.random() < 0.3) for _ in range(example_count(40))]

@@ -108,7 +108,9 @@ def random_cases(cases: int, seed: int) -> Iterator[tuple[Costs, Tunables]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variation", ["deterministic", "exponential"])
+@pytest.mark.parametrize(
+    "variation", [pytest.param("deterministic", marks=pytest.mark.nightly), "exponential"]
+)
 def test_predictions_match_nearly_all_simulations(variation: str) -> None:
     errors = sorted(
         abs(predicted_rate(costs, tunables) / simulate_rate(costs, tunables, variation, groups=15) - 1)
