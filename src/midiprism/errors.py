@@ -6,8 +6,9 @@
     ├── CorruptMidiError               bytes that cannot be read as MIDI at all, or that exceed a limit
     ├── UsageError                     a request that cannot be followed as given (exit code 2)
     │   ├── NotAResultError            the folder holds no result
-    │   ├── OlderBuildError            the result was made by an older build
-    │   ├── OlderContractError         the result was split by an earlier version of the contract
+    │   ├── FolderError                a folder that the request cannot use
+    │   │   ├── OlderBuildError        the result was made by an older build
+    │   │   └── OlderContractError     the result was split by an earlier version of the contract
     │   ├── IdentityMismatchError      the result was made with another ``by``, ``context`` or store
     │   ├── CatalogLocationError       the catalog of the result is somewhere else
     │   ├── AdoptionMismatchError      an adopted result without its library, or the other way round
@@ -72,6 +73,18 @@ class UsageError(MidiprismError):
     """A request that cannot be followed as it was given."""
 
 
+class FolderError(UsageError):
+    """A folder that a request cannot use.
+
+    Attributes:
+        out: its path.
+    """
+
+    def __init__(self, out: str) -> None:
+        super().__init__(out)
+        self.out = out
+
+
 class NotAResultError(UsageError):
     """A folder that holds no result.
 
@@ -91,31 +104,15 @@ class NotAResultError(UsageError):
         return f"{self.out} holds no midiprism result: name the folder of one."
 
 
-class OlderBuildError(UsageError):
-    """A result that was made by an older build, whose layout this one does not read.
-
-    Attributes:
-        out: its folder.
-    """
-
-    def __init__(self, out: str) -> None:
-        super().__init__(out)
-        self.out = out
+class OlderBuildError(FolderError):
+    """A result that was made by an older build, whose layout this one does not read."""
 
     def __str__(self) -> str:
         return f"{self.out} was made by an older build; split again, into another folder."
 
 
-class OlderContractError(UsageError):
-    """A result whose songs were split by an earlier version of the contract.
-
-    Attributes:
-        out: its folder.
-    """
-
-    def __init__(self, out: str) -> None:
-        super().__init__(out)
-        self.out = out
+class OlderContractError(FolderError):
+    """A result whose songs were split by an earlier version of the contract."""
 
     def __str__(self) -> str:
         return (

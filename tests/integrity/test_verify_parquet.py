@@ -15,22 +15,13 @@ from midiprism.stores.parquet.schema import rows_to_columns
 from midiprism.stores.parquet.shard_set import ParquetShards
 from support import catalog_access
 from support.catalog_access import execute, query
-from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.fake_songs import fake_split, read_tree, write_files
 from support.parquet_rows import overwrite_shard, parquet_rows, track_row
 from support.result_content import catalog_content
+from support.result_damage import LAST, SONGS
 from support.runs import make_settings, run_split
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
-
-SONGS = {
-    "a.mid": fake_song(PIANO, BASS),
-    "b/c.kar": fake_song(BASS, BASS, DRUMS),
-    "b/d.mid": fake_song(DRUMS + "d", PIANO + "d", header="repaired"),
-    "copy.mid": fake_song(PIANO, BASS),
-    "none.mid": fake_song(),
-    "not.mid": b"no song",
-}
-LAST = fake_song(PIANO + "last", BASS)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from midiprism.errors import CatalogError, UsageError
+from midiprism.errors import CatalogError, FolderError, UsageError
 
 
 class NotAdoptableError(CatalogError):
@@ -40,16 +40,8 @@ class ForeignTablesError(CatalogError):
         return f"{self.database} holds no library with the tables that midiprism knows ({missing} missing)."
 
 
-class PathNotTextError(UsageError):
-    """A folder whose path is not text, for a library whose tables hold paths as text.
-
-    Attributes:
-        out: the path.
-    """
-
-    def __init__(self, out: str) -> None:
-        super().__init__(out)
-        self.out = out
+class PathNotTextError(FolderError):
+    """A folder whose path is not text, for a library whose tables hold paths as text."""
 
     def __str__(self) -> str:
         return (

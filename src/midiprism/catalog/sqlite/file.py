@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
@@ -49,9 +50,15 @@ def error_code(error: BaseException | None) -> int | None:
 
 
 def _open_with_journal(path: str, journal: str, *first_pragmas: str) -> Connection:
-    connection = make_engine(path, "rwc", "BEGIN IMMEDIATE", *first_pragmas).connect()
+    engine = make_engine(path, "rwc", "BEGIN IMMEDIATE", *first_pragmas)
+    return connect(engine, lambda connection: _prepare_tables(connection, path, journal))
+
+
+def connect(engine: Engine, prepare: Callable[[Connection], None]) -> Connection:
+    """Return a connection that is prepared; it is closed again if that fails."""
+    connection = engine.connect()
     try:
-        _prepare_tables(connection, path, journal)
+        prepare(connection)
     except BaseException:
         connection.close()
         raise

@@ -1,9 +1,10 @@
 """Open the catalog's file of SQLite for reading, also where nothing can be written.
 
 SQLite keeps a log and an index in shared memory next to the file while it is open. On a full or read-only
-disk it cannot make them, and some file systems share no memory. Then the log is read into the memory of this
-process; and if that fails, a copy is opened in the temporary folder. A log is never ignored: the last commits
-may be in it only.
+disk it cannot make them, and some file systems share no memory. Then SQLite keeps the index in the memory of
+this process; where there is neither a log nor a journal, the file is opened as one that does not change. If
+that fails, a copy is opened in the temporary folder. A log is never ignored: the last commits may be in it
+only.
 """
 
 import os
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, event
 
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.migrate import require_current_version
-from midiprism.catalog.sqlite.file import error_code, make_engine, require_file
+from midiprism.catalog.sqlite.file import connect, error_code, make_engine, require_file
 from midiprism.errors import CatalogError
 
 _LOG_SUFFIX = "-wal"
@@ -30,9 +31,6 @@ _CANNOT_WRITE_CODES = (
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL,
 )
-_PRIVATE_MODE = "ro&vfs=unix-none"
-_PRIVATE_PRAGMA = "PRAGMA locking_mode = EXCLUSIVE"
-"""Keeps the index of the log in the memory of this process."""
 
 
 class _Way(NamedTuple):
@@ -40,6 +38,10 @@ class _Way(NamedTuple):
 
     mode: str
     first_pragmas: tuple[str, ...] = ()
+
+
+_PRIVATE_WAY = _Way("ro&vfs=unix-none", ("PRAGMA locking_mode = EXCLUSIVE",))
+"""Keeps the index of the log in the memory of this process."""
 
 
 def open_for_reading(path: str) -> Connection:
@@ -67,32 +69,31 @@ def open_for_reading(path: str) -> Connection:
 def _ways(path: str) -> Iterator[_Way]:
     """Return ways to open a file in place, the best first."""
     folder = os.path.dirname(path) or "."
+    is_private_tried = False
     if os.access(folder, os.W_OK) and os.access(path, os.W_OK):
         if os.name == "posix" and not os.path.exists(path + _INDEX_SUFFIX) and not _has_room(folder):
-            yield _Way(_PRIVATE_MODE, (_PRIVATE_PRAGMA,))
+            is_private_tried = True
+            yield _PRIVATE_WAY
         # Only a connection that may write removes the log and the index at the end.
         yield _Way("rw")
     elif _has_content(path + _LOG_SUFFIX):
         yield _Way("ro")
     elif not _has_content(path + _JOURNAL_SUFFIX):
         yield _Way("ro&immutable=1")
-    if os.name == "posix":
+    if os.name == "posix" and not is_private_tried:
         # No process can be writing: it would have the log and the index open, which could then be read.
-        yield _Way(_PRIVATE_MODE, (_PRIVATE_PRAGMA,))
+        yield _PRIVATE_WAY
 
 
 def _open(path: str, way: _Way) -> Connection:
+    def prepare(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.rollback()
+        with connection.begin():
+            require_current_version(connection, None, path)
+
     with translate_errors(path):
-        connection = make_engine(path, way.mode, "BEGIN", *way.first_pragmas).connect()
-        try:
-            connection.exec_driver_sql("PRAGMA query_only = ON")
-            connection.rollback()
-            with connection.begin():
-                require_current_version(connection, None, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return connect(make_engine(path, way.mode, "BEGIN", *way.first_pragmas), prepare)
 
 
 def _open_copy(path: str) -> Connection:
