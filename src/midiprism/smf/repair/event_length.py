@@ -17,6 +17,7 @@ from midiprism.smf.repair.events import (
     is_end_of_track,
     is_note_on,
     read_clean_events,
+    read_event,
     read_number,
 )
 
@@ -28,7 +29,7 @@ TEXT_TYPES = range(0x01, 0x10)
 TEXT_CONTROLS = b"\0\t\n\r"
 SEQUENCER_SPECIFIC = 0x7F
 MAX_CANDIDATES = 20_000
-"""Most meta events and sysex of a track whose length is doubted."""
+"""A track with more meta events and sysex is not repaired here."""
 
 LONGEST_EXCESS = 16
 """Most bytes by which a restart may be behind the stated end of a meta event."""
@@ -39,15 +40,15 @@ def correct_event_length(song: Diagnosis, track: TrackReading, effort: Effort) -
     end.
 
     Only in a track of which the reading as stated reaches no end of track, or only through impossible events.
-    The first place to continue at that leaves no note without its end wins; where the end of track is lost,
-    also the one that leaves fewest.
+    The first restart that leaves no note-on and no note-off without a counterpart is taken. If there is none
+    and the end of track is lost, the restart that leaves fewest is.
     """
     data, limit, kinds = song.data, track.declared_end, track.problem_kinds
     is_lost = problems.MISSING_END_OF_TRACK in kinds
     if not is_lost and not kinds & IMPOSSIBLE_EVENTS:
         return None
     may_be_longer = is_lost or problems.RUNNING_STATUS in kinds
-    if limit > len(data) or not is_chunk_or_end(data, limit):
+    if not is_chunk_or_end(data, limit):
         return None
     proof = _Proof(data, limit, effort)
     best: tuple[int, TrackEvent, int] | None = None
@@ -140,7 +141,8 @@ def _restarts(
 ) -> Iterator[tuple[_Candidate, int]]:
     """Yield the events whose length may be wrong, each with a position where the next may begin.
 
-    First those whose length may be too large, in the order of the track, then the last that was read.
+    First the likely ends of all of them, in the order of the track; then ends of the last that was read which
+    are behind its stated end.
     """
     candidates: list[_Candidate] = []
     sounding = _Sounding()
@@ -157,10 +159,10 @@ def _restarts(
     if broken is not None:
         candidates.append(_Candidate(broken, sounding))
     for candidate in candidates:
-        for restart in _earlier_restarts(data, candidate.event, limit):
+        for restart in _likely_ends(data, candidate.event, limit):
             yield candidate, restart
     if may_be_longer and last is not None and not _states_status(data, at, limit):
-        for restart in _later_restarts(data, last.event, limit):
+        for restart in _later_ends(data, last.event, limit):
             yield last, restart
 
 
@@ -171,19 +173,17 @@ def _states_status(data: bytes, at: int, limit: int) -> bool:
 
 
 def _read_broken_event(data: bytes, at: int, limit: int) -> TrackEvent | None:
-    """Return the meta event or sysex at a position that claims more bytes than there are, or None."""
-    delta = read_number(data, at, limit)
-    if delta is None or delta[1] + 1 >= limit or data[delta[1]] not in (META, SYSEX):
-        return None
-    position = delta[1]
-    size = read_number(data, position + (2 if data[position] == META else 1), limit)
-    if size is None:
-        return None
-    return TrackEvent(at, position, delta[0], data[position], size[1], size[1] + size[0])
+    """Return the meta event or sysex at a position where no clean event is, or None. It may end anywhere."""
+    event = read_event(data, at, limit, 0, may_overrun=True)
+    return event if event is not None and event.status in (META, SYSEX) else None
 
 
-def _earlier_restarts(data: bytes, event: TrackEvent, limit: int) -> Iterator[int]:
-    """Yield where an event may end before its stated end; a meta event of a fixed size where it should."""
+def _likely_ends(data: bytes, event: TrackEvent, limit: int) -> Iterator[int]:
+    """Yield where an event may really end.
+
+    A sysex ends after its F7, and a meta event of a fixed size after that size: both may be behind the stated
+    end. Other meta events end before it.
+    """
     if event.status == SYSEX:
         stop = _sysex_end(data, event.body, limit)
         if stop is not None and stop != event.stop:
@@ -198,7 +198,7 @@ def _earlier_restarts(data: bytes, event: TrackEvent, limit: int) -> Iterator[in
         yield from _payload_ends(data, event, event.body, min(event.stop, limit) - 1)
 
 
-def _later_restarts(data: bytes, event: TrackEvent, limit: int) -> Iterator[int]:
+def _later_ends(data: bytes, event: TrackEvent, limit: int) -> Iterator[int]:
     """Yield where a meta event of any size may end behind its stated end."""
     if event.status == META and data[event.position + 1] not in FIXED_SIZES:
         yield from _payload_ends(data, event, event.stop, min(event.stop + LONGEST_EXCESS, limit - 1))

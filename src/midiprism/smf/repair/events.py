@@ -11,7 +11,7 @@ LONGEST_NUMBER = 4
 OVERLONG_NUMBER = 5
 
 MAX_EVENTS_READ = 250_000
-"""Most events that all repairs of one song read; beyond them its damage stays as it is."""
+"""Most events of one song that are read in search of repairs; beyond them its damage stays as it is."""
 
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 
@@ -75,9 +75,19 @@ def channel_data_size(status: int) -> int:
 
 
 def read_event(
-    data: bytes, at: int, limit: int, running_status: int, longest: int = LONGEST_NUMBER
+    data: bytes,
+    at: int,
+    limit: int,
+    running_status: int,
+    longest: int = LONGEST_NUMBER,
+    *,
+    may_overrun: bool = False,
 ) -> TrackEvent | None:
-    """Return the event at a position; None where none is whole before ``limit``."""
+    """Return the event at a position; None where none is whole before ``limit``.
+
+    Args:
+        may_overrun: return also a meta event or sysex that states an end behind ``limit``.
+    """
     number = read_number(data, at, limit, longest)
     if number is None or number[1] >= limit:
         return None
@@ -90,7 +100,7 @@ def read_event(
         return TrackEvent(at, position, delta, status, body, stop) if status and stop <= limit else None
     if status in (SYSEX, ESCAPE, META):
         number = read_number(data, position + (2 if status == META else 1), limit, longest)
-        if number is None or number[1] + number[0] > limit:
+        if number is None or (number[1] + number[0] > limit and not may_overrun):
             return None
         return TrackEvent(at, position, delta, status, number[1], number[1] + number[0])
     stop = position + 1 + _SYSTEM_DATA_BYTES.get(status, 0)

@@ -34,7 +34,7 @@ REPAIRABLE = frozenset(
 """Kinds of problems that a repair may undo."""
 
 MAX_STEPS = 12
-"""Most steps of repair for one song; each undoes one kind of damage, of a track only once."""
+"""Most steps of repair for one song. A step is one repair of the whole song, or at most one of each track."""
 
 SongRepair = Callable[[Diagnosis], RepairStep | None]
 TrackRepair = Callable[[Diagnosis, TrackReading, Effort], RepairStep | None]
@@ -91,7 +91,7 @@ def _next_step(song: Diagnosis, effort: Effort) -> RepairStep | None:
             return step
     together = RepairStep([], [])
     for track in song.tracks:
-        for repair_track in TRACK_REPAIRS if track.problem_kinds & REPAIRABLE else ():
+        for repair_track in TRACK_REPAIRS:
             step = repair_track(song, track, effort)
             if step is not None:
                 together.edits.extend(step.edits)
