@@ -16,7 +16,7 @@ from midiprism.integrity.repair_shards import ShardRepair
 from midiprism.integrity.repair_songs import SongRepair
 from midiprism.integrity.repair_tracks import TrackRepair
 from midiprism.integrity.store_repair import StoreRepair
-from midiprism.results.orphans import RemovalGuard, find_orphans, track_label
+from midiprism.results.orphans import RemovalGuard, classify_entries, track_label
 from midiprism.stores import ScannedEntry
 
 MAX_SONGS_NAMED = 3
@@ -111,7 +111,7 @@ class Repairer:
             return
         scope = session.damage_report.scope
         guard = RemovalGuard(session.store, session.catalog, None if session.writes else self._would_be_whole)
-        for entry, kind in find_orphans(session.store, session.catalog, scope, session.stop):
+        for entry, kind in classify_entries(session.store, session.catalog, scope, session.stop):
             name = path_bytes(entry.path)
             if kind == "unreadable":
                 report.add_unrepaired(kind, name, "The folder cannot be read: see to its permissions.")

@@ -32,7 +32,7 @@ from midiprism.integrity.verify_shards import ShardChecks
 from midiprism.integrity.verify_tracks import check_tracks
 from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.results.lock import lock_for_reading
-from midiprism.results.orphans import find_orphans, track_label
+from midiprism.results.orphans import classify_entries, track_label
 from midiprism.results.result_dir import catalog_address, open_catalog_of, require_result
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.stores import TrackStore
@@ -204,7 +204,7 @@ def _check_orphans(context: CheckContext) -> None:
     if report.scope.first_run is not None:
         return
     report.begin_files()
-    for entry, kind in find_orphans(context.store, context.catalog, report.scope, context.stop):
+    for entry, kind in classify_entries(context.store, context.catalog, report.scope, context.stop):
         report.count(files=1)
         if kind is not None:
             report.add(Damage(kind, path_bytes(entry.path), _ORPHAN_MESSAGES[kind]))

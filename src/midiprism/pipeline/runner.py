@@ -129,8 +129,7 @@ class _PriorKnowledge:
         policy, result = inputs.settings.rerun_policy, inputs.result
         oldest = result.run_catalog.oldest_contract_version()
         up_to_date = policy.up_to_date(oldest)
-        known = result.catalog is not None and oldest is not None
-        address = result.catalog.address if known and result.catalog else None
+        address = result.catalog.address if result.catalog is not None and oldest is not None else None
         return cls(up_to_date, address, policy.redo or up_to_date is not None)
 
 
@@ -202,12 +201,12 @@ class _Run:
         if workers is None:
             # One process works on one batch; this one could not end a song that takes too long.
             workers = 1 if is_small else resource_defaults.cpus()
-        planned: Iterator[PlannedBatch | None] = chain(first, batches)
+        planned = chain(first, batches)
         leases = self._lease_batches(run_id)
         if leases is not None:
             leases.add_committed(songs_recorded)
-            planned = leases.batches(chain(first, batches))
-        return self._work(planned, leases, workers), background_for(0 if is_small else workers)
+        leased = planned if leases is None else leases.batches(planned)
+        return self._work(leased, leases, workers), background_for(0 if is_small else workers)
 
     def _lease_batches(self, run_id: int) -> LeasedBatches | None:
         """Return the leases of the run; None where it has the catalog to itself."""

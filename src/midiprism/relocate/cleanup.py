@@ -13,7 +13,7 @@ from midiprism.fs.file_system_probe import PROBE_PREFIX, remove_probe_folders
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE
-from midiprism.results.orphans import find_orphans
+from midiprism.results.orphans import classify_entries
 from midiprism.results.result_dir import catalog_address, catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.sources import MARKER_FILE_NAME
@@ -81,7 +81,7 @@ class SourceCleaner:
             yield catalog
 
     def _remove_files(self, store: TrackStore, catalog: Catalog) -> None:
-        for found in find_orphans(store, catalog, VerifyScope(), self._stop):
+        for found in classify_entries(store, catalog, VerifyScope(), self._stop):
             if found.damage_kind in (None, "temporary"):
                 store.delete(found.entry.path)
                 self._count_removed()

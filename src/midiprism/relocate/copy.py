@@ -15,7 +15,7 @@ from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.metrics.devices import locate_storage
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
-from midiprism.results.orphans import RemovalGuard, find_orphans, track_location
+from midiprism.results.orphans import RemovalGuard, classify_entries, track_location
 from midiprism.results.result_dir import catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.stores import CopyOutcome, TrackCopier, TrackStore
@@ -145,7 +145,7 @@ class ResultCopier:
     def _remove_orphans(self, catalog: Catalog, target_store: TrackStore) -> None:
         """Remove what an earlier call copied, and a later run has replaced, or what it did not finish."""
         guard = RemovalGuard(target_store, catalog, lambda _track: True)  # the source has every track
-        for entry, kind in find_orphans(target_store, catalog, VerifyScope(), self._stop):
+        for entry, kind in classify_entries(target_store, catalog, VerifyScope(), self._stop):
             # A temporary file would be in the way of a new one, even if it is whole.
             if kind == "temporary" or (kind == "orphan" and guard.may_remove(entry)):
                 target_store.delete(entry.path)

@@ -1,4 +1,4 @@
-"""Finds what a store holds and the catalog does not know, and proves that it can be removed."""
+"""Compare the entries of a store with the catalog, and prove that an unknown one can be removed."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -20,10 +20,10 @@ class FoundEntry(NamedTuple):
     damage_kind: str | None
 
 
-def find_orphans(
+def classify_entries(
     store: TrackStore, catalog: Catalog, scope: VerifyScope, stop: Callable[[], bool]
 ) -> Iterator[FoundEntry]:
-    """Return everything in the store that is in the scope, and what is wrong with it."""
+    """Yield each entry of the store that is in the scope, with its damage; None if the catalog knows it."""
     queries = IntegrityQueries(catalog, scope)
     ranges = scope.digest_ranges()
     first_bytes = {first for low, high in ranges for first in range(low >> 24, (high >> 24) + 1)}
@@ -48,8 +48,8 @@ class RemovalGuard:
     """Proves that an entry of a store is not needed before it is removed.
 
     Its name is no proof, since a file system may list names in another spelling. So its content is read: an
-    entry with the bytes of a track or a shard that the catalog names is kept, unless that has a whole file
-    of its own.
+    entry with the bytes of a track or a shard that the catalog names is kept, unless the file of that track
+    or shard is whole too.
 
     Args:
         store: that holds the entries.

@@ -29,7 +29,7 @@ def make_executor(name: str | None, context: ExecutorContext) -> Executor:
 
 
 def prepare_executor(name: str | None, workers: int | None) -> None:
-    """Start what a new result needs first, beside the opening of its catalog: it takes as long.
+    """Start what a new result needs first, while its catalog is opened: both take as long.
 
     Args:
         name: of the executor; None to choose it by ``workers``.
