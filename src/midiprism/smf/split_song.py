@@ -133,6 +133,7 @@ def _to_split_tracks(
         note_count,
         lowest_pitch,
         highest_pitch,
+        note_hash,
         ticks,
         own_program,
         own_drums,
@@ -171,6 +172,7 @@ def _to_split_tracks(
             lowest_pitch,
             highest_pitch,
             *stated_meta,
+            note_hash,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks

@@ -104,6 +104,7 @@ def init_part(part: Any, channel: int, program: int) -> None:
     part.note_count = 0
     part.lowest_pitch = 127
     part.highest_pitch = 0
+    part.note_hash = 0
     part.channels = 0
     part.onset = 0
     part.drums = 0

@@ -98,6 +98,7 @@ SOURCE_TRACK = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",  # of its notes, as in ``note_hash``
     "channels",  # a bit per channel that plays a note
     "needs_rewrite",  # 1 where some own event cannot be copied unchanged
     "checkpoint_start",  # rows of the checkpoints that are this track's
@@ -161,6 +162,8 @@ TRACK_STATE = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",
+    "onset_scale",  # of the song
     "sounding_count",
     "gs_reset_seen",  # 1 once the track has sent a GS reset
     "problem_total",
@@ -194,6 +197,7 @@ OUTPUT_TRACK = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",
     "ticks",
     "own_program",  # of most notes, 0 to 128
     "own_drums",
@@ -219,6 +223,7 @@ PART = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",
     "channels",
     "onset",
     "drums",

@@ -149,6 +149,7 @@ def finish_track_row(source: Any, counters: Any, state: Any, stop: int, ticks: i
     source.note_count = state.note_count
     source.lowest_pitch = state.lowest_pitch
     source.highest_pitch = state.highest_pitch
+    source.note_hash = state.note_hash
     source.channels = channels_played(state)
     source.checkpoint_stop = counters.checkpoints
     source.conductor_stop = counters.conductor_events

@@ -17,6 +17,7 @@ from midiprism.smf.kernel.copy_writer import copy_track
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
+from midiprism.smf.kernel.note_hash import onset_scale
 from midiprism.smf.kernel.parts import rewind_parts
 from midiprism.smf.kernel.plan import mark_copied_tracks, min_output_size, plan_output, prepare_walk
 from midiprism.smf.kernel.problem_counts import report_problem, report_track_problems
@@ -228,6 +229,7 @@ def split_kernel(
     state_table = np.zeros(1, TRACK_STATE)
     counters, state = counter_table[0], state_table[0]
     counters.max_events = max_events
+    state.onset_scale = onset_scale(read_be16(data, ZERO + 12))
     tables, at = find_first_chunk(data, new_scan_tables(data.shape[0], full_context, max_events), counters)
     tables = read_chunks(data, at, max_tracks, full_context, tables, state, counters)
     midi_format = read_be16(data, ZERO + 8)

@@ -23,6 +23,7 @@ def reset_track_state(state: Any) -> None:
     state.note_count = 0
     state.lowest_pitch = 127
     state.highest_pitch = 0
+    state.note_hash = 0
     state.sounding_count = 0
     state.gs_reset_seen = 0
     for channel in range(16):
