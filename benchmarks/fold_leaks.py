@@ -4,8 +4,8 @@
 
 The songs, folders or archives, are split into Parquet files, unless the folder of that result exists. A leak
 is a song in the test folds 8 and 9 with a track of 32 notes or more whose list of onsets and pitches, in
-ticks, is also that of a track in the training folds 0 to 7. The lists are read from the bytes of the tracks by
-a reader of this file, which shares no code with the program that makes the groups.
+ticks, is also that of a track in the training folds 0 to 7. The lists are read from the bytes of the tracks
+by a reader in this file, which shares no code with the program that makes the groups.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def read_songs(out: Path) -> dict[str, Song]:
 
 
 def note_lists(out: Path, min_notes: int) -> dict[str, bytes]:
-    """Return a digest of the onsets and pitches of each track that has enough notes, by the track's digest."""
+    """Return digests of the onsets and pitches of tracks with enough notes, by the tracks' digests."""
     found = {}
     for shard in sorted((out / "tracks").glob("*.parquet")):
         for rows in pq.ParquetFile(shard).iter_batches(columns=["blake3", "note_count", "music"]):

@@ -160,7 +160,7 @@ class TrackRecord(NamedTuple):
         Field(
             "bigint",
             "int64",
-            "hash of its notes' onsets and pitches, whatever their velocities, programs, tempo and resolution",
+            "hash of its notes' onsets and pitches, whatever velocities, programs, tempo and resolution",
         ),
     ] = 0
     size: Annotated[int, Field("bigint", "int32", "bytes of the track", split_attribute=None)] = 0

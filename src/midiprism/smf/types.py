@@ -84,8 +84,8 @@ class SplitTrack(NamedTuple):
         tempo_count: how many tempo events there are.
         time_signature: such as ``6/8``.
         key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
-        note_hash: hash of the onsets and pitches of its notes, below 2**53: the same whatever their velocities
-            and lengths, and the track's programs, tempo, resolution and texts.
+        note_hash: hash of the onsets and pitches of its notes, below 2**53: the same whatever the velocities
+            and lengths of the notes, and the programs, tempo, resolution and texts of the track.
 
     Tempo, time and key signature are those that hold from the first such event in the split's own bytes on,
     wherever it is. Impossible ones are left out; of several at one tick the last holds.

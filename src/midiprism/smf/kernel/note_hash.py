@@ -1,8 +1,8 @@
 """The hash of a track's notes: equal for the same onsets and pitches, whatever else the tracks differ in.
 
-Each note becomes a number that is as good as random, and the hash is their sum: it does not depend on the
-order of notes of one tick, and grows with a note at a time. Products are cut to 62 bits, so that compiled code,
-whose integers wrap around, and plain Python agree.
+Each note becomes a number that is as good as random, and the hash is the sum of these numbers: it does not
+depend on the order of notes in a tick. Products are cut to 62 bits, so that compiled code, whose integers
+wrap around, and plain Python agree.
 """
 
 from typing import Any
