@@ -35,6 +35,7 @@ class ByChoice(StrEnum):
     track = "track"
     channel = "channel"
     program = "program"
+    drum = "drum"
 
 
 class ContextChoice(StrEnum):
