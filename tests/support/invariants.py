@@ -326,12 +326,12 @@ def check_any_bytes(data: bytes) -> str:
             )
         )
     assert outcomes <= {"split", "repaired", "no_notes", *REFUSAL_CODES}, outcomes
-    assert len(outcomes - {"limit"}) <= 1, outcomes
+    assert len(outcomes - {"limit", "song_size"}) <= 1, outcomes
     assert all(notes == notes_by_option[0] for notes in notes_by_option), (
         "the notes differ by how the file is divided"
     )
     return min(outcomes)
 
 
-REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "limit")
+REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "song_size", "limit")
 """Codes of the reasons to refuse a file."""

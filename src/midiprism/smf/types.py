@@ -16,12 +16,18 @@ CONTRACT_VERSION = 2
 """Increases whenever the same bytes may give other splits than before."""
 
 
+MAX_SONG_BYTES = 1 << 30
+"""Largest limit of the size of a song: ticks of a longer one may not fit into the kernel's tables."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what one song may cost; beyond them ``CorruptMidiError`` with code ``limit``.
+    """Bounds on what one song may cost; beyond them ``CorruptMidiError``, with code ``song_size`` for
+    ``input_bytes``, else ``limit``.
 
     Attributes:
-        input_bytes: most bytes of a song, as it is given and after decompression.
+        input_bytes: most bytes of a song, as it is given and after decompression; in a RIFF (RMID) container
+            only the song counts, not its sound bank. At most ``MAX_SONG_BYTES``.
         output_bytes: most bytes of all splits of a song, unless ``output_ratio`` allows more.
         output_ratio: all splits of a song may always take this many times its unwrapped size.
         tracks: most tracks in a song, and most splits out of one.

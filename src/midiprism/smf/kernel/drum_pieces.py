@@ -110,6 +110,9 @@ KIT_MAPS: tuple[Pieces, ...] = (GENERAL_MIDI, YAMAHA_XG, BRUSH, ORCHESTRA, SOUND
 GENERAL_MIDI_MAP, YAMAHA_XG_MAP, BRUSH_MAP, ORCHESTRA_MAP, SOUND_EFFECTS_MAP, UNKNOWN_MAP = range(6)
 """Numbers of the maps. In the unknown one each note is a piece."""
 
+KIT_NAMES = ("General MIDI, GS", "XG", "brush kit", "orchestra kit", "sound effects kit")
+"""Names of the maps, except for the unknown one."""
+
 BRUSH_PROGRAM, ORCHESTRA_PROGRAM, SOUND_EFFECTS_PROGRAM = 40, 48, 56
 
 XG_DRUM_BANK = 127
