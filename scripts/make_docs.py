@@ -160,7 +160,7 @@ def _list_keys() -> str:
 
 
 def _drum_pieces() -> str:
-    """Return the pieces of drum kits with their notes, those of each kit that it has in addition or instead."""
+    """Return the pieces of drum kits: all of General MIDI, and those of other kits that differ."""
     rows = []
     for kit, pieces in zip(KIT_NAMES, KIT_MAPS, strict=False):
         for number, (name, notes) in sorted(pieces.items()):

@@ -143,7 +143,9 @@ def test_aftertouch_and_note_offs_go_with_the_piece_of_their_note() -> None:
         )
     )
     kick, hats = midiprism.split(data, by="drum").tracks
-    of_notes = [[event.body[0] for event in events_of(split) if event.status < 0xB0] for split in (kick, hats)]
+    of_notes = [
+        [event.body[0] for event in events_of(split) if event.status < 0xB0] for split in (kick, hats)
+    ]
     assert of_notes == [[36, 36, 36, 80], [42, 42, 44, 42, 46, 80]]
 
 
@@ -185,7 +187,10 @@ def test_channel_10_as_a_melodic_part_is_not_divided() -> None:
 
 def test_a_piece_states_the_one_kit_that_its_own_notes_play() -> None:
     messages = in_order(
-        [(0, program_change(DRUMS, 8))], hits(36, 38), [(25, program_change(DRUMS, 16))], note(DRUMS, 38, 30, 4)
+        [(0, program_change(DRUMS, 8))],
+        hits(36, 38),
+        [(25, program_change(DRUMS, 16))],
+        note(DRUMS, 38, 30, 4),
     )
     kick, snare = midiprism.split(song(track(messages)), by="drum").tracks
     assert (kick.program, kick.own_instrument) == (8, "Room Kit")
@@ -218,7 +223,9 @@ def test_every_note_of_a_generated_song_is_in_one_part_at_its_time(context: Cont
         assert found == expected
         identities = [(it.track_number, it.channel, it.program, it.drum_piece) for it in result.tracks]
         assert len(set(identities)) == len(identities)
-        undivided = [split for split in result.tracks if split.drum_piece is None and split.channel is not None]
+        undivided = [
+            split for split in result.tracks if split.drum_piece is None and split.channel is not None
+        ]
         whole = {split.data for split in midiprism.split(song, by="channel", context=context).tracks}
         whole |= {split.data for split in midiprism.split(song, by="track", context=context).tracks}
         assert {split.data for split in undivided if len(parsed.tracks) == 1} <= whole

@@ -32,7 +32,7 @@ def parse_size(option: str, text: str, minimum: int, maximum: int) -> int:
     if number.isascii() and number.isdecimal() and minimum <= int(number[:20]) << shift <= maximum:
         return int(number) << shift
     raise UsageError(
-        f"{option} {text} is not valid: give a size such as 256M, from {minimum:,} bytes to {maximum >> 20:,}M."
+        f"{option} {text} is not valid: give a size such as 256M, of {minimum:,} to {maximum:,} bytes."
     )
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from midiprism.catalog import LEASE_SECONDS, KnownSong, PostgresAddress, UpToDate
 from midiprism.catalog.commit_hook import CommitHook
+from midiprism.errors import UsageError
 from midiprism.pipeline.progress import RunListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest
-from midiprism.errors import UsageError
 from midiprism.smf.types import CONTRACT_VERSION, MAX_SONG_BYTES, Limits
 
 DEFAULT_LIMITS = Limits()

@@ -245,7 +245,7 @@ def _read_up_to(descriptor: int, size: int) -> bytes:
 
 
 def _digest(descriptor: int, limit: int) -> tuple[bytes | None, bytes, int]:
-    """Return the digest and the size of a file, and its song if that is in a container and within the limit."""
+    """Return the song of a file if a container has it and it is within the limit; and digest and size."""
     hasher, size = blake3(), 0
     head = b""
     while chunk := os.read(descriptor, _CHUNK_BYTES):

@@ -129,7 +129,8 @@ class UnreadableError(MidiprismError):
 
     Attributes:
         code: ``vanished``, ``permission``, ``not_regular``, ``changing``, ``io``, ``song_size`` or ``limit``;
-            of a member also ``damaged``, ``encrypted`` or ``unsupported``; ``internal`` if midiprism is to blame.
+            of a member also ``damaged``, ``encrypted`` or ``unsupported``; ``internal`` if midiprism is to
+            blame.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -183,8 +184,8 @@ class Source(Protocol):
 
     @abstractmethod
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a song. If it has more than ``limit`` bytes, its bytes are not kept. Of a RIFF (RMID) container
-        with a sound bank, the song alone may be kept.
+        """Read a song. If it has more than ``limit`` bytes, its bytes are not kept, except perhaps for the
+        song of a RIFF (RMID) container with a sound bank.
 
         It is then digested, unless that would take much longer than to read a song within the limit.
 

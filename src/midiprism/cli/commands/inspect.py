@@ -50,7 +50,8 @@ def _inspect_file(file: str, max_song_size: str | None) -> "Inspection":
         data = read_file(os.fsencode(file), limits.input_bytes).data
         if data is None:
             raise MidiprismError(
-                f"{file}: The song has more than {limits.input_bytes:,} bytes: --max-song-size SIZE allows more."
+                f"{file}: The song has more than {limits.input_bytes:,} bytes: --max-song-size SIZE "
+                "allows more."
             )
         if not is_compiled():
             announce_compiling(quiet=False)()

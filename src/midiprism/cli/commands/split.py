@@ -71,9 +71,7 @@ def split(
     source_arguments += extent.arguments()
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
     scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments))
-    settings = _make_settings(
-        identity, rerun, work, CatalogSettings(database, work.lease), scope, extent
-    )
+    settings = _make_settings(identity, rerun, work, CatalogSettings(database, work.lease), scope, extent)
     # Refuse another identity before an adopted library is checked, which may take long.
     store = _resolve_store(settings, out, adopted=adoption is not None)
     with ExitStack() as stack:

@@ -4,8 +4,6 @@ A piece is one instrument of a kit in all of its strokes, pitches and sizes. Its
 MIDI, the same in every kit; an instrument that General MIDI does not have takes its own lowest note.
 """
 
-from typing import Any
-
 import numpy as np
 
 from midiprism.smf.kernel.jit import inlined
@@ -55,7 +53,6 @@ GENERAL_MIDI: Pieces = {
 """General MIDI 1 and 2, and Roland GS, which agree where they have the same notes."""
 
 
-
 def _without(*numbers: int) -> Pieces:
     return {number: piece for number, piece in GENERAL_MIDI.items() if number not in numbers}
 
@@ -88,13 +85,17 @@ YAMAHA_XG: Pieces = GENERAL_MIDI | {
 }
 """Yamaha XG's kits, which differ from the others below note 35."""
 
-_EFFECTS = """
+_EFFECTS = (
+    """
 High Q|Slap|Scratch|Scratch|Sticks|Square Click|Metronome|Metronome|Guitar Fret Noise|Guitar Cutting Noise
 Guitar Cutting Noise|String Slap|Flute Key Click|Laughing|Screaming|Punch|Heart Beat|Footsteps|Footsteps
 Applause|Door Creaking|Door|Scratch 2|Wind Chimes|Car Engine|Car Stop|Car Pass|Car Crash|Siren|Train
 Jetplane|Helicopter|Starship|Gunshot|Machine Gun|Lasergun|Explosion|Dog|Horse Gallop|Birds|Rain|Thunder
 Wind|Seashore|Stream|Bubble
-""".strip().replace("\n", "|").split("|")
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
 _FIRST_EFFECT = 39
 
 SOUND_EFFECTS: Pieces = {

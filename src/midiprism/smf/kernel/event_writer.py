@@ -1,7 +1,7 @@
 """The walk that writes event by event: a track divided into parts, repaired, or with any events merged in.
 
-It takes up to three passes: ``PASS_ASSIGN`` (by program or drum piece) finds the parts, ``PASS_MEASURE`` their
-sizes and facts, ``PASS_WRITE`` writes them.
+It takes up to three passes: ``PASS_ASSIGN`` (by program or drum piece) finds the parts, ``PASS_MEASURE``
+their sizes and facts, ``PASS_WRITE`` writes them.
 """
 
 from typing import Any, NamedTuple

@@ -218,9 +218,7 @@ def make_drum_parts(by: int, channels: int, drum_channels: int, kit_maps: Any, n
 
 
 @helper
-def add_pieces(
-    rows: Any, count: int, channel: int, kit_map: int, notes_played: Any, row_by_note: Any
-) -> int:
+def add_pieces(rows: Any, count: int, channel: int, kit_map: int, notes_played: Any, row_by_note: Any) -> int:
     """Add a part for each piece that plays on a channel; return the number of rows."""
     row_by_piece = np.full(PITCHES, NO_PART, np.int64)
     for pitch in range(PITCHES):
