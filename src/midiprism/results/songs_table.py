@@ -96,12 +96,12 @@ def load_titles(address: Address) -> TitleHashes:
 
 
 def _load_hashes(connection: Connection) -> _TrackHashes:
-    track_ids, hashes = array("q"), array("q")
-    for rows in long_track_hashes(connection, MIN_NOTES):
-        ids, row_hashes = zip(*rows, strict=True)
-        track_ids.extend(ids)
-        hashes.extend(row_hashes)
-    return _TrackHashes(np.array(track_ids, np.int64), np.array(hashes, np.int64))
+    parts = [
+        np.fromiter(chain.from_iterable(rows), np.int64, 2 * len(rows))
+        for rows in long_track_hashes(connection, MIN_NOTES)
+    ]
+    track_ids, hashes = np.concatenate([np.empty(0, np.int64), *parts]).reshape(-1, 2).T
+    return _TrackHashes(np.ascontiguousarray(track_ids), np.ascontiguousarray(hashes))
 
 
 def _titles_by_position(titles: TitleHashes, sorted_ids: IntArray) -> TitleHashes:
