@@ -30,6 +30,7 @@ NAMES = (
     b"Alto Trombone",
     "Flügel".encode("cp1252"),
     "ピアノ".encode("shift_jis"),
+    "Café".encode("cp1252"),
     b"a\rb\nc",
     b"Bass",
 )
