@@ -51,12 +51,14 @@ def correct_event_length(song: Diagnosis, track: TrackReading, effort: Effort) -
     is_impossible = not kinds.isdisjoint(IMPOSSIBLE_EVENTS)
     if not (is_lost or is_impossible or kinds >= MISREAD) or not is_chunk_or_end(data, limit):
         return None
-    is_misread = is_lost or kinds >= MISREAD or _is_misread(data, track, effort)
+    stated = _read_as_stated(data, track, effort)
     proof = _Proof(data, limit, effort)
     candidates = _candidates(data, track.body, limit, effort)
     best = _best_restart(proof, _restarts(data, candidates, limit), is_lost)
-    if is_misread and (best is None or best.unmatched):
-        best = _best_restart(proof, _later_restarts(data, candidates, limit), False) or best
+    if (is_lost or stated.is_misread) and (best is None or best.unmatched):
+        later = _best_restart(proof, _later_restarts(data, candidates, limit, stated), is_lost)
+        if best is None or (later is not None and later.unmatched < best.unmatched):
+            best = later
     if best is None or effort.is_exhausted:
         return None
     event = best.event
@@ -67,20 +69,32 @@ def correct_event_length(song: Diagnosis, track: TrackReading, effort: Effort) -
     return RepairStep(resize_chunk(data, track.body, edits), [repair])
 
 
-def _is_misread(data: bytes, track: TrackReading, effort: Effort) -> bool:
-    """Return whether the reading as stated has a note-on or note-off without a counterpart, or a data byte
-    above 127 in an event of a channel that is stated only once."""
+class _StatedReading(NamedTuple):
+    """Signs that a track is misread as it is stated.
+
+    Attributes:
+        is_misread: whether a note-on or note-off has no counterpart, or an event of a rare channel has a data
+            byte above 127.
+        rare_channels: those that are stated only once.
+    """
+
+    is_misread: bool
+    rare_channels: frozenset[int]
+
+
+def _read_as_stated(data: bytes, track: TrackReading, effort: Effort) -> _StatedReading:
     sounding = SoundingNotes()
-    stated: Counter[int] = Counter()
+    times_stated: Counter[int] = Counter()
     impossible = set()
     for event in read_events(data, track.body, track.stop, effort):
         sounding.read(data, event)
         if event.status < SYSEX:
             channel = event.status & 15
-            stated[channel] += event.states_status
+            times_stated[channel] += event.states_status
             if max(data[event.body : event.stop]) > 127:
                 impossible.add(channel)
-    return sounding.unmatched > 0 or any(stated[channel] == 1 for channel in impossible)
+    rare = frozenset(channel for channel, times in times_stated.items() if times == 1)
+    return _StatedReading(sounding.unmatched > 0 or not rare.isdisjoint(impossible), rare)
 
 
 class _Restart(NamedTuple):
@@ -172,12 +186,25 @@ def _restarts(data: bytes, candidates: list[_Candidate], limit: int) -> Iterator
 
 
 def _later_restarts(
-    data: bytes, candidates: list[_Candidate], limit: int
+    data: bytes, candidates: list[_Candidate], limit: int, stated: _StatedReading
 ) -> Iterator[tuple[_Candidate, int]]:
-    """Yield the same events, each with the positions behind its stated end where it may end."""
+    """Yield the events behind which no plausible event is, each with the later positions where it may end."""
     for candidate in candidates:
-        for restart in _later_ends(data, candidate.event, limit):
-            yield candidate, restart
+        if not _is_followed_plausibly(data, candidate, limit, stated):
+            for restart in _later_ends(data, candidate.event, limit):
+                yield candidate, restart
+
+
+def _is_followed_plausibly(data: bytes, candidate: _Candidate, limit: int, stated: _StatedReading) -> bool:
+    """Return whether the event behind one is clean and is neither alone on its channel nor ends no note."""
+    following = next(read_clean_events(data, candidate.event.stop, limit, Effort()), None)
+    if following is None:
+        return False
+    if following.status >= SYSEX:
+        return True
+    return following.status & 15 not in stated.rare_channels and candidate.sounding.may_precede(
+        data, following
+    )
 
 
 def _read_broken_event(data: bytes, at: int, limit: int) -> TrackEvent | None:

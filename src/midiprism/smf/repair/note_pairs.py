@@ -27,6 +27,11 @@ class SoundingNotes:
             else:
                 self._unmatched += 1
 
+    def may_precede(self, data: bytes, event: TrackEvent) -> bool:
+        """Return whether an event is no note-off, or one that ends a note."""
+        is_note_off = event.status >> 4 in (8, 9) and not is_note_on(data, event)
+        return not is_note_off or self._notes[event.status & 15, data[event.body]] > 0
+
     @property
     def unmatched(self) -> int:
         """The number of note-ons and note-offs without a counterpart, if the track ends here."""
