@@ -156,7 +156,8 @@ def _damaged_by(damage: Damage, number: int) -> DamagedSong:
 
 def _label(damage: Damage) -> str:
     """Return what a kind of damage does, in the words of its docstring."""
-    return str(damage.__doc__).split(".")[0].lower()
+    words = str(damage.__doc__).split(".")[0]
+    return words[0].lower() + words[1:]
 
 
 MIXED = "two kinds of damage"
