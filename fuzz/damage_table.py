@@ -140,7 +140,9 @@ def main() -> int:
     names = arguments.readers.split(",")
     program = str(Path(damage_readers.__file__))
     readers = {name: ReaderProcess([sys.executable, program, name]) for name in names}
-    kinds = {UNDAMAGED: (damaged_song(number) for number in range(arguments.songs))}
+    kinds: dict[str, Iterable[DamagedSong]] = {
+        UNDAMAGED: (damaged_song(number) for number in range(arguments.songs))
+    }
     kinds |= {kind: damaged_songs(kind, arguments.songs) for kind in KINDS}
     rows = []
     for kind, songs in kinds.items():
