@@ -7,7 +7,6 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection
 
 from midiprism.catalog import Address, Catalog, open_read_only
 from midiprism.catalog.queries.song_rows import (
@@ -79,7 +78,8 @@ def write_songs_table(
             link_counts.extend(counts)
             digests += [digest[:_DIGEST_PREFIX_BYTES] for digest in whole_digests]
         sorted_ids = np.array(song_ids, np.int64)
-        notes = _notes_by_position(song_track_ids(connection), _load_hashes(connection), sorted_ids)
+        hashes = _hashes_of_tracks(long_track_hashes(connection, MIN_NOTES))
+        notes = _notes_by_position(song_track_ids(connection), hashes, sorted_ids)
         has_tracks = np.array(link_counts, np.int64) > 0
         keys = group_songs(digests, has_tracks, _titles_by_position(titles(), sorted_ids), notes)
         return shards.write_songs_table(song_columns(read_song_columns(connection), keys), commit)
@@ -95,11 +95,8 @@ def load_titles(address: Address) -> TitleHashes:
         return hash_titles(chain.from_iterable(song_names(connection)))
 
 
-def _load_hashes(connection: Connection) -> _TrackHashes:
-    parts = [
-        np.fromiter(chain.from_iterable(rows), np.int64, 2 * len(rows))
-        for rows in long_track_hashes(connection, MIN_NOTES)
-    ]
+def _hashes_of_tracks(rows: Iterable[Sequence[tuple[int, int]]]) -> _TrackHashes:
+    parts = [np.fromiter(chain.from_iterable(part), np.int64, 2 * len(part)) for part in rows]
     track_ids, hashes = np.concatenate([np.empty(0, np.int64), *parts]).reshape(-1, 2).T
     return _TrackHashes(np.ascontiguousarray(track_ids), np.ascontiguousarray(hashes))
 
