@@ -4,14 +4,20 @@
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
 
 import numpy as np
 
 from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.smf import problems
-from midiprism.smf.instruments import DRUM_FAMILY, DRUM_KITS, instrument_family, instrument_name
+from midiprism.smf.instruments import (
+    DRUM_FAMILY,
+    DRUM_KITS,
+    TEXT_FAMILY,
+    instrument_family,
+    instrument_name,
+)
 from midiprism.smf.kernel.drum_pieces import list_piece_names
 from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.kernel.row_types import (
@@ -33,7 +39,7 @@ from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.text import decode_text
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
-from midiprism.smf.unwrap import Header, Unwrapped, read_header, unwrap_song
+from midiprism.smf.unwrap import KARAOKE_CHUNK, Header, Unwrapped, read_header, unwrap_song
 
 BY_CODES: dict[By, int] = {
     "auto": BY_AUTO,
@@ -44,6 +50,8 @@ BY_CODES: dict[By, int] = {
 }
 
 DEFAULT_LIMITS = Limits()
+
+_NO_TRACKS = np.empty(0, np.int64)
 
 UNAMBIGUOUS_ENCODINGS = (None, "ascii", "utf-8")
 SOUND_EFFECTS_KIT_PROGRAM = 56
@@ -83,7 +91,9 @@ def split(
             of the file are in one track on several channels; ``drum``: as ``auto``, but channels that play
             drums divided by the pieces of their kit.
         context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also
-            what other tracks send on the split's channels, sysex of the first track, and text of the song.
+            what other tracks send on the split's channels, sysex of the first track, and text of the song;
+            lyrics of a track without notes go to the one that sings them, and tracks without notes that hold
+            lyrics, chords or markers are kept.
         limits: bounds on input and output.
 
     Returns:
@@ -100,13 +110,34 @@ def split(
         raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_CODES)}.")
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
-    return _to_split_song(*read_song(data, by_code, context == "full", limits))
+    full_context = context == "full"
+    unwrapped, answer = read_song(data, by_code, full_context, limits, details=full_context)
+    text_kinds: Mapping[int, str] = {}
+    if full_context and may_hold_words(unwrapped, answer):
+        from midiprism.smf.words.song_words import place_words
+
+        size = len(unwrapped.data)
+        text_kinds = place_words(unwrapped, answer)
+        if text_kinds or len(unwrapped.data) != size:
+            answer = run_kernel(unwrapped.data, by_code, True, limits, kept_tracks=text_kinds)
+    return _to_split_song(unwrapped, answer, text_kinds)
 
 
-def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
+def may_hold_words(unwrapped: Unwrapped, answer: KernelOutput) -> bool:
+    """Return whether lyrics, chords or markers may be in a track without notes, or in a karaoke chunk.
+
+    The tracks of format 2 have nothing in common, and a song that plays nothing has no splits.
+    """
+    playing = answer.source_tracks["note_count"] > 0
+    if not playing.any() or read_header(unwrapped).format == 2:
+        return False
+    return not playing.all() or KARAOKE_CHUNK in bytes(unwrapped.data)
+
+
+def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str]) -> SplitSong:
     header = read_header(unwrapped)
     name_problems: list[Problem] = []
-    tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
+    tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_problems)
     repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
     values = (
@@ -123,7 +154,11 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
 
 
 def _to_split_tracks(
-    unwrapped: Unwrapped, division: int, answer: KernelOutput, name_problems: list[Problem]
+    unwrapped: Unwrapped,
+    division: int,
+    answer: KernelOutput,
+    text_kinds: Mapping[int, str],
+    name_problems: list[Problem],
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
@@ -164,6 +199,10 @@ def _to_split_tracks(
         if drum_piece >= 0:
             instrument, family = PIECE_NAMES[drum_piece], DRUM_FAMILY
         own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_drums * PROGRAM_SLOTS + own_program]
+        if not note_count:
+            instrument = own_instrument = text_kinds[track]
+            family = own_family = TEXT_FAMILY
+            lowest_pitch = highest_pitch = None
         values = (
             out[start:stop].tobytes(),
             track,
@@ -225,6 +264,7 @@ def run_kernel(
     *,
     event_by_event: bool = False,
     details: bool = False,
+    kept_tracks: Collection[int] = (),
 ) -> KernelOutput:
     """Run the kernel over a song's bytes from its ``MThd`` on, and return its tables.
 
@@ -235,6 +275,7 @@ def run_kernel(
         limits: bounds on output and tracks.
         event_by_event: write every split event by event; the bytes are the same.
         details: return every track, the conductor events and the tempo changes too.
+        kept_tracks: numbers of tracks that become splits even if they play nothing.
 
     Raises:
         CorruptMidiError: with code ``limit``.
@@ -251,6 +292,7 @@ def run_kernel(
         max_output,
         min(limits.tracks, int(NO_LIMIT)),
         min(limits.events, int(NO_LIMIT)),
+        np.array([*kept_tracks], np.int64) if kept_tracks else _NO_TRACKS,
     )
     if answer.status != STATUS_OK:
         raise _limit_error(answer.status, max_output, limits)

@@ -75,7 +75,7 @@ def unmerged_size(source: Any) -> int:
 @inlined
 def single_channel(channels: int) -> int:
     """Return the channel of the only bit that is set, or -1."""
-    if channels & (channels - 1):
+    if channels == 0 or channels & (channels - 1):
         return -1
     channel = 0
     while channels >> channel & 1 == 0:
@@ -105,7 +105,7 @@ def min_output_size(song: Any) -> int:
     least = ZERO
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count > 0:
+        if source.is_kept:
             least += unmerged_size(source) if source.is_copied else OUTPUT_HEADER_SIZE
             if options.merges:
                 count = bisect_right(events["tick"], source.ticks)
@@ -207,7 +207,7 @@ def copied_tracks_size(song: Any, out: Any, state: Any, max_bytes: int) -> int:
     total = ZERO
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count > 0 and source.is_copied:
+        if source.is_kept and source.is_copied:
             merged_events, parts = prepare_walk(song, out, track, state)
             size, _ = walk_track(
                 song, out, track, merged_events, parts, state, PASS_MEASURE, max_bytes - total
@@ -231,7 +231,7 @@ def plan_output(song: Any, out: Any, state: Any, max_output_bytes: int, max_outp
     bound = ZERO
     for track in range(counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count == 0:
+        if source.is_kept == 0:
             continue
         part_count = ZERO + 1
         if source.is_copied:

@@ -14,7 +14,7 @@ from midiprism.smf.kernel.conductor import (
     seconds_at,
 )
 from midiprism.smf.kernel.copy_writer import copy_track
-from midiprism.smf.kernel.division import divide_drums, resolve_auto, set_divisions
+from midiprism.smf.kernel.division import divide_drums, keep_tracks, resolve_auto, set_divisions
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
@@ -180,7 +180,10 @@ def fill_durations(song: Any, outputs: Any) -> None:
         outputs[row].seconds = tracks[outputs[row].track].seconds
 
 
-@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64)")
+@entry_point(
+    "(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64, "
+    "Array(int64, 1, 'C'))"
+)
 def split_kernel(
     data: Any,
     by: int,
@@ -190,6 +193,7 @@ def split_kernel(
     max_output_bytes: int,
     max_tracks: int,
     max_events: int,
+    kept_tracks: Any,
 ) -> Any:
     """Split a song.
 
@@ -202,6 +206,7 @@ def split_kernel(
         max_output_bytes: most bytes of all splits.
         max_tracks: most tracks, and most splits.
         max_events: most events of each kind for which a table is made.
+        kept_tracks: numbers of tracks that become splits even if they play nothing.
 
     Returns:
         A KernelOutput.
@@ -217,6 +222,7 @@ def split_kernel(
     divides_drums = by == BY_DRUM
     by = resolve_auto(by, tables.tracks, counters.tracks)
     set_divisions(tables.tracks, counters.tracks, by)
+    keep_tracks(tables.tracks, counters.tracks, kept_tracks)
     song = ScannedSong(
         data,
         tables,
