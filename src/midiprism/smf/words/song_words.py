@@ -1,5 +1,7 @@
 """The words of a song: its lyrics go to the track that sings them, and its tracks of text are kept."""
 
+from typing import NamedTuple
+
 from midiprism.smf import problems
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.repair.edits import Repair, RepairStep
@@ -17,7 +19,7 @@ _SIGNS = (b"\xff\x01", b"\xff\x05", b"\xff\x06", b"\xff\x7f")
 """Bytes of which a track of text has some."""
 
 
-class LyricsSource:
+class LyricsSource(NamedTuple):
     """Lyrics that a track without notes, or a karaoke chunk, has for another track.
 
     Attributes:
@@ -27,17 +29,10 @@ class LyricsSource:
         channels: on which the song says that the melody plays.
     """
 
-    def __init__(
-        self,
-        number: int,
-        track: int | None,
-        lyrics: list[TextEvent],
-        channels: frozenset[int] = frozenset(),
-    ) -> None:
-        self.number = number
-        self.track = track
-        self.lyrics = lyrics
-        self.channels = channels
+    number: int
+    track: int | None
+    lyrics: list[TextEvent]
+    channels: frozenset[int] = frozenset()
 
 
 def place_words(song: Unwrapped, answer: KernelOutput) -> dict[int, TextKind]:
