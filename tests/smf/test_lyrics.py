@@ -3,7 +3,7 @@
 import pytest
 
 import midiprism
-from midiprism.smf import Problem, SplitSong, SplitTrack
+from midiprism.smf import By, Problem, SplitSong, SplitTrack
 from midiprism.smf.words import singing_track, song_words
 from support.midi_parser import Event, is_meta, is_note_on, parse_song, payload
 from support.midi_writer import (
@@ -35,7 +35,7 @@ def words(ticks: list[int], kind: int = LYRIC, first: list[TimedMessage] | None 
     return [*(first or []), *[(tick, meta(kind, b"la%d" % tick)) for tick in ticks]]
 
 
-def split(*chunks: bytes, by: str = "auto", midi_format: int = 1) -> SplitSong:
+def split(*chunks: bytes, by: By = "auto", midi_format: int = 1) -> SplitSong:
     return midiprism.split(song(*chunks, division=DIVISION, midi_format=midi_format), by=by, context="full")
 
 

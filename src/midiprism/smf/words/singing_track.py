@@ -59,11 +59,11 @@ class Evidence(NamedTuple):
 
     Attributes:
         agreement: 1 if each of the lyrics has an onset and each onset has one of them, 0 if none has.
-        count: lyrics at which a note begins.
+        hits: lyrics at which a note begins.
     """
 
     agreement: float
-    count: int
+    hits: int
 
 
 def read_onsets(data: bytes, start: int, stop: int, effort: Effort) -> dict[int, list[int]] | None:
@@ -99,7 +99,7 @@ def find_singing_track(
         named = [it for it in tied if it[0].is_named_singing]
         return max(named or tied, key=lambda it: it[1].agreement)
     named = [it for it in weighed if it[0].is_named_singing]
-    if len(named) == 1 and named[0][1].count >= MIN_AGREEMENT * len(lyric_ticks):
+    if len(named) == 1 and named[0][1].hits >= MIN_AGREEMENT * len(lyric_ticks):
         return named[0]
     return weighed[0] if len(weighed) == 1 else None
 
@@ -108,8 +108,8 @@ def _weigh(track: PlayingTrack, lyric_ticks: Sequence[int], tolerance: int) -> E
     """Return the evidence of that channel of a track that agrees best."""
     best = Evidence(0.0, 0)
     for onsets in track.onsets.values():
-        count = sum(_is_near(onsets, tick, tolerance) for tick in lyric_ticks)
-        best = max(best, Evidence(2 * count / (len(lyric_ticks) + len(onsets)), count))
+        hits = sum(_is_near(onsets, tick, tolerance) for tick in lyric_ticks)
+        best = max(best, Evidence(2 * hits / (len(lyric_ticks) + len(onsets)), hits))
     return best
 
 

@@ -92,7 +92,7 @@ def _place(
     if found is None:
         return None
     track, evidence = found
-    return track, f"{track.number + 1}, where {evidence.count} of {len(ticks)} begin with a note"
+    return track, f"{track.number + 1}, where {evidence.hits} of {len(ticks)} begin with a note"
 
 
 def _statement(source: LyricsSource, found: tuple[PlayingTrack, str] | None) -> Repair:
