@@ -73,6 +73,7 @@ def split(
     settings = _make_settings(
         identity, rerun, work, CatalogSettings(database, work.lease), scope, dry_run=extent.dry_run
     )
+    settings = replace(settings, encoding=source_options.encoding)
     # Refuse another identity before an adopted library is checked, which may take long.
     store = _resolve_store(settings, out, adopted=adoption is not None)
     with ExitStack() as stack:

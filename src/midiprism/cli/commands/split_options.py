@@ -79,6 +79,28 @@ class IdentityOptions:
     ] = None
 
 
+def parse_encoding(name: str) -> str:
+    """Return Python's name of an encoding of texts.
+
+    Raises:
+        UsageError: there is no such encoding, or it cannot be that of a text in a MIDI file.
+    """
+    from midiprism.smf.text.decode import check_encoding
+
+    return check_encoding(name)
+
+
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=parse_encoding,
+        metavar="NAME",
+        help="Encoding of the texts in songs, such as cp932, gbk or cp1251, without a byte-order mark.  "
+        "[default: guessed for each text]",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """The sources of songs, and options for reading them."""
@@ -106,6 +128,7 @@ class SourceOptions:
         str | None,
         typer.Option(metavar="NAME,...", help="Columns that the catalog keeps with each song."),
     ] = None
+    encoding: EncodingOption = None
 
     def open(self, out: str) -> "Source":
         """Open the sources, without what is in the folder ``out``.
@@ -126,7 +149,12 @@ class SourceOptions:
 
     def arguments(self) -> list[str]:
         """Return the options as they are repeated on a command line, without the sources themselves."""
-        values = {"column": self.column, "id": self.id_column, "keep": self.keep}
+        values = {
+            "column": self.column,
+            "id": self.id_column,
+            "keep": self.keep,
+            "encoding": self.encoding,
+        }
         return [
             *(["--archives"] if self.archives else []),
             *(f"--{name}={value}" for name, value in values.items() if value),
