@@ -1,6 +1,6 @@
 """Measure how many names are read right, by midiprism and by general detectors of encodings.
 
-Prints a table as Markdown. chardet and charset-normalizer are needed: ``pip install 'midiprism[detectors]'``.
+Prints a table as Markdown. Other detectors are installed by ``pip install 'midiprism[detectors]'``.
 """
 
 import argparse
@@ -11,9 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from unicodedata import normalize
-
-import chardet
-import charset_normalizer
 
 from midiprism.smf.text.decode import decode_text
 from midiprism.smf.text.words_of_letters import WORDS_OF_LETTERS
@@ -74,15 +71,19 @@ def cases() -> Iterator[Case]:
                     yield Case(group, encoding, name, names is group.later_names, raw, others)
 
 
-def read_with_chardet(raw: bytes) -> str | None:
-    """Return the text that chardet reads."""
-    return _decode(raw, chardet.detect(raw)["encoding"])
+def detectors() -> dict[str, Reader]:
+    """Return general detectors by name."""
+    import chardet
+    import charset_normalizer
 
+    def read_with_charset_normalizer(raw: bytes) -> str | None:
+        best = charset_normalizer.from_bytes(raw).best()
+        return None if best is None else str(best)
 
-def read_with_charset_normalizer(raw: bytes) -> str | None:
-    """Return the text that charset-normalizer reads."""
-    best = charset_normalizer.from_bytes(raw).best()
-    return None if best is None else str(best)
+    return {
+        "chardet": lambda raw: _decode(raw, chardet.detect(raw)["encoding"]),
+        "charset-normalizer": read_with_charset_normalizer,
+    }
 
 
 def _decode(raw: bytes, encoding: str | None) -> str | None:
@@ -110,13 +111,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--misses", action="store_true", help="list what midiprism reads wrong")
     parser.add_argument("--json", action="store_true", help="print the shares as JSON")
+    parser.add_argument("--alone", action="store_true", help="measure no other detectors")
     arguments = parser.parse_args()
     measured = [*cases()]
-    readers: dict[str, Reader] = {
-        "chardet": read_with_chardet,
-        "charset-normalizer": read_with_charset_normalizer,
-        "midiprism": lambda raw: decode_text(raw).text,
-    }
+    readers: dict[str, Reader] = {} if arguments.alone else detectors()
+    readers["midiprism"] = lambda raw: decode_text(raw).text
     right: dict[str, Counter[str]] = {reader: Counter() for reader in (*readers, "with other texts")}
     totals: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
