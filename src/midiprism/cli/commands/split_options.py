@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.option_values import parse_auto_int
-from midiprism.cli.options import ArchivesOption
+from midiprism.cli.option_values import parse_auto_int, parse_size
+from midiprism.cli.options import ArchivesOption, MaxSongSizeOption
+from midiprism.smf.types import MAX_SONG_BYTES
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class ByChoice(StrEnum):
     track = "track"
     channel = "channel"
     program = "program"
+    drum = "drum"
 
 
 class ContextChoice(StrEnum):
@@ -128,7 +130,6 @@ class SourceOptions:
         str | None,
         typer.Option(metavar="NAME,...", help="Columns that the catalog keeps with each song."),
     ] = None
-    encoding: EncodingOption = None
 
     def open(self, out: str) -> "Source":
         """Open the sources, without what is in the folder ``out``.
@@ -149,12 +150,7 @@ class SourceOptions:
 
     def arguments(self) -> list[str]:
         """Return the options as they are repeated on a command line, without the sources themselves."""
-        values = {
-            "column": self.column,
-            "id": self.id_column,
-            "keep": self.keep,
-            "encoding": self.encoding,
-        }
+        values = {"column": self.column, "id": self.id_column, "keep": self.keep}
         return [
             *(["--archives"] if self.archives else []),
             *(f"--{name}={value}" for name, value in values.items() if value),
@@ -235,7 +231,7 @@ class WorkOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExtentOptions:
-    """Options that limit a run."""
+    """Options that limit a run, and those that concern its songs."""
 
     limit: Annotated[
         int | None,
@@ -246,3 +242,16 @@ class ExtentOptions:
         typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
     ] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False
+    max_song_size: MaxSongSizeOption = None
+    encoding: EncodingOption = None
+
+    def parse_max_song_size(self) -> int | None:
+        """Return the most bytes of a song; None for the default."""
+        if self.max_song_size is None:
+            return None
+        return parse_size("--max-song-size", self.max_song_size, 1, MAX_SONG_BYTES)
+
+    def arguments(self) -> list[str]:
+        """Return the options that a command which resumes the run repeats."""
+        values = {"max-song-size": self.max_song_size, "encoding": self.encoding}
+        return [f"--{name}={value}" for name, value in values.items() if value]
