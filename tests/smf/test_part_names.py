@@ -5,6 +5,7 @@ import pytest
 import midiprism
 from midiprism.errors import UsageError
 from midiprism.smf import By
+from midiprism.smf.part_names import MAX_GUESSES
 from support.midi_writer import meta, note, program_change, song, track, track_name
 
 
@@ -145,6 +146,14 @@ def test_a_given_encoding_is_taken_without_a_problem() -> None:
     for function in (midiprism.split, midiprism.inspect):
         with pytest.raises(UsageError, match="extends ASCII"):
             function(data, encoding="utf-16")
+
+
+def test_a_song_of_many_doubtful_names_takes_no_longer_than_its_first_ones() -> None:
+    tracks = [track([(0, track_name(b"\xfc%d" % number)), *PLAYING]) for number in range(MAX_GUESSES + 2)]
+    *guessed, last, very_last = midiprism.split(song(*tracks)).tracks
+    assert "latin-1" not in {part.name_encoding for part in guessed}
+    assert (last.name_encoding, very_last.name_encoding) == ("latin-1", "latin-1")
+    assert very_last.name == f"ü{MAX_GUESSES + 1}"
 
 
 def test_a_song_of_many_texts_keeps_the_names_of_its_last_tracks() -> None:

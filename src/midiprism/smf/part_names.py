@@ -14,11 +14,13 @@ from midiprism.smf.unwrap import Unwrapped
 NAME_EVENTS = {TRACK_NAME: "track name", INSTRUMENT_NAME: "instrument name", PROGRAM_NAME: "program name"}
 """Meta events that name a part, the preferred first."""
 
+MAX_GUESSES = 256
+"""Most names of a song whose encoding is guessed, which takes up to some milliseconds."""
 MAX_OTHER_TEXTS = 8
 """Most texts of a song that count besides the one that is read."""
 _MAX_SEARCHED_TEXTS = 256
 
-_GUESSED = ("likeliest", "other_texts")
+_GUESSED = ("likeliest", "other_texts", "too_many")
 
 Part = tuple[int, int, int, int]
 """A split without its name: track number, channel (-1 where several), position and size of the track name."""
@@ -92,14 +94,17 @@ class NameReader:
         self._texts = texts
         self._encoding = encoding
         self._other_texts: list[bytes] | None = None
+        self._guesses = 0
 
     def read(self, start: int, size: int, track: int) -> DecodedText:
         """Return the name at a position of the song."""
         if size <= 0:
             return BLANK
         raw = bytes(self._unwrapped.data[start : start + size])
-        decoded = decode_text(raw, self._evidence, self._encoding)
+        may_guess = self._guesses < MAX_GUESSES
+        decoded = decode_text(raw, self._evidence, self._encoding, may_guess=may_guess)
         if decoded.reason in _GUESSED:
+            self._guesses += 1
             offset = self._unwrapped.file_offset(start)
             self.problems.append(
                 problems.make_problem(problems.TEXT_ENCODING, str(decoded.encoding), track, offset)

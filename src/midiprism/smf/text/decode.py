@@ -24,7 +24,7 @@ _BYTE_ORDER_MARKS = {
 _SAME_IN_ALL = bytes(range(0x20, 0x5C)) + bytes(range(0x5D, 0x7E))
 """Bytes that mean the same in every encoding that extends ASCII."""
 
-Reason = Literal["ascii", "byte_order_mark", "given", "valid_utf8", "likeliest", "other_texts"]
+Reason = Literal["ascii", "byte_order_mark", "given", "valid_utf8", "likeliest", "other_texts", "too_many"]
 """Why a text is read in an encoding; ``REASONS`` explains each."""
 
 REASONS: dict[Reason, str] = {
@@ -34,6 +34,7 @@ REASONS: dict[Reason, str] = {
     "valid_utf8": "it is valid UTF-8",
     "likeliest": "it looks most like {language}",
     "other_texts": "with the other texts of the song it looks most like {language}",
+    "too_many": "the song has too many texts whose encoding is unknown",
 }
 
 
@@ -80,7 +81,11 @@ def check_encoding(name: str) -> str:
 
 
 def decode_text(
-    raw: bytes, other_texts: Callable[[], Iterable[bytes]] = tuple, encoding: str | None = None
+    raw: bytes,
+    other_texts: Callable[[], Iterable[bytes]] = tuple,
+    encoding: str | None = None,
+    *,
+    may_guess: bool = True,
 ) -> DecodedText:
     """Return the text of a meta event.
 
@@ -92,13 +97,16 @@ def decode_text(
         raw: the bytes of the event.
         other_texts: returns those of the same song, see ``is_evidence``. Called only where it helps.
         encoding: that is known, such as ``cp932``.
+        may_guess: False to read as Latin-1 what had to be guessed.
     """
     certain = (_decode_certain_cached if len(raw) <= _MAX_CACHED_BYTES else _decode_certain)(raw, encoding)
     if certain is not None:
         return certain
+    raw, is_whole = _cut(raw.strip(_PADDING))
+    if not may_guess:
+        return DecodedText(raw.decode("latin-1"), "latin-1", "too_many")
     from midiprism.smf.text.guess import decode_with, likeliest_reading
 
-    raw, is_whole = _cut(raw.strip(_PADDING))
     reading, with_others = likeliest_reading(raw, other_texts, is_whole=is_whole)
     text = decode_with(raw, reading.encoding, is_whole=is_whole)
     return DecodedText(

@@ -31,7 +31,7 @@ _VOICED_MARKS, _VOICEABLE_HALF_WIDTH = "ﾞﾟ", frozenset("ｶｷｸｹｺｻ�
 _WESTERN_SHARE = 0.2
 _FREQUENT_PUNCTUATION_SHARE, _PUNCTUATION_SHARE = 2e-2, 2e-3
 _WIDE_PUNCTUATION_SHARE = 0.03
-_SPACED_BEFORE, _SPACED_AFTER = frozenset("“•–°©„«"), frozenset("”•–…®°»")
+_SPACED_BEFORE, _SPACED_AFTER = frozenset("“•–©„«"), frozenset("”•–…®»")
 _UNUSUAL = 0.02
 _FULL_WIDTH_SHARE, _FULL_WIDTH_AFTER_SAME = 0.02, 0.5
 _FREQUENT_SHARE = 0.2
@@ -39,6 +39,7 @@ _FOREIGN_LETTER = 1e-6
 _NO_LETTER = 1e-8
 _PREVIOUS_WEIGHT = 5.0
 """How many characters seen after another outweigh the probability without it."""
+_MAX_KNOWN_PAIRS = 20_000
 _SCRIPT_CHANGE = 0.03
 """Share of ASCII letters that touch a character of another script."""
 
@@ -83,6 +84,8 @@ class LetterModel:
                 pair = previous + folded
                 cost = known.get(pair)
                 if cost is None:
+                    if len(known) >= _MAX_KNOWN_PAIRS:
+                        known.clear()
                     cost = known[pair] = self._log_probability(previous, folded)
                 total += cost
                 if (was_small and is_capital) or (were_capitals and is_small):
