@@ -32,9 +32,7 @@ def listed_names(capfd: pytest.CaptureFixture[str], *options: str) -> list[str]:
 
 
 @pytest.mark.parametrize("store", ["files", "parquet"])
-def test_a_run_reads_names_in_the_given_encoding(
-    capfd: pytest.CaptureFixture[str], store: str
-) -> None:
+def test_a_run_reads_names_in_the_given_encoding(capfd: pytest.CaptureFixture[str], store: str) -> None:
     split = ["split", "songs", "-o", "out", "--workers", "0", "--quiet", "--store", store]
     assert main([*split, "--encoding", "windows-1251"]) == 0
     read = CYRILLIC.encode("koi8_r").decode("cp1251")
@@ -56,6 +54,16 @@ def test_python_takes_an_encoding_too() -> None:
     assert [row.link.name for row in midiprism.open_result("out").find(channel=0)] == ["зЙФБТБ"]
     with pytest.raises(UsageError, match="extends ASCII"):
         midiprism.split_library("songs", "out", encoding="utf-16")
+
+
+def test_a_repair_names_tracks_as_the_last_run_did() -> None:
+    midiprism.split_library("songs", "out", workers=0, encoding="cp1251")
+    files = {path: path.read_bytes() for path in Path("out", "tracks").rglob("*.mid")}
+    assert any("зЙФБТБ" in path.name for path in files)
+    for path in files:
+        path.unlink()
+    assert main(["verify", "out", "--repair", "--quiet"]) == 0
+    assert {path: path.read_bytes() for path in Path("out", "tracks").rglob("*.mid")} == files
 
 
 def test_an_unknown_encoding_is_a_usage_error(capfd: pytest.CaptureFixture[str]) -> None:
