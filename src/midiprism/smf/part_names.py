@@ -7,7 +7,14 @@ from typing import Any
 from midiprism.smf import problems
 from midiprism.smf.kernel.row_types import ALL_CHANNELS
 from midiprism.smf.kernel.scan import INSTRUMENT_NAME, PROGRAM_NAME, TRACK_NAME
-from midiprism.smf.text.decode import BLANK, MAX_TEXT_BYTES, DecodedText, decode_text, is_evidence
+from midiprism.smf.text.decode import (
+    BLANK,
+    MAX_TEXT_BYTES,
+    DecodedText,
+    decode_certain,
+    guess_text,
+    read_as_latin_1,
+)
 from midiprism.smf.types import Problem
 from midiprism.smf.unwrap import Unwrapped
 
@@ -19,8 +26,6 @@ MAX_GUESSES = 256
 MAX_OTHER_TEXTS = 8
 """Most texts of a song that count besides the one that is read."""
 _MAX_SEARCHED_TEXTS = 256
-
-_GUESSED = ("likeliest", "other_texts", "too_many")
 
 Part = tuple[int, int, int, int]
 """A split without its name: track number, channel (-1 where several), position and size of the track name."""
@@ -91,6 +96,7 @@ class NameReader:
     def __init__(self, unwrapped: Unwrapped, texts: Any, encoding: str | None) -> None:
         self.problems: list[Problem] = []
         self._unwrapped = unwrapped
+        self._data = unwrapped.data
         self._texts = texts
         self._encoding = encoding
         self._other_texts: list[bytes] | None = None
@@ -100,15 +106,17 @@ class NameReader:
         """Return the name at a position of the song."""
         if size <= 0:
             return BLANK
-        raw = bytes(self._unwrapped.data[start : start + size])
-        may_guess = self._guesses < MAX_GUESSES
-        decoded = decode_text(raw, self._evidence, self._encoding, may_guess=may_guess)
-        if decoded.reason in _GUESSED:
-            self._guesses += 1
-            offset = self._unwrapped.file_offset(start)
-            self.problems.append(
-                problems.make_problem(problems.TEXT_ENCODING, str(decoded.encoding), track, offset)
-            )
+        raw = bytes(self._data[start : start + size])
+        return decode_certain(raw, self._encoding) or self._guess(raw, start, track)
+
+    def _guess(self, raw: bytes, start: int, track: int) -> DecodedText:
+        self._guesses += 1
+        may_guess = self._guesses <= MAX_GUESSES
+        decoded = guess_text(raw, self._evidence) if may_guess else read_as_latin_1(raw)
+        offset = self._unwrapped.file_offset(start)
+        self.problems.append(
+            problems.make_problem(problems.TEXT_ENCODING, str(decoded.encoding), track, offset)
+        )
         return decoded
 
     def _evidence(self) -> list[bytes]:
@@ -116,8 +124,8 @@ class NameReader:
         if self._other_texts is None:
             found: dict[bytes, None] = {}
             for _, _, _, start, size in self._texts[:_MAX_SEARCHED_TEXTS].tolist():
-                raw = bytes(self._unwrapped.data[start : start + min(size, MAX_TEXT_BYTES)])
-                if is_evidence(raw):
+                raw = bytes(self._data[start : start + min(size, MAX_TEXT_BYTES)])
+                if decode_certain(raw, None) is None:
                     found[raw] = None
                 if len(found) > MAX_OTHER_TEXTS:
                     break

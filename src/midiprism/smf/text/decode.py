@@ -81,11 +81,7 @@ def check_encoding(name: str) -> str:
 
 
 def decode_text(
-    raw: bytes,
-    other_texts: Callable[[], Iterable[bytes]] = tuple,
-    encoding: str | None = None,
-    *,
-    may_guess: bool = True,
+    raw: bytes, other_texts: Callable[[], Iterable[bytes]] = tuple, encoding: str | None = None
 ) -> DecodedText:
     """Return the text of a meta event.
 
@@ -95,16 +91,15 @@ def decode_text(
 
     Args:
         raw: the bytes of the event.
-        other_texts: returns those of the same song, see ``is_evidence``. Called only where it helps.
+        other_texts: returns those of the same song that are uncertain too; called only where it helps.
         encoding: that is known, such as ``cp932``.
-        may_guess: False to read as Latin-1 what had to be guessed.
     """
-    certain = (_decode_certain_cached if len(raw) <= _MAX_CACHED_BYTES else _decode_certain)(raw, encoding)
-    if certain is not None:
-        return certain
+    return decode_certain(raw, encoding) or guess_text(raw, other_texts)
+
+
+def guess_text(raw: bytes, other_texts: Callable[[], Iterable[bytes]]) -> DecodedText:
+    """Return a text for which ``decode_certain`` returns None."""
     raw, is_whole = _cut(raw.strip(_PADDING))
-    if not may_guess:
-        return DecodedText(raw.decode("latin-1"), "latin-1", "too_many")
     from midiprism.smf.text.guess import decode_with, likeliest_reading
 
     reading, with_others = likeliest_reading(raw, other_texts, is_whole=is_whole)
@@ -114,9 +109,10 @@ def decode_text(
     )
 
 
-def is_evidence(raw: bytes) -> bool:
-    """Return whether a text says something about the encoding of others: its own encoding is not certain."""
-    return _decode_certain(raw, None) is None
+def read_as_latin_1(raw: bytes) -> DecodedText:
+    """Return a text without a guess at its encoding."""
+    raw, _ = _cut(raw.strip(_PADDING))
+    return DecodedText(raw.decode("latin-1"), "latin-1", "too_many")
 
 
 def _cut(raw: bytes) -> tuple[bytes, bool]:
@@ -126,8 +122,12 @@ def _cut(raw: bytes) -> tuple[bytes, bool]:
     return raw[:MAX_TEXT_BYTES].rstrip(_PADDING), False
 
 
+def decode_certain(raw: bytes, encoding: str | None) -> DecodedText | None:
+    """Return the text where there is no doubt about its encoding; None where there is."""
+    return _decode_short(raw, encoding) if len(raw) <= _MAX_CACHED_BYTES else _decode_certain(raw, encoding)
+
+
 def _decode_certain(raw: bytes, encoding: str | None) -> DecodedText | None:
-    """Return the text where there is no doubt about its encoding."""
     for mark, marked in _BYTE_ORDER_MARKS.items():
         if raw.startswith(mark):
             return _decode_marked(raw[len(mark) : len(mark) + MAX_TEXT_BYTES], marked)
@@ -148,7 +148,7 @@ def _decode_certain(raw: bytes, encoding: str | None) -> DecodedText | None:
     return None
 
 
-_decode_certain_cached = lru_cache(8192)(_decode_certain)
+_decode_short = lru_cache(8192)(_decode_certain)
 
 
 def _decode_marked(raw: bytes, encoding: str) -> DecodedText | None:
