@@ -30,11 +30,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help split test lint types coverage docs fuzz stress bench-kernel bench bench-names bench-growth bench-advice format clean
-=======
-.PHONY: help split test lint types coverage docs fuzz damage-table stress bench-kernel bench bench-growth bench-advice format clean
->>>>>>> main
+.PHONY: help split test lint types coverage docs fuzz damage-table stress bench-kernel bench bench-names bench-growth bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -121,10 +117,6 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 	$(PIP) --editable .
 	@touch $@
 
-<<<<<<< HEAD
-$(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
-=======
-$(STAMP)-damage $(STAMP)-peers $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
->>>>>>> main
+$(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
 	@touch $@
