@@ -7,8 +7,9 @@ import argparse
 import codecs
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -54,7 +55,8 @@ def _with_separate_tone(letter: str) -> str:
     """Return a letter as cp1258 spells it: with its tone apart, unless the encoding has both as one."""
     if len(letter.encode("cp1258", "ignore")) == 1:
         return letter
-    base, *marks = normalize("NFD", letter)
+    decomposed = normalize("NFD", letter)
+    base, marks = decomposed[0], decomposed[1:]
     tones = "".join(mark for mark in marks if mark in TONES)
     return normalize("NFC", base + "".join(mark for mark in marks if mark not in TONES)) + tones
 
@@ -118,7 +120,7 @@ def main() -> None:
     readers["midiprism"] = lambda raw: decode_text(raw).text
     right: dict[str, Counter[str]] = {reader: Counter() for reader in (*readers, "with other texts")}
     totals: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for case in measured:
         rows = [case.encoding]
         if case.encoding not in MARKED:
@@ -132,7 +134,7 @@ def main() -> None:
             right[reader].update(rows * is_right(text, case.name))
             if arguments.misses and reader == "midiprism" and not is_right(text, case.name):
                 print(f"{case.encoding:10} {case.name!r} read as {text!r}: {decode_text(case.raw).encoding}")
-        with_others = decode_text(case.raw, lambda texts=case.other_texts: texts)
+        with_others = decode_text(case.raw, partial(tuple, case.other_texts))
         right["with other texts"].update(rows * is_right(with_others.text, case.name))
         if arguments.misses and not is_right(with_others.text, case.name):
             print(f"{case.encoding:10} {case.name!r} read as {with_others.text!r} with others")

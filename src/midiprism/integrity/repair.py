@@ -95,8 +95,8 @@ def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterat
 def _last_encoding(catalog: Catalog) -> str | None:
     """Return the encoding of texts that the last run was given; None if it guessed."""
     with catalog.read_transaction() as connection:
-        (last, *_) = recent_runs(connection, 1) or [None]
-    return None if last is None else last.settings.get("encoding")
+        runs = recent_runs(connection, 1)
+    return runs[0].settings.get("encoding") if runs else None
 
 
 class _CountingSink:
