@@ -4,8 +4,8 @@
 """
 
 import struct
-from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache, partial
+from collections.abc import Collection, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -36,8 +36,9 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
+from midiprism.smf.part_names import NameChooser, NameReader
 from midiprism.smf.stated_meta import make_stated_meta
-from midiprism.smf.text import decode_text
+from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
 from midiprism.smf.unwrap import KARAOKE_CHUNK, Header, Unwrapped, read_header, unwrap_song
 
@@ -53,11 +54,7 @@ DEFAULT_LIMITS = Limits()
 
 _NO_TRACKS = np.empty(0, np.int64)
 
-UNAMBIGUOUS_ENCODINGS = (None, "ascii", "utf-8")
 SOUND_EFFECTS_KIT_PROGRAM = 56
-
-_MAX_CACHED_NAME_BYTES = 64
-_decode_text_cached: Callable[[bytes], tuple[str | None, str | None]] = lru_cache(8192)(decode_text)
 
 OUTPUT_TRACK_STRUCT = struct.Struct(
     "=" + "".join("d" if OUTPUT_TRACK[name].kind == "f" else "q" for name in OUTPUT_TRACK.names)
@@ -79,7 +76,12 @@ PIECE_NAMES = list_piece_names()
 
 
 def split(
-    data: bytes, *, by: By = "auto", context: Context = "conductor", limits: Limits = DEFAULT_LIMITS
+    data: bytes,
+    *,
+    by: By = "auto",
+    context: Context = "conductor",
+    limits: Limits = DEFAULT_LIMITS,
+    encoding: str | None = None,
 ) -> SplitSong:
     """Split a MIDI file into its playing tracks, each a whole MIDI file that sounds as it does in its song.
 
@@ -95,6 +97,7 @@ def split(
             lyrics of a track without notes go to the one that sings them, and tracks without notes that hold
             lyrics, chords or markers are kept.
         limits: bounds on input and output.
+        encoding: of the texts, such as ``cp932``, unless a byte-order mark states another; None to guess it.
 
     Returns:
         The splits with their facts, and the problems of the file. What each ``by`` and ``context`` promises
@@ -102,7 +105,7 @@ def split(
 
     Raises:
         CorruptMidiError: the file cannot be read at all, or exceeds a limit.
-        UsageError: an unknown ``by`` or ``context``.
+        UsageError: an unknown ``by``, ``context`` or ``encoding``.
         TypeError: ``data`` is not bytes-like.
     """
     by_code = BY_CODES.get(by)
@@ -110,34 +113,21 @@ def split(
         raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_CODES)}.")
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
-    full_context = context == "full"
-    unwrapped, answer = read_song(data, by_code, full_context, limits, details=full_context)
-    text_kinds: Mapping[int, str] = {}
-    if full_context and may_hold_words(unwrapped, answer):
-        from midiprism.smf.words.song_words import place_words
-
-        size = len(unwrapped.data)
-        text_kinds = place_words(unwrapped, answer)
-        if text_kinds or len(unwrapped.data) != size:
-            answer = run_kernel(unwrapped.data, by_code, True, limits, kept_tracks=text_kinds)
-    return _to_split_song(unwrapped, answer, text_kinds)
+    codec = None if encoding is None else check_encoding(encoding)
+    if context == "full":
+        unwrapped, answer, text_kinds = read_song_with_words(data, by_code, limits)
+    else:
+        unwrapped, answer = read_song(data, by_code, False, limits)
+        text_kinds = {}
+    return _to_split_song(unwrapped, answer, text_kinds, codec)
 
 
-def may_hold_words(unwrapped: Unwrapped, answer: KernelOutput) -> bool:
-    """Return whether lyrics, chords or markers may be in a track without notes, or in a karaoke chunk.
-
-    The tracks of format 2 have nothing in common, and a song that plays nothing has no splits.
-    """
-    playing = answer.source_tracks["note_count"] > 0
-    if not playing.any() or read_header(unwrapped).format == 2:
-        return False
-    return not playing.all() or KARAOKE_CHUNK in bytes(unwrapped.data)
-
-
-def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str]) -> SplitSong:
+def _to_split_song(
+    unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str], encoding: str | None
+) -> SplitSong:
     header = read_header(unwrapped)
-    name_problems: list[Problem] = []
-    tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_problems)
+    name_reader = NameReader(unwrapped, answer.texts, encoding)
+    tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
     repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
     values = (
@@ -148,7 +138,7 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mappi
         answer.duration_ticks,
         None if seconds != seconds else seconds,
         tuple(tracks),
-        list_problems(unwrapped, header, answer, name_problems),
+        list_problems(unwrapped, header, answer, name_reader.problems),
     )
     return tuple.__new__(SplitSong, values)  # a call by names takes three times as long
 
@@ -158,11 +148,12 @@ def _to_split_tracks(
     division: int,
     answer: KernelOutput,
     text_kinds: Mapping[int, str],
-    name_problems: list[Problem],
+    name_reader: NameReader,
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
-    named_track = -1
+    chooser = choose_names(unwrapped, answer)
+    named: tuple[int, int] | None = None
     name = encoding = None
     stated_numbers = 0, -1, -1, -1
     stated_meta = make_stated_meta(division, *stated_numbers)
@@ -189,9 +180,11 @@ def _to_split_tracks(
         key,
         seconds,
     ) in OUTPUT_TRACK_STRUCT.iter_unpack(answer.output_tracks.tobytes()):
-        if track != named_track:
-            named_track = track
-            name, encoding = read_track_name(unwrapped, name_start, name_size, track, name_problems)
+        if chooser is not None:
+            name_start, name_size, _ = chooser.choose((track, channel, name_start, name_size))
+        if (track, name_start) != named:
+            named = track, name_start
+            name, encoding, _, _ = name_reader.read(name_start, name_size, track)
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
@@ -246,6 +239,30 @@ def read_song(
         if may_be_repaired(answer) and repair_song(unwrapped, partial(_read_details, limits)):
             answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
     return unwrapped, answer
+
+
+def read_song_with_words(
+    data: bytes, by: int, limits: Limits
+) -> tuple[Unwrapped, KernelOutput, Mapping[int, str]]:
+    """Return what ``read_song`` does with the full context, once lyrics are in the tracks that sing them.
+
+    Also what each track without notes that is kept holds, by its number.
+    """
+    unwrapped, answer = read_song(data, by, True, limits, details=True)
+    playing = answer.source_tracks["note_count"] > 0
+    # The tracks of format 2 have nothing in common, and a song that plays nothing has no splits.
+    if not playing.any() or read_header(unwrapped).format == 2:
+        return unwrapped, answer, {}
+    if playing.all() and KARAOKE_CHUNK not in bytes(unwrapped.data):
+        return unwrapped, answer, {}
+    # Loaded only for a song that needs it.
+    from midiprism.smf.words.song_words import place_words
+
+    size = len(unwrapped.data)
+    text_kinds = place_words(unwrapped, answer)
+    if text_kinds or len(unwrapped.data) != size:
+        answer = run_kernel(unwrapped.data, by, True, limits, kept_tracks=text_kinds)
+    return unwrapped, answer, text_kinds
 
 
 def _read_details(limits: Limits, data: bytes) -> KernelOutput | None:
@@ -355,19 +372,10 @@ def list_problems(
     return tuple(listed)
 
 
-def read_track_name(
-    unwrapped: Unwrapped, start: int, size: int, track: int, name_problems: list[Problem]
-) -> tuple[str | None, str | None]:
-    """Return a track's name and its encoding, (None, None) without one.
-
-    A guessed encoding is appended to ``name_problems``.
-    """
-    if size <= 0:
-        return None, None
-    raw = bytes(unwrapped.data[start : start + size])
-    name, encoding = (_decode_text_cached if size <= _MAX_CACHED_NAME_BYTES else decode_text)(raw)
-    if encoding not in UNAMBIGUOUS_ENCODINGS:
-        name_problems.append(
-            problems.make_problem(problems.TEXT_ENCODING, str(encoding), track, unwrapped.file_offset(start))
-        )
-    return name, encoding
+def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
+    """Return what chooses the names of a song's parts; None where each has its track name or none."""
+    if answer.texts is None:
+        return None
+    playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
+    columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
+    return NameChooser(unwrapped.data, answer.texts, [*zip(*columns, strict=True)])

@@ -5,7 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_types import CHECKPOINT, EVENT, NO_LIMIT, PROBLEM, SETUP_CHANGE, SOURCE_TRACK
+from midiprism.smf.kernel.row_types import (
+    CHECKPOINT,
+    EVENT,
+    NO_LIMIT,
+    PROBLEM,
+    SETUP_CHANGE,
+    SOURCE_TRACK,
+    TEXT_EVENT,
+)
 
 
 class ScanTables(NamedTuple):
@@ -16,6 +24,7 @@ class ScanTables(NamedTuple):
     conductor_events: Any
     context_events: Any
     setup: Any
+    texts: Any
     problems: Any
 
 
@@ -26,6 +35,7 @@ class RowCounts(NamedTuple):
     conductor_events: Any
     context_events: Any
     setup: Any
+    texts: Any
     gs_resets: Any
     wasted: Any
 
@@ -40,6 +50,7 @@ def new_scan_tables(size: int, full_context: bool, max_events: int) -> Any:
         np.empty(min(64 + size // 64, most), EVENT),
         np.empty(min(64 + size // 16, most) if full_context else 1, EVENT),
         np.empty(min(128 + size // 32, most), SETUP_CHANGE),
+        np.empty(min(32, most), TEXT_EVENT),
         np.empty(16, PROBLEM),
     )
 
@@ -68,6 +79,7 @@ def with_track_capacity(tables: Any, count: int) -> Any:
         tables.conductor_events,
         tables.context_events,
         tables.setup,
+        tables.texts,
         tables.problems,
     )
 
@@ -81,6 +93,7 @@ def with_problems(tables: Any, problems: Any) -> Any:
         tables.conductor_events,
         tables.context_events,
         tables.setup,
+        tables.texts,
         problems,
     )
 
@@ -95,7 +108,7 @@ def has_too_many_events(counters: Any) -> bool:
 def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
     """Return the tables with those twice as long that a scan has filled; ``used`` are the rows before it."""
     checkpoints, conductor_events = tables.checkpoints, tables.conductor_events
-    context_events, setup = tables.context_events, tables.setup
+    context_events, setup, texts = tables.context_events, tables.setup, tables.texts
     most = counters.max_events + 1
     others_have_room = True
     if counters.conductor_events == conductor_events.shape[0]:
@@ -107,9 +120,14 @@ def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
     if counters.setup == setup.shape[0]:
         setup = double_length(setup, used.setup, most)
         others_have_room = False
+    if counters.texts == texts.shape[0]:
+        texts = double_length(texts, used.texts, most)
+        others_have_room = False
     if others_have_room:
         checkpoints = double_length(checkpoints, used.checkpoints, NO_LIMIT)
-    return ScanTables(tables.tracks, checkpoints, conductor_events, context_events, setup, tables.problems)
+    return ScanTables(
+        tables.tracks, checkpoints, conductor_events, context_events, setup, texts, tables.problems
+    )
 
 
 @inlined
@@ -120,6 +138,7 @@ def row_counts(counters: Any) -> Any:
         counters.conductor_events,
         counters.context_events,
         counters.setup,
+        counters.texts,
         counters.gs_resets,
         counters.wasted,
     )
@@ -132,5 +151,6 @@ def restore_row_counts(counters: Any, used: Any) -> None:
     counters.conductor_events = used.conductor_events
     counters.context_events = used.context_events
     counters.setup = used.setup
+    counters.texts = used.texts
     counters.gs_resets = used.gs_resets
     counters.wasted = used.wasted
