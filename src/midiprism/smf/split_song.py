@@ -126,6 +126,7 @@ def _to_split_tracks(
     stated_meta = make_stated_meta(division, *stated_numbers)
     for (
         track,
+        port,
         channel,
         program,
         start,
@@ -157,6 +158,7 @@ def _to_split_tracks(
         values = (
             out[start:stop].tobytes(),
             track,
+            None if port < 0 else port,
             None if channel < 0 else channel,
             None if program < 0 else program,
             name,

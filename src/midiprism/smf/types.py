@@ -63,6 +63,8 @@ class SplitTrack(NamedTuple):
     Attributes:
         data: the whole MIDI file.
         track_number: 0-based index of the ``MTrk`` in the song.
+        port: number of the MIDI port on which it plays, 0 to 127, or from 128 on the device in the order of
+            the song; None where it plays on several, or where none is stated.
         channel: 0 to 15, the one channel on which it plays; None where several.
         program: 0 to 127, the one program that its own events select for its notes; None where none or
             several.
@@ -91,6 +93,7 @@ class SplitTrack(NamedTuple):
 
     data: bytes
     track_number: int
+    port: int | None
     channel: int | None
     program: int | None
     name: str | None

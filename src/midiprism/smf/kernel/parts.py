@@ -6,12 +6,14 @@ import numpy as np
 
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.row_types import (
+    ALL_CHANNELS_MASK,
     BY_CHANNEL,
     BY_PROGRAM,
     OUTPUT_HEADER_SIZE,
     PART,
     PITCHES,
     PROGRAM_SLOTS,
+    ZERO,
     row_type,
 )
 from midiprism.smf.kernel.scan_tables import ensure_capacity
@@ -25,13 +27,19 @@ NOTE_NODE = row_type("part", "next")
 class TrackParts(NamedTuple):
     """The parts of one track.
 
-    ``rows`` has a row for each, ordered by channel, then by onset; those of channel ``c`` are rows
-    ``channel_starts[c]`` to ``channel_starts[c + 1]``. By program, ``row_by_key`` holds the row of each key's
-    part, and ``program_change_parts`` the part of every program change in turn.
+    ``rows`` has a row for each, ordered by address (``port * 16 + channel``), then by onset. Notes of address
+    ``a`` go to rows ``channel_starts[a]`` to ``channel_stops[a]``, its other events to rows
+    ``event_starts[a]`` to ``event_stops[a]``: more of them where it manages an MPE zone. ``fast_rows[a]`` is
+    the row to which all of its events go, or -1. By program, ``row_by_key`` holds the row of each key's part,
+    and ``program_change_parts`` the part of every program change in turn.
     """
 
     rows: Any
     channel_starts: Any
+    channel_stops: Any
+    event_starts: Any
+    event_stops: Any
+    fast_rows: Any
     row_by_key: Any
     program_change_parts: Any
 
@@ -50,9 +58,9 @@ class SoundingNotes(NamedTuple):
 
 
 @helper
-def new_sounding_notes(by: int) -> Any:
+def new_sounding_notes(by: int, ports: int) -> Any:
     """Return empty queues; there are none unless the track is divided by program."""
-    queues = 16 * PITCHES if by == BY_PROGRAM else 0
+    queues = 16 * PITCHES * ports if by == BY_PROGRAM else 0
     return SoundingNotes(
         np.full(queues, NO_PART, np.int64),
         np.full(queues, NO_PART, np.int64),
@@ -97,14 +105,14 @@ def pop_note(sounding: Any, queue: int) -> int:
 
 
 @inlined
-def init_part(part: Any, channel: int, program: int) -> None:
+def init_part(part: Any, port: int, channels: int, program: int) -> None:
     """Make a part empty."""
-    part.channel = channel
+    part.port = port
+    part.channels = channels
     part.program = program
     part.note_count = 0
     part.lowest_pitch = 127
     part.highest_pitch = 0
-    part.channels = 0
     part.onset = 0
     part.drums = 0
 
@@ -116,48 +124,131 @@ def rewind_parts(parts: Any) -> None:
         part = parts.rows[row]
         part.tick = 0
         part.running_status = 0
+        part.port_in_force = 0
         part.last_event = -1
         part.position = OUTPUT_HEADER_SIZE
 
 
 @helper
-def make_parts(by: int, channels: int) -> Any:
-    """Return the parts of a track that plays on these channels (a bit each), except by program."""
-    channel_starts = np.zeros(17, np.int64)
+def make_parts(by: int, zones_are_kept: bool, port_uses: Any, ports: int) -> Any:
+    """Return the parts of a track by track or by channel; ``port_uses`` are what it plays on each port.
+
+    ``zones_are_kept`` says whether the channels that play in an MPE zone have one part.
+    """
+    starts, stops = np.zeros(16 * ports, np.int64), np.zeros(16 * ports, np.int64)
+    rows = np.empty(16 * ports if by == BY_CHANNEL else 1, PART)
+    count = 0
     if by == BY_CHANNEL:
-        for channel in range(16):
-            channel_starts[channel + 1] = channel_starts[channel] + (channels >> channel & 1)
-        rows = np.empty(channel_starts[16], PART)
-        for channel in range(16):
-            if channels >> channel & 1:
-                init_part(rows[channel_starts[channel]], channel, -1)
+        for port in range(ports):
+            use = port_uses[port]
+            lower = use.lower_zone if zones_are_kept else ZERO
+            upper = use.upper_zone if zones_are_kept else ZERO
+            for channel in range(16):
+                if use.channels >> channel & 1:
+                    bit = 1 << channel
+                    together = lower if lower & bit else upper if upper & bit else bit
+                    address = port * 16 + channel
+                    starts[address] = count
+                    if together & (bit - 1):
+                        starts[address] = starts[port * 16 + lowest_channel(together)]
+                    else:
+                        init_part(rows[count], port, together, -1)
+                        count += 1
+                    stops[address] = starts[address] + 1
     else:
-        rows = np.empty(1, PART)
-        init_part(rows[0], -1, -1)
-    return TrackParts(rows, channel_starts, np.empty(0, np.int64), np.empty(0, np.int64))
+        count = 1
+        init_part(rows[0], -1, ALL_CHANNELS_MASK, -1)
+        stops[:] = 1
+    if zones_are_kept:
+        add_silent_members(starts, stops, port_uses)
+    no_rows = np.empty(0, np.int64)
+    return with_event_rows(rows[:count], starts, stops, no_rows, no_rows, port_uses)
 
 
 @helper
-def make_program_parts(keys: Any, program_change_keys: Any) -> Any:
-    """Return the parts by program: ``keys`` in order of first onset.
+def lowest_channel(channels: int) -> int:
+    """Return the lowest channel of several, a bit each."""
+    channel = 0
+    while channels >> channel & 1 == 0:
+        channel += 1
+    return channel
 
-    ``program_change_keys`` are the keys to whose parts the program changes go, or -1 - channel for the last
-    part of a channel.
+
+@helper
+def add_silent_members(starts: Any, stops: Any, port_uses: Any) -> None:
+    """Send the events of silent members of an MPE zone to the part of those that play."""
+    for address in range(starts.shape[0]):
+        use = port_uses[address >> 4]
+        channel = address & 15
+        if starts[address] == stops[address]:
+            together = ZERO
+            if 0 < channel <= use.lower_members:
+                together = use.lower_zone
+            elif 15 - use.upper_members <= channel < 15:
+                together = use.upper_zone
+            if together:
+                starts[address] = starts[address & ~15 | lowest_channel(together)]
+                stops[address] = starts[address] + 1
+
+
+@helper
+def with_event_rows(
+    rows: Any, starts: Any, stops: Any, row_by_key: Any, program_change_parts: Any, port_uses: Any
+) -> Any:
+    """Return the parts of a track, in which the manager of an MPE zone sends to all that play in it."""
+    event_starts, event_stops = starts.copy(), stops.copy()
+    for port in range(starts.shape[0] // 16):
+        use = port_uses[port]
+        lower, upper = port * 16, port * 16 + 15
+        for address in range(lower + 1, lower + 1 + use.lower_members):
+            add_event_rows(event_starts, event_stops, lower, starts[address], stops[address])
+        for address in range(upper - use.upper_members, upper):
+            add_event_rows(event_starts, event_stops, upper, starts[address], stops[address])
+    fast_rows = np.full(starts.shape[0], NO_PART, np.int64)
+    for address in range(starts.shape[0]):
+        row = starts[address]
+        if stops[address] == row + 1 and event_starts[address] == row and event_stops[address] == row + 1:
+            fast_rows[address] = row
+    return TrackParts(
+        rows, starts, stops, event_starts, event_stops, fast_rows, row_by_key, program_change_parts
+    )
+
+
+@helper
+def add_event_rows(event_starts: Any, event_stops: Any, address: int, start: int, stop: int) -> None:
+    """Send the events of an address, other than notes, to more rows, which follow or precede its own."""
+    if start == stop:
+        return
+    if event_starts[address] == event_stops[address]:
+        event_starts[address] = start
+        event_stops[address] = stop
+    else:
+        event_starts[address] = min(event_starts[address], start)
+        event_stops[address] = max(event_stops[address], stop)
+
+
+@helper
+def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any, ports: int) -> Any:
+    """Return the parts by program: ``keys`` (``address * PROGRAM_SLOTS + program``) in order of first onset.
+
+    ``program_change_keys`` are the keys to whose parts the program changes go, or -1 - address for the last
+    part of an address.
     """
     count = keys.shape[0]
-    channel_starts = np.zeros(17, np.int64)
-    row_by_key = np.full(16 * PROGRAM_SLOTS, NO_PART, np.int64)
+    addresses = 16 * ports
+    channel_starts = np.zeros(addresses + 1, np.int64)
+    row_by_key = np.full(addresses * PROGRAM_SLOTS, NO_PART, np.int64)
     rows = np.empty(count, PART)
     for at in range(count):
         channel_starts[keys[at] // PROGRAM_SLOTS + 1] += 1
-    for channel in range(16):
-        channel_starts[channel + 1] += channel_starts[channel]
-    filled = channel_starts[:16].copy()
+    for address in range(addresses):
+        channel_starts[address + 1] += channel_starts[address]
+    filled = channel_starts[:addresses].copy()
     for at in range(count):
-        channel = keys[at] // PROGRAM_SLOTS
-        init_part(rows[filled[channel]], channel, keys[at] % PROGRAM_SLOTS)
-        row_by_key[keys[at]] = filled[channel]
-        filled[channel] += 1
+        address = keys[at] // PROGRAM_SLOTS
+        init_part(rows[filled[address]], address >> 4, 1 << (address & 15), keys[at] % PROGRAM_SLOTS)
+        row_by_key[keys[at]] = filled[address]
+        filled[address] += 1
     change_parts = np.empty(program_change_keys.shape[0], np.int64)
     for at in range(program_change_keys.shape[0]):
         key = program_change_keys[at]
@@ -165,7 +256,9 @@ def make_program_parts(keys: Any, program_change_keys: Any) -> Any:
             change_parts[at] = row_by_key[key]
         else:
             # NO_PART where the channel plays nothing.
-            channel = -1 - key
-            last = channel_starts[channel + 1] - 1
-            change_parts[at] = last if last >= channel_starts[channel] else NO_PART
-    return TrackParts(rows, channel_starts, row_by_key, change_parts)
+            address = -1 - key
+            last = channel_starts[address + 1] - 1
+            change_parts[at] = last if last >= channel_starts[address] else NO_PART
+    return with_event_rows(
+        rows, channel_starts[:addresses], channel_starts[1:], row_by_key, change_parts, port_uses
+    )

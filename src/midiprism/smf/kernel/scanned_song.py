@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 class SplitOptions(NamedTuple):
     """The options of a split, resolved for its song.
 
-    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM; ``merges`` says whether events of other tracks are merged.
+    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM; ``keeps_zones`` says whether the channels
+    of an MPE zone stay together; ``merges`` says whether events of other tracks are merged.
     """
 
     by: Any
+    keeps_zones: Any
     merges: Any
     full_context: Any
     event_by_event: Any
