@@ -282,7 +282,11 @@ def walk_track(
             else:
                 if stated != NO_PORT:
                     part.port_in_force = stated
-                elif switches_ports and status < 0xF0 and part.port_in_force != port:
+                elif (
+                    switches_ports
+                    and part.port_in_force != port
+                    and (status < 0xF0 or (is_own and by == BY_TRACK and not is_last))
+                ):
                     if can_state_port(song.tables.ports, port, home):
                         total += write_port_of_event(song, out, part, event, port, home, writing)
                     elif not is_own:

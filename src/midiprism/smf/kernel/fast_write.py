@@ -40,9 +40,9 @@ def write_channel_events(
     """Write the plain channel events that come next to the parts of their channels, as ``write_event`` does.
 
     Those are all but those that select sounds. Stops before the first other event, before one that is
-    damaged, comes after ``last_tick`` or does not belong to one part, and a little before ``limit`` and before
-    the end of ``out``. Not for parts by program. ``event_number`` is that of the own event before. Where
-    nothing is written, the bytes and notes are counted.
+    damaged, comes after ``last_tick`` or does not belong to one part, and a little before ``limit`` and
+    before the end of ``out``. Not for parts by program. ``event_number`` is that of the own event before.
+    Where nothing is written, the bytes and notes are counted.
 
     Returns:
         The position and tick reached, the running status, the number of the last own event, and the bytes
