@@ -262,7 +262,8 @@ def _check_subsequence(some: list[Event], events: list[Event]) -> None:
 def check_note_times(case: SplitCase) -> None:
     """Check I2: every note starts and ends at exactly the same time as in the song."""
     timed = [
-        Counter(exact_notes(case.parsed_song, track, ports)) for track, ports in enumerate(_pairing_ports(case))
+        Counter(exact_notes(case.parsed_song, track, ports))
+        for track, ports in enumerate(_pairing_ports(case))
     ]
     for out in case.outputs:
         moved = Counter(exact_notes(out.song, 0)) - timed[out.split_track.track_number]
@@ -340,7 +341,9 @@ def check_any_bytes(data: bytes) -> str:
         check_facts(outputs)
         notes_by_option.append(
             Counter(
-                (out.split_track.track_number, *note) for out in outputs for note in exact_notes(out.song, 0, Ports(out.song).numbers[0])
+                (out.split_track.track_number, *note)
+                for out in outputs
+                for note in exact_notes(out.song, 0, Ports(out.song).numbers[0])
             )
         )
         divided_by = resolve_by(data, by, context, result)
