@@ -6,8 +6,17 @@ import numpy as np
 
 from midiprism.smf.kernel.conductor import bisect_right, stable_argsort
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_types import EVENT, SETUP_KIND_COUNT, ZERO
-from midiprism.smf.kernel.sounds import LOWER_MANAGER, UPPER_MANAGER
+from midiprism.smf.kernel.row_types import (
+    EVENT,
+    MODULE_UNKNOWN,
+    SETUP_BANK,
+    SETUP_KIND_COUNT,
+    SETUP_MODULE,
+    SETUP_PART_MODE,
+    ZERO,
+)
+from midiprism.smf.kernel.sounds import LOWER_MANAGER, UPPER_MANAGER, is_part_mode_of_module
+from midiprism.smf.kernel.track_state import drum_state
 
 
 class GroupedRows(NamedTuple):
@@ -94,6 +103,19 @@ def value_since(groups: Any, key: int, tick: int, since: int, default: int) -> i
     ):
         return default
     return int(groups.values[at])
+
+
+@helper
+def drums_at(groups: Any, ports: int, address: int, tick: int) -> tuple[int, int, int]:
+    """Return the bank of an address at a tick, the mode of the module, and the drum state, by all tracks."""
+    addresses = 16 * ports
+    reset = last_change(groups, SETUP_MODULE * addresses + (address & ~15), tick)
+    module = groups.values[reset] if reset >= 0 else ZERO + MODULE_UNKNOWN
+    bank = value_since(groups, SETUP_BANK * addresses + address, tick, reset, ZERO - 1)
+    mode = value_since(groups, SETUP_PART_MODE * addresses + address, tick, reset, ZERO - 1)
+    if mode >= 0:
+        mode = mode & 1 if is_part_mode_of_module(mode, module) else ZERO - 1
+    return bank, module, drum_state(address & 15, bank, mode, module)
 
 
 @helper

@@ -1,7 +1,7 @@
 """The walk that writes event by event: a track divided into parts, repaired, or with any events merged in.
 
-It takes up to three passes: ``PASS_ASSIGN`` (by program only) finds the parts, ``PASS_MEASURE`` their sizes
-and facts, ``PASS_WRITE`` writes them.
+It takes up to three passes: ``PASS_ASSIGN`` (by program or drum piece) finds the parts, ``PASS_MEASURE``
+their sizes and facts, ``PASS_WRITE`` writes them.
 """
 
 from typing import Any
@@ -19,18 +19,11 @@ from midiprism.smf.kernel.part_writer import (
     write_missing_end_of_track,
     write_port_of_event,
 )
-from midiprism.smf.kernel.parts import (
-    NO_PART,
-    make_parts,
-    make_program_parts,
-    new_sounding_notes,
-    pop_note,
-    push_note,
-    rewind_parts,
-)
+from midiprism.smf.kernel.parts import NO_PART, new_sounding_notes, pop_note, push_note, record_part_program
 from midiprism.smf.kernel.ports import NO_PORT, state_port, states_port
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
+    BY_DRUM,
     BY_PROGRAM,
     BY_TRACK,
     CHAIN_BROKEN,
@@ -124,9 +117,10 @@ def walk_track(
     ports = states.shape[0]
     data = song.data
     source = song.tables.tracks[track]
-    by = song.options.by
+    by = source.by
     switches_ports = ports > 1 and song.options.full_context
-    takes_fast_path = by != BY_PROGRAM and not song.options.event_by_event and not switches_ports
+    divides_channels = by in (BY_PROGRAM, BY_DRUM)
+    takes_fast_path = not divides_channels and not song.options.event_by_event and not switches_ports
     stop, end_of_track = source.stop, source.end_of_track
     part_count = parts.rows.shape[0]
     writing = walk_pass == PASS_WRITE
@@ -235,6 +229,9 @@ def walk_track(
             first, last = parts.channel_starts[address], parts.channel_stops[address]
             if kind > 9:
                 first, last = parts.event_starts[address], parts.event_stops[address]
+            if by == BY_DRUM and kind <= 0xA and parts.row_by_key[address * PITCHES + pitch] >= 0:
+                first = parts.row_by_key[address * PITCHES + pitch]
+                last = first + 1
             if kind == 0xC:
                 apply_program(sender, channel, pitch)
                 if walk_pass == PASS_ASSIGN:
@@ -254,6 +251,8 @@ def walk_track(
                 count_note_by_program(sender, channel, event_tick)
                 key = port * KEYS + channel * PROGRAM_SLOTS + settings.program
                 if walk_pass == PASS_ASSIGN:
+                    if by == BY_DRUM:
+                        sender.notes_played[channel * PITCHES + pitch] = 1
                     if unplayed_change[address] >= 0:
                         change_keys[unplayed_change[address]] = key
                         unplayed_change[address] = NO_PART
@@ -263,6 +262,8 @@ def walk_track(
                         last = first + 1
                         sounding = push_note(sounding, address * PITCHES + pitch, first)
                     if walk_pass == PASS_MEASURE:
+                        if by == BY_DRUM:
+                            record_part_program(parts.rows[first], settings.program)
                         count_part_note(sender, parts.rows[first], channel, pitch, event_tick)
             elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN:
                 released = pop_note(sounding, address * PITCHES + pitch)
@@ -295,34 +296,3 @@ def walk_track(
             if total > max_bytes:
                 return -1, change_keys
     return total, change_keys[:changes] if walk_pass == PASS_ASSIGN else change_keys
-
-
-@helper
-def list_played_keys(states: Any) -> Any:
-    """Return the keys that play, of each port in the order of their first notes."""
-    count = 0
-    for port in range(states.shape[0]):
-        count += states[port].played_key_count
-    keys = np.empty(count, np.int64)
-    at = 0
-    for port in range(states.shape[0]):
-        for index in range(states[port].played_key_count):
-            keys[at] = port * KEYS + states[port].played_keys[index]
-            at += 1
-    return keys
-
-
-@helper
-def plan_parts(song: Any, out: Any, track: int, merged_events: Any, states: Any) -> Any:
-    """Return the parts of a track, nothing written yet."""
-    by = song.options.by
-    ports = states.shape[0]
-    port_uses = song.tables.port_uses[track * ports : (track + 1) * ports]
-    if by != BY_PROGRAM:
-        parts = make_parts(by, song.options.keeps_zones, port_uses, ports)
-    else:
-        whole = make_parts(ZERO + BY_TRACK, False, port_uses, ports)
-        _, change_keys = walk_track(song, out, track, merged_events, whole, states, PASS_ASSIGN, ZERO)
-        parts = make_program_parts(list_played_keys(states), change_keys, port_uses, ports)
-    rewind_parts(parts)
-    return parts

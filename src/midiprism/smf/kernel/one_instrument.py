@@ -5,7 +5,7 @@ from typing import Any
 from midiprism.smf import problems
 from midiprism.smf.kernel.jit import helper
 from midiprism.smf.kernel.problem_counts import report_problem
-from midiprism.smf.kernel.row_types import BY_AUTO, BY_CHANNEL, BY_TRACK, ZERO
+from midiprism.smf.kernel.row_types import BY_AUTO, BY_CHANNEL, BY_DRUM, BY_TRACK, ZERO
 
 
 @helper
@@ -35,11 +35,11 @@ def keep_one_instrument(tables: Any, counters: Any, by: int, ports: int) -> Any:
     """Decide how ``auto`` divides a song: by channel where one track has all notes, on several channels.
 
     The channels of an MPE zone are one instrument and stay together, and so does a whole track that is one;
-    that is reported.
+    that is reported. By drum, all of this holds for what is not divided by piece.
 
     Returns the tables, what ``by`` means for the song, and whether the channels of a zone have one part.
     """
-    if by != BY_AUTO:
+    if by not in (BY_AUTO, BY_DRUM):
         return tables, by, False
     lone = lone_playing_track(tables.tracks, counters.tracks)
     if lone < 0:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from midiprism.smf.kernel.drum_pieces import PIECE_OF_NOTE
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS_MASK,
@@ -31,7 +32,8 @@ class TrackParts(NamedTuple):
     ``a`` go to rows ``channel_starts[a]`` to ``channel_stops[a]``, its other events to rows
     ``event_starts[a]`` to ``event_stops[a]``: more of them where it manages an MPE zone. ``fast_rows[a]`` is
     the row to which all of its events go, or -1. By program, ``row_by_key`` holds the row of each key's part,
-    and ``program_change_parts`` the part of every program change in turn.
+    and ``program_change_parts`` the part of every program change in turn. By drum, the row of a note
+    (``address * PITCHES + pitch``) is in ``row_by_key``, NO_PART where it is not divided.
     """
 
     rows: Any
@@ -110,11 +112,22 @@ def init_part(part: Any, port: int, channels: int, program: int) -> None:
     part.port = port
     part.channels = channels
     part.program = program
+    part.drum_piece = -1
+    part.plays_programs = 0
     part.note_count = 0
     part.lowest_pitch = 127
     part.highest_pitch = 0
     part.onset = 0
     part.drums = 0
+
+
+@inlined
+def record_part_program(part: Any, program: int) -> None:
+    """Record the program of a note of a part, before the note is counted."""
+    if part.note_count == 0:
+        part.program = program
+    elif program != part.program:
+        part.plays_programs = 1
 
 
 @helper
@@ -130,39 +143,49 @@ def rewind_parts(parts: Any) -> None:
 
 
 @helper
-def make_parts(by: int, zones_are_kept: bool, port_uses: Any, ports: int) -> Any:
+def make_parts(by: int, keeps_zones: bool, port_uses: Any) -> Any:
     """Return the parts of a track by track or by channel; ``port_uses`` are what it plays on each port.
 
-    ``zones_are_kept`` says whether the channels that play in an MPE zone have one part.
+    ``keeps_zones`` says whether the channels that play in an MPE zone have one part.
     """
-    starts, stops = np.zeros(16 * ports, np.int64), np.zeros(16 * ports, np.int64)
-    rows = np.empty(16 * ports if by == BY_CHANNEL else 1, PART)
+    addresses = 16 * port_uses.shape[0]
+    starts, stops = np.zeros(addresses, np.int64), np.zeros(addresses, np.int64)
+    rows = np.empty(addresses if by == BY_CHANNEL else 1, PART)
     count = 0
     if by == BY_CHANNEL:
-        for port in range(ports):
-            use = port_uses[port]
-            lower = use.lower_zone if zones_are_kept else ZERO
-            upper = use.upper_zone if zones_are_kept else ZERO
-            for channel in range(16):
-                if use.channels >> channel & 1:
-                    bit = 1 << channel
-                    together = lower if lower & bit else upper if upper & bit else bit
-                    address = port * 16 + channel
-                    starts[address] = count
-                    if together & (bit - 1):
-                        starts[address] = starts[port * 16 + lowest_channel(together)]
-                    else:
-                        init_part(rows[count], port, together, -1)
-                        count += 1
-                    stops[address] = starts[address] + 1
+        for address in range(addresses):
+            count = add_channel(rows, count, starts, stops, address, keeps_zones, port_uses)
+        if keeps_zones:
+            add_silent_members(starts, stops, port_uses)
     else:
         count = 1
         init_part(rows[0], -1, ALL_CHANNELS_MASK, -1)
         stops[:] = 1
-    if zones_are_kept:
-        add_silent_members(starts, stops, port_uses)
     no_rows = np.empty(0, np.int64)
     return with_event_rows(rows[:count], starts, stops, no_rows, no_rows, port_uses)
+
+
+@helper
+def add_channel(
+    rows: Any, count: int, starts: Any, stops: Any, address: int, keeps_zones: bool, port_uses: Any
+) -> int:
+    """Add the part of an address, unless it has one with others or is silent; return the number of rows."""
+    use = port_uses[address >> 4]
+    bit = 1 << (address & 15)
+    starts[address] = stops[address] = count
+    if use.channels & bit:
+        together = bit
+        if keeps_zones and use.lower_zone & bit:
+            together = use.lower_zone
+        elif keeps_zones and use.upper_zone & bit:
+            together = use.upper_zone
+        if together & (bit - 1):
+            starts[address] = starts[address & ~15 | lowest_channel(together)]
+        else:
+            init_part(rows[count], address >> 4, together, -1)
+            count += 1
+        stops[address] = starts[address] + 1
+    return count
 
 
 @helper
@@ -228,14 +251,14 @@ def add_event_rows(event_starts: Any, event_stops: Any, address: int, start: int
 
 
 @helper
-def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any, ports: int) -> Any:
+def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any) -> Any:
     """Return the parts by program: ``keys`` (``address * PROGRAM_SLOTS + program``) in order of first onset.
 
     ``program_change_keys`` are the keys to whose parts the program changes go, or -1 - address for the last
     part of an address.
     """
     count = keys.shape[0]
-    addresses = 16 * ports
+    addresses = 16 * port_uses.shape[0]
     channel_starts = np.zeros(addresses + 1, np.int64)
     row_by_key = np.full(addresses * PROGRAM_SLOTS, NO_PART, np.int64)
     rows = np.empty(count, PART)
@@ -262,3 +285,59 @@ def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any, port
     return with_event_rows(
         rows, channel_starts[:addresses], channel_starts[1:], row_by_key, change_parts, port_uses
     )
+
+
+@helper
+def make_drum_parts(by: int, keeps_zones: bool, port_uses: Any, kit_maps: Any, states: Any) -> Any:
+    """Return the parts of a track whose drum channels are divided by piece, in the order of their numbers.
+
+    Its other channels have a part each where ``by`` is BY_CHANNEL, else one in common, which comes first.
+    ``kit_maps`` are the maps of the drum channels, by address; ``states`` have the notes that play.
+    """
+    addresses = 16 * port_uses.shape[0]
+    common = 0
+    pieces = 0
+    for port in range(port_uses.shape[0]):
+        pieces += np.count_nonzero(states[port].notes_played)
+        if by != BY_CHANNEL and port_uses[port].channels & ~port_uses[port].drum_channels:
+            common = 1
+    starts = np.zeros(addresses, np.int64)
+    stops = np.full(addresses, common, np.int64)
+    row_by_note = np.full(addresses * PITCHES, NO_PART, np.int64)
+    rows = np.empty(common + addresses + pieces, PART)
+    if common:
+        init_part(rows[0], -1, ALL_CHANNELS_MASK, -1)
+    count = common
+    for address in range(addresses):
+        port, channel = address >> 4, address & 15
+        if port_uses[port].drum_channels >> channel & 1:
+            starts[address] = count
+            count = add_pieces(
+                rows, count, address, kit_maps[address], states[port].notes_played, row_by_note
+            )
+            stops[address] = count
+        elif by == BY_CHANNEL:
+            count = add_channel(rows, count, starts, stops, address, keeps_zones, port_uses)
+    if by == BY_CHANNEL and keeps_zones:
+        add_silent_members(starts, stops, port_uses)
+    return with_event_rows(rows[:count], starts, stops, row_by_note, np.empty(0, np.int64), port_uses)
+
+
+@helper
+def add_pieces(rows: Any, count: int, address: int, kit_map: int, notes_played: Any, row_by_note: Any) -> int:
+    """Add a part for each piece that plays on an address; return the number of rows."""
+    channel = address & 15
+    row_by_piece = np.full(PITCHES, NO_PART, np.int64)
+    for pitch in range(PITCHES):
+        if notes_played[channel * PITCHES + pitch]:
+            row_by_piece[PIECE_OF_NOTE[kit_map, pitch]] = 0
+    for piece in range(PITCHES):
+        if row_by_piece[piece] >= 0:
+            init_part(rows[count], address >> 4, 1 << channel, -1)
+            rows[count].drum_piece = kit_map * PITCHES + piece
+            row_by_piece[piece] = count
+            count += 1
+    for pitch in range(PITCHES):
+        # A note that never plays goes with its piece too.
+        row_by_note[address * PITCHES + pitch] = row_by_piece[PIECE_OF_NOTE[kit_map, pitch]]
+    return count

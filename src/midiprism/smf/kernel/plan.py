@@ -7,37 +7,34 @@ import numpy as np
 from midiprism.smf.kernel.channel_context import (
     context_events_size,
     count_context_events,
-    last_change,
+    drums_at,
     merge_context_events,
     value_since,
 )
 from midiprism.smf.kernel.conductor import bisect_right, conductor_events_to_merge
-from midiprism.smf.kernel.event_writer import plan_parts, walk_track
+from midiprism.smf.kernel.division import plan_parts
+from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.parts import make_parts
 from midiprism.smf.kernel.ports import NO_PORT, row_of_port
 from midiprism.smf.kernel.row_types import (
+    ALL_CHANNELS_MASK,
     BY_PROGRAM,
     BY_TRACK,
     END_OF_TRACK_SIZE,
     KEYS,
     LIMIT_OUTPUT,
     LIMIT_OUTPUT_TRACKS,
-    MODULE_UNKNOWN,
     NO_PROGRAM,
     OUTPUT_HEADER_SIZE,
     OUTPUT_TRACK,
     PASS_MEASURE,
     PROGRAM_SLOTS,
-    SETUP_BANK,
-    SETUP_MODULE,
-    SETUP_PART_MODE,
     SETUP_PROGRAM,
     ZERO,
 )
 from midiprism.smf.kernel.scan_tables import ensure_capacity
-from midiprism.smf.kernel.sounds import is_part_mode_of_module
-from midiprism.smf.kernel.track_state import drum_state, lead_key_and_program
+from midiprism.smf.kernel.track_state import lead_key_and_program
 
 DELTA_SLACK = 3
 """Most bytes by which a delta time may be longer than it has to be."""
@@ -92,10 +89,9 @@ def single_channel(channels: int) -> int:
 def mark_copied_tracks(song: Any, ports: int) -> None:
     """Decide which tracks' splits can be written by copying spans."""
     options = song.options
-    simple = options.by == BY_TRACK and not options.event_by_event
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        copied = simple and source.needs_rewrite == 0
+        copied = source.by == BY_TRACK and source.needs_rewrite == 0 and not options.event_by_event
         if copied and options.merges and options.full_context:
             count = count_context_events(
                 song.context_groups, song.tables.port_uses, track, ports, source.ticks
@@ -148,17 +144,11 @@ def fill_instrument(output: Any, groups: Any, ports: int, in_song: bool, lead: A
     output.own_drums = lead.drums
     program, drums = lead.program, lead.drums
     if in_song:
-        address, onset, addresses = lead.address, lead.onset, 16 * ports
+        address, onset = lead.address, lead.onset
         if program == NO_PROGRAM:
-            key = SETUP_PROGRAM * addresses + address
+            key = SETUP_PROGRAM * 16 * ports + address
             program = value_since(groups, key, onset, ZERO - 1, ZERO + NO_PROGRAM)
-        reset = last_change(groups, SETUP_MODULE * addresses + (address & ~15), onset)
-        module = groups.values[reset] if reset >= 0 else ZERO + MODULE_UNKNOWN
-        bank = value_since(groups, SETUP_BANK * addresses + address, onset, reset, ZERO - 1)
-        mode = value_since(groups, SETUP_PART_MODE * addresses + address, onset, reset, ZERO - 1)
-        if mode >= 0:
-            mode = mode & 1 if is_part_mode_of_module(mode, module) else ZERO - 1
-        drums = drum_state(address & 15, bank, mode, module)
+        _, _, drums = drums_at(groups, ports, address, onset)
     output.song_program = program
     output.song_drums = drums
 
@@ -180,6 +170,7 @@ def plan_copied_track(output: Any, source: Any) -> Any:
     output.port = source.port
     output.channel = single_channel(source.channels)
     output.program = source.program
+    output.drum_piece = -1
     output.note_count = source.note_count
     output.lowest_pitch = source.lowest_pitch
     output.highest_pitch = source.highest_pitch
@@ -187,18 +178,31 @@ def plan_copied_track(output: Any, source: Any) -> Any:
 
 
 @helper
-def plan_part(output: Any, source: Any, part: Any, by: int, states: Any) -> Any:
-    """Fill the facts of a part from the walk that measured it; return its lead sound."""
-    key, program = lead_key_and_program(states, part.port, part.channels)
+def plan_part(output: Any, port_uses: Any, part: Any, by: int, states: Any) -> Any:
+    """Fill the facts of a part from the walk that measured it; return its lead sound.
+
+    ``port_uses`` are what its track plays on each port.
+    """
+    key, program = lead_key_and_program(states, port_uses, part.port, part.channels)
     settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
     onset, drums = settings.onset, settings.drums
-    if by == BY_PROGRAM:
+    if by == BY_PROGRAM or part.drum_piece >= 0:
         key = (part.port * 16 + single_channel(part.channels)) * PROGRAM_SLOTS + part.program
-        program = -1 if part.program == NO_PROGRAM else part.program
+        program = -1 if part.program == NO_PROGRAM or part.plays_programs else part.program
         onset, drums = part.onset, part.drums
-    output.port = source.port if by == BY_TRACK else part.port
-    output.channel = single_channel(source.channels & part.channels)
+    output.port = part.port
+    channels = ZERO
+    playing_ports = 0
+    for port in range(port_uses.shape[0]):
+        use = port_uses[port]
+        played = use.channels & part.channels & (ALL_CHANNELS_MASK if part.port >= 0 else ~use.drum_channels)
+        if played and (part.port < 0 or part.port == port):
+            channels |= played
+            playing_ports += 1
+            output.port = port if playing_ports == 1 else -1
+    output.channel = single_channel(channels)
     output.program = program
+    output.drum_piece = part.drum_piece
     output.note_count = part.note_count
     output.lowest_pitch = part.lowest_pitch
     output.highest_pitch = part.highest_pitch
@@ -247,7 +251,7 @@ def plan_output(song: Any, out: Any, states: Any, max_output_bytes: int, max_out
     outputs = np.empty(16, OUTPUT_TRACK)
     merged_events, parts = (
         song.tables.conductor_events[:0],
-        make_parts(ZERO + BY_TRACK, False, song.tables.port_uses, ports),
+        make_parts(ZERO + BY_TRACK, False, song.tables.port_uses[:ports]),
     )
     walked = ZERO - 1
     count = ZERO
@@ -281,7 +285,8 @@ def plan_output(song: Any, out: Any, states: Any, max_output_bytes: int, max_out
             if source.is_copied:
                 lead = plan_copied_track(output, source)
             else:
-                lead = plan_part(output, source, parts.rows[row], options.by, states)
+                port_uses = song.tables.port_uses[track * ports : (track + 1) * ports]
+                lead = plan_part(output, port_uses, parts.rows[row], source.by, states)
             fill_instrument(output, song.setup_groups, ports, in_song, lead)
             output.port = port_number(song.tables, track, ports, output.port)
             output.track = track

@@ -70,6 +70,7 @@ BY_TRACK = 0
 BY_CHANNEL = 1
 BY_PROGRAM = 2
 BY_AUTO = 3
+BY_DRUM = 4
 
 PASS_ASSIGN: Any = np.int64(0)
 PASS_MEASURE: Any = np.int64(1)
@@ -132,6 +133,7 @@ SOURCE_TRACK = row_type(
     "drums",  # drum state of the lead channel as its own events make it
     "name_start",  # position and size of its first track name with text; -1 where there is none
     "name_size",
+    "by",  # how it is divided, once that is decided: a BY constant other than BY_AUTO
     "is_copied",  # 1 where its split is written by copying spans
     ("seconds", np.float64),  # of its end of track; NaN where the division has no time
 )
@@ -174,6 +176,7 @@ PORT_USE = row_type(
     "upper_zone",
     "lower_members",  # most members of the lower zone, and of the upper one
     "upper_members",
+    "drum_channels",  # those that are divided by the pieces of their drum kits
     "is_stated",  # 1 where the track states this port by its number
 )
 """What a track plays on a port: row ``track * ports + port``."""
@@ -187,7 +190,8 @@ CHANNEL_STATE = row_type(
     "mono",  # 1 in mono mode
     "onset",  # tick of its first note; -1 before it
     "drums",  # drum state at its first note
-    "first_bank",  # bank at its first note, MSB and LSB
+    "first_bank",  # bank at its first note
+    "first_bank_lsb",
     "zone",  # MPE zone of its notes: ZONE_NONE, ZONE_LOWER, ZONE_UPPER
     "plays_mono",  # 1 where each of its programs begins to play in mono mode
 )
@@ -199,6 +203,7 @@ TRACK_STATE = row_type(
     ("notes_by_key", np.int64, (KEYS,)),
     ("channels", CHANNEL_STATE, (16,)),
     ("sounding", np.int64, (16 * PITCHES,)),  # notes that sound, by channel * PITCHES + pitch
+    ("notes_played", np.int64, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
     ("problem_counts", np.int64, (len(PROBLEM_KINDS),)),
     ("problem_offsets", np.int64, (len(PROBLEM_KINDS),)),  # of the first of each kind
     "note_count",
@@ -247,6 +252,7 @@ OUTPUT_TRACK = row_type(
     "port",  # number of the port or device; -1 where several or none is stated
     "channel",  # -1 where several
     "program",  # -1 where none or several
+    "drum_piece",  # kit map * PITCHES + number of the piece; -1 where not divided by pieces
     "start",  # position in the output
     "stop",
     "note_count",
@@ -270,7 +276,9 @@ OUTPUT_TRACK = row_type(
 PART = row_type(
     "port",  # index; -1 where several
     "channels",  # a bit per channel whose notes it has
-    "program",  # -1 where not divided by program
+    "program",  # that of its first note; -1 where not divided by program or by pieces
+    "drum_piece",  # as in OUTPUT_TRACK
+    "plays_programs",  # 1 where later notes have another program
     "port_in_force",  # index of the port that it has stated
     "tick",  # of its last event
     "running_status",  # in force; 0 where none

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 class SplitOptions(NamedTuple):
     """The options of a split, resolved for its song.
 
-    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM; ``keeps_zones`` says whether the channels
-    of an MPE zone stay together; ``merges`` says whether events of other tracks are merged.
+    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM, and by drum holds for what is not divided by piece.
+    ``keeps_zones`` says whether the channels of an MPE zone stay together, ``merges`` whether events of other
+    tracks are merged.
     """
 
     by: Any

@@ -14,6 +14,7 @@ from midiprism.smf.kernel.conductor import (
     seconds_at,
 )
 from midiprism.smf.kernel.copy_writer import copy_track
+from midiprism.smf.kernel.division import divide_drums, set_divisions
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
@@ -23,6 +24,7 @@ from midiprism.smf.kernel.plan import mark_copied_tracks, min_output_size, plan_
 from midiprism.smf.kernel.ports import index_ports, new_ports, new_states
 from midiprism.smf.kernel.problem_counts import report_problem, report_track_problems
 from midiprism.smf.kernel.row_types import (
+    BY_DRUM,
     COUNTERS,
     LIMIT_OUTPUT,
     NO_LIMIT,
@@ -243,7 +245,9 @@ def split_kernel(
     counters = counter_table[0]
     midi_format = read_be16(data, ZERO + 8)
     merges = midi_format != 2 and counters.tracks > 1
+    divides_drums = by == BY_DRUM
     tables, by, keeps_zones = keep_one_instrument(tables, counters, by, states.shape[0])
+    set_divisions(tables.tracks, counters.tracks, by)
     song = ScannedSong(
         data,
         tables,
@@ -255,8 +259,10 @@ def split_kernel(
         group_context_events(tables.context_events, counters.context_events, states.shape[0]),
         SplitOptions(by, keeps_zones, merges, full_context, event_by_event, midi_format),
     )
-    mark_copied_tracks(song, states.shape[0])
     out = np.empty(0, np.uint8)
+    if divides_drums:
+        divide_drums(song, out, states)
+    mark_copied_tracks(song, states.shape[0])
     outputs = np.empty(0, OUTPUT_TRACK)
     if counters.status == STATUS_OK and min_output_size(song, states.shape[0]) > max_output_bytes:
         counters.status = LIMIT_OUTPUT

@@ -35,7 +35,9 @@ def begin_track_row(tables: Any, track: int, counters: Any, body: int, ports: in
     source.checkpoint_start = counters.checkpoints
     source.conductor_start = counters.conductor_events
     for port in range(ports):
-        tables.port_uses[track * ports + port].is_stated = 0
+        use = tables.port_uses[track * ports + port]
+        use.is_stated = 0
+        use.drum_channels = 0
 
 
 @helper
@@ -85,7 +87,8 @@ def finish_track_row(tables: Any, track: int, counters: Any, states: Any, stop: 
     if hanging > 0:
         count_problem(home, problems.HANGING_NOTES, stop)
         home.problem_counts[problems.HANGING_NOTES] = hanging
-    key, program = lead_key_and_program(states, ZERO - 1, ZERO + ALL_CHANNELS_MASK)
+    port_uses = tables.port_uses[track * ports : (track + 1) * ports]
+    key, program = lead_key_and_program(states, port_uses, ZERO - 1, ZERO + ALL_CHANNELS_MASK)
     key = max(key, 0)
     settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
     source.stop = stop

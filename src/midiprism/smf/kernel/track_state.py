@@ -118,7 +118,8 @@ def record_first_note(state: Any, channel: int, key: int, tick: int) -> None:
     if settings.onset < 0:
         settings.onset = tick
         settings.drums = track_drum_state(state, channel)
-        settings.first_bank = max(settings.bank, 0) << 7 | max(settings.bank_lsb, 0)
+        settings.first_bank = settings.bank
+        settings.first_bank_lsb = settings.bank_lsb
         settings.zone = zone
         settings.plays_mono = settings.mono
     else:
@@ -137,12 +138,12 @@ def count_note_by_program(state: Any, channel: int, tick: int) -> None:
 
 
 @helper
-def lead_key_and_program(states: Any, port: int, channels: int) -> tuple[int, int]:
+def lead_key_and_program(states: Any, port_uses: Any, port: int, channels: int) -> tuple[int, int]:
     """Return the key with most notes, the lowest of equals, and the one program that plays.
 
     The key is one of an address: ``port * KEYS`` more than that of its channel. The program is -1 where
-    several play, or where none was selected. Only notes of one port count where ``port`` is not -1, and of
-    ``channels``, a bit each.
+    several play, or where none was selected. Only notes of one port count where ``port`` is not -1, else none
+    that are divided by pieces; and only those of ``channels``, a bit each.
     """
     best = ZERO - 1
     most = ZERO
@@ -151,9 +152,10 @@ def lead_key_and_program(states: Any, port: int, channels: int) -> tuple[int, in
         state = states[at]
         if port >= 0 and port != at:
             continue
+        counted = channels if port >= 0 else channels & ~port_uses[at].drum_channels
         for index in range(state.played_key_count):
             key = state.played_keys[index]
-            if channels >> key // PROGRAM_SLOTS & 1 == 0:
+            if counted >> key // PROGRAM_SLOTS & 1 == 0:
                 continue
             notes = state.notes_by_key[key]
             program = key % PROGRAM_SLOTS
@@ -200,8 +202,9 @@ def is_one_instrument(states: Any, program: int) -> bool:
             if settings.onset >= 0:
                 count += 1
                 all_mono = all_mono and settings.plays_mono > 0
+                first_bank = max(settings.first_bank, 0) << 7 | max(settings.first_bank_lsb, 0)
                 if bank < 0:
-                    bank = settings.first_bank
-                if settings.first_bank != bank or settings.drums != DRUM_STATE_MELODIC:
+                    bank = first_bank
+                if first_bank != bank or settings.drums != DRUM_STATE_MELODIC:
                     one_sound = False
     return count > 1 and (all_mono or (one_sound and count >= LEAST_STRINGS))
