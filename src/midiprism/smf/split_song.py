@@ -168,7 +168,6 @@ def _to_split_tracks(
         values = (
             out[start:stop].tobytes(),
             track,
-            None if port < 0 else port,
             None if channel < 0 else channel,
             None if program < 0 else program,
             name,
@@ -183,6 +182,7 @@ def _to_split_tracks(
             lowest_pitch,
             highest_pitch,
             *stated_meta,
+            None if port < 0 else port,
             None if drum_piece < 0 else drum_piece % PITCHES,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
