@@ -29,7 +29,7 @@ from support.midi_parser import (
     payload,
 )
 
-By = Literal["auto", "track", "channel", "program"]
+By = Literal["auto", "track", "channel", "program", "drum"]
 Context = Literal["conductor", "full"]
 BY_VALUES: tuple[By, ...] = ("auto", "track", "channel", "program")
 CONTEXT_VALUES: tuple[Context, ...] = ("conductor", "full")
@@ -199,10 +199,13 @@ class Oracle:
         stated = [each for each in self.ports.statements[track] if each and each.kind == PORT_NUMBER]
         return port if port or any(each.value == b"\0" for each in stated) else None
 
-    def expected_tracks(self, by: By, context: Context) -> Iterator[ExpectedTrack]:
-        """Yield every split, in order."""
-        keeps_zones = by == "auto"
+    def expected_tracks(
+        self, by: By, context: Context, *, keeps_zones: bool = False
+    ) -> Iterator[ExpectedTrack]:
+        """Yield every split, in order; with ``keeps_zones`` the channels of an MPE zone have one."""
+        keeps_zones |= by == "auto"
         by = self.resolve_auto(by)
+        assert by != "drum", "the oracle knows no kits"
         for track, use in enumerate(self.uses):
             end = self.song.tracks[track].end_of_track
             if not use.addresses:
