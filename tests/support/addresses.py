@@ -57,15 +57,21 @@ def statements_of(events: Iterable[Event]) -> list[Statement | None]:
 
 
 class Ports:
-    """The ports of a song: ``numbers`` has that of every event, by track."""
+    """The ports of a song: ``numbers`` has that of every event, by track.
 
-    def __init__(self, song: ParsedSong) -> None:
+    A split may have fewer devices than its song, whose only device is no port: ``has_devices`` says whether
+    those of its song are ports.
+    """
+
+    def __init__(self, song: ParsedSong, *, has_devices: bool | None = None) -> None:
         self.statements = [statements_of(track.events) for track in song.tracks]
         devices = dict.fromkeys(
             each for track in self.statements for each in track if each and each.kind == DEVICE_NAME
         )
-        lone = len(devices) == 1
-        self._device_numbers = {each: 0 if lone else FIRST_DEVICE + at for at, each in enumerate(devices)}
+        self.has_devices = len(devices) > 1 if has_devices is None else has_devices
+        self._device_numbers = {
+            each: FIRST_DEVICE + at if self.has_devices else 0 for at, each in enumerate(devices)
+        }
         self.numbers: list[list[int]] = []
         for statements in self.statements:
             port, numbers = 0, []

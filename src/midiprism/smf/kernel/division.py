@@ -80,8 +80,9 @@ def find_played_notes(song: Any, out: Any, track: int, states: Any) -> None:
     """Walk over a track, so that ``states`` have the notes that it plays."""
     ports = states.shape[0]
     for port in range(ports):
-        for note in range(16 * PITCHES):
-            states[port].notes_played[note] = 0
+        if song.tables.port_uses[track * ports + port].channels:
+            for note in range(16 * PITCHES):
+                states[port].notes_played[note] = 0
     source = song.tables.tracks[track]
     by = source.by
     source.by = BY_DRUM

@@ -124,7 +124,7 @@ def walk_track(
     stop, end_of_track = source.stop, source.end_of_track
     part_count = parts.rows.shape[0]
     writing = walk_pass == PASS_WRITE
-    sounding = new_sounding_notes(by, ports)
+    sounding = new_sounding_notes(by, np.max(parts.playing_ports) + 1)
     change_keys = np.empty(8 if walk_pass == PASS_ASSIGN else 0, np.int64)
     unplayed_change = np.full(16 * ports, NO_PART, np.int64)  # an address's program change before any note
     changes = 0
@@ -229,8 +229,10 @@ def walk_track(
             first, last = parts.channel_starts[address], parts.channel_stops[address]
             if kind > 9:
                 first, last = parts.event_starts[address], parts.event_stops[address]
-            if by == BY_DRUM and kind <= 0xA and parts.row_by_key[address * PITCHES + pitch] >= 0:
-                first = parts.row_by_key[address * PITCHES + pitch]
+            playing_port = parts.playing_ports[port]
+            note = (playing_port * 16 + channel) * PITCHES + pitch
+            if by == BY_DRUM and kind <= 0xA and playing_port >= 0 and parts.row_by_key[note] >= 0:
+                first = parts.row_by_key[note]
                 last = first + 1
             if kind == 0xC:
                 apply_program(sender, channel, pitch)
@@ -258,15 +260,15 @@ def walk_track(
                         unplayed_change[address] = NO_PART
                 else:
                     if by == BY_PROGRAM:
-                        first = parts.row_by_key[key]
+                        first = parts.row_by_key[playing_port * KEYS + key % KEYS]
                         last = first + 1
-                        sounding = push_note(sounding, address * PITCHES + pitch, first)
+                        sounding = push_note(sounding, note, first)
                     if walk_pass == PASS_MEASURE:
                         if by == BY_DRUM:
                             record_part_program(parts.rows[first], settings.program)
                         count_part_note(sender, parts.rows[first], channel, pitch, event_tick)
-            elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN:
-                released = pop_note(sounding, address * PITCHES + pitch)
+            elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN and playing_port >= 0:
+                released = pop_note(sounding, note)
                 if released >= 0:
                     first, last = released, released + 1
         if walk_pass == PASS_ASSIGN:

@@ -10,6 +10,7 @@ from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS_MASK,
     BY_CHANNEL,
     BY_PROGRAM,
+    KEYS,
     OUTPUT_HEADER_SIZE,
     PART,
     PITCHES,
@@ -33,7 +34,8 @@ class TrackParts(NamedTuple):
     ``event_starts[a]`` to ``event_stops[a]``: more of them where it manages an MPE zone. ``fast_rows[a]`` is
     the row to which all of its events go, or -1. By program, ``row_by_key`` holds the row of each key's part,
     and ``program_change_parts`` the part of every program change in turn. By drum, the row of a note
-    (``address * PITCHES + pitch``) is in ``row_by_key``, NO_PART where it is not divided.
+    (``address * PITCHES + pitch``) is in ``row_by_key``, NO_PART where it is not divided. Addresses of
+    ``row_by_key`` count only ports on which the track plays: port ``p`` is the one of ``playing_ports[p]``.
     """
 
     rows: Any
@@ -42,6 +44,7 @@ class TrackParts(NamedTuple):
     event_starts: Any
     event_stops: Any
     fast_rows: Any
+    playing_ports: Any
     row_by_key: Any
     program_change_parts: Any
 
@@ -57,6 +60,21 @@ class SoundingNotes(NamedTuple):
     tails: Any
     nodes: Any
     free: Any
+
+
+@helper
+def number_playing_ports(port_uses: Any) -> Any:
+    """Return for each port its number among those on which the track plays, or NO_PART.
+
+    A track has big tables for these ports only: there may be many ports, and many small tracks.
+    """
+    numbers = np.full(port_uses.shape[0], NO_PART, np.int64)
+    count = 0
+    for port in range(port_uses.shape[0]):
+        if port_uses[port].channels:
+            numbers[port] = count
+            count += 1
+    return numbers
 
 
 @helper
@@ -233,7 +251,15 @@ def with_event_rows(
         if stops[address] == row + 1 and event_starts[address] == row and event_stops[address] == row + 1:
             fast_rows[address] = row
     return TrackParts(
-        rows, starts, stops, event_starts, event_stops, fast_rows, row_by_key, program_change_parts
+        rows,
+        starts,
+        stops,
+        event_starts,
+        event_stops,
+        fast_rows,
+        number_playing_ports(port_uses),
+        row_by_key,
+        program_change_parts,
     )
 
 
@@ -260,7 +286,8 @@ def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any) -> A
     count = keys.shape[0]
     addresses = 16 * port_uses.shape[0]
     channel_starts = np.zeros(addresses + 1, np.int64)
-    row_by_key = np.full(addresses * PROGRAM_SLOTS, NO_PART, np.int64)
+    playing_ports = number_playing_ports(port_uses)
+    row_by_key = np.full((np.max(playing_ports) + 1) * KEYS, NO_PART, np.int64)
     rows = np.empty(count, PART)
     for at in range(count):
         channel_starts[keys[at] // PROGRAM_SLOTS + 1] += 1
@@ -270,13 +297,13 @@ def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any) -> A
     for at in range(count):
         address = keys[at] // PROGRAM_SLOTS
         init_part(rows[filled[address]], address >> 4, 1 << (address & 15), keys[at] % PROGRAM_SLOTS)
-        row_by_key[keys[at]] = filled[address]
+        row_by_key[playing_ports[address >> 4] * KEYS + keys[at] % KEYS] = filled[address]
         filled[address] += 1
     change_parts = np.empty(program_change_keys.shape[0], np.int64)
     for at in range(program_change_keys.shape[0]):
         key = program_change_keys[at]
         if key >= 0:
-            change_parts[at] = row_by_key[key]
+            change_parts[at] = row_by_key[playing_ports[key // KEYS] * KEYS + key % KEYS]
         else:
             # NO_PART where the channel plays nothing.
             address = -1 - key
@@ -298,12 +325,14 @@ def make_drum_parts(by: int, keeps_zones: bool, port_uses: Any, kit_maps: Any, s
     common = 0
     pieces = 0
     for port in range(port_uses.shape[0]):
-        pieces += np.count_nonzero(states[port].notes_played)
+        if port_uses[port].channels:
+            pieces += np.count_nonzero(states[port].notes_played)
         if by != BY_CHANNEL and port_uses[port].channels & ~port_uses[port].drum_channels:
             common = 1
     starts = np.zeros(addresses, np.int64)
     stops = np.full(addresses, common, np.int64)
-    row_by_note = np.full(addresses * PITCHES, NO_PART, np.int64)
+    playing_ports = number_playing_ports(port_uses)
+    row_by_note = np.full((np.max(playing_ports) + 1) * 16 * PITCHES, NO_PART, np.int64)
     rows = np.empty(common + addresses + pieces, PART)
     if common:
         init_part(rows[0], -1, ALL_CHANNELS_MASK, -1)
@@ -312,8 +341,10 @@ def make_drum_parts(by: int, keeps_zones: bool, port_uses: Any, kit_maps: Any, s
         port, channel = address >> 4, address & 15
         if port_uses[port].drum_channels >> channel & 1:
             starts[address] = count
+            first_note = (playing_ports[port] * 16 + channel) * PITCHES
+            row_by_pitch = row_by_note[first_note : first_note + PITCHES]
             count = add_pieces(
-                rows, count, address, kit_maps[address], states[port].notes_played, row_by_note
+                rows, count, address, kit_maps[address], states[port].notes_played, row_by_pitch
             )
             stops[address] = count
         elif by == BY_CHANNEL:
@@ -324,7 +355,9 @@ def make_drum_parts(by: int, keeps_zones: bool, port_uses: Any, kit_maps: Any, s
 
 
 @helper
-def add_pieces(rows: Any, count: int, address: int, kit_map: int, notes_played: Any, row_by_note: Any) -> int:
+def add_pieces(
+    rows: Any, count: int, address: int, kit_map: int, notes_played: Any, row_by_pitch: Any
+) -> int:
     """Add a part for each piece that plays on an address; return the number of rows."""
     channel = address & 15
     row_by_piece = np.full(PITCHES, NO_PART, np.int64)
@@ -339,5 +372,5 @@ def add_pieces(rows: Any, count: int, address: int, kit_map: int, notes_played: 
             count += 1
     for pitch in range(PITCHES):
         # A note that never plays goes with its piece too.
-        row_by_note[address * PITCHES + pitch] = row_by_piece[PIECE_OF_NOTE[kit_map, pitch]]
+        row_by_pitch[pitch] = row_by_piece[PIECE_OF_NOTE[kit_map, pitch]]
     return count

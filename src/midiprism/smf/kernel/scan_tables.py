@@ -54,7 +54,7 @@ def new_scan_tables(size: int, full_context: bool, max_events: int, ports: Any, 
         np.empty(min(64 + size // 16, most) if full_context else 1, EVENT),
         np.empty(min(128 + size // 32, most), SETUP_CHANGE),
         ports,
-        np.empty(32 * port_count, PORT_USE),
+        np.zeros(32 * port_count, PORT_USE),
         np.empty(16, PROBLEM),
     )
 
