@@ -209,10 +209,11 @@ def walk_track(
         port = state.port
         stated = NO_PORT
         if status == 0xFF:
-            if ports > 1 and is_own and not is_last and states_port(data[start + 1]):
+            meta_type = 0 if is_last or not is_own else data[start + 1] & 0xFF
+            if ports > 1 and states_port(meta_type):
                 _, text = read_vlq(data, start + 2, event_stop)
                 stated = state_port(
-                    data, song.tables.ports, states, song.counters, data[start + 1], text, event_stop
+                    data, song.tables.ports, states, song.counters, meta_type, text, event_stop
                 )
                 if stated != NO_PORT:
                     state = states[stated]
