@@ -325,6 +325,15 @@ def resolve_by(data: bytes, by: By, context: Context, result: SplitSong) -> By:
     return "channel" if by_channel.tracks == result.tracks else "track"
 
 
+def _exact_notes_of(outputs: list[OutputTrack]) -> Counter[tuple[object, ...]]:
+    """Return the notes of splits, each with the number of its track."""
+    return Counter(
+        (out.split_track.track_number, *note)
+        for out in outputs
+        for note in exact_notes(out.song, 0, Ports(out.song).numbers[0])
+    )
+
+
 def check_any_bytes(data: bytes) -> str:
     """Check what must hold for any bytes; return the outcome, or the code of the refusal.
 
@@ -332,7 +341,7 @@ def check_any_bytes(data: bytes) -> str:
     and the same notes sound at the same times however a file is divided.
     """
     outcomes = set()
-    notes_by_option = []
+    notes_by_option: list[Counter[tuple[object, ...]]] = []
     for by, context in SPLIT_OPTIONS:
         try:
             result = midiprism.split(data, by=by, context=context)
@@ -344,13 +353,7 @@ def check_any_bytes(data: bytes) -> str:
         assert len(result.tracks) > 0 or result.outcome == "no_notes"
         outputs = read_outputs(result)
         check_facts(outputs)
-        notes_by_option.append(
-            Counter(
-                (out.split_track.track_number, *note)
-                for out in outputs
-                for note in exact_notes(out.song, 0, Ports(out.song).numbers[0])
-            )
-        )
+        notes_by_option.append(_exact_notes_of(outputs))
         divided_by = resolve_by(data, by, context, result)
         for split in result.tracks:
             again = midiprism.split(split.data, by=divided_by, context=context)
@@ -362,11 +365,7 @@ def check_any_bytes(data: bytes) -> str:
             outcomes.add(error.code)
             continue
         check_facts(outputs)
-        notes_by_option.append(
-            Counter(
-                (out.split_track.track_number, *note) for out in outputs for note in exact_notes(out.song, 0)
-            )
-        )
+        notes_by_option.append(_exact_notes_of(outputs))
     assert outcomes <= {"split", "repaired", "no_notes", *REFUSAL_CODES}, outcomes
     assert len(outcomes - {"limit", "song_size"}) <= 1, outcomes
     assert all(notes == notes_by_option[0] for notes in notes_by_option), (
