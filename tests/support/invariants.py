@@ -129,10 +129,10 @@ def check_own_events_kept(case: SplitCase) -> None:
         if case.by == "track":
             _check_blocks(source, out, case.song_data, case.context)
             continue
-        if out.split_track.channel is None:  # an MPE zone
+        part = (out.split_track.track_number, out.split_track.port, out.split_track.channel)
+        if part[2] is None:  # an MPE zone
             continue
         own = _addressed_events(case, out)
-        part = (out.split_track.track_number, out.split_track.port, out.split_track.channel)
         _check_order(own, out.track.events, case.context)
         everywhere, divided = _own_events(own, case.by)
         _check_subsequence(everywhere, out.track.events)

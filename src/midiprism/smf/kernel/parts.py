@@ -326,7 +326,7 @@ def make_drum_parts(by: int, keeps_zones: bool, port_uses: Any, kit_maps: Any, s
     pieces = 0
     for port in range(port_uses.shape[0]):
         if port_uses[port].channels:
-            pieces += np.count_nonzero(states[port].notes_played)
+            pieces += int(np.count_nonzero(states[port].notes_played))
         if by != BY_CHANNEL and port_uses[port].channels & ~port_uses[port].drum_channels:
             common = 1
     starts = np.zeros(addresses, np.int64)
