@@ -72,7 +72,9 @@ class SplitTrack(NamedTuple):
         channel: 0 to 15, the one channel on which it plays; None where several.
         program: 0 to 127, the one program that its own events select for its notes; None where none or
             several.
-        name: its track name (FF 03) as text, without padding; None where it has none.
+        name: as text, without padding: its track name (FF 03), or where all parts of its track or of the song
+            have the same one, or none, its name behind a channel prefix (FF 20), instrument name (FF 04) or
+            program name (FF 08). None where it has none.
         name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None
             without one.
         instrument: General MIDI name, or the drum kit's, as it sounds in the song: programs that another

@@ -136,3 +136,12 @@ def has_text(data: Any, start: int, stop: int) -> bool:
         if data[at] > 0x20:
             return True
     return False
+
+
+@inlined
+def is_beyond_ascii(data: Any, start: int, stop: int) -> bool:
+    """Return whether a text has bytes whose meaning depends on its encoding."""
+    for at in range(start, stop):  # noqa: SIM110 - Numba compiles no generators
+        if data[at] > 0x7F:
+            return True
+    return False

@@ -20,6 +20,9 @@ ZERO: Any = np.int64(0)
 MAX_PORTS = 32
 """Most ports and devices of a song that are told apart. An address is ``port * 16 + channel``."""
 
+ALL_CHANNELS = 16
+"""The channel number of what concerns every channel."""
+
 ALL_CHANNELS_MASK = 0xFFFF
 """A bit per channel."""
 
@@ -131,7 +134,7 @@ SOURCE_TRACK = row_type(
     "program",  # the one program that plays; -1 where several do or none is selected
     "onset",  # tick of the lead channel's first note
     "drums",  # drum state of the lead channel as its own events make it
-    "name_start",  # position and size of its first track name with text; -1 where there is none
+    "name_start",  # position and size of its first track name with text and without channel prefix; or -1
     "name_size",
     "by",  # how it is divided, once that is decided: a BY constant other than BY_AUTO
     "is_copied",  # 1 where its split is written by copying spans
@@ -154,6 +157,15 @@ EVENT = row_type(
     "kind",  # of a conductor event: TEMPO and so on; of others: the address, or one beyond all addresses
 )
 """Events that may go to other tracks: conductor events, and with context="full" the others."""
+
+TEXT_EVENT = row_type(
+    "track",
+    "kind",  # type of the meta event
+    "channel",  # that a channel prefix gives it; ALL_CHANNELS without one
+    "start",  # of its text
+    "size",
+)
+"""Texts that may name a part of a song where the track name does not, and all texts beyond ASCII."""
 
 SETUP_CHANGE = row_type(
     "tick",
@@ -309,8 +321,9 @@ COUNTERS = row_type(
     "context_events",
     "setup",
     "ports",  # rows of PORT in use
+    "texts",
     "stopped_cleanly",  # 1 where the last scan stopped between two events
     "wasted",  # bytes scanned beyond where their track turned out to end
-    "max_events",  # most rows of conductor events, context events and setup each
+    "max_events",  # most rows of conductor events, context events, setup and texts each
 )
 """Rows in use, and other facts of the file."""

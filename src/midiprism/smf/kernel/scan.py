@@ -11,12 +11,14 @@ from midiprism.smf.kernel.messages import (
     classify_conductor_event,
     collect_sysex,
     has_text,
+    is_beyond_ascii,
     parse_sound_message,
     system_message_size,
 )
 from midiprism.smf.kernel.ports import NO_PORT, PORT_NUMBER, state_port, states_port
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
+    ALL_CHANNELS,
     CHECKPOINT_INTERVAL,
     SETUP_BANK,
     SETUP_MODULE,
@@ -35,13 +37,18 @@ from midiprism.smf.kernel.track_state import reset_track_state
 from midiprism.smf.kernel.varlen import VLQ_TOO_LONG, read_vlq
 
 END_OF_TRACK = 0x2F
-TRACK_NAME = 3
+TRACK_NAME, INSTRUMENT_NAME, PROGRAM_NAME = 3, 4, 8
+LAST_TEXT = 9
+CHANNEL_PREFIX = 0x20
 SONG_TEXTS = (2, 6, 7)
 """Meta events that concern the whole song: copyright, marker, cue point."""
 
 
 class SystemEvent(NamedTuple):
-    """A meta event or sysex: the start of its delta time and of itself, and the span of its data."""
+    """A meta event or sysex: the start of its delta time and of itself, and the span of its data.
+
+    ``channel`` is that of the channel prefix in force, or ALL_CHANNELS.
+    """
 
     start: Any
     position: Any
@@ -49,6 +56,7 @@ class SystemEvent(NamedTuple):
     stop: Any
     tick: Any
     status: Any
+    channel: Any
 
 
 @inlined
@@ -98,17 +106,41 @@ def scan_setup_event(
 
 
 @inlined
+def scan_text(
+    data: Any, event: Any, meta_type: int, track: int, texts: Any, source: Any, counters: Any
+) -> bool:
+    """Record a text that names something or is not ASCII; return False where the table is full."""
+    is_name = meta_type in (INSTRUMENT_NAME, PROGRAM_NAME)
+    if meta_type == TRACK_NAME:
+        is_name = event.channel != ALL_CHANNELS
+        if not is_name and source.name_start < 0 and has_text(data, event.body, event.stop):
+            source.name_start = event.body
+            source.name_size = event.stop - event.body
+    if (is_name and has_text(data, event.body, event.stop)) or is_beyond_ascii(data, event.body, event.stop):
+        if counters.texts == counters.max_events:
+            return True
+        if counters.texts == texts.shape[0]:
+            return False
+        row = texts[counters.texts]
+        row.track = track
+        row.kind = meta_type
+        row.channel = event.channel
+        row.start = event.body
+        row.size = event.stop - event.body
+        counters.texts += 1
+    return True
+
+
+@inlined
 def scan_meta_event(
     data: Any, event: Any, track: int, tables: Any, source: Any, state: Any, counters: Any
 ) -> bool:
     """Record a track name or a conductor event; return False where the table is full."""
     meta_type = data[unsigned_index(event.position + 1)] & 0xFF
     size = event.stop - event.body
-    if meta_type == TRACK_NAME:
-        if source.name_start < 0 and has_text(data, event.body, event.stop):
-            source.name_start = event.body
-            source.name_size = size
-    elif meta_type >= 0x51:
+    if meta_type <= LAST_TEXT:
+        return scan_text(data, event, meta_type, track, tables.texts, source, counters)
+    if meta_type >= 0x51:
         kind = classify_conductor_event(data, state, meta_type, event.start, event.body, size)
         if kind >= 0:
             if counters.conductor_events == tables.conductor_events.shape[0]:
@@ -177,6 +209,7 @@ def scan_events(
     interrupted = True  # running status would have to reach across something, or has not begun
     events = 0
     events_at_checkpoint = -1
+    prefix = ALL_CHANNELS  # channel of the texts that follow
     damage = -1
     while at < limit:
         if not interrupted and skipped_delta == 0:
@@ -186,6 +219,7 @@ def scan_events(
             )
             if events > before:
                 stop = at
+                prefix = ALL_CHANNELS
             if at >= limit:
                 break
         start = at
@@ -230,6 +264,7 @@ def scan_events(
                 break
             running = status
             interrupted = False
+            prefix = ALL_CHANNELS
             first = data[unsigned_index(at)] & 0xFF
             second = data[unsigned_index(at + 1)] & 0xFF if size == 2 else 0
             if first | second > 127:
@@ -273,7 +308,10 @@ def scan_events(
                 tick = event_tick
                 stop = text + length
                 break
-            event = SystemEvent(start, at, text, text + length, event_tick, status)
+            if meta_type == CHANNEL_PREFIX and length == 1:
+                channel = data[unsigned_index(text)] & 0xFF
+                prefix = channel if channel < ALL_CHANNELS else ALL_CHANNELS
+            event = SystemEvent(start, at, text, text + length, event_tick, status, prefix)
             at = text + length
             if status == 0xFF:
                 concerns_song = meta_type in SONG_TEXTS

@@ -13,6 +13,7 @@ from midiprism.smf.kernel.row_types import (
     PROBLEM,
     SETUP_CHANGE,
     SOURCE_TRACK,
+    TEXT_EVENT,
 )
 
 
@@ -24,6 +25,7 @@ class ScanTables(NamedTuple):
     conductor_events: Any
     context_events: Any
     setup: Any
+    texts: Any
     ports: Any
     port_uses: Any
     problems: Any
@@ -36,6 +38,7 @@ class RowCounts(NamedTuple):
     conductor_events: Any
     context_events: Any
     setup: Any
+    texts: Any
     ports: Any
     wasted: Any
 
@@ -53,6 +56,7 @@ def new_scan_tables(size: int, full_context: bool, max_events: int, ports: Any, 
         np.empty(min(64 + size // 64, most), EVENT),
         np.empty(min(64 + size // 16, most) if full_context else 1, EVENT),
         np.empty(min(128 + size // 32, most), SETUP_CHANGE),
+        np.empty(min(32, most), TEXT_EVENT),
         ports,
         np.zeros(32 * port_count, PORT_USE),
         np.empty(16, PROBLEM),
@@ -83,6 +87,7 @@ def with_track_capacity(tables: Any, count: int, port_count: int) -> Any:
         tables.conductor_events,
         tables.context_events,
         tables.setup,
+        tables.texts,
         tables.ports,
         ensure_capacity(tables.port_uses, count * port_count),
         tables.problems,
@@ -98,6 +103,7 @@ def with_problems(tables: Any, problems: Any) -> Any:
         tables.conductor_events,
         tables.context_events,
         tables.setup,
+        tables.texts,
         tables.ports,
         tables.port_uses,
         problems,
@@ -114,7 +120,7 @@ def has_too_many_events(counters: Any) -> bool:
 def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
     """Return the tables with those twice as long that a scan has filled; ``used`` are the rows before it."""
     checkpoints, conductor_events = tables.checkpoints, tables.conductor_events
-    context_events, setup = tables.context_events, tables.setup
+    context_events, setup, texts = tables.context_events, tables.setup, tables.texts
     most = counters.max_events + 1
     others_have_room = True
     if counters.conductor_events == conductor_events.shape[0]:
@@ -126,6 +132,9 @@ def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
     if counters.setup == setup.shape[0]:
         setup = double_length(setup, used.setup, most)
         others_have_room = False
+    if counters.texts == texts.shape[0]:
+        texts = double_length(texts, used.texts, most)
+        others_have_room = False
     if others_have_room:
         checkpoints = double_length(checkpoints, used.checkpoints, NO_LIMIT)
     return ScanTables(
@@ -134,6 +143,7 @@ def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
         conductor_events,
         context_events,
         setup,
+        texts,
         tables.ports,
         tables.port_uses,
         tables.problems,
@@ -148,6 +158,7 @@ def row_counts(counters: Any) -> Any:
         counters.conductor_events,
         counters.context_events,
         counters.setup,
+        counters.texts,
         counters.ports,
         counters.wasted,
     )
@@ -160,5 +171,6 @@ def restore_row_counts(counters: Any, used: Any) -> None:
     counters.conductor_events = used.conductor_events
     counters.context_events = used.context_events
     counters.setup = used.setup
+    counters.texts = used.texts
     counters.ports = used.ports
     counters.wasted = used.wasted

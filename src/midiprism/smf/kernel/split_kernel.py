@@ -51,8 +51,9 @@ def keep_alive(table: Any) -> int:
 class KernelOutput(NamedTuple):
     """The kernel's answer for a song. With a status other than STATUS_OK nothing else is valid.
 
-    ``out`` holds the bytes of all splits. ``problems`` is None where there are none, and the last three are
-    None without ``details``: every MTrk, the conductor events that hold for the song, its tempo changes.
+    ``out`` holds the bytes of all splits. ``problems`` and ``texts`` are None where there are none, and the
+    last three are None without ``details``: every MTrk, the conductor events that hold for the song, its
+    tempo changes.
     ``duration_seconds`` is NaN where the division has no time.
     """
 
@@ -66,6 +67,7 @@ class KernelOutput(NamedTuple):
     repaired_problems: Any
     unlisted_problems: Any
     problems: Any
+    texts: Any
     source_tracks: Any
     conductor_events: Any
     tempo_changes: Any
@@ -274,9 +276,11 @@ def split_kernel(
             written, tables = write_output(song, out, plan, states)
             out = out[:written]
     fill_durations(song, outputs)
-    problem_rows = source_tracks = conductor_events = tempo_changes = None
+    problem_rows = texts = source_tracks = conductor_events = tempo_changes = None
     if counters.problems > 0:
         problem_rows = tables.problems[: counters.problems]
+    if counters.texts > 0:
+        texts = tables.texts[: counters.texts]
     if details:
         source_tracks = tables.tracks[: counters.tracks]
         conductor_events = song.conductor.events
@@ -291,6 +295,7 @@ def split_kernel(
         int(counters.repaired),
         int(counters.unlisted),
         problem_rows,
+        texts,
         source_tracks,
         conductor_events,
         tempo_changes,
