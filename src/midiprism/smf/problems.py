@@ -141,6 +141,16 @@ PROBLEM_KINDS = (
         False,
         "no track is known to sing the lyrics: {n} of them are in no track that plays",
     ),
+    ProblemKind(
+        "mpe_zone",
+        False,
+        "{n} channels of the track play in an MPE zone, which is one instrument; kept together",
+    ),
+    ProblemKind(
+        "one_instrument",
+        False,
+        "the {n} channels of the track are one instrument (one guitar or bass, or mono mode); kept together",
+    ),
     ProblemKind("too_many_problems", False, "{n} more problems were found than are listed"),
 )
 
@@ -194,6 +204,8 @@ PROBLEM_CODES = tuple(kind.code for kind in PROBLEM_KINDS)
     DATA_BYTE_DROPPED,
     LYRICS,
     LYRICS_UNPLACED,
+    MPE_ZONE,
+    ONE_INSTRUMENT,
     TOO_MANY_PROBLEMS,
 ) = range(len(PROBLEM_KINDS))
 

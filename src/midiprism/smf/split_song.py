@@ -88,10 +88,10 @@ def split(
     Args:
         data: the bytes of the file (any bytes-like object), as it is on disk: gzip, RIFF RMID and MacBinary
             are read too.
-        by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by MIDI channel;
+        by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by port and MIDI channel;
             ``program``: each channel divided by program; ``auto``: by track, but by channel where all notes
-            of the file are in one track on several channels; ``drum``: as ``auto``, but channels that play
-            drums divided by the pieces of their kit.
+            of the file are in one track on several channels, unless those are one instrument; ``drum``: as
+            ``auto``, but channels that play drums divided by the pieces of their kit.
         context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also
             what other tracks send on the split's channels, sysex of the first track, and text of the song;
             lyrics of a track without notes go to the one that sings them, and tracks without notes that hold
@@ -159,6 +159,7 @@ def _to_split_tracks(
     stated_meta = make_stated_meta(division, *stated_numbers)
     for (
         track,
+        port,
         channel,
         program,
         drum_piece,
@@ -213,6 +214,7 @@ def _to_split_tracks(
             lowest_pitch,
             highest_pitch,
             *stated_meta,
+            None if port < 0 else port,
             None if drum_piece < 0 else drum_piece % PITCHES,
         )
         tracks.append(tuple.__new__(SplitTrack, values))

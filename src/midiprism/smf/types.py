@@ -92,6 +92,8 @@ class SplitTrack(NamedTuple):
         tempo_count: how many tempo events there are.
         time_signature: such as ``6/8``.
         key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
+        port: number of the MIDI port on which it plays, 0 to 127, or from 128 on the device in the order of
+            the song; None where it plays on several, or where none is stated.
         drum_piece: General MIDI note number that stands for the piece of a drum kit, such as 36 for all notes
             of the kick; None where it is not divided by pieces.
 
@@ -119,6 +121,7 @@ class SplitTrack(NamedTuple):
     tempo_count: int = 0
     time_signature: str | None = None
     key_signature: str | None = None
+    port: int | None = None
     drum_piece: int | None = None
 
     @property

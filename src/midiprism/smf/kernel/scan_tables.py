@@ -9,6 +9,7 @@ from midiprism.smf.kernel.row_types import (
     CHECKPOINT,
     EVENT,
     NO_LIMIT,
+    PORT_USE,
     PROBLEM,
     SETUP_CHANGE,
     SOURCE_TRACK,
@@ -25,6 +26,8 @@ class ScanTables(NamedTuple):
     context_events: Any
     setup: Any
     texts: Any
+    ports: Any
+    port_uses: Any
     problems: Any
 
 
@@ -36,13 +39,16 @@ class RowCounts(NamedTuple):
     context_events: Any
     setup: Any
     texts: Any
-    gs_resets: Any
+    ports: Any
     wasted: Any
 
 
 @helper
-def new_scan_tables(size: int, full_context: bool, max_events: int) -> Any:
-    """Return empty tables, long enough for most songs of ``size`` bytes."""
+def new_scan_tables(size: int, full_context: bool, max_events: int, ports: Any, port_count: int) -> Any:
+    """Return empty tables, long enough for most songs of ``size`` bytes.
+
+    ``ports`` is the table of ports, and ``port_count`` how many are told apart.
+    """
     most = max_events + 1
     return ScanTables(
         np.empty(32, SOURCE_TRACK),
@@ -51,6 +57,8 @@ def new_scan_tables(size: int, full_context: bool, max_events: int) -> Any:
         np.empty(min(64 + size // 16, most) if full_context else 1, EVENT),
         np.empty(min(128 + size // 32, most), SETUP_CHANGE),
         np.empty(min(32, most), TEXT_EVENT),
+        ports,
+        np.zeros(32 * port_count, PORT_USE),
         np.empty(16, PROBLEM),
     )
 
@@ -71,7 +79,7 @@ def ensure_capacity(table: Any, rows: int) -> Any:
 
 
 @helper
-def with_track_capacity(tables: Any, count: int) -> Any:
+def with_track_capacity(tables: Any, count: int, port_count: int) -> Any:
     """Return the tables with room for one track more than ``count``."""
     return ScanTables(
         ensure_capacity(tables.tracks, count),
@@ -80,6 +88,8 @@ def with_track_capacity(tables: Any, count: int) -> Any:
         tables.context_events,
         tables.setup,
         tables.texts,
+        tables.ports,
+        ensure_capacity(tables.port_uses, count * port_count),
         tables.problems,
     )
 
@@ -94,6 +104,8 @@ def with_problems(tables: Any, problems: Any) -> Any:
         tables.context_events,
         tables.setup,
         tables.texts,
+        tables.ports,
+        tables.port_uses,
         problems,
     )
 
@@ -126,7 +138,15 @@ def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
     if others_have_room:
         checkpoints = double_length(checkpoints, used.checkpoints, NO_LIMIT)
     return ScanTables(
-        tables.tracks, checkpoints, conductor_events, context_events, setup, texts, tables.problems
+        tables.tracks,
+        checkpoints,
+        conductor_events,
+        context_events,
+        setup,
+        texts,
+        tables.ports,
+        tables.port_uses,
+        tables.problems,
     )
 
 
@@ -139,7 +159,7 @@ def row_counts(counters: Any) -> Any:
         counters.context_events,
         counters.setup,
         counters.texts,
-        counters.gs_resets,
+        counters.ports,
         counters.wasted,
     )
 
@@ -152,5 +172,5 @@ def restore_row_counts(counters: Any, used: Any) -> None:
     counters.context_events = used.context_events
     counters.setup = used.setup
     counters.texts = used.texts
-    counters.gs_resets = used.gs_resets
+    counters.ports = used.ports
     counters.wasted = used.wasted
