@@ -49,3 +49,9 @@ def add_note(note_hash: Any, scale: Any, tick: Any, pitch: Any) -> int:
     mixed = (mixed ^ mixed >> 31) * _FACTOR_1 & _MASK
     mixed = (mixed ^ mixed >> 29) * _FACTOR_2 & _MASK
     return int(note_hash) + (mixed ^ mixed >> 32) & _STORED_BITS
+
+
+@inlined
+def add_hashes(one: Any, other: Any) -> int:
+    """Return the hash of the notes of two hashes."""
+    return int(one) + int(other) & _STORED_BITS
