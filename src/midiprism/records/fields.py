@@ -110,6 +110,19 @@ class TrackRecord(NamedTuple):
         float | None,
         Field("float", "float64", "the same in seconds; NULL where the division has no time"),
     ]
+    last_note_ticks: Annotated[
+        int,
+        Field("bigint", "int64", "tick at which the last note ends", searchable=True),
+    ] = 0
+    last_note_seconds: Annotated[
+        float | None,
+        Field(
+            "float",
+            "float64",
+            "the same in seconds; NULL where the division has no time",
+            searchable=True,
+        ),
+    ] = None
     ticks_per_quarter: Annotated[
         int | None,
         Field(
@@ -322,6 +335,15 @@ class SongRecord(NamedTuple):
         float | None,
         Field(
             "float", "float64", "the same in seconds; NULL where the division has no time", tables=("songs",)
+        ),
+    ] = None
+    lost_bytes: Annotated[
+        int | None,
+        Field(
+            "bigint",
+            "int64",
+            "bytes that may hold music and were not understood; NULL where damage has cost no music",
+            tables=("songs",),
         ),
     ] = None
     problems: Annotated[

@@ -135,6 +135,31 @@ PROBLEM_KINDS = (
         True,
         "an event that selects a sound, note or mode by a data byte above 127 was dropped ({n} in all)",
     ),
+    ProblemKind(
+        "f7_event",
+        False,
+        "other readers refuse the track or play it late: it has F7 packets or escapes ({n} in all)",
+    ),
+    ProblemKind(
+        "smpte_time", False, "other readers misread the division, which counts time in SMPTE frames: {n}"
+    ),
+    ProblemKind(
+        "sound_bank", False, "the RIFF (RMID) container has a sound bank of {n} bytes, which no split carries"
+    ),
+    ProblemKind(
+        "dual_mode",
+        False,
+        "the song is there twice, for two kinds of synthesizer of Windows 3.1: channels 13 to 16, with the "
+        "drums of channel 10 on channel 16, repeat it",
+    ),
+    ProblemKind(
+        "vlq_negative",
+        True,
+        "a delta time is negative; the events of the track were brought into the order of their times "
+        "({n} in all)",
+    ),
+    ProblemKind("tempo_between_chunks", False, "{n} tempo events outside of all tracks set no tempo"),
+    ProblemKind("music_lost", True, "music may be missing: {n} bytes that may hold it were not understood"),
     ProblemKind("too_many_problems", False, "{n} more problems were found than are listed"),
 )
 
@@ -186,6 +211,13 @@ PROBLEM_CODES = tuple(kind.code for kind in PROBLEM_KINDS)
     CHUNK_LENGTH,
     RMID_SIZE,
     DATA_BYTE_DROPPED,
+    F7_EVENT,
+    SMPTE_TIME,
+    SOUND_BANK,
+    DUAL_MODE,
+    VLQ_NEGATIVE,
+    TEMPO_BETWEEN_CHUNKS,
+    MUSIC_LOST,
     TOO_MANY_PROBLEMS,
 ) = range(len(PROBLEM_KINDS))
 

@@ -12,12 +12,14 @@ import numpy as np
 from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.smf import problems
 from midiprism.smf.instruments import DRUM_FAMILY, DRUM_KITS, instrument_family, instrument_name
+from midiprism.smf.kernel.conductor import SMPTE_FLAG
 from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.kernel.row_types import (
     BY_AUTO,
     BY_CHANNEL,
     BY_PROGRAM,
     BY_TRACK,
+    DRUM_STATE_DRUMS,
     LIMIT_EVENTS,
     LIMIT_OUTPUT,
     LIMIT_SOURCE_TRACKS,
@@ -27,6 +29,7 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
+from midiprism.smf.repair.signs import BASE_DRUMS, may_be_dual_mode, may_have_loss
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.text import decode_text
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
@@ -101,6 +104,13 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
     name_problems: list[Problem] = []
     tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
     repaired = answer.repaired_problems or unwrapped.was_repaired
+    lost_bytes = unwrapped.lost_bytes
+    if lost_bytes and not tracks:
+        raise CorruptMidiError(
+            "unreadable_music",
+            f"No note could be read, and {lost_bytes:,} bytes that may hold music were not understood.",
+            unwrapped.base_offset,
+        )
     seconds = answer.duration_seconds
     values = (
         "no_notes" if not tracks else "repaired" if repaired else "split",
@@ -111,6 +121,7 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
         None if seconds != seconds else seconds,
         tuple(tracks),
         list_problems(unwrapped, header, answer, name_problems),
+        lost_bytes,
     )
     return tuple.__new__(SplitSong, values)  # a call by names takes three times as long
 
@@ -120,6 +131,7 @@ def _to_split_tracks(
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
+    is_dual_mode = unwrapped.is_dual_mode
     named_track = -1
     name = encoding = None
     stated_numbers = 0, -1, -1, -1
@@ -134,6 +146,7 @@ def _to_split_tracks(
         lowest_pitch,
         highest_pitch,
         ticks,
+        last_note_tick,
         own_program,
         own_drums,
         song_program,
@@ -145,6 +158,7 @@ def _to_split_tracks(
         meter,
         key,
         seconds,
+        last_note_seconds,
     ) in OUTPUT_TRACK_STRUCT.iter_unpack(answer.output_tracks.tobytes()):
         if track != named_track:
             named_track = track
@@ -152,6 +166,8 @@ def _to_split_tracks(
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
+        if is_dual_mode and channel == BASE_DRUMS:
+            song_drums = DRUM_STATE_DRUMS
         instrument, family = INSTRUMENT_AND_FAMILY[song_drums * PROGRAM_SLOTS + song_program]
         own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_drums * PROGRAM_SLOTS + own_program]
         values = (
@@ -171,6 +187,8 @@ def _to_split_tracks(
             lowest_pitch,
             highest_pitch,
             *stated_meta,
+            last_note_tick,
+            None if last_note_seconds != last_note_seconds else last_note_seconds,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks
@@ -195,6 +213,10 @@ def read_song(
 
         if may_be_repaired(answer) and repair_song(unwrapped, partial(_read_details, limits)):
             answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
+    if may_have_loss(unwrapped, answer) or may_be_dual_mode(answer):
+        from midiprism.smf.repair.examine import examine_song
+
+        examine_song(unwrapped, answer, partial(_read_details, limits))
     return unwrapped, answer
 
 
@@ -277,7 +299,9 @@ def list_problems(
         problems.make_problem(wrapper.problem_kind, wrapper.number, None, wrapper.offset)
         for wrapper in unwrapped.wrappers
     ]
-    listed += [problems.make_problem(*repair) for repair in unwrapped.repairs]
+    listed += [
+        problems.make_problem(it.problem_kind, it.number, it.track, it.position) for it in unwrapped.repairs
+    ]
     if answer.problems is not None:
         for kind, track, offset, count in answer.problems.tolist():
             number = None if track < 0 else track
@@ -293,6 +317,9 @@ def list_problems(
     if answer.duration_seconds != answer.duration_seconds:
         division = f"division {header.division:#06x}"
         listed.append(problems.make_problem(problems.DIVISION_SMPTE, division, None, base + 12))
+    elif header.division & SMPTE_FLAG:
+        division = f"{256 - (header.division >> 8)} frames a second, {header.division & 0xFF} ticks a frame"
+        listed.append(problems.make_problem(problems.SMPTE_TIME, division, None, base + 12))
     if listed:
         listed.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
     unlisted = answer.unlisted_problems + len(listed[problems.MAX_LISTED_PROBLEMS :])

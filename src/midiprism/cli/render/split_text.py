@@ -96,6 +96,7 @@ def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> It
             "values that the owner's columns cannot hold; each is a problem of its song",
         ),
         ("repaired", summary.songs_repaired, "songs that were damaged and have been repaired"),
+        ("lost music", summary.songs_with_loss, "songs of which damage has cost music"),
         ("no notes", summary.outcomes["no_notes"], "songs without notes"),
         ("failed", summary.songs_failed, "songs that could not be split"),
         (
@@ -116,6 +117,9 @@ def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> It
     if summary.has_failures:
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
+    if summary.songs_with_loss and not summary.dry_run:
+        yield "To list the songs that have lost music:"
+        yield f"  midiprism status {command.quoted_result} --lost"
     if summary.state in ("interrupted", "stopped"):
         yield "Stopped before the end; what was done is kept. To continue:"
         yield f"  midiprism split {' '.join(map(shell_quote, command.sources))} -o {command.quoted_result}"

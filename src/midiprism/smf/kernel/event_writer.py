@@ -15,11 +15,12 @@ from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.messages import GS_RESET, parse_part_mode, system_message_size
 from midiprism.smf.kernel.parts import (
     NO_PART,
+    end_notes_of_parts,
     make_parts,
     make_program_parts,
     new_sounding_notes,
-    pop_note,
     push_note,
+    release_note,
     rewind_parts,
 )
 from midiprism.smf.kernel.problem_counts import count_problem
@@ -37,7 +38,7 @@ from midiprism.smf.kernel.row_types import (
     ZERO,
 )
 from midiprism.smf.kernel.stated_meta import comes_first
-from midiprism.smf.kernel.track_state import count_note_by_program, reset_track_state
+from midiprism.smf.kernel.track_state import count_note_by_program, ends_all_notes, reset_track_state
 from midiprism.smf.kernel.varlen import copy_bytes, read_vlq, vlq_size, write_vlq
 
 BRIDGE_SIZE = 7
@@ -317,6 +318,8 @@ def walk_track(
             elif kind == 0xB:
                 if pitch == 0:
                     settings.bank = velocity
+                elif by == BY_PROGRAM and walk_pass != PASS_ASSIGN and ends_all_notes(pitch):
+                    end_notes_of_parts(parts, sounding, channel, event_tick)
             elif kind == 9 and velocity > 0:
                 count_note_by_program(state, channel, event_tick)
                 key = channel * PROGRAM_SLOTS + settings.program
@@ -329,10 +332,11 @@ def walk_track(
                         first = parts.row_by_key[key]
                         last = first + 1
                         sounding = push_note(sounding, channel * PITCHES + pitch, first)
+                        parts.rows[first].sounding_count += 1
                     if walk_pass == PASS_MEASURE:
                         count_part_note(state, parts.rows[first], channel, pitch, event_tick)
             elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN:
-                released = pop_note(sounding, channel * PITCHES + pitch)
+                released = release_note(parts, sounding, channel * PITCHES + pitch, event_tick)
                 if released >= 0:
                     first, last = released, released + 1
         if walk_pass == PASS_ASSIGN:

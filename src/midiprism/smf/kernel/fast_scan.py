@@ -4,7 +4,13 @@ from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
-from midiprism.smf.kernel.track_state import count_note_by_program, record_first_note
+from midiprism.smf.kernel.track_state import ALL_SOUND_OFF, count_note_by_program, record_first_note
+
+
+@inlined
+def is_special(controller: int) -> bool:
+    """Return whether a controller (0 to 127) is a bank select, or all sound off and what follows it."""
+    return bool((controller - 1 & 0x7F) >= ALL_SOUND_OFF - 1)
 
 
 @inlined
@@ -19,11 +25,12 @@ def count_note_on(state: Any, channel: int, pitch: int, tick: int) -> None:
 
 
 @inlined
-def count_note_off(state: Any, channel: int, pitch: int) -> None:
+def count_note_off(state: Any, channel: int, pitch: int, tick: int) -> None:
     """Count the end of a note, if one sounds."""
     if state.sounding[channel << 7 | pitch] > 0:
         state.sounding[channel << 7 | pitch] -= 1
         state.sounding_count -= 1
+        state.last_note_ticks[channel] = tick
 
 
 @bounds_checked_by_hand
@@ -39,7 +46,7 @@ def scan_channel_events(
     checkpoint_count: int,
     state: Any,
 ) -> tuple[int, int, int, int, int]:
-    """Scan the plain channel events that come next: all but program changes and bank selects.
+    """Scan the plain channel events that come next: all but program changes, bank selects and mode messages.
 
     Most events of most files are such. Stops before the first other event, before one that is damaged, and a
     little before ``limit``.
@@ -52,6 +59,7 @@ def scan_channel_events(
     lowest, highest = state.lowest_pitch, state.highest_pitch
     sounding_count = state.sounding_count
     sounding, notes_by_key = state.sounding, state.notes_by_key
+    last_note_ticks = state.last_note_ticks
     voice_status = 0
     voice_key = 0
     while at + MAX_FAST_EVENT_SIZE <= limit:
@@ -90,8 +98,9 @@ def scan_channel_events(
             elif sounding[unsigned_index(note)] > 0:
                 sounding[unsigned_index(note)] -= 1
                 sounding_count -= 1
+                last_note_ticks[unsigned_index(status & 15)] = tick + delta
             message += 2
-        elif notes_only or kind == 0xC or kind == 0xF or first >= 0x80 or (kind == 0xB and first == 0):
+        elif notes_only or kind == 0xC or kind == 0xF or first >= 0x80 or (kind == 0xB and is_special(first)):
             break
         elif kind == 0xD:
             message += 1

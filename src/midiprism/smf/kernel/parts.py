@@ -96,6 +96,25 @@ def pop_note(sounding: Any, queue: int) -> int:
     return int(part)
 
 
+@helper
+def release_note(parts: Any, sounding: Any, queue: int, tick: int) -> int:
+    """End the first note of a queue; return its part, or NO_PART where none sounds."""
+    released = pop_note(sounding, queue)
+    if released >= 0:
+        part = parts.rows[released]
+        part.sounding_count -= 1
+        part.last_note_tick = tick
+    return int(released)
+
+
+@helper
+def end_notes_of_parts(parts: Any, sounding: Any, channel: int, tick: int) -> None:
+    """End all notes that sound on a channel."""
+    for queue in range(channel * PITCHES, channel * PITCHES + PITCHES):
+        while release_note(parts, sounding, queue, tick) >= 0:
+            pass
+
+
 @inlined
 def init_part(part: Any, channel: int, program: int) -> None:
     """Make a part empty."""
@@ -115,6 +134,8 @@ def rewind_parts(parts: Any) -> None:
     for row in range(parts.rows.shape[0]):
         part = parts.rows[row]
         part.tick = 0
+        part.sounding_count = 0
+        part.last_note_tick = 0
         part.running_status = 0
         part.last_event = -1
         part.position = OUTPUT_HEADER_SIZE

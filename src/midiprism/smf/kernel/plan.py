@@ -152,6 +152,15 @@ def fill_instrument(output: Any, groups: Any, gs_reset_seen: bool, in_song: bool
 
 
 @inlined
+def last_note_tick(source: Any) -> int:
+    """Return where the last note of a track ends."""
+    last = 0
+    for channel in range(16):
+        last = max(last, source.last_note_ticks[channel])
+    return last
+
+
+@inlined
 def plan_copied_track(output: Any, source: Any) -> Any:
     """Fill the facts of a copied split from the scan of its track; return its lead sound."""
     output.channel = single_channel(source.channels)
@@ -159,21 +168,24 @@ def plan_copied_track(output: Any, source: Any) -> Any:
     output.note_count = source.note_count
     output.lowest_pitch = source.lowest_pitch
     output.highest_pitch = source.highest_pitch
+    output.last_note_tick = last_note_tick(source)
     return LeadSound(source.lead_channel, source.lead_program, source.drums, source.onset)
 
 
 @helper
-def plan_part(output: Any, part: Any, by: int, state: Any) -> Any:
+def plan_part(output: Any, source: Any, part: Any, by: int, state: Any) -> Any:
     """Fill the facts of a part from the walk that measured it; return its lead sound."""
     channel = part.channel
     key, program = lead_key_and_program(state, channel)
     onset, drums = part.onset, part.drums
+    output.last_note_tick = last_note_tick(source) if channel < 0 else source.last_note_ticks[channel]
     if channel < 0:
         settings = state.channels[key // PROGRAM_SLOTS]
         onset, drums = settings.onset, settings.drums
     if by == BY_PROGRAM:
         key = channel * PROGRAM_SLOTS + part.program
         program = -1 if part.program == NO_PROGRAM else part.program
+        output.last_note_tick = source.ticks if part.sounding_count > 0 else part.last_note_tick
     output.channel = single_channel(part.channels)
     output.program = program
     output.note_count = part.note_count
@@ -255,7 +267,7 @@ def plan_output(song: Any, out: Any, state: Any, max_output_bytes: int, max_outp
             if source.is_copied:
                 lead = plan_copied_track(output, source)
             else:
-                lead = plan_part(output, parts.rows[row], options.by, state)
+                lead = plan_part(output, source, parts.rows[row], options.by, state)
             fill_instrument(output, song.setup_groups, gs_reset_seen, in_song, lead)
             output.track = track
             output.ticks = source.ticks

@@ -111,6 +111,7 @@ SOURCE_TRACK = row_type(
     "program",  # the one program that plays; -1 where several do or none is selected
     "onset",  # tick of the lead channel's first note
     "drums",  # drum state of the lead channel as its own events make it
+    ("last_note_ticks", np.int64, (16,)),  # where the last note of each channel ends; 0 without one
     "name_start",  # position and size of its first track name with text; -1 where there is none
     "name_size",
     "is_copied",  # 1 where its split is written by copying spans
@@ -156,6 +157,7 @@ TRACK_STATE = row_type(
     ("notes_by_key", np.int64, (KEYS,)),
     ("channels", CHANNEL_STATE, (16,)),
     ("sounding", np.int64, (16 * PITCHES,)),  # notes that sound, by channel * PITCHES + pitch
+    ("last_note_ticks", np.int64, (16,)),  # where the last note of each channel has ended
     ("problem_counts", np.int64, (len(PROBLEM_KINDS),)),
     ("problem_offsets", np.int64, (len(PROBLEM_KINDS),)),  # of the first of each kind
     "note_count",
@@ -195,6 +197,7 @@ OUTPUT_TRACK = row_type(
     "lowest_pitch",
     "highest_pitch",
     "ticks",
+    "last_note_tick",  # where its last note ends
     "own_program",  # of most notes, 0 to 128
     "own_drums",
     "song_program",
@@ -206,6 +209,7 @@ OUTPUT_TRACK = row_type(
     "meter",
     "key",
     ("seconds", np.float64),  # NaN where the division has no time
+    ("last_note_seconds", np.float64),
 )
 """One row per split. ``split_song`` unpacks it in this order."""
 
@@ -222,6 +226,8 @@ PART = row_type(
     "channels",
     "onset",
     "drums",
+    "sounding_count",  # by program: its notes that sound
+    "last_note_tick",  # by program: where its last note has ended
 )
 """Parts of a track that is walked event by event."""
 
@@ -234,6 +240,7 @@ COUNTERS = row_type(
     "tracks",
     "ticks",  # of the last end of track
     ("seconds", np.float64),  # the same in seconds
+    "channels",  # a bit per channel that plays a note in some track
     "repaired",  # problems of a repaired kind
     "unlisted",  # problems beyond those that are listed
     "problems",  # rows in use of the tables

@@ -25,7 +25,9 @@ from midiprism.smf.kernel.row_types import (
 )
 from midiprism.smf.kernel.track_state import (
     channels_played,
-    clear_sounding_notes,
+    end_channel_notes,
+    end_hanging_notes,
+    ends_all_notes,
     lead_key_and_program,
     reset_track_state,
 )
@@ -140,7 +142,7 @@ def finish_track_row(source: Any, counters: Any, state: Any, stop: int, ticks: i
     if hanging > 0:
         count_problem(state, problems.HANGING_NOTES, stop)
         state.problem_counts[problems.HANGING_NOTES] = hanging
-        clear_sounding_notes(state)
+        end_hanging_notes(state, ticks)
     key, program = lead_key_and_program(state, ZERO - 1)
     key = max(key, 0)
     channel = key // PROGRAM_SLOTS
@@ -157,6 +159,8 @@ def finish_track_row(source: Any, counters: Any, state: Any, stop: int, ticks: i
     source.program = program
     source.onset = state.channels[channel].onset
     source.drums = state.channels[channel].drums
+    for index in range(16):
+        source.last_note_ticks[index] = state.last_note_ticks[index]
 
 
 @bounds_checked_by_hand
@@ -249,8 +253,10 @@ def scan_events(
             if kind == 9 and second > 0:
                 count_note_on(state, status & 15, first, event_tick)
             elif kind <= 9:
-                count_note_off(state, status & 15, first)
+                count_note_off(state, status & 15, first, event_tick)
             else:
+                if kind == 0xB and ends_all_notes(first):
+                    end_channel_notes(state, status & 15, event_tick)
                 if kind == 0xC or (kind == 0xB and first == 0):
                     value = first if kind == 0xC else second
                     if not scan_setup_event(tables, state, counters, event_tick, status, value):
@@ -289,7 +295,9 @@ def scan_events(
                     return False
             else:
                 concerns_song = track == 0
-                if status == 0xF0 and not scan_sysex(data, event, tables.setup, state, counters):
+                if status == 0xF7:
+                    count_problem(state, problems.F7_EVENT, event.position)
+                elif not scan_sysex(data, event, tables.setup, state, counters):
                     return False
             if full_context and concerns_song:
                 if counters.context_events == context_events.shape[0]:

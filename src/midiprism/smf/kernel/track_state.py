@@ -13,6 +13,9 @@ from midiprism.smf.kernel.row_types import (
     ZERO,
 )
 
+ALL_SOUND_OFF = 120
+ALL_NOTES_OFF = 123
+
 
 @inlined
 def reset_track_state(state: Any) -> None:
@@ -26,6 +29,7 @@ def reset_track_state(state: Any) -> None:
     state.sounding_count = 0
     state.gs_reset_seen = 0
     for channel in range(16):
+        state.last_note_ticks[channel] = 0
         settings = state.channels[channel]
         settings.program = NO_PROGRAM
         settings.bank = -1
@@ -39,6 +43,33 @@ def clear_sounding_notes(state: Any) -> None:
     """Forget the notes that sound."""
     for index in range(16 * PITCHES):
         state.sounding[index] = 0
+
+
+@inlined
+def ends_all_notes(controller: int) -> bool:
+    """Return whether a controller ends the notes of its channel: all sound off, and from all notes off on the
+    mode messages, which end them too."""
+    return controller == ALL_SOUND_OFF or controller >= ALL_NOTES_OFF
+
+
+@helper
+def end_channel_notes(state: Any, channel: int, tick: int) -> None:
+    """Count the end of all notes that sound on a channel."""
+    if state.sounding_count > 0:
+        for note in range(channel * PITCHES, channel * PITCHES + PITCHES):
+            if state.sounding[note] > 0:
+                state.sounding_count -= state.sounding[note]
+                state.sounding[note] = 0
+                state.last_note_ticks[channel] = tick
+
+
+@inlined
+def end_hanging_notes(state: Any, tick: int) -> None:
+    """Let the notes that nothing ends sound until a tick, and forget them."""
+    for note in range(16 * PITCHES):
+        if state.sounding[note] > 0:
+            state.sounding[note] = 0
+            state.last_note_ticks[note // PITCHES] = tick
 
 
 @inlined

@@ -17,7 +17,8 @@ def cut_second_song(song: Diagnosis) -> RepairStep | None:
     if start is None:
         return None
     size = len(song.data) - start
-    return RepairStep([Edit(start, len(song.data), b"")], [Repair(problems.SECOND_SONG, size, None, start)])
+    repair = Repair(problems.SECOND_SONG, size, None, start, lost_bytes=size)
+    return RepairStep([Edit(start, len(song.data), b"")], [repair])
 
 
 def _header_positions(song: Diagnosis) -> Iterator[int]:
