@@ -321,5 +321,5 @@ def check_any_bytes(data: bytes) -> str:
     return min(outcomes)
 
 
-REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "limit")
+REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "unreadable_music", "limit")
 """Codes of the reasons to refuse a file."""

@@ -159,7 +159,7 @@ PROBLEM_KINDS = (
         "({n} in all)",
     ),
     ProblemKind("tempo_between_chunks", False, "{n} tempo events outside of all tracks set no tempo"),
-    ProblemKind("music_lost", True, "music may be missing: {n} bytes that may hold it were not understood"),
+    ProblemKind("music_lost", False, "music may be missing: {n} bytes that may hold it were not understood"),
     ProblemKind("too_many_problems", False, "{n} more problems were found than are listed"),
 )
 

@@ -103,14 +103,11 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
     header = read_header(unwrapped)
     name_problems: list[Problem] = []
     tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
-    repaired = answer.repaired_problems or unwrapped.was_repaired
+    listed = list_problems(unwrapped, header, answer, name_problems)
     lost_bytes = unwrapped.lost_bytes
     if lost_bytes and not tracks:
-        raise CorruptMidiError(
-            "unreadable_music",
-            f"No note could be read, and {lost_bytes:,} bytes that may hold music were not understood.",
-            unwrapped.base_offset,
-        )
+        raise _unreadable_music(lost_bytes, listed)
+    repaired = answer.repaired_problems or unwrapped.was_repaired or lost_bytes
     seconds = answer.duration_seconds
     values = (
         "no_notes" if not tracks else "repaired" if repaired else "split",
@@ -120,10 +117,20 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
         answer.duration_ticks,
         None if seconds != seconds else seconds,
         tuple(tracks),
-        list_problems(unwrapped, header, answer, name_problems),
+        listed,
         lost_bytes,
     )
     return tuple.__new__(SplitSong, values)  # a call by names takes three times as long
+
+
+def _unreadable_music(lost_bytes: int, listed: tuple[Problem, ...]) -> CorruptMidiError:
+    codes = ", ".join(dict.fromkeys(it.code for it in listed if it.code != "music_lost"))
+    offset = next((it.offset for it in listed if it.code == "music_lost"), None)
+    return CorruptMidiError(
+        "unreadable_music",
+        f"No note could be read, and {lost_bytes:,} bytes that may hold music were not understood: {codes}.",
+        offset,
+    )
 
 
 def _to_split_tracks(

@@ -15,12 +15,14 @@ from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.messages import GS_RESET, parse_part_mode, system_message_size
 from midiprism.smf.kernel.parts import (
     NO_PART,
-    end_notes_of_parts,
+    begin_note_of_part,
+    end_note_of_part,
+    end_notes_of_channel,
     make_parts,
     make_program_parts,
     new_sounding_notes,
+    pop_note,
     push_note,
-    release_note,
     rewind_parts,
 )
 from midiprism.smf.kernel.problem_counts import count_problem
@@ -216,6 +218,7 @@ def walk_track(
     part_count = parts.rows.shape[0]
     writing = walk_pass == PASS_WRITE
     sounding = new_sounding_notes(by)
+    note_counts = np.zeros(part_count * PITCHES if by == BY_PROGRAM else 0, np.int64)
     change_keys = np.empty(8 if walk_pass == PASS_ASSIGN else 0, np.int64)
     unplayed_change = np.full(16, NO_PART, np.int64)  # a channel's program change before any note
     changes = 0
@@ -318,8 +321,8 @@ def walk_track(
             elif kind == 0xB:
                 if pitch == 0:
                     settings.bank = velocity
-                elif by == BY_PROGRAM and walk_pass != PASS_ASSIGN and ends_all_notes(pitch):
-                    end_notes_of_parts(parts, sounding, channel, event_tick)
+                elif by == BY_PROGRAM and is_own and walk_pass != PASS_ASSIGN and ends_all_notes(pitch):
+                    end_notes_of_channel(parts, note_counts, channel, event_tick)
             elif kind == 9 and velocity > 0:
                 count_note_by_program(state, channel, event_tick)
                 key = channel * PROGRAM_SLOTS + settings.program
@@ -332,12 +335,13 @@ def walk_track(
                         first = parts.row_by_key[key]
                         last = first + 1
                         sounding = push_note(sounding, channel * PITCHES + pitch, first)
-                        parts.rows[first].sounding_count += 1
+                        begin_note_of_part(parts, note_counts, first, pitch)
                     if walk_pass == PASS_MEASURE:
                         count_part_note(state, parts.rows[first], channel, pitch, event_tick)
             elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN:
-                released = release_note(parts, sounding, channel * PITCHES + pitch, event_tick)
+                released = pop_note(sounding, channel * PITCHES + pitch)
                 if released >= 0:
+                    end_note_of_part(parts, note_counts, released, pitch, event_tick)
                     first, last = released, released + 1
         if walk_pass == PASS_ASSIGN:
             continue

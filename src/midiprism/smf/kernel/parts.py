@@ -96,23 +96,32 @@ def pop_note(sounding: Any, queue: int) -> int:
     return int(part)
 
 
-@helper
-def release_note(parts: Any, sounding: Any, queue: int, tick: int) -> int:
-    """End the first note of a queue; return its part, or NO_PART where none sounds."""
-    released = pop_note(sounding, queue)
-    if released >= 0:
-        part = parts.rows[released]
+@inlined
+def begin_note_of_part(parts: Any, note_counts: Any, row: int, pitch: int) -> None:
+    """Count a note of a part that begins; ``note_counts`` are those that sound, by part and pitch."""
+    note_counts[row * PITCHES + pitch] += 1
+    parts.rows[row].sounding_count += 1
+
+
+@inlined
+def end_note_of_part(parts: Any, note_counts: Any, row: int, pitch: int, tick: int) -> None:
+    """Count a note-off of a part, if a note sounds there."""
+    if note_counts[row * PITCHES + pitch] > 0:
+        note_counts[row * PITCHES + pitch] -= 1
+        part = parts.rows[row]
         part.sounding_count -= 1
         part.last_note_tick = tick
-    return int(released)
 
 
 @helper
-def end_notes_of_parts(parts: Any, sounding: Any, channel: int, tick: int) -> None:
-    """End all notes that sound on a channel."""
-    for queue in range(channel * PITCHES, channel * PITCHES + PITCHES):
-        while release_note(parts, sounding, queue, tick) >= 0:
-            pass
+def end_notes_of_channel(parts: Any, note_counts: Any, channel: int, tick: int) -> None:
+    """Count the end of all notes of a channel. Their note-offs, if any, still go to their parts."""
+    for row in range(parts.channel_starts[channel], parts.channel_starts[channel + 1]):
+        part = parts.rows[row]
+        if part.sounding_count > 0:
+            note_counts[row * PITCHES : (row + 1) * PITCHES] = 0
+            part.sounding_count = 0
+            part.last_note_tick = tick
 
 
 @inlined

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from midiprism.smf import problems
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.repair.diagnosis import diagnose
 from midiprism.smf.repair.dual_mode import find_dual_mode
@@ -27,11 +26,9 @@ def examine_song(song: Unwrapped, answer: KernelOutput, read: Callable[[bytes], 
     if details is None:
         return
     diagnosis = diagnose(data, details)
-    is_ambiguous = any(repair.problem_kind == problems.LINE_ENDS_AMBIGUOUS for repair in song.repairs)
-    lost_before = sum(repair.lost_bytes for repair in song.repairs)
     found = find_stray_tempos(diagnosis, Effort())
     if may_have_loss(song, answer):
-        loss = find_loss(diagnosis, lost_before, is_ambiguous=is_ambiguous)
+        loss = find_loss(diagnosis, song.repairs)
         found += [] if loss is None else [loss]
     if may_be_dual_mode(answer):
         dual_mode = find_dual_mode(diagnosis, Effort())

@@ -1,7 +1,8 @@
 """Bytes of a damaged song that may hold music, and are in no track."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from midiprism.smf import problems
@@ -25,41 +26,48 @@ class _Span(NamedTuple):
     is_of_track: bool
 
 
-def find_loss(song: Diagnosis, lost_before: int, *, is_ambiguous: bool) -> Repair | None:
+def find_loss(song: Diagnosis, repairs: Sequence[Repair]) -> Repair | None:
     """Return the problem of a song that has lost music, or None.
 
     Bytes count that no event was made of: those of a track that has no end of track, up to the next track;
     those behind an end of track, if there is a note-on among them; and if the file has fewer tracks than its
-    header counts, or no notes, those outside of all tracks, again with a note-on. A song that lacks tracks or
-    bytes that it states has lost music too.
+    header counts, or no notes, those outside of all tracks, again with a note-on. In a song without notes,
+    all bytes count only with a note-on. A song that lacks tracks or bytes that it states has lost music too.
 
     Args:
-        lost_before: bytes lost by the repairs.
-        is_ambiguous: whether bytes of the song were changed in a way that could not be undone.
+        repairs: of the song.
     """
     lacks_tracks = song.counted_tracks > len(song.tracks)
-    may_be_outside = lacks_tracks or not any(track.note_count for track in song.tracks)
+    has_notes = any(track.note_count for track in song.tracks)
     spans = []
-    for span in _unread_spans(song, may_be_outside):
+    for span in _unread_spans(song, may_be_outside=lacks_tracks or not has_notes):
         unread = song.data[span.start : span.stop]
-        if CUT_END_OF_TRACK.fullmatch(unread) if span.is_of_track else not NOTE_ON.search(unread):
-            continue
-        spans.append(span)
-    count = lost_before + sum(span.stop - span.start for span in spans)
+        # Without a note before it, running status begins none.
+        if span.is_of_track and has_notes:
+            is_lost = CUT_END_OF_TRACK.fullmatch(unread) is None
+        else:
+            is_lost = NOTE_ON.search(unread) is not None
+        if is_lost:
+            spans.append(span)
+    count = sum(span.stop - span.start for span in spans) + sum(repair.lost_bytes for repair in repairs)
+    if not has_notes:
+        # Another song is no loss, unless it is the only one that plays.
+        count += sum(int(it.number) for it in repairs if it.problem_kind == problems.SECOND_SONG)
     is_incomplete = lacks_tracks or any(_lacks_bytes(song, track) for track in song.tracks)
+    is_ambiguous = any(repair.problem_kind == problems.LINE_ENDS_AMBIGUOUS for repair in repairs)
     if not count and not is_incomplete and not is_ambiguous:
         return None
     position = spans[0].start if spans else len(song.data)
     return Repair(problems.MUSIC_LOST, count, None, position)
 
 
-def _unread_spans(song: Diagnosis, may_be_outside: bool) -> Iterator[_Span]:
+def _unread_spans(song: Diagnosis, *, may_be_outside: bool) -> Iterator[_Span]:
     """Yield the spans in which music may be, in the order of the file."""
     size = len(song.data)
     if may_be_outside:
         first = song.tracks[0].body - CHUNK_HEADER_SIZE if song.tracks else size
         yield from _spans_outside(song, CHUNK_HEADER_SIZE + 6, first)
-    for track, following in zip(song.tracks, [*song.tracks[1:], None], strict=True):
+    for track, following in zip_longest(song.tracks, song.tracks[1:]):
         limit = size if following is None else following.body - CHUNK_HEADER_SIZE
         stop = min(max(track.declared_end, track.stop), limit)
         has_end = track.end_of_track >= 0

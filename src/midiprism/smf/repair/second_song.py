@@ -17,8 +17,7 @@ def cut_second_song(song: Diagnosis) -> RepairStep | None:
     if start is None:
         return None
     size = len(song.data) - start
-    repair = Repair(problems.SECOND_SONG, size, None, start, lost_bytes=size)
-    return RepairStep([Edit(start, len(song.data), b"")], [repair])
+    return RepairStep([Edit(start, len(song.data), b"")], [Repair(problems.SECOND_SONG, size, None, start)])
 
 
 def _header_positions(song: Diagnosis) -> Iterator[int]:

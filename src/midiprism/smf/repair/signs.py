@@ -19,6 +19,7 @@ SIGNS_OF_LOSS = frozenset(
         problems.MISSING_END_OF_TRACK,
         problems.BYTES_AFTER_END_OF_TRACK,
         problems.LINE_ENDS_AMBIGUOUS,
+        problems.SECOND_SONG,
     )
 )
 """Kinds of problems of songs that may have lost music."""
