@@ -118,7 +118,7 @@ def test_a_file_of_which_nothing_could_be_read_is_not_said_to_have_no_notes() ->
         midiprism.split(data)
     assert (caught.value.code, caught.value.offset) == ("unreadable_music", 26)
     codes_found = [problem.code for problem in midiprism.inspect(data).problems]
-    assert codes_found == ["bytes_after_end_of_track", "music_lost"]
+    assert sorted(codes_found) == ["bytes_after_end_of_track", "music_lost"]
 
 
 def test_a_second_song_is_the_only_one_that_plays() -> None:

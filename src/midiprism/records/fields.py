@@ -119,7 +119,7 @@ class TrackRecord(NamedTuple):
         Field(
             "float",
             "float64",
-            "the same in seconds; NULL where the division has no time",
+            "second at which the last note ends; NULL where the division has no time",
             searchable=True,
         ),
     ] = None
