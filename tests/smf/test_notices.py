@@ -141,8 +141,17 @@ def test_a_song_for_both_synthesizers_of_windows_has_drums_on_channel_16() -> No
         doubled(beats(9), beats(15), shift=5),
         doubled(beats(9), beats(15)[:10]),
         doubled(beats(9), beats(14)),
+        doubled(beats(9), [(0, program_change(15, 47)), *beats(15)]),
     ],
-    ids=["other notes", "other times", "channel 11", "another melody", "few notes", "no channel 16"],
+    ids=[
+        "other notes",
+        "other times",
+        "channel 11",
+        "another melody",
+        "few notes",
+        "no channel 16",
+        "timpani",
+    ],
 )
 def test_a_song_with_a_part_on_channel_16_plays_it_as_it_is(data: bytes) -> None:
     result = midiprism.split(data)

@@ -173,13 +173,6 @@ BROKEN_CHUNKS = [
     ),
     BrokenFile("a header and nothing else", header(1, 0, 480), (), (), "no_notes"),
     BrokenFile(
-        "a header that counts tracks, and none",
-        header(1, 3, 480),
-        ("track_count", "music_lost"),
-        (),
-        "no_notes",
-    ),
-    BrokenFile(
         "no note in any track", song(CONDUCTOR, track([(0, program_change(0, 5))])), (), (), "no_notes"
     ),
     BrokenFile(

@@ -4,7 +4,7 @@ import gzip
 from dataclasses import dataclass
 
 from support.broken_files import CONDUCTOR, GOOD_SONG, MELODY, MELODY_NOTES, BrokenFile
-from support.midi_writer import chunk, song, track
+from support.midi_writer import chunk, header, song, track
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,9 @@ WRAPPED_FILES = [
         song(CONDUCTOR, track(MELODY), count=9),
         ("track_count", "music_lost"),
         MELODY_NOTES,
+    ),
+    BrokenFile(
+        "tracks counted, and none there", header(1, 3, 480), ("track_count", "music_lost"), (), "no_notes"
     ),
     BrokenFile("no tracks counted", song(CONDUCTOR, track(MELODY), count=0), ("track_count",), MELODY_NOTES),
     BrokenFile(

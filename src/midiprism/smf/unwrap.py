@@ -92,7 +92,7 @@ class Unwrapped:
     @property
     def is_dual_mode(self) -> bool:
         """True if the song repeats itself on channels 13 to 16, with drums on channel 16."""
-        return any(repair.problem_kind == problems.DUAL_MODE for repair in self.repairs)
+        return bool(self.repairs) and any(it.problem_kind == problems.DUAL_MODE for it in self.repairs)
 
     def file_offset(self, position: int) -> int:
         """Return the offset in the file of a position in the song's bytes."""

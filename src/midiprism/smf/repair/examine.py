@@ -8,9 +8,12 @@ from midiprism.smf.repair.dual_mode import find_dual_mode
 from midiprism.smf.repair.edits import RepairStep
 from midiprism.smf.repair.events import Effort
 from midiprism.smf.repair.loss import find_loss
-from midiprism.smf.repair.signs import may_be_dual_mode, may_have_loss
+from midiprism.smf.repair.signs import may_be_dual_mode, may_have_loss, selects_other_drums
 from midiprism.smf.repair.stray_tempo import find_stray_tempos
 from midiprism.smf.unwrap import Unwrapped
+
+MAX_DUAL_MODE_EVENTS = 3_000
+"""Most events read to find out that a song is there twice: its first bars tell."""
 
 
 def examine_song(song: Unwrapped, answer: KernelOutput, read: Callable[[bytes], KernelOutput | None]) -> None:
@@ -30,7 +33,7 @@ def examine_song(song: Unwrapped, answer: KernelOutput, read: Callable[[bytes], 
     if may_have_loss(song, answer):
         loss = find_loss(diagnosis, song.repairs)
         found += [] if loss is None else [loss]
-    if may_be_dual_mode(answer):
-        dual_mode = find_dual_mode(diagnosis, Effort())
+    if may_be_dual_mode(answer) and not selects_other_drums(details):
+        dual_mode = find_dual_mode(diagnosis, Effort(MAX_DUAL_MODE_EVENTS))
         found += [] if dual_mode is None else [dual_mode]
     song.apply_repairs(RepairStep([], found))

@@ -1,6 +1,7 @@
 """Signs that a song needs a second reading: of music that was lost, or of music that is there twice."""
 
 from midiprism.smf import problems
+from midiprism.smf.kernel.row_types import NO_PROGRAM
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.unwrap import Unwrapped
 
@@ -29,7 +30,9 @@ def may_have_loss(song: Unwrapped, answer: KernelOutput) -> bool:
     """Return whether a song may have lost music to its damage."""
     if song.data[10] << 8 | song.data[11] > answer.num_tracks:
         return True
-    if any(repair.lost_bytes or repair.problem_kind in SIGNS_OF_LOSS for repair in song.repairs):
+    if song.repairs and any(
+        repair.lost_bytes or repair.problem_kind in SIGNS_OF_LOSS for repair in song.repairs
+    ):
         return True
     if answer.problems is None:
         return False
@@ -45,3 +48,14 @@ def may_be_dual_mode(answer: KernelOutput) -> bool:
         and channels & BASE_CHANNELS
         and not channels & UNUSED_CHANNELS
     )
+
+
+def selects_other_drums(answer: KernelOutput) -> bool:
+    """Return whether a source track on channel 16 alone plays another program than 0, the drums of Windows.
+
+    Args:
+        answer: for the tracks of the song, not divided.
+    """
+    tracks = answer.output_tracks
+    programs = tracks["own_program"][tracks["channel"] == BASE_DRUMS]
+    return bool(((programs != 0) & (programs != NO_PROGRAM)).any())
