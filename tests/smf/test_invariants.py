@@ -60,6 +60,7 @@ def test_every_split_is_as_the_contract_describes(song: bytes, by: By, context: 
     case = invariants.split_and_read(song, by, context)
     invariants.check_against_oracle(case)
     invariants.check_facts(case.outputs)
+    invariants.check_last_notes(case)
 
 
 @on_generated_files

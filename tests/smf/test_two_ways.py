@@ -68,6 +68,7 @@ def test_tracks_that_play_on_many_channels_are_divided_as_the_contract_says(by: 
         case = invariants.split_and_read(dense_song(rng), by, context)
         invariants.check_against_oracle(case)
         invariants.check_facts(case.outputs)
+        invariants.check_last_notes(case)
         invariants.check_own_events_kept(case)
         invariants.check_notes(case)
 

@@ -1,11 +1,12 @@
 """Exact times: tempo maps, and notes whose onsets and ends are rational numbers of seconds."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from support.midi_parser import Event, ParsedSong, ParsedTrack, is_note_off, is_note_on, tempo_of
+from support.midi_parser import CONTROL, Event, ParsedSong, ParsedTrack, is_note_off, is_note_on, tempo_of
 
 DEFAULT_TEMPO = 500_000
 
@@ -118,6 +119,25 @@ def pair_notes(events: Iterable[Event], end_tick: int) -> list[TickNote]:
             at = sounding[key].pop(0)
             notes[at] = notes[at]._replace(end_tick=tick, release=bytes([status, body[1]]))
     return notes
+
+
+def last_note_end(events: Iterable[Event], end_tick: int) -> int:
+    """Return the tick at which the last note ends: by a note-off, by all sound off, or by a mode message."""
+    sounding: Counter[tuple[int, int]] = Counter()
+    last = 0
+    for event in events:
+        tick, status, body = event
+        if is_note_on(event):
+            sounding[status & 15, body[0]] += 1
+        elif is_note_off(event) and sounding[status & 15, body[0]]:
+            sounding[status & 15, body[0]] -= 1
+            last = tick
+        elif status & 0xF0 == CONTROL and body[0] in (120, *range(123, 128)):
+            ended = [key for key, count in sounding.items() if key[0] == status & 15 and count]
+            for key in ended:
+                sounding[key] = 0
+                last = tick
+    return end_tick if sounding.total() else last
 
 
 def exact_notes(song: ParsedSong, track: int) -> list[ExactNote]:

@@ -13,7 +13,7 @@ from blake3 import blake3
 import midiprism
 from midiprism.smf import By, Context, SplitSong, SplitTrack
 from midiprism.smf.problems import PROBLEM_CODES
-from support.exact_timing import exact_notes, pair_notes, tempo_map
+from support.exact_timing import exact_notes, last_note_end, pair_notes, tempo_map
 from support.midi_parser import (
     COPYRIGHT,
     CUE_POINT,
@@ -240,6 +240,15 @@ def check_note_times(case: SplitCase) -> None:
     for out in case.outputs:
         moved = Counter(exact_notes(out.song, 0)) - timed[out.split_track.track_number]
         assert not moved, (out.split_track, moved)
+
+
+def check_last_notes(case: SplitCase) -> None:
+    """Check where the last notes end. What other tracks send does not count, which ``full`` merges in."""
+    if case.context == "full":
+        return
+    for out in case.outputs:
+        end = last_note_end(out.track.events, out.track.end_tick)
+        assert out.split_track.last_note_ticks == end, out.split_track
 
 
 def check_tempo(case: SplitCase) -> None:
