@@ -33,8 +33,12 @@ def undo_line_ends(song: Diagnosis, effort: Effort) -> RepairStep | None:
         fitting = [undone for undone in fitting if _is_clean(apply_edits(data, undone.edits), effort)]
         is_ambiguous = len(fitting) != 1
     elif not fitting:
-        edits, is_ambiguous = restore_returns(data, effort)
+        edits, has_parted = restore_returns(data, effort)
         if edits and _chunks_fit(apply_edits(data, edits)):
+            if has_parted:
+                cut = sum(max(0, -edit.growth) for edit in edits)
+                repair = Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, edits[0].start, cut)
+                return RepairStep(edits, [repair])
             fitting = [Undone("CRLF to LF", edits)]
     if is_ambiguous:
         return RepairStep([], [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, first)])
