@@ -153,7 +153,8 @@ def test_of_several_ways_only_what_they_have_in_common_is_kept() -> None:
     )
     result = midiprism.split(crlf_to_lf(data))
     assert result.outcome == "repaired"
-    assert codes(result) == {"line_ends_ambiguous", "missing_end_of_track"}
+    assert codes(result) == {"line_ends_ambiguous", "missing_end_of_track", "music_lost"}
+    assert result.lost_bytes
     assert notes(result, 1) == [(60, 0, 86)]
     assert result.tracks[-1].data == midiprism.split(data).tracks[-1].data
 
