@@ -25,7 +25,7 @@ _OUTCOME_MEANINGS = {
     "repaired": "the same, after damage was repaired",
     "no_notes": "they contain no notes",
     "adopted": "split by the owner of an adopted library",
-    "corrupt": "not MIDI, or beyond a limit",
+    "corrupt": "not MIDI, not readable, or beyond a limit",
     "unreadable": "they cannot be read",
     "failed": "midiprism itself failed on them",
 }
