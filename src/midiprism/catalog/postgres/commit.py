@@ -97,12 +97,13 @@ class BatchCommit:
         if row is None:
             return None
         result = CommitResult(links=row.links, tracks_new=row.tracks_new)
-        recorded = self._catalog.select_songs(self._song_digests()).values()
-        result.outcomes.update(song.outcome for song in recorded if song.run_id == self._run_id)
-        own = {song.digest for song in recorded if song.run_id == self._run_id}
+        recorded = self._catalog.select_songs(self._song_digests())
+        own = {digest: song.outcome for digest, song in recorded.items() if song.run_id == self._run_id}
+        result.outcomes.update(own.values())
         rows_read = [*self._batch.songs.rows(("digest", "outcome", "lost_bytes"))]
         result.outcomes.update(outcome for digest, outcome, _ in rows_read if digest is None)
-        result.songs_with_loss = sum(digest in own and lost is not None for digest, _, lost in rows_read)
+        lossy = {digest for digest, _, lost_bytes in rows_read if lost_bytes is not None}
+        result.songs_with_loss = len(lossy & own.keys())
         result.paths_of_known_songs = len(self._batch.songs) - result.outcomes.total()
         return result
 
