@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import numpy as np
+
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
-from midiprism.smf.kernel.track_state import ALL_SOUND_OFF, count_note_by_program, record_first_note
+from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
+from midiprism.smf.kernel.track_state import count_note_by_program, ends_all_notes, record_first_note
 
-
-@inlined
-def is_special(controller: int) -> bool:
-    """Return whether a controller (0 to 127) is a bank select, or all sound off and what follows it."""
-    return bool((controller - 1 & 0x7F) >= ALL_SOUND_OFF - 1)
+IS_SLOW_CONTROLLER = np.array(
+    [IS_SETUP_CONTROLLER[number] or bool(ends_all_notes(number)) for number in range(128)]
+)
+"""Controllers that the tight loop leaves to the scan of any event."""
 
 
 @inlined
@@ -46,7 +48,7 @@ def scan_channel_events(
     checkpoint_count: int,
     state: Any,
 ) -> tuple[int, int, int, int, int]:
-    """Scan the plain channel events that come next: all but program changes, bank selects and mode messages.
+    """Scan the plain channel events that come next: all but those that select sounds or end all notes.
 
     Most events of most files are such. Stops before the first other event, before one that is damaged, and a
     little before ``limit``.
@@ -100,7 +102,13 @@ def scan_channel_events(
                 sounding_count -= 1
                 last_note_ticks[unsigned_index(status & 15)] = tick + delta
             message += 2
-        elif notes_only or kind == 0xC or kind == 0xF or first >= 0x80 or (kind == 0xB and is_special(first)):
+        elif (
+            notes_only
+            or kind == 0xC
+            or kind == 0xF
+            or first >= 0x80
+            or (kind == 0xB and IS_SLOW_CONTROLLER[unsigned_index(first)])
+        ):
             break
         elif kind == 0xD:
             message += 1
