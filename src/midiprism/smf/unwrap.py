@@ -97,6 +97,10 @@ class Unwrapped:
         """True if the song repeats itself on channels 13 to 16, with drums on channel 16."""
         return bool(self.repairs) and any(it.problem_kind == problems.DUAL_MODE for it in self.repairs)
 
+    def bytes_at(self, start: int, size: int) -> bytes:
+        """Return the bytes at a position of the song; none for a size that is not positive."""
+        return bytes(self.data[start : start + size]) if size > 0 else b""
+
     def file_offset(self, position: int) -> int:
         """Return the offset in the file of a position in the song's bytes."""
         for edited in reversed(self._maps):

@@ -218,7 +218,7 @@ TRACK_STATE = row_type(
     ("channels", CHANNEL_STATE, (16,)),
     ("sounding", np.int64, (16 * PITCHES,)),  # notes that sound, by channel * PITCHES + pitch
     ("last_note_ticks", np.int64, (16,)),  # where the last note of each channel has ended
-    ("notes_played", np.int64, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
+    ("notes_played", np.uint8, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
     ("problem_counts", np.int64, (len(PROBLEM_KINDS),)),
     ("problem_offsets", np.int64, (len(PROBLEM_KINDS),)),  # of the first of each kind
     "note_count",
