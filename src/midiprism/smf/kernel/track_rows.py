@@ -48,10 +48,11 @@ def fill_port_use(use: Any, state: Any, channels: int) -> None:
     use.upper_zone = 0
     use.lower_members = state.most_lower_members
     use.upper_members = state.most_upper_members
+    for channel in range(16):
+        use.last_note_ticks[channel] = state.last_note_ticks[channel]
     if state.most_lower_members + state.most_upper_members == 0:
         return
     for channel in range(16):
-        use.last_note_ticks[channel] = state.last_note_ticks[channel]
         if channels >> channel & 1:
             zone = state.channels[channel].zone
             use.lower_zone |= (1 if zone == ZONE_LOWER else 0) << channel
