@@ -2,16 +2,18 @@
 
 from typing import Any
 
-import numpy as np
-
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
 from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
-from midiprism.smf.kernel.track_state import count_note_by_program, ends_all_notes, record_first_note
-
-IS_SLOW_CONTROLLER = np.array(
-    [IS_SETUP_CONTROLLER[number] or bool(ends_all_notes(number)) for number in range(128)]
+from midiprism.smf.kernel.track_state import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    count_note_by_program,
+    record_first_note,
 )
+
+IS_SLOW_CONTROLLER = IS_SETUP_CONTROLLER.copy()
+IS_SLOW_CONTROLLER[[ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)]] = True
 """Controllers that the tight loop leaves to the scan of any event."""
 
 
