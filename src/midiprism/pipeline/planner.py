@@ -8,6 +8,7 @@ from typing import Protocol
 
 from midiprism.catalog import BatchRecord, CommitResult, KnownPaths, UpToDate
 from midiprism.pipeline.batch import Batch, PlannedBatch
+from midiprism.pipeline.song_walk import SongWalk
 from midiprism.sources import Notice, SongRef, Source
 from midiprism.stores.shard_sink import ShardSink
 
@@ -125,6 +126,7 @@ class BatchPlanner:
 
     Args:
         source: lists songs.
+        walk: over its songs.
         known_paths: the songs with which there is nothing to do; None to do all again.
         limits: of batches, and of songs in all.
         on_notice: receives what is not a song.
@@ -134,6 +136,7 @@ class BatchPlanner:
     def __init__(
         self,
         source: Source,
+        walk: SongWalk,
         known_paths: KnownPathLookup | None,
         limits: BatchLimits,
         *,
@@ -141,6 +144,7 @@ class BatchPlanner:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._source = source
+        self._walk = walk
         self._known_paths = known_paths
         self._limits = limits
         self._batch_songs = limits.songs
@@ -213,7 +217,7 @@ class BatchPlanner:
                 yield song_ref
 
     def _walk_songs(self) -> Iterator[SongRef]:
-        for item in self._source.walk():
+        for item in self._walk:
             if isinstance(item, Notice):
                 self._on_notice(item)
             else:

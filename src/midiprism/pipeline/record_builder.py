@@ -8,7 +8,6 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from midiprism.catalog.rows import make_storable
 from midiprism.errors import unexpected_error_message
 from midiprism.fs.path_text import ENCODING, ERRORS
 from midiprism.records.batches import (
@@ -18,7 +17,7 @@ from midiprism.records.batches import (
     TRACK_INDEX,
     Columns,
 )
-from midiprism.records.bounds import clamp_to_int64, int32_or_none
+from midiprism.records.bounds import clamp_to_int64, int32_or_none, make_storable
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from midiprism.catalog import LEASE_SECONDS, KnownSong, PostgresAddress, UpToDate
-from midiprism.catalog.commit_hook import CommitHook
 from midiprism.pipeline.progress import RunListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest
 from midiprism.smf.types import CONTRACT_VERSION, Limits
+
+if TYPE_CHECKING:  # which loads the database
+    from midiprism.catalog.commit_hook import CommitHook
 
 DEFAULT_LIMITS = Limits()
 
@@ -86,7 +89,7 @@ class CatalogSettings:
 
     database: PostgresAddress | None = None
     lease_seconds: float = LEASE_SECONDS
-    hooks: tuple[CommitHook, ...] = ()
+    hooks: "tuple[CommitHook, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
