@@ -3,8 +3,8 @@
     python fuzz/crafted_costs.py [--scale 1000] [--kind NAME] [--context full] [--by program]
 
 No song may take more than 1 s, plus 2 s for each megabyte of input and output, nor its process more than a
-gigabyte of memory. The time is processor time, of the slower one of ``split`` and ``export``, without that of
-loading the program. The exit code is 1 if a song takes more.
+gigabyte of memory. A file counts as the blocks that it takes. The time is processor time, of the slower of
+``split`` and ``export``, without that of loading the program. The exit code is 1 if a song takes more.
 """
 
 import argparse
@@ -50,13 +50,14 @@ def _measure(name: str, data: bytes, *, by: str, context: str) -> int:
         (source / "song.mid").write_bytes(data)
         split_seconds = _run([*command, "--out", str(out), str(source)])
         export_seconds = _run(["export", "--quiet", "--to", str(Path(work, "tree")), str(out)])
-        files = [path.stat().st_size for path in out.rglob("*.mid")]
+        files = [path.stat() for path in out.rglob("*.mid")]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    allowed = 1 + 2 * (len(data) + sum(files)) / 1e6
+    output = sum(max(file.st_size, file.st_blocks * 512) for file in files)
+    allowed = 1 + 2 * (len(data) + output) / 1e6
     seconds = max(split_seconds, export_seconds)
     is_too_much = seconds > allowed or peak > MAX_BYTES
     print(
-        f"{name:27} {len(data) / 1e6:7.2f} MB in, {sum(files) / 1e6:7.2f} MB out in {len(files):6,} tracks: "
+        f"{name:27} {len(data) / 1e6:7.2f} MB in, {output / 1e6:7.2f} MB out in {len(files):6,} tracks: "
         f"split {split_seconds:6.2f} s, export {export_seconds:6.2f} s of {allowed:6.2f} s, "
         f"{peak / 1e6:6.0f} MB{'  TOO MUCH' if is_too_much else ''}",
         flush=True,

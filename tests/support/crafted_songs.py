@@ -7,11 +7,11 @@ from random import Random
 from support.midi_writer import (
     END_OF_TRACK,
     control_change,
+    header,
     note_off,
     note_on,
     program_change,
     raw_track,
-    header,
     tempo,
     vlq,
 )
@@ -72,7 +72,9 @@ def hanging_notes(scale: int) -> bytes:
 
 def divided_sysex(scale: int) -> bytes:
     """Return a song with one system exclusive message in very many packets."""
-    return _song(raw_track(b"\0\xf0\1\x41" + b"\1\xf7\1\x42" * (300 * scale) + b"\0\xf7\1\xf7" + _NOTE + _END))
+    return _song(
+        raw_track(b"\0\xf0\1\x41" + b"\1\xf7\1\x42" * (300 * scale) + b"\0\xf7\1\xf7" + _NOTE + _END)
+    )
 
 
 def empty_tracks(scale: int) -> bytes:
