@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from midiprism.pipeline.settings import RunCallbacks as RunCallbacks
     from midiprism.pipeline.settings import Scope as Scope
     from midiprism.pipeline.settings import Settings as Settings
+    from midiprism.pipeline.settings import song_limits as song_limits
     from midiprism.pipeline.summary import Failure as Failure
     from midiprism.pipeline.summary import Summary as Summary
     from midiprism.results.identity import RequestedIdentity as RequestedIdentity
@@ -34,6 +35,7 @@ _MODULES = {
     "Settings": "midiprism.pipeline.settings",
     "Summary": "midiprism.pipeline.summary",
     "run_pipeline": "midiprism.pipeline.runner",
+    "song_limits": "midiprism.pipeline.settings",
 }
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "Settings",
     "Summary",
     "run_pipeline",
+    "song_limits",
 ]
 
 __getattr__ = load_on_first_use(globals(), _MODULES)
