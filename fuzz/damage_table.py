@@ -3,8 +3,8 @@
 Songs are generated, then damaged in each of the ways of ``support.damaged_songs``. Every reader runs in a
 process of its own with a time limit, so that a crash costs one song. The table counts for how many songs a
 reader finds all notes at their seconds, a prefix of each channel's notes, others, or none because it refuses
-the song, dies or takes too long. Songs whose damaged bytes are a valid file are counted apart: their damage
-cannot be seen.
+the song, dies or takes too long. Songs that are a valid file after a kind of damage are counted apart: that
+damage cannot be seen.
 """
 
 import argparse
@@ -92,7 +92,7 @@ class ReaderProcess:
 
 
 class Row(NamedTuple):
-    """The songs of one kind of damage: how many, how many of them are valid files, and the verdicts."""
+    """The songs of one kind of damage: how many, of how many a damage is not seen, and the verdicts."""
 
     kind: str
     songs: int
@@ -101,7 +101,7 @@ class Row(NamedTuple):
 
 
 def judge(kind: str, songs: Iterable[DamagedSong], readers: dict[str, ReaderProcess]) -> Row:
-    """Return the row of one kind. Damaged songs that are valid files are read by nobody."""
+    """Return the row of one kind. Songs whose damage is not seen are read by nobody."""
     count = unseen = 0
     verdicts: dict[str, Counter[str]] = {name: Counter() for name in readers}
     for song in songs:

@@ -13,6 +13,7 @@ from support.damaged_songs import (
     compare,
     damaged_song,
     damaged_songs,
+    is_valid_file,
     voices_of,
 )
 from support.invariants import read_outputs
@@ -38,7 +39,8 @@ def split(song: DamagedSong) -> tuple[Verdict, set[str]]:
     """
     result = midiprism.split(song.data, by="track")
     voices = [voice for out in read_outputs(result) for voice in voices_of(out.song)]
-    if not song.is_seen:
+    if is_valid_file(song.data):
+        assert result.outcome == "split", song.number
         assert compare(voices_of(parse_song(song.data)), voices) == "same", song.number
     return compare(song.original, voices), {problem.code for problem in result.problems}
 
@@ -83,9 +85,10 @@ def test_damage_that_loses_notes_invents_none(damage: Damage) -> None:
         assert split(damaged_song(number, damage))[0] != "other", number
 
 
-def test_mixed_damage_is_undone() -> None:
-    for song in damaged_songs(MIXED, EXAMPLES):
-        assert not song.is_seen or split(song)[0] == "same", song.number
+def test_mixed_damage_is_undone_or_leaves_the_beginning_of_each_track() -> None:
+    verdicts = Counter(split(song)[0] for song in damaged_songs(MIXED, EXAMPLES) if song.is_seen)
+    assert verdicts["other"] == 0
+    assert verdicts["same"] >= 0.95 * verdicts.total(), verdicts
 
 
 def test_damage_is_generated_as_often_as_asked_for_and_changes_every_song() -> None:

@@ -53,21 +53,19 @@ class DamagedSong(NamedTuple):
         number: it and the kinds of damage determine the song.
         undamaged: the song without its damage.
         data: the song with it.
+        is_seen: False if the song was a file without any fault after one of its kinds of damage, so that
+            nobody can see that damage.
     """
 
     number: int
     undamaged: bytes
     data: bytes
+    is_seen: bool
 
     @property
     def original(self) -> list[Voice]:
         """The voices of the undamaged song."""
         return voices_of(parse_song(self.undamaged))
-
-    @property
-    def is_seen(self) -> bool:
-        """False if the damaged bytes are a file without any fault, so that nobody can see the damage."""
-        return not is_valid_file(self.data)
 
 
 def play(channel: int | None, clock: TempoMap, notes: list[tuple[int, int, int, int]]) -> Voice:
@@ -138,9 +136,11 @@ def damaged_song(number: int, *kinds: Damage) -> DamagedSong:
     rng = Random(f"{[damage.__name__ for damage in kinds]} {number}")
     undamaged = data = generated_song(rng)
     assert is_valid_file(undamaged)
+    is_seen = bool(kinds)
     for damage in kinds:
-        data = damage(rng, data)
-    return DamagedSong(number, undamaged, data)
+        before, data = data, damage(rng, data)
+        is_seen = is_seen and (data == before or not is_valid_file(data))
+    return DamagedSong(number, undamaged, data, is_seen)
 
 
 def mixed_song(number: int) -> DamagedSong:

@@ -181,7 +181,7 @@ class LinkRecord(NamedTuple):
 
     track_number: Annotated[int, Field("integer", "int32", "0-based index of the MTrk in the song")]
     port: Annotated[
-        int | None, Field("smallint", "int16", "MIDI port; NULL where none is stated", split_attribute=None)
+        int | None, Field("smallint", "int16", "MIDI port, from 128 on a device; NULL where none is stated")
     ]
     channel: Annotated[
         int | None,

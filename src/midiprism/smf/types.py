@@ -72,7 +72,9 @@ class SplitTrack(NamedTuple):
         channel: 0 to 15, the one channel on which it plays; None where several.
         program: 0 to 127, the one program that its own events select for its notes; None where none or
             several.
-        name: its track name (FF 03) as text, without padding; None where it has none.
+        name: as text, without padding: its track name (FF 03), or where all parts of its track or of the song
+            have the same one, or none, its name behind a channel prefix (FF 20), instrument name (FF 04) or
+            program name (FF 08). None where it has none.
         name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None
             without one.
         instrument: General MIDI name, or the drum kit's, as it sounds in the song: programs that another
@@ -90,6 +92,8 @@ class SplitTrack(NamedTuple):
         tempo_count: how many tempo events there are.
         time_signature: such as ``6/8``.
         key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
+        port: number of the MIDI port on which it plays, 0 to 127, or from 128 on the device in the order of
+            the song; None where it plays on several, or where none is stated.
         drum_piece: General MIDI note number that stands for the piece of a drum kit, such as 36 for all notes
             of the kick; None where it is not divided by pieces.
 
@@ -117,6 +121,7 @@ class SplitTrack(NamedTuple):
     tempo_count: int = 0
     time_signature: str | None = None
     key_signature: str | None = None
+    port: int | None = None
     drum_piece: int | None = None
 
     @property

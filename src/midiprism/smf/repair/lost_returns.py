@@ -15,7 +15,6 @@ from midiprism.smf.repair.events import (
     LONGEST_NUMBER,
     META,
     SYSEX,
-    TEXT_TYPES,
     Effort,
     channel_data_size,
     read_clean_events,
@@ -23,8 +22,9 @@ from midiprism.smf.repair.events import (
 from midiprism.smf.repair.note_pairs import unmatched_notes
 
 CR, LF = 0x0D, 0x0A
-MAX_BYTES_READ = 1_000_000
-"""Most bytes that all readings of a song's tracks together read; beyond them nothing is restored."""
+MAX_BYTES_READ = 300_000
+"""Most bytes that all readings of a song's tracks together read, plus one for each byte of it. Beyond them
+nothing is restored."""
 
 MAX_SOUNDING = 64
 """Most notes that sound at once in a reading in which every note has its end."""
@@ -61,11 +61,6 @@ class _Reader(NamedTuple):
     left: int = 0
     value: int = 0
 
-    @property
-    def is_in_text(self) -> bool:
-        """True within the payload of a text."""
-        return self.expects == PAYLOAD and self.meta_type in TEXT_TYPES
-
 
 class _State(NamedTuple):
     """A state of the reading, the number of CRs put back so far, and the notes that sound."""
@@ -81,14 +76,12 @@ class _Way(NamedTuple):
     Attributes:
         last_return: the last LF with a CR put before it; -1 before any.
         before: the way to that.
-        text: the way to the text that the last byte belongs to; None if it belongs to no text.
         parted: the first LF at which other ways to the same state differ, or NEVER. Ways that differ only
-            within one text count as one.
+            within one payload of no fixed size count as one.
     """
 
     last_return: int = -1
     before: "_Way | None" = None
-    text: "_Way | None" = None
     parted: int = NEVER
 
 
@@ -100,7 +93,7 @@ def restore_returns(data: bytes, effort: Effort) -> RestoredReturns:
     """
     edits: list[Edit] = []
     is_ambiguous = False
-    readings = Effort(MAX_BYTES_READ)
+    readings = Effort(MAX_BYTES_READ + len(data))
     at = HEADER_SIZE
     while at < len(data):
         if not is_track_header(data, at):
@@ -158,41 +151,83 @@ def _find_way(
     """
     if not 0 < missing <= data.count(b"\n", body, stop):
         return None
-    way = _follow_ways(data[body:stop], body, missing, (), readings)
-    return (
-        way if way is not None or must_match else _follow_ways(data[body:stop], body, missing, None, readings)
-    )
+    way = _follow_ways(data, body, stop, missing, (), readings)
+    if way is None and not must_match:
+        way = _follow_ways(data, body, stop, missing, None, readings)
+    return way
 
 
-def _follow_ways(track: bytes, body: int, missing: int, silence: Sounding, readings: Effort) -> _Way | None:
-    """Return a way to put ``missing`` CRs into a track that begins at ``body``, or None."""
-    ways = {_State(_Reader(), 0, silence): _Way()}
-    for at, byte in enumerate(track, body):
-        following: dict[_State, _Way] = {}
-        for state, way in ways.items():
-            text = (way.text or way) if state.reader.is_in_text else None
-            _add(
-                following, _read(state, byte), way if way.text is text else way._replace(text=text), readings
-            )
+class _Ways:
+    """The ways to all states at a position and behind it."""
+
+    def __init__(self, readings: Effort) -> None:
+        self._at: dict[int, dict[_State, _Way]] = {}
+        self._readings = readings
+
+    def add(self, at: int, state: _State | None, way: _Way) -> None:
+        """Add a way to a state; of two, the first is kept."""
+        if state is None:
+            return
+        ways = self._at.setdefault(at, {})
+        kept = ways.setdefault(state, way)
+        if kept is not way:
+            parted = min(kept.parted, way.parted, _first_difference(kept, way, self._readings))
+            ways[state] = kept._replace(parted=parted)
+
+    def spend(self) -> bool:
+        """Count one more reading; return whether it is within the limit."""
+        return self._readings.spend()
+
+    def pop(self, at: int) -> dict[_State, _Way]:
+        """Remove and return the ways to all states at a position; none once the readings are too many."""
+        ways = self._at.pop(at, {})
+        return ways if self._readings.spend(len(ways)) else {}
+
+
+def _follow_ways(
+    data: bytes, body: int, stop: int, missing: int, silence: Sounding, readings: Effort
+) -> _Way | None:
+    """Return a way to put ``missing`` CRs into ``data[body:stop]``, or None."""
+    ways = _Ways(readings)
+    ways.add(body, _State(_Reader(), 0, silence), _Way())
+    for at in range(body, stop):
+        byte = data[at]
+        for state, way in ways.pop(at).items():
+            reader = state.reader
+            if reader.expects == PAYLOAD and reader.meta_type not in FIXED_SIZES:
+                _pass_payload(ways, data, at, stop, state, way, missing)
+                continue
+            ways.add(at + 1, _read(state, byte), way)
             if byte == LF and state.restored < missing:
                 returned = _read(state, CR)
                 if returned is not None:
-                    returned = _read(returned._replace(restored=state.restored + 1), LF)
-                    _add(following, returned, _Way(at, way, text, way.parted), readings)
-        if not following or not readings.spend(len(following)):
-            return None
-        ways = following
-    return ways.get(_State(_Reader(ENDED), missing, silence))
+                    returned = returned._replace(restored=state.restored + 1)
+                    ways.add(at + 1, _read(returned, LF), _Way(at, way, way.parted))
+    return ways.pop(stop).get(_State(_Reader(ENDED), missing, silence))
 
 
-def _add(ways: dict[_State, _Way], state: _State | None, way: _Way, readings: Effort) -> None:
-    """Add a way to a state; of two, the first is kept."""
-    if state is None:
-        return
-    kept = ways.setdefault(state, way)
-    if kept is not way and (way.text is None or kept.text is not way.text):
-        parted = min(kept.parted, way.parted, _first_difference(kept, way, readings))
-        ways[state] = kept._replace(parted=parted)
+def _pass_payload(
+    ways: _Ways, data: bytes, at: int, stop: int, state: _State, way: _Way, missing: int
+) -> None:
+    """Add the ways behind a payload that begins at a position, one for each number of CRs put into it.
+
+    They are put before its first LFs. If there is none left, the last CR may end the payload, so that its LF
+    belongs to the next event.
+    """
+    behind = state._replace(reader=_Reader())
+    end = at + state.reader.left
+    feed = at - 1
+    while feed < end and ways.spend():
+        if end <= stop:
+            ways.add(end, behind, way)
+        feed = data.find(b"\n", feed + 1, min(end, stop))
+        if feed < 0 or behind.restored == missing:
+            return
+        end -= 1
+        behind = behind._replace(restored=behind.restored + 1)
+        if feed == end < stop:
+            ways.add(end + 1, _read(behind, LF), _Way(end, way, way.parted))
+        way = _Way(feed, way, way.parted)
 
 
 def _first_difference(way: _Way, other: _Way, readings: Effort) -> int:
