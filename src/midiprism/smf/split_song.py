@@ -4,13 +4,20 @@
 """
 
 import struct
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import numpy as np
 
 from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.smf import problems
-from midiprism.smf.instruments import DRUM_FAMILY, DRUM_KITS, instrument_family, instrument_name
+from midiprism.smf.instruments import (
+    DRUM_FAMILY,
+    DRUM_KITS,
+    TEXT_FAMILY,
+    instrument_family,
+    instrument_name,
+)
 from midiprism.smf.kernel.drum_pieces import list_piece_names
 from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.kernel.row_types import (
@@ -33,7 +40,7 @@ from midiprism.smf.part_names import NameChooser, NameReader
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
-from midiprism.smf.unwrap import Header, Unwrapped, read_header, unwrap_song
+from midiprism.smf.unwrap import KARAOKE_CHUNK, Header, Unwrapped, read_header, unwrap_song
 
 BY_CODES: dict[By, int] = {
     "auto": BY_AUTO,
@@ -44,6 +51,8 @@ BY_CODES: dict[By, int] = {
 }
 
 DEFAULT_LIMITS = Limits()
+
+_NO_TRACKS = np.empty(0, np.int64)
 
 SOUND_EFFECTS_KIT_PROGRAM = 56
 
@@ -84,7 +93,9 @@ def split(
             of the file are in one track on several channels, unless those are one instrument; ``drum``: as
             ``auto``, but channels that play drums divided by the pieces of their kit.
         context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also
-            what other tracks send on the split's channels, sysex of the first track, and text of the song.
+            what other tracks send on the split's channels, sysex of the first track, and text of the song;
+            lyrics of a track without notes go to the one that sings them, and tracks without notes that hold
+            lyrics, chords or markers are kept.
         limits: bounds on input and output.
         encoding: of the texts, such as ``cp932``, unless a byte-order mark states another; None to guess it.
 
@@ -103,13 +114,20 @@ def split(
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
     codec = None if encoding is None else check_encoding(encoding)
-    return _to_split_song(*read_song(data, by_code, context == "full", limits), codec)
+    if context == "full":
+        unwrapped, answer, text_kinds = read_song_with_words(data, by_code, limits)
+    else:
+        unwrapped, answer = read_song(data, by_code, False, limits)
+        text_kinds = {}
+    return _to_split_song(unwrapped, answer, text_kinds, codec)
 
 
-def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput, encoding: str | None) -> SplitSong:
+def _to_split_song(
+    unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str], encoding: str | None
+) -> SplitSong:
     header = read_header(unwrapped)
     name_reader = NameReader(unwrapped, answer.texts, encoding)
-    tracks = _to_split_tracks(unwrapped, header.division, answer, name_reader)
+    tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
     repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
     values = (
@@ -126,7 +144,11 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput, encoding: str | N
 
 
 def _to_split_tracks(
-    unwrapped: Unwrapped, division: int, answer: KernelOutput, name_reader: NameReader
+    unwrapped: Unwrapped,
+    division: int,
+    answer: KernelOutput,
+    text_kinds: Mapping[int, str],
+    name_reader: NameReader,
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
@@ -171,6 +193,10 @@ def _to_split_tracks(
         if drum_piece >= 0:
             instrument, family = PIECE_NAMES[drum_piece], DRUM_FAMILY
         own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_drums * PROGRAM_SLOTS + own_program]
+        if not note_count:
+            instrument = own_instrument = text_kinds[track]
+            family = own_family = TEXT_FAMILY
+            lowest_pitch = highest_pitch = None
         values = (
             out[start:stop].tobytes(),
             track,
@@ -217,6 +243,30 @@ def read_song(
     return unwrapped, answer
 
 
+def read_song_with_words(
+    data: bytes, by: int, limits: Limits
+) -> tuple[Unwrapped, KernelOutput, Mapping[int, str]]:
+    """Return what ``read_song`` does with the full context, once lyrics are in the tracks that sing them.
+
+    Also what each track without notes that is kept holds, by its number.
+    """
+    unwrapped, answer = read_song(data, by, True, limits, details=True)
+    playing = answer.source_tracks["note_count"] > 0
+    # The tracks of format 2 have nothing in common, and a song that plays nothing has no splits.
+    if not playing.any() or read_header(unwrapped).format == 2:
+        return unwrapped, answer, {}
+    if playing.all() and KARAOKE_CHUNK not in bytes(unwrapped.data):
+        return unwrapped, answer, {}
+    # Loaded only for a song that needs it.
+    from midiprism.smf.words.song_words import place_words
+
+    size = len(unwrapped.data)
+    text_kinds = place_words(unwrapped, answer)
+    if text_kinds or len(unwrapped.data) != size:
+        answer = run_kernel(unwrapped.data, by, True, limits, kept_tracks=text_kinds)
+    return unwrapped, answer, text_kinds
+
+
 def _read_details(limits: Limits, data: bytes) -> KernelOutput | None:
     """Return the kernel's answer with details, or None where it exceeds a limit."""
     try:
@@ -233,6 +283,7 @@ def run_kernel(
     *,
     event_by_event: bool = False,
     details: bool = False,
+    kept_tracks: Collection[int] = (),
 ) -> KernelOutput:
     """Run the kernel over a song's bytes from its ``MThd`` on, and return its tables.
 
@@ -243,6 +294,7 @@ def run_kernel(
         limits: bounds on output and tracks.
         event_by_event: write every split event by event; the bytes are the same.
         details: return every track, the conductor events and the tempo changes too.
+        kept_tracks: numbers of tracks that become splits even if they play nothing.
 
     Raises:
         CorruptMidiError: with code ``limit``.
@@ -259,6 +311,7 @@ def run_kernel(
         max_output,
         min(limits.tracks, int(NO_LIMIT)),
         min(limits.events, int(NO_LIMIT)),
+        np.array([*kept_tracks], np.int64) if kept_tracks else _NO_TRACKS,
     )
     if answer.status != STATUS_OK:
         raise _limit_error(answer.status, max_output, limits)
@@ -325,7 +378,6 @@ def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | No
     """Return what chooses the names of a song's parts; None where each has its track name or none."""
     if answer.texts is None:
         return None
-    columns = (
-        answer.output_tracks[name].tolist() for name in ("track", "channel", "name_start", "name_size")
-    )
+    playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
+    columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
     return NameChooser(unwrapped.data, answer.texts, [*zip(*columns, strict=True)])

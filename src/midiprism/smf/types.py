@@ -82,11 +82,11 @@ class SplitTrack(NamedTuple):
         family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``.
         own_instrument: the same as the split's own bytes select it, without its song.
         own_family: the family of ``own_instrument``.
-        note_count: note-ons with a velocity above 0.
+        note_count: note-ons with a velocity above 0; 0 for a track of text, which ``instrument`` then names.
         duration_ticks: tick of its end of track.
         duration_seconds: the same in seconds by the song's tempo map; None where the division has no time.
-        lowest_pitch: lowest MIDI note number, 0 to 127.
-        highest_pitch: highest MIDI note number, 0 to 127.
+        lowest_pitch: lowest MIDI note number, 0 to 127; None without notes.
+        highest_pitch: highest MIDI note number, 0 to 127; None without notes.
         ticks_per_quarter: 1 to 32,767; None with an SMPTE division.
         tempo: quarter notes per minute; None where none is stated, or where no time passes.
         tempo_count: how many tempo events there are.
@@ -114,8 +114,8 @@ class SplitTrack(NamedTuple):
     note_count: int
     duration_ticks: int
     duration_seconds: float | None
-    lowest_pitch: int
-    highest_pitch: int
+    lowest_pitch: int | None
+    highest_pitch: int | None
     ticks_per_quarter: int | None = None
     tempo: float | None = None
     tempo_count: int = 0

@@ -29,9 +29,19 @@ DRUM_CHANNEL = 9
 
 @inlined
 def set_divisions(tracks: Any, count: int, by: int) -> None:
-    """Divide every track in the same way."""
+    """Divide every track that plays in the same way."""
     for track in range(count):
-        tracks[track].by = by
+        plays = tracks[track].note_count > 0
+        tracks[track].by = by if plays else BY_TRACK
+        tracks[track].is_kept = 1 if plays else 0
+
+
+@inlined
+def keep_tracks(tracks: Any, count: int, kept_tracks: Any) -> None:
+    """Keep tracks of these numbers even if they play nothing."""
+    for at in range(kept_tracks.shape[0]):
+        if 0 <= kept_tracks[at] < count:
+            tracks[kept_tracks[at]].is_kept = 1
 
 
 @helper

@@ -77,7 +77,7 @@ def unmerged_size(source: Any) -> int:
 @inlined
 def single_channel(channels: int) -> int:
     """Return the channel of the only bit that is set, or -1."""
-    if channels & (channels - 1):
+    if channels == 0 or channels & (channels - 1):
         return -1
     channel = 0
     while channels >> channel & 1 == 0:
@@ -108,7 +108,7 @@ def min_output_size(song: Any, ports: int) -> int:
     least = ZERO
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count > 0:
+        if source.is_kept:
             least += unmerged_size(source) if source.is_copied else OUTPUT_HEADER_SIZE
             if options.merges:
                 count = bisect_right(events["tick"], source.ticks)
@@ -184,6 +184,7 @@ def plan_part(output: Any, port_uses: Any, part: Any, by: int, states: Any) -> A
     ``port_uses`` are what its track plays on each port.
     """
     key, program = lead_key_and_program(states, port_uses, part.port, part.channels)
+    key = max(key, 0)  # also of a track that plays nothing
     settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
     onset, drums = settings.onset, settings.drums
     if by == BY_PROGRAM or part.drum_piece >= 0:
@@ -232,7 +233,7 @@ def copied_tracks_size(song: Any, out: Any, states: Any, max_bytes: int) -> int:
     total = ZERO
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count > 0 and source.is_copied:
+        if source.is_kept and source.is_copied:
             merged_events, parts = prepare_walk(song, out, track, states)
             size, _ = walk_track(
                 song, out, track, merged_events, parts, states, PASS_MEASURE, max_bytes - total
@@ -259,7 +260,7 @@ def plan_output(song: Any, out: Any, states: Any, max_output_bytes: int, max_out
     bound = ZERO
     for track in range(counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count == 0:
+        if source.is_kept == 0:
             continue
         part_count = ZERO + 1
         if source.is_copied:

@@ -137,6 +137,7 @@ SOURCE_TRACK = row_type(
     "name_start",  # position and size of its first track name with text and without channel prefix; or -1
     "name_size",
     "by",  # how it is divided, once that is decided: a BY constant other than BY_AUTO
+    "is_kept",  # 1 where it is split: it plays, or its texts are to be kept
     "is_copied",  # 1 where its split is written by copying spans
     ("seconds", np.float64),  # of its end of track; NaN where the division has no time
 )

@@ -14,7 +14,7 @@ from midiprism.smf.kernel.conductor import (
     seconds_at,
 )
 from midiprism.smf.kernel.copy_writer import copy_track
-from midiprism.smf.kernel.division import divide_drums, set_divisions
+from midiprism.smf.kernel.division import divide_drums, keep_tracks, set_divisions
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
@@ -208,7 +208,10 @@ def read_song(
     return states, tables, counter_table
 
 
-@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64)")
+@entry_point(
+    "(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64, "
+    "Array(int64, 1, 'C'))"
+)
 def split_kernel(
     data: Any,
     by: int,
@@ -218,6 +221,7 @@ def split_kernel(
     max_output_bytes: int,
     max_tracks: int,
     max_events: int,
+    kept_tracks: Any,
 ) -> Any:
     """Split a song.
 
@@ -230,6 +234,7 @@ def split_kernel(
         max_output_bytes: most bytes of all splits.
         max_tracks: most tracks, and most splits.
         max_events: most events of each kind for which a table is made.
+        kept_tracks: numbers of tracks that become splits even if they play nothing.
 
     Returns:
         A KernelOutput.
@@ -250,6 +255,7 @@ def split_kernel(
     divides_drums = by == BY_DRUM
     tables, by, keeps_zones = keep_one_instrument(tables, counters, by, states.shape[0])
     set_divisions(tables.tracks, counters.tracks, by)
+    keep_tracks(tables.tracks, counters.tracks, kept_tracks)
     song = ScannedSong(
         data,
         tables,
