@@ -36,7 +36,7 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
-from midiprism.smf.part_names import NameChooser, NameReader
+from midiprism.smf.part_names import NameChooser, NameReader, find_uncertain_texts
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
@@ -126,7 +126,7 @@ def _to_split_song(
     unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str], encoding: str | None
 ) -> SplitSong:
     header = read_header(unwrapped)
-    name_reader = NameReader(unwrapped, answer.texts, encoding)
+    name_reader = make_name_reader(unwrapped, answer, encoding)
     tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
     repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
@@ -185,7 +185,8 @@ def _to_split_tracks(
             name_start, name_size, _ = chooser.choose((track, channel, name_start, name_size))
         if (track, name_start) != named:
             named = track, name_start
-            name, encoding, _, _ = name_reader.read(name_start, name_size, track)
+            raw = unwrapped.bytes_at(name_start, name_size)
+            name, encoding, _, _ = name_reader.read(raw, name_start, track)
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
@@ -374,10 +375,16 @@ def list_problems(
     return tuple(listed)
 
 
+def make_name_reader(unwrapped: Unwrapped, answer: KernelOutput, encoding: str | None) -> NameReader:
+    """Return what reads the names of a song; ``encoding`` is that of its texts, None to guess it."""
+    other_texts = partial(find_uncertain_texts, unwrapped.bytes_at, answer.texts)
+    return NameReader(other_texts, unwrapped.file_offset, encoding)
+
+
 def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
     """Return what chooses the names of a song's parts; None where each has its track name or none."""
     if answer.texts is None:
         return None
     playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
     columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
-    return NameChooser(unwrapped.data, answer.texts, [*zip(*columns, strict=True)])
+    return NameChooser(unwrapped.bytes_at, answer.texts, [*zip(*columns, strict=True)])

@@ -84,6 +84,10 @@ class Unwrapped:
         kinds += [repair.problem_kind for repair in self.repairs]
         return any(problems.PROBLEM_KINDS[kind].repaired for kind in kinds)
 
+    def bytes_at(self, start: int, size: int) -> bytes:
+        """Return the bytes at a position of the song; none for a size that is not positive."""
+        return bytes(self.data[start : start + size]) if size > 0 else b""
+
     def file_offset(self, position: int) -> int:
         """Return the offset in the file of a position in the song's bytes."""
         for edited in reversed(self._maps):
