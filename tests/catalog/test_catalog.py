@@ -22,7 +22,7 @@ from midiprism.catalog import (
 )
 from midiprism.catalog.schema import metadata
 from midiprism.errors import CatalogError
-from midiprism.records.bounds import make_storable
+from midiprism.records.batches import make_storable
 from support import catalog_access
 from support.records import link_record, song_record, track_record
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from midiprism.catalog import KnownPaths, NullCatalog, UpToDate
-from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
-from midiprism.pipeline.song_walk import SongWalk
+from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.sources import SongRef, open_folders
 from support.fake_songs import write_files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import SourceError
-from midiprism.pipeline.song_walk import SongWalk
+from midiprism.pipeline.planner import SongWalk
 from midiprism.sources import FolderSource, Notice, SongRef, open_folders
 from support.fake_songs import fake_split, write_files
 from support.runs import run_source

@@ -22,8 +22,7 @@ from sqlalchemy import (
 )
 
 from midiprism.catalog.schema import PATH_TABLE_FIELDS, SONG_TABLE_FIELDS, links, tracks
-from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns
-from midiprism.records.bounds import make_storable
+from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns, make_storable
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord
 
 T = TypeVar("T")

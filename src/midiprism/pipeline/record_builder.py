@@ -16,8 +16,9 @@ from midiprism.records.batches import (
     TRACK_COLUMN_NAMES,
     TRACK_INDEX,
     Columns,
+    make_storable,
 )
-from midiprism.records.bounds import clamp_to_int64, int32_or_none, make_storable
+from midiprism.records.bounds import clamp_to_int64, int32_or_none
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError

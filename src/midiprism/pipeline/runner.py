@@ -18,14 +18,13 @@ from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import GroupCommit
 from midiprism.pipeline.leasing import LeasedBatches
-from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
+from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.pipeline.progress import SongCounter
 from midiprism.pipeline.record_builder import record_of_recorded
 from midiprism.pipeline.recorded_settings import recorded_settings_of
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.run_reports import ProgressReporter, RunRecorder, SpaceMonitor
 from midiprism.pipeline.settings import RunCallbacks, RunIntervals, Settings
-from midiprism.pipeline.song_walk import SongWalk
 from midiprism.pipeline.splitter import LazySplitter, Splitter, warn_about_cache
 from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner

@@ -1,10 +1,7 @@
-"""Numbers and texts of a source as columns of a database can hold them."""
-
-import re
+"""Numbers of a source as columns of a database can hold them."""
 
 _MAX_INT64 = (1 << 63) - 1
 _MAX_INT32 = (1 << 31) - 1
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def clamp_to_int64(value: int) -> int:
@@ -15,8 +12,3 @@ def clamp_to_int64(value: int) -> int:
 def int32_or_none(value: int | None) -> int | None:
     """Return a number; None if 32 bits do not hold it."""
     return value if value is None or -_MAX_INT32 <= value <= _MAX_INT32 else None
-
-
-def make_storable(text: str) -> str:
-    """Return ``text`` with NUL characters and lone surrogates, which databases refuse, made U+FFFD."""
-    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
