@@ -183,7 +183,7 @@ def plan_part(output: Any, port_uses: Any, part: Any, by: int, states: Any) -> A
 
     ``port_uses`` are what its track plays on each port.
     """
-    key, program = lead_key_and_program(states, port_uses, part.port, part.channels)
+    key, program = lead_key_and_program(states, port_uses, ZERO, part.port, part.channels)
     key = max(key, 0)  # also of a track that plays nothing
     settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
     onset, drums = settings.onset, settings.drums
