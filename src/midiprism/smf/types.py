@@ -96,6 +96,8 @@ class SplitTrack(NamedTuple):
             the song; None where it plays on several, or where none is stated.
         drum_piece: General MIDI note number that stands for the piece of a drum kit, such as 36 for all notes
             of the kick; None where it is not divided by pieces.
+        own_name: the name that the split's own bytes state, read without its song and a given encoding, so
+            that the same bytes have the same in every song.
         last_note_ticks: tick at which its last note ends; that of its end of track for a note that nothing
             ends.
         last_note_seconds: the same in seconds by the song's tempo map; None where the division has no time.
@@ -126,6 +128,7 @@ class SplitTrack(NamedTuple):
     key_signature: str | None = None
     port: int | None = None
     drum_piece: int | None = None
+    own_name: str | None = None
     last_note_ticks: int = 0
     last_note_seconds: float | None = None
 
