@@ -249,3 +249,9 @@ def make_problem(kind: int, n: int | str, track: int | None, offset: int | None)
     """Return the problem of that kind, with its sentence."""
     code, _, message = PROBLEM_KINDS[kind]
     return Problem(code, message.format(n=n), track, offset)
+
+
+def smpte_notice(division: int, offset: int) -> Problem:
+    """Return the notice about a division that counts time in frames."""
+    frames, ticks = 256 - (division >> 8), division & 0xFF
+    return make_problem(SMPTE_TIME, f"{frames} frames a second, {ticks} ticks a frame", None, offset)

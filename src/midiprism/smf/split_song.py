@@ -130,8 +130,7 @@ def _to_split_song(
     name_reader = make_name_reader(unwrapped, answer, encoding)
     tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
     listed = list_problems(unwrapped, header, answer, name_reader.problems)
-    lost_bytes = unwrapped.lost_bytes
-    if lost_bytes and not answer.channels:
+    if (lost_bytes := unwrapped.lost_bytes) and not answer.channels:
         raise unreadable_music_error(lost_bytes, listed)
     repaired = answer.repaired_problems or unwrapped.was_repaired or lost_bytes
     seconds = answer.duration_seconds
@@ -359,9 +358,7 @@ def list_problems(
         problems.make_problem(wrapper.problem_kind, wrapper.number, None, wrapper.offset)
         for wrapper in unwrapped.wrappers
     ]
-    listed += [
-        problems.make_problem(it.problem_kind, it.number, it.track, it.position) for it in unwrapped.repairs
-    ]
+    listed += [problems.make_problem(*repair[:4]) for repair in unwrapped.repairs]
     if answer.problems is not None:
         for kind, track, offset, count in answer.problems.tolist():
             number = None if track < 0 else track
@@ -378,8 +375,7 @@ def list_problems(
         division = f"division {header.division:#06x}"
         listed.append(problems.make_problem(problems.DIVISION_SMPTE, division, None, base + 12))
     elif header.division & SMPTE_FLAG:
-        division = f"{256 - (header.division >> 8)} frames a second, {header.division & 0xFF} ticks a frame"
-        listed.append(problems.make_problem(problems.SMPTE_TIME, division, None, base + 12))
+        listed.append(problems.smpte_notice(header.division, base + 12))
     if listed:
         listed.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
     unlisted = answer.unlisted_problems + len(listed[problems.MAX_LISTED_PROBLEMS :])
