@@ -120,6 +120,8 @@ def format_run_progress(progress: "RunProgress") -> str:
     if progress.total and rate > 0:
         parts.append(f"{format_clock(left / rate)} left")
     parts += [pluralize(progress.tracks_new, "new track"), pluralize(progress.tracks_duplicate, "duplicate")]
+    if progress.tracks_ahead:
+        parts.append(f"{progress.tracks_ahead:,} more written for the next songs")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     return ", ".join(parts)

@@ -14,8 +14,14 @@ from blake3 import blake3
 
 from midiprism.sources.archives.decompress import ArchiveBombError, DamagedError
 from midiprism.sources.file_cache import OpenFile
-from midiprism.sources.file_types import MAX_NAME_BYTES, is_archive, is_midi_name, safe_member_name
-from midiprism.sources.source import SongContent, UnreadableError
+from midiprism.sources.file_types import (
+    MAX_NAME_BYTES,
+    is_archive,
+    is_junk_member,
+    is_midi_name,
+    safe_member_name,
+)
+from midiprism.sources.source import EMPTY, JUNK, MADE_BY_SYSTEM, SongContent, UnreadableError
 
 MAX_MEMBERS = 4_000_000
 ALWAYS_ALLOWED_BYTES = 1 << 30
@@ -200,6 +206,8 @@ def _classify_entry(entry: ArchiveEntry) -> ArchiveSong | RejectedMember | None:
     name = entry.name
     if name.endswith(b"/"):
         return None
+    if is_junk_member(name):
+        return RejectedMember(name, JUNK, MADE_BY_SYSTEM)
     if not is_midi_name(name):
         if is_archive(name):
             return RejectedMember(name, "nested", "An archive in an archive is not read: unpack it first.")
@@ -210,4 +218,6 @@ def _classify_entry(entry: ArchiveEntry) -> ArchiveSong | RejectedMember | None:
     if safe_name is None:
         message = f"Its name leads out of the archive, or is not a name of at most {MAX_NAME_BYTES:,} bytes."
         return RejectedMember(name, "member", message)
+    if entry.size == 0:
+        return RejectedMember(name, JUNK, EMPTY)
     return ArchiveSong(safe_name, entry.offset, entry.size)
