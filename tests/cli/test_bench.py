@@ -94,7 +94,7 @@ def test_ctrl_c_removes_temporary_files(songs: Path, tmp_path: Path, times: int)
     for line in process.stderr:
         if line.startswith("Warming up"):
             break
-    while not list(work.glob("*/result/*")):
+    while not list(work.glob("*/result-*/*")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     for line in process.stderr:

@@ -197,7 +197,7 @@ class Summary:
         self.values_nulled += committed.values_nulled
 
     def add_failed_songs(self, songs: Iterable[SongRecord]) -> None:
-        """List songs that failed, each with its first problem. Of copies, one is listed, as one is counted."""
+        """List songs that failed, each with its first problem; of copies one, as one is counted."""
         for song in songs:
             if song.digest is None or song.digest not in self._failed_digests:
                 if song.digest is not None and len(self.failures) < _MAX_FAILURES_SHOWN:

@@ -47,7 +47,7 @@ def print_summary(
                 print_message(line)
         return
     console = make_console(stderr=stderr)
-    for line in _lines(summary, command, verbose=verbose):
+    for line in summary_lines(summary, command, verbose=verbose):
         console.print(line)
 
 
@@ -87,11 +87,13 @@ def notice_lines(summary: "Summary", *, verbose: bool) -> Iterator[str]:
         yield f"and {len(summary.notices) - len(shown):,} more; --verbose lists more of them"
 
 
-def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> Iterator[str]:
+def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> Iterator[str]:
+    """Yield what was done, what failed, and what to do next."""
     yield _headline(summary, command.out)
-    for name, count, meaning in _counts(summary):
+    written = f"{format_size(summary.bytes_written)} written"
+    for name, count, one, meaning in (("new tracks", summary.tracks_new, "", written), *_counts(summary)):
         if count:
-            yield format_count(name, count, meaning)
+            yield format_count(name, count, meaning, one=one)
     if summary.notices:
         yield "Noticed:"
         yield from (f"  {line}" for line in notice_lines(summary, verbose=verbose))
@@ -107,17 +109,21 @@ def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> It
         yield f"  midiprism export {command.quoted_result} --to by-song --by song"
 
 
-def _counts(summary: "Summary") -> Iterator[tuple[str, int, str]]:
-    """Yield a name, a number and its meaning for each count of a run."""
-    yield "new tracks", summary.tracks_new, f"{format_size(summary.bytes_written)} written"
-    for name, count, one, many in (
+def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:
+    """Return the counts of a run: a name, a number, the meaning of one, and the meaning of more."""
+    return (
         (
             "duplicates",
             summary.tracks_duplicate,
             "known track, linked to its song",
             "known tracks, linked to their songs",
         ),
-        ("skipped", summary.songs_skipped - summary.songs_copies, "song known already", "songs known already"),
+        (
+            "skipped",
+            summary.songs_skipped - summary.songs_copies,
+            "song known already",
+            "songs known already",
+        ),
         (
             "copies",
             summary.songs_copies,
@@ -169,8 +175,7 @@ def _counts(summary: "Summary") -> Iterator[tuple[str, int, str]]:
             "file that is empty, or that macOS or Windows made, passed over",
             "files that are empty, or that macOS or Windows made, passed over",
         ),
-    ):
-        yield name, count, one if count == 1 else many
+    )
 
 
 def _headline(summary: "Summary", out: str) -> str:
