@@ -189,7 +189,7 @@ def _bottleneck_section(report: RunReport) -> Section:
     if report.too_short:
         sentence = (
             f"The run was too short to say what limits it: it worked for "
-            f"{format_duration(report.work_seconds)}, and that needs {MIN_WORK_SECONDS:g} s. Its time went to:"
+            f"{format_duration(report.work_seconds)}, and that needs {MIN_WORK_SECONDS:g} s. Its time:"
         )
         return Section("Bottleneck", (sentence,), tuple(_time_rows(report)))
     if bottleneck is None:

@@ -39,12 +39,14 @@ class ArchiveEntry(NamedTuple):
         offset: of the member in the archive.
         size: in bytes, when it is unpacked.
         reject_reason: why it is not a song, unless that is clear from its name; None if it may be one.
+        is_empty: whether it has no bytes, by all that the archive says of it.
     """
 
     name: bytes
     offset: int
     size: int
     reject_reason: str | None = None
+    is_empty: bool = False
 
 
 class ArchiveSong(NamedTuple):
@@ -218,6 +220,6 @@ def _classify_entry(entry: ArchiveEntry) -> ArchiveSong | RejectedMember | None:
     if safe_name is None:
         message = f"Its name leads out of the archive, or is not a name of at most {MAX_NAME_BYTES:,} bytes."
         return RejectedMember(name, "member", message)
-    if entry.size == 0:
+    if entry.is_empty:
         return RejectedMember(name, JUNK, EMPTY)
     return ArchiveSong(safe_name, entry.offset, entry.size)
