@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from midiprism.cli.app import app
 from midiprism.cli.render.track_list import json_fields
+from midiprism.smf.kernel.drum_pieces import KIT_MAPS, KIT_NAMES
 from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +50,7 @@ def generated_parts() -> dict[str, Callable[[], str]]:
         "keys of list": _list_keys,
         "python api": _python_api,
         "source files": _source_files,
+        "drum pieces": _drum_pieces,
     }
 
 
@@ -155,6 +157,17 @@ def _list_keys() -> str:
         for key, field in json_fields().items()
     ]
     return "\n".join(["| key | meaning |", "|---|---|", *rows, ""])
+
+
+def _drum_pieces() -> str:
+    """Return the pieces of drum kits: all of General MIDI, and those of other kits that differ."""
+    rows = []
+    for kit, pieces in zip(KIT_NAMES, KIT_MAPS, strict=False):
+        for number, (name, notes) in sorted(pieces.items()):
+            if kit == KIT_NAMES[0] or KIT_MAPS[0].get(number) != (name, notes):
+                listed = [str(note) for note in notes]
+                rows.append(f"| {kit} | {number} | {name} | {', '.join(listed)} |")
+    return "\n".join(["| kit | `drum_piece` | `instrument` | notes |", "|---|---|---|---|", *rows, ""])
 
 
 def _description(text: str) -> str:

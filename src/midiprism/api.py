@@ -42,6 +42,7 @@ from midiprism.pipeline import (
     Settings,
     Summary,
     run_pipeline,
+    song_limits,
 )
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
@@ -96,6 +97,7 @@ def split_library(
     store: StoreKind | None = None,
     workers: int | None = None,
     limit: int | None = None,
+    max_song_size: int | None = None,
     redo: bool = False,
     retry_failed: bool = False,
     database: str | None = None,
@@ -116,14 +118,16 @@ def split_library(
         sources: a folder, a file, an archive or a Parquet file, several of them, or what
             ``midiprism.sources.open_source`` returned.
         out: folder of the result. It is made if it does not exist.
-        by: what becomes a track of its own: ``auto``, ``track``, ``channel`` or ``program``. None for what
-            the result has, or else ``auto``.
+        by: what becomes a track of its own: ``auto``, ``track``, ``channel``, ``program`` or ``drum``. None
+            for what the result has, or else ``auto``.
         context: what of its song a track contains: ``conductor`` or ``full``. None for what the result has,
             or else ``conductor``.
         store: where tracks are kept: ``files`` or ``parquet``. None for what the result has, or else
             ``files``.
         workers: worker processes; 0 for none, None for as many as there are processors.
         limit: process the first so many songs only.
+        max_song_size: refuse songs of more bytes, not counting a sound bank around them; at most 1 GiB. None
+            for 64 MiB.
         redo: split again what is known.
         retry_failed: split again what failed.
         database: URL of a catalog in PostgreSQL; None for a file in the result.
@@ -142,6 +146,7 @@ def split_library(
     folder = locate_result(os.fspath(out))
     settings = Settings(
         identity=RequestedIdentity(by, context, store),
+        limits=song_limits(max_song_size),
         resources=Resources(workers=workers),
         rerun_policy=RerunPolicy(redo=redo, retry_failed=retry_failed),
         catalog=CatalogSettings(_address(database)),

@@ -55,8 +55,8 @@ class CorruptMidiError(MidiprismError):
     """Bytes that cannot be read as a MIDI file at all, or that exceed a limit.
 
     Attributes:
-        code: stable, short reason: ``empty``, ``apple_double``, ``not_midi``, ``header``, ``division`` or
-            ``limit``.
+        code: stable, short reason: ``empty``, ``apple_double``, ``not_midi``, ``header``, ``division``,
+            ``song_size`` or ``limit``.
         offset: where in the bytes it was found.
     """
 

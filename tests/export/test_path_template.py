@@ -8,7 +8,11 @@ from midiprism.export.path_template import FIELDS, PRESETS, PathTemplate, song_p
 
 
 def row(
-    song: str = "Beatles/Help", name: str | None = "Lead", channel: int | None = 3, parts: int = 1
+    song: str = "Beatles/Help",
+    name: str | None = "Lead",
+    channel: int | None = 3,
+    parts: int = 1,
+    drum_piece: int | None = None,
 ) -> TrackRow:
     track = TrackRecord(
         digest=bytes(32),
@@ -30,7 +34,7 @@ def row(
         port=None,
         channel=channel,
         program=None,
-        drum_piece=None,
+        drum_piece=drum_piece,
         part_count=parts,
         name=name,
         instrument="Slap Bass 1",
@@ -52,7 +56,7 @@ def render(template: str, track: TrackRow) -> str:
         ("{song_path}.mid", "Beatles/Help"),
         ("x{song_path}y", "xBeatles/Helpy"),
         ("{song} {track} {track:03} {channel:02} {notes}", "Help 5 005 04 77"),
-        ("{program}{digest}", "0" * 64),
+        ("{program}{drum_piece}{digest}", "0" * 64),
         ("{family}/{{x}}.MID", "Bass/{x}"),
     ],
 )
@@ -72,6 +76,10 @@ def test_a_track_without_a_name_is_named_by_its_instrument() -> None:
 def test_parts_of_one_track_are_distinguished_by_their_instrument() -> None:
     assert render("{name}", row(parts=3)) == "Lead - Slap Bass 1"
     assert render("{name}", row(parts=3, name="Slap Bass 1")) == "Slap Bass 1"
+
+
+def test_a_drum_piece_is_a_field() -> None:
+    assert render("{drum_piece:03} {name}", row(drum_piece=36)) == "036 Lead"
 
 
 def test_only_the_songs_path_makes_folders() -> None:

@@ -133,7 +133,7 @@ def test_failures_are_outcomes_and_never_stop_the_run(tmp_path: Path) -> None:
     assert reasons == {
         b"bug.mid": "internal",
         b"corrupt.mid": "not_midi",
-        b"big.mid": "limit",
+        b"big.mid": "song_size",
         b"loop.mid": "io",
     }
     recorded = query(

@@ -65,6 +65,7 @@ def test_the_attribute_of_a_split_track_that_a_field_names_exists() -> None:
 def test_the_filters_derive_from_the_searchable_fields() -> None:
     assert {name: (it.record, it.field_names, it.comparison) for name, it in FILTERS.items()} == {
         "channel": ("links", ("channel",), "equals"),
+        "drum_piece": ("links", ("drum_piece",), "equals"),
         "name": ("links", ("name",), "contains"),
         "instrument": ("links", ("instrument", "family"), "contains"),
         "family": ("links", ("family",), "contains"),

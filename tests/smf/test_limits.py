@@ -53,14 +53,29 @@ def multiplying_song(tempi: int, tracks: int) -> bytes:
 
 
 def test_input_beyond_its_limit_is_refused() -> None:
-    assert refusal_code(SONG, Limits(input_bytes=len(SONG) - 1)) == "limit"
+    assert refusal_code(SONG, Limits(input_bytes=len(SONG) - 1)) == "song_size"
     assert len(midiprism.split(SONG, limits=Limits(input_bytes=len(SONG))).tracks) == 2
+
+
+def rmid(data: bytes, bank: bytes) -> bytes:
+    """Return a song in a RIFF (RMID) container, with a sound bank behind it."""
+    chunks = [b"data" + len(data).to_bytes(4, "little") + data, bank]
+    body = b"RMID" + b"".join(chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def test_a_sound_bank_does_not_count_towards_the_input_limit() -> None:
+    bank = b"RIFF" + (10_000).to_bytes(4, "little") + bytes(10_000)
+    limits = Limits(input_bytes=len(SONG))
+    assert midiprism.split(rmid(SONG, bank), limits=limits).tracks == midiprism.split(SONG).tracks
+    assert refusal_code(rmid(SONG, bank), Limits(input_bytes=len(SONG) - 1)) == "song_size"
+    assert refusal_code(b"RIFF" + bytes(4) + b"WAVE" + bytes(10_000) + SONG, limits) == "song_size"
 
 
 def test_the_input_limit_applies_to_decompressed_bytes() -> None:
     packed = zlib.compress(SONG + bytes(10_000), wbits=31)
     assert len(packed) < 1000
-    assert refusal_code(packed, Limits(input_bytes=5000)) == "limit"
+    assert refusal_code(packed, Limits(input_bytes=5000)) == "song_size"
 
 
 def test_output_beyond_its_limit_is_refused() -> None:
@@ -221,7 +236,7 @@ def measure(data: bytes, context: str = "conductor") -> tuple[str, int]:
 @pytest.mark.slow
 def test_a_decompression_bomb_costs_no_more_than_the_input_limit() -> None:
     answer, growth = measure(decompression_bomb(320))
-    assert answer == "limit"
+    assert answer == "song_size"
     assert growth < 200 << 20
 
 

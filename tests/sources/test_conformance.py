@@ -176,7 +176,7 @@ def test_the_bytes_of_a_song_above_the_limit_are_not_kept(case: SourceCase) -> N
     if song.member is not None and song.member.size_is_exact:  # it is not unpacked at all
         with pytest.raises(UnreadableError) as raised:
             case.source.read(song, 3_999)
-        assert raised.value.code == "limit"
+        assert raised.value.code == "song_size"
         return
     content = case.source.read(song, 3_999)
     assert content.data is None

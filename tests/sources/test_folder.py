@@ -226,6 +226,42 @@ def test_a_file_beyond_the_limit_is_digested_and_not_kept(read_path: Read, tmp_p
     assert content.digest == blake3(b"x" * 16_000).digest()
 
 
+def rmid(song: bytes, bank: bytes) -> bytes:
+    """Return a RIFF (RMID) container of a song and a sound bank."""
+    body = b"RMIDdata" + len(song).to_bytes(4, "little") + song + bank
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def test_of_a_file_beyond_the_limit_the_song_beside_a_sound_bank_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.rmi"
+    data = rmid(b"MThd" + bytes(900), b"LIST" + (5_000).to_bytes(4, "little") + bytes(5_000))
+    path.write_bytes(data)
+
+    content = read_file(os.fsencode(path), 1_000)
+
+    assert content.data == data[:924]
+    assert (content.size, content.digest) == (len(data), blake3(data).digest())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        rmid(b"MThd" + bytes(1_000), bytes(5_000)),
+        rmid(b"MThd" + bytes(6_000), b""),
+        b"RIFF" + bytes(4) + b"WAVE" + bytes(5_000),
+        b"RIFF" + bytes(4) + b"RMID" + bytes(5_000),
+        rmid(b"", b"")[:16] + bytes(4) + b"MThd" + bytes(5_000),
+    ],
+    ids=["song too large", "nothing but a song", "no RMID", "no song", "no size"],
+)
+def test_of_any_other_file_beyond_the_limit_nothing_is_kept(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.rmi"
+    path.write_bytes(data)
+    content = read_file(os.fsencode(path), 1_000)
+    assert content.data is None
+    assert (content.size, content.digest) == (len(data), blake3(data).digest())
+
+
 @pytest.mark.parametrize("size", [16_001, 1 << 40])
 def test_a_file_far_beyond_the_limit_is_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
@@ -236,7 +272,7 @@ def test_a_file_far_beyond_the_limit_is_refused_unread(
     monkeypatch.setattr(os, "read", lambda *_: pytest.fail("it was read"))
     with pytest.raises(UnreadableError, match=str(size)) as raised:
         read_file(os.fsencode(path), 1000, size, os.stat(path).st_mtime_ns)
-    assert raised.value.code == "limit"
+    assert raised.value.code == "song_size"
 
 
 def test_a_missing_file_has_vanished(read_path: Read, tmp_path: Path) -> None:

@@ -313,13 +313,25 @@ def check_any_bytes(data: bytes) -> str:
         for split in result.tracks:
             again = midiprism.split(split.data, by=divided_by, context=context)
             assert [track.data for track in again.tracks] == [split.data], (by, context, split)
+    for context in ("conductor", "full"):
+        try:
+            outputs = read_outputs(midiprism.split(data, by="drum", context=context))
+        except midiprism.CorruptMidiError as error:
+            outcomes.add(error.code)
+            continue
+        check_facts(outputs)
+        notes_by_option.append(
+            Counter(
+                (out.split_track.track_number, *note) for out in outputs for note in exact_notes(out.song, 0)
+            )
+        )
     assert outcomes <= {"split", "repaired", "no_notes", *REFUSAL_CODES}, outcomes
-    assert len(outcomes - {"limit"}) <= 1, outcomes
+    assert len(outcomes - {"limit", "song_size"}) <= 1, outcomes
     assert all(notes == notes_by_option[0] for notes in notes_by_option), (
         "the notes differ by how the file is divided"
     )
     return min(outcomes)
 
 
-REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "limit")
+REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "song_size", "limit")
 """Codes of the reasons to refuse a file."""

@@ -37,7 +37,7 @@ def link_record(track: TrackRecord, **values: Any) -> LinkRecord:
         port=None,
         channel=track.channel,
         program=track.program,
-        drum_piece=None,
+        drum_piece=36,
         part_count=1,
         name=track.name,
         instrument=track.instrument,

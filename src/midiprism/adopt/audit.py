@@ -231,7 +231,7 @@ class _Auditor:
 
 def _require_data(content: SongContent) -> bytes:
     if content.data is None:
-        raise UnreadableError("limit", f"It has {content.size:,} bytes, more than midiprism splits.")
+        raise UnreadableError("song_size", f"It has {content.size:,} bytes, more than midiprism splits.")
     return content.data
 
 

@@ -104,7 +104,7 @@ def _annotations() -> Iterator[tuple[str, Any]]:
         elif item.comparison == "equals":
             least, greatest = _COUNTED_FROM_1.get(name, (None, None))
             shown = description if least is None else f"{least} to {greatest}"
-            help_text = f"Only tracks with this {name}: {shown}."
+            help_text = f"Only tracks with this {name.replace('_', ' ')}: {shown}."
             yield name, Annotated[int | None, typer.Option(option, min=least, max=greatest, help=help_text)]
         elif item.comparison == "at_least":
             help_text = f"Only tracks in a range of {name} ({description}): 64, 20.., ..100 or 20..100."

@@ -36,6 +36,16 @@ ArchivesOption = Annotated[
 ]
 
 
+MaxSongSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-song-size",
+        metavar="SIZE",
+        help="Refuse larger songs; at most 1G. A sound bank around a song does not count.  [default: 64M]",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogOptions:
     """Options that name the catalog."""

@@ -19,6 +19,7 @@ FIELDS = (
     "family",
     "channel",
     "program",
+    "drum_piece",
     "digest",
     "notes",
 )
@@ -28,7 +29,7 @@ PRESETS = {
 }
 SUFFIX = ".mid"
 
-_NUMBER_FIELDS = frozenset({"track", "channel", "program", "notes"})
+_NUMBER_FIELDS = frozenset({"track", "channel", "program", "drum_piece", "notes"})
 _NUMBER_FORMAT = re.compile(r"0?[0-9]{0,2}")
 _COMPONENT_BYTES = 120
 _MAX_NAME_CHARACTERS = 1_000
@@ -124,6 +125,7 @@ def _field_values(row: TrackRow) -> dict[str, str | int]:
         "family": row.link.family,
         "channel": "" if row.link.channel is None else row.link.channel + 1,
         "program": "" if row.link.program is None else row.link.program,
+        "drum_piece": "" if row.link.drum_piece is None else row.link.drum_piece,
         "digest": row.track.digest.hex(),
         "notes": row.track.note_count,
     }

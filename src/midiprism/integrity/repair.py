@@ -11,7 +11,7 @@ from midiprism.integrity.errors import EmptyCatalogError
 from midiprism.integrity.repair_session import RepairSession
 from midiprism.integrity.repairer import Repairer
 from midiprism.integrity.verify import Verifier
-from midiprism.pipeline.settings import DEFAULT_LIMITS
+from midiprism.pipeline.settings import WIDEST_LIMITS
 from midiprism.pipeline.splitter import LazySplitter, Splitter
 from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import lock_exclusive, lock_for_reading
@@ -112,7 +112,7 @@ class _AnnouncingSplitter:
     """A splitter that announces its compilation."""
 
     def __init__(self, identity: Identity, on_compile: Callable[[], None]) -> None:
-        self._splitter = LazySplitter(identity, DEFAULT_LIMITS)
+        self._splitter = LazySplitter(identity, WIDEST_LIMITS)
         self._on_compile: Callable[[], None] | None = on_compile
 
     def __call__(self, data: bytes) -> SplitSong:

@@ -14,7 +14,7 @@ from midiprism.catalog import SongPath
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.integrity.repair_session import BRING_BACK_HINT, SONGS_PER_BATCH, RepairSession, utc_now
 from midiprism.integrity.store_repair import StoreRepair
-from midiprism.pipeline.settings import DEFAULT_LIMITS, RerunPolicy
+from midiprism.pipeline.settings import WIDEST_LIMITS, RerunPolicy
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerConfig
 from midiprism.smf.types import SplitTrack
 from midiprism.sources import Notice, PathReader, SongContent, SongRef, Source, UnreadableError
@@ -100,7 +100,7 @@ class SongRepair:
                 return
             session.report_song()
             try:
-                content = self._path_reader.read(path.path, DEFAULT_LIMITS.input_bytes)
+                content = self._path_reader.read(path.path, WIDEST_LIMITS.input_bytes)
             except UnreadableError as error:
                 session.note_missing_song()
                 message = f"{error} To repair its links, {BRING_BACK_HINT}."
@@ -134,7 +134,7 @@ class SongRepair:
             _MemorySource({song.path.path: song.content for song in songs}),
             session.store,
             session.splitter,
-            DEFAULT_LIMITS.input_bytes,
+            WIDEST_LIMITS.input_bytes,
             KnownSongLookup(catalog.address, RerunPolicy(redo=True), run_id),
             replaces=True,
         )
@@ -168,7 +168,7 @@ class SongRepair:
         digest = queries.song_digest(song_id)
         for path in queries.paths_of(song_id) if digest is not None else ():
             with contextlib.suppress(UnreadableError):  # it may be at another path
-                content = self._path_reader.read(path.path, DEFAULT_LIMITS.input_bytes)
+                content = self._path_reader.read(path.path, WIDEST_LIMITS.input_bytes)
                 if content.digest == digest and content.data is not None:
                     return ReadSong(path, content)
         return None

@@ -9,6 +9,7 @@ from midiprism.pipeline.settings import (
     RunCallbacks,
     Scope,
     Settings,
+    song_limits,
 )
 from midiprism.pipeline.summary import Failure, Summary
 from midiprism.results.identity import RequestedIdentity
@@ -26,4 +27,5 @@ __all__ = [
     "Settings",
     "Summary",
     "run_pipeline",
+    "song_limits",
 ]

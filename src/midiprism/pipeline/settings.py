@@ -5,17 +5,34 @@ from dataclasses import dataclass, field
 
 from midiprism.catalog import LEASE_SECONDS, KnownSong, PostgresAddress, UpToDate
 from midiprism.catalog.commit_hook import CommitHook
+from midiprism.errors import UsageError
 from midiprism.pipeline.progress import RunListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest
-from midiprism.smf.types import CONTRACT_VERSION, Limits
+from midiprism.smf.types import CONTRACT_VERSION, MAX_SONG_BYTES, Limits
 
 DEFAULT_LIMITS = Limits()
+
+WIDEST_LIMITS = Limits(input_bytes=MAX_SONG_BYTES)
+"""For a song that some run has split, whatever its limits were."""
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 
 RECORD_REST_FACTOR = 9.0
 """After recording progress, nothing is recorded for so many times as long: a server may be far away."""
+
+
+def song_limits(max_song_size: int | None) -> Limits:
+    """Return the limits for songs of at most ``max_song_size`` bytes; None for the default.
+
+    Raises:
+        UsageError: it is not a size that a song may have.
+    """
+    if max_song_size is None:
+        return DEFAULT_LIMITS
+    if not 0 < max_song_size <= MAX_SONG_BYTES:
+        raise UsageError(f"A song may have from 1 to {MAX_SONG_BYTES:,} bytes, not {max_song_size:,}.")
+    return Limits(input_bytes=max_song_size)
 
 
 @dataclass(frozen=True, slots=True)

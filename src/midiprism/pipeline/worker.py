@@ -329,7 +329,7 @@ class Worker:
     def _split_song(self, content: SongContent) -> SplitOutcome:
         if content.data is None:
             message = f"It is larger than the limit of {self._input_limit} bytes."
-            return FailedSong("corrupt", ProblemRecord("limit", message))
+            return FailedSong("corrupt", ProblemRecord("song_size", message))
         self.counters[STAGE] = STAGE_SPLITTING
         started = perf_counter_ns()
         try:

@@ -196,7 +196,8 @@ class LinkRecord(NamedTuple):
             "smallint",
             "int16",
             "note number of the piece of a drum kit; NULL where it is not split by pieces",
-            split_attribute=None,
+            low_cardinality=True,
+            searchable=True,
         ),
     ]
     part_count: Annotated[

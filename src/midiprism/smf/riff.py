@@ -39,6 +39,20 @@ def find_riff_data(data: bytes | memoryview) -> RiffData | None:
     return None
 
 
+def cut_sound_bank(head: bytes, max_song_bytes: int) -> bytes | None:
+    """Return the beginning of a RIFF (RMID) container up to the end of its song.
+
+    None if it is no such container, or if its song has more bytes than it may have, or does not end within
+    ``head``.
+    """
+    if not is_rmid(head[:RIFF_HEADER_SIZE]):
+        return None
+    song = find_riff_data(head)
+    if song is None or song.size_is_wrong or song.stop >= len(head):
+        return None
+    return head[: song.stop] if song.stop - song.start <= max_song_bytes else None
+
+
 def _follow_song(data: bytes, start: int, stated_stop: int) -> RiffData:
     """Return the span of a song by its own chunks where they contradict the stated end."""
     at = start

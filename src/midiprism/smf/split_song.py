@@ -12,10 +12,12 @@ import numpy as np
 from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.smf import problems
 from midiprism.smf.instruments import DRUM_FAMILY, DRUM_KITS, instrument_family, instrument_name
+from midiprism.smf.kernel.drum_pieces import list_piece_names
 from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.kernel.row_types import (
     BY_AUTO,
     BY_CHANNEL,
+    BY_DRUM,
     BY_PROGRAM,
     BY_TRACK,
     LIMIT_EVENTS,
@@ -23,6 +25,7 @@ from midiprism.smf.kernel.row_types import (
     LIMIT_SOURCE_TRACKS,
     NO_LIMIT,
     OUTPUT_TRACK,
+    PITCHES,
     PROGRAM_SLOTS,
     STATUS_OK,
 )
@@ -37,6 +40,7 @@ BY_CODES: dict[By, int] = {
     "track": BY_TRACK,
     "channel": BY_CHANNEL,
     "program": BY_PROGRAM,
+    "drum": BY_DRUM,
 }
 
 DEFAULT_LIMITS = Limits()
@@ -63,6 +67,8 @@ def _instruments_and_families() -> tuple[tuple[str, str], ...]:
 INSTRUMENT_AND_FAMILY = _instruments_and_families()
 """Names of instrument and family, by drum state * PROGRAM_SLOTS + program."""
 
+PIECE_NAMES = list_piece_names()
+
 
 def split(
     data: bytes, *, by: By = "auto", context: Context = "conductor", limits: Limits = DEFAULT_LIMITS
@@ -74,7 +80,8 @@ def split(
             are read too.
         by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by MIDI channel;
             ``program``: each channel divided by program; ``auto``: by track, but by channel where all notes
-            of the file are in one track on several channels.
+            of the file are in one track on several channels; ``drum``: as ``auto``, but channels that play
+            drums divided by the pieces of their kit.
         context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also
             what other tracks send on the split's channels, sysex of the first track, and text of the song.
         limits: bounds on input and output.
@@ -128,6 +135,7 @@ def _to_split_tracks(
         track,
         channel,
         program,
+        drum_piece,
         start,
         stop,
         note_count,
@@ -153,6 +161,8 @@ def _to_split_tracks(
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
         instrument, family = INSTRUMENT_AND_FAMILY[song_drums * PROGRAM_SLOTS + song_program]
+        if drum_piece >= 0:
+            instrument, family = PIECE_NAMES[drum_piece], DRUM_FAMILY
         own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_drums * PROGRAM_SLOTS + own_program]
         values = (
             out[start:stop].tobytes(),
@@ -171,6 +181,7 @@ def _to_split_tracks(
             lowest_pitch,
             highest_pitch,
             *stated_meta,
+            None if drum_piece < 0 else drum_piece % PITCHES,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks

@@ -5,23 +5,29 @@ from typing import Literal, NamedTuple
 
 from blake3 import blake3
 
-By = Literal["auto", "track", "channel", "program"]
+By = Literal["auto", "track", "channel", "program", "drum"]
 Context = Literal["conductor", "full"]
 Outcome = Literal["split", "repaired", "no_notes"]
 
-BY: tuple[By, ...] = ("auto", "track", "channel", "program")
+BY: tuple[By, ...] = ("auto", "track", "channel", "program", "drum")
 CONTEXTS: tuple[Context, ...] = ("conductor", "full")
 
 CONTRACT_VERSION = 2
 """Increases whenever the same bytes may give other splits than before."""
 
 
+MAX_SONG_BYTES = 1 << 30
+"""Largest limit of the size of a song: ticks of a longer one may not fit into the kernel's tables."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what one song may cost; beyond them ``CorruptMidiError`` with code ``limit``.
+    """Bounds on what one song may cost; beyond them ``CorruptMidiError``, with code ``song_size`` for
+    ``input_bytes``, else ``limit``.
 
     Attributes:
-        input_bytes: most bytes of a song, as it is given and after decompression.
+        input_bytes: most bytes of a song, as it is given and after decompression; in a RIFF (RMID) container
+            only the song counts, not its sound bank. At most ``MAX_SONG_BYTES``.
         output_bytes: most bytes of all splits of a song, unless ``output_ratio`` allows more.
         output_ratio: all splits of a song may always take this many times its unwrapped size.
         tracks: most tracks in a song, and most splits out of one.
@@ -70,7 +76,7 @@ class SplitTrack(NamedTuple):
         name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None
             without one.
         instrument: General MIDI name, or the drum kit's, as it sounds in the song: programs that another
-            track selects on its channel count.
+            track selects on its channel count. Of a drum piece, its name.
         family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``.
         own_instrument: the same as the split's own bytes select it, without its song.
         own_family: the family of ``own_instrument``.
@@ -84,6 +90,8 @@ class SplitTrack(NamedTuple):
         tempo_count: how many tempo events there are.
         time_signature: such as ``6/8``.
         key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
+        drum_piece: General MIDI note number that stands for the piece of a drum kit, such as 36 for all notes
+            of the kick; None where it is not divided by pieces.
 
     Tempo, time and key signature are those that hold from the first such event in the split's own bytes on,
     wherever it is. Impossible ones are left out; of several at one tick the last holds.
@@ -109,6 +117,7 @@ class SplitTrack(NamedTuple):
     tempo_count: int = 0
     time_signature: str | None = None
     key_signature: str | None = None
+    drum_piece: int | None = None
 
     @property
     def digest(self) -> bytes:
@@ -126,7 +135,8 @@ class SplitSong(NamedTuple):
         num_tracks: ``MTrk`` chunks found, playing or not.
         duration_ticks: tick of the last end of track.
         duration_seconds: the same in seconds; None where the division has no time.
-        tracks: the splits, ordered by track number, then channel, then first onset of a program.
+        tracks: the splits, ordered by track number, then channel, then first onset of a program, or drum
+            piece.
         problems: what was found, in the order of the file.
     """
 

@@ -127,14 +127,15 @@ def unwrap(data: bytes, max_bytes: int) -> Unwrapped:
     Raises:
         CorruptMidiError: there is no MIDI header, or the song has more than ``max_bytes`` bytes.
     """
-    _check_size(len(data), max_bytes)
     state = Unwrapped(data)
-    for _ in range(MAX_WRAPPERS):
-        if bytes(state.data[:4]) == MTHD_MAGIC:
+    for removed in range(MAX_WRAPPERS + 1):
+        head = bytes(state.data[:12])
+        if not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
+            _check_size(len(state.data), max_bytes)
+        if head.startswith(MTHD_MAGIC):
             return state
-        _remove_wrapper(state, max_bytes)
-    if bytes(state.data[:4]) == MTHD_MAGIC:
-        return state
+        if removed < MAX_WRAPPERS:
+            _remove_wrapper(state, max_bytes)
     raise CorruptMidiError(
         "not_midi", f"The file is wrapped more than {MAX_WRAPPERS} times.", state.base_offset
     )
@@ -188,7 +189,7 @@ def _remove_wrapper(unwrapped: Unwrapped, max_bytes: int) -> None:
 def _check_size(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise CorruptMidiError(
-            "limit", f"The file has more than {max_bytes} bytes (limit: input_bytes).", max_bytes
+            "song_size", f"The song has more than {max_bytes} bytes (limit: input_bytes).", max_bytes
         )
 
 

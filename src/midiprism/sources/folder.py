@@ -12,6 +12,7 @@ from blake3 import blake3
 from midiprism.errors import UsageError
 from midiprism.fs.open_flags import FOLLOWING_READ_FLAGS
 from midiprism.fs.path_text import path_text
+from midiprism.smf.riff import RIFF_HEADER_SIZE, cut_sound_bank, is_rmid
 from midiprism.sources.archives.archive_reader import ArchiveReader
 from midiprism.sources.file_types import JUNK_FOLDER, MIDI_SUFFIXES, is_archive, is_junk_name
 from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result, has_marker
@@ -182,8 +183,9 @@ def _song_ref(path: bytes, root_length: int, status: os.stat_result | None) -> S
 
 
 def read_file(path: bytes, limit: int, size: int = -1, mtime_ns: int = -1) -> SongContent:
-    """Read a regular file whole. If it has more than ``limit`` bytes, it is digested in pieces and not kept.
-    If it has many times as many, it is not read.
+    """Read a regular file whole. If it has more than ``limit`` bytes, it is digested in pieces and not kept,
+    except for the song of a RIFF (RMID) container with a sound bank. If it has many times as many, it is not
+    read.
 
     A file that changes while it is read is read again once.
 
@@ -237,10 +239,10 @@ def _read_once(path: bytes, limit: int) -> SongContent | None:
             raise UnreadableError("not_regular", "It is not a regular file.")
         if before.st_size > _MAX_DIGESTED_RATIO * limit:
             raise UnreadableError(
-                "limit", f"It has {before.st_size} bytes, far more than the limit of {limit}."
+                "song_size", f"It has {before.st_size} bytes, far more than the limit of {limit}."
             )
         if before.st_size > limit:
-            data, (digest, size) = None, _digest(descriptor)
+            data, digest, size = _digest(descriptor, limit)
         else:
             data = _read_up_to(descriptor, before.st_size)
             digest, size = blake3(data).digest(), len(data)
@@ -263,12 +265,16 @@ def _read_up_to(descriptor: int, size: int) -> bytes:
     return data
 
 
-def _digest(descriptor: int) -> tuple[bytes, int]:
+def _digest(descriptor: int, limit: int) -> tuple[bytes | None, bytes, int]:
+    """Return the song of a file if a container has it and it is within the limit; and digest and size."""
     hasher, size = blake3(), 0
+    head = b""
     while chunk := os.read(descriptor, _CHUNK_BYTES):
         hasher.update(chunk)
+        if size == 0 and is_rmid(chunk[:RIFF_HEADER_SIZE]):
+            head = os.pread(descriptor, limit + _CHUNK_BYTES, 0)
         size += len(chunk)
-    return hasher.digest(), size
+    return cut_sound_bank(head, limit), hasher.digest(), size
 
 
 def _reject_result_folder(path: bytes, out: bytes | None) -> list[Notice]:

@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from midiprism.errors import AmbiguousSongColumnError, UsageError
 from midiprism.fs.path_text import path_text
+from midiprism.smf.riff import cut_sound_bank
 from midiprism.sources.file_cache import FileCache
 from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
 from midiprism.sources.parquet_process import IsolatedRows
@@ -72,7 +73,7 @@ class ParquetReader:
             changed = rows.file.has_changed() or mtime_ns not in (None, rows.file.mtime_ns)
         if changed:
             raise UnreadableError("changing", "Its file changed since it was listed.")
-        kept_data = bytes(row.data) if len(row.data) <= limit else None
+        kept_data = bytes(row.data) if len(row.data) <= limit else cut_sound_bank(bytes(row.data), limit)
         return SongContent(kept_data, blake3(row.data).digest(), len(row.data), rows.file.mtime_ns, row.facts)
 
     def seek(self, path: bytes, row_number: int, column_roles: ColumnRoles) -> None:

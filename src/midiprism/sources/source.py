@@ -132,8 +132,9 @@ class UnreadableError(MidiprismError):
     """The bytes of a song cannot be read.
 
     Attributes:
-        code: ``vanished``, ``permission``, ``not_regular``, ``changing``, ``io`` or ``limit``; of a member
-            also ``damaged``, ``encrypted`` or ``unsupported``; ``internal`` if midiprism is to blame.
+        code: ``vanished``, ``permission``, ``not_regular``, ``changing``, ``io``, ``song_size`` or ``limit``;
+            of a member also ``damaged``, ``encrypted`` or ``unsupported``; ``internal`` if midiprism is to
+            blame.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -190,7 +191,8 @@ class Source(Protocol):
 
     @abstractmethod
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
-        """Read a song. If it has more than ``limit`` bytes, its bytes are not kept.
+        """Read a song. If it has more than ``limit`` bytes, its bytes are not kept, except perhaps for the
+        song of a RIFF (RMID) container with a sound bank.
 
         It is then digested, unless that would take much longer than to read a song within the limit.
 

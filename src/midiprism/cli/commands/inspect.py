@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.option_values import parse_size
+from midiprism.cli.options import MaxSongSizeOption
 from midiprism.cli.render.inspection_json import print_inspection_json
 from midiprism.cli.render.inspection_text import print_inspection
 from midiprism.cli.shell import announce_compiling
 from midiprism.errors import CorruptMidiError, MidiprismError, UsageError
+from midiprism.smf.types import MAX_SONG_BYTES
 
 if TYPE_CHECKING:
     from midiprism.smf import Inspection
@@ -19,19 +22,20 @@ def inspect(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as one JSON object; numbers count from 0 there.")
     ] = False,
+    max_song_size: MaxSongSizeOption = None,
 ) -> None:
     """Show what is in a MIDI file: tracks, tempi, meters, keys, and what is wrong with it.
 
     Tracks and channels are counted from 1, as musicians do.
     """
-    inspection = _inspect_file(file)
+    inspection = _inspect_file(file, max_song_size)
     if as_json:
         print_inspection_json(file, inspection)
     else:
         print_inspection(file, inspection)
 
 
-def _inspect_file(file: str) -> "Inspection":
+def _inspect_file(file: str, max_song_size: str | None) -> "Inspection":
     from midiprism.smf import Limits, inspect
     from midiprism.smf.kernel.split_kernel import is_compiled
     from midiprism.sources.folder import read_file
@@ -40,10 +44,15 @@ def _inspect_file(file: str) -> "Inspection":
     if os.path.isdir(file):
         raise UsageError(f"{file} is a folder: name one MIDI file.")
     limits = Limits()
+    if max_song_size is not None:
+        limits = Limits(parse_size("--max-song-size", max_song_size, 1, MAX_SONG_BYTES))
     try:
         data = read_file(os.fsencode(file), limits.input_bytes).data
         if data is None:
-            raise MidiprismError(f"{file}: The file has more than {limits.input_bytes:,} bytes.")
+            raise MidiprismError(
+                f"{file}: The song has more than {limits.input_bytes:,} bytes: --max-song-size SIZE "
+                "allows more."
+            )
         if not is_compiled():
             announce_compiling(quiet=False)()
         return inspect(data, limits=limits)

@@ -68,11 +68,10 @@ def split(
     adoption = adopt_options.parse(sources, source_arguments, redo=rerun.redo)
     if adoption is not None:
         source_arguments = adoption_arguments(adoption)
+    source_arguments += extent.arguments()
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
     scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments))
-    settings = _make_settings(
-        identity, rerun, work, CatalogSettings(database, work.lease), scope, dry_run=extent.dry_run
-    )
+    settings = _make_settings(identity, rerun, work, CatalogSettings(database, work.lease), scope, extent)
     # Refuse another identity before an adopted library is checked, which may take long.
     store = _resolve_store(settings, out, adopted=adoption is not None)
     with ExitStack() as stack:
@@ -133,10 +132,9 @@ def _make_settings(
     work: WorkOptions,
     catalog: "CatalogSettings",
     scope: "Scope",
-    *,
-    dry_run: bool,
+    extent: ExtentOptions,
 ) -> "Settings":
-    from midiprism.pipeline import RequestedIdentity, RerunPolicy, Resources, Settings
+    from midiprism.pipeline import RequestedIdentity, RerunPolicy, Resources, Settings, song_limits
 
     return Settings(
         RequestedIdentity(
@@ -144,6 +142,7 @@ def _make_settings(
             context=None if identity.context is None else identity.context.value,
             store=identity.store,
         ),
+        limits=song_limits(extent.parse_max_song_size()),
         resources=Resources(
             workers=work.parse_workers(),
             batch_songs=work.parse_batch_size(),
@@ -153,7 +152,7 @@ def _make_settings(
         rerun_policy=RerunPolicy(rerun.redo, rerun.retry_failed),
         catalog=catalog,
         scope=scope,
-        dry_run=dry_run,
+        dry_run=extent.dry_run,
     )
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.option_values import parse_auto_int
-from midiprism.cli.options import ArchivesOption
+from midiprism.cli.option_values import parse_auto_int, parse_size
+from midiprism.cli.options import ArchivesOption, MaxSongSizeOption
+from midiprism.smf.types import MAX_SONG_BYTES
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class ByChoice(StrEnum):
     track = "track"
     channel = "channel"
     program = "program"
+    drum = "drum"
 
 
 class ContextChoice(StrEnum):
@@ -207,7 +209,7 @@ class WorkOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExtentOptions:
-    """Options that limit a run."""
+    """Options that limit a run, or its songs."""
 
     limit: Annotated[
         int | None,
@@ -218,3 +220,14 @@ class ExtentOptions:
         typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
     ] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False
+    max_song_size: MaxSongSizeOption = None
+
+    def parse_max_song_size(self) -> int | None:
+        """Return the most bytes of a song; None for the default."""
+        if self.max_song_size is None:
+            return None
+        return parse_size("--max-song-size", self.max_song_size, 1, MAX_SONG_BYTES)
+
+    def arguments(self) -> list[str]:
+        """Return the options that a command which resumes the run repeats."""
+        return [f"--max-song-size={self.max_song_size}"] if self.max_song_size else []

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from midiprism.cli.render.failure_advice import failure_advice
 from midiprism.cli.render.terminal import (
     format_count,
     format_size,
@@ -72,7 +73,10 @@ def failure_lines(summary: "Summary", *, verbose: bool) -> Iterator[str]:
     """Yield a line for each of the first failures (if verbose, of all recorded), and one for the rest."""
     shown = summary.failures if verbose else summary.failures[:_MAX_SHOWN]
     for failure in shown:
-        yield f"{printable_path(failure.path)}: {failure.message} ({failure.code})"
+        advice = failure_advice(failure.code)
+        yield f"{printable_path(failure.path)}: {failure.message} ({failure.code}" + (
+            f": {advice})" if advice else ")"
+        )
     hidden = summary.songs_failed + summary.folders_failed - len(shown)
     if hidden > 0:
         yield f"and {hidden:,} more" + ("" if verbose else "; --verbose lists more of them")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from midiprism.cli.render.failure_advice import failure_advice
 from midiprism.cli.render.terminal import (
     escape_unprintable,
     format_clock,
@@ -134,7 +135,8 @@ def _failure_lines(status: "ResultStatus") -> Iterator[str]:
             one=f"folder that run {run} could not read",
         )
     for group in groups:
-        yield format_count(group.code, group.count, group.outcome)
+        advice = failure_advice(group.code)
+        yield format_count(group.code, group.count, f"{group.outcome}; {advice}" if advice else group.outcome)
         for path, message in group.examples:
             yield f"    {printable_path(path)}: {escape_unprintable(message)}"
         if group.count > len(group.examples):

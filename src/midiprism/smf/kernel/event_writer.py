@@ -1,7 +1,7 @@
 """The walk that writes event by event: a track divided into parts, repaired, or with any events merged in.
 
-It takes up to three passes: ``PASS_ASSIGN`` (by program only) finds the parts, ``PASS_MEASURE`` their sizes
-and facts, ``PASS_WRITE`` writes them.
+It takes up to three passes: ``PASS_ASSIGN`` (by program or drum piece) finds the parts, ``PASS_MEASURE``
+their sizes and facts, ``PASS_WRITE`` writes them.
 """
 
 from typing import Any, NamedTuple
@@ -15,15 +15,14 @@ from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.messages import GS_RESET, parse_part_mode, system_message_size
 from midiprism.smf.kernel.parts import (
     NO_PART,
-    make_parts,
-    make_program_parts,
     new_sounding_notes,
     pop_note,
     push_note,
-    rewind_parts,
+    record_part_program,
 )
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
+    BY_DRUM,
     BY_PROGRAM,
     BY_TRACK,
     CHAIN_BROKEN,
@@ -209,8 +208,8 @@ def walk_track(
     reset_track_state(state)
     data = song.data
     source = song.tables.tracks[track]
-    by = song.options.by
-    takes_fast_path = by != BY_PROGRAM and not song.options.event_by_event
+    by = source.by
+    takes_fast_path = by != BY_PROGRAM and by != BY_DRUM and not song.options.event_by_event
     stop, end_of_track = source.stop, source.end_of_track
     part_count = parts.rows.shape[0]
     writing = walk_pass == PASS_WRITE
@@ -304,7 +303,10 @@ def walk_track(
             pitch = min(data[start] & 0xFF, 127)
             velocity = min(data[start + 1] & 0xFF, 127) if event_stop - start == 2 else 0
             if by != BY_TRACK:
-                first, last = parts.channel_starts[channel], parts.channel_starts[channel + 1]
+                first, last = parts.channel_starts[channel], parts.channel_stops[channel]
+                if by == BY_DRUM and kind <= 0xA and parts.row_by_key[channel * PITCHES + pitch] >= 0:
+                    first = parts.row_by_key[channel * PITCHES + pitch]
+                    last = first + 1
             if kind == 0xC:
                 settings.program = pitch
                 if walk_pass == PASS_ASSIGN:
@@ -321,6 +323,8 @@ def walk_track(
                 count_note_by_program(state, channel, event_tick)
                 key = channel * PROGRAM_SLOTS + settings.program
                 if walk_pass == PASS_ASSIGN:
+                    if by == BY_DRUM:
+                        state.notes_played[channel * PITCHES + pitch] = 1
                     if unplayed_change[channel] >= 0:
                         change_keys[unplayed_change[channel]] = key
                         unplayed_change[channel] = NO_PART
@@ -330,6 +334,8 @@ def walk_track(
                         last = first + 1
                         sounding = push_note(sounding, channel * PITCHES + pitch, first)
                     if walk_pass == PASS_MEASURE:
+                        if by == BY_DRUM:
+                            record_part_program(parts.rows[first], settings.program)
                         count_part_note(state, parts.rows[first], channel, pitch, event_tick)
             elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN:
                 released = pop_note(sounding, channel * PITCHES + pitch)
@@ -351,17 +357,3 @@ def walk_track(
             if total > max_bytes:
                 return -1, change_keys
     return total, change_keys[:changes] if walk_pass == PASS_ASSIGN else change_keys
-
-
-@helper
-def plan_parts(song: Any, out: Any, track: int, merged_events: Any, state: Any) -> Any:
-    """Return the parts of a track, nothing written yet."""
-    by = song.options.by
-    if by != BY_PROGRAM:
-        parts = make_parts(by, song.tables.tracks[track].channels)
-    else:
-        empty = make_parts(ZERO + BY_TRACK, ZERO)
-        _, change_keys = walk_track(song, out, track, merged_events, empty, state, PASS_ASSIGN, ZERO)
-        parts = make_program_parts(state.played_keys[: state.played_key_count], change_keys)
-    rewind_parts(parts)
-    return parts

@@ -49,7 +49,7 @@ def write_channel_events(
         The position and tick reached, the running status, the number of the last own event, and the bytes
         that the events take.
     """
-    rows, channel_starts = parts.rows, parts.channel_starts
+    rows, channel_starts, channel_stops = parts.rows, parts.channel_starts, parts.channel_stops
     writing = walk_pass == PASS_WRITE
     room = out.shape[0] - MAX_CHANNEL_EVENT_SIZE if writing else NO_LIMIT
     total = 0
@@ -83,7 +83,7 @@ def write_channel_events(
             or first | second >= 0x80
             or (kind == 0xB and first == 0)
             or event_tick > last_tick
-            or (by_channel and row == channel_starts[unsigned_index(channel + 1)])
+            or (by_channel and row == channel_stops[unsigned_index(channel)])
         ):
             break
         part = rows[unsigned_index(row)]

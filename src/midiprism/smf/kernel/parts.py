@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from midiprism.smf.kernel.drum_pieces import PIECE_OF_NOTE
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.row_types import (
     BY_CHANNEL,
@@ -26,12 +27,14 @@ class TrackParts(NamedTuple):
     """The parts of one track.
 
     ``rows`` has a row for each, ordered by channel, then by onset; those of channel ``c`` are rows
-    ``channel_starts[c]`` to ``channel_starts[c + 1]``. By program, ``row_by_key`` holds the row of each key's
-    part, and ``program_change_parts`` the part of every program change in turn.
+    ``channel_starts[c]`` to ``channel_stops[c]``. By program, ``row_by_key`` holds the row of each key's
+    part, and ``program_change_parts`` the part of every program change in turn. By drum, the row of a note
+    (``channel * PITCHES + pitch``) is in ``row_by_key``, NO_PART where it is not divided.
     """
 
     rows: Any
     channel_starts: Any
+    channel_stops: Any
     row_by_key: Any
     program_change_parts: Any
 
@@ -101,12 +104,23 @@ def init_part(part: Any, channel: int, program: int) -> None:
     """Make a part empty."""
     part.channel = channel
     part.program = program
+    part.drum_piece = -1
+    part.plays_programs = 0
     part.note_count = 0
     part.lowest_pitch = 127
     part.highest_pitch = 0
     part.channels = 0
     part.onset = 0
     part.drums = 0
+
+
+@inlined
+def record_part_program(part: Any, program: int) -> None:
+    """Record the program of a note of a part, before the note is counted."""
+    if part.note_count == 0:
+        part.program = program
+    elif program != part.program:
+        part.plays_programs = 1
 
 
 @helper
@@ -122,7 +136,7 @@ def rewind_parts(parts: Any) -> None:
 
 @helper
 def make_parts(by: int, channels: int) -> Any:
-    """Return the parts of a track that plays on these channels (a bit each), except by program."""
+    """Return the parts of a track that plays on these channels (a bit each), by track or by channel."""
     channel_starts = np.zeros(17, np.int64)
     if by == BY_CHANNEL:
         for channel in range(16):
@@ -134,7 +148,8 @@ def make_parts(by: int, channels: int) -> Any:
     else:
         rows = np.empty(1, PART)
         init_part(rows[0], -1, -1)
-    return TrackParts(rows, channel_starts, np.empty(0, np.int64), np.empty(0, np.int64))
+    no_rows = np.empty(0, np.int64)
+    return TrackParts(rows, channel_starts[:16], channel_starts[1:], no_rows, no_rows)
 
 
 @helper
@@ -168,4 +183,54 @@ def make_program_parts(keys: Any, program_change_keys: Any) -> Any:
             channel = -1 - key
             last = channel_starts[channel + 1] - 1
             change_parts[at] = last if last >= channel_starts[channel] else NO_PART
-    return TrackParts(rows, channel_starts, row_by_key, change_parts)
+    return TrackParts(rows, channel_starts[:16], channel_starts[1:], row_by_key, change_parts)
+
+
+@helper
+def make_drum_parts(by: int, channels: int, drum_channels: int, kit_maps: Any, notes_played: Any) -> Any:
+    """Return the parts of a track whose drum channels are divided by piece, in the order of their numbers.
+
+    Its other channels have a part each where ``by`` is BY_CHANNEL, else one in common, which comes first.
+    ``channels`` are those that play. ``kit_maps`` are the maps of the drum channels, ``notes_played`` is 1
+    for each note (``channel * PITCHES + pitch``) that plays.
+    """
+    others = channels & ~drum_channels
+    common = 1 if by != BY_CHANNEL and others else 0
+    starts = np.zeros(16, np.int64)
+    stops = np.full(16, common, np.int64)
+    row_by_note = np.full(16 * PITCHES, NO_PART, np.int64)
+    rows = np.empty(common + 16 + np.count_nonzero(notes_played), PART)
+    if common:
+        init_part(rows[0], -1, -1)
+    count = common
+    for channel in range(16):
+        if drum_channels >> channel & 1:
+            starts[channel] = count
+            count = add_pieces(rows, count, channel, kit_maps[channel], notes_played, row_by_note)
+            stops[channel] = count
+        elif by == BY_CHANNEL:
+            starts[channel] = count
+            if others >> channel & 1:
+                init_part(rows[count], channel, -1)
+                count += 1
+            stops[channel] = count
+    return TrackParts(rows[:count], starts, stops, row_by_note, np.empty(0, np.int64))
+
+
+@helper
+def add_pieces(rows: Any, count: int, channel: int, kit_map: int, notes_played: Any, row_by_note: Any) -> int:
+    """Add a part for each piece that plays on a channel; return the number of rows."""
+    row_by_piece = np.full(PITCHES, NO_PART, np.int64)
+    for pitch in range(PITCHES):
+        if notes_played[channel * PITCHES + pitch]:
+            row_by_piece[PIECE_OF_NOTE[kit_map, pitch]] = 0
+    for piece in range(PITCHES):
+        if row_by_piece[piece] >= 0:
+            init_part(rows[count], channel, -1)
+            rows[count].drum_piece = kit_map * PITCHES + piece
+            row_by_piece[piece] = count
+            count += 1
+    for pitch in range(PITCHES):
+        # A note that never plays goes with its piece too.
+        row_by_note[channel * PITCHES + pitch] = row_by_piece[PIECE_OF_NOTE[kit_map, pitch]]
+    return count

@@ -11,7 +11,8 @@ from midiprism.smf.kernel.channel_context import (
     merge_context_events,
 )
 from midiprism.smf.kernel.conductor import bisect_right, conductor_events_to_merge
-from midiprism.smf.kernel.event_writer import plan_parts, walk_track
+from midiprism.smf.kernel.division import plan_parts
+from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.parts import make_parts
 from midiprism.smf.kernel.row_types import (
@@ -86,10 +87,9 @@ def single_channel(channels: int) -> int:
 def mark_copied_tracks(song: Any) -> None:
     """Decide which tracks' splits can be written by copying spans."""
     options = song.options
-    simple = options.by == BY_TRACK and not options.event_by_event
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        copied = simple and source.needs_rewrite == 0
+        copied = source.by == BY_TRACK and source.needs_rewrite == 0 and not options.event_by_event
         if copied and options.merges and options.full_context:
             groups = song.context_groups
             count = count_context_events(groups.ticks, groups.group_starts, source.channels, source.ticks)
@@ -156,6 +156,7 @@ def plan_copied_track(output: Any, source: Any) -> Any:
     """Fill the facts of a copied split from the scan of its track; return its lead sound."""
     output.channel = single_channel(source.channels)
     output.program = source.program
+    output.drum_piece = -1
     output.note_count = source.note_count
     output.lowest_pitch = source.lowest_pitch
     output.highest_pitch = source.highest_pitch
@@ -166,14 +167,15 @@ def plan_copied_track(output: Any, source: Any) -> Any:
 def plan_part(output: Any, part: Any, by: int, state: Any) -> Any:
     """Fill the facts of a part from the walk that measured it; return its lead sound."""
     channel = part.channel
-    key, program = lead_key_and_program(state, channel)
+    key, program = lead_key_and_program(state, part.channels)
     onset, drums = part.onset, part.drums
     if channel < 0:
         settings = state.channels[key // PROGRAM_SLOTS]
         onset, drums = settings.onset, settings.drums
-    if by == BY_PROGRAM:
+    if by == BY_PROGRAM or part.drum_piece >= 0:
         key = channel * PROGRAM_SLOTS + part.program
-        program = -1 if part.program == NO_PROGRAM else part.program
+        program = -1 if part.program == NO_PROGRAM or part.plays_programs else part.program
+    output.drum_piece = part.drum_piece
     output.channel = single_channel(part.channels)
     output.program = program
     output.note_count = part.note_count
@@ -255,7 +257,7 @@ def plan_output(song: Any, out: Any, state: Any, max_output_bytes: int, max_outp
             if source.is_copied:
                 lead = plan_copied_track(output, source)
             else:
-                lead = plan_part(output, parts.rows[row], options.by, state)
+                lead = plan_part(output, parts.rows[row], source.by, state)
             fill_instrument(output, song.setup_groups, gs_reset_seen, in_song, lead)
             output.track = track
             output.ticks = source.ticks

@@ -20,6 +20,9 @@ ZERO: Any = np.int64(0)
 ALL_CHANNELS = 16
 """The channel number of an event that concerns every channel."""
 
+ALL_CHANNELS_MASK = 0xFFFF
+"""A bit per channel."""
+
 NO_PROGRAM = 128
 PROGRAM_SLOTS = 129
 PITCHES = 128
@@ -53,6 +56,7 @@ BY_TRACK = 0
 BY_CHANNEL = 1
 BY_PROGRAM = 2
 BY_AUTO = 3
+BY_DRUM = 4
 
 PASS_ASSIGN: Any = np.int64(0)
 PASS_MEASURE: Any = np.int64(1)
@@ -113,6 +117,8 @@ SOURCE_TRACK = row_type(
     "drums",  # drum state of the lead channel as its own events make it
     "name_start",  # position and size of its first track name with text; -1 where there is none
     "name_size",
+    "by",  # how it is divided, once that is decided: a BY constant other than BY_AUTO
+    "drum_channels",  # a bit per channel that is divided by the pieces of its drum kit
     "is_copied",  # 1 where its split is written by copying spans
     ("seconds", np.float64),  # of its end of track; NaN where the division has no time
 )
@@ -156,6 +162,7 @@ TRACK_STATE = row_type(
     ("notes_by_key", np.int64, (KEYS,)),
     ("channels", CHANNEL_STATE, (16,)),
     ("sounding", np.int64, (16 * PITCHES,)),  # notes that sound, by channel * PITCHES + pitch
+    ("notes_played", np.int64, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
     ("problem_counts", np.int64, (len(PROBLEM_KINDS),)),
     ("problem_offsets", np.int64, (len(PROBLEM_KINDS),)),  # of the first of each kind
     "note_count",
@@ -189,6 +196,7 @@ OUTPUT_TRACK = row_type(
     "track",
     "channel",  # -1 where several
     "program",  # -1 where none or several
+    "drum_piece",  # kit map * PITCHES + number of the piece; -1 where not divided by pieces
     "start",  # position in the output
     "stop",
     "note_count",
@@ -211,7 +219,9 @@ OUTPUT_TRACK = row_type(
 
 PART = row_type(
     "channel",  # -1 where several
-    "program",  # -1 where not divided by program
+    "program",  # that of its first note; -1 where not divided by program or by pieces
+    "drum_piece",  # as in OUTPUT_TRACK
+    "plays_programs",  # 1 where later notes have another program
     "tick",  # of its last event
     "running_status",  # in force; 0 where none
     "last_event",  # number of the own event that it ends with; CHAIN_BROKEN where something else is last

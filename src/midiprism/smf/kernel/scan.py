@@ -16,6 +16,7 @@ from midiprism.smf.kernel.messages import (
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS,
+    ALL_CHANNELS_MASK,
     CHECKPOINT_INTERVAL,
     PROGRAM_SLOTS,
     SETUP_BANK,
@@ -141,7 +142,7 @@ def finish_track_row(source: Any, counters: Any, state: Any, stop: int, ticks: i
         count_problem(state, problems.HANGING_NOTES, stop)
         state.problem_counts[problems.HANGING_NOTES] = hanging
         clear_sounding_notes(state)
-    key, program = lead_key_and_program(state, ZERO - 1)
+    key, program = lead_key_and_program(state, ZERO + ALL_CHANNELS_MASK)
     key = max(key, 0)
     channel = key // PROGRAM_SLOTS
     source.stop = stop

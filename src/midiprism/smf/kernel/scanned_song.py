@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 class SplitOptions(NamedTuple):
     """The options of a split, resolved for its song.
 
-    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM; ``merges`` says whether events of other tracks are merged.
+    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM, and by drum holds for what is not divided by piece;
+    ``merges`` says whether events of other tracks are merged.
     """
 
     by: Any

@@ -14,6 +14,7 @@ from midiprism.smf.kernel.conductor import (
     seconds_at,
 )
 from midiprism.smf.kernel.copy_writer import copy_track
+from midiprism.smf.kernel.division import divide_drums, resolve_auto, set_divisions
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
@@ -21,9 +22,7 @@ from midiprism.smf.kernel.parts import rewind_parts
 from midiprism.smf.kernel.plan import mark_copied_tracks, min_output_size, plan_output, prepare_walk
 from midiprism.smf.kernel.problem_counts import report_problem, report_track_problems
 from midiprism.smf.kernel.row_types import (
-    BY_AUTO,
-    BY_CHANNEL,
-    BY_TRACK,
+    BY_DRUM,
     COUNTERS,
     LIMIT_OUTPUT,
     NO_LIMIT,
@@ -81,23 +80,6 @@ def find_first_chunk(data: Any, tables: Any, counters: Any) -> Any:
     first = 14 if is_track_chunk(data, ZERO + 14) else find_next_track(data, ZERO + 14, data.shape[0])
     tables = report_problem(tables, counters, problems.HEADER_LENGTH, WHOLE_FILE, ZERO + 4, length)
     return tables, first if first >= 0 else max(14, min(at, data.shape[0]))
-
-
-@inlined
-def resolve_auto(by: int, tracks: Any, count: int) -> int:
-    """Return what ``by`` means for a song: auto is by channel where one track has all notes, on several."""
-    if by != BY_AUTO:
-        return by
-    lone = -1
-    for track in range(count):
-        if tracks[track].note_count > 0:
-            if lone >= 0:
-                return BY_TRACK
-            lone = track
-    if lone < 0:
-        return BY_TRACK
-    channels = tracks[lone].channels
-    return BY_CHANNEL if channels & (channels - 1) else BY_TRACK
 
 
 @inlined
@@ -232,7 +214,9 @@ def split_kernel(
     tables = read_chunks(data, at, max_tracks, full_context, tables, state, counters)
     midi_format = read_be16(data, ZERO + 8)
     merges = midi_format != 2 and counters.tracks > 1
+    divides_drums = by == BY_DRUM
     by = resolve_auto(by, tables.tracks, counters.tracks)
+    set_divisions(tables.tracks, counters.tracks, by)
     song = ScannedSong(
         data,
         tables,
@@ -244,8 +228,10 @@ def split_kernel(
         group_context_events(tables.context_events, counters.context_events),
         SplitOptions(by, merges, full_context, event_by_event, midi_format),
     )
-    mark_copied_tracks(song)
     out = np.empty(0, np.uint8)
+    if divides_drums:
+        divide_drums(song, out, state)
+    mark_copied_tracks(song)
     outputs = np.empty(0, OUTPUT_TRACK)
     if counters.status == STATUS_OK and min_output_size(song) > max_output_bytes:
         counters.status = LIMIT_OUTPUT

@@ -96,17 +96,17 @@ def channels_played(state: Any) -> int:
 
 
 @helper
-def lead_key_and_program(state: Any, channel: int) -> tuple[int, int]:
+def lead_key_and_program(state: Any, channels: int) -> tuple[int, int]:
     """Return the key with most notes, the lowest of equals, and the one program that plays.
 
-    The program is -1 where several play, or where none was selected. Only notes of one channel count where
-    ``channel`` is not -1.
+    The program is -1 where several play, or where none was selected. Only notes of ``channels`` (a bit each)
+    count.
     """
     best = ZERO - 1
     only = ZERO - 1
     for index in range(state.played_key_count):
         key = state.played_keys[index]
-        if channel >= 0 and key // PROGRAM_SLOTS != channel:
+        if channels >> key // PROGRAM_SLOTS & 1 == 0:
             continue
         program = key % PROGRAM_SLOTS
         if best < 0:

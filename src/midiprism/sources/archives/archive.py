@@ -162,7 +162,7 @@ class Archive(ABC):
         if mtime_ns is not None and mtime_ns != self.file.mtime_ns:
             raise changed
         if size > limit:
-            raise UnreadableError("limit", f"It unpacks to {size} bytes, more than the limit of {limit}.")
+            raise UnreadableError("song_size", f"It unpacks to {size} bytes, more than the limit of {limit}.")
         try:
             data = self.extract(offset, size)
         except DamagedError as error:
