@@ -30,7 +30,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage docs fuzz stress bench-kernel bench bench-growth bench-advice format clean
+.PHONY: help split test lint types coverage docs fuzz damage-table stress bench-kernel bench bench-growth bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -83,6 +83,9 @@ fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with real fil
 stress: $(STAMP)-test ## Kill commands at random for SECONDS= (1200), or ROUNDS=, and check that nothing is lost
 	$(RUN) fuzz/stress_kills.py $(if $(ROUNDS),--rounds $(ROUNDS),--seconds $(SECONDS))
 
+damage-table: $(STAMP)-damage ## Show what midiprism, mido, symusic and partitura make of damaged songs
+	$(RUN) fuzz/damage_table.py
+
 bench-kernel: $(STAMP)-peers ## Measure the splitter and other readers, on CORPUS= or sample songs
 	$(RUN) benchmarks/split_throughput.py $${CORPUS:+"$$CORPUS"}
 
@@ -111,6 +114,6 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 	$(PIP) --editable .
 	@touch $@
 
-$(STAMP)-peers $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
+$(STAMP)-damage $(STAMP)-peers $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
 	@touch $@

@@ -5,11 +5,18 @@ import os
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from support import catalog_access
 from support.nightly import NIGHTLY
 from support.postgres import PostgresServer, find_installations
+
+# No test asserts a time: other programs may use the processors.
+hypothesis.settings.register_profile(
+    "midiprism", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("midiprism")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -72,6 +72,7 @@ def test_whole_runs_are_compared_with_all_competitors(tmp_path: Path) -> None:
     assert output.count("MB on disk: ") == 2
 
 
+@pytest.mark.nightly
 def test_competitors_can_be_chosen(tmp_path: Path) -> None:
     sides = ("--sides", "midiprism,parquet", "--remove")
     output = benchmark_output(
@@ -88,10 +89,9 @@ def test_a_benchmark_refuses_to_begin_without_enough_disk_space(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="find prints no sizes and times elsewhere")
-@pytest.mark.parametrize(
-    "options", [pytest.param("", marks=pytest.mark.nightly), "--workers 1 --store parquet"]
-)
+@pytest.mark.parametrize("options", ["", "--workers 1 --store parquet"])
 def test_growth_is_measured(tmp_path: Path, options: str) -> None:
     output = benchmark_output("growth", "--work", str(tmp_path), "--songs", "600", f"--options={options}")
     assert "600 songs into" in output
@@ -116,6 +116,7 @@ def test_the_generator_of_sample_songs_is_measured() -> None:
     assert "50 songs" in benchmark_output("sample_songs", "--songs", "50")
 
 
+@pytest.mark.nightly
 def test_postgresql_is_compared_with_a_file_and_with_a_row_at_a_time(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:

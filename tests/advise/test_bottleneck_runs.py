@@ -24,7 +24,13 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("resource", SCENARIOS)
+@pytest.mark.parametrize(
+    "resource",
+    [
+        pytest.param(resource, marks=[] if resource == "source" else pytest.mark.nightly)
+        for resource in SCENARIOS
+    ],
+)
 def test_the_slow_part_is_found(
     resource: Resource, songs: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:

@@ -221,7 +221,7 @@ def test_a_killed_run_is_continued(postgres: PostgresServer, url: str, tmp_path:
     assert dump_owner_schema(postgres, url) == dump_before
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_runs_share_a_library(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
     # So many that the run that begins later finds something to do.
     library = build_foreign_library(

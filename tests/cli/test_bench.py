@@ -68,7 +68,7 @@ def test_the_table_has_every_strategy(
     assert not list(place.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_postgresql_is_measured_in_temporary_schemas(
     run_cli: Run, songs: Path, tmp_path: Path, postgres: PostgresServer, known_disk_speeds: None
 ) -> None:
@@ -82,7 +82,7 @@ def test_postgresql_is_measured_in_temporary_schemas(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGTERM") or sys.platform == "win32", reason="has no such signals")
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_ctrl_c_removes_temporary_files(songs: Path, tmp_path: Path, times: int) -> None:
     work = tmp_path / "work"
     work.mkdir()

@@ -23,6 +23,7 @@ from support.executor_runs import (
     make_worker_config,
 )
 from support.fake_songs import BASS, PIANO, fake_song, write_files
+from support.nightly import nightly
 from support.result_content import result_content
 from support.runs import make_settings, run_split
 
@@ -141,7 +142,7 @@ class SteppedTuner:
         return Decision(replace(tunables, workers=self.remaining.pop(0)), "to see what happens")
 
 
-@pytest.mark.parametrize(("first", "steps"), [(1, (3,)), (3, (1,)), (2, (5, 1, 4, 2))], ids=str)
+@pytest.mark.parametrize(("first", "steps"), [(2, (5, 1, 4, 2)), *nightly((1, (3,)), (3, (1,)))], ids=str)
 def test_the_result_is_the_same_for_any_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str, first: int, steps: tuple[int, ...]
 ) -> None:

@@ -106,7 +106,7 @@ def test_the_work_of_a_killed_run_is_completed_by_the_other(
     assert result_content(out, url) == undisturbed
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_work_of_an_interrupted_run_is_completed_by_the_other(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_run_waits_for_a_crashed_server(
     assert result_content(out, url) == undisturbed
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_killed_run_is_continued_by_the_next(
     songs: Path, undisturbed: Any, tmp_path: Path, postgres: PostgresServer
 ) -> None:

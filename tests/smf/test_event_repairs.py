@@ -20,6 +20,7 @@ from support.midi_writer import (
     sysex,
     tempo,
     track_name,
+    vlq,
 )
 
 SHORT_NAME = bytes.fromhex(
@@ -113,6 +114,62 @@ def test_the_events_that_a_length_too_large_has_swallowed_are_read() -> None:
     assert [out.tempo_count for out in result.tracks] == [1, 1]
     assert result.tracks[0].name == "Name"
     assert result.tracks[0].tempo == pytest.approx(240)
+
+
+@pytest.mark.parametrize(
+    ("event", "delta"),
+    [
+        (b"\xff\1\3\x83\x73\x83\x41\x83\x6d", 0),
+        (b"\xff\3\4Piano", 258),
+        (b"\xff\1\2Caf\xe9", 0),
+        (b"\xff\1\x0cPiano", 0),
+    ],
+    ids=["a note-off in a text", "a status in a delta time", "a bend in a text", "a note in a text"],
+)
+@pytest.mark.parametrize("before", [b"", note_on(0, 60)], ids=["first", "after a note-on"])
+def test_a_track_that_is_misread_is_read_again(event: bytes, delta: int, before: bytes) -> None:
+    rest = vlq(delta) + (note_off(0, 60) + MELODY if before else MELODY[1:])
+    result = midiprism.split(damaged(b"\0" * bool(before) + before + b"\0" + event + rest + END))
+    assert (result.outcome, set(codes(result)) - {"text_encoding"}) == ("repaired", {"event_length"})
+    first = [(60, 0, delta)] if before else []
+    assert notes_of(result) == first + [
+        (pitch, tick + delta, end + delta) for pitch, tick, end in MELODY_NOTES
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "delta"),
+    [
+        (b"Caf\xe9", b"\0"),
+        (b"Caf\xc3\xa9", b"\0"),
+        ("ポップム".encode("cp932"), b"\0"),
+        (b"Caf\xe9", b"\x81\x02"),
+        (b"love", b"\x8f\0"),
+    ],
+)
+def test_a_byte_above_127_belongs_to_the_text_if_the_delta_time_would_be_long(
+    text: bytes, delta: bytes
+) -> None:
+    body = b"\0\xff\1" + bytes([len(text) + 30]) + text + delta + MELODY[1:] + END
+    result = midiprism.split(damaged(body))
+    assert text + delta + MELODY[1:5] in result.tracks[0].data
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\0\xff\1\4Name\0\x90\x3c\x40\0\xff\1\0\x60\x3c\0" + MELODY[:4] + END,
+        b"\0\xff\1\4Name" + MELODY + b"\0\xff\1\0\0\x3e\x40" + END,
+        b"\0\xff\1\4Name\0\xb0\0\xff" + MELODY + END,
+        b"\0\xff\1\4Name\0\x90\x3c\xff\x60\x80\x3c\0" + MELODY + END,
+        b"\0\xff\1\4Name\0\xc0\5\0\xff\1\0" + MELODY[:8] + b"\0\x40\x40" + END,
+    ],
+    ids=["a hanging note", "a hanging end", "a bank behind a text", "a loud note", "a note behind a text"],
+)
+def test_other_faults_behind_a_text_do_not_change_its_length(body: bytes) -> None:
+    result = midiprism.split(damaged(body))
+    assert "event_length" not in codes(result)
+    assert b"\xff\1\4Name" in result.tracks[0].data
 
 
 def test_an_event_with_the_right_length_is_not_skipped_for_one_that_is_wrong_behind_it() -> None:

@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from support.broken_files import BROKEN_FILES
+from support.fuzz_checks import check_input
 from support.fuzz_findings import FUZZ_FINDINGS
-from support.invariants import check_any_bytes
 from support.midi_strategies import examples, songs
 from support.mutations import mutated_file
 from support.undone_files import UNDONE_FILES
@@ -22,13 +22,13 @@ MUTATIONS = 150
 
 @pytest.mark.parametrize("data", [data for _, data in KNOWN], ids=[name for name, _ in KNOWN])
 def test_known_broken_files_keep_every_promise_for_any_bytes(data: bytes) -> None:
-    check_any_bytes(data)
+    check_input(data)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_mutated_files_keep_every_promise_for_any_bytes(batch: int) -> None:
     rng = Random(batch)
     seeds = [*(data for _, data in KNOWN), *examples(songs, 60)]
-    outcomes = [check_any_bytes(mutated_file(rng, seeds)) for _ in range(MUTATIONS)]
+    outcomes = [check_input(mutated_file(rng, seeds)) for _ in range(MUTATIONS)]
     # Mutations that always gave one outcome would test little.
     assert {"split", "repaired", "no_notes"} < set(outcomes)

@@ -17,7 +17,7 @@ from support.split_process import SPLIT_OPTIONS, fingerprint_files, fingerprints
 
 def on_generated_files(test: Callable[[bytes, By, Context], None]) -> Callable[..., None]:
     """Return a test that runs on many well-formed files, once for each ``by`` and ``context``."""
-    generated: Callable[..., None] = settings(max_examples=example_count(60), deadline=None)(
+    generated: Callable[..., None] = settings(max_examples=example_count(150), deadline=None)(
         given(song=songs)(test)
     )
     pytest.mark.parametrize(("by", "context"), SPLIT_OPTIONS)(generated)
@@ -25,62 +25,46 @@ def on_generated_files(test: Callable[[bytes, By, Context], None]) -> Callable[.
 
 
 @on_generated_files
-def test_own_events_stay_at_their_ticks_with_their_bytes(song: bytes, by: By, context: Context) -> None:
-    invariants.check_own_events_kept(invariants.split_and_read(song, by, context))
-
-
-@on_generated_files
-def test_every_note_sounds_at_the_seconds_of_its_song(song: bytes, by: By, context: Context) -> None:
+def test_every_invariant_holds(song: bytes, by: By, context: Context) -> None:
     case = invariants.split_and_read(song, by, context)
+    check_that_it_is_well_formed(case)
+    invariants.check_own_events_kept(case)
     invariants.check_note_times(case)
     invariants.check_tempo(case)
-
-
-@on_generated_files
-def test_no_note_is_lost_or_added(song: bytes, by: By, context: Context) -> None:
-    invariants.check_notes(invariants.split_and_read(song, by, context))
-
-
-@on_generated_files
-def test_splitting_a_split_returns_it(song: bytes, by: By, context: Context) -> None:
-    invariants.check_idempotent(invariants.split_and_read(song, by, context))
-
-
-@on_generated_files
-def test_other_readers_parse_every_split(song: bytes, by: By, context: Context) -> None:
-    for out in invariants.split_and_read(song, by, context).outputs:
-        if not has_event(out.song, mido_refuses):
-            assert len(read_with_mido(out.split_track.data)) == 1
-        if not symusic_refuses(out.song):
-            assert read_with_symusic(out.split_track.data).notes.total() <= out.split_track.note_count
-
-
-@on_generated_files
-def test_every_split_is_as_the_contract_describes(song: bytes, by: By, context: Context) -> None:
-    case = invariants.split_and_read(song, by, context)
+    invariants.check_notes(case)
+    invariants.check_idempotent(case)
     invariants.check_against_oracle(case)
     invariants.check_facts(case.outputs)
+    check_durations(case)
+    check_that_others_read(case)
 
 
-@on_generated_files
-def test_a_well_formed_file_is_never_reported_as_repaired(song: bytes, by: By, context: Context) -> None:
-    case = invariants.split_and_read(song, by, context)
+def check_that_it_is_well_formed(case: invariants.SplitCase) -> None:
+    """Check that a well-formed file is not reported as repaired."""
     plays = any(case.oracle.playing_channels)
     assert case.result.outcome == ("split" if plays else "no_notes")
     assert case.result.num_tracks == len(case.parsed_song.tracks)
     assert (case.result.format, case.result.division) == (case.parsed_song.format, case.parsed_song.division)
 
 
-@on_generated_files
-def test_durations_are_those_of_the_songs_tempo_map(song: bytes, by: By, context: Context) -> None:
-    case = invariants.split_and_read(song, by, context)
-    assert case.result.duration_ticks == max(track.end_tick for track in case.parsed_song.tracks)
+def check_durations(case: invariants.SplitCase) -> None:
+    """Check that durations are those of the song's tempo map."""
     ends = [track.end_tick for track in case.parsed_song.tracks]
+    assert case.result.duration_ticks == max(ends)
     lengths = [float(tempo_map(case.parsed_song, index).seconds(end)) for index, end in enumerate(ends)]
     if case.parsed_song.format != 2:
         assert case.result.duration_seconds == pytest.approx(max(lengths), rel=1e-9, abs=1e-12)
     for split in case.result.tracks:
         assert split.duration_seconds == pytest.approx(lengths[split.track_number], rel=1e-9, abs=1e-12)
+
+
+def check_that_others_read(case: invariants.SplitCase) -> None:
+    """Check that other readers parse every split."""
+    for out in case.outputs:
+        if not has_event(out.song, mido_refuses):
+            assert len(read_with_mido(out.split_track.data)) == 1
+        if not symusic_refuses(out.song):
+            assert read_with_symusic(out.split_track.data).notes.total() <= out.split_track.note_count
 
 
 BATCH = example_count(120)

@@ -7,7 +7,10 @@ import pytest
 import midiprism
 from midiprism.smf import SplitSong
 from support.broken_files import CONDUCTOR, GOOD_SONG
+from support.exact_timing import pair_notes
+from support.invariants import read_outputs
 from support.midi_writer import (
+    RUNNING_STATUS_STYLE,
     TimedMessage,
     control_change,
     meta,
@@ -23,6 +26,16 @@ from support.midi_writer import (
 
 def codes(result: SplitSong) -> set[str]:
     return {problem.code for problem in result.problems}
+
+
+def notes(result: SplitSong, track_number: int) -> list[tuple[int, int, int]]:
+    """Return pitch, tick and end of the notes of a source track."""
+    return [
+        (note.pitch, note.tick, note.end_tick)
+        for out in read_outputs(result)
+        if out.split_track.track_number == track_number
+        for note in pair_notes(out.track.events, out.track.end_tick)
+    ]
 
 
 def lf_to_crlf(data: bytes) -> bytes:
@@ -116,14 +129,42 @@ def test_only_the_place_without_damage_gets_its_cr_back() -> None:
     assert result.tracks == midiprism.split(data).tracks
 
 
-def test_a_lost_cr_with_several_places_stays_lost() -> None:
+def test_places_of_a_lost_cr_within_one_text_make_no_difference_to_the_notes() -> None:
     data = song(
         CONDUCTOR, track([(0, track_name(b"Bass\r\ngui\ntar")), *note(0, 60, 0, 96)]), melody_without_lf()
     )
     result = midiprism.split(crlf_to_lf(data))
-    assert "line_ends_ambiguous" in codes(result)
-    assert "line_ends" not in codes(result)
+    assert codes(result) == {"line_ends"}
+    assert notes(result, 1) == notes(midiprism.split(data), 1) == [(60, 0, 96)]
     assert result.tracks[-1].data == midiprism.split(data).tracks[-1].data
+
+
+def with_line_ends_in_controllers(*end: bytes) -> list[TimedMessage]:
+    """Return notes with controllers between them, of which some numbers, values and delta times are LF."""
+    controllers = [control_change(0, 13, 10), control_change(0, 10, 10), control_change(0, 10, 64)]
+    changes = [(96 + 10 * number, message) for number, message in enumerate(controllers)]
+    return [*note(0, 60, 0, 86), *changes, *note(0, 62, 200, 40)]
+
+
+def test_of_several_ways_only_what_they_have_in_common_is_kept() -> None:
+    # The lost CR may be the number of a controller, its value, or a delta time that delays all that follows.
+    data = song(
+        CONDUCTOR, track(with_line_ends_in_controllers(), style=RUNNING_STATUS_STYLE), melody_without_lf()
+    )
+    result = midiprism.split(crlf_to_lf(data))
+    assert result.outcome == "repaired"
+    assert codes(result) == {"line_ends_ambiguous", "missing_end_of_track"}
+    assert notes(result, 1) == [(60, 0, 86)]
+    assert result.tracks[-1].data == midiprism.split(data).tracks[-1].data
+
+
+def test_the_way_that_ends_every_note_is_the_right_one() -> None:
+    # With the CR as velocity, the pitch would be another than that of the note-off.
+    data = song(CONDUCTOR, track([*note(0, 13, 0, 10, 10), *note(0, 62, 20, 96)]), melody_without_lf())
+    assert b"\x90\x0d\x0a\x0a\x80\x0d" in data
+    result = midiprism.split(crlf_to_lf(data))
+    assert codes(result) == {"line_ends"}
+    assert result.tracks == midiprism.split(data).tracks
 
 
 def test_offsets_of_problems_are_those_in_the_file() -> None:

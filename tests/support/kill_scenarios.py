@@ -33,6 +33,8 @@ _LEFTOVERS = {"orphan", "temporary", "songs_table"}
 """Damage that a kill may leave: files that no commit names, and a derived table of an earlier commit."""
 _ADOPTED_SONGS = 30
 _MOST_KILLS = 6
+_AUDIT_CODES = (0, 1)
+"""An audit exits with 1 where it finds something."""
 _OWN_FILES = ("midiprism.json", ".midiprism.lock")
 
 
@@ -312,15 +314,19 @@ def _audit(lab: KillLab, url: str, folder: Path) -> None:
     before, files = dump_owner_schema(lab.server, url), read_tree(folder)
     findings = _audit_findings(lab, url)
     for _ in lab.kills():
-        lab.killer.run_and_kill("audit", ["audit", "--quiet", "--json", "--database", url])
+        lab.killer.run_and_kill("audit", _audit_command(url), _AUDIT_CODES)
         if dump_owner_schema(lab.server, url) != before or read_tree(folder) != files:
             raise CheckError(f"{url}: an audit changed something")
     if _audit_findings(lab, url) != findings:
         raise CheckError(f"{url}: an audit that followed killed ones found something else")
 
 
+def _audit_command(url: str) -> list[str]:
+    return ["audit", "--quiet", "--json", "--database", url]
+
+
 def _audit_findings(lab: KillLab, url: str) -> Any:
-    facts = json.loads(lab.killer.output("audit", ["audit", "--quiet", "--json", "--database", url], (0, 1)))
+    facts = json.loads(lab.killer.output("audit", _audit_command(url), _AUDIT_CODES))
     return {key: value for key, value in facts.items() if "seconds" not in key and "per" not in key}
 
 

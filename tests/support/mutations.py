@@ -38,6 +38,21 @@ FRAGMENTS = (
     b"\x00\xc0\x05",
     b"\x00\x99\x24\x7f",
     b"\xff\xff\xff\x7f\x80\x3c\x40",
+    b"\x00\xff\x21\x01\x01",
+    b"\x00\xff\x09\x06Port B",
+    b"\x00\xff\x20\x01\x09",
+    b"\x00\xff\x05\x03la ",
+    b"\x00\xff\x03\x06\xfe\xffB\x00a\x00",
+    b"\x00\xff\x03\x06\x83\x73\x83\x41\x83\x6d",
+    b"\x00\xb0\x64\x06\x00\x65\x00\x00\x06\x07",
+    b"\x00\xb0\x7e\x01",
+    b"\x00\xb0\x7b\x00",
+    b"\x00\xb0\x78\x00",
+    b"\x00\xb0\x00\x7f\x00\xc0\x10",
+    b"\x00\xf0\x08\x43\x10\x4c\x00\x00\x7e\x00\xf7",
+    b"\x00\xf0\x05\x7e\x7f\x09\x03\xf7",
+    b"\x00\xf0\x0a\x41\x10\x42\x12\x40\x00\x7f\x00\x41\xf7",
+    b"\xff\xff\xff\xff\x70\x90\x3c\x40",
     b"MTrk\x00\x00\x00\x04\x00\xff\x2f\x00",
     b"MTrk\x00\x00\x00\x0c\x00\x90\x3c\x40\x60\x80\x3c\x00\x00\xff\x2f\x00",
     b"MTrk",
@@ -121,6 +136,12 @@ def change_header(rng: Random, data: bytearray, _: bytes) -> None:
         ).to_bytes(2, "big")
 
 
+def translate_line_ends(rng: Random, data: bytearray, _: bytes) -> None:
+    """Translate the line ends as in a text file."""
+    wrong, right = rng.choice(((b"\n", b"\r\n"), (b"\r", b"\r\n"), (b"\r\n", b"\n")))
+    data[:] = data.replace(wrong, right)
+
+
 def append_track(rng: Random, data: bytearray, other: bytes) -> None:
     """Append all tracks of another file."""
     data += other[14:]
@@ -146,6 +167,7 @@ COMMON_MUTATIONS: tuple[Mutation, ...] = (
     change_length,
     change_header,
     append_track,
+    translate_line_ends,
 )
 
 

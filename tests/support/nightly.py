@@ -5,7 +5,9 @@ Tests marked ``nightly`` run only then, and some others check more cases then.
 
 import os
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pytest
 
 T = TypeVar("T")
 
@@ -15,3 +17,11 @@ NIGHTLY = os.environ.get("MIDIPRISM_NIGHTLY", "") not in ("", "0")
 def every(step: int, cases: Sequence[T], *, nightly_step: int = 1) -> Sequence[T]:
     """Return every ``step``-th case, or in a nightly run every ``nightly_step``-th."""
     return cases[:: nightly_step if NIGHTLY else step]
+
+
+def nightly(*cases: Any) -> list[Any]:
+    """Return cases of a parametrized test that only nightly runs check; a tuple has a value for each name."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.nightly)
+        for case in cases
+    ]

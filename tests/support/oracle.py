@@ -29,7 +29,7 @@ from support.midi_parser import (
     payload,
 )
 
-By = Literal["auto", "track", "channel", "program"]
+By = Literal["auto", "track", "channel", "program", "drum"]
 Context = Literal["conductor", "full"]
 BY_VALUES: tuple[By, ...] = ("auto", "track", "channel", "program")
 CONTEXT_VALUES: tuple[Context, ...] = ("conductor", "full")
@@ -139,6 +139,7 @@ class Oracle:
     def expected_tracks(self, by: By, context: Context) -> Iterator[ExpectedTrack]:
         """Yield every split, in order."""
         by = self.resolve_auto(by)
+        assert by != "drum", "the oracle knows no kits"
         for track, playing in enumerate(self.playing_channels):
             end = self.song.tracks[track].end_of_track
             if playing and by == "track":

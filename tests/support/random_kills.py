@@ -81,10 +81,13 @@ class RandomKiller:
         self._usual_seconds[operation] = time.perf_counter() - started
         return done.stdout.splitlines()[-1]
 
-    def run_and_kill(self, operation: str, arguments: Sequence[str]) -> bool:
+    def run_and_kill(self, operation: str, arguments: Sequence[str], codes: Sequence[int] = (0,)) -> bool:
         """Run a command and kill it at a random moment; return whether it was still running.
 
         Half of the time only the process that was started is killed, which the others must notice.
+
+        Raises:
+            CommandError: it ended before, with another exit code than one of ``codes``.
         """
         usual = self._usual_seconds.get(operation, 3.0)
         first = 0.0 if self._rng.random() < _FULL_RANGE_SHARE else _EARLIEST_SHARE * usual
@@ -104,7 +107,7 @@ class RandomKiller:
             self.kills[operation] += 1
         else:
             self.missed += 1
-            if process.returncode != 0:
+            if process.returncode not in codes:
                 raise CommandError(f"exit code {process.returncode}: midiprism {' '.join(arguments)}")
         return killed
 

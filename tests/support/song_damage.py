@@ -30,6 +30,7 @@ NAMES = (
     b"Alto Trombone",
     "Flügel".encode("cp1252"),
     "ピアノ".encode("shift_jis"),
+    "Café".encode("cp1252"),
     b"a\rb\nc",
     b"Bass",
 )
@@ -208,12 +209,12 @@ UNDONE: tuple[Damage, ...] = (
 """Damage that is always undone."""
 
 OFTEN_UNDONE: dict[Damage, float] = {
-    translate_lf: 0.9,
-    translate_cr: 0.9,
-    translate_crlf: 0.1,
-    change_event_length: 0.75,
+    translate_lf: 1,
+    translate_cr: 1,
+    translate_crlf: 0.85,
+    change_event_length: 1,
 }
-"""Damage that is undone where there is a proof, with the least share of the generated songs."""
+"""Damage that is undone where there is a proof, with the least share of the songs where it can be seen."""
 
 LOSSES: tuple[Damage, ...] = (cut,)
 """Damage that loses notes."""

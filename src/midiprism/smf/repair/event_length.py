@@ -5,31 +5,33 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from midiprism.smf import problems
-from midiprism.smf.repair.chunks import is_chunk_or_end
+from midiprism.smf.repair.chunks import is_chunk_or_end, read_size
 from midiprism.smf.repair.diagnosis import Diagnosis, TrackReading
 from midiprism.smf.repair.edits import Edit, Repair, RepairStep, encode_number, resize_chunk
 from midiprism.smf.repair.events import (
-    END_OF_TRACK,
+    FIXED_SIZES,
     META,
     SYSEX,
+    TEXT_TYPES,
     Effort,
     TrackEvent,
     is_end_of_track,
-    is_note_on,
     read_clean_events,
     read_event,
+    read_events,
     read_number,
 )
-
-FIXED_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, END_OF_TRACK: 0, 0x51: 3, 0x54: 5, 0x58: 4, 0x59: 2}
-"""Sizes of the meta events that have but one."""
+from midiprism.smf.repair.note_pairs import SoundingNotes
 
 IMPOSSIBLE_EVENTS = {problems.DATA_BYTE, problems.SYSTEM_MESSAGE}
-TEXT_TYPES = range(0x01, 0x10)
+MISREAD = {problems.RUNNING_STATUS, problems.HANGING_NOTES}
 TEXT_CONTROLS = b"\0\t\n\r"
 SEQUENCER_SPECIFIC = 0x7F
 MAX_CANDIDATES = 20_000
 """A track with more meta events and sysex is not repaired here."""
+
+LONGEST_GAP = 16
+"""Quarter notes; a longer delta time after a text is rather a letter of the text."""
 
 LONGEST_EXCESS = 16
 """Most bytes by which a restart may be behind the stated end of a meta event."""
@@ -39,69 +41,91 @@ def correct_event_length(song: Diagnosis, track: TrackReading, effort: Effort) -
     """Correct the length of one meta event or sysex, if the rest of the track is then clean up to its chunk's
     end.
 
-    Only in a track of which the reading as stated reaches no end of track, or only through impossible events.
-    The first restart that leaves no note-on and no note-off without a counterpart is taken. If there is none
-    and the end of track is lost, the restart that leaves fewest is.
+    Only in a track of which the reading as stated reaches no end of track, or only through impossible events,
+    or through a running status that is not in force and with a note that is never ended. The first restart
+    that leaves no note-on and no note-off without a counterpart is taken. If there is none and the end of
+    track is lost, the restart that leaves fewest is.
     """
     data, limit, kinds = song.data, track.declared_end, track.problem_kinds
     is_lost = problems.MISSING_END_OF_TRACK in kinds
-    if not is_lost and not kinds & IMPOSSIBLE_EVENTS:
+    is_impossible = not kinds.isdisjoint(IMPOSSIBLE_EVENTS)
+    if not (is_lost or is_impossible or kinds >= MISREAD) or not is_chunk_or_end(data, limit):
         return None
-    may_be_longer = is_lost or problems.RUNNING_STATUS in kinds
-    if not is_chunk_or_end(data, limit):
-        return None
+    stated = _read_as_stated(data, track, effort)
     proof = _Proof(data, limit, effort)
-    best: tuple[int, TrackEvent, int] | None = None
-    for candidate, restart in _restarts(data, track.body, limit, may_be_longer, effort):
-        unmatched = proof.unmatched_notes(candidate, restart)
-        if unmatched is None or (unmatched and not is_lost):
-            continue
-        if best is None or unmatched < best[0]:
-            best = unmatched, candidate.event, restart
-            if not unmatched:
-                break
+    candidates = _candidates(data, track.body, limit, effort)
+    best = _best_restart(proof, _restarts(data, candidates, limit), is_lost)
+    if (is_lost or stated.is_misread) and (best is None or best.unmatched):
+        later = _best_restart(proof, _later_restarts(data, candidates, limit, stated), is_lost)
+        if best is None or (later is not None and later.unmatched < best.unmatched):
+            best = later
     if best is None or effort.is_exhausted:
         return None
-    _, event, restart = best
+    event = best.event
     number_at = event.position + (2 if event.status == META else 1)
-    edits = [Edit(number_at, event.body, encode_number(restart - event.body))]
+    size = _end_of_text(data, event, best.position) - event.body
+    edits = [Edit(number_at, event.body, encode_number(size))]
     repair = Repair(problems.EVENT_LENGTH, 1, track.number, event.start)
     return RepairStep(resize_chunk(data, track.body, edits), [repair])
 
 
-class _Sounding:
-    """The notes that sound at a position of a track, and how many note-offs before it have ended none."""
+class _StatedReading(NamedTuple):
+    """Signs that a track is misread as it is stated.
 
-    def __init__(self, notes: Counter[tuple[int, int]] | None = None, unmatched: int = 0) -> None:
-        self._notes = Counter() if notes is None else notes
-        self._unmatched = unmatched
+    Attributes:
+        is_misread: whether a note-on or note-off has no counterpart, or an event of a rare channel has a data
+            byte above 127.
+        rare_channels: those that are stated only once.
+    """
 
-    def copy(self) -> "_Sounding":
-        """Return a copy that another reading may change."""
-        return _Sounding(+self._notes, self._unmatched)
+    is_misread: bool
+    rare_channels: frozenset[int]
 
-    def read(self, data: bytes, event: TrackEvent) -> None:
-        """Begin or end the note of an event, if it has one."""
-        if event.status >> 4 in (8, 9):
-            note = event.status & 15, data[event.body]
-            if is_note_on(data, event):
-                self._notes[note] += 1
-            elif self._notes[note]:
-                self._notes[note] -= 1
-            else:
-                self._unmatched += 1
 
-    @property
-    def unmatched(self) -> int:
-        """The number of note-ons and note-offs without a counterpart, if the track ends here."""
-        return self._unmatched + self._notes.total()
+def _read_as_stated(data: bytes, track: TrackReading, effort: Effort) -> _StatedReading:
+    sounding = SoundingNotes()
+    times_stated: Counter[int] = Counter()
+    impossible = set()
+    for event in read_events(data, track.body, track.stop, effort):
+        sounding.read(data, event)
+        if event.status < SYSEX:
+            channel = event.status & 15
+            times_stated[channel] += event.states_status
+            if max(data[event.body : event.stop]) > 127:
+                impossible.add(channel)
+    rare = frozenset(channel for channel, times in times_stated.items() if times == 1)
+    return _StatedReading(sounding.unmatched > 0 or not rare.isdisjoint(impossible), rare)
+
+
+class _Restart(NamedTuple):
+    """An event with a wrong length, where the next begins, and how many notes then lack a counterpart."""
+
+    event: TrackEvent
+    position: int
+    unmatched: int
+
+
+def _best_restart(
+    proof: "_Proof", restarts: Iterator[tuple["_Candidate", int]], may_be_unmatched: bool
+) -> _Restart | None:
+    """Return the first restart that leaves no notes unmatched, or else the first that leaves fewest."""
+    best: _Restart | None = None
+    for candidate, position in restarts:
+        unmatched = proof.unmatched_notes(candidate, position)
+        if unmatched is None or (unmatched and not may_be_unmatched):
+            continue
+        if best is None or unmatched < best.unmatched:
+            best = _Restart(candidate.event, position, unmatched)
+            if not unmatched:
+                break
+    return best
 
 
 class _Candidate(NamedTuple):
     """An event whose length may be wrong, and the notes that sound before it."""
 
     event: TrackEvent
-    sounding: _Sounding
+    sounding: SoundingNotes
 
 
 class _Proof:
@@ -136,40 +160,51 @@ class _Proof:
         return None
 
 
-def _restarts(
-    data: bytes, body: int, limit: int, may_be_longer: bool, effort: Effort
-) -> Iterator[tuple[_Candidate, int]]:
-    """Yield the events whose length may be wrong, each with a position where the next may begin.
-
-    First the likely ends of all of them, in the order of the track; then ends of the last that was read which
-    are behind its stated end.
-    """
+def _candidates(data: bytes, body: int, limit: int, effort: Effort) -> list[_Candidate]:
+    """Return the meta events and sysex of a track up to the first event that is not clean, and that one."""
     candidates: list[_Candidate] = []
-    sounding = _Sounding()
+    sounding = SoundingNotes()
     at = body
     for event in read_clean_events(data, body, limit, effort):
         at = event.stop
         sounding.read(data, event)
         if event.status in (META, SYSEX):
             if len(candidates) == MAX_CANDIDATES:
-                return
+                return []
             candidates.append(_Candidate(event, sounding.copy()))
-    last = candidates[-1] if candidates and candidates[-1].event.stop == at else None
     broken = _read_broken_event(data, at, limit)
     if broken is not None:
         candidates.append(_Candidate(broken, sounding))
+    return candidates
+
+
+def _restarts(data: bytes, candidates: list[_Candidate], limit: int) -> Iterator[tuple[_Candidate, int]]:
+    """Yield the events whose length may be wrong, each with the positions where it is likely to end."""
     for candidate in candidates:
         for restart in _likely_ends(data, candidate.event, limit):
             yield candidate, restart
-    if may_be_longer and last is not None and not _states_status(data, at, limit):
-        for restart in _later_ends(data, last.event, limit):
-            yield last, restart
 
 
-def _states_status(data: bytes, at: int, limit: int) -> bool:
-    """Return whether an event at a position would begin with a status."""
-    delta = read_number(data, at, limit)
-    return delta is not None and delta[1] < limit and data[delta[1]] >= 0x80
+def _later_restarts(
+    data: bytes, candidates: list[_Candidate], limit: int, stated: _StatedReading
+) -> Iterator[tuple[_Candidate, int]]:
+    """Yield the events behind which no plausible event is, each with the later positions where it may end."""
+    for candidate in candidates:
+        if not _is_followed_plausibly(data, candidate, limit, stated):
+            for restart in _later_ends(data, candidate.event, limit):
+                yield candidate, restart
+
+
+def _is_followed_plausibly(data: bytes, candidate: _Candidate, limit: int, stated: _StatedReading) -> bool:
+    """Return whether the event behind one is clean and is neither alone on its channel nor ends no note."""
+    following = next(read_clean_events(data, candidate.event.stop, limit, Effort()), None)
+    if following is None:
+        return False
+    if following.status >= SYSEX:
+        return True
+    return following.status & 15 not in stated.rare_channels and candidate.sounding.may_precede(
+        data, following
+    )
 
 
 def _read_broken_event(data: bytes, at: int, limit: int) -> TrackEvent | None:
@@ -211,6 +246,38 @@ def _payload_ends(data: bytes, event: TrackEvent, start: int, stop: int) -> Iter
         if kind != SEQUENCER_SPECIFIC and not _may_be_text(kind, data[at]):
             return
         yield at + 1
+
+
+def _end_of_text(data: bytes, event: TrackEvent, end: int) -> int:
+    """Return where a text ends, if that may be ``end`` or after the bytes above 127 that follow.
+
+    They begin a delta time, unless it would be long, or the text would end within a character.
+    """
+    if event.status != META or data[event.position + 1] not in TEXT_TYPES:
+        return end
+    division = read_size(data, 10) & 0xFFFF
+    longest = LONGEST_GAP * (division if division < 0x8000 else 0x80)
+    following = read_number(data, end, len(data))
+    while following is not None and data[end] >= 0x80:
+        if following[0] < longest and not _ends_within_character(data[event.body : end + 1]):
+            break
+        end += 1
+        following = read_number(data, end, len(data))
+    return end
+
+
+def _ends_within_character(text: bytes) -> bool:
+    """Return whether a text in UTF-8, or one in Shift-JIS, would lose half a character with its last byte."""
+    encodings = ["utf-8"] if text[:-2].isascii() else ["utf-8", "cp932"]
+    return any(_decodes(text, encoding) and not _decodes(text[:-1], encoding) for encoding in encodings)
+
+
+def _decodes(text: bytes, encoding: str) -> bool:
+    try:
+        text.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _may_be_text(kind: int, byte: int) -> bool:

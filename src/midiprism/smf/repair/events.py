@@ -10,6 +10,12 @@ END_OF_TRACK = 0x2F
 LONGEST_NUMBER = 4
 OVERLONG_NUMBER = 5
 
+FIXED_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, END_OF_TRACK: 0, 0x51: 3, 0x54: 5, 0x58: 4, 0x59: 2}
+"""Sizes of the meta events that have but one."""
+
+TEXT_TYPES = range(0x01, 0x10)
+"""Types of the meta events that are texts."""
+
 MAX_EVENTS_READ = 250_000
 """Most events of one song that are read in search of repairs; beyond them its damage stays as it is."""
 

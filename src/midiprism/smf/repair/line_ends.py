@@ -33,8 +33,10 @@ def undo_line_ends(song: Diagnosis, effort: Effort) -> RepairStep | None:
         fitting = [undone for undone in fitting if _is_clean(apply_edits(data, undone.edits), effort)]
         is_ambiguous = len(fitting) != 1
     elif not fitting:
-        edits, is_ambiguous = restore_returns(data, effort)
+        edits, has_parted = restore_returns(data, effort)
         if edits and _chunks_fit(apply_edits(data, edits)):
+            if has_parted:
+                return RepairStep(edits, [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, edits[0].start)])
             fitting = [Undone("CRLF to LF", edits)]
     if is_ambiguous:
         return RepairStep([], [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, first)])

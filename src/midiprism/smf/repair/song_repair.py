@@ -9,7 +9,7 @@ from midiprism.smf.repair.data_bytes import drop_impossible_choices
 from midiprism.smf.repair.diagnosis import Diagnosis, TrackReading, diagnose
 from midiprism.smf.repair.early_end import drop_early_end
 from midiprism.smf.repair.edits import RepairStep
-from midiprism.smf.repair.event_length import correct_event_length
+from midiprism.smf.repair.event_length import MISREAD, correct_event_length
 from midiprism.smf.repair.events import Effort
 from midiprism.smf.repair.line_ends import undo_line_ends
 from midiprism.smf.repair.overlong_numbers import shorten_overlong_numbers
@@ -31,7 +31,7 @@ REPAIRABLE = frozenset(
         problems.VLQ,
     )
 )
-"""Kinds of problems that a repair may undo."""
+"""Kinds of problems that a repair may undo. So may those of ``event_length.MISREAD`` in one track."""
 
 MAX_STEPS = 12
 """Most steps of repair for one song. A step is one repair of the whole song, or at most one of each track."""
@@ -53,7 +53,10 @@ TRACK_REPAIRS: tuple[TrackRepair, ...] = (
 
 def may_be_repaired(answer: KernelOutput) -> bool:
     """Return whether the kernel has found a problem that a repair may undo."""
-    return answer.problems is not None and not REPAIRABLE.isdisjoint(answer.problems["kind"].tolist())
+    if answer.problems is None:
+        return False
+    kinds = set(answer.problems["kind"].tolist())
+    return not REPAIRABLE.isdisjoint(kinds) or kinds >= MISREAD
 
 
 def repair_song(song: Unwrapped, read: Callable[[bytes], KernelOutput | None]) -> bool:
