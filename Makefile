@@ -30,7 +30,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage docs fuzz damage-table stress bench-kernel bench bench-growth bench-advice format clean
+.PHONY: help split test lint types coverage docs fuzz damage-table stress bench-kernel bench bench-names bench-growth bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -94,6 +94,9 @@ bench: $(STAMP)-test ## Measure whole runs in WORK= (or build/bench), on sample 
 	$(RUN) benchmarks/postgres_throughput.py --work "$$WORK"
 	$(RUN) benchmarks/commit_throughput.py --work "$$WORK"
 
+bench-names: $(STAMP)-detectors ## Measure the share of names that are read right, beside other detectors
+	$(RUN) benchmarks/text_encodings.py
+
 bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), and killed runs, in WORK=
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
 	$(RUN) benchmarks/kill_recovery.py --work "$$WORK" --songs $(SONGS)
@@ -114,6 +117,6 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 	$(PIP) --editable .
 	@touch $@
 
-$(STAMP)-damage $(STAMP)-peers $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
+$(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
 	@touch $@

@@ -1,5 +1,6 @@
 """Tests that the benchmarks in the documentation run on small inputs. Their figures are not checked."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from midiprism.sample.write import write_songs
 from support.postgres import PostgresServer
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-SHARED_MODULES = ("common", "competitors", "naive_symusic")
+SHARED_MODULES = ("common", "competitors", "naive_symusic", "text_names")
 COMMANDS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED_MODULES)
 HELP_SEPARATOR = "--- next benchmark ---\n"
 HELP_SCRIPT = f"""
@@ -138,3 +139,9 @@ def test_an_adopted_library_is_checked_as_its_owner_would(
 ) -> None:
     output = benchmark_output("adoption", "--work", str(tmp_path), "--songs", "120")
     assert "holds  the dump is as it was before" in output
+
+
+def test_names_are_read_right_as_documented() -> None:
+    shares = json.loads(benchmark_output("text_encodings", "--alone", "--json"))
+    assert shares["midiprism"] > 0.97
+    assert shares["with other texts"] > 0.99

@@ -46,6 +46,7 @@ from midiprism.pipeline import (
 )
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
+from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source, open_source
 
@@ -100,6 +101,7 @@ def split_library(
     max_song_size: int | None = None,
     redo: bool = False,
     retry_failed: bool = False,
+    encoding: str | None = None,
     database: str | None = None,
     on_progress: Callable[[RunProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -130,6 +132,7 @@ def split_library(
             for 64 MiB.
         redo: split again what is known.
         retry_failed: split again what failed.
+        encoding: of the texts of songs, such as ``cp932``; None to guess it. A known song keeps its names.
         database: URL of a catalog in PostgreSQL; None for a file in the result.
         on_progress: called at most ten times a second with the progress of the run.
         stop: once it returns true, the current songs are finished and committed, and the run ends.
@@ -139,7 +142,7 @@ def split_library(
         ``stopped`` and ``error`` is the reason; what was committed before is kept.
 
     Raises:
-        UsageError: a source is missing, or ``out`` cannot be the result of this run.
+        UsageError: a source is missing, ``encoding`` is unknown, or ``out`` cannot be the result of this run.
         StoreError: ``out`` is held by another run, or cannot be written.
         CatalogError: the catalog cannot be opened.
     """
@@ -151,6 +154,7 @@ def split_library(
         rerun_policy=RerunPolicy(redo=redo, retry_failed=retry_failed),
         catalog=CatalogSettings(_address(database)),
         scope=Scope(limit),
+        encoding=None if encoding is None else check_encoding(encoding),
     )
     callbacks = RunCallbacks(
         stop=stop or (lambda: False),
@@ -209,7 +213,8 @@ class Result:
 
         Args:
             limit: yield so many at most.
-            filters: see ``midiprism.catalog.Selection``. Texts match anywhere, in any case.
+            filters: see ``midiprism.catalog.Selection``. Texts match anywhere, in any case, width
+                and composition.
 
         Raises:
             TypeError: there is no filter of that name.

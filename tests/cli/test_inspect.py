@@ -19,6 +19,7 @@ from midiprism.cli.render.inspection_text import pitch_name
 from midiprism.smf import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from support.midi_writer import (
     key_signature,
+    meta,
     note,
     note_on,
     program_change,
@@ -304,3 +305,48 @@ def test_help_loads_no_compiler() -> None:
 
 def test_pitches_have_names() -> None:
     assert [pitch_name(pitch) for pitch in (0, 21, 60, 61, 127)] == ["C-1", "A0", "C4", "C#4", "G9"]
+
+
+def test_the_encoding_of_each_name_is_shown_with_its_reason(run_inspect: Run) -> None:
+    path = write_song(
+        song(
+            track([(0, track_name(b"Fl\xfcgel")), *note(0, 60, 0, 1)]),
+            track([(0, track_name(b"Bass")), *note(1, 40, 0, 1)]),
+            track([(0, meta(4, b"Oboe")), *note(2, 60, 0, 1)]),
+        )
+    )
+    _, out, _ = run_inspect(path)
+    assert section_lines(out, "names") == [
+        "track 1: track name, cp1252, since it looks most like German",
+        "track 3: instrument name, ascii, since all of its bytes are ASCII",
+    ]
+    _, out, _ = run_inspect(path, "--encoding", "windows-1250")
+    assert section_lines(out, "names")[0] == "track 1: track name, cp1250, since it was asked for"
+    (first, *_) = json.loads(run_inspect(path, "--encoding", "cp1250", "--json")[1])["tracks"]
+    assert (first["name_event"], first["name_encoding_reason"]) == ("track name", "it was asked for")
+    assert "names" not in run_inspect(write_song(SONG))[1].splitlines()
+
+
+def test_an_encoding_that_does_not_extend_ascii_is_a_usage_error(run_inspect: Run) -> None:
+    code, _, err = run_inspect(write_song(SONG), "--encoding", "utf-16")
+    assert code == 2
+    assert "extends ASCII" in err
+
+
+def test_many_names_are_cut_with_a_message(run_inspect: Run) -> None:
+    path = write_song(song(*[track([(0, track_name(b"Fl\xfcgel"))])] * 25))
+    lines = section_lines(run_inspect(path)[1], "names")
+    assert len(lines) == 21
+    assert lines[-1] == "and 5 more; --json lists all"
+
+
+def test_hostile_names_of_any_encoding_are_made_safe(run_inspect: Run) -> None:
+    hostile = HOSTILE_NAME + "\u2066\x00\x9b"
+    path = write_song(
+        song(
+            track([(0, track_name(b"\xff\xfe" + hostile.encode("utf-16-le")))]),
+            track([(0, meta(4, b"\xef\xbb\xbf" + hostile.encode())), *note(2, 60, 0, 1)]),
+        )
+    )
+    _, out, _ = run_inspect(path)
+    assert not {"\x1b", "\u202e", "\u2066", "\x00", "\x9b"} & {*out}

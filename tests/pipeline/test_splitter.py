@@ -19,7 +19,7 @@ def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(monkeypatch:
     kernel = SimpleNamespace(is_compiled=lambda: False, prepare=lambda: prepared.append("compiled"))
     smf = SimpleNamespace(split=lambda data, **settings: calls.append((data, settings)))
     limits = Limits(input_bytes=7)
-    splitter = pickle.loads(pickle.dumps(LazySplitter(Identity("track", "full"), limits)))
+    splitter = pickle.loads(pickle.dumps(LazySplitter(Identity("track", "full"), limits, "cp932")))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "midiprism.smf.kernel.split_kernel", kernel)
         patch.setitem(sys.modules, "midiprism.smf", smf)
@@ -27,7 +27,7 @@ def test_the_splitter_is_loaded_with_its_settings_when_it_is_needed(monkeypatch:
         assert prepared == []
         splitter(b"one")
         splitter(b"two")
-    settings = {"by": "track", "context": "full", "limits": limits}
+    settings = {"by": "track", "context": "full", "limits": limits, "encoding": "cp932"}
     assert calls == [(b"one", settings), (b"two", settings)]
     assert prepared == ["compiled"]
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 import midiprism
 from midiprism.smf import Context, SplitSong, SplitTrack
 from midiprism.smf.kernel.drum_pieces import KIT_MAPS
+from support.addresses import Ports
 from support.exact_timing import exact_notes
 from support.invariants import check_facts, read_outputs
 from support.midi_parser import Event, is_note_on, parse_song
@@ -214,14 +215,21 @@ def test_every_note_of_a_generated_song_is_in_one_part_at_its_time(context: Cont
         outputs = read_outputs(result)
         check_facts(outputs)
         parsed = parse_song(song)
+        ports = Ports(parsed)
         expected = Counter(
-            (number, *each) for number in range(len(parsed.tracks)) for each in exact_notes(parsed, number)
+            (number, *each)
+            for number in range(len(parsed.tracks))
+            for each in exact_notes(parsed, number, ports.numbers[number])
         )
         found = Counter(
-            (out.split_track.track_number, *each) for out in outputs for each in exact_notes(out.song, 0)
+            (out.split_track.track_number, *each)
+            for out in outputs
+            for each in exact_notes(out.song, 0, Ports(out.song, has_devices=ports.has_devices).numbers[0])
         )
         assert found == expected
-        identities = [(it.track_number, it.channel, it.program, it.drum_piece) for it in result.tracks]
+        identities = [
+            (it.track_number, it.port, it.channel, it.program, it.drum_piece) for it in result.tracks
+        ]
         assert len(set(identities)) == len(identities)
         undivided = [
             split for split in result.tracks if split.drum_piece is None and split.channel is not None

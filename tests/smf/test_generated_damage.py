@@ -40,6 +40,7 @@ def split(song: DamagedSong) -> tuple[Verdict, set[str]]:
     result = midiprism.split(song.data, by="track")
     voices = [voice for out in read_outputs(result) for voice in voices_of(out.song)]
     if is_valid_file(song.data):
+        assert result.outcome == "split", song.number
         assert compare(voices_of(parse_song(song.data)), voices) == "same", song.number
     return compare(song.original, voices), {problem.code for problem in result.problems}
 

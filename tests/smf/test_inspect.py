@@ -30,6 +30,7 @@ from support.midi_writer import (
 from support.undone_files import UNDONE_FILES
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES
 
+TRACK_NAME_IN_ASCII = ("track name", "ascii", "all of its bytes are ASCII")
 BAR = 1920
 """Ticks of a 4/4 bar at the division that ``song`` writes, 480."""
 
@@ -63,9 +64,11 @@ def test_an_inspection_has_every_documented_field() -> None:
         duration_seconds=3.6,
         duration_bars="2:0",
         tracks=(
-            SourceTrack(0, "Song", "ascii", (), None, None, 0, None, None, 2880, 3.6, "2:0"),
-            SourceTrack(1, "Lead", "ascii", (3, 5), "Flute", "Pipe", 2, 60, 72, 960, 1.2, "0:2"),
-            SourceTrack(2, "Kit", "ascii", (9,), "Standard Kit", "Drums", 1, 36, 36, 1920, 2.4, "1:1"),
+            SourceTrack(0, "Song", *TRACK_NAME_IN_ASCII, (), None, None, 0, None, None, 2880, 3.6, "2:0"),
+            SourceTrack(1, "Lead", *TRACK_NAME_IN_ASCII, (3, 5), "Flute", "Pipe", 2, 60, 72, 960, 1.2, "0:2"),
+            SourceTrack(
+                2, "Kit", *TRACK_NAME_IN_ASCII, (9,), "Standard Kit", "Drums", 1, 36, 36, 1920, 2.4, "1:1"
+            ),
         ),
         tempo_map=(TempoChange(0, 0.0, 600_000, 100.0),),
         time_signatures=(TimeSignature(0, 3, 4),),
@@ -164,7 +167,9 @@ def test_silent_tracks_are_listed() -> None:
         track(note(0, 60, 0, 960)),
     )
     result = midiprism.inspect(data)
-    assert result.tracks[1] == SourceTrack(1, "mute", "ascii", (), None, None, 0, None, None, 480, 1.0, "0:1")
+    assert result.tracks[1] == SourceTrack(
+        1, "mute", *TRACK_NAME_IN_ASCII, (), None, None, 0, None, None, 480, 1.0, "0:1"
+    )
     assert [source.note_count for source in result.tracks] == [0, 0, 1]
 
 
@@ -258,7 +263,8 @@ def test_an_inspection_agrees_with_a_split_by_track(case: Any) -> None:
     assert [source.track_number for source in playing] == [
         split_track.track_number for split_track in split.tracks
     ]
-    shared = {field.name for field in dataclasses.fields(SourceTrack)} - {"channels", "duration_bars"}
+    own = {"name_event", "name_encoding_reason", "channels", "duration_bars"}
+    shared = {field.name for field in dataclasses.fields(SourceTrack)} - own
     for source, split_track in zip(playing, split.tracks, strict=True):
         assert {field: getattr(source, field) for field in shared} == {
             field: getattr(split_track, field) for field in shared

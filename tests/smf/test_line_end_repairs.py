@@ -158,6 +158,14 @@ def test_of_several_ways_only_what_they_have_in_common_is_kept() -> None:
     assert result.tracks[-1].data == midiprism.split(data).tracks[-1].data
 
 
+def test_a_long_text_that_has_lost_hundreds_of_crs_gets_them_back() -> None:
+    text = meta(1, b"a line of a text\r\n" * 600)
+    data = song(CONDUCTOR, track([(0, text), *note(0, 60, 10, 13, 10)]), melody_without_lf())
+    result = midiprism.split(crlf_to_lf(data))
+    assert codes(result) == {"line_ends"}
+    assert result.tracks == midiprism.split(data).tracks
+
+
 def test_the_way_that_ends_every_note_is_the_right_one() -> None:
     # With the CR as velocity, the pitch would be another than that of the note-off.
     data = song(CONDUCTOR, track([*note(0, 13, 0, 10, 10), *note(0, 62, 20, 96)]), melody_without_lf())

@@ -149,6 +149,8 @@ def check_splits_state_the_same_when_split_again(song: bytes) -> int:
     compared = 0
     for by, context in SPLIT_OPTIONS:
         for split in midiprism.split(song, by=by, context=context).tracks:
+            if not split.note_count:  # a track of text, which is none by itself
+                continue
             (alone,) = midiprism.split(split.data, by="track").tracks
             assert stated_meta(split) == stated_meta(alone)
             compared += 1

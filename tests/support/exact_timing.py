@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import repeat
 from typing import NamedTuple
 
 from support.midi_parser import Event, ParsedSong, ParsedTrack, is_note_off, is_note_on, tempo_of
@@ -102,26 +103,29 @@ def tempo_map(song: ParsedSong, track: int) -> TempoMap:
     return TempoMap(song.division, tempo_changes(sources))
 
 
-def pair_notes(events: Iterable[Event], end_tick: int) -> list[TickNote]:
-    """Return the notes by onset. Note-offs end notes of their channel and pitch first in, first out."""
+def pair_notes(events: Iterable[Event], end_tick: int, ports: Iterable[int] | None = None) -> list[TickNote]:
+    """Return the notes by onset. Note-offs end notes of their channel and pitch first in, first out.
+
+    Where the ports of the events are given, they end only notes of their port.
+    """
     notes: list[TickNote] = []
-    sounding: dict[tuple[int, int], list[int]] = {}
-    for event in events:
+    sounding: dict[tuple[int, int, int], list[int]] = {}
+    for event, port in zip(events, repeat(0) if ports is None else ports, strict=False):
         tick, status, body = event
         if not 0x80 <= status < 0xA0:
             continue
-        key = (status & 15, body[0])
+        key = (port, status & 15, body[0])
         if is_note_on(event):
             sounding.setdefault(key, []).append(len(notes))
-            notes.append(TickNote(*key, body[1], tick, end_tick, b""))
+            notes.append(TickNote(*key[1:], body[1], tick, end_tick, b""))
         elif is_note_off(event) and sounding.get(key):
             at = sounding[key].pop(0)
             notes[at] = notes[at]._replace(end_tick=tick, release=bytes([status, body[1]]))
     return notes
 
 
-def exact_notes(song: ParsedSong, track: int) -> list[ExactNote]:
-    """Return the notes of a track with their exact times, by onset."""
+def exact_notes(song: ParsedSong, track: int, ports: Iterable[int] | None = None) -> list[ExactNote]:
+    """Return the notes of a track with their exact times, by onset; ``ports`` are those of its events."""
     clock = tempo_map(song, track)
     source = song.tracks[track]
     return [
@@ -133,5 +137,5 @@ def exact_notes(song: ParsedSong, track: int) -> list[ExactNote]:
             clock.exact_time(note.end_tick),
             note.release,
         )
-        for note in pair_notes(source.events, source.end_tick)
+        for note in pair_notes(source.events, source.end_tick, ports)
     ]

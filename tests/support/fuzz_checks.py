@@ -3,19 +3,36 @@
 from collections import Counter
 
 import midiprism
+from midiprism.smf.types import CONTEXTS
 from support.damaged_songs import is_valid_file
 from support.exact_timing import exact_notes
 from support.invariants import check_any_bytes, read_outputs
 from support.midi_parser import parse_song
+
+ENCODINGS = ("cp932", "utf-8", "gbk", "cp1251", "cp437", "latin-1", "cp1258", "koi8-r")
 
 
 def check_input(data: bytes) -> str:
     """Check all promises for any bytes; return the outcome, or the code of the refusal."""
     outcome = check_any_bytes(data)
     check_inspection(data)
+    check_encoding(data, ENCODINGS[len(data) % len(ENCODINGS)])
     if is_valid_file(data):
         check_notes_of_valid_file(data)
     return outcome
+
+
+def check_encoding(data: bytes, encoding: str) -> None:
+    """Check that an encoding of the texts changes nothing but what is read from them."""
+    context = CONTEXTS[len(data) // len(ENCODINGS) % len(CONTEXTS)]
+    try:
+        guessed = midiprism.split(data, context=context)
+    except midiprism.CorruptMidiError:
+        return
+    stated = midiprism.split(data, context=context, encoding=encoding)
+    assert [track.data for track in stated.tracks] == [track.data for track in guessed.tracks]
+    assert stated.outcome == guessed.outcome
+    assert midiprism.inspect(data, encoding=encoding).division == guessed.division
 
 
 def check_inspection(data: bytes) -> None:

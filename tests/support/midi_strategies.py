@@ -17,6 +17,7 @@ from support.midi_writer import (
     EncodingStyle,
     TimedMessage,
     chunk,
+    control_change,
     escape,
     key_signature,
     meta,
@@ -127,6 +128,25 @@ def channel_prefixed_texts(channels: SearchStrategy[int]) -> SearchStrategy[list
     return st.builds(build, ticks, channels, text_messages)
 
 
+def zone_phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]:
+    """Return a strategy for registered parameter 6, which gives a manager channel the members of its zone."""
+
+    def build(tick: int, channel: int, members: int) -> list[TimedMessage]:
+        numbers = ((101, 0), (100, 6), (6, members))
+        return [(tick, control_change(channel, number, value)) for number, value in numbers]
+
+    return st.builds(build, ticks, channels, st.sampled_from([0, 1, 3, 15]))
+
+
+def port_statements() -> SearchStrategy[list[TimedMessage]]:
+    """Return a strategy for the statement of a port or device."""
+    return at_one_tick(
+        st.sampled_from(
+            [meta(0x21, b"\0"), meta(0x21, b"\1"), meta(0x21, b"\5"), meta(9, b"A"), meta(9, b"B")]
+        )
+    )
+
+
 def phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]:
     """Return a strategy for anything in a track: one message, or a few that belong together."""
     kinds = st.sampled_from([0x80, 0x90, 0xA0, 0xB0, 0xB0, 0xD0, 0xE0])
@@ -151,6 +171,8 @@ def phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]
                 name_messages, text_messages, other_meta_messages, exclusive, st.sampled_from(WRONG_LENGTHS)
             )
         ),
+        port_statements(),
+        zone_phrases(channels),
         sysex_in_packets(st.lists(sysex_packets, min_size=1, max_size=3)),
         channel_prefixed_texts(channels),
     )

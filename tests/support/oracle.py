@@ -5,9 +5,9 @@ after the test parser has parsed them.
 """
 
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import Literal, NamedTuple
 
+from support.addresses import PORT_NUMBER, Address, Ports, Sounds, Statement, TrackUse
 from support.midi_parser import (
     COPYRIGHT,
     CUE_POINT,
@@ -45,6 +45,7 @@ class ExpectedTrack(NamedTuple):
     """An expected split. The last of its events is the end of track."""
 
     track_number: int
+    port: int | None
     channel: int | None
     program: int | None
     events: list[Event]
@@ -56,6 +57,16 @@ class BorrowedEvent(NamedTuple):
     event: Event
     source_track: int
     position: int
+    port: int
+
+
+class PlacedEvent(NamedTuple):
+    """An event of a split: its port, and what it states of the port where it is an own one."""
+
+    event: Event
+    port: int
+    is_own: bool
+    statement: Statement | None
 
 
 def conductor_kind(event: Event, track: int) -> int | None:
@@ -76,6 +87,11 @@ class Oracle:
         self.playing_channels = [
             {event.status & 15 for event in track.events if is_note_on(event)} for track in song.tracks
         ]
+        self.ports = Ports(song)
+        self.uses = [
+            TrackUse(track.events, numbers)
+            for track, numbers in zip(song.tracks, self.ports.numbers, strict=True)
+        ]
         last: dict[tuple[int, int], BorrowedEvent] = {}
         self.context_events: list[BorrowedEvent] = []
         """Events for the context ``full``: channel events without notes, sysex of the first track, texts."""
@@ -85,14 +101,15 @@ class Oracle:
                 if status < 0xA0:
                     continue
                 kind = conductor_kind(event, source_track)
+                port = self.ports.numbers[source_track][position]
                 if kind is not None:
-                    last[event.tick, kind] = BorrowedEvent(event, source_track, position)
+                    last[event.tick, kind] = BorrowedEvent(event, source_track, position, port)
                 elif (
                     status < SYSEX
                     or (status in (SYSEX, ESCAPE) and source_track == 0)
                     or is_meta(event, COPYRIGHT, MARKER, CUE_POINT)
                 ):
-                    self.context_events.append(BorrowedEvent(event, source_track, position))
+                    self.context_events.append(BorrowedEvent(event, source_track, position, port))
         self.conductor_events = list(last.values())
         """The last conductor event of the file for each tick and kind."""
 
@@ -100,10 +117,12 @@ class Oracle:
         """Return the way of dividing this song that ``auto`` selects."""
         if by != "auto":
             return by
-        playing = [channels for channels in self.playing_channels if channels]
-        return "channel" if len(playing) == 1 and len(playing[0]) > 1 else "track"
+        playing = [use for use in self.uses if use.addresses]
+        if len(playing) != 1 or len(playing[0].instruments()) == 1 or playing[0].is_one_instrument:
+            return "track"
+        return "channel"
 
-    def borrowed_events(self, track: int, context: Context, channels: set[int]) -> list[BorrowedEvent]:
+    def borrowed_events(self, track: int, context: Context) -> list[BorrowedEvent]:
         """Return the events that a split of ``track`` borrows from others, by tick, track and position."""
         if self.song.format == 2:
             return []
@@ -122,44 +141,104 @@ class Oracle:
             borrowed += [
                 each
                 for each in self.context_events
-                if each.event.status >= SYSEX or each.event.status & 15 in channels
+                if each.event.status >= SYSEX
+                or self.uses[track].concerns(Address(each.port, each.event.status & 15))
             ]
         return sorted(
             (each for each in borrowed if each.source_track != track and each.event.tick <= own.end_tick),
             key=lambda each: (each.event.tick, each.source_track, each.position),
         )
 
-    def merged_events(self, track: int, context: Context, channels: set[int]) -> list[Event]:
+    def merged_events(self, track: int, context: Context) -> list[PlacedEvent]:
         """Return own and borrowed events. At one tick, lower tracks come first, higher ones last."""
-        borrowed = self.borrowed_events(track, context, channels)
-        lower = [each.event for each in borrowed if each.source_track < track]
-        higher = [each.event for each in borrowed if each.source_track > track]
-        return sorted([*lower, *self.song.tracks[track].events, *higher], key=attrgetter("tick"))
+        borrowed = self.borrowed_events(track, context)
+        own = zip(
+            self.song.tracks[track].events,
+            self.ports.numbers[track],
+            self.ports.statements[track],
+            strict=True,
+        )
+        lower = [
+            PlacedEvent(each.event, each.port, False, None) for each in borrowed if each.source_track < track
+        ]
+        higher = [
+            PlacedEvent(each.event, each.port, False, None) for each in borrowed if each.source_track > track
+        ]
+        placed = [*lower, *(PlacedEvent(event, port, True, stated) for event, port, stated in own), *higher]
+        return sorted(placed, key=lambda each: each.event.tick)
 
-    def expected_tracks(self, by: By, context: Context) -> Iterator[ExpectedTrack]:
-        """Yield every split, in order."""
+    def state_ports(self, placed: list[PlacedEvent], context: Context, *, is_whole: bool) -> list[Event]:
+        """Return the events of a split, with statements of the ports of borrowed ones.
+
+        In a whole track the port of its own events is stated again after those.
+        """
+        if context == "conductor" or not self.ports.are_several:
+            return [each.event for each in placed]
+        events = []
+        in_force = 0
+        has_number = False
+        for event, port, is_own, statement in placed:
+            if statement is not None:
+                in_force = port
+                has_number |= statement.kind == PORT_NUMBER
+            elif in_force != port and (event.status < SYSEX or (is_own and is_whole)):
+                stated = self.ports.statement_event(port, event.tick)
+                if stated.body[0] == PORT_NUMBER or not has_number:
+                    events.append(stated)
+                    in_force = port
+                elif not is_own:
+                    continue
+            events.append(event)
+        return events
+
+    def port_of(self, track: int, ports: set[int]) -> int | None:
+        """Return the port of a split that plays on some ports; None where none is stated, or on several."""
+        if len(ports) != 1:
+            return None
+        (port,) = ports
+        stated = [each for each in self.ports.statements[track] if each and each.kind == PORT_NUMBER]
+        return port if port or any(each.value == b"\0" for each in stated) else None
+
+    def expected_tracks(
+        self, by: By, context: Context, *, keeps_zones: bool = False
+    ) -> Iterator[ExpectedTrack]:
+        """Yield every split, in order; with ``keeps_zones`` the channels of an MPE zone have one."""
+        keeps_zones |= by == "auto"
         by = self.resolve_auto(by)
         assert by != "drum", "the oracle knows no kits"
-        for track, playing in enumerate(self.playing_channels):
+        for track, use in enumerate(self.uses):
             end = self.song.tracks[track].end_of_track
-            if playing and by == "track":
-                events = self.merged_events(track, context, playing)
-                channel = next(iter(playing)) if len(playing) == 1 else None
-                yield ExpectedTrack(track, channel, only_program(self.song, track, playing), [*events, end])
+            if not use.addresses:
                 continue
-            for channel in sorted(playing):
-                events = [
-                    event
-                    for event in self.merged_events(track, context, {channel})
-                    if event.status >= SYSEX or event.status & 15 == channel
-                ]
+            placed = self.merged_events(track, context)
+            if by == "track":
+                events = self.state_ports(placed, context, is_whole=True)
+                channels = {address.channel for address in use.addresses}
+                channel = channels.pop() if len(channels) == 1 else None
+                port = self.port_of(track, {address.port for address in use.addresses})
+                yield ExpectedTrack(track, port, channel, use.program_of(use.addresses), [*events, end])
+                continue
+            groups = use.instruments() if keeps_zones else [[address] for address in use.addresses]
+            for group in groups:
+                port = self.port_of(track, {group[0].port})
+                channel = group[0].channel if len(group) == 1 else None
+                part = [each for each in placed if goes_to(each, group, use)]
                 if by == "channel":
-                    yield ExpectedTrack(
-                        track, channel, only_program(self.song, track, {channel}), [*events, end]
-                    )
+                    events = self.state_ports(part, context, is_whole=False)
+                    yield ExpectedTrack(track, port, channel, use.program_of(group), [*events, end])
                 else:
-                    for program, some in divide_by_program(events):
-                        yield ExpectedTrack(track, channel, program, [*some, end])
+                    for program, some in divide_by_program(part, group[0], placed, use):
+                        events = self.state_ports(some, context, is_whole=False)
+                        yield ExpectedTrack(track, port, channel, program, [*events, end])
+
+
+def goes_to(placed: PlacedEvent, group: list[Address], use: TrackUse) -> bool:
+    """Return whether an event goes to the part of some addresses."""
+    event = placed.event
+    if event.status >= SYSEX:
+        return True
+    address = Address(placed.port, event.status & 15)
+    return address in group or (event.status >= 0xA0 and any(use.manages(address, each) for each in group))
 
 
 def expected_splits(data: bytes, by: By, context: Context) -> list[ExpectedTrack]:
@@ -167,30 +246,31 @@ def expected_splits(data: bytes, by: By, context: Context) -> list[ExpectedTrack
     return list(Oracle(parse_song(data)).expected_tracks(by, context))
 
 
-def only_program(song: ParsedSong, track: int, channels: set[int]) -> int | None:
-    """Return the program of all notes of a track on these channels; None if there is not exactly one."""
-    current: dict[int, int] = {}
-    programs: set[int | None] = set()
-    for event in song.tracks[track].events:
-        channel = event.status & 15
-        if event.status & 0xF0 == PROGRAM:
-            current[channel] = event.body[0]
-        elif is_note_on(event) and channel in channels:
-            programs.add(current.get(channel))
-    return programs.pop() if len(programs) == 1 else None
+def divide_by_program(
+    part: list[PlacedEvent], address: Address, placed: list[PlacedEvent], use: TrackUse
+) -> list[tuple[int | None, list[PlacedEvent]]]:
+    """Divide the events of one address, and all meta events, by their programs, in order of first onset.
 
-
-def divide_by_program(events: list[Event]) -> list[tuple[int | None, list[Event]]]:
-    """Divide the events of one channel, and all meta events, by their programs, in order of first onset."""
-    current: int | None = None
+    ``placed`` are the events of all addresses: the manager of an MPE zone selects the programs of its
+    members, and its program changes go to every part.
+    """
+    programs = programs_in_force(placed, address)
     order: list[int | None] = []
     sounding: dict[int, list[int | None]] = {}
     owners: dict[int, int | None] = {}
     pending_change: int | None = None
-    for at, event in enumerate(events):
+    own = [
+        at
+        for at, (event, port, _, _) in enumerate(part)
+        if event.status < SYSEX and Address(port, event.status & 15) == address
+    ]
+    divides_changes = not use.manages_any(address)
+    for at in own:
+        event = part[at].event
         if event.status & 0xF0 == PROGRAM:
-            current, pending_change = event.body[0], at
+            pending_change = at if divides_changes else None
         elif is_note_on(event):
+            current = next(programs)
             owners[at] = current
             sounding.setdefault(event.body[0], []).append(current)
             if current not in order:
@@ -199,9 +279,20 @@ def divide_by_program(events: list[Event]) -> list[tuple[int | None, list[Event]
                 owners[pending_change], pending_change = current, None
         elif is_note_off(event) and sounding.get(event.body[0]):
             owners[at] = sounding[event.body[0]].pop(0)
-    for at, event in enumerate(events):
-        if event.status & 0xF0 == PROGRAM:
+    for at in own:
+        if divides_changes and part[at].event.status & 0xF0 == PROGRAM:
             owners.setdefault(at, order[-1])
     return [
-        (part, [event for at, event in enumerate(events) if owners.get(at, part) == part]) for part in order
+        (program, [each for at, each in enumerate(part) if owners.get(at, program) == program])
+        for program in order
     ]
+
+
+def programs_in_force(placed: list[PlacedEvent], address: Address) -> Iterator[int | None]:
+    """Yield the program of each note of an address."""
+    sounds = Sounds()
+    for event, port, _, _ in placed:
+        if event.status < SYSEX:
+            sounds.apply(event, Address(port, event.status & 15))
+            if is_note_on(event) and Address(port, event.status & 15) == address:
+                yield sounds.of(address).program

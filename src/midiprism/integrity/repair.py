@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope, open_catalog
+from midiprism.catalog.queries.run_history import recent_runs
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
 from midiprism.integrity.errors import EmptyCatalogError
@@ -70,7 +71,7 @@ def repair_result(
             verifier.verify(catalog, since, sink)
             report.count(rows=sink.corrected_rows)
             if not stop() and not damage_report.counts.get("catalog"):
-                splitter = splitter or _AnnouncingSplitter(identity, on_compile)
+                splitter = splitter or _AnnouncingSplitter(identity, _last_encoding(catalog), on_compile)
                 session = RepairSession(identity, store, catalog, queue, report, verifier, splitter, stop)
                 Repairer(session).repair()
         for damage in damage_report.examples.get("catalog", ()):
@@ -89,6 +90,13 @@ def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterat
         address = catalog.address
     with open_catalog(address) as catalog:
         yield catalog
+
+
+def _last_encoding(catalog: Catalog) -> str | None:
+    """Return the encoding of texts that the last run was given; None if it guessed."""
+    with catalog.read_transaction() as connection:
+        runs = recent_runs(connection, 1)
+    return runs[0].settings.get("encoding") if runs else None
 
 
 class _CountingSink:
@@ -111,8 +119,8 @@ class _CountingSink:
 class _AnnouncingSplitter:
     """A splitter that announces its compilation."""
 
-    def __init__(self, identity: Identity, on_compile: Callable[[], None]) -> None:
-        self._splitter = LazySplitter(identity, WIDEST_LIMITS)
+    def __init__(self, identity: Identity, encoding: str | None, on_compile: Callable[[], None]) -> None:
+        self._splitter = LazySplitter(identity, WIDEST_LIMITS, encoding)
         self._on_compile: Callable[[], None] | None = on_compile
 
     def __call__(self, data: bytes) -> SplitSong:

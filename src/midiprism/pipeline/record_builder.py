@@ -94,9 +94,6 @@ def _storable_name(text: str | None) -> str | None:
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"
-_UNFILLED_LINK_FIELDS = [
-    field.name for field in LINK_FIELDS if field.split_attribute is None and field.name != _PART_COUNT
-]
 
 
 class BatchBuilder:
@@ -174,8 +171,6 @@ class BatchBuilder:
             self._song_rows.append(_song_row_without_tracks(head, outcome))
         for source in _LINK_SOURCES:
             columns[source.name] += source.values(tracks)
-        for name in _UNFILLED_LINK_FIELDS:
-            columns[name] += [None] * len(tracks)
         columns[TRACK_INDEX] += map(self._track_indices.__getitem__, digests)
         return SongCounts(failed, len(tracks))
 

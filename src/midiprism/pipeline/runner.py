@@ -342,7 +342,7 @@ def _worker_config(
     return WorkerConfig(
         inputs.source,
         result.store,
-        splitter or LazySplitter(result.identity, settings.limits),
+        splitter or LazySplitter(result.identity, settings.limits, settings.encoding),
         settings.limits.input_bytes,
         KnownSongLookup(knowledge.lookup_address, settings.rerun_policy, run_id),
         knowledge.replaces,

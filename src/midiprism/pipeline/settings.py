@@ -132,6 +132,7 @@ class Settings:
         rerun_policy: songs with an outcome that are split again.
         catalog: its place and options.
         scope: songs to look at.
+        encoding: of the texts of songs, see ``midiprism.split``; None to guess it.
         dry_run: read and split, and write nothing.
     """
 
@@ -141,6 +142,7 @@ class Settings:
     rerun_policy: RerunPolicy = RerunPolicy()
     catalog: CatalogSettings = CatalogSettings()
     scope: Scope = Scope()
+    encoding: str | None = None
     dry_run: bool = False
 
     @property

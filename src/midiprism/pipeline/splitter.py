@@ -18,18 +18,20 @@ class LazySplitter:
     Args:
         identity: settings that define a track.
         limits: bounds on what one song may cost.
+        encoding: of the texts of songs; None to guess it.
     """
 
-    def __init__(self, identity: Identity, limits: Limits) -> None:
+    def __init__(self, identity: Identity, limits: Limits, encoding: str | None = None) -> None:
         self._identity = identity
         self._limits = limits
+        self._encoding = encoding
         self._split: Splitter | None = None
 
     def __call__(self, data: bytes) -> SplitSong:
         return self.prepare()(data)
 
-    def __reduce__(self) -> tuple[type["LazySplitter"], tuple[Identity, Limits]]:
-        return type(self), (self._identity, self._limits)
+    def __reduce__(self) -> tuple[type["LazySplitter"], tuple[Identity, Limits, str | None]]:
+        return type(self), (self._identity, self._limits, self._encoding)
 
     def is_compiled(self) -> bool:
         """Return whether the splitter can start at once.
@@ -52,7 +54,11 @@ class LazySplitter:
                 split = import_module("midiprism.smf").split
                 import_module("midiprism.smf.kernel.split_kernel").prepare()
             self._split = partial(
-                split, by=self._identity.by, context=self._identity.context, limits=self._limits
+                split,
+                by=self._identity.by,
+                context=self._identity.context,
+                limits=self._limits,
+                encoding=self._encoding,
             )
         return self._split
 

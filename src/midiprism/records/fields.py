@@ -103,8 +103,12 @@ class TrackRecord(NamedTuple):
     note_count: Annotated[
         int, Field("integer", "int32", "notes that it plays", searchable=True, public_name="notes")
     ]
-    lowest_pitch: Annotated[int, Field("smallint", "int16", "lowest MIDI note number, 0 to 127")]
-    highest_pitch: Annotated[int, Field("smallint", "int16", "highest MIDI note number, 0 to 127")]
+    lowest_pitch: Annotated[
+        int | None, Field("smallint", "int16", "lowest MIDI note number, 0 to 127; NULL without notes")
+    ]
+    highest_pitch: Annotated[
+        int | None, Field("smallint", "int16", "highest MIDI note number, 0 to 127; NULL without notes")
+    ]
     duration_ticks: Annotated[int, Field("bigint", "int64", "tick of the end of the track")]
     duration_seconds: Annotated[
         float | None,
@@ -181,7 +185,7 @@ class LinkRecord(NamedTuple):
 
     track_number: Annotated[int, Field("integer", "int32", "0-based index of the MTrk in the song")]
     port: Annotated[
-        int | None, Field("smallint", "int16", "MIDI port; NULL where none is stated", split_attribute=None)
+        int | None, Field("smallint", "int16", "MIDI port, from 128 on a device; NULL where none is stated")
     ]
     channel: Annotated[
         int | None,

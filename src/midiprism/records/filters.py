@@ -17,7 +17,7 @@ class Filter(NamedTuple):
         name: unique among all filters.
         record: whose fields are compared.
         field_names: the fields of which one has to match.
-        comparison: with the value that is given; texts are compared in any case.
+        comparison: with the value that is given; texts are compared in any case, width and composition.
         field: from which it derives.
     """
 

@@ -6,23 +6,26 @@ from collections.abc import Iterable, Iterator
 from midiprism.smf.inspect_types import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from midiprism.smf.kernel.conductor import SMPTE_FLAG
 from midiprism.smf.kernel.row_types import BY_TRACK, KEY_SIGNATURE, PROGRAM_SLOTS, TIME_SIGNATURE
+from midiprism.smf.kernel.scan import TRACK_NAME
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS, MAX_DENOMINATOR_POWER
+from midiprism.smf.part_names import NAME_EVENTS, NameReader
 from midiprism.smf.split_song import (
     DEFAULT_LIMITS,
     INSTRUMENT_AND_FAMILY,
+    choose_names,
     list_problems,
     read_song,
-    read_track_name,
 )
 from midiprism.smf.stated_meta import key_name, quarters_per_minute
-from midiprism.smf.types import Limits, Problem
+from midiprism.smf.text.decode import check_encoding
+from midiprism.smf.types import Limits
 from midiprism.smf.unwrap import Unwrapped, read_header
 
 PAYLOAD_SIZES = {TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
 
 
-def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
+def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS, encoding: str | None = None) -> Inspection:
     """Return what is in a MIDI file: its tracks, tempi, meters, keys, and what is wrong with it.
 
     The tracks that play are those that ``split(data, by="track")`` gives, with the same facts. The others are
@@ -35,11 +38,14 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         data: the bytes of the file (any bytes-like object), as it is on disk: gzip, RIFF RMID and MacBinary
             are read too.
         limits: bounds on input, and on what ``split(data, by="track")`` would give.
+        encoding: of the texts, as for ``split``.
 
     Raises:
+        UsageError: an unknown ``encoding``.
         CorruptMidiError: the file cannot be read at all, or exceeds a limit.
         TypeError: ``data`` is not bytes-like.
     """
+    codec = None if encoding is None else check_encoding(encoding)
     unwrapped, answer = read_song(data, BY_TRACK, False, limits, details=True)
     header = read_header(unwrapped)
     meters = tuple(_time_signatures(_conductor_events(unwrapped, answer, TIME_SIGNATURE)))
@@ -47,7 +53,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     bars = BarCounter(header.division, meters) if has_bars else None
     # In format 2 only SMPTE gives the same time to the ticks of all tracks.
     shares_time = header.format != 2 or bool(header.division & SMPTE_FLAG)
-    name_problems: list[Problem] = []
+    name_reader = NameReader(unwrapped, answer.texts, codec)
     return Inspection(
         format=header.format,
         division=header.division,
@@ -55,14 +61,14 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         duration_ticks=answer.duration_ticks,
         duration_seconds=_none_if_nan(answer.duration_seconds),
         duration_bars=None if bars is None else bars.bars_and_beats_at(answer.duration_ticks),
-        tracks=tuple(_source_tracks(unwrapped, answer, shares_time, bars, name_problems)),
+        tracks=tuple(_source_tracks(unwrapped, answer, shares_time, bars, name_reader)),
         tempo_map=tuple(
             TempoChange(tick, _none_if_nan(seconds), tempo, quarters_per_minute(tempo))
             for tick, tempo, seconds in answer.tempo_changes.tolist()
         ),
         time_signatures=meters,
         key_signatures=tuple(_key_signatures(_conductor_events(unwrapped, answer, KEY_SIGNATURE))),
-        problems=list_problems(unwrapped, header, answer, name_problems),
+        problems=list_problems(unwrapped, header, answer, name_reader.problems),
     )
 
 
@@ -106,13 +112,18 @@ def _source_tracks(
     answer: KernelOutput,
     shares_time: bool,
     bar_counter: BarCounter | None,
-    name_problems: list[Problem],
+    name_reader: NameReader,
 ) -> Iterator[SourceTrack]:
     output_row = {track: row for row, track in enumerate(answer.output_tracks["track"].tolist())}
+    chooser = choose_names(unwrapped, answer)
     for number, source in enumerate(answer.source_tracks):
-        name, encoding = read_track_name(
-            unwrapped, int(source["name_start"]), int(source["name_size"]), number, name_problems
-        )
+        channels = tuple(channel for channel in range(16) if source["channels"] >> channel & 1)
+        start, size, event = int(source["name_start"]), int(source["name_size"]), TRACK_NAME
+        if chooser is not None:
+            start, size, event = chooser.choose(
+                (number, channels[0] if len(channels) == 1 else -1, start, size)
+            )
+        name = name_reader.read(start, size, number)
         notes, ticks, seconds = int(source["note_count"]), int(source["ticks"]), float(source["seconds"])
         instrument = family = None
         if number in output_row:
@@ -121,9 +132,11 @@ def _source_tracks(
             instrument, family = INSTRUMENT_AND_FAMILY[sound]
         yield SourceTrack(
             track_number=number,
-            name=name,
-            name_encoding=encoding,
-            channels=tuple(channel for channel in range(16) if source["channels"] >> channel & 1),
+            name=name.text,
+            name_event=None if name.text is None else NAME_EVENTS[event],
+            name_encoding=name.encoding,
+            name_encoding_reason=None if name.text is None else name.explanation,
+            channels=channels,
             instrument=instrument,
             family=family,
             note_count=notes,

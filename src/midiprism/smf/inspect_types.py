@@ -56,9 +56,12 @@ class SourceTrack:
 
     Attributes:
         track_number: 0-based index of the ``MTrk`` in the file.
-        name: its track name (FF 03) as text, without padding; None where it has none.
+        name: as text, without padding; None where it has none. See ``SplitTrack.name``.
+        name_event: the event that has it: ``track name`` (FF 03), ``instrument name`` (FF 04) or
+            ``program name`` (FF 08); None without a name.
         name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None without
             one.
+        name_encoding_reason: why in this encoding, in words; None without a name.
         channels: those on which it plays notes, 0 to 15, ascending.
         instrument: General MIDI name, or the drum kit's, as it sounds in the song; None without notes.
         family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``; None without notes.
@@ -74,7 +77,9 @@ class SourceTrack:
 
     track_number: int
     name: str | None
+    name_event: str | None
     name_encoding: str | None
+    name_encoding_reason: str | None
     channels: tuple[int, ...]
     instrument: str | None
     family: str | None

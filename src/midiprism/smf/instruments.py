@@ -18,10 +18,12 @@ FAMILIES = (
     "Percussive",
     "Sound Effects",
     "Drums",
+    "Text",
 )
-"""The 16 families of General MIDI Level 1, eight programs each, and the drum kits."""
+"""The 16 families of General MIDI Level 1, eight programs each, the drum kits, and tracks of text."""
 
 DRUM_FAMILY = FAMILIES[16]
+TEXT_FAMILY = FAMILIES[17]
 
 INSTRUMENTS = tuple(
     """

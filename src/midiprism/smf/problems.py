@@ -135,6 +135,22 @@ PROBLEM_KINDS = (
         True,
         "an event that selects a sound, note or mode by a data byte above 127 was dropped ({n} in all)",
     ),
+    ProblemKind("lyrics", False, "the lyrics are merged into track {n}"),
+    ProblemKind(
+        "lyrics_unplaced",
+        False,
+        "no track is known to sing the lyrics: {n} of them are in no track that plays",
+    ),
+    ProblemKind(
+        "mpe_zone",
+        False,
+        "{n} channels of the track play in an MPE zone, which is one instrument; kept together",
+    ),
+    ProblemKind(
+        "one_instrument",
+        False,
+        "the {n} channels of the track are one instrument (one guitar or bass, or mono mode); kept together",
+    ),
     ProblemKind("too_many_problems", False, "{n} more problems were found than are listed"),
 )
 
@@ -186,6 +202,10 @@ PROBLEM_CODES = tuple(kind.code for kind in PROBLEM_KINDS)
     CHUNK_LENGTH,
     RMID_SIZE,
     DATA_BYTE_DROPPED,
+    LYRICS,
+    LYRICS_UNPLACED,
+    MPE_ZONE,
+    ONE_INSTRUMENT,
     TOO_MANY_PROBLEMS,
 ) = range(len(PROBLEM_KINDS))
 

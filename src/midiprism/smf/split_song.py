@@ -4,14 +4,20 @@
 """
 
 import struct
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Collection, Mapping
+from functools import partial
 
 import numpy as np
 
 from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.smf import problems
-from midiprism.smf.instruments import DRUM_FAMILY, DRUM_KITS, instrument_family, instrument_name
+from midiprism.smf.instruments import (
+    DRUM_FAMILY,
+    DRUM_KITS,
+    TEXT_FAMILY,
+    instrument_family,
+    instrument_name,
+)
 from midiprism.smf.kernel.drum_pieces import list_piece_names
 from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.kernel.row_types import (
@@ -30,10 +36,11 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
+from midiprism.smf.part_names import NameChooser, NameReader
 from midiprism.smf.stated_meta import make_stated_meta
-from midiprism.smf.text import decode_text
+from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
-from midiprism.smf.unwrap import Header, Unwrapped, read_header, unwrap_song
+from midiprism.smf.unwrap import KARAOKE_CHUNK, Header, Unwrapped, read_header, unwrap_song
 
 BY_CODES: dict[By, int] = {
     "auto": BY_AUTO,
@@ -45,11 +52,9 @@ BY_CODES: dict[By, int] = {
 
 DEFAULT_LIMITS = Limits()
 
-UNAMBIGUOUS_ENCODINGS = (None, "ascii", "utf-8")
-SOUND_EFFECTS_KIT_PROGRAM = 56
+_NO_TRACKS = np.empty(0, np.int64)
 
-_MAX_CACHED_NAME_BYTES = 64
-_decode_text_cached: Callable[[bytes], tuple[str | None, str | None]] = lru_cache(8192)(decode_text)
+SOUND_EFFECTS_KIT_PROGRAM = 56
 
 OUTPUT_TRACK_STRUCT = struct.Struct(
     "=" + "".join("d" if OUTPUT_TRACK[name].kind == "f" else "q" for name in OUTPUT_TRACK.names)
@@ -71,20 +76,28 @@ PIECE_NAMES = list_piece_names()
 
 
 def split(
-    data: bytes, *, by: By = "auto", context: Context = "conductor", limits: Limits = DEFAULT_LIMITS
+    data: bytes,
+    *,
+    by: By = "auto",
+    context: Context = "conductor",
+    limits: Limits = DEFAULT_LIMITS,
+    encoding: str | None = None,
 ) -> SplitSong:
     """Split a MIDI file into its playing tracks, each a whole MIDI file that sounds as it does in its song.
 
     Args:
         data: the bytes of the file (any bytes-like object), as it is on disk: gzip, RIFF RMID and MacBinary
             are read too.
-        by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by MIDI channel;
+        by: ``track``: one split per ``MTrk`` with notes; ``channel``: each divided by port and MIDI channel;
             ``program``: each channel divided by program; ``auto``: by track, but by channel where all notes
-            of the file are in one track on several channels; ``drum``: as ``auto``, but channels that play
-            drums divided by the pieces of their kit.
+            of the file are in one track on several channels, unless those are one instrument; ``drum``: as
+            ``auto``, but channels that play drums divided by the pieces of their kit.
         context: ``conductor``: tempo, meter, key and SMPTE offset of the song are merged in; ``full``: also
-            what other tracks send on the split's channels, sysex of the first track, and text of the song.
+            what other tracks send on the split's channels, sysex of the first track, and text of the song;
+            lyrics of a track without notes go to the one that sings them, and tracks without notes that hold
+            lyrics, chords or markers are kept.
         limits: bounds on input and output.
+        encoding: of the texts, such as ``cp932``, unless a byte-order mark states another; None to guess it.
 
     Returns:
         The splits with their facts, and the problems of the file. What each ``by`` and ``context`` promises
@@ -92,7 +105,7 @@ def split(
 
     Raises:
         CorruptMidiError: the file cannot be read at all, or exceeds a limit.
-        UsageError: an unknown ``by`` or ``context``.
+        UsageError: an unknown ``by``, ``context`` or ``encoding``.
         TypeError: ``data`` is not bytes-like.
     """
     by_code = BY_CODES.get(by)
@@ -100,13 +113,21 @@ def split(
         raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_CODES)}.")
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
-    return _to_split_song(*read_song(data, by_code, context == "full", limits))
+    codec = None if encoding is None else check_encoding(encoding)
+    if context == "full":
+        unwrapped, answer, text_kinds = read_song_with_words(data, by_code, limits)
+    else:
+        unwrapped, answer = read_song(data, by_code, False, limits)
+        text_kinds = {}
+    return _to_split_song(unwrapped, answer, text_kinds, codec)
 
 
-def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
+def _to_split_song(
+    unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str], encoding: str | None
+) -> SplitSong:
     header = read_header(unwrapped)
-    name_problems: list[Problem] = []
-    tracks = _to_split_tracks(unwrapped, header.division, answer, name_problems)
+    name_reader = NameReader(unwrapped, answer.texts, encoding)
+    tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
     repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
     values = (
@@ -117,22 +138,28 @@ def _to_split_song(unwrapped: Unwrapped, answer: KernelOutput) -> SplitSong:
         answer.duration_ticks,
         None if seconds != seconds else seconds,
         tuple(tracks),
-        list_problems(unwrapped, header, answer, name_problems),
+        list_problems(unwrapped, header, answer, name_reader.problems),
     )
     return tuple.__new__(SplitSong, values)  # a call by names takes three times as long
 
 
 def _to_split_tracks(
-    unwrapped: Unwrapped, division: int, answer: KernelOutput, name_problems: list[Problem]
+    unwrapped: Unwrapped,
+    division: int,
+    answer: KernelOutput,
+    text_kinds: Mapping[int, str],
+    name_reader: NameReader,
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
-    named_track = -1
+    chooser = choose_names(unwrapped, answer)
+    named: tuple[int, int] | None = None
     name = encoding = None
     stated_numbers = 0, -1, -1, -1
     stated_meta = make_stated_meta(division, *stated_numbers)
     for (
         track,
+        port,
         channel,
         program,
         drum_piece,
@@ -154,9 +181,11 @@ def _to_split_tracks(
         key,
         seconds,
     ) in OUTPUT_TRACK_STRUCT.iter_unpack(answer.output_tracks.tobytes()):
-        if track != named_track:
-            named_track = track
-            name, encoding = read_track_name(unwrapped, name_start, name_size, track, name_problems)
+        if chooser is not None:
+            name_start, name_size, _ = chooser.choose((track, channel, name_start, name_size))
+        if (track, name_start) != named:
+            named = track, name_start
+            name, encoding, _, _ = name_reader.read(name_start, name_size, track)
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
@@ -164,6 +193,10 @@ def _to_split_tracks(
         if drum_piece >= 0:
             instrument, family = PIECE_NAMES[drum_piece], DRUM_FAMILY
         own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_drums * PROGRAM_SLOTS + own_program]
+        if not note_count:
+            instrument = own_instrument = text_kinds[track]
+            family = own_family = TEXT_FAMILY
+            lowest_pitch = highest_pitch = None
         values = (
             out[start:stop].tobytes(),
             track,
@@ -181,6 +214,7 @@ def _to_split_tracks(
             lowest_pitch,
             highest_pitch,
             *stated_meta,
+            None if port < 0 else port,
             None if drum_piece < 0 else drum_piece % PITCHES,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
@@ -209,6 +243,30 @@ def read_song(
     return unwrapped, answer
 
 
+def read_song_with_words(
+    data: bytes, by: int, limits: Limits
+) -> tuple[Unwrapped, KernelOutput, Mapping[int, str]]:
+    """Return what ``read_song`` does with the full context, once lyrics are in the tracks that sing them.
+
+    Also what each track without notes that is kept holds, by its number.
+    """
+    unwrapped, answer = read_song(data, by, True, limits, details=True)
+    playing = answer.source_tracks["note_count"] > 0
+    # The tracks of format 2 have nothing in common, and a song that plays nothing has no splits.
+    if not playing.any() or read_header(unwrapped).format == 2:
+        return unwrapped, answer, {}
+    if playing.all() and KARAOKE_CHUNK not in bytes(unwrapped.data):
+        return unwrapped, answer, {}
+    # Loaded only for a song that needs it.
+    from midiprism.smf.words.song_words import place_words
+
+    size = len(unwrapped.data)
+    text_kinds = place_words(unwrapped, answer)
+    if text_kinds or len(unwrapped.data) != size:
+        answer = run_kernel(unwrapped.data, by, True, limits, kept_tracks=text_kinds)
+    return unwrapped, answer, text_kinds
+
+
 def _read_details(limits: Limits, data: bytes) -> KernelOutput | None:
     """Return the kernel's answer with details, or None where it exceeds a limit."""
     try:
@@ -225,6 +283,7 @@ def run_kernel(
     *,
     event_by_event: bool = False,
     details: bool = False,
+    kept_tracks: Collection[int] = (),
 ) -> KernelOutput:
     """Run the kernel over a song's bytes from its ``MThd`` on, and return its tables.
 
@@ -235,6 +294,7 @@ def run_kernel(
         limits: bounds on output and tracks.
         event_by_event: write every split event by event; the bytes are the same.
         details: return every track, the conductor events and the tempo changes too.
+        kept_tracks: numbers of tracks that become splits even if they play nothing.
 
     Raises:
         CorruptMidiError: with code ``limit``.
@@ -251,6 +311,7 @@ def run_kernel(
         max_output,
         min(limits.tracks, int(NO_LIMIT)),
         min(limits.events, int(NO_LIMIT)),
+        np.array([*kept_tracks], np.int64) if kept_tracks else _NO_TRACKS,
     )
     if answer.status != STATUS_OK:
         raise _limit_error(answer.status, max_output, limits)
@@ -313,19 +374,10 @@ def list_problems(
     return tuple(listed)
 
 
-def read_track_name(
-    unwrapped: Unwrapped, start: int, size: int, track: int, name_problems: list[Problem]
-) -> tuple[str | None, str | None]:
-    """Return a track's name and its encoding, (None, None) without one.
-
-    A guessed encoding is appended to ``name_problems``.
-    """
-    if size <= 0:
-        return None, None
-    raw = bytes(unwrapped.data[start : start + size])
-    name, encoding = (_decode_text_cached if size <= _MAX_CACHED_NAME_BYTES else decode_text)(raw)
-    if encoding not in UNAMBIGUOUS_ENCODINGS:
-        name_problems.append(
-            problems.make_problem(problems.TEXT_ENCODING, str(encoding), track, unwrapped.file_offset(start))
-        )
-    return name, encoding
+def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
+    """Return what chooses the names of a song's parts; None where each has its track name or none."""
+    if answer.texts is None:
+        return None
+    playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
+    columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
+    return NameChooser(unwrapped.data, answer.texts, [*zip(*columns, strict=True)])

@@ -72,7 +72,9 @@ class SplitTrack(NamedTuple):
         channel: 0 to 15, the one channel on which it plays; None where several.
         program: 0 to 127, the one program that its own events select for its notes; None where none or
             several.
-        name: its track name (FF 03) as text, without padding; None where it has none.
+        name: as text, without padding: its track name (FF 03), or where all parts of its track or of the song
+            have the same one, or none, its name behind a channel prefix (FF 20), instrument name (FF 04) or
+            program name (FF 08). None where it has none.
         name_encoding: the encoding the name was read in (``ascii``, ``utf-8``, ``cp932``, ...); None
             without one.
         instrument: General MIDI name, or the drum kit's, as it sounds in the song: programs that another
@@ -80,16 +82,18 @@ class SplitTrack(NamedTuple):
         family: the instrument's family, one of ``midiprism.smf.instruments.FAMILIES``.
         own_instrument: the same as the split's own bytes select it, without its song.
         own_family: the family of ``own_instrument``.
-        note_count: note-ons with a velocity above 0.
+        note_count: note-ons with a velocity above 0; 0 for a track of text, which ``instrument`` then names.
         duration_ticks: tick of its end of track.
         duration_seconds: the same in seconds by the song's tempo map; None where the division has no time.
-        lowest_pitch: lowest MIDI note number, 0 to 127.
-        highest_pitch: highest MIDI note number, 0 to 127.
+        lowest_pitch: lowest MIDI note number, 0 to 127; None without notes.
+        highest_pitch: highest MIDI note number, 0 to 127; None without notes.
         ticks_per_quarter: 1 to 32,767; None with an SMPTE division.
         tempo: quarter notes per minute; None where none is stated, or where no time passes.
         tempo_count: how many tempo events there are.
         time_signature: such as ``6/8``.
         key_signature: such as ``D major``, ``Bb major`` or ``F# minor``.
+        port: number of the MIDI port on which it plays, 0 to 127, or from 128 on the device in the order of
+            the song; None where it plays on several, or where none is stated.
         drum_piece: General MIDI note number that stands for the piece of a drum kit, such as 36 for all notes
             of the kick; None where it is not divided by pieces.
 
@@ -110,13 +114,14 @@ class SplitTrack(NamedTuple):
     note_count: int
     duration_ticks: int
     duration_seconds: float | None
-    lowest_pitch: int
-    highest_pitch: int
+    lowest_pitch: int | None
+    highest_pitch: int | None
     ticks_per_quarter: int | None = None
     tempo: float | None = None
     tempo_count: int = 0
     time_signature: str | None = None
     key_signature: str | None = None
+    port: int | None = None
     drum_piece: int | None = None
 
     @property

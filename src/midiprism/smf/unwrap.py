@@ -12,6 +12,9 @@ from midiprism.smf.riff import find_riff_data, is_rmid
 from midiprism.smf.types import Limits
 
 MTHD_MAGIC = b"MThd"
+KARAOKE_CHUNK = b"XFKM"
+"""Type of the chunk for lyrics in Yamaha's XF format."""
+
 GZIP_MAGIC = b"\x1f\x8b"
 APPLE_DOUBLE_MAGIC = b"\0\5\x16\7"
 

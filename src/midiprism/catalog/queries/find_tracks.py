@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
 
+from midiprism.catalog.folding import fold_text
 from midiprism.catalog.rows import make_storable
 from midiprism.catalog.schema import links, shards, song_paths, tracks
 from midiprism.errors import FilterValueError
@@ -13,7 +14,7 @@ from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, Trac
 from midiprism.records.filters import FILTERS, Filter, FilterValue
 
 MAX_FILTER_TEXT = 4_096
-"""Most characters of a text to search for; SQLite takes patterns of at most 50,000 bytes."""
+"""Most characters of a folded text to search for; SQLite takes patterns of at most 50,000 bytes."""
 MAX_FILTER_NUMBER = 10**12
 """Largest number to search for; columns have at most 64 bits."""
 
@@ -53,7 +54,7 @@ class Selection:
 
 def _check_value(name: str, value: FilterValue | None) -> None:
     if isinstance(value, str):
-        if len(value) > MAX_FILTER_TEXT:
+        if len(fold_text(value)) > MAX_FILTER_TEXT:
             raise FilterValueError(name, MAX_FILTER_TEXT, is_text=True)
     elif value is not None and not -MAX_FILTER_NUMBER <= value <= MAX_FILTER_NUMBER:
         raise FilterValueError(name, MAX_FILTER_NUMBER, is_text=False)
@@ -94,8 +95,8 @@ def find_tracks(
     Rows stream: memory does not grow with their number. A song whose path now holds another song is not
     found. Close the rows before the catalog if you leave them early.
     """
-    # SQLite folds the case of letters by a function of ours. PostgreSQL folds it by its own locale, so there
-    # the query only narrows the rows down.
+    # SQLite folds texts by a function of ours. PostgreSQL folds them by its own locale, so there the query
+    # only narrows the rows down.
     exact = connection.dialect.name == "sqlite"
     query = _select_tracks(selection, limit if exact else None, exact=exact)
     with connection.begin():
@@ -161,13 +162,14 @@ def _conditions(selection: Selection, contains: TextCondition) -> Iterator[Colum
 
 
 def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    return column.icontains(make_storable(text), autoescape=True)
+    # Folded before it becomes a pattern: a full-width percent sign is none of SQL's.
+    return column.icontains(fold_text(make_storable(text)), autoescape=True)
 
 
 def _may_contain(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
     """Return a condition that holds where ``_contains`` holds, and for any text beyond ASCII."""
     beyond_ascii = func.octet_length(column) > func.char_length(column)
-    folded = text.casefold()
+    folded = fold_text(text)
     return or_(beyond_ascii, _contains(column, folded)) if folded.isascii() else beyond_ascii
 
 
@@ -178,7 +180,7 @@ def _matches(row: TrackRow, selection: Selection) -> bool:
             continue
         record = {"links": row.link, "tracks": row.track, "songs": row}[condition.record]
         values = (getattr(record, name) for name in condition.field_names)
-        wanted = make_storable(str(text)).casefold()
-        if not any(value is not None and wanted in value.casefold() for value in values):
+        wanted = fold_text(make_storable(str(text)))
+        if not any(value is not None and wanted in fold_text(value) for value in values):
             return False
     return True

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from midiprism.catalog.errors import translate_errors
+from midiprism.catalog.folding import fold_text
 from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
 from midiprism.errors import CatalogError
 
@@ -107,7 +108,7 @@ def make_engine(path: str, mode: str, begin_statement: str, *first_pragmas: str)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_cache_kib()}")
         connection.execute(f"PRAGMA temp_store = {_temporary_store()}")
-        connection.create_function("lower", 1, _casefold, deterministic=True)
+        connection.create_function("lower", 1, _fold, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
@@ -154,6 +155,6 @@ def _cache_kib() -> int:
     return max(_CACHE_KIB_BOUNDS[0], min(_CACHE_KIB_BOUNDS[1], memory // _CACHE_MEMORY_DIVISOR))
 
 
-def _casefold(text: str | float | bytes | None) -> str | float | bytes | None:
-    """Fold the case of text; SQLite's own ``lower`` knows no letters beyond ASCII."""
-    return text.casefold() if isinstance(text, str) else text
+def _fold(value: str | float | bytes | None) -> str | float | bytes | None:
+    """Fold text for comparison; SQLite's own ``lower`` knows no letters beyond ASCII."""
+    return fold_text(value) if isinstance(value, str) else value

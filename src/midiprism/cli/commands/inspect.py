@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.commands.split_options import EncodingOption
 from midiprism.cli.option_values import parse_size
 from midiprism.cli.options import MaxSongSizeOption
 from midiprism.cli.render.inspection_json import print_inspection_json
@@ -22,20 +23,21 @@ def inspect(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as one JSON object; numbers count from 0 there.")
     ] = False,
+    encoding: EncodingOption = None,
     max_song_size: MaxSongSizeOption = None,
 ) -> None:
     """Show what is in a MIDI file: tracks, tempi, meters, keys, and what is wrong with it.
 
     Tracks and channels are counted from 1, as musicians do.
     """
-    inspection = _inspect_file(file, max_song_size)
+    inspection = _inspect_file(file, max_song_size, encoding)
     if as_json:
         print_inspection_json(file, inspection)
     else:
         print_inspection(file, inspection)
 
 
-def _inspect_file(file: str, max_song_size: str | None) -> "Inspection":
+def _inspect_file(file: str, max_song_size: str | None, encoding: str | None) -> "Inspection":
     from midiprism.smf import Limits, inspect
     from midiprism.smf.kernel.split_kernel import is_compiled
     from midiprism.sources.folder import read_file
@@ -55,7 +57,7 @@ def _inspect_file(file: str, max_song_size: str | None) -> "Inspection":
             )
         if not is_compiled():
             announce_compiling(quiet=False)()
-        return inspect(data, limits=limits)
+        return inspect(data, limits=limits, encoding=encoding)
     except UnreadableError as error:
         raise MidiprismError(f"{file}: {error}") from error
     except CorruptMidiError as error:

@@ -152,6 +152,7 @@ def _make_settings(
         rerun_policy=RerunPolicy(rerun.redo, rerun.retry_failed),
         catalog=catalog,
         scope=scope,
+        encoding=extent.encoding,
         dry_run=extent.dry_run,
     )
 

@@ -81,6 +81,28 @@ class IdentityOptions:
     ] = None
 
 
+def parse_encoding(name: str) -> str:
+    """Return Python's name of an encoding of texts.
+
+    Raises:
+        UsageError: there is no such encoding, or it cannot be that of a text in a MIDI file.
+    """
+    from midiprism.smf.text.decode import check_encoding
+
+    return check_encoding(name)
+
+
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=parse_encoding,
+        metavar="NAME",
+        help="Encoding of the texts in songs, such as cp932, gbk or cp1251, without a byte-order mark.  "
+        "[default: guessed for each text]",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """The sources of songs, and options for reading them."""
@@ -209,7 +231,7 @@ class WorkOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExtentOptions:
-    """Options that limit a run, or its songs."""
+    """Options that limit a run, and those that concern its songs."""
 
     limit: Annotated[
         int | None,
@@ -221,6 +243,7 @@ class ExtentOptions:
     ] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False
     max_song_size: MaxSongSizeOption = None
+    encoding: EncodingOption = None
 
     def parse_max_song_size(self) -> int | None:
         """Return the most bytes of a song; None for the default."""
@@ -230,4 +253,5 @@ class ExtentOptions:
 
     def arguments(self) -> list[str]:
         """Return the options that a command which resumes the run repeats."""
-        return [f"--max-song-size={self.max_song_size}"] if self.max_song_size else []
+        values = {"max-song-size": self.max_song_size, "encoding": self.encoding}
+        return [f"--{name}={value}" for name, value in values.items() if value]

@@ -119,10 +119,26 @@ def _footer_lines(inspection: "Inspection") -> Iterator[str]:
         ]
         yield from _change_lines("meter", meters, "4/4")
     yield from _change_lines("key", [(key.tick, key.name) for key in inspection.key_signatures], None)
+    yield from _encoding_lines(inspection.tracks)
     if inspection.problems:
         yield ""
         yield "problems"
         yield from (f"  {_format_problem(problem)}" for problem in inspection.problems)
+
+
+def _encoding_lines(tracks: Sequence["SourceTrack"]) -> Iterator[str]:
+    """Yield the event, the encoding and its reason for each name that is no plain track name in ASCII."""
+    named = [track for track in tracks if track.name_event not in (None, "track name")]
+    encoded = [track for track in tracks if track.name_encoding not in (None, "ascii")]
+    listed = sorted({track.track_number: track for track in (*named, *encoded)}.items())
+    if listed:
+        yield ""
+        yield "names"
+    for number, track in listed[:_MAX_CHANGES]:
+        reason = f"{track.name_encoding}, since {track.name_encoding_reason}"
+        yield f"  track {number + 1}: {track.name_event}, {reason}"
+    if len(listed) > _MAX_CHANGES:
+        yield f"  and {len(listed) - _MAX_CHANGES:,} more; --json lists all"
 
 
 def _change_lines(heading: str, changes: list[tuple[int, str]], default: str | None) -> Iterator[str]:

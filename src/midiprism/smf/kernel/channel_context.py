@@ -6,10 +6,17 @@ import numpy as np
 
 from midiprism.smf.kernel.conductor import bisect_right, stable_argsort
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_types import ALL_CHANNELS, EVENT, SETUP_KEYS, ZERO
-
-TICK_BITS = 57
-"""Bits for a tick next to a key of 48 values; 64 MiB of the longest deltas need 52."""
+from midiprism.smf.kernel.row_types import (
+    EVENT,
+    MODULE_UNKNOWN,
+    SETUP_BANK,
+    SETUP_KIND_COUNT,
+    SETUP_MODULE,
+    SETUP_PART_MODE,
+    ZERO,
+)
+from midiprism.smf.kernel.sounds import LOWER_MANAGER, UPPER_MANAGER, is_part_mode_of_module
+from midiprism.smf.kernel.track_state import drum_state
 
 
 class GroupedRows(NamedTuple):
@@ -28,20 +35,28 @@ class GroupedRows(NamedTuple):
 @helper
 def group_rows(keys: Any, ticks: Any, values: Any, key_count: int) -> Any:
     """Group rows by keys below ``key_count``, each group ordered by tick, then by row."""
-    row_order = stable_argsort((keys << TICK_BITS) | ticks)
+    by_tick = stable_argsort(ticks)
     group_starts = np.zeros(key_count + 1, np.int64)
     for row in range(keys.shape[0]):
         group_starts[keys[row] + 1] += 1
     for key in range(key_count):
         group_starts[key + 1] += group_starts[key]
+    filled = group_starts[:key_count].copy()
+    row_order = np.empty(keys.shape[0], np.int64)
+    for at in range(keys.shape[0]):
+        key = keys[by_tick[at]]
+        row_order[filled[key]] = by_tick[at]
+        filled[key] += 1
     return GroupedRows(row_order, ticks[row_order], values[row_order], group_starts)
 
 
 @inlined
-def group_setup(setup: Any, count: int) -> Any:
-    """Group the setup table by what it selects and for which channel."""
+def group_setup(setup: Any, count: int, ports: int) -> Any:
+    """Group the setup table by what it selects and for which address."""
     rows = setup[:count]
-    return group_rows(rows["key"].copy(), rows["tick"].copy(), rows["value"].copy(), ZERO + SETUP_KEYS)
+    return group_rows(
+        rows["key"].copy(), rows["tick"].copy(), rows["value"].copy(), ZERO + SETUP_KIND_COUNT * 16 * ports
+    )
 
 
 @inlined
@@ -51,11 +66,11 @@ def merged_size(event: Any) -> int:
 
 
 @inlined
-def group_context_events(context_events: Any, count: int) -> Any:
-    """Group the events that other tracks may take by channel."""
+def group_context_events(context_events: Any, count: int, ports: int) -> Any:
+    """Group the events that other tracks may take by address; those for all addresses come last."""
     rows = context_events[:count]
     ticks = rows["tick"].copy()
-    groups = group_rows(rows["kind"].copy(), ticks, ticks, ZERO + ALL_CHANNELS + 1)
+    groups = group_rows(rows["kind"].copy(), ticks, ticks, ZERO + 16 * ports + 1)
     sizes = np.zeros(count + 1, np.int64)
     for at in range(count):
         sizes[at + 1] = sizes[at] + merged_size(context_events[groups.row_order[at]])
@@ -70,43 +85,88 @@ def group_end_at_tick(ticks: Any, group_starts: Any, key: int, tick: int) -> int
 
 
 @helper
-def last_value_at_tick(ticks: Any, values: Any, group_starts: Any, key: int, tick: int, default: int) -> int:
-    """Return what any track selected last at a tick."""
-    end = group_end_at_tick(ticks, group_starts, key, tick)
-    return values[end - 1] if end > group_starts[key] else default
+def last_change(groups: Any, key: int, tick: int) -> int:
+    """Return the last place of a key in ``row_order`` at or before a tick; -1 where there is none."""
+    end = group_end_at_tick(groups.ticks, groups.group_starts, key, tick)
+    return int(end - 1) if end > groups.group_starts[key] else -1
 
 
 @helper
-def context_events_size(groups: Any, channels: int, tick: int) -> int:
-    """Return the bytes of all events up to a tick that concern a track that plays on these channels."""
+def value_since(groups: Any, key: int, tick: int, since: int, default: int) -> int:
+    """Return what any track selected last at a tick, and after the change at ``since`` (-1: ever)."""
+    at = last_change(groups, key, tick)
+    if at < 0:
+        return default
+    if since >= 0 and (
+        groups.ticks[at] < groups.ticks[since]
+        or (groups.ticks[at] == groups.ticks[since] and groups.row_order[at] < groups.row_order[since])
+    ):
+        return default
+    return int(groups.values[at])
+
+
+@helper
+def drums_at(groups: Any, ports: int, address: int, tick: int) -> tuple[int, int, int]:
+    """Return the bank of an address at a tick, the mode of the module, and the drum state, by all tracks."""
+    addresses = 16 * ports
+    reset = last_change(groups, SETUP_MODULE * addresses + (address & ~15), tick)
+    module = groups.values[reset] if reset >= 0 else ZERO + MODULE_UNKNOWN
+    bank = value_since(groups, SETUP_BANK * addresses + address, tick, reset, ZERO - 1)
+    mode = value_since(groups, SETUP_PART_MODE * addresses + address, tick, reset, ZERO - 1)
+    if mode >= 0:
+        mode = mode & 1 if is_part_mode_of_module(mode, module) else ZERO - 1
+    return bank, module, drum_state(address & 15, bank, mode, module)
+
+
+@helper
+def is_context_of(port_uses: Any, track: int, ports: int, key: int) -> bool:
+    """Return whether events of an address concern a track: it plays there, or it plays in the MPE zone that
+    the address manages. Those for all addresses concern every track."""
+    if key == 16 * ports:
+        return True
+    use = port_uses[track * ports + (key >> 4)]
+    channel = key & 15
+    if channel == LOWER_MANAGER and use.lower_members > 0:
+        return bool(use.channels & (2 << use.lower_members) - 1)
+    if channel == UPPER_MANAGER and use.upper_members > 0:
+        return bool(use.channels >> 15 - use.upper_members)
+    return bool(use.channels >> channel & 1)
+
+
+@helper
+def context_events_size(groups: Any, port_uses: Any, track: int, ports: int, tick: int) -> int:
+    """Return the bytes of all events up to a tick that concern a track."""
     size = ZERO
-    for key in range(ALL_CHANNELS + 1):
-        if key == ALL_CHANNELS or channels >> key & 1:
+    for key in range(16 * ports + 1):
+        if is_context_of(port_uses, track, ports, key):
             end = group_end_at_tick(groups.ticks, groups.group_starts, key, tick)
             size += groups.values[end] - groups.values[groups.group_starts[key]]
     return int(size)
 
 
 @helper
-def count_context_events(ticks: Any, group_starts: Any, channels: int, tick: int) -> int:
-    """Return how many events up to a tick concern a track that plays on these channels (a bit each)."""
+def count_context_events(groups: Any, port_uses: Any, track: int, ports: int, tick: int) -> int:
+    """Return how many events up to a tick concern a track."""
     count = ZERO
-    for key in range(ALL_CHANNELS + 1):
-        if key == ALL_CHANNELS or channels >> key & 1:
-            count += group_end_at_tick(ticks, group_starts, key, tick) - group_starts[key]
+    for key in range(16 * ports + 1):
+        if is_context_of(port_uses, track, ports, key):
+            count += (
+                group_end_at_tick(groups.ticks, groups.group_starts, key, tick) - groups.group_starts[key]
+            )
     return count
 
 
 @helper
-def merge_context_events(tables: Any, groups: Any, merged_events: Any, track: int, channels: int) -> Any:
-    """Return the events to merge into a track and those of its channels, ordered by tick and position."""
+def merge_context_events(tables: Any, groups: Any, merged_events: Any, track: int, ports: int) -> Any:
+    """Return the events to merge into a track and those of its addresses, ordered by tick and position."""
     tick = tables.tracks[track].ticks
     size = merged_events.shape[0]
-    rows = np.empty(size + count_context_events(groups.ticks, groups.group_starts, channels, tick), EVENT)
+    count = count_context_events(groups, tables.port_uses, track, ports, tick)
+    rows = np.empty(size + count, EVENT)
     for row in range(size):
         rows[row] = merged_events[row]
-    for key in range(ALL_CHANNELS + 1):
-        if key == ALL_CHANNELS or channels >> key & 1:
+    for key in range(16 * ports + 1):
+        if is_context_of(tables.port_uses, track, ports, key):
             for at in range(
                 groups.group_starts[key], group_end_at_tick(groups.ticks, groups.group_starts, key, tick)
             ):

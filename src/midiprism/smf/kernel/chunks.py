@@ -19,7 +19,7 @@ from midiprism.smf.kernel.scan_tables import (
     with_room_for_scan,
     with_track_capacity,
 )
-from midiprism.smf.kernel.track_state import clear_sounding_notes
+from midiprism.smf.kernel.track_state import clear_all_sounding_notes
 from midiprism.smf.kernel.varlen import read_be32, read_vlq
 
 NOT_FOUND = -1
@@ -84,7 +84,7 @@ class TrackChunk(NamedTuple):
 
 @helper
 def scan_track(
-    data: Any, chunk: Any, limit: int, full_context: bool, tables: Any, state: Any, counters: Any, used: Any
+    data: Any, chunk: Any, limit: int, full_context: bool, tables: Any, states: Any, counters: Any, used: Any
 ) -> Any:
     """Scan a track, perhaps not for the first time; return the tables.
 
@@ -93,15 +93,15 @@ def scan_track(
     """
     while True:
         restore_row_counts(counters, used)
-        clear_problem_counts(state)
-        has_room = scan_events(data, chunk.body, limit, chunk.track, full_context, tables, state, counters)
+        clear_problem_counts(states[0])
+        has_room = scan_events(data, chunk.body, limit, chunk.track, full_context, tables, states, counters)
         if has_too_many_events(counters):
             counters.status = LIMIT_EVENTS
             counters.conductor_events = counters.context_events = counters.setup = 0
             return tables
         if has_room:
             return tables
-        clear_sounding_notes(state)
+        clear_all_sounding_notes(states)
         tables = with_room_for_scan(tables, used, counters)
 
 
@@ -113,30 +113,30 @@ def count_problem_of_bytes(state: Any, kind: int, offset: int, size: int) -> Non
 
 
 @inlined
-def recover_wrong_track_length(data: Any, chunk: Any, tables: Any, state: Any) -> int:
+def recover_wrong_track_length(data: Any, chunk: Any, tables: Any, home: Any) -> int:
     """Return where the next chunk is, for a track whose end of track is not where its length says."""
     size = data.shape[0]
     declared_end = chunk.declared_end
     stop = int(tables.tracks[chunk.track].stop)
     if is_track_chunk(data, stop):
-        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
+        count_problem(home, problems.TRACK_LENGTH, chunk.body - 4)
         return stop
     resumes = NOT_FOUND
     if declared_end > size or not (is_chunk_or_end(data, declared_end) or size - declared_end < 8):
         resumes = find_next_track(data, stop, size)
     if resumes >= 0 and resumes < declared_end:
-        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
+        count_problem(home, problems.TRACK_LENGTH, chunk.body - 4)
         return resumes
     if declared_end > size:
-        count_problem_of_bytes(state, problems.TRACK_TRUNCATED, chunk.body - 4, declared_end - size)
+        count_problem_of_bytes(home, problems.TRACK_TRUNCATED, chunk.body - 4, declared_end - size)
         return size
-    count_problem_of_bytes(state, problems.BYTES_AFTER_END_OF_TRACK, stop, declared_end - stop)
+    count_problem_of_bytes(home, problems.BYTES_AFTER_END_OF_TRACK, stop, declared_end - stop)
     return declared_end
 
 
 @inlined
 def recover_missing_end_of_track(
-    data: Any, chunk: Any, full_context: bool, tables: Any, state: Any, counters: Any, used: Any
+    data: Any, chunk: Any, full_context: bool, tables: Any, states: Any, counters: Any, used: Any
 ) -> Any:
     """Return the tables, and where the next chunk is, for a track without end of track up to its declared
     end."""
@@ -146,29 +146,29 @@ def recover_missing_end_of_track(
     inside = find_next_track(data, chunk.body, min(declared_end + TRACK_HEADER_SIZE - 1, size))
     if inside >= 0:
         wasted = max(0, tables.tracks[chunk.track].stop - inside)
-        tables = scan_track(data, chunk, inside, full_context, tables, state, counters, used)
+        tables = scan_track(data, chunk, inside, full_context, tables, states, counters, used)
         counters.wasted += wasted
-        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
+        count_problem(states[0], problems.TRACK_LENGTH, chunk.body - 4)
         return tables, inside
     if declared_end > size:
-        count_problem_of_bytes(state, problems.TRACK_TRUNCATED, chunk.body - 4, declared_end - size)
+        count_problem_of_bytes(states[0], problems.TRACK_TRUNCATED, chunk.body - 4, declared_end - size)
         return tables, size
     if is_chunk_or_end(data, declared_end):
         return tables, declared_end
     following = find_next_track(data, declared_end, size)
     limit = size if following < 0 else following
-    tables = scan_track(data, chunk, limit, full_context, tables, state, counters, used)
+    tables = scan_track(data, chunk, limit, full_context, tables, states, counters, used)
     has_end = tables.tracks[chunk.track].end_of_track >= 0
     if has_end or (following >= 0 and counters.stopped_cleanly == 1):
-        count_problem(state, problems.TRACK_LENGTH, chunk.body - 4)
+        count_problem(states[0], problems.TRACK_LENGTH, chunk.body - 4)
         return tables, tables.tracks[chunk.track].stop if has_end else following
-    tables = scan_track(data, chunk, declared_end, full_context, tables, state, counters, used)
+    tables = scan_track(data, chunk, declared_end, full_context, tables, states, counters, used)
     return tables, declared_end
 
 
 @inlined
 def read_track(
-    data: Any, at: int, track: int, full_context: bool, tables: Any, state: Any, counters: Any
+    data: Any, at: int, track: int, full_context: bool, tables: Any, states: Any, counters: Any
 ) -> Any:
     """Return the tables with the track whose chunk begins at ``at``, and where the next chunk is."""
     body = at + 8
@@ -180,26 +180,26 @@ def read_track(
         inside = find_next_track(data, body, limit)
         if inside >= 0:
             limit = inside
-    tables = scan_track(data, chunk, limit, full_context, tables, state, counters, used)
+    tables = scan_track(data, chunk, limit, full_context, tables, states, counters, used)
     if counters.status != STATUS_OK:
         return tables, data.shape[0]
     following = chunk.declared_end
     if tables.tracks[track].end_of_track < 0:
         tables, following = recover_missing_end_of_track(
-            data, chunk, full_context, tables, state, counters, used
+            data, chunk, full_context, tables, states, counters, used
         )
     elif tables.tracks[track].stop != chunk.declared_end:
-        following = recover_wrong_track_length(data, chunk, tables, state)
+        following = recover_wrong_track_length(data, chunk, tables, states[0])
     if tables.tracks[track].end_of_track < 0:
-        count_problem(state, problems.MISSING_END_OF_TRACK, tables.tracks[track].stop)
-    if state.problem_total > 0:
-        tables = report_track_problems(tables, counters, state, track)
+        count_problem(states[0], problems.MISSING_END_OF_TRACK, tables.tracks[track].stop)
+    if states[0].problem_total > 0:
+        tables = report_track_problems(tables, counters, states[0], track)
     return tables, following
 
 
 @inlined
 def read_chunks(
-    data: Any, at: int, max_tracks: int, full_context: bool, tables: Any, state: Any, counters: Any
+    data: Any, at: int, max_tracks: int, full_context: bool, tables: Any, states: Any, counters: Any
 ) -> Any:
     """Walk the chunks from ``at`` to the end of the file; return the tables."""
     size = data.shape[0]
@@ -210,8 +210,8 @@ def read_chunks(
                 return tables
             track = counters.tracks
             if track == tables.tracks.shape[0]:
-                tables = with_track_capacity(tables, track)
-            tables, at = read_track(data, at, track, full_context, tables, state, counters)
+                tables = with_track_capacity(tables, track, states.shape[0])
+            tables, at = read_track(data, at, track, full_context, tables, states, counters)
             if counters.status != STATUS_OK:
                 return tables
             counters.tracks = track + 1

@@ -7,7 +7,7 @@ MIDI, the same in every kit; an instrument that General MIDI does not have takes
 import numpy as np
 
 from midiprism.smf.kernel.jit import inlined
-from midiprism.smf.kernel.row_types import DRUM_STATE_EFFECTS, PITCHES
+from midiprism.smf.kernel.row_types import DRUM_STATE_EFFECTS, MODULE_UNKNOWN, MODULE_XG, PITCHES
 
 Pieces = dict[int, tuple[str, tuple[int, ...]]]
 """Name and notes of each piece, by its number."""
@@ -138,11 +138,11 @@ def piece_name(kit_map: int, number: int) -> str:
 
 
 @inlined
-def select_kit_map(drums: int, program: int, bank: int, gs_reset_seen: bool) -> int:
-    """Return the number of the map that holds for a channel, by its drum state, program and bank."""
+def select_kit_map(drums: int, program: int, bank: int, module: int) -> int:
+    """Return the number of the map that holds for a channel, by its drum state, program, bank and module."""
     if drums == DRUM_STATE_EFFECTS:
         return UNKNOWN_MAP
-    if bank == XG_DRUM_BANK and not gs_reset_seen:
+    if module == MODULE_XG or (bank == XG_DRUM_BANK and module == MODULE_UNKNOWN):
         return YAMAHA_XG_MAP
     if program == BRUSH_PROGRAM:
         return BRUSH_MAP

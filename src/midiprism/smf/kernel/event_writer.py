@@ -4,29 +4,30 @@ It takes up to three passes: ``PASS_ASSIGN`` (by program or drum piece) finds th
 their sizes and facts, ``PASS_WRITE`` writes them.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.fast_write import count_part_note, write_channel_events
-from midiprism.smf.kernel.file_writer import write_end_of_track
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.messages import GS_RESET, parse_part_mode, system_message_size
-from midiprism.smf.kernel.parts import (
-    NO_PART,
-    new_sounding_notes,
-    pop_note,
-    push_note,
-    record_part_program,
+from midiprism.smf.kernel.messages import collect_sysex, parse_sound_message, system_message_size
+from midiprism.smf.kernel.part_writer import (
+    TrackEvent,
+    can_state_port,
+    write_event,
+    write_missing_end_of_track,
+    write_port_of_event,
 )
+from midiprism.smf.kernel.parts import NO_PART, new_sounding_notes, pop_note, push_note, record_part_program
+from midiprism.smf.kernel.ports import NO_PORT, state_port, states_port
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
     BY_DRUM,
     BY_PROGRAM,
     BY_TRACK,
     CHAIN_BROKEN,
-    MAX_DELTA,
+    KEYS,
     NO_LIMIT,
     PASS_ASSIGN,
     PASS_MEASURE,
@@ -35,28 +36,15 @@ from midiprism.smf.kernel.row_types import (
     PROGRAM_SLOTS,
     ZERO,
 )
+from midiprism.smf.kernel.sounds import (
+    IS_SETUP_CONTROLLER,
+    apply_controller,
+    apply_program,
+    apply_sound_message,
+)
 from midiprism.smf.kernel.stated_meta import comes_first
 from midiprism.smf.kernel.track_state import count_note_by_program, reset_track_state
-from midiprism.smf.kernel.varlen import copy_bytes, read_vlq, vlq_size, write_vlq
-
-BRIDGE_SIZE = 7
-"""Bytes of the longest delta time and an empty text event."""
-
-
-class TrackEvent(NamedTuple):
-    """An event to be written: its tick, its status, and the span of its bytes after a channel's status.
-
-    An own event has a number, and its delta time is ``data[delta_start:message]``; ``delta_start`` is -1
-    where it cannot be copied. A merged event has the number CHAIN_BROKEN and always states its status.
-    """
-
-    tick: Any
-    status: Any
-    start: Any
-    stop: Any
-    delta_start: Any
-    message: Any
-    number: Any
+from midiprism.smf.kernel.varlen import read_vlq
 
 
 @inlined
@@ -85,97 +73,15 @@ def decode_event(data: Any, at: int, stop: int, running_status: int) -> tuple[in
     return delta, message, status, start, start + (1 if status >> 4 in (0xC, 0xD) else 2), skipped
 
 
-@inlined
-def write_bridge(out: Any, at: int) -> int:
-    """Write the longest delta time and an empty text event; return the position after them."""
-    at = write_vlq(out, at, MAX_DELTA)
-    out[at] = 0xFF
-    out[at + 1] = 1
-    out[at + 2] = 0
-    return at + 3
-
-
-@inlined
-def bridge_long_gap(
-    out: Any, part: Any, tick: int, offset: int, state: Any, writing: bool
-) -> tuple[int, int]:
-    """Bridge a gap that no delta time can hold; return the delta time that is left, and the bytes taken."""
-    gap = tick - part.tick
-    size = 0
-    while gap > MAX_DELTA:
-        if writing:
-            write_bridge(out, part.position + size)
-            count_problem(state, problems.DELTA_BRIDGED, offset)
-        gap -= MAX_DELTA
-        size += BRIDGE_SIZE
-        part.running_status = 0
-    return gap, size
-
-
-@inlined
-def write_channel_data(data: Any, out: Any, at: int, start: int, stop: int) -> None:
-    """Copy the data bytes of a channel event, clamped to 127."""
-    for source in range(start, stop):
-        out[at] = min(data[source] & 0xFF, 127)
-        at += 1
-
-
 @helper
-def write_event(data: Any, out: Any, part: Any, event: Any, offset: int, state: Any, writing: bool) -> int:
-    """Write an event to a part, or only count its bytes; return how many it takes.
-
-    An own event's delta time is copied unchanged if the event before it in its track also precedes it here.
-    ``offset`` is the position reached in the track, for a problem.
-    """
-    at = part.position
-    status, start, stop = event.status, event.start, event.stop
-    gap, size = bridge_long_gap(out, part, event.tick, offset, state, writing)
-    keeps_delta = size == 0 and event.delta_start >= 0 and part.last_event == event.number - 1
-    size += event.message - event.delta_start if keeps_delta else vlq_size(gap)
-    states_status = status < 0xF0 and (event.message < start or part.running_status != status)
-    size += stop - start + (1 if states_status else 0)
-    if writing:
-        cursor = at + size - (stop - start) - (1 if states_status else 0)
-        if keeps_delta:
-            copy_bytes(
-                out, cursor - (event.message - event.delta_start), data, event.delta_start, event.message
-            )
-        else:
-            write_vlq(out, cursor - vlq_size(gap), gap)
-        if states_status:
-            out[cursor] = status
-            cursor += 1
-        if status < 0xF0:
-            write_channel_data(data, out, cursor, start, stop)
-        else:
-            copy_bytes(out, cursor, data, start, stop)
-    part.position = at + size
-    part.tick = event.tick
-    part.running_status = status if status < 0xF0 else 0
-    part.last_event = event.number
-    return int(size)
-
-
-@inlined
-def write_missing_end_of_track(out: Any, part: Any, tick: int, offset: int, state: Any, writing: bool) -> int:
-    """Append an end of track to a part, or only count its bytes; return how many it takes."""
-    gap, size = bridge_long_gap(out, part, tick, offset, state, writing)
-    if writing:
-        write_end_of_track(out, part.position + size, gap)
-    size += vlq_size(gap) + 3
-    part.position += size
-    return int(size)
-
-
-@inlined
-def apply_sysex(data: Any, start: int, stop: int, state: Any) -> None:
-    """Set the drum parts that a sysex sets."""
-    length, body = read_vlq(data, start + 1, stop)
-    mode = parse_part_mode(data, body, body + length)
-    if mode == GS_RESET:
-        state.gs_reset_seen = 1
-    elif mode >= 0:
-        state.channels[mode >> 1].part_mode = mode & 1
+def apply_sysex(data: Any, status: int, start: int, stop: int, states: Any) -> None:
+    """Do what a packet of a sysex does to sounds."""
+    _, body = read_vlq(data, start + 1, stop)
+    if collect_sysex(data, states[0], status, body, stop):
+        message = parse_sound_message(states[0])
+        if message >= 0:
+            states[0].sysex_is_open = 0
+            apply_sound_message(states, message)
 
 
 @inlined
@@ -196,7 +102,7 @@ def walk_track(
     track: int,
     merged_events: Any,
     parts: Any,
-    state: Any,
+    states: Any,
     walk_pass: int,
     max_bytes: int,
 ) -> Any:
@@ -205,17 +111,22 @@ def walk_track(
     Returns the bytes of all events, or -1 once they exceed ``max_bytes``; and in the pass ``PASS_ASSIGN`` the
     keys to whose parts the program changes go, as ``make_program_parts`` takes them.
     """
-    reset_track_state(state)
+    reset_track_state(states)
+    home = states[0]
+    state = states[0]
+    ports = states.shape[0]
     data = song.data
     source = song.tables.tracks[track]
     by = source.by
-    takes_fast_path = by != BY_PROGRAM and by != BY_DRUM and not song.options.event_by_event
+    switches_ports = ports > 1 and song.options.full_context
+    divides_channels = by in (BY_PROGRAM, BY_DRUM)
+    takes_fast_path = not divides_channels and not song.options.event_by_event and not switches_ports
     stop, end_of_track = source.stop, source.end_of_track
     part_count = parts.rows.shape[0]
     writing = walk_pass == PASS_WRITE
-    sounding = new_sounding_notes(by)
+    sounding = new_sounding_notes(by, np.max(parts.playing_ports) + 1)
     change_keys = np.empty(8 if walk_pass == PASS_ASSIGN else 0, np.int64)
-    unplayed_change = np.full(16, NO_PART, np.int64)  # a channel's program change before any note
+    unplayed_change = np.full(16 * ports, NO_PART, np.int64)  # an address's program change before any note
     changes = 0
     total = 0
     at = source.body
@@ -237,7 +148,6 @@ def walk_track(
                     data,
                     out,
                     parts,
-                    by != BY_TRACK,
                     at,
                     stop,
                     tick,
@@ -292,68 +202,100 @@ def walk_track(
             event_number, delta_start = CHAIN_BROKEN, -1
             merged += 1
 
-        # The event goes to the parts from ``first`` up to ``last``.
+        # The event goes to the parts from ``first`` up to ``last``, and is one of port ``port``.
         first, last = 0, part_count
         channel = status & 15
         kind = status >> 4
-        if status == 0xF0:
-            apply_sysex(data, start, event_stop, state)
-        elif status < 0xF0:
-            settings = state.channels[channel]
+        port = state.port
+        stated = NO_PORT
+        if status == 0xFF:
+            meta_type = 0 if is_last or not is_own else data[start + 1] & 0xFF
+            if ports > 1 and states_port(meta_type):
+                _, text = read_vlq(data, start + 2, event_stop)
+                stated = state_port(
+                    data, song.tables.ports, states, song.counters, meta_type, text, event_stop
+                )
+                if stated != NO_PORT:
+                    state = states[stated]
+        elif status >= 0xF0:
+            apply_sysex(data, status, start, event_stop, states)
+        else:
+            if not is_own:
+                port = row.kind >> 4
+            sender = states[port]
+            settings = sender.channels[channel]
+            address = port * 16 + channel
             pitch = min(data[start] & 0xFF, 127)
             velocity = min(data[start + 1] & 0xFF, 127) if event_stop - start == 2 else 0
-            if by != BY_TRACK:
-                first, last = parts.channel_starts[channel], parts.channel_stops[channel]
-                if by == BY_DRUM and kind <= 0xA and parts.row_by_key[channel * PITCHES + pitch] >= 0:
-                    first = parts.row_by_key[channel * PITCHES + pitch]
-                    last = first + 1
+            first, last = parts.channel_starts[address], parts.channel_stops[address]
+            if kind > 9:
+                first, last = parts.event_starts[address], parts.event_stops[address]
+            playing_port = parts.playing_ports[port]
+            note = (playing_port * 16 + channel) * PITCHES + pitch
+            if by == BY_DRUM and kind <= 0xA and playing_port >= 0 and parts.row_by_key[note] >= 0:
+                first = parts.row_by_key[note]
+                last = first + 1
             if kind == 0xC:
-                settings.program = pitch
+                apply_program(sender, channel, pitch)
                 if walk_pass == PASS_ASSIGN:
-                    change_keys = append_number(change_keys, changes, -1 - channel)
-                    unplayed_change[channel] = changes
-                elif by == BY_PROGRAM:
+                    change_keys = append_number(change_keys, changes, -1 - address)
+                    unplayed_change[address] = changes
+                elif (
+                    by == BY_PROGRAM
+                    and last - first == parts.channel_stops[address] - parts.channel_starts[address]
+                ):
                     first = parts.program_change_parts[changes]
                     last = first + 1 if first >= 0 else first
                 changes += 1
             elif kind == 0xB:
-                if pitch == 0:
-                    settings.bank = velocity
+                if IS_SETUP_CONTROLLER[pitch]:
+                    apply_controller(sender, channel, pitch, velocity)
             elif kind == 9 and velocity > 0:
-                count_note_by_program(state, channel, event_tick)
-                key = channel * PROGRAM_SLOTS + settings.program
+                count_note_by_program(sender, channel, event_tick)
+                key = port * KEYS + channel * PROGRAM_SLOTS + settings.program
                 if walk_pass == PASS_ASSIGN:
                     if by == BY_DRUM:
-                        state.notes_played[channel * PITCHES + pitch] = 1
-                    if unplayed_change[channel] >= 0:
-                        change_keys[unplayed_change[channel]] = key
-                        unplayed_change[channel] = NO_PART
+                        sender.notes_played[channel * PITCHES + pitch] = 1
+                    if unplayed_change[address] >= 0:
+                        change_keys[unplayed_change[address]] = key
+                        unplayed_change[address] = NO_PART
                 else:
                     if by == BY_PROGRAM:
-                        first = parts.row_by_key[key]
+                        first = parts.row_by_key[playing_port * KEYS + key % KEYS]
                         last = first + 1
-                        sounding = push_note(sounding, channel * PITCHES + pitch, first)
+                        sounding = push_note(sounding, note, first)
                     if walk_pass == PASS_MEASURE:
                         if by == BY_DRUM:
                             record_part_program(parts.rows[first], settings.program)
-                        count_part_note(state, parts.rows[first], channel, pitch, event_tick)
-            elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN:
-                released = pop_note(sounding, channel * PITCHES + pitch)
+                        count_part_note(sender, parts.rows[first], channel, pitch, event_tick)
+            elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN and playing_port >= 0:
+                released = pop_note(sounding, note)
                 if released >= 0:
                     first, last = released, released + 1
         if walk_pass == PASS_ASSIGN:
             continue
         if first >= last:
             if writing:
-                count_problem(state, problems.SILENT_CHANNEL, message)
+                count_problem(home, problems.SILENT_CHANNEL, message)
             continue
         event = TrackEvent(event_tick, status, start, event_stop, delta_start, message, event_number)
         for row_number in range(first, last):
             part = parts.rows[row_number]
             if is_own and ended and end_of_track < 0:
-                total += write_missing_end_of_track(out, part, event_tick, stop, state, writing)
+                total += write_missing_end_of_track(out, part, event_tick, stop, home, writing)
             else:
-                total += write_event(data, out, part, event, own_message, state, writing)
+                if stated != NO_PORT:
+                    part.port_in_force = stated
+                elif (
+                    switches_ports
+                    and part.port_in_force != port
+                    and (status < 0xF0 or (is_own and by == BY_TRACK and not is_last))
+                ):
+                    if can_state_port(song.tables.ports, port, home):
+                        total += write_port_of_event(song, out, part, event, port, home, writing)
+                    elif not is_own:
+                        continue
+                total += write_event(data, out, part, event, own_message, home, writing)
             if total > max_bytes:
                 return -1, change_keys
     return total, change_keys[:changes] if walk_pass == PASS_ASSIGN else change_keys

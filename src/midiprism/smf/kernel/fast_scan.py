@@ -4,6 +4,7 @@ from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
+from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
 from midiprism.smf.kernel.track_state import count_note_by_program, record_first_note
 
 
@@ -39,7 +40,7 @@ def scan_channel_events(
     checkpoint_count: int,
     state: Any,
 ) -> tuple[int, int, int, int, int]:
-    """Scan the plain channel events that come next: all but program changes and bank selects.
+    """Scan the plain channel events that come next: all but those that select sounds.
 
     Most events of most files are such. Stops before the first other event, before one that is damaged, and a
     little before ``limit``.
@@ -91,7 +92,13 @@ def scan_channel_events(
                 sounding[unsigned_index(note)] -= 1
                 sounding_count -= 1
             message += 2
-        elif notes_only or kind == 0xC or kind == 0xF or first >= 0x80 or (kind == 0xB and first == 0):
+        elif (
+            notes_only
+            or kind == 0xC
+            or kind == 0xF
+            or first >= 0x80
+            or (kind == 0xB and IS_SETUP_CONTROLLER[unsigned_index(first)])
+        ):
             break
         elif kind == 0xD:
             message += 1

@@ -4,6 +4,7 @@ from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import MAX_DELTA, MAX_FAST_EVENT_SIZE, NO_LIMIT, PASS_WRITE
+from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
 from midiprism.smf.kernel.track_state import count_note_by_program, track_drum_state
 from midiprism.smf.kernel.varlen import vlq_size, write_vlq
 
@@ -20,7 +21,6 @@ def count_part_note(state: Any, part: Any, channel: int, pitch: int, tick: int) 
     part.note_count += 1
     part.lowest_pitch = min(part.lowest_pitch, pitch)
     part.highest_pitch = max(part.highest_pitch, pitch)
-    part.channels |= 1 << channel
 
 
 @bounds_checked_by_hand
@@ -28,7 +28,6 @@ def write_channel_events(
     data: Any,
     out: Any,
     parts: Any,
-    by_channel: bool,
     at: int,
     limit: int,
     tick: int,
@@ -40,16 +39,17 @@ def write_channel_events(
 ) -> tuple[int, int, int, int, int]:
     """Write the plain channel events that come next to the parts of their channels, as ``write_event`` does.
 
-    Those are all but program changes and bank selects. Stops before the first other event, before one that is
-    damaged, comes after ``last_tick`` or belongs to no part, and a little before ``limit`` and before the end
-    of ``out``. Not for parts by program. ``event_number`` is that of the own event before. Where nothing is
-    written, the bytes and notes are counted.
+    Those are all but those that select sounds. Stops before the first other event, before one that is
+    damaged, comes after ``last_tick`` or does not belong to one part, and a little before ``limit`` and
+    before the end of ``out``. Not for parts by program. ``event_number`` is that of the own event before.
+    Where nothing is written, the bytes and notes are counted.
 
     Returns:
         The position and tick reached, the running status, the number of the last own event, and the bytes
         that the events take.
     """
-    rows, channel_starts, channel_stops = parts.rows, parts.channel_starts, parts.channel_stops
+    rows, fast_rows = parts.rows, parts.fast_rows
+    first_address = state.port * 16
     writing = walk_pass == PASS_WRITE
     room = out.shape[0] - MAX_CHANNEL_EVENT_SIZE if writing else NO_LIMIT
     total = 0
@@ -75,15 +75,15 @@ def write_channel_events(
         if kind == 0xD:
             after = start + 1
             second = 0
-        row = channel_starts[unsigned_index(channel)]
+        row = fast_rows[unsigned_index(first_address + channel)]
         event_tick = tick + delta
         if (
             kind == 0xC
             or kind == 0xF
             or first | second >= 0x80
-            or (kind == 0xB and first == 0)
+            or (kind == 0xB and IS_SETUP_CONTROLLER[unsigned_index(first)])
             or event_tick > last_tick
-            or (by_channel and row == channel_stops[unsigned_index(channel)])
+            or row < 0
         ):
             break
         part = rows[unsigned_index(row)]

@@ -1,14 +1,29 @@
-"""Decode single messages: conductor events, drum parts set by sysex, system messages, text."""
+"""Decode single messages: conductor events, sysex that sets drum parts or resets, system messages, text."""
 
 from typing import Any
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.problem_counts import count_problem
-from midiprism.smf.kernel.row_types import KEY_SIGNATURE, SMPTE_OFFSET, TEMPO, TIME_SIGNATURE
+from midiprism.smf.kernel.row_types import (
+    KEY_SIGNATURE,
+    MAX_SYSEX_SIZE,
+    MODULE_GM,
+    MODULE_GM2,
+    MODULE_GS,
+    MODULE_UNKNOWN,
+    MODULE_XG,
+    SMPTE_OFFSET,
+    TEMPO,
+    TIME_SIGNATURE,
+)
 
-GS_RESET = -2
 NOT_RECOGNIZED = -1
+
+GS_PART_MODE = 0
+XG_PART_MODE = 32
+MODULE_RESET = 64
+"""Ranges of what ``parse_sound_message`` returns."""
 
 
 @inlined
@@ -21,27 +36,62 @@ def system_message_size(status: int) -> int:
 
 
 @helper
-def parse_part_mode(data: Any, start: int, stop: int) -> int:
-    """Return what a sysex body does to drum parts: channel * 2 + 1 for drums, channel * 2 for melodic.
+def collect_sysex(data: Any, home: Any, status: int, start: int, stop: int) -> bool:
+    """Add a packet (F0 or F7) to the system exclusive message that is being sent.
 
-    GS_RESET for a Roland GS reset, NOT_RECOGNIZED for any other. GS: "use for rhythm part" (40 1x 15);
-    XG: part mode (08 nn 07).
+    Returns whether it may be complete: ``home.sysex`` holds its beginning.
     """
-    size = stop - start
-    if size >= 9 and data[start] == 0x41 and data[start + 2] == 0x42 and data[start + 3] == 0x12:
-        if data[start + 4] != 0x40:
-            return NOT_RECOGNIZED
-        block, parameter, value = data[start + 5] & 0xFF, data[start + 6] & 0xFF, data[start + 7] & 0xFF
-        if block == 0 and parameter == 0x7F and value == 0:
-            return GS_RESET
-        if block & 0xF0 == 0x10 and parameter == 0x15:
-            part = block & 15
-            channel = 9 if part == 0 else part - 1 if part < 10 else part
-            return channel * 2 + (1 if value > 0 else 0)
-    elif size >= 7 and data[start] == 0x43 and data[start + 1] & 0xF0 == 0x10 and data[start + 2] == 0x4C:
-        part = data[start + 4] & 0xFF
-        if data[start + 3] == 0x08 and data[start + 5] == 0x07 and part < 16:
-            return part * 2 + (1 if data[start + 6] > 0 else 0)
+    if status == 0xF0:
+        home.sysex_size = 0
+        home.sysex_is_open = 1
+    elif home.sysex_is_open == 0:
+        return False
+    for at in range(start, min(stop, start + MAX_SYSEX_SIZE - home.sysex_size)):
+        home.sysex[home.sysex_size] = data[at] & 0xFF
+        home.sysex_size += 1
+    if stop > start and data[stop - 1] == 0xF7:
+        home.sysex_is_open = 0
+        return True
+    return bool(status == 0xF0)
+
+
+@inlined
+def parse_gs_message(sysex: Any) -> int:
+    """Return what a Roland message does: "use for rhythm part" (40 1x 15), the GS reset (40 00 7F 00), or the
+    mode set of an SC-88 (00 00 7F 0x)."""
+    block, parameter, value = sysex[5], sysex[6], sysex[7]
+    if block == 0 and parameter == 0x7F and value <= (0 if sysex[4] == 0x40 else 1):
+        return MODULE_RESET + MODULE_GS
+    if sysex[4] == 0x40 and block & 0xF0 == 0x10 and parameter == 0x15:
+        part = block & 15
+        channel = 9 if part == 0 else part - 1 if part < 10 else part
+        return int(GS_PART_MODE + channel * 2 + (1 if value > 0 else 0))
+    return NOT_RECOGNIZED
+
+
+@helper
+def parse_sound_message(home: Any) -> int:
+    """Return what the message that was collected does to the sounds of channels.
+
+    GS_PART_MODE or XG_PART_MODE + channel * 2 + 1 for drums, + channel * 2 for melodic; MODULE_RESET + the
+    mode of the module that it leaves; NOT_RECOGNIZED for any other.
+    """
+    sysex, size = home.sysex, home.sysex_size
+    if size >= 4 and sysex[0] == 0x7E and sysex[2] == 0x09:
+        if sysex[3] == 1:
+            return MODULE_RESET + MODULE_GM
+        if sysex[3] == 2:
+            return MODULE_RESET + MODULE_UNKNOWN
+        if sysex[3] == 3:
+            return MODULE_RESET + MODULE_GM2
+    elif size >= 9 and sysex[0] == 0x41 and sysex[2] == 0x42 and sysex[3] == 0x12:
+        if sysex[4] == 0x40 or sysex[4] == 0:
+            return parse_gs_message(sysex)
+    elif size >= 7 and sysex[0] == 0x43 and sysex[1] & 0xF0 == 0x10 and sysex[2] == 0x4C:
+        if sysex[3] == 0 and sysex[4] == 0 and sysex[5] == 0x7E and sysex[6] == 0:
+            return MODULE_RESET + MODULE_XG
+        if sysex[3] == 0x08 and sysex[4] < 16 and sysex[5] == 0x07:
+            return int(XG_PART_MODE + sysex[4] * 2 + (1 if sysex[6] > 0 else 0))
     return NOT_RECOGNIZED
 
 
@@ -84,5 +134,14 @@ def has_text(data: Any, start: int, stop: int) -> bool:
     """Return whether a text holds more than blanks and control characters."""
     for at in range(start, stop):  # noqa: SIM110 - Numba compiles no generators
         if data[at] > 0x20:
+            return True
+    return False
+
+
+@inlined
+def is_beyond_ascii(data: Any, start: int, stop: int) -> bool:
+    """Return whether a text has bytes whose meaning depends on its encoding."""
+    for at in range(start, stop):  # noqa: SIM110 - Numba compiles no generators
+        if data[at] > 0x7F:
             return True
     return False

@@ -7,18 +7,22 @@ import numpy as np
 from midiprism.smf.kernel.channel_context import (
     context_events_size,
     count_context_events,
-    last_value_at_tick,
+    drums_at,
     merge_context_events,
+    value_since,
 )
 from midiprism.smf.kernel.conductor import bisect_right, conductor_events_to_merge
 from midiprism.smf.kernel.division import plan_parts
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.parts import make_parts
+from midiprism.smf.kernel.ports import NO_PORT, row_of_port
 from midiprism.smf.kernel.row_types import (
+    ALL_CHANNELS_MASK,
     BY_PROGRAM,
     BY_TRACK,
     END_OF_TRACK_SIZE,
+    KEYS,
     LIMIT_OUTPUT,
     LIMIT_OUTPUT_TRACKS,
     NO_PROGRAM,
@@ -26,13 +30,11 @@ from midiprism.smf.kernel.row_types import (
     OUTPUT_TRACK,
     PASS_MEASURE,
     PROGRAM_SLOTS,
-    SETUP_BANK,
-    SETUP_PART_MODE,
     SETUP_PROGRAM,
     ZERO,
 )
 from midiprism.smf.kernel.scan_tables import ensure_capacity
-from midiprism.smf.kernel.track_state import drum_state, lead_key_and_program
+from midiprism.smf.kernel.track_state import lead_key_and_program
 
 DELTA_SLACK = 3
 """Most bytes by which a delta time may be longer than it has to be."""
@@ -43,9 +45,9 @@ and a status restated after it."""
 
 
 class LeadSound(NamedTuple):
-    """The sound that plays most notes of a split: its channel, program, drum state, and first tick."""
+    """The sound that plays most notes of a split: its address, program, drum state, and first tick."""
 
-    channel: Any
+    address: Any
     program: Any
     drums: Any
     onset: Any
@@ -75,7 +77,7 @@ def unmerged_size(source: Any) -> int:
 @inlined
 def single_channel(channels: int) -> int:
     """Return the channel of the only bit that is set, or -1."""
-    if channels & (channels - 1):
+    if channels == 0 or channels & (channels - 1):
         return -1
     channel = 0
     while channels >> channel & 1 == 0:
@@ -84,28 +86,29 @@ def single_channel(channels: int) -> int:
 
 
 @inlined
-def mark_copied_tracks(song: Any) -> None:
+def mark_copied_tracks(song: Any, ports: int) -> None:
     """Decide which tracks' splits can be written by copying spans."""
     options = song.options
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
         copied = source.by == BY_TRACK and source.needs_rewrite == 0 and not options.event_by_event
         if copied and options.merges and options.full_context:
-            groups = song.context_groups
-            count = count_context_events(groups.ticks, groups.group_starts, source.channels, source.ticks)
+            count = count_context_events(
+                song.context_groups, song.tables.port_uses, track, ports, source.ticks
+            )
             copied = count == 0
         source.is_copied = 1 if copied else 0
 
 
 @helper
-def min_output_size(song: Any) -> int:
+def min_output_size(song: Any, ports: int) -> int:
     """Return a lower bound of the bytes of all splits, found without walking any track."""
     options = song.options
     sizes, events = song.conductor.cumulative_sizes, song.conductor.events
     least = ZERO
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count > 0:
+        if source.is_kept:
             least += unmerged_size(source) if source.is_copied else OUTPUT_HEADER_SIZE
             if options.merges:
                 count = bisect_right(events["tick"], source.ticks)
@@ -113,7 +116,9 @@ def min_output_size(song: Any) -> int:
                 slack = DELTA_SLACK * count if source.is_copied else 0
                 least += max(0, sizes[count] - slack - source.conductor_size)
                 if options.full_context:
-                    context = context_events_size(song.context_groups, source.channels, source.ticks)
+                    context = context_events_size(
+                        song.context_groups, song.tables.port_uses, track, ports, source.ticks
+                    )
                     least += max(0, context - source.context_size)
     return least
 
@@ -129,8 +134,8 @@ def max_copied_size(source: Any, conductor: Any, merges: bool) -> int:
 
 
 @helper
-def fill_instrument(output: Any, groups: Any, gs_reset_seen: bool, in_song: bool, lead: Any) -> None:
-    """Fill what a split plays, by itself and in its song: the sound of its lead channel at its first note.
+def fill_instrument(output: Any, groups: Any, ports: int, in_song: bool, lead: Any) -> None:
+    """Fill what a split plays, by itself and in its song: the sound of its lead address at its first note.
 
     In the song a program that the track itself selects counts, else the last that any track selects; what all
     tracks send decides whether it plays drums. ``groups`` is the setup table by key.
@@ -139,21 +144,30 @@ def fill_instrument(output: Any, groups: Any, gs_reset_seen: bool, in_song: bool
     output.own_drums = lead.drums
     program, drums = lead.program, lead.drums
     if in_song:
-        ticks, values, starts = groups.ticks, groups.values, groups.group_starts
-        channel, onset = lead.channel, lead.onset
+        address, onset = lead.address, lead.onset
         if program == NO_PROGRAM:
-            key = SETUP_PROGRAM * 16 + channel
-            program = last_value_at_tick(ticks, values, starts, key, onset, ZERO + NO_PROGRAM)
-        bank = last_value_at_tick(ticks, values, starts, SETUP_BANK * 16 + channel, onset, ZERO - 1)
-        mode = last_value_at_tick(ticks, values, starts, SETUP_PART_MODE * 16 + channel, onset, ZERO - 1)
-        drums = drum_state(channel, bank, mode, gs_reset_seen)
+            key = SETUP_PROGRAM * 16 * ports + address
+            program = value_since(groups, key, onset, ZERO - 1, ZERO + NO_PROGRAM)
+        _, _, drums = drums_at(groups, ports, address, onset)
     output.song_program = program
     output.song_drums = drums
+
+
+@helper
+def port_number(tables: Any, track: int, ports: int, index: int) -> int:
+    """Return the number of a port on which a track plays; -1 where it plays on several or states none."""
+    if index < 0:
+        return NO_PORT
+    number = tables.ports[row_of_port(tables.ports, index)].number
+    if number == 0 and tables.port_uses[track * ports + index].is_stated == 0:
+        return NO_PORT
+    return int(number)
 
 
 @inlined
 def plan_copied_track(output: Any, source: Any) -> Any:
     """Fill the facts of a copied split from the scan of its track; return its lead sound."""
+    output.port = source.port
     output.channel = single_channel(source.channels)
     output.program = source.program
     output.drum_piece = -1
@@ -164,20 +178,32 @@ def plan_copied_track(output: Any, source: Any) -> Any:
 
 
 @helper
-def plan_part(output: Any, part: Any, by: int, state: Any) -> Any:
-    """Fill the facts of a part from the walk that measured it; return its lead sound."""
-    channel = part.channel
-    key, program = lead_key_and_program(state, part.channels)
-    onset, drums = part.onset, part.drums
-    if channel < 0:
-        settings = state.channels[key // PROGRAM_SLOTS]
-        onset, drums = settings.onset, settings.drums
+def plan_part(output: Any, port_uses: Any, part: Any, by: int, states: Any) -> Any:
+    """Fill the facts of a part from the walk that measured it; return its lead sound.
+
+    ``port_uses`` are what its track plays on each port.
+    """
+    key, program = lead_key_and_program(states, port_uses, part.port, part.channels)
+    key = max(key, 0)  # also of a track that plays nothing
+    settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
+    onset, drums = settings.onset, settings.drums
     if by == BY_PROGRAM or part.drum_piece >= 0:
-        key = channel * PROGRAM_SLOTS + part.program
+        key = (part.port * 16 + single_channel(part.channels)) * PROGRAM_SLOTS + part.program
         program = -1 if part.program == NO_PROGRAM or part.plays_programs else part.program
-    output.drum_piece = part.drum_piece
-    output.channel = single_channel(part.channels)
+        onset, drums = part.onset, part.drums
+    output.port = part.port
+    channels = ZERO
+    playing_ports = 0
+    for port in range(port_uses.shape[0]):
+        use = port_uses[port]
+        played = use.channels & part.channels & (ALL_CHANNELS_MASK if part.port >= 0 else ~use.drum_channels)
+        if played and (part.port < 0 or part.port == port):
+            channels |= played
+            playing_ports += 1
+            output.port = port if playing_ports == 1 else -1
+    output.channel = single_channel(channels)
     output.program = program
+    output.drum_piece = part.drum_piece
     output.note_count = part.note_count
     output.lowest_pitch = part.lowest_pitch
     output.highest_pitch = part.highest_pitch
@@ -186,7 +212,7 @@ def plan_part(output: Any, part: Any, by: int, state: Any) -> Any:
 
 
 @helper
-def prepare_walk(song: Any, out: Any, track: int, state: Any) -> Any:
+def prepare_walk(song: Any, out: Any, track: int, states: Any) -> Any:
     """Return the merged events and the parts of a track that is walked."""
     merged_events = song.tables.conductor_events[:0]
     if song.options.merges:
@@ -196,21 +222,21 @@ def prepare_walk(song: Any, out: Any, track: int, state: Any) -> Any:
         )
         if song.options.full_context:
             merged_events = merge_context_events(
-                song.tables, song.context_groups, merged_events, track, source.channels
+                song.tables, song.context_groups, merged_events, track, states.shape[0]
             )
-    return merged_events, plan_parts(song, out, track, merged_events, state)
+    return merged_events, plan_parts(song, out, track, merged_events, states)
 
 
 @helper
-def copied_tracks_size(song: Any, out: Any, state: Any, max_bytes: int) -> int:
+def copied_tracks_size(song: Any, out: Any, states: Any, max_bytes: int) -> int:
     """Return the bytes of all copied splits exactly, or more than ``max_bytes``."""
     total = ZERO
     for track in range(song.counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count > 0 and source.is_copied:
-            merged_events, parts = prepare_walk(song, out, track, state)
+        if source.is_kept and source.is_copied:
+            merged_events, parts = prepare_walk(song, out, track, states)
             size, _ = walk_track(
-                song, out, track, merged_events, parts, state, PASS_MEASURE, max_bytes - total
+                song, out, track, merged_events, parts, states, PASS_MEASURE, max_bytes - total
             )
             if size < 0:
                 return int(max_bytes + 1)
@@ -219,25 +245,28 @@ def copied_tracks_size(song: Any, out: Any, state: Any, max_bytes: int) -> int:
 
 
 @inlined
-def plan_output(song: Any, out: Any, state: Any, max_output_bytes: int, max_output_tracks: int) -> Any:
+def plan_output(song: Any, out: Any, states: Any, max_output_bytes: int, max_output_tracks: int) -> Any:
     """Return the plan of all splits; it is empty where ``counters.status`` says that a limit is exceeded."""
     counters, options = song.counters, song.options
-    gs_reset_seen, in_song = counters.gs_resets > 0, options.merges
+    ports, in_song = states.shape[0], options.merges
     outputs = np.empty(16, OUTPUT_TRACK)
-    merged_events, parts = song.tables.conductor_events[:0], make_parts(ZERO + BY_TRACK, ZERO)
+    merged_events, parts = (
+        song.tables.conductor_events[:0],
+        make_parts(ZERO + BY_TRACK, False, song.tables.port_uses[:ports]),
+    )
     walked = ZERO - 1
     count = ZERO
     exact = ZERO
     bound = ZERO
     for track in range(counters.tracks):
         source = song.tables.tracks[track]
-        if source.note_count == 0:
+        if source.is_kept == 0:
             continue
         part_count = ZERO + 1
         if source.is_copied:
             bound += max_copied_size(source, song.conductor, options.merges)
         else:
-            merged_events, parts = prepare_walk(song, out, track, state)
+            merged_events, parts = prepare_walk(song, out, track, states)
             walked = track
             part_count = parts.rows.shape[0]
             if count + part_count > max_output_tracks:
@@ -245,7 +274,7 @@ def plan_output(song: Any, out: Any, state: Any, max_output_bytes: int, max_outp
                 return OutputPlan(outputs[:0], ZERO - 1, walked, merged_events, parts)
             exact += part_count * OUTPUT_HEADER_SIZE
             size, _ = walk_track(
-                song, out, track, merged_events, parts, state, PASS_MEASURE, max_output_bytes - exact
+                song, out, track, merged_events, parts, states, PASS_MEASURE, max_output_bytes - exact
             )
             if size < 0:
                 counters.status = LIMIT_OUTPUT
@@ -257,8 +286,10 @@ def plan_output(song: Any, out: Any, state: Any, max_output_bytes: int, max_outp
             if source.is_copied:
                 lead = plan_copied_track(output, source)
             else:
-                lead = plan_part(output, parts.rows[row], source.by, state)
-            fill_instrument(output, song.setup_groups, gs_reset_seen, in_song, lead)
+                port_uses = song.tables.port_uses[track * ports : (track + 1) * ports]
+                lead = plan_part(output, port_uses, parts.rows[row], source.by, states)
+            fill_instrument(output, song.setup_groups, ports, in_song, lead)
+            output.port = port_number(song.tables, track, ports, output.port)
             output.track = track
             output.ticks = source.ticks
             output.name_start = source.name_start
@@ -266,7 +297,7 @@ def plan_output(song: Any, out: Any, state: Any, max_output_bytes: int, max_outp
             count += 1
     if (
         exact + bound > max_output_bytes
-        and exact + copied_tracks_size(song, out, state, max_output_bytes - exact) > max_output_bytes
+        and exact + copied_tracks_size(song, out, states, max_output_bytes - exact) > max_output_bytes
     ):
         counters.status = LIMIT_OUTPUT
     elif count > max_output_tracks:

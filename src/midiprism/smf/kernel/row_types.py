@@ -17,8 +17,11 @@ from midiprism.smf.problems import PROBLEM_KINDS
 
 ZERO: Any = np.int64(0)
 
+MAX_PORTS = 32
+"""Most ports and devices of a song that are told apart. An address is ``port * 16 + channel``."""
+
 ALL_CHANNELS = 16
-"""The channel number of an event that concerns every channel."""
+"""The channel number of what concerns every channel."""
 
 ALL_CHANNELS_MASK = 0xFFFF
 """A bit per channel."""
@@ -42,7 +45,21 @@ CONDUCTOR_KIND_COUNT = 4
 SETUP_PROGRAM = 0
 SETUP_BANK = 1
 SETUP_PART_MODE = 2
-SETUP_KEYS = 48
+SETUP_MODULE = 3
+SETUP_KIND_COUNT = 4
+
+MODULE_UNKNOWN = 0
+MODULE_GM = 1
+MODULE_GM2 = 2
+MODULE_GS = 3
+MODULE_XG = 4
+"""Modes of a sound module, as its last reset leaves it."""
+
+NULL_PARAMETER = 0x3FFF
+"""The registered parameter number that selects none."""
+
+MAX_SYSEX_SIZE = 12
+"""Bytes of the longest system exclusive message that is understood, with one for its end."""
 
 CHECKPOINT_INTERVAL = 32
 
@@ -102,7 +119,9 @@ SOURCE_TRACK = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
-    "channels",  # a bit per channel that plays a note
+    "channels",  # a bit per channel that plays a note, whatever its port
+    "port",  # index of the only port on which it plays; -1 where several
+    "one_instrument",  # 1 where all of its channels play one guitar or bass, or are in mono mode
     "needs_rewrite",  # 1 where some own event cannot be copied unchanged
     "checkpoint_start",  # rows of the checkpoints that are this track's
     "checkpoint_stop",
@@ -110,15 +129,15 @@ SOURCE_TRACK = row_type(
     "conductor_stop",
     "conductor_size",  # bytes of those events, with one for each delta time
     "context_size",  # bytes of its context events where they are merged, with one for each delta time
-    "lead_channel",  # channel and program that play most notes
+    "lead_channel",  # address and program that play most notes
     "lead_program",  # NO_PROGRAM where its own events select none
     "program",  # the one program that plays; -1 where several do or none is selected
     "onset",  # tick of the lead channel's first note
     "drums",  # drum state of the lead channel as its own events make it
-    "name_start",  # position and size of its first track name with text; -1 where there is none
+    "name_start",  # position and size of its first track name with text and without channel prefix; or -1
     "name_size",
     "by",  # how it is divided, once that is decided: a BY constant other than BY_AUTO
-    "drum_channels",  # a bit per channel that is divided by the pieces of its drum kit
+    "is_kept",  # 1 where it is split: it plays, or its texts are to be kept
     "is_copied",  # 1 where its split is written by copying spans
     ("seconds", np.float64),  # of its end of track; NaN where the division has no time
 )
@@ -136,23 +155,58 @@ EVENT = row_type(
     "position",  # of the status byte; of the first data byte for channel events
     "size",  # from there to its end
     "status",
-    "kind",  # of a conductor event: TEMPO and so on; of others: the channel, or ALL_CHANNELS
+    "kind",  # of a conductor event: TEMPO and so on; of others: the address, or one beyond all addresses
 )
 """Events that may go to other tracks: conductor events, and with context="full" the others."""
 
+TEXT_EVENT = row_type(
+    "track",
+    "kind",  # type of the meta event
+    "channel",  # that a channel prefix gives it; ALL_CHANNELS without one
+    "start",  # of its text
+    "size",
+)
+"""Texts that may name a part of a song where the track name does not, and all texts beyond ASCII."""
+
 SETUP_CHANGE = row_type(
     "tick",
-    "key",  # kind * 16 + channel
+    "key",  # kind * addresses + address
     "value",
 )
-"""Changes that select sounds: program changes, bank selects, part modes."""
+"""Changes that select sounds: program changes, bank selects, part modes, resets of the module."""
+
+PORT = row_type(
+    "number",  # 0 to 127; devices, which have a name, count from FIRST_DEVICE
+    "name_start",  # position and size of a device's name; size 0 without one
+    "name_size",
+    "index",  # of the ports that are told apart, by number
+)
+"""Ports and devices that a song states, in the order of the file. The first row is port 0."""
+
+PORT_USE = row_type(
+    "channels",  # a bit per channel that plays a note
+    "lower_zone",  # those that play in the lower MPE zone, and in the upper one
+    "upper_zone",
+    "lower_members",  # most members of the lower zone, and of the upper one
+    "upper_members",
+    "drum_channels",  # those that are divided by the pieces of their drum kits
+    "is_stated",  # 1 where the track states this port by its number
+)
+"""What a track plays on a port: row ``track * ports + port``."""
 
 CHANNEL_STATE = row_type(
     "program",
     "bank",  # bank select MSB; -1 where none was sent
+    "bank_lsb",
     "part_mode",  # set by GS or XG sysex: -1 unset, 0 melodic, 1 drums
+    "parameter",  # number of the registered parameter that data entry sets
+    "mono",  # 1 in mono mode
     "onset",  # tick of its first note; -1 before it
     "drums",  # drum state at its first note
+    "first_bank",  # bank at its first note
+    "first_bank_lsb",
+    "zone",  # MPE zone of its notes: ZONE_NONE, ZONE_LOWER, ZONE_UPPER
+    "plays_mono",  # 1 where each of its programs begins to play in mono mode
 )
 """State of a channel while a track is walked."""
 
@@ -169,10 +223,24 @@ TRACK_STATE = row_type(
     "lowest_pitch",
     "highest_pitch",
     "sounding_count",
-    "gs_reset_seen",  # 1 once the track has sent a GS reset
+    "port",  # index of the port
+    "module",  # MODULE_UNKNOWN and so on
+    "lower_members",  # members of the lower MPE zone, and of the upper one
+    "upper_members",
+    "most_lower_members",
+    "most_upper_members",
+    "port_is_numbered",  # 1 once the track has stated a port by its number
+    "sysex_size",  # bytes of the system exclusive message that is being sent
+    "sysex_is_open",  # 1 where more packets of it follow
+    ("sysex", np.int64, (MAX_SYSEX_SIZE,)),
     "problem_total",
 )
-"""State of one walk over a track. It is emptied before the next."""
+"""State of one walk over a track on one port. It is emptied before the next. The state of the first port also
+has what is not of a port: problems, the statement of a port, the message that is being sent."""
+
+ZONE_NONE = 0
+ZONE_LOWER = 1
+ZONE_UPPER = 2
 
 PROBLEM = row_type(
     "kind",
@@ -194,6 +262,7 @@ STATED_META = row_type(
 
 OUTPUT_TRACK = row_type(
     "track",
+    "port",  # number of the port or device; -1 where several or none is stated
     "channel",  # -1 where several
     "program",  # -1 where none or several
     "drum_piece",  # kit map * PITCHES + number of the piece; -1 where not divided by pieces
@@ -218,10 +287,12 @@ OUTPUT_TRACK = row_type(
 """One row per split. ``split_song`` unpacks it in this order."""
 
 PART = row_type(
-    "channel",  # -1 where several
+    "port",  # index; -1 where several
+    "channels",  # a bit per channel whose notes it has
     "program",  # that of its first note; -1 where not divided by program or by pieces
     "drum_piece",  # as in OUTPUT_TRACK
     "plays_programs",  # 1 where later notes have another program
+    "port_in_force",  # index of the port that it has stated
     "tick",  # of its last event
     "running_status",  # in force; 0 where none
     "last_event",  # number of the own event that it ends with; CHAIN_BROKEN where something else is last
@@ -229,7 +300,6 @@ PART = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
-    "channels",
     "onset",
     "drums",
 )
@@ -251,9 +321,10 @@ COUNTERS = row_type(
     "conductor_events",
     "context_events",
     "setup",
-    "gs_resets",
+    "ports",  # rows of PORT in use
+    "texts",
     "stopped_cleanly",  # 1 where the last scan stopped between two events
     "wasted",  # bytes scanned beyond where their track turned out to end
-    "max_events",  # most rows of conductor events, context events and setup each
+    "max_events",  # most rows of conductor events, context events, setup and texts each
 )
 """Rows in use, and other facts of the file."""

@@ -7,39 +7,48 @@ from midiprism.smf.kernel.channel_context import merged_size
 from midiprism.smf.kernel.fast_scan import count_note_off, count_note_on, scan_channel_events
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.messages import (
-    GS_RESET,
+    MODULE_RESET,
     classify_conductor_event,
+    collect_sysex,
     has_text,
-    parse_part_mode,
+    is_beyond_ascii,
+    parse_sound_message,
     system_message_size,
 )
+from midiprism.smf.kernel.ports import NO_PORT, PORT_NUMBER, state_port, states_port
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS,
-    ALL_CHANNELS_MASK,
     CHECKPOINT_INTERVAL,
-    PROGRAM_SLOTS,
     SETUP_BANK,
+    SETUP_MODULE,
     SETUP_PART_MODE,
     SETUP_PROGRAM,
-    ZERO,
 )
-from midiprism.smf.kernel.track_state import (
-    channels_played,
-    clear_sounding_notes,
-    lead_key_and_program,
-    reset_track_state,
+from midiprism.smf.kernel.sounds import (
+    IS_SETUP_CONTROLLER,
+    apply_controller,
+    apply_program,
+    apply_sound_message,
+    channels_set_by,
 )
+from midiprism.smf.kernel.track_rows import begin_track_row, finish_track_row
+from midiprism.smf.kernel.track_state import reset_track_state
 from midiprism.smf.kernel.varlen import VLQ_TOO_LONG, read_vlq
 
 END_OF_TRACK = 0x2F
-TRACK_NAME = 3
+TRACK_NAME, INSTRUMENT_NAME, PROGRAM_NAME = 3, 4, 8
+LAST_TEXT = 9
+CHANNEL_PREFIX = 0x20
 SONG_TEXTS = (2, 6, 7)
 """Meta events that concern the whole song: copyright, marker, cue point."""
 
 
 class SystemEvent(NamedTuple):
-    """A meta event or sysex: the start of its delta time and of itself, and the span of its data."""
+    """A meta event or sysex: the start of its delta time and of itself, and the span of its data.
+
+    ``channel`` is that of the channel prefix in force, or ALL_CHANNELS.
+    """
 
     start: Any
     position: Any
@@ -47,6 +56,7 @@ class SystemEvent(NamedTuple):
     stop: Any
     tick: Any
     status: Any
+    channel: Any
 
 
 @inlined
@@ -74,14 +84,51 @@ def fill_event(row: Any, tick: int, track: int, start: int, stop: int, status: i
 
 
 @inlined
-def scan_setup_event(tables: Any, state: Any, counters: Any, tick: int, status: int, value: int) -> bool:
-    """Record a program change or a bank select; return False where the table is full."""
+def scan_setup_event(
+    tables: Any, states: Any, state: Any, counters: Any, tick: int, status: int, first: int, second: int
+) -> bool:
+    """Apply a program change or a controller that selects sounds; return False where the table is full."""
     channel = status & 15
     if status >> 4 == 0xC:
-        state.channels[channel].program = value
-        return record_setup(tables.setup, counters, tick, SETUP_PROGRAM * 16 + channel, value)
-    state.channels[channel].bank = value
-    return record_setup(tables.setup, counters, tick, SETUP_BANK * 16 + channel, value)
+        apply_program(state, channel, first)
+        kind, value = SETUP_PROGRAM, first
+    else:
+        apply_controller(state, channel, first, second)
+        if first > 0:
+            return True
+        kind, value = SETUP_BANK, second
+    key = (kind * states.shape[0] + state.port) * 16
+    begin, end = channels_set_by(state, channel)
+    for member in range(begin, end):
+        if not record_setup(tables.setup, counters, tick, key + member, value):
+            return False
+    return True
+
+
+@inlined
+def scan_text(
+    data: Any, event: Any, meta_type: int, track: int, texts: Any, source: Any, counters: Any
+) -> bool:
+    """Record a text that names something or is not ASCII; return False where the table is full."""
+    is_name = meta_type in (INSTRUMENT_NAME, PROGRAM_NAME)
+    if meta_type == TRACK_NAME:
+        is_name = event.channel != ALL_CHANNELS
+        if not is_name and source.name_start < 0 and has_text(data, event.body, event.stop):
+            source.name_start = event.body
+            source.name_size = event.stop - event.body
+    if (is_name and has_text(data, event.body, event.stop)) or is_beyond_ascii(data, event.body, event.stop):
+        if counters.texts == counters.max_events:
+            return True
+        if counters.texts == texts.shape[0]:
+            return False
+        row = texts[counters.texts]
+        row.track = track
+        row.kind = meta_type
+        row.channel = event.channel
+        row.start = event.body
+        row.size = event.stop - event.body
+        counters.texts += 1
+    return True
 
 
 @inlined
@@ -91,11 +138,9 @@ def scan_meta_event(
     """Record a track name or a conductor event; return False where the table is full."""
     meta_type = data[unsigned_index(event.position + 1)] & 0xFF
     size = event.stop - event.body
-    if meta_type == TRACK_NAME:
-        if source.name_start < 0 and has_text(data, event.body, event.stop):
-            source.name_start = event.body
-            source.name_size = size
-    elif meta_type >= 0x51:
+    if meta_type <= LAST_TEXT:
+        return scan_text(data, event, meta_type, track, tables.texts, source, counters)
+    if meta_type >= 0x51:
         kind = classify_conductor_event(data, state, meta_type, event.start, event.body, size)
         if kind >= 0:
             if counters.conductor_events == tables.conductor_events.shape[0]:
@@ -108,74 +153,51 @@ def scan_meta_event(
 
 
 @inlined
-def scan_sysex(data: Any, event: Any, setup: Any, state: Any, counters: Any) -> bool:
-    """Record a sysex that sets drum parts; return False where the table is full."""
-    mode = parse_part_mode(data, event.body, event.stop)
-    if mode == GS_RESET:
-        state.gs_reset_seen = 1
-        counters.gs_resets += 1
-    elif mode >= 0:
-        state.channels[mode >> 1].part_mode = mode & 1
-        return record_setup(setup, counters, event.tick, SETUP_PART_MODE * 16 + (mode >> 1), mode & 1)
+def scan_sysex(data: Any, event: Any, track: int, setup: Any, states: Any, state: Any, counters: Any) -> bool:
+    """Record a sysex that sets drum parts or resets the module; return False where the table is full.
+
+    That of the first track goes to every port.
+    """
+    home = states[0]
+    if not collect_sysex(data, home, event.status, event.body, event.stop):
+        return True
+    message = parse_sound_message(home)
+    if message < 0:
+        return True
+    home.sysex_is_open = 0
+    apply_sound_message(states, message)
+    ports = states.shape[0]
+    for port in range(ports):
+        if track == 0 or port == state.port:
+            key = (SETUP_MODULE * ports + port) * 16
+            value = message - MODULE_RESET
+            if message < MODULE_RESET:
+                key = (SETUP_PART_MODE * ports + port) * 16 + (message >> 1 & 15)
+                value = message
+            if not record_setup(setup, counters, event.tick, key, value):
+                return False
     return True
-
-
-@inlined
-def begin_track_row(source: Any, counters: Any, body: int) -> None:
-    """Fill what is known of a track before its scan."""
-    source.body = body
-    source.end_of_track = -1
-    source.needs_rewrite = 0
-    source.name_start = -1
-    source.name_size = 0
-    source.conductor_size = 0
-    source.context_size = 0
-    source.checkpoint_start = counters.checkpoints
-    source.conductor_start = counters.conductor_events
-
-
-@inlined
-def finish_track_row(source: Any, counters: Any, state: Any, stop: int, ticks: int) -> None:
-    """Fill what the scan of a track has found, and count the notes that are never ended."""
-    hanging = state.sounding_count
-    if hanging > 0:
-        count_problem(state, problems.HANGING_NOTES, stop)
-        state.problem_counts[problems.HANGING_NOTES] = hanging
-        clear_sounding_notes(state)
-    key, program = lead_key_and_program(state, ZERO + ALL_CHANNELS_MASK)
-    key = max(key, 0)
-    channel = key // PROGRAM_SLOTS
-    source.stop = stop
-    source.ticks = ticks
-    source.note_count = state.note_count
-    source.lowest_pitch = state.lowest_pitch
-    source.highest_pitch = state.highest_pitch
-    source.channels = channels_played(state)
-    source.checkpoint_stop = counters.checkpoints
-    source.conductor_stop = counters.conductor_events
-    source.lead_channel = channel
-    source.lead_program = key % PROGRAM_SLOTS
-    source.program = program
-    source.onset = state.channels[channel].onset
-    source.drums = state.channels[channel].drums
 
 
 @bounds_checked_by_hand
 def scan_events(
-    data: Any, body: int, limit: int, track: int, full_context: bool, tables: Any, state: Any, counters: Any
+    data: Any, body: int, limit: int, track: int, full_context: bool, tables: Any, states: Any, counters: Any
 ) -> bool:
     """Scan the events from ``body`` to the end of track or to ``limit``.
 
     Fills the track's row and, after the rows that ``counters`` names, those of what other tracks need.
-    Problems are counted in ``state``; ``counters.stopped_cleanly`` is 0 where the scan had to stop within an
-    event.
+    Problems are counted in the first of ``states``; ``counters.stopped_cleanly`` is 0 where the scan had to
+    stop within an event.
 
     Returns:
         Whether the tables had room. Where not, nothing that was found counts.
     """
-    reset_track_state(state)
+    reset_track_state(states)
+    ports = states.shape[0]
+    begin_track_row(tables, track, counters, body, ports)
     source = tables.tracks[unsigned_index(track)]
-    begin_track_row(source, counters, body)
+    home = states[0]
+    state = states[0]
     checkpoints, checkpoint_count = tables.checkpoints, counters.checkpoints
     context_events = tables.context_events
     at = body
@@ -187,6 +209,7 @@ def scan_events(
     interrupted = True  # running status would have to reach across something, or has not begun
     events = 0
     events_at_checkpoint = -1
+    prefix = ALL_CHANNELS  # channel of the texts that follow
     damage = -1
     while at < limit:
         if not interrupted and skipped_delta == 0:
@@ -196,6 +219,7 @@ def scan_events(
             )
             if events > before:
                 stop = at
+                prefix = ALL_CHANNELS
             if at >= limit:
                 break
         start = at
@@ -229,7 +253,7 @@ def scan_events(
                 if running == 0:
                     damage = problems.NO_STATUS
                     break
-                count_problem(state, problems.RUNNING_STATUS, start)
+                count_problem(home, problems.RUNNING_STATUS, start)
                 source.needs_rewrite = 1
             at += status >> 7
             status = running if status < 0x80 else status
@@ -240,10 +264,11 @@ def scan_events(
                 break
             running = status
             interrupted = False
+            prefix = ALL_CHANNELS
             first = data[unsigned_index(at)] & 0xFF
             second = data[unsigned_index(at + 1)] & 0xFF if size == 2 else 0
             if first | second > 127:
-                count_problem(state, problems.DATA_BYTE, at if first > 127 else at + 1)
+                count_problem(home, problems.DATA_BYTE, at if first > 127 else at + 1)
                 source.needs_rewrite = 1
                 first = min(first, 127)
                 second = min(second, 127)
@@ -252,15 +277,16 @@ def scan_events(
             elif kind <= 9:
                 count_note_off(state, status & 15, first)
             else:
-                if kind == 0xC or (kind == 0xB and first == 0):
-                    value = first if kind == 0xC else second
-                    if not scan_setup_event(tables, state, counters, event_tick, status, value):
-                        return False
+                is_setup = kind == 0xC or (kind == 0xB and IS_SETUP_CONTROLLER[unsigned_index(first)])
+                if is_setup and not scan_setup_event(
+                    tables, states, state, counters, event_tick, status, first, second
+                ):
+                    return False
                 if full_context:
                     if counters.context_events == context_events.shape[0]:
                         return False
                     row = context_events[unsigned_index(counters.context_events)]
-                    fill_event(row, event_tick, track, at, at + size, status, status & 15)
+                    fill_event(row, event_tick, track, at, at + size, status, state.port * 16 + (status & 15))
                     counters.context_events += 1
                     source.context_size += merged_size(row)
             at += size
@@ -277,26 +303,35 @@ def scan_events(
             meta_type = data[unsigned_index(at + 1)] & 0xFF if status == 0xFF else -1
             if meta_type == END_OF_TRACK:
                 if length > 0:
-                    count_problem(state, problems.END_OF_TRACK_LENGTH, start)
+                    count_problem(home, problems.END_OF_TRACK_LENGTH, start)
                 source.end_of_track = start
                 tick = event_tick
                 stop = text + length
                 break
-            event = SystemEvent(start, at, text, text + length, event_tick, status)
+            if meta_type == CHANNEL_PREFIX and length == 1:
+                channel = data[unsigned_index(text)] & 0xFF
+                prefix = channel if channel < ALL_CHANNELS else ALL_CHANNELS
+            event = SystemEvent(start, at, text, text + length, event_tick, status, prefix)
             at = text + length
             if status == 0xFF:
                 concerns_song = meta_type in SONG_TEXTS
-                if not scan_meta_event(data, event, track, tables, source, state, counters):
+                if not scan_meta_event(data, event, track, tables, source, home, counters):
                     return False
+                if states_port(meta_type):
+                    port = state_port(data, tables.ports, states, counters, meta_type, event.body, event.stop)
+                    if port != NO_PORT:
+                        state = states[port]
+                        if meta_type == PORT_NUMBER:
+                            tables.port_uses[track * ports + port].is_stated = 1
             else:
                 concerns_song = track == 0
-                if status == 0xF0 and not scan_sysex(data, event, tables.setup, state, counters):
+                if not scan_sysex(data, event, track, tables.setup, states, state, counters):
                     return False
             if full_context and concerns_song:
                 if counters.context_events == context_events.shape[0]:
                     return False
                 row = context_events[unsigned_index(counters.context_events)]
-                fill_event(row, event_tick, track, event.position, at, status, ALL_CHANNELS)
+                fill_event(row, event_tick, track, event.position, at, status, 16 * ports)
                 counters.context_events += 1
                 source.context_size += merged_size(row)
         else:
@@ -304,7 +339,7 @@ def scan_events(
             if at + 1 + size > limit:
                 damage = problems.EVENT_TRUNCATED
                 break
-            count_problem(state, problems.SYSTEM_MESSAGE, at)
+            count_problem(home, problems.SYSTEM_MESSAGE, at)
             source.needs_rewrite = 1
             skipped_delta += delta
             at += 1 + size
@@ -314,8 +349,8 @@ def scan_events(
         stop = at
         events += 1
     if damage >= 0:
-        count_problem(state, damage, start)
+        count_problem(home, damage, start)
     counters.checkpoints = checkpoint_count
     counters.stopped_cleanly = 1 if damage < 0 else 0
-    finish_track_row(source, counters, state, stop, tick)
+    finish_track_row(tables, track, counters, states, stop, tick)
     return True

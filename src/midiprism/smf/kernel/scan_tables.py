@@ -5,7 +5,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.row_types import CHECKPOINT, EVENT, NO_LIMIT, PROBLEM, SETUP_CHANGE, SOURCE_TRACK
+from midiprism.smf.kernel.row_types import (
+    CHECKPOINT,
+    EVENT,
+    NO_LIMIT,
+    PORT_USE,
+    PROBLEM,
+    SETUP_CHANGE,
+    SOURCE_TRACK,
+    TEXT_EVENT,
+)
 
 
 class ScanTables(NamedTuple):
@@ -16,6 +25,9 @@ class ScanTables(NamedTuple):
     conductor_events: Any
     context_events: Any
     setup: Any
+    texts: Any
+    ports: Any
+    port_uses: Any
     problems: Any
 
 
@@ -26,13 +38,17 @@ class RowCounts(NamedTuple):
     conductor_events: Any
     context_events: Any
     setup: Any
-    gs_resets: Any
+    texts: Any
+    ports: Any
     wasted: Any
 
 
 @helper
-def new_scan_tables(size: int, full_context: bool, max_events: int) -> Any:
-    """Return empty tables, long enough for most songs of ``size`` bytes."""
+def new_scan_tables(size: int, full_context: bool, max_events: int, ports: Any, port_count: int) -> Any:
+    """Return empty tables, long enough for most songs of ``size`` bytes.
+
+    ``ports`` is the table of ports, and ``port_count`` how many are told apart.
+    """
     most = max_events + 1
     return ScanTables(
         np.empty(32, SOURCE_TRACK),
@@ -40,6 +56,9 @@ def new_scan_tables(size: int, full_context: bool, max_events: int) -> Any:
         np.empty(min(64 + size // 64, most), EVENT),
         np.empty(min(64 + size // 16, most) if full_context else 1, EVENT),
         np.empty(min(128 + size // 32, most), SETUP_CHANGE),
+        np.empty(min(32, most), TEXT_EVENT),
+        ports,
+        np.zeros(32 * port_count, PORT_USE),
         np.empty(16, PROBLEM),
     )
 
@@ -60,7 +79,7 @@ def ensure_capacity(table: Any, rows: int) -> Any:
 
 
 @helper
-def with_track_capacity(tables: Any, count: int) -> Any:
+def with_track_capacity(tables: Any, count: int, port_count: int) -> Any:
     """Return the tables with room for one track more than ``count``."""
     return ScanTables(
         ensure_capacity(tables.tracks, count),
@@ -68,6 +87,9 @@ def with_track_capacity(tables: Any, count: int) -> Any:
         tables.conductor_events,
         tables.context_events,
         tables.setup,
+        tables.texts,
+        tables.ports,
+        ensure_capacity(tables.port_uses, count * port_count),
         tables.problems,
     )
 
@@ -81,6 +103,9 @@ def with_problems(tables: Any, problems: Any) -> Any:
         tables.conductor_events,
         tables.context_events,
         tables.setup,
+        tables.texts,
+        tables.ports,
+        tables.port_uses,
         problems,
     )
 
@@ -95,7 +120,7 @@ def has_too_many_events(counters: Any) -> bool:
 def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
     """Return the tables with those twice as long that a scan has filled; ``used`` are the rows before it."""
     checkpoints, conductor_events = tables.checkpoints, tables.conductor_events
-    context_events, setup = tables.context_events, tables.setup
+    context_events, setup, texts = tables.context_events, tables.setup, tables.texts
     most = counters.max_events + 1
     others_have_room = True
     if counters.conductor_events == conductor_events.shape[0]:
@@ -107,9 +132,22 @@ def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
     if counters.setup == setup.shape[0]:
         setup = double_length(setup, used.setup, most)
         others_have_room = False
+    if counters.texts == texts.shape[0]:
+        texts = double_length(texts, used.texts, most)
+        others_have_room = False
     if others_have_room:
         checkpoints = double_length(checkpoints, used.checkpoints, NO_LIMIT)
-    return ScanTables(tables.tracks, checkpoints, conductor_events, context_events, setup, tables.problems)
+    return ScanTables(
+        tables.tracks,
+        checkpoints,
+        conductor_events,
+        context_events,
+        setup,
+        texts,
+        tables.ports,
+        tables.port_uses,
+        tables.problems,
+    )
 
 
 @inlined
@@ -120,7 +158,8 @@ def row_counts(counters: Any) -> Any:
         counters.conductor_events,
         counters.context_events,
         counters.setup,
-        counters.gs_resets,
+        counters.texts,
+        counters.ports,
         counters.wasted,
     )
 
@@ -132,5 +171,6 @@ def restore_row_counts(counters: Any, used: Any) -> None:
     counters.conductor_events = used.conductor_events
     counters.context_events = used.context_events
     counters.setup = used.setup
-    counters.gs_resets = used.gs_resets
+    counters.texts = used.texts
+    counters.ports = used.ports
     counters.wasted = used.wasted

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 class SplitOptions(NamedTuple):
     """The options of a split, resolved for its song.
 
-    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM, and by drum holds for what is not divided by piece;
-    ``merges`` says whether events of other tracks are merged.
+    ``by`` is BY_TRACK, BY_CHANNEL or BY_PROGRAM, and by drum holds for what is not divided by piece.
+    ``keeps_zones`` says whether the channels of an MPE zone stay together, ``merges`` whether events of other
+    tracks are merged.
     """
 
     by: Any
+    keeps_zones: Any
     merges: Any
     full_context: Any
     event_by_event: Any

@@ -14,12 +14,14 @@ from midiprism.smf.kernel.conductor import (
     seconds_at,
 )
 from midiprism.smf.kernel.copy_writer import copy_track
-from midiprism.smf.kernel.division import divide_drums, resolve_auto, set_divisions
+from midiprism.smf.kernel.division import divide_drums, keep_tracks, set_divisions
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
+from midiprism.smf.kernel.one_instrument import keep_one_instrument
 from midiprism.smf.kernel.parts import rewind_parts
 from midiprism.smf.kernel.plan import mark_copied_tracks, min_output_size, plan_output, prepare_walk
+from midiprism.smf.kernel.ports import index_ports, new_ports, new_states
 from midiprism.smf.kernel.problem_counts import report_problem, report_track_problems
 from midiprism.smf.kernel.row_types import (
     BY_DRUM,
@@ -31,7 +33,6 @@ from midiprism.smf.kernel.row_types import (
     PASS_WRITE,
     STATED_META,
     STATUS_OK,
-    TRACK_STATE,
     WHOLE_FILE,
     ZERO,
 )
@@ -50,8 +51,9 @@ def keep_alive(table: Any) -> int:
 class KernelOutput(NamedTuple):
     """The kernel's answer for a song. With a status other than STATUS_OK nothing else is valid.
 
-    ``out`` holds the bytes of all splits. ``problems`` is None where there are none, and the last three are
-    None without ``details``: every MTrk, the conductor events that hold for the song, its tempo changes.
+    ``out`` holds the bytes of all splits. ``problems`` and ``texts`` are None where there are none, and the
+    last three are None without ``details``: every MTrk, the conductor events that hold for the song, its
+    tempo changes.
     ``duration_seconds`` is NaN where the division has no time.
     """
 
@@ -65,6 +67,7 @@ class KernelOutput(NamedTuple):
     repaired_problems: Any
     unlisted_problems: Any
     problems: Any
+    texts: Any
     source_tracks: Any
     conductor_events: Any
     tempo_changes: Any
@@ -113,7 +116,7 @@ def write_copied_track(song: Any, out: Any, at: int, output: Any, stated: Any) -
 
 @helper
 def write_parts(
-    song: Any, out: Any, at: int, outputs: Any, stated: Any, merged_events: Any, parts: Any, state: Any
+    song: Any, out: Any, at: int, outputs: Any, stated: Any, merged_events: Any, parts: Any, states: Any
 ) -> int:
     """Write the parts of a track that is walked; return the position after them."""
     track = outputs[0].track
@@ -131,12 +134,12 @@ def write_parts(
         write_header(out, at, division, size - OUTPUT_HEADER_SIZE)
         parts.rows[row].position = at + OUTPUT_HEADER_SIZE
         at += size
-    walk_track(song, out, track, merged_events, parts, state, PASS_WRITE, NO_LIMIT)
+    walk_track(song, out, track, merged_events, parts, states, PASS_WRITE, NO_LIMIT)
     return at
 
 
 @inlined
-def write_output(song: Any, out: Any, plan: Any, state: Any) -> Any:
+def write_output(song: Any, out: Any, plan: Any, states: Any) -> Any:
     """Write all splits that were planned; return the bytes written, and the tables with what was found."""
     tables = song.tables
     outputs = plan.tracks
@@ -151,11 +154,11 @@ def write_output(song: Any, out: Any, plan: Any, state: Any) -> Any:
             row += 1
             continue
         if track != prepared_track:
-            merged_events, parts = prepare_walk(song, out, track, state)
+            merged_events, parts = prepare_walk(song, out, track, states)
             prepared_track = track
         last = row + parts.rows.shape[0]
-        at = write_parts(song, out, at, outputs[row:last], stated_table[0], merged_events, parts, state)
-        tables = report_track_problems(tables, song.counters, state, track)
+        at = write_parts(song, out, at, outputs[row:last], stated_table[0], merged_events, parts, states)
+        tables = report_track_problems(tables, song.counters, states[0], track)
         row = last
     return at, tables
 
@@ -180,7 +183,35 @@ def fill_durations(song: Any, outputs: Any) -> None:
         outputs[row].seconds = tracks[outputs[row].track].seconds
 
 
-@entry_point("(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64)")
+@helper
+def read_song(
+    data: Any,
+    full_context: bool,
+    max_tracks: int,
+    max_events: int,
+    ports: Any,
+    stated_ports: int,
+    port_count: int,
+) -> Any:
+    """Return the state of a walk, the tables and the table of counters of a song, after its scan.
+
+    ``ports`` is the table of ports with ``stated_ports`` rows, and ``port_count`` how many are told apart.
+    """
+    counter_table = np.zeros(1, COUNTERS)
+    counters = counter_table[0]
+    counters.max_events = max_events
+    counters.ports = stated_ports
+    states = new_states(port_count)
+    empty = new_scan_tables(data.shape[0], full_context, max_events, ports, port_count)
+    tables, at = find_first_chunk(data, empty, counters)
+    tables = read_chunks(data, at, max_tracks, full_context, tables, states, counters)
+    return states, tables, counter_table
+
+
+@entry_point(
+    "(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64, "
+    "Array(int64, 1, 'C'))"
+)
 def split_kernel(
     data: Any,
     by: int,
@@ -190,6 +221,7 @@ def split_kernel(
     max_output_bytes: int,
     max_tracks: int,
     max_events: int,
+    kept_tracks: Any,
 ) -> Any:
     """Split a song.
 
@@ -202,21 +234,28 @@ def split_kernel(
         max_output_bytes: most bytes of all splits.
         max_tracks: most tracks, and most splits.
         max_events: most events of each kind for which a table is made.
+        kept_tracks: numbers of tracks that become splits even if they play nothing.
 
     Returns:
         A KernelOutput.
     """
-    counter_table = np.zeros(1, COUNTERS)
-    state_table = np.zeros(1, TRACK_STATE)
-    counters, state = counter_table[0], state_table[0]
-    counters.max_events = max_events
-    tables, at = find_first_chunk(data, new_scan_tables(data.shape[0], full_context, max_events), counters)
-    tables = read_chunks(data, at, max_tracks, full_context, tables, state, counters)
+    ports = new_ports()
+    states, tables, counter_table = read_song(
+        data, full_context, max_tracks, max_events, ports, ZERO + 1, ZERO + 1
+    )
+    stated_ports = counter_table[0].ports
+    port_count = index_ports(ports, stated_ports)
+    if port_count > 1 and counter_table[0].status == STATUS_OK:
+        states, tables, counter_table = read_song(
+            data, full_context, max_tracks, max_events, ports, stated_ports, port_count
+        )
+    counters = counter_table[0]
     midi_format = read_be16(data, ZERO + 8)
     merges = midi_format != 2 and counters.tracks > 1
     divides_drums = by == BY_DRUM
-    by = resolve_auto(by, tables.tracks, counters.tracks)
+    tables, by, keeps_zones = keep_one_instrument(tables, counters, by, states.shape[0])
     set_divisions(tables.tracks, counters.tracks, by)
+    keep_tracks(tables.tracks, counters.tracks, kept_tracks)
     song = ScannedSong(
         data,
         tables,
@@ -224,28 +263,30 @@ def split_kernel(
         build_conductor(
             data, tables.conductor_events, ZERO, counters.conductor_events if midi_format != 2 else ZERO
         ),
-        group_setup(tables.setup, counters.setup),
-        group_context_events(tables.context_events, counters.context_events),
-        SplitOptions(by, merges, full_context, event_by_event, midi_format),
+        group_setup(tables.setup, counters.setup, states.shape[0]),
+        group_context_events(tables.context_events, counters.context_events, states.shape[0]),
+        SplitOptions(by, keeps_zones, merges, full_context, event_by_event, midi_format),
     )
     out = np.empty(0, np.uint8)
     if divides_drums:
-        divide_drums(song, out, state)
-    mark_copied_tracks(song)
+        divide_drums(song, out, states)
+    mark_copied_tracks(song, states.shape[0])
     outputs = np.empty(0, OUTPUT_TRACK)
-    if counters.status == STATUS_OK and min_output_size(song) > max_output_bytes:
+    if counters.status == STATUS_OK and min_output_size(song, states.shape[0]) > max_output_bytes:
         counters.status = LIMIT_OUTPUT
     if counters.status == STATUS_OK:
-        plan = plan_output(song, out, state, max_output_bytes, max_tracks)
+        plan = plan_output(song, out, states, max_output_bytes, max_tracks)
         outputs = plan.tracks
         if counters.status == STATUS_OK:
             out = np.empty(plan.size, np.uint8)
-            written, tables = write_output(song, out, plan, state)
+            written, tables = write_output(song, out, plan, states)
             out = out[:written]
     fill_durations(song, outputs)
-    problem_rows = source_tracks = conductor_events = tempo_changes = None
+    problem_rows = texts = source_tracks = conductor_events = tempo_changes = None
     if counters.problems > 0:
         problem_rows = tables.problems[: counters.problems]
+    if counters.texts > 0:
+        texts = tables.texts[: counters.texts]
     if details:
         source_tracks = tables.tracks[: counters.tracks]
         conductor_events = song.conductor.events
@@ -260,12 +301,13 @@ def split_kernel(
         int(counters.repaired),
         int(counters.unlisted),
         problem_rows,
+        texts,
         source_tracks,
         conductor_events,
         tempo_changes,
     )
     keep_alive(counter_table)
-    keep_alive(state_table)
+    keep_alive(states)
     return answer
 
 

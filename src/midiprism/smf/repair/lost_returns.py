@@ -23,8 +23,8 @@ from midiprism.smf.repair.note_pairs import unmatched_notes
 
 CR, LF = 0x0D, 0x0A
 MAX_BYTES_READ = 300_000
-"""Most bytes that all readings of a song's tracks together read, and one more for each byte of the song; beyond
-them nothing is restored."""
+"""Most bytes that all readings of a song's tracks together read, plus one for each byte of it. Beyond them
+nothing is restored."""
 
 MAX_SOUNDING = 64
 """Most notes that sound at once in a reading in which every note has its end."""
@@ -211,7 +211,8 @@ def _pass_payload(
 ) -> None:
     """Add the ways behind a payload that begins at a position, one for each number of CRs put into it.
 
-    They are put before its first LFs. The last may end the payload, so that its LF belongs to the next event.
+    They are put before its first LFs. If there is none left, the last CR may end the payload, so that its LF
+    belongs to the next event.
     """
     behind = state._replace(reader=_Reader())
     end = at + state.reader.left
@@ -224,7 +225,7 @@ def _pass_payload(
             return
         end -= 1
         behind = behind._replace(restored=behind.restored + 1)
-        if end < stop and data[end] == LF:
+        if feed == end < stop:
             ways.add(end + 1, _read(behind, LF), _Way(end, way, way.parted))
         way = _Way(feed, way, way.parted)
 
