@@ -139,7 +139,7 @@ class InterruptedWrite(io.RawIOBase):
 
 def test_ctrl_c_while_something_is_printed_is_answered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = InterruptedWrite()
-    stream = io.TextIOWrapper(io.BufferedWriter(raw), write_through=True)
+    stream = io.TextIOWrapper(io.BufferedWriter(raw), write_through=True)  # type: ignore[type-var]
     monkeypatch.setattr(sys, "stderr", stream)
     with interruptible("Stopping.") as stop:
         stream.write("progress\n")
