@@ -1,4 +1,4 @@
-"""Names of songs and tracks in 12 languages, made for measuring how well encodings are told apart."""
+"""Names of songs and tracks in 12 languages, made for measuring how well encodings are distinguished."""
 
 from typing import NamedTuple
 

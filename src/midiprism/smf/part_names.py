@@ -1,14 +1,13 @@
 """Find the name of each part of a song among its texts, and read it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.row_types import ALL_CHANNELS
 from midiprism.smf.kernel.scan import INSTRUMENT_NAME, PROGRAM_NAME, TRACK_NAME
 from midiprism.smf.text.decode import (
-    BLANK,
     MAX_TEXT_BYTES,
     DecodedText,
     decode_certain,
@@ -16,7 +15,6 @@ from midiprism.smf.text.decode import (
     read_as_latin_1,
 )
 from midiprism.smf.types import Problem
-from midiprism.smf.unwrap import Unwrapped
 
 NAME_EVENTS = {TRACK_NAME: "track name", INSTRUMENT_NAME: "instrument name", PROGRAM_NAME: "program name"}
 """Meta events that name a part, the preferred first."""
@@ -27,6 +25,8 @@ MAX_OTHER_TEXTS = 8
 """Most texts of a song that count besides the one that is read."""
 _MAX_SEARCHED_TEXTS = 256
 
+BytesAt = Callable[[int, int], bytes]
+
 Part = tuple[int, int, int, int]
 """A split without its name: track number, channel (-1 where several), position and size of the track name."""
 
@@ -35,12 +35,12 @@ class NameChooser:
     """Chooses the text that names a part.
 
     Args:
-        data: the bytes of the song.
+        bytes_at: returns the bytes of the song at a position, of a size.
         texts: the kernel's rows of texts.
         parts: all splits of the song.
     """
 
-    def __init__(self, data: bytes | memoryview, texts: Any, parts: Sequence[Part]) -> None:
+    def __init__(self, bytes_at: BytesAt, texts: Any, parts: Sequence[Part]) -> None:
         self._spans: dict[tuple[int, int, int], tuple[int, int]] = {}
         self._first_with_prefix: dict[int, tuple[int, int, int]] = {}
         for track, kind, channel, start, size in texts.tolist():
@@ -50,8 +50,22 @@ class NameChooser:
                     self._first_with_prefix.setdefault(track, (start, size, kind))
         self._part_counts = Counter(track for track, _, _, _ in parts)
         spans = {(start, size) for _, _, start, size in parts}
-        names = {bytes(data[start : start + min(size, MAX_TEXT_BYTES)]).strip() for start, size in spans}
+        names = {bytes_at(start, min(size, MAX_TEXT_BYTES)).strip() for start, size in spans}
         self._is_title = len(parts) > 1 and len(names) == 1 and names != {b""}
+
+    def choose_own(self, part: Part) -> tuple[int, int, int]:
+        """Return the same by the part's own texts, whatever the other parts are called."""
+        track, channel, start, size = part
+        own = (start, size, TRACK_NAME) if size > 0 else None
+        return own or self._choose_other(track, channel) or (-1, 0, TRACK_NAME)
+
+    def _choose_other(self, track: int, channel: int) -> tuple[int, int, int] | None:
+        """Return the text that names a part without a track name."""
+        if channel < 0:
+            own = self._find(track, ALL_CHANNELS, (INSTRUMENT_NAME, PROGRAM_NAME))
+            return own or self._first_with_prefix.get(track)
+        behind_prefix = self._find(track, channel, NAME_EVENTS)
+        return behind_prefix or self._find(track, ALL_CHANNELS, (INSTRUMENT_NAME, PROGRAM_NAME))
 
     def choose(self, part: Part) -> tuple[int, int, int]:
         """Return position and size of a part's name, and the type of its event; a size of 0 for none.
@@ -66,12 +80,12 @@ class NameChooser:
         is_title = self._is_title and track in self._part_counts
         if own is not None and not is_divided and not is_title:
             return own
+        if own is None:
+            return self.choose_own(part)
         chosen = self._find(track, channel, NAME_EVENTS) if channel >= 0 else None
-        if chosen is None and (own is None or not is_divided):
+        if chosen is None and not is_divided:
             chosen = self._find(track, ALL_CHANNELS, (INSTRUMENT_NAME, PROGRAM_NAME))
-        if chosen is None and own is None and channel < 0:
-            chosen = self._first_with_prefix.get(track)
-        return chosen or own or (-1, 0, TRACK_NAME)
+        return chosen or own
 
     def _find(self, track: int, channel: int, kinds: Iterable[int]) -> tuple[int, int, int] | None:
         for kind in kinds:
@@ -85,49 +99,63 @@ class NameReader:
     """Reads the names of a song, and lists those whose encoding had to be guessed.
 
     Args:
-        unwrapped: the song.
-        texts: the kernel's rows of texts, or None.
+        other_texts: returns texts of the song that say something about its encoding.
+        file_offset: returns the offset in the file of a position in the song.
         encoding: of all texts, if it is known.
 
     Attributes:
         problems: of the names that were read.
     """
 
-    def __init__(self, unwrapped: Unwrapped, texts: Any, encoding: str | None) -> None:
+    def __init__(
+        self,
+        other_texts: Callable[[], list[bytes]],
+        file_offset: Callable[[int], int],
+        encoding: str | None,
+    ) -> None:
         self.problems: list[Problem] = []
-        self._unwrapped = unwrapped
-        self._data = unwrapped.data
-        self._texts = texts
+        self._find_other_texts = other_texts
+        self._file_offset = file_offset
         self._encoding = encoding
         self._other_texts: list[bytes] | None = None
-        self._guesses = 0
+        self._guesses = self._own_guesses = 0
 
-    def read(self, start: int, size: int, track: int) -> DecodedText:
-        """Return the name at a position of the song."""
-        if size <= 0:
-            return BLANK
-        raw = bytes(self._data[start : start + size])
+    def read(self, raw: bytes, start: int, track: int) -> DecodedText:
+        """Return the name of a track, whose bytes stand at a position of the song."""
         return decode_certain(raw, self._encoding) or self._guess(raw, start, track)
+
+    def read_own(self, raw: bytes) -> str | None:
+        """Return a name as its own bytes suggest, without its song and a given encoding."""
+        certain = decode_certain(raw, None)
+        if certain is not None:
+            return certain.text
+        self._own_guesses += 1
+        may_guess = self._own_guesses <= MAX_GUESSES
+        return (guess_text(raw, tuple) if may_guess else read_as_latin_1(raw)).text
 
     def _guess(self, raw: bytes, start: int, track: int) -> DecodedText:
         self._guesses += 1
         may_guess = self._guesses <= MAX_GUESSES
         decoded = guess_text(raw, self._evidence) if may_guess else read_as_latin_1(raw)
-        offset = self._unwrapped.file_offset(start)
+        offset = self._file_offset(start)
         self.problems.append(
             problems.make_problem(problems.TEXT_ENCODING, str(decoded.encoding), track, offset)
         )
         return decoded
 
     def _evidence(self) -> list[bytes]:
-        """Return the first different texts of the song that say something about its encoding."""
         if self._other_texts is None:
-            found: dict[bytes, None] = {}
-            for _, _, _, start, size in self._texts[:_MAX_SEARCHED_TEXTS].tolist():
-                raw = bytes(self._data[start : start + min(size, MAX_TEXT_BYTES)])
-                if decode_certain(raw, None) is None:
-                    found[raw] = None
-                if len(found) > MAX_OTHER_TEXTS:
-                    break
-            self._other_texts = [*found]
+            self._other_texts = self._find_other_texts()
         return self._other_texts
+
+
+def find_uncertain_texts(bytes_at: BytesAt, texts: Any) -> list[bytes]:
+    """Return the first different texts of a song whose encoding is uncertain, from the kernel's rows."""
+    found: dict[bytes, None] = {}
+    for _, _, _, start, size in texts[:_MAX_SEARCHED_TEXTS].tolist():
+        raw = bytes_at(start, min(size, MAX_TEXT_BYTES))
+        if decode_certain(raw, None) is None:
+            found[raw] = None
+        if len(found) > MAX_OTHER_TEXTS:
+            break
+    return [*found]

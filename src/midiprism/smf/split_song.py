@@ -36,7 +36,7 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
-from midiprism.smf.part_names import NameChooser, NameReader
+from midiprism.smf.part_names import NameChooser, NameReader, find_uncertain_texts
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
@@ -126,7 +126,7 @@ def _to_split_song(
     unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str], encoding: str | None
 ) -> SplitSong:
     header = read_header(unwrapped)
-    name_reader = NameReader(unwrapped, answer.texts, encoding)
+    name_reader = make_name_reader(unwrapped, answer, encoding)
     tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
     repaired = answer.repaired_problems or unwrapped.was_repaired
     seconds = answer.duration_seconds
@@ -153,8 +153,8 @@ def _to_split_tracks(
     out = memoryview(answer.out)
     tracks = []
     chooser = choose_names(unwrapped, answer)
-    named: tuple[int, int] | None = None
-    name = encoding = None
+    named: tuple[int, int, int] | None = None
+    name = encoding = own_name = None
     stated_numbers = 0, -1, -1, -1
     stated_meta = make_stated_meta(division, *stated_numbers)
     for (
@@ -181,11 +181,18 @@ def _to_split_tracks(
         key,
         seconds,
     ) in OUTPUT_TRACK_STRUCT.iter_unpack(answer.output_tracks.tobytes()):
+        own_start, own_size = name_start, name_size
         if chooser is not None:
-            name_start, name_size, _ = chooser.choose((track, channel, name_start, name_size))
-        if (track, name_start) != named:
-            named = track, name_start
-            name, encoding, _, _ = name_reader.read(name_start, name_size, track)
+            part = track, channel, name_start, name_size
+            own_start, own_size, _ = chooser.choose_own(part)
+            name_start, name_size, _ = chooser.choose(part)
+        if (track, name_start, own_start) != named:
+            named = track, name_start, own_start
+            raw = unwrapped.bytes_at(name_start, name_size)
+            name, encoding, _, _ = name_reader.read(raw, name_start, track)
+            own_name = name
+            if chooser is not None:
+                own_name = name_reader.read_own(unwrapped.bytes_at(own_start, own_size))
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
@@ -216,6 +223,7 @@ def _to_split_tracks(
             *stated_meta,
             None if port < 0 else port,
             None if drum_piece < 0 else drum_piece % PITCHES,
+            own_name,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks
@@ -374,10 +382,16 @@ def list_problems(
     return tuple(listed)
 
 
+def make_name_reader(unwrapped: Unwrapped, answer: KernelOutput, encoding: str | None) -> NameReader:
+    """Return what reads the names of a song; ``encoding`` is that of its texts, None to guess it."""
+    other_texts = partial(find_uncertain_texts, unwrapped.bytes_at, answer.texts)
+    return NameReader(other_texts, unwrapped.file_offset, encoding)
+
+
 def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
     """Return what chooses the names of a song's parts; None where each has its track name or none."""
     if answer.texts is None:
         return None
     playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
     columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
-    return NameChooser(unwrapped.data, answer.texts, [*zip(*columns, strict=True)])
+    return NameChooser(unwrapped.bytes_at, answer.texts, [*zip(*columns, strict=True)])

@@ -84,6 +84,10 @@ class Unwrapped:
         kinds += [repair.problem_kind for repair in self.repairs]
         return any(problems.PROBLEM_KINDS[kind].repaired for kind in kinds)
 
+    def bytes_at(self, start: int, size: int) -> bytes:
+        """Return the bytes at a position of the song; none for a size that is not positive."""
+        return bytes(self.data[start : start + size]) if size > 0 else b""
+
     def file_offset(self, position: int) -> int:
         """Return the offset in the file of a position in the song's bytes."""
         for edited in reversed(self._maps):
@@ -133,9 +137,10 @@ def unwrap(data: bytes, max_bytes: int) -> Unwrapped:
     state = Unwrapped(data)
     for removed in range(MAX_WRAPPERS + 1):
         head = bytes(state.data[:12])
-        if not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
+        is_plain = head.startswith(MTHD_MAGIC)
+        if is_plain or not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
             _check_size(len(state.data), max_bytes)
-        if head.startswith(MTHD_MAGIC):
+        if is_plain:
             return state
         if removed < MAX_WRAPPERS:
             _remove_wrapper(state, max_bytes)

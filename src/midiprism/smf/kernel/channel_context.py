@@ -84,14 +84,17 @@ def group_end_at_tick(ticks: Any, group_starts: Any, key: int, tick: int) -> int
     return begin + bisect_right(ticks[begin : group_starts[key + 1]], tick)
 
 
-@helper
+@inlined
 def last_change(groups: Any, key: int, tick: int) -> int:
     """Return the last place of a key in ``row_order`` at or before a tick; -1 where there is none."""
+    begin = groups.group_starts[key]
+    if begin == groups.group_starts[key + 1]:  # as for most keys
+        return -1
     end = group_end_at_tick(groups.ticks, groups.group_starts, key, tick)
-    return int(end - 1) if end > groups.group_starts[key] else -1
+    return int(end - 1) if end > begin else -1
 
 
-@helper
+@inlined
 def value_since(groups: Any, key: int, tick: int, since: int, default: int) -> int:
     """Return what any track selected last at a tick, and after the change at ``since`` (-1: ever)."""
     at = last_change(groups, key, tick)

@@ -153,15 +153,14 @@ def fill_instrument(output: Any, groups: Any, ports: int, in_song: bool, lead: A
     output.song_drums = drums
 
 
-@helper
+@inlined
 def port_number(tables: Any, track: int, ports: int, index: int) -> int:
     """Return the number of a port on which a track plays; -1 where it plays on several or states none."""
-    if index < 0:
+    if index > 0:
+        return int(tables.ports[row_of_port(tables.ports, index)].number)
+    if index < 0 or tables.port_uses[track * ports].is_stated == 0:
         return NO_PORT
-    number = tables.ports[row_of_port(tables.ports, index)].number
-    if number == 0 and tables.port_uses[track * ports + index].is_stated == 0:
-        return NO_PORT
-    return int(number)
+    return 0
 
 
 @inlined
@@ -183,7 +182,7 @@ def plan_part(output: Any, port_uses: Any, part: Any, by: int, states: Any) -> A
 
     ``port_uses`` are what its track plays on each port.
     """
-    key, program = lead_key_and_program(states, port_uses, part.port, part.channels)
+    key, program = lead_key_and_program(states, port_uses, ZERO, part.port, part.channels)
     key = max(key, 0)  # also of a track that plays nothing
     settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
     onset, drums = settings.onset, settings.drums

@@ -216,7 +216,7 @@ TRACK_STATE = row_type(
     ("notes_by_key", np.int64, (KEYS,)),
     ("channels", CHANNEL_STATE, (16,)),
     ("sounding", np.int64, (16 * PITCHES,)),  # notes that sound, by channel * PITCHES + pitch
-    ("notes_played", np.int64, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
+    ("notes_played", np.uint8, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
     ("problem_counts", np.int64, (len(PROBLEM_KINDS),)),
     ("problem_offsets", np.int64, (len(PROBLEM_KINDS),)),  # of the first of each kind
     "note_count",

@@ -48,6 +48,8 @@ def fill_port_use(use: Any, state: Any, channels: int) -> None:
     use.upper_zone = 0
     use.lower_members = state.most_lower_members
     use.upper_members = state.most_upper_members
+    if state.most_lower_members + state.most_upper_members == 0:
+        return
     for channel in range(16):
         if channels >> channel & 1:
             zone = state.channels[channel].zone
@@ -87,8 +89,9 @@ def finish_track_row(tables: Any, track: int, counters: Any, states: Any, stop: 
     if hanging > 0:
         count_problem(home, problems.HANGING_NOTES, stop)
         home.problem_counts[problems.HANGING_NOTES] = hanging
-    port_uses = tables.port_uses[track * ports : (track + 1) * ports]
-    key, program = lead_key_and_program(states, port_uses, ZERO - 1, ZERO + ALL_CHANNELS_MASK)
+    key, program = lead_key_and_program(
+        states, tables.port_uses, track * ports, ZERO - 1, ZERO + ALL_CHANNELS_MASK
+    )
     key = max(key, 0)
     settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
     source.stop = stop
@@ -100,4 +103,6 @@ def finish_track_row(tables: Any, track: int, counters: Any, states: Any, stop: 
     source.program = program
     source.onset = settings.onset
     source.drums = settings.drums
-    source.one_instrument = 1 if is_one_instrument(states, program) else 0
+    source.one_instrument = 0
+    if source.channels & (source.channels - 1) or playing_ports > 1:
+        source.one_instrument = 1 if is_one_instrument(states, program) else 0

@@ -138,12 +138,15 @@ def count_note_by_program(state: Any, channel: int, tick: int) -> None:
 
 
 @helper
-def lead_key_and_program(states: Any, port_uses: Any, port: int, channels: int) -> tuple[int, int]:
+def lead_key_and_program(
+    states: Any, port_uses: Any, first_use: int, port: int, channels: int
+) -> tuple[int, int]:
     """Return the key with most notes, the lowest of equals, and the one program that plays.
 
     The key is one of an address: ``port * KEYS`` more than that of its channel. The program is -1 where
     several play, or where none was selected. Only notes of one port count where ``port`` is not -1, else none
-    that are divided by pieces; and only those of ``channels``, a bit each.
+    that are divided by pieces; and only those of ``channels``, a bit each. What the track plays on its ports
+    is in ``port_uses`` from ``first_use`` on.
     """
     best = ZERO - 1
     most = ZERO
@@ -152,7 +155,7 @@ def lead_key_and_program(states: Any, port_uses: Any, port: int, channels: int) 
         state = states[at]
         if port >= 0 and port != at:
             continue
-        counted = channels if port >= 0 else channels & ~port_uses[at].drum_channels
+        counted = channels if port >= 0 else channels & ~port_uses[first_use + at].drum_channels
         for index in range(state.played_key_count):
             key = state.played_keys[index]
             if counted >> key // PROGRAM_SLOTS & 1 == 0:
@@ -176,12 +179,12 @@ LAST_STRING_PROGRAM = 39
 LEAST_STRINGS = 3
 
 
-@helper
+@inlined
 def channels_played(state: Any) -> int:
     """Return a bit per channel that has played a note."""
     mask = 0
-    for channel in range(16):
-        mask |= (1 if state.channels[channel].onset >= 0 else 0) << channel
+    for index in range(state.played_key_count):
+        mask |= 1 << state.played_keys[index] // PROGRAM_SLOTS
     return mask
 
 
