@@ -43,6 +43,7 @@ def _track(number: int, line: str) -> SplitTrack:
         channel=9 if family == "Drums" else number % 9,
         program=None,
         name=name or None,
+        own_name=name or None,
         name_encoding="ascii" if name else None,
         instrument=instrument,
         family=family,

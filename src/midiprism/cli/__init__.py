@@ -31,12 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str], output: StandardOutput) -> int:
-    from midiprism.cli.app import ExitRequest, ParsingError, app
+    from midiprism.cli.app import ExitRequest, ParsingError, make_app
     from midiprism.cli.interrupt import Terminated
     from midiprism.cli.render.terminal import print_message
 
     try:
-        command = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+        command = make_app(given)(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
         code = command() if callable(command) else command
     except ParsingError as error:
         context = getattr(error, "ctx", None)

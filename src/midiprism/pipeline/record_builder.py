@@ -8,7 +8,6 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from midiprism.catalog.rows import make_storable
 from midiprism.errors import unexpected_error_message
 from midiprism.fs.path_text import ENCODING, ERRORS
 from midiprism.records.batches import (
@@ -17,6 +16,7 @@ from midiprism.records.batches import (
     TRACK_COLUMN_NAMES,
     TRACK_INDEX,
     Columns,
+    make_storable,
 )
 from midiprism.records.bounds import clamp_to_int64, int32_or_none
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord

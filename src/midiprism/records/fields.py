@@ -70,7 +70,14 @@ class TrackRecord(NamedTuple):
     ]
     name: Annotated[
         str | None,
-        Field("text", "string", "name of the track", low_cardinality=True, arbitrary_text=True),
+        Field(
+            "text",
+            "string",
+            "name that the track's own bytes state",
+            low_cardinality=True,
+            arbitrary_text=True,
+            split_attribute="own_name",
+        ),
     ]
     instrument: Annotated[
         str,

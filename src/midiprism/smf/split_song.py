@@ -153,8 +153,8 @@ def _to_split_tracks(
     out = memoryview(answer.out)
     tracks = []
     chooser = choose_names(unwrapped, answer)
-    named: tuple[int, int] | None = None
-    name = encoding = None
+    named: tuple[int, int, int] | None = None
+    name = encoding = own_name = None
     stated_numbers = 0, -1, -1, -1
     stated_meta = make_stated_meta(division, *stated_numbers)
     for (
@@ -181,12 +181,18 @@ def _to_split_tracks(
         key,
         seconds,
     ) in OUTPUT_TRACK_STRUCT.iter_unpack(answer.output_tracks.tobytes()):
+        own_start, own_size = name_start, name_size
         if chooser is not None:
-            name_start, name_size, _ = chooser.choose((track, channel, name_start, name_size))
-        if (track, name_start) != named:
-            named = track, name_start
+            part = track, channel, name_start, name_size
+            own_start, own_size, _ = chooser.choose_own(part)
+            name_start, name_size, _ = chooser.choose(part)
+        if (track, name_start, own_start) != named:
+            named = track, name_start, own_start
             raw = unwrapped.bytes_at(name_start, name_size)
             name, encoding, _, _ = name_reader.read(raw, name_start, track)
+            own_name = name
+            if chooser is not None:
+                own_name = name_reader.read_own(unwrapped.bytes_at(own_start, own_size))
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
@@ -217,6 +223,7 @@ def _to_split_tracks(
             *stated_meta,
             None if port < 0 else port,
             None if drum_piece < 0 else drum_piece % PITCHES,
+            own_name,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks

@@ -96,6 +96,8 @@ class SplitTrack(NamedTuple):
             the song; None where it plays on several, or where none is stated.
         drum_piece: General MIDI note number that stands for the piece of a drum kit, such as 36 for all notes
             of the kick; None where it is not divided by pieces.
+        own_name: the name that the split's own bytes state, read without its song and a given encoding, so
+            that the same bytes have the same in every song.
 
     Tempo, time and key signature are those that hold from the first such event in the split's own bytes on,
     wherever it is. Impossible ones are left out; of several at one tick the last holds.
@@ -123,6 +125,7 @@ class SplitTrack(NamedTuple):
     key_signature: str | None = None
     port: int | None = None
     drum_piece: int | None = None
+    own_name: str | None = None
 
     @property
     def digest(self) -> bytes:

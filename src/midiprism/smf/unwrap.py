@@ -137,9 +137,10 @@ def unwrap(data: bytes, max_bytes: int) -> Unwrapped:
     state = Unwrapped(data)
     for removed in range(MAX_WRAPPERS + 1):
         head = bytes(state.data[:12])
-        if not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
+        is_plain = head.startswith(MTHD_MAGIC)
+        if is_plain or not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
             _check_size(len(state.data), max_bytes)
-        if head.startswith(MTHD_MAGIC):
+        if is_plain:
             return state
         if removed < MAX_WRAPPERS:
             _remove_wrapper(state, max_bytes)

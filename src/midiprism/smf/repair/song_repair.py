@@ -36,6 +36,9 @@ REPAIRABLE = frozenset(
 MAX_STEPS = 12
 """Most steps of repair for one song. A step is one repair of the whole song, or at most one of each track."""
 
+MAX_TRACKS_READ = 1 << 17
+"""Most tracks that are read, in all steps together, before another step begins."""
+
 SongRepair = Callable[[Diagnosis], RepairStep | None]
 TrackRepair = Callable[[Diagnosis, TrackReading, Effort], RepairStep | None]
 
@@ -59,21 +62,26 @@ def may_be_repaired(answer: KernelOutput) -> bool:
     return not REPAIRABLE.isdisjoint(kinds) or kinds >= MISREAD
 
 
-def repair_song(song: Unwrapped, read: Callable[[bytes], KernelOutput | None]) -> bool:
+def repair_song(
+    song: Unwrapped, read: Callable[[bytes], KernelOutput | None], max_tracks: int = MAX_TRACKS_READ
+) -> bool:
     """Repair a song as far as its damage can be undone; return whether its bytes have changed.
 
     Args:
         song: the song, to which edits and problems are added.
         read: returns the kernel's answer for bytes, with details; None where it exceeds a limit.
+        max_tracks: no step begins once so many tracks were read, in all steps together.
     """
     effort = Effort()
     changed = False
+    tracks_read = 0
     for number in range(MAX_STEPS):
         data = bytes(song.data)
         answer = read(data)
-        if answer is None:
+        if answer is None or tracks_read >= max_tracks:
             break
         diagnosis = diagnose(data, answer)
+        tracks_read += len(diagnosis.tracks)
         step = undo_line_ends(diagnosis, effort) if number == 0 else None
         if step is not None and not step.edits:
             song.apply_repairs(step)

@@ -13,14 +13,15 @@ from array import array
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from midiprism.errors import UsageError
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, TrackRecord
 from midiprism.stores.sharded import ColumnValues as ColumnValues
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 DIGEST_COLUMN = "blake3"
 MUSIC_COLUMN = "music"
@@ -263,6 +264,8 @@ def _make_plain_array(
     except TypeError:  # a cell is None; searching for None first would double the time
         if cells.count(None) == len(cells):
             return arrow.nulls(len(cells), arrow_type)
+        import numpy as np
+
         is_present = np.array([cell is not None for cell in cells], bool)
         placeholder: Any = {"string": "", "binary": b""}.get(kind, 0)
         cells = [placeholder if cell is None else cell for cell in cells]
@@ -291,7 +294,9 @@ def _make_buffers(kind: str, cells: Sequence[Any], join_buffer: "JoinBuffer | No
     return _make_offsets(map(len, cells)), join_buffer.join(cells) if join_buffer else b"".join(cells)
 
 
-def _make_offsets(lengths: Iterable[int]) -> NDArray[np.int32]:
+def _make_offsets(lengths: Iterable[int]) -> "NDArray[np.int32]":
+    import numpy as np  # later than this module, which every command loads
+
     each = array("i", lengths)
     offsets = np.zeros(len(each) + 1, np.int32)
     np.cumsum(each, out=offsets[1:])

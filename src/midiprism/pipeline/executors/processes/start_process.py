@@ -6,8 +6,11 @@ starts its run again in every worker. Workers need nothing of the script unless 
 sent to them, so the import is left out wherever it can be.
 """
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -20,6 +23,7 @@ from typing import Any
 _FORKSERVER_PRELOAD = ["midiprism.pipeline.executors.processes.forkserver_preload"]
 _MAIN_MODULE_KEYS = ("init_main_from_name", "init_main_from_path")
 _PROCESS_NAME = "midiprism-worker"
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _patch_lock = threading.Lock()
 
@@ -61,6 +65,13 @@ def start_process_server() -> None:
         from multiprocessing import forkserver  # which Windows does not have
 
         forkserver.ensure_running()
+
+
+def die_with_parent(*, enabled: bool = True) -> None:
+    """End this process when the thread that started it does; no longer if not ``enabled``."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if enabled else 0, 0, 0, 0)
 
 
 def needs_main_module(value: object) -> bool:
