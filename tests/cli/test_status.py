@@ -88,13 +88,12 @@ def test_songs_that_have_lost_music_are_counted_and_listed(run_cli: Run, songs: 
     (songs / HOSTILE_NAME).rename(songs / f"{HOSTILE_NAME}.mid")
     _, out, _ = run_cli("split", songs, "-o", "out", "--workers", 0)
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert "lost music 1 songs of which damage has cost music" in lines
+    assert "lost music 1 song of which damage has cost music" in lines
     assert "midiprism status out --lost" in lines
     _, out, _ = run_cli("status", "out")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (
-        f"lost music 1 songs of which damage has cost music; {LOST_BYTES:,} bytes were not understood"
-        in lines
+        f"lost music 1 song of which damage has cost music; {LOST_BYTES:,} bytes were not understood" in lines
     )
     assert "midiprism status out --lost" in lines
     totals = json.loads(run_cli("status", "out", "--json")[1])["totals"]

@@ -59,6 +59,7 @@ def status_lines(status: "ResultStatus", out: str, quoted_result: str) -> Iterat
             "lost music",
             counts.songs_with_loss,
             f"songs of which damage has cost music; {counts.lost_bytes:,} bytes were not understood",
+            one=f"song of which damage has cost music; {counts.lost_bytes:,} bytes were not understood",
         )
     yield "Runs, latest first:"
     yield from _table_lines([_COLUMN_TITLES, *(_run_row(run) for run in status.runs)])
@@ -114,7 +115,12 @@ def _total_lines(status: "ResultStatus") -> Iterator[str]:
     )
     without_path = status.inventory.songs - counts.songs_with_path
     if without_path > 0:
-        yield format_count("gone", without_path, "of them are at no path any more, since their files changed")
+        yield format_count(
+            "gone",
+            without_path,
+            "of them are at no path any more, since their files changed",
+            one="of them is at no path any more, since its file changed",
+        )
     store = "files"
     if counts.shards:
         store = f"in {pluralize(counts.shards, 'Parquet file')} of {format_size(counts.shard_bytes)}"
@@ -129,7 +135,13 @@ def _failure_lines(status: "ResultStatus") -> Iterator[str]:
     if groups or folders:
         yield "Failed:"
     if folders:
-        yield format_count("folder", folders, f"folders that run {status.runs[0].id} could not read")
+        run = status.runs[0].id
+        yield format_count(
+            "folder",
+            folders,
+            f"folders that run {run} could not read",
+            one=f"folder that run {run} could not read",
+        )
     for group in groups:
         advice = failure_advice(group.code)
         yield format_count(group.code, group.count, f"{group.outcome}; {advice}" if advice else group.outcome)

@@ -4,7 +4,7 @@ from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
-from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
+from midiprism.smf.kernel.sounds import SETUP_CONTROLLERS
 from midiprism.smf.kernel.track_state import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -12,9 +12,11 @@ from midiprism.smf.kernel.track_state import (
     record_first_note,
 )
 
-IS_SLOW_CONTROLLER = IS_SETUP_CONTROLLER.copy()
-IS_SLOW_CONTROLLER[[ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)]] = True
-"""Controllers that the tight loop leaves to the scan of any event."""
+SLOW_CONTROLLERS = {*SETUP_CONTROLLERS, ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)}
+
+LOW_CONTROLLERS = sum(1 << number for number in SLOW_CONTROLLERS if number < 64)
+HIGH_CONTROLLERS = sum(1 << (number & 63) for number in SLOW_CONTROLLERS if number >= 64) - (1 << 64)
+"""A bit per controller that selects sounds or ends all notes, in a signed number of 64 bits: tested in registers."""
 
 
 @inlined
@@ -109,7 +111,7 @@ def scan_channel_events(
             or kind == 0xC
             or kind == 0xF
             or first >= 0x80
-            or (kind == 0xB and IS_SLOW_CONTROLLER[unsigned_index(first)])
+            or (kind == 0xB and (LOW_CONTROLLERS if first < 64 else HIGH_CONTROLLERS) >> (first & 63) & 1)
         ):
             break
         elif kind == 0xD:
