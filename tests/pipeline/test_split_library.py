@@ -231,7 +231,8 @@ def test_a_dry_run_over_a_result_uses_its_catalog_and_changes_nothing(tmp_path: 
 
 def test_progress_is_reported_and_ends_at_the_total(tmp_path: Path) -> None:
     source = write_files(
-        tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n % 5)) for n in range(8)} | {"x.mid": b""}
+        tmp_path / "songs",
+        {f"{n}.mid": fake_song(PIANO + str(n % 5)) for n in range(8)} | {"x.mid": b"no MIDI"},
     )
     reports: list[RunProgress] = []
     run(source, tmp_path / "out", on_progress=reports.append)

@@ -210,9 +210,10 @@ class RunMetrics:
         """Return the progress of the run, ``elapsed_seconds`` after its beginning."""
         summary, skipped = self._counts.summary, self._counts.planner.songs_skipped
         counts = self._telemetry.counts
+        tracks = max(counts.tracks, summary.tracks)
         # Workers write the tracks of many songs before they have done with the first.
-        tracks = max(counts.tracks, counts.tracks_written, summary.tracks)
-        tracks_new = max(counts.tracks_written, summary.tracks_new)
+        tracks_written = max(counts.tracks_written, summary.tracks_new)
+        tracks_new = min(tracks_written, tracks)
         return RunProgress(
             total=self._counts.songs_total,
             seen=skipped + max(counts.songs, summary.songs_done + summary.songs_copies),
@@ -224,4 +225,5 @@ class RunMetrics:
             seconds=elapsed_seconds,
             window=self.window(),
             recorded_settings=self._recorded_settings,
+            tracks_ahead=tracks_written - tracks_new,
         )

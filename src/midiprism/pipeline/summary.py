@@ -8,7 +8,7 @@ from typing import Any, Literal
 from midiprism.catalog import CommitResult, SongRecord
 from midiprism.errors import MidiprismError
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
-from midiprism.sources import Notice
+from midiprism.sources import JUNK, Notice
 
 _MAX_FAILURES_SHOWN = 100
 
@@ -51,6 +51,7 @@ class Summary:
         markers_ignored: folders that were read although they have a ``midiprism.json`` that midiprism did not
             write.
         archives_skipped: archives in archives, which are not entered.
+        junk_skipped: empty files, and files and folders that macOS or Windows made, which were passed over.
         values_nulled: values that the tables of an adopted library cannot hold.
         failures: the first failures, in order.
         notices: the first folders that were skipped, or whose marker was ignored.
@@ -76,6 +77,7 @@ class Summary:
     results_skipped: int = 0
     markers_ignored: int = 0
     archives_skipped: int = 0
+    junk_skipped: int = 0
     values_nulled: int = 0
     failures: list[Failure] = field(default_factory=list)
     notices: list[Failure] = field(default_factory=list)
@@ -83,6 +85,7 @@ class Summary:
     error: MidiprismError | None = None
     loading_seconds: float = 0.0
     songs_total: int | None = None
+    _failed_digests: set[bytes] = field(default_factory=set, repr=False)
 
     @property
     def songs_done(self) -> int:
@@ -100,6 +103,11 @@ class Summary:
     def songs_adopted(self) -> int:
         """Songs that the owner of an adopted library had split."""
         return self.outcomes[ADOPTED]
+
+    @property
+    def songs_split(self) -> int:
+        """Songs that this run has split into tracks."""
+        return self.outcomes["split"] + self.outcomes["repaired"]
 
     @property
     def songs_repaired(self) -> int:
@@ -159,12 +167,14 @@ class Summary:
             self.songs_total = self.songs_seen
 
     def add_notice(self, notice: Notice) -> None:
-        """Count a folder or an archive that was not entered, or a member that was not taken."""
+        """Count a folder or an archive that was not entered, or a file or member that was not taken."""
         if notice.failed:
             self.folders_failed += 1
             self._add_failure(Failure(notice.path, notice.code, notice.message))
         elif notice.code == "nested":
             self.archives_skipped += 1
+        elif notice.code == JUNK:
+            self.junk_skipped += 1
         else:
             if notice.code == "marker":
                 self.markers_ignored += 1
@@ -187,9 +197,12 @@ class Summary:
         self.values_nulled += committed.values_nulled
 
     def add_failed_songs(self, songs: Iterable[SongRecord]) -> None:
-        """List songs that failed, each with its first problem."""
+        """List songs that failed, each with its first problem; of copies one, as one is counted."""
         for song in songs:
-            self._add_failure(Failure(song.path, song.problems[0].code, song.problems[0].message))
+            if song.digest is None or song.digest not in self._failed_digests:
+                if song.digest is not None and len(self.failures) < _MAX_FAILURES_SHOWN:
+                    self._failed_digests.add(song.digest)
+                self._add_failure(Failure(song.path, song.problems[0].code, song.problems[0].message))
 
     def totals(self) -> dict[str, Any]:
         """Return the figures in terms of JSON, as the catalog records them."""

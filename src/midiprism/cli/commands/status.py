@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli import exit_codes
+from midiprism.cli.interrupt import Terminated, terminable
 from midiprism.cli.options import CatalogOptions, OutArgument
 from midiprism.cli.render.status_json import failed_song_json, status_to_json
 from midiprism.cli.render.status_text import failed_song_text, status_lines
 from midiprism.cli.render.terminal import make_console, print_json, print_message
 from midiprism.cli.result_location import ResultLocation, locate
+from midiprism.cli.streams import while_read
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ def status(
             help="Print one JSON object; with --failed one per song, with --watch one per refresh.",
         ),
     ] = False,
-) -> None:
+) -> int:
     """Show what a result holds, how far its run is, what failed and why, and what is left.
 
     Nothing is written, and it works at any time.
@@ -61,9 +64,17 @@ def status(
     if failed:
         _print_failed(result, as_json=as_json)
     elif watch:
-        _watch(watch_status(result.folder, runs, seconds, result.database), result, as_json=as_json)
+        try:
+            with terminable():
+                statuses = watch_status(result.folder, runs, seconds, result.database)
+                _watch(while_read(statuses), result, as_json=as_json)
+        except Terminated:
+            return exit_codes.TERMINATED
+        except KeyboardInterrupt:  # which is how watching ends
+            return exit_codes.INTERRUPTED
     else:
         _print(read_status(result.folder, runs, database=result.database), result, as_json=as_json)
+    return exit_codes.DONE
 
 
 def _print_failed(result: ResultLocation, *, as_json: bool) -> None:
@@ -73,7 +84,7 @@ def _print_failed(result: ResultLocation, *, as_json: bool) -> None:
     any_failed = False
     with open_catalog_if_any(result.folder, result.database) as catalog:
         failed = failed_paths(catalog) if catalog is not None else ()
-        for _, paths in groupby(failed, lambda row: row.song_id):
+        for _, paths in groupby(while_read(failed), lambda row: row.song_id):
             any_failed = True
             for piece in failed_song_json(paths) if as_json else failed_song_text(paths):
                 typer.echo(piece, nl=False)

@@ -107,7 +107,12 @@ def _total_lines(status: "ResultStatus") -> Iterator[str]:
     )
     without_path = status.inventory.songs - counts.songs_with_path
     if without_path > 0:
-        yield format_count("gone", without_path, "of them are at no path any more, since their files changed")
+        yield format_count(
+            "gone",
+            without_path,
+            "of them are at no path any more, since their files changed",
+            one="of them is at no path any more, since its file changed",
+        )
     store = "files"
     if counts.shards:
         store = f"in {pluralize(counts.shards, 'Parquet file')} of {format_size(counts.shard_bytes)}"
@@ -122,7 +127,13 @@ def _failure_lines(status: "ResultStatus") -> Iterator[str]:
     if groups or folders:
         yield "Failed:"
     if folders:
-        yield format_count("folder", folders, f"folders that run {status.runs[0].id} could not read")
+        run = status.runs[0].id
+        yield format_count(
+            "folder",
+            folders,
+            f"folders that run {run} could not read",
+            one=f"folder that run {run} could not read",
+        )
     for group in groups:
         advice = failure_advice(group.code)
         yield format_count(group.code, group.count, f"{group.outcome}; {advice}" if advice else group.outcome)

@@ -8,7 +8,6 @@ The process ends when its pipe does, so nothing has to tell it that the coordina
 import contextlib
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from midiprism.errors import KernelCacheWarning, MidiprismError, StoreError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.executors.processes.shared_memory import Slots
-from midiprism.pipeline.executors.processes.start_process import die_with_parent
+from midiprism.pipeline.executors.processes.start_process import die_with_parent, ignore_signals
 from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.pipeline.shared_counters import (
     STAGE,
@@ -140,9 +139,7 @@ def _process_batch(
 
 def ignore_signals_and_die_with_coordinator() -> None:
     """Ignore Ctrl-C, which reaches every process of a terminal, and end when the coordinator does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ignore_signals()
     die_with_parent()  # a worker that waits for a dead disk would not see the end of its pipe
 
 
