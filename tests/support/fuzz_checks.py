@@ -36,7 +36,7 @@ def check_encoding(data: bytes, encoding: str) -> None:
 
 
 def check_inspection(data: bytes) -> None:
-    """Check that an inspection refuses what a split refuses, but for music that could not be read, and limits."""
+    """Check that an inspection refuses what a split refuses, except music that cannot be read, and limits."""
     refusals = []
     for read in (midiprism.inspect, midiprism.split):
         try:
