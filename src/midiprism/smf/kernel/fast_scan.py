@@ -16,7 +16,7 @@ SLOW_CONTROLLERS = {*SETUP_CONTROLLERS, ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128
 
 LOW_CONTROLLERS = sum(1 << number for number in SLOW_CONTROLLERS if number < 64)
 HIGH_CONTROLLERS = sum(1 << (number & 63) for number in SLOW_CONTROLLERS if number >= 64) - (1 << 64)
-"""A bit per controller that selects sounds or ends notes, in a signed number of 64 bits: tested in registers."""
+"""A bit per controller that selects sounds or ends notes: numbers with a sign, tested in registers."""
 
 
 @inlined

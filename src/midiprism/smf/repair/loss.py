@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from typing import NamedTuple
 
 from midiprism.smf import problems
@@ -67,8 +66,8 @@ def _unread_spans(song: Diagnosis, *, may_be_outside: bool) -> Iterator[_Span]:
     if may_be_outside:
         first = song.tracks[0].body - CHUNK_HEADER_SIZE if song.tracks else size
         yield from _spans_outside(song, CHUNK_HEADER_SIZE + 6, first)
-    for track, following in zip_longest(song.tracks, song.tracks[1:]):
-        limit = size if following is None else following.body - CHUNK_HEADER_SIZE
+    limits = [following.body - CHUNK_HEADER_SIZE for following in song.tracks[1:]]
+    for track, limit in zip(song.tracks, [*limits, size], strict=False):
         stop = min(max(track.declared_end, track.stop), limit)
         has_end = track.end_of_track >= 0
         if stop > track.stop:
