@@ -36,11 +36,7 @@ def check_encoding(data: bytes, encoding: str) -> None:
 
 
 def check_inspection(data: bytes) -> None:
-<<<<<<< HEAD
-    """Check that an inspection refuses what a split refuses, except for unread music and limits."""
-=======
     """Check that an inspection refuses what a split refuses, except music that cannot be read, and limits."""
->>>>>>> main
     refusals = []
     for read in (midiprism.inspect, midiprism.split):
         try:
