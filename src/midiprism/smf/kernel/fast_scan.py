@@ -4,8 +4,12 @@ from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
-from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
+from midiprism.smf.kernel.sounds import SETUP_CONTROLLERS
 from midiprism.smf.kernel.track_state import count_note_by_program, record_first_note
+
+LOW_CONTROLLERS = sum(1 << number for number in SETUP_CONTROLLERS if number < 64)
+HIGH_CONTROLLERS = sum(1 << (number & 63) for number in SETUP_CONTROLLERS if number >= 64) - (1 << 64)
+"""A bit per controller that selects sounds, in a signed number of 64 bits: tested in registers."""
 
 
 @inlined
@@ -97,7 +101,7 @@ def scan_channel_events(
             or kind == 0xC
             or kind == 0xF
             or first >= 0x80
-            or (kind == 0xB and IS_SETUP_CONTROLLER[unsigned_index(first)])
+            or (kind == 0xB and (LOW_CONTROLLERS if first < 64 else HIGH_CONTROLLERS) >> (first & 63) & 1)
         ):
             break
         elif kind == 0xD:
