@@ -46,6 +46,7 @@ class Summary:
         tracks_new: tracks that the catalog did not have.
         bytes_written: bytes of the track files, or of the Parquet files, written.
         outcomes: number of songs by outcome.
+        songs_with_loss: songs done of which damage has cost music.
         folders_failed: folders and archives that could not be read, and members of archives not taken.
         results_skipped: folders that were skipped because they hold a midiprism result.
         markers_ignored: folders that were read although they have a ``midiprism.json`` that midiprism did not
@@ -73,6 +74,7 @@ class Summary:
     bytes_written: int = 0
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
+    songs_with_loss: int = 0
     folders_failed: int = 0
     results_skipped: int = 0
     markers_ignored: int = 0
@@ -190,6 +192,7 @@ class Summary:
             bytes_written: bytes of the files that the batch has written before its commit.
         """
         self.outcomes += committed.outcomes
+        self.songs_with_loss += committed.songs_with_loss
         self.songs_copies += committed.paths_of_known_songs
         self.tracks += committed.links
         self.tracks_new += committed.tracks_new
@@ -214,6 +217,7 @@ class Summary:
             "songs_copies": self.songs_copies,
             "songs_failed": self.songs_failed,
             "songs_repaired": self.songs_repaired,
+            "songs_with_loss": self.songs_with_loss,
             "folders_failed": self.folders_failed,
             "tracks": self.tracks,
             "tracks_new": self.tracks_new,

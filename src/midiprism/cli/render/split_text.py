@@ -104,6 +104,9 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
     if summary.has_failures:
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
+    if summary.songs_with_loss and not summary.dry_run:
+        yield "To list the songs that have lost music:"
+        yield f"  midiprism status {command.quoted_result} --lost"
     if summary.state in ("interrupted", "stopped"):
         yield "Stopped before the end; what was done is kept. To continue:"
         yield f"  midiprism split {' '.join(map(shell_quote, command.sources))} -o {command.quoted_result}"
@@ -139,6 +142,12 @@ def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:
             summary.songs_adopted,
             "song that its owner had split, left as it is",
             "songs that their owner had split, left as they are",
+        ),
+        (
+            "lost music",
+            summary.songs_with_loss,
+            "song of which damage has cost music",
+            "songs of which damage has cost music",
         ),
         (
             "nulled",

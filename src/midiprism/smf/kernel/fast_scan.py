@@ -5,11 +5,18 @@ from typing import Any
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
 from midiprism.smf.kernel.sounds import SETUP_CONTROLLERS
-from midiprism.smf.kernel.track_state import count_note_by_program, record_first_note
+from midiprism.smf.kernel.track_state import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    count_note_by_program,
+    record_first_note,
+)
 
-LOW_CONTROLLERS = sum(1 << number for number in SETUP_CONTROLLERS if number < 64)
-HIGH_CONTROLLERS = sum(1 << (number & 63) for number in SETUP_CONTROLLERS if number >= 64) - (1 << 64)
-"""A bit per controller that selects sounds, in a signed number of 64 bits: tested in registers."""
+SLOW_CONTROLLERS = {*SETUP_CONTROLLERS, ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)}
+
+LOW_CONTROLLERS = sum(1 << number for number in SLOW_CONTROLLERS if number < 64)
+HIGH_CONTROLLERS = sum(1 << (number & 63) for number in SLOW_CONTROLLERS if number >= 64) - (1 << 64)
+"""A bit per controller that selects sounds or ends notes: numbers with a sign, tested in registers."""
 
 
 @inlined
@@ -24,11 +31,12 @@ def count_note_on(state: Any, channel: int, pitch: int, tick: int) -> None:
 
 
 @inlined
-def count_note_off(state: Any, channel: int, pitch: int) -> None:
+def count_note_off(state: Any, channel: int, pitch: int, tick: int) -> None:
     """Count the end of a note, if one sounds."""
     if state.sounding[channel << 7 | pitch] > 0:
         state.sounding[channel << 7 | pitch] -= 1
         state.sounding_count -= 1
+        state.last_note_ticks[channel] = tick
 
 
 @bounds_checked_by_hand
@@ -44,7 +52,7 @@ def scan_channel_events(
     checkpoint_count: int,
     state: Any,
 ) -> tuple[int, int, int, int, int]:
-    """Scan the plain channel events that come next: all but those that select sounds.
+    """Scan the plain channel events that come next: all but those that select sounds or end all notes.
 
     Most events of most files are such. Stops before the first other event, before one that is damaged, and a
     little before ``limit``.
@@ -57,6 +65,7 @@ def scan_channel_events(
     lowest, highest = state.lowest_pitch, state.highest_pitch
     sounding_count = state.sounding_count
     sounding, notes_by_key = state.sounding, state.notes_by_key
+    last_note_ticks = state.last_note_ticks
     voice_status = 0
     voice_key = 0
     while at + MAX_FAST_EVENT_SIZE <= limit:
@@ -95,6 +104,7 @@ def scan_channel_events(
             elif sounding[unsigned_index(note)] > 0:
                 sounding[unsigned_index(note)] -= 1
                 sounding_count -= 1
+                last_note_ticks[unsigned_index(status & 15)] = tick + delta
             message += 2
         elif (
             notes_only

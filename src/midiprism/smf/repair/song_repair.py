@@ -12,6 +12,7 @@ from midiprism.smf.repair.edits import RepairStep
 from midiprism.smf.repair.event_length import MISREAD, correct_event_length
 from midiprism.smf.repair.events import Effort
 from midiprism.smf.repair.line_ends import undo_line_ends
+from midiprism.smf.repair.negative_deltas import sort_negative_deltas
 from midiprism.smf.repair.overlong_numbers import shorten_overlong_numbers
 from midiprism.smf.repair.second_song import cut_second_song
 from midiprism.smf.repair.stale_tracks import cut_stale_tracks
@@ -47,6 +48,7 @@ SONG_REPAIRS: tuple[SongRepair, ...] = (cut_second_song, correct_chunk_lengths, 
 
 TRACK_REPAIRS: tuple[TrackRepair, ...] = (
     shorten_overlong_numbers,
+    sort_negative_deltas,
     correct_event_length,
     drop_early_end,
     drop_impossible_choices,

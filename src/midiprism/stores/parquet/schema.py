@@ -113,6 +113,7 @@ class ParquetSong(NamedTuple):
         outcome: one of ``OUTCOMES``.
         format: as its header says; this and what follows is None where it could not be read as MIDI.
         num_tracks: ``MTrk`` chunks found, playing or not.
+        lost_bytes: bytes that may hold music and were not understood; None where damage has cost no music.
         track_count: its splits, each of which is a link.
         song_group: the same for versions and copies of a song. It may change when a library grows.
         fold: 0 to 9, the same for a whole group.
@@ -128,6 +129,7 @@ class ParquetSong(NamedTuple):
     ticks_per_quarter: int | None
     duration_ticks: int | None
     duration_seconds: float | None
+    lost_bytes: int | None
     track_count: int
     song_group: str
     fold: int
@@ -141,7 +143,7 @@ SONG_COLUMNS = (
     ParquetColumn("path_bytes", "binary", description="the same as bytes, where they are not UTF-8"),
     *(_SONG_FIELD_COLUMNS[name] for name in ("size", "outcome", "format", "num_tracks")),
     ParquetColumn("ticks_per_quarter", "int32", low_cardinality=True, description="as the header says"),
-    *(_SONG_FIELD_COLUMNS[name] for name in ("duration_ticks", "duration_seconds")),
+    *(_SONG_FIELD_COLUMNS[name] for name in ("duration_ticks", "duration_seconds", "lost_bytes")),
     ParquetColumn(
         "track_count", "int32", low_cardinality=True, description="its tracks, each of them a link"
     ),
