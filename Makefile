@@ -30,7 +30,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage docs fuzz damage-table stress bench-kernel bench bench-names bench-growth bench-advice format clean
+.PHONY: help split test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -79,6 +79,10 @@ docs: $(STAMP)-package ## Bring the generated parts of the documentation up to d
 
 fuzz: $(STAMP)-test ## Fuzz the splitter for SECONDS= (1200), also with real files from CORPUS=
 	$(RUN) fuzz/fuzz_split.py --minutes "$$($(RUN) -c 'print($(SECONDS) / 60)')" --corpus "$$CORPUS"
+
+costs: $(STAMP)-test ## Check the time and memory that crafted songs take
+	$(RUN) fuzz/crafted_costs.py
+	$(RUN) fuzz/crafted_costs.py --context full --by program
 
 stress: $(STAMP)-test ## Kill commands at random for SECONDS= (1200), or ROUNDS=, and check that nothing is lost
 	$(RUN) fuzz/stress_kills.py $(if $(ROUNDS),--rounds $(ROUNDS),--seconds $(SECONDS))

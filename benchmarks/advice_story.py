@@ -268,6 +268,7 @@ def run_once(
             opener=environment.opener,
         )
     finally:
+        shutil.rmtree(out, ignore_errors=True)
         environment.server.drop_databases()
 
 

@@ -114,7 +114,10 @@ def run_once(
     """Run once in memory."""
     out = options.memory / "pair"
     settings = make_settings(workers=workers, batch_songs=batch, in_flight=in_flight, count_songs=False)
-    return measure_run(RepeatedSource(open_folders([songs])), str(out), settings, options.seconds)
+    try:
+        return measure_run(RepeatedSource(open_folders([songs])), str(out), settings, options.seconds)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from midiprism.cli.app import app
+from midiprism.cli.app import make_app
 from midiprism.cli.render.track_list import json_fields
 from midiprism.smf.kernel.drum_pieces import KIT_MAPS, KIT_NAMES
 from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
@@ -30,7 +30,7 @@ COLUMNS = {"tracks": TRACK_COLUMNS, "links": LINK_COLUMNS, "songs": SONG_COLUMNS
 
 def command_pages() -> dict[str, Any]:
     """Return every command by its full name, such as ``catalog check``."""
-    return dict(_walk_commands(get_command(app), ""))
+    return dict(_walk_commands(get_command(make_app()), ""))
 
 
 def page_name(command: str) -> str:

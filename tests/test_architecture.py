@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("metrics",),
     ("fs",),
     ("errors",),
+    ("lazy_names",),
 )
 """Packages from the top down. Each imports only packages of later rows. ``midiprism`` is ``__init__.py``."""
 

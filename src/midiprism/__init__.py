@@ -13,8 +13,9 @@ Whole collections::
 The names below are the public interface. They are loaded on first use, so importing the package is fast.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from midiprism.lazy_names import load_on_first_use
 
 if TYPE_CHECKING:
     from midiprism.api import Result as Result
@@ -75,12 +76,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = load_on_first_use(globals(), _MODULES)
 
 
 def __dir__() -> list[str]:

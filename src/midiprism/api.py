@@ -72,6 +72,7 @@ class SongRow(NamedTuple):
         division: as its header states it.
         duration_ticks: length in ticks.
         duration_seconds: length in seconds.
+        lost_bytes: bytes that may hold music and were not understood; None where damage has cost no music.
         track_count: number of its tracks in the result.
     """
 
@@ -86,6 +87,7 @@ class SongRow(NamedTuple):
     division: int | None
     duration_ticks: int | None
     duration_seconds: float | None
+    lost_bytes: int | None
     track_count: int
 
 

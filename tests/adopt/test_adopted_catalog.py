@@ -1,6 +1,8 @@
 """Tests of rows that another program's tables take, refuse, or cannot hold."""
 
 from pathlib import Path
+from random import Random
+from string import ascii_letters
 
 import psycopg
 import pytest
@@ -181,6 +183,21 @@ def test_a_division_in_frames_gives_no_ticks_per_quarter_note(
     assert run_adoption(url, tmp_path / "out").values_nulled == 0
     own = "SELECT DISTINCT ticks_per_quarter_note IS NULL FROM files WHERE is_multi_track"
     assert postgres.psql(url, own) == "t\n"
+
+
+def test_a_song_fails_if_an_index_cannot_hold_the_path_of_its_track(
+    postgres: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    found = unsplit_library(
+        url, tmp_path, a=titled_song(b"Long" * 40, 60, 61), b=titled_song(b"Short", 62, 63)
+    )
+    # PostgreSQL compresses what repeats itself; an entry may have 2,704 bytes.
+    folder = "/" + "".join(Random(1).choices(ascii_letters, k=2_560))
+    postgres.psql(url, f"UPDATE files SET filepath = replace(filepath, '{tmp_path}', '{folder}')")
+    summary = run_adoption(url, tmp_path / "out", rules=(f"{folder}={tmp_path}",))
+    assert (summary.state, summary.outcomes) == ("done", {"failed": 1, "split": 1})
+    assert [(failure.code, "index" in failure.message) for failure in summary.failures] == [("refused", True)]
+    assert {link[0] for link in read_links(url)} == {found.song_ids[1]}
 
 
 def test_a_constraint_that_refuses_all_rows_changes_nothing(

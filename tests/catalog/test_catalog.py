@@ -20,9 +20,9 @@ from midiprism.catalog import (
     open_catalog,
     open_read_only,
 )
-from midiprism.catalog.rows import make_storable
 from midiprism.catalog.schema import metadata
 from midiprism.errors import CatalogError
+from midiprism.records.batches import make_storable
 from support import catalog_access
 from support.records import link_record, song_record, track_record
 

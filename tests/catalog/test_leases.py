@@ -1,6 +1,7 @@
 """Tests of leases of several runs on one catalog, and of commits whose connection breaks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -171,10 +172,12 @@ def test_a_commit_is_not_repeated_if_only_its_answer_is_lost(
 ) -> None:
     run = catalog.begin_run({}, NOW)
     record = batch(take(catalog, run, "a", "b").lease, "a", "b")
+    record = replace(record, songs=record.songs.with_columns(lost_bytes=[26_000, None]))
     lost = break_connection(catalog, monkeypatch, "after")
     (committed,) = catalog.commit(run, [record], NOW)
     assert lost == ["after"]
     assert (committed.discarded, committed.outcomes.total(), committed.links) == (False, 2, 2)
+    assert committed.songs_with_loss == 1
     assert (rows(catalog, "songs"), rows(catalog, "links"), rows(catalog, "batches")) == (2, 2, 1)
 
 

@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from midiprism.advise.model.timeline import TimelinePoint
+from midiprism.advise.report import document, report
+from midiprism.advise.report.document import Item, Section, build_sections
 from midiprism.cli import main
 from midiprism.cli.render.analysis_html import make_plots
 from midiprism.sample.write import write_songs
@@ -45,6 +49,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _short_runs_are_long_enough() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "MIN_WORK_SECONDS", 0.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def html_page(out: Path, run_and_capture: Callable[[list[str]], str]) -> str:
     return run_and_capture(["analyze", str(out), "--html"])
@@ -68,12 +79,12 @@ def run_and_capture() -> Callable[[list[str]], str]:
 def test_json_has_the_whole_report(out: Path, run_cli: Run) -> None:
     code, printed, errors = run_cli("analyze", out, "--json")
     assert (code, errors) == (0, "")
-    report: dict[str, Any] = json.loads(printed)
-    assert set(report) >= KEYS
-    assert report["progress"]["songs_done"] == 600
-    assert report["rate"] > 0
-    assert report["eta_seconds"] is None  # the run has ended
-    assert report["bottleneck"]["resource"] in (
+    found: dict[str, Any] = json.loads(printed)
+    assert set(found) >= KEYS
+    assert found["progress"]["songs_done"] == 600
+    assert found["rate"] > 0
+    assert found["eta_seconds"] is None  # the run has ended
+    assert found["bottleneck"]["resource"] in (
         "cpu",
         "output",
         "source",
@@ -82,14 +93,14 @@ def test_json_has_the_whole_report(out: Path, run_cli: Run) -> None:
         "settings",
         "none",
     )
-    assert report["evidence"]
-    assert {one["id"] for one in report["strategies"]} == STRATEGIES
-    assert all(one["reason"] and one["effort"] and one["risk"] for one in report["strategies"])
-    assert [one["name"] for one in report["plans"]] == ["A", "B", "C"]
-    assert {role for use in report["resources"] for role in use["roles"]} == {
+    assert found["evidence"]
+    assert {one["id"] for one in found["strategies"]} == STRATEGIES
+    assert all(one["reason"] and one["effort"] and one["risk"] for one in found["strategies"])
+    assert [one["name"] for one in found["plans"]] == ["A", "B", "C"]
+    assert {role for use in found["resources"] for role in use["roles"]} == {
         "source", "output", "catalog", "temporary"
     }  # fmt: skip
-    assert report["timeline"][-1]["rate"] >= 0
+    assert found["timeline"][-1]["rate"] >= 0
 
 
 def test_the_text_has_all_sections_in_order(out: Path, run_cli: Run) -> None:
@@ -106,7 +117,7 @@ def test_the_text_has_all_sections_in_order(out: Path, run_cli: Run) -> None:
     ]
     positions = [printed.index(f"\n{title}\n") for title in titles]
     assert positions == sorted(positions)
-    assert "600 songs are in the catalog" in printed
+    assert "600 songs in the catalog" in printed
     assert "midiprism split" in printed
 
 
@@ -197,18 +208,16 @@ def test_stages_are_plotted_if_nothing_is_in_progress_at_the_end() -> None:
 
 
 def test_an_active_run_has_an_estimate_of_its_remaining_time(out: Path, tmp_path: Path, run_cli: Run) -> None:
-    import shutil
-
     copy = tmp_path / "on"
     shutil.copytree(out, copy)
     mark_as_killed(copy, songs_total=6_000, songs_seen=600, songs_done=600)
     with still_running(copy):
         code, printed, _ = run_cli("analyze", copy, "--json")
-    report = json.loads(printed)
+    found = json.loads(printed)
     assert code == 0
-    assert report["progress"]["running"]
-    assert report["progress"]["songs_left"] == 5_400
-    assert report["eta_seconds"] == pytest.approx(5_400 / report["rate"])
+    assert found["progress"]["running"]
+    assert found["progress"]["songs_left"] == 5_400
+    assert found["eta_seconds"] == pytest.approx(5_400 / found["rate"])
 
 
 def test_a_run_without_samples_cannot_be_analyzed(out: Path, tmp_path: Path, run_cli: Run) -> None:
@@ -232,3 +241,46 @@ def test_a_run_can_be_chosen(out: Path, run_cli: Run) -> None:
     code, printed, _ = run_cli("analyze", out, "--json", "--run", 1)
     assert code == 0
     assert json.loads(printed)["progress"]["run"] == 1
+
+
+def test_a_short_run_is_not_explained(out: Path, run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MIN_WORK_SECONDS", 1e9)
+    found = json.loads(run_cli("analyze", out, "--json")[1])
+    assert (found["bottleneck"], found["strategies"], found["plans"]) == (None, [], [])
+    assert found["progress"]["too_short"]
+    printed = run_cli("analyze", out)[1]
+    assert "The run was too short to say what limits it: it worked for" in printed
+    assert re.search(r"^  starting, and loading the splitter +[\d.]+ s", printed, re.MULTILINE)
+    assert re.search(
+        r"^  of it, by all workers: splitting songs into tracks +[\d.]+ s", printed, re.MULTILINE
+    )
+    assert "From so short a run nothing can be predicted." in printed
+    assert "times as fast" not in printed
+
+
+def test_a_command_is_on_one_line(out: Path, run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = f"midiprism split {'long/' * 20} -o out"
+    sections = [Section("Plans", items=(Item("Plan A", commands=(command,)),))]
+    monkeypatch.setattr(document, "build_sections", lambda _report: sections)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert f"    {command}\n" in run_cli("analyze", out)[1]
+
+
+def test_the_commands_for_a_moved_result_name_its_new_folder(out: Path, tmp_path: Path, run_cli: Run) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(out, copy)
+    found = json.loads(run_cli("analyze", copy, "--json")[1])
+    commands = [command for strategy in found["strategies"] for command in strategy["commands"]]
+    assert commands
+    assert all(str(copy) in command and str(out) not in command for command in commands)
+    assert found["settings"]["out"] == str(copy)
+
+
+def test_a_strategy_that_a_plan_uses_is_not_said_to_be_useless(out: Path) -> None:
+    found = report.analyze_run(str(out))
+    strategy = next(strategy for strategy in found.strategies if not strategy.helps)
+    for planned, ending in (((), "would not help"), ((strategy.id,), "helps only together with others")):
+        plan = replace(found.plans[0], strategies=planned)
+        sections = {section.title: section for section in build_sections(replace(found, plans=(plan,)))}
+        titles = [item.title for item in sections["Strategies"].items]
+        assert [title for title in titles if title.startswith(f"{strategy.title}: {ending}")]

@@ -94,7 +94,7 @@ def test_ctrl_c_removes_temporary_files(songs: Path, tmp_path: Path, times: int)
     for line in process.stderr:
         if line.startswith("Warming up"):
             break
-    while not list(work.glob("*/result/*")):
+    while not list(work.glob("*/result-*/*")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     for line in process.stderr:
@@ -165,4 +165,19 @@ def test_a_stopped_benchmark_returns_no_table(songs: Path, tmp_path: Path, known
     rows = run_experiments(open_folders([songs]), options, lambda: len(messages) > 1, messages.append)
     assert rows is None
     assert len(messages) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_result_is_removed_before_the_last_run(
+    songs: Path, tmp_path: Path, known_disk_speeds: None
+) -> None:
+    options = ExperimentOptions(os.fspath(tmp_path), run_seconds=0.5, rounds=1)
+    numbers: list[int] = []
+    run_experiments(
+        open_folders([songs]),
+        options,
+        lambda: len(numbers) > 2,
+        lambda _message: numbers.append(len([*tmp_path.glob("*/result-*")])),
+    )
+    assert numbers == [0, 2, 3]
     assert not list(tmp_path.iterdir())

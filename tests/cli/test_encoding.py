@@ -1,6 +1,7 @@
 """Tests of ``--encoding`` and of names in a search, from the command to the catalog."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,20 @@ def test_python_takes_an_encoding_too() -> None:
 
 def test_a_repair_names_tracks_as_the_last_run_did() -> None:
     midiprism.split_library("songs", "out", workers=0, encoding="cp1251")
-    files = {path: path.read_bytes() for path in Path("out", "tracks").rglob("*.mid")}
-    assert any("зЙФБТБ" in path.name for path in files)
-    for path in files:
-        path.unlink()
+    with sqlite3.connect(Path("out", "catalog.sqlite")) as connection:
+        connection.execute("DELETE FROM links")
+    connection.close()
     assert main(["verify", "out", "--repair", "--quiet"]) == 0
-    assert {path: path.read_bytes() for path in Path("out", "tracks").rglob("*.mid")} == files
+    assert [row.link.name for row in midiprism.open_result("out").find(channel=0)] == ["зЙФБТБ"]
+
+
+def test_another_encoding_changes_no_file() -> None:
+    midiprism.split_library("songs", "out", workers=0, encoding="cp1251")
+    files = sorted(Path("out", "tracks").rglob("*.mid"))
+    assert any(CYRILLIC in path.name for path in files)
+    midiprism.split_library("songs", "out", workers=0, redo=True)
+    assert sorted(Path("out", "tracks").rglob("*.mid")) == files
+    assert midiprism.open_result("out").verify().ok
 
 
 def test_an_unknown_encoding_is_a_usage_error(capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from midiprism.sources import folder
 from midiprism.sources.folder import read_file
 from midiprism.sources.source import SongContent, UnreadableError
 
-FAILURE_CODES = ("not_midi", "empty", "permission", "vanished", "io")
+FAILURE_CODES = ("not_midi", "permission", "vanished", "io")
 
 
 @pytest.fixture
@@ -50,10 +50,10 @@ def test_every_file_is_accounted_for_by_name_and_reason(
     out = str(tmp_path / "out")
     assert main(["split", str(songs), "-o", out, "--json", "--workers", "0"]) == 1
     summary = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert (summary["songs_seen"], summary["state"]) == (1_100, "done")
+    assert (summary["songs_seen"], summary["junk_skipped"], summary["state"]) == (1_080, 20, "done")
     assert summary["outcomes"]["split"] == 1_000
     assert summary["outcomes"]["unreadable"] == 60
-    assert summary["outcomes"]["corrupt"] + summary["songs_copies"] == 40, "empty files are one content"
+    assert summary["outcomes"]["corrupt"] == 20
     assert main(["status", out, "--failed", "--json"]) == 0
     failures = [json.loads(failure) for failure in capfd.readouterr().out.splitlines()]
     codes = {
@@ -68,7 +68,8 @@ def test_workers_account_for_them_too(songs: Path, tmp_path: Path, capfd: pytest
     out = str(tmp_path / "out")
     assert main(["split", str(songs), "-o", out, "--json", "--workers", "2", "--batch-size", "50"]) == 1
     summary = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert (summary["songs_seen"], summary["outcomes"]["split"]) == (1_100, 1_000)
+    assert (summary["songs_seen"], summary["junk_skipped"]) == (1_080, 20)
+    assert summary["outcomes"]["split"] == 1_000
     assert main(["status", out, "--failed", "--json"]) == 0
     failures = [json.loads(failure) for failure in capfd.readouterr().out.splitlines()]
     names = {os.path.basename(path["path"]) for failure in failures for path in failure["paths"]}

@@ -41,3 +41,10 @@ def test_on_a_terminal_a_bar_is_drawn(
 def test_one_song_is_singular() -> None:
     one = RunProgress(None, 1, 0, 0, 3, 2, 1, 2.0)
     assert progress.format_run_progress(one) == "1 song, 0/s, 2 new tracks, 1 duplicate"
+
+
+def test_tracks_of_songs_that_are_not_done_are_counted_apart() -> None:
+    ahead = RunProgress(None, 1, 0, 0, 3, 3, 0, 2.0, tracks_ahead=127)
+    assert progress.format_run_progress(ahead) == (
+        "1 song, 0/s, 3 new tracks, 0 duplicates, 127 more written for the next songs"
+    )

@@ -13,7 +13,16 @@ import pytest
 from midiprism.pipeline import runner
 from midiprism.results import status as status_module
 from midiprism.results.lock import lock_exclusive
-from support.fake_songs import BASS, DRUMS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
+from support.fake_songs import (
+    BASS,
+    DRUMS,
+    LOST_BYTES,
+    PIANO,
+    LoadedSplitter,
+    fake_song,
+    fake_split,
+    write_files,
+)
 from support.runs import FIXED_NOW, timestamp_ago
 
 HOSTILE_NAME = "\x1b[31m[bold]\u202eevil\nline\t"
@@ -64,6 +73,48 @@ def test_status_prints_totals_outcomes_and_runs(run_cli: Run, songs: Path) -> No
     assert row[-2:] == ["0", "7"]
     assert "Failed:" not in lines
     assert "To continue:" not in out
+
+
+def test_songs_that_have_lost_music_are_counted_and_listed(run_cli: Run, songs: Path) -> None:
+    write_files(
+        songs,
+        {
+            "lossy.mid": fake_song(PIANO, header="lossy"),
+            HOSTILE_NAME: fake_song(PIANO, header="lossy"),
+            "damaged.mid": fake_song(BASS, header="repaired"),
+            "junk.mid": b"junk",
+        },
+    )
+    (songs / HOSTILE_NAME).rename(songs / f"{HOSTILE_NAME}.mid")
+    _, out, _ = run_cli("split", songs, "-o", "out", "--workers", 0)
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "lost music 1 song of which damage has cost music" in lines
+    assert "midiprism status out --lost" in lines
+    _, out, _ = run_cli("status", "out")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert (
+        f"lost music 1 song of which damage has cost music; {LOST_BYTES:,} bytes were not understood" in lines
+    )
+    assert "midiprism status out --lost" in lines
+    totals = json.loads(run_cli("status", "out", "--json")[1])["totals"]
+    assert (totals["songs_with_loss"], totals["lost_bytes"]) == (1, LOST_BYTES)
+    code, out, _ = run_cli("status", "out", "--lost")
+    (line,) = out.splitlines()
+    assert (code, line.split("\t")[:2]) == (0, ["repaired", f"{LOST_BYTES:,} bytes lost"])
+    assert line.split("\t")[-1] == f"{songs}/lossy.mid"
+    (line,) = run_cli("status", "out", "--lost", "--json")[1].splitlines()
+    listed = json.loads(line)
+    assert (listed["outcome"], listed["lost_bytes"], len(listed["paths"])) == ("repaired", LOST_BYTES, 2)
+    (line,) = run_cli("status", "out", "--failed", "--json")[1].splitlines()
+    assert (json.loads(line)["code"], json.loads(line)["lost_bytes"]) == ("not_midi", None)
+
+
+def test_without_a_loss_none_is_printed(run_cli: Run, songs: Path) -> None:
+    assert "lost" not in run_cli("split", songs, "-o", "out", "--workers", 0)[1]
+    assert "lost" not in run_cli("status", "out")[1]
+    code, out, err = run_cli("status", "out", "--lost")
+    assert (code, out + err) == (0, "midiprism: No song has lost music.\n")
+    assert run_cli("status", "out", "--lost", "--failed")[0] == 2
 
 
 def test_failures_are_printed_with_the_commands_to_list_and_retry_them(run_cli: Run, songs: Path) -> None:
@@ -144,6 +195,8 @@ def test_json_has_totals_outcomes_failures_and_runs(run_cli: Run, songs: Path) -
     assert facts["totals"] == {
         "songs": 3,
         "songs_at_paths": 3,
+        "songs_with_loss": 0,
+        "lost_bytes": 0,
         "paths": 4,
         "tracks": 3,
         "links": 4,

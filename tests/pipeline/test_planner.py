@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from midiprism.catalog import KnownPaths, NullCatalog, UpToDate
-from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
+from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.sources import SongRef, open_folders
 from support.fake_songs import write_files
 
@@ -58,7 +58,8 @@ def test_new_known_paths_are_seen_after_invalidating() -> None:
 
 
 def planned_sizes(source: Path, songs: int = 100, limit: int | None = None) -> Iterator[list[int]]:
-    planner = BatchPlanner(open_folders([source]), None, BatchLimits(songs, 1000, limit))
+    opened = open_folders([source])
+    planner = BatchPlanner(opened, SongWalk(opened), None, BatchLimits(songs, 1000, limit))
     return ([ref.size for ref in batch] for batch, _lease in planner.batches())
 
 

@@ -12,7 +12,7 @@ from midiprism.pipeline.settings import RunIntervals
 from midiprism.smf.types import Limits
 from midiprism.sources.folder import read_file
 from support.catalog_access import query
-from support.fake_songs import BASS, DRUMS, PIANO, fake_song, read_tree, write_files
+from support.fake_songs import BASS, DRUMS, LOST_BYTES, PIANO, fake_song, read_tree, write_files
 from support.library_runs import rows, run
 from support.result_content import tracks
 from support.runs import make_settings
@@ -123,12 +123,15 @@ def test_failures_are_outcomes_and_never_stop_the_run(tmp_path: Path) -> None:
         "big.mid": fake_song(PIANO + "x" * 5000),
         "good.mid": fake_song(PIANO),
         "mended.mid": fake_song(BASS, header="repaired"),
+        "lossy.mid": fake_song(DRUMS, header="lossy"),
+        "lossy copy.mid": fake_song(DRUMS, header="lossy"),
     }
     source, out = write_files(tmp_path / "songs", files), tmp_path / "out"
     (source / "loop.mid").symlink_to("loop.mid")
     summary = run(source, out, make_settings(limits=Limits(input_bytes=4000)))
-    assert summary.outcomes == {"failed": 1, "corrupt": 2, "unreadable": 1, "split": 1, "repaired": 1}
-    assert (summary.songs_failed, summary.songs_repaired, summary.has_failures) == (4, 1, True)
+    assert summary.outcomes == {"failed": 1, "corrupt": 2, "unreadable": 1, "split": 1, "repaired": 2}
+    assert (summary.songs_failed, summary.songs_repaired, summary.has_failures) == (4, 2, True)
+    assert (summary.songs_with_loss, summary.totals()["songs_with_loss"]) == (1, 1)
     reasons = {os.path.basename(failure.path): failure.code for failure in summary.failures}
     assert reasons == {
         b"bug.mid": "internal",
@@ -139,7 +142,12 @@ def test_failures_are_outcomes_and_never_stop_the_run(tmp_path: Path) -> None:
     recorded = query(
         out, "SELECT outcome, problems FROM songs WHERE outcome IN ('failed', 'repaired') ORDER BY 1"
     )
-    assert [json.loads(str(problems))[0]["code"] for _, problems in recorded] == ["internal", "missing_end"]
+    assert [json.loads(str(problems))[0]["code"] for _, problems in recorded] == [
+        "internal",
+        "missing_end",
+        "missing_end",
+    ]
+    assert query(out, "SELECT lost_bytes FROM songs WHERE lost_bytes IS NOT NULL") == [(LOST_BYTES,)]
     assert query(out, "SELECT outcome FROM songs WHERE digest IS NULL") == [("unreadable",)]
 
 
@@ -231,7 +239,8 @@ def test_a_dry_run_over_a_result_uses_its_catalog_and_changes_nothing(tmp_path: 
 
 def test_progress_is_reported_and_ends_at_the_total(tmp_path: Path) -> None:
     source = write_files(
-        tmp_path / "songs", {f"{n}.mid": fake_song(PIANO + str(n % 5)) for n in range(8)} | {"x.mid": b""}
+        tmp_path / "songs",
+        {f"{n}.mid": fake_song(PIANO + str(n % 5)) for n in range(8)} | {"x.mid": b"no MIDI"},
     )
     reports: list[RunProgress] = []
     run(source, tmp_path / "out", on_progress=reports.append)

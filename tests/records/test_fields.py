@@ -71,5 +71,9 @@ def test_the_filters_derive_from_the_searchable_fields() -> None:
         "family": ("links", ("family",), "contains"),
         "min_notes": ("tracks", ("note_count",), "at_least"),
         "max_notes": ("tracks", ("note_count",), "at_most"),
+        "min_last_note_ticks": ("tracks", ("last_note_ticks",), "at_least"),
+        "max_last_note_ticks": ("tracks", ("last_note_ticks",), "at_most"),
+        "min_last_note_seconds": ("tracks", ("last_note_seconds",), "at_least"),
+        "max_last_note_seconds": ("tracks", ("last_note_seconds",), "at_most"),
         "song_name": ("songs", ("song_name",), "contains"),
     }

@@ -67,10 +67,10 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
     )
     rows = []
     for (number, digest, _), key in zip(known, keys.tolist(), strict=True):
-        [(size, outcome, kind, tracks, division, ticks, seconds, splits)] = query(
+        [(size, outcome, kind, tracks, division, ticks, seconds, lost, splits)] = query(
             out,
             "SELECT size, outcome, format, num_tracks, division, duration_ticks, duration_seconds, "
-            "link_count "
+            "lost_bytes, link_count "
             f"FROM songs WHERE id = {number}",
         )
         own = sorted((bytes(path), length) for song, path, length, _ in paths if song == number)
@@ -87,6 +87,7 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
                 "ticks_per_quarter": division if division is not None and 0 < division < 0x8000 else None,
                 "duration_ticks": ticks,
                 "duration_seconds": seconds,
+                "lost_bytes": lost,
                 "track_count": splits,
                 "song_group": leakage_group(key).key,
                 "fold": leakage_group(key).fold,

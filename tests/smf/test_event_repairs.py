@@ -243,7 +243,7 @@ def test_overlong_lengths_are_read_and_counted() -> None:
 )
 def test_a_number_whose_value_is_too_large_or_that_is_longer_still_cuts_the_track(value: bytes) -> None:
     result = midiprism.split(damaged(MELODY[:8] + value + MELODY[9:] + END))
-    assert set(codes(result)) == {"vlq", "missing_end_of_track"}
+    assert set(codes(result)) == {"vlq", "missing_end_of_track", "music_lost"}
     assert notes_of(result) == MELODY_NOTES[:1]
 
 
@@ -273,7 +273,12 @@ def test_an_impossible_choice_is_dropped_and_its_time_still_passes(
     event: bytes,
 ) -> None:
     result = midiprism.split(damaged(MELODY[:8] + b"\x30" + event + MELODY[8:] + END))
-    assert (result.outcome, codes(result)) == ("repaired", ["data_byte_dropped"])
+    is_note = event[:1] == b"\x90"
+    assert (result.outcome, codes(result)) == (
+        "repaired",
+        ["data_byte_dropped", *(["music_lost"] if is_note else [])],
+    )
+    assert result.lost_bytes == (2 if is_note else None)
     assert notes_of(result) == [(60, 0, 96), (62, 96 + 48, 192 + 48)]
     assert [out.instrument for out in result.tracks] == ["Acoustic Grand Piano"] * 2
     assert event[:1] not in (b"\xb0", b"\xc0", b"\xa0") or event[:1] not in result.tracks[0].data

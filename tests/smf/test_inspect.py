@@ -64,10 +64,27 @@ def test_an_inspection_has_every_documented_field() -> None:
         duration_seconds=3.6,
         duration_bars="2:0",
         tracks=(
-            SourceTrack(0, "Song", *TRACK_NAME_IN_ASCII, (), None, None, 0, None, None, 2880, 3.6, "2:0"),
-            SourceTrack(1, "Lead", *TRACK_NAME_IN_ASCII, (3, 5), "Flute", "Pipe", 2, 60, 72, 960, 1.2, "0:2"),
             SourceTrack(
-                2, "Kit", *TRACK_NAME_IN_ASCII, (9,), "Standard Kit", "Drums", 1, 36, 36, 1920, 2.4, "1:1"
+                0, "Song", *TRACK_NAME_IN_ASCII, (), None, None, 0, None, None, 2880, 3.6, "2:0", None, None
+            ),
+            SourceTrack(
+                1, "Lead", *TRACK_NAME_IN_ASCII, (3, 5), "Flute", "Pipe", 2, 60, 72, 960, 1.2, "0:2", 960, 1.2
+            ),
+            SourceTrack(
+                2,
+                "Kit",
+                *TRACK_NAME_IN_ASCII,
+                (9,),
+                "Standard Kit",
+                "Drums",
+                1,
+                36,
+                36,
+                1920,
+                2.4,
+                "1:1",
+                480,
+                0.6,
             ),
         ),
         tempo_map=(TempoChange(0, 0.0, 600_000, 100.0),),
@@ -168,7 +185,7 @@ def test_silent_tracks_are_listed() -> None:
     )
     result = midiprism.inspect(data)
     assert result.tracks[1] == SourceTrack(
-        1, "mute", *TRACK_NAME_IN_ASCII, (), None, None, 0, None, None, 480, 1.0, "0:1"
+        1, "mute", *TRACK_NAME_IN_ASCII, (), None, None, 0, None, None, 480, 1.0, "0:1", None, None
     )
     assert [source.note_count for source in result.tracks] == [0, 0, 1]
 
@@ -227,7 +244,7 @@ def test_a_problem_has_a_track_and_an_offset() -> None:
 
 
 def test_offsets_count_from_the_start_of_the_decompressed_file() -> None:
-    data = song(track(note(0, 60, 0, 1)), count=2)
+    data = song(track(note(0, 60, 0, 1)), count=0)
     (_, problem) = midiprism.inspect(gzip.compress(data)).problems
     assert (problem.code, problem.offset) == ("track_count", 10)
     (_, problem) = midiprism.inspect(b"junk" + data).problems

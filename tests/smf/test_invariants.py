@@ -10,6 +10,7 @@ import midiprism
 from midiprism.smf import By, Context
 from support import invariants
 from support.exact_timing import tempo_map
+from support.last_notes import check_last_notes
 from support.midi_strategies import example_count, examples, songs
 from support.other_readers import has_event, mido_refuses, read_with_mido, read_with_symusic, symusic_refuses
 from support.split_process import SPLIT_OPTIONS, fingerprint_files, fingerprints
@@ -35,6 +36,7 @@ def test_every_invariant_holds(song: bytes, by: By, context: Context) -> None:
     invariants.check_idempotent(case)
     invariants.check_against_oracle(case)
     invariants.check_facts(case.outputs)
+    check_last_notes(case)
     check_durations(case)
     check_that_others_read(case)
 

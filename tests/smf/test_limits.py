@@ -9,7 +9,12 @@ import pytest
 
 import midiprism
 from midiprism import CorruptMidiError, Limits
+from midiprism.smf import problems
+from midiprism.smf.kernel.split_kernel import KernelOutput
+from midiprism.smf.repair.song_repair import repair_song
+from midiprism.smf.split_song import BY_CODES, run_kernel
 from midiprism.smf.types import BY, By
+from midiprism.smf.unwrap import unwrap_song
 from support.midi_writer import (
     END_OF_TRACK,
     LONGEST_DELTA,
@@ -298,3 +303,21 @@ def test_the_longest_track_that_ticks_can_count_is_read() -> None:
     messages = [(LONGEST_DELTA * step, note_on(0, 60, step % 2)) for step in range(2000)]
     (split,) = midiprism.split(song(track(messages))).tracks
     assert split.duration_ticks == LONGEST_DELTA * 1999
+
+
+@pytest.mark.parametrize(
+    ("max_tracks", "repaired"),
+    [(1, [problems.VLQ_OVERLONG]), (2, [problems.VLQ_OVERLONG, problems.EVENT_LENGTH])],
+)
+def test_repairs_end_once_they_have_read_too_many_tracks(max_tracks: int, repaired: list[int]) -> None:
+    overlong_name = b"\0\xff\3\x80\x80\x80\x80\4Name"
+    damaged = raw_track(
+        overlong_name + b"\0\xff\1\x7fab" + encode_events(note(0, 60, 0, 96)) + b"\0" + END_OF_TRACK
+    )
+    unwrapped = unwrap_song(song(damaged), Limits())
+
+    def read(data: bytes) -> KernelOutput:
+        return run_kernel(data, BY_CODES["track"], False, details=True)
+
+    assert repair_song(unwrapped, read, max_tracks)
+    assert [repair.problem_kind for repair in unwrapped.repairs] == repaired

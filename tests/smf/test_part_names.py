@@ -135,6 +135,18 @@ def test_other_texts_of_the_song_decide_a_doubtful_name() -> None:
     assert with_lyric.name_encoding == "cp932"
 
 
+def test_the_same_track_has_the_same_own_name_in_every_song() -> None:
+    doubtful = track([(0, track_name("ﾀﾝﾀﾝ".encode("cp932"))), (0, instrument_name(b"Oboe")), *PLAYING])
+    lyric = track([(0, meta(5, "ピアノの曲".encode("cp932")))])
+    songs = [song(doubtful), song(lyric, doubtful), song(doubtful, doubtful)]
+    parts = [midiprism.split(data, encoding=given).tracks[-1] for data in songs for given in (None, "cp1252")]
+    assert {len({part.data for part in parts}), len({part.own_name for part in parts})} == {1}
+    assert {part.name for part in parts} >= {"ﾀﾝﾀﾝ", "Oboe"}
+    (plain,) = midiprism.split(song(track([(0, track_name(b"Lead")), *PLAYING]))).tracks
+    (untitled,) = midiprism.split(song(track([(0, instrument_name(b"Oboe")), *PLAYING]))).tracks
+    assert (plain.own_name, untitled.own_name) == ("Lead", "Oboe")
+
+
 def test_a_given_encoding_is_taken_without_a_problem() -> None:
     data = song(track([(0, track_name(b"Fl\xfcgel")), *PLAYING]))
     assert [problem.code for problem in midiprism.split(data).problems] == ["text_encoding"]

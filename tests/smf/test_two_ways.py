@@ -15,6 +15,7 @@ from midiprism.smf.unwrap import unwrap_song
 from support import invariants
 from support.broken_files import BROKEN_FILES
 from support.dense_songs import dense_song
+from support.last_notes import check_last_notes
 from support.midi_strategies import example_count, examples, songs
 from support.midi_writer import LONGEST_DELTA, note_on, raw_track, song, vlq
 from support.mutations import mutated_file
@@ -68,6 +69,7 @@ def test_tracks_that_play_on_many_channels_are_divided_as_the_contract_says(by: 
         case = invariants.split_and_read(dense_song(rng), by, context)
         invariants.check_against_oracle(case)
         invariants.check_facts(case.outputs)
+        check_last_notes(case)
         invariants.check_own_events_kept(case)
         invariants.check_notes(case)
 

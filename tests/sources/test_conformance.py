@@ -25,7 +25,7 @@ from midiprism.sources.path_list import PathListSource
 from support.archive_files import write_archive, write_parquet
 
 LIMIT = 1 << 20
-SONGS = {"B/1.mid": b"", "a-.mid": b"dash" * 1000, "a/10.kar": b"ten", "a/2.mid": b"two", "z.mid": b"z"}
+SONGS = {"B/1.mid": b"1", "a-.mid": b"dash" * 1000, "a/10.kar": b"ten", "a/2.mid": b"two", "z.mid": b"z"}
 
 
 @dataclass(frozen=True)

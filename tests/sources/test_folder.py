@@ -154,7 +154,8 @@ def test_a_tree_deeper_than_python_recurses_is_walked(tmp_path: Path) -> None:
         inner = os.open("d", os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = inner
-    os.close(os.open("a.mid", os.O_CREAT, dir_fd=here))
+    with open(os.open("a.mid", os.O_CREAT | os.O_WRONLY, dir_fd=here), "wb") as file:
+        file.write(b"x")
     os.close(here)
     found = song_names(tmp_path)
     subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # pytest's own clean-up does recurse

@@ -30,7 +30,7 @@ def read_archive(
     for item in library.walk():
         name = os.fsdecode(item.path).removeprefix(f"{path}/")
         if isinstance(item, Notice):
-            assert item.failed == (item.code != "nested")
+            assert item.failed == (item.code not in ("nested", "junk"))
             notices.append((item.code, name))
         else:
             try:
@@ -321,7 +321,7 @@ def test_reading_a_pipe_does_not_wait(tmp_path: Path) -> None:
 def test_many_members_take_little_memory(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as made:
         for number in range(20_000):
-            made.writestr(f"folder {number % 50}/song {number}.mid", b"")
+            made.writestr(f"folder {number % 50}/song {number}.mid", b"x")
     library = open_source([tmp_path / "x.zip"])
     tracemalloc.start()
     next(iter(library.walk()))

@@ -1,7 +1,7 @@
 """A fake splitter and songs for it, for tests of everything that does not depend on MIDI.
 
-A fake song is a line ``song``, ``repaired`` or ``bug``, then a line ``family;instrument;name;text`` per
-track. Its splits are those lines. Any other content is corrupt.
+A fake song is a line ``song``, ``repaired``, ``lossy`` or ``bug``, then a line
+``family;instrument;name;text`` per track. Its splits are those lines. Any other content is corrupt.
 """
 
 import os
@@ -14,6 +14,7 @@ from midiprism.smf.types import Outcome, Problem, SplitSong, SplitTrack
 PIANO = "Piano;Acoustic Grand Piano;Right Hand;a"
 BASS = "Bass;Slap Bass 1;Bassline;b"
 DRUMS = "Drums;Standard Kit;;c"
+LOST_BYTES = 26_000
 
 
 def fake_song(*tracks: str, header: str = "song") -> bytes:
@@ -26,12 +27,14 @@ def fake_split(data: bytes) -> SplitSong:
     head, *lines = data.decode("utf-8", "surrogatepass").split("\n")
     if head == "bug":
         raise ZeroDivisionError("oh [red]no")
-    if head not in ("song", "repaired"):
+    if head not in ("song", "repaired", "lossy"):
         raise CorruptMidiError("not_midi", "It is not a MIDI file.", 0)
-    problems = (Problem("missing_end", "A track has no end.", 0, 3),) if head == "repaired" else ()
+    problems = (Problem("missing_end", "A track has no end.", 0, 3),) if head != "song" else ()
     tracks = tuple(_track(number, line) for number, line in enumerate(lines))
     outcome: Outcome = "no_notes" if not tracks else "repaired" if problems else "split"
-    return SplitSong(outcome, 1, 480, len(tracks), 960, 1.0, tracks, problems)
+    return SplitSong(
+        outcome, 1, 480, len(tracks), 960, 1.0, tracks, problems, LOST_BYTES if head == "lossy" else None
+    )
 
 
 def _track(number: int, line: str) -> SplitTrack:
@@ -43,6 +46,7 @@ def _track(number: int, line: str) -> SplitTrack:
         channel=9 if family == "Drums" else number % 9,
         program=None,
         name=name or None,
+        own_name=name or None,
         name_encoding="ascii" if name else None,
         instrument=instrument,
         family=family,

@@ -385,5 +385,14 @@ def check_any_bytes(data: bytes) -> str:
     return min(outcomes)
 
 
-REFUSAL_CODES = ("empty", "apple_double", "not_midi", "header", "division", "song_size", "limit")
+REFUSAL_CODES = (
+    "empty",
+    "apple_double",
+    "not_midi",
+    "header",
+    "division",
+    "unreadable_music",
+    "song_size",
+    "limit",
+)
 """Codes of the reasons to refuse a file."""

@@ -151,6 +151,7 @@ def phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]
     """Return a strategy for anything in a track: one message, or a few that belong together."""
     kinds = st.sampled_from([0x80, 0x90, 0xA0, 0xB0, 0xB0, 0xD0, 0xE0])
     channel_message = st.builds(_channel_message, kinds, channels, data_bytes, data_bytes)
+    notes_off = st.builds(control_change, channels, st.sampled_from([120, 123]), st.just(0))
     change = st.builds(program_change, channels, st.sampled_from([0, 0, 5, 33, 127]))
     exclusive = st.one_of(
         st.builds(lambda body, width: sysex(body + b"\xf7", width), sysex_packets, length_widths),
@@ -164,6 +165,7 @@ def phrases(channels: SearchStrategy[int]) -> SearchStrategy[list[TimedMessage]]
         at_one_tick(channel_message),
         at_one_tick(change),
         at_one_tick(change),
+        at_one_tick(notes_off),
         at_one_tick(conductor_messages),
         at_one_tick(conductor_messages),
         at_one_tick(

@@ -4,7 +4,7 @@ import gzip
 from dataclasses import dataclass
 
 from support.broken_files import CONDUCTOR, GOOD_SONG, MELODY, MELODY_NOTES, BrokenFile
-from support.midi_writer import chunk, song, track
+from support.midi_writer import chunk, header, song, track
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ WRAPPED_FILES = [
     BrokenFile(
         "gzip that ends within the last track",
         gzip.compress(GOOD_SONG, compresslevel=0, mtime=0)[:-15],
-        ("gzip", "gzip_truncated", "track_truncated", "hanging_notes"),
+        ("gzip", "gzip_truncated", "track_truncated", "hanging_notes", "music_lost"),
         ((1, 60, 0, 96), (1, 62, 96, 96)),
         "repaired",
         ("missing_end_of_track", "event_truncated"),
@@ -117,8 +117,11 @@ WRAPPED_FILES = [
     BrokenFile(
         "more tracks counted than there are",
         song(CONDUCTOR, track(MELODY), count=9),
-        ("track_count",),
+        ("track_count", "music_lost"),
         MELODY_NOTES,
+    ),
+    BrokenFile(
+        "tracks counted, and none there", header(1, 3, 480), ("track_count", "music_lost"), (), "no_notes"
     ),
     BrokenFile("no tracks counted", song(CONDUCTOR, track(MELODY), count=0), ("track_count",), MELODY_NOTES),
     BrokenFile(
@@ -130,7 +133,7 @@ WRAPPED_FILES = [
     BrokenFile(
         "an SMPTE division of 25 frames, 40 ticks each",
         song(CONDUCTOR, track(MELODY), division=0xE728),
-        (),
+        ("smpte_time",),
         MELODY_NOTES,
     ),
     BrokenFile(

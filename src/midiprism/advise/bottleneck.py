@@ -155,10 +155,14 @@ def _summarize(resource: BottleneckName, title: str, analysis: _Analysis) -> str
         return f"limited by planning and collecting, which one process does: {in_use} busy"
     if resource == "settings":
         batches = "1 batch" if tunables.in_flight == 1 else f"{tunables.in_flight:,} batches"
-        workers = "1 worker" if tunables.workers == 1 else f"{tunables.workers:,} workers"
+        workers = _count_workers(tunables)
         cpu = analysis.utilization["cpu"]
         return f"limited by the settings: {batches} in flight for {workers}; processors {cpu:.0%} busy"
     return "limited by nothing in particular"
+
+
+def _count_workers(tunables: Tunables) -> str:
+    return "1 worker" if tunables.workers == 1 else f"{tunables.workers:,} workers"
 
 
 def _run_evidence(analysis: _Analysis) -> list[tuple[str, str]]:
@@ -170,7 +174,7 @@ def _run_evidence(analysis: _Analysis) -> list[tuple[str, str]]:
         ("songs per second", f"{window.rate:,.1f}"),
         (
             "settings",
-            f"{tunables.workers} workers, batches of {tunables.batch_size:,}, {tunables.in_flight} in flight",
+            f"{_count_workers(tunables)}, batches of {tunables.batch_size:,}, {tunables.in_flight} in flight",
         ),
         (
             "processor time per song",

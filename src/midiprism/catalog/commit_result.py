@@ -15,6 +15,7 @@ class CommitResult:
 
     Attributes:
         outcomes: songs that got an outcome by it, by outcome.
+        songs_with_loss: those of them that have lost music to damage.
         paths_of_known_songs: paths of songs that had an outcome already.
         links: links recorded.
         tracks_new: tracks that the catalog did not have.
@@ -27,6 +28,7 @@ class CommitResult:
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    songs_with_loss: int = 0
     paths_of_known_songs: int = 0
     links: int = 0
     tracks_new: int = 0
@@ -35,6 +37,11 @@ class CommitResult:
     refused_songs: list[SongRecord] = field(default_factory=list)
     values_nulled: int = 0
     shards: Sequence[WrittenShard] = ()
+
+    def count_song(self, outcome: str, lost_bytes: int | None) -> None:
+        """Count a song that got an outcome."""
+        self.outcomes[outcome] += 1
+        self.songs_with_loss += lost_bytes is not None
 
     @property
     def row_count(self) -> int:

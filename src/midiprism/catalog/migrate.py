@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, select, text
 
 from midiprism.catalog.errors import NewerCatalogError, NoCatalogError, OlderBuildError, OutdatedCatalogError
-from midiprism.catalog.schema import alembic_version, metadata, songs
+from midiprism.catalog.schema import alembic_version, metadata, set_index_conditions, songs
 
 CURRENT_VERSION = "0001"
 """The version that this program reads and writes."""
@@ -20,6 +20,7 @@ _OLDER_BUILD_TABLE = "parents"
 
 def create_tables(connection: Connection) -> None:
     """Create the tables of a new catalog, in the newest version."""
+    set_index_conditions(connection.dialect.name)
     metadata.create_all(connection)
     alembic_version.create(connection)
     connection.execute(alembic_version.insert().values(version_num=CURRENT_VERSION))

@@ -37,10 +37,10 @@ class NullCatalog:
 
 def _count_commit(batch: BatchRecord) -> CommitResult:
     result = CommitResult(tracks_new=batch.files_written)
-    for outcome, link_count in batch.songs.rows(("outcome", LINK_COUNT)):
+    for outcome, lost_bytes, link_count in batch.songs.rows(("outcome", "lost_bytes", LINK_COUNT)):
         if outcome is None:
             result.paths_of_known_songs += 1
         else:
-            result.outcomes[outcome] += 1
+            result.count_song(outcome, lost_bytes)
             result.links += link_count
     return result

@@ -4,7 +4,6 @@ Table columns are a mapping from the name of a column to its values in all rows.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import chain, repeat
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 
 from midiprism.catalog.schema import PATH_TABLE_FIELDS, SONG_TABLE_FIELDS, links, tracks
-from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns
+from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns, make_storable
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord
 
 T = TypeVar("T")
@@ -32,17 +31,10 @@ TableColumns = dict[str, Sequence[Any]]
 MAX_QUERY_VALUES = 500
 """Most values in one query: parsing and planning it take longer with each."""
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-
 _TRACK_NAMES = tuple(field.name for field in TRACK_FIELDS)
 _LINK_NAMES = tuple(field.name for field in LINK_FIELDS)
 _SONG_NAMES = tuple(field.name for field in SONG_TABLE_FIELDS)
 _PATH_NAMES = tuple(field.name for field in PATH_TABLE_FIELDS)
-
-
-def make_storable(text: str) -> str:
-    """Return ``text`` with NUL characters and lone surrogates, which databases refuse, made U+FFFD."""
-    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def query_chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

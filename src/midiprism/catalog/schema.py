@@ -46,9 +46,8 @@ def _id_column() -> Column[int]:
 
 
 def _shard_index(name: str, *columns: str) -> Index:
-    """Return an index of rows by their shard; it has no entries where tracks are files."""
-    in_shard = text("shard_id IS NOT NULL")
-    return Index(name, *columns, sqlite_where=in_shard, postgresql_where=in_shard)
+    """Return an index of rows by their shard, which ``set_index_conditions`` completes."""
+    return Index(name, *columns, info={"where": "shard_id IS NOT NULL"})
 
 
 properties = Table(
@@ -267,3 +266,14 @@ alembic_version = Table(
     MetaData(),  # separate: Alembic creates no migrations for its own table
     Column("version_num", String(32), nullable=False, primary_key=True),
 )
+
+
+def set_index_conditions(dialect: str) -> None:
+    """Let indexes by shard have no entries where tracks are files, in the tables of one kind of database.
+
+    Only tables that are made need it, and it loads the dialect.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if "where" in index.info:
+                index.dialect_options[dialect]["where"] = text(index.info["where"])

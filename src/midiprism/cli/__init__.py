@@ -4,9 +4,11 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from midiprism.cli import exit_codes
+from midiprism.cli.interrupt import STOPPED, Terminated, exit_on_signals
 from midiprism.cli.streams import StandardOutput, standard_streams
 from midiprism.errors import KernelCacheWarning, MidiprismError, UsageError
 
@@ -19,24 +21,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None for those of the process.
     """
-    given = [*(sys.argv[1:] if arguments is None else arguments)]
-    with standard_streams() as output, warnings.catch_warnings():
-        warnings.showwarning = _show_warning(warnings.showwarning)
-        code = _run(given, output)
+    with exit_on_signals() if arguments is None else nullcontext(), standard_streams() as output:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning(warnings.showwarning)
+            code = _run([*(sys.argv[1:] if arguments is None else arguments)], output)
         error = output.flush()
-        if error is not None and code == exit_codes.DONE:
+        if error is not None and not output.reader_has_gone and code == exit_codes.DONE:
             _print_output_error(error)
             code = exit_codes.FAILED
         return code
 
 
 def _run(given: list[str], output: StandardOutput) -> int:
-    from midiprism.cli.app import ExitRequest, ParsingError, app
-    from midiprism.cli.interrupt import Terminated
+    from midiprism.cli.app import ExitRequest, ParsingError, make_app
     from midiprism.cli.render.terminal import print_message
 
     try:
-        command = app(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+        command = make_app(given)(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
         code = command() if callable(command) else command
     except ParsingError as error:
         context = getattr(error, "ctx", None)
@@ -50,11 +51,11 @@ def _run(given: list[str], output: StandardOutput) -> int:
         return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
     except ExitRequest as request:
         return request.exit_code
-    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
-        return exit_codes.FAILED
     except Terminated:
+        print_message(STOPPED)
         return exit_codes.TERMINATED
     except KeyboardInterrupt:
+        print_message(STOPPED)
         return exit_codes.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - users get a sentence; --verbose adds the traceback
         return _report(error, output, verbose="--verbose" in given)

@@ -1,26 +1,13 @@
-"""Register the commands under their names."""
+"""Register the commands under their names. A command is loaded if it is the one to run."""
 
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 import midiprism
-from midiprism.cli.commands.analyze import analyze
-from midiprism.cli.commands.audit import audit
-from midiprism.cli.commands.bench import strategies
-from midiprism.cli.commands.check import check
-from midiprism.cli.commands.export import export
-from midiprism.cli.commands.inspect import inspect
-from midiprism.cli.commands.list import list_tracks
-from midiprism.cli.commands.probe import probe
-from midiprism.cli.commands.relocate import relocate
-from midiprism.cli.commands.sample import sample
-from midiprism.cli.commands.split import split
-from midiprism.cli.commands.status import status
-from midiprism.cli.commands.undo import undo
-from midiprism.cli.commands.upgrade import upgrade
-from midiprism.cli.commands.verify import verify
-from midiprism.cli.option_groups import Command, expand_option_groups
+from midiprism.cli.option_groups import expand_option_groups
 
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
 """The exception that Typer raises about arguments; not all versions of Typer export it by one name."""
@@ -30,38 +17,56 @@ ExitRequest = typer.Exit
 
 _HELP = "Split libraries of MIDI songs into single tracks: lossless, stored once, cataloged."
 
-app = typer.Typer(
-    help=_HELP,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-catalog_app = typer.Typer(help="Maintain a catalog, or check and undo the adoption of a library.")
-bench_app = typer.Typer(help="Measure this machine with your own library.")
-
-_COMMANDS: dict[str, Command] = {
-    "split": split,
-    "status": status,
-    "analyze": analyze,
-    "verify": verify,
-    "audit": audit,
-    "list": list_tracks,
-    "export": export,
-    "inspect": inspect,
-    "relocate": relocate,
-    "sample": sample,
-    "probe": probe,
+_COMMANDS = {
+    "split": "split",
+    "status": "status",
+    "analyze": "analyze",
+    "verify": "verify",
+    "audit": "audit",
+    "list": "list_tracks",
+    "export": "export",
+    "inspect": "inspect",
+    "relocate": "relocate",
+    "sample": "sample",
+    "probe": "probe",
 }
-_CATALOG_COMMANDS: dict[str, Command] = {"check": check, "undo": undo, "upgrade": upgrade}
+"""Functions by the names of their commands; the module of each has the name of the command."""
 
-for _name, _command in _COMMANDS.items():
-    app.command(_name)(expand_option_groups(_command))
-for _name, _command in _CATALOG_COMMANDS.items():
-    catalog_app.command(_name)(expand_option_groups(_command))
-bench_app.command("strategies")(expand_option_groups(strategies))
-app.add_typer(catalog_app, name="catalog")
-app.add_typer(bench_app, name="bench")
+_GROUPS = {
+    "catalog": (
+        "Maintain a catalog, or check and undo the adoption of a library.",
+        {"check": "check", "undo": "undo", "upgrade": "upgrade"},
+    ),
+    "bench": ("Measure this machine with your own library.", {"strategies": "strategies"}),
+}
+"""Help and functions of the commands that belong to another one."""
+
+
+def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Return the command line with the command that ``arguments`` begin with; else with all commands."""
+    app = typer.Typer(
+        help=_HELP,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(help=_HELP)(_main_options)
+    name = arguments[0] if arguments else ""
+    is_known = name in _COMMANDS or name in _GROUPS
+    _register(app, {name: _COMMANDS[name]} if name in _COMMANDS else {} if is_known else _COMMANDS)
+    for group, (help_text, commands) in _GROUPS.items():
+        if group == name or not is_known:
+            group_app = typer.Typer(help=help_text)
+            _register(group_app, commands)
+            app.add_typer(group_app, name=group)
+    return app
+
+
+def _register(app: typer.Typer, commands: Mapping[str, str]) -> None:
+    for name, function in commands.items():
+        module = import_module(f"midiprism.cli.commands.{name}")
+        app.command(name)(expand_option_groups(getattr(module, function)))
 
 
 def _print_version(requested: bool) -> None:
@@ -70,7 +75,6 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help=_HELP)
 def _main_options(
     version: Annotated[
         bool,

@@ -3,12 +3,15 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 _MODES = {0: os.O_RDONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
 """Flags to open a closed stream with. Writing to standard output fails then, as for other programs."""
+
+
+RowT = TypeVar("RowT")
 
 
 class WatchedFile(io.FileIO):
@@ -16,7 +19,8 @@ class WatchedFile(io.FileIO):
 
     Args:
         descriptor: of the stream. It stays open.
-        raises: whether a write that fails raises its error.
+        raises: whether a write that fails raises its error. That the reader of a pipe has gone, as `head`
+            goes, is no error: the command ends as it would have ended.
 
     Attributes:
         error: the error of a write.
@@ -33,7 +37,7 @@ class WatchedFile(io.FileIO):
                 return super().write(data)
             except OSError as error:
                 self.error = error
-                if self._raises:
+                if self._raises and not isinstance(error, BrokenPipeError):
                     raise
         return memoryview(data).nbytes
 
@@ -49,6 +53,11 @@ class StandardOutput:
         """The error of a write to it."""
         return self._file.error if self._file else None
 
+    @property
+    def reader_has_gone(self) -> bool:
+        """True if it is a pipe that nobody reads any more."""
+        return isinstance(self.error, BrokenPipeError)
+
     def flush(self) -> OSError | None:
         """Write what is buffered, and return the error of any write so far."""
         try:
@@ -56,6 +65,15 @@ class StandardOutput:
         except OSError as error:
             return self.error or error
         return self.error
+
+
+def while_read(rows: Iterable[RowT]) -> Iterator[RowT]:
+    """Yield rows to be printed, until nobody reads standard output any more."""
+    file = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    for row in rows:
+        if isinstance(file, WatchedFile) and isinstance(file.error, BrokenPipeError):
+            return
+        yield row
 
 
 @contextmanager

@@ -47,7 +47,9 @@ class TrackRepair:
 
 def put_track(session: RepairSession, track: TrackFile, split: SplitTrack) -> None:
     """Stage a damaged track, and correct its row if that is wrong."""
-    stored = session.store.put(split.data, track.digest, split.name, split.own_instrument, split.own_family)
+    stored = session.store.put(
+        split.data, track.digest, split.own_name, split.own_instrument, split.own_family
+    )
     restored = track._replace(
         size=len(split.data), family=split.own_family, stem=stored.stem, digest_digits=stored.digits
     )

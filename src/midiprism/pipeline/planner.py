@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol
 
 from midiprism.catalog import BatchRecord, CommitResult, KnownPaths, UpToDate
+from midiprism.errors import MidiprismError
 from midiprism.pipeline.batch import Batch, PlannedBatch
 from midiprism.sources import Notice, SongRef, Source
 from midiprism.stores.shard_sink import ShardSink
@@ -102,6 +103,39 @@ def _matches(known: tuple[int | None, int | None] | None, song_ref: SongRef) -> 
     return known == (song_ref.size, song_ref.mtime_ns) if sized else known[1] == song_ref.mtime_ns
 
 
+class SongWalk:
+    """Walks over the songs of a source, each time from the beginning.
+
+    Args:
+        source: lists the songs.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._begun: Iterator[SongRef | Notice] | None = None
+
+    def __iter__(self) -> Iterator[SongRef | Notice]:
+        begun, self._begun = self._begun, None
+        return self._source.walk() if begun is None else begun
+
+    def has_songs(self) -> bool:
+        """Return whether there is a song. The walk that found it is the next one, and is continued.
+
+        An error of the source is left to that walk.
+        """
+        walk, seen = self._source.walk(), list[SongRef | Notice]()
+        try:
+            for item in walk:
+                seen.append(item)
+                if not isinstance(item, Notice):
+                    self._begun = chain(seen, walk)
+                    return True
+        except MidiprismError:
+            return False
+        self._begun = iter(seen)
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """Limits of planning.
@@ -125,6 +159,7 @@ class BatchPlanner:
 
     Args:
         source: lists songs.
+        walk: over its songs.
         known_paths: the songs with which there is nothing to do; None to do all again.
         limits: of batches, and of songs in all.
         on_notice: receives what is not a song.
@@ -134,6 +169,7 @@ class BatchPlanner:
     def __init__(
         self,
         source: Source,
+        walk: SongWalk,
         known_paths: KnownPathLookup | None,
         limits: BatchLimits,
         *,
@@ -141,6 +177,7 @@ class BatchPlanner:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._source = source
+        self._walk = walk
         self._known_paths = known_paths
         self._limits = limits
         self._batch_songs = limits.songs
@@ -213,7 +250,7 @@ class BatchPlanner:
                 yield song_ref
 
     def _walk_songs(self) -> Iterator[SongRef]:
-        for item in self._source.walk():
+        for item in self._walk:
             if isinstance(item, Notice):
                 self._on_notice(item)
             else:

@@ -16,10 +16,11 @@ class RunProgress:
     Attributes:
         total: songs in the source; None while they are being counted.
         seen: songs looked at so far; ``skipped`` and ``failed`` are among them.
-        tracks: tracks so far; ``tracks_new`` and ``tracks_duplicate`` add up to it.
+        tracks: tracks of the songs seen; ``tracks_new`` and ``tracks_duplicate`` add up to it.
         seconds: since the run began, without the time to load or compile the splitter.
         window: the samples of the last seconds; None before there are two.
         recorded_settings: the settings and locations that were recorded when the run began.
+        tracks_ahead: tracks written so far for songs that are not done yet.
     """
 
     total: int | None
@@ -32,6 +33,7 @@ class RunProgress:
     seconds: float
     window: SampleWindow | None = None
     recorded_settings: Mapping[str, Any] = field(default_factory=dict)
+    tracks_ahead: int = 0
 
 
 RunListener = Callable[[RunProgress], None]

@@ -8,7 +8,6 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from midiprism.catalog.rows import make_storable
 from midiprism.errors import unexpected_error_message
 from midiprism.fs.path_text import ENCODING, ERRORS
 from midiprism.records.batches import (
@@ -17,6 +16,7 @@ from midiprism.records.batches import (
     TRACK_COLUMN_NAMES,
     TRACK_INDEX,
     Columns,
+    make_storable,
 )
 from midiprism.records.bounds import clamp_to_int64, int32_or_none
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
@@ -206,10 +206,10 @@ class SongCounts(NamedTuple):
 def _split_song_row(head: SongHead, song: SplitSong) -> tuple[Any, ...]:
     """Return a row in the order of ``SONG_COLUMN_NAMES``."""
     path, root_length, song_name, size, mtime_ns, digest, source_metadata = head
-    outcome, form, division, num_tracks, ticks, seconds, tracks, problems = song
+    outcome, form, division, num_tracks, ticks, seconds, tracks, problems, lost_bytes = song
     return (
         *(path, root_length, song_name, size, mtime_ns, digest),
-        *(outcome, form, num_tracks, division, ticks, seconds),
+        *(outcome, form, num_tracks, division, ticks, seconds, lost_bytes),
         tuple([ProblemRecord(it.code, it.message, it.track, it.offset) for it in problems]),
         source_metadata,
         len(tracks),
@@ -220,7 +220,7 @@ def _song_row_without_tracks(head: SongHead, failed: FailedSong | None) -> tuple
     """Return a row in the order of ``SONG_COLUMN_NAMES``; without an outcome for a song that is known."""
     path, root_length, song_name, size, mtime_ns, digest, source_metadata = head
     outcome, problems = (None, ()) if failed is None else (failed.outcome, (failed.problem,))
-    facts = (None,) * 5
+    facts = (None,) * 6
     return (
         path,
         root_length,

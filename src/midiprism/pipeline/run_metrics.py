@@ -3,9 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from midiprism.catalog import Catalog
 from midiprism.metrics.devices import StorageLocation
 from midiprism.metrics.downsample import samples_to_drop
 from midiprism.metrics.sampler import Sampler
@@ -16,6 +15,9 @@ from midiprism.pipeline.planner import BatchPlanner
 from midiprism.pipeline.progress import RunProgress, SongCounter
 from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner
+
+if TYPE_CHECKING:
+    from midiprism.catalog import Catalog
 
 WINDOW_SECONDS = 10.0
 
@@ -156,7 +158,7 @@ class RunMetrics:
         """Return the last seconds; None before there are any."""
         return self._sampler.window(WINDOW_SECONDS)
 
-    def record_samples(self, catalog: Catalog, run_id: int, now: str, *, last: bool = False) -> None:
+    def record_samples(self, catalog: "Catalog", run_id: int, now: str, *, last: bool = False) -> None:
         """Record the samples and the progress of the run in the catalog.
 
         Args:
@@ -208,9 +210,10 @@ class RunMetrics:
         """Return the progress of the run, ``elapsed_seconds`` after its beginning."""
         summary, skipped = self._counts.summary, self._counts.planner.songs_skipped
         counts = self._telemetry.counts
+        tracks = max(counts.tracks, summary.tracks)
         # Workers write the tracks of many songs before they have done with the first.
-        tracks = max(counts.tracks, counts.tracks_written, summary.tracks)
-        tracks_new = max(counts.tracks_written, summary.tracks_new)
+        tracks_written = max(counts.tracks_written, summary.tracks_new)
+        tracks_new = min(tracks_written, tracks)
         return RunProgress(
             total=self._counts.songs_total,
             seen=skipped + max(counts.songs, summary.songs_done + summary.songs_copies),
@@ -222,4 +225,5 @@ class RunMetrics:
             seconds=elapsed_seconds,
             window=self.window(),
             recorded_settings=self._recorded_settings,
+            tracks_ahead=tracks_written - tracks_new,
         )

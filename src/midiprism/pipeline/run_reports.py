@@ -3,13 +3,17 @@
 import contextlib
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from midiprism.catalog import Catalog, utc_now
+from midiprism.catalog import utc_now
 from midiprism.errors import MidiprismError
 from midiprism.pipeline.disk_space import DiskUsage, space_warning
 from midiprism.pipeline.progress import RunListener
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.settings import RunIntervals
+
+if TYPE_CHECKING:
+    from midiprism.catalog import Catalog
 
 
 class RunClock:
@@ -66,7 +70,7 @@ class SpaceMonitor:
         self._on_warning = on_warning
         self._has_warned = False
 
-    def check(self, catalog: Catalog, songs_left: int | None) -> None:
+    def check(self, catalog: "Catalog", songs_left: int | None) -> None:
         """Warn if so many more songs will not fit; None if their number is unknown."""
         if songs_left is None or self._has_warned:
             return
@@ -90,7 +94,7 @@ class RunRecorder:
 
     def __init__(
         self,
-        catalog: Catalog | None,
+        catalog: "Catalog | None",
         counts: RunCounts,
         metrics: RunMetrics,
         space: SpaceMonitor,

@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
-from midiprism.catalog import Address, BatchRecord, Catalog, UpToDate, utc_now
+from midiprism.catalog import Address, BatchRecord, UpToDate, utc_now
 from midiprism.errors import MidiprismError, SourceError
 from midiprism.fs.path_text import path_text
 from midiprism.pipeline import resource_defaults
@@ -17,8 +18,7 @@ from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import GroupCommit
 from midiprism.pipeline.leasing import LeasedBatches
-from midiprism.pipeline.open_result import OpenResult, ResultOpener, open_dry_run, open_result
-from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup
+from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.pipeline.progress import SongCounter
 from midiprism.pipeline.record_builder import record_of_recorded
 from midiprism.pipeline.recorded_settings import recorded_settings_of
@@ -31,9 +31,12 @@ from midiprism.pipeline.tuner import Tunables, Tuner
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerCommit, WorkerConfig
 from midiprism.results.background import Background, run_inline
 from midiprism.results.result_dir import catalog_address
-from midiprism.results.upkeep import finish_run
 from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import Source
+
+if TYPE_CHECKING:  # which load the database
+    from midiprism.catalog import Catalog
+    from midiprism.pipeline.open_result import OpenResult, ResultOpener
 
 _RECORDED_SONGS_PER_COMMIT = 4_000
 _SOURCE_GONE_CODES = ("vanished", "io")
@@ -51,7 +54,7 @@ class RunParts:
     """
 
     splitter: Splitter | None = None
-    open_result: ResultOpener | None = None
+    open_result: "ResultOpener | None" = None
     tuner: Tuner | None = None
     intervals: RunIntervals = field(default_factory=RunIntervals)
 
@@ -81,15 +84,19 @@ def run_pipeline(
         StoreError: ``out`` is held by another run, or cannot be written.
         CatalogError: the catalog cannot be opened.
     """
-    if not os.path.isdir(out):
+    walk = SongWalk(source)
+    if not os.path.isdir(out) and walk.has_songs():
         prepare_executor(settings.resources.executor, settings.resources.workers)
+    # Only now, since it loads the database: workers load the splitter meanwhile.
+    from midiprism.pipeline.open_result import open_dry_run, open_result
+
     opener = parts.open_result or (open_dry_run if settings.dry_run else open_result)
     with opener(out, settings) as result:
         # Absolute: a summary outlives a change of the working folder.
         address = catalog_address(out, settings.catalog.database)
         path = os.path.abspath(address) if isinstance(address, str) else str(address)
         summary = Summary(path, settings.dry_run, result.identity.by, result.identity.context)
-        run = _Run(_RunInputs(source, out, settings, result, callbacks), summary, parts)
+        run = _Run(_RunInputs(source, walk, out, settings, result, callbacks), summary, parts)
         run.run()
         return summary
 
@@ -99,13 +106,14 @@ class _RunInputs:
     """The parts and settings that a run works with."""
 
     source: Source
+    walk: SongWalk
     out: str
     settings: Settings
-    result: OpenResult
+    result: "OpenResult"
     callbacks: RunCallbacks
 
     @property
-    def catalog(self) -> Catalog | None:
+    def catalog(self) -> "Catalog | None":
         """The catalog, if the run may write it."""
         return None if self.settings.dry_run else self.result.catalog
 
@@ -168,6 +176,8 @@ class _Run:
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
                     if inputs.catalog:
+                        from midiprism.results.upkeep import finish_run
+
                         finish_run(
                             inputs.catalog,
                             inputs.result.store,
@@ -324,6 +334,7 @@ def _make_planner(inputs: _RunInputs, knowledge: _PriorKnowledge, summary: Summa
     )
     return BatchPlanner(
         inputs.source,
+        inputs.walk,
         None if settings.rerun_policy.redo else known_paths,
         BatchLimits(batch_songs, resources.batch_bytes, settings.scope.limit),
         on_notice=summary.add_notice,

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from midiprism.catalog import LEASE_SECONDS, KnownSong, PostgresAddress, UpToDate
-from midiprism.catalog.commit_hook import CommitHook
 from midiprism.errors import UsageError
 from midiprism.pipeline.progress import RunListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest
 from midiprism.smf.types import CONTRACT_VERSION, MAX_SONG_BYTES, Limits
+
+if TYPE_CHECKING:  # which loads the database
+    from midiprism.catalog.commit_hook import CommitHook
 
 DEFAULT_LIMITS = Limits()
 
@@ -103,7 +106,7 @@ class CatalogSettings:
 
     database: PostgresAddress | None = None
     lease_seconds: float = LEASE_SECONDS
-    hooks: tuple[CommitHook, ...] = ()
+    hooks: "tuple[CommitHook, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

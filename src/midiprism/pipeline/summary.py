@@ -8,7 +8,7 @@ from typing import Any, Literal
 from midiprism.catalog import CommitResult, SongRecord
 from midiprism.errors import MidiprismError
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
-from midiprism.sources import Notice
+from midiprism.sources import JUNK, Notice
 
 _MAX_FAILURES_SHOWN = 100
 
@@ -46,11 +46,13 @@ class Summary:
         tracks_new: tracks that the catalog did not have.
         bytes_written: bytes of the track files, or of the Parquet files, written.
         outcomes: number of songs by outcome.
+        songs_with_loss: songs done of which damage has cost music.
         folders_failed: folders and archives that could not be read, and members of archives not taken.
         results_skipped: folders that were skipped because they hold a midiprism result.
         markers_ignored: folders that were read although they have a ``midiprism.json`` that midiprism did not
             write.
         archives_skipped: archives in archives, which are not entered.
+        junk_skipped: empty files, and files and folders that macOS or Windows made, which were passed over.
         values_nulled: values that the tables of an adopted library cannot hold.
         failures: the first failures, in order.
         notices: the first folders that were skipped, or whose marker was ignored.
@@ -72,10 +74,12 @@ class Summary:
     bytes_written: int = 0
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
+    songs_with_loss: int = 0
     folders_failed: int = 0
     results_skipped: int = 0
     markers_ignored: int = 0
     archives_skipped: int = 0
+    junk_skipped: int = 0
     values_nulled: int = 0
     failures: list[Failure] = field(default_factory=list)
     notices: list[Failure] = field(default_factory=list)
@@ -83,6 +87,7 @@ class Summary:
     error: MidiprismError | None = None
     loading_seconds: float = 0.0
     songs_total: int | None = None
+    _failed_digests: set[bytes] = field(default_factory=set, repr=False)
 
     @property
     def songs_done(self) -> int:
@@ -100,6 +105,11 @@ class Summary:
     def songs_adopted(self) -> int:
         """Songs that the owner of an adopted library had split."""
         return self.outcomes[ADOPTED]
+
+    @property
+    def songs_split(self) -> int:
+        """Songs that this run has split into tracks."""
+        return self.outcomes["split"] + self.outcomes["repaired"]
 
     @property
     def songs_repaired(self) -> int:
@@ -159,12 +169,14 @@ class Summary:
             self.songs_total = self.songs_seen
 
     def add_notice(self, notice: Notice) -> None:
-        """Count a folder or an archive that was not entered, or a member that was not taken."""
+        """Count a folder or an archive that was not entered, or a file or member that was not taken."""
         if notice.failed:
             self.folders_failed += 1
             self._add_failure(Failure(notice.path, notice.code, notice.message))
         elif notice.code == "nested":
             self.archives_skipped += 1
+        elif notice.code == JUNK:
+            self.junk_skipped += 1
         else:
             if notice.code == "marker":
                 self.markers_ignored += 1
@@ -180,6 +192,7 @@ class Summary:
             bytes_written: bytes of the files that the batch has written before its commit.
         """
         self.outcomes += committed.outcomes
+        self.songs_with_loss += committed.songs_with_loss
         self.songs_copies += committed.paths_of_known_songs
         self.tracks += committed.links
         self.tracks_new += committed.tracks_new
@@ -187,9 +200,12 @@ class Summary:
         self.values_nulled += committed.values_nulled
 
     def add_failed_songs(self, songs: Iterable[SongRecord]) -> None:
-        """List songs that failed, each with its first problem."""
+        """List songs that failed, each with its first problem; of copies one, as one is counted."""
         for song in songs:
-            self._add_failure(Failure(song.path, song.problems[0].code, song.problems[0].message))
+            if song.digest is None or song.digest not in self._failed_digests:
+                if song.digest is not None and len(self.failures) < _MAX_FAILURES_SHOWN:
+                    self._failed_digests.add(song.digest)
+                self._add_failure(Failure(song.path, song.problems[0].code, song.problems[0].message))
 
     def totals(self) -> dict[str, Any]:
         """Return the figures in terms of JSON, as the catalog records them."""
@@ -201,6 +217,7 @@ class Summary:
             "songs_copies": self.songs_copies,
             "songs_failed": self.songs_failed,
             "songs_repaired": self.songs_repaired,
+            "songs_with_loss": self.songs_with_loss,
             "folders_failed": self.folders_failed,
             "tracks": self.tracks,
             "tracks_new": self.tracks_new,

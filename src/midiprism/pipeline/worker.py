@@ -372,7 +372,7 @@ class Worker:
             [(track.own_family, digest, track) for digest, track in tracks.items()]
         ):
             try:
-                stored_track = put(track.data, digest, track.name, track.own_instrument, family)
+                stored_track = put(track.data, digest, track.own_name, track.own_instrument, family)
             except MidiprismError:
                 raise
             except Exception as error:  # noqa: BLE001 - such as a name that the naming rule cannot take

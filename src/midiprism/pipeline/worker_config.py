@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from midiprism.catalog import Address, Catalog, PostgresAddress, open_read_only
-from midiprism.catalog.commit_hook import CommitHook
+from midiprism.catalog import Address, PostgresAddress
 from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
@@ -14,6 +14,10 @@ from midiprism.pipeline.splitter import Splitter, prepare
 from midiprism.pipeline.worker import Worker
 from midiprism.sources import Source
 from midiprism.stores import TrackStore
+
+if TYPE_CHECKING:  # which load the database
+    from midiprism.catalog import Catalog
+    from midiprism.catalog.commit_hook import CommitHook
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class KnownSongLookup:
     rerun_policy: RerunPolicy
     run_id: int
 
-    def find(self, catalog: Catalog, digests: Iterable[bytes]) -> Set[bytes]:
+    def find(self, catalog: "Catalog", digests: Iterable[bytes]) -> Set[bytes]:
         """Return those of these digests whose songs are up to date."""
         songs = catalog.known_songs(digests)
         return {
@@ -63,7 +67,7 @@ class WorkerCommit:
     """
 
     address: PostgresAddress
-    hooks: tuple[CommitHook, ...] = ()
+    hooks: "tuple[CommitHook, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +111,14 @@ class WorkerConfig:
             MidiprismError: the splitter cannot be loaded, or the catalog cannot be opened.
         """
         address = self.lookup.address
-        with nullcontext() if address is None else open_read_only(address) as catalog:
+        with nullcontext() if address is None else _open_read_only(address) as catalog:
             worker = self.make_worker(catalog, hooks)
             try:
                 yield worker
             finally:
                 worker.close()
 
-    def make_worker(self, catalog: Catalog | None, hooks: WorkerHooks | None = None) -> Worker:
+    def make_worker(self, catalog: "Catalog | None", hooks: WorkerHooks | None = None) -> Worker:
         """Return a worker that looks in ``catalog`` for known songs. Its splitter is loaded."""
         hooks = hooks or WorkerHooks([0] * SHARED_COUNTER_COUNT, lambda: False)
         return Worker(
@@ -129,3 +133,10 @@ class WorkerConfig:
             counters=hooks.counters,
             limits=self.limits,
         )
+
+
+def _open_read_only(address: Address) -> "Catalog":
+    """Open a catalog; only then is the database loaded, which a worker for a new result does not need."""
+    from midiprism.catalog import open_read_only
+
+    return open_read_only(address)

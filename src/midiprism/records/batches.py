@@ -3,6 +3,7 @@
 A batch crosses to another process as columns because that is several times as fast as a tuple per row.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, pairwise
@@ -17,6 +18,8 @@ from midiprism.records.fields import (
     TrackRecord,
 )
 from midiprism.records.outcomes import FAILED_OUTCOMES
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 LINK_COUNT = "link_count"
 """Column of songs: how many of the batch's links are the song's, which follow those of the song before."""
@@ -294,3 +297,8 @@ class LinkedSongs:
     def link_track_digests(self) -> Iterator[bytes]:
         """Return for each link the digest of the track that it leads to."""
         return map(self.batch_track_digests.__getitem__, self.links[TRACK_INDEX])
+
+
+def make_storable(text: str) -> str:
+    """Return ``text`` with NUL characters and lone surrogates, which databases refuse, made U+FFFD."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)

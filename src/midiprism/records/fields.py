@@ -70,7 +70,14 @@ class TrackRecord(NamedTuple):
     ]
     name: Annotated[
         str | None,
-        Field("text", "string", "name of the track", low_cardinality=True, arbitrary_text=True),
+        Field(
+            "text",
+            "string",
+            "name that the track's own bytes state",
+            low_cardinality=True,
+            arbitrary_text=True,
+            split_attribute="own_name",
+        ),
     ]
     instrument: Annotated[
         str,
@@ -114,14 +121,16 @@ class TrackRecord(NamedTuple):
         float | None,
         Field("float", "float64", "the same in seconds; NULL where the division has no time"),
     ]
+    last_note_ticks: Annotated[
+        int, Field("bigint", "int64", "tick at which the last note ends", searchable=True)
+    ] = 0
+    last_note_seconds: Annotated[
+        float | None,
+        Field("float", "float64", "second at which the last note ends; NULL for none", searchable=True),
+    ] = None
     ticks_per_quarter: Annotated[
         int | None,
-        Field(
-            "integer",
-            "int32",
-            "1 to 32,767; NULL with an SMPTE division",
-            low_cardinality=True,
-        ),
+        Field("integer", "int32", "1 to 32,767; NULL with an SMPTE division", low_cardinality=True),
     ] = None
     tempo: Annotated[
         float | None,
@@ -134,21 +143,11 @@ class TrackRecord(NamedTuple):
     ] = None
     tempo_count: Annotated[
         int,
-        Field(
-            "integer",
-            "int32",
-            "tempo events",
-            low_cardinality=True,
-        ),
+        Field("integer", "int32", "tempo events", low_cardinality=True),
     ] = 0
     time_signature: Annotated[
         str | None,
-        Field(
-            "text",
-            "string",
-            "such as 6/8, as first stated",
-            low_cardinality=True,
-        ),
+        Field("text", "string", "such as 6/8, as first stated", low_cardinality=True),
     ] = None
     key_signature: Annotated[
         str | None,
@@ -336,6 +335,10 @@ class SongRecord(NamedTuple):
         Field(
             "float", "float64", "the same in seconds; NULL where the division has no time", tables=("songs",)
         ),
+    ] = None
+    lost_bytes: Annotated[
+        int | None,
+        Field("bigint", "int64", "bytes of music that damage has cost; NULL for no loss", tables=("songs",)),
     ] = None
     problems: Annotated[
         tuple[ProblemRecord, ...],

@@ -6,9 +6,9 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
-from midiprism.catalog import Address, Catalog, PostgresAddress, open_read_only
+from midiprism.catalog import Address, PostgresAddress
 from midiprism.errors import (
     AdoptionMismatchError,
     CatalogError,
@@ -30,6 +30,9 @@ from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
 from midiprism.sources import MARKER_FILE_NAME, parse_marker
 from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
+
+if TYPE_CHECKING:
+    from midiprism.catalog import Catalog
 
 LAYOUT_VERSION = 2
 """Version of the marker and of the folder. Version 1 has no ``layout`` in its marker; this one refuses it."""
@@ -77,20 +80,22 @@ def catalog_address(out: str, database: PostgresAddress | None) -> Address:
 
 
 @contextlib.contextmanager
-def open_catalog_of(out: str, database: PostgresAddress | None) -> Iterator[Catalog]:
+def open_catalog_of(out: str, database: PostgresAddress | None) -> "Iterator[Catalog]":
     """Open the catalog of the result in ``out`` for reading.
 
     Raises:
         UsageError: ``out`` holds no result, or its catalog is elsewhere.
         CatalogError: it cannot be read, or belongs to another result.
     """
+    from midiprism.catalog import open_read_only
+
     require_result(out)
     with open_read_only(catalog_address(out, database)) as catalog:
         require_own_catalog(catalog, out)
         yield catalog
 
 
-def require_own_catalog(catalog: Catalog, out: str) -> None:
+def require_own_catalog(catalog: "Catalog", out: str) -> None:
     """Raise CatalogError if a catalog in PostgreSQL belongs to another result than ``out``.
 
     Everything in the folder would seem left behind: a repair would remove every track.

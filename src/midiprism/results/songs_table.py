@@ -155,6 +155,7 @@ def song_columns(parts: Iterable[SongColumns], group_keys: GroupKeys) -> Iterato
             "ticks_per_quarter": list(map(quarters.__getitem__, part.division)),
             "duration_ticks": part.duration_ticks,
             "duration_seconds": part.duration_seconds,
+            "lost_bytes": part.lost_bytes,
             "track_count": part.link_count,
             "song_group": song_groups,
             "fold": folds,

@@ -54,13 +54,12 @@ class RunStatus:
     Attributes:
         state: ``running``, ``done``, ``interrupted``, ``stopped`` or ``cut off``.
         started_at: UTC, ISO 8601.
-        seconds: duration so far.
+        seconds: duration so far; ``loading_seconds`` of it until the splitter was loaded.
         songs_total: songs in its sources; None if they were not counted to the end.
         rate: songs looked at per second, skipped ones included.
         workers: as requested; None for as many as there are processors.
         batch_size: as requested; None for the default.
-        sources: absolute paths.
-        source_options: options with which the sources were opened.
+        sources: absolute paths; they were opened with ``source_options``.
         decisions: changes of the tunables during the run, in terms of JSON.
         live_rate: None if the run is not active.
     """
@@ -84,6 +83,7 @@ class RunStatus:
     sources: tuple[str, ...]
     source_options: tuple[str, ...]
     decisions: tuple[dict[str, Any], ...] = ()
+    loading_seconds: float = 0.0
     live_rate: LiveRate | None = None
 
     @property
@@ -313,6 +313,7 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         sources=_sources_of(settings),
         source_options=_source_options_of(settings),
         decisions=tuple(totals.get("decisions") or ()),
+        loading_seconds=float(totals.get("loading_seconds") or 0),
     )
     return replace(run, live_rate=_measure_rate(catalog, run, now)) if alive else run
 

@@ -1,11 +1,11 @@
-"""Cleans up a result before the first batch of a run and after its last one, for any store."""
+"""Cleans up a result before the first batch of a run and after its last one, for any store.
+
+Most runs have nothing to clean up, so that what it takes is loaded when there is something.
+"""
 
 from midiprism.catalog import Catalog
-from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.errors import StoreError
 from midiprism.results.background import Background, run_inline
-from midiprism.results.compaction import Compactor
-from midiprism.results.orphans import RemovalGuard
 from midiprism.stores import TrackLocation, TrackStore
 
 
@@ -18,13 +18,19 @@ def remove_leftovers(catalog: Catalog, store: TrackStore) -> int:
         StoreError: something cannot be removed, or the catalog is new: then all shards would be removed.
     """
     if store.shards is None:
-        clean = catalog.shared or catalog.last_run_ended_cleanly()
-        return 0 if clean else store.remove_temporary_files(RemovalGuard(store, catalog).may_remove)
+        if catalog.shared or catalog.last_run_ended_cleanly():
+            return 0
+        from midiprism.results.orphans import RemovalGuard
+
+        return store.remove_temporary_files(RemovalGuard(store, catalog).may_remove)
     if catalog.newest_run() is None and any(store.shards.names()):
         raise StoreError(
             f"The catalog {catalog.path} is new and does not know the shards that are there: bring their "
             f"catalog back, or move the folders {', '.join(store.capabilities.folders)} away to begin again."
         )
+    from midiprism.catalog.queries.shards import ShardIndex
+    from midiprism.results.orphans import RemovalGuard
+
     removed = 0
     with catalog.exclusive(None) as exclusive:
         known = ShardIndex(catalog).shard_names() if exclusive else set()
@@ -58,6 +64,8 @@ def finish_run(
         StoreError: something cannot be read, written or removed.
     """
     if store.shards is not None:
+        from midiprism.results.compaction import Compactor
+
         compactor = Compactor(catalog, store.shards, run_id, run_in_background)
         compactor.compact(songs_replaced=songs_replaced)
     elif songs_replaced:

@@ -1,7 +1,8 @@
 """Standard MIDI Files: parse, split, inspect. Bytes in, bytes out: no files, no clock, no database."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from midiprism.lazy_names import load_on_first_use
 from midiprism.smf.inspect_types import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from midiprism.smf.types import (
     CONTRACT_VERSION,
@@ -37,14 +38,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Code that needs only the types must not load the compiler.
-    value: Any
-    if name == "split":
-        from midiprism.smf.split_song import split as value
-    elif name == "inspect":
-        from midiprism.smf.inspect_song import inspect as value
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+# Code that needs only the types must not load the compiler.
+__getattr__ = load_on_first_use(
+    globals(), {"inspect": "midiprism.smf.inspect_song", "split": "midiprism.smf.split_song"}
+)

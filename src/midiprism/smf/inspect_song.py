@@ -5,11 +5,18 @@ from collections.abc import Iterable, Iterator
 
 from midiprism.smf.inspect_types import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from midiprism.smf.kernel.conductor import SMPTE_FLAG
-from midiprism.smf.kernel.row_types import BY_TRACK, KEY_SIGNATURE, PROGRAM_SLOTS, TIME_SIGNATURE
+from midiprism.smf.kernel.row_types import (
+    BY_TRACK,
+    DRUM_STATE_DRUMS,
+    KEY_SIGNATURE,
+    PROGRAM_SLOTS,
+    TIME_SIGNATURE,
+)
 from midiprism.smf.kernel.scan import TRACK_NAME
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS, MAX_DENOMINATOR_POWER
 from midiprism.smf.part_names import NAME_EVENTS, NameReader
+from midiprism.smf.repair.signs import BASE_DRUMS
 from midiprism.smf.split_song import (
     DEFAULT_LIMITS,
     INSTRUMENT_AND_FAMILY,
@@ -126,11 +133,15 @@ def _source_tracks(
             )
         name = name_reader.read(unwrapped.bytes_at(start, size), start, number)
         notes, ticks, seconds = int(source["note_count"]), int(source["ticks"]), float(source["seconds"])
-        instrument = family = None
+        instrument = family = last_note_ticks = last_note_seconds = None
         if number in output_row:
             output = answer.output_tracks[output_row[number]]
-            sound = int(output["song_drums"]) * PROGRAM_SLOTS + int(output["song_program"])
+            is_drums = unwrapped.is_dual_mode and output["channel"] == BASE_DRUMS
+            drums = DRUM_STATE_DRUMS if is_drums else int(output["song_drums"])
+            sound = drums * PROGRAM_SLOTS + int(output["song_program"])
             instrument, family = INSTRUMENT_AND_FAMILY[sound]
+            last_note_ticks = int(output["last_note_tick"])
+            last_note_seconds = _none_if_nan(float(output["last_note_seconds"]))
         yield SourceTrack(
             track_number=number,
             name=name.text,
@@ -146,6 +157,8 @@ def _source_tracks(
             duration_ticks=ticks,
             duration_seconds=_none_if_nan(seconds) if notes or shares_time else None,
             duration_bars=None if bar_counter is None else bar_counter.bars_and_beats_at(ticks),
+            last_note_ticks=last_note_ticks,
+            last_note_seconds=last_note_seconds,
         )
 
 

@@ -73,6 +73,8 @@ class SourceTrack:
             a track without notes, unless the division is SMPTE.
         duration_bars: the same as whole bars and the whole beats left over, such as ``32:1``; None where
             ticks are not counted per quarter note (SMPTE), and in format 2.
+        last_note_ticks: tick at which its last note ends; None without notes.
+        last_note_seconds: the same in seconds; None without notes, or where the division has no time.
     """
 
     track_number: int
@@ -89,6 +91,8 @@ class SourceTrack:
     duration_ticks: int
     duration_seconds: float | None
     duration_bars: str | None
+    last_note_ticks: int | None
+    last_note_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)

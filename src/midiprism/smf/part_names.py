@@ -53,6 +53,20 @@ class NameChooser:
         names = {bytes_at(start, min(size, MAX_TEXT_BYTES)).strip() for start, size in spans}
         self._is_title = len(parts) > 1 and len(names) == 1 and names != {b""}
 
+    def choose_own(self, part: Part) -> tuple[int, int, int]:
+        """Return the same by the part's own texts, whatever the other parts are called."""
+        track, channel, start, size = part
+        own = (start, size, TRACK_NAME) if size > 0 else None
+        return own or self._choose_other(track, channel) or (-1, 0, TRACK_NAME)
+
+    def _choose_other(self, track: int, channel: int) -> tuple[int, int, int] | None:
+        """Return the text that names a part without a track name."""
+        if channel < 0:
+            own = self._find(track, ALL_CHANNELS, (INSTRUMENT_NAME, PROGRAM_NAME))
+            return own or self._first_with_prefix.get(track)
+        behind_prefix = self._find(track, channel, NAME_EVENTS)
+        return behind_prefix or self._find(track, ALL_CHANNELS, (INSTRUMENT_NAME, PROGRAM_NAME))
+
     def choose(self, part: Part) -> tuple[int, int, int]:
         """Return position and size of a part's name, and the type of its event; a size of 0 for none.
 
@@ -66,12 +80,12 @@ class NameChooser:
         is_title = self._is_title and track in self._part_counts
         if own is not None and not is_divided and not is_title:
             return own
+        if own is None:
+            return self.choose_own(part)
         chosen = self._find(track, channel, NAME_EVENTS) if channel >= 0 else None
-        if chosen is None and (own is None or not is_divided):
+        if chosen is None and not is_divided:
             chosen = self._find(track, ALL_CHANNELS, (INSTRUMENT_NAME, PROGRAM_NAME))
-        if chosen is None and own is None and channel < 0:
-            chosen = self._first_with_prefix.get(track)
-        return chosen or own or (-1, 0, TRACK_NAME)
+        return chosen or own
 
     def _find(self, track: int, channel: int, kinds: Iterable[int]) -> tuple[int, int, int] | None:
         for kind in kinds:
@@ -104,11 +118,20 @@ class NameReader:
         self._file_offset = file_offset
         self._encoding = encoding
         self._other_texts: list[bytes] | None = None
-        self._guesses = 0
+        self._guesses = self._own_guesses = 0
 
     def read(self, raw: bytes, start: int, track: int) -> DecodedText:
         """Return the name of a track, whose bytes stand at a position of the song."""
         return decode_certain(raw, self._encoding) or self._guess(raw, start, track)
+
+    def read_own(self, raw: bytes) -> str | None:
+        """Return a name as its own bytes suggest, without its song and a given encoding."""
+        certain = decode_certain(raw, None)
+        if certain is not None:
+            return certain.text
+        self._own_guesses += 1
+        may_guess = self._own_guesses <= MAX_GUESSES
+        return (guess_text(raw, tuple) if may_guess else read_as_latin_1(raw)).text
 
     def _guess(self, raw: bytes, start: int, track: int) -> DecodedText:
         self._guesses += 1

@@ -151,6 +151,31 @@ PROBLEM_KINDS = (
         False,
         "the {n} channels of the track are one instrument (one guitar or bass, or mono mode); kept together",
     ),
+    ProblemKind(
+        "f7_event",
+        False,
+        "other readers refuse the track or play it late: it has F7 packets or escapes ({n} in all)",
+    ),
+    ProblemKind(
+        "smpte_time", False, "other readers misread the division, which counts time in SMPTE frames: {n}"
+    ),
+    ProblemKind(
+        "sound_bank", False, "the RIFF (RMID) container has a sound bank of {n} bytes, which no split carries"
+    ),
+    ProblemKind(
+        "dual_mode",
+        False,
+        "the song is there twice, for two kinds of synthesizer of Windows 3.1: channels 13 to 16, with the "
+        "drums of channel 10 on channel 16, repeat it",
+    ),
+    ProblemKind(
+        "vlq_negative",
+        True,
+        "a delta time is negative; the events of the track were brought into the order of their times "
+        "({n} in all)",
+    ),
+    ProblemKind("tempo_between_chunks", False, "{n} tempo events outside of all tracks set no tempo"),
+    ProblemKind("music_lost", False, "music may be missing: {n} bytes that may hold it were not understood"),
     ProblemKind("too_many_problems", False, "{n} more problems were found than are listed"),
 )
 
@@ -206,6 +231,13 @@ PROBLEM_CODES = tuple(kind.code for kind in PROBLEM_KINDS)
     LYRICS_UNPLACED,
     MPE_ZONE,
     ONE_INSTRUMENT,
+    F7_EVENT,
+    SMPTE_TIME,
+    SOUND_BANK,
+    DUAL_MODE,
+    VLQ_NEGATIVE,
+    TEMPO_BETWEEN_CHUNKS,
+    MUSIC_LOST,
     TOO_MANY_PROBLEMS,
 ) = range(len(PROBLEM_KINDS))
 
@@ -217,3 +249,9 @@ def make_problem(kind: int, n: int | str, track: int | None, offset: int | None)
     """Return the problem of that kind, with its sentence."""
     code, _, message = PROBLEM_KINDS[kind]
     return Problem(code, message.format(n=n), track, offset)
+
+
+def smpte_notice(division: int, offset: int) -> Problem:
+    """Return the notice about a division that counts time in frames."""
+    frames, ticks = 256 - (division >> 8), division & 0xFF
+    return make_problem(SMPTE_TIME, f"{frames} frames a second, {ticks} ticks a frame", None, offset)

@@ -7,6 +7,7 @@ RIFF_HEADER_SIZE = 12
 CHUNK_HEADER_SIZE = 8
 SONG_CHUNKS = (b"MThd", b"MTrk")
 NEXT_CHUNK = re.compile(rb"LIST|DISP|RIFF")
+SOUND_BANK = re.compile(rb"RIFF(.{4})(?:DLS |sfbk)", re.DOTALL)
 
 
 class RiffData(NamedTuple):
@@ -36,6 +37,17 @@ def find_riff_data(data: bytes | memoryview) -> RiffData | None:
             start = at + CHUNK_HEADER_SIZE
             return _follow_song(data, start, min(start + size, len(data)))
         at += CHUNK_HEADER_SIZE + size + size % 2
+    return None
+
+
+def find_sound_bank(data: bytes | memoryview, song: RiffData) -> range | None:
+    """Return the span of the DLS or SoundFont bank in a RIFF file, before or behind its song, or None."""
+    data = memoryview(data)
+    for start, stop in ((RIFF_HEADER_SIZE, song.start), (song.stop, len(data))):
+        found = SOUND_BANK.search(data[start:stop])
+        if found is not None:
+            size = CHUNK_HEADER_SIZE + int.from_bytes(found[1], "little")
+            return range(start + found.start(), min(start + found.start() + size, len(data)))
     return None
 
 

@@ -18,6 +18,7 @@ from midiprism.smf.instruments import (
     instrument_family,
     instrument_name,
 )
+from midiprism.smf.kernel.conductor import SMPTE_FLAG
 from midiprism.smf.kernel.drum_pieces import list_piece_names
 from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.kernel.row_types import (
@@ -26,9 +27,7 @@ from midiprism.smf.kernel.row_types import (
     BY_DRUM,
     BY_PROGRAM,
     BY_TRACK,
-    LIMIT_EVENTS,
-    LIMIT_OUTPUT,
-    LIMIT_SOURCE_TRACKS,
+    DRUM_STATE_DRUMS,
     NO_LIMIT,
     OUTPUT_TRACK,
     PITCHES,
@@ -37,6 +36,8 @@ from midiprism.smf.kernel.row_types import (
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
 from midiprism.smf.part_names import NameChooser, NameReader, find_uncertain_texts
+from midiprism.smf.refusals import limit_error, unreadable_music_error
+from midiprism.smf.repair.signs import BASE_DRUMS, may_be_dual_mode, may_have_loss
 from midiprism.smf.stated_meta import make_stated_meta
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import CONTEXTS, By, Context, Limits, Problem, SplitSong, SplitTrack
@@ -128,7 +129,10 @@ def _to_split_song(
     header = read_header(unwrapped)
     name_reader = make_name_reader(unwrapped, answer, encoding)
     tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
-    repaired = answer.repaired_problems or unwrapped.was_repaired
+    listed = list_problems(unwrapped, header, answer, name_reader.problems)
+    if (lost_bytes := unwrapped.lost_bytes) and not answer.channels:
+        raise unreadable_music_error(lost_bytes, listed)
+    repaired = answer.repaired_problems or unwrapped.was_repaired or lost_bytes
     seconds = answer.duration_seconds
     values = (
         "no_notes" if not tracks else "repaired" if repaired else "split",
@@ -138,7 +142,8 @@ def _to_split_song(
         answer.duration_ticks,
         None if seconds != seconds else seconds,
         tuple(tracks),
-        list_problems(unwrapped, header, answer, name_reader.problems),
+        listed,
+        lost_bytes,
     )
     return tuple.__new__(SplitSong, values)  # a call by names takes three times as long
 
@@ -148,13 +153,14 @@ def _to_split_tracks(
     division: int,
     answer: KernelOutput,
     text_kinds: Mapping[int, str],
-    name_reader: NameReader,
+    names: NameReader,
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
+    is_dual_mode = unwrapped.is_dual_mode
     chooser = choose_names(unwrapped, answer)
-    named: tuple[int, int] | None = None
-    name = encoding = None
+    named: tuple[int, int, int] | None = None
+    name = encoding = own_name = None
     stated_numbers = 0, -1, -1, -1
     stated_meta = make_stated_meta(division, *stated_numbers)
     for (
@@ -170,6 +176,7 @@ def _to_split_tracks(
         highest_pitch,
         note_hash,
         ticks,
+        last_note_tick,
         own_program,
         own_drums,
         song_program,
@@ -181,16 +188,25 @@ def _to_split_tracks(
         meter,
         key,
         seconds,
+        last_note_seconds,
     ) in OUTPUT_TRACK_STRUCT.iter_unpack(answer.output_tracks.tobytes()):
+        own_start, own_size = name_start, name_size
         if chooser is not None:
-            name_start, name_size, _ = chooser.choose((track, channel, name_start, name_size))
-        if (track, name_start) != named:
-            named = track, name_start
+            part = track, channel, name_start, name_size
+            own_start, own_size, _ = chooser.choose_own(part)
+            name_start, name_size, _ = chooser.choose(part)
+        if (track, name_start, own_start) != named:
+            named = track, name_start, own_start
             raw = unwrapped.bytes_at(name_start, name_size)
-            name, encoding, _, _ = name_reader.read(raw, name_start, track)
+            name, encoding, _, _ = names.read(raw, name_start, track)
+            own_name = name
+            if chooser is not None:
+                own_name = names.read_own(unwrapped.bytes_at(own_start, own_size))
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
+        if is_dual_mode and channel == BASE_DRUMS:
+            song_drums = DRUM_STATE_DRUMS
         instrument, family = INSTRUMENT_AND_FAMILY[song_drums * PROGRAM_SLOTS + song_program]
         if drum_piece >= 0:
             instrument, family = PIECE_NAMES[drum_piece], DRUM_FAMILY
@@ -218,6 +234,9 @@ def _to_split_tracks(
             *stated_meta,
             None if port < 0 else port,
             None if drum_piece < 0 else drum_piece % PITCHES,
+            own_name,
+            last_note_tick,
+            None if last_note_seconds != last_note_seconds else last_note_seconds,
             note_hash,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
@@ -243,6 +262,10 @@ def read_song(
 
         if may_be_repaired(answer) and repair_song(unwrapped, partial(_read_details, limits)):
             answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
+    if may_have_loss(unwrapped, answer) or may_be_dual_mode(answer):
+        from midiprism.smf.repair.examine import examine_song
+
+        examine_song(unwrapped, answer, partial(_read_details, limits))
     return unwrapped, answer
 
 
@@ -317,23 +340,8 @@ def run_kernel(
         np.array([*kept_tracks], np.int64) if kept_tracks else _NO_TRACKS,
     )
     if answer.status != STATUS_OK:
-        raise _limit_error(answer.status, max_output, limits)
+        raise limit_error(answer.status, max_output, limits)
     return answer
-
-
-def _limit_error(status: int, max_output_bytes: int, limits: Limits) -> CorruptMidiError:
-    if status == LIMIT_OUTPUT:
-        return CorruptMidiError(
-            "limit",
-            f"All splits of the file would take more than {max_output_bytes} bytes (limit: output_bytes).",
-        )
-    if status == LIMIT_EVENTS:
-        return CorruptMidiError(
-            "limit",
-            f"The file has more than {limits.events} events of one kind that has a table (limit: events).",
-        )
-    what = "has" if status == LIMIT_SOURCE_TRACKS else "would give"
-    return CorruptMidiError("limit", f"The file {what} more than {limits.tracks} tracks (limit: tracks).")
 
 
 def list_problems(
@@ -352,7 +360,7 @@ def list_problems(
         problems.make_problem(wrapper.problem_kind, wrapper.number, None, wrapper.offset)
         for wrapper in unwrapped.wrappers
     ]
-    listed += [problems.make_problem(*repair) for repair in unwrapped.repairs]
+    listed += [problems.make_problem(*repair[:4]) for repair in unwrapped.repairs]
     if answer.problems is not None:
         for kind, track, offset, count in answer.problems.tolist():
             number = None if track < 0 else track
@@ -368,6 +376,8 @@ def list_problems(
     if answer.duration_seconds != answer.duration_seconds:
         division = f"division {header.division:#06x}"
         listed.append(problems.make_problem(problems.DIVISION_SMPTE, division, None, base + 12))
+    elif header.division & SMPTE_FLAG:
+        listed.append(problems.smpte_notice(header.division, base + 12))
     if listed:
         listed.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
     unlisted = answer.unlisted_problems + len(listed[problems.MAX_LISTED_PROBLEMS :])

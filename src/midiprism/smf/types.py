@@ -96,6 +96,11 @@ class SplitTrack(NamedTuple):
             the song; None where it plays on several, or where none is stated.
         drum_piece: General MIDI note number that stands for the piece of a drum kit, such as 36 for all notes
             of the kick; None where it is not divided by pieces.
+        own_name: the name that the split's own bytes state, read without its song and a given encoding, so
+            that the same bytes have the same in every song.
+        last_note_ticks: tick at which its last note ends; that of its end of track for a note that nothing
+            ends.
+        last_note_seconds: the same in seconds by the song's tempo map; None where the division has no time.
         note_hash: hash of the onsets and pitches of its notes, below 2**53: the same whatever the velocities
             and lengths of the notes, and the programs, tempo, resolution and texts of the track.
 
@@ -125,6 +130,9 @@ class SplitTrack(NamedTuple):
     key_signature: str | None = None
     port: int | None = None
     drum_piece: int | None = None
+    own_name: str | None = None
+    last_note_ticks: int = 0
+    last_note_seconds: float | None = None
     note_hash: int = 0
 
     @property
@@ -137,7 +145,8 @@ class SplitSong(NamedTuple):
     """All splits of one song.
 
     Attributes:
-        outcome: ``split``; ``repaired`` where damage was repaired; ``no_notes`` where nothing plays.
+        outcome: ``split``; ``repaired`` where damage was repaired, or has cost music; ``no_notes`` where
+            nothing plays.
         format: 0, 1 or 2 as the header says (or another number, read as 1).
         division: the header's division field, unsigned: ticks per quarter note, or SMPTE with bit 15 set.
         num_tracks: ``MTrk`` chunks found, playing or not.
@@ -146,6 +155,8 @@ class SplitSong(NamedTuple):
         tracks: the splits, ordered by track number, then channel, then first onset of a program, or drum
             piece.
         problems: what was found, in the order of the file.
+        lost_bytes: bytes that may hold music and could not be understood, 0 where what is lost is not in the
+            file; None where no damage has cost music.
     """
 
     outcome: Outcome
@@ -156,3 +167,4 @@ class SplitSong(NamedTuple):
     duration_seconds: float | None
     tracks: tuple[SplitTrack, ...]
     problems: tuple[Problem, ...]
+    lost_bytes: int | None = None

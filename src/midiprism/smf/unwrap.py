@@ -8,7 +8,7 @@ from typing import NamedTuple
 from midiprism.errors import CorruptMidiError
 from midiprism.smf import problems
 from midiprism.smf.repair.edits import OffsetMap, Repair, RepairStep, apply_edits
-from midiprism.smf.riff import find_riff_data, is_rmid
+from midiprism.smf.riff import find_riff_data, find_sound_bank, is_rmid
 from midiprism.smf.types import Limits
 
 MTHD_MAGIC = b"MThd"
@@ -84,6 +84,19 @@ class Unwrapped:
         kinds += [repair.problem_kind for repair in self.repairs]
         return any(problems.PROBLEM_KINDS[kind].repaired for kind in kinds)
 
+    @property
+    def lost_bytes(self) -> int | None:
+        """The bytes that may hold music and were not understood; None where no music was lost."""
+        for repair in self.repairs:
+            if repair.problem_kind == problems.MUSIC_LOST:
+                return int(repair.number)
+        return None
+
+    @property
+    def is_dual_mode(self) -> bool:
+        """True if the song repeats itself on channels 13 to 16, with drums on channel 16."""
+        return bool(self.repairs) and any(it.problem_kind == problems.DUAL_MODE for it in self.repairs)
+
     def bytes_at(self, start: int, size: int) -> bytes:
         """Return the bytes at a position of the song; none for a size that is not positive."""
         return bytes(self.data[start : start + size]) if size > 0 else b""
@@ -137,9 +150,10 @@ def unwrap(data: bytes, max_bytes: int) -> Unwrapped:
     state = Unwrapped(data)
     for removed in range(MAX_WRAPPERS + 1):
         head = bytes(state.data[:12])
-        if not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
+        is_plain = head.startswith(MTHD_MAGIC)
+        if is_plain or not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
             _check_size(len(state.data), max_bytes)
-        if head.startswith(MTHD_MAGIC):
+        if is_plain:
             return state
         if removed < MAX_WRAPPERS:
             _remove_wrapper(state, max_bytes)
@@ -169,6 +183,11 @@ def _remove_wrapper(unwrapped: Unwrapped, max_bytes: int) -> None:
     if is_rmid(head):
         song = find_riff_data(data)
         if song is not None:
+            bank = find_sound_bank(data, song)
+            if bank is not None:
+                unwrapped.wrappers.append(
+                    Wrapper(problems.SOUND_BANK, bank.stop - bank.start, unwrapped.base_offset + bank.start)
+                )
             if song.size_is_wrong:
                 unwrapped.wrappers.append(
                     Wrapper(problems.RMID_SIZE, 0, unwrapped.base_offset + song.start - 4)

@@ -5,6 +5,7 @@ from midiprism.sources.marker import MARKER_FILE_NAME, parse_marker
 from midiprism.sources.open import open_source
 from midiprism.sources.path_reader import PathReader
 from midiprism.sources.source import (
+    JUNK,
     MemberLocation,
     Notice,
     RecordedSong,
@@ -15,6 +16,7 @@ from midiprism.sources.source import (
 )
 
 __all__ = [
+    "JUNK",
     "MARKER_FILE_NAME",
     "FolderSource",
     "MemberLocation",

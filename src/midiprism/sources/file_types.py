@@ -16,7 +16,10 @@ PARQUET_SUFFIXES = (b".parquet",)
 MAX_NAME_BYTES = 1_024
 """Most bytes of a member's name, so that databases can index it together with the path of its archive."""
 
-_MACOS_RESOURCE_FOLDER = b"__MACOSX"
+JUNK_FOLDER = b"__MACOSX"
+"""Name of the folder in which macOS stores attributes of files when it makes an archive."""
+_JUNK_PREFIX = b"._"
+_JUNK_NAMES = frozenset((b".ds_store", b"thumbs.db", b"desktop.ini"))
 _SEPARATOR = os.fsencode(os.sep)
 
 
@@ -31,11 +34,25 @@ def is_parquet(path: bytes) -> bool:
 
 
 def is_midi_name(name: bytes) -> bool:
-    """Return True if a member of an archive is taken for a MIDI file.
+    """Return True if a file has the name of a MIDI file."""
+    return name.lower().endswith(MIDI_SUFFIXES)
 
-    Files that macOS adds to archives under the names of the songs are not.
+
+def is_junk_name(name: bytes) -> bool:
+    """Return True for a file that macOS or Windows writes into folders of songs, by its name.
+
+    Of the files whose names begin with ``._``, with which macOS accompanies others, only those are meant that
+    would be taken for songs or archives.
     """
-    return name.lower().endswith(MIDI_SUFFIXES) and not name.startswith(_MACOS_RESOURCE_FOLDER + b"/")
+    if name.startswith(_JUNK_PREFIX):
+        return is_midi_name(name) or is_archive(name)
+    return name.lower() in _JUNK_NAMES
+
+
+def is_junk_member(path: bytes) -> bool:
+    """Return True for a member of an archive that macOS or Windows made, by its name and folders."""
+    *folders, name = path.split(b"/")
+    return is_junk_name(name) or (JUNK_FOLDER in folders and (is_midi_name(name) or is_archive(name)))
 
 
 def safe_member_name(name: bytes) -> bytes | None:

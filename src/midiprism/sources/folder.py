@@ -14,9 +14,12 @@ from midiprism.fs.open_flags import FOLLOWING_READ_FLAGS
 from midiprism.fs.path_text import path_text
 from midiprism.smf.riff import RIFF_HEADER_SIZE, cut_sound_bank, is_rmid
 from midiprism.sources.archives.archive_reader import ArchiveReader
-from midiprism.sources.file_types import MIDI_SUFFIXES, is_archive
+from midiprism.sources.file_types import JUNK_FOLDER, MIDI_SUFFIXES, is_archive, is_junk_name
 from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result, has_marker
 from midiprism.sources.source import (
+    EMPTY,
+    JUNK,
+    MADE_BY_SYSTEM,
     Notice,
     SongContent,
     SongRef,
@@ -45,7 +48,7 @@ class FolderSource(Source):
     the same order alongside; memory holds only the names in the folders on the current path. A file is a song
     if its name ends in one of ``MIDI_SUFFIXES`` and it is a regular file or a link to one. Links to folders
     are not followed. A file that was named as a source may have any name. Folders that hold a midiprism
-    result are skipped.
+    result are skipped. Empty files, and those that macOS and Windows make, are passed over.
 
     Attributes:
         paths: absolute paths of the files and folders, which exist.
@@ -75,9 +78,9 @@ class FolderSource(Source):
                     elif self.archive_reader and path.endswith(_SEPARATOR):
                         yield from self.archive_reader.walk(_without_separator(path), root_length)
                     else:
-                        yield song_ref_at(path, root_length)
+                        yield _song_or_notice(path, root_length)
             else:
-                yield song_ref_at(source_path, len(os.path.join(os.path.dirname(source_path), b"")))
+                yield _song_or_notice(source_path, len(os.path.join(os.path.dirname(source_path), b"")))
 
     def running_count(self) -> Iterator[int]:
         """Yield running counts without asking the file system for sizes."""
@@ -154,9 +157,27 @@ def open_folders(
 
 def song_ref_at(path: bytes, root_length: int) -> SongRef:
     """Return a file as a song, with its size and time."""
+    return _song_ref(path, root_length, _status_of(path))
+
+
+def _song_or_notice(path: bytes, root_length: int) -> SongRef | Notice:
+    """Return a file as a song, or a notice if it is empty."""
+    status = _status_of(path)
+    if status is not None and status.st_size == 0 and stat.S_ISREG(status.st_mode):
+        return Notice(path, JUNK, EMPTY)
+    return _song_ref(path, root_length, status)
+
+
+def _status_of(path: bytes) -> os.stat_result | None:
+    """Return the status of a file; None if it was deleted since it was listed: reading it will say why."""
     try:
-        status = os.stat(path)
-    except OSError:  # it was deleted since it was listed: reading it will say why
+        return os.stat(path)
+    except OSError:
+        return None
+
+
+def _song_ref(path: bytes, root_length: int, status: os.stat_result | None) -> SongRef:
+    if status is None:
         return SongRef(path, root_length, 0, 0)
     return SongRef(path, root_length, status.st_size, mtime_ns_of(status))
 
@@ -280,7 +301,7 @@ def _ignored_marker(folder: bytes) -> Notice:
 
 
 def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Notice]:
-    """Yield the paths of the songs below ``folder`` in the order of their bytes.
+    """Yield the paths of the songs below ``folder`` in the order of their bytes, and notices.
 
     Archives are included with a separator at the end. A stack of listings takes the place of recursion, so
     that folders may be nested to any depth.
@@ -290,7 +311,8 @@ def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Noti
         parent, names = stack[-1]
         for name in names:
             if not name.endswith(_SEPARATOR):
-                yield parent + name
+                is_junk = name == JUNK_FOLDER or is_junk_name(name)
+                yield Notice(parent + name, JUNK, MADE_BY_SYSTEM) if is_junk else parent + name
                 continue
             if with_archives and is_archive(name[:-1]) and not os.path.isdir(parent + name):
                 yield parent + name
@@ -305,9 +327,9 @@ def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Noti
 
 
 class _Listing(NamedTuple):
-    """The sorted names of songs, folders and archives in a folder; none if the folder is skipped.
+    """The sorted names of songs, folders, archives and junk in a folder; none if the folder is skipped.
 
-    Folders and archives have a separator at the end.
+    Folders and archives that are read have a separator at the end.
     """
 
     names: Sequence[bytes]
@@ -327,7 +349,9 @@ def _list_folder(folder: bytes, *, with_archives: bool) -> _Listing:
             for entry in entries:
                 name = entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    names.append(name + _SEPARATOR)
+                    names.append(name if name == JUNK_FOLDER else name + _SEPARATOR)
+                elif is_junk_name(name):
+                    names.append(name)
                 elif name.lower().endswith(MIDI_SUFFIXES):
                     if _is_file(entry):
                         names.append(name)

@@ -9,6 +9,10 @@ from typing import NamedTuple, Protocol
 
 from midiprism.errors import MidiprismError
 
+JUNK = "junk"
+MADE_BY_SYSTEM = "macOS or Windows made it: it is no song."
+EMPTY = "It is empty."
+
 _MAX_TIME_NS = (1 << 63) - 1
 
 _PROBLEM_CODES = {
@@ -66,8 +70,8 @@ class Notice:
         code: ``folder`` (a folder that cannot be read), ``result`` (a folder that holds a midiprism result,
             and is skipped), ``marker`` (a folder whose marker midiprism did not write, and which is read),
             ``archive`` (an archive or Parquet file that cannot be read, or not to its end), ``member`` (a
-            song in an archive that is not taken), ``nested`` (an archive in an archive) or ``relative`` (a
-            path in a list that is not absolute).
+            song in an archive that is not taken), ``nested`` (an archive in an archive), ``junk`` (an empty
+            file, or one that macOS or Windows made) or ``relative`` (a path in a list that is not absolute).
         message: one sentence.
     """
 
@@ -78,7 +82,7 @@ class Notice:
     @property
     def failed(self) -> bool:
         """Return True if something that should have been read was not."""
-        return self.code not in ("result", "marker", "nested")
+        return self.code not in ("result", "marker", "nested", JUNK)
 
 
 class SongContent(NamedTuple):
@@ -176,7 +180,10 @@ class Source(Protocol):
 
     @abstractmethod
     def running_count(self) -> Iterator[int]:
-        """Yield the number of songs counted so far from time to time, and last the number ``walk`` yields."""
+        """Yield the number of songs counted so far from time to time, and last the number ``walk`` yields.
+
+        Empty files may be among them: ``walk`` passes over those once it asks for their sizes.
+        """
 
     @abstractmethod
     def missing_paths(self) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,12 @@ from midiprism.advise.model.optimizer import best_tunables
 from midiprism.advise.model.run_facts import RunFacts
 from midiprism.advise.model.throughput import predicted_rate
 from midiprism.advise.probe.disk_results import DiskSpeed
-from midiprism.advise.report.explanations import STRATEGY_INFO
+from midiprism.advise.report.explanations import (
+    DEVICE_STRATEGIES,
+    RESTART_RISK,
+    STRATEGY_INFO,
+    join_risks,
+)
 from midiprism.advise.report.strategies import RunModel, Strategy, model_run, plans_for, strategies_for
 from midiprism.metrics.snapshot import RunSample, SampleWindow
 from midiprism.pipeline.tuner import Tunables
@@ -192,3 +198,31 @@ def test_workers_are_not_added_to_take_processors_from_other_programs() -> None:
     few, many = Tunables(2, 250, 36), Tunables(8, 250, 48)
     assert predicted_rate(costs, many) > 1.2 * predicted_rate(costs, few)
     assert best_tunables(costs, few, ["workers", "in_flight"]) == few
+
+
+def test_the_risks_of_a_plan_do_not_contradict_each_other() -> None:
+    assert join_risks(["workers", "batches"]) == RESTART_RISK
+    assert join_risks(["workers", "parquet"]) == STRATEGY_INFO["parquet"].risk
+    assert join_risks([]) == ""
+
+
+def test_a_plan_leaves_settings_that_contribute_nothing_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = model_of(metrics_window(**SLOW_DISK))
+    useless = replace(run.tunables, in_flight=run.tunables.in_flight + 1)
+    monkeypatch.setattr("midiprism.advise.report.strategies.best_tunables", lambda *_arguments: useless)
+    (first, *_) = plans_for(run)
+    assert (first.strategies, first.commands) == ((), ())
+
+
+def test_no_plan_moves_a_result_that_was_moved_after_the_run() -> None:
+    speeds = [SLOW_SPEED, FAST_SPEED]
+    window = metrics_window(**SLOW_DISK)
+    run = model_of(window, replace(run_facts(), moved=True, out="/new/out"), speeds)
+    moves = [strategy for strategy in strategies_for(run) if strategy.id in DEVICE_STRATEGIES]
+    assert {strategy.reason for strategy in moves} == {
+        "The result was moved after this run: the next run shows how fast it is there."
+    }
+    assert not DEVICE_STRATEGIES & {name for plan in plans_for(run) for name in plan.strategies}
+    commands = [command for plan in plans_for(run) for command in plan.commands]
+    assert commands
+    assert all(" -o /new/out" in command and "/disk/out" not in command for command in commands)

@@ -34,7 +34,8 @@ _FILE_COLUMNS = (
 )
 _LINK_COLUMNS = ("parent_file_id", "split_file_id", "track_number", "track_name", "instrument", "note_count")
 _SMPTE_FLAG = 0x8000
-_REFUSAL_SQLSTATES = ("22", "23", "P0001")  # values, constraints, and what a trigger raises
+_REFUSAL_SQLSTATES = ("22", "23", "54000", "P0")
+"""Values, constraints, limits such as that of an index entry, and what a trigger raises."""
 
 
 class _PathTakenError(Exception):

@@ -242,6 +242,7 @@ class _ExperimentRunner:
         self._options = options
         self._stop = stop
         self._on_progress = on_progress
+        self._run_count = 0
         settings, workers = options.settings, options.settings.resources.workers
         # By default, the coordinator would split a small sample itself.
         self._base = replace(
@@ -259,8 +260,13 @@ class _ExperimentRunner:
         return probe(folder)
 
     def run(self, changes: Mapping[str, Any], folder: str, seconds: float) -> MeasuredRun:
-        """Run with changes to the base, and remove the result."""
-        out = os.path.join(folder, "result")
+        """Run with changes to the base.
+
+        Results stay until all runs are done: a file system that is still removing the files of one run slows
+        the next one down, which is true of ext4.
+        """
+        self._run_count += 1
+        out = os.path.join(folder, f"result-{self._run_count}")
         settings_changes = {
             name: value for name, value in changes.items() if name not in ("output", "database")
         }

@@ -1,6 +1,5 @@
 """Run for a few seconds to measure settings, possibly with the changes of a strategy or plan."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,7 +49,7 @@ def measure_run(
 
     Args:
         source: the songs.
-        out: folder of the result; it must not exist, and is removed at the end.
+        out: folder of the result; it must not exist, and is left for the caller to remove.
         settings: of the run.
         seconds: of work; loading the splitter is not counted.
         opener: opens the result; None for the usual way.
@@ -65,24 +64,21 @@ def measure_run(
         nonlocal time_over
         time_over = time_over or progress.seconds >= seconds
 
-    try:
-        callbacks = RunCallbacks(stop=lambda: time_over or stop(), on_progress=listen)
-        summary = run_pipeline(source, out, settings, callbacks, RunParts(open_result=opener))
-        if summary.error is not None:
-            raise summary.error
-        run_id = summary.run_id
-        if run_id is not None:
-            with (
-                open_catalog_of(out, settings.catalog.database) as catalog,
-                catalog.read_transaction() as connection,
-            ):
-                samples = [RunSample.from_dict(data) for data in samples_of(connection, run_id)]
-                facts = RunFacts.from_settings(run_settings(connection, [run_id])[0])
-            window = typical_window(samples, running=False)
-            if window is not None:
-                return MeasuredRun(window, facts)
-    finally:
-        shutil.rmtree(out, ignore_errors=True)
+    callbacks = RunCallbacks(stop=lambda: time_over or stop(), on_progress=listen)
+    summary = run_pipeline(source, out, settings, callbacks, RunParts(open_result=opener))
+    if summary.error is not None:
+        raise summary.error
+    run_id = summary.run_id
+    if run_id is not None:
+        with (
+            open_catalog_of(out, settings.catalog.database) as catalog,
+            catalog.read_transaction() as connection,
+        ):
+            samples = [RunSample.from_dict(data) for data in samples_of(connection, run_id)]
+            facts = RunFacts.from_settings(run_settings(connection, [run_id])[0])
+        window = typical_window(samples, running=False)
+        if window is not None:
+            return MeasuredRun(window, facts)
     raise MidiprismError(
         "The run ended before there was anything to measure: use more songs, or more seconds."
     )

@@ -28,6 +28,7 @@ class RunFacts:
         cpus: processors that it may use.
         requested: settings of ``TUNABLE_NAMES`` that the user chose.
         locations: where source, output, catalog and temporary files are, by role.
+        moved: whether the result has moved since the run, so that they are not there any more.
     """
 
     out: str = "OUT"
@@ -39,6 +40,7 @@ class RunFacts:
     cpus: int = 1
     requested: Mapping[TunableName, int] = field(default_factory=dict)
     locations: Mapping[str, StorageLocation] = field(default_factory=dict)
+    moved: bool = False
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> "RunFacts":

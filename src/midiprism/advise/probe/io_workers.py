@@ -113,6 +113,8 @@ class IoWorkers:
         self._pipes: list[Connection] = []
 
     def __enter__(self) -> "IoWorkers":
+        from midiprism.pipeline.executors.processes.start_process import signals_blocked
+
         try:
             for _ in range(self._size):
                 pipe, worker_pipe = self._context.Pipe()
@@ -120,7 +122,8 @@ class IoWorkers:
                 process = self._context.Process(
                     target=_worker_main, args=(worker_pipe, self._create, self._read), daemon=True
                 )
-                process.start()
+                with signals_blocked():
+                    process.start()
                 self._processes.append(process)
                 worker_pipe.close()
             for pipe in self._pipes:

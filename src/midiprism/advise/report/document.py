@@ -1,11 +1,11 @@
 """Turn a report into sections that a terminal, Markdown and a web page show alike."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from midiprism.advise.report.report import RunReport, Utilization
+from midiprism.advise.report.report import MIN_WORK_SECONDS, RunReport, Utilization
 from midiprism.advise.report.strategies import SpeedupPlan, Strategy
 from midiprism.metrics.snapshot import STAGES, SampleWindow
 
@@ -17,6 +17,8 @@ _STAGE_DESCRIPTIONS = {
     "flush": "making files durable",
     "commit": "committing to the catalog",
 }
+
+_MIN_SHOWN_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _format_remaining(report: RunReport) -> str:
         return "nothing"
     if report.eta_seconds is None:
         return "unknown: the songs were not counted, or none was split lately"
-    return f"{report.run.songs_left:,} songs, {format_duration(report.eta_seconds)} at this rate"
+    return f"{_count(report.run.songs_left or 0, 'song')}, {format_duration(report.eta_seconds)} at this rate"
 
 
 def _resources_section(report: RunReport) -> Section:
@@ -151,7 +153,7 @@ def _format_setting(requested: Any, in_force: int) -> str:
 
 def _decision_item(decision: Mapping[str, Any]) -> Item:
     return Item(
-        f"After {format_duration(decision['at'])}: {decision['workers']} workers, "
+        f"After {format_duration(decision['at'])}: {_count(decision['workers'], 'worker')}, "
         f"batches of {decision['batch_size']:,}, {decision['in_flight']} in flight",
         (str(decision["reason"]),),
     )
@@ -184,16 +186,32 @@ def _stage_rows(window: SampleWindow) -> Iterator[tuple[str, ...]]:
 
 def _bottleneck_section(report: RunReport) -> Section:
     bottleneck = report.bottleneck
+    if report.too_short:
+        sentence = (
+            f"The run was too short to say what limits it: it worked for "
+            f"{format_duration(report.work_seconds)}, and that needs {MIN_WORK_SECONDS:g} s. Its time:"
+        )
+        return Section("Bottleneck", (sentence,), tuple(_time_rows(report)))
     if bottleneck is None:
         return Section("Bottleneck", ("Nothing was measured.",))
     return Section("Bottleneck", (_to_sentence(bottleneck.summary),), bottleneck.evidence)
 
 
+def _time_rows(report: RunReport) -> Iterator[tuple[str, str]]:
+    """Yield where the time of a run went, and how much."""
+    yield "starting, and loading the splitter", format_duration(report.run.loading_seconds)
+    yield "working", format_duration(report.work_seconds)
+    for name, seconds in report.stage_seconds.items():
+        if seconds >= _MIN_SHOWN_SECONDS:
+            yield f"of it, by all workers: {_STAGE_DESCRIPTIONS[name]}", format_duration(seconds)
+
+
 def _strategies_section(report: RunReport) -> Section:
     if not report.strategies:
-        return Section("Strategies", ("Without a measured rate nothing can be predicted.",))
+        return Section("Strategies", (f"{_unmeasured(report)} nothing can be predicted.",))
     helpful = [strategy for strategy in report.strategies if strategy.helps]
     others = [strategy for strategy in report.strategies if not strategy.helps]
+    planned = {name for plan in report.plans for name in plan.strategies}
     sentences = ("The best first. The model in docs/explanation/tuning.md predicts the gains.",)
     if not helpful:
         sentences = ("No change would make the run noticeably faster.",)
@@ -202,7 +220,10 @@ def _strategies_section(report: RunReport) -> Section:
         sentences,
         rows=tuple((strategy.title, _format_gain(strategy)) for strategy in helpful),
         columns=("strategy", "expected") if helpful else (),
-        items=(*map(_helpful_strategy_item, helpful), *map(_unhelpful_strategy_item, others)),
+        items=(
+            *map(_helpful_strategy_item, helpful),
+            *(_unhelpful_strategy_item(strategy, planned) for strategy in others),
+        ),
     )
 
 
@@ -224,30 +245,40 @@ def _helpful_strategy_item(strategy: Strategy) -> Item:
     )
 
 
-def _unhelpful_strategy_item(strategy: Strategy) -> Item:
+def _unhelpful_strategy_item(strategy: Strategy, planned: Collection[str]) -> Item:
+    if strategy.id in planned:
+        return Item(f"{strategy.title}: helps only together with others, as in the plans")
     return Item(f"{strategy.title}: would not help", (_to_sentence(strategy.reason),))
 
 
 def _plans_section(report: RunReport) -> Section:
     items = tuple(
         Item(
-            f"Plan {plan.name}, {plan.title}: {_format_gain(plan)}",
+            f"Plan {plan.name}, {plan.title}: {_format_gain(plan) if plan.strategies else 'nothing'}",
             tuple(map(_to_sentence, plan.sentences)),
             plan.commands,
         )
         for plan in report.plans
     )
-    return Section("Plans", () if items else ("Without a measured rate there are none.",), items=items)
+    return Section("Plans", () if items else (f"{_unmeasured(report)} there are none.",), items=items)
+
+
+def _unmeasured(report: RunReport) -> str:
+    return "From so short a run" if report.too_short else "Without a measured rate"
 
 
 def _restart_section(report: RunReport) -> Section:
     run = report.run
     done = run.songs_done + run.songs_skipped
     sentence = (
-        f"Nothing: {done:,} songs are in the catalog and would not be opened again. Ctrl-C ends a run "
+        f"Nothing: {_count(done, 'song')} in the catalog would not be opened again. Ctrl-C ends a run "
         "after the present batches; the next `midiprism split` resumes it."
     )
     return Section("What a restart would cost", (sentence,))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _to_sentence(text: str) -> str:

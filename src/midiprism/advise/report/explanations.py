@@ -1,5 +1,6 @@
 """Describe strategies in words: what each changes and requires, and why it helps or not."""
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from midiprism.advise.model.costs import Costs
@@ -22,6 +23,7 @@ StrategyId = Literal[
     "sqlite",
     "separate-devices",
 ]
+DEVICE_STRATEGIES: frozenset[StrategyId] = frozenset({"output-device", "catalog-device", "separate-devices"})
 STRATEGY_OF_SETTING: dict[TunableName, StrategyId] = {
     "workers": "workers",
     "batch_size": "batches",
@@ -37,17 +39,17 @@ class StrategyInfo(NamedTuple):
     risk: str
 
 
-_RESTART_RISK = "None: everything done is kept, and the next run resumes."
+RESTART_RISK = "None: everything done is kept, and the next run resumes."
 _MOVE_RISK = "It needs space for the result on the other device, and time to copy it there."
 _NEW_RESULT_RISK = "It needs a new result, for which the songs of this one are split again."
 
 STRATEGY_INFO: dict[StrategyId, StrategyInfo] = {
     "output-device": StrategyInfo("the result on another device", "medium", _MOVE_RISK),
     "catalog-device": StrategyInfo("the catalog on another device, with its result", "medium", _MOVE_RISK),
-    "temporary-device": StrategyInfo("temporary files on another device", "low", _RESTART_RISK),
-    "batches": StrategyInfo("batches of another size", "low", _RESTART_RISK),
-    "workers": StrategyInfo("another number of workers", "low", _RESTART_RISK),
-    "in-flight": StrategyInfo("another number of batches in flight", "low", _RESTART_RISK),
+    "temporary-device": StrategyInfo("temporary files on another device", "low", RESTART_RISK),
+    "batches": StrategyInfo("batches of another size", "low", RESTART_RISK),
+    "workers": StrategyInfo("another number of workers", "low", RESTART_RISK),
+    "in-flight": StrategyInfo("another number of batches in flight", "low", RESTART_RISK),
     "parquet": StrategyInfo("tracks in Parquet files instead of a file each", "high", _NEW_RESULT_RISK),
     "postgresql": StrategyInfo("the catalog on a PostgreSQL server", "high", _NEW_RESULT_RISK),
     "sqlite": StrategyInfo("the catalog in a file of the result", "high", _NEW_RESULT_RISK),
@@ -79,8 +81,22 @@ def explain_no_gain(name: StrategyId, costs: Costs, tunables: Tunables) -> str:
     return f"It would change little: the share of a song in a commit is {commit:,.2f} ms."
 
 
-def explain_not_applicable(name: StrategyId) -> str:
-    """Return why a strategy does not apply to the run."""
+def join_risks(names: Iterable[StrategyId]) -> str:
+    """Return the risks of strategies that are applied together."""
+    risks = dict.fromkeys(STRATEGY_INFO[name].risk for name in names)
+    if len(risks) > 1:
+        risks.pop(RESTART_RISK, None)
+    return " ".join(risks)
+
+
+def explain_not_applicable(name: StrategyId, *, moved: bool = False) -> str:
+    """Return why a strategy does not apply to the run.
+
+    Args:
+        moved: whether the result was moved after the run.
+    """
+    if moved and name in DEVICE_STRATEGIES:
+        return "The result was moved after this run: the next run shows how fast it is there."
     return {
         "temporary-device": "A run never waits for temporary files.",
         "catalog-device": "The catalog is on a server, and so are its disks.",

@@ -1,7 +1,8 @@
 """Report on a run: its progress, its bottleneck, what would help, and by how much."""
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from midiprism.advise.bottleneck import Bottleneck, find_bottleneck
@@ -14,9 +15,12 @@ from midiprism.catalog.queries.run_history import run_settings
 from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
 from midiprism.errors import UsageError
 from midiprism.metrics.devices import StorageLocation
-from midiprism.metrics.snapshot import DEVICE_ROLES, RunSample, SampleWindow
+from midiprism.metrics.snapshot import DEVICE_ROLES, STAGES, RunSample, SampleWindow
 from midiprism.results.result_dir import open_catalog_of
 from midiprism.results.status import RunStatus, read_status
+
+MIN_WORK_SECONDS = 5.0
+"""In less time a run mostly starts and ends: what limits that says nothing about a longer one."""
 
 _MAX_RUNS = 1_000
 
@@ -53,14 +57,17 @@ class RunReport:
         out: folder of its result, absolute.
         run: the run as it was recorded.
         settings: settings recorded at its start; ``now`` in them are those in force at its end.
-        window: the part of the run that was measured; None if nothing was split for long enough. Without it
-            there is no bottleneck, no strategy and no plan.
+        window: the part of the run that was measured; None if nothing was split for long enough. Without it,
+            and if the run was too short, there is no bottleneck, no strategy and no plan.
         utilizations: of processors, memory, devices and the catalog.
         timeline: the run over time.
         bottleneck: what limited it.
         strategies: the best first.
         plans: A, B and C.
         decisions: changes of settings while it ran, see ``RunMetrics``.
+        work_seconds: time after the splitter was loaded.
+        too_short: whether that is less than ``MIN_WORK_SECONDS``.
+        stage_seconds: time of each stage, summed over the workers.
     """
 
     out: str
@@ -73,6 +80,9 @@ class RunReport:
     strategies: tuple[Strategy, ...]
     plans: tuple[SpeedupPlan, ...]
     decisions: tuple[Mapping[str, Any], ...]
+    work_seconds: float
+    too_short: bool
+    stage_seconds: Mapping[str, float]
 
     @property
     def rate(self) -> float | None:
@@ -131,21 +141,30 @@ def analyze_run(
         "batch_size": last.batch_size,
         "in_flight": last.in_flight_limit,
     }
+    folder = os.path.abspath(out)
+    moved = os.path.realpath(str(settings.get("out", folder))) != os.path.realpath(folder)
+    settings["out"] = folder
     window = typical_window(samples, running=run.live_rate is not None)
-    facts = RunFacts.from_settings(settings)
+    facts = replace(RunFacts.from_settings(settings), moved=moved)
     known_speeds = load_disk_speeds() if disk_speeds is None else disk_speeds
-    model = None if window is None else model_run(window, facts, known_speeds)
+    work_seconds = max(0.0, run.seconds - run.loading_seconds)
+    too_short = work_seconds < MIN_WORK_SECONDS
+    measured = None if too_short else window
+    model = None if measured is None else model_run(measured, facts, known_speeds)
     return RunReport(
-        out=str(settings.get("out", out)),
+        out=folder,
         run=run,
         settings=settings,
         window=window,
         utilizations=() if window is None else tuple(_measure_utilizations(window, facts)),
         timeline=tuple(timeline_points(samples)),
-        bottleneck=None if window is None else find_bottleneck(window, facts, known_speeds),
+        bottleneck=None if measured is None else find_bottleneck(measured, facts, known_speeds),
         strategies=() if model is None else tuple(strategies_for(model)),
         plans=() if model is None else tuple(plans_for(model)),
         decisions=tuple(run.decisions),
+        work_seconds=work_seconds,
+        too_short=too_short,
+        stage_seconds={name: last.stage(name).seconds for name in STAGES},
     )
 
 

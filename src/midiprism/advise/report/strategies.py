@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from midiprism.advise.bottleneck import MIN_GAIN
@@ -15,6 +15,7 @@ from midiprism.advise.model.what_if import Change
 from midiprism.advise.probe.disk_results import DiskSpeed
 from midiprism.advise.report.commands import commands_for
 from midiprism.advise.report.explanations import (
+    DEVICE_STRATEGIES,
     LEVELS,
     STRATEGY_INFO,
     STRATEGY_OF_SETTING,
@@ -23,6 +24,7 @@ from midiprism.advise.report.explanations import (
     explain_gain,
     explain_no_gain,
     explain_not_applicable,
+    join_risks,
 )
 from midiprism.metrics.snapshot import SampleWindow
 from midiprism.pipeline.tuner import Tunables
@@ -30,9 +32,8 @@ from midiprism.pipeline.tuner import Tunables
 PlanName = Literal["A", "B", "C"]
 
 _MAX_UNKNOWN_WAIT_SHARE = 0.2
-_DEVICE_CHANGES: frozenset[StrategyId] = frozenset({"output-device", "catalog-device", "separate-devices"})
 _CATALOG_CHANGES: frozenset[StrategyId] = frozenset({"catalog-device", "postgresql", "sqlite"})
-_RESULT_CHANGES: frozenset[StrategyId] = _DEVICE_CHANGES | _CATALOG_CHANGES | {"parquet"}
+_RESULT_CHANGES: frozenset[StrategyId] = DEVICE_STRATEGIES | _CATALOG_CHANGES | {"parquet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class SpeedupPlan:
         strategies: empty if nothing of the kind helps.
         effort: the highest of the strategies.
         risk: of all strategies.
+        gain: 1 if there are no strategies.
     """
 
     name: PlanName
@@ -187,7 +189,7 @@ def _candidate_changes(run: RunModel) -> dict[StrategyId, Change | None]:
     device = facts.device("output")
     one_device = bool(device) and device == facts.device("source")
     on_server = facts.workers_commit
-    return {
+    changes: dict[StrategyId, Change | None] = {
         "output-device": what_if.move_output(facts, speeds, output),
         "catalog-device": None if on_server else what_if.move_catalog(facts, speeds, catalog),
         "temporary-device": None,
@@ -199,6 +201,8 @@ def _candidate_changes(run: RunModel) -> dict[StrategyId, Change | None]:
         "sqlite": what_if.use_sqlite(facts, speeds) if on_server else None,
         "separate-devices": what_if.separate_devices(facts, speeds, output) if one_device else None,
     }
+    # The run says nothing about the disk that the result is on now.
+    return changes | dict.fromkeys(DEVICE_STRATEGIES) if facts.moved else changes
 
 
 def best_setting(run: RunModel, name: TunableName) -> Change:
@@ -226,7 +230,7 @@ def _make_strategy(run: RunModel, name: StrategyId, change: Change | None) -> St
         return Strategy(
             id=name,
             title=info.title,
-            reason=explain_not_applicable(name),
+            reason=explain_not_applicable(name, moved=run.facts.moved),
             commands=(),
             effort=info.effort,
             risk=info.risk,
@@ -296,14 +300,28 @@ def _helpful_changes(run: RunModel, candidates: Mapping[StrategyId, Change]) -> 
 
 
 def _are_exclusive(first: StrategyId, second: StrategyId) -> bool:
-    return {first, second} <= _DEVICE_CHANGES or {first, second} <= _CATALOG_CHANGES
+    return {first, second} <= DEVICE_STRATEGIES or {first, second} <= _CATALOG_CHANGES
+
+
+def _needed_settings(run: RunModel, changes: Sequence[Change]) -> tuple[float, dict[TunableName, int]]:
+    """Return the gain of changes with the best settings for them, and those settings that it needs.
+
+    A setting that contributes too little stays as it is.
+    """
+    costs, _ = run.apply(*changes)
+    _, best = run.best_gain(*changes)
+    enough = predicted_rate(costs, best) / MIN_GAIN
+    for name in changed_settings(best, run.tunables):
+        simpler = replace(best, **{name: getattr(run.tunables, name)})
+        if predicted_rate(costs, simpler) > enough:
+            best = simpler
+    return predicted_rate(costs, best) / run.modelled_rate, changed_settings(best, run.tunables)
 
 
 def _make_plan(
     run: RunModel, name: PlanName, title: str, selected: Mapping[StrategyId, Change]
 ) -> SpeedupPlan:
-    gain, best = run.best_gain(*selected.values())
-    settings = changed_settings(best, run.tunables)
+    gain, settings = _needed_settings(run, [*selected.values()])
     changes: dict[str, Any] = dict(settings.items())
     for change in selected.values():
         changes |= change.values
@@ -316,7 +334,7 @@ def _make_plan(
         strategies=strategies,
         commands=commands_for(run.facts, changes),
         effort=max((info.effort for info in infos), key=LEVELS.index, default="low"),
-        risk=" ".join(dict.fromkeys(info.risk for info in infos)),
+        risk=join_risks(strategies),
         rate=run.measured_rate * gain,
         gain=gain,
         upper_bound=may_queue or any(change.upper_bound for change in selected.values()),

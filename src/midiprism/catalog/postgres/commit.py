@@ -97,10 +97,13 @@ class BatchCommit:
         if row is None:
             return None
         result = CommitResult(links=row.links, tracks_new=row.tracks_new)
-        recorded = self._catalog.select_songs(self._song_digests()).values()
-        result.outcomes.update(song.outcome for song in recorded if song.run_id == self._run_id)
-        rows_read = self._batch.songs.rows(("digest", "outcome"))
-        result.outcomes.update(outcome for digest, outcome in rows_read if digest is None)
+        recorded = self._catalog.select_songs(self._song_digests())
+        own = {digest: song.outcome for digest, song in recorded.items() if song.run_id == self._run_id}
+        result.outcomes.update(own.values())
+        rows_read = [*self._batch.songs.rows(("digest", "outcome", "lost_bytes"))]
+        result.outcomes.update(outcome for digest, outcome, _ in rows_read if digest is None)
+        lossy = {digest for digest, _, lost_bytes in rows_read if lost_bytes is not None}
+        result.songs_with_loss = len(lossy & own.keys())
         result.paths_of_known_songs = len(self._batch.songs) - result.outcomes.total()
         return result
 
@@ -178,7 +181,8 @@ class BatchCommit:
             known.update(self._catalog.select_songs(lost))
         recorded.new = dict(inserted.values())
         has_outcome = set(inserted)
-        for index, (digest, outcome) in enumerate(batch.songs.rows(("digest", "outcome"))):
+        rows = batch.songs.rows(("digest", "outcome", "lost_bytes"))
+        for index, (digest, outcome, lost_bytes) in enumerate(rows):
             if digest is None:
                 continue
             if digest in inserted:
@@ -201,14 +205,14 @@ class BatchCommit:
                     has_outcome.add(digest)
                     recorded.replaced[index] = known_song.id
             if is_counted:
-                result.outcomes[outcome] += 1
+                result.count_song(outcome, lost_bytes)
             else:
                 result.paths_of_known_songs += 1
         result.outcomes_replaced = len(recorded.replaced)
         unread = [index for index, digest in enumerate(digests) if digest is None]
         for index, song_id in zip(unread, self._insert_songs(unread), strict=True):
             assert song_id is not None, "without a digest, nothing conflicts"
-            result.outcomes[batch.songs["outcome"][index]] += 1
+            result.count_song(batch.songs["outcome"][index], None)
             recorded.new[index] = recorded.path_songs[index] = song_id
         return recorded
 

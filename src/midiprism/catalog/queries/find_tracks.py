@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
 
 from midiprism.catalog.folding import fold_text
-from midiprism.catalog.rows import make_storable
 from midiprism.catalog.schema import links, shards, song_paths, tracks
 from midiprism.errors import FilterValueError
+from midiprism.records.batches import make_storable
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, TrackRecord
 from midiprism.records.filters import FILTERS, Filter, FilterValue
 

@@ -39,6 +39,8 @@ class CatalogCounts:
         track_bytes: bytes of the tracks.
         shards: files that hold tracks, or links of songs; 0 where each track is a file.
         shard_bytes: bytes of the shards.
+        songs_with_loss: songs of which damage has cost music.
+        lost_bytes: their bytes that may hold music and were not understood.
     """
 
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -49,6 +51,8 @@ class CatalogCounts:
     track_bytes: int = 0
     shards: int = 0
     shard_bytes: int = 0
+    songs_with_loss: int = 0
+    lost_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -67,8 +71,12 @@ class FailureGroup:
     run_ids: set[int] = field(default_factory=set)
 
 
-class FailedPath(NamedTuple):
-    """A path of a song that failed. All paths of one song come one after another."""
+class ListedPath(NamedTuple):
+    """A path of a song that failed, or that has lost music. All paths of one song come one after another.
+
+    Attributes:
+        lost_bytes: None where no music was lost.
+    """
 
     song_id: int
     digest: bytes | None
@@ -78,6 +86,7 @@ class FailedPath(NamedTuple):
     size: int | None
     run_id: int
     path: bytes
+    lost_bytes: int | None
 
 
 class RunRecord(NamedTuple):
@@ -134,11 +143,19 @@ def count_catalog(connection: Connection) -> CatalogCounts:
     """Count what a catalog holds. It reads the tables of songs and tracks once, and no links."""
     outcomes: dict[str, int] = {}
     link_count = 0
-    by_outcome = select(songs.c.outcome, func.count(), func.sum(songs.c.link_count))
-    by_outcome = by_outcome.group_by(songs.c.outcome)
-    for outcome, song_count, links_of_songs in connection.execute(by_outcome):
+    songs_with_loss = lost_bytes = 0
+    by_outcome = select(
+        songs.c.outcome,
+        func.count(),
+        func.sum(songs.c.link_count),
+        func.count(songs.c.lost_bytes),
+        func.sum(songs.c.lost_bytes),
+    ).group_by(songs.c.outcome)
+    for outcome, song_count, links_of_songs, losses, bytes_of_songs in connection.execute(by_outcome):
         outcomes[outcome] = song_count
         link_count += int(links_of_songs)
+        songs_with_loss += losses
+        lost_bytes += int(bytes_of_songs or 0)
     path_song_count = select(func.count(song_paths.c.song_id.distinct()))
     track_sums = select(func.count(), func.sum(tracks.c.size)).select_from(tracks)
     shard_sums = select(func.count(), func.sum(shards.c.bytes)).select_from(shards)
@@ -153,6 +170,8 @@ def count_catalog(connection: Connection) -> CatalogCounts:
         int(track_bytes or 0),
         shard_count,
         int(shard_bytes or 0),
+        songs_with_loss,
+        lost_bytes,
     )
 
 
@@ -193,14 +212,27 @@ def failure_groups(connection: Connection, max_examples: int) -> list[FailureGro
     return sorted(groups.values(), key=lambda group: (-group.count, group.code))
 
 
-def failed_paths(catalog: Catalog) -> Iterator[FailedPath]:
-    """Return every path of every song that failed, song by song.
+def failed_paths(catalog: Catalog) -> Iterator[ListedPath]:
+    """Return every path of every song that failed, song by song."""
+    return _listed_paths(catalog, _is_failed)
+
+
+def paths_with_loss(catalog: Catalog) -> Iterator[ListedPath]:
+    """Return every path of every song that has lost music to damage, song by song.
+
+    The code and the message are those of the song's first problem.
+    """
+    return _listed_paths(catalog, songs.c.lost_bytes.is_not(None))
+
+
+def _listed_paths(catalog: Catalog, condition: ColumnElement[bool]) -> Iterator[ListedPath]:
+    """Return every path of the songs that meet a condition, song by song.
 
     Memory does not grow with their number, and no transaction is open between two pages.
     """
-    last: FailedPath | None = None
+    last: ListedPath | None = None
     while True:
-        page = _next_failed_paths(catalog, last)
+        page = _next_paths(catalog, condition, last)
         yield from page
         if len(page) < _FETCH_ROWS:
             return
@@ -251,17 +283,20 @@ def committed_since(connection: Connection, run_id: int, since: str) -> RecentCo
     return RecentCommits(commits, int(song_count or 0))
 
 
-def _next_failed_paths(catalog: Catalog, last: FailedPath | None) -> list[FailedPath]:
+def _next_paths(
+    catalog: Catalog, condition: ColumnElement[bool], last: ListedPath | None
+) -> list[ListedPath]:
     """Return the next page: the remaining paths of the last song, then those of the songs after it."""
     with catalog.read_transaction() as connection:
         if last is None:
-            return _failed_paths(connection, songs.c.id >= 0, _FETCH_ROWS)
+            return _page_of_paths(connection, condition, _FETCH_ROWS)
         rest = and_(songs.c.id == last.song_id, song_paths.c.path > last.path)
-        page = _failed_paths(connection, rest, _FETCH_ROWS)
-        return page + _failed_paths(connection, songs.c.id > last.song_id, _FETCH_ROWS - len(page))
+        page = _page_of_paths(connection, and_(condition, rest), _FETCH_ROWS)
+        following = and_(condition, songs.c.id > last.song_id)
+        return page + _page_of_paths(connection, following, _FETCH_ROWS - len(page))
 
 
-def _failed_paths(connection: Connection, where: ColumnElement[bool], limit: int) -> list[FailedPath]:
+def _page_of_paths(connection: Connection, where: ColumnElement[bool], limit: int) -> list[ListedPath]:
     query = (
         select(
             songs.c.id,
@@ -272,13 +307,14 @@ def _failed_paths(connection: Connection, where: ColumnElement[bool], limit: int
             songs.c.size,
             songs.c.run_id,
             song_paths.c.path,
+            songs.c.lost_bytes,
         )
         .join(song_paths, song_paths.c.song_id == songs.c.id)
-        .where(_is_failed, where)
+        .where(where)
         .order_by(songs.c.id, song_paths.c.path)
         .limit(limit)
     )
-    return [FailedPath(*row) for row in connection.execute(query)]
+    return [ListedPath(*row) for row in connection.execute(query)]
 
 
 def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:

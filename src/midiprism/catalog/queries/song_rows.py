@@ -35,6 +35,7 @@ class SongColumns(NamedTuple):
     division: Sequence[int | None]
     duration_ticks: Sequence[int | None]
     duration_seconds: Sequence[float | None]
+    lost_bytes: Sequence[int | None]
     link_count: Sequence[int]
 
 

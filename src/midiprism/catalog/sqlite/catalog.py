@@ -148,7 +148,8 @@ class SqliteCatalog(Catalog):
         """Return what is to be done with each song of a batch; add those that get an outcome to ``known``."""
         prepared = PreparedBatch(batch)
         result = prepared.commit_result
-        for index, (digest, outcome) in enumerate(batch.songs.rows(("digest", "outcome"))):
+        rows = batch.songs.rows(("digest", "outcome", "lost_bytes"))
+        for index, (digest, outcome, lost_bytes) in enumerate(rows):
             known_song = known.get(digest)
             if known_song is None:
                 if outcome is None:
@@ -163,7 +164,7 @@ class SqliteCatalog(Catalog):
                     continue
                 prepared.replaced_songs.append(index)
             prepared.path_song_ids.append(song_id)
-            result.outcomes[outcome] += 1
+            result.count_song(outcome, lost_bytes)
             if digest is not None:
                 known[digest] = KnownSong(song_id, outcome, batch.contract_version, run_id)
         changed = [*prepared.new_songs, *prepared.replaced_songs]

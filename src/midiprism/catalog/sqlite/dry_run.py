@@ -61,14 +61,14 @@ class DryRunCatalog:
         known = self._known_songs(digest for digest in batch.songs["digest"] if digest is not None)
         track_digests, track_indices = batch.tracks["digest"], batch.links[TRACK_INDEX]
         new_tracks: set[bytes] = set()
-        songs = batch.songs.rows(("digest", "outcome"))
-        for (digest, outcome), (first, last) in zip(songs, batch.link_ranges(), strict=True):
+        songs = batch.songs.rows(("digest", "outcome", "lost_bytes"))
+        for (digest, outcome, lost_bytes), (first, last) in zip(songs, batch.link_ranges(), strict=True):
             is_repeated = digest is not None and not self._is_first("songs", digest)
             is_up_to_date = digest in known and not batch.replaces_outcomes
             if outcome is None or is_repeated or is_up_to_date:
                 result.paths_of_known_songs += 1
                 continue
-            result.outcomes[outcome] += 1
+            result.count_song(outcome, lost_bytes)
             result.links += last - first
             new_tracks.update(map(track_digests.__getitem__, track_indices[first:last]))
         if self._catalog:

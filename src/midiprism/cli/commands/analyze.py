@@ -54,4 +54,4 @@ def analyze(
         return
     console = make_console()
     for part in analysis_text.render_rich(sections):
-        console.print(part, soft_wrap=False)  # a command stays on one line, to be copied
+        console.print(part.content, soft_wrap=part.on_one_line)

@@ -12,7 +12,6 @@ from midiprism.cli.render.inspection_json import print_inspection_json
 from midiprism.cli.render.inspection_text import print_inspection
 from midiprism.cli.shell import announce_compiling
 from midiprism.errors import CorruptMidiError, MidiprismError, UsageError
-from midiprism.smf.types import MAX_SONG_BYTES
 
 if TYPE_CHECKING:
     from midiprism.smf import Inspection
@@ -47,6 +46,8 @@ def _inspect_file(file: str, max_song_size: str | None, encoding: str | None) ->
         raise UsageError(f"{file} is a folder: name one MIDI file.")
     limits = Limits()
     if max_song_size is not None:
+        from midiprism.smf.types import MAX_SONG_BYTES
+
         limits = Limits(parse_size("--max-song-size", max_song_size, 1, MAX_SONG_BYTES))
     try:
         data = read_file(os.fsencode(file), limits.input_bytes).data

@@ -11,6 +11,7 @@ from midiprism.cli.options import CatalogOptions, OutArgument
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.render.track_list import print_paths, print_track_table, track_to_json
 from midiprism.cli.result_location import locate
+from midiprism.cli.streams import while_read
 from midiprism.errors import UsageError
 
 _DEFAULT_TABLE_ROWS = 200
@@ -48,10 +49,9 @@ def list_tracks(
     with open_catalog_of(result.folder, result.database) as opened:
         table = not (as_json or paths or null)
         max_rows = limit or _DEFAULT_TABLE_ROWS
-        # Closed explicitly, since a reader such as `head` may stop before the end.
         with closing(find_tracks(opened.connection, selection, max_rows + 1 if table else limit)) as rows:
             if as_json:
-                for row in rows:
+                for row in while_read(rows):
                     print_json(track_to_json(row))
             elif table:
                 print_track_table([*islice(rows, max_rows)])
@@ -60,4 +60,4 @@ def list_tracks(
                         f"These are the first {max_rows}: --limit N lists more, --json and --paths list all."
                     )
             else:
-                print_paths(result.folder, rows, b"\0" if null else b"\n")
+                print_paths(result.folder, while_read(rows), b"\0" if null else b"\n")

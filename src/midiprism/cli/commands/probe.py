@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midiprism.cli import exit_codes
-from midiprism.cli.interrupt import Terminated, terminable
+from midiprism.cli.interrupt import terminable
 from midiprism.cli.options import JsonOption
 from midiprism.cli.render.probe_json import mount_point_to_json, path_text, speeds_to_json
 from midiprism.cli.render.probe_text import print_plan, print_speeds
@@ -54,11 +54,8 @@ def probe(
     if dry_run:
         facts["places"] = [mount_point_to_json(mount_point) for mount_point in usable]
     else:
-        try:
-            with terminable():
-                speeds, errors = _measure(usable)
-        except Terminated:
-            return exit_codes.TERMINATED
+        with terminable():
+            speeds, errors = _measure(usable)
         failed = failed or bool(errors)
         facts |= speeds_to_json(speeds)
         facts["failed"] = [{"path": path_text(path), "message": message} for path, message in errors]

@@ -9,7 +9,6 @@ import typer
 
 from midiprism.cli.option_values import parse_auto_int, parse_size
 from midiprism.cli.options import ArchivesOption, MaxSongSizeOption
-from midiprism.smf.types import MAX_SONG_BYTES
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
@@ -249,6 +248,8 @@ class ExtentOptions:
         """Return the most bytes of a song; None for the default."""
         if self.max_song_size is None:
             return None
+        from midiprism.smf.types import MAX_SONG_BYTES
+
         return parse_size("--max-song-size", self.max_song_size, 1, MAX_SONG_BYTES)
 
     def arguments(self) -> list[str]:

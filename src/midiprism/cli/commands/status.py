@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli import exit_codes
+from midiprism.cli.interrupt import Terminated, terminable
 from midiprism.cli.options import CatalogOptions, OutArgument
-from midiprism.cli.render.status_json import failed_song_json, status_to_json
-from midiprism.cli.render.status_text import failed_song_text, status_lines
+from midiprism.cli.render.status_json import listed_song_json, status_to_json
+from midiprism.cli.render.status_text import failed_song_text, lossy_song_text, status_lines
 from midiprism.cli.render.terminal import make_console, print_json, print_message
 from midiprism.cli.result_location import ResultLocation, locate
+from midiprism.cli.streams import while_read
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +29,12 @@ def status(
     failed: Annotated[
         bool, typer.Option("--failed", help="List every song that failed, one per line, and nothing else.")
     ] = False,
+    lost: Annotated[
+        bool,
+        typer.Option(
+            "--lost", help="List every song that has lost music to damage, one per line, and nothing else."
+        ),
+    ] = False,
     runs: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="Show the last N runs.")] = 5,
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh until no run is active any more; Ctrl-C ends it.")
@@ -38,18 +47,18 @@ def status(
         bool,
         typer.Option(
             "--json",
-            help="Print one JSON object; with --failed one per song, with --watch one per refresh.",
+            help="Print one JSON object; with --failed or --lost one per song, with --watch one per refresh.",
         ),
     ] = False,
-) -> None:
+) -> int:
     """Show what a result holds, how far its run is, what failed and why, and what is left.
 
     Nothing is written, and it works at any time.
     """
     from midiprism.results.status import read_status, watch_status
 
-    if failed and watch:
-        raise UsageError("--failed and --watch exclude each other.")
+    if failed + lost + watch > 1:
+        raise UsageError("--failed, --lost and --watch exclude each other.")
     if every is not None and not watch:
         raise UsageError("--every needs --watch.")
     seconds = _DEFAULT_INTERVAL_SECONDS if every is None else every
@@ -58,27 +67,37 @@ def status(
             f"--every must be from {_MIN_INTERVAL_SECONDS:g} to {_MAX_INTERVAL_SECONDS:g} seconds."
         )
     result = locate(out, catalog)
-    if failed:
-        _print_failed(result, as_json=as_json)
+    if failed or lost:
+        _print_songs(result, lost=lost, as_json=as_json)
     elif watch:
-        _watch(watch_status(result.folder, runs, seconds, result.database), result, as_json=as_json)
+        try:
+            with terminable():
+                statuses = watch_status(result.folder, runs, seconds, result.database)
+                _watch(while_read(statuses), result, as_json=as_json)
+        except Terminated:
+            return exit_codes.TERMINATED
+        except KeyboardInterrupt:  # which is how watching ends
+            return exit_codes.INTERRUPTED
     else:
         _print(read_status(result.folder, runs, database=result.database), result, as_json=as_json)
+    return exit_codes.DONE
 
 
-def _print_failed(result: ResultLocation, *, as_json: bool) -> None:
-    from midiprism.catalog.queries.run_history import failed_paths
+def _print_songs(result: ResultLocation, *, lost: bool, as_json: bool) -> None:
+    """Print the songs that have lost music, or else those that failed."""
+    from midiprism.catalog.queries.run_history import failed_paths, paths_with_loss
     from midiprism.results.status import open_catalog_if_any
 
-    any_failed = False
+    find_paths, to_text = (paths_with_loss, lossy_song_text) if lost else (failed_paths, failed_song_text)
+    any_listed = False
     with open_catalog_if_any(result.folder, result.database) as catalog:
-        failed = failed_paths(catalog) if catalog is not None else ()
-        for _, paths in groupby(failed, lambda row: row.song_id):
-            any_failed = True
-            for piece in failed_song_json(paths) if as_json else failed_song_text(paths):
+        found = find_paths(catalog) if catalog is not None else ()
+        for _, paths in groupby(while_read(found), lambda row: row.song_id):
+            any_listed = True
+            for piece in listed_song_json(paths) if as_json else to_text(paths):
                 typer.echo(piece, nl=False)
-    if not any_failed and not as_json:
-        print_message("No song failed.")
+    if not any_listed and not as_json:
+        print_message("No song has lost music." if lost else "No song failed.")
 
 
 def _print(status: "ResultStatus", result: ResultLocation, *, as_json: bool) -> None:

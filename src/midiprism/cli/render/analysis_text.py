@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from midiprism.cli.render.terminal import escape_unprintable
 
@@ -15,16 +15,28 @@ _MARKDOWN_SPECIALS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
 _BACKTICKS = re.compile("`+")
 
 
-def render_rich(sections: "Sequence[Section]") -> "Iterator[RenderableType]":
+class Part(NamedTuple):
+    """A part of the report for Rich.
+
+    Attributes:
+        content: what to print.
+        on_one_line: whether it must not be folded, since it is a command to be copied.
+    """
+
+    content: "RenderableType"
+    on_one_line: bool = False
+
+
+def render_rich(sections: "Sequence[Section]") -> Iterator[Part]:
     """Yield the report for Rich, part by part."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     for section in sections:
-        yield Text(f"\n{escape_unprintable(section.title)}", style="bold")
+        yield Part(Text(f"\n{escape_unprintable(section.title)}", style="bold"))
         for sentence in section.sentences:
-            yield Padding(Text(escape_unprintable(sentence)), (0, 0, 0, 2))
+            yield Part(Padding(Text(escape_unprintable(sentence)), (0, 0, 0, 2)))
         if section.rows:
             table = Table(
                 box=None,
@@ -38,15 +50,13 @@ def render_rich(sections: "Sequence[Section]") -> "Iterator[RenderableType]":
                 table.add_column(title, overflow="fold")
             for row in section.rows:
                 table.add_row(*(Text(escape_unprintable(cell)) for cell in row))
-            yield Padding(table, (0, 0, 0, 2))
+            yield Part(Padding(table, (0, 0, 0, 2)))
         for item in section.items:
-            yield Padding(Text(escape_unprintable(item.title), style="bold"), (0, 0, 0, 2))
+            yield Part(Padding(Text(escape_unprintable(item.title), style="bold"), (0, 0, 0, 2)))
             for line in item.lines:
-                yield Padding(Text(escape_unprintable(line)), (0, 0, 0, 4))
+                yield Part(Padding(Text(escape_unprintable(line)), (0, 0, 0, 4)))
             for command in item.commands:
-                yield Text(
-                    f"    {escape_unprintable(command)}", style="cyan", no_wrap=True, overflow="ignore"
-                )
+                yield Part(Text(f"    {escape_unprintable(command)}", style="cyan"), on_one_line=True)
 
 
 def render_markdown(sections: "Sequence[Section]") -> str:

@@ -35,9 +35,21 @@ def audit_lines(report: "AuditReport", library: str, *, verbose: bool) -> Iterat
 
     yield f"{escape_unprintable(library)}: {_headline(report)}"
     yield _count("songs", report.songs, f"audited, of {report.songs_total:,} that their owner has split")
-    yield _count("links", report.links, "rows of track_splits for these songs")
-    yield _count("compared", report.tracks_compared, "tracks compared with those of their songs")
-    yield _count("correct", report.tracks_correct, "of those have the same notes at the same times")
+    yield _count(
+        "links", report.links, "rows of track_splits for these songs", "row of track_splits for these songs"
+    )
+    yield _count(
+        "compared",
+        report.tracks_compared,
+        "tracks compared with those of their songs",
+        "track compared with that of its song",
+    )
+    yield _count(
+        "correct",
+        report.tracks_correct,
+        "of those have the same notes at the same times",
+        "of those has the same notes at the same times",
+    )
     wrong_share = report.wrong_share
     for kind, meaning in FINDING_KINDS.items():
         count = report.counts.get(kind, 0)
@@ -52,8 +64,8 @@ def audit_lines(report: "AuditReport", library: str, *, verbose: bool) -> Iterat
     yield f"Nothing was written. {report.seconds:.1f} s"
 
 
-def _count(name: str, count: int, meaning: str) -> str:
-    return format_count(name, count, meaning, width=_NAME_WIDTH)
+def _count(name: str, count: int, meaning: str, one: str = "") -> str:
+    return format_count(name, count, meaning, one=one, width=_NAME_WIDTH)
 
 
 def _headline(report: "AuditReport") -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from midiprism.pipeline.progress import RunListener, RunProgress
 
 _LINE_SECONDS = 5.0
+_MIN_SECONDS_OF_WORK = 5.0
+"""Until then it is the start of the run that limits it."""
 
 
 class ProgressCounts(Protocol):
@@ -81,7 +83,7 @@ class BottleneckLine:
     def describe(self, progress: "RunProgress") -> str:
         """Return the bottleneck and how busy the resources are; nothing before there is a measurement."""
         window = progress.window
-        if window is None or not window.songs:
+        if window is None or not window.songs or progress.seconds < _MIN_SECONDS_OF_WORK:
             return ""
         if window.last.elapsed_seconds != self._sampled_at:
             self._sampled_at = window.last.elapsed_seconds
@@ -113,13 +115,15 @@ def format_run_progress(progress: "RunProgress") -> str:
     if progress.total:
         left = max(0, progress.total - progress.seen)
         parts = [
-            f"{progress.seen:,} of {progress.total:,} songs",
+            f"{progress.seen:,} of {pluralize(progress.total, 'song')}",
             f"{100 * min(progress.seen, progress.total) / progress.total:.0f} %",
         ]
     parts.append(f"{rate:,.0f}/s")
     if progress.total and rate > 0:
         parts.append(f"{format_clock(left / rate)} left")
     parts += [pluralize(progress.tracks_new, "new track"), pluralize(progress.tracks_duplicate, "duplicate")]
+    if progress.tracks_ahead:
+        parts.append(f"{progress.tracks_ahead:,} more written for the next songs")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     return ", ".join(parts)

@@ -23,12 +23,12 @@ def format_progress(progress: "RelocationProgress") -> str:
     if progress.stage == "catalog":
         return f"copying the catalog, {format_clock(progress.seconds)}"
     if progress.stage == "cleanup":
-        return f"emptying the old folder: {progress.seen:,} files"
+        return f"emptying the old folder: {pluralize(progress.seen, 'file')}"
     if not progress.total:
-        return f"{progress.seen:,} files"
+        return pluralize(progress.seen, "file")
     percent = 100 * min(progress.seen, progress.total) / progress.total
     copied = format_size(progress.bytes_copied)
-    return f"{progress.seen:,} of {progress.total:,} files, {percent:.0f} %, {copied} copied"
+    return f"{progress.seen:,} of {pluralize(progress.total, 'file')}, {percent:.0f} %, {copied} copied"
 
 
 def relocation_lines(
@@ -76,11 +76,31 @@ def _headline(relocation: "Relocation") -> str:
 
 def _count_lines(relocation: "Relocation") -> Iterator[str]:
     counts = (
-        ("were there", relocation.files_already_copied, "files that an earlier call copied, all intact"),
-        ("shared", relocation.files_reflinked, "copied files that share their blocks with the originals"),
-        ("removed", relocation.files_removed, "files removed from the old folder"),
-        ("left", relocation.files_left, "files in the old folder that do not belong to the result"),
+        (
+            "were there",
+            relocation.files_already_copied,
+            "file that an earlier call copied, intact",
+            "files that an earlier call copied, all intact",
+        ),
+        (
+            "shared",
+            relocation.files_reflinked,
+            "copied file that shares its blocks with the original",
+            "copied files that share their blocks with the originals",
+        ),
+        (
+            "removed",
+            relocation.files_removed,
+            "file removed from the old folder",
+            "files removed from the old folder",
+        ),
+        (
+            "left",
+            relocation.files_left,
+            "file in the old folder that does not belong to the result",
+            "files in the old folder that do not belong to the result",
+        ),
     )
-    for name, count, meaning in counts:
+    for name, count, one, meaning in counts:
         if count:
-            yield format_count(name, count, meaning)
+            yield format_count(name, count, meaning, one=one)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from midiprism.pipeline import Summary
 
 _MAX_SHOWN = 5
+_MIN_SONGS_FOR_RATE = 100
+"""A rate of fewer songs is that of loading the splitter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def print_summary(
                 print_message(line)
         return
     console = make_console(stderr=stderr)
-    for line in _lines(summary, command, verbose=verbose):
+    for line in summary_lines(summary, command, verbose=verbose):
         console.print(line)
 
 
@@ -60,6 +62,8 @@ def summary_to_json(summary: "Summary") -> dict[str, Any]:
         **summary.totals(),
         "results_skipped": summary.results_skipped,
         "markers_ignored": summary.markers_ignored,
+        "archives_skipped": summary.archives_skipped,
+        "junk_skipped": summary.junk_skipped,
         "catalog": None if summary.dry_run else summary.catalog,
         "run_id": summary.run_id,
     }
@@ -87,58 +91,123 @@ def notice_lines(summary: "Summary", *, verbose: bool) -> Iterator[str]:
         yield f"and {len(summary.notices) - len(shown):,} more; --verbose lists more of them"
 
 
-def _lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> Iterator[str]:
+def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool) -> Iterator[str]:
+    """Yield what was done, what failed, and what to do next."""
     yield _headline(summary, command.out)
-    counts = (
-        ("new tracks", summary.tracks_new, f"{format_size(summary.bytes_written)} written"),
-        ("duplicates", summary.tracks_duplicate, "known tracks, linked to their songs"),
-        ("skipped", summary.songs_skipped, "songs known already"),
-        ("adopted", summary.songs_adopted, "songs that their owner had split, left as they are"),
-        (
-            "nulled",
-            summary.values_nulled,
-            "values that the owner's columns cannot hold; each is a problem of its song",
-        ),
-        ("repaired", summary.songs_repaired, "songs that were damaged and have been repaired"),
-        ("no notes", summary.outcomes["no_notes"], "songs without notes"),
-        ("failed", summary.songs_failed, "songs that could not be split"),
-        (
-            "unreadable",
-            summary.folders_failed,
-            "folders, archives and members of archives that could not be read",
-        ),
-        ("passed over", summary.results_skipped, "folders made by midiprism"),
-        ("ignored", summary.markers_ignored, "files midiprism.json that midiprism did not write"),
-        ("nested", summary.archives_skipped, "archives inside archives, which are not read"),
-    )
-    for name, count, meaning in counts:
+    written = f"{format_size(summary.bytes_written)} written"
+    for name, count, one, meaning in (("new tracks", summary.tracks_new, "", written), *_counts(summary)):
         if count:
-            yield format_count(name, count, meaning)
+            yield format_count(name, count, meaning, one=one)
     if summary.notices:
         yield "Noticed:"
         yield from (f"  {line}" for line in notice_lines(summary, verbose=verbose))
     if summary.has_failures:
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
+    if summary.songs_with_loss and not summary.dry_run:
+        yield "To list the songs that have lost music:"
+        yield f"  midiprism status {command.quoted_result} --lost"
     if summary.state in ("interrupted", "stopped"):
         yield "Stopped before the end; what was done is kept. To continue:"
         yield f"  midiprism split {' '.join(map(shell_quote, command.sources))} -o {command.quoted_result}"
-    elif not summary.dry_run and summary.songs_seen:
+    elif not summary.dry_run and (summary.tracks or summary.nothing_new) and summary.songs_seen:
         yield "Next:"
         yield f"  midiprism list {command.quoted_result} --instrument bass"
         yield f"  midiprism export {command.quoted_result} --to by-song --by song"
 
 
+def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:
+    """Return the counts of a run: a name, a number, the meaning of one, and the meaning of more."""
+    return (
+        (
+            "duplicates",
+            summary.tracks_duplicate,
+            "known track, linked to its song",
+            "known tracks, linked to their songs",
+        ),
+        (
+            "skipped",
+            summary.songs_skipped - summary.songs_copies,
+            "song known already",
+            "songs known already",
+        ),
+        (
+            "copies",
+            summary.songs_copies,
+            "song with the content of another one",
+            "songs with the content of another one",
+        ),
+        (
+            "adopted",
+            summary.songs_adopted,
+            "song that its owner had split, left as it is",
+            "songs that their owner had split, left as they are",
+        ),
+        (
+            "lost music",
+            summary.songs_with_loss,
+            "song of which damage has cost music",
+            "songs of which damage has cost music",
+        ),
+        (
+            "nulled",
+            summary.values_nulled,
+            "value that the owner's columns cannot hold, which is a problem of its song",
+            "values that the owner's columns cannot hold; each is a problem of its song",
+        ),
+        (
+            "repaired",
+            summary.songs_repaired,
+            "song that was damaged and has been repaired",
+            "songs that were damaged and have been repaired",
+        ),
+        ("no notes", summary.outcomes["no_notes"], "song without notes", "songs without notes"),
+        ("failed", summary.songs_failed, "song that could not be split", "songs that could not be split"),
+        (
+            "unreadable",
+            summary.folders_failed,
+            "folder, archive or member of an archive that could not be read",
+            "folders, archives and members of archives that could not be read",
+        ),
+        ("passed over", summary.results_skipped, "folder made by midiprism", "folders made by midiprism"),
+        (
+            "ignored",
+            summary.markers_ignored,
+            "file midiprism.json that midiprism did not write",
+            "files midiprism.json that midiprism did not write",
+        ),
+        (
+            "nested",
+            summary.archives_skipped,
+            "archive inside an archive, which is not read",
+            "archives inside archives, which are not read",
+        ),
+        (
+            "junk",
+            summary.junk_skipped,
+            "file that is empty, or that macOS or Windows made, passed over",
+            "files that are empty, or that macOS or Windows made, passed over",
+        ),
+    )
+
+
 def _headline(summary: "Summary", out: str) -> str:
-    seconds = f"{summary.seconds:.1f} s ({summary.songs_per_second:,.0f} songs/s)"
-    folder = printable_path(out)
+    seconds = f"{summary.seconds:.1f} s"
+    stopped = summary.state in ("interrupted", "stopped")
     if not summary.songs_seen:
-        return "No MIDI files found (.mid .midi .kar .rmi .smf)."
+        return (
+            f"Stopped before any song was split. {seconds}"
+            if stopped
+            else "No MIDI files found (.mid .midi .kar .rmi .smf)."
+        )
     if summary.nothing_new:
         known = f"{pluralize(summary.songs_seen, 'song')} known already"
-        return f"Nothing to do: {known}, nothing written. {seconds}"
-    songs = pluralize(summary.songs_done - summary.songs_adopted, "song")
-    action = f"{songs} into {pluralize(summary.tracks, 'track')}"
+        return f"{'Stopped' if stopped else 'Nothing to do'}: {known}, nothing written. {seconds}"
+    if not summary.songs_split:
+        return f"No song {'would be' if summary.dry_run else 'was'} split. {seconds}"
+    action = f"{pluralize(summary.songs_split, 'song')} into {pluralize(summary.tracks, 'track')}"
+    if summary.songs_split >= _MIN_SONGS_FOR_RATE and summary.seconds > 0:
+        seconds += f" ({summary.songs_split / summary.seconds:,.0f} songs/s)"
     if summary.dry_run:
-        return f"Would split {action} in {folder}; nothing was written. {seconds}"
-    return f"Split {action} in {folder}. {seconds}"
+        return f"Would split {action} in {printable_path(out)}; nothing was written. {seconds}"
+    return f"Split {action} in {printable_path(out)}. {seconds}"

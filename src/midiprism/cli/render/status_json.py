@@ -8,7 +8,7 @@ from midiprism.cli.render.status_text import resume_command, retry_command
 from midiprism.cli.render.terminal import json_path
 
 if TYPE_CHECKING:
-    from midiprism.catalog.queries.run_history import FailedPath
+    from midiprism.catalog.queries.run_history import ListedPath
     from midiprism.results.status import ResultStatus, RunStatus
 
 
@@ -32,6 +32,8 @@ def status_to_json(status: "ResultStatus", quoted_result: str) -> dict[str, Any]
         "totals": {
             "songs": inventory.songs,
             "songs_at_paths": counts.songs_with_path,
+            "songs_with_loss": counts.songs_with_loss,
+            "lost_bytes": counts.lost_bytes,
             "paths": counts.paths,
             "tracks": counts.tracks,
             "links": counts.links,
@@ -76,8 +78,9 @@ def _run_to_json(run: "RunStatus") -> dict[str, Any]:
     }
 
 
-def failed_song_json(paths: Iterator["FailedPath"]) -> Iterator[str]:
-    """Yield the pieces of a line of JSON for a failed song, path by path: a song may have many paths."""
+def listed_song_json(paths: Iterator["ListedPath"]) -> Iterator[str]:
+    """Yield the pieces of a line of JSON for a song that failed or has lost music, path by path: a song may
+    have many paths."""
     first = next(paths)
     head = {
         "outcome": first.outcome,
@@ -86,8 +89,9 @@ def failed_song_json(paths: Iterator["FailedPath"]) -> Iterator[str]:
         "digest": first.digest.hex() if first.digest else None,
         "size": first.size,
         "run_id": first.run_id,
+        "lost_bytes": first.lost_bytes,
     }
     yield f'{json.dumps(head)[:-1]}, "paths": [{json.dumps(json_path(first.path))}'
-    for failed in paths:
-        yield f", {json.dumps(json_path(failed.path))}"
+    for listed in paths:
+        yield f", {json.dumps(json_path(listed.path))}"
     yield "]}\n"

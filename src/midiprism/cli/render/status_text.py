@@ -16,7 +16,7 @@ from midiprism.cli.render.terminal import (
 )
 
 if TYPE_CHECKING:
-    from midiprism.catalog.queries.run_history import FailedPath
+    from midiprism.catalog.queries.run_history import ListedPath
     from midiprism.results.status import LiveRate, ResultStatus, RunStatus
 
 _STALLED_SECONDS = 30.0
@@ -25,7 +25,7 @@ _OUTCOME_MEANINGS = {
     "repaired": "the same, after damage was repaired",
     "no_notes": "they contain no notes",
     "adopted": "split by the owner of an adopted library",
-    "corrupt": "not MIDI, or beyond a limit",
+    "corrupt": "not MIDI, not readable, or beyond a limit",
     "unreadable": "they cannot be read",
     "failed": "midiprism itself failed on them",
 }
@@ -53,6 +53,14 @@ def status_lines(status: "ResultStatus", out: str, quoted_result: str) -> Iterat
     known = [outcome for outcome in _OUTCOME_MEANINGS if outcome in outcomes]
     for outcome in [*known, *sorted(outcomes.keys() - known)]:
         yield format_count(outcome, outcomes[outcome], _OUTCOME_MEANINGS.get(outcome, ""))
+    counts = status.inventory.counts
+    if counts.songs_with_loss:
+        yield format_count(
+            "lost music",
+            counts.songs_with_loss,
+            f"songs of which damage has cost music; {counts.lost_bytes:,} bytes were not understood",
+            one=f"song of which damage has cost music; {counts.lost_bytes:,} bytes were not understood",
+        )
     yield "Runs, latest first:"
     yield from _table_lines([_COLUMN_TITLES, *(_run_row(run) for run in status.runs)])
     yield from _failure_lines(status)
@@ -107,7 +115,12 @@ def _total_lines(status: "ResultStatus") -> Iterator[str]:
     )
     without_path = status.inventory.songs - counts.songs_with_path
     if without_path > 0:
-        yield format_count("gone", without_path, "of them are at no path any more, since their files changed")
+        yield format_count(
+            "gone",
+            without_path,
+            "of them are at no path any more, since their files changed",
+            one="of them is at no path any more, since its file changed",
+        )
     store = "files"
     if counts.shards:
         store = f"in {pluralize(counts.shards, 'Parquet file')} of {format_size(counts.shard_bytes)}"
@@ -122,7 +135,13 @@ def _failure_lines(status: "ResultStatus") -> Iterator[str]:
     if groups or folders:
         yield "Failed:"
     if folders:
-        yield format_count("folder", folders, f"folders that run {status.runs[0].id} could not read")
+        run = status.runs[0].id
+        yield format_count(
+            "folder",
+            folders,
+            f"folders that run {run} could not read",
+            one=f"folder that run {run} could not read",
+        )
     for group in groups:
         advice = failure_advice(group.code)
         yield format_count(group.code, group.count, f"{group.outcome}; {advice}" if advice else group.outcome)
@@ -138,6 +157,9 @@ def _next_step_lines(status: "ResultStatus", quoted_result: str) -> Iterator[str
         left = "not counted" if status.songs_left is None else pluralize(status.songs_left, "song")
         yield f"Left when run {status.runs[0].id} ended: {left}. To continue:"
         yield f"  {command}"
+    if status.inventory.counts.songs_with_loss:
+        yield "To list the songs that have lost music:"
+        yield f"  midiprism status {quoted_result} --lost"
     retry = retry_command(status, quoted_result)
     if retry is not None:
         yield "To list everything that failed, and to retry it:"
@@ -193,12 +215,22 @@ def _table_lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield f"  {'  '.join(cells)}"
 
 
-def failed_song_text(paths: Iterator["FailedPath"]) -> Iterator[str]:
+def failed_song_text(paths: Iterator["ListedPath"]) -> Iterator[str]:
     """Yield the pieces of a line for a failed song, path by path: a song may have many paths."""
     first = next(paths)
-    yield "\t".join(
-        [first.outcome, first.code, escape_unprintable(first.message), printable_path(first.path)]
-    )
-    for failed in paths:
-        yield f"\t{printable_path(failed.path)}"
+    yield "\t".join([first.outcome, first.code, escape_unprintable(first.message)])
+    yield from _path_pieces(first, paths)
+
+
+def lossy_song_text(paths: Iterator["ListedPath"]) -> Iterator[str]:
+    """Yield the pieces of a line for a song that has lost music, path by path."""
+    first = next(paths)
+    yield f"{first.outcome}\t{first.lost_bytes or 0:,} bytes lost"
+    yield from _path_pieces(first, paths)
+
+
+def _path_pieces(first: "ListedPath", others: Iterator["ListedPath"]) -> Iterator[str]:
+    yield f"\t{printable_path(first.path)}"
+    for listed in others:
+        yield f"\t{printable_path(listed.path)}"
     yield "\n"

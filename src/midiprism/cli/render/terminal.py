@@ -90,8 +90,13 @@ def pluralize(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
-def format_count(name: str, count: int, meaning: str, *, width: int = 12) -> str:
-    """Return an indented line of a list of counts: name, number, meaning."""
+def format_count(name: str, count: int, meaning: str, *, one: str = "", width: int = 12) -> str:
+    """Return an indented line of a list of counts: name, number, meaning.
+
+    Args:
+        one: the meaning of the number 1, if it is another one.
+    """
+    meaning = one if one and count == 1 else meaning
     return f"  {escape_unprintable(name):<{width}} {count:>10,}  {meaning}".rstrip()
 
 

@@ -141,20 +141,30 @@ def _advice_lines(verification: "DamageReport", result: "ResultLocation") -> Ite
 def _repaired_lines(repair: "RepairReport") -> Iterator[str]:
     """Yield a line for each kind of repair."""
     counts = (
-        ("restored", repair.files, "files of tracks, from their songs"),
-        ("corrected", repair.rows, "sizes in the catalog"),
-        ("split again", repair.songs, "songs, to restore their links"),
-        ("dropped", repair.lost_links, "lost songs, which had only links left"),
-        ("removed", repair.unlinked, "tracks that no song has"),
-        ("written", repair.shards, "new Parquet files, which replace damaged ones"),
-        ("removed", repair.orphans, "files that belong to no track"),
-        ("removed", repair.temporaries, "temporary files"),
+        ("restored", repair.files, "file of a track, from its song", "files of tracks, from their songs"),
+        ("corrected", repair.rows, "size in the catalog", "sizes in the catalog"),
+        ("split again", repair.songs, "song, to restore its links", "songs, to restore their links"),
+        (
+            "dropped",
+            repair.lost_links,
+            "lost song, which had only links left",
+            "lost songs, which had only links left",
+        ),
+        ("removed", repair.unlinked, "track that no song has", "tracks that no song has"),
+        (
+            "written",
+            repair.shards,
+            "new Parquet file, which replaces a damaged one",
+            "new Parquet files, which replace damaged ones",
+        ),
+        ("removed", repair.orphans, "file that belongs to no track", "files that belong to no track"),
+        ("removed", repair.temporaries, "temporary file", "temporary files"),
     )
-    if any(count for _, count, _ in counts):
+    if any(count for _, count, _, _ in counts):
         yield "Would be repaired:" if repair.dry_run else "Repaired:"
-    for name, count, meaning in counts:
+    for name, count, one, meaning in counts:
         if count:
-            yield format_count(name, count, meaning)
+            yield format_count(name, count, meaning, one=one)
 
 
 def _remark_lines(verification: "DamageReport") -> Iterator[str]:

@@ -12,6 +12,7 @@ from midiprism.smf import problems
 from midiprism.smf.kernel.fast_write import count_part_note, write_channel_events
 from midiprism.smf.kernel.jit import helper, inlined
 from midiprism.smf.kernel.messages import collect_sysex, parse_sound_message, system_message_size
+from midiprism.smf.kernel.note_counts import begin_note_of_part, end_note_of_part, end_notes_of_address
 from midiprism.smf.kernel.part_writer import (
     TrackEvent,
     can_state_port,
@@ -19,7 +20,13 @@ from midiprism.smf.kernel.part_writer import (
     write_missing_end_of_track,
     write_port_of_event,
 )
-from midiprism.smf.kernel.parts import NO_PART, new_sounding_notes, pop_note, push_note, record_part_program
+from midiprism.smf.kernel.parts import (
+    NO_PART,
+    new_sounding_notes,
+    pop_note,
+    push_note,
+    record_part_program,
+)
 from midiprism.smf.kernel.ports import NO_PORT, state_port, states_port
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
@@ -43,7 +50,7 @@ from midiprism.smf.kernel.sounds import (
     apply_sound_message,
 )
 from midiprism.smf.kernel.stated_meta import comes_first
-from midiprism.smf.kernel.track_state import count_note_by_program, reset_track_state
+from midiprism.smf.kernel.track_state import count_note_by_program, ends_all_notes, reset_track_state
 from midiprism.smf.kernel.varlen import read_vlq
 
 
@@ -125,6 +132,9 @@ def walk_track(
     part_count = parts.rows.shape[0]
     writing = walk_pass == PASS_WRITE
     sounding = new_sounding_notes(by, np.max(parts.playing_ports) + 1)
+    counts_notes = divides_channels and walk_pass == PASS_MEASURE
+    counted = part_count if by == BY_PROGRAM else 16 * (np.max(parts.playing_ports) + 1)
+    note_counts = np.zeros(counted * PITCHES if counts_notes else 0, np.int64)
     change_keys = np.empty(8 if walk_pass == PASS_ASSIGN else 0, np.int64)
     unplayed_change = np.full(16 * ports, NO_PART, np.int64)  # an address's program change before any note
     changes = 0
@@ -250,6 +260,8 @@ def walk_track(
             elif kind == 0xB:
                 if IS_SETUP_CONTROLLER[pitch]:
                     apply_controller(sender, channel, pitch, velocity)
+                if counts_notes and is_own and playing_port >= 0 and ends_all_notes(pitch):
+                    end_notes_of_address(parts, by, note_counts, address, note - pitch, event_tick)
             elif kind == 9 and velocity > 0:
                 count_note_by_program(sender, channel, event_tick)
                 key = port * KEYS + channel * PROGRAM_SLOTS + settings.program
@@ -268,10 +280,17 @@ def walk_track(
                         if by == BY_DRUM:
                             record_part_program(parts.rows[first], settings.program)
                         count_part_note(sender, parts.rows[first], channel, pitch, event_tick)
+                    if counts_notes:
+                        slot = first * PITCHES + pitch if by == BY_PROGRAM else note
+                        begin_note_of_part(parts, note_counts, first, slot)
             elif kind <= 9 and by == BY_PROGRAM and walk_pass != PASS_ASSIGN and playing_port >= 0:
                 released = pop_note(sounding, note)
                 if released >= 0:
                     first, last = released, released + 1
+            is_release = kind == 8 or (kind == 9 and velocity == 0)
+            if counts_notes and is_release and first < last and playing_port >= 0:
+                slot = first * PITCHES + pitch if by == BY_PROGRAM else note
+                end_note_of_part(parts, note_counts, first, slot, event_tick)
         if walk_pass == PASS_ASSIGN:
             continue
         if first >= last:

@@ -5,8 +5,19 @@ from typing import Any
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
 from midiprism.smf.kernel.note_hash import add_note
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
-from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
-from midiprism.smf.kernel.track_state import count_note_by_program, record_first_note
+from midiprism.smf.kernel.sounds import SETUP_CONTROLLERS
+from midiprism.smf.kernel.track_state import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    count_note_by_program,
+    record_first_note,
+)
+
+SLOW_CONTROLLERS = {*SETUP_CONTROLLERS, ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)}
+
+LOW_CONTROLLERS = sum(1 << number for number in SLOW_CONTROLLERS if number < 64)
+HIGH_CONTROLLERS = sum(1 << (number & 63) for number in SLOW_CONTROLLERS if number >= 64) - (1 << 64)
+"""A bit per controller that selects sounds or ends notes: numbers with a sign, tested in registers."""
 
 
 @inlined
@@ -22,11 +33,12 @@ def count_note_on(state: Any, channel: int, pitch: int, tick: int) -> None:
 
 
 @inlined
-def count_note_off(state: Any, channel: int, pitch: int) -> None:
+def count_note_off(state: Any, channel: int, pitch: int, tick: int) -> None:
     """Count the end of a note, if one sounds."""
     if state.sounding[channel << 7 | pitch] > 0:
         state.sounding[channel << 7 | pitch] -= 1
         state.sounding_count -= 1
+        state.last_note_ticks[channel] = tick
 
 
 @bounds_checked_by_hand
@@ -42,7 +54,7 @@ def scan_channel_events(
     checkpoint_count: int,
     state: Any,
 ) -> tuple[int, int, int, int, int]:
-    """Scan the plain channel events that come next: all but those that select sounds.
+    """Scan the plain channel events that come next: all but those that select sounds or end all notes.
 
     Most events of most files are such. Stops before the first other event, before one that is damaged, and a
     little before ``limit``.
@@ -56,6 +68,7 @@ def scan_channel_events(
     note_hash, onset_scale = state.note_hash, state.onset_scale
     sounding_count = state.sounding_count
     sounding, notes_by_key = state.sounding, state.notes_by_key
+    last_note_ticks = state.last_note_ticks
     voice_status = 0
     voice_key = 0
     while at + MAX_FAST_EVENT_SIZE <= limit:
@@ -95,13 +108,14 @@ def scan_channel_events(
             elif sounding[unsigned_index(note)] > 0:
                 sounding[unsigned_index(note)] -= 1
                 sounding_count -= 1
+                last_note_ticks[unsigned_index(status & 15)] = tick + delta
             message += 2
         elif (
             notes_only
             or kind == 0xC
             or kind == 0xF
             or first >= 0x80
-            or (kind == 0xB and IS_SETUP_CONTROLLER[unsigned_index(first)])
+            or (kind == 0xB and (LOW_CONTROLLERS if first < 64 else HIGH_CONTROLLERS) >> (first & 63) & 1)
         ):
             break
         elif kind == 0xD:

@@ -157,6 +157,8 @@ def rewind_parts(parts: Any) -> None:
         part.tick = 0
         part.running_status = 0
         part.port_in_force = 0
+        part.sounding_count = 0
+        part.last_note_tick = 0
         part.last_event = -1
         part.position = OUTPUT_HEADER_SIZE
 

@@ -19,6 +19,7 @@ from midiprism.smf.kernel.parts import make_parts
 from midiprism.smf.kernel.ports import NO_PORT, row_of_port
 from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS_MASK,
+    BY_DRUM,
     BY_PROGRAM,
     BY_TRACK,
     END_OF_TRACK_SIZE,
@@ -164,6 +165,18 @@ def port_number(tables: Any, track: int, ports: int, index: int) -> int:
 
 
 @inlined
+def last_note_tick(port_uses: Any, port: int, channels: int) -> int:
+    """Return where the last note of some channels ends, on a port or, where it is -1, on any."""
+    last = 0
+    for number in range(port_uses.shape[0]):
+        if port < 0 or port == number:
+            for channel in range(16):
+                if channels >> channel & 1:
+                    last = max(last, port_uses[number].last_note_ticks[channel])
+    return last
+
+
+@inlined
 def plan_copied_track(output: Any, source: Any) -> Any:
     """Fill the facts of a copied split from the scan of its track; return its lead sound."""
     output.port = source.port
@@ -178,10 +191,10 @@ def plan_copied_track(output: Any, source: Any) -> Any:
 
 
 @helper
-def plan_part(output: Any, port_uses: Any, part: Any, by: int, states: Any) -> Any:
+def plan_part(output: Any, port_uses: Any, ticks: int, part: Any, by: int, states: Any) -> Any:
     """Fill the facts of a part from the walk that measured it; return its lead sound.
 
-    ``port_uses`` are what its track plays on each port.
+    ``port_uses`` are what its track plays on each port, ``ticks`` is where the track ends.
     """
     key, program = lead_key_and_program(states, port_uses, ZERO, part.port, part.channels)
     key = max(key, 0)  # also of a track that plays nothing
@@ -203,6 +216,10 @@ def plan_part(output: Any, port_uses: Any, part: Any, by: int, states: Any) -> A
             output.port = port if playing_ports == 1 else -1
     output.channel = single_channel(channels)
     output.program = program
+    if by in (BY_PROGRAM, BY_DRUM):
+        output.last_note_tick = ticks if part.sounding_count > 0 else part.last_note_tick
+    else:
+        output.last_note_tick = last_note_tick(port_uses, part.port, part.channels)
     output.drum_piece = part.drum_piece
     output.note_count = part.note_count
     output.lowest_pitch = part.lowest_pitch
@@ -284,11 +301,12 @@ def plan_output(song: Any, out: Any, states: Any, max_output_bytes: int, max_out
         for row in range(part_count):
             outputs = ensure_capacity(outputs, count)
             output = outputs[count]
+            port_uses = song.tables.port_uses[track * ports : (track + 1) * ports]
             if source.is_copied:
                 lead = plan_copied_track(output, source)
+                output.last_note_tick = last_note_tick(port_uses, ZERO - 1, source.channels)
             else:
-                port_uses = song.tables.port_uses[track * ports : (track + 1) * ports]
-                lead = plan_part(output, port_uses, parts.rows[row], source.by, states)
+                lead = plan_part(output, port_uses, source.ticks, parts.rows[row], source.by, states)
             fill_instrument(output, song.setup_groups, ports, in_song, lead)
             output.port = port_number(song.tables, track, ports, output.port)
             output.track = track

@@ -192,6 +192,7 @@ PORT_USE = row_type(
     "upper_members",
     "drum_channels",  # those that are divided by the pieces of their drum kits
     "is_stated",  # 1 where the track states this port by its number
+    ("last_note_ticks", np.int64, (16,)),  # where the last note of each channel ends; 0 without one
 )
 """What a track plays on a port: row ``track * ports + port``."""
 
@@ -217,6 +218,7 @@ TRACK_STATE = row_type(
     ("notes_by_key", np.int64, (KEYS,)),
     ("channels", CHANNEL_STATE, (16,)),
     ("sounding", np.int64, (16 * PITCHES,)),  # notes that sound, by channel * PITCHES + pitch
+    ("last_note_ticks", np.int64, (16,)),  # where the last note of each channel has ended
     ("notes_played", np.uint8, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
     ("problem_counts", np.int64, (len(PROBLEM_KINDS),)),
     ("problem_offsets", np.int64, (len(PROBLEM_KINDS),)),  # of the first of each kind
@@ -276,6 +278,7 @@ OUTPUT_TRACK = row_type(
     "highest_pitch",
     "note_hash",
     "ticks",
+    "last_note_tick",  # where its last note ends
     "own_program",  # of most notes, 0 to 128
     "own_drums",
     "song_program",
@@ -287,6 +290,7 @@ OUTPUT_TRACK = row_type(
     "meter",
     "key",
     ("seconds", np.float64),  # NaN where the division has no time
+    ("last_note_seconds", np.float64),
 )
 """One row per split. ``split_song`` unpacks it in this order."""
 
@@ -307,6 +311,8 @@ PART = row_type(
     "note_hash",
     "onset",
     "drums",
+    "sounding_count",  # by program or drum: its notes that sound
+    "last_note_tick",  # by program or drum: where its last note has ended
 )
 """Parts of a track that is walked event by event."""
 
@@ -319,6 +325,7 @@ COUNTERS = row_type(
     "tracks",
     "ticks",  # of the last end of track
     ("seconds", np.float64),  # the same in seconds
+    "channels",  # a bit per channel that plays a note in some track
     "repaired",  # problems of a repaired kind
     "unlisted",  # problems beyond those that are listed
     "problems",  # rows in use of the tables

@@ -33,7 +33,7 @@ from midiprism.smf.kernel.sounds import (
     channels_set_by,
 )
 from midiprism.smf.kernel.track_rows import begin_track_row, finish_track_row
-from midiprism.smf.kernel.track_state import reset_track_state
+from midiprism.smf.kernel.track_state import end_channel_notes, ends_all_notes, reset_track_state
 from midiprism.smf.kernel.varlen import VLQ_TOO_LONG, read_vlq
 
 END_OF_TRACK = 0x2F
@@ -275,8 +275,10 @@ def scan_events(
             if kind == 9 and second > 0:
                 count_note_on(state, status & 15, first, event_tick)
             elif kind <= 9:
-                count_note_off(state, status & 15, first)
+                count_note_off(state, status & 15, first, event_tick)
             else:
+                if kind == 0xB and ends_all_notes(first):
+                    end_channel_notes(state, status & 15, event_tick)
                 is_setup = kind == 0xC or (kind == 0xB and IS_SETUP_CONTROLLER[unsigned_index(first)])
                 if is_setup and not scan_setup_event(
                     tables, states, state, counters, event_tick, status, first, second
@@ -325,6 +327,8 @@ def scan_events(
                             tables.port_uses[track * ports + port].is_stated = 1
             else:
                 concerns_song = track == 0
+                if status == 0xF7:
+                    count_problem(home, problems.F7_EVENT, event.position)
                 if not scan_sysex(data, event, track, tables.setup, states, state, counters):
                     return False
             if full_context and concerns_song:

@@ -54,7 +54,7 @@ class KernelOutput(NamedTuple):
 
     ``out`` holds the bytes of all splits. ``problems`` and ``texts`` are None where there are none, and the
     last three are None without ``details``: every MTrk, the conductor events that hold for the song, its
-    tempo changes.
+    tempo changes. ``channels`` has a bit for each channel that plays.
     ``duration_seconds`` is NaN where the division has no time.
     """
 
@@ -65,6 +65,7 @@ class KernelOutput(NamedTuple):
     num_tracks: Any
     duration_ticks: Any
     duration_seconds: Any
+    channels: Any
     repaired_problems: Any
     unlisted_problems: Any
     problems: Any
@@ -166,9 +167,10 @@ def write_output(song: Any, out: Any, plan: Any, states: Any) -> Any:
 
 @inlined
 def fill_durations(song: Any, outputs: Any) -> None:
-    """Fill the ticks and seconds of the whole song, and the seconds of every track and split."""
+    """Fill the channels, ticks and seconds of the whole song, and the seconds of every track and split."""
     division = read_be16(song.data, ZERO + 12)
     counters, tracks = song.counters, song.tables.tracks
+    row = ZERO
     for track in range(counters.tracks):
         source = tracks[track]
         conductor = song.conductor
@@ -178,10 +180,14 @@ def fill_durations(song: Any, outputs: Any) -> None:
             )
         source.seconds = seconds_at(conductor, division, source.ticks)
         counters.ticks = max(counters.ticks, source.ticks)
+        counters.channels |= source.channels
         if not source.seconds <= counters.seconds:  # also where it is NaN
             counters.seconds = source.seconds
-    for row in range(outputs.shape[0]):
-        outputs[row].seconds = tracks[outputs[row].track].seconds
+        while row < outputs.shape[0] and outputs[row].track == track:
+            output = outputs[row]
+            output.seconds = source.seconds
+            output.last_note_seconds = seconds_at(conductor, division, output.last_note_tick)
+            row += 1
 
 
 @helper
@@ -299,6 +305,7 @@ def split_kernel(
         int(counters.tracks),
         int(counters.ticks),
         float(counters.seconds),
+        int(counters.channels),
         int(counters.repaired),
         int(counters.unlisted),
         problem_rows,

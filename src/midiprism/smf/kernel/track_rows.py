@@ -16,7 +16,7 @@ from midiprism.smf.kernel.row_types import (
 )
 from midiprism.smf.kernel.track_state import (
     channels_played,
-    clear_sounding_notes,
+    end_hanging_notes,
     is_one_instrument,
     lead_key_and_program,
 )
@@ -49,6 +49,8 @@ def fill_port_use(use: Any, state: Any, channels: int) -> None:
     use.upper_zone = 0
     use.lower_members = state.most_lower_members
     use.upper_members = state.most_upper_members
+    for channel in range(16):
+        use.last_note_ticks[channel] = state.last_note_ticks[channel]
     if state.most_lower_members + state.most_upper_members == 0:
         return
     for channel in range(16):
@@ -76,7 +78,7 @@ def finish_track_row(tables: Any, track: int, counters: Any, states: Any, stop: 
         state = states[port]
         if state.sounding_count > 0:
             hanging += state.sounding_count
-            clear_sounding_notes(state)
+            end_hanging_notes(state, ticks)
         channels = channels_played(state)
         fill_port_use(tables.port_uses[track * ports + port], state, channels)
         if channels:

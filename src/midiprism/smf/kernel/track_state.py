@@ -21,6 +21,9 @@ from midiprism.smf.kernel.row_types import (
     ZONE_UPPER,
 )
 
+ALL_SOUND_OFF = 120
+ALL_NOTES_OFF = 123
+
 
 @inlined
 def reset_track_state(states: Any) -> None:
@@ -43,6 +46,7 @@ def reset_track_state(states: Any) -> None:
         state.port_is_numbered = 0
         state.sysex_is_open = 0
         for channel in range(16):
+            state.last_note_ticks[channel] = 0
             settings = state.channels[channel]
             settings.program = NO_PROGRAM
             settings.bank = -1
@@ -66,6 +70,33 @@ def clear_all_sounding_notes(states: Any) -> None:
     """Forget the notes that sound on any port."""
     for port in range(states.shape[0]):
         clear_sounding_notes(states[port])
+
+
+@inlined
+def ends_all_notes(controller: int) -> bool:
+    """Return whether a controller ends the notes of its channel: all sound off, and from all notes off on the
+    mode messages, which end them too."""
+    return controller == ALL_SOUND_OFF or controller >= ALL_NOTES_OFF
+
+
+@helper
+def end_channel_notes(state: Any, channel: int, tick: int) -> None:
+    """Count the end of all notes that sound on a channel."""
+    if state.sounding_count > 0:
+        for note in range(channel * PITCHES, channel * PITCHES + PITCHES):
+            if state.sounding[note] > 0:
+                state.sounding_count -= state.sounding[note]
+                state.sounding[note] = 0
+                state.last_note_ticks[channel] = tick
+
+
+@inlined
+def end_hanging_notes(state: Any, tick: int) -> None:
+    """Let the notes that nothing ends sound until a tick, and forget them."""
+    for note in range(16 * PITCHES):
+        if state.sounding[note] > 0:
+            state.sounding[note] = 0
+            state.last_note_ticks[note // PITCHES] = tick
 
 
 @inlined

@@ -4,7 +4,7 @@ from midiprism.smf import problems
 from midiprism.smf.repair.diagnosis import Diagnosis, TrackReading
 from midiprism.smf.repair.drop_events import drop_events
 from midiprism.smf.repair.edits import Repair, RepairStep, resize_chunk
-from midiprism.smf.repair.events import Effort, TrackEvent, read_events
+from midiprism.smf.repair.events import Effort, TrackEvent, is_note_on, read_events
 
 MAGNITUDES = frozenset((1, 2, 4, 7, 8, 10, 11, *range(91, 96)))
 """Controllers of which 127 means as much as possible: modulation, breath, foot, volume, balance, pan,
@@ -16,17 +16,20 @@ def drop_impossible_choices(song: Diagnosis, track: TrackReading, effort: Effort
     if problems.DATA_BYTE not in track.problem_kinds:
         return None
     dropped = []
+    lost_bytes = 0
 
     def is_dropped(event: TrackEvent) -> bool:
+        nonlocal lost_bytes
         impossible = _is_impossible_choice(song.data, event)
         if impossible:
             dropped.append(event.body)
+            lost_bytes += event.stop - event.body if is_note_on(song.data, event) else 0
         return impossible
 
     edits = drop_events(read_events(song.data, track.body, track.stop, effort), is_dropped)
     if not dropped or effort.is_exhausted:
         return None
-    repair = Repair(problems.DATA_BYTE_DROPPED, len(dropped), track.number, dropped[0])
+    repair = Repair(problems.DATA_BYTE_DROPPED, len(dropped), track.number, dropped[0], lost_bytes)
     return RepairStep(resize_chunk(song.data, track.body, edits), [repair])
 
 

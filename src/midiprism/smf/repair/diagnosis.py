@@ -18,6 +18,7 @@ class TrackReading(NamedTuple):
         stop: position after the last event that was kept.
         end_of_track: position of the end of track; -1 without one.
         note_count: the notes that it plays.
+        channels: a bit for each channel that it plays on.
         problem_kinds: the kinds of its problems.
     """
 
@@ -27,6 +28,7 @@ class TrackReading(NamedTuple):
     stop: int
     end_of_track: int
     note_count: int
+    channels: int
     problem_kinds: frozenset[int]
 
 
@@ -61,7 +63,7 @@ def diagnose(data: bytes, answer: KernelOutput) -> Diagnosis:
             file_problems.append(FileProblem(kind, offset, count))
         else:
             kinds.setdefault(track, set()).add(kind)
-    columns = ("body", "stop", "end_of_track", "note_count")
+    columns = ("body", "stop", "end_of_track", "note_count", "channels")
     rows = zip(*(np.asarray(answer.source_tracks[name]).tolist() for name in columns), strict=True)
     tracks = [
         TrackReading(
@@ -71,9 +73,10 @@ def diagnose(data: bytes, answer: KernelOutput) -> Diagnosis:
             stop,
             end_of_track,
             notes,
+            channels,
             frozenset(kinds.get(number, ())),
         )
-        for number, (body, stop, end_of_track, notes) in enumerate(rows)
+        for number, (body, stop, end_of_track, notes, channels) in enumerate(rows)
     ]
     file_problems.sort(key=lambda problem: problem.position)
     return Diagnosis(data, tracks, file_problems)

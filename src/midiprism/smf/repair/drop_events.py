@@ -25,7 +25,7 @@ def drop_events(events: Iterable[TrackEvent], is_dropped: Callable[[TrackEvent],
             delta += event.delta
             loses_status = loses_status or event.states_status
             continue
-        replacement = b"" if start < 0 else _delta_time(delta + event.delta)
+        replacement = b"" if start < 0 else encode_delta_time(delta + event.delta)
         loses_status = loses_status or len(replacement) > len(_BRIDGE)
         if event.status < 0xF0:
             if loses_status and not event.states_status:
@@ -39,6 +39,7 @@ def drop_events(events: Iterable[TrackEvent], is_dropped: Callable[[TrackEvent],
     return edits
 
 
-def _delta_time(ticks: int) -> bytes:
+def encode_delta_time(ticks: int) -> bytes:
+    """Return a delta time, after empty text events where it is longer than one can be."""
     bridges = max(ticks - 1, 0) // MAX_DELTA
     return _BRIDGE * bridges + encode_number(ticks - bridges * MAX_DELTA)

@@ -22,12 +22,14 @@ class Edit(NamedTuple):
 
 
 class Repair(NamedTuple):
-    """A problem that was undone or decided: its kind, the number for the message, its track and position."""
+    """A problem that was undone or decided: its kind, the number for the message, its track and position, and
+    the bytes of music that it has cost."""
 
     problem_kind: int
     number: int | str
     track: int | None
     position: int
+    lost_bytes: int = 0
 
 
 class RepairStep(NamedTuple):

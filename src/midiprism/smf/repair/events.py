@@ -147,14 +147,15 @@ def read_clean_events(data: bytes, at: int, limit: int, effort: Effort) -> Itera
     running = 0
     while at < limit and effort.spend():
         event = read_event(data, at, limit, running)
-        if event is None or not _is_clean(data, event):
+        if event is None or not is_clean(data, event):
             return
         yield event
         running = event.status if event.status < 0xF0 else 0
         at = event.stop
 
 
-def _is_clean(data: bytes, event: TrackEvent) -> bool:
+def is_clean(data: bytes, event: TrackEvent) -> bool:
+    """Return whether an event is one that the specification allows."""
     if event.status < 0xF0:
         return all(byte < 0x80 for byte in data[event.body : event.stop])
     if event.status == META:

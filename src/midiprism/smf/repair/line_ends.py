@@ -36,7 +36,9 @@ def undo_line_ends(song: Diagnosis, effort: Effort) -> RepairStep | None:
         edits, has_parted = restore_returns(data, effort)
         if edits and _chunks_fit(apply_edits(data, edits)):
             if has_parted:
-                return RepairStep(edits, [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, edits[0].start)])
+                cut = sum(max(0, -edit.growth) for edit in edits)
+                repair = Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, edits[0].start, cut)
+                return RepairStep(edits, [repair])
             fitting = [Undone("CRLF to LF", edits)]
     if is_ambiguous:
         return RepairStep([], [Repair(problems.LINE_ENDS_AMBIGUOUS, 0, None, first)])

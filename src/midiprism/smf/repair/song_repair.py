@@ -12,6 +12,7 @@ from midiprism.smf.repair.edits import RepairStep
 from midiprism.smf.repair.event_length import MISREAD, correct_event_length
 from midiprism.smf.repair.events import Effort
 from midiprism.smf.repair.line_ends import undo_line_ends
+from midiprism.smf.repair.negative_deltas import sort_negative_deltas
 from midiprism.smf.repair.overlong_numbers import shorten_overlong_numbers
 from midiprism.smf.repair.second_song import cut_second_song
 from midiprism.smf.repair.stale_tracks import cut_stale_tracks
@@ -36,6 +37,9 @@ REPAIRABLE = frozenset(
 MAX_STEPS = 12
 """Most steps of repair for one song. A step is one repair of the whole song, or at most one of each track."""
 
+MAX_TRACKS_READ = 1 << 17
+"""Most tracks that are read, in all steps together, before another step begins."""
+
 SongRepair = Callable[[Diagnosis], RepairStep | None]
 TrackRepair = Callable[[Diagnosis, TrackReading, Effort], RepairStep | None]
 
@@ -44,6 +48,7 @@ SONG_REPAIRS: tuple[SongRepair, ...] = (cut_second_song, correct_chunk_lengths, 
 
 TRACK_REPAIRS: tuple[TrackRepair, ...] = (
     shorten_overlong_numbers,
+    sort_negative_deltas,
     correct_event_length,
     drop_early_end,
     drop_impossible_choices,
@@ -59,21 +64,26 @@ def may_be_repaired(answer: KernelOutput) -> bool:
     return not REPAIRABLE.isdisjoint(kinds) or kinds >= MISREAD
 
 
-def repair_song(song: Unwrapped, read: Callable[[bytes], KernelOutput | None]) -> bool:
+def repair_song(
+    song: Unwrapped, read: Callable[[bytes], KernelOutput | None], max_tracks: int = MAX_TRACKS_READ
+) -> bool:
     """Repair a song as far as its damage can be undone; return whether its bytes have changed.
 
     Args:
         song: the song, to which edits and problems are added.
         read: returns the kernel's answer for bytes, with details; None where it exceeds a limit.
+        max_tracks: no step begins once so many tracks were read, in all steps together.
     """
     effort = Effort()
     changed = False
+    tracks_read = 0
     for number in range(MAX_STEPS):
         data = bytes(song.data)
         answer = read(data)
-        if answer is None:
+        if answer is None or tracks_read >= max_tracks:
             break
         diagnosis = diagnose(data, answer)
+        tracks_read += len(diagnosis.tracks)
         step = undo_line_ends(diagnosis, effort) if number == 0 else None
         if step is not None and not step.edits:
             song.apply_repairs(step)

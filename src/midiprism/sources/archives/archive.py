@@ -14,8 +14,14 @@ from blake3 import blake3
 
 from midiprism.sources.archives.decompress import ArchiveBombError, DamagedError
 from midiprism.sources.file_cache import OpenFile
-from midiprism.sources.file_types import MAX_NAME_BYTES, is_archive, is_midi_name, safe_member_name
-from midiprism.sources.source import SongContent, UnreadableError
+from midiprism.sources.file_types import (
+    MAX_NAME_BYTES,
+    is_archive,
+    is_junk_member,
+    is_midi_name,
+    safe_member_name,
+)
+from midiprism.sources.source import EMPTY, JUNK, MADE_BY_SYSTEM, SongContent, UnreadableError
 
 MAX_MEMBERS = 4_000_000
 ALWAYS_ALLOWED_BYTES = 1 << 30
@@ -33,12 +39,14 @@ class ArchiveEntry(NamedTuple):
         offset: of the member in the archive.
         size: in bytes, when it is unpacked.
         reject_reason: why it is not a song, unless that is clear from its name; None if it may be one.
+        is_empty: whether it has no bytes, by all that the archive says of it.
     """
 
     name: bytes
     offset: int
     size: int
     reject_reason: str | None = None
+    is_empty: bool = False
 
 
 class ArchiveSong(NamedTuple):
@@ -200,6 +208,8 @@ def _classify_entry(entry: ArchiveEntry) -> ArchiveSong | RejectedMember | None:
     name = entry.name
     if name.endswith(b"/"):
         return None
+    if is_junk_member(name):
+        return RejectedMember(name, JUNK, MADE_BY_SYSTEM)
     if not is_midi_name(name):
         if is_archive(name):
             return RejectedMember(name, "nested", "An archive in an archive is not read: unpack it first.")
@@ -210,4 +220,6 @@ def _classify_entry(entry: ArchiveEntry) -> ArchiveSong | RejectedMember | None:
     if safe_name is None:
         message = f"Its name leads out of the archive, or is not a name of at most {MAX_NAME_BYTES:,} bytes."
         return RejectedMember(name, "member", message)
+    if entry.is_empty:
+        return RejectedMember(name, JUNK, EMPTY)
     return ArchiveSong(safe_name, entry.offset, entry.size)

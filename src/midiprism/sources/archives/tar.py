@@ -126,4 +126,4 @@ def _entry(member: tarfile.TarInfo) -> ArchiveEntry:
         reject_reason = "It is a link, which is not followed in an archive."
     elif not member.isreg() or member.issparse():
         reject_reason = "It is not a regular file."
-    return ArchiveEntry(name, member.offset_data, member.size, reject_reason)
+    return ArchiveEntry(name, member.offset_data, member.size, reject_reason, is_empty=member.size == 0)

@@ -90,7 +90,8 @@ class Zip(Archive):
                     raise DamagedError("Its directory is damaged.")
             # Some programs on Windows separate folders by backslashes.
             name = record.name.replace(b"\\", b"/")
-            yield ArchiveEntry(name, offset, record.size, _reject_reason(record))
+            is_empty = record.size == record.checksum == 0  # a false size would come with a checksum
+            yield ArchiveEntry(name, offset, record.size, _reject_reason(record), is_empty=is_empty)
             offset += record.record_length
 
     def extract(self, offset: int, size: int) -> bytes:

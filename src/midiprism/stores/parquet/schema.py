@@ -13,14 +13,15 @@ from array import array
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from midiprism.errors import UsageError
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, TrackRecord
 from midiprism.stores.sharded import ColumnValues as ColumnValues
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 DIGEST_COLUMN = "blake3"
 MUSIC_COLUMN = "music"
@@ -112,6 +113,7 @@ class ParquetSong(NamedTuple):
         outcome: one of ``OUTCOMES``.
         format: as its header says; this and what follows is None where it could not be read as MIDI.
         num_tracks: ``MTrk`` chunks found, playing or not.
+        lost_bytes: bytes that may hold music and were not understood; None where damage has cost no music.
         track_count: its splits, each of which is a link.
         song_group: the same for versions and copies of a song. It may change when a library grows.
         fold: 0 to 9, the same for a whole group.
@@ -127,6 +129,7 @@ class ParquetSong(NamedTuple):
     ticks_per_quarter: int | None
     duration_ticks: int | None
     duration_seconds: float | None
+    lost_bytes: int | None
     track_count: int
     song_group: str
     fold: int
@@ -140,7 +143,7 @@ SONG_COLUMNS = (
     ParquetColumn("path_bytes", "binary", description="the same as bytes, where they are not UTF-8"),
     *(_SONG_FIELD_COLUMNS[name] for name in ("size", "outcome", "format", "num_tracks")),
     ParquetColumn("ticks_per_quarter", "int32", low_cardinality=True, description="as the header says"),
-    *(_SONG_FIELD_COLUMNS[name] for name in ("duration_ticks", "duration_seconds")),
+    *(_SONG_FIELD_COLUMNS[name] for name in ("duration_ticks", "duration_seconds", "lost_bytes")),
     ParquetColumn(
         "track_count", "int32", low_cardinality=True, description="its tracks, each of them a link"
     ),
@@ -263,6 +266,8 @@ def _make_plain_array(
     except TypeError:  # a cell is None; searching for None first would double the time
         if cells.count(None) == len(cells):
             return arrow.nulls(len(cells), arrow_type)
+        import numpy as np
+
         is_present = np.array([cell is not None for cell in cells], bool)
         placeholder: Any = {"string": "", "binary": b""}.get(kind, 0)
         cells = [placeholder if cell is None else cell for cell in cells]
@@ -291,7 +296,9 @@ def _make_buffers(kind: str, cells: Sequence[Any], join_buffer: "JoinBuffer | No
     return _make_offsets(map(len, cells)), join_buffer.join(cells) if join_buffer else b"".join(cells)
 
 
-def _make_offsets(lengths: Iterable[int]) -> NDArray[np.int32]:
+def _make_offsets(lengths: Iterable[int]) -> "NDArray[np.int32]":
+    import numpy as np  # later than this module, which every command loads
+
     each = array("i", lengths)
     offsets = np.zeros(len(each) + 1, np.int32)
     np.cumsum(each, out=offsets[1:])

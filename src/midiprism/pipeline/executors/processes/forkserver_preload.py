@@ -2,9 +2,15 @@
 
 So the splitter is loaded once instead of once per worker. If it is not compiled yet, the first worker
 compiles it, and announces that this takes long. If it cannot be loaded, the worker reports the error.
+
+A run that ends meanwhile ends the server too: it would keep the output of the run open.
 """
 
 import contextlib
+
+from midiprism.pipeline.executors.processes.start_process import die_with_parent
+
+die_with_parent()
 
 with contextlib.suppress(Exception):
     from midiprism.pipeline.executors.processes import worker_process  # noqa: F401 - for the workers
@@ -14,3 +20,5 @@ with contextlib.suppress(Exception):
 
     if split_kernel.is_compiled():
         split_kernel.prepare()
+
+die_with_parent(enabled=False)  # from now on it ends with the process, and not with a thread of it

@@ -6,8 +6,11 @@ starts its run again in every worker. Workers need nothing of the script unless 
 sent to them, so the import is left out wherever it can be.
 """
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -20,6 +23,9 @@ from typing import Any
 _FORKSERVER_PRELOAD = ["midiprism.pipeline.executors.processes.forkserver_preload"]
 _MAIN_MODULE_KEYS = ("init_main_from_name", "init_main_from_path")
 _PROCESS_NAME = "midiprism-worker"
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+IGNORED_SIGNALS = [signal.SIGINT, *([signal.SIGTERM] if hasattr(signal, "SIGTERM") else [])]
 
 _patch_lock = threading.Lock()
 
@@ -60,7 +66,15 @@ def start_process_server() -> None:
     if process_context().get_start_method() == "forkserver":
         from multiprocessing import forkserver  # which Windows does not have
 
-        forkserver.ensure_running()
+        with signals_blocked():
+            forkserver.ensure_running()
+
+
+def die_with_parent(*, enabled: bool = True) -> None:
+    """End this process when the thread that started it does; no longer if not ``enabled``."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if enabled else 0, 0, 0, 0)
 
 
 def needs_main_module(value: object) -> bool:
@@ -79,9 +93,37 @@ def start_process(
 ) -> BaseProcess:
     """Start ``target`` in a process of its own, with or without the caller's main module."""
     process: BaseProcess = context.Process(target=target, args=arguments, name=_PROCESS_NAME, daemon=True)
-    with nullcontext() if import_main else _without_main_module():
+    with nullcontext() if import_main else _without_main_module(), signals_blocked():
         process.start()
     return process
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Block Ctrl-C and SIGTERM in this thread, and in the processes that it starts in the block.
+
+    Ctrl-C reaches every process of a terminal, also one that does not ignore it yet because it is still
+    loading Python. The server that forks workers keeps both blocked; it ends with the process that uses it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker  # which Windows does not have
+
+    resource_tracker.ensure_running()  # if it were started in the block, it would unblock them
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+def ignore_signals() -> None:
+    """Ignore Ctrl-C and SIGTERM in this process: the one that started it handles them."""
+    for number in IGNORED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)
 
 
 @contextmanager

@@ -6,23 +6,22 @@ The process ends when its pipe does, so nothing has to tell it that the coordina
 """
 
 import contextlib
-import ctypes
 import os
 import queue
-import signal
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from midiprism.catalog import BatchRecord, Catalog, CommitResult, Lease, open_worker_catalog, utc_now
+from midiprism.catalog import BatchRecord, CommitResult, Lease, utc_now
 from midiprism.errors import KernelCacheWarning, MidiprismError, StoreError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.executors.processes.shared_memory import Slots
+from midiprism.pipeline.executors.processes.start_process import die_with_parent, ignore_signals
 from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.pipeline.shared_counters import (
     STAGE,
@@ -35,11 +34,13 @@ from midiprism.pipeline.splitter import is_compiled
 from midiprism.pipeline.worker import Worker
 from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig, WorkerHooks
 
+if TYPE_CHECKING:
+    from midiprism.catalog import Catalog
+
 Task = tuple[int, Batch, Lease | None]
 """A batch with its number, and with its lease where there is one."""
 
 _MAX_MESSAGES_PER_FLUSH = 8
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _NICENESS = 10
 """Of workers whose tracks the coordinator compresses: it has more to do than any of them, and all of them
@@ -138,13 +139,8 @@ def _process_batch(
 
 def ignore_signals_and_die_with_coordinator() -> None:
     """Ignore Ctrl-C, which reaches every process of a terminal, and end when the coordinator does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if sys.platform == "linux":
-        # A worker that waits for a dead disk would not see the end of its pipe.
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ignore_signals()
+    die_with_parent()  # a worker that waits for a dead disk would not see the end of its pipe
 
 
 class UnsentTracks:
@@ -253,6 +249,8 @@ class WorkerCommitter:
         if not record.songs:
             return message
         if self._catalog is None:
+            from midiprism.catalog import open_worker_catalog
+
             self._catalog = open_worker_catalog(commit.address, self._stop, commit.hooks)
         sink = self._store.commit_sink(self._run_id, [record])
         with self._timers.measure(Stage.COMMIT):

@@ -11,7 +11,7 @@ from midiprism.cli.database import refuse_password
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.options import ArchivesOption, JsonOption
 from midiprism.cli.render.bench_text import experiment_to_json, print_experiments
-from midiprism.cli.render.terminal import escape_unprintable, print_json, printable_path
+from midiprism.cli.render.terminal import escape_unprintable, pluralize, print_json, printable_path
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def strategies(
     options = experiments.parse()
     with interruptible("Stopping, and removing what was written; a second signal stops at once.") as stop:
         sample = sample_songs(open_source(sources, enter_archives=archives), songs)
-        typer.echo(f"{len(sample.songs):,} songs; runs of at most {experiments.seconds:g} s.", err=True)
+        typer.echo(
+            f"{pluralize(len(sample.songs), 'song')}; runs of at most {experiments.seconds:g} s.", err=True
+        )
         results = run_experiments(
             sample, options, stop, lambda message: typer.echo(escape_unprintable(message), err=True)
         )

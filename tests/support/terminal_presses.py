@@ -1,0 +1,53 @@
+"""Commands on a pseudo-terminal, at which Ctrl-C is pressed."""
+
+import os
+import pty
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_STARTED = b"started"
+_PROGRAM = "import sys; from midiprism.cli import main; print('started', flush=True); sys.exit(main())"
+_CTRL_C = b"\x03"
+
+
+class Ended(NamedTuple):
+    """The end of a command: its exit code, what it printed, and whether it was still running at the press."""
+
+    code: int
+    printed: str
+    was_pressed: bool
+
+
+def press_ctrl_c(arguments: Sequence[str], seconds: float) -> Ended:
+    """Run midiprism on a terminal, and press Ctrl-C ``seconds`` after it has begun.
+
+    It begins where its own code does: while Python is still starting, Python answers.
+    """
+    pid, terminal = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.execv(sys.executable, [sys.executable, "-c", _PROGRAM, *arguments])
+    printed, pressed = b"", False
+    press_at: float | None = None
+    while True:
+        if press_at is None and _STARTED in printed:
+            press_at = time.monotonic() + seconds
+        if press_at is not None and not pressed and time.monotonic() >= press_at:
+            os.write(terminal, _CTRL_C)
+            pressed = True
+        wait = 0.1 if press_at is None or pressed else max(0.0, press_at - time.monotonic())
+        if select.select([terminal], [], [], wait)[0]:
+            try:
+                data = os.read(terminal, 1 << 16)
+            except OSError:  # how Linux reports that the other end is closed
+                break
+            if not data:
+                break
+            printed += data
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(terminal)
+    return Ended(code, printed.decode(errors="replace"), pressed)
