@@ -149,11 +149,7 @@ def _to_split_song(
 
 
 def _to_split_tracks(
-    unwrapped: Unwrapped,
-    division: int,
-    answer: KernelOutput,
-    text_kinds: Mapping[int, str],
-    names: NameReader,
+    unwrapped: Unwrapped, division: int, answer: KernelOutput, kinds: Mapping[int, str], names: NameReader
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
@@ -212,7 +208,7 @@ def _to_split_tracks(
             instrument, family = PIECE_NAMES[drum_piece], DRUM_FAMILY
         own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_drums * PROGRAM_SLOTS + own_program]
         if not note_count:
-            instrument = own_instrument = text_kinds[track]
+            instrument = own_instrument = kinds[track]
             family = own_family = TEXT_FAMILY
             lowest_pitch = highest_pitch = None
         values = (
