@@ -3,12 +3,11 @@
 import codecs
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from heapq import nlargest
 from math import inf, log
 from typing import NamedTuple
 from unicodedata import normalize
 
-from midiprism.smf.text.letter_model import GENERIC, letter_model
+from midiprism.smf.text.letter_model import GENERIC, letter_model, outline_text
 
 
 class Reading(NamedTuple):
@@ -73,10 +72,20 @@ def decode_with(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
     return normalize("NFC", text) if encoding == "cp1258" else text
 
 
+class _Readings(NamedTuple):
+    """The reading of a text in each of ``CANDIDATES``, the likeliest, and its advantage over the second."""
+
+    all: tuple[Reading, ...]
+    likeliest: Reading
+    advantage: float
+
+
 @lru_cache(4096)
-def _readings(raw: bytes, is_whole: bool) -> tuple[Reading, ...]:
-    """Return the reading in each of ``CANDIDATES``."""
-    return tuple([_reading(raw, is_whole, candidate) for candidate in CANDIDATES])
+def _readings(raw: bytes, is_whole: bool) -> _Readings:
+    readings = tuple([_reading(raw, is_whole, candidate) for candidate in CANDIDATES])
+    second, likeliest = sorted(reading.score for reading in readings)[-2:]
+    first = next(reading for reading in readings if reading.score == likeliest)
+    return _Readings(readings, first, likeliest - second)
 
 
 def _reading(raw: bytes, is_whole: bool, candidate: _Candidate) -> Reading:
@@ -87,7 +96,8 @@ def _reading(raw: bytes, is_whole: bool, candidate: _Candidate) -> Reading:
             text = decode_with(raw[:_MAX_SCORED_BYTES], encoding, is_whole=False)
     except UnicodeDecodeError:
         return Reading(encoding, "", -inf)
-    score, language = max((letter_model(language).log_likelihood(text), language) for language in languages)
+    outline = outline_text(text)
+    score, language = max((letter_model(name).log_likelihood(outline), name) for name in languages)
     return Reading(encoding, language, score + log(candidate.share / len(languages)))
 
 
@@ -95,18 +105,17 @@ def likeliest_reading(
     raw: bytes, other_texts: Callable[[], Iterable[bytes]], *, is_whole: bool = True
 ) -> tuple[Reading, bool]:
     """Return the likeliest reading, and whether it is that only with the other texts of the song."""
-    own = _readings(raw, is_whole)
-    alone, second = nlargest(2, own, key=lambda reading: reading.score)
-    if alone.score - second.score > _CERTAIN_ADVANTAGE:
+    own, alone, advantage = _readings(raw, is_whole)
+    if advantage > _CERTAIN_ADVANTAGE:
         return alone, False
     totals = [reading.score for reading in own]
     for text in other_texts():
         if text == raw:
             continue
         others = _readings(text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES)
-        best = max(reading.score for reading in others)
+        best = others.likeliest.score
         if best > -inf:
-            for index, reading in enumerate(others):
+            for index, reading in enumerate(others.all):
                 totals[index] += max(reading.score - best, -_MAX_ADVANTAGE)
     chosen = own[totals.index(max(totals))]
     return chosen, chosen.encoding != alone.encoding
