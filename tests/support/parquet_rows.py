@@ -111,6 +111,7 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
                 result.division,
                 result.duration_ticks,
                 result.duration_seconds,
+                result.lost_bytes,
                 len(result.tracks),
                 digest.hex()[:16],
                 digest[0] % 10,
