@@ -25,14 +25,13 @@ def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
         highest_pitch=60,
         duration_ticks=1920,
         duration_seconds=2.0,
-        last_note_ticks=1900,
-        last_note_seconds=1.98,
+        last_note_ticks=1440,
+        last_note_seconds=1.5,
         ticks_per_quarter=480,
         tempo=120.0,
         tempo_count=1,
         time_signature="4/4",
         key_signature="C# minor",
-        note_hash=9007199254740991,
         size=len(music),
         music=music,
     )
@@ -50,7 +49,6 @@ def minimal_row(music: bytes) -> ParquetTrack:
         tempo_count=0,
         time_signature=None,
         key_signature=None,
-        note_hash=0,
     )
     return row
 
@@ -86,7 +84,6 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
                 split_track.tempo_count,
                 split_track.time_signature,
                 split_track.key_signature,
-                split_track.note_hash,
                 len(split_track.data),
                 split_track.data,
             )
