@@ -56,7 +56,7 @@ class CorruptMidiError(MidiprismError):
 
     Attributes:
         code: stable, short reason: ``empty``, ``apple_double``, ``not_midi``, ``header``, ``division``,
-            ``song_size`` or ``limit``.
+            ``unreadable_music``, ``song_size`` or ``limit``.
         offset: where in the bytes it was found.
     """
 

@@ -11,7 +11,7 @@ def unreadable_music_error(lost_bytes: int, listed: Iterable[Problem]) -> Corrup
     """Return the error about a song of which no note could be read, with its other problems."""
     listed = list(listed)
     codes = ", ".join(dict.fromkeys(it.code for it in listed if it.code != "music_lost"))
-    offset = next((it.offset for it in listed if it.code == "music_lost"), None)
+    offset = next((it.offset or 0 for it in listed if it.code == "music_lost"), 0)
     return CorruptMidiError(
         "unreadable_music",
         f"No note could be read, and {lost_bytes:,} bytes that may hold music were not understood: {codes}.",
