@@ -4,6 +4,7 @@ import codecs
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from math import inf, log
+from operator import add
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -60,6 +61,7 @@ _MAX_ADVANTAGE = 12.0
 """One text is evidence for another of at most this weight: a song may hold texts in two encodings."""
 
 
+@lru_cache(4096)
 def decode_with(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
     """Return text, composed where an encoding writes marks apart from their letters.
 
@@ -73,9 +75,19 @@ def decode_with(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
 
 
 class _Readings(NamedTuple):
-    """The reading of a text in each of ``CANDIDATES``, the likeliest, and its advantage over the second."""
+    """The reading of a text in each of ``CANDIDATES``.
+
+    Attributes:
+        all: the readings.
+        scores: of each.
+        evidence: weight of each for other texts of the song, at most 0.
+        likeliest: the one with the highest score.
+        advantage: of that over the second.
+    """
 
     all: tuple[Reading, ...]
+    scores: tuple[float, ...]
+    evidence: tuple[float, ...]
     likeliest: Reading
     advantage: float
 
@@ -83,9 +95,10 @@ class _Readings(NamedTuple):
 @lru_cache(4096)
 def _readings(raw: bytes, is_whole: bool) -> _Readings:
     readings = tuple([_reading(raw, is_whole, candidate) for candidate in CANDIDATES])
-    second, likeliest = sorted(reading.score for reading in readings)[-2:]
-    first = next(reading for reading in readings if reading.score == likeliest)
-    return _Readings(readings, first, likeliest - second)
+    scores = tuple([reading.score for reading in readings])
+    second, best = sorted(scores)[-2:]
+    evidence = tuple([max(score - best, -_MAX_ADVANTAGE) if best > -inf else 0.0 for score in scores])
+    return _Readings(readings, scores, evidence, readings[scores.index(best)], best - second)
 
 
 def _reading(raw: bytes, is_whole: bool, candidate: _Candidate) -> Reading:
@@ -105,17 +118,13 @@ def likeliest_reading(
     raw: bytes, other_texts: Callable[[], Iterable[bytes]], *, is_whole: bool = True
 ) -> tuple[Reading, bool]:
     """Return the likeliest reading, and whether it is that only with the other texts of the song."""
-    own, alone, advantage = _readings(raw, is_whole)
-    if advantage > _CERTAIN_ADVANTAGE:
-        return alone, False
-    totals = [reading.score for reading in own]
+    own = _readings(raw, is_whole)
+    if own.advantage > _CERTAIN_ADVANTAGE:
+        return own.likeliest, False
+    totals = own.scores
     for text in other_texts():
-        if text == raw:
-            continue
-        others = _readings(text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES)
-        best = others.likeliest.score
-        if best > -inf:
-            for index, reading in enumerate(others.all):
-                totals[index] += max(reading.score - best, -_MAX_ADVANTAGE)
-    chosen = own[totals.index(max(totals))]
-    return chosen, chosen.encoding != alone.encoding
+        if text != raw:
+            other = _readings(text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES)
+            totals = tuple(map(add, totals, other.evidence))
+    chosen = own.all[totals.index(max(totals))]
+    return chosen, chosen is not own.likeliest

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from math import log
 from typing import NamedTuple
 
@@ -69,10 +69,8 @@ def outline_text(text: str) -> Outline:
     previous = " "
     was_small = was_capital = were_capitals = False
     for letter in text:
-        is_small, is_capital = letter.islower(), letter.isupper()
-        is_ascii = letter < "\x80"
-        folded = (letter.lower() if letter.isalpha() else " ") if is_ascii else _fold(letter)
-        if is_ascii and previous < "\x80":
+        folded, is_small, is_capital = _classify(letter)
+        if letter < "\x80" and previous < "\x80":
             if folded == " ":
                 ascii_others += 1
             else:
@@ -152,9 +150,12 @@ def _is_full_width(letter: str) -> bool:
     return "！" <= letter <= "～"
 
 
-def _fold(letter: str) -> str:
-    small = letter.lower()
-    return small if len(small) == 1 else "i"  # a dotted capital I has two
+@lru_cache(4096)
+def _classify(letter: str) -> tuple[str, bool, bool]:
+    """Return a letter as it is counted, whether it is small, and whether it is a capital."""
+    folded = letter.lower() if letter >= "\x80" or letter.isalpha() else " "
+    # A dotted capital I becomes two letters.
+    return folded if len(folded) == 1 else "i", letter.islower(), letter.isupper()
 
 
 @cache
