@@ -258,7 +258,7 @@ def read_song(
 
         if may_be_repaired(answer) and repair_song(unwrapped, partial(_read_details, limits)):
             answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
-    if may_have_loss(unwrapped, answer) or may_be_dual_mode(answer):
+    if may_have_loss(answer, unwrapped.track_count, unwrapped.repairs) or may_be_dual_mode(answer):
         from midiprism.smf.repair.examine import examine_song
 
         examine_song(unwrapped, answer, partial(_read_details, limits))
