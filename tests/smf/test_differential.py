@@ -14,9 +14,10 @@ import midiprism
 from midiprism.smf import By
 from support.corpus import corpus_share, needs_corpus, read_member
 from support.exact_timing import TempoMap
-from support.invariants import OutputTrack, read_outputs
+from support.invariants import OutputTrack, addressed_events, read_outputs
 from support.midi_parser import SYSEX, TEMPO, ParsedSong, is_meta, parse_song, tempo_of
 from support.midi_strategies import portable_songs
+from support.oracle import Oracle
 from support.other_readers import (
     MISREADINGS,
     MidoTrack,
@@ -42,12 +43,14 @@ def has_malformed_tempo(song: ParsedSong) -> bool:
     return has_event(song, lambda event: is_meta(event, TEMPO) and tempo_of(event) is None)
 
 
-def check_by_mido(song: list[MidoTrack], out: OutputTrack, by: By) -> None:
+def check_by_mido(song: list[MidoTrack], oracle: Oracle, out: OutputTrack, by: By) -> None:
     """Check that mido finds the song's channel messages of that part, and its tempi, in the split."""
     read = read_with_mido(out.split_track.data)[0]
     source = song[out.split_track.track_number].channel_messages
     if by != "track":
-        source = [(tick, body) for tick, body in source if body[0] & 15 == out.split_track.channel]
+        # mido knows neither ports nor MPE zones, by which messages belong to parts too.
+        events = [event for event, _ in addressed_events(oracle, out.split_track)]
+        source = [(tick, bytes([status]) + body) for tick, status, body in events if status < SYSEX]
     if by == "program":
         assert not Counter(read.channel_messages) - Counter(source)
     else:
@@ -60,10 +63,11 @@ def check_by_mido(song: list[MidoTrack], out: OutputTrack, by: By) -> None:
 
 def check_mido(data: bytes, by: By) -> None:
     """Check every split against its song with mido; all parts of a track together hold its notes once."""
-    song = read_with_mido(data)
+    check_own_reader(data)
+    song, oracle = read_with_mido(data), Oracle(parse_song(data))
     outputs = read_outputs(midiprism.split(data, by=by))
     for out in outputs:
-        check_by_mido(song, out, by)
+        check_by_mido(song, oracle, out, by)
     notes = Counter(
         (out.split_track.track_number, *message)
         for out in outputs
