@@ -54,7 +54,7 @@ CANDIDATES = (
 
 _MAX_SCORED_BYTES = 48
 """Bytes of a text from which its likelihood is computed."""
-_CERTAIN_ADVANTAGE = 20.0
+_CERTAIN_ADVANTAGE = 10.0
 """With so much more weight than any other, a reading needs no other texts."""
 _MAX_ADVANTAGE = 12.0
 """One text is evidence for another of at most this weight: a song may hold texts in two encodings."""
