@@ -131,7 +131,7 @@ class SyntheticSongs:
             digest = hashlib.blake2b(content.to_bytes(8), digest_size=32).digest()
             track = TrackRecord(
                 *(digest, "Lead", "Violin", "Strings", number, 40, 240, 55, 88, 96_000, 100.0),
-                *(95_000, 99.0, 480, 120.0, 1, "4/4", "D major", 2_600, "Lead", 32),
+                *(95_000, 99.0, 480, 120.0, 1, "4/4", "D major", content, 2_600, "Lead", 32),
             )
             yield LinkRecord(number + 1, None, number, 40, None, 1, "Lead", "Violin", "Strings", track)
 

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet as pq
 import pytest
 
 from midiprism.sample.write import write_songs
+from support.midi_writer import note, song, track
 from support.postgres import PostgresServer
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -111,6 +114,32 @@ def test_the_splitter_is_compared_with_other_readers(tmp_path: Path) -> None:
     output = benchmark_output("split_throughput", str(tmp_path), *options)
     assert "kernel alone" in output
     assert "mido" in output
+
+
+def test_leaks_between_folds_are_counted(tmp_path: Path) -> None:
+    loud, soft, other = (
+        song(track([it for n in range(32) for it in note(0, pitch, 10 * n, 5, velocity)]), midi_format=0)
+        for pitch, velocity in ((60, 90), (60, 20), (61, 90))
+    )
+    out = tmp_path / "fold-leaks-songs"
+    folds = {"train": 0, "leak": 8, "clean": 9}
+    tables = {
+        "tracks": {"blake3": ["1", "2", "3"], "note_count": [32] * 3, "music": [loud, soft, other]},
+        "links": {"song_blake3": [*folds], "track_blake3": ["1", "2", "3"]},
+        "songs": {"blake3": [*folds], "path": [*folds], "song_group": [*folds], "fold": [*folds.values()]},
+    }
+    for name, columns in tables.items():
+        (out / name).mkdir(parents=True)
+        pq.write_table(pyarrow.table(columns), out / name / "0.parquet")
+    output = benchmark_output("fold_leaks", "songs", "--work", str(tmp_path)).splitlines()
+    assert output[-2:] == ["of these, leaks                    1 (50.0 %)", "  leak"]
+    assert "               1       3" in output
+
+
+def test_the_folds_of_a_library_have_no_leaks(tmp_path: Path) -> None:
+    write_songs(tmp_path / "songs", 60, seed=7)
+    output = benchmark_output("fold_leaks", str(tmp_path / "songs"), "--work", str(tmp_path))
+    assert output.endswith("of these, leaks                    0 (0.0 %)\n")
 
 
 def test_the_generator_of_sample_songs_is_measured() -> None:

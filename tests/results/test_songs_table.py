@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.catalog import open_read_only
-from midiprism.results.leakage_groups import MIN_NOTES, TrackLinks, group_songs, hash_titles, leakage_group
+from midiprism.results.leakage_groups import MIN_NOTES, NoteHashes, group_songs, hash_titles, leakage_group
 from midiprism.results.songs_table import write_songs_table
 from midiprism.stores.parquet.schema import path_text_and_bytes
 from midiprism.stores.parquet.shard_set import ParquetShards
@@ -50,22 +50,23 @@ def library(folder: Path) -> Path:
 
 def expected_rows(out: Path) -> list[dict[str, Any]]:
     """Return the expected rows, by plain queries."""
-    known = query(out, "SELECT id, digest FROM songs WHERE digest IS NOT NULL ORDER BY id")
-    place = {number: at for at, (number, _) in enumerate(known)}
+    known = query(out, "SELECT id, digest, link_count FROM songs WHERE digest IS NOT NULL ORDER BY id")
+    place = {number: at for at, (number, *_) in enumerate(known)}
     paths = query(out, "SELECT song_id, path, root_length, song_name FROM song_paths")
     links = query(
         out,
-        "SELECT song_id, track_id FROM links JOIN tracks ON tracks.id = track_id "
+        "SELECT song_id, note_hash FROM links JOIN tracks ON tracks.id = track_id "
         f"WHERE note_count >= {MIN_NOTES}",
     )
-    pairs = [(place[number], track) for number, track in links if number in place]
+    pairs = [(place[number], note_hash) for number, note_hash in links if number in place]
     keys = group_songs(
-        [bytes(digest) for _, digest in known],
+        [bytes(digest) for _, digest, _ in known],
+        np.array([link_count > 0 for *_, link_count in known], bool),
         hash_titles((place[number], title) for number, _, _, title in paths if number in place),
-        TrackLinks(*np.array(pairs, np.int64).reshape(-1, 2).T),
+        NoteHashes(*np.array(pairs, np.int64).reshape(-1, 2).T),
     )
     rows = []
-    for (number, digest), key in zip(known, keys.tolist(), strict=True):
+    for (number, digest, _), key in zip(known, keys.tolist(), strict=True):
         [(size, outcome, kind, tracks, division, ticks, seconds, lost, splits)] = query(
             out,
             "SELECT size, outcome, format, num_tracks, division, duration_ticks, duration_seconds, "

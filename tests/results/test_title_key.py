@@ -2,7 +2,7 @@
 
 import pytest
 
-from midiprism.results.title_key import title_key
+from midiprism.results.title_key import title_key, title_keys
 
 YESTERDAY = (
     "Yesterday",
@@ -85,3 +85,26 @@ def test_the_folder_is_ignored() -> None:
 def test_a_long_name_full_of_brackets_is_processed_fast() -> None:
     assert title_key("(" * 255) is None
     assert title_key("()" * 2000 + "Yesterday" + "(" * 2000) == "yesterday"
+
+
+@pytest.mark.parametrize(
+    ("song", "keys"),
+    [
+        ("Beatles/Yesterday", [("yesterday", None)]),
+        ("Yesterday/2", [("Yesterday/2", None), ("yesterday", "Yesterday")]),
+        ("Yesterday/Old Versions/02 (live)", [("Yesterday/2", None), ("yesterday", "Yesterday")]),
+        ("POP909/472/472", [("POP909/472/472", None), ("POP909/472/", "POP909/472")]),
+        ("POP909/472/versions/472-v2", [("POP909/472/472", None), ("POP909/472/", "POP909/472")]),
+        ("U2/3-04", [("U2/3-4", None), ("U2/", "U2")]),
+        ("a/b/000", [("a/b/0", None), ("a/b/", "a/b")]),
+    ],
+)
+def test_a_number_takes_its_title_from_its_folder(song: str, keys: list[tuple[str, str | None]]) -> None:
+    assert list(title_keys(song)) == keys
+
+
+@pytest.mark.parametrize(
+    "song", ["472", "versions/472", "midi/songs/1-v2", "Yesterday/Track 1", "Yesterday/final"]
+)
+def test_other_generic_titles_have_no_keys(song: str) -> None:
+    assert list(title_keys(song)) == []

@@ -33,6 +33,7 @@ from support.midi_parser import (
     parse_song,
     payload,
 )
+from support.note_hash import expected_note_hash
 from support.oracle import CONDUCTOR_LENGTHS, Oracle
 from support.split_process import SPLIT_OPTIONS
 
@@ -111,6 +112,7 @@ def check_facts(outputs: list[OutputTrack]) -> None:
         assert split.duration_ticks == track.end_tick
         assert split.lowest_pitch == min(event.body[0] for event in onsets)
         assert split.highest_pitch == max(event.body[0] for event in onsets)
+        assert split.note_hash == expected_note_hash(onsets, out.song.division)
         assert split.channel == (channels.pop() if len(channels) == 1 else None)
 
 

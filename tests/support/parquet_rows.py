@@ -32,6 +32,7 @@ def track_row(music: bytes, name: str | None = "Lead") -> ParquetTrack:
         tempo_count=1,
         time_signature="4/4",
         key_signature="C# minor",
+        note_hash=9007199254740991,
         size=len(music),
         music=music,
     )
@@ -49,6 +50,7 @@ def minimal_row(music: bytes) -> ParquetTrack:
         tempo_count=0,
         time_signature=None,
         key_signature=None,
+        note_hash=0,
     )
     return row
 
@@ -84,6 +86,7 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
                 split_track.tempo_count,
                 split_track.time_signature,
                 split_track.key_signature,
+                split_track.note_hash,
                 len(split_track.data),
                 split_track.data,
             )

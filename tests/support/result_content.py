@@ -16,7 +16,7 @@ CONTENT_QUERIES = {
     "paths": "SELECT path, digest, root_length, song_name, song_paths.size, mtime_ns, source_metadata "
     "FROM song_paths JOIN songs ON songs.id = song_id",
     "tracks": "SELECT digest, size, stem, digest_digits, name, instrument, family, channel, program, "
-    "note_count, lowest_pitch, highest_pitch, duration_ticks, duration_seconds FROM tracks",
+    "note_count, lowest_pitch, highest_pitch, duration_ticks, duration_seconds, note_hash FROM tracks",
     "links": "SELECT songs.digest, position, track_number, s.channel, s.program, part_count, tracks.digest, "
     "s.name, s.instrument, s.family FROM links s JOIN songs ON songs.id = song_id "
     "JOIN tracks ON tracks.id = track_id",

@@ -158,6 +158,14 @@ class TrackRecord(NamedTuple):
             low_cardinality=True,
         ),
     ] = None
+    note_hash: Annotated[
+        int,
+        Field(
+            "bigint",
+            "int64",
+            "hash of its notes' onsets and pitches, whatever velocities, programs, tempo and resolution",
+        ),
+    ] = 0
     size: Annotated[int, Field("bigint", "int32", "bytes of the track", split_attribute=None)] = 0
     stem: Annotated[
         str,

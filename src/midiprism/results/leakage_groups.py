@@ -1,46 +1,57 @@
 """Groups the songs of a library, so that a data set made of it can be divided without leaks.
 
-Versions and copies of a song are found by their titles (``title_key``) and by whole tracks that they share: a
-track of some length with the same notes, in the same tempo, is not in two songs by chance. A track in many
-songs is boilerplate, and would connect everything with everything.
+Versions and copies of a song are found by their titles (``title_keys``) and by the notes of whole tracks:
+two long tracks with the same onsets and pitches are not in two songs by chance. Only songs with tracks are
+grouped.
 
-The order of songs, titles and tracks does not change the result, and memory holds a few numbers for each.
+What many groups share is boilerplate, and would connect everything with everything. So songs are first
+joined by what at most ``MAX_GROUPS`` of them share; then what more songs share joins them if they are in at
+most that many of the groups made so far. The order of songs, titles and tracks does not change the result,
+and memory holds a few numbers for each.
 """
 
 from array import array
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from midiprism.results.title_key import title_key
+from midiprism.results.title_key import title_keys
 
 MIN_NOTES = 32
 """A track with fewer notes groups no songs."""
 
-MAX_SONGS_PER_TRACK = 50
-"""A track in more songs groups none of them."""
+MAX_GROUPS = 50
+"""A title, or the notes of a track, in more groups of songs joins none of them."""
+
+MAX_TITLES_PER_SONG = 10
+"""A content with more different titles is under most of them by mistake: none counts."""
+
+MAX_SONGS_PER_FOLDER = 12
+"""A folder with more songs whose titles are numbers is a collection: its name is not the title of a song."""
 
 FOLDS = 10
 
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 GroupKeys = NDArray[np.uint64]
 
 _DIGEST_PREFIX_BYTES = 8  # bytes of a digest: 16 hex digits
+_NO_FOLDER = 0
 
 
-class TrackLinks(NamedTuple):
-    """Pairs of a song and a track of it, as arrays of one length, in any order; duplicates do no harm.
+class NoteHashes(NamedTuple):
+    """Pairs of a song and the hash of a track of it, as arrays of one length, in any order, also repeated.
 
     Attributes:
         songs: numbers of songs, from 0.
-        tracks: any numbers, the same for the same track.
+        hashes: of the notes of the track.
     """
 
     songs: IntArray
-    tracks: IntArray
+    hashes: IntArray
 
 
 class TitleHashes(NamedTuple):
@@ -49,10 +60,12 @@ class TitleHashes(NamedTuple):
     Attributes:
         songs: numbers of songs, from 0.
         hashes: of title keys.
+        folders: hashes of the folders whose names are these titles; 0 for titles of the songs themselves.
     """
 
     songs: IntArray
     hashes: IntArray
+    folders: IntArray
 
 
 class LeakageGroup(NamedTuple):
@@ -73,22 +86,25 @@ def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
     Each title becomes a hash of 8 bytes, since the titles themselves would fill the memory. Only hashes of
     one process are compared, so Python's own hash will do.
     """
-    songs, hashes = array("q"), array("q")
+    songs, hashes, folders = array("q"), array("q"), array("q")
     for song, path in paths:
-        key = title_key(path)
-        if key is not None:
+        for key, folder in title_keys(path):
             songs.append(song)
             hashes.append(hash(key))
-    return TitleHashes(np.array(songs, np.int64), np.array(hashes, np.int64))
+            folders.append(_NO_FOLDER if folder is None else hash(folder))
+    return TitleHashes(*(np.array(column, np.int64) for column in (songs, hashes, folders)))
 
 
-def group_songs(digests: Iterable[bytes], titles: TitleHashes, links: TrackLinks) -> GroupKeys:
+def group_songs(
+    digests: Iterable[bytes], has_tracks: BoolArray, titles: TitleHashes, notes: NoteHashes
+) -> GroupKeys:
     """Return the group of each song, as a number for ``leakage_group``.
 
     Args:
         digests: of the songs; the first is of song 0.
+        has_tracks: whether each song has tracks.
         titles: from the paths at which they were found.
-        links: the tracks with at least ``MIN_NOTES`` notes; those of only one song may be left out.
+        notes: of the tracks with at least ``MIN_NOTES`` notes.
 
     Returns:
         A number for each song. A song that shares nothing is a group of its own.
@@ -96,10 +112,19 @@ def group_songs(digests: Iterable[bytes], titles: TitleHashes, links: TrackLinks
     prefixes = np.frombuffer(b"".join(digest[:_DIGEST_PREFIX_BYTES] for digest in digests), ">u8").astype(
         np.uint64
     )
-    titled, shared = _adjacent_pairs(*titles), _pairs_by_track(links)
-    roots = _connected_components(
-        len(prefixes), np.concatenate([titled[0], shared[0]]), np.concatenate([titled[1], shared[1]])
-    )
+    roots = np.arange(len(prefixes), dtype=np.int64)
+    shared = [_shared(*_trusted_titles(titles, has_tracks)), _shared(*notes)]
+    for songs, keys in shared:
+        few = _counts(keys) <= MAX_GROUPS
+        _join(roots, songs[few], keys[few])
+    many = []
+    for songs, keys in shared:
+        wide = _counts(keys) > MAX_GROUPS
+        groups, group_keys = _shared(roots[songs[wide]], keys[wide])
+        few = _counts(group_keys) <= MAX_GROUPS
+        many.append((groups[few], group_keys[few]))
+    for songs, keys in many:
+        _join(roots, songs, keys)
     least = prefixes.copy()
     np.minimum.at(least, roots, prefixes)
     return least[roots]
@@ -111,41 +136,57 @@ def leakage_group(key_number: int) -> LeakageGroup:
     return LeakageGroup(key.decode(), int.from_bytes(blake3(key).digest(8), "big") % FOLDS)
 
 
-SongPairs = tuple[IntArray, IntArray]
-"""Pairs of songs that belong together."""
+SongKeys = tuple[IntArray, IntArray]
+"""Songs, and what they share with others: arrays of one length."""
 
 
-def _pairs_by_track(links: TrackLinks) -> SongPairs:
-    order = np.lexsort((links.songs, links.tracks))
-    songs, tracks = links.songs[order], links.tracks[order]
-    once = np.ones(len(songs), bool)
-    once[1:] = (songs[1:] != songs[:-1]) | (tracks[1:] != tracks[:-1])
-    songs, tracks = songs[once], tracks[once]
-    starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(tracks)), bool), tracks[1:] != tracks[:-1]]))
-    counts = np.diff(np.append(starts, len(tracks)))
-    few = np.repeat(counts <= MAX_SONGS_PER_TRACK, counts)
-    return _adjacent_pairs(songs[few], tracks[few])
+def _trusted_titles(titles: TitleHashes, has_tracks: BoolArray) -> SongKeys:
+    """Return the titles of songs with tracks, without those of collections and of songs with many titles."""
+    songs, hashes, folders = (column[has_tracks[titles.songs]] for column in titles)
+    named = folders != _NO_FOLDER
+    _, named_folders = _distinct(songs[named], folders[named])
+    collections = named_folders[_counts(named_folders) > MAX_SONGS_PER_FOLDER]
+    kept = ~(named & np.isin(folders, collections))
+    hashes, songs = _distinct(hashes[kept], songs[kept])
+    few = _counts(songs) <= MAX_TITLES_PER_SONG
+    return songs[few], hashes[few]
 
 
-def _adjacent_pairs(songs: IntArray, keys: NDArray[Any]) -> SongPairs:
-    """Return each two songs that follow one another among the songs of a key."""
-    order = np.argsort(keys, kind="stable")
-    songs, keys = songs[order], keys[order]
-    same = keys[1:] == keys[:-1]
-    return songs[:-1][same], songs[1:][same]
+def _distinct(values: IntArray, keys: IntArray) -> SongKeys:
+    """Return each pair of a value and a key once, sorted by the key, then by the value."""
+    order = np.lexsort((values, keys))
+    values, keys = values[order], keys[order]
+    once = np.ones(len(keys), np.bool_)
+    once[1:] = (values[1:] != values[:-1]) | (keys[1:] != keys[:-1])
+    return values[once], keys[once]
 
 
-def _connected_components(count: int, left: IntArray, right: IntArray) -> IntArray:
-    """Return for each of ``count`` numbers the smallest number that pairs connect it with."""
-    roots = np.arange(count, dtype=np.int64)
+def _counts(sorted_keys: IntArray) -> IntArray:
+    """Return for each key how often it is there."""
+    starts = np.flatnonzero(np.diff(sorted_keys, prepend=sorted_keys[:1] - 1))
+    counts = np.diff(np.append(starts, len(sorted_keys)))
+    return np.repeat(counts, counts)
+
+
+def _shared(songs: IntArray, keys: IntArray) -> SongKeys:
+    """Return the distinct pairs of a song and a key that several songs have, sorted by the key."""
+    songs, keys = _distinct(songs, keys)
+    several = _counts(keys) > 1
+    return songs[several], keys[several]
+
+
+def _join(roots: IntArray, songs: IntArray, sorted_keys: IntArray) -> None:
+    """Connect the songs of each key; ``roots`` has the smallest song that each song is connected with."""
+    same = sorted_keys[1:] == sorted_keys[:-1]
+    left, right = songs[:-1][same], songs[1:][same]
     while True:
         left, right = roots[left], roots[right]
         apart = left != right
         if not apart.any():
-            return roots
+            return
         left, right = left[apart], right[apart]
         # The greater of two roots gets the smaller as its root, so there are no cycles; then paths shrink.
         np.minimum.at(roots, np.maximum(left, right), np.minimum(left, right))
         above = roots[roots]
         while not np.array_equal(above, roots):
-            roots, above = above, above[above]
+            roots[:], above = above, above[above]

@@ -149,11 +149,7 @@ def _to_split_song(
 
 
 def _to_split_tracks(
-    unwrapped: Unwrapped,
-    division: int,
-    answer: KernelOutput,
-    text_kinds: Mapping[int, str],
-    name_reader: NameReader,
+    unwrapped: Unwrapped, division: int, answer: KernelOutput, kinds: Mapping[int, str], names: NameReader
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
     tracks = []
@@ -174,6 +170,7 @@ def _to_split_tracks(
         note_count,
         lowest_pitch,
         highest_pitch,
+        note_hash,
         ticks,
         last_note_tick,
         own_program,
@@ -197,10 +194,10 @@ def _to_split_tracks(
         if (track, name_start, own_start) != named:
             named = track, name_start, own_start
             raw = unwrapped.bytes_at(name_start, name_size)
-            name, encoding, _, _ = name_reader.read(raw, name_start, track)
+            name, encoding, _, _ = names.read(raw, name_start, track)
             own_name = name
             if chooser is not None:
-                own_name = name_reader.read_own(unwrapped.bytes_at(own_start, own_size))
+                own_name = names.read_own(unwrapped.bytes_at(own_start, own_size))
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
@@ -211,7 +208,7 @@ def _to_split_tracks(
             instrument, family = PIECE_NAMES[drum_piece], DRUM_FAMILY
         own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_drums * PROGRAM_SLOTS + own_program]
         if not note_count:
-            instrument = own_instrument = text_kinds[track]
+            instrument = own_instrument = kinds[track]
             family = own_family = TEXT_FAMILY
             lowest_pitch = highest_pitch = None
         values = (
@@ -236,6 +233,7 @@ def _to_split_tracks(
             own_name,
             last_note_tick,
             None if last_note_seconds != last_note_seconds else last_note_seconds,
+            note_hash,
         )
         tracks.append(tuple.__new__(SplitTrack, values))
     return tracks

@@ -101,6 +101,8 @@ class SplitTrack(NamedTuple):
         last_note_ticks: tick at which its last note ends; that of its end of track for a note that nothing
             ends.
         last_note_seconds: the same in seconds by the song's tempo map; None where the division has no time.
+        note_hash: hash of the onsets and pitches of its notes, below 2**53: the same whatever the velocities
+            and lengths of the notes, and the programs, tempo, resolution and texts of the track.
 
     Tempo, time and key signature are those that hold from the first such event in the split's own bytes on,
     wherever it is. Impossible ones are left out; of several at one tick the last holds.
@@ -131,6 +133,7 @@ class SplitTrack(NamedTuple):
     own_name: str | None = None
     last_note_ticks: int = 0
     last_note_seconds: float | None = None
+    note_hash: int = 0
 
     @property
     def digest(self) -> bytes:

@@ -44,9 +44,9 @@ def last_commit_id(connection: Connection) -> int:
     return int(connection.scalar(select(func.max(batches.c.id))) or 0)
 
 
-def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes]]]:
-    """Return ids and digests of all songs, in the order of the ids."""
-    query = select(songs.c.id, songs.c.digest).where(songs.c.digest.is_not(None))
+def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes, int]]]:
+    """Return ids, digests and numbers of links of all songs, in the order of the ids."""
+    query = select(songs.c.id, songs.c.digest, songs.c.link_count).where(songs.c.digest.is_not(None))
     return _row_batches(connection, query.order_by(songs.c.id))
 
 
@@ -64,9 +64,10 @@ def song_track_ids(connection: Connection) -> Iterator[Sequence[tuple[int, str]]
     return _row_batches(connection, select(links.c.song_id, track_ids).group_by(links.c.song_id))
 
 
-def short_track_ids(connection: Connection, min_notes: int) -> Iterator[Sequence[tuple[int]]]:
-    """Return ids of the tracks that have fewer notes, in any order."""
-    return _row_batches(connection, select(tracks.c.id).where(tracks.c.note_count < min_notes))
+def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequence[tuple[int, int]]]:
+    """Return ids of the tracks that have so many notes, in their order, with the hashes of their notes."""
+    query = select(tracks.c.id, tracks.c.note_hash).where(tracks.c.note_count >= min_notes)
+    return _row_batches(connection, query.order_by(tracks.c.id))
 
 
 def song_columns(connection: Connection) -> Iterator[SongColumns]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
+from midiprism.smf.kernel.note_hash import add_note
 from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
 from midiprism.smf.kernel.sounds import SETUP_CONTROLLERS
 from midiprism.smf.kernel.track_state import (
@@ -25,6 +26,7 @@ def count_note_on(state: Any, channel: int, pitch: int, tick: int) -> None:
     state.note_count += 1
     state.lowest_pitch = min(state.lowest_pitch, pitch)
     state.highest_pitch = max(state.highest_pitch, pitch)
+    state.note_hash = add_note(state.note_hash, state.onset_scale, tick, pitch)
     state.sounding_count += 1
     state.sounding[channel << 7 | pitch] += 1
     count_note_by_program(state, channel, tick)
@@ -63,6 +65,7 @@ def scan_channel_events(
     notes = 0
     notes_before_voice = 0
     lowest, highest = state.lowest_pitch, state.highest_pitch
+    note_hash, onset_scale = state.note_hash, state.onset_scale
     sounding_count = state.sounding_count
     sounding, notes_by_key = state.sounding, state.notes_by_key
     last_note_ticks = state.last_note_ticks
@@ -99,6 +102,7 @@ def scan_channel_events(
                 notes += 1
                 lowest = min(lowest, first)
                 highest = max(highest, first)
+                note_hash = add_note(note_hash, onset_scale, tick + delta, first)
                 sounding_count += 1
                 sounding[unsigned_index(note)] += 1
             elif sounding[unsigned_index(note)] > 0:
@@ -136,5 +140,6 @@ def scan_channel_events(
     state.note_count += notes
     state.lowest_pitch = lowest
     state.highest_pitch = highest
+    state.note_hash = note_hash
     state.sounding_count = sounding_count
     return at, tick, running_status, event_count, checkpoint_count

@@ -3,6 +3,7 @@
 from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
+from midiprism.smf.kernel.note_hash import add_note
 from midiprism.smf.kernel.row_types import MAX_DELTA, MAX_FAST_EVENT_SIZE, NO_LIMIT, PASS_WRITE
 from midiprism.smf.kernel.sounds import IS_SETUP_CONTROLLER
 from midiprism.smf.kernel.track_state import count_note_by_program, track_drum_state
@@ -21,6 +22,7 @@ def count_part_note(state: Any, part: Any, channel: int, pitch: int, tick: int) 
     part.note_count += 1
     part.lowest_pitch = min(part.lowest_pitch, pitch)
     part.highest_pitch = max(part.highest_pitch, pitch)
+    part.note_hash = add_note(part.note_hash, state.onset_scale, tick, pitch)
 
 
 @bounds_checked_by_hand

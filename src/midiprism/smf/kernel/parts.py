@@ -135,6 +135,7 @@ def init_part(part: Any, port: int, channels: int, program: int) -> None:
     part.note_count = 0
     part.lowest_pitch = 127
     part.highest_pitch = 0
+    part.note_hash = 0
     part.onset = 0
     part.drums = 0
 

@@ -186,6 +186,7 @@ def plan_copied_track(output: Any, source: Any) -> Any:
     output.note_count = source.note_count
     output.lowest_pitch = source.lowest_pitch
     output.highest_pitch = source.highest_pitch
+    output.note_hash = source.note_hash
     return LeadSound(source.lead_channel, source.lead_program, source.drums, source.onset)
 
 
@@ -223,6 +224,7 @@ def plan_part(output: Any, port_uses: Any, ticks: int, part: Any, by: int, state
     output.note_count = part.note_count
     output.lowest_pitch = part.lowest_pitch
     output.highest_pitch = part.highest_pitch
+    output.note_hash = part.note_hash
     output.stop = part.position  # until its place in the output is known, its size
     return LeadSound(key // PROGRAM_SLOTS, key % PROGRAM_SLOTS, drums, onset)
 

@@ -25,11 +25,12 @@ def new_ports() -> Any:
 
 
 @helper
-def new_states(port_count: int) -> Any:
-    """Return the empty state of a walk, a row for each port."""
+def new_states(port_count: int, scale: int) -> Any:
+    """Return the empty state of a walk, a row for each port. ``scale`` is the song's ``onset_scale``."""
     states = np.zeros(port_count, TRACK_STATE)
     for port in range(port_count):
         states[port].port = port
+        states[port].onset_scale = scale
     return states
 
 

@@ -119,6 +119,7 @@ SOURCE_TRACK = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",  # of its notes, as in ``note_hash``
     "channels",  # a bit per channel that plays a note, whatever its port
     "port",  # index of the only port on which it plays; -1 where several
     "one_instrument",  # 1 where all of its channels play one guitar or bass, or are in mono mode
@@ -224,6 +225,8 @@ TRACK_STATE = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",
+    "onset_scale",  # of the song
     "sounding_count",
     "port",  # index of the port
     "module",  # MODULE_UNKNOWN and so on
@@ -273,6 +276,7 @@ OUTPUT_TRACK = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",
     "ticks",
     "last_note_tick",  # where its last note ends
     "own_program",  # of most notes, 0 to 128
@@ -304,6 +308,7 @@ PART = row_type(
     "note_count",
     "lowest_pitch",
     "highest_pitch",
+    "note_hash",
     "onset",
     "drums",
     "sounding_count",  # by program or drum: its notes that sound

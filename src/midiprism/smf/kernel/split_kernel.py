@@ -18,6 +18,7 @@ from midiprism.smf.kernel.division import divide_drums, keep_tracks, set_divisio
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
 from midiprism.smf.kernel.jit import entry_point, helper, inlined
+from midiprism.smf.kernel.note_hash import onset_scale
 from midiprism.smf.kernel.one_instrument import keep_one_instrument
 from midiprism.smf.kernel.parts import rewind_parts
 from midiprism.smf.kernel.plan import mark_copied_tracks, min_output_size, plan_output, prepare_walk
@@ -207,7 +208,7 @@ def read_song(
     counters = counter_table[0]
     counters.max_events = max_events
     counters.ports = stated_ports
-    states = new_states(port_count)
+    states = new_states(port_count, onset_scale(read_be16(data, ZERO + 12)))
     empty = new_scan_tables(data.shape[0], full_context, max_events, ports, port_count)
     tables, at = find_first_chunk(data, empty, counters)
     tables = read_chunks(data, at, max_tracks, full_context, tables, states, counters)

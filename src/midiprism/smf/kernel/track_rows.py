@@ -4,6 +4,7 @@ from typing import Any
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.note_hash import add_hashes
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS_MASK,
@@ -69,6 +70,7 @@ def finish_track_row(tables: Any, track: int, counters: Any, states: Any, stop: 
     source.note_count = 0
     source.lowest_pitch = 127
     source.highest_pitch = 0
+    source.note_hash = 0
     source.channels = 0
     source.port = -1
     playing_ports = ZERO
@@ -86,6 +88,7 @@ def finish_track_row(tables: Any, track: int, counters: Any, states: Any, stop: 
         source.note_count += state.note_count
         source.lowest_pitch = min(source.lowest_pitch, state.lowest_pitch)
         source.highest_pitch = max(source.highest_pitch, state.highest_pitch)
+        source.note_hash = add_hashes(source.note_hash, state.note_hash)
     if playing_ports > 1:
         source.port = -1
     if hanging > 0:

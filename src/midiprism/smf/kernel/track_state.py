@@ -36,6 +36,7 @@ def reset_track_state(states: Any) -> None:
         state.note_count = 0
         state.lowest_pitch = 127
         state.highest_pitch = 0
+        state.note_hash = 0
         state.sounding_count = 0
         state.module = MODULE_UNKNOWN
         state.lower_members = 0
