@@ -4,7 +4,6 @@ import codecs
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from math import inf, log
-from operator import add
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -55,7 +54,7 @@ CANDIDATES = (
 
 _MAX_SCORED_BYTES = 48
 """Bytes of a text from which its likelihood is computed."""
-_CERTAIN_ADVANTAGE = 20.0
+_CERTAIN_ADVANTAGE = 10.0
 """With so much more weight than any other, a reading needs no other texts."""
 _MAX_ADVANTAGE = 12.0
 """One text is evidence for another of at most this weight: a song may hold texts in two encodings."""
@@ -79,30 +78,27 @@ class _Readings(NamedTuple):
 
     Attributes:
         all: the readings.
-        scores: of each.
-        evidence: weight of each for other texts of the song, at most 0.
         likeliest: the one with the highest score.
-        advantage: of that over the second.
+        rivals: indexes of that and of all that other texts of the song may make likelier.
     """
 
     all: tuple[Reading, ...]
-    scores: tuple[float, ...]
-    evidence: tuple[float, ...]
     likeliest: Reading
-    advantage: float
+    rivals: tuple[int, ...]
 
 
 @lru_cache(4096)
 def _readings(raw: bytes, is_whole: bool) -> _Readings:
-    readings = tuple([_reading(raw, is_whole, candidate) for candidate in CANDIDATES])
-    scores = tuple([reading.score for reading in readings])
-    second, best = sorted(scores)[-2:]
-    evidence = tuple([max(score - best, -_MAX_ADVANTAGE) if best > -inf else 0.0 for score in scores])
-    return _Readings(readings, scores, evidence, readings[scores.index(best)], best - second)
+    readings = tuple([_reading(raw, is_whole, index) for index in range(len(CANDIDATES))])
+    likeliest = max(readings, key=lambda reading: reading.score)
+    least = likeliest.score - _CERTAIN_ADVANTAGE
+    rivals = tuple([index for index, reading in enumerate(readings) if reading.score >= least])
+    return _Readings(readings, likeliest, rivals)
 
 
-def _reading(raw: bytes, is_whole: bool, candidate: _Candidate) -> Reading:
-    encoding, languages = candidate.encoding, candidate.languages
+@lru_cache(16384)
+def _reading(raw: bytes, is_whole: bool, candidate: int) -> Reading:
+    encoding, share, languages = CANDIDATES[candidate]
     try:
         text = decode_with(raw, encoding, is_whole=is_whole)
         if len(raw) > _MAX_SCORED_BYTES:
@@ -111,7 +107,7 @@ def _reading(raw: bytes, is_whole: bool, candidate: _Candidate) -> Reading:
         return Reading(encoding, "", -inf)
     outline = outline_text(text)
     score, language = max((letter_model(name).log_likelihood(outline), name) for name in languages)
-    return Reading(encoding, language, score + log(candidate.share / len(languages)))
+    return Reading(encoding, language, score + log(share / len(languages)))
 
 
 def likeliest_reading(
@@ -119,12 +115,16 @@ def likeliest_reading(
 ) -> tuple[Reading, bool]:
     """Return the likeliest reading, and whether it is that only with the other texts of the song."""
     own = _readings(raw, is_whole)
-    if own.advantage > _CERTAIN_ADVANTAGE:
+    if len(own.rivals) == 1:
         return own.likeliest, False
-    totals = own.scores
+    totals = [own.all[rival].score for rival in own.rivals]
     for text in other_texts():
         if text != raw:
-            other = _readings(text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES)
-            totals = tuple(map(add, totals, other.evidence))
-    chosen = own.all[totals.index(max(totals))]
+            start, is_whole = text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES
+            scores = [_reading(start, is_whole, rival).score for rival in own.rivals]
+            best = max(scores)
+            if best > -inf:
+                for index, score in enumerate(scores):
+                    totals[index] += max(score - best, -_MAX_ADVANTAGE)
+    chosen = own.all[own.rivals[totals.index(max(totals))]]
     return chosen, chosen is not own.likeliest
