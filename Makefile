@@ -21,6 +21,9 @@ override CORPUS := $(value CORPUS)
 override WORK := $(value WORK)
 export SRC OUT CORPUS WORK
 
+# Tests start hundreds of processes, each of which would compile all sources again.
+unexport PYTHONDONTWRITEBYTECODE
+
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
 STAMP := $(VENV)/.installed

@@ -141,6 +141,7 @@ def test_problems_have_byte_offsets(run_inspect: Run) -> None:
     assert lines[0] == "byte 10: the header counts other tracks than the 2 that were found (track_count)"
     assert [(line.split(":")[0], line.split()[-1]) for line in lines[1:]] == [
         (f"track 2, byte {chunk + 4}", "(track_truncated)"),
+        (f"byte {end}", "(music_lost)"),
         (f"track 2, byte {end}", "(missing_end_of_track)"),
         (f"track 2, byte {end}", "(hanging_notes)"),
     ]

@@ -74,7 +74,7 @@ def test_damage_is_listed_with_the_command_that_repairs_it(run_cli: Run, result:
     assert "Nothing was written." in out
     code, out, _ = run_cli("verify", "my out", "--repair")
     assert code == 0
-    assert "Repaired:\n  restored              1  files of tracks, from their songs\n" in out
+    assert "Repaired:\n  restored              1  file of a track, from its song\n" in out
     assert path.read_bytes() == PIANO.encode()
     assert run_cli("verify", "my out")[0] == 0
 

@@ -65,7 +65,7 @@ def test_failures_of_every_kind_are_grouped_by_their_reason(tmp_path: Path) -> N
         ("not_midi", "corrupt", 5),
         ("internal", "failed", 1),
         ("io", "unreadable", 1),
-        ("limit", "corrupt", 1),
+        ("song_size", "corrupt", 1),
     ]
     examples = status.inventory.failures[0].examples
     assert len({os.path.basename(path) for path, _ in examples} & {b"junk%d.mid" % n for n in range(5)}) == 3

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -95,9 +96,10 @@ SCENARIOS: dict[Resource, Scenario] = {
 def measure_bottleneck(
     resource: Resource, source: Source, folder: Path, server: PostgresServer, seconds: float
 ) -> Bottleneck:
-    """Return the bottleneck that is found in a short run with one slow part."""
+    """Return the bottleneck that is found in a short run with one slow part, whose result is removed."""
     out = folder / f"limited-by-{resource}"
     with SCENARIOS[resource](source, server) as slow:
         measured = measure_run(slow.source, str(out), slow.settings, seconds, opener=slow.opener)
     server.drop_databases()
+    shutil.rmtree(out)
     return find_bottleneck(measured.window, measured.facts)

@@ -1,10 +1,12 @@
 """A fake splitter and songs for it, for tests of everything that does not depend on MIDI.
 
 A fake song is a line ``song``, ``repaired``, ``lossy`` or ``bug``, then a line
-``family;instrument;name;text`` per track. Its splits are those lines. Any other content is corrupt.
+``family;instrument;name;text`` per track. Its splits are those lines, and the text stands for the notes. Any
+other content is corrupt.
 """
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +59,7 @@ def _track(number: int, line: str) -> SplitTrack:
         duration_seconds=1.0,
         lowest_pitch=40,
         highest_pitch=60,
+        note_hash=zlib.crc32(text.encode("utf-8", "surrogatepass")),
     )
 
 

@@ -143,7 +143,7 @@ def check_own_events_kept(case: SplitCase) -> None:
         part = (out.split_track.track_number, out.split_track.port, out.split_track.channel)
         if part[2] is None:  # an MPE zone
             continue
-        own = _addressed_events(case, out)
+        own = addressed_events(case.oracle, out.split_track)
         _check_order(own, out.track.events, case.context)
         everywhere, divided = _own_events(own, case.by)
         _check_subsequence(everywhere, out.track.events)
@@ -159,14 +159,13 @@ def check_own_events_kept(case: SplitCase) -> None:
         assert all(case.context == "full" and event.status & 0xF0 == PROGRAM for event in extra), extra
 
 
-def _addressed_events(case: SplitCase, out: OutputTrack) -> list[tuple[Event, bool]]:
+def addressed_events(oracle: Oracle, split: SplitTrack) -> list[tuple[Event, bool]]:
     """Return the own events that a part may hold, and for each whether it is one of its own address."""
-    split = out.split_track
-    use, ports = case.oracle.uses[split.track_number], case.oracle.ports.numbers[split.track_number]
+    use, ports = oracle.uses[split.track_number], oracle.ports.numbers[split.track_number]
     assert split.channel is not None
     address = Address(split.port or 0, split.channel)
     events = []
-    for event, port in zip(case.parsed_song.tracks[split.track_number].events, ports, strict=True):
+    for event, port in zip(oracle.song.tracks[split.track_number].events, ports, strict=True):
         sender = Address(port, event.status & 15)
         if event.status >= SYSEX or sender == address:
             divides = event.status & 0xF0 != PROGRAM or not use.manages_any(address)
@@ -322,7 +321,8 @@ def check_notes(case: SplitCase) -> None:
 def check_idempotent(case: SplitCase) -> None:
     """Check I4: a split of a split is the split."""
     for split in case.result.tracks:
-        by: By = "auto" if case.keeps_zones and split.channel is None else case.by
+        is_zone = case.keeps_zones and case.by != "track" and split.channel is None
+        by: By = "auto" if is_zone else case.by
         again = midiprism.split(split.data, by=by, context=case.context)
         assert [track.data for track in again.tracks] == [split.data], split
         assert again.outcome == "split"

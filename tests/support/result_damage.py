@@ -205,9 +205,9 @@ def unlinked(out: Path) -> None:
     change(
         out,
         f"INSERT INTO tracks (id, digest, size, stem, {columns}, lowest_pitch, highest_pitch, "
-        "duration_ticks, duration_seconds, tempo_count, note_hash, run_id) "
+        "duration_ticks, duration_seconds, last_note_ticks, tempo_count, note_hash, run_id) "
         f"SELECT 77, randomblob(32), size, stem, {columns}, "
-        "1, 2, 3, 4, 1, 5, run_id FROM tracks LIMIT 1",
+        "1, 2, 3, 4, 3, 1, 5, run_id FROM tracks LIMIT 1",
     )
 
 

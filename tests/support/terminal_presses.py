@@ -10,7 +10,22 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _STARTED = b"started"
-_PROGRAM = "import sys; from midiprism.cli import main; print('started', flush=True); sys.exit(main())"
+_PROGRAM = """
+import sys
+from contextlib import contextmanager
+from midiprism import cli
+
+exit_on_signals = cli.exit_on_signals
+
+@contextmanager
+def exit_on_signals_and_report():
+    with exit_on_signals():
+        print("started", flush=True)
+        yield
+
+cli.exit_on_signals = exit_on_signals_and_report
+sys.exit(cli.main())
+"""
 _CTRL_C = b"\x03"
 
 
@@ -25,7 +40,7 @@ class Ended(NamedTuple):
 def press_ctrl_c(arguments: Sequence[str], seconds: float) -> Ended:
     """Run midiprism on a terminal, and press Ctrl-C ``seconds`` after it has begun.
 
-    It begins where its own code does: while Python is still starting, Python answers.
+    It has begun once it handles signals: until then, Python answers.
     """
     pid, terminal = pty.fork()
     if pid == 0:

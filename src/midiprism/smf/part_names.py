@@ -12,6 +12,7 @@ from midiprism.smf.text.decode import (
     DecodedText,
     decode_certain,
     guess_text,
+    guess_text_alone,
     read_as_latin_1,
 )
 from midiprism.smf.types import Problem
@@ -21,7 +22,7 @@ NAME_EVENTS = {TRACK_NAME: "track name", INSTRUMENT_NAME: "instrument name", PRO
 
 MAX_GUESSES = 256
 """Most names of a song whose encoding is guessed, which takes up to some milliseconds."""
-MAX_OTHER_TEXTS = 8
+MAX_OTHER_TEXTS = 4
 """Most texts of a song that count besides the one that is read."""
 _MAX_SEARCHED_TEXTS = 256
 
@@ -29,6 +30,14 @@ BytesAt = Callable[[int, int], bytes]
 
 Part = tuple[int, int, int, int]
 """A split without its name: track number, channel (-1 where several), position and size of the track name."""
+
+
+def may_rename(texts: Any) -> bool:
+    """Return whether some of the kernel's rows of texts name a part otherwise than its track name does."""
+    kinds = texts["kind"]
+    return bool(
+        ((kinds == INSTRUMENT_NAME) | (kinds == PROGRAM_NAME) | (texts["channel"] != ALL_CHANNELS)).any()
+    )
 
 
 class NameChooser:
@@ -131,7 +140,7 @@ class NameReader:
             return certain.text
         self._own_guesses += 1
         may_guess = self._own_guesses <= MAX_GUESSES
-        return (guess_text(raw, tuple) if may_guess else read_as_latin_1(raw)).text
+        return (guess_text_alone(raw) if may_guess else read_as_latin_1(raw)).text
 
     def _guess(self, raw: bytes, start: int, track: int) -> DecodedText:
         self._guesses += 1

@@ -35,7 +35,7 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
-from midiprism.smf.part_names import NameChooser, NameReader, find_uncertain_texts
+from midiprism.smf.part_names import NameChooser, NameReader, find_uncertain_texts, may_rename
 from midiprism.smf.refusals import limit_error, unreadable_music_error
 from midiprism.smf.repair.signs import BASE_DRUMS, may_be_dual_mode, may_have_loss
 from midiprism.smf.stated_meta import make_stated_meta
@@ -258,7 +258,7 @@ def read_song(
 
         if may_be_repaired(answer) and repair_song(unwrapped, partial(_read_details, limits)):
             answer = run_kernel(unwrapped.data, by, full_context, limits, details=details)
-    if may_have_loss(unwrapped, answer) or may_be_dual_mode(answer):
+    if may_have_loss(answer, unwrapped.track_count, unwrapped.repairs) or may_be_dual_mode(answer):
         from midiprism.smf.repair.examine import examine_song
 
         examine_song(unwrapped, answer, partial(_read_details, limits))
@@ -391,7 +391,7 @@ def make_name_reader(unwrapped: Unwrapped, answer: KernelOutput, encoding: str |
 
 def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
     """Return what chooses the names of a song's parts; None where each has its track name or none."""
-    if answer.texts is None:
+    if answer.texts is None or not may_rename(answer.texts):
         return None
     playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
     columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))

@@ -76,6 +76,11 @@ class Unwrapped:
             self._maps.append(OffsetMap(step.edits))
 
     @property
+    def track_count(self) -> int:
+        """The number of tracks that the header states."""
+        return self.data[10] << 8 | self.data[11]
+
+    @property
     def was_repaired(self) -> bool:
         """True if a wrapper was damaged, or if a repair makes the outcome ``repaired``."""
         if not self.wrappers and not self.repairs:

@@ -18,7 +18,8 @@ MAX_NAME_BYTES = 1_024
 
 JUNK_FOLDER = b"__MACOSX"
 """Name of the folder in which macOS stores attributes of files when it makes an archive."""
-_JUNK_PREFIX = b"._"
+JUNK_PREFIX = b"._"
+"""Beginning of the names of the files with which macOS accompanies others."""
 _JUNK_NAMES = frozenset((b".ds_store", b"thumbs.db", b"desktop.ini"))
 _SEPARATOR = os.fsencode(os.sep)
 
@@ -44,7 +45,7 @@ def is_junk_name(name: bytes) -> bool:
     Of the files whose names begin with ``._``, with which macOS accompanies others, only those are meant that
     would be taken for songs or archives.
     """
-    if name.startswith(_JUNK_PREFIX):
+    if name.startswith(JUNK_PREFIX):
         return is_midi_name(name) or is_archive(name)
     return name.lower() in _JUNK_NAMES
 

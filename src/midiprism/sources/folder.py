@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from midiprism.fs.open_flags import FOLLOWING_READ_FLAGS
 from midiprism.fs.path_text import path_text
 from midiprism.smf.riff import RIFF_HEADER_SIZE, cut_sound_bank, is_rmid
 from midiprism.sources.archives.archive_reader import ArchiveReader
-from midiprism.sources.file_types import JUNK_FOLDER, MIDI_SUFFIXES, is_archive, is_junk_name
+from midiprism.sources.file_types import JUNK_FOLDER, JUNK_PREFIX, MIDI_SUFFIXES, is_archive, is_junk_name
 from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result, has_marker
 from midiprism.sources.source import (
     EMPTY,
@@ -306,13 +306,13 @@ def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Noti
     Archives are included with a separator at the end. A stack of listings takes the place of recursion, so
     that folders may be nested to any depth.
     """
-    stack: list[tuple[bytes, Iterator[bytes]]] = [(b"", iter([os.path.join(folder, b"")]))]
+    stack: list[tuple[bytes, Iterator[bytes], Collection[bytes]]]
+    stack = [(b"", iter([os.path.join(folder, b"")]), ())]
     while stack:
-        parent, names = stack[-1]
+        parent, names, junk = stack[-1]
         for name in names:
             if not name.endswith(_SEPARATOR):
-                is_junk = name == JUNK_FOLDER or is_junk_name(name)
-                yield Notice(parent + name, JUNK, MADE_BY_SYSTEM) if is_junk else parent + name
+                yield Notice(parent + name, JUNK, MADE_BY_SYSTEM) if name in junk else parent + name
                 continue
             if with_archives and is_archive(name[:-1]) and not os.path.isdir(parent + name):
                 yield parent + name
@@ -320,7 +320,7 @@ def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Noti
             listing = _list_folder(parent + name, with_archives=with_archives)
             if listing.notice is not None:
                 yield listing.notice
-            stack.append((parent + name, iter(listing.names)))
+            stack.append((parent + name, iter(listing.names), listing.junk))
             break
         else:
             stack.pop()
@@ -329,10 +329,11 @@ def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Noti
 class _Listing(NamedTuple):
     """The sorted names of songs, folders, archives and junk in a folder; none if the folder is skipped.
 
-    Folders and archives that are read have a separator at the end.
+    Folders and archives that are read have a separator at the end. ``junk`` has those names that are junk.
     """
 
     names: Sequence[bytes]
+    junk: Collection[bytes] = ()
     notice: Notice | None = None
 
 
@@ -342,6 +343,7 @@ def _list_folder(folder: bytes, *, with_archives: bool) -> _Listing:
     Only names are kept: directory entries of a folder of a million files would take hundreds of megabytes.
     """
     names: list[bytes] = []
+    junk: set[bytes] = set()
     notice = None
     path = _without_separator(folder)
     try:
@@ -349,25 +351,29 @@ def _list_folder(folder: bytes, *, with_archives: bool) -> _Listing:
             for entry in entries:
                 name = entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    names.append(name if name == JUNK_FOLDER else name + _SEPARATOR)
-                elif is_junk_name(name):
-                    names.append(name)
-                elif name.lower().endswith(MIDI_SUFFIXES):
+                    if name == JUNK_FOLDER:
+                        junk.add(name)
+                    else:
+                        names.append(name + _SEPARATOR)
+                elif name.lower().endswith(MIDI_SUFFIXES) and not name.startswith(JUNK_PREFIX):
                     if _is_file(entry):
                         names.append(name)
+                elif is_junk_name(name):
+                    junk.add(name)
                 elif with_archives and is_archive(name):
                     if _is_file(entry):
                         names.append(name + _SEPARATOR)
                 elif name == _MARKER:
                     if has_marker(path):
                         message = "The folder holds a midiprism result and is skipped."
-                        return _Listing((), Notice(path, "result", message))
+                        return _Listing((), notice=Notice(path, "result", message))
                     notice = _ignored_marker(path)
     except OSError as error:
         message = f"The folder cannot be read: {error.strerror or error}."
-        return _Listing((), Notice(path, "folder", message))
+        return _Listing((), notice=Notice(path, "folder", message))
+    names += junk
     names.sort()
-    return _Listing(names, notice)
+    return _Listing(names, junk, notice)
 
 
 def _without_separator(folder: bytes) -> bytes:

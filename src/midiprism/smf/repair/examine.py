@@ -30,7 +30,7 @@ def examine_song(song: Unwrapped, answer: KernelOutput, read: Callable[[bytes], 
         return
     diagnosis = diagnose(data, details)
     found = find_stray_tempos(diagnosis, Effort())
-    if may_have_loss(song, answer):
+    if may_have_loss(answer, song.track_count, song.repairs):
         loss = find_loss(diagnosis, song.repairs)
         found += [] if loss is None else [loss]
     if may_be_dual_mode(answer) and not selects_other_drums(details):

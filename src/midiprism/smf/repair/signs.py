@@ -1,9 +1,11 @@
 """Signs that a song needs a second reading: of music that was lost, or of music that is there twice."""
 
+from collections.abc import Sequence
+
 from midiprism.smf import problems
 from midiprism.smf.kernel.row_types import NO_PROGRAM
 from midiprism.smf.kernel.split_kernel import KernelOutput
-from midiprism.smf.unwrap import Unwrapped
+from midiprism.smf.repair.edits import Repair
 
 EXTENDED_DRUMS = 9
 BASE_DRUMS = 15
@@ -26,13 +28,17 @@ SIGNS_OF_LOSS = frozenset(
 """Kinds of problems of songs that may have lost music."""
 
 
-def may_have_loss(song: Unwrapped, answer: KernelOutput) -> bool:
-    """Return whether a song may have lost music to its damage."""
-    if song.data[10] << 8 | song.data[11] > answer.num_tracks:
+def may_have_loss(answer: KernelOutput, track_count: int, repairs: Sequence[Repair]) -> bool:
+    """Return whether a song may have lost music to its damage.
+
+    Args:
+        answer: the kernel's answer for it.
+        track_count: number of tracks that its header states.
+        repairs: what was repaired in it.
+    """
+    if track_count > answer.num_tracks:
         return True
-    if song.repairs and any(
-        repair.lost_bytes or repair.problem_kind in SIGNS_OF_LOSS for repair in song.repairs
-    ):
+    if repairs and any(repair.lost_bytes or repair.problem_kind in SIGNS_OF_LOSS for repair in repairs):
         return True
     if answer.problems is None:
         return False

@@ -99,7 +99,21 @@ def decode_text(
 
 def guess_text(raw: bytes, other_texts: Callable[[], Iterable[bytes]]) -> DecodedText:
     """Return a text for which ``decode_certain`` returns None."""
-    raw, is_whole = _cut(raw.strip(_PADDING))
+    return _guess(*_cut(raw.strip(_PADDING)), other_texts)
+
+
+def guess_text_alone(raw: bytes) -> DecodedText:
+    """Return a text for which ``decode_certain`` returns None, without other texts of its song."""
+    return _guess_alone(*_cut(raw.strip(_PADDING)))
+
+
+@lru_cache(4096)
+def _guess_alone(raw: bytes, is_whole: bool) -> DecodedText:
+    return _guess(raw, is_whole, tuple)
+
+
+def _guess(raw: bytes, is_whole: bool, other_texts: Callable[[], Iterable[bytes]]) -> DecodedText:
+    """Return a text that was cut."""
     from midiprism.smf.text.guess import decode_with, likeliest_reading
 
     reading, with_others = likeliest_reading(raw, other_texts, is_whole=is_whole)

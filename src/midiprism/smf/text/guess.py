@@ -3,12 +3,11 @@
 import codecs
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from heapq import nlargest
 from math import inf, log
 from typing import NamedTuple
 from unicodedata import normalize
 
-from midiprism.smf.text.letter_model import GENERIC, letter_model
+from midiprism.smf.text.letter_model import GENERIC, letter_model, outline_text
 
 
 class Reading(NamedTuple):
@@ -55,12 +54,13 @@ CANDIDATES = (
 
 _MAX_SCORED_BYTES = 48
 """Bytes of a text from which its likelihood is computed."""
-_CERTAIN_ADVANTAGE = 20.0
+_CERTAIN_ADVANTAGE = 10.0
 """With so much more weight than any other, a reading needs no other texts."""
 _MAX_ADVANTAGE = 12.0
 """One text is evidence for another of at most this weight: a song may hold texts in two encodings."""
 
 
+@lru_cache(4096)
 def decode_with(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
     """Return text, composed where an encoding writes marks apart from their letters.
 
@@ -73,22 +73,41 @@ def decode_with(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
     return normalize("NFC", text) if encoding == "cp1258" else text
 
 
+class _Readings(NamedTuple):
+    """The reading of a text in each of ``CANDIDATES``.
+
+    Attributes:
+        all: the readings.
+        likeliest: the one with the highest score.
+        rivals: indexes of that and of all that other texts of the song may make likelier.
+    """
+
+    all: tuple[Reading, ...]
+    likeliest: Reading
+    rivals: tuple[int, ...]
+
+
 @lru_cache(4096)
-def _readings(raw: bytes, is_whole: bool) -> tuple[Reading, ...]:
-    """Return the reading in each of ``CANDIDATES``."""
-    return tuple([_reading(raw, is_whole, candidate) for candidate in CANDIDATES])
+def _readings(raw: bytes, is_whole: bool) -> _Readings:
+    readings = tuple([_reading(raw, is_whole, index) for index in range(len(CANDIDATES))])
+    likeliest = max(readings, key=lambda reading: reading.score)
+    least = likeliest.score - _CERTAIN_ADVANTAGE
+    rivals = tuple([index for index, reading in enumerate(readings) if reading.score >= least])
+    return _Readings(readings, likeliest, rivals)
 
 
-def _reading(raw: bytes, is_whole: bool, candidate: _Candidate) -> Reading:
-    encoding, languages = candidate.encoding, candidate.languages
+@lru_cache(16384)
+def _reading(raw: bytes, is_whole: bool, candidate: int) -> Reading:
+    encoding, share, languages = CANDIDATES[candidate]
     try:
         text = decode_with(raw, encoding, is_whole=is_whole)
         if len(raw) > _MAX_SCORED_BYTES:
             text = decode_with(raw[:_MAX_SCORED_BYTES], encoding, is_whole=False)
     except UnicodeDecodeError:
         return Reading(encoding, "", -inf)
-    score, language = max((letter_model(language).log_likelihood(text), language) for language in languages)
-    return Reading(encoding, language, score + log(candidate.share / len(languages)))
+    outline = outline_text(text)
+    score, language = max((letter_model(name).log_likelihood(outline), name) for name in languages)
+    return Reading(encoding, language, score + log(share / len(languages)))
 
 
 def likeliest_reading(
@@ -96,17 +115,16 @@ def likeliest_reading(
 ) -> tuple[Reading, bool]:
     """Return the likeliest reading, and whether it is that only with the other texts of the song."""
     own = _readings(raw, is_whole)
-    alone, second = nlargest(2, own, key=lambda reading: reading.score)
-    if alone.score - second.score > _CERTAIN_ADVANTAGE:
-        return alone, False
-    totals = [reading.score for reading in own]
+    if len(own.rivals) == 1:
+        return own.likeliest, False
+    totals = [own.all[rival].score for rival in own.rivals]
     for text in other_texts():
-        if text == raw:
-            continue
-        others = _readings(text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES)
-        best = max(reading.score for reading in others)
-        if best > -inf:
-            for index, reading in enumerate(others):
-                totals[index] += max(reading.score - best, -_MAX_ADVANTAGE)
-    chosen = own[totals.index(max(totals))]
-    return chosen, chosen.encoding != alone.encoding
+        if text != raw:
+            start, is_whole = text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES
+            scores = [_reading(start, is_whole, rival).score for rival in own.rivals]
+            best = max(scores)
+            if best > -inf:
+                for index, score in enumerate(scores):
+                    totals[index] += max(score - best, -_MAX_ADVANTAGE)
+    chosen = own.all[own.rivals[totals.index(max(totals))]]
+    return chosen, chosen is not own.likeliest

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from math import log
+from typing import NamedTuple
 
 from midiprism.smf.text.words_of_letters import WORDS_OF_LETTERS
 from midiprism.smf.text.words_of_syllables import FREQUENT_CHARACTERS, WORDS_OF_SYLLABLES
@@ -44,6 +45,46 @@ _SCRIPT_CHANGE = 0.03
 """Share of ASCII letters that touch a character of another script."""
 
 
+class Outline(NamedTuple):
+    """All that the likelihood of a text depends on, in any language.
+
+    Attributes:
+        pairs: neighbours of which one at least is not ASCII. Letters are small, and what is neither a letter
+            nor beyond ASCII is a space, as are the ends of the text.
+        ascii_letters: number of ASCII letters that follow an ASCII character.
+        ascii_others: number of other ASCII characters that do.
+        case_changes: number of pairs in which a capital letter stands within a word of small ones.
+    """
+
+    pairs: tuple[str, ...]
+    ascii_letters: int
+    ascii_others: int
+    case_changes: int
+
+
+def outline_text(text: str) -> Outline:
+    """Return what the likelihood of a text depends on."""
+    pairs: list[str] = []
+    ascii_letters = ascii_others = case_changes = 0
+    previous = " "
+    was_small = was_capital = were_capitals = False
+    for letter in text:
+        folded, is_small, is_capital = _classify(letter)
+        if letter < "\x80" and previous < "\x80":
+            if folded == " ":
+                ascii_others += 1
+            else:
+                ascii_letters += 1
+        else:
+            pairs.append(previous + folded)
+            case_changes += (was_small and is_capital) or (were_capitals and is_small)
+        was_small, were_capitals, was_capital = is_small, was_capital and is_capital, is_capital
+        previous = folded
+    if previous >= "\x80":
+        pairs.append(previous + " ")
+    return Outline(tuple(pairs), ascii_letters, ascii_others, case_changes)
+
+
 class LetterModel:
     """What is known of a language.
 
@@ -65,34 +106,22 @@ class LetterModel:
                 self._totals[previous] += 1
         self._log_probabilities: dict[str, float] = {}
 
-    def log_likelihood(self, text: str) -> float:
+    def log_likelihood(self, outline: Outline) -> float:
         """Return the logarithm of the probability of a text.
 
         ASCII characters cost the same in every language, unless they touch others.
         """
-        total = 0.0
         known = self._log_probabilities
-        previous = " "
-        was_small = was_capital = were_capitals = False
-        for letter in text:
-            is_small, is_capital = letter.islower(), letter.isupper()
-            is_ascii = letter < "\x80"
-            folded = (letter.lower() if letter.isalpha() else " ") if is_ascii else _fold(letter)
-            if is_ascii and previous < "\x80":
-                total += ASCII_COST if folded == " " else self._ascii_letter_cost
-            else:
-                pair = previous + folded
-                cost = known.get(pair)
-                if cost is None:
-                    if len(known) >= _MAX_KNOWN_PAIRS:
-                        known.clear()
-                    cost = known[pair] = self._log_probability(previous, folded)
-                total += cost
-                if (was_small and is_capital) or (were_capitals and is_small):
-                    total += CASE_COST
-            was_small, were_capitals, was_capital = is_small, was_capital and is_capital, is_capital
-            previous = folded
-        return total if previous < "\x80" else total + self._log_probability(previous, " ")
+        total = outline.ascii_others * ASCII_COST + outline.ascii_letters * self._ascii_letter_cost
+        total += outline.case_changes * CASE_COST
+        for pair in outline.pairs:
+            cost = known.get(pair)
+            if cost is None:
+                if len(known) >= _MAX_KNOWN_PAIRS:
+                    known.clear()
+                cost = known[pair] = self._log_probability(*pair)
+            total += cost
+        return total
 
     def _log_probability(self, previous: str, letter: str) -> float:
         """Return the logarithm of the probability of a letter after another; a space is no letter."""
@@ -121,9 +150,12 @@ def _is_full_width(letter: str) -> bool:
     return "！" <= letter <= "～"
 
 
-def _fold(letter: str) -> str:
-    small = letter.lower()
-    return small if len(small) == 1 else "i"  # a dotted capital I has two
+@lru_cache(4096)
+def _classify(letter: str) -> tuple[str, bool, bool]:
+    """Return a letter as it is counted, whether it is small, and whether it is a capital."""
+    folded = letter.lower() if letter >= "\x80" or letter.isalpha() else " "
+    # A dotted capital I becomes two letters.
+    return folded if len(folded) == 1 else "i", letter.islower(), letter.isupper()
 
 
 @cache
