@@ -241,6 +241,8 @@ def repair(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     command = ["verify", str(result.place), "--repair", "--quiet", *database_options(result.origin)]
     for _ in lab.kills():
         lab.killer.run_and_kill(name, command)
+        if catalog == "postgres":
+            expire_leases(result.origin)
         if content_of_catalog(result) != rows:
             raise CheckError(f"{result.place}: a repair that was killed changed rows")
     lab.killer.run(name, command)
