@@ -16,7 +16,7 @@ from typing import Any
 from midiprism.catalog import VerifyScope
 from midiprism.integrity.verify import verify_result
 from midiprism.results.identity import StoreKind
-from midiprism.results.result_dir import locate_result
+from midiprism.results.result_dir import catalog_path, locate_result
 from midiprism.sample.write import write_songs
 from midiprism.sources import SongRef, open_folders
 from support import catalog_access
@@ -186,6 +186,8 @@ def check_whole(result: CheckedResult, wanted: Any) -> None:
 
 def committed_songs(out: Path) -> int:
     """Return the number of songs that batches committed; 0 without a catalog."""
+    if catalog_access.postgres_address(out) is None and not os.path.exists(catalog_path(str(out))):
+        return 0  # SQLite would make the file
     try:
         return int(catalog_access.query(out, "SELECT coalesce(sum(songs), 0) FROM batches")[0][0])
     except Exception:
