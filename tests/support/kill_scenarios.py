@@ -16,7 +16,7 @@ from typing import Any
 from midiprism.catalog import VerifyScope
 from midiprism.integrity.verify import verify_result
 from midiprism.results.identity import StoreKind
-from midiprism.results.result_dir import locate_result
+from midiprism.results.result_dir import catalog_path, locate_result
 from midiprism.sample.write import write_songs
 from midiprism.sources import SongRef, open_folders
 from support import catalog_access
@@ -186,6 +186,8 @@ def check_whole(result: CheckedResult, wanted: Any) -> None:
 
 def committed_songs(out: Path) -> int:
     """Return the number of songs that batches committed; 0 without a catalog."""
+    if catalog_access.postgres_address(out) is None and not os.path.exists(catalog_path(str(out))):
+        return 0  # SQLite would make the file
     try:
         return int(catalog_access.query(out, "SELECT coalesce(sum(songs), 0) FROM batches")[0][0])
     except Exception:
@@ -241,6 +243,8 @@ def repair(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     command = ["verify", str(result.place), "--repair", "--quiet", *database_options(result.origin)]
     for _ in lab.kills():
         lab.killer.run_and_kill(name, command)
+        if catalog == "postgres":
+            expire_leases(result.origin)
         if content_of_catalog(result) != rows:
             raise CheckError(f"{result.place}: a repair that was killed changed rows")
     lab.killer.run(name, command)

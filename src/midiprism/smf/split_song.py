@@ -196,7 +196,7 @@ def _to_split_tracks(
             raw = unwrapped.bytes_at(name_start, name_size)
             name, encoding, _, _ = names.read(raw, name_start, track)
             own_name = name
-            if chooser is not None:
+            if chooser is not None or not raw.isascii():
                 own_name = names.read_own(unwrapped.bytes_at(own_start, own_size))
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
