@@ -156,7 +156,7 @@ def unwrap(data: bytes, max_bytes: int) -> Unwrapped:
     for removed in range(MAX_WRAPPERS + 1):
         head = bytes(state.data[:12])
         is_plain = head.startswith(MTHD_MAGIC)
-        if is_plain or not is_rmid(head):  # beside its song, a container may hold a sound bank of any size
+        if is_plain or not is_rmid(head):  # a container may also hold a sound bank of any size
             _check_size(len(state.data), max_bytes)
         if is_plain:
             return state

@@ -1,4 +1,4 @@
-"""What to do about songs that failed, by the code of the problem."""
+"""Advice about songs that failed, by the code of the problem."""
 
 _ADVICE = {"song_size": "--retry-failed --max-song-size SIZE splits larger songs"}
 

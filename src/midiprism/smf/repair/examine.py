@@ -13,7 +13,7 @@ from midiprism.smf.repair.stray_tempo import find_stray_tempos
 from midiprism.smf.unwrap import Unwrapped
 
 MAX_DUAL_MODE_EVENTS = 3_000
-"""Most events read to find out that a song is there twice: its first bars tell."""
+"""Most events read to find out that a song is there twice: its first bars are enough."""
 
 
 def examine_song(song: Unwrapped, answer: KernelOutput, read: Callable[[bytes], KernelOutput | None]) -> None:

@@ -17,11 +17,11 @@ GENERIC = "Western"
 
 ASCII_SHARE, SPACE_SHARE = 1 / 30, 1 / 6
 ASCII_COST = log(ASCII_SHARE)
-"""Of an ASCII character that follows another; the same in all languages."""
+"""Cost of an ASCII character that follows another; the same in all languages."""
 FOREIGN_COST = log(1 / 2)
-"""Of an ASCII letter in a language that has other letters, in addition."""
+"""Additional cost of an ASCII letter in a language that has other letters."""
 CASE_COST = log(1 / 400)
-"""Of a capital letter within a word of small ones: ``flÖte``, ``FLöte``."""
+"""Cost of a capital letter within a word of small ones: ``flÖte``, ``FLöte``."""
 
 _WESTERN_LETTERS = "àáâãäåæçèéêëìíîïñòóôõöøùúûüßœ"
 _FREQUENT_PUNCTUATION = "’“”–•…©®°"
@@ -39,7 +39,7 @@ _FREQUENT_SHARE = 0.2
 _FOREIGN_LETTER = 1e-6
 _NO_LETTER = 1e-8
 _PREVIOUS_WEIGHT = 5.0
-"""How many characters seen after another outweigh the probability without it."""
+"""Number of characters seen after another that outweighs the probability without it."""
 _MAX_KNOWN_PAIRS = 20_000
 _SCRIPT_CHANGE = 0.03
 """Share of ASCII letters that touch a character of another script."""
@@ -86,7 +86,7 @@ def outline_text(text: str) -> Outline:
 
 
 class LetterModel:
-    """What is known of a language.
+    """The words and letters of a language, as far as they are known.
 
     Args:
         words: that it has.

@@ -14,7 +14,7 @@ MIN_AGREEMENT = 0.5
 track that is only named as the one that sings."""
 
 NEAR_TIE = 0.9
-"""Of tracks whose agreement is at least this share of the best, the name decides."""
+"""Share of the best agreement from which on the name of a track decides."""
 
 TOLERANCE_DIVISOR = 24
 """Lyrics may be this part of a quarter note away from their note."""
@@ -55,7 +55,7 @@ class PlayingTrack:
 
 
 class Evidence(NamedTuple):
-    """How well the notes of a track agree with lyrics.
+    """The agreement of the notes of a track with lyrics.
 
     Attributes:
         agreement: 1 if each of the lyrics has an onset and each onset has one of them, 0 if none has.
