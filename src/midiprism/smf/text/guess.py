@@ -120,8 +120,8 @@ def likeliest_reading(
     totals = [own.all[rival].score for rival in own.rivals]
     for text in other_texts():
         if text != raw:
-            start, is_whole = text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES
-            scores = [_reading(start, is_whole, rival).score for rival in own.rivals]
+            start, has_whole_text = text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES
+            scores = [_reading(start, has_whole_text, rival).score for rival in own.rivals]
             best = max(scores)
             if best > -inf:
                 for index, score in enumerate(scores):
