@@ -33,6 +33,7 @@ from midiprism.cli.render.split_text import RepeatedCommand, print_summary, summ
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import follow_relocation, quote_result
 from midiprism.cli.shell import announce_compiling, exit_code
+from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def split(
     """
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import CatalogSettings, RunCallbacks, RunParts, Scope, run_pipeline
+    from midiprism.pipeline.missing_songs import require_believed
 
     sources = source_options.sources or []
     out = follow_relocation(out, quiet=output.quiet)
@@ -70,7 +72,15 @@ def split(
         source_arguments = adoption_arguments(adoption)
     source_arguments += extent.arguments()
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
-    scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments))
+    if rerun.prune and extent.limit is not None:
+        raise UsageError("--prune needs all songs of the sources: leave --limit out.")
+    scope = Scope(
+        extent.limit,
+        not extent.no_scan,
+        tuple(source_arguments),
+        rerun.prune,
+        rerun.prune and adopt_options.yes,
+    )
     settings = _make_settings(identity, rerun, work, CatalogSettings(database, work.lease), scope, extent)
     # Refuse another identity before an adopted library is checked, which may take long.
     store = _resolve_store(settings, out, adopted=adoption is not None)
@@ -101,6 +111,8 @@ def split(
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
     command = RepeatedCommand(out, quote_result(out, database), (*sources, *source_arguments))
     _print_result(summary, command, output, verbose=verbose)
+    if rerun.prune and summary.state == "done":
+        require_believed(summary.missing)
     ok = not summary.has_failures and summary.error is None
     return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
 
