@@ -105,7 +105,7 @@ class WritableResult:
 def open_for_removal(
     out: str, database: PostgresAddress | None, hooks: tuple[CommitHook, ...] = ()
 ) -> Iterator[WritableResult]:
-    """Open a result that exists for writing.
+    """Open a result that exists for writing, and bring up to date what a removal that was killed has left.
 
     Raises:
         UsageError: ``out`` holds no result, or its catalog is elsewhere.
@@ -116,6 +116,7 @@ def open_for_removal(
     settings = Settings(catalog=CatalogSettings(database, hooks=hooks))
     with open_result(out, settings) as opened:
         assert opened.catalog is not None
+        finish_run(opened.catalog, opened.store, None, songs_replaced=False)
         yield WritableResult(opened, opened.catalog)
 
 
