@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.problem_counts import (
     clear_problem_counts,
     count_problem,
@@ -29,7 +29,7 @@ MAX_WASTED_SCANS = 8
 """Limit of repeated scanning, in file sizes; beyond it, the next track is searched for before each scan."""
 
 
-@helper
+@borrowing_helper
 def is_track_chunk(data: Any, at: int) -> bool:
     """Return whether an MTrk chunk header is at a position."""
     return (
@@ -52,13 +52,13 @@ def is_well_formed_chunk(data: Any, at: int) -> bool:
     return at + 8 + read_be32(data, at + 4) <= data.shape[0]
 
 
-@helper
+@borrowing_helper
 def is_chunk_or_end(data: Any, at: int) -> bool:
     """Return whether a chunk, or the end of the file, is at a position."""
     return at == data.shape[0] or is_track_chunk(data, at) or is_well_formed_chunk(data, at)
 
 
-@helper
+@borrowing_helper
 def find_next_track(data: Any, start: int, stop: int) -> int:
     """Return the position of the first MTrk in ``data[start:stop]`` whose first event has a status.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.fast_write import count_part_note, write_channel_events
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.messages import collect_sysex, parse_sound_message, system_message_size
 from midiprism.smf.kernel.note_counts import begin_note_of_part, end_note_of_part, end_notes_of_address
 from midiprism.smf.kernel.part_writer import (
@@ -80,7 +80,7 @@ def decode_event(data: Any, at: int, stop: int, running_status: int) -> tuple[in
     return delta, message, status, start, start + (1 if status >> 4 in (0xC, 0xD) else 2), skipped
 
 
-@helper
+@borrowing_helper
 def apply_sysex(data: Any, status: int, start: int, stop: int, states: Any) -> None:
     """Do what a packet of a sysex does to sounds."""
     _, body = read_vlq(data, start + 1, stop)

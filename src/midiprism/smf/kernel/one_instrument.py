@@ -3,12 +3,12 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.jit import helper
+from midiprism.smf.kernel.jit import borrowing_helper, helper
 from midiprism.smf.kernel.problem_counts import report_problem
 from midiprism.smf.kernel.row_types import BY_AUTO, BY_CHANNEL, BY_DRUM, BY_TRACK, ZERO
 
 
-@helper
+@borrowing_helper
 def count_bits(mask: int) -> int:
     """Return how many bits are set."""
     count = 0
@@ -18,7 +18,7 @@ def count_bits(mask: int) -> int:
     return count
 
 
-@helper
+@borrowing_helper
 def lone_playing_track(tracks: Any, count: int) -> int:
     """Return the only track that plays; -1 where none does or several do."""
     lone = -1

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.kernel.drum_pieces import PIECE_OF_NOTE
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS_MASK,
     BY_CHANNEL,
@@ -110,7 +110,7 @@ def push_note(sounding: Any, queue: int, part: int) -> Any:
     return SoundingNotes(sounding.heads, sounding.tails, nodes, sounding.free)
 
 
-@helper
+@borrowing_helper
 def pop_note(sounding: Any, queue: int) -> int:
     """Remove the first note that sounds and return its part; NO_PART where none sounds."""
     node = sounding.heads[queue]
@@ -149,7 +149,7 @@ def record_part_program(part: Any, program: int) -> None:
         part.plays_programs = 1
 
 
-@helper
+@borrowing_helper
 def rewind_parts(parts: Any) -> None:
     """Set every part to its start, before a walk that measures or writes."""
     for row in range(parts.rows.shape[0]):
@@ -186,7 +186,7 @@ def make_parts(by: int, keeps_zones: bool, port_uses: Any) -> Any:
     return with_event_rows(rows[:count], starts, stops, no_rows, no_rows, port_uses)
 
 
-@helper
+@borrowing_helper
 def add_channel(
     rows: Any, count: int, starts: Any, stops: Any, address: int, keeps_zones: bool, port_uses: Any
 ) -> int:
@@ -209,7 +209,7 @@ def add_channel(
     return count
 
 
-@helper
+@borrowing_helper
 def lowest_channel(channels: int) -> int:
     """Return the lowest channel of several, a bit each."""
     channel = 0
@@ -218,7 +218,7 @@ def lowest_channel(channels: int) -> int:
     return channel
 
 
-@helper
+@borrowing_helper
 def add_silent_members(starts: Any, stops: Any, port_uses: Any) -> None:
     """Send the events of silent members of an MPE zone to the part of those that play."""
     for address in range(starts.shape[0]):
@@ -266,7 +266,7 @@ def with_event_rows(
     )
 
 
-@helper
+@borrowing_helper
 def add_event_rows(event_starts: Any, event_stops: Any, address: int, start: int, stop: int) -> None:
     """Send the events of an address, other than notes, to more rows, which follow or precede its own."""
     if start == stop:

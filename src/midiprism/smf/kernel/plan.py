@@ -14,7 +14,7 @@ from midiprism.smf.kernel.channel_context import (
 from midiprism.smf.kernel.conductor import bisect_right, conductor_events_to_merge
 from midiprism.smf.kernel.division import plan_parts
 from midiprism.smf.kernel.event_writer import walk_track
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.parts import make_parts
 from midiprism.smf.kernel.ports import NO_PORT, row_of_port
 from midiprism.smf.kernel.row_types import (
@@ -101,7 +101,7 @@ def mark_copied_tracks(song: Any, ports: int) -> None:
         source.is_copied = 1 if copied else 0
 
 
-@helper
+@borrowing_helper
 def min_output_size(song: Any, ports: int) -> int:
     """Return a lower bound of the bytes of all splits, found without walking any track."""
     options = song.options
@@ -134,7 +134,7 @@ def max_copied_size(source: Any, conductor: Any, merges: bool) -> int:
     return most
 
 
-@helper
+@borrowing_helper
 def fill_instrument(output: Any, groups: Any, ports: int, in_song: bool, lead: Any) -> None:
     """Fill what a split plays, by itself and in its song: the sound of its lead address at its first note.
 

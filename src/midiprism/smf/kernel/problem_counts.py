@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.scan_tables import ensure_capacity, with_problems
 from midiprism.smf.problems import MAX_LISTED_PROBLEMS, PROBLEM_KINDS
 
 KIND_IS_REPAIRED = np.array([kind.repaired for kind in PROBLEM_KINDS])
 
 
-@helper
+@borrowing_helper
 def count_problem(state: Any, kind: int, offset: int) -> None:
     """Count a problem of the track that is walked."""
     if state.problem_counts[kind] == 0:
