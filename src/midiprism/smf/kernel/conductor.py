@@ -186,19 +186,17 @@ def track_repeats_event(data: Any, table: Any, at: int, last: int, song_event: A
     )
 
 
-@helper
-def conductor_events_to_merge(data: Any, source: Any, table: Any, events: Any, track: int) -> Any:
-    """Return the conductor events that are merged into a track, ordered by tick and position.
+@borrowing_helper
+def find_events_to_merge(data: Any, source: Any, table: Any, events: Any, track: int, merged: Any) -> int:
+    """Fill ``merged`` with the conductor events that are merged into a track, ordered by tick and position.
 
     ``source`` is the track's row, ``table`` holds the conductor events of all tracks, ``events`` those that
-    hold for the song.
+    hold for the song; ``merged`` has room for all of these. Returns how many are merged.
     """
     last = source.conductor_stop
     own = source.conductor_start
-    count = bisect_right(events["tick"], source.ticks)
-    merged = np.empty(count, EVENT)
     size = 0
-    for at in range(count):
+    for at in range(bisect_right(events["tick"], source.ticks)):
         event = events[at]
         if event.track == track:
             continue
@@ -207,4 +205,4 @@ def conductor_events_to_merge(data: Any, source: Any, table: Any, events: Any, t
         if own == last or not track_repeats_event(data, table, own, last, event):
             merged[size] = event
             size += 1
-    return merged[:size]
+    return size

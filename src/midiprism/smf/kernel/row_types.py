@@ -337,6 +337,7 @@ COUNTERS = row_type(
     "texts",
     "stopped_cleanly",  # 1 where the last scan stopped between two events
     "wasted",  # bytes scanned beyond where their track turned out to end
+    "full_tables",  # a bit for each table that has no room for what a scan has found; see ``scan_tables``
     "max_events",  # most rows of conductor events, context events, setup and texts each
 )
 """Rows in use, and other facts of the file."""
