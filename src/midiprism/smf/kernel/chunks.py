@@ -189,9 +189,7 @@ def read_track(
         return NOT_FOUND
     following = chunk.declared_end
     if tables.tracks[track].end_of_track < 0:
-        following = recover_missing_end_of_track(
-            data, chunk, full_context, tables, states, counters, used
-        )
+        following = recover_missing_end_of_track(data, chunk, full_context, tables, states, counters, used)
         if following < 0:
             return NOT_FOUND
     elif tables.tracks[track].stop != chunk.declared_end:
@@ -233,9 +231,7 @@ def read_chunks(
         else:
             following = find_next_track(data, at, size)
             if following < 0:
-                report_problem(
-                    tables.problems, counters, problems.TRAILING_BYTES, WHOLE_FILE, at, size - at
-                )
+                report_problem(tables.problems, counters, problems.TRAILING_BYTES, WHOLE_FILE, at, size - at)
                 return size
             report_problem(
                 tables.problems, counters, problems.JUNK_BETWEEN_CHUNKS, WHOLE_FILE, at, following - at

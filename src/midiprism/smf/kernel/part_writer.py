@@ -113,9 +113,16 @@ def write_missing_end_of_track(out: Any, part: Any, tick: int, offset: int, stat
 
 
 @inlined
-def can_state_port(ports: Any, port: int, home: Any) -> bool:
-    """Return whether a track may state a port: a device does not count after the number of a port."""
-    return bool(home.port_is_numbered == 0 or ports[row_of_port(ports, port)].name_size == 0)
+def can_state_port(ports: Any, port: int, source: Any, home: Any) -> bool:
+    """Return whether the statement of a port may be inserted into a track.
+
+    A device does not count after the number of a port: neither one that is inserted after a number of the
+    track, nor one of the track after a number that is inserted.
+    """
+    is_device = ports[row_of_port(ports, port)].name_size > 0
+    return bool(
+        home.port_is_numbered == 0 if is_device else home.port_is_numbered or not source.states_device
+    )
 
 
 @borrowing_helper

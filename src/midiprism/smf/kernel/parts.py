@@ -18,7 +18,6 @@ from midiprism.smf.kernel.row_types import (
     ZERO,
     row_type,
 )
-from midiprism.smf.kernel.scan_tables import ensure_capacity
 
 NO_PART = -1
 
@@ -52,8 +51,8 @@ class TrackParts(NamedTuple):
 class SoundingNotes(NamedTuple):
     """The parts of the notes that sound: a queue for each channel and pitch, first in, first out.
 
-    ``heads`` and ``tails`` are the first and last node of each queue. ``free[0]`` is the first of the nodes
-    that are not in use, ``free[1]`` the number of nodes ever used.
+    ``heads`` and ``tails`` are the first and last node of each queue. ``nodes`` has one for each note of the
+    track. ``free[0]`` is the first that is not in use any more, ``free[1]`` the number of nodes ever used.
     """
 
     heads: Any
@@ -78,27 +77,26 @@ def number_playing_ports(port_uses: Any) -> Any:
 
 
 @helper
-def new_sounding_notes(by: int, ports: int) -> Any:
-    """Return empty queues; there are none unless the track is divided by program."""
+def new_sounding_notes(by: int, ports: int, notes: int) -> Any:
+    """Return empty queues for the notes of a track; there are none unless it is divided by program."""
     queues = 16 * PITCHES * ports if by == BY_PROGRAM else 0
     return SoundingNotes(
         np.full(queues, NO_PART, np.int64),
         np.full(queues, NO_PART, np.int64),
-        np.empty(16, NOTE_NODE),
+        np.empty(notes if by == BY_PROGRAM else 0, NOTE_NODE),
         np.array([NO_PART, 0], np.int64),
     )
 
 
-@helper
-def push_note(sounding: Any, queue: int, part: int) -> Any:
-    """Add a note of a part that begins; return the queues."""
+@borrowing_helper
+def push_note(sounding: Any, queue: int, part: int) -> None:
+    """Add a note of a part that begins."""
     node = sounding.free[0]
     nodes = sounding.nodes
     if node >= 0:
         sounding.free[0] = nodes[node].next
     else:
         node = sounding.free[1]
-        nodes = ensure_capacity(nodes, node)
         sounding.free[1] += 1
     nodes[node].part = part
     nodes[node].next = NO_PART
@@ -107,7 +105,6 @@ def push_note(sounding: Any, queue: int, part: int) -> Any:
     else:
         nodes[sounding.tails[queue]].next = node
     sounding.tails[queue] = node
-    return SoundingNotes(sounding.heads, sounding.tails, nodes, sounding.free)
 
 
 @borrowing_helper

@@ -124,6 +124,7 @@ SOURCE_TRACK = row_type(
     "port",  # index of the only port on which it plays; -1 where several
     "one_instrument",  # 1 where all of its channels play one guitar or bass, or are in mono mode
     "needs_rewrite",  # 1 where some own event cannot be copied unchanged
+    "states_device",  # 1 where it states a device
     "checkpoint_start",  # rows of the checkpoints that are this track's
     "checkpoint_stop",
     "conductor_start",  # rows of the conductor events that are this track's

@@ -117,9 +117,7 @@ def with_room(tables: Any, counters: Any, port_count: int) -> Any:
     return ScanTables(
         longer_if(full & FULL_TRACKS, tables.tracks, tracks, NO_LIMIT),
         longer_if(full & FULL_CHECKPOINTS, tables.checkpoints, counters.checkpoints, NO_LIMIT),
-        longer_if(
-            full & FULL_CONDUCTOR_EVENTS, tables.conductor_events, counters.conductor_events, most
-        ),
+        longer_if(full & FULL_CONDUCTOR_EVENTS, tables.conductor_events, counters.conductor_events, most),
         longer_if(full & FULL_CONTEXT_EVENTS, tables.context_events, counters.context_events, most),
         longer_if(full & FULL_SETUP, tables.setup, counters.setup, most),
         longer_if(full & FULL_TEXTS, tables.texts, counters.texts, most),

@@ -29,6 +29,7 @@ def begin_track_row(tables: Any, track: int, counters: Any, body: int, ports: in
     source.body = body
     source.end_of_track = -1
     source.needs_rewrite = 0
+    source.states_device = 0
     source.name_start = -1
     source.name_size = 0
     source.conductor_size = 0

@@ -7,7 +7,7 @@ unsigned numbers into floats.
 
 from typing import Any
 
-from midiprism.smf.kernel.jit import bounds_checked_by_hand, borrowing_helper, inlined, unsigned_index
+from midiprism.smf.kernel.jit import borrowing_helper, bounds_checked_by_hand, inlined, unsigned_index
 
 VLQ_TOO_LONG = -1
 VLQ_TRUNCATED = -2
