@@ -1,13 +1,13 @@
 """Removes chosen songs from a result."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from midiprism.catalog import Catalog, PostgresAddress, Selection, find_tracks, utc_now
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.queries.find_songs import SongPlaces, find_songs, song_places
-from midiprism.errors import UsageError
+from midiprism.errors import MidiprismError, UsageError
 from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.pipeline.settings import CatalogSettings, Settings
 from midiprism.results.removal import Remover
@@ -130,10 +130,11 @@ def removal_run(result: WritableResult, command: str) -> Iterator[int]:
     catalog, store = result.catalog, result.opened.store
     settings = {**result.opened.identity.as_dict(), "sources": [], "workers": 0, "command": command}
     run_id = catalog.begin_run(settings, utc_now())
-    state = "stopped"
     try:
         yield run_id
         finish_run(catalog, store, run_id, songs_replaced=False)
-        state = "done"
-    finally:
-        catalog.end_run(run_id, state, {}, utc_now())
+    except BaseException:
+        with suppress(MidiprismError):  # then the run counts as cut off
+            catalog.end_run(run_id, "stopped", {}, utc_now())
+        raise
+    catalog.end_run(run_id, "done", {}, utc_now())

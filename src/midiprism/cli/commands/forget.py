@@ -1,14 +1,15 @@
 """``midiprism forget``: remove songs from a result."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from midiprism.cli.confirm import require_confirmation
 from midiprism.cli.filters import FilterOptions
-from midiprism.cli.options import CatalogOptions, DryRunOption, JsonOption, OutArgument, YesOption
+from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, YesOption
 from midiprism.cli.render.removal_text import kept_text, removal_text
 from midiprism.cli.render.terminal import make_console, pluralize, print_json, printable_path
 from midiprism.cli.result_location import ResultLocation, locate
@@ -17,6 +18,8 @@ from midiprism.errors import UsageError
 if TYPE_CHECKING:
     from midiprism.catalog.commit_hook import CommitHook
     from midiprism.catalog.queries.find_songs import SongPlaces
+    from midiprism.removal.undo import RestoredCounts
+    from midiprism.results.removal_counts import RemovalCounts
 
 _MAX_SHOWN = 5
 
@@ -25,6 +28,7 @@ def forget(
     out: OutArgument,
     filters: FilterOptions,
     catalog: CatalogOptions,
+    output: SummaryOptions,
     songs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -39,7 +43,6 @@ def forget(
     ] = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Remove songs from a result, with the tracks that no other song has.
 
@@ -54,17 +57,16 @@ def forget(
             raise UsageError(
                 "--undo takes back the whole last removal: leave SONG, filters and --dry-run out."
             )
-        _undo(locate(out, catalog), as_json=as_json)
+        _undo(locate(out, catalog, quiet=output.quiet), output)
         return
     if not songs and selection is None:
         raise UsageError("Name a SONG, or choose songs by a filter such as --song.")
-    result = locate(out, catalog)
+    result = locate(out, catalog, quiet=output.quiet)
     choice = SongChoice(songs or (), selection)
     chosen = choose_songs(result.folder, choice, result.database)
-    console = make_console(stderr=as_json)
     if dry_run or not chosen:
-        console.print("\n".join(_plan_lines(chosen)))
-        if as_json:
+        _print(_plan_lines(chosen), output)
+        if output.as_json:
             print_json({"dry_run": dry_run, "songs": len(chosen)})
         return
     require_confirmation(
@@ -74,39 +76,49 @@ def forget(
     )
     with ExitStack() as stack:
         removed = forget_songs(result.folder, choice, result.database, _hooks_of(result, stack))
-    console.print(f"Removed {removal_text(removed)}.")
+    _print(_removal_lines(removed, chosen, result), output)
+    if output.as_json:
+        counts = asdict(removed)
+        del counts["reversible"]
+        print_json({"dry_run": False, **counts})
+
+
+def _removal_lines(
+    removed: "RemovalCounts", chosen: "Sequence[SongPlaces]", result: ResultLocation
+) -> Iterator[str]:
+    yield f"Removed {removal_text(removed)}."
     if removed.songs_kept:
-        console.print(kept_text(removed))
+        yield kept_text(removed)
     still_there = sum(song.is_there for song in chosen) - removed.songs_kept
     if still_there > 0:
         are = "1 of them is" if still_there == 1 else f"{still_there:,} of them are"
-        console.print(f"{are} still in the sources, from which the next split brings them back.")
+        yield f"{are} still in the sources, from which the next split brings them back."
     if removed.reversible:
-        console.print("To undo it, until the next `midiprism split --prune`:")
-        console.print(f"  midiprism forget {result.quoted} --undo")
-    if as_json:
-        print_json(
-            {
-                "dry_run": False,
-                "songs": removed.songs,
-                "songs_kept": removed.songs_kept,
-                "tracks": removed.tracks,
-                "bytes": removed.bytes,
-            }
-        )
+        yield "To undo it, until the next `midiprism split --prune`:"
+        yield f"  midiprism forget {result.quoted} --undo"
 
 
-def _undo(result: ResultLocation, *, as_json: bool) -> None:
+def _undo(result: ResultLocation, output: SummaryOptions) -> None:
     from midiprism.removal.undo import undo_removal
 
     restored = undo_removal(result.folder, result.database)
-    console = make_console(stderr=as_json)
-    console.print(f"Put back {pluralize(restored.songs, 'song')} and {pluralize(restored.tracks, 'track')}.")
+    _print(_undo_lines(restored), output)
+    if output.as_json:
+        print_json(asdict(restored))
+
+
+def _undo_lines(restored: "RestoredCounts") -> Iterator[str]:
+    yield f"Put back {pluralize(restored.songs, 'song')} and {pluralize(restored.tracks, 'track')}."
     if restored.songs_lost:
         songs = pluralize(restored.songs_lost, "song")
-        console.print(f"{songs} could not be put back, since tracks are lost: split them again.")
-    if as_json:
-        print_json({"songs": restored.songs, "tracks": restored.tracks, "songs_lost": restored.songs_lost})
+        yield f"{songs} could not be put back, since tracks are lost: split again."
+
+
+def _print(lines: Iterable[str], output: SummaryOptions) -> None:
+    if not output.quiet:
+        console = make_console(stderr=output.as_json)
+        for line in lines:
+            console.print(line)
 
 
 def _hooks_of(result: ResultLocation, stack: ExitStack) -> "tuple[CommitHook, ...]":
