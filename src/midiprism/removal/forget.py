@@ -39,9 +39,7 @@ class SongChoice:
         for name in self.names:
             found = find_songs(catalog, name)
             if not found:
-                raise UsageError(
-                    f"There is no song {name}: name it as `midiprism list` does, or by its path."
-                )
+                raise UsageError(f"There is no song {name}: name it as `midiprism list` does.")
             chosen |= found
         if self.selection is not None:
             with closing(find_tracks(catalog.connection, self.selection)) as rows:
