@@ -147,6 +147,15 @@ def test_the_inside_of_an_archive_is_gone_only_for_runs_that_read_it(tmp_path: P
     assert removed(run_split(songs, out, PRUNE)) == 1
 
 
+def test_the_inside_of_an_archive_that_is_named_is_gone_also_next_to_its_folder(tmp_path: Path) -> None:
+    songs, out = write_files(tmp_path / "songs", numbered_songs(1)), tmp_path / "out"
+    sources = [songs, archive(songs / "a.zip", 2, 3)]
+    run_split(sources, out, SETTINGS)
+    archive(songs / "a.zip", 2)
+    summary = run_split(sources, out, PRUNE)
+    assert (summary.songs_gone, removed(summary)) == (1, 1)
+
+
 def test_songs_of_other_sources_are_not_gone(tmp_path: Path) -> None:
     first, second = (write_files(tmp_path / name, {}) for name in ("first", "second"))
     write_files(first, numbered_songs(1, 2))
