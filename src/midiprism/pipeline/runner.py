@@ -328,11 +328,14 @@ class _Run:
     def _prune(self) -> None:
         """Remove the songs that are gone, if that is wanted and the scan was complete."""
         inputs, summary = self._inputs, self._summary
-        if inputs.catalog is not None and inputs.settings.scope.prune and summary.state == "done":
+        is_wanted = inputs.settings.scope.prune and self._planner.scan.is_complete
+        if inputs.catalog is not None and is_wanted and summary.state == "done":
             from midiprism.pipeline.prune import Pruner
 
             pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, inputs.settings.catalog.hooks)
-            summary.removed = pruner.prune(summary.missing, self._recorder.begin)
+            summary.removed = pruner.prune(
+                inputs.source.covered_ranges, summary.missing, self._recorder.begin
+            )
 
     def _run_hooks(self) -> None:
         catalog, run_id = self._inputs.catalog, self._summary.run_id
