@@ -113,7 +113,7 @@ def songs_table_cut(out: Path) -> None:
 
 def songs_table_outdated(out: Path) -> None:
     execute(out, "INSERT INTO batches SELECT * FROM batches WHERE id < 0")
-    ParquetShards(out).write_songs_table([], 1)
+    ParquetShards(out).write_songs_table([], "1")
 
 
 def orphan(out: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from midiprism.catalog import Address, Catalog, open_read_only
 from midiprism.catalog.queries.song_rows import (
     SongColumns,
-    last_commit_id,
+    commit_state,
     long_track_hashes,
     song_digests,
     song_names,
@@ -50,7 +50,7 @@ class _TrackHashes(NamedTuple):
 def is_current(catalog: Catalog, shards: ShardedTracks) -> bool:
     """Return whether the table of songs is that of the last commit."""
     with catalog.read_transaction() as connection:
-        return shards.songs_table_commit() == last_commit_id(connection)
+        return shards.songs_table_state() == commit_state(connection)
 
 
 def write_songs_table(
@@ -69,7 +69,7 @@ def write_songs_table(
     """
     titles = run_in_background(load_titles, catalog.address)
     with catalog.read_transaction() as connection:
-        commit = last_commit_id(connection)
+        state = commit_state(connection)
         song_ids, link_counts = array("q"), array("q")
         digests: list[bytes] = []
         for part in song_digests(connection):
@@ -82,7 +82,7 @@ def write_songs_table(
         notes = _notes_by_position(song_track_ids(connection), hashes, sorted_ids)
         has_tracks = np.array(link_counts, np.int64) > 0
         keys = group_songs(digests, has_tracks, _titles_by_position(titles(), sorted_ids), notes)
-        return shards.write_songs_table(song_columns(read_song_columns(connection), keys), commit)
+        return shards.write_songs_table(song_columns(read_song_columns(connection), keys), state)
 
 
 def load_titles(address: Address) -> TitleHashes:

@@ -39,9 +39,10 @@ class SongColumns(NamedTuple):
     link_count: Sequence[int]
 
 
-def last_commit_id(connection: Connection) -> int:
-    """Return the id of the last commit; 0 before the first."""
-    return int(connection.scalar(select(func.max(batches.c.id))) or 0)
+def commit_state(connection: Connection) -> str:
+    """Return a text that differs after every run, and is the same however the songs of a run were batched."""
+    totals = (func.max(batches.c.run_id), func.sum(batches.c.songs), func.sum(batches.c.links))
+    return "-".join(str(total or 0) for total in connection.execute(select(*totals)).one())
 
 
 def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes, int]]]:
