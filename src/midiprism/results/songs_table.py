@@ -32,6 +32,7 @@ from midiprism.results.leakage_groups import (
     hash_titles,
     leakage_group,
 )
+from midiprism.sources.file_types import source_of_song
 from midiprism.stores import ShardedTracks
 from midiprism.stores.parquet.schema import ColumnValues, path_text_and_bytes
 
@@ -159,12 +160,22 @@ def song_columns(parts: Iterable[SongColumns], group_keys: GroupKeys) -> Iterato
             "track_count": part.link_count,
             "song_group": song_groups,
             "fold": folds,
+            "source": _sources(part.path, part.root_length),
+            "source_metadata": part.source_metadata,
         }
 
 
 def ticks_per_quarter(division: int | None) -> int | None:
     """Return the ticks per quarter note that a header states; None if it counts in frames or states none."""
     return None if division is None or division <= 0 or division & _SMPTE_FLAG else division
+
+
+def _sources(paths: Sequence[bytes | None], root_lengths: Sequence[int | None]) -> Sequence[str | None]:
+    """Return the sources of songs as text."""
+    return [
+        None if path is None else path_text_and_bytes(source_of_song(path, length or 0))[0]
+        for path, length in zip(paths, root_lengths, strict=True)
+    ]
 
 
 def _relative_paths(

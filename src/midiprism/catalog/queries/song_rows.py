@@ -22,6 +22,7 @@ class SongColumns(NamedTuple):
 
     Attributes:
         path: the bytewise smallest of a song's paths; None without any, like ``root_length``.
+        source_metadata: what the source says of the song at that path, as a JSON object; None for nothing.
     """
 
     id: Sequence[int]
@@ -37,6 +38,7 @@ class SongColumns(NamedTuple):
     duration_seconds: Sequence[float | None]
     lost_bytes: Sequence[int | None]
     link_count: Sequence[int]
+    source_metadata: Sequence[str | None]
 
 
 def commit_state(connection: Connection) -> str:
@@ -73,7 +75,7 @@ def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequen
 
 def song_columns(connection: Connection) -> Iterator[SongColumns]:
     """Return all songs whose content is known, in the order of their ids."""
-    tables = {"path": song_paths, "root_length": song_paths}
+    tables = dict.fromkeys(("path", "root_length", "source_metadata"), song_paths)
     columns = [tables.get(name, songs).c[name] for name in SongColumns._fields]
     query = (
         select(*columns)

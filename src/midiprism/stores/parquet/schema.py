@@ -117,6 +117,8 @@ class ParquetSong(NamedTuple):
         track_count: its splits, each of which is a link.
         song_group: the same for versions and copies of a song. It may change when a library grows.
         fold: 0 to 9, the same for a whole group.
+        source: the folder, archive or Parquet file that it comes from.
+        source_metadata: what the source says of it, as a JSON object.
     """
 
     blake3: bytes
@@ -133,6 +135,8 @@ class ParquetSong(NamedTuple):
     track_count: int
     song_group: str
     fold: int
+    source: str | None
+    source_metadata: str | None
 
 
 _SONG_FIELD_COLUMNS = {column.name: column for column in _columns_of(SONG_FIELDS)}
@@ -149,6 +153,13 @@ SONG_COLUMNS = (
     ),
     ParquetColumn("song_group", "string", description="the same for versions and copies of a song"),
     ParquetColumn("fold", "int16", low_cardinality=True, description="0 to 9, the same for a whole group"),
+    ParquetColumn(
+        "source",
+        "string",
+        low_cardinality=True,
+        description="path of the folder, archive or Parquet file that it comes from",
+    ),
+    ParquetColumn("source_metadata", "string", description="columns kept by --keep, as a JSON object"),
 )
 
 
