@@ -34,6 +34,8 @@ Every message is one sentence that says what happened and, where something can b
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
 """
 
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -71,6 +73,24 @@ class CorruptMidiError(MidiprismError):
 
 class UsageError(MidiprismError):
     """A request that cannot be followed as it was given."""
+
+
+OPTIONAL_PACKAGES = {"pyarrow": "pyarrow>=17", "psycopg": "psycopg[binary]>=3.2"}
+"""What pip is to install for each optional package; the extras in pyproject.toml say the same."""
+
+
+class MissingPackageError(UsageError):
+    """An optional package that a request needs and that cannot be imported.
+
+    Attributes:
+        package: its name.
+    """
+
+    def __init__(self, package: str, purpose: str, reason: str = "it is not installed") -> None:
+        # This command works whatever midiprism was installed from.
+        command = f"{shlex.quote(sys.executable)} -m pip install {shlex.quote(OPTIONAL_PACKAGES[package])}"
+        super().__init__(f"{purpose} needs the package {package}, but {reason}. Install it with: {command}")
+        self.package = package
 
 
 class FolderError(UsageError):

@@ -150,7 +150,7 @@ def test_without_pyarrow_nothing_is_created(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for dry_run in (False, True):
-        with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
+        with pytest.raises(UsageError, match=r"pip install 'pyarrow>=17'"):
             run(songs, tmp_path / "out", dry_run=dry_run)
     assert not (tmp_path / "out").exists()
 

@@ -196,7 +196,7 @@ def test_without_pyarrow_the_error_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'pyarrow>=17'"):
         ParquetStore(tmp_path)
 
 

@@ -33,15 +33,14 @@ class GroupLimits:
         min_songs: size of the first group and the last. Groups double in between, so commits start early
             and end quickly.
         max_seconds: longest time that a batch waits for others.
-        max_bytes: most bytes of tracks that are written with the commit.
-        max_bytes_in_order: the same where commits follow the plan, whose groups have a size of their own.
+        max_bytes: most bytes of tracks that are written with the commit. Where commits follow the plan, whose
+            groups are limited by the bytes of songs, it is four times as much.
     """
 
     max_songs: int = MAX_GROUP_SONGS
     min_songs: int = 1_000
     max_seconds: float = MAX_GROUP_SECONDS
     max_bytes: int = 96 << 20
-    max_bytes_in_order: int = 384 << 20
 
 
 GROUP_LIMITS = GroupLimits()
@@ -160,7 +159,7 @@ class GroupCommit:
         """Take the batches that are to be flushed now; none if it is too early."""
         if self._order:
             group = self._order.take_group()
-            if not group and (not more_comes or self._order.track_bytes >= self._limits.max_bytes_in_order):
+            if not group and (not more_comes or self._order.track_bytes >= 4 * self._limits.max_bytes):
                 group = self._order.take_all()
             return group
         if not self._collected or not (flush_now or self._is_due(songs_left)):

@@ -344,7 +344,10 @@ def _make_planner(
     batch_songs = resources.batch_songs or resource_defaults.default_batch_size(
         shared=settings.catalog.database is not None
     )
-    group = group_songs if inputs.commits_follow_plan else None
+    group = None
+    if inputs.commits_follow_plan:
+        in_flight = (resources.in_flight or group_songs) * batch_songs
+        group = max(batch_songs, min(group_songs, in_flight // 2))  # one is committed while the next is made
     return BatchPlanner(
         inputs.source,
         inputs.walk,

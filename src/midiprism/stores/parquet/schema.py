@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from midiprism.errors import UsageError
+from midiprism.errors import MissingPackageError
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, TrackRecord
 from midiprism.stores.sharded import ColumnValues as ColumnValues
 
@@ -175,16 +175,13 @@ def import_pyarrow() -> Any:
     """Return the package ``pyarrow``, with its module ``parquet`` loaded.
 
     Raises:
-        UsageError: it is not installed.
+        MissingPackageError: it is not installed.
     """
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise UsageError(
-            "Parquet needs the package pyarrow, which is not installed: "
-            "install it with: pip install 'midiprism[parquet]'"
-        ) from error
+        raise MissingPackageError("pyarrow", "Parquet") from error
     return pyarrow
 
 
