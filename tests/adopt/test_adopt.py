@@ -214,6 +214,22 @@ def test_wrong_rows_are_replaced_and_restored_by_undo(
     assert dump_owner_schema(postgres, url) == before
 
 
+def test_wrong_rows_of_songs_that_were_completed_before_are_replaced(
+    postgres: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    library = build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.5, extra_columns=True)
+    run_adoption(url, tmp_path / "out", existing="complete")
+    between = dump_owner_schema(postgres, url)
+    summary = run_adoption(url, tmp_path / "out", existing="replace")
+    right = expected_links(url, set(library.song_ids))
+    pairs = {(song, digest) for song, digest, *_ in read_links(url)}
+    assert pairs == {(song, digest) for song, digest, *_ in right}
+    assert 0 < summary.songs_done < len(library.song_ids)
+    assert run_adoption(url, tmp_path / "out", existing="replace").nothing_new
+    undo(url, summary.run_id or 0)
+    assert dump_owner_schema(postgres, url) == between
+
+
 def test_a_library_that_has_moved_is_split_with_mapped_paths(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
