@@ -10,8 +10,10 @@ import pytest
 from midiprism.adopt.adoption import open_adopted_library
 from midiprism.adopt.errors import AlreadyUndoneError, UnknownRunError
 from midiprism.adopt.options import Adoption
-from midiprism.catalog import PostgresAddress
+from midiprism.catalog import PostgresAddress, VerifyScope
 from midiprism.errors import AdoptionMismatchError, CommitHooksMismatchError
+from midiprism.integrity.verify import verify_result
+from midiprism.results.status import read_status
 from midiprism.sources import SongRef
 from midiprism.sources.path_list import PathListSource
 from midiprism.sources.path_map import parse_path_map
@@ -121,6 +123,17 @@ def test_undo_restores_what_was_there(
     again = run_adoption(url, tmp_path / "out")
     assert again.outcomes == summary.outcomes
     assert_owner_checks(postgres, url)
+
+
+def test_after_undo_nothing_advises_the_run_that_was_undone(
+    url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    out, address = str(tmp_path / "out"), PostgresAddress(url)
+    undo(url, run_adoption(url, tmp_path / "out").run_id or 0)
+    status = read_status(out, database=address)
+    assert [run.state for run in status.runs] == ["undone"]
+    assert (status.resume_arguments, status.songs_left) == (None, None)
+    assert verify_result(out, VerifyScope(), database=address).last_run_state is None
 
 
 def test_undo_keeps_what_others_use(

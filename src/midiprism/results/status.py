@@ -158,16 +158,22 @@ class ResultStatus:
         )
 
     @property
+    def last_run(self) -> RunStatus | None:
+        """The last run that was not undone; None without any."""
+        return next((run for run in self.runs if run.state != "undone"), None)
+
+    @property
     def songs_left(self) -> int | None:
         """Songs that the last run has not looked at: 0 if it is done, None if they were not counted."""
-        return self.runs[0].songs_left if self.runs else None
+        return self.last_run.songs_left if self.last_run else None
 
     @property
     def resume_arguments(self) -> tuple[str, ...] | None:
         """Sources and options of the last run if it can be resumed, else None."""
-        if not self.runs or self.is_running or self.locked or self.runs[0].state == "done":
+        run = self.last_run
+        if run is None or self.is_running or self.locked or run.state == "done":
             return None
-        return self.runs[0].sources + self.runs[0].source_options
+        return run.sources + run.source_options
 
 
 @contextmanager
@@ -209,7 +215,7 @@ def read_status(
         if catalog is None:
             return ResultStatus(Inventory(), (), _is_locked(out))
         records, locked = _read_runs(catalog, out, run_limit)
-        now = _now()
+        now = datetime.now(UTC)
         runs = []
         for number, record in enumerate(records):
             # In a shared catalog an active run renews its record; else a process holds the result.
@@ -292,7 +298,7 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
             written = committed.bytes_written
         if committed is not None:
             last = max(last, committed.last_commit_at)
-        seconds = _seconds_between(row.started_at, now if alive else _parse_time(last))
+        seconds = _seconds_between(row.started_at, now if alive else datetime.fromisoformat(last))
     run = RunStatus(
         id=row.id,
         state=state,
@@ -340,16 +346,8 @@ def _source_options_of(settings: dict[str, Any]) -> tuple[str, ...]:
     return tuple(settings.get("source_options") or ())
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def _seconds_between(start: str, end: datetime) -> float:
-    return max(0.0, (end - _parse_time(start)).total_seconds())
+    return max(0.0, (end - datetime.fromisoformat(start)).total_seconds())
 
 
 def _is_locked(out: str, *, run_recorded: bool = False) -> bool:
