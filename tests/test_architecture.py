@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("web",),
     ("advise",),
-    ("export", "relocate", "integrity", "adopt"),
+    ("export", "relocate", "removal", "integrity", "adopt"),
     ("search", "similarity"),
     ("pipeline",),
     ("results",),

@@ -18,6 +18,7 @@ from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import GroupCommit
 from midiprism.pipeline.leasing import LeasedBatches
+from midiprism.pipeline.missing_songs import ScanComparison
 from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.pipeline.progress import SongCounter
 from midiprism.pipeline.record_builder import record_of_recorded
@@ -152,6 +153,7 @@ class _Run:
         self._summary = summary
         self._parts = parts
         self._knowledge = _PriorKnowledge.read(inputs)
+        self._scan_comparison = ScanComparison(inputs.result.catalog, inputs.source)
         self._planner = _make_planner(inputs, self._knowledge, summary)
         song_counter = (
             SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
@@ -175,6 +177,8 @@ class _Run:
                 with resource_defaults.infrequent_gc():
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
+                    self._record_scan()
+                    self._prune()
                     if inputs.catalog:
                         from midiprism.results.upkeep import finish_run
 
@@ -308,6 +312,27 @@ class _Run:
         if count:
             self._planner.restart(count)
         return count
+
+    def _record_scan(self) -> None:
+        """Record which known songs a complete scan of the sources has not seen."""
+        if self._summary.state != "done" or not self._planner.scan.is_complete:
+            return
+        _require_sources(self._inputs.source)  # a folder that went away meanwhile looks empty
+        trusted = self._inputs.settings.scope.trust_scan
+        self._summary.missing = self._scan_comparison.record(
+            self._planner.scan,
+            None if self._inputs.catalog is None else self._recorder.begin,
+            trusted=trusted,
+        )
+
+    def _prune(self) -> None:
+        """Remove the songs that are gone, if that is wanted and the scan was complete."""
+        inputs, summary = self._inputs, self._summary
+        if inputs.catalog is not None and inputs.settings.scope.prune and summary.state == "done":
+            from midiprism.pipeline.prune import Pruner
+
+            pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, inputs.settings.catalog.hooks)
+            summary.removed = pruner.prune(summary.missing, self._recorder.begin)
 
     def _run_hooks(self) -> None:
         catalog, run_id = self._inputs.catalog, self._summary.run_id

@@ -164,10 +164,10 @@ class ResultStatus:
 
     @property
     def resume_arguments(self) -> tuple[str, ...] | None:
-        """Sources and options of the last run if it can be resumed, else None."""
+        """Sources and options of the last run if it reads sources and can be resumed, else None."""
         if not self.runs or self.is_running or self.locked or self.runs[0].state == "done":
             return None
-        return self.runs[0].sources + self.runs[0].source_options
+        return (self.runs[0].sources + self.runs[0].source_options) or None
 
 
 @contextmanager

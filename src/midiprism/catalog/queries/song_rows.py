@@ -21,7 +21,7 @@ class SongColumns(NamedTuple):
     """Songs whose content is known, column by column.
 
     Attributes:
-        path: the bytewise smallest of a song's paths; None without any, like ``root_length``.
+        path: the bytewise smallest of a song's paths that are there; None without any, like ``root_length``.
     """
 
     id: Sequence[int]
@@ -51,8 +51,9 @@ def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes, 
 
 
 def song_names(connection: Connection) -> Iterator[Sequence[tuple[int, str]]]:
-    """Return ids of songs with the names of their paths, in any order."""
-    return _row_batches(connection, select(song_paths.c.song_id, song_paths.c.song_name))
+    """Return ids of songs with the names of their paths that are there, in any order."""
+    names = select(song_paths.c.song_id, song_paths.c.song_name).where(song_paths.c.gone_at.is_(None))
+    return _row_batches(connection, names)
 
 
 def song_track_ids(connection: Connection) -> Iterator[Sequence[tuple[int, str]]]:
@@ -73,10 +74,11 @@ def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequen
 def song_columns(connection: Connection) -> Iterator[SongColumns]:
     """Return all songs whose content is known, in the order of their ids."""
     tables = {"path": song_paths, "root_length": song_paths}
+    is_path_of_song = (song_paths.c.song_id == songs.c.id) & song_paths.c.gone_at.is_(None)
     columns = [tables.get(name, songs).c[name] for name in SongColumns._fields]
     query = (
         select(*columns)
-        .select_from(songs.outerjoin(song_paths, song_paths.c.song_id == songs.c.id))
+        .select_from(songs.outerjoin(song_paths, is_path_of_song))
         .where(songs.c.digest.is_not(None))
         .order_by(songs.c.id, song_paths.c.path)
     )

@@ -67,6 +67,7 @@ def track_to_json(row: "TrackRow") -> dict[str, Any]:
     return {
         "song": row.song_name,
         "song_path": path_text(row.song_path),
+        "paths": [*map(path_text, row.paths)],
         **facts,
         "path": _file_path(row),
         "row": row.shard_row,
