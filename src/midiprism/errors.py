@@ -20,6 +20,7 @@
     │   ├── AmbiguousSongColumnError   a Parquet file has several columns that may hold songs
     │   └── PathMapRuleError           a rule of a path map cannot be followed
     ├── SourceError                    a source that existed when the run began is missing
+    │   └── DoubtedScanError           so many songs of a source are gone that it may not be all there
     ├── StoreError                     the folder of results cannot be written or read
     │   └── InUseError                 another process holds the folder
     ├── CatalogError                   the catalog cannot be opened, read or written
@@ -34,8 +35,6 @@ Every message is one sentence that says what happened and, where something can b
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
 """
 
-import shlex
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -73,24 +72,6 @@ class CorruptMidiError(MidiprismError):
 
 class UsageError(MidiprismError):
     """A request that cannot be followed as it was given."""
-
-
-OPTIONAL_PACKAGES = {"pyarrow": "pyarrow>=17", "psycopg": "psycopg[binary]>=3.2"}
-"""What pip is to install for each optional package; the extras in pyproject.toml say the same."""
-
-
-class MissingPackageError(UsageError):
-    """An optional package that a request needs and that cannot be imported.
-
-    Attributes:
-        package: its name.
-    """
-
-    def __init__(self, package: str, purpose: str, reason: str = "it is not installed") -> None:
-        # This command works whatever midiprism was installed from.
-        command = f"{shlex.quote(sys.executable)} -m pip install {shlex.quote(OPTIONAL_PACKAGES[package])}"
-        super().__init__(f"{purpose} needs the package {package}, but {reason}. Install it with: {command}")
-        self.package = package
 
 
 class FolderError(UsageError):
@@ -328,6 +309,21 @@ class FilterValueError(UsageError):
 
 class SourceError(MidiprismError):
     """A source that existed when the run began is missing."""
+
+
+class DoubtedScanError(SourceError):
+    """So many songs of a source are gone that the source itself may not be all there.
+
+    Attributes:
+        reason: which source, and how much of it is missing, as a sentence without its end.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}, so nothing of it was removed: bring it back, or say that they are gone."
 
 
 class StoreError(MidiprismError):

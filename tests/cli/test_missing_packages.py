@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.errors import OPTIONAL_PACKAGES
+from midiprism.optional_packages import OPTIONAL_PACKAGES
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Executable, Select, func, insert, select, update
+from sqlalchemy import Column, Connection, Executable, Select, Table, func, insert, select, update
 
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.commit_result import CommitResult
@@ -323,7 +323,7 @@ class Catalog(ABC):
 
         return self.run_in_transaction(work)
 
-    def reserve_ids(self, table: str, highest_id: int) -> None:
+    def reserve_ids(self, table: Table, highest_id: int) -> None:
         """Give no new row of ``table`` an id up to ``highest_id``: rows of lost songs still have them."""
         # Where the database assigns ids, it never assigns one again.
         del table, highest_id

@@ -21,6 +21,11 @@ def explain(error: MidiprismError) -> str:
 
 
 @explain.register
+def _(error: errors.DoubtedScanError) -> str:
+    return f"{error.reason}, so nothing of it was removed: bring it back, or add --yes if they are gone."
+
+
+@explain.register
 def _(error: errors.NotAResultError) -> str:
     if error.is_export:
         return f"{error.out} is a tree that `midiprism export` made: choose another folder for the result."

@@ -26,6 +26,8 @@ _COMMANDS = {
     "audit": "audit",
     "list": "list_tracks",
     "export": "export",
+    "forget": "forget",
+    "duplicates": "duplicates",
     "inspect": "inspect",
     "relocate": "relocate",
     "sample": "sample",

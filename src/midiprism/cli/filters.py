@@ -26,6 +26,11 @@ class FilterOptions:
     def __init__(self, **values: str | int | None) -> None:
         self._values = values
 
+    @property
+    def given(self) -> bool:
+        """Whether there is any filter."""
+        return any(value is not None for value in self._values.values())
+
     @staticmethod
     def option_parameters() -> list[inspect.Parameter]:
         """Return a parameter for each filter, as a command declares its options."""

@@ -60,7 +60,7 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
         with contextlib.closing(store):
             with result.exclusive() as exclusive:
                 if exclusive:
-                    remove_leftovers(catalog, store)
+                    remove_leftovers(catalog, store, out)
             yield OpenResult(result.identity, catalog, catalog, store)
 
 

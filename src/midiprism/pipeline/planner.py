@@ -1,10 +1,11 @@
 """Planning: songs in batches, without those that the catalog knows."""
 
 import os
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from midiprism.catalog import BatchRecord, CommitResult, KnownPaths, UpToDate
 from midiprism.errors import MidiprismError
@@ -136,6 +137,66 @@ class SongWalk:
         return False
 
 
+class ScanRecord:
+    """Remembers what a walk has seen: a number per song, and the places that could not be read.
+
+    Attributes:
+        is_complete: whether the walk came to its end and listed all that it should.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a walk; what an earlier one has seen is forgotten."""
+        self.is_complete = False
+        self._lists_all = True
+        self._hashes = array("q")
+        self._sorted_hashes: Any = None
+        self._unread: set[bytes] = set()
+
+    def add_song(self, path: bytes) -> None:
+        """Remember that the walk has seen a song."""
+        self._hashes.append(hash(path))
+
+    def add_notice(self, notice: Notice) -> None:
+        """Remember a folder, an archive or a song in one that could not be read."""
+        if notice.failed:
+            self._unread.add(notice.path)
+            self._lists_all &= notice.code != "relative"  # it is not known which path that song has
+
+    def end(self) -> None:
+        """Remember that the walk came to its end."""
+        self.is_complete = self._lists_all
+
+    @property
+    def song_count(self) -> int:
+        """Number of songs seen; one that two sources hold counts twice."""
+        return len(self._hashes)
+
+    def have_seen(self, paths: Sequence[bytes]) -> Sequence[bool]:
+        """Return for each path whether the walk has seen it."""
+        import numpy as np
+
+        if self._sorted_hashes is None:
+            self._sorted_hashes = np.sort(np.array(self._hashes, np.int64))
+        wanted = np.array([*map(hash, paths)], np.int64)
+        seen: list[bool] = np.isin(wanted, self._sorted_hashes).tolist()
+        return seen
+
+    def could_read(self, path: bytes) -> bool:
+        """Return whether the walk could read the place in which a path is."""
+        if not self._unread:
+            return True
+        place = path
+        while place:
+            if place in self._unread:
+                return False
+            parent, separator, _ = place.rpartition(_SEPARATOR)
+            place = parent if separator else b""
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """Limits of planning.
@@ -168,6 +229,9 @@ class BatchPlanner:
         limits: of batches, and of songs in all.
         on_notice: receives what is not a song.
         stop: once true, nothing more is planned.
+
+    Attributes:
+        scan: what the last walk has seen.
     """
 
     def __init__(
@@ -190,6 +254,7 @@ class BatchPlanner:
         self._paths_in_flight: set[bytes] = set()
         self._songs_skipped = 0
         self._songs_seen = 0
+        self.scan = ScanRecord()
 
     @property
     def batch_songs(self) -> int:
@@ -260,8 +325,12 @@ class BatchPlanner:
                 yield song_ref
 
     def _walk_songs(self) -> Iterator[SongRef]:
+        self.scan.begin()
         for item in self._walk:
             if isinstance(item, Notice):
+                self.scan.add_notice(item)
                 self._on_notice(item)
             else:
+                self.scan.add_song(item.path)
                 yield item
+        self.scan.end()

@@ -19,6 +19,7 @@ from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import PLANNED_GROUP_SONGS, GroupCommit
 from midiprism.pipeline.leasing import LeasedBatches
+from midiprism.pipeline.missing_songs import ScanComparison
 from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.pipeline.progress import SongCounter
 from midiprism.pipeline.record_builder import record_of_recorded
@@ -123,8 +124,7 @@ class _RunInputs:
     @property
     def commits_follow_plan(self) -> bool:
         """True if the files that commits write depend on the order of commits, which this process chooses."""
-        is_shared = self.catalog is not None and self.catalog.shared
-        return self.result.store.capabilities.writes_in_commit and not is_shared
+        return self.result.store.capabilities.writes_in_commit and not (self.catalog and self.catalog.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,7 @@ class _Run:
         self._summary = summary
         self._parts = parts
         self._knowledge = _PriorKnowledge.read(inputs)
+        self._scan_comparison = ScanComparison(inputs.result.catalog, inputs.source)
         self._planner = _make_planner(inputs, self._knowledge, summary, parts.group_songs)
         song_counter = (
             SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
@@ -184,6 +185,8 @@ class _Run:
                 with resource_defaults.infrequent_gc():
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
+                    self._record_scan()
+                    self._prune()
                     if inputs.catalog:
                         from midiprism.results.upkeep import finish_run
 
@@ -319,6 +322,27 @@ class _Run:
             self._planner.restart(count)
         return count
 
+    def _record_scan(self) -> None:
+        """Record which known songs a complete scan of the sources has not seen."""
+        if self._summary.state != "done" or not self._planner.scan.is_complete:
+            return
+        _require_sources(self._inputs.source)  # a folder that went away meanwhile looks empty
+        trusted = self._inputs.settings.scope.trust_scan
+        self._summary.missing = self._scan_comparison.record(
+            self._planner.scan,
+            None if self._inputs.catalog is None else self._recorder.begin,
+            trusted=trusted,
+        )
+
+    def _prune(self) -> None:
+        """Remove the songs that are gone, if that is wanted and the scan was complete."""
+        inputs, summary = self._inputs, self._summary
+        if inputs.catalog is not None and inputs.settings.scope.prune and summary.state == "done":
+            from midiprism.pipeline.prune import Pruner
+
+            pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, inputs.settings.catalog.hooks)
+            summary.removed = pruner.prune(summary.missing, self._recorder.begin)
+
     def _run_hooks(self) -> None:
         catalog, run_id = self._inputs.catalog, self._summary.run_id
         if catalog is not None and run_id is not None:
@@ -344,10 +368,8 @@ def _make_planner(
     batch_songs = resources.batch_songs or resource_defaults.default_batch_size(
         shared=settings.catalog.database is not None
     )
-    group = None
-    if inputs.commits_follow_plan:
-        in_flight = (resources.in_flight or group_songs) * batch_songs
-        group = max(batch_songs, min(group_songs, in_flight // 2))  # one is committed while the next is made
+    room = (resources.in_flight or group_songs) * batch_songs // 2  # one is committed while the next is made
+    group = max(batch_songs, min(group_songs, room)) if inputs.commits_follow_plan else None
     return BatchPlanner(
         inputs.source,
         inputs.walk,

@@ -169,11 +169,11 @@ class ResultStatus:
 
     @property
     def resume_arguments(self) -> tuple[str, ...] | None:
-        """Sources and options of the last run if it can be resumed, else None."""
+        """Sources and options of the last run if it reads sources and can be resumed, else None."""
         run = self.last_run
         if run is None or self.is_running or self.locked or run.state == "done":
             return None
-        return run.sources + run.source_options
+        return (run.sources + run.source_options) or None
 
 
 @contextmanager
@@ -215,7 +215,7 @@ def read_status(
         if catalog is None:
             return ResultStatus(Inventory(), (), _is_locked(out))
         records, locked = _read_runs(catalog, out, run_limit)
-        now = datetime.now(UTC)
+        now = _now()
         runs = []
         for number, record in enumerate(records):
             # In a shared catalog an active run renews its record; else a process holds the result.
@@ -275,7 +275,9 @@ def _count_inventory(catalog: Catalog) -> Inventory:
         failed = failure_groups(connection, MAX_EXAMPLES)
         recorded = run_settings(connection, set().union(*(group.run_ids for group in failed)))
     sources = dict.fromkeys(
-        source for settings in recorded for source in _sources_of(settings) + _source_options_of(settings)
+        source
+        for settings in recorded
+        for source in _texts(settings, "sources") + _texts(settings, "source_options")
     )
     ended = time.monotonic()
     return Inventory(counts, tuple(failed), tuple(sources), ended, ended - started)
@@ -316,8 +318,8 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         rate=seen / seconds if seconds > 0 else 0.0,
         workers=settings.get("workers"),
         batch_size=settings.get("batch_size"),
-        sources=_sources_of(settings),
-        source_options=_source_options_of(settings),
+        sources=_texts(settings, "sources"),
+        source_options=_texts(settings, "source_options"),
         decisions=tuple(totals.get("decisions") or ()),
         loading_seconds=float(totals.get("loading_seconds") or 0),
     )
@@ -338,12 +340,12 @@ def _measure_rate(catalog: Catalog, run: RunStatus, now: datetime) -> LiveRate:
     return LiveRate(rate, eta, _seconds_between(last_commit_at, now))
 
 
-def _sources_of(settings: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("sources") or ())
+def _texts(settings: dict[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(settings.get(key) or ())
 
 
-def _source_options_of(settings: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("source_options") or ())
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _seconds_between(start: str, end: datetime) -> float:

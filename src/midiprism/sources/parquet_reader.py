@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from midiprism.errors import MidiprismError, MissingPackageError, UsageError
+from midiprism.errors import MidiprismError, UsageError
+from midiprism.optional_packages import MissingPackageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
 from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode

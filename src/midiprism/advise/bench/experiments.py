@@ -19,7 +19,8 @@ from midiprism.advise.probe.probe import probe
 from midiprism.advise.probe.temp_dir import temp_dir
 from midiprism.advise.report.explanations import STRATEGY_INFO, StrategyId, explain_not_applicable
 from midiprism.advise.report.strategies import RunModel, best_setting, model_run
-from midiprism.errors import MidiprismError, MissingPackageError, UsageError
+from midiprism.errors import MidiprismError, UsageError
+from midiprism.optional_packages import MissingPackageError
 from midiprism.pipeline import Settings
 from midiprism.pipeline.resource_defaults import cpus, default_in_flight
 from midiprism.pipeline.tuner import Tunables

@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.errors import translate_errors
-from midiprism.errors import CatalogError, MissingPackageError
+from midiprism.errors import CatalogError
+from midiprism.optional_packages import MissingPackageError
 
 MAX_OUTAGE_SECONDS = 600.0
 """Longest time that a server may be away."""

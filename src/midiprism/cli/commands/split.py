@@ -63,6 +63,7 @@ def split(
     """
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
+    from midiprism.pipeline.missing_songs import require_believed
 
     sources = source_options.sources or []
     out = follow_relocation(out, quiet=output.quiet)
@@ -72,7 +73,10 @@ def split(
         source_arguments = adoption_arguments(adoption)
     source_arguments += extent.arguments()
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
-    scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments))
+    if rerun.prune and extent.limit is not None:
+        raise UsageError("--prune needs all songs of the sources: leave --limit out.")
+    trust_scan = rerun.prune and adopt_options.yes
+    scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments), rerun.prune, trust_scan)
     settings = _make_settings(identity, rerun, work, _catalog_settings(database, work), scope, extent)
     # Refuse another identity before an adopted library is checked, which may take long.
     store = _resolve_store(settings, out, adopted=adoption is not None)
@@ -103,6 +107,8 @@ def split(
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
     command = RepeatedCommand(out, quote_result(out, database), (*sources, *source_arguments))
     _print_result(summary, command, output, verbose=verbose)
+    if rerun.prune and summary.state == "done":
+        require_believed(summary.missing)
     ok = not summary.has_failures and summary.error is None
     return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
 

@@ -166,7 +166,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class RerunOptions:
-    """Options that repeat finished work."""
+    """Options for the songs of earlier runs."""
 
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry what failed in earlier runs.")
@@ -175,6 +175,14 @@ class RerunOptions:
         bool,
         typer.Option(
             "--redo", help="Split known songs again, for example after an update that splits better."
+        ),
+    ] = False
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove the songs that are gone from the sources, with the tracks that no other song has; "
+            "`midiprism forget --undo` puts them back until the next --prune.",
         ),
     ] = False
 

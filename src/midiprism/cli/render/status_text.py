@@ -118,8 +118,8 @@ def _total_lines(status: "ResultStatus") -> Iterator[str]:
         yield format_count(
             "gone",
             without_path,
-            "of them are at no path any more, since their files changed",
-            one="of them is at no path any more, since its file changed",
+            "of them are at no path any more: their files are gone or were changed",
+            one="of them is at no path any more: its file is gone or was changed",
         )
     store = "files"
     if counts.shards:

@@ -30,10 +30,11 @@ _COUNTED_FROM_1 = ("track", "channel")
 
 DEFAULT_COLUMNS = ("song", "track", "name", "instrument", "notes", "length")
 _RATIOS = {
-    "song": 3, "song_path": 5, "source": 5, "source_metadata": 5, "name": 2, "instrument": 2, "path": 5
+    "song": 3, "song_path": 5, "source": 5, "source_metadata": 5, "paths": 5, "name": 2, "instrument": 2,
+    "path": 5,
 }  # fmt: skip
 """Shares of the width of a terminal, for columns of texts that may be long."""
-_PATHS = ("song_path", "source", "path")
+_PATHS = ("song_path", "source", "paths", "path")
 """Columns that are folded on a terminal rather than cut."""
 _ANY_WIDTH = 1 << 20
 """Columns of a table that is printed to a file or a pipe."""
@@ -72,6 +73,7 @@ def track_to_json(row: "TrackRow") -> dict[str, Any]:
         "song_path": path_text(row.song_path),
         "source": path_text(row.source),
         "source_metadata": row.source_metadata,
+        "paths": [*map(path_text, row.paths)],
         **facts,
         "path": _file_path(row),
         "row": row.shard_row,
@@ -88,7 +90,17 @@ def print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
 
 def column_names() -> list[str]:
     """Return the names of all columns that a table can have: the keys of ``--json``, and ``length``."""
-    return ["song", "song_path", "source", "source_metadata", *json_fields(), "path", "row", "length"]
+    return [
+        "song",
+        "song_path",
+        "source",
+        "source_metadata",
+        "paths",
+        *json_fields(),
+        "path",
+        "row",
+        "length",
+    ]
 
 
 def print_track_table(rows: Iterable["TrackRow"], columns: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from midiprism.errors import MissingPackageError
+from midiprism.optional_packages import MissingPackageError
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, TrackRecord
 from midiprism.stores.sharded import ColumnValues as ColumnValues
 
