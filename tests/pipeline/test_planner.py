@@ -1,6 +1,7 @@
 """Tests of planning batches, and of looking up known paths during a walk."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from midiprism.catalog import KnownPaths, NullCatalog, UpToDate
@@ -60,7 +61,21 @@ def test_new_known_paths_are_seen_after_invalidating() -> None:
 def planned_sizes(source: Path, songs: int = 100, limit: int | None = None) -> Iterator[list[int]]:
     opened = open_folders([source])
     planner = BatchPlanner(opened, SongWalk(opened), None, BatchLimits(songs, 1000, limit))
-    return ([ref.size for ref in batch] for batch, _lease in planner.batches())
+    return ([ref.size for ref in planned.batch] for planned in planner.batches())
+
+
+def test_groups_end_after_the_same_songs_whatever_the_size_of_batches(tmp_path: Path) -> None:
+    sizes = [10, 10, 10, 10, 500, 10, 10, 10]
+    opened = open_folders(
+        [write_files(tmp_path / "s", {f"{n}.mid": bytes(size) for n, size in enumerate(sizes)})]
+    )
+    ends = []
+    for songs in (1, 2, 3, 100):
+        limits = BatchLimits(songs, 1000, group_songs=3, group_size=400)
+        planned = [*BatchPlanner(opened, SongWalk(opened), None, limits).batches()]
+        counts = [*accumulate(len(batch.batch) for batch in planned)]
+        ends.append([count for count, batch in zip(counts, planned, strict=True) if batch.ends_group])
+    assert ends == [[3, 5, 8]] * 4
 
 
 def test_batches_are_limited_by_songs_and_by_bytes(tmp_path: Path) -> None:

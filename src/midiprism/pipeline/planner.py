@@ -205,11 +205,15 @@ class BatchLimits:
         songs: most songs of a batch.
         size: most bytes of a batch, unless one song alone has more.
         all_songs: look at so many songs only, in the order of the source; None for all.
+        group_songs: a group of batches ends after so many songs; None where groups do not follow the plan.
+        group_size: or after songs of so many bytes.
     """
 
     songs: int
     size: int
     all_songs: int | None = None
+    group_songs: int | None = None
+    group_size: int = 32 << 20
 
 
 class BatchPlanner:
@@ -269,16 +273,22 @@ class BatchPlanner:
 
     def batches(self) -> Iterator[PlannedBatch]:
         """Yield batches of songs that are to be opened, none of them empty and none leased."""
+        limits = self._limits
         batch: list[SongRef] = []
-        size = 0
+        size = group_songs = group_size = 0
         for song_ref in self._unknown_songs():
-            if batch and (len(batch) >= self._batch_songs or size + song_ref.size > self._limits.size):
-                yield tuple(batch), None
+            if batch and (len(batch) >= self._batch_songs or size + song_ref.size > limits.size):
+                yield PlannedBatch(tuple(batch))
                 batch, size = [], 0
             batch.append(song_ref)
             size += song_ref.size
+            group_songs += 1
+            group_size += song_ref.size
+            if limits.group_songs and (group_songs >= limits.group_songs or group_size >= limits.group_size):
+                yield PlannedBatch(tuple(batch), ends_group=True)
+                batch, size, group_songs, group_size = [], 0, 0, 0
         if batch and not self._stop():
-            yield tuple(batch), None
+            yield PlannedBatch(tuple(batch))
 
     def resize_batches(self, songs: int) -> None:
         """Plan batches of at most so many songs from now on."""

@@ -79,5 +79,17 @@ def container_paths(path: bytes) -> list[bytes]:
     return containers
 
 
+def source_of_song(path: bytes, root_length: int) -> bytes:
+    """Return the source of a song: a folder, an archive or a Parquet file.
+
+    Args:
+        path: of the song.
+        root_length: so many leading bytes of it are not part of the song's name.
+    """
+    root = path[:root_length].removesuffix(_SEPARATOR)
+    # Of a row of a Parquet file, they also hold the column and the number of the row.
+    return next((container for container in container_paths(root) if is_parquet(container)), root)
+
+
 def _has_drive(part: bytes) -> bool:
     return len(part) == 2 and part[1:] == b":" and part[:1].isalpha()
