@@ -5,7 +5,15 @@ from itertools import accumulate
 from pathlib import Path
 
 from midiprism.catalog import KnownPaths, NullCatalog, UpToDate
-from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
+from midiprism.pipeline.planner import (
+    BATCHES_OF_A_SIZE,
+    BatchLimits,
+    BatchPlanner,
+    KnownPathLookup,
+    SongWalk,
+)
+from midiprism.pipeline.resource_defaults import batch_limits, default_in_flight
+from midiprism.pipeline.settings import Resources
 from midiprism.sources import SongRef, open_folders
 from support.fake_songs import write_files
 
@@ -62,6 +70,26 @@ def planned_sizes(source: Path, songs: int = 100, limit: int | None = None) -> I
     opened = open_folders([source])
     planner = BatchPlanner(opened, SongWalk(opened), None, BatchLimits(songs, 1000, limit))
     return ([ref.size for ref in planned.batch] for planned in planner.batches())
+
+
+def test_batches_of_a_shared_catalog_begin_small_and_double(tmp_path: Path) -> None:
+    opened = open_folders([write_files(tmp_path / "s", {f"{n:03}.mid": b"x" for n in range(100)})])
+    limits = BatchLimits(6, 1000, first_songs=2)
+    counts = [
+        len(planned.batch) for planned in BatchPlanner(opened, SongWalk(opened), None, limits).batches()
+    ]
+    assert counts == [2] * BATCHES_OF_A_SIZE + [4] * BATCHES_OF_A_SIZE + [6] * 8 + [4]
+
+
+def test_no_run_plans_all_of_a_small_library_at_once() -> None:
+    limits = batch_limits(Resources(), shared=True, all_songs=None, group_songs=None)
+    in_flight = default_in_flight(2, limits.songs, shared=True)
+    assert limits.first_songs is not None
+    assert in_flight <= BATCHES_OF_A_SIZE
+    assert in_flight * limits.first_songs < 1_000
+    assert batch_limits(Resources(), shared=False, all_songs=None, group_songs=None).first_songs is None
+    fixed = batch_limits(Resources(batch_songs=500), shared=True, all_songs=None, group_songs=None)
+    assert (fixed.songs, fixed.first_songs) == (500, None)
 
 
 def test_groups_end_after_the_same_songs_whatever_the_size_of_batches(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from midiprism.stores.shard_sink import ShardSink
 PATHS_PER_PAGE = 4_000
 """Known paths that are read at once."""
 
+BATCHES_OF_A_SIZE = 8
+"""Batches after which the size of the next ones doubles, as long as it grows."""
+
 _SEPARATOR = os.fsencode(os.sep)
 
 
@@ -207,6 +210,8 @@ class BatchLimits:
         all_songs: look at so many songs only, in the order of the source; None for all.
         group_songs: a group of batches ends after so many songs; None where groups do not follow the plan.
         group_size: or after songs of so many bytes.
+        first_songs: most songs of each of the first batches, which double after every ``BATCHES_OF_A_SIZE``;
+            None for no such limit.
     """
 
     songs: int
@@ -214,6 +219,7 @@ class BatchLimits:
     all_songs: int | None = None
     group_songs: int | None = None
     group_size: int = 32 << 20
+    first_songs: int | None = None
 
 
 class BatchPlanner:
@@ -249,6 +255,7 @@ class BatchPlanner:
         self._known_paths = known_paths
         self._limits = limits
         self._batch_songs = limits.songs
+        self._batches_planned = 0
         self._on_notice = on_notice
         self._stop = stop
         self._paths_in_flight: set[bytes] = set()
@@ -277,7 +284,8 @@ class BatchPlanner:
         batch: list[SongRef] = []
         size = group_songs = group_size = 0
         for song_ref in self._unknown_songs():
-            if batch and (len(batch) >= self._batch_songs or size + song_ref.size > limits.size):
+            if batch and (len(batch) >= self._next_batch_songs or size + song_ref.size > limits.size):
+                self._batches_planned += 1
                 yield PlannedBatch(tuple(batch))
                 batch, size = [], 0
             batch.append(song_ref)
@@ -289,6 +297,14 @@ class BatchPlanner:
                 batch, size, group_songs, group_size = [], 0, 0, 0
         if batch and not self._stop():
             yield PlannedBatch(tuple(batch))
+
+    @property
+    def _next_batch_songs(self) -> int:
+        first = self._limits.first_songs
+        if first is None:
+            return self._batch_songs
+        doublings = min(self._batches_planned // BATCHES_OF_A_SIZE, self._batch_songs.bit_length())
+        return min(self._batch_songs, first << doublings)
 
     def resize_batches(self, songs: int) -> None:
         """Plan batches of at most so many songs from now on."""

@@ -20,7 +20,7 @@ from midiprism.pipeline.executors import background_for, make_executor, prepare_
 from midiprism.pipeline.group_commit import PLANNED_GROUP_SONGS, GroupCommit
 from midiprism.pipeline.leasing import LeasedBatches
 from midiprism.pipeline.missing_songs import ScanComparison
-from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
+from midiprism.pipeline.planner import BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.pipeline.progress import SongCounter
 from midiprism.pipeline.record_builder import record_of_recorded
 from midiprism.pipeline.recorded_settings import recorded_settings_of
@@ -365,16 +365,17 @@ def _make_planner(
 ) -> BatchPlanner:
     settings, resources = inputs.settings, inputs.settings.resources
     known_paths = KnownPathLookup(inputs.result.run_catalog, knowledge.up_to_date)
-    batch_songs = resources.batch_songs or resource_defaults.default_batch_size(
-        shared=settings.catalog.database is not None
+    limits = resource_defaults.batch_limits(
+        resources,
+        shared=settings.catalog.database is not None,
+        all_songs=settings.scope.limit,
+        group_songs=group_songs if inputs.commits_follow_plan else None,
     )
-    room = (resources.in_flight or group_songs) * batch_songs // 2  # one is committed while the next is made
-    group = max(batch_songs, min(group_songs, room)) if inputs.commits_follow_plan else None
     return BatchPlanner(
         inputs.source,
         inputs.walk,
         None if settings.rerun_policy.redo else known_paths,
-        BatchLimits(batch_songs, resources.batch_bytes, settings.scope.limit, group),
+        limits,
         on_notice=summary.add_notice,
         stop=inputs.callbacks.stop,
     )

@@ -24,7 +24,7 @@ from midiprism.catalog.queries.run_history import (
 )
 from midiprism.errors import CatalogError
 from midiprism.results.lock import LOCK_FILE
-from midiprism.results.result_dir import catalog_address, open_catalog_of
+from midiprism.results.result_dir import catalog_address, names_other_catalog, open_catalog_of
 
 MAX_EXAMPLES = 3
 _RATE_WINDOW_SECONDS = 60.0
@@ -189,7 +189,7 @@ def open_catalog_if_any(out: str, database: PostgresAddress | None = None) -> It
         try:
             catalog = stack.enter_context(open_catalog_of(out, database))
         except CatalogError:
-            if not is_empty_catalog(catalog_address(out, database)):
+            if not is_empty_catalog(catalog_address(out, database)) or names_other_catalog(out, database):
                 raise
         yield catalog
 
