@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("smf",),
     ("metrics",),
     ("fs",),
+    ("optional_packages",),
     ("errors",),
     ("lazy_names",),
 )

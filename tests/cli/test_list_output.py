@@ -11,6 +11,13 @@ from support.terminal_screen import run_on_terminal
 Run = Callable[..., tuple[int, str, str]]
 
 
+def as_text(value: object) -> str:
+    """Return a value of JSON as it is between tabs."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value)
+
+
 @pytest.mark.parametrize("columns", [72, 80, 132])
 def test_each_track_takes_one_line_of_a_terminal(out: Path, columns: int) -> None:
     lines = run_on_terminal(["list", str(out)], columns).splitlines()
@@ -41,8 +48,7 @@ def test_a_table_in_a_pipe_has_whole_values_on_one_line_for_each_track(
 def test_tab_separated_values_are_those_of_json(out: Path, run_cli: Run) -> None:
     rows = [*csv.DictReader(io.StringIO(run_cli("list", out, "--tsv")[1]), delimiter="\t")]
     facts = [json.loads(line) for line in run_cli("list", out, "--json")[1].splitlines()]
-    texts = [{key: "" if value is None else str(value) for key, value in fact.items()} for fact in facts]
-    assert rows == texts
+    assert rows == [{key: as_text(value) for key, value in fact.items()} for fact in facts]
 
 
 def test_columns_are_printed_in_the_given_order(out: Path, run_cli: Run) -> None:

@@ -38,7 +38,7 @@ _COMMANDS = {
 _GROUPS = {
     "catalog": (
         "Maintain a catalog, or check and undo the adoption of a library.",
-        {"check": "check", "undo": "undo", "upgrade": "upgrade"},
+        {"check": "check", "undo": "undo", "upgrade": "upgrade", "rebind": "rebind"},
     ),
     "bench": ("Measure this machine with your own library.", {"strategies": "strategies"}),
 }

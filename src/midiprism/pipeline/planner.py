@@ -16,6 +16,9 @@ from midiprism.stores.shard_sink import ShardSink
 PATHS_PER_PAGE = 4_000
 """Known paths that are read at once."""
 
+BATCHES_OF_A_SIZE = 8
+"""Batches after which the size of the next ones doubles, as long as it grows."""
+
 _SEPARATOR = os.fsencode(os.sep)
 
 
@@ -206,11 +209,18 @@ class BatchLimits:
         songs: most songs of a batch.
         size: most bytes of a batch, unless one song alone has more.
         all_songs: look at so many songs only, in the order of the source; None for all.
+        group_songs: a group of batches ends after so many songs; None where groups do not follow the plan.
+        group_size: or after songs of so many bytes.
+        first_songs: most songs of each of the first batches, which double after every ``BATCHES_OF_A_SIZE``;
+            None for no such limit.
     """
 
     songs: int
     size: int
     all_songs: int | None = None
+    group_songs: int | None = None
+    group_size: int = 32 << 20
+    first_songs: int | None = None
 
 
 class BatchPlanner:
@@ -246,6 +256,7 @@ class BatchPlanner:
         self._known_paths = known_paths
         self._limits = limits
         self._batch_songs = limits.songs
+        self._batches_planned = 0
         self._on_notice = on_notice
         self._stop = stop
         self._paths_in_flight: set[bytes] = set()
@@ -270,16 +281,31 @@ class BatchPlanner:
 
     def batches(self) -> Iterator[PlannedBatch]:
         """Yield batches of songs that are to be opened, none of them empty and none leased."""
+        limits = self._limits
         batch: list[SongRef] = []
-        size = 0
+        size = group_songs = group_size = 0
         for song_ref in self._unknown_songs():
-            if batch and (len(batch) >= self._batch_songs or size + song_ref.size > self._limits.size):
-                yield tuple(batch), None
+            if batch and (len(batch) >= self._next_batch_songs or size + song_ref.size > limits.size):
+                self._batches_planned += 1
+                yield PlannedBatch(tuple(batch))
                 batch, size = [], 0
             batch.append(song_ref)
             size += song_ref.size
+            group_songs += 1
+            group_size += song_ref.size
+            if limits.group_songs and (group_songs >= limits.group_songs or group_size >= limits.group_size):
+                yield PlannedBatch(tuple(batch), ends_group=True)
+                batch, size, group_songs, group_size = [], 0, 0, 0
         if batch and not self._stop():
-            yield tuple(batch), None
+            yield PlannedBatch(tuple(batch))
+
+    @property
+    def _next_batch_songs(self) -> int:
+        first = self._limits.first_songs
+        if first is None:
+            return self._batch_songs
+        doublings = min(self._batches_planned // BATCHES_OF_A_SIZE, self._batch_songs.bit_length())
+        return min(self._batch_songs, first << doublings)
 
     def resize_batches(self, songs: int) -> None:
         """Plan batches of at most so many songs from now on."""

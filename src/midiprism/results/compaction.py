@@ -5,7 +5,6 @@ one transaction in which everything moves to it, and the old file is removed aft
 """
 
 import contextlib
-import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from blake3 import blake3
@@ -240,7 +239,7 @@ class Compactor:
             self._shards.remove(shard.name)
 
     def _stem(self) -> str:
-        return f"{self._recorded_run_id}-{secrets.token_hex(8)}"
+        return self._shards.new_stem(self._recorded_run_id)
 
 
 @contextlib.contextmanager

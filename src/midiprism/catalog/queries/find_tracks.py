@@ -1,5 +1,6 @@
 """The search for tracks by the searchable fields of links, tracks and songs."""
 
+import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from midiprism.errors import FilterValueError
 from midiprism.records.batches import make_storable
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, TrackRecord
 from midiprism.records.filters import FILTERS, Filter, FilterValue
+from midiprism.sources.file_types import source_of_song
 
 MAX_FILTER_TEXT = 4_096
 """Most characters of a folded text to search for; SQLite takes patterns of at most 50,000 bytes."""
@@ -74,6 +76,7 @@ class TrackRow(NamedTuple):
         link: how the song has the track, and the track.
         shard: name of the shard that holds the track; None where it is a file of its own.
         shard_row: 0-based, in that shard.
+        source_metadata: what the source says of the song at that path, such as columns of a Parquet file.
         paths: all paths of the song that are there, the smallest first.
     """
 
@@ -84,7 +87,13 @@ class TrackRow(NamedTuple):
     link: LinkRecord
     shard: str | None = None
     shard_row: int | None = None
+    source_metadata: Mapping[str, Any] | None = None
     paths: tuple[bytes, ...] = ()
+
+    @property
+    def source(self) -> bytes:
+        """The folder, archive or Parquet file that the song comes from."""
+        return source_of_song(self.song_path, self.root_length)
 
     @property
     def track(self) -> TrackRecord:
@@ -165,6 +174,7 @@ def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> S
             path.path,
             path.root_length,
             path.song_name,
+            path.source_metadata,
             shards.c.name,
             track.shard_row,
             *(link[field.name] for field in LINK_FIELDS),
@@ -183,10 +193,11 @@ def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> S
 
 def _make_row(values: Any) -> TrackRow:
     """Return a row of the values that ``_select_tracks`` selects."""
-    song_id, path, root_length, song_name, shard, shard_row, *facts = values
+    song_id, path, root_length, song_name, metadata, shard, shard_row, *facts = values
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     link = LinkRecord._make((*facts[: len(LINK_FIELDS)], track))
-    return TrackRow(song_id, path, root_length, song_name, link, shard, shard_row)
+    source_metadata = None if metadata is None else json.loads(metadata)
+    return TrackRow(song_id, path, root_length, song_name, link, shard, shard_row, source_metadata)
 
 
 def _conditions(selection: Selection, contains: TextCondition) -> Iterator[ColumnElement[bool]]:

@@ -212,8 +212,8 @@ class WorkOptions:
         str,
         typer.Option(
             metavar="N|auto",
-            help="Most songs that are split, flushed and committed as one. auto: 250, or 1,000 with "
-            "--database, then more as long as that helps.",
+            help="Most songs that are split, flushed and committed as one. auto: 250, or with "
+            "--database first 50 and later 1,000, then more as long as that helps.",
         ),
     ] = "auto"
     in_flight: Annotated[

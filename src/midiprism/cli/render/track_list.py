@@ -1,5 +1,6 @@
 """Print the tracks that ``list`` found: as a table, as JSON, or as paths."""
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -28,9 +29,12 @@ _KEYS = {"track_number": "track"}
 _COUNTED_FROM_1 = ("track", "channel")
 
 DEFAULT_COLUMNS = ("song", "track", "name", "instrument", "notes", "length")
-_RATIOS = {"song": 3, "song_path": 5, "name": 2, "instrument": 2, "path": 5}
+_RATIOS = {
+    "song": 3, "song_path": 5, "source": 5, "source_metadata": 5, "paths": 5, "name": 2, "instrument": 2,
+    "path": 5,
+}  # fmt: skip
 """Shares of the width of a terminal, for columns of texts that may be long."""
-_PATHS = ("song_path", "path")
+_PATHS = ("song_path", "source", "paths", "path")
 """Columns that are folded on a terminal rather than cut."""
 _ANY_WIDTH = 1 << 20
 """Columns of a table that is printed to a file or a pipe."""
@@ -67,6 +71,8 @@ def track_to_json(row: "TrackRow") -> dict[str, Any]:
     return {
         "song": row.song_name,
         "song_path": path_text(row.song_path),
+        "source": path_text(row.source),
+        "source_metadata": row.source_metadata,
         "paths": [*map(path_text, row.paths)],
         **facts,
         "path": _file_path(row),
@@ -84,7 +90,17 @@ def print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
 
 def column_names() -> list[str]:
     """Return the names of all columns that a table can have: the keys of ``--json``, and ``length``."""
-    return ["song", "song_path", *json_fields(), "path", "row", "length"]
+    return [
+        "song",
+        "song_path",
+        "source",
+        "source_metadata",
+        "paths",
+        *json_fields(),
+        "path",
+        "row",
+        "length",
+    ]
 
 
 def print_track_table(rows: Iterable["TrackRow"], columns: Sequence[str]) -> None:
@@ -126,7 +142,14 @@ def _table_cell(name: str, text: str) -> "Text":
 def _cells(row: "TrackRow", columns: Sequence[str]) -> list[str]:
     """Return values of a track as text."""
     facts = track_to_json(row) | {"length": format_clock(row.track.duration_seconds)}
-    return ["" if facts[name] is None else escape_unprintable(str(facts[name])) for name in columns]
+    return [_cell_text(facts[name]) for name in columns]
+
+
+def _cell_text(value: Any) -> str:
+    if value is None:
+        return ""
+    is_text = isinstance(value, str)
+    return escape_unprintable(value if is_text else json.dumps(value, ensure_ascii=False))
 
 
 def _file_path(row: "TrackRow") -> str:
