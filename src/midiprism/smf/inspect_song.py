@@ -22,7 +22,6 @@ from midiprism.smf.split_song import (
     INSTRUMENT_AND_FAMILY,
     choose_names,
     list_problems,
-    make_name_reader,
     read_song,
 )
 from midiprism.smf.stated_meta import key_name, quarters_per_minute
@@ -61,7 +60,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS, encoding: str | Non
     bars = BarCounter(header.division, meters) if has_bars else None
     # In format 2 only SMPTE gives the same time to the ticks of all tracks.
     shares_time = header.format != 2 or bool(header.division & SMPTE_FLAG)
-    name_reader = make_name_reader(unwrapped, answer, codec)
+    name_reader = NameReader(unwrapped, answer.texts, codec)
     return Inspection(
         format=header.format,
         division=header.division,
@@ -131,7 +130,7 @@ def _source_tracks(
             start, size, event = chooser.choose(
                 (number, channels[0] if len(channels) == 1 else -1, start, size)
             )
-        name = name_reader.read(unwrapped.bytes_at(start, size), start, number)
+        name = name_reader.read(number, start, size)
         notes, ticks, seconds = int(source["note_count"]), int(source["ticks"]), float(source["seconds"])
         instrument = family = last_note_ticks = last_note_seconds = None
         if number in output_row:
