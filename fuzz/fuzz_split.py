@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 FUZZ_FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FUZZ_FOLDER.parent / "tests"))
 
+from midiprism.smf.kernel.split_kernel import prepare  # noqa: E402
 from support import split_process  # noqa: E402
 from support.broken_files import BROKEN_FILES  # noqa: E402
 from support.damaged_songs import KINDS, damaged_songs  # noqa: E402
@@ -39,7 +40,7 @@ from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES  # noqa: E402
 HANG_SECONDS = 30
 """Time limit for one input."""
 START_SECONDS = 300
-"""Time limit for the first input, for which the kernel may have to be compiled."""
+"""Time limit for the start of a worker and its first input."""
 MAX_GROWTH_BYTES = 256 << 20
 """Limit for the growth of the worker's peak memory after its first inputs."""
 COMPARE_EVERY = 40
@@ -237,6 +238,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     shared = SharedInput()
+    prepare()  # compiling would count as a worker that hangs
     started = time.monotonic()
     watch_workers(shared, arguments)
     seconds = time.monotonic() - started

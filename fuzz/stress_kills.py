@@ -4,7 +4,7 @@
 
 In each round, one of split, relocate, repair, export, adopt and audit works on sample songs, with tracks in
 files or in Parquet files and with the catalog in SQLite or in PostgreSQL. The command is killed by SIGKILL
-one to six times and then runs to its end. The result must be that of a command which nobody disturbed. A
+one to ten times and then runs to its end. The result must be that of a command which nobody disturbed. A
 result is relocated between the folders ``--work`` and ``--other``, which should be on two file systems.
 
 Without a PostgreSQL server on this machine, that part is left out. The exit code is 1 as soon as a check

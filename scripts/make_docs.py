@@ -16,6 +16,7 @@ from typing import Any
 from typer.main import get_command
 
 from midiprism.cli.app import make_app
+from midiprism.cli.common_options import common_parameters
 from midiprism.cli.render.track_list import json_fields
 from midiprism.smf.kernel.drum_pieces import KIT_MAPS, KIT_NAMES
 from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
@@ -24,6 +25,11 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "midiprism"
 PART = re.compile(r"(<!-- generated: ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+COMMON_HELP_TEXTS = {
+    option.help for parameter in common_parameters() for option in parameter.annotation.__metadata__
+}
+"""Help texts of the options that all commands have: a table of their own describes them."""
+
 COUNTED_FROM_1 = {"track": "number of the MTrk in the song, from 1", "channel": "1 to 16; null for several"}
 COLUMNS = {"tracks": TRACK_COLUMNS, "links": LINK_COLUMNS, "songs": SONG_COLUMNS}
 
@@ -31,6 +37,15 @@ COLUMNS = {"tracks": TRACK_COLUMNS, "links": LINK_COLUMNS, "songs": SONG_COLUMNS
 def command_pages() -> dict[str, Any]:
     """Return every command by its full name, such as ``catalog check``."""
     return dict(_walk_commands(get_command(make_app()), ""))
+
+
+def own_parameters(command: Any) -> list[Any]:
+    """Return the parameters of a command without the options that all commands have."""
+    return [
+        parameter
+        for parameter in command.params
+        if parameter.name != "help" and parameter.help not in COMMON_HELP_TEXTS
+    ]
 
 
 def page_name(command: str) -> str:
@@ -47,6 +62,7 @@ def generated_parts() -> dict[str, Callable[[], str]]:
     parts |= {f"columns of {table}": lambda table=table: _columns(table) for table in COLUMNS}  # type: ignore[misc]
     return parts | {
         "commands": _command_list,
+        "common options": _common_options,
         "keys of list": _list_keys,
         "python api": _python_api,
         "source files": _source_files,
@@ -84,12 +100,20 @@ def _command_list() -> str:
     return "\n".join(["| command | what it does |", "|---|---|", *rows, ""])
 
 
+def _common_options() -> str:
+    """Return the options that every command has."""
+    # This command has none of its own that replaces one of them.
+    options = [
+        parameter for parameter in command_pages()["sample"].params if parameter.help in COMMON_HELP_TEXTS
+    ]
+    rows = [f"| {_option_names(option)} | {_help(option)} |" for option in options]
+    return "\n".join(["| option | meaning |", "|---|---|", *rows, ""])
+
+
 def _command_part(name: str, command: Any) -> str:
     """Return the usage line of a command and the tables of its arguments and options."""
     arguments = [parameter for parameter in command.params if not parameter.opts[0].startswith("-")]
-    options = [
-        parameter for parameter in command.params if parameter not in arguments and parameter.name != "help"
-    ]
+    options = [parameter for parameter in own_parameters(command) if parameter not in arguments]
     required = "".join(
         f" {parameter.opts[0]} {parameter.metavar}" for parameter in options if parameter.required
     )

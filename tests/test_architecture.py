@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("web",),
     ("advise",),
-    ("export", "relocate", "integrity", "adopt"),
+    ("export", "relocate", "removal", "integrity", "adopt"),
     ("search", "similarity"),
     ("pipeline",),
     ("results",),
@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("smf",),
     ("metrics",),
     ("fs",),
+    ("optional_packages",),
     ("errors",),
     ("lazy_names",),
 )

@@ -57,11 +57,19 @@ def test_every_command_has_a_page_with_its_options(command: str) -> None:
     assert f"<!-- generated: options of {command} -->" in text
     names = [
         name
-        for parameter in COMMANDS[command].params
+        for parameter in make_docs.own_parameters(COMMANDS[command])
         for name in parameter.opts
-        if name.startswith("-") and name not in ("-h", "--help")
+        if name.startswith("-")
     ]
     assert [name for name in names if f"`{name}" not in text] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_a_command_is_on_its_page_or_in_the_table_of_common_options(command: str) -> None:
+    common = (COMMAND_PAGES / "README.md").read_text(encoding="utf-8")
+    own = make_docs.own_parameters(COMMANDS[command])
+    others = [option for option in COMMANDS[command].params if option not in own and option.name != "help"]
+    assert [option.name for option in others if f"`{option.opts[-1]}" not in common] == []
 
 
 def test_every_page_of_a_command_has_its_command() -> None:

@@ -19,11 +19,12 @@ Works in scripts, notebooks and other programs:
 - ``workers=0`` starts no process at all.
 """
 
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from logging import getLogger
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from midiprism.catalog import PostgresAddress, Selection, TrackRow, VerifyScope, find_tracks
 from midiprism.catalog.queries.song_rows import song_columns
@@ -49,6 +50,7 @@ from midiprism.results.result_dir import locate_result, open_catalog_of, read_id
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source, open_source
+from midiprism.sources.file_types import source_of_song
 
 PathLike = str | os.PathLike[str]
 
@@ -74,6 +76,8 @@ class SongRow(NamedTuple):
         duration_seconds: length in seconds.
         lost_bytes: bytes that may hold music and were not understood; None where damage has cost no music.
         track_count: number of its tracks in the result.
+        source_metadata: what the source says of the song at that path, such as the columns of a Parquet file
+            that were kept; None for nothing.
     """
 
     id: int
@@ -89,6 +93,12 @@ class SongRow(NamedTuple):
     duration_seconds: float | None
     lost_bytes: int | None
     track_count: int
+    source_metadata: Mapping[str, Any] | None = None
+
+    @property
+    def source(self) -> bytes | None:
+        """The folder, archive or Parquet file that it comes from; None without a path."""
+        return None if self.path is None else source_of_song(self.path, self.root_length or 0)
 
 
 def split_library(
@@ -250,7 +260,8 @@ class Result:
             catalog.read_transaction() as connection,
         ):
             for columns in song_columns(connection):
-                yield from map(SongRow._make, zip(*columns, strict=True))
+                for *facts, metadata in zip(*columns, strict=True):
+                    yield SongRow._make((*facts, None if metadata is None else json.loads(metadata)))
 
     def verify(
         self,

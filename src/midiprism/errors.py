@@ -20,6 +20,7 @@
     │   ├── AmbiguousSongColumnError   a Parquet file has several columns that may hold songs
     │   └── PathMapRuleError           a rule of a path map cannot be followed
     ├── SourceError                    a source that existed when the run began is missing
+    │   └── DoubtedScanError           so many songs of a source are gone that it may not be all there
     ├── StoreError                     the folder of results cannot be written or read
     │   └── InUseError                 another process holds the folder
     ├── CatalogError                   the catalog cannot be opened, read or written
@@ -308,6 +309,21 @@ class FilterValueError(UsageError):
 
 class SourceError(MidiprismError):
     """A source that existed when the run began is missing."""
+
+
+class DoubtedScanError(SourceError):
+    """So many songs of a source are gone that the source itself may not be all there.
+
+    Attributes:
+        reason: which source, and how much of it is missing, as a sentence without its end.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}, so nothing of it was removed: bring it back, or say that they are gone."
 
 
 class StoreError(MidiprismError):

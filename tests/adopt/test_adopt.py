@@ -10,8 +10,10 @@ import pytest
 from midiprism.adopt.adoption import open_adopted_library
 from midiprism.adopt.errors import AlreadyUndoneError, UnknownRunError
 from midiprism.adopt.options import Adoption
-from midiprism.catalog import PostgresAddress
+from midiprism.catalog import PostgresAddress, VerifyScope
 from midiprism.errors import AdoptionMismatchError, CommitHooksMismatchError
+from midiprism.integrity.verify import verify_result
+from midiprism.results.status import read_status
 from midiprism.sources import SongRef
 from midiprism.sources.path_list import PathListSource
 from midiprism.sources.path_map import parse_path_map
@@ -123,6 +125,17 @@ def test_undo_restores_what_was_there(
     assert_owner_checks(postgres, url)
 
 
+def test_after_undo_nothing_advises_the_run_that_was_undone(
+    url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    out, address = str(tmp_path / "out"), PostgresAddress(url)
+    undo(url, run_adoption(url, tmp_path / "out").run_id or 0)
+    status = read_status(out, database=address)
+    assert [run.state for run in status.runs] == ["undone"]
+    assert (status.resume_arguments, status.songs_left) == (None, None)
+    assert verify_result(out, VerifyScope(), database=address).last_run_state is None
+
+
 def test_undo_keeps_what_others_use(
     postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
 ) -> None:
@@ -212,6 +225,22 @@ def test_wrong_rows_are_replaced_and_restored_by_undo(
     assert dump_owner_schema(postgres, url) == between
     undo(url, 1)
     assert dump_owner_schema(postgres, url) == before
+
+
+def test_wrong_rows_of_songs_that_were_completed_before_are_replaced(
+    postgres: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    library = build_foreign_library(url, tmp_path, song_count=SONGS, buggy_share=0.5, extra_columns=True)
+    run_adoption(url, tmp_path / "out", existing="complete")
+    between = dump_owner_schema(postgres, url)
+    summary = run_adoption(url, tmp_path / "out", existing="replace")
+    right = expected_links(url, set(library.song_ids))
+    pairs = {(song, digest) for song, digest, *_ in read_links(url)}
+    assert pairs == {(song, digest) for song, digest, *_ in right}
+    assert 0 < summary.songs_done < len(library.song_ids)
+    assert run_adoption(url, tmp_path / "out", existing="replace").nothing_new
+    undo(url, summary.run_id or 0)
+    assert dump_owner_schema(postgres, url) == between
 
 
 def test_a_library_that_has_moved_is_split_with_mapped_paths(

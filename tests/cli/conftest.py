@@ -1,10 +1,15 @@
 """Fixtures that tests of the command line share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from midiprism.cli import main
+from midiprism.pipeline import runner
+from support.fake_songs import BASS, DRUMS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
+
+LONG_NAME = "A Song with a Name of more than Eighty Letters, as they are found in Collections of Real Songs"
 
 
 @pytest.fixture
@@ -23,3 +28,16 @@ def run_cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, 
         return code, captured.out, captured.err
 
     return run_command
+
+
+@pytest.fixture
+def out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_cli: Callable[..., tuple[int, str, str]]
+) -> Path:
+    """Return a result of two songs, one with a long name, with four tracks; it is ``out`` in this folder."""
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.chdir(tmp_path)
+    files = {"a.mid": fake_song(PIANO, BASS), f"b/{LONG_NAME}.mid": fake_song(BASS, DRUMS + "x" * 9)}
+    write_files(tmp_path / "songs", files)
+    assert run_cli("split", "songs", "-o", "out", "--workers", "0")[0] == 0
+    return tmp_path / "out"

@@ -178,9 +178,8 @@ def test_list_shows_a_table(run_cli: Run, songs: Path) -> None:
     code, out, _ = run_cli("list", "out")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0].split() == ["song", "track", "name", "instrument", "notes", "length", "path"]
+    assert lines[0].split() == ["song", "track", "name", "instrument", "notes", "length"]
     assert [line.split()[0] for line in lines[1:]] == ["a", "a", "b/c", "b/c"]
-    assert "tracks/bass/" in lines[2]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +246,7 @@ def test_a_long_table_is_cut_with_a_message(run_cli: Run, tmp_path: Path) -> Non
     assert run_cli("list", "out", "--limit", "3")[2] == ""
 
 
-@pytest.mark.parametrize("notes", ["", "..", "x", "1..2..3", "-5", "٣"])
+@pytest.mark.parametrize("notes", ["", "..", "x", "1..2..3", "-5", "٣", "40..20", "1.5..1.4"])
 def test_an_invalid_range_exits_2(run_cli: Run, songs: Path, notes: str) -> None:
     run_cli("split", "songs", "-o", "out")
     assert run_cli("list", "out", "--notes", notes)[0] == 2

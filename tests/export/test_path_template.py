@@ -57,7 +57,7 @@ def render(template: str, track: TrackRow) -> str:
         ("x{song_path}y", "xBeatles/Helpy"),
         ("{song} {track} {track:03} {channel:02} {notes}", "Help 5 005 04 77"),
         ("{program}{drum_piece}{digest}", "0" * 64),
-        ("{family}/{{x}}.MID", "Bass/{x}"),
+        ("{song}/{{x}}.MID", "Help/{x}"),
     ],
 )
 def test_fields_are_filled_in(template: str, path: str) -> None:
@@ -66,7 +66,7 @@ def test_fields_are_filled_in(template: str, path: str) -> None:
 
 def test_missing_values_leave_no_gaps() -> None:
     assert render("{channel} {name}", row(channel=None)) == "Lead"
-    assert render("{program}", row()) == "unnamed"
+    assert render("{program}/{name}", row()) == "unnamed/Lead"
 
 
 def test_a_track_without_a_name_is_named_by_its_instrument() -> None:
@@ -97,6 +97,12 @@ def test_a_label_names_the_instrument_once() -> None:
 @pytest.mark.parametrize("template", ["", "/x", "a//b", "../{name}", "a/../b", "./x", "a/"])
 def test_a_path_that_leaves_the_folder_is_refused(template: str) -> None:
     with pytest.raises(UsageError, match="below the folder"):
+        PathTemplate(template)
+
+
+@pytest.mark.parametrize("template", ["tempo", "x/y.mid", "{{name}}", "{family}/{instrument}", "{notes:04}"])
+def test_a_template_without_a_field_that_tells_tracks_apart_is_refused(template: str) -> None:
+    with pytest.raises(UsageError, match="many tracks the same name: it needs one of"):
         PathTemplate(template)
 
 

@@ -101,7 +101,7 @@ def test_the_cleaning_before_a_run_removes_no_track(out: Path, file_system: Resp
             open_result_store(str(out), require_identity(str(out)), file_system=file_system)
         ) as store,
     ):
-        removed = remove_leftovers(catalog, store)
+        removed = remove_leftovers(catalog, store, str(out))
     assert tracks(out) == before or removed == 0
     assert {path: data for path, data in tracks(out).items() if path in before} == before
 

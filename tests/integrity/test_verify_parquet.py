@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from midiprism.catalog import VerifyScope
@@ -111,9 +112,16 @@ def songs_table_cut(out: Path) -> None:
     overwrite_shard(place, place.read_bytes()[:-9])
 
 
+def songs_table_of_an_earlier_version(out: Path) -> None:
+    place = out / "songs" / "songs.parquet"
+    table = pq.read_table(place).drop_columns(["source"])
+    place.unlink()
+    pq.write_table(table, place)
+
+
 def songs_table_outdated(out: Path) -> None:
     execute(out, "INSERT INTO batches SELECT * FROM batches WHERE id < 0")
-    ParquetShards(out).write_songs_table([], 1)
+    ParquetShards(out).write_songs_table([], "1")
 
 
 def orphan(out: Path) -> None:
@@ -183,6 +191,7 @@ DAMAGES: list[tuple[Callable[[Path], None], set[str]]] = [
     (songs_table_missing, {"songs_table"}),
     (songs_table_cut, {"songs_table"}),
     (songs_table_outdated, {"songs_table"}),
+    (songs_table_of_an_earlier_version, {"songs_table"}),
     (orphan, {"orphan"}),
     (temporary, {"temporary"}),
     (swapped, {"shard"}),

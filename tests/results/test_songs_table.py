@@ -91,6 +91,8 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
                 "track_count": splits,
                 "song_group": leakage_group(key).key,
                 "fold": leakage_group(key).fold,
+                "source": None if text is None else str(out.parent / "songs"),
+                "source_metadata": None,
             }
         )
     return rows

@@ -1,5 +1,6 @@
 """Tests of compiling the kernel, with and without a cache."""
 
+import ast
 import os
 import shutil
 import stat
@@ -162,6 +163,71 @@ def test_every_module_that_a_kernel_imports_is_in_its_digest(tmp_path: Path) -> 
     imported = {Path(name) for name in run_python(IMPORTED_BY_KERNEL).split()}
     outside = {path.name for path in imported if not any(path.is_relative_to(source) for source in covered)}
     assert outside == {"types.py", "inspect_types.py"}, "these hold plain values of Python"
+
+
+KERNEL_FOLDER = Path(jit.__file__).parent
+
+BORROWING = {"borrowing_helper", "bounds_checked_by_hand"}
+"""Decorators of helpers that do not count references of arrays."""
+
+
+def kernel_functions() -> dict[str, tuple[ast.FunctionDef, str]]:
+    """Return every function of the kernel with its decorator, by name."""
+    found = {}
+    for path in KERNEL_FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and len(node.decorator_list) == 1:
+                found[node.name] = node, ast.unparse(node.decorator_list[0])
+    return found
+
+
+def arrays_made_by(function: ast.FunctionDef) -> list[str]:
+    """Return the calls of a function by which it gets an array of its own."""
+    functions = kernel_functions()
+    found = []
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called.startswith("np.") or called.endswith((".copy", ".astype")):
+            found.append(called)
+        callee, decorator = functions.get(called, (None, ""))
+        if callee is None or callee is function:
+            continue
+        if decorator == "inlined":
+            found += arrays_made_by(callee)
+        elif decorator == "helper" and ast.unparse(callee.returns or callee) == "Any":
+            found.append(called)
+    return found
+
+
+BORROWING_HELPERS = {
+    name: function for name, (function, decorator) in kernel_functions().items() if decorator in BORROWING
+}
+
+
+def test_kernel_functions_are_found() -> None:
+    assert {"scan_events", "bisect_right", "copy_track"} <= BORROWING_HELPERS.keys()
+
+
+@pytest.mark.parametrize("function", BORROWING_HELPERS.values(), ids=BORROWING_HELPERS.keys())
+def test_a_borrowing_helper_makes_and_returns_no_array(function: ast.FunctionDef) -> None:
+    # An array that it returned would be freed while it is in use, and one that it made would never be freed.
+    returned = ast.unparse(function.returns) if function.returns else ""
+    assert set(returned.replace("tuple", "").strip("[]").split(", ")) <= {
+        "None",
+        "bool",
+        "int",
+        "float",
+        "LeadSound",
+    }
+    assert arrays_made_by(function) == []
+
+
+def test_arrays_of_inlined_helpers_are_found() -> None:
+    function = ast.parse("def grow(table):\n    table = ensure_capacity(table, 3)").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert arrays_made_by(function) == ["double_length"]
 
 
 RUN_AND_WARN = RUN.replace("import sys", "import sys, warnings; warnings.simplefilter('always')")

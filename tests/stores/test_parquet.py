@@ -154,16 +154,16 @@ def test_a_pickled_store_reads_the_same(store: ParquetStore) -> None:
 
 def test_a_new_songs_table_replaces_the_old_one(store: ParquetStore, tmp_path: Path) -> None:
     songs = sample_rows()[2]
-    assert store.shards.write_songs_table([rows_to_columns(songs[:5])], 7) == 5
-    assert store.shards.write_songs_table([rows_to_columns(songs)], 7) == len(songs)
+    assert store.shards.write_songs_table([rows_to_columns(songs[:5])], "7") == 5
+    assert store.shards.write_songs_table([rows_to_columns(songs)], "7") == len(songs)
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == len(songs)
     assert tree(tmp_path) == [SONGS_TABLE]
-    assert store.shards.write_songs_table([], 7) == 0
+    assert store.shards.write_songs_table([], "7") == 0
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == 0
 
 
 def test_more_songs_than_a_row_group_holds_are_written(tmp_path: Path) -> None:
-    ParquetShards(tmp_path, songs_per_group=7).write_songs_table([rows_to_columns(sample_rows()[2])], 7)
+    ParquetShards(tmp_path, songs_per_group=7).write_songs_table([rows_to_columns(sample_rows()[2])], "7")
     paths = pq.read_table(tmp_path / SONGS_TABLE).column("path").to_pylist()
     assert paths == [song.path for song in sample_rows()[2]]
 
@@ -177,7 +177,7 @@ def test_every_file_has_the_settings_of_its_result(tmp_path: Path) -> None:
     store = ParquetStore(tmp_path, StoreOptions({"by": "auto", "context": "full"}))
     store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
     store.shards.write_links("1-1", rows_to_columns(sample_rows()[1]))
-    store.shards.write_songs_table([rows_to_columns(sample_rows()[2])], 7)
+    store.shards.write_songs_table([rows_to_columns(sample_rows()[2])], "7")
     for name in tree(tmp_path):
         facts = pq.read_schema(tmp_path / name).metadata
         assert (facts[b"midiprism.by"], facts[b"midiprism.context"]) == (b"auto", b"full")
@@ -196,7 +196,7 @@ def test_without_pyarrow_the_error_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UsageError, match=r"pip install 'midiprism\[parquet\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'pyarrow>=17'"):
         ParquetStore(tmp_path)
 
 

@@ -160,7 +160,7 @@ def test_links_are_not_followed(store: ParquetStore, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="in the way"):
         store.shards.write_tracks("1-1", rows_to_columns([track_row(b"a")]))
     with pytest.raises(StoreError, match="in the way"):
-        store.shards.write_songs_table([rows_to_columns(sample_rows()[2])], 7)
+        store.shards.write_songs_table([rows_to_columns(sample_rows()[2])], "7")
     assert store.shards.shard_status("tracks/tracks-1-1-0.parquet").state == "not_a_file"
     assert list(store.shards.names()) == remove_unknown(store, set()) == []
     assert tree(tmp_path / "elsewhere") == ["tracks-1-1-0.parquet"]
@@ -176,7 +176,7 @@ def test_uncommitted_shards_are_removed(store: ParquetStore, tmp_path: Path) -> 
         store.shards.write_tracks("1-2", rows_to_columns([track_row(b"b")])).shards
         + store.shards.write_links("1-2", rows_to_columns(links)).shards
     )
-    store.shards.write_songs_table([rows_to_columns(songs)], 7)
+    store.shards.write_songs_table([rows_to_columns(songs)], "7")
     for name in ("tracks/.tracks-1-3-0.parquet.tmp", "links/.links-1-3-0.parquet.tmp", "songs/.s.0a.tmp"):
         (tmp_path / name).write_bytes(b"half")
     (tmp_path / "tracks" / "mine.parquet").write_bytes(b"somebody else's")
@@ -276,14 +276,14 @@ def test_a_songs_table_that_cannot_be_written_leaves_the_old_one(
     store: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     songs = sample_rows()[2]
-    store.shards.write_songs_table([rows_to_columns(songs)], 7)
+    store.shards.write_songs_table([rows_to_columns(songs)], "7")
 
     def fail_after_a_row() -> Iterator[ColumnValues]:
         yield rows_to_columns(songs[:1])
         raise _DiskFullError
 
     with pytest.raises(StoreError, match="disk is full"):
-        store.shards.write_songs_table(fail_after_a_row(), 7)
+        store.shards.write_songs_table(fail_after_a_row(), "7")
     assert tree(tmp_path) == [SONGS_TABLE]
     assert pq.read_table(tmp_path / SONGS_TABLE).num_rows == len(songs)
 

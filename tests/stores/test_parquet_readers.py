@@ -23,7 +23,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shards.write_tracks("2-1", rows_to_columns([minimal_row(b"nothing is known")]))
     shards.write_links("1-1", rows_to_columns(links[:100]))
     shards.write_links("1-2", rows_to_columns(links[100:]))
-    shards.write_songs_table([rows_to_columns(songs)], 7)
+    shards.write_songs_table([rows_to_columns(songs)], "7")
     return root
 
 

@@ -7,7 +7,7 @@ after the test parser has parsed them.
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from support.addresses import PORT_NUMBER, Address, Ports, Sounds, Statement, TrackUse
+from support.addresses import DEVICE_NAME, PORT_NUMBER, Address, Ports, Sounds, Statement, TrackUse
 from support.midi_parser import (
     COPYRIGHT,
     CUE_POINT,
@@ -167,27 +167,33 @@ class Oracle:
         placed = [*lower, *(PlacedEvent(event, port, True, stated) for event, port, stated in own), *higher]
         return sorted(placed, key=lambda each: each.event.tick)
 
-    def state_ports(self, placed: list[PlacedEvent], context: Context, *, is_whole: bool) -> list[Event]:
+    def state_ports(
+        self, track: int, placed: list[PlacedEvent], context: Context, *, is_whole: bool
+    ) -> list[Event]:
         """Return the events of a split, with statements of the ports of borrowed ones.
 
-        In a whole track the port of its own events is stated again after those.
+        In a whole track the port of its own events is stated again after those. Borrowed ones are left out
+        where a device would be stated after a number, by the track itself or by what is inserted.
         """
         if context == "conductor" or not self.ports.are_several:
             return [each.event for each in placed]
         events = []
-        in_force = 0
+        in_force = own_port = 0
+        kinds = {each.kind for each in self.ports.statements[track] if each}
         has_number = False
         for event, port, is_own, statement in placed:
             if statement is not None:
-                in_force = port
+                in_force = own_port = port
                 has_number |= statement.kind == PORT_NUMBER
             elif in_force != port and (event.status < SYSEX or (is_own and is_whole)):
-                stated = self.ports.statement_event(port, event.tick)
-                if stated.body[0] == PORT_NUMBER or not has_number:
-                    events.append(stated)
-                    in_force = port
-                elif not is_own:
+                inserted = [self.ports.statement_event(each, event.tick) for each in (port, own_port)]
+                needs_device = any(each.body[0] == DEVICE_NAME for each in inserted)
+                needs_number = any(each.body[0] == PORT_NUMBER for each in inserted)
+                device_follows = DEVICE_NAME in kinds and not has_number
+                if not is_own and ((needs_device and has_number) or (needs_number and device_follows)):
                     continue
+                events.append(inserted[0])
+                in_force = port
             events.append(event)
         return events
 
@@ -212,7 +218,7 @@ class Oracle:
                 continue
             placed = self.merged_events(track, context)
             if by == "track":
-                events = self.state_ports(placed, context, is_whole=True)
+                events = self.state_ports(track, placed, context, is_whole=True)
                 channels = {address.channel for address in use.addresses}
                 channel = channels.pop() if len(channels) == 1 else None
                 port = self.port_of(track, {address.port for address in use.addresses})
@@ -224,11 +230,11 @@ class Oracle:
                 channel = group[0].channel if len(group) == 1 else None
                 part = [each for each in placed if goes_to(each, group, use)]
                 if by == "channel":
-                    events = self.state_ports(part, context, is_whole=False)
+                    events = self.state_ports(track, part, context, is_whole=False)
                     yield ExpectedTrack(track, port, channel, use.program_of(group), [*events, end])
                 else:
                     for program, some in divide_by_program(part, group[0], placed, use):
-                        events = self.state_ports(some, context, is_whole=False)
+                        events = self.state_ports(track, some, context, is_whole=False)
                         yield ExpectedTrack(track, port, channel, program, [*events, end])
 
 

@@ -123,6 +123,8 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
                 len(result.tracks),
                 digest.hex()[:16],
                 digest[0] % 10,
+                "/songs",
+                None,
             )
         )
     return tuple(tracks.values()), tuple(links), tuple(songs)

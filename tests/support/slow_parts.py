@@ -88,6 +88,9 @@ class SlowStore:
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
         return self.inner.take_pending(wanted)
 
+    def forget_taken(self) -> None:
+        self.inner.forget_taken()
+
     def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardSink | None:
         return self.inner.commit_sink(run_id, batches)
 

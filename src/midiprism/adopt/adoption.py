@@ -15,7 +15,8 @@ from midiprism.adopt.db.preflight_queries import read_own_catalog
 from midiprism.adopt.errors import NotAdoptableError, PathNotTextError
 from midiprism.adopt.options import Adoption
 from midiprism.adopt.preflight import run_preflight
-from midiprism.catalog import PostgresAddress
+from midiprism.catalog import PostgresAddress, open_catalog
+from midiprism.catalog.queries.redo import expire_contract
 from midiprism.results.result_dir import read_identity, require_matching_adoption
 
 
@@ -74,9 +75,18 @@ def open_adopted_library(
         track_paths = RecordedTrackPaths(os.path.abspath(out), adoption.path_map)
         hook = AdoptionHook(tables, track_paths, adoption.existing)
         source = AdoptedSource(songs.path_pages, songs.count, adoption.path_map, songs.common_folder())
+        if adoption.existing == "replace":
+            _redo_songs(address, hook, songs.wrongly_linked_ids())
         if adoption.existing == "leave":
             source = dataclasses.replace(source, already_split_pages=songs.already_split)
         yield AdoptedLibrary(source, hook)
+
+
+def _redo_songs(address: PostgresAddress, hook: AdoptionHook, song_ids: list[int]) -> None:
+    """Let the next run split songs again that runs of midiprism have split."""
+    if song_ids:
+        with open_catalog(address, [hook]) as catalog:
+            expire_contract(catalog, song_ids)
 
 
 def require_adoptable(

@@ -1,8 +1,10 @@
 """The commit hook that fills the tables of an adopted library."""
 
 import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from midiprism.adopt.db.delete_rows import delete_added_rows
 from midiprism.adopt.db.foreign_tables import ForeignTables
 from midiprism.adopt.db.foreign_writer import ForeignWriter
 from midiprism.adopt.db.restore import delete_replaced_files
@@ -61,6 +63,12 @@ class AdoptionHook:
         replace_links = self.existing == "replace"
         writer = ForeignWriter(transaction, self.tables, self.track_paths, replace_links=replace_links)
         return writer.write(batch)
+
+    def before_removal(
+        self, transaction: BatchTransaction, song_digests: Sequence[bytes], track_digests: Sequence[bytes]
+    ) -> Collection[bytes]:
+        """Delete the rows that runs added for these songs and tracks; rows of the owner's stay."""
+        return delete_added_rows(transaction, self.tables, song_digests, track_digests)
 
     def after_run(self, catalog: Catalog, run_id: int) -> None:
         """Delete the rows of ``files`` to which only replaced links led."""

@@ -1,10 +1,11 @@
 """An audit of the tracks that another program split.
 
-Each song is split again, and each track of the other program is compared with the song's track that it was
-made from.
+Each song is split again, and each track of the other program is compared with what it is: a track of the
+song, or a part of one, such as a channel.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
+from itertools import chain
 
 from blake3 import blake3
 
@@ -18,12 +19,15 @@ from midiprism.metrics.progress_reporter import ProgressReporter
 from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter
 from midiprism.results.identity import Identity
+from midiprism.smf.types import By
 from midiprism.sources.folder import read_file
 from midiprism.sources.path_map import PathMap
 from midiprism.sources.source import SongContent, UnreadableError
 
 SONGS_PER_QUERY = 100
 """Songs whose rows are read from the database at once."""
+_DIVISIONS: tuple[By, ...] = ("channel", "program", "drum")
+"""The ways to divide a track into parts."""
 _HASH_RANGE = 1 << 64
 _HASH_MISMATCH = "The BLAKE3 of its bytes is not its content_hash."
 
@@ -82,6 +86,7 @@ class _Auditor:
         self._stop = stop
         self._matcher = TrackMatcher()
         self._splitter = LazySplitter(Identity(by="track"), DEFAULT_LIMITS)
+        self._part_splitters = [LazySplitter(Identity(by=by), DEFAULT_LIMITS) for by in _DIVISIONS]
         # In a file of several tracks, events of one track may affect the channel of another.
         self._foreign_splitter = LazySplitter(Identity(by="track", context="full"), DEFAULT_LIMITS)
         self._reporter = ProgressReporter(listener)
@@ -120,22 +125,28 @@ class _Auditor:
     def _audit_song(self, song: ForeignFile | None, links: Sequence[ForeignLink]) -> None:
         self._report.count(links=len(links))
         song_path = self._path_map.to_local(song.path) if song else b""
-        expected_tracks = self._read_expected_tracks(song, song_path)
+        data = self._read_song(song, song_path)
+        expected_tracks = None if data is None else self._split_into_tracks(data, song_path)
         foreign_tracks = [self._read_foreign_track(link, song_path) for link in links]
-        if expected_tracks is None:
+        if data is None or expected_tracks is None:
             self._report.add_song(0, 0)
             for foreign_track in foreign_tracks:
                 foreign_track.load_notes()  # adds a finding if the file is not MIDI
             return
         self._matcher.match(expected_tracks, foreign_tracks)
+        divisions: list[list[ExpectedTrack]] = []
+        if not _are_all_correct(expected_tracks, foreign_tracks):
+            divisions = self._split_into_parts(data, expected_tracks)
+            parts = dict.fromkeys(chain(expected_tracks, *divisions))
+            self._matcher.match([*parts], foreign_tracks)
         for foreign_track in foreign_tracks:
             self._record_verdict(foreign_track, song_path)
         verdicts = [track.verdict for track in foreign_tracks if track.verdict is not None]
         self._report.add_song(len(verdicts), verdicts.count("wrong_time"))
-        self._find_not_linked(expected_tracks, foreign_tracks, song_path)
+        self._find_not_linked(expected_tracks, divisions, foreign_tracks, song_path)
 
-    def _read_expected_tracks(self, song: ForeignFile | None, song_path: bytes) -> list[ExpectedTrack] | None:
-        """Return the tracks of a song; None if it cannot be read."""
+    def _read_song(self, song: ForeignFile | None, song_path: bytes) -> bytes | None:
+        """Return the bytes of a song; None if it cannot be read."""
         if song is None:
             self._add_finding("song_missing", b"", b"", None, "Its row in files is missing.")
             return None
@@ -143,12 +154,32 @@ class _Auditor:
             content = read_file(song_path, DEFAULT_LIMITS.input_bytes)
             if content.digest != song.content_hash:
                 self._add_finding("song_changed", song_path, song_path, None, _HASH_MISMATCH)
-            tracks = self._splitter(_require_data(content)).tracks
-        except (UnreadableError, CorruptMidiError) as error:
+            return _require_data(content)
+        except UnreadableError as error:
             kind: FindingKind = "song_missing" if _is_missing(error) else "song_unreadable"
             self._add_finding(kind, song_path, song_path, None, str(error))
             return None
+
+    def _split_into_tracks(self, data: bytes, song_path: bytes) -> list[ExpectedTrack] | None:
+        """Return the tracks of a song; None if it is not MIDI."""
+        try:
+            tracks = self._splitter(data).tracks
+        except CorruptMidiError as error:
+            self._add_finding("song_unreadable", song_path, song_path, None, str(error))
+            return None
         return [ExpectedTrack(track, position) for position, track in enumerate(tracks)]
+
+    def _split_into_parts(self, data: bytes, tracks: Sequence[ExpectedTrack]) -> list[list[ExpectedTrack]]:
+        """Return the parts of the tracks of a song, for each way of dividing them."""
+        by_digest = {track.digest: track for track in tracks}
+        divisions = []
+        for splitter in self._part_splitters:
+            parts = splitter(data).tracks
+            for part in parts:
+                if part.digest not in by_digest:
+                    by_digest[part.digest] = ExpectedTrack(part, len(tracks) + len(by_digest), is_part=True)
+            divisions.append([by_digest[part.digest] for part in parts])
+        return divisions
 
     def _read_foreign_track(self, link: ForeignLink, song_path: bytes) -> ForeignTrack:
         """Read the bytes of a track of the other program, whose notes are extracted later."""
@@ -199,16 +230,23 @@ class _Auditor:
     def _find_not_linked(
         self,
         expected_tracks: Sequence[ExpectedTrack],
+        divisions: Sequence[Sequence[ExpectedTrack]],
         foreign_tracks: Sequence[ForeignTrack],
         song_path: bytes,
     ) -> None:
-        """Add a finding for each track that no link leads to; identical tracks of a song count as one."""
-        linked = {track.matched_track.digest for track in foreign_tracks if track.matched_track is not None}
+        """Add a finding for each track that no link leads to, nor links to its parts.
+
+        Identical tracks of a song count as one.
+        """
+        linked = _linked_digests(foreign_tracks)
         first_by_digest = {track.digest: track for track in reversed(expected_tracks)}
-        self._report.count(tracks_expected=len(first_by_digest))
         for digest, track in reversed(first_by_digest.items()):
-            if digest not in linked:
-                message = f"No link of its song leads to track {track.track_number}, counted from 0."
+            parts = [] if digest in linked else _linked_division(track, divisions, linked)
+            self._report.count(tracks_expected=len(parts) or 1)
+            missing = [part for part in parts or [track] if part.digest not in linked]
+            for each in missing:
+                what = "a part of track" if each.is_part else "track"
+                message = f"No link of its song leads to {what} {track.track_number}, counted from 0."
                 self._add_finding("not_linked", song_path, song_path, track.track_number, message)
 
     def _add_finding(
@@ -227,6 +265,35 @@ class _Auditor:
                 seconds,
             )
         )
+
+
+def _linked_digests(foreign_tracks: Iterable[ForeignTrack]) -> set[bytes]:
+    """Return the digests of the tracks that links lead to."""
+    return {track.matched_track.digest for track in foreign_tracks if track.matched_track is not None}
+
+
+def _are_all_correct(
+    expected_tracks: Iterable[ExpectedTrack], foreign_tracks: Sequence[ForeignTrack]
+) -> bool:
+    """Return whether every link leads to a track of the song, and every track has a link."""
+    linked = _linked_digests(foreign_tracks)
+    return all(track.verdict in ("correct", None) for track in foreign_tracks) and all(
+        track.digest in linked for track in expected_tracks
+    )
+
+
+def _linked_division(
+    track: ExpectedTrack, divisions: Iterable[Sequence[ExpectedTrack]], linked: Set[bytes]
+) -> list[ExpectedTrack]:
+    """Return the parts of a track by the division of which the largest share has links; empty for none."""
+    best: list[ExpectedTrack] = []
+    best_share = 0.0
+    for division in divisions:
+        parts = [part for part in division if part.track_number == track.track_number]
+        share = sum(part.digest in linked for part in parts) / max(1, len(parts))
+        if share > best_share:
+            best, best_share = parts, share
+    return best
 
 
 def _require_data(content: SongContent) -> bytes:

@@ -20,16 +20,18 @@ It has the same notes at the same times (``correct``) or at other times, fewer n
 
 
 class ExpectedTrack:
-    """A track of a song, as midiprism splits it.
+    """A track of a song, or a part of one, as midiprism splits it.
 
     Args:
         track: the track.
-        position: index among the song's tracks that have notes.
+        position: index among the song's tracks that have notes; parts come after all of them.
+        is_part: whether it is a part of a source track, such as one of its channels.
     """
 
-    def __init__(self, track: SplitTrack, position: int) -> None:
+    def __init__(self, track: SplitTrack, position: int, *, is_part: bool = False) -> None:
         self.track_number = track.track_number
         self.position = position
+        self.is_part = is_part
         self.note_count = track.note_count
         self.digest = track.digest
         self._track = track
@@ -118,7 +120,12 @@ class TrackMatcher:
     numbering_votes: Counter[int] = field(default_factory=Counter)
 
     def match(self, expected_tracks: Sequence[ExpectedTrack], foreign_tracks: Sequence[ForeignTrack]) -> None:
-        """Match all tracks of a song: first by their bytes, then by their notes, then by similarity."""
+        """Match all tracks of a song: first by their bytes, then by their notes, then by similarity.
+
+        What they were matched with before is forgotten.
+        """
+        for foreign_track in foreign_tracks:
+            foreign_track.set_match(None, None)
         song_matcher = _SongMatcher(expected_tracks, self.numbering_votes)
         for match in (
             song_matcher.match_by_bytes,
@@ -181,6 +188,8 @@ class _SongMatcher:
         matched_track = self._closest_by_number(candidates, foreign_track)
         foreign_track.set_match(matched_track, verdict)
         self._matched_positions.add(matched_track.position)
+        if matched_track.is_part:
+            return
         fitting = [
             index
             for index, numbering in enumerate(_NUMBERINGS)
@@ -192,12 +201,16 @@ class _SongMatcher:
     def _closest_by_number(
         self, candidates: Sequence[ExpectedTrack], foreign_track: ForeignTrack
     ) -> ExpectedTrack:
-        """Return the candidate with the nearest number, preferably one that is not matched yet."""
+        """Return the candidate with the nearest number, preferably one that is not matched yet.
+
+        Of a track and its parts, it is the one with the fewest notes.
+        """
         return min(
             candidates,
             key=lambda track: (
                 track.position in self._matched_positions,
                 abs(3 * (foreign_track.track_number - track.track_number) - 1),
+                track.note_count,
             ),
         )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from midiprism.catalog.open import open_catalog as open_catalog
     from midiprism.catalog.open import open_read_only as open_read_only
     from midiprism.catalog.open import open_worker_catalog as open_worker_catalog
+    from midiprism.catalog.open import require_driver as require_driver
     from midiprism.catalog.open import upgrade_catalog as upgrade_catalog
     from midiprism.catalog.queries.find_tracks import Selection as Selection
     from midiprism.catalog.queries.find_tracks import TrackRow as TrackRow
@@ -86,6 +87,7 @@ _MODULES = {
     "find_tracks": "midiprism.catalog.queries.find_tracks",
     "has_password": "midiprism.catalog.address",
     "open_catalog": "midiprism.catalog.open",
+    "require_driver": "midiprism.catalog.open",
     "open_read_only": "midiprism.catalog.open",
     "open_worker_catalog": "midiprism.catalog.open",
     "upgrade_catalog": "midiprism.catalog.open",
@@ -131,6 +133,7 @@ __all__ = [
     "open_catalog",
     "open_read_only",
     "open_worker_catalog",
+    "require_driver",
     "upgrade_catalog",
     "utc_now",
 ]

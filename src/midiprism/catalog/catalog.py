@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Executable, Select, func, insert, select, update
+from sqlalchemy import Column, Connection, Executable, Select, Table, func, insert, select, update
 
 from midiprism.catalog.address import Address, PostgresAddress
+from midiprism.catalog.bound_error import BoundCatalogError
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.leasing import BatchLeases
@@ -19,7 +20,7 @@ from midiprism.catalog.queries.run_samples import add_samples
 from midiprism.catalog.rows import query_chunks, track_is_unlinked
 from midiprism.catalog.schema import batches, properties, runs, shards, song_paths, songs, tracks
 from midiprism.catalog.types import KnownPaths, KnownSong, TrackPathFields, UpToDate
-from midiprism.errors import CatalogError, CommitHooksMismatchError
+from midiprism.errors import CommitHooksMismatchError
 from midiprism.records.batches import BatchRecord
 from midiprism.stores.shard_sink import ShardSink
 from midiprism.stores.sharded import WrittenShard
@@ -323,7 +324,7 @@ class Catalog(ABC):
 
         return self.run_in_transaction(work)
 
-    def reserve_ids(self, table: str, highest_id: int) -> None:
+    def reserve_ids(self, table: Table, highest_id: int) -> None:
         """Give no new row of ``table`` an id up to ``highest_id``: rows of lost songs still have them."""
         # Where the database assigns ids, it never assigns one again.
         del table, highest_id
@@ -339,17 +340,20 @@ class Catalog(ABC):
         """Record that the catalog belongs to this result.
 
         Raises:
-            CatalogError: it belongs to another.
+            BoundCatalogError: it belongs to another.
         """
         bound = self.bound_result()
         if bound is None:
             self.run_in_transaction(lambda: self._insert_property(RESULT_KEY, result_id))
             bound = self.bound_result()
         if bound != result_id:
-            raise CatalogError(
-                f"The catalog {self.path} belongs to another result: name the folder of that result, or "
-                "another schema for a new catalog."
-            )
+            raise self.bound_error()
+
+    def bound_error(self, out: str | None = None, recorded: str | None = None) -> BoundCatalogError:
+        """Return the error that the catalog belongs to another result than ``out``; see the error."""
+        settings = self.fetch_value(select(runs.c.settings).order_by(runs.c.id.desc()).limit(1))
+        options = self.address.cli_options if isinstance(self.address, PostgresAddress) else ""
+        return BoundCatalogError(self.path, options, (settings or {}).get("out"), out, recorded)
 
     def _insert_property(self, key: str, value: str) -> None:
         """Insert a property, unless another run has just inserted it."""

@@ -4,7 +4,7 @@ Hooks are given when a catalog is opened for writing, and cross with it to worke
 can be pickled, and hold no connection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,6 +63,19 @@ class CommitHook(Protocol):
 
         Raises:
             CatalogError: nothing of the batch is recorded, by the hook or the catalog.
+        """
+
+    def before_removal(
+        self, transaction: BatchTransaction, song_digests: Sequence[bytes], track_digests: Sequence[bytes]
+    ) -> Collection[bytes]:
+        """Remove the rows that the hook has added for songs, and for tracks that no other song has.
+
+        Returns:
+            Digests of tracks that have to stay, since other rows refer to them. Then nothing of this call
+            holds, and the removal is repeated without the songs of these tracks.
+
+        Raises:
+            CatalogError: nothing is removed.
         """
 
     def after_run(self, catalog: Catalog, run_id: int) -> None:

@@ -6,7 +6,13 @@ from typing import Any
 from sqlalchemy import Connection, inspect, select, text
 
 from midiprism.catalog.errors import NewerCatalogError, NoCatalogError, OlderBuildError, OutdatedCatalogError
-from midiprism.catalog.schema import alembic_version, metadata, set_index_conditions, songs
+from midiprism.catalog.schema import (
+    alembic_version,
+    metadata,
+    removed_songs,
+    set_index_conditions,
+    songs,
+)
 
 CURRENT_VERSION = "0001"
 """The version that this program reads and writes."""
@@ -15,7 +21,7 @@ MIGRATIONS_FOLDER = str(resources.files("midiprism.catalog") / "migrations")
 """Folder of Alembic's scripts, one for each version."""
 
 _OLDER_BUILD_TABLE = "parents"
-"""A table of catalogs that were made before the first version."""
+"""A table of catalogs that were made before songs had their name."""
 
 
 def create_tables(connection: Connection) -> None:
@@ -40,6 +46,8 @@ def version_of(connection: Connection, schema: str | None, name: str) -> str:
     """
     tables = inspect(connection).get_table_names(schema=schema)
     if _OLDER_BUILD_TABLE in tables and songs.name not in tables:
+        raise OlderBuildError(name)
+    if alembic_version.name in tables and songs.name in tables and removed_songs.name not in tables:
         raise OlderBuildError(name)
     if alembic_version.name in tables:
         version: str | None = connection.scalar(select(alembic_version.c.version_num))

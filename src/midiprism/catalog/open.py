@@ -14,6 +14,14 @@ from midiprism.catalog.sqlite.read_only import open_for_reading
 from midiprism.errors import CatalogError
 
 
+def require_driver(address: Address | None) -> None:
+    """Raise MissingPackageError if what a catalog at this address needs is not installed."""
+    if isinstance(address, PostgresAddress):
+        from midiprism.catalog.postgres.server import import_psycopg
+
+        import_psycopg()
+
+
 def open_catalog(
     address: Address, hooks: Sequence[CommitHook] = (), lease_seconds: float = LEASE_SECONDS
 ) -> Catalog:

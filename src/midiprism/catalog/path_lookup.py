@@ -5,7 +5,7 @@ SQLite indexes whole paths. PostgreSQL indexes the start of a path, which theref
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, literal_column
+from sqlalchemy import ColumnElement, Connection, LargeBinary, and_, literal_column
 
 from midiprism.catalog.schema import MAX_INDEXED_PATH_BYTES, PATH_START_SQL, song_paths
 
@@ -24,3 +24,30 @@ def is_path_in(connection: Connection, paths: Sequence[bytes]) -> ColumnElement[
     if connection.dialect.name != "postgresql":
         return condition
     return condition & PATH_START.in_(path_starts(paths))
+
+
+def is_path_in_range(
+    connection: Connection, first: bytes, end: bytes | None, *, after: bytes = b""
+) -> ColumnElement[bool]:
+    """Return the condition that a path is in a range.
+
+    Args:
+        first: of the range.
+        end: comes after the last path; None without an end.
+        after: only paths beyond this one.
+    """
+    path = song_paths.c.path
+    conditions = [path > after if after >= first else path >= first]
+    if end is not None:
+        conditions.append(path < end)
+    if connection.dialect.name == "postgresql":
+        conditions.append(max(first, after)[:MAX_INDEXED_PATH_BYTES] <= PATH_START)
+        if end is not None:
+            conditions.append(end[:MAX_INDEXED_PATH_BYTES] >= PATH_START)
+    return and_(*conditions)
+
+
+def path_order(connection: Connection) -> tuple[ColumnElement[bytes], ...]:
+    """Return the columns by which paths are in the order of their bytes, through an index."""
+    path = song_paths.c.path
+    return (PATH_START, path) if connection.dialect.name == "postgresql" else (path,)

@@ -128,11 +128,15 @@ song_paths = Table(
     # Size and time are NULL for what could not be read: a later run then tries again.
     *_field_columns(PATH_TABLE_FIELDS, optional=("size", "mtime_ns")),
     Column("song_id", _Id, nullable=False),
+    Column("gone_at", _String, comment="when a scan no longer saw it, UTC, ISO 8601; NULL while it is there"),
+    Column("last_song_id", _Id, comment="the song that was there before the path became unreadable"),
     PrimaryKeyConstraint("path").ddl_if(dialect="sqlite"),
     Index("song_paths_path", text(UNIQUE_PATH_SQL), unique=True).ddl_if(dialect="postgresql"),
     Index("song_paths_song", "song_id"),
+    Index("song_paths_gone", "gone_at", info={"where": "gone_at IS NOT NULL"}),
+    Index("song_paths_last_song", "last_song_id", info={"where": "last_song_id IS NOT NULL"}),
     sqlite_with_rowid=False,
-    comment="Every path at which a song was found.",
+    comment="Every path at which a song was found, until a removal.",
 )
 
 tracks = Table(
@@ -160,6 +164,24 @@ links = Table(
     sqlite_with_rowid=False,
     comment="Which song has which track; a song that has a track twice has two rows.",
 )
+
+
+def _removed_rows(table: Table, *columns: Column[Any]) -> Table:
+    """Return a table for the rows that were removed from another one, which an undo puts back."""
+    return Table(
+        f"removed_{table.name}",
+        metadata,
+        Column("removal_id", _Id, nullable=False, comment="the run that removed it"),
+        *(Column(column.name, column.type) for column in table.columns),
+        *columns,
+        comment=f"Rows removed from {table.name}, until the next prune.",
+    )
+
+
+removed_songs = _removed_rows(songs)
+removed_paths = _removed_rows(song_paths)
+removed_tracks = _removed_rows(tracks, Column("shard_name", _String, comment="the shard that held it"))
+removed_links = _removed_rows(links)
 
 shards = Table(
     "shards",

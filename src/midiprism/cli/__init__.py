@@ -39,21 +39,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str], output: StandardOutput) -> int:
     from midiprism.cli.app import ExitRequest, ParsingError, make_app
+    from midiprism.cli.common_options import is_verbose
+    from midiprism.cli.config_file import add_configured_options
+    from midiprism.cli.json_log import LOG_JSON_OPTION, start_json_log
     from midiprism.cli.render.terminal import print_message
 
+    if LOG_JSON_OPTION in given:
+        start_json_log()
+    arguments, config_file = given, None
     try:
-        command = make_app(given)(args=given or ["--help"], prog_name="midiprism", standalone_mode=False)
+        configured = add_configured_options(given, make_app)
+        arguments, config_file = configured.arguments, configured.file
+        if LOG_JSON_OPTION in arguments:
+            start_json_log()
+        command = make_app(given)(args=arguments or ["--help"], prog_name="midiprism", standalone_mode=False)
         code = command() if callable(command) else command
     except ParsingError as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "midiprism"
-        print_message(f"{error.format_message()} See `{command} --help`.")
+        print_message(
+            f"{error.format_message().rstrip('.')}. See `{command} --help`.{_also_from(config_file)}",
+            level="error",
+        )
         return exit_codes.USAGE
     except MidiprismError as error:
         from midiprism.cli.advice import explain
 
-        print_message(explain(error))
-        return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
+        is_usage = isinstance(error, UsageError)
+        print_message(explain(error) + (_also_from(config_file) if is_usage else ""), level="error")
+        return exit_codes.USAGE if is_usage else exit_codes.FAILED
     except ExitRequest as request:
         return request.exit_code
     except Terminated:
@@ -63,10 +77,15 @@ def _run(given: list[str], output: StandardOutput) -> int:
         print_message(STOPPED)
         return exit_codes.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - users get a sentence; --verbose adds the traceback
-        return _report(error, output, verbose="--verbose" in given)
+        return _report(error, output, verbose=is_verbose(arguments))
     if not given:
         return exit_codes.USAGE
     return code if isinstance(code, int) else exit_codes.DONE
+
+
+def _also_from(config_file: str | None) -> str:
+    """Return a sentence that names a file from which options were taken; nothing for None."""
+    return "" if config_file is None else f" Options were also taken from {config_file}."
 
 
 def _report(error: Exception, output: StandardOutput, *, verbose: bool) -> int:
@@ -80,20 +99,23 @@ def _report(error: Exception, output: StandardOutput, *, verbose: bool) -> int:
     explained = explain_system_error(error)
     if explained is not None:
         message, code = explained
-        print_message(message)
+        print_message(message, level="error")
         return code
     print_message(
-        f"this is a bug: {type(error).__name__}: {error}. Please report it with the output of --verbose."
+        f"this is a bug: {type(error).__name__}: {error}. Please report it with the output of --verbose.",
+        level="error",
     )
     if verbose:
-        traceback.print_exc()
+        sys.stderr.write(traceback.format_exc())
     return exit_codes.FAILED
 
 
 def _print_output_error(error: Exception) -> None:
     from midiprism.cli.render.terminal import print_message
 
-    print_message(f"Standard output cannot be written: {getattr(error, 'strerror', None) or error}.")
+    print_message(
+        f"Standard output cannot be written: {getattr(error, 'strerror', None) or error}.", level="error"
+    )
 
 
 def _show_warning(show: Callable[..., None]) -> Callable[..., None]:

@@ -5,6 +5,7 @@ from functools import singledispatch
 
 from midiprism import errors
 from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
+from midiprism.catalog.bound_error import BoundCatalogError
 from midiprism.cli.filters import option_of_filter
 from midiprism.errors import MidiprismError
 from midiprism.export.errors import HardlinkError
@@ -18,6 +19,11 @@ from midiprism.results.errors import UnsuitableFileSystemError
 def explain(error: MidiprismError) -> str:
     """Return the message for an error: what happened and, where something helps, which option or command."""
     return str(error)
+
+
+@explain.register
+def _(error: errors.DoubtedScanError) -> str:
+    return f"{error.reason}, so nothing of it was removed: bring it back, or add --yes if they are gone."
 
 
 @explain.register
@@ -95,6 +101,14 @@ def _(error: DamagedResultError) -> str:
     return (
         f"{error.reason} {error.out} is still the result: repair it with "
         f"`midiprism verify {result} --repair`, and give the same command again."
+    )
+
+
+@explain.register
+def _(error: BoundCatalogError) -> str:
+    return (
+        f"{error} Name that folder, or another --schema for a new catalog. If the folder is lost, `midiprism "
+        f"catalog rebind NEW {error.options}` makes a new one, and says how its tracks come back."
     )
 
 

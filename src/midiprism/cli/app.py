@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import midiprism
+from midiprism.cli.common_options import common_parameters
 from midiprism.cli.option_groups import expand_option_groups
 
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
@@ -25,6 +26,8 @@ _COMMANDS = {
     "audit": "audit",
     "list": "list_tracks",
     "export": "export",
+    "forget": "forget",
+    "duplicates": "duplicates",
     "inspect": "inspect",
     "relocate": "relocate",
     "sample": "sample",
@@ -35,7 +38,7 @@ _COMMANDS = {
 _GROUPS = {
     "catalog": (
         "Maintain a catalog, or check and undo the adoption of a library.",
-        {"check": "check", "undo": "undo", "upgrade": "upgrade"},
+        {"check": "check", "undo": "undo", "upgrade": "upgrade", "rebind": "rebind"},
     ),
     "bench": ("Measure this machine with your own library.", {"strategies": "strategies"}),
 }
@@ -46,7 +49,7 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
     """Return the command line with the command that ``arguments`` begin with; else with all commands."""
     app = typer.Typer(
         help=_HELP,
-        add_completion=False,
+        add_completion=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -66,7 +69,7 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
 def _register(app: typer.Typer, commands: Mapping[str, str]) -> None:
     for name, function in commands.items():
         module = import_module(f"midiprism.cli.commands.{name}")
-        app.command(name)(expand_option_groups(getattr(module, function)))
+        app.command(name)(expand_option_groups(getattr(module, function), common_parameters()))
 
 
 def _print_version(requested: bool) -> None:

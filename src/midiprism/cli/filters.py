@@ -26,6 +26,11 @@ class FilterOptions:
     def __init__(self, **values: str | int | None) -> None:
         self._values = values
 
+    @property
+    def given(self) -> bool:
+        """Whether there is any filter."""
+        return any(value is not None for value in self._values.values())
+
     @staticmethod
     def option_parameters() -> list[inspect.Parameter]:
         """Return a parameter for each filter, as a command declares its options."""
@@ -70,6 +75,10 @@ def parse_range(name: str, text: str | int | None) -> tuple[float | None, float 
     if match is None or not (match[1] or match[3]) or len(text) > _MAX_RANGE_LENGTH:
         raise UsageError(f"--{name} {text} is not a range: write 64, 20.., ..100 or 20..100.")
     minimum, maximum = (_parse_number(part) for part in (match[1], match[3]))
+    if minimum is not None and maximum is not None and minimum > maximum:
+        raise UsageError(
+            f"--{name} {text} holds no number: write the smaller one first, {match[3]}..{match[1]}."
+        )
     return (minimum, maximum) if match[2] else (minimum, minimum)
 
 

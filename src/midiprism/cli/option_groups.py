@@ -5,7 +5,7 @@ Typer only parses: it returns the command with its options, which ``midiprism.cl
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, get_args
 
@@ -21,10 +21,16 @@ ParsedCommand = functools.partial[int | None]
 """A command with the values of all its parameters."""
 
 
-def expand_option_groups(command: Command) -> Callable[..., ParsedCommand]:
+def expand_option_groups(
+    command: Command, common: Sequence[inspect.Parameter] = ()
+) -> Callable[..., ParsedCommand]:
     """Return a function that takes the options of a command, and returns the command with its parameters.
 
     Each parameter of the command that is a group of options is replaced by these options.
+
+    Args:
+        command: the command.
+        common: options that the function takes too, and that the command does not get.
 
     A group is a dataclass, each field of which is annotated as an option of Typer's, or a class with a method
     ``option_parameters``. Typer reads the signature of the returned function.
@@ -39,6 +45,9 @@ def expand_option_groups(command: Command) -> Callable[..., ParsedCommand]:
         else:
             groups[parameter.name] = parameter.annotation, [option.name for option in options]
             parameters += options
+    declared = {parameter.name for parameter in parameters}
+    added = [parameter for parameter in common if parameter.name not in declared]
+    parameters += added
     unbounded = {
         parameter.name: _name_for_users(parameter)
         for parameter in parameters
@@ -47,6 +56,8 @@ def expand_option_groups(command: Command) -> Callable[..., ParsedCommand]:
 
     @functools.wraps(command)
     def expanded(**values: Any) -> ParsedCommand:
+        for parameter in added:
+            del values[parameter.name]
         for name, shown_name in unbounded.items():
             _check_number(shown_name, values[name])
         for name, (group, options) in groups.items():

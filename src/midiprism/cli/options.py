@@ -8,7 +8,22 @@ import typer
 DATABASE_URL_VARIABLE = "MIDIPRISM_DATABASE_URL"
 GENERIC_DATABASE_URL_VARIABLE = "DATABASE_URL"
 
-OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="Folder of the result.")]
+
+def parse_path(text: str) -> str:
+    """Return a path that was given.
+
+    Raises:
+        typer.BadParameter: it is empty, as a variable of a shell that is not set.
+    """
+    if not text:
+        raise typer.BadParameter("it is empty, where a path is needed.")
+    return text
+
+
+OutArgument = Annotated[str, typer.Argument(metavar="OUT", parser=parse_path, help="Folder of the result.")]
+QuietOption = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Print no progress and no remarks, only the result and errors.")
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 JsonOption = Annotated[
@@ -17,7 +32,7 @@ JsonOption = Annotated[
 VerboseOption = Annotated[
     bool,
     typer.Option(
-        "--verbose", help="List up to 100 failures or findings of a kind instead of the first five."
+        "-v", "--verbose", help="List up to 100 failures or findings of a kind instead of the first five."
     ),
 ]
 PathMapOption = Annotated[
@@ -72,6 +87,6 @@ class SummaryOptions:
     """Options for the output of a command."""
 
     as_json: JsonOption = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary, only errors.")] = (
-        False
-    )
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print no progress and no summary, only errors.")
+    ] = False

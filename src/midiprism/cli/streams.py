@@ -93,6 +93,7 @@ def standard_streams() -> Iterator[StandardOutput]:
         yield state
     finally:
         state.flush()
+        sys.stderr.flush()
         sys.stdout, sys.stderr = before
 
 

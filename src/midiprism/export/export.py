@@ -84,6 +84,7 @@ def export_tracks(
     *,
     database: PostgresAddress | None = None,
     hardlink: bool = False,
+    limit: int | None = None,
     dry_run: bool = False,
     stop: Callable[[], bool] = lambda: False,
     listener: Callable[[Export], None] = lambda _export: None,
@@ -97,6 +98,7 @@ def export_tracks(
     Args:
         database: where the catalog is; None for a file in the result.
         hardlink: link instead of copying.
+        limit: number of tracks that are exported, the first of the songs; None for all.
         dry_run: write nothing.
         stop: once it returns True, no further file is written.
         listener: called after every track. New files are counted once they are durable.
@@ -123,7 +125,7 @@ def export_tracks(
         paths = _ExportPaths(template, stack.enter_context(UniqueNames()))
         materializer = stack.enter_context(Materializer(store, export.to, hardlink=hardlink))
         tree = _TreeWriter(export, materializer)
-        rows = stack.enter_context(closing(find_tracks(catalog.connection, selection)))
+        rows = stack.enter_context(closing(find_tracks(catalog.connection, selection, limit)))
         tracks: Iterator[_ExportedTrack] = (_exported_track(row, paths.path_of(row)) for row in rows)
         if store.shards is not None:
             tracks = _sorted_by_shard(tracks)

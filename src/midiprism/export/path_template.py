@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from midiprism.catalog import TrackRow
@@ -29,6 +29,8 @@ PRESETS = {
 }
 SUFFIX = ".mid"
 
+_DISTINCTIVE_FIELDS = ("song_path", "song", "track", "name", "label", "digest")
+"""Fields of which one is needed: the values of all others are the same for thousands of tracks."""
 _NUMBER_FIELDS = frozenset({"track", "channel", "program", "drum_piece", "notes"})
 _NUMBER_FORMAT = re.compile(r"0?[0-9]{0,2}")
 _COMPONENT_BYTES = 120
@@ -53,7 +55,7 @@ class PathTemplate:
     value does not. An ending of ``.mid`` is added where it is missing.
 
     Raises:
-        UsageError: a field is unknown, or the path would leave the folder.
+        UsageError: a field is unknown, none tells tracks apart, or the path would leave the folder.
     """
 
     def __init__(self, text: str) -> None:
@@ -62,6 +64,7 @@ class PathTemplate:
         literal = "".join(piece.literal + ("x" if piece.field else "") for piece in self._pieces)
         if literal.startswith("/") or any(part in ("", ".", "..") for part in literal.split("/")):
             raise UsageError(f"The template {self.text} is not the path of a file below the folder.")
+        _check_fields(self.text, {piece.field for piece in self._pieces})
 
     def render(self, row: TrackRow, song_path: tuple[str, ...]) -> tuple[str, ...]:
         """Return a track's folders and file name, safe on every system; the name is without ``.mid``.
@@ -113,6 +116,19 @@ def _parse_pieces(text: str) -> Iterator[_Piece]:
         if spec and (field not in _NUMBER_FIELDS or not _NUMBER_FORMAT.fullmatch(spec)):
             raise UsageError(f"The template {text} has an unknown format :{spec}; numbers take one like :02.")
         yield _Piece(literal, field, spec or "")
+
+
+def _check_fields(text: str, fields: Set[str | None]) -> None:
+    """Raise UsageError if a template has no field that tells tracks apart."""
+    if fields.isdisjoint(_DISTINCTIVE_FIELDS):
+        known = ", ".join(f"{{{field}}}" for field in _DISTINCTIVE_FIELDS)
+        presets = " nor ".join(PRESETS)
+        not_preset = (
+            f"{text} is neither {presets}, and as a template it"
+            if "{" not in text
+            else f"The template {text}"
+        )
+        raise UsageError(f"{not_preset} would give many tracks the same name: it needs one of {known}.")
 
 
 def _field_values(row: TrackRow) -> dict[str, str | int]:

@@ -1,14 +1,25 @@
 """A batch of songs: as it is planned, and after its tracks are stored."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from midiprism.catalog import BatchRecord, CommitResult, Lease
 from midiprism.sources import SongRef
 
 Batch = tuple[SongRef, ...]
 
-PlannedBatch = tuple[Batch, Lease | None]
-"""A batch with the lease on it; None in a run that has its catalog to itself."""
+
+class PlannedBatch(NamedTuple):
+    """A batch to hand out.
+
+    Attributes:
+        lease: on the batch; None in a run that has its catalog to itself.
+        ends_group: whether a commit ends with it, where commits follow the plan.
+    """
+
+    batch: Batch
+    lease: Lease | None = None
+    ends_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)

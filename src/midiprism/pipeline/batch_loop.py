@@ -93,7 +93,7 @@ class BatchLoop:
             self._observers.metrics.take_sample()
         except MidiprismError:
             with contextlib.suppress(MidiprismError):
-                self._add_committed(self._group_commit.commit_durable(flush_now=True))
+                self._add_committed(self._group_commit.commit_durable(flush_now=True, more_comes=False))
             raise
 
     def _round(self, batches: Iterator[PlannedBatch | None], tunables: Tunables) -> Tunables:
@@ -102,7 +102,7 @@ class BatchLoop:
         started = time.thread_time_ns()
         had_work = self._submit(batches, tunables.in_flight)
         had_work |= self._receive()
-        had_work |= self._commit(tunables.batch_size)
+        had_work |= self._commit(tunables)
         if self._observers.song_counter and metrics.telemetry.is_idle:
             self._observers.song_counter.advance(_COUNT_SECONDS)
         polling_since = time.thread_time_ns() if had_work else started
@@ -135,7 +135,8 @@ class BatchLoop:
             self._is_waiting = planned is None
             if planned is not None:
                 submitted = True
-                self._executor.submit(*planned)
+                self._group_commit.expect(planned)
+                self._executor.submit(planned.batch, planned.lease)
                 self._in_flight += 1
         return submitted
 
@@ -152,10 +153,15 @@ class BatchLoop:
         self._add_committed([batch for batch in batches if batch.committed is not None])
         return bool(batches)
 
-    def _commit(self, batch_size: int) -> bool:
+    def _commit(self, tunables: Tunables) -> bool:
         """Commit the batches that are durable, and return whether there were any."""
-        songs_left = None if self._has_more else self._in_flight * batch_size
-        committed = self._group_commit.commit_durable(flush_now=not self._in_flight, songs_left=songs_left)
+        songs_left = None if self._has_more else self._in_flight * tunables.batch_size
+        has_room = self._group_commit.batch_count < tunables.in_flight
+        committed = self._group_commit.commit_durable(
+            flush_now=not self._in_flight,
+            more_comes=self._in_flight > 0 or (self._has_more and has_room and not self._is_waiting),
+            songs_left=songs_left,
+        )
         self._add_committed(committed)
         self._observers.metrics.observe_collected(self._group_commit.batch_count)
         return bool(committed)

@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 
 from midiprism.catalog import BatchRecord, CommitResult, utc_now
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
-from midiprism.pipeline.batch import FinishedBatch
+from midiprism.pipeline.batch import FinishedBatch, PlannedBatch
+from midiprism.pipeline.commit_order import CommitOrder
 from midiprism.pipeline.planner import RunCatalog
 from midiprism.stores import TrackStore
 from midiprism.stores.shard_sink import ShardSink
 
 MAX_GROUP_SONGS = 4_000
 MAX_GROUP_SECONDS = 2.0
+PLANNED_GROUP_SONGS = 2_000
+"""Songs of a group where commits follow the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class GroupLimits:
         min_songs: size of the first group and the last. Groups double in between, so commits start early
             and end quickly.
         max_seconds: longest time that a batch waits for others.
-        max_bytes: most bytes of tracks that are written with the commit.
+        max_bytes: most bytes of tracks that are written with the commit. Where commits follow the plan, whose
+            groups are limited by the bytes of songs, it is four times as much.
     """
 
     max_songs: int = MAX_GROUP_SONGS
@@ -52,6 +56,7 @@ class GroupCommit:
         run_id: of the run that commits.
         timers: count the time of flushes and commits.
         in_thread: whether to flush in a thread, during other work.
+        order: lets commits follow the plan; None to commit batches as they come back.
         before_commit: called with the records of a group before they are committed; its error is raised, and
             nothing of the group is recorded.
         limits: None for ``GROUP_LIMITS``.
@@ -65,6 +70,7 @@ class GroupCommit:
         timers: StageTimers,
         *,
         in_thread: bool,
+        order: CommitOrder | None = None,
         before_commit: Callable[[Sequence[BatchRecord]], None] = lambda _records: None,
         limits: GroupLimits | None = None,
     ) -> None:
@@ -73,6 +79,7 @@ class GroupCommit:
         self._run_id = run_id
         self._timers = timers
         self._in_thread = in_thread
+        self._order = order
         self._before_commit = before_commit
         self._limits = limits or GROUP_LIMITS
         self._collected: list[FinishedBatch] = []
@@ -88,21 +95,34 @@ class GroupCommit:
     @property
     def batch_count(self) -> int:
         """Number of batches collected or being flushed."""
-        return len(self._collected) + len(self._flushing)
+        held = self._order.batch_count if self._order else 0
+        return held + len(self._collected) + len(self._flushing)
+
+    def expect(self, planned: PlannedBatch) -> None:
+        """Note that a batch is the next one in the plan."""
+        if self._order:
+            self._order.expect(planned)
 
     def add(self, finished: Sequence[FinishedBatch]) -> None:
         """Collect batches."""
+        if self._order:
+            self._order.add(finished)
+            return
         if finished and not self._collected:
             self._collecting_since = time.monotonic()
         self._collected += finished
         self._collected_songs += sum(len(batch.record.songs) for batch in finished)
         self._collected_bytes += sum(batch.record.packed_tracks.size for batch in finished)
 
-    def commit_durable(self, *, flush_now: bool, songs_left: int | None = None) -> list[FinishedBatch]:
+    def commit_durable(
+        self, *, flush_now: bool, more_comes: bool = False, songs_left: int | None = None
+    ) -> list[FinishedBatch]:
         """Commit a group whose tracks are durable, and return its batches; flush the next group if it is due.
 
         Args:
             flush_now: flush what was collected, and wait for it, since there is no other work.
+            more_comes: whether further batches will be added, so that a group of the plan can still be
+                completed.
             songs_left: number of songs in work when no more will be handed out; a group is then flushed once
                 it has as many, so that groups become smaller towards the end. None before that.
 
@@ -110,10 +130,12 @@ class GroupCommit:
             StoreError: the disk reports that the tracks would not survive a power cut.
             MidiprismError: nothing of the group was recorded.
         """
-        if self._thread is None and self._collected and (flush_now or self._is_due(songs_left)):
-            self._start_flush()
+        if self._thread is None:
+            group = self._next_group(flush_now, more_comes, songs_left)
+            if group:
+                self._start_flush(group)
         if self._thread is not None:
-            if flush_now or self._collected_bytes >= self._limits.max_bytes:  # no room for more before
+            if flush_now or self._bytes_waiting >= self._limits.max_bytes:  # no room for more before
                 self._thread.join()
             if self._thread.is_alive():
                 return []
@@ -128,6 +150,25 @@ class GroupCommit:
         if self._thread is not None:
             self._thread.join()
 
+    @property
+    def _bytes_waiting(self) -> int:
+        """Bytes of the tracks of all batches that are not being flushed yet."""
+        return self._order.track_bytes if self._order else self._collected_bytes
+
+    def _next_group(self, flush_now: bool, more_comes: bool, songs_left: int | None) -> list[FinishedBatch]:
+        """Take the batches that are to be flushed now; none if it is too early."""
+        if self._order:
+            group = self._order.take_group()
+            if not group and (not more_comes or self._order.track_bytes >= 4 * self._limits.max_bytes):
+                group = self._order.take_all()
+            return group
+        if not self._collected or not (flush_now or self._is_due(songs_left)):
+            return []
+        group, self._collected = self._collected, []
+        self._collected_songs = self._collected_bytes = 0
+        self._target_songs = min(2 * self._target_songs, self._limits.max_songs)
+        return group
+
     def _is_due(self, songs_left: int | None) -> bool:
         """Return whether the group is large enough, or has waited long enough."""
         limits, target = self._limits, self._target_songs
@@ -139,10 +180,8 @@ class GroupCommit:
             or time.monotonic() - self._collecting_since > limits.max_seconds
         )
 
-    def _start_flush(self) -> None:
-        self._flushing, self._collected = self._collected, []
-        self._collected_songs = self._collected_bytes = 0
-        self._target_songs = min(2 * self._target_songs, self._limits.max_songs)
+    def _start_flush(self, group: list[FinishedBatch]) -> None:
+        self._flushing = group
         try:
             flush = self._prepare_flush(_records_of(self._flushing))
         except BaseException as error:

@@ -33,8 +33,8 @@ class LeasedBatches:
         batches = planned
         while True:
             self._songs_left_to_others = 0
-            for batch, _ in batches:
-                leased = self._lease(batch)
+            for planned_batch in batches:
+                leased = self._lease(planned_batch.batch)
                 if leased is not None:
                     yield leased
             if not self._songs_left_to_others:
@@ -66,4 +66,4 @@ class LeasedBatches:
             return None
         ours = tuple(song_ref for song_ref in batch if song_ref.path in leased.paths)
         self._planner.mark_committed(tuple(ref for ref in batch if ref.path not in leased.paths))
-        return ours, leased.lease
+        return PlannedBatch(ours, leased.lease)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from midiprism.catalog import Catalog, DryRunCatalog, open_catalog, open_read_only
+from midiprism.catalog import Catalog, DryRunCatalog, open_catalog, open_read_only, require_driver
 from midiprism.catalog.queries.run_history import is_empty_catalog
 from midiprism.pipeline.planner import RunCatalog
 from midiprism.pipeline.settings import Settings
@@ -46,6 +46,7 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     """Open the result in ``out``, which is made if it does not exist, and lock it for writing."""
     request = settings.result_request
     require_store_kind(request.resolve(read_identity(out), out).store)  # before anything is made
+    require_driver(settings.catalog.database)
     with (
         lock_result(out, request) as result,
         open_catalog(result.address, settings.catalog.hooks, settings.catalog.lease_seconds) as catalog,
@@ -59,7 +60,7 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
         with contextlib.closing(store):
             with result.exclusive() as exclusive:
                 if exclusive:
-                    remove_leftovers(catalog, store)
+                    remove_leftovers(catalog, store, out)
             yield OpenResult(result.identity, catalog, catalog, store)
 
 

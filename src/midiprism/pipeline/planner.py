@@ -1,10 +1,11 @@
 """Planning: songs in batches, without those that the catalog knows."""
 
 import os
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from midiprism.catalog import BatchRecord, CommitResult, KnownPaths, UpToDate
 from midiprism.errors import MidiprismError
@@ -14,6 +15,9 @@ from midiprism.stores.shard_sink import ShardSink
 
 PATHS_PER_PAGE = 4_000
 """Known paths that are read at once."""
+
+BATCHES_OF_A_SIZE = 8
+"""Batches after which the size of the next ones doubles, as long as it grows."""
 
 _SEPARATOR = os.fsencode(os.sep)
 
@@ -136,6 +140,66 @@ class SongWalk:
         return False
 
 
+class ScanRecord:
+    """Remembers what a walk has seen: a number per song, and the places that could not be read.
+
+    Attributes:
+        is_complete: whether the walk came to its end and listed all that it should.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a walk; what an earlier one has seen is forgotten."""
+        self.is_complete = False
+        self._lists_all = True
+        self._hashes = array("q")
+        self._sorted_hashes: Any = None
+        self._unread: set[bytes] = set()
+
+    def add_song(self, path: bytes) -> None:
+        """Remember that the walk has seen a song."""
+        self._hashes.append(hash(path))
+
+    def add_notice(self, notice: Notice) -> None:
+        """Remember a folder, an archive or a song in one that could not be read."""
+        if notice.failed:
+            self._unread.add(notice.path)
+            self._lists_all &= notice.code != "relative"  # it is not known which path that song has
+
+    def end(self) -> None:
+        """Remember that the walk came to its end."""
+        self.is_complete = self._lists_all
+
+    @property
+    def song_count(self) -> int:
+        """Number of songs seen; one that two sources hold counts twice."""
+        return len(self._hashes)
+
+    def have_seen(self, paths: Sequence[bytes]) -> Sequence[bool]:
+        """Return for each path whether the walk has seen it."""
+        import numpy as np
+
+        if self._sorted_hashes is None:
+            self._sorted_hashes = np.sort(np.array(self._hashes, np.int64))
+        wanted = np.array([*map(hash, paths)], np.int64)
+        seen: list[bool] = np.isin(wanted, self._sorted_hashes).tolist()
+        return seen
+
+    def could_read(self, path: bytes) -> bool:
+        """Return whether the walk could read the place in which a path is."""
+        if not self._unread:
+            return True
+        place = path
+        while place:
+            if place in self._unread:
+                return False
+            parent, separator, _ = place.rpartition(_SEPARATOR)
+            place = parent if separator else b""
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """Limits of planning.
@@ -144,11 +208,18 @@ class BatchLimits:
         songs: most songs of a batch.
         size: most bytes of a batch, unless one song alone has more.
         all_songs: look at so many songs only, in the order of the source; None for all.
+        group_songs: a group of batches ends after so many songs; None where groups do not follow the plan.
+        group_size: or after songs of so many bytes.
+        first_songs: most songs of each of the first batches, which double after every ``BATCHES_OF_A_SIZE``;
+            None for no such limit.
     """
 
     songs: int
     size: int
     all_songs: int | None = None
+    group_songs: int | None = None
+    group_size: int = 32 << 20
+    first_songs: int | None = None
 
 
 class BatchPlanner:
@@ -164,6 +235,9 @@ class BatchPlanner:
         limits: of batches, and of songs in all.
         on_notice: receives what is not a song.
         stop: once true, nothing more is planned.
+
+    Attributes:
+        scan: what the last walk has seen.
     """
 
     def __init__(
@@ -181,11 +255,13 @@ class BatchPlanner:
         self._known_paths = known_paths
         self._limits = limits
         self._batch_songs = limits.songs
+        self._batches_planned = 0
         self._on_notice = on_notice
         self._stop = stop
         self._paths_in_flight: set[bytes] = set()
         self._songs_skipped = 0
         self._songs_seen = 0
+        self.scan = ScanRecord()
 
     @property
     def batch_songs(self) -> int:
@@ -204,16 +280,31 @@ class BatchPlanner:
 
     def batches(self) -> Iterator[PlannedBatch]:
         """Yield batches of songs that are to be opened, none of them empty and none leased."""
+        limits = self._limits
         batch: list[SongRef] = []
-        size = 0
+        size = group_songs = group_size = 0
         for song_ref in self._unknown_songs():
-            if batch and (len(batch) >= self._batch_songs or size + song_ref.size > self._limits.size):
-                yield tuple(batch), None
+            if batch and (len(batch) >= self._next_batch_songs or size + song_ref.size > limits.size):
+                self._batches_planned += 1
+                yield PlannedBatch(tuple(batch))
                 batch, size = [], 0
             batch.append(song_ref)
             size += song_ref.size
+            group_songs += 1
+            group_size += song_ref.size
+            if limits.group_songs and (group_songs >= limits.group_songs or group_size >= limits.group_size):
+                yield PlannedBatch(tuple(batch), ends_group=True)
+                batch, size, group_songs, group_size = [], 0, 0, 0
         if batch and not self._stop():
-            yield tuple(batch), None
+            yield PlannedBatch(tuple(batch))
+
+    @property
+    def _next_batch_songs(self) -> int:
+        first = self._limits.first_songs
+        if first is None:
+            return self._batch_songs
+        doublings = min(self._batches_planned // BATCHES_OF_A_SIZE, self._batch_songs.bit_length())
+        return min(self._batch_songs, first << doublings)
 
     def resize_batches(self, songs: int) -> None:
         """Plan batches of at most so many songs from now on."""
@@ -250,8 +341,12 @@ class BatchPlanner:
                 yield song_ref
 
     def _walk_songs(self) -> Iterator[SongRef]:
+        self.scan.begin()
         for item in self._walk:
             if isinstance(item, Notice):
+                self.scan.add_notice(item)
                 self._on_notice(item)
             else:
+                self.scan.add_song(item.path)
                 yield item
+        self.scan.end()

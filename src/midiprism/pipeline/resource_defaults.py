@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from midiprism.pipeline import group_commit as group
+from midiprism.pipeline.planner import BatchLimits
+from midiprism.pipeline.settings import Resources
 
 _GC_THRESHOLD = 1_000_000
 
@@ -35,6 +37,9 @@ class WorkerLimits:
 
 WORKER_LIMITS = WorkerLimits()
 """The limits of workers, unless others are given."""
+
+FIRST_SHARED_BATCH_SONGS = 50
+"""Songs of the first batches where runs share a catalog; later ones are larger."""
 
 BATCHES_PER_WORKER = 4
 """Batches that a worker has at once, the one in hand included: enough while a group is committed."""
@@ -74,6 +79,28 @@ def default_batch_size(*, shared: bool) -> int:
         shared: whether several runs may share the catalog, so that workers commit.
     """
     return 1_000 if shared else 250
+
+
+def batch_limits(
+    resources: Resources, *, shared: bool, all_songs: int | None, group_songs: int | None
+) -> BatchLimits:
+    """Return the limits of the batches of a run.
+
+    If runs share a catalog, the first batches are small: else the run that begins first would plan all of a
+    small library.
+
+    Args:
+        resources: of the run.
+        shared: whether several runs may share the catalog.
+        all_songs: look at so many songs only; None for all.
+        group_songs: songs of a commit that follows the plan; None where commits do not.
+    """
+    songs = resources.batch_songs or default_batch_size(shared=shared)
+    if group_songs is not None:  # one group is committed while the next is made
+        room = (resources.in_flight or group_songs) * songs // 2
+        group_songs = max(songs, min(group_songs, room))
+    first_songs = FIRST_SHARED_BATCH_SONGS if shared and resources.batch_songs is None else None
+    return BatchLimits(songs, resources.batch_bytes, all_songs, group_songs, first_songs=first_songs)
 
 
 def default_in_flight(workers: int, batch_songs: int, *, shared: bool) -> int:

@@ -13,12 +13,14 @@ from midiprism.fs.path_text import path_text
 from midiprism.pipeline import resource_defaults
 from midiprism.pipeline.batch import PlannedBatch
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
+from midiprism.pipeline.commit_order import CommitOrder
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
-from midiprism.pipeline.group_commit import GroupCommit
+from midiprism.pipeline.group_commit import PLANNED_GROUP_SONGS, GroupCommit
 from midiprism.pipeline.leasing import LeasedBatches
-from midiprism.pipeline.planner import BatchLimits, BatchPlanner, KnownPathLookup, SongWalk
+from midiprism.pipeline.missing_songs import ScanComparison
+from midiprism.pipeline.planner import BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.pipeline.progress import SongCounter
 from midiprism.pipeline.record_builder import record_of_recorded
 from midiprism.pipeline.recorded_settings import recorded_settings_of
@@ -51,12 +53,14 @@ class RunParts:
         open_result: opens the result; None for the result in ``out``, or the stand-in of a dry run.
         tuner: changes the settings that are None while worker processes are at work; None to keep them.
         intervals: times between two reports of progress.
+        group_songs: songs of a commit that writes files with many tracks.
     """
 
     splitter: Splitter | None = None
     open_result: "ResultOpener | None" = None
     tuner: Tuner | None = None
     intervals: RunIntervals = field(default_factory=RunIntervals)
+    group_songs: int = PLANNED_GROUP_SONGS
 
 
 def run_pipeline(
@@ -117,6 +121,11 @@ class _RunInputs:
         """The catalog, if the run may write it."""
         return None if self.settings.dry_run else self.result.catalog
 
+    @property
+    def commits_follow_plan(self) -> bool:
+        """True if the files that commits write depend on the order of commits, which this process chooses."""
+        return self.result.store.capabilities.writes_in_commit and not (self.catalog and self.catalog.shared)
+
 
 @dataclass(frozen=True, slots=True)
 class _PriorKnowledge:
@@ -152,7 +161,8 @@ class _Run:
         self._summary = summary
         self._parts = parts
         self._knowledge = _PriorKnowledge.read(inputs)
-        self._planner = _make_planner(inputs, self._knowledge, summary)
+        self._scan_comparison = ScanComparison(inputs.result.catalog, inputs.source)
+        self._planner = _make_planner(inputs, self._knowledge, summary, parts.group_songs)
         song_counter = (
             SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
         )
@@ -175,6 +185,8 @@ class _Run:
                 with resource_defaults.infrequent_gc():
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
+                    self._record_scan()
+                    self._prune()
                     if inputs.catalog:
                         from midiprism.results.upkeep import finish_run
 
@@ -238,6 +250,7 @@ class _Run:
             self._summary.run_id or 0,
             self._metrics.timers,
             in_thread=workers > 0,
+            order=CommitOrder() if inputs.commits_follow_plan else None,
             before_commit=self._require_readable_sources,
         )
         observers = LoopObservers(
@@ -309,6 +322,27 @@ class _Run:
             self._planner.restart(count)
         return count
 
+    def _record_scan(self) -> None:
+        """Record which known songs a complete scan of the sources has not seen."""
+        if self._summary.state != "done" or not self._planner.scan.is_complete:
+            return
+        _require_sources(self._inputs.source)  # a folder that went away meanwhile looks empty
+        trusted = self._inputs.settings.scope.trust_scan
+        self._summary.missing = self._scan_comparison.record(
+            self._planner.scan,
+            None if self._inputs.catalog is None else self._recorder.begin,
+            trusted=trusted,
+        )
+
+    def _prune(self) -> None:
+        """Remove the songs that are gone, if that is wanted and the scan was complete."""
+        inputs, summary = self._inputs, self._summary
+        if inputs.catalog is not None and inputs.settings.scope.prune and summary.state == "done":
+            from midiprism.pipeline.prune import Pruner
+
+            pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, inputs.settings.catalog.hooks)
+            summary.removed = pruner.prune(summary.missing, self._recorder.begin)
+
     def _run_hooks(self) -> None:
         catalog, run_id = self._inputs.catalog, self._summary.run_id
         if catalog is not None and run_id is not None:
@@ -326,17 +360,22 @@ def _require_sources(source: Source) -> None:
         )
 
 
-def _make_planner(inputs: _RunInputs, knowledge: _PriorKnowledge, summary: Summary) -> BatchPlanner:
+def _make_planner(
+    inputs: _RunInputs, knowledge: _PriorKnowledge, summary: Summary, group_songs: int
+) -> BatchPlanner:
     settings, resources = inputs.settings, inputs.settings.resources
     known_paths = KnownPathLookup(inputs.result.run_catalog, knowledge.up_to_date)
-    batch_songs = resources.batch_songs or resource_defaults.default_batch_size(
-        shared=settings.catalog.database is not None
+    limits = resource_defaults.batch_limits(
+        resources,
+        shared=settings.catalog.database is not None,
+        all_songs=settings.scope.limit,
+        group_songs=group_songs if inputs.commits_follow_plan else None,
     )
     return BatchPlanner(
         inputs.source,
         inputs.walk,
         None if settings.rerun_policy.redo else known_paths,
-        BatchLimits(batch_songs, resources.batch_bytes, settings.scope.limit),
+        limits,
         on_notice=summary.add_notice,
         stop=inputs.callbacks.stop,
     )

@@ -117,11 +117,15 @@ class Scope:
         limit: look at the first so many songs only, in the order of the source; None for all.
         count_songs: whether to count the songs during the work, for the percentage.
         source_options: options with which the source was opened, recorded for a command that resumes the run.
+        prune: remove the songs that the scan has not seen anywhere.
+        trust_scan: believe a scan by which most songs of a source are gone.
     """
 
     limit: int | None = None
     count_songs: bool = True
     source_options: tuple[str, ...] = ()
+    prune: bool = False
+    trust_scan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """The summary of a run."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from midiprism.catalog import CommitResult, SongRecord
 from midiprism.errors import MidiprismError
+from midiprism.pipeline.missing_songs import MissingSongs
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
+from midiprism.results.removal_counts import RemovalCounts
 from midiprism.sources import JUNK, Notice
 
 _MAX_FAILURES_SHOWN = 100
@@ -60,6 +62,8 @@ class Summary:
         error: why the run stopped, if it could not go on.
         loading_seconds: part of ``seconds`` until the splitter was loaded, or compiled, and work began.
         songs_total: number of songs in the source; None if they were not counted to the end.
+        missing: the songs of each source that the scan has not seen anywhere.
+        removed: what a prune has removed; None without one.
     """
 
     catalog: str
@@ -87,6 +91,8 @@ class Summary:
     error: MidiprismError | None = None
     loading_seconds: float = 0.0
     songs_total: int | None = None
+    missing: Sequence[MissingSongs] = ()
+    removed: RemovalCounts | None = None
     _failed_digests: set[bytes] = field(default_factory=set, repr=False)
 
     @property
@@ -122,6 +128,16 @@ class Summary:
     @property
     def songs_per_second(self) -> float:
         return self.songs_seen / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def songs_gone(self) -> int:
+        """Known songs that the scan has not seen, unless it is doubted."""
+        return sum(len(lost.song_ids) for lost in self.missing if not lost.doubted)
+
+    @property
+    def songs_doubted(self) -> int:
+        """Known songs that the scan has not seen, of sources of which too much is missing to believe it."""
+        return sum(len(lost.song_ids) for lost in self.missing if lost.doubted)
 
     @property
     def has_failures(self) -> bool:
@@ -224,6 +240,10 @@ class Summary:
             "tracks_duplicate": self.tracks_duplicate,
             "bytes_written": self.bytes_written,
             "values_nulled": self.values_nulled,
+            "songs_gone": self.songs_gone,
+            "songs_doubted": self.songs_doubted,
+            "songs_removed": self.removed.songs if self.removed else 0,
+            "tracks_removed": self.removed.tracks if self.removed else 0,
             "seconds": round(self.seconds, 3),
             "loading_seconds": round(self.loading_seconds, 3),
             "songs_per_second": round(self.songs_per_second, 1),

@@ -50,7 +50,6 @@ SONGS_PER_CHUNK = 32
 READ_THREADS = 8
 SLOW_READ_SECONDS = 0.000_2
 """A small file takes a tenth of this from memory, and many times as much from a disk."""
-
 CHUNKS_BETWEEN_MEASUREMENTS = 16
 
 ReadSongs = list[SongContent | UnreadableError]
@@ -214,7 +213,9 @@ class Worker:
         self._reader.close()
         self._times.close()
 
-    def process_batch(self, batch: Batch, batch_number: int = 0, lease: Lease | None = None) -> BatchRecord:
+    def process_batch(
+        self, batch: Batch, batch_number: int = 0, lease: Lease | None = None, *, in_order: bool = True
+    ) -> BatchRecord:
         """Split the songs that are not known yet, each content once, and store their tracks.
 
         Returns:
@@ -228,9 +229,10 @@ class Worker:
         self._files_written = self._bytes_written = self._disk_bytes = 0
         self._builder = BatchBuilder()
         self.counters[BATCH_NUMBER] = batch_number
-        # Batches are committed in their order, so that a later one may rely on an earlier one. But the commit
-        # of a leased batch may be discarded.
-        if lease is not None or len(self._seen_digests) > self._limits.cached_digests:
+        # A batch may rely on earlier ones, unless it is leased, or comes after later ones.
+        if not in_order:
+            self._store.forget_taken()
+        if not in_order or lease is not None or len(self._seen_digests) > self._limits.cached_digests:
             self._seen_digests.clear()
         self._pending, self._pending_bytes, self._record_bytes = [], 0, 0
         self._process_chunks(batch)
@@ -283,10 +285,8 @@ class Worker:
     def _known_digests(self, contents: ReadSongs) -> Set[bytes]:
         """Return the digests of those songs that need nothing done."""
         digests = [content.digest for content in contents if isinstance(content, SongContent)]
-        if not digests or self._find_known is None:
-            return frozenset()
         started = perf_counter_ns()
-        known = self._find_known(digests)
+        known = self._find_known(digests) if digests and self._find_known else frozenset()
         self._times.add_storing_since(started)
         return known
 
@@ -395,6 +395,6 @@ class Worker:
         """Return the bytes of the tracks that the commit is to write."""
         if not self._store.capabilities.writes_in_commit:
             return NO_PACKED_TRACKS
-        if self._builder.has_rejected_tracks:  # other tracks of the same songs were put for nothing
-            return pack_tracks(self._store.take_pending(set(tracks["digest"])))
-        return pack_tracks(self._store.take_pending())
+        # Other tracks of a song with a rejected track were put for nothing.
+        wanted = set(tracks["digest"]) if self._builder.has_rejected_tracks else None
+        return pack_tracks(self._store.take_pending(wanted))

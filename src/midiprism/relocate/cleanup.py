@@ -14,6 +14,7 @@ from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE
 from midiprism.results.orphans import classify_entries
+from midiprism.results.removed_files import RemovedFiles
 from midiprism.results.result_dir import catalog_address, catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.sources import MARKER_FILE_NAME
@@ -85,6 +86,7 @@ class SourceCleaner:
             if found.damage_kind in (None, "temporary"):
                 store.delete(found.entry.path)
                 self._count_removed()
+        RemovedFiles(self._root).delete_all()
         if store.shards is not None and not self._stop() and store.shards.remove_songs_table():
             self._count_removed()
 

@@ -16,6 +16,7 @@ from midiprism.metrics.devices import locate_storage
 from midiprism.relocate.relocation import Relocation, RelocationReporter
 from midiprism.results.identity import Identity
 from midiprism.results.orphans import RemovalGuard, classify_entries, track_location
+from midiprism.results.removed_files import RemovedFiles
 from midiprism.results.result_dir import catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.stores import CopyOutcome, TrackCopier, TrackStore
@@ -106,6 +107,7 @@ class ResultCopier:
             self._copy_files(copier, _stored_files(self._catalog, store), in_shards=store.shards is not None)
             if not self._stop():
                 copier.copy_derived()
+                RemovedFiles(source).copy_to(target)
                 copier.flush()
 
     def _copy_files(

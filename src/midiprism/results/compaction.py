@@ -5,8 +5,7 @@ one transaction in which everything moves to it, and the old file is removed aft
 """
 
 import contextlib
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from blake3 import blake3
 
@@ -96,7 +95,7 @@ class Compactor:
         with self._catalog.exclusive(self._run_id) as exclusive:
             if not exclusive:
                 return
-            with self._writing_links(self._index.songs_in(shard.id)):
+            with self.writing_links(self._index.songs_in(shard.id)):
                 self._index.delete_shard(shard.id)
         self._remove(shard)
 
@@ -108,7 +107,7 @@ class Compactor:
         """
         with self._catalog.exclusive(self._run_id) as exclusive:
             if exclusive:
-                with self._writing_links(song_ids):
+                with self.writing_links(song_ids):
                     pass
 
     def rewrite_track_shard(
@@ -133,11 +132,45 @@ class Compactor:
             StoreError: they cannot be written.
         """
         with self._catalog.exclusive(self._run_id) as exclusive:
-            if not exclusive:
-                return
-            written = self._shards.write_tracks(self._stem(), rows_to_columns(rows_by_id.values()))
-            with _removed_on_failure(self._shards, written.shards):
-                self._move_tracks(rows_by_id, written)
+            if exclusive:
+                self.write_tracks_in_transaction(rows_by_id)
+
+    def write_tracks_in_transaction(self, rows_by_id: Mapping[int, ParquetTrack]) -> None:
+        """Write tracks, given by track id, to new shards, inside a transaction that is open.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        written = self._shards.write_tracks(self._stem(), rows_to_columns(rows_by_id.values()))
+        with _removed_on_failure(self._shards, written.shards):
+            self._move_tracks(rows_by_id, written)
+
+    def leave_out_removed(
+        self, track_shards: Collection[int], link_shards: Collection[int]
+    ) -> list[KnownShard]:
+        """Replace shards by new ones without the tracks and links that the open transaction has removed.
+
+        Args:
+            track_shards: ids of shards with such tracks.
+            link_shards: ids of shards with such links.
+
+        Returns:
+            The replaced shards, whose files are left.
+
+        Raises:
+            StoreError: a shard cannot be read or written.
+        """
+        replaced = []
+        for shard in self._index.all_shards():
+            if shard.id in track_shards:
+                kept = self._index.tracks_in(shard.id)
+                self.rewrite_track_shard(shard, self._track_rows(shard.name, kept))
+                replaced.append(shard)
+            elif shard.id in link_shards:
+                with self.writing_links(self._index.songs_in(shard.id)):
+                    self._index.delete_shard(shard.id)
+                replaced.append(shard)
+        return replaced
 
     def update_songs_table(self, *, force: bool = False) -> None:
         """Write the table of songs as of the last commit.
@@ -192,7 +225,7 @@ class Compactor:
         return rows_by_id
 
     @contextlib.contextmanager
-    def _writing_links(self, song_ids: Sequence[int]) -> Iterator[None]:
+    def writing_links(self, song_ids: Sequence[int]) -> Iterator[None]:
         """Write the links of songs to a new shard, which is removed again if the block fails."""
         links = list(self._index.links_of(song_ids))
         written = self._shards.write_links(self._stem(), rows_to_columns(link.row for link in links))
@@ -206,7 +239,7 @@ class Compactor:
             self._shards.remove(shard.name)
 
     def _stem(self) -> str:
-        return f"{self._recorded_run_id}-{secrets.token_hex(8)}"
+        return self._shards.new_stem(self._recorded_run_id)
 
 
 @contextlib.contextmanager

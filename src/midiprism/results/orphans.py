@@ -1,12 +1,15 @@
 """Compare the entries of a store with the catalog, and prove that an unknown one can be removed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from midiprism.catalog import Catalog, IntegrityQueries, TrackFile, VerifyScope
 from midiprism.catalog.queries.shards import ShardIndex
 from midiprism.fs.path_text import path_bytes
 from midiprism.stores import FileStatus, ScannedEntry, TrackLocation, TrackStore
+
+_ENTRIES_PER_QUERY = 1_000
+"""Fewest entries that are looked up at once: each query is a round trip to a server."""
 
 
 class FoundEntry(NamedTuple):
@@ -28,7 +31,7 @@ def classify_entries(
     ranges = scope.digest_ranges()
     first_bytes = {first for low, high in ranges for first in range(low >> 24, (high >> 24) + 1)}
     shard_names = ShardIndex(catalog).shard_names() if store.shards is not None else frozenset()
-    for entries in store.scan(first_bytes.__contains__):
+    for entries in _gather(store.scan(first_bytes.__contains__), _ENTRIES_PER_QUERY):
         if stop():
             return
         prefixes = [entry.digest_prefix for entry in entries if entry.digest_prefix]
@@ -42,6 +45,18 @@ def classify_entries(
                 _is_file_of(store, entry, track) for track in tracks.get(entry.digest_prefix, ())
             )
             yield FoundEntry(entry, _damage_kind(entry, known=known))
+
+
+def _gather(parts: Iterable[list[ScannedEntry]], size: int) -> Iterator[list[ScannedEntry]]:
+    """Yield the entries of several parts together, so that each has at least ``size``, but for the last."""
+    gathered: list[ScannedEntry] = []
+    for part in parts:
+        gathered += part
+        if len(gathered) >= size:
+            yield gathered
+            gathered = []
+    if gathered:
+        yield gathered
 
 
 class RemovalGuard:

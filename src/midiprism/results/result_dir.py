@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 from midiprism.catalog import Address, PostgresAddress
 from midiprism.errors import (
     AdoptionMismatchError,
-    CatalogError,
     CatalogLocationError,
     NetworkFileSystemError,
     NotAResultError,
@@ -96,14 +95,18 @@ def open_catalog_of(out: str, database: PostgresAddress | None) -> "Iterator[Cat
 
 
 def require_own_catalog(catalog: "Catalog", out: str) -> None:
-    """Raise CatalogError if a catalog in PostgreSQL belongs to another result than ``out``.
+    """Raise BoundCatalogError if a catalog in PostgreSQL belongs to another result than ``out``.
 
     Everything in the folder would seem left behind: a repair would remove every track.
     """
     facts = marker_facts(out) if os.path.lexists(os.path.join(out, MARKER_FILE_NAME)) else {}
     if catalog.shared and catalog.bound_result() not in (None, facts.get("result")):
-        own = f": that one's is {facts['database']}" if "database" in facts else ""
-        raise CatalogError(f"The catalog {catalog.path} belongs to another result than {out}{own}.")
+        raise catalog.bound_error(out, facts.get("database"))
+
+
+def names_other_catalog(out: str, database: PostgresAddress | None) -> bool:
+    """Return whether the marker of ``out`` names another catalog in PostgreSQL than ``database``."""
+    return database is not None and marker_facts(out).get("database") not in (None, str(database))
 
 
 def require_matching_adoption(out: str, *, adopts: bool) -> None:

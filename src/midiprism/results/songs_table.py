@@ -11,7 +11,7 @@ import numpy as np
 from midiprism.catalog import Address, Catalog, open_read_only
 from midiprism.catalog.queries.song_rows import (
     SongColumns,
-    last_commit_id,
+    commit_state,
     long_track_hashes,
     song_digests,
     song_names,
@@ -32,6 +32,7 @@ from midiprism.results.leakage_groups import (
     hash_titles,
     leakage_group,
 )
+from midiprism.sources.file_types import source_of_song
 from midiprism.stores import ShardedTracks
 from midiprism.stores.parquet.schema import ColumnValues, path_text_and_bytes
 
@@ -50,7 +51,7 @@ class _TrackHashes(NamedTuple):
 def is_current(catalog: Catalog, shards: ShardedTracks) -> bool:
     """Return whether the table of songs is that of the last commit."""
     with catalog.read_transaction() as connection:
-        return shards.songs_table_commit() == last_commit_id(connection)
+        return shards.songs_table_state() == commit_state(connection)
 
 
 def write_songs_table(
@@ -69,7 +70,7 @@ def write_songs_table(
     """
     titles = run_in_background(load_titles, catalog.address)
     with catalog.read_transaction() as connection:
-        commit = last_commit_id(connection)
+        state = commit_state(connection)
         song_ids, link_counts = array("q"), array("q")
         digests: list[bytes] = []
         for part in song_digests(connection):
@@ -82,7 +83,7 @@ def write_songs_table(
         notes = _notes_by_position(song_track_ids(connection), hashes, sorted_ids)
         has_tracks = np.array(link_counts, np.int64) > 0
         keys = group_songs(digests, has_tracks, _titles_by_position(titles(), sorted_ids), notes)
-        return shards.write_songs_table(song_columns(read_song_columns(connection), keys), commit)
+        return shards.write_songs_table(song_columns(read_song_columns(connection), keys), state)
 
 
 def load_titles(address: Address) -> TitleHashes:
@@ -159,12 +160,22 @@ def song_columns(parts: Iterable[SongColumns], group_keys: GroupKeys) -> Iterato
             "track_count": part.link_count,
             "song_group": song_groups,
             "fold": folds,
+            "source": _sources(part.path, part.root_length),
+            "source_metadata": part.source_metadata,
         }
 
 
 def ticks_per_quarter(division: int | None) -> int | None:
     """Return the ticks per quarter note that a header states; None if it counts in frames or states none."""
     return None if division is None or division <= 0 or division & _SMPTE_FLAG else division
+
+
+def _sources(paths: Sequence[bytes | None], root_lengths: Sequence[int | None]) -> Sequence[str | None]:
+    """Return the sources of songs as text."""
+    return [
+        None if path is None else path_text_and_bytes(source_of_song(path, length or 0))[0]
+        for path, length in zip(paths, root_lengths, strict=True)
+    ]
 
 
 def _relative_paths(

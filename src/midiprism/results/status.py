@@ -24,7 +24,7 @@ from midiprism.catalog.queries.run_history import (
 )
 from midiprism.errors import CatalogError
 from midiprism.results.lock import LOCK_FILE
-from midiprism.results.result_dir import catalog_address, open_catalog_of
+from midiprism.results.result_dir import catalog_address, names_other_catalog, open_catalog_of
 
 MAX_EXAMPLES = 3
 _RATE_WINDOW_SECONDS = 60.0
@@ -158,16 +158,22 @@ class ResultStatus:
         )
 
     @property
+    def last_run(self) -> RunStatus | None:
+        """The last run that was not undone; None without any."""
+        return next((run for run in self.runs if run.state != "undone"), None)
+
+    @property
     def songs_left(self) -> int | None:
         """Songs that the last run has not looked at: 0 if it is done, None if they were not counted."""
-        return self.runs[0].songs_left if self.runs else None
+        return self.last_run.songs_left if self.last_run else None
 
     @property
     def resume_arguments(self) -> tuple[str, ...] | None:
-        """Sources and options of the last run if it can be resumed, else None."""
-        if not self.runs or self.is_running or self.locked or self.runs[0].state == "done":
+        """Sources and options of the last run if it reads sources and can be resumed, else None."""
+        run = self.last_run
+        if run is None or self.is_running or self.locked or run.state == "done":
             return None
-        return self.runs[0].sources + self.runs[0].source_options
+        return (run.sources + run.source_options) or None
 
 
 @contextmanager
@@ -183,7 +189,7 @@ def open_catalog_if_any(out: str, database: PostgresAddress | None = None) -> It
         try:
             catalog = stack.enter_context(open_catalog_of(out, database))
         except CatalogError:
-            if not is_empty_catalog(catalog_address(out, database)):
+            if not is_empty_catalog(catalog_address(out, database)) or names_other_catalog(out, database):
                 raise
         yield catalog
 
@@ -269,7 +275,9 @@ def _count_inventory(catalog: Catalog) -> Inventory:
         failed = failure_groups(connection, MAX_EXAMPLES)
         recorded = run_settings(connection, set().union(*(group.run_ids for group in failed)))
     sources = dict.fromkeys(
-        source for settings in recorded for source in _sources_of(settings) + _source_options_of(settings)
+        source
+        for settings in recorded
+        for source in _texts(settings, "sources") + _texts(settings, "source_options")
     )
     ended = time.monotonic()
     return Inventory(counts, tuple(failed), tuple(sources), ended, ended - started)
@@ -292,7 +300,7 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
             written = committed.bytes_written
         if committed is not None:
             last = max(last, committed.last_commit_at)
-        seconds = _seconds_between(row.started_at, now if alive else _parse_time(last))
+        seconds = _seconds_between(row.started_at, now if alive else datetime.fromisoformat(last))
     run = RunStatus(
         id=row.id,
         state=state,
@@ -310,8 +318,8 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         rate=seen / seconds if seconds > 0 else 0.0,
         workers=settings.get("workers"),
         batch_size=settings.get("batch_size"),
-        sources=_sources_of(settings),
-        source_options=_source_options_of(settings),
+        sources=_texts(settings, "sources"),
+        source_options=_texts(settings, "source_options"),
         decisions=tuple(totals.get("decisions") or ()),
         loading_seconds=float(totals.get("loading_seconds") or 0),
     )
@@ -332,24 +340,16 @@ def _measure_rate(catalog: Catalog, run: RunStatus, now: datetime) -> LiveRate:
     return LiveRate(rate, eta, _seconds_between(last_commit_at, now))
 
 
-def _sources_of(settings: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("sources") or ())
-
-
-def _source_options_of(settings: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("source_options") or ())
+def _texts(settings: dict[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(settings.get(key) or ())
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def _seconds_between(start: str, end: datetime) -> float:
-    return max(0.0, (end - _parse_time(start)).total_seconds())
+    return max(0.0, (end - datetime.fromisoformat(start)).total_seconds())
 
 
 def _is_locked(out: str, *, run_recorded: bool = False) -> bool:

@@ -9,14 +9,23 @@ from midiprism.results.background import Background, run_inline
 from midiprism.stores import TrackLocation, TrackStore
 
 
-def remove_leftovers(catalog: Catalog, store: TrackStore) -> int:
+def remove_leftovers(catalog: Catalog, store: TrackStore, out: str) -> int:
     """Remove what earlier runs left behind when they were cut off, and return how many files.
 
     Only while no other process writes to the result: its commit may be about to record a new shard.
+    A removal of songs that was cut off is completed first.
+
+    Args:
+        out: the folder of the result.
 
     Raises:
         StoreError: something cannot be removed, or the catalog is new: then all shards would be removed.
     """
+    if not catalog.last_run_ended_cleanly():
+        from midiprism.results.removal import finish_removals
+        from midiprism.results.removed_files import RemovedFiles
+
+        finish_removals(catalog, store, RemovedFiles(out), None)
     if store.shards is None:
         if catalog.shared or catalog.last_run_ended_cleanly():
             return 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from midiprism.sources.source import Notice, RecordedSong, SongContent, SongRef, Source
+from midiprism.sources.source import Notice, PathRange, RecordedSong, SongContent, SongRef, Source
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,19 @@ class ChainedSource(Source):
     def walk(self) -> Iterator[SongRef | Notice]:
         """Yield every song, source by source."""
         return chain.from_iterable(source.walk() for source in self.sources)
+
+    @property
+    def covered_ranges(self) -> tuple[PathRange, ...]:
+        return tuple(covered for source in self.sources for covered in source.covered_ranges)
+
+    def is_gone(self, path: bytes) -> bool:
+        """Return whether each source that covers a path finds it gone."""
+        covering = [
+            source
+            for source in self.sources
+            if any(covered.includes(path) for covered in source.covered_ranges)
+        ]
+        return bool(covering) and all(source.is_gone(path) for source in covering)
 
     def running_count(self) -> Iterator[int]:
         before = total = 0

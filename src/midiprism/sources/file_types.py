@@ -1,6 +1,7 @@
 """Recognizing songs, archives and Parquet files by their names, and checking names of members."""
 
 import os
+import re
 
 MIDI_SUFFIXES = (b".mid", b".midi", b".kar", b".rmi", b".smf")
 """Suffixes of MIDI files, in any case."""
@@ -22,6 +23,11 @@ JUNK_PREFIX = b"._"
 """Beginning of the names of the files with which macOS accompanies others."""
 _JUNK_NAMES = frozenset((b".ds_store", b"thumbs.db", b"desktop.ini"))
 _SEPARATOR = os.fsencode(os.sep)
+_CONTAINER = re.compile(
+    b"(?i)(?:%b)(?=%b)"
+    % (b"|".join(map(re.escape, ARCHIVE_SUFFIXES + PARQUET_SUFFIXES)), re.escape(_SEPARATOR))
+)
+"""The end of the name of an archive or a Parquet file, within a path."""
 
 
 def is_archive(path: bytes) -> bool:
@@ -70,13 +76,19 @@ def safe_member_name(name: bytes) -> bytes | None:
 
 def container_paths(path: bytes) -> list[bytes]:
     """Return the beginnings of a path that are named like an archive or a Parquet file, shortest first."""
-    containers = []
-    end = path.find(_SEPARATOR, 1)
-    while end >= 0:
-        if is_archive(path[:end]) or is_parquet(path[:end]):
-            containers.append(path[:end])
-        end = path.find(_SEPARATOR, end + 1)
-    return containers
+    return [path[: found.end()] for found in _CONTAINER.finditer(path)]
+
+
+def source_of_song(path: bytes, root_length: int) -> bytes:
+    """Return the source of a song: a folder, an archive or a Parquet file.
+
+    Args:
+        path: of the song.
+        root_length: so many leading bytes of it are not part of the song's name.
+    """
+    root = path[:root_length].removesuffix(_SEPARATOR)
+    # Of a row of a Parquet file, they also hold the column and the number of the row.
+    return next((container for container in container_paths(root) if is_parquet(container)), root)
 
 
 def _has_drive(part: bytes) -> bool:

@@ -14,24 +14,35 @@ from midiprism.fs.open_flags import FOLLOWING_READ_FLAGS
 from midiprism.fs.path_text import path_text
 from midiprism.smf.riff import RIFF_HEADER_SIZE, cut_sound_bank, is_rmid
 from midiprism.sources.archives.archive_reader import ArchiveReader
-from midiprism.sources.file_types import JUNK_FOLDER, JUNK_PREFIX, MIDI_SUFFIXES, is_archive, is_junk_name
-from midiprism.sources.marker import MARKER_FILE_NAME, enclosing_result, has_marker
+from midiprism.sources.file_types import (
+    JUNK_FOLDER,
+    JUNK_PREFIX,
+    MIDI_SUFFIXES,
+    is_archive,
+    is_junk_name,
+)
+from midiprism.sources.marker import MARKER_FILE_NAME, has_marker, ignored_marker, reject_result_folder
+from midiprism.sources.presence import is_file_gone
 from midiprism.sources.source import (
     EMPTY,
     JUNK,
     MADE_BY_SYSTEM,
     Notice,
+    PathRange,
     SongContent,
     SongRef,
     Source,
     UnreadableError,
     mtime_ns_of,
+    paths_below,
     read_error,
 )
 
 _MARKER = os.fsencode(MARKER_FILE_NAME)
 _SEPARATOR = os.fsencode(os.sep)
 _SONGS_PER_COUNT = 1_000
+
+
 _CHUNK_BYTES = 1 << 20
 _MAX_DIGESTED_RATIO = 16
 """A file beyond the limit is read for its digest, up to this many times the limit: a sparse file may have any
@@ -81,6 +92,19 @@ class FolderSource(Source):
                         yield _song_or_notice(path, root_length)
             else:
                 yield _song_or_notice(source_path, len(os.path.join(os.path.dirname(source_path), b"")))
+
+    @property
+    def covered_ranges(self) -> Sequence[PathRange]:
+        folders = set(self.folders)
+        return tuple(
+            paths_below(path, os.path.join(path, b""))
+            if path in folders
+            else PathRange(path, path, path + b"\0")
+            for path in self.paths
+        )
+
+    def is_gone(self, path: bytes) -> bool:
+        return is_file_gone(path, enters_archives=self.archive_reader is not None)
 
     def running_count(self) -> Iterator[int]:
         """Yield running counts without asking the file system for sizes."""
@@ -145,7 +169,7 @@ def open_folders(
         except OSError as error:
             raise UsageError(f"{name} cannot be read: {error.strerror or error}.") from error
         if stat.S_ISDIR(mode):
-            notices += _reject_result_folder(path, out)
+            notices += reject_result_folder(path, out)
         elif not stat.S_ISREG(mode):
             raise UsageError(f"{name} is neither a file nor a folder.")
         if path not in paths:
@@ -277,29 +301,6 @@ def _digest(descriptor: int, limit: int) -> tuple[bytes | None, bytes, int]:
     return cut_sound_bank(head, limit), hasher.digest(), size
 
 
-def _reject_result_folder(path: bytes, out: bytes | None) -> list[Notice]:
-    """Raise UsageError if a source is in a result; return a notice for each ignored marker above it."""
-    name = path_text(path)
-    if out is not None:
-        inner, outer = os.path.realpath(path), os.path.realpath(out)
-        if inner == outer or inner.startswith(os.path.join(outer, b"")):
-            raise UsageError(
-                f"{name} lies in {path_text(out)}, the folder for the result: name another folder."
-            )
-    result, ignored = enclosing_result(path)
-    if result is not None:
-        raise UsageError(
-            f"{name} belongs to a midiprism result ({path_text(result)}), which is never read as a source: "
-            "name the folder of the songs."
-        )
-    return [_ignored_marker(folder) for folder in ignored if folder != os.path.realpath(path)]
-
-
-def _ignored_marker(folder: bytes) -> Notice:
-    message = f"Its {MARKER_FILE_NAME} is not one that midiprism wrote, and is ignored."
-    return Notice(folder, "marker", message)
-
-
 def _walk_folder(folder: bytes, *, with_archives: bool) -> Iterator[bytes | Notice]:
     """Yield the paths of the songs below ``folder`` in the order of their bytes, and notices.
 
@@ -367,7 +368,7 @@ def _list_folder(folder: bytes, *, with_archives: bool) -> _Listing:
                     if has_marker(path):
                         message = "The folder holds a midiprism result and is skipped."
                         return _Listing((), notice=Notice(path, "result", message))
-                    notice = _ignored_marker(path)
+                    notice = ignored_marker(path)
     except OSError as error:
         message = f"The folder cannot be read: {error.strerror or error}."
         return _Listing((), notice=Notice(path, "folder", message))

@@ -10,7 +10,10 @@ import stat
 import sys
 from typing import Any
 
+from midiprism.errors import UsageError
 from midiprism.fs.open_flags import READ_FLAGS
+from midiprism.fs.path_text import path_text
+from midiprism.sources.source import Notice
 
 MARKER_FILE_NAME = "midiprism.json"
 """Name of the marker, which is in the folder of a result and in a tree that an export made."""
@@ -73,6 +76,30 @@ def enclosing_result(path: bytes) -> tuple[bytes | None, list[bytes]]:
         if parent == folder:
             return None, ignored
         folder = parent
+
+
+def reject_result_folder(path: bytes, out: bytes | None) -> list[Notice]:
+    """Raise UsageError if a source is in a result; return a notice for each ignored marker above it."""
+    name = path_text(path)
+    if out is not None:
+        inner, outer = os.path.realpath(path), os.path.realpath(out)
+        if inner == outer or inner.startswith(os.path.join(outer, b"")):
+            raise UsageError(
+                f"{name} lies in {path_text(out)}, the folder for the result: name another folder."
+            )
+    result, ignored = enclosing_result(path)
+    if result is not None:
+        raise UsageError(
+            f"{name} belongs to a midiprism result ({path_text(result)}), which is never read as a source: "
+            "name the folder of the songs."
+        )
+    return [ignored_marker(folder) for folder in ignored if folder != os.path.realpath(path)]
+
+
+def ignored_marker(folder: bytes) -> Notice:
+    """Return a notice of a marker that does not count."""
+    message = f"Its {MARKER_FILE_NAME} is not one that midiprism wrote, and is ignored."
+    return Notice(folder, "marker", message)
 
 
 def _read(path: bytes) -> bytes:

@@ -23,7 +23,16 @@ from midiprism.sources.file_types import MAX_NAME_BYTES, MIDI_SUFFIXES
 from midiprism.sources.parquet_process import IsolatedRows
 from midiprism.sources.parquet_reader import ColumnRoles, ParquetRows, require_pyarrow
 from midiprism.sources.song_errors import reading_song, unreadable_error
-from midiprism.sources.source import MemberLocation, Notice, SongContent, SongRef, Source, UnreadableError
+from midiprism.sources.source import (
+    MemberLocation,
+    Notice,
+    PathRange,
+    SongContent,
+    SongRef,
+    Source,
+    UnreadableError,
+    paths_below,
+)
 
 _SEPARATOR = os.fsencode(os.sep)
 _ROW_NUMBER_DIGITS = 8
@@ -124,9 +133,7 @@ class ParquetSource(Source):
         if self.open_error is not None:
             yield Notice(self.path, "archive", self.open_error)
             return
-        columns = self.column_roles
-        column_name = quote(columns.song_column, _UNQUOTED_CHARACTERS).encode()
-        column_path = self.path + _SEPARATOR + column_name + _SEPARATOR
+        columns, column_path = self.column_roles, self._column_path
         try:
             rows = self.parquet_reader.open_rows(self.path)
             names = rows.song_names(columns.name_column) if columns.name_column else iter(())
@@ -140,6 +147,19 @@ class ParquetSource(Source):
                 yield SongRef(path, root_length, size, rows.file.mtime_ns, member)
         except Exception as error:  # noqa: BLE001 - one file never ends a run
             yield Notice(self.path, "archive", str(unreadable_error(error)))
+
+    @property
+    def covered_ranges(self) -> tuple[PathRange, ...]:
+        return () if self.open_error is not None else (paths_below(self.path, self._column_path),)
+
+    def is_gone(self, path: bytes) -> bool:  # noqa: ARG002 - a walk yields all rows
+        return True
+
+    @property
+    def _column_path(self) -> bytes:
+        """The beginning of the paths of all rows."""
+        column_name = quote(self.column_roles.song_column, _UNQUOTED_CHARACTERS).encode()
+        return self.path + _SEPARATOR + column_name + _SEPARATOR
 
     def running_count(self) -> Iterator[int]:
         try:

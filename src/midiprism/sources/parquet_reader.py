@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from midiprism.errors import MidiprismError, UsageError
+from midiprism.optional_packages import MissingPackageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
 from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode
@@ -57,11 +58,9 @@ class SourceRow(NamedTuple):
 
 
 def require_pyarrow() -> None:
-    """Raise UsageError unless pyarrow is installed."""
+    """Raise MissingPackageError unless pyarrow is installed."""
     if find_spec("pyarrow") is None:
-        raise UsageError(
-            "Reading Parquet files needs pyarrow, which is not installed: pip install 'midiprism[parquet]'."
-        )
+        raise MissingPackageError("pyarrow", "Reading Parquet files")
 
 
 class ParquetRows:

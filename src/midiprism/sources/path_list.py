@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from midiprism.sources.folder import read_file, song_ref_at
 from midiprism.sources.path_map import NO_PATH_MAP, PathMap
-from midiprism.sources.source import Notice, SongContent, SongRef, Source
+from midiprism.sources.source import Notice, PathRange, SongContent, SongRef, Source
 
 
 def _no_pages() -> Iterator[Sequence[bytes]]:
@@ -52,6 +52,14 @@ class PathListSource(Source):
         """Return the file at a recorded path; None if its local path is not absolute."""
         path = self.path_map.to_local(recorded_path)
         return song_ref_at(path, self._root_length(recorded_path, path)) if os.path.isabs(path) else None
+
+    @property
+    def covered_ranges(self) -> Sequence[PathRange]:
+        """Return all paths: a result of a list has no other source."""
+        return (PathRange(b"", b"", None),)
+
+    def is_gone(self, path: bytes) -> bool:  # noqa: ARG002 - the list does not have it any more
+        return True
 
     def running_count(self) -> Iterator[int]:
         yield self.count_paths()

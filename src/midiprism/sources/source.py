@@ -24,6 +24,29 @@ _PROBLEM_CODES = {
 }
 
 
+class PathRange(NamedTuple):
+    """A range of paths that a whole walk covers: what it does not yield there, it has not seen.
+
+    Attributes:
+        source: the folder or file that was named as a source; empty for a list of another program.
+        first: the first path of the range, or a beginning of it.
+        end: comes after the last path of the range; None without an end.
+    """
+
+    source: bytes
+    first: bytes
+    end: bytes | None
+
+    def includes(self, path: bytes) -> bool:
+        """Return whether a path is in the range."""
+        return self.first <= path and (self.end is None or path < self.end)
+
+
+def paths_below(source: bytes, folder: bytes) -> PathRange:
+    """Return the range of all paths that begin with ``folder``, which ends with a separator."""
+    return PathRange(source, folder, folder[:-1] + bytes((folder[-1] + 1,)))
+
+
 class MemberLocation(NamedTuple):
     """Location of a song inside a container: an archive or a Parquet file.
 
@@ -177,6 +200,19 @@ class Source(Protocol):
         ``member.in_path_order`` is False. Memory does not grow with the number of songs, except for the names
         in one archive.
         """
+
+    @property
+    def covered_ranges(self) -> Sequence[PathRange]:
+        """The ranges of paths that a whole walk covers; none if it is not known which songs are missing."""
+        return ()
+
+    def is_gone(self, path: bytes) -> bool:
+        """Return whether a recorded path of ``covered_ranges`` that a whole walk did not yield is gone.
+
+        It is not gone if the walk did not look at it, as at the inside of an archive that is not read.
+        """
+        del path
+        return False
 
     @abstractmethod
     def running_count(self) -> Iterator[int]:

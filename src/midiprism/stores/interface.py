@@ -137,6 +137,9 @@ class TrackStore(Protocol):
             wanted: of which tracks; None for all.
         """
 
+    def forget_taken(self) -> None:
+        """Give tracks that were taken before to ``take_pending`` again: commits are not in that order."""
+
     def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardSink | None:
         """Return the writer of a commit's tracks and links; None unless the store ``writes_in_commit``.
 

@@ -39,6 +39,9 @@ class NullStore:
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:  # noqa: ARG002
         return {}
 
+    def forget_taken(self) -> None:
+        pass
+
     def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> None:  # noqa: ARG002
         return None
 

@@ -69,11 +69,17 @@ class CheckedTrack(NamedTuple):
 class ShardedTracks(Protocol):
     """The shards of one result, by their names. For one thread; any number of processes may read."""
 
+    def new_stem(self, run_id: int) -> str:
+        """Return a part of the names of new shards, which sort in the order in which they are written.
+
+        It is never the same twice, not even for another attempt, and consists of digits, letters and dashes.
+        """
+
     def write_tracks(self, stem: str, column_values: ColumnValues) -> ShardWriteResult:
         """Write tracks that no shard holds to new shards, ``tracks/tracks-STEM-NUMBER.parquet``.
 
         Args:
-            stem: lower-case letters, digits and dashes; never the same twice, not even for another attempt.
+            stem: see ``new_stem``.
             column_values: of rows with the columns of a track.
 
         Returns:
@@ -120,19 +126,19 @@ class ShardedTracks(Protocol):
             StoreError: it cannot be removed.
         """
 
-    def write_songs_table(self, chunks: Iterable[ColumnValues], commit: int) -> int:
+    def write_songs_table(self, chunks: Iterable[ColumnValues], state: str) -> int:
         """Replace the table of songs, and return how many songs it has.
 
         Args:
             chunks: all songs, some at a time.
-            commit: number of the last commit that they come from.
+            state: of the catalog that they come from; it is written into the file.
 
         Raises:
             StoreError: it cannot be written. The table before is left.
         """
 
-    def songs_table_commit(self) -> int | None:
-        """Return the number of the last commit that the table of songs has; None if it cannot be read."""
+    def songs_table_state(self) -> str | None:
+        """Return the state of the catalog that the table of songs comes from; None if it cannot be read."""
 
     def count_songs_table_rows(self) -> int:
         """Read the table of songs, and return how many songs it has.

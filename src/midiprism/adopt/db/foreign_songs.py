@@ -35,6 +35,17 @@ SELECT count(*), count(*) FILTER (WHERE [has_links] AND NOT [is_known]), count(*
 FROM {files} f WHERE f.num_tracks > 1
 """
 
+_WRONGLY_LINKED = """
+SELECT s.id FROM [own].songs s
+WHERE s.outcome IN ('split', 'repaired') AND s.digest IN (
+    SELECT f.content_hash FROM {files} f JOIN {links} l ON l.parent_file_id = f.id
+        JOIN {files} t ON t.id = l.split_file_id
+    WHERE NOT EXISTS (
+        SELECT FROM [own].songs k
+            JOIN [own].links o ON o.song_id = k.id JOIN [own].tracks r ON r.id = o.track_id
+        WHERE k.digest = f.content_hash AND r.digest = t.content_hash))
+"""
+
 _HAS_LINKS = "EXISTS (SELECT FROM {links} l WHERE l.parent_file_id = f.id)"
 
 
@@ -131,18 +142,29 @@ class ForeignSongs:
             folder = folder[: folder.rfind(b"/", 0, -1) + 1]
         return folder
 
+    def wrongly_linked_ids(self) -> list[int]:
+        """Return the ids in midiprism's catalog of songs that it has split and that have other links too."""
+        if not self._has_catalog():
+            return []
+        statement = _WRONGLY_LINKED.replace("[own]", f'"{self._library.address.schema}"')
+        return [song_id for (song_id,) in self._library.fetch_rows(statement)]
+
+    def _has_catalog(self) -> bool:
+        """Return whether midiprism has a catalog in the database."""
+        ((has_catalog,),) = self._library.fetch_rows(
+            "SELECT to_regclass(:name) IS NOT NULL", name=self._own_songs_table
+        )
+        return bool(has_catalog)
+
     def _fetch_rows(self, statement: str, **values: Any) -> Sequence[Any]:
         """Return the rows of a statement.
 
         ``[has_links]`` stands for whether a song has links, ``[is_known]`` for whether midiprism's catalog
         knows it, which is false where there is no catalog yet.
         """
-        ((has_catalog,),) = self._library.fetch_rows(
-            "SELECT to_regclass(:name) IS NOT NULL", name=self._own_songs_table
-        )
         is_known = (
             f"EXISTS (SELECT FROM {self._own_songs_table} s WHERE s.digest = f.content_hash)"
-            if has_catalog
+            if self._has_catalog()
             else "FALSE"
         )
         return self._library.fetch_rows(

@@ -20,6 +20,7 @@ from midiprism.advise.probe.temp_dir import temp_dir
 from midiprism.advise.report.explanations import STRATEGY_INFO, StrategyId, explain_not_applicable
 from midiprism.advise.report.strategies import RunModel, best_setting, model_run
 from midiprism.errors import MidiprismError, UsageError
+from midiprism.optional_packages import MissingPackageError
 from midiprism.pipeline import Settings
 from midiprism.pipeline.resource_defaults import cpus, default_in_flight
 from midiprism.pipeline.tuner import Tunables
@@ -382,7 +383,7 @@ def _skip_reasons(options: ExperimentOptions) -> dict[StrategyId, str]:
     """Return the strategies that are not tried, with the reason."""
     reasons: dict[StrategyId, str] = {}
     if find_spec("pyarrow") is None:
-        reasons["parquet"] = "It needs pyarrow: pip install 'midiprism[parquet]'."
+        reasons["parquet"] = str(MissingPackageError("pyarrow", "It"))
     if not options.other_folders:
         reasons["output-device"] = "No folder on another disk was named to try."
     if options.database is None:

@@ -304,6 +304,10 @@ class BatchCommit:
             "source_metadata = CASE WHEN EXCLUDED.source_metadata IS NULL AND (old.size, old.mtime_ns) = "
             "(EXCLUDED.size, EXCLUDED.mtime_ns) THEN old.source_metadata ELSE EXCLUDED.source_metadata END"
         )
+        presence = (
+            "gone_at = NULL, last_song_id = CASE WHEN EXCLUDED.size IS NULL THEN "
+            "CASE WHEN old.size IS NULL THEN old.last_song_id ELSE old.song_id END END"
+        )
         forgotten = self._driver_connection.execute(
             f"SELECT song_id FROM {self._qualified_name('song_paths')} p "  # noqa: S608 - names of ours
             f"JOIN {self._qualified_name('songs')} s ON s.id = p.song_id "
@@ -314,7 +318,7 @@ class BatchCommit:
         self._driver_connection.execute(
             f"INSERT INTO {self._qualified_name('song_paths')} AS old ({names}) "  # noqa: S608
             f"SELECT {names} FROM new_paths ORDER BY path "
-            f"ON CONFLICT ({UNIQUE_PATH_SQL}) DO UPDATE SET {changes}, {metadata}"
+            f"ON CONFLICT ({UNIQUE_PATH_SQL}) DO UPDATE SET {changes}, {metadata}, {presence}"
         )
         if forgotten:
             self._driver_connection.execute(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.errors import translate_errors
 from midiprism.errors import CatalogError
+from midiprism.optional_packages import MissingPackageError
 
 MAX_OUTAGE_SECONDS = 600.0
 """Longest time that a server may be away."""
@@ -32,7 +33,8 @@ def connect(address: PostgresAddress) -> Connection:
     """Return a connection whose statements find the catalog's tables.
 
     Raises:
-        CatalogError: the driver is missing, or the server cannot be reached or refuses us.
+        MissingPackageError: the driver is not installed.
+        CatalogError: the server cannot be reached, or refuses us.
     """
     with translate_errors(str(address)):
         return _engine(address).connect()
@@ -169,13 +171,22 @@ def _is_permanent(cause: Exception) -> bool:
     )
 
 
-def _engine(address: PostgresAddress) -> Engine:
+def import_psycopg() -> Any:
+    """Return the driver.
+
+    Raises:
+        MissingPackageError: it cannot be loaded.
+    """
     try:
         import psycopg
     except ImportError as error:
-        raise CatalogError(
-            f"The driver of PostgreSQL cannot be loaded ({error}): pip install 'midiprism[postgresql]'."
-        ) from error
+        reason = f"it cannot be loaded ({error})"
+        raise MissingPackageError("psycopg", "A catalog in PostgreSQL", reason) from error
+    return psycopg
+
+
+def _engine(address: PostgresAddress) -> Engine:
+    psycopg = import_psycopg()
 
     def open_connection() -> Any:
         # Statements are not prepared: behind a pooler the next one may go to another server process.

@@ -1,17 +1,20 @@
 """The search for tracks by the searchable fields of links, tracks and songs."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, Select, Table, exists, func, or_, select
 
 from midiprism.catalog.folding import fold_text
+from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, shards, song_paths, tracks
 from midiprism.errors import FilterValueError
 from midiprism.records.batches import make_storable
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, TrackRecord
 from midiprism.records.filters import FILTERS, Filter, FilterValue
+from midiprism.sources.file_types import source_of_song
 
 MAX_FILTER_TEXT = 4_096
 """Most characters of a folded text to search for; SQLite takes patterns of at most 50,000 bytes."""
@@ -61,7 +64,9 @@ def _check_value(name: str, value: FilterValue | None) -> None:
 
 
 class TrackRow(NamedTuple):
-    """A link of a song with its track. Of several paths of one song, the bytewise smallest names the song.
+    """A link of a song with its track.
+
+    Of several paths that are there, the bytewise smallest names the song.
 
     Attributes:
         song_id: id of the song in the catalog.
@@ -71,6 +76,8 @@ class TrackRow(NamedTuple):
         link: how the song has the track, and the track.
         shard: name of the shard that holds the track; None where it is a file of its own.
         shard_row: 0-based, in that shard.
+        source_metadata: what the source says of the song at that path, such as columns of a Parquet file.
+        paths: all paths of the song that are there, the smallest first.
     """
 
     song_id: int
@@ -80,6 +87,13 @@ class TrackRow(NamedTuple):
     link: LinkRecord
     shard: str | None = None
     shard_row: int | None = None
+    source_metadata: Mapping[str, Any] | None = None
+    paths: tuple[bytes, ...] = ()
+
+    @property
+    def source(self) -> bytes:
+        """The folder, archive or Parquet file that the song comes from."""
+        return source_of_song(self.song_path, self.root_length)
 
     @property
     def track(self) -> TrackRecord:
@@ -92,8 +106,9 @@ def find_tracks(
 ) -> Generator[TrackRow, None, None]:
     """Return the selected tracks, ordered by the bytes of their songs' paths, then by position in the song.
 
-    Rows stream: memory does not grow with their number. A song whose path now holds another song is not
-    found. Close the rows before the catalog if you leave them early.
+    A filter by the song's name looks at the names of all its paths. Rows stream: memory does not grow with
+    their number. A song that is at no path any more is not found. Close the rows before the catalog if you
+    leave them early.
     """
     # SQLite folds texts by a function of ours. PostgreSQL folds them by its own locale, so there the query
     # only narrows the rows down.
@@ -102,10 +117,45 @@ def find_tracks(
     with connection.begin():
         result = connection.execute(query.execution_options(yield_per=_FETCH_ROWS))
         try:
-            rows = map(_make_row, result)
-            yield from rows if exact else islice((row for row in rows if _matches(row, selection)), limit)
+            rows = _rows_with_paths(connection, result, selection, matched=exact)
+            yield from rows if exact else islice(rows, limit)
         finally:
             result.close()
+
+
+class _SongPaths(NamedTuple):
+    """Paths and names of a song, in the order of the paths."""
+
+    paths: tuple[bytes, ...]
+    names: tuple[str, ...]
+
+
+def _rows_with_paths(
+    connection: Connection, result: CursorResult[Any], selection: Selection, *, matched: bool
+) -> Iterator[TrackRow]:
+    """Return the rows of a result with all paths of their songs.
+
+    Args:
+        matched: whether the query has found exactly what is selected.
+    """
+    for part in result.partitions():
+        rows = [_make_row(values) for values in part]
+        paths_by_song = _select_paths(connection, {row.song_id for row in rows})
+        for row in rows:
+            song = paths_by_song[row.song_id]
+            if matched or _matches(row, song.names, selection):
+                yield row._replace(paths=song.paths)
+
+
+def _select_paths(connection: Connection, song_ids: Iterable[int]) -> dict[int, _SongPaths]:
+    """Return the paths that are there of some songs."""
+    path = song_paths.c
+    query = select(path.song_id, path.path, path.song_name).where(path.gone_at.is_(None))
+    found: dict[int, list[tuple[bytes, str]]] = {}
+    for part in query_chunks(sorted(song_ids)):
+        for song_id, *place in connection.execute(query.where(path.song_id.in_(part)).order_by(path.path)):
+            found.setdefault(song_id, []).append((place[0], place[1]))
+    return {song_id: _SongPaths(*zip(*places, strict=True)) for song_id, places in found.items()}
 
 
 def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> Select[Any]:
@@ -113,7 +163,7 @@ def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> S
     other = song_paths.alias("other")
     smallest = (
         select(other.c.path)
-        .where(other.c.song_id == path.song_id)
+        .where(other.c.song_id == path.song_id, other.c.gone_at.is_(None))
         .order_by(other.c.path)
         .limit(1)
         .scalar_subquery()
@@ -124,6 +174,7 @@ def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> S
             path.path,
             path.root_length,
             path.song_name,
+            path.source_metadata,
             shards.c.name,
             track.shard_row,
             *(link[field.name] for field in LINK_FIELDS),
@@ -142,16 +193,25 @@ def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> S
 
 def _make_row(values: Any) -> TrackRow:
     """Return a row of the values that ``_select_tracks`` selects."""
-    song_id, path, root_length, song_name, shard, shard_row, *facts = values
+    song_id, path, root_length, song_name, metadata, shard, shard_row, *facts = values
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     link = LinkRecord._make((*facts[: len(LINK_FIELDS)], track))
-    return TrackRow(song_id, path, root_length, song_name, link, shard, shard_row)
+    source_metadata = None if metadata is None else json.loads(metadata)
+    return TrackRow(song_id, path, root_length, song_name, link, shard, shard_row, source_metadata)
 
 
 def _conditions(selection: Selection, contains: TextCondition) -> Iterator[ColumnElement[bool]]:
     for condition, value in selection.filters():
         columns = [_TABLES[condition.record].c[name] for name in condition.field_names]
-        if condition.comparison == "contains":
+        if condition.record == "songs":
+            named = song_paths.alias("named")
+            is_named = or_(*(contains(named.c[name], str(value)) for name in condition.field_names))
+            yield (
+                exists()
+                .where(named.c.song_id == song_paths.c.song_id, named.c.gone_at.is_(None), is_named)
+                .correlate(song_paths)
+            )
+        elif condition.comparison == "contains":
             yield or_(*(contains(column, str(value)) for column in columns))
         elif condition.comparison == "at_least":
             yield or_(*(column >= value for column in columns))
@@ -173,13 +233,15 @@ def _may_contain(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
     return or_(beyond_ascii, _contains(column, folded)) if folded.isascii() else beyond_ascii
 
 
-def _matches(row: TrackRow, selection: Selection) -> bool:
-    """Return whether the texts of a row pass the filters."""
+def _matches(row: TrackRow, song_names: Iterable[str], selection: Selection) -> bool:
+    """Return whether the texts of a row, or one of the song's names, pass the filters."""
     for condition, text in selection.filters():
         if condition.comparison != "contains":
             continue
-        record = {"links": row.link, "tracks": row.track, "songs": row}[condition.record]
-        values = (getattr(record, name) for name in condition.field_names)
+        values: Iterable[str | None] = song_names
+        if condition.record != "songs":
+            record = row.link if condition.record == "links" else row.track
+            values = [getattr(record, name) for name in condition.field_names]
         wanted = fold_text(make_storable(str(text)))
         if not any(value is not None and wanted in fold_text(value) for value in values):
             return False

@@ -159,8 +159,9 @@ class IntegrityQueries:
         return self._catalog.interruptible(stop)
 
     def last_run_state(self) -> str | None:
-        """Return how the last run ended; None without any run."""
-        state: str | None = self._fetch_value(select(runs.c.state).order_by(runs.c.id.desc()).limit(1))
+        """Return how the last run ended that was not undone; None without any."""
+        query = select(runs.c.state).where(runs.c.state != "undone").order_by(runs.c.id.desc()).limit(1)
+        state: str | None = self._fetch_value(query)
         return state
 
     def first_run_since(self, started: str) -> int:

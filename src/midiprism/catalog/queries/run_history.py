@@ -21,6 +21,7 @@ from midiprism.records.outcomes import FAILED_OUTCOMES
 
 _FETCH_ROWS = 1_000
 
+_is_there = song_paths.c.gone_at.is_(None)
 _is_failed = songs.c.outcome.in_(sorted(FAILED_OUTCOMES))
 _first_problem_code = songs.c.problems[(0, "code")].as_string()
 _first_problem_message = songs.c.problems[(0, "message")].as_string()
@@ -32,8 +33,8 @@ class CatalogCounts:
 
     Attributes:
         outcomes: songs by outcome; a song that could not be read counts once per path.
-        songs_with_path: songs that are at a path; the paths of the others hold other songs now.
-        paths: paths at which songs were found.
+        songs_with_path: songs that are at a path; the others are gone, or their paths hold other songs now.
+        paths: paths at which songs are, as far as scans have seen.
         tracks: tracks, each of which is a file unless they are in shards.
         links: links from songs to tracks.
         track_bytes: bytes of the tracks.
@@ -156,7 +157,7 @@ def count_catalog(connection: Connection) -> CatalogCounts:
         link_count += int(links_of_songs)
         songs_with_loss += losses
         lost_bytes += int(bytes_of_songs or 0)
-    path_song_count = select(func.count(song_paths.c.song_id.distinct()))
+    path_song_count = select(func.count(song_paths.c.song_id.distinct())).where(_is_there)
     track_sums = select(func.count(), func.sum(tracks.c.size)).select_from(tracks)
     shard_sums = select(func.count(), func.sum(shards.c.bytes)).select_from(shards)
     track_count, track_bytes = connection.execute(track_sums).one()
@@ -164,7 +165,7 @@ def count_catalog(connection: Connection) -> CatalogCounts:
     return CatalogCounts(
         outcomes,
         connection.scalar(path_song_count) or 0,
-        connection.scalar(select(func.count()).select_from(song_paths)) or 0,
+        connection.scalar(select(func.count()).select_from(song_paths).where(_is_there)) or 0,
         track_count,
         link_count,
         int(track_bytes or 0),
@@ -178,7 +179,7 @@ def count_catalog(connection: Connection) -> CatalogCounts:
 def failure_groups(connection: Connection, max_examples: int) -> list[FailureGroup]:
     """Return the songs that failed, by reason, the most frequent first.
 
-    A song that is at no path any more is left out: its file was repaired or replaced.
+    A song that is at no path any more is left out: its file was repaired, replaced or deleted.
 
     Args:
         connection: with a transaction that is open.
@@ -186,7 +187,7 @@ def failure_groups(connection: Connection, max_examples: int) -> list[FailureGro
     """
     groups: dict[str, FailureGroup] = {}
     first: dict[int, FailureGroup] = {}
-    is_at_path = select(song_paths.c.path).where(song_paths.c.song_id == songs.c.id).exists()
+    is_at_path = select(song_paths.c.path).where(song_paths.c.song_id == songs.c.id, _is_there).exists()
     query = select(songs.c.id, songs.c.outcome, _first_problem_code, songs.c.run_id).where(
         _is_failed, is_at_path
     )
@@ -199,7 +200,7 @@ def failure_groups(connection: Connection, max_examples: int) -> list[FailureGro
             first[song_id] = group
     smallest = (
         select(song_paths.c.path)
-        .where(song_paths.c.song_id == songs.c.id)
+        .where(song_paths.c.song_id == songs.c.id, _is_there)
         .order_by(song_paths.c.path)
         .limit(1)
         .scalar_subquery()
@@ -213,7 +214,7 @@ def failure_groups(connection: Connection, max_examples: int) -> list[FailureGro
 
 
 def failed_paths(catalog: Catalog) -> Iterator[ListedPath]:
-    """Return every path of every song that failed, song by song."""
+    """Return every path that is there of every song that failed, song by song."""
     return _listed_paths(catalog, _is_failed)
 
 
@@ -310,7 +311,7 @@ def _page_of_paths(connection: Connection, where: ColumnElement[bool], limit: in
             songs.c.lost_bytes,
         )
         .join(song_paths, song_paths.c.song_id == songs.c.id)
-        .where(where)
+        .where(where, _is_there)
         .order_by(songs.c.id, song_paths.c.path)
         .limit(limit)
     )

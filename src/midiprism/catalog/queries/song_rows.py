@@ -9,7 +9,7 @@ from itertools import chain, compress
 from operator import ne
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, String, cast, func, select
+from sqlalchemy import Connection, Select, String, case, cast, func, select
 
 from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
 
@@ -21,7 +21,8 @@ class SongColumns(NamedTuple):
     """Songs whose content is known, column by column.
 
     Attributes:
-        path: the bytewise smallest of a song's paths; None without any, like ``root_length``.
+        path: the bytewise smallest of a song's paths that are there; None without any, like ``root_length``.
+        source_metadata: what the source says of the song at that path, as a JSON object; None for nothing.
     """
 
     id: Sequence[int]
@@ -37,11 +38,15 @@ class SongColumns(NamedTuple):
     duration_seconds: Sequence[float | None]
     lost_bytes: Sequence[int | None]
     link_count: Sequence[int]
+    source_metadata: Sequence[str | None]
 
 
-def last_commit_id(connection: Connection) -> int:
-    """Return the id of the last commit; 0 before the first."""
-    return int(connection.scalar(select(func.max(batches.c.id))) or 0)
+def commit_state(connection: Connection) -> str:
+    """Return a text that differs after every run, and is the same however the songs of a run were batched."""
+    batch = batches.c
+    removals = case((batch.seconds == 0, 1), else_=0)  # no work was done, and the catalog changed
+    totals = (func.max(batch.run_id), func.sum(batch.songs), func.sum(batch.links), func.sum(removals))
+    return "-".join(str(total or 0) for total in connection.execute(select(*totals)).one())
 
 
 def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes, int]]]:
@@ -51,8 +56,9 @@ def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes, 
 
 
 def song_names(connection: Connection) -> Iterator[Sequence[tuple[int, str]]]:
-    """Return ids of songs with the names of their paths, in any order."""
-    return _row_batches(connection, select(song_paths.c.song_id, song_paths.c.song_name))
+    """Return ids of songs with the names of their paths that are there, in any order."""
+    names = select(song_paths.c.song_id, song_paths.c.song_name).where(song_paths.c.gone_at.is_(None))
+    return _row_batches(connection, names)
 
 
 def song_track_ids(connection: Connection) -> Iterator[Sequence[tuple[int, str]]]:
@@ -72,11 +78,12 @@ def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequen
 
 def song_columns(connection: Connection) -> Iterator[SongColumns]:
     """Return all songs whose content is known, in the order of their ids."""
-    tables = {"path": song_paths, "root_length": song_paths}
+    tables = dict.fromkeys(("path", "root_length", "source_metadata"), song_paths)
+    is_path_of_song = (song_paths.c.song_id == songs.c.id) & song_paths.c.gone_at.is_(None)
     columns = [tables.get(name, songs).c[name] for name in SongColumns._fields]
     query = (
         select(*columns)
-        .select_from(songs.outerjoin(song_paths, song_paths.c.song_id == songs.c.id))
+        .select_from(songs.outerjoin(song_paths, is_path_of_song))
         .where(songs.c.digest.is_not(None))
         .order_by(songs.c.id, song_paths.c.path)
     )

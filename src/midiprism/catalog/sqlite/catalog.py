@@ -12,7 +12,16 @@ from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
-from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
+from midiprism.catalog.schema import (
+    batches,
+    links,
+    removed_songs,
+    removed_tracks,
+    runs,
+    song_paths,
+    songs,
+    tracks,
+)
 from midiprism.catalog.sqlite.file import PROGRESS_STEPS
 from midiprism.catalog.sqlite.prepared_commit import PreparedBatch, PreparedCommit, RecordedPath
 from midiprism.catalog.types import KnownSong
@@ -73,8 +82,8 @@ class SqliteCatalog(Catalog):
         )
         return int(count * size)
 
-    def reserve_ids(self, table: str, highest_id: int) -> None:
-        self._last_ids[table] = highest_id
+    def reserve_ids(self, table: Table, highest_id: int) -> None:
+        self._last_ids[table.name] = max(highest_id, self.run_in_transaction(lambda: self._highest_id(table)))
 
     def commit(
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
@@ -258,6 +267,10 @@ class SqliteCatalog(Catalog):
         existing = {row.path: row for row in self._select_paths(indices)}
         columns = rows.path_table_columns(batch.ids_of(indices.values()), batch.record, [*indices.values()])
         if existing:
+            columns["last_song_id"] = [
+                existing[path].last_readable_song_id if size is None and path in existing else None
+                for path, size in zip(columns["path"], columns["size"], strict=True)
+            ]
             columns["source_metadata"] = [
                 # An unchanged file is read again without its source's metadata: the recorded metadata stays.
                 existing[path].source_metadata
@@ -319,10 +332,18 @@ class SqliteCatalog(Catalog):
         """Return the next ids of a table; they are counted here, since there is one writer."""
         name = table.name
         if name not in self._last_ids:
-            self._last_ids[name] = self.connection.scalar(select(func.max(table.c.id))) or 0
+            self._last_ids[name] = self._highest_id(table)
         first = self._last_ids[name] + 1
         self._last_ids[name] += count
         return range(first, first + count)
+
+    def _highest_id(self, table: Table) -> int:
+        """Return the highest id of a table, also of rows that were removed and may be put back."""
+        tables = [table, *([_REMOVED_ROWS[table]] if table in _REMOVED_ROWS else [])]
+        return max(self.connection.scalar(select(func.max(it.c.id))) or 0 for it in tables)
+
+
+_REMOVED_ROWS = {songs: removed_songs, tracks: removed_tracks}
 
 
 def _is_of(prepared: PreparedCommit, records: Sequence[BatchRecord]) -> bool:

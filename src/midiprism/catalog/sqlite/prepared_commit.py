@@ -16,6 +16,12 @@ class RecordedPath(NamedTuple):
     size: int | None
     mtime_ns: int | None
     source_metadata: str | None
+    last_song_id: int | None
+
+    @property
+    def last_readable_song_id(self) -> int | None:
+        """The song that was last read at the path; None if none was."""
+        return self.last_song_id if self.size is None else self.song_id
 
 
 @dataclass(slots=True)

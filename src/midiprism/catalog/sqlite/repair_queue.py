@@ -148,7 +148,7 @@ class RepairQueue:
         }
         for table, columns in id_columns.items():
             highest = max(self._catalog.fetch_value(select(func.max(column))) or 0 for column in columns)
-            self._catalog.reserve_ids(table.name, highest)
+            self._catalog.reserve_ids(table, highest)
 
     def delete_lost_links(self) -> int:
         """Delete links of songs that have neither a row nor a path. Return how many songs these were."""

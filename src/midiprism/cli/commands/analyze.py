@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from midiprism.cli.options import CatalogOptions, OutArgument
+from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
 from midiprism.cli.render.analysis_json import analysis_to_json
 from midiprism.cli.render.terminal import make_console, print_json
 from midiprism.cli.result_location import locate
@@ -24,6 +24,7 @@ def analyze(
         typer.Option("--html", help="Print the report as one self-contained web page, with plots over time."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Report on a run, active or finished: its progress, what it uses, what limits it, which strategies would
     make it faster and by how much, and the commands for them.
@@ -35,7 +36,7 @@ def analyze(
 
     if markdown + html + as_json > 1:
         raise UsageError("--markdown, --html and --json exclude each other.")
-    result = locate(out, catalog)
+    result = locate(out, catalog, quiet=quiet)
     report = analyze_run(result.folder, result.database, run)
     if as_json:
         print_json(analysis_to_json(report))

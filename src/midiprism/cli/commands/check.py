@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from midiprism.cli.database import require_database
-from midiprism.cli.options import CatalogOptions, PathMapOption, SummaryOptions
+from midiprism.cli.options import CatalogOptions, PathMapOption, SummaryOptions, parse_path
 from midiprism.cli.render.preflight_text import format_progress, preflight_lines
 from midiprism.cli.render.terminal import make_console, print_json, shell_quote
 from midiprism.cli.shell import exit_code, session
@@ -17,7 +17,11 @@ def check(
     out: Annotated[
         str | None,
         typer.Option(
-            "-o", "--out", metavar="OUT", help="Folder of the future result: check whether it has room."
+            "-o",
+            "--out",
+            metavar="OUT",
+            parser=parse_path,
+            help="Folder of the future result: check whether it has room.",
         ),
     ] = None,
     path_map: PathMapOption = None,

@@ -6,7 +6,7 @@ import typer
 
 from midiprism.cli.filters import FilterOptions
 from midiprism.cli.interrupt import interruptible
-from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions
+from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, parse_path
 from midiprism.cli.render.export_text import print_export
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import locate
@@ -16,7 +16,13 @@ from midiprism.cli.shell import exit_code
 def export(
     out: OutArgument,
     to: Annotated[
-        str, typer.Option("--to", metavar="DIR", help="Folder of the tree. It is made if it does not exist.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            parser=parse_path,
+            help="Folder of the tree. It is made if it does not exist.",
+        ),
     ],
     filters: FilterOptions,
     catalog: CatalogOptions,
@@ -38,6 +44,10 @@ def export(
             "the store's own.",
         ),
     ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Export the first N tracks only, in the order of `list`."),
+    ] = None,
     dry_run: DryRunOption = False,
 ) -> int:
     """Write a tree of the tracks, or of those that the filters select, under names of your choice.
@@ -57,6 +67,7 @@ def export(
             selection,
             database=result.database,
             hardlink=hardlink,
+            limit=limit,
             dry_run=dry_run,
             stop=stop,
         )

@@ -7,7 +7,7 @@ import typer
 
 from midiprism.cli.commands.split_options import EncodingOption
 from midiprism.cli.option_values import parse_size
-from midiprism.cli.options import MaxSongSizeOption
+from midiprism.cli.options import MaxSongSizeOption, QuietOption, parse_path
 from midiprism.cli.render.inspection_json import print_inspection_json
 from midiprism.cli.render.inspection_text import print_inspection
 from midiprism.cli.shell import announce_compiling
@@ -18,25 +18,29 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="MIDI file, optionally compressed with gzip.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", parser=parse_path, help="MIDI file, optionally compressed with gzip."),
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as one JSON object; numbers count from 0 there.")
     ] = False,
     encoding: EncodingOption = None,
     max_song_size: MaxSongSizeOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Show what is in a MIDI file: tracks, tempi, meters, keys, and what is wrong with it.
 
     Tracks and channels are counted from 1, as musicians do.
     """
-    inspection = _inspect_file(file, max_song_size, encoding)
+    inspection = _inspect_file(file, max_song_size, encoding, quiet=quiet)
     if as_json:
         print_inspection_json(file, inspection)
     else:
         print_inspection(file, inspection)
 
 
-def _inspect_file(file: str, max_song_size: str | None, encoding: str | None) -> "Inspection":
+def _inspect_file(file: str, max_song_size: str | None, encoding: str | None, *, quiet: bool) -> "Inspection":
     from midiprism.smf import Limits, inspect
     from midiprism.smf.kernel.split_kernel import is_compiled
     from midiprism.sources.folder import read_file
@@ -57,7 +61,7 @@ def _inspect_file(file: str, max_song_size: str | None, encoding: str | None) ->
                 "allows more."
             )
         if not is_compiled():
-            announce_compiling(quiet=False)()
+            announce_compiling(quiet=quiet)()
         return inspect(data, limits=limits, encoding=encoding)
     except UnreadableError as error:
         raise MidiprismError(f"{file}: {error}") from error

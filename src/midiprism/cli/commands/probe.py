@@ -7,7 +7,7 @@ import typer
 
 from midiprism.cli import exit_codes
 from midiprism.cli.interrupt import terminable
-from midiprism.cli.options import JsonOption
+from midiprism.cli.options import JsonOption, QuietOption, parse_path
 from midiprism.cli.render.probe_json import mount_point_to_json, path_text, speeds_to_json
 from midiprism.cli.render.probe_text import print_plan, print_speeds
 from midiprism.cli.render.terminal import print_json, print_message, printable_path
@@ -23,6 +23,7 @@ def probe(
         list[str] | None,
         typer.Argument(
             metavar="DIR...",
+            parser=parse_path,
             help="Folders on the disks to measure.  [default: every mounted disk and memory file system that "
             "can be written]",
         ),
@@ -31,6 +32,7 @@ def probe(
         bool, typer.Option("--dry-run", help="Only list what would be measured, and write nothing.")
     ] = False,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> int:
     """Measure how fast disks and memory do what a run does there, and rank them.
 
@@ -42,7 +44,8 @@ def probe(
     mount_points = mount_points_of(folders) if folders else find_mount_points()
     usable = [mount_point for mount_point in mount_points if mount_point.skip_reason is None]
     skipped = [mount_point for mount_point in mount_points if mount_point.skip_reason is not None]
-    print_plan(usable, skipped, dry_run=dry_run)
+    if dry_run or not quiet:
+        print_plan(usable, skipped, dry_run=dry_run)
     facts: dict[str, Any] = {
         "dry_run": dry_run,
         "skipped": [
@@ -55,7 +58,7 @@ def probe(
         facts["places"] = [mount_point_to_json(mount_point) for mount_point in usable]
     else:
         with terminable():
-            speeds, errors = _measure(usable)
+            speeds, errors = _measure(usable, quiet=quiet)
         failed = failed or bool(errors)
         facts |= speeds_to_json(speeds)
         facts["failed"] = [{"path": path_text(path), "message": message} for path, message in errors]
@@ -68,7 +71,9 @@ def probe(
     return exit_codes.FAILED if failed else exit_codes.DONE
 
 
-def _measure(mount_points: Sequence["MountPoint"]) -> tuple[list["DiskSpeed"], list[tuple[str, str]]]:
+def _measure(
+    mount_points: Sequence["MountPoint"], *, quiet: bool
+) -> tuple[list["DiskSpeed"], list[tuple[str, str]]]:
     """Return the speeds, the fastest first, and the paths that could not be measured with the reasons."""
     from midiprism.advise.probe.disk_results import rank_for_output, save_disk_speed
     from midiprism.advise.probe.probe import probe as measure
@@ -77,7 +82,8 @@ def _measure(mount_points: Sequence["MountPoint"]) -> tuple[list["DiskSpeed"], l
     errors: list[tuple[str, str]] = []
     for mount_point in mount_points:
         path = mount_point.location.path
-        typer.echo(f"Measuring {printable_path(path)} ...", err=True)
+        if not quiet:
+            typer.echo(f"Measuring {printable_path(path)} ...", err=True)
         try:
             speed = measure(path)
         except StoreError as error:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from midiprism.cli.database import resolve_database
-from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions
+from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, parse_path
 from midiprism.cli.render.relocate_text import format_progress, relocation_lines
 from midiprism.cli.render.terminal import make_console, print_json, print_message
 from midiprism.cli.result_location import follow_relocation
@@ -15,7 +15,10 @@ from midiprism.cli.shell import exit_code, session
 def relocate(
     out: OutArgument,
     new: Annotated[
-        str, typer.Argument(metavar="NEW", help="New folder of the result. It must be new or empty.")
+        str,
+        typer.Argument(
+            metavar="NEW", parser=parse_path, help="New folder of the result. It must be new or empty."
+        ),
     ],
     catalog: CatalogOptions,
     output: SummaryOptions,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from midiprism.cli.options import SummaryOptions
+from midiprism.cli.options import SummaryOptions, parse_path
 from midiprism.cli.render.terminal import (
     format_size,
     make_console,
@@ -23,7 +23,9 @@ from midiprism.errors import StoreError, UsageError
 def sample(
     folder: Annotated[
         str,
-        typer.Argument(metavar="DIR", help="Folder of the songs. It is made if it does not exist."),
+        typer.Argument(
+            metavar="DIR", parser=parse_path, help="Folder of the songs. It is made if it does not exist."
+        ),
     ],
     output: SummaryOptions,
     songs: Annotated[int, typer.Option(min=1, metavar="N", help="Number of songs.")] = 100,

@@ -33,9 +33,11 @@ from midiprism.cli.render.split_text import RepeatedCommand, print_summary, summ
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import follow_relocation, quote_result
 from midiprism.cli.shell import announce_compiling, exit_code
+from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
+    from midiprism.catalog import PostgresAddress
     from midiprism.pipeline import CatalogSettings, Scope, Settings, Summary
     from midiprism.pipeline.progress import RunListener, RunProgress
 
@@ -60,7 +62,8 @@ def split(
     run.
     """
     from midiprism.advise.tune.controller import Controller
-    from midiprism.pipeline import CatalogSettings, RunCallbacks, RunParts, Scope, run_pipeline
+    from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
+    from midiprism.pipeline.missing_songs import require_believed
 
     sources = source_options.sources or []
     out = follow_relocation(out, quiet=output.quiet)
@@ -70,8 +73,11 @@ def split(
         source_arguments = adoption_arguments(adoption)
     source_arguments += extent.arguments()
     database = resolve_database(catalog, out, adopt=adopt_options.adopt)
-    scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments))
-    settings = _make_settings(identity, rerun, work, CatalogSettings(database, work.lease), scope, extent)
+    if rerun.prune and extent.limit is not None:
+        raise UsageError("--prune needs all songs of the sources: leave --limit out.")
+    trust_scan = rerun.prune and adopt_options.yes
+    scope = Scope(extent.limit, not extent.no_scan, tuple(source_arguments), rerun.prune, trust_scan)
+    settings = _make_settings(identity, rerun, work, _catalog_settings(database, work), scope, extent)
     # Refuse another identity before an adopted library is checked, which may take long.
     store = _resolve_store(settings, out, adopted=adoption is not None)
     with ExitStack() as stack:
@@ -101,6 +107,8 @@ def split(
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
     command = RepeatedCommand(out, quote_result(out, database), (*sources, *source_arguments))
     _print_result(summary, command, output, verbose=verbose)
+    if rerun.prune and summary.state == "done":
+        require_believed(summary.missing)
     ok = not summary.has_failures and summary.error is None
     return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
 
@@ -124,6 +132,24 @@ def _resolve_store(settings: "Settings", out: str, *, adopted: bool) -> str:
     from midiprism.results.result_dir import read_identity
 
     return replace(settings.result_request, adopted=adopted).resolve(read_identity(out), out).store
+
+
+def _catalog_settings(database: "PostgresAddress | None", work: WorkOptions) -> "CatalogSettings":
+    """Return the place of the catalog and its options.
+
+    Raises:
+        UsageError: a lease is given for a catalog that no other run can share.
+    """
+    from midiprism.pipeline import CatalogSettings
+
+    if work.lease is None:
+        return CatalogSettings(database)
+    if database is None:
+        raise UsageError(
+            "--lease is for runs that share a catalog in PostgreSQL: leave it out, or name the catalog with "
+            "--database."
+        )
+    return CatalogSettings(database, work.lease)
 
 
 def _make_settings(

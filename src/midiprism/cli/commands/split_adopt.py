@@ -62,7 +62,14 @@ class AdoptOptions:
             help="With --redo-existing: take out the owner's rows that lead to tracks with other content.",
         ),
     ] = False
-    yes: Annotated[bool, typer.Option("--yes", help="With --replace: do not ask for confirmation.")] = False
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            help="With --replace: do not ask for confirmation. With --prune: remove songs even if more than "
+            "half of a source is gone.",
+        ),
+    ] = False
 
     def parse(
         self, sources: Sequence[str], source_arguments: Sequence[str], *, redo: bool

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli.option_values import parse_auto_int, parse_size
-from midiprism.cli.options import ArchivesOption, MaxSongSizeOption
+from midiprism.cli.options import ArchivesOption, MaxSongSizeOption, parse_path
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
@@ -19,11 +19,18 @@ MAX_WORKERS, MAX_BATCH_SIZE, MAX_IN_FLIGHT = 1_000, 100_000, 10_000
 
 OutOption = Annotated[
     str,
-    typer.Option("-o", "--out", metavar="OUT", help="Folder of the result. It is made if it does not exist."),
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="OUT",
+        parser=parse_path,
+        help="Folder of the result. It is made if it does not exist.",
+    ),
 ]
 VerboseSplitOption = Annotated[
     bool,
     typer.Option(
+        "-v",
         "--verbose",
         help="List up to 100 songs that failed instead of the first five; print what auto changes.",
     ),
@@ -110,6 +117,7 @@ class SourceOptions:
         list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
+            parser=parse_path,
             help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files.",
         ),
     ] = None
@@ -158,7 +166,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class RerunOptions:
-    """Options that repeat finished work."""
+    """Options for the songs of earlier runs."""
 
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry what failed in earlier runs.")
@@ -169,6 +177,14 @@ class RerunOptions:
             "--redo", help="Split known songs again, for example after an update that splits better."
         ),
     ] = False
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove the songs that are gone from the sources, with the tracks that no other song has; "
+            "`midiprism forget --undo` puts them back until the next --prune.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +192,14 @@ class WorkOptions:
     """Options that divide the work among processes and batches."""
 
     lease: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=1,
             metavar="SECONDS",
             help="How long batches stay reserved for this run if it dies, where several runs share a catalog "
-            "in PostgreSQL.",
+            "in PostgreSQL.  [default: 60]",
         ),
-    ] = 60.0
+    ] = None
     workers: Annotated[
         str,
         typer.Option(
@@ -196,8 +212,8 @@ class WorkOptions:
         str,
         typer.Option(
             metavar="N|auto",
-            help="Most songs that are split, flushed and committed as one. auto: 250, or 1,000 with "
-            "--database, then more as long as that helps.",
+            help="Most songs that are split, flushed and committed as one. auto: 250, or with "
+            "--database first 50 and later 1,000, then more as long as that helps.",
         ),
     ] = "auto"
     in_flight: Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from midiprism.cli import exit_codes
 from midiprism.cli.interrupt import Terminated, terminable
-from midiprism.cli.options import CatalogOptions, OutArgument
+from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
 from midiprism.cli.render.status_json import listed_song_json, status_to_json
 from midiprism.cli.render.status_text import failed_song_text, lossy_song_text, status_lines
 from midiprism.cli.render.terminal import make_console, print_json, print_message
@@ -50,6 +50,7 @@ def status(
             help="Print one JSON object; with --failed or --lost one per song, with --watch one per refresh.",
         ),
     ] = False,
+    quiet: QuietOption = False,
 ) -> int:
     """Show what a result holds, how far its run is, what failed and why, and what is left.
 
@@ -66,9 +67,9 @@ def status(
         raise UsageError(
             f"--every must be from {_MIN_INTERVAL_SECONDS:g} to {_MAX_INTERVAL_SECONDS:g} seconds."
         )
-    result = locate(out, catalog)
+    result = locate(out, catalog, quiet=quiet)
     if failed or lost:
-        _print_songs(result, lost=lost, as_json=as_json)
+        _print_songs(result, lost=lost, as_json=as_json, quiet=quiet)
     elif watch:
         try:
             with terminable():
@@ -83,7 +84,7 @@ def status(
     return exit_codes.DONE
 
 
-def _print_songs(result: ResultLocation, *, lost: bool, as_json: bool) -> None:
+def _print_songs(result: ResultLocation, *, lost: bool, as_json: bool, quiet: bool) -> None:
     """Print the songs that have lost music, or else those that failed."""
     from midiprism.catalog.queries.run_history import failed_paths, paths_with_loss
     from midiprism.results.status import open_catalog_if_any
@@ -96,7 +97,7 @@ def _print_songs(result: ResultLocation, *, lost: bool, as_json: bool) -> None:
             any_listed = True
             for piece in listed_song_json(paths) if as_json else to_text(paths):
                 typer.echo(piece, nl=False)
-    if not any_listed and not as_json:
+    if not (any_listed or as_json or quiet):
         print_message("No song has lost music." if lost else "No song failed.")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from midiprism.cli.database import refuse_password
 from midiprism.cli.interrupt import interruptible
-from midiprism.cli.options import ArchivesOption, JsonOption
+from midiprism.cli.options import ArchivesOption, JsonOption, QuietOption, parse_path
 from midiprism.cli.render.bench_text import experiment_to_json, print_experiments
 from midiprism.cli.render.terminal import escape_unprintable, pluralize, print_json, printable_path
 from midiprism.errors import UsageError
@@ -24,13 +24,19 @@ class ExperimentOptionGroup:
 
     work: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Folder for temporary results.  [default: the system's]"),
+        typer.Option(
+            metavar="DIR",
+            parser=parse_path,
+            help="Folder for temporary results.  [default: the system's]",
+        ),
     ] = None
     seconds: Annotated[float, typer.Option(min=0.5, metavar="S", help="Longest duration of a run.")] = 5.0
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="How often each strategy is run.")] = 3
     place: Annotated[
         list[str] | None,
-        typer.Option(metavar="DIR", help="Also try results in this folder. May be repeated."),
+        typer.Option(
+            metavar="DIR", parser=parse_path, help="Also try results in this folder. May be repeated."
+        ),
     ] = None
     database: Annotated[
         str | None,
@@ -84,7 +90,11 @@ class ExperimentOptionGroup:
 def strategies(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Folders, archives, Parquet files, as `split` takes them."),
+        typer.Argument(
+            metavar="SOURCE...",
+            parser=parse_path,
+            help="Folders, archives, Parquet files, as `split` takes them.",
+        ),
     ],
     experiments: ExperimentOptionGroup,
     songs: Annotated[
@@ -92,6 +102,7 @@ def strategies(
     ] = 20_000,
     archives: ArchivesOption = False,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> int | None:
     """Measure strategies off and on, alone and together, on a sample of a library, beside the predictions.
 
@@ -103,12 +114,13 @@ def strategies(
     options = experiments.parse()
     with interruptible("Stopping, and removing what was written; a second signal stops at once.") as stop:
         sample = sample_songs(open_source(sources, enter_archives=archives), songs)
-        typer.echo(
-            f"{pluralize(len(sample.songs), 'song')}; runs of at most {experiments.seconds:g} s.", err=True
-        )
-        results = run_experiments(
-            sample, options, stop, lambda message: typer.echo(escape_unprintable(message), err=True)
-        )
+
+        def print_progress(message: str) -> None:
+            if not quiet:
+                typer.echo(escape_unprintable(message), err=True)
+
+        print_progress(f"{pluralize(len(sample.songs), 'song')}; runs of at most {experiments.seconds:g} s.")
+        results = run_experiments(sample, options, stop, print_progress)
         if results is None:
             return stop.exit_code
     print_experiments(results, stderr=as_json)

@@ -7,7 +7,7 @@ import typer
 
 from midiprism.cli.confirm import require_confirmation
 from midiprism.cli.database import require_database
-from midiprism.cli.options import CatalogOptions, DryRunOption, JsonOption, YesOption
+from midiprism.cli.options import CatalogOptions, DryRunOption, JsonOption, QuietOption, YesOption
 from midiprism.cli.render.terminal import format_count, make_console, pluralize, print_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def undo(
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Take back what a run added to a catalog in PostgreSQL, and to an adopted library.
 
@@ -36,7 +37,8 @@ def undo(
     console = make_console(stderr=as_json)
     additions = count_additions(address, run)
     if dry_run:
-        console.print("\n".join(_addition_lines(run, additions)))
+        if not quiet:
+            console.print("\n".join(_addition_lines(run, additions)))
         if as_json:
             print_json({"run_id": run, "dry_run": True, **additions._asdict()})
         return
@@ -47,7 +49,8 @@ def undo(
         yes=yes,
     )
     undone = undo_run(address, run)
-    console.print("\n".join(_undone_lines(run, undone)))
+    if not quiet:
+        console.print("\n".join(_undone_lines(run, undone)))
     if as_json:
         print_json({"run_id": run, "dry_run": False, **undone._asdict()})
 

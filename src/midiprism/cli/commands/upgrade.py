@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from midiprism.cli.database import resolve_database
-from midiprism.cli.options import CatalogOptions
+from midiprism.cli.options import CatalogOptions, QuietOption, parse_path
 from midiprism.cli.result_location import locate
 from midiprism.errors import UsageError
 
@@ -15,8 +15,11 @@ def upgrade(
     catalog: CatalogOptions,
     out: Annotated[
         str | None,
-        typer.Argument(metavar="[OUT]", help="A result that has its catalog in its own folder."),
+        typer.Argument(
+            metavar="[OUT]", parser=parse_path, help="A result that has its catalog in its own folder."
+        ),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Bring the tables of a catalog up to this version, in one transaction."""
     from midiprism.catalog import Address, upgrade_catalog
@@ -28,7 +31,7 @@ def upgrade(
         if out is None:
             address = resolve_database(catalog)
         else:
-            result = locate(out, catalog)
+            result = locate(out, catalog, quiet=quiet)
             require_result(result.folder)
             address = catalog_address(result.folder, result.database)
             stack.enter_context(lock_exclusive(result.folder))
@@ -36,4 +39,5 @@ def upgrade(
             raise UsageError("Name the result, or the catalog with --database.")
         old_version, version = upgrade_catalog(address)
     state = "up to date" if old_version == version else f"now {version}"
-    typer.echo(f"{address}: version {old_version}, {state}.")
+    if not quiet:
+        typer.echo(f"{address}: version {old_version}, {state}.")

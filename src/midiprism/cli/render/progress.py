@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import typer
 
+from midiprism.cli.json_log import log_record
 from midiprism.cli.render.terminal import escape_unprintable, format_clock, make_console, pluralize
 
 if TYPE_CHECKING:
@@ -54,7 +55,14 @@ def progress_bar(format_progress: Callable[[ProgressT], str]) -> Iterator[Callab
             nonlocal printed_at
             if progress.seconds - printed_at >= _LINE_SECONDS:
                 printed_at = progress.seconds
-                typer.echo(format_progress(progress), err=True)
+                text = format_progress(progress)
+                facts = {
+                    "seen": progress.seen,
+                    "total": progress.total,
+                    "seconds": round(progress.seconds, 3),
+                }
+                if not log_record("info", text, **facts):
+                    typer.echo(text, err=True)
 
         yield print_line
         return

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from midiprism.cli.render.failure_advice import failure_advice
+from midiprism.cli.render.removal_text import kept_text, removal_text
 from midiprism.cli.render.terminal import (
+    escape_unprintable,
     format_count,
     format_size,
     make_console,
@@ -104,6 +106,7 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
     if summary.has_failures:
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
+    yield from missing_lines(summary)
     if summary.songs_with_loss and not summary.dry_run:
         yield "To list the songs that have lost music:"
         yield f"  midiprism status {command.quoted_result} --lost"
@@ -114,6 +117,30 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
         yield "Next:"
         yield f"  midiprism list {command.quoted_result} --instrument bass"
         yield f"  midiprism export {command.quoted_result} --to by-song --by song"
+
+
+def missing_lines(summary: "Summary") -> Iterator[str]:
+    """Yield what became of songs that are gone, or a line for each source that lacks some."""
+    removed = summary.removed
+    if removed is not None:
+        if removed.songs:
+            yield f"Removed {removal_text(removed)}."
+        if removed.songs_kept:
+            yield kept_text(removed)
+        return
+    for lost in summary.missing:
+        count, source = len(lost.song_ids), escape_unprintable(lost.shown_source)
+        if lost.doubted:
+            yield (
+                f"{count:,} of the {lost.known:,} known songs of {source} are missing, so it may not be all "
+                "there: they stay. If they are gone, --prune --yes removes them."
+            )
+        else:
+            are = "is" if count == 1 else "are"
+            yield (
+                f"{pluralize(count, 'song')} {are} gone from {source}; --prune removes "
+                f"{'it' if count == 1 else 'them'}."
+            )
 
 
 def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:

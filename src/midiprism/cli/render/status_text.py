@@ -118,8 +118,8 @@ def _total_lines(status: "ResultStatus") -> Iterator[str]:
         yield format_count(
             "gone",
             without_path,
-            "of them are at no path any more, since their files changed",
-            one="of them is at no path any more, since its file changed",
+            "of them are at no path any more: their files are gone or were changed",
+            one="of them is at no path any more: its file is gone or was changed",
         )
     store = "files"
     if counts.shards:
@@ -153,9 +153,9 @@ def _failure_lines(status: "ResultStatus") -> Iterator[str]:
 
 def _next_step_lines(status: "ResultStatus", quoted_result: str) -> Iterator[str]:
     command = resume_command(status, quoted_result)
-    if command is not None:
+    if command is not None and status.last_run is not None:
         left = "not counted" if status.songs_left is None else pluralize(status.songs_left, "song")
-        yield f"Left when run {status.runs[0].id} ended: {left}. To continue:"
+        yield f"Left when run {status.last_run.id} ended: {left}. To continue:"
         yield f"  {command}"
     if status.inventory.counts.songs_with_loss:
         yield "To list the songs that have lost music:"

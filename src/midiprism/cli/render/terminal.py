@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from midiprism.cli.json_log import log_record
 from midiprism.fs.path_text import path_bytes, path_text
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from midiprism.cli.json_log import Level
 
 WIDE = 200
 """Columns of a table that is printed to a file or a pipe."""
@@ -61,9 +63,10 @@ def print_json(facts: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(facts))
 
 
-def print_message(message: str) -> None:
-    """Print one line on standard error."""
-    typer.echo(f"midiprism: {escape_unprintable(message)}", err=True)
+def print_message(message: str, *, level: "Level" = "warning") -> None:
+    """Print one line on standard error; a level is shown where that is JSON."""
+    if not log_record(level, message):
+        typer.echo(f"midiprism: {escape_unprintable(message)}", err=True)
 
 
 def format_size(count: int) -> str:

@@ -1,5 +1,6 @@
 """Print the tracks that ``list`` found: as a table, as JSON, or as paths."""
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,22 +10,34 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from midiprism.cli.render.terminal import (
-    WIDE,
+    escape_unprintable,
     format_clock,
     make_console,
     make_table,
-    print_message,
     printable_path,
     rich_text,
 )
 from midiprism.fs.path_text import path_bytes, path_text
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from midiprism.catalog import TrackRow
     from midiprism.records.fields import Field
 
 _KEYS = {"track_number": "track"}
 _COUNTED_FROM_1 = ("track", "channel")
+
+DEFAULT_COLUMNS = ("song", "track", "name", "instrument", "notes", "length")
+_RATIOS = {
+    "song": 3, "song_path": 5, "source": 5, "source_metadata": 5, "paths": 5, "name": 2, "instrument": 2,
+    "path": 5,
+}  # fmt: skip
+"""Shares of the width of a terminal, for columns of texts that may be long."""
+_PATHS = ("song_path", "source", "paths", "path")
+"""Columns that are folded on a terminal rather than cut."""
+_ANY_WIDTH = 1 << 20
+"""Columns of a table that is printed to a file or a pipe."""
 
 
 @cache
@@ -58,6 +71,9 @@ def track_to_json(row: "TrackRow") -> dict[str, Any]:
     return {
         "song": row.song_name,
         "song_path": path_text(row.song_path),
+        "source": path_text(row.source),
+        "source_metadata": row.source_metadata,
+        "paths": [*map(path_text, row.paths)],
         **facts,
         "path": _file_path(row),
         "row": row.shard_row,
@@ -72,37 +88,68 @@ def print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
         typer.echo((printable_path(path).encode() if is_terminal else path) + end, nl=False)
 
 
-def print_track_table(rows: Sequence["TrackRow"]) -> None:
-    """Print the tracks as a table."""
-    if not rows:
-        print_message("No track matches.")
-        return
+def column_names() -> list[str]:
+    """Return the names of all columns that a table can have: the keys of ``--json``, and ``length``."""
+    return [
+        "song",
+        "song_path",
+        "source",
+        "source_metadata",
+        "paths",
+        *json_fields(),
+        "path",
+        "row",
+        "length",
+    ]
+
+
+def print_track_table(rows: Iterable["TrackRow"], columns: Sequence[str]) -> None:
+    """Print the tracks as a table: as wide as the terminal, or with whole values to a file or a pipe."""
     console = make_console()
     table = make_table()
     if console.is_terminal:
-        table.expand = True  # else the ratios below are ignored, and paths are folded to a single letter
+        table.expand = True  # else the ratios below are ignored
     else:
-        console.width = WIDE
-    table.add_column("song", overflow="ellipsis", no_wrap=True, ratio=3)
-    table.add_column("track", justify="right")
-    table.add_column("name", overflow="ellipsis", no_wrap=True, ratio=2)
-    table.add_column("instrument", overflow="ellipsis", no_wrap=True, ratio=2)
-    table.add_column("notes", justify="right")
-    table.add_column("length", justify="right")
-    table.add_column("path", overflow="fold", ratio=5)
+        console.width = _ANY_WIDTH
+    for name in columns:
+        if name in _RATIOS:
+            table.add_column(name, no_wrap=name not in _PATHS, ratio=_RATIOS[name])
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        path = rich_text(_file_location(row))
-        path.no_wrap, path.overflow = False, "fold"
-        table.add_row(
-            rich_text(row.song_name),
-            str(row.link.track_number + 1),
-            rich_text(row.link.name or ""),
-            rich_text(row.link.instrument),
-            str(row.track.note_count),
-            format_clock(row.track.duration_seconds),
-            path,
-        )
+        cells = _cells(row, columns)
+        table.add_row(*(_table_cell(name, cell) for name, cell in zip(columns, cells, strict=True)))
     console.print(table)
+
+
+def print_track_values(rows: Iterable["TrackRow"], columns: Sequence[str]) -> None:
+    """Print a line for each track with its values, separated by tabs, below a line of the columns' names.
+
+    Control characters are escaped, so no value contains a tab or the end of a line. Null is empty.
+    """
+    typer.echo("\t".join(columns))
+    for row in rows:
+        typer.echo("\t".join(_cells(row, columns)))
+
+
+def _table_cell(name: str, text: str) -> "Text":
+    cell = rich_text(text)
+    if name in _PATHS:
+        cell.no_wrap, cell.overflow = False, "fold"
+    return cell
+
+
+def _cells(row: "TrackRow", columns: Sequence[str]) -> list[str]:
+    """Return values of a track as text."""
+    facts = track_to_json(row) | {"length": format_clock(row.track.duration_seconds)}
+    return [_cell_text(facts[name]) for name in columns]
+
+
+def _cell_text(value: Any) -> str:
+    if value is None:
+        return ""
+    is_text = isinstance(value, str)
+    return escape_unprintable(value if is_text else json.dumps(value, ensure_ascii=False))
 
 
 def _file_path(row: "TrackRow") -> str:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.kernel.conductor import bisect_right, stable_argsort
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.row_types import (
     EVENT,
     MODULE_UNKNOWN,
@@ -108,7 +108,7 @@ def value_since(groups: Any, key: int, tick: int, since: int, default: int) -> i
     return int(groups.values[at])
 
 
-@helper
+@borrowing_helper
 def drums_at(groups: Any, ports: int, address: int, tick: int) -> tuple[int, int, int]:
     """Return the bank of an address at a tick, the mode of the module, and the drum state, by all tracks."""
     addresses = 16 * ports
@@ -121,7 +121,7 @@ def drums_at(groups: Any, ports: int, address: int, tick: int) -> tuple[int, int
     return bank, module, drum_state(address & 15, bank, mode, module)
 
 
-@helper
+@borrowing_helper
 def is_context_of(port_uses: Any, track: int, ports: int, key: int) -> bool:
     """Return whether events of an address concern a track: it plays there, or it plays in the MPE zone that
     the address manages. Those for all addresses concern every track."""
@@ -136,7 +136,7 @@ def is_context_of(port_uses: Any, track: int, ports: int, key: int) -> bool:
     return bool(use.channels >> channel & 1)
 
 
-@helper
+@borrowing_helper
 def context_events_size(groups: Any, port_uses: Any, track: int, ports: int, tick: int) -> int:
     """Return the bytes of all events up to a tick that concern a track."""
     size = ZERO
@@ -147,7 +147,7 @@ def context_events_size(groups: Any, port_uses: Any, track: int, ports: int, tic
     return int(size)
 
 
-@helper
+@borrowing_helper
 def count_context_events(groups: Any, port_uses: Any, track: int, ports: int, tick: int) -> int:
     """Return how many events up to a tick concern a track."""
     count = ZERO

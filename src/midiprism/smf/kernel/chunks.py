@@ -3,21 +3,21 @@
 from typing import Any, NamedTuple
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.problem_counts import (
     clear_problem_counts,
     count_problem,
     report_problem,
     report_track_problems,
 )
-from midiprism.smf.kernel.row_types import LIMIT_EVENTS, LIMIT_SOURCE_TRACKS, STATUS_OK, WHOLE_FILE, ZERO
+from midiprism.smf.kernel.row_types import LIMIT_EVENTS, LIMIT_SOURCE_TRACKS, WHOLE_FILE, ZERO
 from midiprism.smf.kernel.scan import scan_events
 from midiprism.smf.kernel.scan_tables import (
+    FULL_TRACKS,
     has_too_many_events,
+    list_full_tables,
     restore_row_counts,
     row_counts,
-    with_room_for_scan,
-    with_track_capacity,
 )
 from midiprism.smf.kernel.track_state import clear_all_sounding_notes
 from midiprism.smf.kernel.varlen import read_be32, read_vlq
@@ -29,7 +29,7 @@ MAX_WASTED_SCANS = 8
 """Limit of repeated scanning, in file sizes; beyond it, the next track is searched for before each scan."""
 
 
-@helper
+@borrowing_helper
 def is_track_chunk(data: Any, at: int) -> bool:
     """Return whether an MTrk chunk header is at a position."""
     return (
@@ -52,13 +52,13 @@ def is_well_formed_chunk(data: Any, at: int) -> bool:
     return at + 8 + read_be32(data, at + 4) <= data.shape[0]
 
 
-@helper
+@borrowing_helper
 def is_chunk_or_end(data: Any, at: int) -> bool:
     """Return whether a chunk, or the end of the file, is at a position."""
     return at == data.shape[0] or is_track_chunk(data, at) or is_well_formed_chunk(data, at)
 
 
-@helper
+@borrowing_helper
 def find_next_track(data: Any, start: int, stop: int) -> int:
     """Return the position of the first MTrk in ``data[start:stop]`` whose first event has a status.
 
@@ -82,27 +82,28 @@ class TrackChunk(NamedTuple):
     declared_end: Any
 
 
-@helper
+@borrowing_helper
 def scan_track(
     data: Any, chunk: Any, limit: int, full_context: bool, tables: Any, states: Any, counters: Any, used: Any
-) -> Any:
-    """Scan a track, perhaps not for the first time; return the tables.
+) -> bool:
+    """Scan a track, perhaps not for the first time; return whether the scan is complete.
 
-    ``used`` are the row counts before any scan of it. With too many events, ``counters.status`` says so, and
-    nothing that was found counts.
+    ``used`` are the row counts before any scan of it. Otherwise nothing that was found counts:
+    ``counters.full_tables`` says which tables had no room, or ``counters.status`` that there are too many
+    events.
     """
-    while True:
+    restore_row_counts(counters, used)
+    clear_problem_counts(states[0])
+    has_room = scan_events(data, chunk.body, limit, chunk.track, full_context, tables, states, counters)
+    if has_too_many_events(counters):
+        counters.status = LIMIT_EVENTS
+        counters.conductor_events = counters.context_events = counters.setup = 0
+        return False
+    if not has_room:
+        counters.full_tables = list_full_tables(tables, counters)
         restore_row_counts(counters, used)
-        clear_problem_counts(states[0])
-        has_room = scan_events(data, chunk.body, limit, chunk.track, full_context, tables, states, counters)
-        if has_too_many_events(counters):
-            counters.status = LIMIT_EVENTS
-            counters.conductor_events = counters.context_events = counters.setup = 0
-            return tables
-        if has_room:
-            return tables
         clear_all_sounding_notes(states)
-        tables = with_room_for_scan(tables, used, counters)
+    return has_room
 
 
 @inlined
@@ -137,40 +138,44 @@ def recover_wrong_track_length(data: Any, chunk: Any, tables: Any, home: Any) ->
 @inlined
 def recover_missing_end_of_track(
     data: Any, chunk: Any, full_context: bool, tables: Any, states: Any, counters: Any, used: Any
-) -> Any:
-    """Return the tables, and where the next chunk is, for a track without end of track up to its declared
-    end."""
+) -> int:
+    """Return where the next chunk is, for a track without end of track up to its declared end; NOT_FOUND
+    where a scan is not complete."""
     size = data.shape[0]
     declared_end = chunk.declared_end
     # The length may also lead into the header of the next track.
     inside = find_next_track(data, chunk.body, min(declared_end + TRACK_HEADER_SIZE - 1, size))
     if inside >= 0:
         wasted = max(0, tables.tracks[chunk.track].stop - inside)
-        tables = scan_track(data, chunk, inside, full_context, tables, states, counters, used)
+        if not scan_track(data, chunk, inside, full_context, tables, states, counters, used):
+            return NOT_FOUND
         counters.wasted += wasted
         count_problem(states[0], problems.TRACK_LENGTH, chunk.body - 4)
-        return tables, inside
+        return inside
     if declared_end > size:
         count_problem_of_bytes(states[0], problems.TRACK_TRUNCATED, chunk.body - 4, declared_end - size)
-        return tables, size
+        return size
     if is_chunk_or_end(data, declared_end):
-        return tables, declared_end
+        return declared_end
     following = find_next_track(data, declared_end, size)
     limit = size if following < 0 else following
-    tables = scan_track(data, chunk, limit, full_context, tables, states, counters, used)
+    if not scan_track(data, chunk, limit, full_context, tables, states, counters, used):
+        return NOT_FOUND
     has_end = tables.tracks[chunk.track].end_of_track >= 0
     if has_end or (following >= 0 and counters.stopped_cleanly == 1):
         count_problem(states[0], problems.TRACK_LENGTH, chunk.body - 4)
-        return tables, tables.tracks[chunk.track].stop if has_end else following
-    tables = scan_track(data, chunk, declared_end, full_context, tables, states, counters, used)
-    return tables, declared_end
+        return int(tables.tracks[chunk.track].stop) if has_end else following
+    if not scan_track(data, chunk, declared_end, full_context, tables, states, counters, used):
+        return NOT_FOUND
+    return declared_end
 
 
 @inlined
 def read_track(
     data: Any, at: int, track: int, full_context: bool, tables: Any, states: Any, counters: Any
-) -> Any:
-    """Return the tables with the track whose chunk begins at ``at``, and where the next chunk is."""
+) -> int:
+    """Scan the track whose chunk begins at ``at``; return where the next chunk is, or NOT_FOUND where a scan
+    is not complete."""
     body = at + 8
     chunk = TrackChunk(track, body, body + read_be32(data, at + 4))
     used = row_counts(counters)
@@ -180,50 +185,56 @@ def read_track(
         inside = find_next_track(data, body, limit)
         if inside >= 0:
             limit = inside
-    tables = scan_track(data, chunk, limit, full_context, tables, states, counters, used)
-    if counters.status != STATUS_OK:
-        return tables, data.shape[0]
+    if not scan_track(data, chunk, limit, full_context, tables, states, counters, used):
+        return NOT_FOUND
     following = chunk.declared_end
     if tables.tracks[track].end_of_track < 0:
-        tables, following = recover_missing_end_of_track(
-            data, chunk, full_context, tables, states, counters, used
-        )
+        following = recover_missing_end_of_track(data, chunk, full_context, tables, states, counters, used)
+        if following < 0:
+            return NOT_FOUND
     elif tables.tracks[track].stop != chunk.declared_end:
         following = recover_wrong_track_length(data, chunk, tables, states[0])
     if tables.tracks[track].end_of_track < 0:
         count_problem(states[0], problems.MISSING_END_OF_TRACK, tables.tracks[track].stop)
     if states[0].problem_total > 0:
-        tables = report_track_problems(tables, counters, states[0], track)
-    return tables, following
+        report_track_problems(tables.problems, counters, states[0], track)
+    return following
 
 
-@inlined
+@borrowing_helper
 def read_chunks(
     data: Any, at: int, max_tracks: int, full_context: bool, tables: Any, states: Any, counters: Any
-) -> Any:
-    """Walk the chunks from ``at`` to the end of the file; return the tables."""
+) -> int:
+    """Walk the chunks from ``at`` to the end of the file; return the position that was reached.
+
+    It is that of a track where ``counters.full_tables`` says that it needs more room, or ``counters.status``
+    that a limit is exceeded.
+    """
     size = data.shape[0]
     while at < size:
         if is_track_chunk(data, at):
-            if counters.tracks >= max_tracks:
-                counters.status = LIMIT_SOURCE_TRACKS
-                return tables
             track = counters.tracks
+            if track >= max_tracks:
+                counters.status = LIMIT_SOURCE_TRACKS
+                return at
             if track == tables.tracks.shape[0]:
-                tables = with_track_capacity(tables, track, states.shape[0])
-            tables, at = read_track(data, at, track, full_context, tables, states, counters)
-            if counters.status != STATUS_OK:
-                return tables
+                counters.full_tables = FULL_TRACKS
+                return at
+            following = read_track(data, at, track, full_context, tables, states, counters)
+            if following < 0:
+                return at
+            at = following
             counters.tracks = track + 1
         elif is_well_formed_chunk(data, at):
-            tables = report_problem(tables, counters, problems.UNKNOWN_CHUNK, WHOLE_FILE, at, ZERO + 1)
+            report_problem(tables.problems, counters, problems.UNKNOWN_CHUNK, WHOLE_FILE, at, ZERO + 1)
             at += 8 + read_be32(data, at + 4)
         else:
             following = find_next_track(data, at, size)
             if following < 0:
-                return report_problem(tables, counters, problems.TRAILING_BYTES, WHOLE_FILE, at, size - at)
-            tables = report_problem(
-                tables, counters, problems.JUNK_BETWEEN_CHUNKS, WHOLE_FILE, at, following - at
+                report_problem(tables.problems, counters, problems.TRAILING_BYTES, WHOLE_FILE, at, size - at)
+                return size
+            report_problem(
+                tables.problems, counters, problems.JUNK_BETWEEN_CHUNKS, WHOLE_FILE, at, following - at
             )
             at = following
-    return tables
+    return at

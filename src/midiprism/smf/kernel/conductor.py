@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.row_types import (
     CONDUCTOR_KIND_COUNT,
     EVENT,
@@ -45,7 +45,7 @@ def stable_argsort(keys: Any) -> Any:
     return np.arange(keys.shape[0])
 
 
-@helper
+@borrowing_helper
 def bisect_right(ticks: Any, tick: int) -> int:
     """Return how many of the ascending ticks are at or before ``tick``."""
     low = 0
@@ -143,7 +143,7 @@ def build_conductor(data: Any, table: Any, first: int, last: int) -> Any:
     return SongConductor(events, sizes, ticks, tempi, elapsed)
 
 
-@helper
+@borrowing_helper
 def seconds_at(conductor: Any, division: int, tick: int) -> float:
     """Return the seconds from the start to a tick; NaN where the division gives a tick no time."""
     if division & SMPTE_FLAG:
@@ -171,7 +171,7 @@ def list_tempo_changes(conductor: Any, division: int) -> Any:
     return changes
 
 
-@helper
+@borrowing_helper
 def track_repeats_event(data: Any, table: Any, at: int, last: int, song_event: Any) -> bool:
     """Return whether the last own event of that tick and kind, from row ``at`` on, says the same."""
     own = -1
@@ -186,19 +186,17 @@ def track_repeats_event(data: Any, table: Any, at: int, last: int, song_event: A
     )
 
 
-@helper
-def conductor_events_to_merge(data: Any, source: Any, table: Any, events: Any, track: int) -> Any:
-    """Return the conductor events that are merged into a track, ordered by tick and position.
+@borrowing_helper
+def find_events_to_merge(data: Any, source: Any, table: Any, events: Any, track: int, merged: Any) -> int:
+    """Fill ``merged`` with the conductor events that are merged into a track, ordered by tick and position.
 
     ``source`` is the track's row, ``table`` holds the conductor events of all tracks, ``events`` those that
-    hold for the song.
+    hold for the song; ``merged`` has room for all of these. Returns how many are merged.
     """
     last = source.conductor_stop
     own = source.conductor_start
-    count = bisect_right(events["tick"], source.ticks)
-    merged = np.empty(count, EVENT)
     size = 0
-    for at in range(count):
+    for at in range(bisect_right(events["tick"], source.ticks)):
         event = events[at]
         if event.track == track:
             continue
@@ -207,4 +205,4 @@ def conductor_events_to_merge(data: Any, source: Any, table: Any, events: Any, t
         if own == last or not track_repeats_event(data, table, own, last, event):
             merged[size] = event
             size += 1
-    return merged[:size]
+    return size

@@ -3,13 +3,13 @@
 from typing import Any
 
 from midiprism.smf.kernel.file_writer import write_end_of_track, write_header
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.row_types import OUTPUT_HEADER_SIZE
 from midiprism.smf.kernel.stated_meta import comes_first
 from midiprism.smf.kernel.varlen import copy_bytes, read_vlq, write_vlq
 
 
-@helper
+@borrowing_helper
 def event_end(data: Any, at: int, stop: int, running_status: int) -> tuple[int, int]:
     """Return the position after the event whose delta time ends at ``at``, and the running status there."""
     status = data[at] & 0xFF
@@ -23,7 +23,7 @@ def event_end(data: Any, at: int, stop: int, running_status: int) -> tuple[int, 
     return at + (1 if status >> 4 in (0xC, 0xD) else 2), status
 
 
-@helper
+@borrowing_helper
 def copy_track(
     data: Any, out: Any, at: int, source: Any, checkpoints: Any, track: int, merged_events: Any, division: int
 ) -> int:
@@ -50,7 +50,7 @@ def write_merged_event(data: Any, out: Any, at: int, event: Any, delta: int) -> 
     return copy_bytes(out, at, data, event.position, event.position + event.size)
 
 
-@helper
+@borrowing_helper
 def copy_merging_events(
     data: Any, out: Any, at: int, source: Any, checkpoints: Any, track: int, merged_events: Any
 ) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from midiprism.smf.kernel.channel_context import drums_at, value_since
 from midiprism.smf.kernel.drum_pieces import select_kit_map
 from midiprism.smf.kernel.event_writer import walk_track
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.parts import make_drum_parts, make_parts, make_program_parts, rewind_parts
 from midiprism.smf.kernel.row_types import (
     BY_DRUM,
@@ -44,7 +44,7 @@ def keep_tracks(tracks: Any, count: int, kept_tracks: Any) -> None:
             tracks[kept_tracks[at]].is_kept = 1
 
 
-@helper
+@borrowing_helper
 def may_play_drums(setup_groups: Any, port_uses: Any) -> bool:
     """Return whether drums may play on some of the channels of a track."""
     starts = setup_groups.group_starts
@@ -61,7 +61,7 @@ def may_play_drums(setup_groups: Any, port_uses: Any) -> bool:
     return False
 
 
-@helper
+@borrowing_helper
 def sound_at(song: Any, states: Any, address: int) -> tuple[int, int, int, int]:
     """Return program, bank, drum state and module of an address at its first note, as heard in the song.
 

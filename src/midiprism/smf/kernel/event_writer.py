@@ -4,13 +4,13 @@ It takes up to three passes: ``PASS_ASSIGN`` (by program or drum piece) finds th
 their sizes and facts, ``PASS_WRITE`` writes them.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.fast_write import count_part_note, write_channel_events
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.messages import collect_sysex, parse_sound_message, system_message_size
 from midiprism.smf.kernel.note_counts import begin_note_of_part, end_note_of_part, end_notes_of_address
 from midiprism.smf.kernel.part_writer import (
@@ -80,7 +80,7 @@ def decode_event(data: Any, at: int, stop: int, running_status: int) -> tuple[in
     return delta, message, status, start, start + (1 if status >> 4 in (0xC, 0xD) else 2), skipped
 
 
-@helper
+@borrowing_helper
 def apply_sysex(data: Any, status: int, start: int, stop: int, states: Any) -> None:
     """Do what a packet of a sysex does to sounds."""
     _, body = read_vlq(data, start + 1, stop)
@@ -91,15 +91,18 @@ def apply_sysex(data: Any, status: int, start: int, stop: int, states: Any) -> N
             apply_sound_message(states, message)
 
 
-@inlined
-def append_number(numbers: Any, count: int, number: int) -> Any:
-    """Return the numbers with one more at ``count``."""
-    if count == numbers.shape[0]:
-        longer = np.empty(2 * count, np.int64)
-        longer[:count] = numbers
-        numbers = longer
-    numbers[count] = number
-    return numbers
+class WalkTables(NamedTuple):
+    """What a pass over a track keeps besides the state of its ports.
+
+    ``sounding`` are the notes that sound by program. ``note_counts`` are those that sound in each part while
+    it is measured, by slot. ``change_keys`` has a row for each program change, of ``PASS_ASSIGN``;
+    ``unplayed_change`` is the row of an address's program change before any note.
+    """
+
+    sounding: Any
+    note_counts: Any
+    change_keys: Any
+    unplayed_change: Any
 
 
 @helper
@@ -118,6 +121,39 @@ def walk_track(
     Returns the bytes of all events, or -1 once they exceed ``max_bytes``; and in the pass ``PASS_ASSIGN`` the
     keys to whose parts the program changes go, as ``make_program_parts`` takes them.
     """
+    source = song.tables.tracks[track]
+    by = source.by
+    playing_ports = 0
+    for port in range(states.shape[0]):
+        playing_ports = max(playing_ports, parts.playing_ports[port] + 1)
+    slots = 0
+    if by in (BY_PROGRAM, BY_DRUM) and walk_pass == PASS_MEASURE:
+        slots = (parts.rows.shape[0] if by == BY_PROGRAM else 16 * playing_ports) * PITCHES
+    # Every program change of any track is in the setup table.
+    change_keys = np.empty(song.counters.setup if walk_pass == PASS_ASSIGN else 0, np.int64)
+    tables = WalkTables(
+        new_sounding_notes(by, playing_ports, source.note_count),
+        np.zeros(slots, np.int64),
+        change_keys,
+        np.full(16 * states.shape[0], NO_PART, np.int64),
+    )
+    total, changes = walk_events(song, out, track, merged_events, parts, tables, states, walk_pass, max_bytes)
+    return total, change_keys[:changes]
+
+
+@borrowing_helper
+def walk_events(
+    song: Any,
+    out: Any,
+    track: int,
+    merged_events: Any,
+    parts: Any,
+    tables: Any,
+    states: Any,
+    walk_pass: int,
+    max_bytes: int,
+) -> tuple[int, int]:
+    """Do the work of ``walk_track``; return the bytes, and the number of ``tables.change_keys`` in use."""
     reset_track_state(states)
     home = states[0]
     state = states[0]
@@ -131,12 +167,9 @@ def walk_track(
     stop, end_of_track = source.stop, source.end_of_track
     part_count = parts.rows.shape[0]
     writing = walk_pass == PASS_WRITE
-    sounding = new_sounding_notes(by, np.max(parts.playing_ports) + 1)
     counts_notes = divides_channels and walk_pass == PASS_MEASURE
-    counted = part_count if by == BY_PROGRAM else 16 * (np.max(parts.playing_ports) + 1)
-    note_counts = np.zeros(counted * PITCHES if counts_notes else 0, np.int64)
-    change_keys = np.empty(8 if walk_pass == PASS_ASSIGN else 0, np.int64)
-    unplayed_change = np.full(16 * ports, NO_PART, np.int64)  # an address's program change before any note
+    sounding, note_counts = tables.sounding, tables.note_counts
+    change_keys, unplayed_change = tables.change_keys, tables.unplayed_change
     changes = 0
     total = 0
     at = source.body
@@ -169,7 +202,7 @@ def walk_track(
                 )
                 total += size
                 if total > max_bytes:
-                    return -1, change_keys
+                    return ZERO - 1, 0
             if at < stop:
                 delta, own_message, own_status, own_start, own_stop, skipped = decode_event(
                     data, at, stop, running
@@ -248,7 +281,7 @@ def walk_track(
             if kind == 0xC:
                 apply_program(sender, channel, pitch)
                 if walk_pass == PASS_ASSIGN:
-                    change_keys = append_number(change_keys, changes, -1 - address)
+                    change_keys[changes] = -1 - address
                     unplayed_change[address] = changes
                 elif (
                     by == BY_PROGRAM
@@ -275,7 +308,7 @@ def walk_track(
                     if by == BY_PROGRAM:
                         first = parts.row_by_key[playing_port * KEYS + key % KEYS]
                         last = first + 1
-                        sounding = push_note(sounding, note, first)
+                        push_note(sounding, note, first)
                     if walk_pass == PASS_MEASURE:
                         if by == BY_DRUM:
                             record_part_program(parts.rows[first], settings.program)
@@ -310,11 +343,13 @@ def walk_track(
                     and part.port_in_force != port
                     and (status < 0xF0 or (is_own and by == BY_TRACK and not is_last))
                 ):
-                    if can_state_port(song.tables.ports, port, home):
-                        total += write_port_of_event(song, out, part, event, port, home, writing)
-                    elif not is_own:
+                    if not is_own and not (
+                        can_state_port(song.tables.ports, port, source, home)
+                        and can_state_port(song.tables.ports, state.port, source, home)
+                    ):
                         continue
+                    total += write_port_of_event(song, out, part, event, port, home, writing)
                 total += write_event(data, out, part, event, own_message, home, writing)
             if total > max_bytes:
-                return -1, change_keys
-    return total, change_keys[:changes] if walk_pass == PASS_ASSIGN else change_keys
+                return ZERO - 1, 0
+    return total, changes if walk_pass == PASS_ASSIGN else 0

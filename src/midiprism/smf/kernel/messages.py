@@ -3,7 +3,7 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
     KEY_SIGNATURE,
@@ -35,7 +35,7 @@ def system_message_size(status: int) -> int:
     return 1 if status in (0xF1, 0xF3) else 0
 
 
-@helper
+@borrowing_helper
 def collect_sysex(data: Any, home: Any, status: int, start: int, stop: int) -> bool:
     """Add a packet (F0 or F7) to the system exclusive message that is being sent.
 
@@ -69,7 +69,7 @@ def parse_gs_message(sysex: Any) -> int:
     return NOT_RECOGNIZED
 
 
-@helper
+@borrowing_helper
 def parse_sound_message(home: Any) -> int:
     """Return what the message that was collected does to the sounds of channels.
 
@@ -95,7 +95,7 @@ def parse_sound_message(home: Any) -> int:
     return NOT_RECOGNIZED
 
 
-@helper
+@borrowing_helper
 def classify_conductor_event(
     data: Any, state: Any, meta_type: int, start: int, body: int, length: int
 ) -> int:

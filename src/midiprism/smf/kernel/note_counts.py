@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.row_types import BY_PROGRAM, PITCHES
 
 
@@ -27,7 +27,7 @@ def end_note_of_part(parts: Any, note_counts: Any, row: int, slot: int, tick: in
         part.last_note_tick = tick
 
 
-@helper
+@borrowing_helper
 def end_notes_of_address(parts: Any, by: int, note_counts: Any, address: int, notes: int, tick: int) -> None:
     """Count the end of all notes of an address. Their note-offs, if any, still go to their parts.
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.jit import helper
+from midiprism.smf.kernel.jit import borrowing_helper
 from midiprism.smf.kernel.problem_counts import report_problem
 from midiprism.smf.kernel.row_types import BY_AUTO, BY_CHANNEL, BY_DRUM, BY_TRACK, ZERO
 
 
-@helper
+@borrowing_helper
 def count_bits(mask: int) -> int:
     """Return how many bits are set."""
     count = 0
@@ -18,7 +18,7 @@ def count_bits(mask: int) -> int:
     return count
 
 
-@helper
+@borrowing_helper
 def lone_playing_track(tracks: Any, count: int) -> int:
     """Return the only track that plays; -1 where none does or several do."""
     lone = -1
@@ -30,20 +30,20 @@ def lone_playing_track(tracks: Any, count: int) -> int:
     return lone
 
 
-@helper
-def keep_one_instrument(tables: Any, counters: Any, by: int, ports: int) -> Any:
+@borrowing_helper
+def keep_one_instrument(tables: Any, counters: Any, by: int, ports: int) -> tuple[int, bool]:
     """Decide how ``auto`` divides a song: by channel where one track has all notes, on several channels.
 
     The channels of an MPE zone are one instrument and stay together, and so does a whole track that is one;
     that is reported. By drum, all of this holds for what is not divided by piece.
 
-    Returns the tables, what ``by`` means for the song, and whether the channels of a zone have one part.
+    Returns what ``by`` means for the song, and whether the channels of a zone have one part.
     """
     if by not in (BY_AUTO, BY_DRUM):
-        return tables, by, False
+        return by, False
     lone = lone_playing_track(tables.tracks, counters.tracks)
     if lone < 0:
-        return tables, ZERO + BY_TRACK, False
+        return ZERO + BY_TRACK, False
     source = tables.tracks[lone]
     channels = parts = in_zones = ZERO
     for port in range(ports):
@@ -54,11 +54,11 @@ def keep_one_instrument(tables: Any, counters: Any, by: int, ports: int) -> Any:
         parts += played - max(lower - 1, 0) - max(upper - 1, 0)
         in_zones += (lower if lower > 1 else 0) + (upper if upper > 1 else 0)
     if channels <= 1:
-        return tables, ZERO + BY_TRACK, False
+        return ZERO + BY_TRACK, False
     if parts < channels:
-        tables = report_problem(tables, counters, problems.MPE_ZONE, lone, source.body, in_zones)
-        return tables, ZERO + (BY_TRACK if parts == 1 else BY_CHANNEL), True
+        report_problem(tables.problems, counters, problems.MPE_ZONE, lone, source.body, in_zones)
+        return ZERO + (BY_TRACK if parts == 1 else BY_CHANNEL), True
     if source.one_instrument:
-        tables = report_problem(tables, counters, problems.ONE_INSTRUMENT, lone, source.body, channels)
-        return tables, ZERO + BY_TRACK, False
-    return tables, ZERO + BY_CHANNEL, False
+        report_problem(tables.problems, counters, problems.ONE_INSTRUMENT, lone, source.body, channels)
+        return ZERO + BY_TRACK, False
+    return ZERO + BY_CHANNEL, False

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.file_writer import write_end_of_track
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.ports import row_of_port, write_port_statement
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import CHAIN_BROKEN, MAX_DELTA
@@ -65,7 +65,7 @@ def write_channel_data(data: Any, out: Any, at: int, start: int, stop: int) -> N
         at += 1
 
 
-@helper
+@borrowing_helper
 def write_event(data: Any, out: Any, part: Any, event: Any, offset: int, state: Any, writing: bool) -> int:
     """Write an event to a part, or only count its bytes; return how many it takes.
 
@@ -113,12 +113,19 @@ def write_missing_end_of_track(out: Any, part: Any, tick: int, offset: int, stat
 
 
 @inlined
-def can_state_port(ports: Any, port: int, home: Any) -> bool:
-    """Return whether a track may state a port: a device does not count after the number of a port."""
-    return bool(home.port_is_numbered == 0 or ports[row_of_port(ports, port)].name_size == 0)
+def can_state_port(ports: Any, port: int, source: Any, home: Any) -> bool:
+    """Return whether the statement of a port may be inserted into a track.
+
+    A device does not count after the number of a port: neither one that is inserted after a number of the
+    track, nor one of the track after a number that is inserted.
+    """
+    is_device = ports[row_of_port(ports, port)].name_size > 0
+    return bool(
+        home.port_is_numbered == 0 if is_device else home.port_is_numbered or not source.states_device
+    )
 
 
-@helper
+@borrowing_helper
 def write_port_of_event(
     song: Any, out: Any, part: Any, event: Any, port: int, home: Any, writing: bool
 ) -> int:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.smf.kernel.drum_pieces import PIECE_OF_NOTE
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.row_types import (
     ALL_CHANNELS_MASK,
     BY_CHANNEL,
@@ -18,7 +18,6 @@ from midiprism.smf.kernel.row_types import (
     ZERO,
     row_type,
 )
-from midiprism.smf.kernel.scan_tables import ensure_capacity
 
 NO_PART = -1
 
@@ -52,8 +51,8 @@ class TrackParts(NamedTuple):
 class SoundingNotes(NamedTuple):
     """The parts of the notes that sound: a queue for each channel and pitch, first in, first out.
 
-    ``heads`` and ``tails`` are the first and last node of each queue. ``free[0]`` is the first of the nodes
-    that are not in use, ``free[1]`` the number of nodes ever used.
+    ``heads`` and ``tails`` are the first and last node of each queue. ``nodes`` has one for each note of the
+    track. ``free[0]`` is the first that is not in use any more, ``free[1]`` the number of nodes ever used.
     """
 
     heads: Any
@@ -78,27 +77,26 @@ def number_playing_ports(port_uses: Any) -> Any:
 
 
 @helper
-def new_sounding_notes(by: int, ports: int) -> Any:
-    """Return empty queues; there are none unless the track is divided by program."""
+def new_sounding_notes(by: int, ports: int, notes: int) -> Any:
+    """Return empty queues for the notes of a track; there are none unless it is divided by program."""
     queues = 16 * PITCHES * ports if by == BY_PROGRAM else 0
     return SoundingNotes(
         np.full(queues, NO_PART, np.int64),
         np.full(queues, NO_PART, np.int64),
-        np.empty(16, NOTE_NODE),
+        np.empty(notes if by == BY_PROGRAM else 0, NOTE_NODE),
         np.array([NO_PART, 0], np.int64),
     )
 
 
-@helper
-def push_note(sounding: Any, queue: int, part: int) -> Any:
-    """Add a note of a part that begins; return the queues."""
+@borrowing_helper
+def push_note(sounding: Any, queue: int, part: int) -> None:
+    """Add a note of a part that begins."""
     node = sounding.free[0]
     nodes = sounding.nodes
     if node >= 0:
         sounding.free[0] = nodes[node].next
     else:
         node = sounding.free[1]
-        nodes = ensure_capacity(nodes, node)
         sounding.free[1] += 1
     nodes[node].part = part
     nodes[node].next = NO_PART
@@ -107,10 +105,9 @@ def push_note(sounding: Any, queue: int, part: int) -> Any:
     else:
         nodes[sounding.tails[queue]].next = node
     sounding.tails[queue] = node
-    return SoundingNotes(sounding.heads, sounding.tails, nodes, sounding.free)
 
 
-@helper
+@borrowing_helper
 def pop_note(sounding: Any, queue: int) -> int:
     """Remove the first note that sounds and return its part; NO_PART where none sounds."""
     node = sounding.heads[queue]
@@ -149,7 +146,7 @@ def record_part_program(part: Any, program: int) -> None:
         part.plays_programs = 1
 
 
-@helper
+@borrowing_helper
 def rewind_parts(parts: Any) -> None:
     """Set every part to its start, before a walk that measures or writes."""
     for row in range(parts.rows.shape[0]):
@@ -186,7 +183,7 @@ def make_parts(by: int, keeps_zones: bool, port_uses: Any) -> Any:
     return with_event_rows(rows[:count], starts, stops, no_rows, no_rows, port_uses)
 
 
-@helper
+@borrowing_helper
 def add_channel(
     rows: Any, count: int, starts: Any, stops: Any, address: int, keeps_zones: bool, port_uses: Any
 ) -> int:
@@ -209,7 +206,7 @@ def add_channel(
     return count
 
 
-@helper
+@borrowing_helper
 def lowest_channel(channels: int) -> int:
     """Return the lowest channel of several, a bit each."""
     channel = 0
@@ -218,7 +215,7 @@ def lowest_channel(channels: int) -> int:
     return channel
 
 
-@helper
+@borrowing_helper
 def add_silent_members(starts: Any, stops: Any, port_uses: Any) -> None:
     """Send the events of silent members of an MPE zone to the part of those that play."""
     for address in range(starts.shape[0]):
@@ -266,7 +263,7 @@ def with_event_rows(
     )
 
 
-@helper
+@borrowing_helper
 def add_event_rows(event_starts: Any, event_stops: Any, address: int, start: int, stop: int) -> None:
     """Send the events of an address, other than notes, to more rows, which follow or precede its own."""
     if start == stop:

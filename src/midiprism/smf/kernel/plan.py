@@ -11,10 +11,10 @@ from midiprism.smf.kernel.channel_context import (
     merge_context_events,
     value_since,
 )
-from midiprism.smf.kernel.conductor import bisect_right, conductor_events_to_merge
+from midiprism.smf.kernel.conductor import bisect_right, find_events_to_merge
 from midiprism.smf.kernel.division import plan_parts
 from midiprism.smf.kernel.event_writer import walk_track
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.parts import make_parts
 from midiprism.smf.kernel.ports import NO_PORT, row_of_port
 from midiprism.smf.kernel.row_types import (
@@ -23,9 +23,11 @@ from midiprism.smf.kernel.row_types import (
     BY_PROGRAM,
     BY_TRACK,
     END_OF_TRACK_SIZE,
+    EVENT,
     KEYS,
     LIMIT_OUTPUT,
     LIMIT_OUTPUT_TRACKS,
+    NO_LIMIT,
     NO_PROGRAM,
     OUTPUT_HEADER_SIZE,
     OUTPUT_TRACK,
@@ -34,7 +36,7 @@ from midiprism.smf.kernel.row_types import (
     SETUP_PROGRAM,
     ZERO,
 )
-from midiprism.smf.kernel.scan_tables import ensure_capacity
+from midiprism.smf.kernel.scan_tables import double_length
 from midiprism.smf.kernel.track_state import lead_key_and_program
 
 DELTA_SLACK = 3
@@ -86,7 +88,7 @@ def single_channel(channels: int) -> int:
     return channel
 
 
-@inlined
+@borrowing_helper
 def mark_copied_tracks(song: Any, ports: int) -> None:
     """Decide which tracks' splits can be written by copying spans."""
     options = song.options
@@ -101,7 +103,7 @@ def mark_copied_tracks(song: Any, ports: int) -> None:
         source.is_copied = 1 if copied else 0
 
 
-@helper
+@borrowing_helper
 def min_output_size(song: Any, ports: int) -> int:
     """Return a lower bound of the bytes of all splits, found without walking any track."""
     options = song.options
@@ -134,7 +136,7 @@ def max_copied_size(source: Any, conductor: Any, merges: bool) -> int:
     return most
 
 
-@helper
+@borrowing_helper
 def fill_instrument(output: Any, groups: Any, ports: int, in_song: bool, lead: Any) -> None:
     """Fill what a split plays, by itself and in its song: the sound of its lead address at its first note.
 
@@ -177,7 +179,7 @@ def last_note_tick(port_uses: Any, port: int, channels: int) -> int:
 
 
 @inlined
-def plan_copied_track(output: Any, source: Any) -> Any:
+def plan_copied_track(output: Any, source: Any) -> LeadSound:
     """Fill the facts of a copied split from the scan of its track; return its lead sound."""
     output.port = source.port
     output.channel = single_channel(source.channels)
@@ -190,8 +192,8 @@ def plan_copied_track(output: Any, source: Any) -> Any:
     return LeadSound(source.lead_channel, source.lead_program, source.drums, source.onset)
 
 
-@helper
-def plan_part(output: Any, port_uses: Any, ticks: int, part: Any, by: int, states: Any) -> Any:
+@borrowing_helper
+def plan_part(output: Any, port_uses: Any, ticks: int, part: Any, by: int, states: Any) -> LeadSound:
     """Fill the facts of a part from the walk that measured it; return its lead sound.
 
     ``port_uses`` are what its track plays on each port, ``ticks`` is where the track ends.
@@ -229,15 +231,41 @@ def plan_part(output: Any, port_uses: Any, ticks: int, part: Any, by: int, state
     return LeadSound(key // PROGRAM_SLOTS, key % PROGRAM_SLOTS, drums, onset)
 
 
+@borrowing_helper
+def plan_track(
+    song: Any, outputs: Any, first: int, part_count: int, track: int, parts: Any, states: Any
+) -> None:
+    """Fill the rows of a track's splits, from ``first`` on."""
+    ports = states.shape[0]
+    source = song.tables.tracks[track]
+    port_uses = song.tables.port_uses[track * ports : (track + 1) * ports]
+    for row in range(part_count):
+        output = outputs[first + row]
+        if source.is_copied:
+            lead = plan_copied_track(output, source)
+            output.last_note_tick = last_note_tick(port_uses, ZERO - 1, source.channels)
+        else:
+            lead = plan_part(output, port_uses, source.ticks, parts.rows[row], source.by, states)
+        fill_instrument(output, song.setup_groups, ports, song.options.merges, lead)
+        output.port = port_number(song.tables, track, ports, output.port)
+        output.track = track
+        output.ticks = source.ticks
+        output.name_start = source.name_start
+        output.name_size = source.name_size
+
+
 @helper
 def prepare_walk(song: Any, out: Any, track: int, states: Any) -> Any:
     """Return the merged events and the parts of a track that is walked."""
     merged_events = song.tables.conductor_events[:0]
     if song.options.merges:
         source = song.tables.tracks[track]
-        merged_events = conductor_events_to_merge(
-            song.data, source, song.tables.conductor_events, song.conductor.events, track
+        events = song.conductor.events
+        merged_events = np.empty(bisect_right(events["tick"], source.ticks), EVENT)
+        count = find_events_to_merge(
+            song.data, source, song.tables.conductor_events, events, track, merged_events
         )
+        merged_events = merged_events[:count]
         if song.options.full_context:
             merged_events = merge_context_events(
                 song.tables, song.context_groups, merged_events, track, states.shape[0]
@@ -266,11 +294,10 @@ def copied_tracks_size(song: Any, out: Any, states: Any, max_bytes: int) -> int:
 def plan_output(song: Any, out: Any, states: Any, max_output_bytes: int, max_output_tracks: int) -> Any:
     """Return the plan of all splits; it is empty where ``counters.status`` says that a limit is exceeded."""
     counters, options = song.counters, song.options
-    ports, in_song = states.shape[0], options.merges
     outputs = np.empty(16, OUTPUT_TRACK)
     merged_events, parts = (
         song.tables.conductor_events[:0],
-        make_parts(ZERO + BY_TRACK, False, song.tables.port_uses[:ports]),
+        make_parts(ZERO + BY_TRACK, False, song.tables.port_uses[: states.shape[0]]),
     )
     walked = ZERO - 1
     count = ZERO
@@ -298,22 +325,10 @@ def plan_output(song: Any, out: Any, states: Any, max_output_bytes: int, max_out
                 counters.status = LIMIT_OUTPUT
                 return OutputPlan(outputs[:0], ZERO - 1, walked, merged_events, parts)
             exact += size
-        for row in range(part_count):
-            outputs = ensure_capacity(outputs, count)
-            output = outputs[count]
-            port_uses = song.tables.port_uses[track * ports : (track + 1) * ports]
-            if source.is_copied:
-                lead = plan_copied_track(output, source)
-                output.last_note_tick = last_note_tick(port_uses, ZERO - 1, source.channels)
-            else:
-                lead = plan_part(output, port_uses, source.ticks, parts.rows[row], source.by, states)
-            fill_instrument(output, song.setup_groups, ports, in_song, lead)
-            output.port = port_number(song.tables, track, ports, output.port)
-            output.track = track
-            output.ticks = source.ticks
-            output.name_start = source.name_start
-            output.name_size = source.name_size
-            count += 1
+        while count + part_count > outputs.shape[0]:
+            outputs = double_length(outputs, count, NO_LIMIT)
+        plan_track(song, outputs, count, part_count, track, parts, states)
+        count += part_count
     if (
         exact + bound > max_output_bytes
         and exact + copied_tracks_size(song, out, states, max_output_bytes - exact) > max_output_bytes

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.messages import has_text
 from midiprism.smf.kernel.row_types import MAX_PORTS, PORT, TRACK_STATE
 from midiprism.smf.kernel.varlen import copy_bytes, same_bytes, vlq_size, write_vlq
@@ -40,7 +40,7 @@ def states_port(meta_type: int) -> bool:
     return meta_type in (PORT_NUMBER, DEVICE_NAME)
 
 
-@helper
+@borrowing_helper
 def find_port(data: Any, ports: Any, count: int, meta_type: int, start: int, stop: int) -> int:
     """Return the row of the port that a meta event states: ``count`` for a new one, NO_PORT for none."""
     if meta_type == PORT_NUMBER:
@@ -59,7 +59,7 @@ def find_port(data: Any, ports: Any, count: int, meta_type: int, start: int, sto
     return count
 
 
-@helper
+@borrowing_helper
 def add_port(data: Any, ports: Any, row: int, meta_type: int, start: int, stop: int) -> None:
     """Fill the row of a new port."""
     port = ports[row]
@@ -74,7 +74,7 @@ def add_port(data: Any, ports: Any, row: int, meta_type: int, start: int, stop: 
         port.name_size = stop - start
 
 
-@helper
+@borrowing_helper
 def state_port(
     data: Any, ports: Any, states: Any, counters: Any, meta_type: int, start: int, stop: int
 ) -> int:
@@ -98,7 +98,7 @@ def state_port(
     return int(ports[row].index) if ports[row].index < states.shape[0] else 0
 
 
-@helper
+@borrowing_helper
 def index_ports(ports: Any, count: int) -> int:
     """Number the ports that are told apart by their index; return how many there are.
 
@@ -119,7 +119,7 @@ def index_ports(ports: Any, count: int) -> int:
     return port_count
 
 
-@helper
+@borrowing_helper
 def row_of_port(ports: Any, index: int) -> int:
     """Return the row of the port with an index."""
     row = 0

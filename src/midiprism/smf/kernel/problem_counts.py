@@ -4,14 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.smf.kernel.jit import helper, inlined
-from midiprism.smf.kernel.scan_tables import ensure_capacity, with_problems
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.problems import MAX_LISTED_PROBLEMS, PROBLEM_KINDS
 
 KIND_IS_REPAIRED = np.array([kind.repaired for kind in PROBLEM_KINDS])
 
 
-@helper
+@borrowing_helper
 def count_problem(state: Any, kind: int, offset: int) -> None:
     """Count a problem of the track that is walked."""
     if state.problem_counts[kind] == 0:
@@ -29,31 +28,28 @@ def clear_problem_counts(state: Any) -> None:
             state.problem_counts[kind] = 0
 
 
-@helper
-def report_problem(tables: Any, counters: Any, kind: int, track: int, offset: int, count: int) -> Any:
-    """List a problem, or only count it where very many are listed; return the tables."""
+@borrowing_helper
+def report_problem(problems: Any, counters: Any, kind: int, track: int, offset: int, count: int) -> None:
+    """List a problem, or only count it where very many are listed."""
     if KIND_IS_REPAIRED[kind]:
         counters.repaired += 1
     if counters.problems >= MAX_LISTED_PROBLEMS:
         counters.unlisted += 1
-        return tables
-    problems = ensure_capacity(tables.problems, counters.problems)
+        return
     row = problems[counters.problems]
     row.kind = kind
     row.track = track
     row.offset = offset
     row.count = count
     counters.problems += 1
-    return with_problems(tables, problems)
 
 
-@helper
-def report_track_problems(tables: Any, counters: Any, state: Any, track: int) -> Any:
-    """List what was counted of a track; return the tables."""
+@borrowing_helper
+def report_track_problems(problems: Any, counters: Any, state: Any, track: int) -> None:
+    """List what was counted of a track."""
     for kind in range(len(PROBLEM_KINDS)):
         if state.problem_counts[kind] > 0:
-            tables = report_problem(
-                tables, counters, kind, track, state.problem_offsets[kind], state.problem_counts[kind]
+            report_problem(
+                problems, counters, kind, track, state.problem_offsets[kind], state.problem_counts[kind]
             )
     clear_problem_counts(state)
-    return tables

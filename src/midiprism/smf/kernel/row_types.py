@@ -124,6 +124,7 @@ SOURCE_TRACK = row_type(
     "port",  # index of the only port on which it plays; -1 where several
     "one_instrument",  # 1 where all of its channels play one guitar or bass, or are in mono mode
     "needs_rewrite",  # 1 where some own event cannot be copied unchanged
+    "states_device",  # 1 where it states a device
     "checkpoint_start",  # rows of the checkpoints that are this track's
     "checkpoint_stop",
     "conductor_start",  # rows of the conductor events that are this track's
@@ -337,6 +338,7 @@ COUNTERS = row_type(
     "texts",
     "stopped_cleanly",  # 1 where the last scan stopped between two events
     "wasted",  # bytes scanned beyond where their track turned out to end
+    "full_tables",  # a bit for each table that has no room for what a scan has found; see ``scan_tables``
     "max_events",  # most rows of conductor events, context events, setup and texts each
 )
 """Rows in use, and other facts of the file."""

@@ -325,6 +325,8 @@ def scan_events(
                         state = states[port]
                         if meta_type == PORT_NUMBER:
                             tables.port_uses[track * ports + port].is_stated = 1
+                        else:
+                            source.states_device = 1
             else:
                 concerns_song = track == 0
                 if status == 0xF7:

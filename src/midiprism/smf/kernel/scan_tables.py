@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, helper, inlined
 from midiprism.smf.kernel.row_types import (
     CHECKPOINT,
     EVENT,
@@ -15,6 +15,14 @@ from midiprism.smf.kernel.row_types import (
     SOURCE_TRACK,
     TEXT_EVENT,
 )
+from midiprism.smf.problems import MAX_LISTED_PROBLEMS
+
+FULL_TRACKS = 1
+FULL_CHECKPOINTS = 2
+FULL_CONDUCTOR_EVENTS = 4
+FULL_CONTEXT_EVENTS = 8
+FULL_SETUP = 16
+FULL_TEXTS = 32
 
 
 class ScanTables(NamedTuple):
@@ -59,7 +67,7 @@ def new_scan_tables(size: int, full_context: bool, max_events: int, ports: Any, 
         np.empty(min(32, most), TEXT_EVENT),
         ports,
         np.zeros(32 * port_count, PORT_USE),
-        np.empty(16, PROBLEM),
+        np.empty(MAX_LISTED_PROBLEMS, PROBLEM),
     )
 
 
@@ -78,35 +86,44 @@ def ensure_capacity(table: Any, rows: int) -> Any:
     return table if rows < table.shape[0] else double_length(table, rows, NO_LIMIT)
 
 
-@helper
-def with_track_capacity(tables: Any, count: int, port_count: int) -> Any:
-    """Return the tables with room for one track more than ``count``."""
-    return ScanTables(
-        ensure_capacity(tables.tracks, count),
-        tables.checkpoints,
-        tables.conductor_events,
-        tables.context_events,
-        tables.setup,
-        tables.texts,
-        tables.ports,
-        ensure_capacity(tables.port_uses, count * port_count),
-        tables.problems,
-    )
+@borrowing_helper
+def list_full_tables(tables: Any, counters: Any) -> int:
+    """Return a bit for each table that was filled by a scan which had no room."""
+    full = 0
+    if counters.conductor_events == tables.conductor_events.shape[0]:
+        full |= FULL_CONDUCTOR_EVENTS
+    if counters.context_events == tables.context_events.shape[0]:
+        full |= FULL_CONTEXT_EVENTS
+    if counters.setup == tables.setup.shape[0]:
+        full |= FULL_SETUP
+    if counters.texts == tables.texts.shape[0]:
+        full |= FULL_TEXTS
+    return full if full > 0 else FULL_CHECKPOINTS
 
 
 @inlined
-def with_problems(tables: Any, problems: Any) -> Any:
-    """Return the tables with another table of problems."""
+def longer_if(is_full: int, table: Any, rows: int, most: int) -> Any:
+    """Return a table, twice as long if it is full."""
+    return double_length(table, rows, most) if is_full else table
+
+
+@helper
+def with_room(tables: Any, counters: Any, port_count: int) -> Any:
+    """Return the tables with those twice as long that ``counters.full_tables`` names."""
+    full = counters.full_tables
+    counters.full_tables = 0
+    most = counters.max_events + 1
+    tracks = counters.tracks
     return ScanTables(
-        tables.tracks,
-        tables.checkpoints,
-        tables.conductor_events,
-        tables.context_events,
-        tables.setup,
-        tables.texts,
+        longer_if(full & FULL_TRACKS, tables.tracks, tracks, NO_LIMIT),
+        longer_if(full & FULL_CHECKPOINTS, tables.checkpoints, counters.checkpoints, NO_LIMIT),
+        longer_if(full & FULL_CONDUCTOR_EVENTS, tables.conductor_events, counters.conductor_events, most),
+        longer_if(full & FULL_CONTEXT_EVENTS, tables.context_events, counters.context_events, most),
+        longer_if(full & FULL_SETUP, tables.setup, counters.setup, most),
+        longer_if(full & FULL_TEXTS, tables.texts, counters.texts, most),
         tables.ports,
-        tables.port_uses,
-        problems,
+        longer_if(full & FULL_TRACKS, tables.port_uses, tracks * port_count, NO_LIMIT),
+        tables.problems,
     )
 
 
@@ -114,40 +131,6 @@ def with_problems(tables: Any, problems: Any) -> Any:
 def has_too_many_events(counters: Any) -> bool:
     """Return whether a scan has found more events of a kind than there may be."""
     return bool(max(counters.conductor_events, counters.context_events, counters.setup) > counters.max_events)
-
-
-@inlined
-def with_room_for_scan(tables: Any, used: Any, counters: Any) -> Any:
-    """Return the tables with those twice as long that a scan has filled; ``used`` are the rows before it."""
-    checkpoints, conductor_events = tables.checkpoints, tables.conductor_events
-    context_events, setup, texts = tables.context_events, tables.setup, tables.texts
-    most = counters.max_events + 1
-    others_have_room = True
-    if counters.conductor_events == conductor_events.shape[0]:
-        conductor_events = double_length(conductor_events, used.conductor_events, most)
-        others_have_room = False
-    if counters.context_events == context_events.shape[0]:
-        context_events = double_length(context_events, used.context_events, most)
-        others_have_room = False
-    if counters.setup == setup.shape[0]:
-        setup = double_length(setup, used.setup, most)
-        others_have_room = False
-    if counters.texts == texts.shape[0]:
-        texts = double_length(texts, used.texts, most)
-        others_have_room = False
-    if others_have_room:
-        checkpoints = double_length(checkpoints, used.checkpoints, NO_LIMIT)
-    return ScanTables(
-        tables.tracks,
-        checkpoints,
-        conductor_events,
-        context_events,
-        setup,
-        texts,
-        tables.ports,
-        tables.port_uses,
-        tables.problems,
-    )
 
 
 @inlined

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.messages import MODULE_RESET, XG_PART_MODE
 from midiprism.smf.kernel.row_types import (
     MODULE_GS,
@@ -41,7 +41,7 @@ MOST_MEMBERS = 15
 MEMBERS_OF_TWO_ZONES = 14
 
 
-@helper
+@borrowing_helper
 def channels_set_by(state: Any, channel: int) -> tuple[int, int]:
     """Return the channels, from the first up to the second, whose program a channel selects.
 
@@ -54,7 +54,7 @@ def channels_set_by(state: Any, channel: int) -> tuple[int, int]:
     return channel, channel + 1
 
 
-@helper
+@borrowing_helper
 def set_zone(state: Any, channel: int, members: int) -> None:
     """Give the MPE zone of a manager channel that many members; the other zone keeps those that are left."""
     members = min(members, MOST_MEMBERS)
@@ -76,7 +76,7 @@ def set_zone(state: Any, channel: int, members: int) -> None:
             state.channels[member].bank_lsb = manager.bank_lsb
 
 
-@helper
+@borrowing_helper
 def apply_program(state: Any, channel: int, program: int) -> None:
     """Select a program."""
     first, stop = channels_set_by(state, channel)
@@ -84,7 +84,7 @@ def apply_program(state: Any, channel: int, program: int) -> None:
         state.channels[member].program = program
 
 
-@helper
+@borrowing_helper
 def apply_controller(state: Any, channel: int, number: int, value: int) -> None:
     """Apply a controller of SETUP_CONTROLLERS."""
     settings = state.channels[channel]
@@ -114,7 +114,7 @@ def is_part_mode_of_module(message: int, module: int) -> bool:
     return module != (MODULE_GS if message >= XG_PART_MODE else MODULE_XG)
 
 
-@helper
+@borrowing_helper
 def apply_sound_message(states: Any, message: int) -> None:
     """Apply what ``parse_sound_message`` has found, on every port: a reset ends banks and part modes."""
     for port in range(states.shape[0]):

@@ -9,7 +9,7 @@ from midiprism.smf.kernel.channel_context import group_context_events, group_set
 from midiprism.smf.kernel.chunks import find_next_track, is_chunk_or_end, is_track_chunk, read_chunks
 from midiprism.smf.kernel.conductor import (
     build_conductor,
-    conductor_events_to_merge,
+    find_events_to_merge,
     list_tempo_changes,
     seconds_at,
 )
@@ -17,7 +17,7 @@ from midiprism.smf.kernel.copy_writer import copy_track
 from midiprism.smf.kernel.division import divide_drums, keep_tracks, set_divisions
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
-from midiprism.smf.kernel.jit import entry_point, helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, entry_point, helper, inlined
 from midiprism.smf.kernel.note_hash import onset_scale
 from midiprism.smf.kernel.one_instrument import keep_one_instrument
 from midiprism.smf.kernel.parts import rewind_parts
@@ -27,6 +27,7 @@ from midiprism.smf.kernel.problem_counts import report_problem, report_track_pro
 from midiprism.smf.kernel.row_types import (
     BY_DRUM,
     COUNTERS,
+    EVENT,
     LIMIT_OUTPUT,
     NO_LIMIT,
     OUTPUT_HEADER_SIZE,
@@ -37,7 +38,7 @@ from midiprism.smf.kernel.row_types import (
     WHOLE_FILE,
     ZERO,
 )
-from midiprism.smf.kernel.scan_tables import new_scan_tables
+from midiprism.smf.kernel.scan_tables import new_scan_tables, with_room
 from midiprism.smf.kernel.scanned_song import ScannedSong, SplitOptions
 from midiprism.smf.kernel.stated_meta import record_merged_events
 from midiprism.smf.kernel.varlen import read_be16, read_be32
@@ -75,16 +76,16 @@ class KernelOutput(NamedTuple):
     tempo_changes: Any
 
 
-@helper
-def find_first_chunk(data: Any, tables: Any, counters: Any) -> Any:
-    """Return the tables, and where the first chunk after the header is."""
+@borrowing_helper
+def find_first_chunk(data: Any, tables: Any, counters: Any) -> int:
+    """Return where the first chunk after the header is."""
     length = read_be32(data, ZERO + 4)
     at = 8 + length
     if length == 6 or (length > 6 and at <= data.shape[0] and is_chunk_or_end(data, at)):
-        return tables, at
+        return at
     first = 14 if is_track_chunk(data, ZERO + 14) else find_next_track(data, ZERO + 14, data.shape[0])
-    tables = report_problem(tables, counters, problems.HEADER_LENGTH, WHOLE_FILE, ZERO + 4, length)
-    return tables, first if first >= 0 else max(14, min(at, data.shape[0]))
+    report_problem(tables.problems, counters, problems.HEADER_LENGTH, WHOLE_FILE, ZERO + 4, length)
+    return first if first >= 0 else max(14, min(at, data.shape[0]))
 
 
 @inlined
@@ -96,17 +97,20 @@ def store_stated_meta(output: Any, stated: Any) -> None:
     output.key = stated.key
 
 
-@helper
-def write_copied_track(song: Any, out: Any, at: int, output: Any, stated: Any) -> int:
-    """Write a split that is copied; return the position after it."""
+@borrowing_helper
+def write_copied_track(song: Any, out: Any, at: int, output: Any, stated: Any, merged: Any) -> int:
+    """Write a split that is copied; return the position after it.
+
+    ``merged`` has room for all conductor events of the song.
+    """
     track = output.track
     source = song.tables.tracks[track]
     conductor_events = song.tables.conductor_events
-    merged_events = conductor_events[:0]
+    count = 0
     if song.options.merges:
-        merged_events = conductor_events_to_merge(
-            song.data, source, conductor_events, song.conductor.events, track
-        )
+        events = song.conductor.events
+        count = find_events_to_merge(song.data, source, conductor_events, events, track, merged)
+    merged_events = merged[:count]
     division = read_be16(song.data, ZERO + 12)
     output.start = at
     at = copy_track(song.data, out, at, source, song.tables.checkpoints, track, merged_events, division)
@@ -140,44 +144,51 @@ def write_parts(
     return at
 
 
+@borrowing_helper
+def write_copied_tracks(
+    song: Any, out: Any, at: int, outputs: Any, row: int, stated: Any, merged: Any
+) -> tuple[int, int]:
+    """Write the splits from ``row`` on up to the first that is not copied.
+
+    Returns the position after them, and the row reached.
+    """
+    tracks = song.tables.tracks
+    while row < outputs.shape[0] and tracks[outputs[row].track].is_copied:
+        at = write_copied_track(song, out, at, outputs[row], stated, merged)
+        row += 1
+    return at, row
+
+
 @inlined
-def write_output(song: Any, out: Any, plan: Any, states: Any) -> Any:
-    """Write all splits that were planned; return the bytes written, and the tables with what was found."""
-    tables = song.tables
+def write_output(song: Any, out: Any, plan: Any, states: Any) -> int:
+    """Write all splits that were planned; return how many bytes."""
     outputs = plan.tracks
     merged_events, parts, prepared_track = plan.merged_events, plan.parts, plan.walked_track
     stated_table = np.empty(1, STATED_META)
-    at = ZERO
-    row = ZERO
+    merged = np.empty(song.conductor.events.shape[0], EVENT)
+    at, row = write_copied_tracks(song, out, ZERO, outputs, ZERO, stated_table[0], merged)
     while row < outputs.shape[0]:
         track = outputs[row].track
-        if tables.tracks[track].is_copied:
-            at = write_copied_track(song, out, at, outputs[row], stated_table[0])
-            row += 1
-            continue
         if track != prepared_track:
             merged_events, parts = prepare_walk(song, out, track, states)
             prepared_track = track
         last = row + parts.rows.shape[0]
         at = write_parts(song, out, at, outputs[row:last], stated_table[0], merged_events, parts, states)
-        tables = report_track_problems(tables, song.counters, states[0], track)
-        row = last
-    return at, tables
+        report_track_problems(song.tables.problems, song.counters, states[0], track)
+        at, row = write_copied_tracks(song, out, at, outputs, last, stated_table[0], merged)
+    return int(at)
 
 
-@inlined
-def fill_durations(song: Any, outputs: Any) -> None:
-    """Fill the channels, ticks and seconds of the whole song, and the seconds of every track and split."""
+@borrowing_helper
+def fill_durations(song: Any, conductor: Any, first: int, last: int, outputs: Any, row: int) -> int:
+    """Fill the seconds of tracks ``first`` to ``last`` and of their splits, which begin at ``row``.
+
+    Also fills the channels, ticks and seconds of the whole song. Returns the row after these splits.
+    """
     division = read_be16(song.data, ZERO + 12)
     counters, tracks = song.counters, song.tables.tracks
-    row = ZERO
-    for track in range(counters.tracks):
+    for track in range(first, last):
         source = tracks[track]
-        conductor = song.conductor
-        if song.options.midi_format == 2:
-            conductor = build_conductor(
-                song.data, song.tables.conductor_events, source.conductor_start, source.conductor_stop
-            )
         source.seconds = seconds_at(conductor, division, source.ticks)
         counters.ticks = max(counters.ticks, source.ticks)
         counters.channels |= source.channels
@@ -188,6 +199,19 @@ def fill_durations(song: Any, outputs: Any) -> None:
             output.seconds = source.seconds
             output.last_note_seconds = seconds_at(conductor, division, output.last_note_tick)
             row += 1
+    return row
+
+
+@inlined
+def fill_durations_of_format_2(song: Any, outputs: Any) -> None:
+    """Fill the same of all tracks, each of which has a conductor of its own."""
+    row = ZERO
+    for track in range(song.counters.tracks):
+        source = song.tables.tracks[track]
+        conductor = build_conductor(
+            song.data, song.tables.conductor_events, source.conductor_start, source.conductor_stop
+        )
+        row = fill_durations(song, conductor, track, track + 1, outputs, row)
 
 
 @helper
@@ -209,9 +233,12 @@ def read_song(
     counters.max_events = max_events
     counters.ports = stated_ports
     states = new_states(port_count, onset_scale(read_be16(data, ZERO + 12)))
-    empty = new_scan_tables(data.shape[0], full_context, max_events, ports, port_count)
-    tables, at = find_first_chunk(data, empty, counters)
-    tables = read_chunks(data, at, max_tracks, full_context, tables, states, counters)
+    tables = new_scan_tables(data.shape[0], full_context, max_events, ports, port_count)
+    at = find_first_chunk(data, tables, counters)
+    at = read_chunks(data, at, max_tracks, full_context, tables, states, counters)
+    while counters.full_tables > 0:
+        tables = with_room(tables, counters, port_count)
+        at = read_chunks(data, at, max_tracks, full_context, tables, states, counters)
     return states, tables, counter_table
 
 
@@ -260,7 +287,7 @@ def split_kernel(
     midi_format = read_be16(data, ZERO + 8)
     merges = midi_format != 2 and counters.tracks > 1
     divides_drums = by == BY_DRUM
-    tables, by, keeps_zones = keep_one_instrument(tables, counters, by, states.shape[0])
+    by, keeps_zones = keep_one_instrument(tables, counters, by, states.shape[0])
     set_divisions(tables.tracks, counters.tracks, by)
     keep_tracks(tables.tracks, counters.tracks, kept_tracks)
     song = ScannedSong(
@@ -286,9 +313,11 @@ def split_kernel(
         outputs = plan.tracks
         if counters.status == STATUS_OK:
             out = np.empty(plan.size, np.uint8)
-            written, tables = write_output(song, out, plan, states)
-            out = out[:written]
-    fill_durations(song, outputs)
+            out = out[: write_output(song, out, plan, states)]
+    if midi_format == 2:
+        fill_durations_of_format_2(song, outputs)
+    else:
+        fill_durations(song, song.conductor, ZERO, counters.tracks, outputs, ZERO)
     problem_rows = texts = source_tracks = conductor_events = tempo_changes = None
     if counters.problems > 0:
         problem_rows = tables.problems[: counters.problems]

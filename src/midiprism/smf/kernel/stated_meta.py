@@ -6,14 +6,14 @@ Impossible meters and keys are left out. Of several at one tick the last holds.
 from typing import Any
 
 from midiprism.smf.kernel.conductor import payload_start, read_tempo
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.row_types import KEY_SIGNATURE, TEMPO, TIME_SIGNATURE
 
 MAX_DENOMINATOR_POWER = 7
 MAX_ACCIDENTALS = 7
 
 
-@helper
+@borrowing_helper
 def reset_stated_meta(stated: Any) -> None:
     """State nothing yet."""
     stated.tempo_count = 0
@@ -25,7 +25,7 @@ def reset_stated_meta(stated: Any) -> None:
     stated.key_tick = -1
 
 
-@helper
+@borrowing_helper
 def record_conductor_event(stated: Any, data: Any, kind: int, tick: int, body: int) -> None:
     """Record the next conductor event, whose data bytes are at ``body``."""
     if kind == TEMPO:
@@ -55,7 +55,7 @@ def comes_first(event: Any, tick: int, track: int) -> bool:
     return bool(event.tick < tick or (event.tick == tick and event.track < track))
 
 
-@helper
+@borrowing_helper
 def record_merged_events(
     stated: Any, data: Any, source: Any, table: Any, merged_events: Any, track: int
 ) -> None:

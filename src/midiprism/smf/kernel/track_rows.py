@@ -3,7 +3,7 @@
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.note_hash import add_hashes
 from midiprism.smf.kernel.problem_counts import count_problem
 from midiprism.smf.kernel.row_types import (
@@ -29,6 +29,7 @@ def begin_track_row(tables: Any, track: int, counters: Any, body: int, ports: in
     source.body = body
     source.end_of_track = -1
     source.needs_rewrite = 0
+    source.states_device = 0
     source.name_start = -1
     source.name_size = 0
     source.conductor_size = 0
@@ -41,7 +42,7 @@ def begin_track_row(tables: Any, track: int, counters: Any, body: int, ports: in
         use.drum_channels = 0
 
 
-@helper
+@borrowing_helper
 def fill_port_use(use: Any, state: Any, channels: int) -> None:
     """Fill what a track plays on a port; ``channels`` are those on which it plays."""
     use.channels = channels

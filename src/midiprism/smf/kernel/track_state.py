@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from midiprism.smf.kernel.jit import helper, inlined
+from midiprism.smf.kernel.jit import borrowing_helper, inlined
 from midiprism.smf.kernel.row_types import (
     DRUM_STATE_DRUMS,
     DRUM_STATE_EFFECTS,
@@ -65,7 +65,7 @@ def clear_sounding_notes(state: Any) -> None:
         state.sounding[index] = 0
 
 
-@helper
+@borrowing_helper
 def clear_all_sounding_notes(states: Any) -> None:
     """Forget the notes that sound on any port."""
     for port in range(states.shape[0]):
@@ -79,7 +79,7 @@ def ends_all_notes(controller: int) -> bool:
     return controller == ALL_SOUND_OFF or controller >= ALL_NOTES_OFF
 
 
-@helper
+@borrowing_helper
 def end_channel_notes(state: Any, channel: int, tick: int) -> None:
     """Count the end of all notes that sound on a channel."""
     if state.sounding_count > 0:
@@ -140,7 +140,7 @@ def zone_of(state: Any, channel: int) -> int:
     return ZONE_NONE
 
 
-@helper
+@borrowing_helper
 def record_first_note(state: Any, channel: int, key: int, tick: int) -> None:
     """List a key that begins to play."""
     state.played_keys[state.played_key_count] = key
@@ -169,7 +169,7 @@ def count_note_by_program(state: Any, channel: int, tick: int) -> None:
     state.notes_by_key[key] += 1
 
 
-@helper
+@borrowing_helper
 def lead_key_and_program(
     states: Any, port_uses: Any, first_use: int, port: int, channels: int
 ) -> tuple[int, int]:
@@ -220,7 +220,7 @@ def channels_played(state: Any) -> int:
     return mask
 
 
-@helper
+@borrowing_helper
 def is_one_instrument(states: Any, program: int) -> bool:
     """Return whether all channels of a track are one instrument, as those of a guitar synthesizer.
 

@@ -7,7 +7,7 @@ unsigned numbers into floats.
 
 from typing import Any
 
-from midiprism.smf.kernel.jit import bounds_checked_by_hand, helper, inlined, unsigned_index
+from midiprism.smf.kernel.jit import borrowing_helper, bounds_checked_by_hand, inlined, unsigned_index
 
 VLQ_TOO_LONG = -1
 VLQ_TRUNCATED = -2
@@ -34,7 +34,7 @@ def vlq_size(value: int) -> int:
     return 1 + (value >= 0x80) + (value >= 0x4000) + (value >= 0x200000)
 
 
-@helper
+@borrowing_helper
 def write_vlq(out: Any, at: int, value: int) -> int:
     """Write a number of 0 to MAX_DELTA; return the position after it."""
     if value >= 0x80:
@@ -89,7 +89,7 @@ def copy_bytes(out: Any, at: int, data: Any, start: int, stop: int) -> int:
     return at + size
 
 
-@helper
+@borrowing_helper
 def same_bytes(data: Any, first: int, second: int, size: int) -> bool:
     """Return whether two spans of ``data`` are equal."""
     for step in range(size):  # noqa: SIM110 - Numba compiles no generators

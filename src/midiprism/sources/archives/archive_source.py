@@ -1,11 +1,11 @@
 """One archive as a source."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from midiprism.sources.archives.archive_reader import ArchiveReader
-from midiprism.sources.source import Notice, SongContent, SongRef, Source
+from midiprism.sources.source import Notice, PathRange, SongContent, SongRef, Source, paths_below
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,13 @@ class ArchiveSource(Source):
     def walk(self) -> Iterator[SongRef | Notice]:
         """Yield every song of the archive, and a notice for each member that is not taken."""
         return self.archive_reader.walk(self.path, len(self.path) + 1)
+
+    @property
+    def covered_ranges(self) -> Sequence[PathRange]:
+        return (paths_below(self.path, self.path + os.fsencode(os.sep)),)
+
+    def is_gone(self, path: bytes) -> bool:  # noqa: ARG002 - a walk yields all that is in the archive
+        return True
 
     def running_count(self) -> Iterator[int]:
         total = 0

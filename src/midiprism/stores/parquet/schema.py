@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from midiprism.errors import UsageError
+from midiprism.optional_packages import MissingPackageError
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, TrackRecord
 from midiprism.stores.sharded import ColumnValues as ColumnValues
 
@@ -117,6 +117,8 @@ class ParquetSong(NamedTuple):
         track_count: its splits, each of which is a link.
         song_group: the same for versions and copies of a song. It may change when a library grows.
         fold: 0 to 9, the same for a whole group.
+        source: the folder, archive or Parquet file that it comes from.
+        source_metadata: what the source says of it, as a JSON object.
     """
 
     blake3: bytes
@@ -133,6 +135,8 @@ class ParquetSong(NamedTuple):
     track_count: int
     song_group: str
     fold: int
+    source: str | None
+    source_metadata: str | None
 
 
 _SONG_FIELD_COLUMNS = {column.name: column for column in _columns_of(SONG_FIELDS)}
@@ -149,6 +153,13 @@ SONG_COLUMNS = (
     ),
     ParquetColumn("song_group", "string", description="the same for versions and copies of a song"),
     ParquetColumn("fold", "int16", low_cardinality=True, description="0 to 9, the same for a whole group"),
+    ParquetColumn(
+        "source",
+        "string",
+        low_cardinality=True,
+        description="path of the folder, archive or Parquet file that it comes from",
+    ),
+    ParquetColumn("source_metadata", "string", description="columns kept by --keep, as a JSON object"),
 )
 
 
@@ -164,16 +175,13 @@ def import_pyarrow() -> Any:
     """Return the package ``pyarrow``, with its module ``parquet`` loaded.
 
     Raises:
-        UsageError: it is not installed.
+        MissingPackageError: it is not installed.
     """
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise UsageError(
-            "Parquet needs the package pyarrow, which is not installed: "
-            "install it with: pip install 'midiprism[parquet]'"
-        ) from error
+        raise MissingPackageError("pyarrow", "Parquet") from error
     return pyarrow
 
 

@@ -9,6 +9,7 @@
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -49,7 +50,7 @@ LINK_SHARDS = ShardKind(LINKS_FOLDER, LINK_COLUMNS, max_group_rows=25_000, size_
 SONGS_PER_GROUP = 25_000
 """Fewest songs in a row group of the table of songs, but for the last group; the most are twice as many."""
 
-_COMMIT_KEY = "commit"
+_STATE_KEY = "state"
 
 
 class ParquetShards:
@@ -82,10 +83,15 @@ class ParquetShards:
         self._file_metadata = {"format": str(SHARD_VERSION), **self._metadata}
         self._track_shards = ShardFolder(self.root, TRACK_SHARDS, self._file_metadata, file_system)
         self._link_shards = ShardFolder(self.root, LINK_SHARDS, self._file_metadata, file_system)
+        self._stems = 0
         self._shard_folders = {TRACKS_FOLDER: self._track_shards, LINKS_FOLDER: self._link_shards}
 
     def __reduce__(self) -> tuple[type["ParquetShards"], tuple[str, dict[str, str], int, FileSystem]]:
         return type(self), (self.root, self._metadata, self._songs_per_group, self._file_system)
+
+    def new_stem(self, run_id: int) -> str:
+        self._stems += 1
+        return f"{run_id:06}-{self._stems:06}-{secrets.token_hex(8)}"
 
     def write_tracks(self, stem: str, column_values: ColumnValues) -> ShardWriteResult:
         return self._track_shards.write(stem, column_values)
@@ -177,10 +183,10 @@ class ParquetShards:
         """Absolute path of the table of songs, which may not exist."""
         return os.path.join(self.root, *SONGS_TABLE.split("/"))
 
-    def write_songs_table(self, chunks: Iterable[ColumnValues], commit: int) -> int:
+    def write_songs_table(self, chunks: Iterable[ColumnValues], state: str) -> int:
         path = self.songs_table_path
         folder = os.path.dirname(path)
-        schema = make_schema(SONG_COLUMNS, {**self._file_metadata, _COMMIT_KEY: str(commit)})
+        schema = make_schema(SONG_COLUMNS, {**self._file_metadata, _STATE_KEY: state})
         count = 0
         try:
             make_folder(folder)
@@ -198,11 +204,12 @@ class ParquetShards:
             raise write_error(self.root, error) from error
         return count
 
-    def songs_table_commit(self) -> int | None:
+    def songs_table_state(self) -> str | None:
         try:
             with wrap_read_errors(SONGS_TABLE, *parquet_errors()):
                 metadata = import_pyarrow().parquet.read_schema(self.songs_table_path).metadata or {}
-                return int(metadata.get(f"midiprism.{_COMMIT_KEY}".encode(), b""))
+                state: bytes | None = metadata.get(f"midiprism.{_STATE_KEY}".encode())
+                return None if state is None else state.decode(errors="replace")
         except StoreError:
             return None
 
@@ -211,6 +218,8 @@ class ParquetShards:
             wrap_read_errors(SONGS_TABLE, *parquet_errors()),
             contextlib.closing(open_reader(self.songs_table_path)) as file,
         ):
+            if file.schema_arrow.names != [column.name for column in SONG_COLUMNS]:
+                raise StoreError("Its columns are not those of this version.")
             groups = range(file.metadata.num_row_groups)
             return sum(len(table_to_rows(SONG_COLUMNS, file.read_row_group(group))) for group in groups)
 

@@ -1,7 +1,6 @@
 """The new tracks and links of a commit, written to shards."""
 
 import contextlib
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, repeat
 
@@ -52,7 +51,7 @@ class ShardWriter:
         return self._written_ahead or self._write_shards(new_tracks, linked_songs)
 
     def _write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
-        stem = f"{self._run_id}-{secrets.token_hex(8)}"
+        stem = self._shards.new_stem(self._run_id)
         try:
             written, positions = self._shards.write_tracks(stem, self._track_columns(new_tracks))
             shards = list(written)

@@ -97,6 +97,9 @@ class ParquetStore:
             self._taken.update(pending)
         return pending
 
+    def forget_taken(self) -> None:
+        self._taken.clear()
+
     def commit_sink(self, run_id: int, batches: Sequence[BatchRecord]) -> ShardWriter:
         return ShardWriter(self._shards, run_id, batches)
 

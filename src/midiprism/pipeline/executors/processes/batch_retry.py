@@ -17,12 +17,14 @@ class SubmittedBatch:
         number: of the batch, from 1.
         lease: held on it, where several runs share a catalog.
         worker_failures: number of workers that died on it.
+        is_requeued: whether later ones may have been begun: it is handed out again, or the rest of a batch.
     """
 
     number: int
     batch: Batch
     lease: Lease | None = None
     worker_failures: int = 0
+    is_requeued: bool = False
 
     def add_failure(self) -> bool:
         """Note that a worker died on it, and return whether it may be tried again as a whole."""

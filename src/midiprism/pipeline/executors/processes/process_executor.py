@@ -136,7 +136,7 @@ class WorkerHandle:
     def send(self, submitted: SubmittedBatch) -> None:
         """Hand a batch to the worker."""
         self.batches.append(submitted)
-        self._outbox.put((submitted.number, submitted.batch, submitted.lease))
+        self._outbox.put((submitted.number, submitted.batch, submitted.lease, submitted.is_requeued))
 
     def send_end(self) -> None:
         """Let the worker end after the batches that it has."""
@@ -334,7 +334,7 @@ class ProcessExecutor:
             if rest and not self._stop_flag[0]:
                 batch = batch[: answer.song_count]
                 self._last_number += 1
-                self._queued.appendleft(SubmittedBatch(self._last_number, rest, submitted.lease))
+                self._queued.appendleft(SubmittedBatch(self._last_number, rest, submitted.lease, 0, True))
             self._finished.append(FinishedBatch(batch, answer.record, answer.committed))
             self._dispatch()
 
@@ -359,6 +359,8 @@ class ProcessExecutor:
                 retried += self._retry_or_give_up(submitted, failure)
             else:
                 retried.append(submitted)
+        for submitted in retried:
+            submitted.is_requeued = True
         self._queued.extendleft(reversed(retried))
         handle.close()
         place = self._handles.index(handle)

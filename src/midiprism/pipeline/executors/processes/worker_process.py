@@ -37,8 +37,8 @@ from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig, WorkerH
 if TYPE_CHECKING:
     from midiprism.catalog import Catalog
 
-Task = tuple[int, Batch, Lease | None]
-"""A batch with its number, and with its lease where there is one."""
+Task = tuple[int, Batch, Lease | None, bool]
+"""A batch with its number, with its lease where there is one, and whether it is handed out again."""
 
 _MAX_MESSAGES_PER_FLUSH = 8
 
@@ -119,10 +119,15 @@ def _receive_task(pipe: Connection, timers: StageTimers) -> Task | None:
 
 
 def _process_batch(
-    worker: Worker, slots: Slots | None, batch_number: int, batch: Batch, lease: Lease | None
+    worker: Worker,
+    slots: Slots | None,
+    batch_number: int,
+    batch: Batch,
+    lease: Lease | None,
+    is_requeued: bool,
 ) -> WorkerMessage:
     try:
-        record = worker.process_batch(batch, batch_number, lease)
+        record = worker.process_batch(batch, batch_number, lease, in_order=not is_requeued)
         song_count = len(record.songs)
         if slots:
             worker.counters[STAGE] = STAGE_STORING  # a worker that dies here dies on this batch

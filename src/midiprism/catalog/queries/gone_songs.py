@@ -1,0 +1,129 @@
+"""Which recorded paths a scan has not seen, and the songs that are at none of the others.
+
+A song is gone if the last complete scan of its source saw none of its paths. A song without any path is an
+earlier content of paths that hold other songs now.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, not_, select, update
+
+from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.path_lookup import is_path_in, is_path_in_range, path_order
+from midiprism.catalog.rows import query_chunks
+from midiprism.catalog.schema import batches, song_paths, songs
+
+_PAGE_ROWS = 4_000
+
+is_there: ColumnElement[bool] = song_paths.c.gone_at.is_(None)
+"""The condition that a path is there, as far as is known."""
+
+
+class RecordedPlace(NamedTuple):
+    """A recorded path.
+
+    Attributes:
+        is_gone: whether an earlier scan did not see it.
+    """
+
+    path: bytes
+    song_id: int
+    is_gone: bool
+
+
+class PlaceCounts(NamedTuple):
+    """Numbers of recorded paths, and of those that are gone."""
+
+    paths: int
+    gone: int
+
+
+def recorded_places(catalog: Catalog, first: bytes, end: bytes | None) -> Iterator[list[RecordedPlace]]:
+    """Return the recorded paths from ``first`` up to ``end``, page by page in the order of their bytes."""
+    path = song_paths.c
+    query = select(path.path, path.song_id, path.gone_at.is_not(None)).limit(_PAGE_ROWS)
+    after = b""
+    while True:
+        connection = catalog.connection
+        condition = is_path_in_range(connection, first, end, after=after)
+        page = catalog.fetch_all(query.where(condition).order_by(*path_order(connection)))
+        if not page:
+            return
+        yield [RecordedPlace(*row) for row in page]
+        after = page[-1].path
+
+
+def count_places(catalog: Catalog, first: bytes, end: bytes | None) -> PlaceCounts:
+    """Count the recorded paths from ``first`` up to ``end``."""
+    condition = is_path_in_range(catalog.connection, first, end)
+    query = select(func.count(), func.count(song_paths.c.gone_at)).select_from(song_paths).where(condition)
+    return PlaceCounts(*catalog.fetch_all(query)[0])
+
+
+def count_songs_at(catalog: Catalog, first: bytes, end: bytes | None, last_song_id: int) -> int:
+    """Count the songs with ids up to ``last_song_id`` at paths from ``first`` up to ``end``."""
+    condition = is_path_in_range(catalog.connection, first, end)
+    song_id = song_paths.c.song_id
+    query = select(func.count(song_id.distinct())).where(condition, is_there, song_id <= last_song_id)
+    return int(catalog.fetch_value(query) or 0)
+
+
+def highest_song_id(catalog: Catalog) -> int:
+    """Return the highest id of a song; 0 without any."""
+    return int(catalog.fetch_value(select(func.max(songs.c.id))) or 0)
+
+
+def songs_elsewhere(catalog: Catalog, song_ids: Iterable[int], missing: Iterable[bytes]) -> set[int]:
+    """Return those of some songs that are, or were last read, at a path that is there.
+
+    Args:
+        missing: paths that are not there, besides those that are recorded as gone.
+    """
+    path, missing_paths = song_paths.c, frozenset(missing)
+    found: set[int] = set()
+    for column in (path.song_id, path.last_song_id):
+        for part in query_chunks(sorted(song_ids)):
+            query = select(column, path.path).where(column.in_(part), is_there)
+            found.update(song_id for song_id, place in catalog.fetch_all(query) if place not in missing_paths)
+    return found
+
+
+def replaced_songs(catalog: Catalog) -> list[int]:
+    """Return the ids of the songs at whose paths other songs were found."""
+    path = song_paths.c
+    query = select(songs.c.id).where(
+        not_(exists().where(path.song_id == songs.c.id)),
+        not_(exists().where(path.last_song_id == songs.c.id)),
+    )
+    return [song_id for (song_id,) in catalog.fetch_all(query.order_by(songs.c.id))]
+
+
+def record_scan(
+    catalog: Catalog, gone: Sequence[bytes], found_again: Sequence[bytes], run_id: int, now: str
+) -> None:
+    """Record which paths are gone, and which are there again, inside a transaction that is open.
+
+    A path at which a song was found meanwhile is not gone.
+
+    Args:
+        run_id: of the run that scanned.
+        now: UTC, ISO 8601.
+    """
+    connection = catalog.connection
+    for paths, value in ((gone, now), (found_again, None)):
+        for part in query_chunks(sorted(paths)):
+            condition = and_(is_path_in(connection, part), is_there if value else not_(is_there))
+            connection.execute(update(song_paths).where(condition).values(gone_at=value))
+    record_change(catalog, run_id, now)
+
+
+def record_change(catalog: Catalog, run_id: int, now: str) -> None:
+    """Record a commit without songs, inside a transaction that is open.
+
+    What derives from the catalog, such as the table of songs, is then out of date.
+    """
+    values = dict.fromkeys(
+        ("songs", "links", "tracks_new", "files_written", "bytes_written", "disk_bytes", "seconds"), 0
+    )
+    catalog.connection.execute(insert(batches).values(run_id=run_id, committed_at=now, **values))

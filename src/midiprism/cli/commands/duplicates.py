@@ -1,0 +1,115 @@
+"""``midiprism duplicates``: list exact copies of songs and tracks."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midiprism.cli.options import CatalogOptions, OutArgument
+from midiprism.cli.render.terminal import (
+    escape_unprintable,
+    format_size,
+    make_console,
+    pluralize,
+    print_json,
+    printable_path,
+)
+from midiprism.cli.result_location import locate
+from midiprism.fs.path_text import path_text
+
+if TYPE_CHECKING:
+    from midiprism.catalog.queries.duplicates import CopiedSong, CopiedTrack, CopyCounts
+
+_DEFAULT_LIMIT = 20
+_SHOWN_PATHS = 5
+_DIGEST_DIGITS = 16
+
+
+def duplicates(
+    out: OutArgument,
+    catalog: CatalogOptions,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="List N songs and N tracks.  [default: 20 in text, else all]"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object per line: each song, each track, the counts.")
+    ] = False,
+) -> None:
+    """List songs that are at several paths, and tracks that several songs have: exact copies.
+
+    Those with the most copies come first. A copy has the same bytes; songs that only sound alike are none.
+    """
+    from midiprism.catalog.queries.duplicates import (
+        copied_songs,
+        copied_tracks,
+        count_song_copies,
+        count_track_copies,
+    )
+    from midiprism.results.result_dir import open_catalog_of
+
+    result = locate(out, catalog)
+    with open_catalog_of(result.folder, result.database) as opened, opened.read_transaction() as connection:
+        songs, tracks = count_song_copies(connection), count_track_copies(connection)
+        if as_json:
+            for song in copied_songs(connection, limit):
+                print_json(_song_to_json(song))
+            for track in copied_tracks(connection, limit):
+                print_json(_track_to_json(track))
+            print_json({"songs": songs._asdict(), "tracks": tracks._asdict()})
+            return
+        console, shown = make_console(), limit or _DEFAULT_LIMIT
+        for line in _song_lines(songs, copied_songs(connection, shown), shown):
+            console.print(line)
+        for line in _track_lines(tracks, copied_tracks(connection, shown), shown):
+            console.print(line)
+
+
+def _song_lines(counts: "CopyCounts", found: "Iterator[CopiedSong]", limit: int) -> Iterator[str]:
+    if not counts.contents:
+        yield "No song is at several paths."
+        return
+    yield (
+        f"{pluralize(counts.contents, 'song')} at several paths: {pluralize(counts.copies, 'further file')}, "
+        f"{format_size(counts.bytes)}"
+    )
+    for song in found:
+        yield f"  {song.occurrences:,} times, {format_size(song.size)} each:"
+        yield from (f"    {printable_path(path)}" for path in song.paths[:_SHOWN_PATHS])
+        if song.occurrences > _SHOWN_PATHS:
+            yield f"    and {song.occurrences - _SHOWN_PATHS:,} more"
+    yield from _rest(counts.contents - limit)
+
+
+def _track_lines(counts: "CopyCounts", found: "Iterator[CopiedTrack]", limit: int) -> Iterator[str]:
+    if not counts.contents:
+        yield "No track is in several songs."
+        return
+    yield (
+        f"{pluralize(counts.contents, 'track')} with several links, each stored once: "
+        f"{format_size(counts.bytes)} saved"
+    )
+    for track in found:
+        name = escape_unprintable(track.name or track.instrument)
+        digest = track.digest.hex()[:_DIGEST_DIGITS]
+        yield f"  {track.occurrences:,} times, {format_size(track.size)} each: {name} ({digest})"
+    yield from _rest(counts.contents - limit)
+
+
+def _rest(hidden: int) -> Iterator[str]:
+    if hidden > 0:
+        yield f"  and {hidden:,} more; --limit N lists more of them"
+
+
+def _song_to_json(song: "CopiedSong") -> dict[str, Any]:
+    return {
+        "kind": "song",
+        "digest": song.digest.hex(),
+        "size": song.size,
+        "occurrences": song.occurrences,
+        "paths": [*map(path_text, song.paths)],
+    }
+
+
+def _track_to_json(track: "CopiedTrack") -> dict[str, Any]:
+    return {"kind": "track", **track._asdict(), "digest": track.digest.hex()}

@@ -1,0 +1,52 @@
+"""Removes the songs that are gone at the end of a run."""
+
+from collections.abc import Callable, Sequence
+
+from midiprism.catalog import Catalog
+from midiprism.catalog.commit_hook import CommitHook
+from midiprism.catalog.queries.gone_songs import replaced_songs
+from midiprism.catalog.queries.removal import RemovalQueries
+from midiprism.pipeline.missing_songs import MissingSongs
+from midiprism.results.removal import Remover
+from midiprism.results.removal_counts import RemovalCounts
+from midiprism.stores import TrackStore
+
+
+class Pruner:
+    """Removes songs from the result of a run.
+
+    Args:
+        catalog: open for writing.
+        store: of the same result.
+        out: the folder of the result.
+        hooks: take part in commits.
+    """
+
+    def __init__(
+        self, catalog: Catalog, store: TrackStore, out: str, hooks: Sequence[CommitHook] = ()
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._out = out
+        self._hooks = hooks
+
+    def prune(self, missing: Sequence[MissingSongs], begin_run: Callable[[], int]) -> RemovalCounts:
+        """Remove missing songs, and songs at whose paths other songs are; earlier removals become final.
+
+        Args:
+            missing: the songs that the scan has not seen; those of sources that are doubted stay.
+            begin_run: records the run, if it is not, and returns its id.
+
+        Raises:
+            StoreError: another run is active, or the store cannot be written.
+            CatalogError: the catalog cannot be written.
+        """
+        song_ids = {song_id for lost in missing if not lost.doubted for song_id in lost.song_ids}
+        song_ids.update(replaced_songs(self._catalog))
+        last = self._catalog.run_in_transaction(RemovalQueries(self._catalog).last_removal)
+        if not song_ids and last is None:
+            return RemovalCounts()
+        remover = Remover(self._catalog, self._store, self._out, begin_run(), self._hooks)
+        if last is not None:
+            remover.discard()
+        return remover.remove(song_ids) if song_ids else RemovalCounts()

@@ -1,0 +1,1 @@
+"""Removing chosen songs from a result, and undoing removals."""

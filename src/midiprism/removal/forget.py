@@ -1,0 +1,138 @@
+"""Removes chosen songs from a result."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+
+from midiprism.catalog import Catalog, PostgresAddress, Selection, find_tracks, utc_now
+from midiprism.catalog.commit_hook import CommitHook
+from midiprism.catalog.queries.find_songs import SongPlaces, find_songs, song_places
+from midiprism.errors import MidiprismError, UsageError
+from midiprism.pipeline.open_result import OpenResult, open_result
+from midiprism.pipeline.settings import CatalogSettings, Settings
+from midiprism.results.removal import Remover
+from midiprism.results.removal_counts import RemovalCounts
+from midiprism.results.result_dir import open_catalog_of, require_result
+from midiprism.results.upkeep import finish_run
+
+
+@dataclass(frozen=True, slots=True)
+class SongChoice:
+    """The songs to remove.
+
+    Attributes:
+        names: of songs, see ``find_songs``.
+        selection: of tracks, whose songs are chosen too; None for none.
+    """
+
+    names: Sequence[str] = ()
+    selection: Selection | None = None
+
+    def find(self, catalog: Catalog) -> set[int]:
+        """Return the ids of the songs.
+
+        Raises:
+            UsageError: there is no song of one of the names.
+            CatalogError: the catalog cannot be read.
+        """
+        chosen: set[int] = set()
+        for name in self.names:
+            found = find_songs(catalog, name)
+            if not found:
+                raise UsageError(f"There is no song {name}: name it as `midiprism list` does.")
+            chosen |= found
+        if self.selection is not None:
+            with closing(find_tracks(catalog.connection, self.selection)) as rows:
+                chosen.update(row.song_id for row in rows)
+        return chosen
+
+
+def choose_songs(
+    out: str, choice: SongChoice, database: PostgresAddress | None = None
+) -> Sequence[SongPlaces]:
+    """Return the songs that are chosen, and where they are. Nothing is written.
+
+    Raises:
+        UsageError: ``out`` holds no result, or there is no song of one of the names.
+        CatalogError: the catalog cannot be read.
+    """
+    with open_catalog_of(out, database) as catalog:
+        return song_places(catalog, choice.find(catalog))
+
+
+def forget_songs(
+    out: str,
+    choice: SongChoice,
+    database: PostgresAddress | None = None,
+    hooks: tuple[CommitHook, ...] = (),
+) -> RemovalCounts:
+    """Remove songs from the result in ``out``, with the tracks that no other song has.
+
+    Args:
+        choice: the songs.
+        database: where the catalog is; None for a file in the result.
+        hooks: of an adopted library.
+
+    Raises:
+        UsageError: ``out`` holds no result, or there is no song of one of the names.
+        StoreError: another process writes to it, or it cannot be written.
+        CatalogError: the catalog cannot be written.
+    """
+    with open_for_removal(out, database, hooks) as result:
+        song_ids = choice.find(result.catalog)
+        if not song_ids:
+            return RemovalCounts()
+        with removal_run(result, "forget") as run_id:
+            return Remover(result.catalog, result.opened.store, out, run_id, hooks).remove(song_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class WritableResult:
+    """A result that is open for writing.
+
+    Attributes:
+        opened: the result.
+        catalog: its catalog.
+    """
+
+    opened: OpenResult
+    catalog: Catalog
+
+
+@contextmanager
+def open_for_removal(
+    out: str, database: PostgresAddress | None, hooks: tuple[CommitHook, ...] = ()
+) -> Iterator[WritableResult]:
+    """Open a result that exists for writing, and bring up to date what a removal that was killed has left.
+
+    Raises:
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
+        StoreError: another process writes to it.
+        CatalogError: the catalog cannot be written.
+    """
+    require_result(out)
+    settings = Settings(catalog=CatalogSettings(database, hooks=hooks))
+    with open_result(out, settings) as opened:
+        assert opened.catalog is not None
+        finish_run(opened.catalog, opened.store, None, songs_replaced=False)
+        yield WritableResult(opened, opened.catalog)
+
+
+@contextmanager
+def removal_run(result: WritableResult, command: str) -> Iterator[int]:
+    """Record a run around a block that changes a result, and bring what derives from the catalog up to date.
+
+    Args:
+        command: that is recorded with the run.
+    """
+    catalog, store = result.catalog, result.opened.store
+    settings = {**result.opened.identity.as_dict(), "sources": [], "workers": 0, "command": command}
+    run_id = catalog.begin_run(settings, utc_now())
+    try:
+        yield run_id
+        finish_run(catalog, store, run_id, songs_replaced=False)
+    except BaseException:
+        with suppress(MidiprismError):  # then the run counts as cut off
+            catalog.end_run(run_id, "stopped", {}, utc_now())
+        raise
+    catalog.end_run(run_id, "done", {}, utc_now())

@@ -1,0 +1,36 @@
+"""Commands on a pseudo-terminal of a given width, and what they print there."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+from collections.abc import Sequence
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ROWS = 50
+
+
+def run_on_terminal(arguments: Sequence[str], columns: int) -> str:
+    """Run midiprism on a terminal, and return what it printed, without colors."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
+        environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+        command = [sys.executable, "-m", "midiprism", *arguments]
+        os.execve(sys.executable, command, environment | {"TERM": "xterm"})
+    printed = b""
+    while True:
+        try:
+            data = os.read(terminal, 1 << 16)
+        except OSError:  # how Linux reports that the other end is closed
+            break
+        if not data:
+            break
+        printed += data
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(terminal)
+    assert code == 0, printed
+    return _ESCAPE_SEQUENCE.sub("", printed.decode())

@@ -1,0 +1,54 @@
+"""Tests of the image, the citation and the workflows. ``.ci/container`` tries the image."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import midiprism
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_citation_has_the_version_and_the_license_of_the_package() -> None:
+    citation = dict(re.findall(r"^([a-z-]+): (.+)$", read("CITATION.cff"), re.MULTILINE))
+    assert (citation["version"], citation["license"]) == (midiprism.__version__, PROJECT["license"])
+    assert citation["title"] == PROJECT["name"]
+
+
+def test_the_image_runs_as_an_ordinary_user_with_a_volume_for_libraries() -> None:
+    lines = read("Dockerfile").splitlines()
+    last_stage = lines[max(index for index, line in enumerate(lines) if line.startswith("FROM ")) :]
+    instructions = dict(line.split(" ", 1) for line in last_stage if re.match(r"[A-Z]+ \S", line))
+    assert instructions["FROM"].endswith("-slim")
+    assert instructions["USER"] == "midiprism"
+    assert instructions["VOLUME"] == instructions["WORKDIR"] == "/library"
+
+
+def test_the_image_gets_every_file_that_it_copies() -> None:
+    sent = {line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")}
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", read("Dockerfile"), re.MULTILINE)
+    assert {name for line in copied for name in shlex.split(line)} == sent
+    assert all((ROOT / name).exists() for name in sent)
+
+
+def test_the_workflows_try_the_systems_that_are_stated_and_the_oldest_and_newest_python() -> None:
+    tests = read(".github/workflows/tests.yml")
+    lowest, highest = re.findall(r"3\.(\d+)", PROJECT["requires-python"])
+    assert f'python-version: ["3.{lowest}", "3.{int(highest) - 1}"]' in tests
+    for name in ("tests", "release"):
+        (systems,) = re.findall(r"os: \[(.*)\]", read(f".github/workflows/{name}.yml"))
+        assert {system.partition("-")[0] for system in systems.split(", ")} == {"ubuntu", "macos", "windows"}
+    stated = read("docs/how-to/install.md")
+    assert all(system in stated for system in ("Linux", "macOS", "Windows"))
+
+
+def test_the_workflows_call_scripts_that_exist() -> None:
+    called = re.findall(r"run: (\.ci/\w+)", read(".github/workflows/tests.yml"))
+    assert called == [".ci/run", ".ci/container"]
+    assert all((ROOT / name).stat().st_mode & 0o100 for name in called)
