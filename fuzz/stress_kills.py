@@ -2,10 +2,11 @@
 
     python fuzz/stress_kills.py [--seconds 1200 | --rounds 100] [--seed S] [--work FOLDER] [--other FOLDER]
 
-In each round, one of split, relocate, repair, export, adopt and audit works on sample songs, with tracks in
-files or in Parquet files and with the catalog in SQLite or in PostgreSQL. The command is killed by SIGKILL
-one to ten times and then runs to its end. The result must be that of a command which nobody disturbed. A
-result is relocated between the folders ``--work`` and ``--other``, which should be on two file systems.
+In each round, one of split, relocate, repair, export, prune, forget, adopt and audit works on sample songs,
+with tracks in files or in Parquet files and with the catalog in SQLite or in PostgreSQL. The command is
+killed by SIGKILL one to ten times and then runs to its end. The result must be that of a command which nobody
+disturbed. A result is relocated between the folders ``--work`` and ``--other``, which should be on two file
+systems.
 
 Without a PostgreSQL server on this machine, that part is left out. The exit code is 1 as soon as a check
 fails; the folder and the log are kept then.
@@ -24,7 +25,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.kill_scenarios import SCENARIOS, CheckError, KillLab
+from support.kill_lab import CheckError, KillLab
+from support.kill_scenarios import SCENARIOS
 from support.postgres import PostgresServer, find_installations
 from support.random_kills import CommandError, RandomKiller
 
@@ -86,7 +88,7 @@ def _run_rounds(lab: KillLab, rounds: Counter[str], rng: random.Random, options:
 
 def _print_counts(killer: RandomKiller, rounds: Counter[str]) -> None:
     print(f"{'scenario':<28} {'rounds':>6} {'kills':>6}")
-    for name in sorted(rounds):
+    for name in sorted(rounds.keys() | killer.kills.keys()):
         print(f"{name:<28} {rounds[name]:>6} {killer.kills[name]:>6}")
     print(f"{'in all':<28} {rounds.total():>6} {killer.kills.total():>6}", flush=True)
 

@@ -10,7 +10,7 @@ import pytest
 
 from midiprism.pipeline import Settings
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
-from support.kill_scenarios import CheckedResult, CheckError, check_rows, check_whole, content_of
+from support.kill_lab import CheckedResult, CheckError, check_rows, check_whole, content_of
 from support.random_kills import CommandError, RandomKiller
 from support.runs import make_settings, run_split
 

@@ -113,6 +113,7 @@ def split_library(
     max_song_size: int | None = None,
     redo: bool = False,
     retry_failed: bool = False,
+    prune: bool = False,
     encoding: str | None = None,
     database: str | None = None,
     on_progress: Callable[[RunProgress], None] | None = None,
@@ -144,6 +145,8 @@ def split_library(
             for 64 MiB.
         redo: split again what is known.
         retry_failed: split again what failed.
+        prune: remove the songs that are gone from the sources, with the tracks that no other song has; of a
+            source of which more than half is gone, nothing.
         encoding: of the texts of songs, such as ``cp932``; None to guess it. A known song keeps its names.
         database: URL of a catalog in PostgreSQL; None for a file in the result.
         on_progress: called at most ten times a second with the progress of the run.
@@ -165,7 +168,7 @@ def split_library(
         resources=Resources(workers=workers),
         rerun_policy=RerunPolicy(redo=redo, retry_failed=retry_failed),
         catalog=CatalogSettings(_address(database)),
-        scope=Scope(limit),
+        scope=Scope(limit, prune=prune),
         encoding=None if encoding is None else check_encoding(encoding),
     )
     callbacks = RunCallbacks(

@@ -191,6 +191,15 @@ def test_a_catalog_of_an_older_build_is_refused_and_left_alone(address: Address,
     assert table_columns(address) == before
 
 
+def test_a_catalog_without_the_tables_of_removed_rows_is_refused(address: Address) -> None:
+    with open_catalog(address):
+        pass
+    execute(address, "DROP TABLE removed_songs")
+    for opening in (open_catalog, open_read_only, upgrade_catalog):
+        with pytest.raises(OlderBuildError, match="was made by an older build; split again"):
+            opening(address)
+
+
 def test_a_database_without_a_catalog_is_not_upgraded(address: Address) -> None:
     execute(address, "CREATE TABLE diary (day TEXT)")
     before = table_columns(address)

@@ -84,9 +84,11 @@ def test_songs_that_all_were_moved_are_not_gone(tmp_path: Path) -> None:
     run_split(songs, out, SETTINGS)
     for name in os.listdir(songs):
         (songs / name).rename(songs / f"moved {name}")
+    summary = run_split(songs, out, SETTINGS)
+    assert (summary.songs_gone, summary.songs_doubted, len(gone(out))) == (0, 0, 12)
     summary = run_split(songs, out, PRUNE)
-    assert (summary.songs_gone, summary.songs_doubted, removed(summary)) == (0, 0, 0)
-    assert len(gone(out)) == 12
+    assert (summary.songs_gone, removed(summary), gone(out)) == (0, 0, [])
+    assert query(out, "SELECT count(*) FROM song_paths") == [(12,)], "the old paths are forgotten"
 
 
 def test_a_redo_does_not_doubt_a_scan_of_which_little_is_missing(tmp_path: Path) -> None:
@@ -108,8 +110,7 @@ def test_a_scan_that_did_not_come_to_its_end_says_nothing(tmp_path: Path, cut: s
         summary = run_split(songs, out, make_settings(workers=0, prune=True, limit=1))
     else:
         summary = run_split(songs, out, PRUNE, stop=lambda: True)
-    assert (summary.songs_gone, gone(out)) == (0, [])
-    assert removed(summary) in (None, 0)
+    assert (summary.songs_gone, gone(out), removed(summary)) == (0, [], None)
 
 
 def test_what_a_folder_holds_that_cannot_be_read_is_not_gone(
@@ -145,6 +146,15 @@ def test_the_inside_of_an_archive_is_gone_only_for_runs_that_read_it(tmp_path: P
     assert removed(split_with_archives(songs, out, PRUNE)) == 1
     (songs / "a.zip").unlink()
     assert removed(run_split(songs, out, PRUNE)) == 1
+
+
+def test_the_inside_of_an_archive_that_is_named_is_gone_also_next_to_its_folder(tmp_path: Path) -> None:
+    songs, out = write_files(tmp_path / "songs", numbered_songs(1)), tmp_path / "out"
+    sources = [songs, archive(songs / "a.zip", 2, 3)]
+    run_split(sources, out, SETTINGS)
+    archive(songs / "a.zip", 2)
+    summary = run_split(sources, out, PRUNE)
+    assert (summary.songs_gone, removed(summary)) == (1, 1)
 
 
 def test_songs_of_other_sources_are_not_gone(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_without_pyarrow_the_error_says_how_to_install_it(
 ) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"midi": DATA})
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UsageError, match="needs the package pyarrow.*pip install 'pyarrow"):
+    with pytest.raises(UsageError, match=r"needs the package pyarrow.*pip install 'pyarrow"):
         open_source([path])
 
 

@@ -45,11 +45,11 @@ class RandomKiller:
         self._log = log
         self._usual_seconds: dict[str, float] = {}
 
-    def run(self, operation: str, arguments: Sequence[str]) -> None:
+    def run(self, operation: str, arguments: Sequence[str], codes: Sequence[int] = (0,)) -> None:
         """Run a command to its end.
 
         Raises:
-            CommandError: it fails.
+            CommandError: it ends with another exit code than one of ``codes``.
         """
         started = time.perf_counter()
         with self._start(arguments) as process:
@@ -58,7 +58,7 @@ class RandomKiller:
             except subprocess.TimeoutExpired:
                 _kill_group(process)
                 raise CommandError(f"it does not end: midiprism {' '.join(arguments)}") from None
-        if code != 0:
+        if code not in codes:
             raise CommandError(f"exit code {code}: midiprism {' '.join(arguments)}")
         seconds = time.perf_counter() - started
         self._usual_seconds[operation] = max(seconds, 0.9 * self._usual_seconds.get(operation, 0.0))

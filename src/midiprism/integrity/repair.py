@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope, open_catalog
-from midiprism.catalog.queries.run_history import recent_runs
+from midiprism.catalog.queries.run_history import last_setting
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
 from midiprism.integrity.errors import EmptyCatalogError
@@ -95,8 +95,8 @@ def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterat
 def _last_encoding(catalog: Catalog) -> str | None:
     """Return the encoding of texts that the last run was given; None if it guessed."""
     with catalog.read_transaction() as connection:
-        runs = recent_runs(connection, 1)
-    return runs[0].settings.get("encoding") if runs else None
+        encoding: str | None = last_setting(connection, "encoding")
+        return encoding
 
 
 class _CountingSink:

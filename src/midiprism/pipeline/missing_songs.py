@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from midiprism.errors import DoubtedScanError
@@ -125,13 +126,11 @@ def compare_scan(
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    from midiprism.catalog.queries.gone_songs import count_places, songs_elsewhere
+    from midiprism.catalog.queries.gone_songs import songs_elsewhere
 
     ranges = source.covered_ranges
-    if len(ranges) == 1:
-        counts = count_places(catalog, ranges[0].first, ranges[0].end)
-        if counts == (scan.song_count, 0):
-            return ScanResult()  # it has seen all that is recorded
+    if _has_seen_all(catalog, ranges, scan):
+        return ScanResult()
     compared = [_compare_range(catalog, source, scan, covered) for covered in ranges]
     all_gone = {path for part in compared for path in part.gone}
     for part in compared:
@@ -148,6 +147,18 @@ def compare_scan(
             missing = MissingSongs(part.covered.source, frozenset(part.song_ids), part.known, part.doubted)
             result.missing.append(missing)
     return result
+
+
+def _has_seen_all(catalog: "Catalog", ranges: Sequence[PathRange], scan: "ScanRecord") -> bool:
+    """Return whether a scan has seen all that is recorded, by the number of songs; False if unsure."""
+    from midiprism.catalog.queries.gone_songs import count_places
+
+    ordered = sorted(ranges, key=lambda covered: covered.first)
+    if any(left.includes(right.first) for left, right in pairwise(ordered)):
+        return False  # songs may count twice
+    counts = [count_places(catalog, covered.first, covered.end) for covered in ordered]
+    paths, gone = sum(count.paths for count in counts), sum(count.gone for count in counts)
+    return (paths, gone) == (scan.song_count, 0)
 
 
 def _is_doubtful(catalog: "Catalog", part: "_RangeResult", last_known_song: int) -> bool:

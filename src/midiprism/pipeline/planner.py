@@ -184,8 +184,9 @@ class ScanRecord:
         if self._sorted_hashes is None:
             self._sorted_hashes = np.sort(np.array(self._hashes, np.int64))
         wanted = np.array([*map(hash, paths)], np.int64)
-        seen: list[bool] = np.isin(wanted, self._sorted_hashes).tolist()
-        return seen
+        positions = np.searchsorted(self._sorted_hashes, wanted).clip(max=max(0, self.song_count - 1))
+        seen: list[bool] = (self._sorted_hashes[positions] == wanted).tolist() if self.song_count else []
+        return seen or [False] * len(paths)
 
     def could_read(self, path: bytes) -> bool:
         """Return whether the walk could read the place in which a path is."""

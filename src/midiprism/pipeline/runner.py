@@ -185,8 +185,7 @@ class _Run:
                 with resource_defaults.infrequent_gc():
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
-                    self._record_scan()
-                    self._prune()
+                    self._follow_library()
                     if inputs.catalog:
                         from midiprism.results.upkeep import finish_run
 
@@ -322,26 +321,21 @@ class _Run:
             self._planner.restart(count)
         return count
 
-    def _record_scan(self) -> None:
-        """Record which known songs a complete scan of the sources has not seen."""
-        if self._summary.state != "done" or not self._planner.scan.is_complete:
+    def _follow_library(self) -> None:
+        """Record which known songs a complete scan has not seen, and remove them if that is wanted."""
+        inputs, summary, scan = self._inputs, self._summary, self._planner.scan
+        if summary.state != "done" or not scan.is_complete:
             return
-        _require_sources(self._inputs.source)  # a folder that went away meanwhile looks empty
-        trusted = self._inputs.settings.scope.trust_scan
-        self._summary.missing = self._scan_comparison.record(
-            self._planner.scan,
-            None if self._inputs.catalog is None else self._recorder.begin,
-            trusted=trusted,
-        )
-
-    def _prune(self) -> None:
-        """Remove the songs that are gone, if that is wanted and the scan was complete."""
-        inputs, summary = self._inputs, self._summary
-        if inputs.catalog is not None and inputs.settings.scope.prune and summary.state == "done":
+        _require_sources(inputs.source)  # a folder that went away meanwhile looks empty
+        begin_run = None if inputs.catalog is None else self._recorder.begin
+        trusted = inputs.settings.scope.trust_scan
+        summary.missing = self._scan_comparison.record(scan, begin_run, trusted=trusted)
+        if inputs.catalog is not None and inputs.settings.scope.prune:
             from midiprism.pipeline.prune import Pruner
 
-            pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, inputs.settings.catalog.hooks)
-            summary.removed = pruner.prune(summary.missing, self._recorder.begin)
+            hooks, ranges = inputs.settings.catalog.hooks, inputs.source.covered_ranges
+            pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, hooks)
+            summary.removed = pruner.prune(ranges, summary.missing, self._recorder.begin)
 
     def _run_hooks(self) -> None:
         catalog, run_id = self._inputs.catalog, self._summary.run_id

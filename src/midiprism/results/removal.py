@@ -66,10 +66,10 @@ class Remover:
                 obsolete = compactor.leave_out_removed(track_shards, link_shards)
             record_change(self._catalog, self._run_id, utc_now())
         finish_removals(self._catalog, self._store, self._files, self._run_id)
-        shards = self._store.shards
-        for shard in obsolete if shards is not None else ():
-            assert shards is not None
-            shards.remove(shard.name)  # those with removed tracks have been moved
+        moved = {track.shard_name for track in tracks}
+        for shard in obsolete:
+            if shard.name not in moved:
+                self._store.delete(shard.name)
         if self._hooks:
             self.discard()
         return RemovalCounts(

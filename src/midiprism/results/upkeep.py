@@ -21,7 +21,7 @@ def remove_leftovers(catalog: Catalog, store: TrackStore, out: str) -> int:
     Raises:
         StoreError: something cannot be removed, or the catalog is new: then all shards would be removed.
     """
-    if not catalog.last_run_ended_cleanly():
+    if catalog.shared or not catalog.last_run_ended_cleanly():
         from midiprism.results.removal import finish_removals
         from midiprism.results.removed_files import RemovedFiles
 

@@ -7,7 +7,7 @@ earlier content of paths that hold other songs now.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, not_, select, update
 
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.path_lookup import is_path_in, is_path_in_range, path_order
@@ -92,10 +92,8 @@ def songs_elsewhere(catalog: Catalog, song_ids: Iterable[int], missing: Iterable
 def replaced_songs(catalog: Catalog) -> list[int]:
     """Return the ids of the songs at whose paths other songs were found."""
     path = song_paths.c
-    query = select(songs.c.id).where(
-        not_(exists().where(path.song_id == songs.c.id)),
-        not_(exists().where(path.last_song_id == songs.c.id)),
-    )
+    was_last = exists().where(path.last_song_id == songs.c.id, is_there)
+    query = select(songs.c.id).where(not_(exists().where(path.song_id == songs.c.id)), not_(was_last))
     return [song_id for (song_id,) in catalog.fetch_all(query.order_by(songs.c.id))]
 
 
@@ -116,6 +114,16 @@ def record_scan(
             condition = and_(is_path_in(connection, part), is_there if value else not_(is_there))
             connection.execute(update(song_paths).where(condition).values(gone_at=value))
     record_change(catalog, run_id, now)
+
+
+def delete_gone_places(catalog: Catalog, first: bytes, end: bytes | None) -> int:
+    """Delete the paths from ``first`` up to ``end`` that are gone, and return how many."""
+
+    def work() -> int:
+        condition = is_path_in_range(catalog.connection, first, end)
+        return catalog.connection.execute(delete(song_paths).where(condition, not_(is_there))).rowcount
+
+    return catalog.run_in_transaction(work)
 
 
 def record_change(catalog: Catalog, run_id: int, now: str) -> None:

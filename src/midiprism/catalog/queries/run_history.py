@@ -257,6 +257,12 @@ def recent_runs(connection: Connection, limit: int) -> list[RunRecord]:
     return [RunRecord(*row) for row in connection.execute(query.order_by(runs.c.id.desc()))]
 
 
+def last_setting(connection: Connection, name: str) -> Any:
+    """Return a setting of the last run that recorded it; None if none did."""
+    query = select(runs.c.settings).order_by(runs.c.id.desc())
+    return next((row.settings[name] for row in _stream(connection, query) if name in row.settings), None)
+
+
 def run_settings(connection: Connection, run_ids: Collection[int]) -> list[dict[str, Any]]:
     """Return the settings of these runs, in the order of their ids."""
     settings: list[dict[str, Any]] = []
