@@ -22,6 +22,7 @@ from midiprism.smf.split_song import (
     INSTRUMENT_AND_FAMILY,
     choose_names,
     list_problems,
+    make_name_reader,
     read_song,
 )
 from midiprism.smf.stated_meta import key_name, quarters_per_minute
@@ -60,7 +61,7 @@ def inspect(data: bytes, *, limits: Limits = DEFAULT_LIMITS, encoding: str | Non
     bars = BarCounter(header.division, meters) if has_bars else None
     # In format 2 only SMPTE gives the same time to the ticks of all tracks.
     shares_time = header.format != 2 or bool(header.division & SMPTE_FLAG)
-    name_reader = NameReader(unwrapped, answer.texts, codec)
+    name_reader = make_name_reader(unwrapped, answer, codec)
     return Inspection(
         format=header.format,
         division=header.division,

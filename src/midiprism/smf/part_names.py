@@ -17,7 +17,6 @@ from midiprism.smf.text.decode import (
     read_as_latin_1,
 )
 from midiprism.smf.types import Problem
-from midiprism.smf.unwrap import Unwrapped
 
 NAME_EVENTS = {TRACK_NAME: "track name", INSTRUMENT_NAME: "instrument name", PROGRAM_NAME: "program name"}
 """Meta events that name a part, the preferred first."""
@@ -111,17 +110,21 @@ class NameReader:
     """Reads the names of a song, and lists those whose encoding had to be guessed.
 
     Args:
-        song: whose names they are.
-        texts: the kernel's rows of its texts; None where there are none.
+        bytes_at: returns the bytes of the song at a position, of a size.
+        file_offset: returns the offset in the file of a position in the song.
+        texts: the kernel's rows of the song's texts; None where there are none.
         encoding: of all texts, if it is known.
 
     Attributes:
         problems: of the names that were read.
     """
 
-    def __init__(self, song: Unwrapped, texts: Any, encoding: str | None) -> None:
+    def __init__(
+        self, bytes_at: BytesAt, file_offset: Callable[[int], int], texts: Any, encoding: str | None
+    ) -> None:
         self.problems: list[Problem] = []
-        self._song = song
+        self._bytes_at = bytes_at
+        self._file_offset = file_offset
         self._texts = texts
         self._encoding = encoding
         self._other_texts: list[bytes] | None = None
@@ -129,7 +132,7 @@ class NameReader:
 
     def read(self, track: int, start: int, size: int) -> DecodedText:
         """Return the name of a track, whose bytes stand at a position of the song."""
-        raw = self._song.bytes_at(start, size)
+        raw = self._bytes_at(start, size)
         return decode_certain(raw, self._encoding) or self._guess(raw, start, track)
 
     def read_with_own(
@@ -144,14 +147,14 @@ class NameReader:
             own_start: position of the name that its own bytes state.
             own_size: of that name in bytes.
         """
-        raw = self._song.bytes_at(start, size)
+        raw = self._bytes_at(start, size)
         certain = decode_certain(raw, self._encoding)
         if certain is not None and own_start == start and self._encoding is None:
             # Most names are certain, and the song says no more about them than their own bytes do.
             text, encoding, _, _ = certain
             return text, encoding, text
         name, encoding, _, _ = certain or self._guess(raw, start, track)
-        return name, encoding, self._read_own(self._song.bytes_at(own_start, own_size))
+        return name, encoding, self._read_own(self._bytes_at(own_start, own_size))
 
     def _read_own(self, raw: bytes) -> str | None:
         """Return a name as its own bytes suggest, without its song and a given encoding."""
@@ -166,7 +169,7 @@ class NameReader:
         self._guesses += 1
         may_guess = self._guesses <= MAX_GUESSES
         decoded = guess_text(raw, self._evidence) if may_guess else read_as_latin_1(raw)
-        offset = self._song.file_offset(start)
+        offset = self._file_offset(start)
         self.problems.append(
             problems.make_problem(problems.TEXT_ENCODING, str(decoded.encoding), track, offset)
         )
@@ -174,15 +177,15 @@ class NameReader:
 
     def _evidence(self) -> list[bytes]:
         if self._other_texts is None:
-            self._other_texts = find_uncertain_texts(self._song, self._texts)
+            self._other_texts = find_uncertain_texts(self._bytes_at, self._texts)
         return self._other_texts
 
 
-def find_uncertain_texts(song: Unwrapped, texts: Any) -> list[bytes]:
+def find_uncertain_texts(bytes_at: BytesAt, texts: Any) -> list[bytes]:
     """Return the first different texts of a song whose encoding is uncertain, from the kernel's rows."""
     found: dict[bytes, None] = {}
     for _, _, _, start, size in _TEXT_EVENT_STRUCT.iter_unpack(texts[:_MAX_SEARCHED_TEXTS].tobytes()):
-        raw = song.bytes_at(start, min(size, MAX_TEXT_BYTES))
+        raw = bytes_at(start, min(size, MAX_TEXT_BYTES))
         if decode_certain(raw, None) is None:
             found[raw] = None
         if len(found) > MAX_OTHER_TEXTS:

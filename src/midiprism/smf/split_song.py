@@ -127,7 +127,7 @@ def _to_split_song(
     unwrapped: Unwrapped, answer: KernelOutput, text_kinds: Mapping[int, str], encoding: str | None
 ) -> SplitSong:
     header = read_header(unwrapped)
-    name_reader = NameReader(unwrapped, answer.texts, encoding)
+    name_reader = make_name_reader(unwrapped, answer, encoding)
     tracks = _to_split_tracks(unwrapped, header.division, answer, text_kinds, name_reader)
     listed = list_problems(unwrapped, header, answer, name_reader.problems)
     if (lost_bytes := unwrapped.lost_bytes) and not answer.channels:
@@ -157,10 +157,7 @@ def _to_split_tracks(
     chooser = choose_names(unwrapped, answer)
     named: tuple[int, int, int] | None = None
     name = encoding = own_name = None
-    stated_numbers = 0, -1, -1, -1
-    ticks_per_quarter, quarters_per_minute, _, time_signature, key_signature = make_stated_meta(
-        division, *stated_numbers
-    )
+    stated_numbers: tuple[int, int, int, int] | None = None
     for (
         track,
         port,
@@ -384,6 +381,11 @@ def list_problems(
         del listed[problems.MAX_LISTED_PROBLEMS :]
         listed.append(problems.make_problem(problems.TOO_MANY_PROBLEMS, unlisted, None, None))
     return tuple(listed)
+
+
+def make_name_reader(unwrapped: Unwrapped, answer: KernelOutput, encoding: str | None) -> NameReader:
+    """Return what reads the names of a song; ``encoding`` is that of its texts, None to guess it."""
+    return NameReader(unwrapped.bytes_at, unwrapped.file_offset, answer.texts, encoding)
 
 
 def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
