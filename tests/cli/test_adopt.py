@@ -241,3 +241,27 @@ def test_two_runs_share_a_library(postgres: PostgresServer, url: str, tmp_path: 
     assert read_links(url) == old | expected_links(url, remaining)
     assert before <= dump_owner_schema(postgres, url, include_counts=False)
     assert_owner_checks(postgres, url)
+
+
+def test_forget_and_prune_delete_the_rows_that_runs_added(
+    run_cli: Run, postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    out, before = tmp_path / "out", dump_owner_schema(postgres, url, include_counts=False)
+    run_json(run_cli, *adopt_arguments(url, out))
+    adopted = {link[0] for link in read_links(url)}
+    song = postgres.psql(
+        url,
+        "SELECT filepath FROM files f JOIN midiprism.songs s ON s.digest = f.content_hash "
+        "WHERE s.outcome = 'split' ORDER BY f.id LIMIT 1",
+    ).strip()
+    forgotten = run_json(run_cli, "forget", out, song, "--yes", "--database", url)
+    assert (forgotten["songs"], forgotten["songs_kept"]) == (1, 0)
+    assert before <= dump_owner_schema(postgres, url, include_counts=False)
+    assert len(adopted - {link[0] for link in read_links(url)}) == 1
+    assert run_json(run_cli, "verify", out, "--database", url)["ok"]
+    code, _, error = run_cli("forget", out, "--undo", "--database", url)
+    assert (code, "where removals cannot be undone: split again what it lists." in error) == (2, True)
+    postgres.psql(url, f"DELETE FROM files WHERE filepath = '{song.replace(chr(39), chr(39) * 2)}'")
+    summary = run_json(run_cli, *adopt_arguments(url, out, "--prune"))
+    assert (summary["songs_gone"], summary["songs_removed"]) == (0, 0), "it was forgotten before"
+    assert summary["songs_seen"] == len(library.song_ids) - 1

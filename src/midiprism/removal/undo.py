@@ -15,7 +15,7 @@ from midiprism.removal.forget import WritableResult, open_for_removal, removal_r
 from midiprism.results.compaction import Compactor
 from midiprism.results.removal import RUN_ACTIVE
 from midiprism.results.removed_files import RemovedFiles
-from midiprism.results.result_dir import require_matching_adoption
+from midiprism.results.result_dir import marker_facts, require_result
 from midiprism.stores import ShardedTracks, TrackLocation, open_store
 from midiprism.stores.parquet.schema import ParquetTrack
 
@@ -47,7 +47,12 @@ def undo_removal(out: str, database: PostgresAddress | None = None) -> RestoredC
         StoreError: another process writes to it, or it cannot be written.
         CatalogError: the catalog cannot be written.
     """
-    require_matching_adoption(out, adopts=False)
+    require_result(out)
+    if "adopted" in marker_facts(out):
+        raise UsageError(
+            f"{out} belongs to an adopted library, where removals cannot be undone: split again what it "
+            "lists."
+        )
     with open_for_removal(out, database) as result:
         queries = RemovalQueries(result.catalog)
         removal_id = result.catalog.run_in_transaction(queries.last_removal)
