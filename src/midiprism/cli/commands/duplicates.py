@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midiprism.cli.options import CatalogOptions, OutArgument
+from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
 from midiprism.cli.render.terminal import (
     escape_unprintable,
     format_size,
@@ -35,6 +35,7 @@ def duplicates(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object per line: each song, each track, the counts.")
     ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """List songs that are at several paths, and tracks that several songs have: exact copies.
 
@@ -48,7 +49,7 @@ def duplicates(
     )
     from midiprism.results.result_dir import open_catalog_of
 
-    result = locate(out, catalog)
+    result = locate(out, catalog, quiet=quiet)
     with open_catalog_of(result.folder, result.database) as opened, opened.read_transaction() as connection:
         songs, tracks = count_song_copies(connection), count_track_copies(connection)
         if as_json:
