@@ -121,6 +121,11 @@ class Sounds:
         """Return the state of an address."""
         return self._channels.setdefault(address, ChannelState())
 
+    def configures_zone(self, event: Event, address: Address) -> bool:
+        """Return whether an event, which was applied, selects or sets the members of an MPE zone."""
+        is_parameter = event.status & 0xF0 == CONTROL and event.body[0] in (6, 38, 96, 97, 100, 101)
+        return is_parameter and self.of(address).parameter == [0, 6]
+
     def zone_members(self, port: int, manager: int) -> list[int]:
         """Return the channels that are members of a zone now."""
         return members(manager, self._members.get((port, manager), 0))

@@ -16,5 +16,20 @@ FUZZ_FINDINGS: list[tuple[str, bytes]] = [
             "010000ff0906408360ff2f004d54726b0000007780808113b90000"
         ),
     ),
+    (
+        "a track of one device in a song of two",
+        bytes.fromhex(
+            "4d54686472030218088740ff2f004d54726b0014009000f005090390808000913c0151038000ff090142693c"
+            "004d54726b002b80800090009235ff090141"
+        ),
+    ),
+    (
+        "a zone of MPE in another track than its notes",
+        bytes.fromhex(
+            "4d5468640001000401e04d5472204d54726b00000a0b00ff0306454c4f4459f36b9066893048400091476f78"
+            "48406c4840004d54726b0000007800c1215ff00000b165000006001f913c4000ff2f004d54726b00003e8102"
+            "b0650000640600066b00c07f520100010021"
+        ),
+    ),
 ]
 """Found by ``fuzz/fuzz_split.py``. Each stays here for good."""

@@ -96,10 +96,16 @@ class Oracle:
         self.context_events: list[BorrowedEvent] = []
         """Events for the context ``full``: channel events without notes, sysex of the first track, texts."""
         for source_track, track in enumerate(song.tracks):
+            sounds = Sounds()
             for position, event in enumerate(track.events):
                 status = event.status
                 if status < 0xA0:
                     continue
+                if status < SYSEX:
+                    address = Address(self.ports.numbers[source_track][position], status & 15)
+                    sounds.apply(event, address)
+                    if sounds.configures_zone(event, address):
+                        continue
                 kind = conductor_kind(event, source_track)
                 port = self.ports.numbers[source_track][position]
                 if kind is not None:

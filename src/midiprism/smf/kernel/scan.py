@@ -31,6 +31,7 @@ from midiprism.smf.kernel.sounds import (
     apply_program,
     apply_sound_message,
     channels_set_by,
+    configures_zone,
 )
 from midiprism.smf.kernel.track_rows import begin_track_row, finish_track_row
 from midiprism.smf.kernel.track_state import end_channel_notes, ends_all_notes, reset_track_state
@@ -284,7 +285,7 @@ def scan_events(
                     tables, states, state, counters, event_tick, status, first, second
                 ):
                     return False
-                if full_context:
+                if full_context and not (kind == 0xB and configures_zone(state, status & 15, first)):
                     if counters.context_events == context_events.shape[0]:
                         return False
                     row = context_events[unsigned_index(counters.context_events)]

@@ -35,6 +35,9 @@ IS_SETUP_CONTROLLER = np.array([number in SETUP_CONTROLLERS for number in range(
 MPE_CONFIGURATION = 6
 """The registered parameter that sets the members of an MPE zone."""
 
+_PARAMETER_CONTROLLERS = (DATA_ENTRY, 38, 96, 97, RPN_LSB, RPN_MSB)
+"""Controllers that select a registered parameter or change its value."""
+
 LOWER_MANAGER = 0
 UPPER_MANAGER = 15
 MOST_MEMBERS = 15
@@ -74,6 +77,12 @@ def set_zone(state: Any, channel: int, members: int) -> None:
             state.channels[member].program = manager.program
             state.channels[member].bank = manager.bank
             state.channels[member].bank_lsb = manager.bank_lsb
+
+
+@inlined
+def configures_zone(state: Any, channel: int, number: int) -> bool:
+    """Return whether a controller, which was applied, selects or sets the members of an MPE zone."""
+    return bool(number in _PARAMETER_CONTROLLERS and state.channels[channel].parameter == MPE_CONFIGURATION)
 
 
 @borrowing_helper
