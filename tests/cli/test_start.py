@@ -7,6 +7,7 @@ import pytest
 
 import midiprism
 from midiprism.cli import main
+from support.midi_writer import note, song, track
 
 HEAVY_MODULES = (
     *("numba", "numpy", "llvmlite", "blake3", "sqlite3", "sqlalchemy", "alembic", "psycopg", "pyarrow"),
@@ -65,6 +66,59 @@ def test_usage_errors_exit_2(arguments: list[str], capsys: pytest.CaptureFixture
 def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "Commands:" in capsys.readouterr().out
+
+
+THREADS_PROGRAM = """
+import os, sys
+from midiprism.cli import main
+main()
+import numpy, psutil
+from midiprism.pipeline.executors.processes.start_process import process_context
+print(os.environ["OPENBLAS_NUM_THREADS"], psutil.Process().num_threads(), flush=True)
+worker = process_context().Process(target=os.system, args=["echo $OPENBLAS_NUM_THREADS"])
+worker.start()
+worker.join()
+"""
+
+
+def run_threads_program(given: dict[str, str]) -> list[str]:
+    """Return the setting and the number of threads of a command's process, and the setting of its worker."""
+    others = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS_PROGRAM, "--version"],
+        capture_output=True,
+        text=True,
+        env=others | given,
+        check=True,
+    )
+    return done.stdout.split()[-3:]
+
+
+def test_numpy_starts_no_threads_in_the_processes_of_a_command() -> None:
+    assert run_threads_program({}) == ["1", "1", "1"]
+
+
+def test_the_number_of_threads_that_the_user_gives_numpy_holds() -> None:
+    setting, _, of_worker = run_threads_program({"OPENBLAS_NUM_THREADS": "2"})
+    assert (setting, of_worker) == ("2", "2")
+
+
+def test_the_library_leaves_the_environment_of_its_user_alone(tmp_path: Path) -> None:
+    program = """
+import os, sys
+before = dict(os.environ)
+import midiprism
+from midiprism.cli import main
+main(["--version"])
+print(midiprism.split_library(sys.argv[1], sys.argv[2], workers=1).songs_split, dict(os.environ) == before)
+"""
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    (songs / "a.mid").write_bytes(song(track(note(0, 60, 0, 96))))
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(songs), str(tmp_path / "result")], capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "1 True"
 
 
 def test_hostile_arguments_are_escaped(

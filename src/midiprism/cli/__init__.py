@@ -1,5 +1,6 @@
 """The command ``midiprism``: one file per command, which parses options, calls the library, prints."""
 
+import os
 import sys
 import traceback
 import warnings
@@ -21,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None for those of the process.
     """
+    if arguments is None:
+        # NumPy loads OpenBLAS, whose threads spin though nothing here uses them. Worker processes inherit
+        # this. A program that uses the library keeps its own setting.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with exit_on_signals() if arguments is None else nullcontext(), standard_streams() as output:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning(warnings.showwarning)

@@ -131,7 +131,7 @@ def _source_tracks(
             start, size, event = chooser.choose(
                 (number, channels[0] if len(channels) == 1 else -1, start, size)
             )
-        name = name_reader.read(unwrapped.bytes_at(start, size), start, number)
+        name = name_reader.read(number, start, size)
         notes, ticks, seconds = int(source["note_count"]), int(source["ticks"]), float(source["seconds"])
         instrument = family = last_note_ticks = last_note_seconds = None
         if number in output_row:

@@ -4,6 +4,7 @@ A row's index is the number that the kernel records. Rows may be added; a code, 
 meaning.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from midiprism.smf.types import Problem
@@ -247,8 +248,12 @@ MAX_LISTED_PROBLEMS = 1_000
 
 def make_problem(kind: int, n: int | str, track: int | None, offset: int | None) -> Problem:
     """Return the problem of that kind, with its sentence."""
-    code, _, message = PROBLEM_KINDS[kind]
-    return Problem(code, message.format(n=n), track, offset)
+    return Problem(PROBLEM_KINDS[kind].code, _sentence(kind, n), track, offset)
+
+
+@lru_cache(1024)  # songs of a library have much the same problems
+def _sentence(kind: int, n: int | str) -> str:
+    return PROBLEM_KINDS[kind].message.format(n=n)
 
 
 def smpte_notice(division: int, offset: int) -> Problem:

@@ -35,7 +35,7 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
-from midiprism.smf.part_names import NameChooser, NameReader, find_uncertain_texts, may_rename
+from midiprism.smf.part_names import NameChooser, NameReader, may_rename
 from midiprism.smf.refusals import limit_error, unreadable_music_error
 from midiprism.smf.repair.signs import BASE_DRUMS, may_be_dual_mode, may_have_loss
 from midiprism.smf.stated_meta import make_stated_meta
@@ -157,8 +157,7 @@ def _to_split_tracks(
     chooser = choose_names(unwrapped, answer)
     named: tuple[int, int, int] | None = None
     name = encoding = own_name = None
-    stated_numbers = 0, -1, -1, -1
-    stated_meta = make_stated_meta(division, *stated_numbers)
+    stated_numbers: tuple[int, int, int, int] | None = None
     for (
         track,
         port,
@@ -193,14 +192,12 @@ def _to_split_tracks(
             name_start, name_size, _ = chooser.choose(part)
         if (track, name_start, own_start) != named:
             named = track, name_start, own_start
-            raw = unwrapped.bytes_at(name_start, name_size)
-            name, encoding, _, _ = names.read(raw, name_start, track)
-            own_name = name
-            if chooser is not None or not raw.isascii():
-                own_name = names.read_own(unwrapped.bytes_at(own_start, own_size))
+            name, encoding, own_name = names.read_with_own(track, name_start, name_size, own_start, own_size)
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
-            stated_meta = make_stated_meta(division, tempo_count, tempo, meter, key)
+            ticks_per_quarter, quarters_per_minute, _, time_signature, key_signature = make_stated_meta(
+                division, tempo_count, tempo, meter, key
+            )
         if is_dual_mode and channel == BASE_DRUMS:
             song_drums = DRUM_STATE_DRUMS
         instrument, family = INSTRUMENT_AND_FAMILY[song_drums * PROGRAM_SLOTS + song_program]
@@ -227,7 +224,11 @@ def _to_split_tracks(
             None if seconds != seconds else seconds,
             lowest_pitch,
             highest_pitch,
-            *stated_meta,
+            ticks_per_quarter,
+            quarters_per_minute,
+            tempo_count,
+            time_signature,
+            key_signature,
             None if port < 0 else port,
             None if drum_piece < 0 else drum_piece % PITCHES,
             own_name,
@@ -352,11 +353,10 @@ def list_problems(
         name_problems: problems of the tracks' names, which the kernel does not read.
     """
     base, file_offset = unwrapped.base_offset, unwrapped.file_offset
-    listed = [
-        problems.make_problem(wrapper.problem_kind, wrapper.number, None, wrapper.offset)
-        for wrapper in unwrapped.wrappers
-    ]
-    listed += [problems.make_problem(*repair[:4]) for repair in unwrapped.repairs]
+    listed: list[Problem] = []
+    if unwrapped.wrappers or unwrapped.repairs:
+        listed += [problems.make_problem(kind, number, None, at) for kind, number, at in unwrapped.wrappers]
+        listed += [problems.make_problem(*repair[:4]) for repair in unwrapped.repairs]
     if answer.problems is not None:
         for kind, track, offset, count in answer.problems.tolist():
             number = None if track < 0 else track
@@ -385,8 +385,7 @@ def list_problems(
 
 def make_name_reader(unwrapped: Unwrapped, answer: KernelOutput, encoding: str | None) -> NameReader:
     """Return what reads the names of a song; ``encoding`` is that of its texts, None to guess it."""
-    other_texts = partial(find_uncertain_texts, unwrapped.bytes_at, answer.texts)
-    return NameReader(other_texts, unwrapped.file_offset, encoding)
+    return NameReader(unwrapped.bytes_at, unwrapped.file_offset, answer.texts, encoding)
 
 
 def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:

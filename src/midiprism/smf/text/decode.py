@@ -3,9 +3,12 @@
 import codecs
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from midiprism.errors import UsageError
+
+if TYPE_CHECKING:
+    from midiprism.smf.text.guess import Rivals
 
 _PADDING = b"\0 \t\r\n"
 
@@ -99,28 +102,34 @@ def decode_text(
 
 def guess_text(raw: bytes, other_texts: Callable[[], Iterable[bytes]]) -> DecodedText:
     """Return a text for which ``decode_certain`` returns None."""
-    return _guess(*_cut(raw.strip(_PADDING)), other_texts)
+    raw, is_whole = _cut(raw.strip(_PADDING))
+    alone, rivals = _guess_alone(raw, is_whole)
+    if len(rivals.readings) == 1:
+        return alone
+    reading = rivals.likeliest_with([text for text in other_texts() if text != raw])
+    if reading is rivals.likeliest:
+        return alone
+    from midiprism.smf.text.guess import decode_with
+
+    text = decode_with(raw, reading.encoding, is_whole=is_whole)
+    return DecodedText(text, reading.encoding, "other_texts", reading.language)
 
 
 def guess_text_alone(raw: bytes) -> DecodedText:
     """Return a text for which ``decode_certain`` returns None, without other texts of its song."""
-    return _guess_alone(*_cut(raw.strip(_PADDING)))
+    alone, _ = _guess_alone(*_cut(raw.strip(_PADDING)))
+    return alone
 
 
 @lru_cache(4096)
-def _guess_alone(raw: bytes, is_whole: bool) -> DecodedText:
-    return _guess(raw, is_whole, tuple)
+def _guess_alone(raw: bytes, is_whole: bool) -> "tuple[DecodedText, Rivals]":
+    """Return a text that was cut by its own bytes, and what other texts of its song may choose."""
+    from midiprism.smf.text.guess import decode_with, find_rivals
 
-
-def _guess(raw: bytes, is_whole: bool, other_texts: Callable[[], Iterable[bytes]]) -> DecodedText:
-    """Return a text that was cut."""
-    from midiprism.smf.text.guess import decode_with, likeliest_reading
-
-    reading, with_others = likeliest_reading(raw, other_texts, is_whole=is_whole)
+    rivals = find_rivals(raw, is_whole)
+    reading = rivals.likeliest
     text = decode_with(raw, reading.encoding, is_whole=is_whole)
-    return DecodedText(
-        text, reading.encoding, "other_texts" if with_others else "likeliest", reading.language
-    )
+    return DecodedText(text, reading.encoding, "likeliest", reading.language), rivals
 
 
 def read_as_latin_1(raw: bytes) -> DecodedText:

@@ -1,9 +1,10 @@
 """The likeliest encoding of texts that are neither ASCII nor UTF-8."""
 
 import codecs
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from math import inf, log
+from operator import add
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -60,7 +61,6 @@ _MAX_ADVANTAGE = 12.0
 """One text is evidence for another of at most this weight: a song may hold texts in two encodings."""
 
 
-@lru_cache(4096)
 def decode_with(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
     """Return text, composed where an encoding writes marks apart from their letters.
 
@@ -73,30 +73,47 @@ def decode_with(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
     return normalize("NFC", text) if encoding == "cp1258" else text
 
 
-class _Readings(NamedTuple):
-    """The reading of a text in each of ``CANDIDATES``.
+class Rivals(NamedTuple):
+    """The readings of a text among which the other texts of its song decide.
 
     Attributes:
-        all: the readings.
-        likeliest: the one with the highest score.
-        rivals: indexes of that and of all that other texts of the song may make likelier.
+        likeliest: the one with the highest score, which it is without other texts.
+        readings: that and all that other texts may make likelier.
+        candidates: their indexes in ``CANDIDATES``.
     """
 
-    all: tuple[Reading, ...]
     likeliest: Reading
-    rivals: tuple[int, ...]
+    readings: tuple[Reading, ...]
+    candidates: tuple[int, ...]
+
+    def likeliest_with(self, other_texts: Iterable[bytes]) -> Reading:
+        """Return the likeliest reading, given the other texts of the song."""
+        totals = [reading.score for reading in self.readings]
+        for text in other_texts:
+            totals = [*map(add, totals, _evidence(text, self.candidates))]
+        return self.readings[totals.index(max(totals))]
 
 
-@lru_cache(4096)
-def _readings(raw: bytes, is_whole: bool) -> _Readings:
-    readings = tuple([_reading(raw, is_whole, index) for index in range(len(CANDIDATES))])
+def find_rivals(raw: bytes, is_whole: bool) -> Rivals:
+    """Return the likeliest readings of a text by its own bytes."""
+    readings = [_reading(raw, is_whole, index) for index in range(len(CANDIDATES))]
     likeliest = max(readings, key=lambda reading: reading.score)
     least = likeliest.score - _CERTAIN_ADVANTAGE
-    rivals = tuple([index for index, reading in enumerate(readings) if reading.score >= least])
-    return _Readings(readings, likeliest, rivals)
+    candidates = tuple([index for index, reading in enumerate(readings) if reading.score >= least])
+    return Rivals(likeliest, tuple([readings[index] for index in candidates]), candidates)
 
 
 @lru_cache(16384)
+def _evidence(text: bytes, candidates: tuple[int, ...]) -> tuple[float, ...]:
+    """Return the weight that another text of the song adds to each of some candidates: 0 for the best."""
+    start, is_whole = text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES
+    scores = [_reading(start, is_whole, candidate).score for candidate in candidates]
+    best = max(scores)
+    if best == -inf:
+        return (0.0,) * len(scores)
+    return tuple([max(score - best, -_MAX_ADVANTAGE) for score in scores])
+
+
 def _reading(raw: bytes, is_whole: bool, candidate: int) -> Reading:
     encoding, share, languages = CANDIDATES[candidate]
     try:
@@ -108,23 +125,3 @@ def _reading(raw: bytes, is_whole: bool, candidate: int) -> Reading:
     outline = outline_text(text)
     score, language = max((letter_model(name).log_likelihood(outline), name) for name in languages)
     return Reading(encoding, language, score + log(share / len(languages)))
-
-
-def likeliest_reading(
-    raw: bytes, other_texts: Callable[[], Iterable[bytes]], *, is_whole: bool = True
-) -> tuple[Reading, bool]:
-    """Return the likeliest reading, and whether it is that only with the other texts of the song."""
-    own = _readings(raw, is_whole)
-    if len(own.rivals) == 1:
-        return own.likeliest, False
-    totals = [own.all[rival].score for rival in own.rivals]
-    for text in other_texts():
-        if text != raw:
-            start, has_whole_text = text[:_MAX_SCORED_BYTES], len(text) <= _MAX_SCORED_BYTES
-            scores = [_reading(start, has_whole_text, rival).score for rival in own.rivals]
-            best = max(scores)
-            if best > -inf:
-                for index, score in enumerate(scores):
-                    totals[index] += max(score - best, -_MAX_ADVANTAGE)
-    chosen = own.all[own.rivals[totals.index(max(totals))]]
-    return chosen, chosen is not own.likeliest

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
 from math import log
+from operator import add
 from typing import NamedTuple
 
 from midiprism.smf.text.words_of_letters import WORDS_OF_LETTERS
@@ -62,6 +63,7 @@ class Outline(NamedTuple):
     case_changes: int
 
 
+@lru_cache(4096)  # several encodings often read the same from the same bytes
 def outline_text(text: str) -> Outline:
     """Return what the likelihood of a text depends on."""
     pairs: list[str] = []
@@ -98,12 +100,9 @@ class LetterModel:
         self._character = character
         self._touches_ascii = touches_ascii
         self._ascii_letter_cost = ASCII_COST if touches_ascii else ASCII_COST + FOREIGN_COST
-        self._pairs: Counter[str] = Counter()
-        self._totals: Counter[str] = Counter()
-        for word in words:
-            for previous, letter in zip(f" {word}", f"{word} ", strict=True):
-                self._pairs[previous + letter] += 1
-                self._totals[previous] += 1
+        text = " ".join(["", *words, ""])
+        self._pairs = Counter(map(add, text, text[1:]))
+        self._totals = Counter(text[:-1])
         self._log_probabilities: dict[str, float] = {}
 
     def log_likelihood(self, outline: Outline) -> float:
@@ -135,7 +134,7 @@ class LetterModel:
             share += _FULL_WIDTH_AFTER_SAME / 94
         if letter in _VOICED_MARKS and previous not in _VOICEABLE_HALF_WIDTH:
             share = _NO_LETTER
-        pairs, total = self._pairs[previous + letter], self._totals[previous]
+        pairs, total = self._pairs.get(previous + letter, 0), self._totals.get(previous, 0)
         return log((pairs + _PREVIOUS_WEIGHT * share) / (total + _PREVIOUS_WEIGHT))
 
 
