@@ -9,6 +9,7 @@ import pytest
 
 from midiprism.cli import confirm
 from support.fake_songs import BASS, PIANO, fake_song, write_files
+from support.runs import mark_as_killed
 
 Run = Callable[..., tuple[int, str, str]]
 SONG_SIZE = len(fake_song(PIANO, BASS))
@@ -190,3 +191,17 @@ def test_a_copy_is_found_by_any_of_its_names(out: Path, run_cli: Run) -> None:
     rows = [*map(json.loads, run_cli("list", "out", "--song", "z_INTRO", "--json")[1].splitlines())]
     assert [(row["song"], row["paths"]) for row in rows] == [("z_intro", [str(songs / "z_intro.mid")])] * 2
     assert run_cli("list", "out", "--song", "songs/a", "--json")[1] == ""
+
+
+def test_a_killed_removal_is_completed_by_the_same_command(tmp_path: Path, out: Path, run_cli: Run) -> None:
+    del out
+    assert run_cli("split", "songs", "-o", "data", "--workers", "0", "--store", "parquet")[0] == 0
+    assert run_cli("forget", "data", "a", "--yes")[0] == 0
+    mark_as_killed(tmp_path / "data")
+    table = tmp_path / "data" / "songs" / "songs.parquet"
+    table.unlink()  # it is written last
+    assert run_cli("forget", "data", "a", "--dry-run")[0] == 2
+    assert not table.exists()
+    assert run_cli("forget", "data", "a", "--yes")[0] == 2
+    assert table.exists()
+    assert run_cli("verify", "data")[0] == 0

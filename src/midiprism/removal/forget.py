@@ -12,7 +12,7 @@ from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.pipeline.settings import CatalogSettings, Settings
 from midiprism.results.removal import Remover
 from midiprism.results.removal_counts import RemovalCounts
-from midiprism.results.result_dir import open_catalog_of, require_result
+from midiprism.results.result_dir import marker_facts, open_catalog_of, require_result
 from midiprism.results.upkeep import finish_run
 
 
@@ -58,6 +58,23 @@ def choose_songs(
     """
     with open_catalog_of(out, database) as catalog:
         return song_places(catalog, choice.find(catalog))
+
+
+def complete_removal(out: str, database: PostgresAddress | None = None) -> None:
+    """Complete a removal that was killed, if the last run did not end by itself; not in an adopted library.
+
+    Without this, the same command would only find that its songs are gone.
+
+    Raises:
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
+        StoreError: another process writes to it.
+        CatalogError: the catalog cannot be written.
+    """
+    with open_catalog_of(out, database) as catalog:
+        is_clean = catalog.last_run_ended_cleanly()
+    if not is_clean and "adopted" not in marker_facts(out):
+        with open_for_removal(out, database):
+            pass
 
 
 def forget_songs(

@@ -49,7 +49,7 @@ def forget(
     Filters choose the songs of the tracks that `midiprism list` lists with them. The songs themselves are not
     touched: the next split brings back those that are still in their sources.
     """
-    from midiprism.removal.forget import SongChoice, choose_songs, forget_songs
+    from midiprism.removal.forget import SongChoice, choose_songs, complete_removal, forget_songs
 
     selection = filters.selection() if filters.given else None
     if undo:
@@ -63,6 +63,8 @@ def forget(
         raise UsageError("Name a SONG, or choose songs by a filter such as --song.")
     result = locate(out, catalog, quiet=output.quiet)
     choice = SongChoice(songs or (), selection)
+    if not dry_run:
+        complete_removal(result.folder, result.database)
     chosen = choose_songs(result.folder, choice, result.database)
     if dry_run or not chosen:
         _print(_plan_lines(chosen), output)
