@@ -344,14 +344,14 @@ def _exact_notes_of(outputs: list[OutputTrack]) -> tuple[ExactNotes, ExactNotes]
 
     Devices are ports where the song has several, of which a split may have one.
     """
-    with_devices, without = [
-        Counter(
+    with_devices, without = (
+        ExactNotes(
             (out.split_track.track_number, *note)
             for out in outputs
             for note in exact_notes(out.song, 0, Ports(out.song, has_devices=has_devices).numbers[0])
         )
         for has_devices in (True, False)
-    ]
+    )
     return with_devices, without
 
 
