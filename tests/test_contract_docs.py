@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from midiprism.smf.problems import PROBLEM_KINDS
-from support.invariants import REFUSAL_CODES
+from support.any_bytes import REFUSAL_CODES
 
 ROOT = Path(__file__).parents[1]
 CONTRACT = (ROOT / "docs" / "reference" / "split-contract.md").read_text(encoding="utf-8")

@@ -4,9 +4,10 @@ from collections import Counter
 
 import midiprism
 from midiprism.smf.types import CONTEXTS
+from support.any_bytes import check_any_bytes
 from support.damaged_songs import is_valid_file
 from support.exact_timing import exact_notes
-from support.invariants import check_any_bytes, read_outputs
+from support.invariants import read_outputs
 from support.midi_parser import parse_song
 
 ENCODINGS = ("cp932", "utf-8", "gbk", "cp1251", "cp437", "latin-1", "cp1258", "koi8-r")

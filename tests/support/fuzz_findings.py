@@ -31,5 +31,12 @@ FUZZ_FINDINGS: list[tuple[str, bytes]] = [
             "b0650000640600066b00c07f520100010021"
         ),
     ),
+    (
+        "a zone of MPE with a drum channel, divided by drum piece",
+        bytes.fromhex(
+            "4d546864000000060002000401e04d54726b000000520090131c01650000640600060f00b065000064060006"
+            "0f7f99007f0100003e91247f"
+        ),
+    ),
 ]
 """Found by ``fuzz/fuzz_split.py``. Each stays here for good."""

@@ -198,7 +198,11 @@ def plan_part(output: Any, port_uses: Any, ticks: int, part: Any, by: int, state
 
     ``port_uses`` are what its track plays on each port, ``ticks`` is where the track ends.
     """
-    key, program = lead_key_and_program(states, port_uses, ZERO, part.port, part.channels)
+    # A zone of MPE may have drum channels, which are divided by piece.
+    own_channels = part.channels
+    if part.port >= 0 and part.drum_piece < 0:
+        own_channels &= ~port_uses[part.port].drum_channels
+    key, program = lead_key_and_program(states, port_uses, ZERO, part.port, own_channels)
     key = max(key, 0)  # also of a track that plays nothing
     settings = states[key // KEYS].channels[key // PROGRAM_SLOTS & 15]
     onset, drums = settings.onset, settings.drums
@@ -211,7 +215,7 @@ def plan_part(output: Any, port_uses: Any, ticks: int, part: Any, by: int, state
     playing_ports = 0
     for port in range(port_uses.shape[0]):
         use = port_uses[port]
-        played = use.channels & part.channels & (ALL_CHANNELS_MASK if part.port >= 0 else ~use.drum_channels)
+        played = use.channels & own_channels & (ALL_CHANNELS_MASK if part.port >= 0 else ~use.drum_channels)
         if played and (part.port < 0 or part.port == port):
             channels |= played
             playing_ports += 1
