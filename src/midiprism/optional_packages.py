@@ -6,7 +6,7 @@ import sys
 from midiprism.errors import UsageError
 
 OPTIONAL_PACKAGES = {"pyarrow": "pyarrow>=17", "psycopg": "psycopg[binary]>=3.2"}
-"""What pip is to install for each optional package; the extras in pyproject.toml say the same."""
+"""Arguments of ``pip install`` for each optional package; the extras in pyproject.toml say the same."""
 
 
 class MissingPackageError(UsageError):

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from support.terminal import close_terminal, read_terminal
+
 _STARTED = b"started"
 _PROGRAM = """
 import sys
@@ -56,13 +58,8 @@ def press_ctrl_c(arguments: Sequence[str], seconds: float) -> Ended:
             pressed = True
         wait = 0.1 if press_at is None or pressed else max(0.0, press_at - time.monotonic())
         if select.select([terminal], [], [], wait)[0]:
-            try:
-                data = os.read(terminal, 1 << 16)
-            except OSError:  # how Linux reports that the other end is closed
-                break
+            data = read_terminal(terminal)
             if not data:
                 break
             printed += data
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(terminal)
-    return Ended(code, printed.decode(errors="replace"), pressed)
+    return Ended(close_terminal(pid, terminal), printed.decode(errors="replace"), pressed)

@@ -9,6 +9,8 @@ import sys
 import termios
 from collections.abc import Sequence
 
+from support.terminal import close_terminal, read_terminal
+
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROWS = 50
 
@@ -22,15 +24,7 @@ def run_on_terminal(arguments: Sequence[str], columns: int) -> str:
         command = [sys.executable, "-m", "midiprism", *arguments]
         os.execve(sys.executable, command, environment | {"TERM": "xterm"})
     printed = b""
-    while True:
-        try:
-            data = os.read(terminal, 1 << 16)
-        except OSError:  # how Linux reports that the other end is closed
-            break
-        if not data:
-            break
+    while data := read_terminal(terminal):
         printed += data
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(terminal)
-    assert code == 0, printed
+    assert close_terminal(pid, terminal) == 0, printed
     return _ESCAPE_SEQUENCE.sub("", printed.decode())

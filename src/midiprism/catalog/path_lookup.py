@@ -12,6 +12,9 @@ from midiprism.catalog.schema import MAX_INDEXED_PATH_BYTES, PATH_START_SQL, son
 PATH_START: ColumnElement[bytes] = literal_column(PATH_START_SQL, LargeBinary())
 """The start of a path, by which PostgreSQL orders and finds paths."""
 
+IS_THERE: ColumnElement[bool] = song_paths.c.gone_at.is_(None)
+"""The condition that a path is there, as far as scans have seen."""
+
 
 def path_starts(paths: Sequence[bytes]) -> list[bytes]:
     """Return the parts of paths that ``PATH_START_SQL`` is compared with."""

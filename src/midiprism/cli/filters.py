@@ -28,7 +28,7 @@ class FilterOptions:
 
     @property
     def given(self) -> bool:
-        """Whether there is any filter."""
+        """True if there is any filter."""
         return any(value is not None for value in self._values.values())
 
     @staticmethod

@@ -55,7 +55,7 @@ class PathTemplate:
     value does not. An ending of ``.mid`` is added where it is missing.
 
     Raises:
-        UsageError: a field is unknown, none tells tracks apart, or the path would leave the folder.
+        UsageError: a field is unknown, none distinguishes tracks, or the path would leave the folder.
     """
 
     def __init__(self, text: str) -> None:
@@ -119,7 +119,7 @@ def _parse_pieces(text: str) -> Iterator[_Piece]:
 
 
 def _check_fields(text: str, fields: Set[str | None]) -> None:
-    """Raise UsageError if a template has no field that tells tracks apart."""
+    """Raise UsageError if a template has no field that distinguishes tracks."""
     if fields.isdisjoint(_DISTINCTIVE_FIELDS):
         known = ", ".join(f"{{{field}}}" for field in _DISTINCTIVE_FIELDS)
         presets = " nor ".join(PRESETS)

@@ -22,6 +22,8 @@ MAX_GROUP_SONGS = 4_000
 MAX_GROUP_SECONDS = 2.0
 PLANNED_GROUP_SONGS = 2_000
 """Songs of a group where commits follow the plan."""
+PLANNED_GROUP_BYTES_FACTOR = 4
+"""Such a group may have so many times the bytes of tracks: its size is that of its songs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class GroupLimits:
         min_songs: size of the first group and the last. Groups double in between, so commits start early
             and end quickly.
         max_seconds: longest time that a batch waits for others.
-        max_bytes: most bytes of tracks that are written with the commit. Where commits follow the plan, whose
-            groups are limited by the bytes of songs, it is four times as much.
+        max_bytes: most bytes of tracks that are written with the commit, times
+            ``PLANNED_GROUP_BYTES_FACTOR`` where commits follow the plan.
     """
 
     max_songs: int = MAX_GROUP_SONGS
@@ -159,7 +161,10 @@ class GroupCommit:
         """Take the batches that are to be flushed now; none if it is too early."""
         if self._order:
             group = self._order.take_group()
-            if not group and (not more_comes or self._order.track_bytes >= 4 * self._limits.max_bytes):
+            if not group and (
+                not more_comes
+                or self._order.track_bytes >= PLANNED_GROUP_BYTES_FACTOR * self._limits.max_bytes
+            ):
                 group = self._order.take_all()
             return group
         if not self._collected or not (flush_now or self._is_due(songs_left)):

@@ -1,4 +1,4 @@
-"""Whether a song that a walk did not yield is gone, or only was not looked at."""
+"""Distinguish songs that are gone from songs that a walk did not look at."""
 
 import os
 import stat

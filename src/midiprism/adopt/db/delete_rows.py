@@ -38,27 +38,23 @@ def delete_added_rows(
     hide_schema(connection, tables.own_schema)  # the library's triggers find its own tables
     lock_against_writes(connection, tables.links, tables.files)
     with temporary_parent_index(connection, tables.files):
-        deleted = driver.execute(
-            f"DELETE FROM {tables.links} l WHERE l.id IN (SELECT link_id FROM {own}.foreign_links_added) "  # noqa: S608
-            f"AND (l.parent_file_id IN (SELECT id FROM {tables.files} WHERE content_hash = ANY(%b)) "
-            f"OR l.split_file_id IN (SELECT id FROM {tables.files} WHERE content_hash = ANY(%b))) "
-            f"AND {unreferenced_condition(connection, tables.links, 'l')} RETURNING l.id",
-            (songs, tracks),
-        ).fetchall()
-        driver.execute(
-            f"DELETE FROM {own}.foreign_links_added WHERE link_id = ANY(%b)",  # noqa: S608
-            ([link_id for (link_id,) in deleted],),
+        of_songs = (
+            f"(d.parent_file_id IN (SELECT id FROM {tables.files} WHERE content_hash = ANY(%b)) "  # noqa: S608
+            f"OR d.split_file_id IN (SELECT id FROM {tables.files} WHERE content_hash = ANY(%b)))"
         )
-        deleted = driver.execute(
-            f"DELETE FROM {tables.files} f WHERE f.id IN (SELECT file_id FROM {own}.foreign_files_added) "  # noqa: S608
-            f"AND f.content_hash = ANY(%b) AND {unreferenced_condition(connection, tables.files, 'f')} "
-            "RETURNING f.id",
-            (tracks,),
-        ).fetchall()
-        driver.execute(
-            f"DELETE FROM {own}.foreign_files_added WHERE file_id = ANY(%b)",  # noqa: S608
-            ([file_id for (file_id,) in deleted],),
-        )
+        for table, added, key, condition, parameters in (
+            (tables.links, "foreign_links_added", "link_id", of_songs, (songs, tracks)),
+            (tables.files, "foreign_files_added", "file_id", "d.content_hash = ANY(%b)", (tracks,)),
+        ):
+            deleted = driver.execute(
+                f"DELETE FROM {table} d WHERE d.id IN (SELECT {key} FROM {own}.{added}) "  # noqa: S608
+                f"AND {condition} AND {unreferenced_condition(connection, table, 'd')} RETURNING d.id",
+                parameters,
+            ).fetchall()
+            driver.execute(
+                f"DELETE FROM {own}.{added} WHERE {key} = ANY(%b)",  # noqa: S608
+                ([row_id for (row_id,) in deleted],),
+            )
         kept = driver.execute(
             f"SELECT content_hash FROM {tables.files} WHERE content_hash = ANY(%b) "  # noqa: S608
             f"AND id IN (SELECT file_id FROM {own}.foreign_files_added)",

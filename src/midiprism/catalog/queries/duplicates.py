@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Join, Select, Subquery, func, select
 
+from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, song_paths, songs, tracks
 
 MAX_PATHS = 100
 """Most paths that are named of one content."""
-
-_is_there = song_paths.c.gone_at.is_(None)
 
 
 class CopyCounts(NamedTuple):
@@ -88,7 +87,7 @@ def copied_songs(connection: Connection, limit: int | None) -> Iterator[CopiedSo
     for part in query_chunks(rows):
         paths: dict[int, list[bytes]] = {row.id: [] for row in part}
         place = song_paths.c
-        of_part = select(place.song_id, place.path).where(place.song_id.in_(list(paths)), _is_there)
+        of_part = select(place.song_id, place.path).where(place.song_id.in_(list(paths)), IS_THERE)
         for song_id, path in connection.execute(of_part.order_by(place.path)):
             if len(paths[song_id]) < MAX_PATHS:
                 paths[song_id].append(path)
@@ -112,7 +111,7 @@ def copied_tracks(connection: Connection, limit: int | None) -> Iterator[CopiedT
 def _paths_per_song() -> Select[Any]:
     path = song_paths.c
     count = func.count().label("count")
-    query = select(path.song_id.label("id"), count).where(_is_there)
+    query = select(path.song_id.label("id"), count).where(IS_THERE)
     return query.group_by(path.song_id).having(count > 1)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.path_lookup import is_path_in
+from midiprism.catalog.path_lookup import IS_THERE, is_path_in
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import song_paths, songs
 from midiprism.fs.path_text import path_bytes
@@ -55,7 +55,7 @@ def song_places(catalog: Catalog, song_ids: Iterable[int]) -> Sequence[SongPlace
     places: list[SongPlaces] = []
     for part in query_chunks(sorted(song_ids)):
         first = {song_id: SongPlaces(song_id, None, is_there=False) for song_id in part}
-        query = select(path.song_id, path.path, path.gone_at.is_(None)).where(path.song_id.in_(part))
+        query = select(path.song_id, path.path, IS_THERE).where(path.song_id.in_(part))
         for song_id, place, is_there in catalog.fetch_all(query.order_by(path.path)):
             if first[song_id].path is None or (is_there and not first[song_id].is_there):
                 first[song_id] = SongPlaces(song_id, place, bool(is_there))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, CursorResult, Select, Table, exists, func, or_, select
 
 from midiprism.catalog.folding import fold_text
+from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, shards, song_paths, tracks
 from midiprism.errors import FilterValueError
@@ -150,7 +151,7 @@ def _rows_with_paths(
 def _select_paths(connection: Connection, song_ids: Iterable[int]) -> dict[int, _SongPaths]:
     """Return the paths that are there of some songs."""
     path = song_paths.c
-    query = select(path.song_id, path.path, path.song_name).where(path.gone_at.is_(None))
+    query = select(path.song_id, path.path, path.song_name).where(IS_THERE)
     found: dict[int, list[tuple[bytes, str]]] = {}
     for part in query_chunks(sorted(song_ids)):
         for song_id, *place in connection.execute(query.where(path.song_id.in_(part)).order_by(path.path)):

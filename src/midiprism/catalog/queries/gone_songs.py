@@ -1,4 +1,4 @@
-"""Which recorded paths a scan has not seen, and the songs that are at none of the others.
+"""Recorded paths that a scan has not seen, and the songs that are at none of the others.
 
 A song is gone if the last complete scan of its source saw none of its paths. A song without any path is an
 earlier content of paths that hold other songs now.
@@ -7,17 +7,14 @@ earlier content of paths that hold other songs now.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, not_, select, update
+from sqlalchemy import and_, delete, exists, func, insert, not_, select, update
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.path_lookup import is_path_in, is_path_in_range, path_order
+from midiprism.catalog.path_lookup import IS_THERE, is_path_in, is_path_in_range, path_order
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import batches, song_paths, songs
 
 _PAGE_ROWS = 4_000
-
-is_there: ColumnElement[bool] = song_paths.c.gone_at.is_(None)
-"""The condition that a path is there, as far as is known."""
 
 
 class RecordedPlace(NamedTuple):
@@ -65,7 +62,7 @@ def count_songs_at(catalog: Catalog, first: bytes, end: bytes | None, last_song_
     """Count the songs with ids up to ``last_song_id`` at paths from ``first`` up to ``end``."""
     condition = is_path_in_range(catalog.connection, first, end)
     song_id = song_paths.c.song_id
-    query = select(func.count(song_id.distinct())).where(condition, is_there, song_id <= last_song_id)
+    query = select(func.count(song_id.distinct())).where(condition, IS_THERE, song_id <= last_song_id)
     return int(catalog.fetch_value(query) or 0)
 
 
@@ -84,7 +81,7 @@ def songs_elsewhere(catalog: Catalog, song_ids: Iterable[int], missing: Iterable
     found: set[int] = set()
     for column in (path.song_id, path.last_song_id):
         for part in query_chunks(sorted(song_ids)):
-            query = select(column, path.path).where(column.in_(part), is_there)
+            query = select(column, path.path).where(column.in_(part), IS_THERE)
             found.update(song_id for song_id, place in catalog.fetch_all(query) if place not in missing_paths)
     return found
 
@@ -92,7 +89,7 @@ def songs_elsewhere(catalog: Catalog, song_ids: Iterable[int], missing: Iterable
 def replaced_songs(catalog: Catalog) -> list[int]:
     """Return the ids of the songs at whose paths other songs were found."""
     path = song_paths.c
-    was_last = exists().where(path.last_song_id == songs.c.id, is_there)
+    was_last = exists().where(path.last_song_id == songs.c.id, IS_THERE)
     query = select(songs.c.id).where(not_(exists().where(path.song_id == songs.c.id)), not_(was_last))
     return [song_id for (song_id,) in catalog.fetch_all(query.order_by(songs.c.id))]
 
@@ -111,7 +108,7 @@ def record_scan(
     connection = catalog.connection
     for paths, value in ((gone, now), (found_again, None)):
         for part in query_chunks(sorted(paths)):
-            condition = and_(is_path_in(connection, part), is_there if value else not_(is_there))
+            condition = and_(is_path_in(connection, part), IS_THERE if value else not_(IS_THERE))
             connection.execute(update(song_paths).where(condition).values(gone_at=value))
     record_change(catalog, run_id, now)
 
@@ -121,7 +118,7 @@ def delete_gone_places(catalog: Catalog, first: bytes, end: bytes | None) -> int
 
     def work() -> int:
         condition = is_path_in_range(catalog.connection, first, end)
-        return catalog.connection.execute(delete(song_paths).where(condition, not_(is_there))).rowcount
+        return catalog.connection.execute(delete(song_paths).where(condition, not_(IS_THERE))).rowcount
 
     return catalog.run_in_transaction(work)
 

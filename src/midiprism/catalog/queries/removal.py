@@ -6,7 +6,7 @@ Everything here is done inside a transaction that is open.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, literal, null, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, insert, literal, null, select
 
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.rows import query_chunks
@@ -125,10 +125,7 @@ class RemovalQueries:
 
     def known_digests(self, digests: Iterable[bytes]) -> set[bytes]:
         """Return those of these digests whose tracks are in the catalog."""
-        found: set[bytes] = set()
-        for part in query_chunks(sorted(digests)):
-            found.update(self._connection.scalars(select(tracks.c.digest).where(tracks.c.digest.in_(part))))
-        return found
+        return self._stored_values(tracks.c.digest, digests)
 
     def last_removal(self) -> int | None:
         """Return the id of the last removal; None without any that can be undone."""
@@ -164,10 +161,7 @@ class RemovalQueries:
 
     def existing_tracks(self, track_ids: Iterable[int]) -> set[int]:
         """Return those of these ids that tracks have."""
-        found: set[int] = set()
-        for part in query_chunks(sorted(track_ids)):
-            found.update(self._connection.scalars(select(tracks.c.id).where(tracks.c.id.in_(part))))
-        return found
+        return self._stored_values(tracks.c.id, track_ids)
 
     def restore_tracks(self, track_ids: Iterable[int]) -> None:
         """Put back removed tracks, in no shard."""
@@ -198,6 +192,13 @@ class RemovalQueries:
                 if target is song_paths:
                     condition &= source.c.path.not_in(taken)
                 self._copy(source, target, condition, constants)
+
+    def _stored_values(self, column: Column[Any], values: Iterable[Any]) -> set[Any]:
+        """Return those of some values that a column has."""
+        found: set[Any] = set()
+        for part in query_chunks(sorted(values)):
+            found.update(self._connection.scalars(select(column).where(column.in_(part))))
+        return found
 
     def _copy(
         self,

@@ -15,13 +15,13 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_
 
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import batches, runs, shards, song_paths, songs, tracks
 from midiprism.records.outcomes import FAILED_OUTCOMES
 
 _FETCH_ROWS = 1_000
 
-_is_there = song_paths.c.gone_at.is_(None)
 _is_failed = songs.c.outcome.in_(sorted(FAILED_OUTCOMES))
 _first_problem_code = songs.c.problems[(0, "code")].as_string()
 _first_problem_message = songs.c.problems[(0, "message")].as_string()
@@ -157,7 +157,7 @@ def count_catalog(connection: Connection) -> CatalogCounts:
         link_count += int(links_of_songs)
         songs_with_loss += losses
         lost_bytes += int(bytes_of_songs or 0)
-    path_song_count = select(func.count(song_paths.c.song_id.distinct())).where(_is_there)
+    path_song_count = select(func.count(song_paths.c.song_id.distinct())).where(IS_THERE)
     track_sums = select(func.count(), func.sum(tracks.c.size)).select_from(tracks)
     shard_sums = select(func.count(), func.sum(shards.c.bytes)).select_from(shards)
     track_count, track_bytes = connection.execute(track_sums).one()
@@ -165,7 +165,7 @@ def count_catalog(connection: Connection) -> CatalogCounts:
     return CatalogCounts(
         outcomes,
         connection.scalar(path_song_count) or 0,
-        connection.scalar(select(func.count()).select_from(song_paths).where(_is_there)) or 0,
+        connection.scalar(select(func.count()).select_from(song_paths).where(IS_THERE)) or 0,
         track_count,
         link_count,
         int(track_bytes or 0),
@@ -187,7 +187,7 @@ def failure_groups(connection: Connection, max_examples: int) -> list[FailureGro
     """
     groups: dict[str, FailureGroup] = {}
     first: dict[int, FailureGroup] = {}
-    is_at_path = select(song_paths.c.path).where(song_paths.c.song_id == songs.c.id, _is_there).exists()
+    is_at_path = select(song_paths.c.path).where(song_paths.c.song_id == songs.c.id, IS_THERE).exists()
     query = select(songs.c.id, songs.c.outcome, _first_problem_code, songs.c.run_id).where(
         _is_failed, is_at_path
     )
@@ -200,7 +200,7 @@ def failure_groups(connection: Connection, max_examples: int) -> list[FailureGro
             first[song_id] = group
     smallest = (
         select(song_paths.c.path)
-        .where(song_paths.c.song_id == songs.c.id, _is_there)
+        .where(song_paths.c.song_id == songs.c.id, IS_THERE)
         .order_by(song_paths.c.path)
         .limit(1)
         .scalar_subquery()
@@ -317,7 +317,7 @@ def _page_of_paths(connection: Connection, where: ColumnElement[bool], limit: in
             songs.c.lost_bytes,
         )
         .join(song_paths, song_paths.c.song_id == songs.c.id)
-        .where(where, _is_there)
+        .where(where, IS_THERE)
         .order_by(songs.c.id, song_paths.c.path)
         .limit(limit)
     )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, String, case, cast, func, select
 
+from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.schema import batches, links, song_paths, songs, tracks
 
 FETCH_ROWS = 5_000
@@ -57,7 +58,7 @@ def song_digests(connection: Connection) -> Iterator[Sequence[tuple[int, bytes, 
 
 def song_names(connection: Connection) -> Iterator[Sequence[tuple[int, str]]]:
     """Return ids of songs with the names of their paths that are there, in any order."""
-    names = select(song_paths.c.song_id, song_paths.c.song_name).where(song_paths.c.gone_at.is_(None))
+    names = select(song_paths.c.song_id, song_paths.c.song_name).where(IS_THERE)
     return _row_batches(connection, names)
 
 
@@ -79,7 +80,7 @@ def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequen
 def song_columns(connection: Connection) -> Iterator[SongColumns]:
     """Return all songs whose content is known, in the order of their ids."""
     tables = dict.fromkeys(("path", "root_length", "source_metadata"), song_paths)
-    is_path_of_song = (song_paths.c.song_id == songs.c.id) & song_paths.c.gone_at.is_(None)
+    is_path_of_song = (song_paths.c.song_id == songs.c.id) & IS_THERE
     columns = [tables.get(name, songs).c[name] for name in SongColumns._fields]
     query = (
         select(*columns)

@@ -55,7 +55,7 @@ class RowCounts(NamedTuple):
 def new_scan_tables(size: int, full_context: bool, max_events: int, ports: Any, port_count: int) -> Any:
     """Return empty tables, long enough for most songs of ``size`` bytes.
 
-    ``ports`` is the table of ports, and ``port_count`` how many are told apart.
+    ``ports`` is the table of ports, and ``port_count`` how many are distinguished.
     """
     most = max_events + 1
     return ScanTables(

@@ -226,7 +226,7 @@ def read_song(
 ) -> Any:
     """Return the state of a walk, the tables and the table of counters of a song, after its scan.
 
-    ``ports`` is the table of ports with ``stated_ports`` rows, and ``port_count`` how many are told apart.
+    ``ports`` is the table of ports with ``stated_ports`` rows, and ``port_count`` how many are distinguished.
     """
     counter_table = np.zeros(1, COUNTERS)
     counters = counter_table[0]
