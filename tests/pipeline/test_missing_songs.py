@@ -193,3 +193,12 @@ def test_a_dry_run_says_what_is_gone_and_records_nothing(tmp_path: Path) -> None
     (songs / "01.mid").unlink()
     summary = run_split(songs, out, make_settings(workers=0, prune=True, dry_run=True))
     assert (summary.songs_gone, summary.removed, gone(out)) == (1, None, [])
+
+
+def test_a_dry_run_says_what_is_gone_also_if_as_many_songs_are_new(tmp_path: Path) -> None:
+    songs, out = write_files(tmp_path / "songs", numbered_songs(1, 2)), tmp_path / "out"
+    run_split(songs, out, SETTINGS)
+    (songs / "01.mid").unlink()
+    write_files(songs, numbered_songs(3))
+    summary = run_split(songs, out, make_settings(workers=0, prune=True, dry_run=True))
+    assert summary.songs_gone == 1

@@ -68,6 +68,30 @@ def test_songs_that_were_split_again_are_left(tmp_path: Path, store: str) -> Non
     assert content_of(out, store)[0] == whole[0]
 
 
+def test_a_prune_deletes_what_an_undo_has_left(tmp_path: Path, store: str) -> None:
+    out = split_library(tmp_path, store)
+    whole = content_of(out, store)
+    forget(out, "e")
+    split_library(tmp_path, store)
+    assert undo(out).songs == 0
+    split_library(tmp_path, store, prune=True)
+    assert query(out, "SELECT count(*) FROM removed_tracks") == [(0,)]
+    assert removed_files(out) == []
+    assert content_of(out, store)[0] == whole[0]
+
+
+def test_an_undo_leaves_a_whole_file_where_the_removed_one_is_damaged(tmp_path: Path) -> None:
+    out = split_library(tmp_path, "files")
+    whole = content_of(out, "files")
+    forget(out, "e")
+    for name in removed_files(out):
+        removed = out / REMOVED_FOLDER / name
+        shutil.copyfile(removed, out / name)
+        removed.write_bytes(b"damaged")
+    assert undo(out).songs == 1
+    assert content_of(out, "files") == whole
+
+
 def test_a_song_whose_track_is_lost_is_not_put_back(tmp_path: Path, store: str) -> None:
     out = split_library(tmp_path, store)
     forget(out, "a", "b")

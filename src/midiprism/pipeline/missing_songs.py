@@ -17,7 +17,7 @@ MIN_SONGS_DOUBTED = 10
 """Of fewer songs, a part that is missing is not doubted."""
 
 MAX_SHARE_MISSING = 0.5
-"""If more of a source's songs are missing, or all of them, a scan is doubted."""
+"""If more of a source's songs are missing, or it holds no song at all, a scan is doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,14 @@ class ScanComparison:
         catalog = self._catalog
         if catalog is None or not self._source.covered_ranges:
             return ()
-        result = compare_scan(catalog, self._source, scan, self._last_known_song, trusted=trusted)
+        result = compare_scan(
+            catalog,
+            self._source,
+            scan,
+            self._last_known_song,
+            trusted=trusted,
+            all_known=begin_run is not None,
+        )
         if begin_run is not None and (result.gone or result.found_again):
             from midiprism.catalog import utc_now
             from midiprism.catalog.queries.gone_songs import record_scan
@@ -112,16 +119,24 @@ class ScanComparison:
 
 
 def compare_scan(
-    catalog: "Catalog", source: Source, scan: "ScanRecord", last_known_song: int, *, trusted: bool
+    catalog: "Catalog",
+    source: Source,
+    scan: "ScanRecord",
+    last_known_song: int,
+    *,
+    trusted: bool,
+    all_known: bool = True,
 ) -> ScanResult:
     """Return what a complete scan says about the paths that the catalog knows. Nothing is written.
 
     Args:
-        catalog: that knows all songs that the scan saw.
+        catalog: of the result.
         source: that was scanned.
         scan: that is complete.
         last_known_song: highest id of a song that the catalog knew before the run.
         trusted: whether to believe a scan by which most songs of a source are missing.
+        all_known: whether the catalog knows all songs that the scan saw, as it does after a run. Otherwise
+            songs that were moved count as missing.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -129,7 +144,7 @@ def compare_scan(
     from midiprism.catalog.queries.gone_songs import songs_elsewhere
 
     ranges = source.covered_ranges
-    if _has_seen_all(catalog, ranges, scan):
+    if all_known and _has_seen_all(catalog, ranges, scan):
         return ScanResult()
     compared = [_compare_range(catalog, source, scan, covered) for covered in ranges]
     all_gone = {path for part in compared for path in part.gone}
@@ -179,7 +194,9 @@ class _RangeResult:
 
     Attributes:
         covered: the range.
-        seen: number of recorded paths that the scan saw.
+        gone: paths that are there no longer.
+        found_again: paths that were recorded as gone and are there, or could not be looked at.
+        seen: number of recorded paths that the scan saw, also of new songs.
         song_ids: of the songs at paths that are gone.
         missing_before: those of them at paths that were recorded as gone.
         known: songs that were there before the run.

@@ -57,10 +57,10 @@ class Pruner:
         return removed
 
     def _remove(self, song_ids: Collection[int], begin_run: Callable[[], int]) -> RemovalCounts:
-        last = self._catalog.run_in_transaction(RemovalQueries(self._catalog).last_removal)
-        if not song_ids and last is None:
+        has_removed_rows = self._catalog.run_in_transaction(RemovalQueries(self._catalog).has_removed_rows)
+        if not song_ids and not has_removed_rows:
             return RemovalCounts()
         remover = Remover(self._catalog, self._store, self._out, begin_run(), self._hooks)
-        if last is not None:
+        if has_removed_rows:
             remover.discard()
         return remover.remove(song_ids) if song_ids else RemovalCounts()

@@ -114,7 +114,9 @@ class _Undo:
         self._queries.restore_tracks(tracks)
         if self._store.shards is None:
             for track in tracks.values():
-                self._files.put_back(self._path_of(track))
+                place = TrackLocation(*track.place)
+                if self._store.status_of(place).digest != place.digest:  # else it never left
+                    self._files.put_back(self._path_of(track))
             self._files.flush()
             self._store.flush()
             self._queries.restore_songs(self._removal_id, song_ids)

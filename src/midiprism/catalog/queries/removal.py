@@ -132,6 +132,13 @@ class RemovalQueries:
         last: int | None = self._connection.scalar(select(func.max(removed_songs.c.removal_id)))
         return last
 
+    def has_removed_rows(self) -> bool:
+        """Return whether there is any removed row; an undo may leave those of tracks."""
+        return any(
+            self._connection.scalar(select(removed.c.id).limit(1)) is not None
+            for removed in (removed_songs, removed_tracks)
+        )
+
     def discard(self) -> int:
         """Delete all removed rows. Return how many songs can be restored no more."""
         for removed in (removed_links, removed_paths, removed_tracks):
