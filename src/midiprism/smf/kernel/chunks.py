@@ -88,9 +88,9 @@ def scan_track(
 ) -> bool:
     """Scan a track, perhaps not for the first time; return whether the scan is complete.
 
-    ``used`` are the row counts before any scan of it. Otherwise nothing that was found counts:
-    ``counters.full_tables`` says which tables had no room, or ``counters.status`` that there are too many
-    events.
+    If it is not, nothing that was found counts: ``counters.full_tables`` says which tables had no room, or
+    ``counters.status`` that there are too many events. ``used`` are the row counts before any scan of the
+    track.
     """
     restore_row_counts(counters, used)
     clear_problem_counts(states[0])

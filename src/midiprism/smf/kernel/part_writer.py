@@ -116,8 +116,8 @@ def write_missing_end_of_track(out: Any, part: Any, tick: int, offset: int, stat
 def can_state_port(ports: Any, port: int, source: Any, home: Any) -> bool:
     """Return whether the statement of a port may be inserted into a track.
 
-    A device does not count after the number of a port: neither one that is inserted after a number of the
-    track, nor one of the track after a number that is inserted.
+    Once a track has stated the number of a port, no device counts any more. So no device is inserted behind a
+    number, and no number into a track that states devices.
     """
     is_device = ports[row_of_port(ports, port)].name_size > 0
     return bool(
