@@ -94,9 +94,10 @@ def apply_sysex(data: Any, status: int, start: int, stop: int, states: Any) -> N
 class WalkTables(NamedTuple):
     """What a pass over a track keeps besides the state of its ports.
 
-    ``sounding`` has the part of each note that sounds, where a track is divided by program. ``note_counts`` are those that sound in each part while
-    it is measured, by slot. ``change_keys`` has a row for each program change, of ``PASS_ASSIGN``;
-    ``unplayed_change`` is the row of an address's program change before any note.
+    ``sounding`` has the part of each note that sounds, where a track is divided by program. ``note_counts``
+    are the notes that sound in each part while it is measured, by slot. ``change_keys`` has a row for each
+    program change, of ``PASS_ASSIGN``; ``unplayed_change`` is the row of an address's program change before
+    any note.
     """
 
     sounding: Any
