@@ -1,0 +1,1 @@
+"""The search for tracks: the query language, and its evaluation."""
