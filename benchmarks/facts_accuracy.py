@@ -2,8 +2,8 @@
 
     python benchmarks/facts_accuracy.py ARCHIVE.zip KEYS.csv
 
-``KEYS.csv`` has the columns song, start_seconds, end_seconds and key, such as ``Gb:maj``; of several spans of a
-song the longest counts. Names and programs of tracks are not used, but to know which track is which.
+``KEYS.csv`` has the columns song, start_seconds, end_seconds and key, such as ``Gb:maj``; of several spans
+of a song the longest counts. Names and programs of tracks are not used, but to know which track is which.
 """
 
 import csv
@@ -20,7 +20,9 @@ from midiprism.features.key_names import KEY_NAMES
 from midiprism.features.song_key import find_song_keys
 from midiprism.features.track_facts import FactsCalculator
 
-PITCH_CLASSES = {name: at for at, name in enumerate(["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"])}
+PITCH_CLASSES = {
+    name: at for at, name in enumerate(["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"])
+}
 PITCH_CLASSES |= {"C#": 1, "D#": 3, "F#": 6, "G#": 8, "A#": 10, "Cb": 11, "E#": 5, "Fb": 4, "B#": 0}
 WANTED_ROLES = {
     "MELODY": ("melody",),

@@ -115,6 +115,7 @@ def split_library(
     retry_failed: bool = False,
     prune: bool = False,
     encoding: str | None = None,
+    facts: bool = True,
     database: str | None = None,
     on_progress: Callable[[RunProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -148,6 +149,7 @@ def split_library(
         prune: remove the songs that are gone from the sources, with the tracks that no other song has; of a
             source of which more than half is gone, nothing.
         encoding: of the texts of songs, such as ``cp932``; None to guess it. A known song keeps its names.
+        facts: compute the facts of tracks, such as their keys.
         database: URL of a catalog in PostgreSQL; None for a file in the result.
         on_progress: called at most ten times a second with the progress of the run.
         stop: once it returns true, the current songs are finished and committed, and the run ends.
@@ -170,6 +172,7 @@ def split_library(
         catalog=CatalogSettings(_address(database)),
         scope=Scope(limit, prune=prune),
         encoding=None if encoding is None else check_encoding(encoding),
+        facts=facts,
     )
     callbacks = RunCallbacks(
         stop=stop or (lambda: False),

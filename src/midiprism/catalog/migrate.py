@@ -14,7 +14,7 @@ from midiprism.catalog.schema import (
     songs,
 )
 
-CURRENT_VERSION = "0001"
+CURRENT_VERSION = "0002"
 """The version that this program reads and writes."""
 
 MIGRATIONS_FOLDER = str(resources.files("midiprism.catalog") / "migrations")

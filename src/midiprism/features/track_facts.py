@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.kernel.facts_kernel import facts_kernel
 from midiprism.features.kernel.roles import ROLES
 from midiprism.features.kernel.tables import (
@@ -22,9 +23,6 @@ from midiprism.features.key_names import key_names
 from midiprism.records.fields import TRACK_FIELDS
 from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.smf.stated_meta import stated_key_name, stated_meter_name
-
-FACTS_VERSION = 1
-"""Increases whenever the same track may get other facts than before."""
 
 FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
 """Names of the facts, in the order of a track's record."""

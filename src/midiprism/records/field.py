@@ -83,7 +83,14 @@ _ARROW_TYPES: dict[SqlType, ArrowType] = {
 }
 
 
-def fact(sql_type: SqlType, description: str, *, low_cardinality: bool = False) -> Field:
+def fact(
+    sql_type: SqlType,
+    description: str,
+    *,
+    low_cardinality: bool = False,
+    parquet_name: str | None = "",
+    tables: tuple[str, ...] = (),
+) -> Field:
     """Return the field of a fact that ``midiprism.features`` computes."""
     return Field(
         sql_type,
@@ -91,5 +98,7 @@ def fact(sql_type: SqlType, description: str, *, low_cardinality: bool = False) 
         description,
         low_cardinality=low_cardinality,
         split_attribute=None,
+        parquet_name=parquet_name,
+        tables=tables,
         computed=True,
     )

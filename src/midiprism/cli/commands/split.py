@@ -180,6 +180,7 @@ def _make_settings(
         scope=scope,
         encoding=extent.encoding,
         dry_run=extent.dry_run,
+        facts=not extent.no_facts,
     )
 
 

@@ -13,7 +13,6 @@ from midiprism.pipeline.shared_counters import (
     progress_counts,
     stage_timers,
 )
-from midiprism.pipeline.splitter import is_compiled
 from midiprism.pipeline.worker import Worker
 from midiprism.pipeline.worker_config import WorkerHooks
 
@@ -55,7 +54,7 @@ class InlineExecutor:
     def _load_worker(self) -> Worker:
         started = time.perf_counter()
         config = self._context.worker_config
-        if not is_compiled(config.splitter):
+        if not config.is_compiled():
             self._context.on_compile()
         hooks = WorkerHooks(self._counters, self._context.stop, self._on_song)
         self._worker = self._resources.enter_context(config.open_worker(hooks))
