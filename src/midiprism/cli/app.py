@@ -28,6 +28,7 @@ _COMMANDS = {
     "export": "export",
     "forget": "forget",
     "duplicates": "duplicates",
+    "features": "features",
     "inspect": "inspect",
     "relocate": "relocate",
     "sample": "sample",

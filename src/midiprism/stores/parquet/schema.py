@@ -317,7 +317,12 @@ def _make_offsets(lengths: Iterable[int]) -> "NDArray[np.int32]":
 
 def table_to_rows(columns: Sequence[ParquetColumn], table: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a table, each with the values of its columns in their order."""
-    cells = [table.column(column.name).to_pylist() for column in columns]
+    present = set(table.column_names)
+    cells: list[list[Any]] = [
+        # A shard that an older version wrote lacks columns of newer facts.
+        table.column(column.name).to_pylist() if column.name in present else [None] * len(table)
+        for column in columns
+    ]
     for number, column in enumerate(columns):
         if column.type == "digest":
             cells[number] = [bytes.fromhex(digest) for digest in cells[number]]
