@@ -27,6 +27,7 @@ class Field:
         parquet_name: name of its column in Parquet files; empty for the field's own name, None for no column.
         tables: tables of the catalog that have it, where a record goes into several.
         computed: whether it is a fact that ``midiprism.features`` computes, None where it was not.
+        added_later: whether Parquet files that the first version wrote lack its column.
         name: of the field; taken from the class that declares it.
         python_type: type of its values; taken from the class that declares it.
         nullable: whether its value may be None; taken from the class that declares it.
@@ -44,6 +45,7 @@ class Field:
     parquet_name: str | None = ""
     tables: tuple[str, ...] = ()
     computed: bool = False
+    added_later: bool = False
     name: str = ""
     python_type: type = object
     nullable: bool = False
@@ -101,4 +103,5 @@ def fact(
         parquet_name=parquet_name,
         tables=tables,
         computed=True,
+        added_later=True,
     )

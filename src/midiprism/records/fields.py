@@ -71,7 +71,13 @@ class LinkRecord(NamedTuple):
     ]
     name_encoding: Annotated[
         str | None,
-        Field("text", "string", "encoding in which the name was read, such as cp932", low_cardinality=True),
+        Field(
+            "text",
+            "string",
+            "encoding in which the name was read, such as cp932",
+            low_cardinality=True,
+            added_later=True,
+        ),
     ]
     instrument: Annotated[
         str,
