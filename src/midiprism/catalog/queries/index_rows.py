@@ -1,0 +1,110 @@
+"""The rows that a search index is made of, and what says whether it is up to date. All of them stream."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from midiprism.catalog.reader import CatalogReader
+
+Rows = Iterator[list[tuple[Any, ...]]]
+
+MIN_ID, MAX_ID = -(1 << 63), (1 << 63) - 1
+
+
+class IdRange(NamedTuple):
+    """Ids from the first to the last one."""
+
+    first: int
+    last: int
+
+
+ALL_IDS = IdRange(MIN_ID, MAX_ID)
+
+
+class CatalogState(NamedTuple):
+    """A state of a catalog, which differs after every commit.
+
+    Attributes:
+        commits: number of commits: of two states, that with more is the later one.
+        last_commit: facts of the commit with the highest id: another catalog, and one that was put back from
+            a backup, differ in them.
+    """
+
+    commits: int
+    last_commit: tuple[Any, ...]
+
+
+class Commit(NamedTuple):
+    """A commit.
+
+    Attributes:
+        identity: facts by which it is told from a commit with the same id in another catalog.
+        changed_songs: see the column of ``batches``.
+    """
+
+    id: int
+    identity: tuple[Any, ...]
+    changed_songs: str | None
+
+
+def catalog_state(reader: CatalogReader) -> CatalogState:
+    """Return the state of a snapshot. It reads one index and one row."""
+    ((commits, last_id),) = reader.fetch("SELECT count(*), max(id) FROM {batches}")
+    rows = [] if last_id is None else reader.fetch(_COMMITS + " WHERE id = ?", [last_id])
+    return CatalogState(commits, tuple(rows[0][:-1]) if rows else ())
+
+
+_COMMITS = "SELECT id, run_id, songs, links, committed_at, changed_songs FROM {batches}"
+
+
+def commits(reader: CatalogReader) -> Iterator[Commit]:
+    """Return all commits by their ids."""
+    for rows in reader.stream(f"{_COMMITS} ORDER BY id"):
+        for row in rows:
+            yield Commit(row[0], row[1:-1], row[-1])
+
+
+def run_times(reader: CatalogReader) -> dict[int, str]:
+    """Return when each run began: UTC, ISO 8601."""
+    return dict(reader.fetch("SELECT id, started_at FROM {runs}"))  # type: ignore[arg-type]
+
+
+def song_sizes(reader: CatalogReader, songs: IdRange) -> Rows:
+    """Return the ids of songs with their numbers of links, in the order of the ids."""
+    statement = "SELECT id, link_count FROM {songs} WHERE id BETWEEN ? AND ? ORDER BY id"
+    return reader.stream(statement, songs)
+
+
+def path_rows(reader: CatalogReader, songs: IdRange) -> Rows:
+    """Return the paths that are there: id of the song, path, length of the source's part, name of the song."""
+    statement = (
+        "SELECT song_id, path, root_length, song_name FROM {song_paths} "
+        "WHERE gone_at IS NULL AND song_id BETWEEN ? AND ?"
+    )
+    return reader.stream(statement, songs)
+
+
+def song_rows(reader: CatalogReader, names: Sequence[str], songs: IdRange) -> Rows:
+    """Return ids of songs, followed by the columns of these names."""
+    statement = f"SELECT {', '.join(('id', *names))} FROM {{songs}} WHERE id BETWEEN ? AND ?"  # noqa: S608
+    return reader.stream(statement, songs)
+
+
+def link_rows(reader: CatalogReader, names: Sequence[str], songs: IdRange) -> Rows:
+    """Return ids of songs, positions of links and ids of tracks, followed by the columns of these names."""
+    columns = ", ".join(("song_id", "position", "track_id", *names))
+    statement = (
+        f"SELECT {columns} FROM {{links}} WHERE song_id BETWEEN ? AND ? "  # noqa: S608 - names of ours
+        "ORDER BY song_id, position"
+    )
+    return reader.stream(statement, songs)
+
+
+def track_rows(reader: CatalogReader, names: Sequence[str], songs: IdRange) -> Rows:
+    """Return ids and runs of the tracks that songs have, followed by the columns of these names."""
+    columns = ", ".join(("id", "run_id", *names))
+    is_wanted = ""
+    values: Sequence[int] = ()
+    if songs != ALL_IDS:
+        is_wanted = " WHERE id IN (SELECT track_id FROM {links} WHERE song_id BETWEEN ? AND ?)"
+        values = songs
+    return reader.stream(f"SELECT {columns} FROM {{tracks}}{is_wanted}", values)  # noqa: S608

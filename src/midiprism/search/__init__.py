@@ -1,0 +1,1 @@
+"""Search tracks: the query language, the column index, facets."""
