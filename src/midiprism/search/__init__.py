@@ -1,1 +1,1 @@
-"""Search tracks: the query language, the column index, facets."""
+"""The search for tracks: the query language, and its evaluation."""
