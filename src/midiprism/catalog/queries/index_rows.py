@@ -1,6 +1,6 @@
 """The rows that a search index is made of, and what says whether it is up to date. All of them stream."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from midiprism.catalog.reader import CatalogReader
@@ -8,6 +8,9 @@ from midiprism.catalog.reader import CatalogReader
 Rows = Iterator[list[tuple[Any, ...]]]
 
 MIN_ID, MAX_ID = -(1 << 63), (1 << 63) - 1
+
+_SHORT_RANGE = 50
+_IDS_PER_QUERY = 500
 
 
 class IdRange(NamedTuple):
@@ -17,7 +20,37 @@ class IdRange(NamedTuple):
     last: int
 
 
-ALL_IDS = IdRange(MIN_ID, MAX_ID)
+ALL_SONGS = IdRange(MIN_ID, MAX_ID)
+
+
+class SongCondition(NamedTuple):
+    """A condition on the ids of songs, which one query holds.
+
+    Attributes:
+        template: SQL, with ``{}`` for the column.
+        values: of its marks.
+    """
+
+    template: str
+    values: Sequence[int]
+
+    def sql(self, column: str) -> str:
+        """Return the condition on a column."""
+        return self.template.format(column)
+
+
+def song_conditions(ranges: Iterable[IdRange]) -> list[SongCondition]:
+    """Return conditions that together hold for the songs of some ranges: long ranges, and lists of ids."""
+    found, ids = [], []
+    for songs in ranges:
+        if songs.last - songs.first >= _SHORT_RANGE:
+            found.append(SongCondition("{} BETWEEN ? AND ?", songs))
+        else:
+            ids += range(songs.first, songs.last + 1)
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        part = ids[start : start + _IDS_PER_QUERY]
+        found.append(SongCondition(f"{{}} IN ({', '.join('?' * len(part))})", part))
+    return found
 
 
 class CatalogState(NamedTuple):
@@ -68,43 +101,44 @@ def run_times(reader: CatalogReader) -> dict[int, str]:
     return dict(reader.fetch("SELECT id, started_at FROM {runs}"))  # type: ignore[arg-type]
 
 
-def song_sizes(reader: CatalogReader, songs: IdRange) -> Rows:
+def song_sizes(reader: CatalogReader, songs: SongCondition) -> Rows:
     """Return the ids of songs with their numbers of links, in the order of the ids."""
-    statement = "SELECT id, link_count FROM {songs} WHERE id BETWEEN ? AND ? ORDER BY id"
-    return reader.stream(statement, songs)
+    condition = songs.sql("id")
+    return reader.stream(f"SELECT id, link_count FROM {{songs}} WHERE {condition} ORDER BY id", songs.values)
 
 
-def path_rows(reader: CatalogReader, songs: IdRange) -> Rows:
+def path_rows(reader: CatalogReader, songs: SongCondition) -> Rows:
     """Return the paths that are there: id of the song, path, length of the source's part, name of the song."""
     statement = (
         "SELECT song_id, path, root_length, song_name FROM {song_paths} "
-        "WHERE gone_at IS NULL AND song_id BETWEEN ? AND ?"
+        f"WHERE gone_at IS NULL AND {songs.sql('song_id')}"
     )
-    return reader.stream(statement, songs)
+    return reader.stream(statement, songs.values)
 
 
-def song_rows(reader: CatalogReader, names: Sequence[str], songs: IdRange) -> Rows:
+def song_rows(reader: CatalogReader, names: Sequence[str], songs: SongCondition) -> Rows:
     """Return ids of songs, followed by the columns of these names."""
-    statement = f"SELECT {', '.join(('id', *names))} FROM {{songs}} WHERE id BETWEEN ? AND ?"  # noqa: S608
-    return reader.stream(statement, songs)
+    columns = ", ".join(("id", *names))
+    return reader.stream(f"SELECT {columns} FROM {{songs}} WHERE {songs.sql('id')}", songs.values)
 
 
-def link_rows(reader: CatalogReader, names: Sequence[str], songs: IdRange) -> Rows:
-    """Return ids of songs, positions of links and ids of tracks, followed by the columns of these names."""
+def link_rows(reader: CatalogReader, names: Sequence[str], songs: SongCondition) -> Rows:
+    """Return ids of songs, positions of links and ids of tracks, followed by the columns of these names.
+
+    The links of a song are in the order of their positions.
+    """
     columns = ", ".join(("song_id", "position", "track_id", *names))
     statement = (
-        f"SELECT {columns} FROM {{links}} WHERE song_id BETWEEN ? AND ? "  # noqa: S608 - names of ours
-        "ORDER BY song_id, position"
+        f"SELECT {columns} FROM {{links}} WHERE {songs.sql('song_id')} ORDER BY song_id, position"
     )
-    return reader.stream(statement, songs)
+    return reader.stream(statement, songs.values)
 
 
-def track_rows(reader: CatalogReader, names: Sequence[str], songs: IdRange) -> Rows:
+def track_rows(reader: CatalogReader, names: Sequence[str], songs: SongCondition) -> Rows:
     """Return ids and runs of the tracks that songs have, followed by the columns of these names."""
     columns = ", ".join(("id", "run_id", *names))
-    is_wanted = ""
-    values: Sequence[int] = ()
-    if songs != ALL_IDS:
-        is_wanted = " WHERE id IN (SELECT track_id FROM {links} WHERE song_id BETWEEN ? AND ?)"
-        values = songs
-    return reader.stream(f"SELECT {columns} FROM {{tracks}}{is_wanted}", values)  # noqa: S608
+    statement = (
+        f"SELECT {columns} FROM {{tracks}} WHERE id IN "
+        f"(SELECT track_id FROM {{links}} WHERE {songs.sql('song_id')})"
+    )
+    return reader.stream(statement, songs.values)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field
-from midiprism.search.query_fields import QUERY_FIELDS
+from midiprism.search.query_fields import QUERY_FIELDS, QueryField
 
 Level = Literal["songs", "tracks", "links"]
 
@@ -59,6 +59,17 @@ CATALOG_COLUMNS = tuple(dict.fromkeys(_declared_columns()))
 
 COLUMNS = (*CATALOG_COLUMNS, IndexColumn("songs", SOURCE, True), IndexColumn("tracks", ADDED, True))
 """All columns but ``song_name`` and ``shared``."""
+
+
+_BY_RECORD_AND_NAME = {(column.level, column.name): column for column in COLUMNS}
+
+
+def find_column(field: QueryField, name: str) -> IndexColumn:
+    """Return the column of one of the fields in which a field of queries is looked up; not for ``song_name``."""
+    if name == SHARED:
+        return IndexColumn("tracks", SHARED, False)
+    level: Level = "tracks" if field.record == "catalog" else field.record
+    return _BY_RECORD_AND_NAME[level, name]
 
 
 def columns_of(level: Level) -> tuple[IndexColumn, ...]:

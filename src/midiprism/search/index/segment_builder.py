@@ -12,6 +12,7 @@ from midiprism.catalog.queries.index_rows import (
     link_rows,
     path_rows,
     run_times,
+    song_conditions,
     song_rows,
     track_rows,
 )
@@ -28,7 +29,6 @@ from midiprism.search.index.encoding import (
     narrowed,
     text_bytes,
 )
-from midiprism.search.index.id_ranges import contains_ids
 from midiprism.search.index.index_columns import ADDED, SOURCE, IndexColumn, Level, columns_of
 from midiprism.catalog.folding import fold_text
 from midiprism.sources.file_types import source_of_song
@@ -67,6 +67,12 @@ class _RowCollector:
                 self._texts[column].add(column_values)
             else:
                 self._numbers[column].append(narrowed(np.array(column_values, np.float64)))
+
+    def add_all(self, streams: Iterable[Rows]) -> None:
+        """Add the rows of some queries."""
+        for stream in streams:
+            for rows in stream:
+                self.add(rows)
 
     def leading(self, index: int) -> IntArray:
         """Return one of the columns of whole numbers."""
@@ -132,39 +138,41 @@ def _path_of_row(row: tuple[int, bytes, int, str]) -> bytes:
     return row[1]
 
 
-def build_segment(
-    reader: CatalogReader, ranges: Sequence[IdRange], wanted: Sequence[IdRange]
-) -> ArraysInMemory:
+def build_segment(reader: CatalogReader, ranges: Iterable[IdRange]) -> ArraysInMemory:
     """Return the segment of some songs; it may have no rows.
 
     Args:
         reader: of a snapshot of the catalog.
-        ranges: of the ids of songs to read.
-        wanted: the songs among them that the segment is to have.
+        ranges: of the ids of the songs.
 
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    songs = _Songs(
-        row  # type: ignore[misc]
-        for part in _chained(path_rows(reader, songs) for songs in ranges)
-        for row in part
-        if contains_ids(wanted, row[0])
-    )
-    links, track_ids = _RowCollector("links", 3), None
-    for part in _chained(link_rows(reader, links.names, songs_read) for songs_read in ranges):
-        links.add(part)
+    conditions = song_conditions(ranges)
+    songs = _Songs(_rows_of(path_rows(reader, condition) for condition in conditions))
+    links = _RowCollector("links", 3)
+    links.add_all(link_rows(reader, links.names, condition) for condition in conditions)
     tracks = _RowCollector("tracks", 2)
-    for part in _chained(track_rows(reader, tracks.names, songs_read) for songs_read in ranges):
-        tracks.add(part)
+    tracks.add_all(track_rows(reader, tracks.names, condition) for condition in conditions)
     facts = _RowCollector("songs", 1)
     if facts.names:
-        for part in _chained(song_rows(reader, facts.names, songs_read) for songs_read in ranges):
-            facts.add(part)
+        facts.add_all(song_rows(reader, facts.names, condition) for condition in conditions)
+    return _join(songs, facts, links, tracks, run_times(reader))
+
+
+def _rows_of(streams: Iterable[Rows]) -> Iterator[Any]:
+    for stream in streams:
+        for part in stream:
+            yield from part
+
+
+def _join(
+    songs: _Songs, facts: _RowCollector, links: _RowCollector, tracks: _RowCollector, times: dict[int, str]
+) -> ArraysInMemory:
+    """Return the arrays of songs, links and tracks. Songs without a path and links without a track are left out."""
     song_rows_of_links = songs.rows_of(links.leading(0))
-    track_ids, known_tracks = links.leading(2), tracks.leading(0)
-    track_order = np.argsort(known_tracks, kind="stable")
-    rows_of_tracks = _find(track_ids, known_tracks, track_order)
+    known_tracks = tracks.leading(0)
+    rows_of_tracks = _find(links.leading(2), known_tracks, np.argsort(known_tracks, kind="stable"))
     is_kept = (song_rows_of_links >= 0) & (rows_of_tracks >= 0)
     kept = np.flatnonzero(is_kept)
     kept = kept[np.argsort(song_rows_of_links[kept], kind="stable")]
@@ -184,15 +192,10 @@ def build_segment(
         "links.is_first": _first_in_song(song_of_link, track_of_link),
         **links.encode(kept),
         "tracks.id": known_tracks[track_rows_kept],
-        **_encode_added(run_times(reader), tracks.leading(1)[track_rows_kept]),
+        **_encode_added(times, tracks.leading(1)[track_rows_kept]),
         **tracks.encode(track_rows_kept),
     }
     return ArraysInMemory(arrays, {"songs": len(songs.ids), "links": len(kept), "tracks": len(used)})
-
-
-def _chained(streams: Iterable[Rows]) -> Iterator[list[tuple[Any, ...]]]:
-    for stream in streams:
-        yield from stream
 
 
 def _find(wanted: IntArray, ids: IntArray, order: IntArray) -> IntArray:
