@@ -13,8 +13,9 @@ from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, shards, song_paths, tracks
 from midiprism.errors import FilterValueError
 from midiprism.records.batches import make_storable
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, TrackRecord
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord
 from midiprism.records.filters import FILTERS, Filter, FilterValue
+from midiprism.records.track_record import TrackRecord
 from midiprism.sources.file_types import source_of_song
 
 MAX_FILTER_TEXT = 4_096
