@@ -139,12 +139,14 @@ class CatalogMaker:
             return [f"{name} {number}" for number in rng.integers(0, 120, count).tolist()]
         if "tempo" in name and field.python_type is float:
             return np.round(rng.normal(115, 25, count).clip(30, 240), 1).tolist()
+        if name.endswith("_seconds"):
+            return (200 * rng.random(count)).tolist()
         if field.python_type is float:
             return rng.random(count).astype(np.float32).astype(float).tolist()
         if name == "note_count":
             return rng.geometric(1 / 500, count).tolist()
         if "ticks" in name:
             return rng.integers(0, 400_000, count).tolist()
-        high = {"channel": 16, "mpe": 2, "is_drum": 2, "loops": 2}.get(name, 128)
+        high = {"channel": 16, "mpe": 2, "is_drums": 2, "loops": 2, "nomml": 13}.get(name, 128)
         return rng.integers(0, high, count).tolist()
 

@@ -1,14 +1,15 @@
 """The order in which found links are listed: by fields, by the paths of the songs, by position."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.search.index.index_columns import SONG_NAME, find_column
-from midiprism.search.index.segment import IntArray, Segment
+from midiprism.search.index.segment import IntArray, Segment, TextColumn
+from midiprism.search.musical_keys import parse_key
 from midiprism.search.query import SortKey
-from midiprism.search.query_fields import QUERY_FIELDS
+from midiprism.search.query_fields import QUERY_FIELDS, QueryField
 
 
 class FoundLink(NamedTuple):
@@ -24,18 +25,18 @@ class FoundLink(NamedTuple):
 
 
 class _Descending:
-    """A text that comes before those that it would follow."""
+    """A value that comes before those that it would follow."""
 
-    __slots__ = ("text",)
+    __slots__ = ("value",)
 
-    def __init__(self, text: bytes) -> None:
-        self.text = text
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
     def __lt__(self, other: "_Descending") -> bool:
-        return other.text < self.text
+        return bool(other.value < self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Descending) and other.text == self.text
+        return isinstance(other, _Descending) and bool(other.value == self.value)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -78,13 +79,26 @@ def _ranks(segment: Segment, links: IntArray, key: SortKey) -> np.ndarray[Any, A
     rows = segment.rows_at(links, column.level)
     if column.is_text:
         texts = segment.text(column)
-        numbers = np.concatenate([[np.nan], texts.ranks.astype(np.float64)])[texts.codes[rows]]
+        numbers = np.concatenate([[np.nan], _text_ranks(field, texts)])[texts.codes[rows]]
     else:
         found = segment.number(column)
         numbers = found.numbers(rows)
     if key.descending:
         numbers = -numbers
     return np.where(np.isnan(numbers), np.inf, numbers)
+
+
+def _text_ranks(field: QueryField, texts: TextColumn) -> np.ndarray[Any, Any]:
+    """Return the rank of each text of a column; NaN for a text that has no place in the order."""
+    if field.kind == "text":
+        return texts.ranks.astype(np.float64)
+    values = [*map(_PLACES.get(field.kind, str), texts.texts)]
+    ranks = {value: rank for rank, value in enumerate(sorted({it for it in values if it is not None}))}
+    return np.array([np.nan if value is None else ranks[value] for value in values], np.float64)
+
+
+_PLACES: Mapping[str, Callable[[str], Any]] = {"key": parse_key}
+"""What texts of some kinds are sorted by; those of other kinds are sorted by their characters."""
 
 
 def order_keys(segment: Segment, links: IntArray, sort: Sequence[SortKey]) -> Iterator[tuple[Any, ...]]:
@@ -107,11 +121,15 @@ def _comparable(segment: Segment, links: IntArray, key: SortKey) -> list[tuple[b
     rows = segment.rows_at(links, column.level)
     if column.is_text:
         texts = segment.text(column)
-        values: list[Any] = []
-        for code in texts.codes[rows].tolist():
-            text = texts.folded.text(code - 1) if code else b""
-            values.append((code == 0, _Descending(text) if key.descending else text))
-        return values
+        place = _PLACES.get(field.kind, str)
+        by_code: dict[int, tuple[bool, Any]] = {0: (True, None)}
+        codes = texts.codes[rows].tolist()
+        for code in set(codes) - {0}:
+            is_text = field.kind == "text"
+            value = texts.folded.text(code - 1) if is_text else place(texts.texts[code - 1])
+            shown = _Descending(value) if key.descending and value is not None else value
+            by_code[code] = (value is None, shown)
+        return [by_code[code] for code in codes]
     numbers = segment.number(column).numbers(rows)
     is_null = np.isnan(numbers)
     signed = np.where(is_null, 0.0, -numbers if key.descending else numbers)
