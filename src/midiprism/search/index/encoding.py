@@ -16,7 +16,7 @@ from midiprism.search.index.column_file import Array
 SEPARATOR = b"\xff"
 """Stands around each text of a list of texts; no byte of UTF-8 equals it."""
 
-_MAX_CODES = 0xFFFF - 1
+MAX_CODES = 0xFFFF - 1
 _SAMPLE = 1 << 16
 
 FloatArray = NDArray[np.float64]
@@ -41,7 +41,7 @@ def encode_numbers(key: str, values: FloatArray) -> Arrays:
     distinct = sample if len(known) <= _SAMPLE else None
     if distinct is None and len(sample) < _SAMPLE // 2:
         distinct = np.unique(known)
-    if distinct is None or len(distinct) > _MAX_CODES:
+    if distinct is None or len(distinct) > MAX_CODES:
         narrow = values.astype(np.float32)
         is_exact = bool(np.all(narrow[is_value] == known))
         return {f"{key}:raw": narrow if is_exact else values}

@@ -63,12 +63,12 @@ class Generation(NamedTuple):
 
     Attributes:
         state: of the catalog.
-        known_commits: ids of the commits that it knows, as ranges, and a digest of what they are.
+        commits: digests of all commits that it knows, ascending.
         segments: the oldest first.
     """
 
     state: CatalogState
-    known_commits: tuple[str, str]
+    commits: Array
     segments: Sequence[IndexedSegment]
 
     @property
@@ -101,13 +101,12 @@ def _read(folder: str) -> Generation | None:
     facts = current.facts
     if facts["version"] != INDEX_VERSION or facts["columns"] != SIGNATURE:
         return None
-    commits, *last_commit = facts["state"]
+    commit_count, *last_commit = facts["state"]
     segments = [
         IndexedSegment(name, ColumnFile(os.path.join(folder, os.path.basename(name))), current[f"dead.{index}"])
         for index, name in enumerate(facts["segments"])
     ]
-    ids, digest = facts["known_commits"]
-    return Generation(CatalogState(commits, tuple(last_commit)), (ids, digest), segments)
+    return Generation(CatalogState(commit_count, tuple(last_commit)), current["commits"], segments)
 
 
 def write_segment(folder: str, name: str, arrays: ArraysInMemory) -> ColumnFile:
@@ -136,14 +135,13 @@ def write_generation(folder: str, generation: Generation) -> None:
         "version": INDEX_VERSION,
         "columns": SIGNATURE,
         "state": [generation.state.commits, *generation.state.last_commit],
-        "known_commits": generation.known_commits,
         "segments": [segment.name for segment in generation.segments],
     }
-    dead = {
+    arrays = {
         f"dead.{index}": segment.dead_songs.astype(np.uint32)
         for index, segment in enumerate(generation.segments)
     }
-    write_columns(os.path.join(folder, _CURRENT), dead, facts)
+    write_columns(os.path.join(folder, _CURRENT), {"commits": generation.commits, **arrays}, facts)
 
 
 def remove_unnamed(folder: str, generation: Generation) -> None:

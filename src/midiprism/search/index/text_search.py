@@ -8,7 +8,7 @@ from midiprism.search.index.encoding import SEPARATOR
 
 BoolArray = NDArray[np.bool_]
 
-_MAX_SINGLE_HITS = 4_000
+MAX_SINGLE_HITS = 4_000
 """After so many hits one by one, comparing all bytes at once is faster."""
 
 
@@ -46,7 +46,7 @@ class TextList:
         found = np.zeros(len(self), np.bool_)
         hits: list[int] = []
         position = self._blob.find(text)
-        while position >= 0 and len(hits) < _MAX_SINGLE_HITS:
+        while position >= 0 and len(hits) < MAX_SINGLE_HITS:
             hits.append(position)
             # On to the next text: further hits in this one change nothing.
             end = self._blob.find(SEPARATOR, position + len(text))

@@ -5,9 +5,11 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midiprism.catalog.changed_songs import format_song_ids, parse_song_ids
 from midiprism.catalog.queries.index_rows import (
@@ -69,46 +71,87 @@ def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    folder, state = index_folder(out), catalog_state(reader)
-    current = read_generation(folder)
+    state = catalog_state(reader)
+    current = read_generation(index_folder(out))
     if current is not None and current.state == state:
         return OpenedIndex(current, True)
+    updated = update_index(out, reader)
+    if updated is not None and updated.state == state:
+        return OpenedIndex(updated, True)
+    return OpenedIndex(_Update(Snapshot.of(reader), current, None).run(), False)
+
+
+def update_index(out: str, reader: CatalogReader) -> Generation | None:
+    """Bring the index of a result up to date with a snapshot of its catalog.
+
+    Returns:
+        The newest generation, which may be of a later snapshot; None if another process is writing the index,
+        or it cannot be written.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    folder = index_folder(out)
     with suppress(OSError, InUseError, StoreError):
         os.makedirs(folder, exist_ok=True)
         with lock_exclusive(folder):
             current = read_generation(folder)
-            if current is None or current.state != state:
-                current = _Update(reader, state, current, folder).run()
+            snapshot = Snapshot.of(reader)
+            if current is None or not snapshot.is_known_to(current):
+                current = _Update(snapshot, current, folder).run()
                 write_generation(folder, current)
             remove_unnamed(folder, current)
-            return OpenedIndex(current, True)
-    if current is not None and current.state.commits > state.commits:
-        current = None  # another process has seen a later state than this snapshot
-    return OpenedIndex(_Update(reader, state, current, None).run(), False)
+            return current
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of a catalog.
+
+    Attributes:
+        reader: of the snapshot.
+        state: of the catalog.
+        commits: of the catalog, by their digests.
+    """
+
+    reader: CatalogReader
+    state: CatalogState
+    commits: dict[int, Commit]
+
+    @classmethod
+    def of(cls, reader: CatalogReader) -> "Snapshot":
+        """Read what a snapshot states of its commits."""
+        return cls(reader, catalog_state(reader), {_digest(commit): commit for commit in commits(reader)})
+
+    @property
+    def digests(self) -> NDArray[np.uint64]:
+        """The digests of all commits, ascending."""
+        return np.sort(np.fromiter(self.commits, np.uint64, len(self.commits)))
+
+    def is_known_to(self, generation: Generation) -> bool:
+        """Return whether a generation stands for this snapshot, or for a later one of the same catalog."""
+        return bool(np.isin(self.digests, generation.commits).all())
 
 
 class _Update:
     """One update.
 
     Args:
-        reader: of a snapshot.
-        state: of the snapshot.
+        snapshot: of the catalog.
         current: the newest generation; None to build the index from nothing.
         folder: of the index; None to write nothing.
     """
 
-    def __init__(
-        self, reader: CatalogReader, state: CatalogState, current: Generation | None, folder: str | None
-    ) -> None:
-        self._reader = reader
-        self._state = state
+    def __init__(self, snapshot: Snapshot, current: Generation | None, folder: str | None) -> None:
+        self._snapshot = snapshot
+        self._reader = snapshot.reader
         self._current = current
         self._folder = folder
 
     def run(self) -> Generation:
         """Return the generation of the snapshot, whose segments are written if there is a folder."""
-        all_commits = [*commits(self._reader)]
-        changed = self._changed_songs(all_commits)
+        changed = self._changed_songs()
         kept: list[IndexedSegment] = []
         if changed is None or self._current is None:
             changed = [ALL_SONGS]
@@ -118,23 +161,21 @@ class _Update:
             changed = merge_ranges([*changed, *merged])
         new = [self._make_segment(songs) for songs in self._divide(changed)]
         segments = [*kept, *(segment for segment in new if len(segment.columns["songs.id"]))]
-        return Generation(self._state, _known_commits(all_commits), segments)
+        return Generation(self._snapshot.state, self._snapshot.digests, segments)
 
-    def _changed_songs(self, all_commits: Sequence[Commit]) -> list[IdRange] | None:
+    def _changed_songs(self) -> list[IdRange] | None:
         """Return the songs that have changed since the current generation; None if it is of no use."""
         if self._current is None:
             return None
-        known_ranges = parse_song_ids(self._current.known_commits[0])
-        known_ids = {commit_id for first, last in known_ranges for commit_id in range(first, last + 1)}
-        known = [commit for commit in all_commits if commit.id in known_ids]
-        if len(known) != len(known_ids) or _known_commits(known) != self._current.known_commits:
+        digests = self._snapshot.digests
+        if not np.isin(self._current.commits, digests).all():
             return None  # another catalog, or an earlier state that was put back
         changed: list[tuple[int, int]] = []
-        for commit in all_commits:
-            if commit.id not in known_ids:
-                if commit.changed_songs is None:
-                    return None
-                changed += parse_song_ids(commit.changed_songs)
+        for digest in np.setdiff1d(digests, self._current.commits).tolist():
+            texts = self._snapshot.commits[digest].changed_songs
+            if texts is None:
+                return None
+            changed += parse_song_ids(texts)
         ranges = merge_ranges(changed)
         indexed = sum(len(segment.columns["songs.id"]) for segment in self._current.segments)
         return None if sum(last - first + 1 for first, last in ranges) > indexed else ranges
@@ -230,9 +271,7 @@ def _is_mostly_dead(segment: IndexedSegment) -> bool:
     return len(segment.dead_songs) > _MAX_DEAD_SHARE * len(segment.columns["songs.id"])
 
 
-def _known_commits(all_commits: Sequence[Commit]) -> tuple[str, str]:
-    """Return the ids of commits as ranges, and a digest of what they are."""
-    hasher = hashlib.blake2b(digest_size=16)
-    for commit in all_commits:
-        hasher.update(repr((commit.id, *commit.identity)).encode())
-    return format_song_ids(commit.id for commit in all_commits), hasher.hexdigest()
+def _digest(commit: Commit) -> int:
+    """Return a number by which a commit is told from all others, also of other catalogs."""
+    text = repr((commit.id, *commit.identity)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
