@@ -135,22 +135,10 @@ def _distinct_counts(
 def _range_counts(
     column: IndexColumn, edges: Sequence[float], found: Sequence[tuple[Segment, IntArray | None]]
 ) -> tuple[FacetCount, ...]:
-    bounds = np.array(edges, np.float64)
-    totals = np.zeros(len(bounds) + 2, np.int64)  # below the first, the ranges, without a value
+    totals = np.zeros(len(edges) + 2, np.int64)  # below the first, the ranges, without a value
     for segment, links in found:
-        numbers = segment.number(column)
-        if numbers.values is None:
-            rows = segment.rows_at(_all_or(segment, links), column.level)
-            values = numbers.codes[rows]
-            is_null = np.isnan(values)
-            bins = np.searchsorted(bounds, values[~is_null], "right")
-            totals[:-1] += np.bincount(bins, minlength=len(bounds) + 1)
-            totals[-1] += int(is_null.sum())
-            continue
-        counts = _code_counts(segment, column, links, numbers.codes, len(numbers.values))
-        bins = np.searchsorted(bounds, numbers.values, "right")
-        totals[:-1] += np.bincount(bins, counts[1:], minlength=len(bounds) + 1).astype(np.int64)
-        totals[-1] += counts[0]
+        bins = segment.bins(column, edges)
+        totals += _code_counts(segment, column, links, bins, len(edges) + 1)
     starts: list[float | None] = [None, *map(float, edges), None]
     ends: list[float | None] = [float(edges[0]), *map(float, edges[1:]), None, None]
     return tuple(

@@ -1,5 +1,6 @@
 """A segment of the index, as a search reads it."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -41,7 +42,7 @@ class NumberColumn:
         """Return the first number of the column's type within a bound: rounding might let others in."""
         kind = self.codes.dtype.type
         rounded: np.floating[Any] = kind(bound)
-        is_outside = rounded < bound if inwards > 0 else rounded > bound
+        is_outside = float(rounded) < bound if inwards > 0 else float(rounded) > bound
         return np.nextafter(rounded, kind(inwards)) if is_outside else rounded
 
     def numbers(self, rows: IntArray) -> NDArray[np.float64]:
@@ -118,6 +119,7 @@ class Segment:
         self.dead_songs = dead_songs
         self._shared: Array | None = None
         self._texts: dict[str, TextColumn] = {}
+        self._bins: dict[str, NDArray[np.uint8]] = {}
 
     @property
     def link_count(self) -> int:
@@ -139,6 +141,10 @@ class Segment:
     def track_of_link(self) -> IntArray:
         """The row of each link's track."""
         return self.columns["links.track"].astype(np.intp)
+
+    @cached_property
+    def _links_of_tracks(self) -> IntArray:
+        return np.bincount(self.track_of_link, minlength=len(self.columns["tracks.id"]))
 
     @cached_property
     def alive(self) -> BoolArray | None:
@@ -169,6 +175,23 @@ class Segment:
             return NumberColumn(self.columns[key], self.columns[f"{column.key}:values"])
         return NumberColumn(self.columns[f"{column.key}:raw"], None)
 
+    def bins(self, column: IndexColumn, edges: Sequence[float]) -> NDArray[np.uint8]:
+        """Return for each row in which range its number lies: 0 is before the first edge.
+
+        Rows without a number have one more than the last range.
+        """
+        found = self._bins.get(column.key)
+        if found is None:
+            numbers = self.number(column)
+            values = numbers.codes if numbers.values is None else numbers.values
+            found = np.searchsorted(np.array(edges, values.dtype), values, "right").astype(np.uint8)
+            if numbers.values is not None:
+                found = np.concatenate([[len(edges) + 1], found]).astype(np.uint8)[numbers.codes]
+            else:
+                found[np.isnan(values)] = len(edges) + 1
+            self._bins[column.key] = found
+        return found
+
     def text(self, column: IndexColumn) -> TextColumn:
         """Return a column of texts."""
         found = self._texts.get(column.key)
@@ -186,9 +209,7 @@ class Segment:
 
     def link_counts(self, level: Level) -> IntArray:
         """Return how many links each song or track has, also those of dead songs."""
-        if level == "songs":
-            return np.diff(self.link_starts)
-        return np.bincount(self.track_of_link, minlength=len(self.columns["tracks.id"]))
+        return np.diff(self.link_starts) if level == "songs" else self._links_of_tracks
 
     def rows_at(self, links: IntArray, level: Level) -> IntArray:
         """Return the rows of some links' songs or tracks."""

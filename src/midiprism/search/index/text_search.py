@@ -8,10 +8,6 @@ from midiprism.search.index.encoding import SEPARATOR
 
 BoolArray = NDArray[np.bool_]
 
-MAX_SINGLE_HITS = 4_000
-"""After so many hits one by one, comparing all bytes at once is faster."""
-
-
 class TextList:
     """A list of folded texts as bytes, see ``encode_blobs``.
 
@@ -23,7 +19,7 @@ class TextList:
     def __init__(self, blob: memoryview, starts: Array) -> None:
         self._view = blob
         self._starts = starts
-        self._blob: bytes | None = None
+        self._data: NDArray[np.uint8] = np.frombuffer(blob, np.uint8)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -41,56 +37,44 @@ class TextList:
         """Return for each text whether it contains another."""
         if not text:
             return np.ones(len(self), np.bool_)
-        if self._blob is None:
-            self._blob = bytes(self._view)  # which is searched faster than a mapped file
+        return self._entries_at(self._positions(text))
+
+    def _entries_at(self, positions: NDArray[np.int64]) -> BoolArray:
+        """Return for each text whether one of some ascending positions is in it."""
         found = np.zeros(len(self), np.bool_)
-        hits: list[int] = []
-        position = self._blob.find(text)
-        while position >= 0 and len(hits) < MAX_SINGLE_HITS:
-            hits.append(position)
-            # On to the next text: further hits in this one change nothing.
-            end = self._blob.find(SEPARATOR, position + len(text))
-            position = self._blob.find(text, end)
-        positions = np.array(hits, np.int64)
-        if position >= 0:
-            positions = np.concatenate([positions, self._positions_from(position, text)])
-        found[np.searchsorted(self._starts, positions, side="right") - 1] = True
-        return found
+        if len(positions) <= len(self):
+            found[np.searchsorted(self._starts, positions, side="right") - 1] = True
+            return found
+        before = np.searchsorted(positions, self._starts)
+        return np.asarray(before[1:] > before[:-1])
 
     def equal_to(self, text: bytes) -> BoolArray:
-        """Return for each text whether it equals another."""
-        if self._blob is None:
-            self._blob = bytes(self._view)
-        found = np.zeros(len(self), np.bool_)
-        wanted = SEPARATOR + text + SEPARATOR
-        position = self._blob.find(wanted)
-        while position >= 0:
-            found[np.searchsorted(self._starts, position + 1, side="right") - 1] = True
-            position = self._blob.find(wanted, position + 1)
-        return found
+        """Return for each text whether it equals another; of several in one entry, whether one does."""
+        return self._entries_at(self._positions(SEPARATOR + text + SEPARATOR) + 1)
 
     def are_not_empty(self) -> BoolArray:
         """Return for each text whether it is not empty; of several in one entry, whether one is not."""
         text_starts = self._starts[:-1].astype(np.int64)
         sizes = np.diff(self._starts.astype(np.int64)) - 1
-        data = np.frombuffer(self._view, np.uint8)
         found = sizes > 0
-        only_separators = np.flatnonzero(found & (data[text_starts] == SEPARATOR[0]))
+        only_separators = np.flatnonzero(found & (self._data[text_starts] == SEPARATOR[0]))
         for index in only_separators.tolist():
             found[index] = bool(self.text(index).strip(SEPARATOR))
         return found
 
-    def _positions_from(self, start: int, text: bytes) -> NDArray[np.int64]:
-        """Return all positions of a text from one on."""
-        assert self._blob is not None
-        data = np.frombuffer(self._blob, np.uint8)[start:]
-        rarest = min(range(len(text)), key=lambda index: _FREQUENCY.get(text[index], 0))
-        last = len(data) - len(text) + 1
-        positions = np.flatnonzero(data[rarest : last + rarest] == text[rarest])
-        for offset, byte in enumerate(text):
-            if offset != rarest:
-                positions = positions[data[positions + offset] == byte]
-        return positions + start
+    def _positions(self, text: bytes) -> NDArray[np.int64]:
+        """Return all positions of a text, by comparing all bytes with its two rarest ones at once."""
+        last = len(self._data) - len(text) + 1
+        if last <= 0:
+            return np.empty(0, np.int64)
+        offsets = sorted(range(len(text)), key=lambda offset: _FREQUENCY.get(text[offset], 0))
+        is_candidate = self._data[offsets[0] : last + offsets[0]] == text[offsets[0]]
+        for offset in offsets[1:2]:
+            is_candidate &= self._data[offset : last + offset] == text[offset]
+        positions = np.flatnonzero(is_candidate)
+        for offset in offsets[2:]:
+            positions = positions[self._data[positions + offset] == text[offset]]
+        return positions
 
 
 _FREQUENCY = {byte: 100 - rank for rank, byte in enumerate(b" eatonirslhdcumpgbfywvkxjzq/-1023456789")}
