@@ -1,4 +1,4 @@
-"""Catalogs of made-up songs, written straight into SQLite: as large as a big library's, and made in a minute."""
+"""Catalogs of made-up songs, written straight into SQLite, as large as a big library's."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from midiprism.catalog import open_catalog
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field
+from midiprism.records.field import Field
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
 from midiprism.results.identity import Identity
 from midiprism.results.result_dir import catalog_path, write_marker
 
@@ -20,8 +21,11 @@ _KEYS = [f"{tonic} {mode}" for tonic in ("C", "Db", "D", "Eb", "E", "F", "F#", "
          for mode in ("major", "minor")]  # fmt: skip
 _ROLES = ("drums", "bass", "melody", "chords", "arpeggio", "pad", "other")
 _METERS = ("4/4", "3/4", "6/8", "2/4", "12/8", "5/4")
-_WORDS = ("love night blue moon river heart dance summer dream road fire rain house sweet long time home "
-          "girl world light train baby rock wind star christmas king street gold dark").split()  # fmt: skip
+_WORDS = (
+    *("love", "night", "blue", "moon", "river", "heart", "dance", "summer", "dream", "road", "fire", "rain"),
+    *("house", "sweet", "long", "time", "home", "girl", "world", "light", "train", "baby", "rock", "wind"),
+    *("star", "christmas", "king", "street", "gold", "dark"),
+)
 
 
 class CatalogMaker:
@@ -114,10 +118,10 @@ class CatalogMaker:
     def _insert(self, table: str, columns: dict[str, Sequence[Any]]) -> None:
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
-        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names of ours
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"
         self._connection.executemany(statement, zip(*columns.values(), strict=True))
 
-    def _values(self, field: Field, count: int) -> Sequence[Any]:
+    def _values(self, field: Field, count: int) -> Any:
         """Return made-up values of a field, about as many different ones as real ones have."""
         rng, name = self._rng, field.name
         if name == "digest":
@@ -149,4 +153,3 @@ class CatalogMaker:
             return rng.integers(0, 400_000, count).tolist()
         high = {"channel": 16, "mpe": 2, "is_drums": 2, "loops": 2, "nomml": 13}.get(name, 128)
         return rng.integers(0, high, count).tolist()
-

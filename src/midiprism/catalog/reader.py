@@ -105,7 +105,10 @@ def _open_quickly(path: str) -> sqlite3.Connection | None:
     """
     if not (os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK)):
         return None
-    if not os.path.exists(path + "-shm") and shutil.disk_usage(os.path.dirname(path) or ".").free < _ROOM_BYTES:
+    if (
+        not os.path.exists(path + "-shm")
+        and shutil.disk_usage(os.path.dirname(path) or ".").free < _ROOM_BYTES
+    ):
         return None
     uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=rw"
     try:

@@ -1,13 +1,15 @@
 """Tests of files of arrays: they come back as they were, and a damaged one is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from midiprism.search.index.column_file import ArraysInMemory, ColumnFile, DamagedIndexError, write_columns
 
-ARRAYS = {
+ARRAYS: dict[str, NDArray[Any]] = {
     "small": np.arange(5, dtype=np.uint8),
     "large": np.linspace(0, 1, 300_000),
     "empty": np.empty(0, np.float32),

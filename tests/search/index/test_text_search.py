@@ -26,12 +26,17 @@ def test_texts_that_contain_another_are_found(texts: list[str], wanted: str) -> 
     assert [found.text(index) for index in range(len(found))] == [text_bytes(text) for text in texts]
 
 
-@given(st.lists(st.lists(st.text("ab", max_size=3), min_size=1, max_size=3), max_size=6), st.text("ab", max_size=3))
+@given(
+    st.lists(st.lists(st.text("ab", max_size=3), min_size=1, max_size=3), max_size=6),
+    st.text("ab", max_size=3),
+)
 def test_an_entry_of_several_texts_is_found_by_each_of_them_and_by_no_two(
     entries: list[list[str]], wanted: str
 ) -> None:
     found = make_list([SEPARATOR.join(map(text_bytes, entry)) for entry in entries])
-    assert found.containing(text_bytes(wanted)).tolist() == [any(wanted in it for it in entry) for entry in entries]
+    assert found.containing(text_bytes(wanted)).tolist() == [
+        any(wanted in it for it in entry) for entry in entries
+    ]
     assert found.equal_to(text_bytes(wanted)).tolist() == [wanted in entry for entry in entries]
     assert found.are_not_empty().tolist() == [any(entry) for entry in entries]
 

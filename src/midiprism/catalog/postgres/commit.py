@@ -314,7 +314,7 @@ class BatchCommit:
             "CASE WHEN old.size IS NULL THEN old.last_song_id ELSE old.song_id END END"
         )
         replaced = self._driver_connection.execute(
-            "SELECT song_id, s.id IS NOT NULL AND s.digest IS NULL "
+            "SELECT song_id, s.id IS NOT NULL AND s.digest IS NULL "  # noqa: S608 - names of ours
             f"FROM {self._qualified_name('song_paths')} p "
             f"LEFT JOIN {self._qualified_name('songs')} s ON s.id = p.song_id "
             f"WHERE {PATH_START_SQL} = ANY(%b) AND path = ANY(%b)",

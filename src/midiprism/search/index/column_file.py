@@ -106,7 +106,7 @@ class ArraysInMemory(dict[str, Array]):
 
     def raw(self, name: str) -> memoryview:
         """Return the bytes of an array."""
-        return memoryview(np.ascontiguousarray(self[name])).cast("B") if len(self[name]) else memoryview(b"")
+        return memoryview(self[name].tobytes())
 
 
 Columns = ColumnFile | ArraysInMemory
@@ -129,7 +129,7 @@ def write_columns(path: str, arrays: Mapping[str, Array], facts: Mapping[str, An
             if array.nbytes >= _BUFFER_BYTES:
                 write_all(descriptor, bytes(buffer))
                 buffer.clear()
-                write_all(descriptor, memoryview(np.ascontiguousarray(array)).cast("B"))
+                write_all(descriptor, array.data.cast("B"))
             else:
                 buffer += array.tobytes()
             buffer += bytes(-array.nbytes % _ALIGNMENT)

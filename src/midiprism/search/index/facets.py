@@ -1,7 +1,7 @@
 """Counts of found links by the values of a field, or by ranges of its numbers."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,7 +27,8 @@ DEFAULT_FACETS = tuple(
 )
 
 
-class FacetCount(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FacetCount:
     """A count.
 
     Attributes:
@@ -42,7 +43,8 @@ class FacetCount(NamedTuple):
     count: int
 
 
-class Facet(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Facet:
     """The counts of one field.
 
     Attributes:
@@ -56,9 +58,7 @@ class Facet(NamedTuple):
     counts: tuple[FacetCount, ...]
 
 
-def count_facets(
-    names: Sequence[str], found: Sequence[tuple[Segment, IntArray | None]]
-) -> tuple[Facet, ...]:
+def count_facets(names: Sequence[str], found: Sequence[tuple[Segment, IntArray | None]]) -> tuple[Facet, ...]:
     """Return the counts of some fields.
 
     Args:

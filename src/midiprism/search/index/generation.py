@@ -103,7 +103,9 @@ def _read(folder: str) -> Generation | None:
         return None
     commit_count, *last_commit = facts["state"]
     segments = [
-        IndexedSegment(name, ColumnFile(os.path.join(folder, os.path.basename(name))), current[f"dead.{index}"])
+        IndexedSegment(
+            name, ColumnFile(os.path.join(folder, os.path.basename(name))), current[f"dead.{index}"]
+        )
         for index, name in enumerate(facts["segments"])
     ]
     return Generation(CatalogState(commit_count, tuple(last_commit)), current["commits"], segments)

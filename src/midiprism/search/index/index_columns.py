@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field
+from midiprism.records.field import Field
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
 from midiprism.search.query_fields import QUERY_FIELDS, QueryField
 
 Level = Literal["songs", "tracks", "links"]
@@ -65,7 +66,7 @@ _BY_RECORD_AND_NAME = {(column.level, column.name): column for column in COLUMNS
 
 
 def find_column(field: QueryField, name: str) -> IndexColumn:
-    """Return the column of one of the fields in which a field of queries is looked up; not for ``song_name``."""
+    """Return the column of one of the fields in which a field of queries looks; not for ``song_name``."""
     if name == SHARED:
         return IndexColumn("tracks", SHARED, False)
     level: Level = "tracks" if field.record == "catalog" else field.record

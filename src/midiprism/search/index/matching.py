@@ -153,4 +153,3 @@ def asks_for_shared(query: Query) -> bool:
     return any(isinstance(match, FieldMatch) and match.field == SHARED for match in query.matches()) or any(
         key.field == SHARED for key in query.sort
     )
-

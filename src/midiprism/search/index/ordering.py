@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from midiprism.search.index.encoding import SEPARATOR
 from midiprism.search.index.index_columns import SONG_NAME, find_column
 from midiprism.search.index.segment import IntArray, Segment, TextColumn
 from midiprism.search.musical_keys import parse_key
@@ -115,8 +116,8 @@ def _comparable(segment: Segment, links: IntArray, key: SortKey) -> list[tuple[b
     field = QUERY_FIELDS[key.field]
     if field.field_names[0] == SONG_NAME:
         names = (segment.song_names.text(song) for song in segment.song_of_link[links].tolist())
-        shown = [name.partition(b"\xff")[0] for name in names]
-        return [(False, _Descending(name) if key.descending else name) for name in shown]
+        first_names = (name.partition(SEPARATOR)[0] for name in names)
+        return [(False, _Descending(name) if key.descending else name) for name in first_names]
     column = find_column(field, field.field_names[0])
     rows = segment.rows_at(links, column.level)
     if column.is_text:

@@ -24,7 +24,7 @@ class _Part(NamedTuple):
     links: IntArray | None
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         return self.segment.link_count if self.links is None else len(self.links)
 
     def chosen(self) -> IntArray:
@@ -40,7 +40,7 @@ class Matches:
         self._sort = sort
 
     def __len__(self) -> int:
-        return sum(part.count for part in self._parts)
+        return sum(part.size for part in self._parts)
 
     def first(self, limit: int | None = None) -> Iterator[FoundLink]:
         """Yield the first of them in the order of the query; all of them without a limit."""

@@ -1,4 +1,4 @@
-"""Builds a segment of the index: the arrays of some songs, with their links and tracks, out of the catalog."""
+"""Builds a segment of the index out of the catalog: the arrays of some songs, their links and tracks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from midiprism.catalog.folding import fold_text
 from midiprism.catalog.queries.index_rows import (
     IdRange,
     Rows,
@@ -30,7 +31,6 @@ from midiprism.search.index.encoding import (
     text_bytes,
 )
 from midiprism.search.index.index_columns import ADDED, SOURCE, IndexColumn, Level, columns_of
-from midiprism.catalog.folding import fold_text
 from midiprism.sources.file_types import source_of_song
 
 IntArray = NDArray[np.int64]
@@ -169,7 +169,7 @@ def _rows_of(streams: Iterable[Rows]) -> Iterator[Any]:
 def _join(
     songs: _Songs, facts: _RowCollector, links: _RowCollector, tracks: _RowCollector, times: dict[int, str]
 ) -> ArraysInMemory:
-    """Return the arrays of songs, links and tracks. Songs without a path and links without a track are left out."""
+    """Return the arrays of a segment, without songs at no path and links to no track."""
     song_rows_of_links = songs.rows_of(links.leading(0))
     known_tracks = tracks.leading(0)
     rows_of_tracks = _find(links.leading(2), known_tracks, np.argsort(known_tracks, kind="stable"))

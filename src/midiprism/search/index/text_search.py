@@ -8,6 +8,7 @@ from midiprism.search.index.encoding import SEPARATOR
 
 BoolArray = NDArray[np.bool_]
 
+
 class TextList:
     """A list of folded texts as bytes, see ``encode_blobs``.
 
