@@ -20,12 +20,14 @@ from midiprism.features.kernel.tables import (
     new_work_table,
 )
 from midiprism.features.key_names import key_names
-from midiprism.records.fields import TRACK_FIELDS
 from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.smf.stated_meta import stated_key_name, stated_meter_name
 
-FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
-"""Names of the facts, in the order of a track's record."""
+_CODED = frozenset(
+    ("meters", "keys", "meter_count", "key_count", "key", "role", "pitch_class_weights")
+    + ("low_pieces", "high_pieces")
+)
+"""Results of the kernel that become texts or bytes."""
 
 MAX_BYTES_PER_CALL = 8 << 20
 
@@ -38,7 +40,7 @@ class FactsCalculator:
         self._work = new_work_table()
 
     def columns(self, tracks: Sequence[bytes], families: Sequence[str]) -> dict[str, list[Any]]:
-        """Return a column for each of ``FACT_NAMES``, with None for what a track does not have.
+        """Return a column for each computed field of a track, with None for what a track does not have.
 
         Args:
             tracks: bytes of each track, as ``midiprism.split`` returns them.
@@ -77,10 +79,8 @@ def _columns(facts: Any, drums: Any) -> dict[str, list[Any]]:
         "pitch_class_weights": _weights(facts, drums),
         "drum_pieces": [*map(_drum_pieces, facts["low_pieces"].tolist(), facts["high_pieces"].tolist())],
     }
-    for name in FACT_NAMES:
-        if name not in values:
-            values[name] = _plain_column(name, facts[name])
-    return {name: values[name] for name in FACT_NAMES}
+    plain = {name: _plain_column(name, facts[name]) for name in facts.dtype.names if name not in _CODED}
+    return values | plain
 
 
 def _plain_column(name: str, column: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.batch_reader import EMPTY_CHUNK, BatchChunk, BatchReader, ReadSongs
 from midiprism.pipeline.record_builder import (
+    FACT_NAMES,
     BatchBuilder,
     FailedSong,
     PendingSong,
@@ -293,7 +294,8 @@ class Worker:
         new = [*map(tracks.__getitem__, digests)]
         columns = self._compute_facts([it.data for it in new], [it.own_family for it in new])
         self._times.add_splitting_since(started)
-        return dict(zip(digests, zip(*columns.values(), strict=True), strict=True))
+        rows = zip(*map(columns.__getitem__, FACT_NAMES), strict=True)
+        return dict(zip(digests, rows, strict=True))
 
     def _pack_tracks(self, tracks: Columns) -> PackedTracks:
         """Return the bytes of the tracks that the commit is to write."""

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from blake3 import blake3
 
-from midiprism.catalog import Catalog, PostgresAddress
+from midiprism.catalog import Catalog, PostgresAddress, utc_now
 from midiprism.catalog.queries.facts import FactIndex, SongTrackFacts, TrackWithoutFacts
+from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.queries.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.features.facts_version import FACTS_VERSION
@@ -96,13 +97,11 @@ def complete_facts_of(
                 if on_progress is not None:
                     on_progress(FactsProgress(counts.tracks, total, time.perf_counter() - started))
 
-            upkeep = FactsUpkeep(
-                catalog, store, None, threads or os.cpu_count() or 1, stop=stop, on_progress=report
-            )
-            counts = upkeep.complete()
-            if store.shards is not None and (counts.tracks or counts.songs):
-                Compactor(catalog, store.shards, None).update_songs_table(force=True)
-            return counts
+            threads = threads or os.cpu_count() or 1
+            counts = FactsUpkeep(catalog, store, None, threads, stop=stop, on_progress=report).complete()
+            if store.shards is not None:
+                Compactor(catalog, store.shards, None).update_songs_table()
+        return counts
 
 
 class FactsUpkeep:
@@ -229,8 +228,16 @@ class FactsUpkeep:
                 if not exclusive:
                     return
                 self._index.set_song_facts(song_ids, facts)
+                self._record_change(song_ids)
             self._counts.songs += len(song_ids)
             self._on_progress(self._counts)
+
+    def _record_change(self, song_ids: Sequence[int]) -> None:
+        """Record that songs differ from before, besides those that this run has committed."""
+        run_id = self._run_id or self._catalog.newest_run()
+        older = self._index.songs_of_other_runs(song_ids, self._run_id)
+        if older and run_id is not None:
+            record_change(self._catalog, run_id, utc_now(), older)
 
 
 def _with_facts(rows: Sequence[ParquetTrack], facts: Mapping[str, Sequence[Any]]) -> Iterator[ParquetTrack]:

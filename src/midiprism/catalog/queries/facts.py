@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table, and_, bindparam, func, or_, select, update
 
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, songs, tracks
 from midiprism.stores.types import TrackLocation
 
@@ -97,6 +98,16 @@ class FactIndex:
             .distinct()
         )
         return {song_id for (song_id,) in self._catalog.fetch_all(query)}
+
+    def songs_of_other_runs(self, song_ids: Sequence[int], run_id: int | None) -> list[int]:
+        """Return those of some songs that another run than ``run_id`` has recorded."""
+        found: list[int] = []
+        for part in query_chunks(song_ids):
+            query = select(songs.c.id).where(songs.c.id.in_(part))
+            if run_id is not None:
+                query = query.where(songs.c.run_id != run_id)
+            found += [song_id for (song_id,) in self._catalog.fetch_all(query)]
+        return found
 
     def set_track_facts(self, track_ids: Sequence[int], facts: Mapping[str, Sequence[Any]]) -> None:
         """Record facts of tracks, inside a transaction that is open."""
