@@ -18,7 +18,8 @@ from pathlib import Path
 
 from common import machine_description
 from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, open_catalog
-from midiprism.records.fields import LinkRecord, SongRecord, TrackRecord
+from midiprism.records.fields import LinkRecord, SongRecord
+from midiprism.records.track_record import TrackRecord
 from naive_postgres import TESTS_FOLDER
 
 sys.path.append(str(TESTS_FOLDER))
@@ -133,7 +134,9 @@ class SyntheticSongs:
                 *(digest, "Lead", "Violin", "Strings", number, 40, 240, 55, 88, 96_000, 100.0),
                 *(95_000, 99.0, 480, 120.0, 1, "4/4", "D major", content, 2_600, "Lead", 32),
             )
-            yield LinkRecord(number + 1, None, number, 40, None, 1, "Lead", "Violin", "Strings", track)
+            yield LinkRecord(
+                number + 1, None, number, 40, None, 1, "Lead", "ascii", "Violin", "Strings", track
+            )
 
 
 if __name__ == "__main__":

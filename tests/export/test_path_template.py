@@ -37,6 +37,7 @@ def row(
         drum_piece=drum_piece,
         part_count=parts,
         name=name,
+        name_encoding=None,
         instrument="Slap Bass 1",
         family="Bass",
         track=track,

@@ -3,16 +3,10 @@
 import pytest
 
 from midiprism.catalog.schema import links, song_paths, songs, tracks
-from midiprism.records.fields import (
-    LINK_FIELDS,
-    SONG_FIELDS,
-    TRACK_FIELDS,
-    Field,
-    LinkRecord,
-    SongRecord,
-    TrackRecord,
-)
+from midiprism.records.field import Field
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
 from midiprism.records.filters import FILTERS
+from midiprism.records.track_record import TrackRecord
 from midiprism.smf.types import SplitTrack
 from midiprism.stores.parquet.schema import LINK_COLUMNS, TRACK_COLUMNS
 

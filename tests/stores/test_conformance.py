@@ -11,7 +11,8 @@ from blake3 import blake3
 
 from midiprism.errors import StoreError
 from midiprism.records.batches import BatchRecord, Columns, pack_tracks
-from midiprism.records.fields import TRACK_FIELDS, TrackRecord
+from midiprism.records.fields import TRACK_FIELDS
+from midiprism.records.track_record import TrackRecord
 from midiprism.stores import (
     STORE_KINDS,
     LostOrDamagedError,

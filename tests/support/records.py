@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from midiprism.records.fields import LinkRecord, SongRecord, TrackRecord
+from midiprism.records.fields import LinkRecord, SongRecord
+from midiprism.records.track_record import TrackRecord
 
 
 def track_record(digest: bytes = bytes(32), **values: Any) -> TrackRecord:
@@ -40,6 +41,7 @@ def link_record(track: TrackRecord, **values: Any) -> LinkRecord:
         drum_piece=36,
         part_count=1,
         name=track.name,
+        name_encoding=None,
         instrument=track.instrument,
         family=track.family,
         track=track,

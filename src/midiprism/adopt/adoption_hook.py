@@ -13,7 +13,7 @@ from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, HookResult
 from midiprism.fs.path_text import path_bytes, path_text
 from midiprism.records.batches import BatchRecord
-from midiprism.records.fields import TrackRecord
+from midiprism.records.track_record import TrackRecord
 from midiprism.sources.path_map import PathMap
 from midiprism.stores import track_path
 

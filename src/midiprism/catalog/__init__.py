@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from midiprism.records.fields import LinkRecord as LinkRecord
     from midiprism.records.fields import ProblemRecord as ProblemRecord
     from midiprism.records.fields import SongRecord as SongRecord
-    from midiprism.records.fields import TrackRecord as TrackRecord
     from midiprism.records.outcomes import OUTCOMES as OUTCOMES
+    from midiprism.records.track_record import TrackRecord as TrackRecord
 
 _MODULES = {
     "Address": "midiprism.catalog.address",
@@ -76,7 +76,7 @@ _MODULES = {
     "SongRecord": "midiprism.records.fields",
     "TrackFile": "midiprism.catalog.queries.integrity",
     "TrackPathFields": "midiprism.catalog.types",
-    "TrackRecord": "midiprism.records.fields",
+    "TrackRecord": "midiprism.records.track_record",
     "TrackRow": "midiprism.catalog.queries.find_tracks",
     "UniqueNames": "midiprism.catalog.sqlite.unique_names",
     "UpToDate": "midiprism.catalog.types",

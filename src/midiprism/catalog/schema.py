@@ -32,7 +32,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field, SqlType
+from midiprism.records.field import Field, SqlType
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
 
 metadata = MetaData()
 

@@ -19,7 +19,8 @@ from midiprism.records.batches import (
     make_storable,
 )
 from midiprism.records.bounds import clamp_to_int64, int32_or_none
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, Field, ProblemRecord, SongRecord
+from midiprism.records.field import Field
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
 from midiprism.stores import StoredTrack
@@ -92,6 +93,7 @@ def _storable_name(text: str | None) -> str | None:
 
 
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
+_FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"
 
@@ -150,6 +152,8 @@ class BatchBuilder:
         columns["digest_digits"] += [track.digits for track in stored_tracks]
         for source in _TRACK_SOURCES:
             columns[source.name] += source.values(split_tracks)
+        for name in _FACT_NAMES:
+            columns[name] += [None] * len(digests)
 
     def add_songs(self, pending: Sequence[PendingSong]) -> "SongCounts":
         """Add songs whose tracks were added or rejected, with their links."""

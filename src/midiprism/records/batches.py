@@ -9,15 +9,9 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple
 
-from midiprism.records.fields import (
-    LINK_FIELDS,
-    SONG_FIELDS,
-    TRACK_FIELDS,
-    LinkRecord,
-    SongRecord,
-    TrackRecord,
-)
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
 from midiprism.records.outcomes import FAILED_OUTCOMES
+from midiprism.records.track_record import TrackRecord
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

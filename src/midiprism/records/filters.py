@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field
+from midiprism.records.field import Field
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
 
 FilterValue = str | int | float
 Comparison = Literal["contains", "equals", "at_least", "at_most"]

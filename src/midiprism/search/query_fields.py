@@ -9,7 +9,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Literal
 
-from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, Field
+from midiprism.records.field import Field
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
 from midiprism.search.query import Range, number_text
 
 QueryKind = Literal["text", "number", "share", "choice", "key", "meter", "flag", "date"]

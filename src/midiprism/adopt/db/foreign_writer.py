@@ -16,7 +16,8 @@ from midiprism.catalog.commit_hook import BatchTransaction, HookResult
 from midiprism.catalog.postgres.bulk_copy import copy_rows, create_staging_table
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.records.batches import BatchRecord
-from midiprism.records.fields import LinkRecord, ProblemRecord, SongRecord, TrackRecord
+from midiprism.records.fields import LinkRecord, ProblemRecord, SongRecord
+from midiprism.records.track_record import TrackRecord
 
 _FILE_COLUMNS = (
     "filename",

@@ -176,7 +176,9 @@ class _SyntheticSongs:
             track_id = self._rng.randrange(self._track_count) if duplicate else self._track_count
             self._track_count += not duplicate
             track = _TRACK._replace(digest=_digest(track_id.to_bytes(8, "big")), channel=number)
-            yield LinkRecord(number + 1, None, number, 40, None, 1, "Lead", "Violin", "Strings", track)
+            yield LinkRecord(
+                number + 1, None, number, 40, None, 1, "Lead", "ascii", "Violin", "Strings", track
+            )
 
 
 def _digest(data: bytes) -> bytes:

@@ -10,7 +10,8 @@ from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.queries.conditions import Condition, sql_condition
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, runs, shards, song_paths, tracks
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, TrackRecord
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord
+from midiprism.records.track_record import TrackRecord
 from midiprism.sources.file_types import source_of_song
 
 _FETCH_ROWS = 1_000

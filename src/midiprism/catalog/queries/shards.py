@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.rows import query_chunks, track_is_unlinked
 from midiprism.catalog.schema import links, shards, songs, tracks
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, TrackRecord
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
+from midiprism.records.track_record import TrackRecord
 from midiprism.stores.parquet.schema import ParquetLink
 from midiprism.stores.sharded import WrittenShard
 

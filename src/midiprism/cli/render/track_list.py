@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from midiprism.catalog import TrackRow
-    from midiprism.records.fields import Field
+    from midiprism.records.field import Field
 
 _KEYS = {"track_number": "track"}
 _COUNTED_FROM_1 = ("track", "channel")
