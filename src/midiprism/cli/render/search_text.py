@@ -25,7 +25,7 @@ _WIDTH = 72
 """Most characters of a query that are shown around a place in it."""
 
 _VALUES = {
-    "number": "64  16..  ..100  20..100",
+    "number": "16..  ..100  20..100",
     "share": "0.8..  ..0.5",
     "key": "Dm  F#  minor  Dm~",
     "meter": "4/4",
@@ -65,7 +65,7 @@ def _meaning(field: "QueryField") -> str:
     text = "1 to 16" if field.name == "channel" else field.description
     text = text.replace("0-based index", "number") if field.first else text
     also = f" (also {', '.join(field.aliases)})" if field.aliases else ""
-    return text.replace("NULL", "none") + also
+    return text.replace("NULL", "empty") + also
 
 
 def print_searches() -> None:
