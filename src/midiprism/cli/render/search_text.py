@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from midiprism.cli.json_log import is_json
 from midiprism.cli.render.terminal import (
     WIDE,
     escape_unprintable,
@@ -119,9 +120,11 @@ def print_nothing_found(catalog: "Catalog", query: "Query") -> None:
 
 
 def print_place(error: "QueryError") -> None:
-    """Print a query, and a line below it that points at the place of an error."""
+    """Print a query, and a line below it that points at the place of an error; nothing in a JSON log."""
     from rich.cells import cell_len
 
+    if is_json():
+        return
     first = max(0, error.start - _WIDTH // 2)
     text = error.text[first : first + _WIDTH]
     start, end = error.start - first, min(error.end - first, len(text))
