@@ -24,8 +24,10 @@ from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.smf.stated_meta import stated_key_name, stated_meter_name
 
 _CODED = frozenset(
-    ("meters", "keys", "meter_count", "key_count", "key", "role", "pitch_class_weights")
-    + ("low_pieces", "high_pieces")
+    (
+        *("meters", "keys", "meter_count", "key_count", "key", "role"),
+        *("pitch_class_weights", "low_pieces", "high_pieces"),
+    )
 )
 """Results of the kernel that become texts or bytes."""
 

@@ -61,10 +61,14 @@ _SONG_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
 _LINK_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {"name_encoding": _TEXT}
 
 
+COLUMNS = {"tracks": _TRACK_COLUMNS, "songs": _SONG_COLUMNS, "links": _LINK_COLUMNS}
+"""The columns that are added, by their tables."""
+
+
 def upgrade() -> None:
     """Add the columns, without values, and the indexes of rows that lack facts."""
     text = sa.String(collation="C") if op.get_bind().dialect.name == "postgresql" else sa.String()
-    for table, columns in (("tracks", _TRACK_COLUMNS), ("songs", _SONG_COLUMNS), ("links", _LINK_COLUMNS)):
+    for table, columns in COLUMNS.items():
         for name, kind in columns.items():
             for changed in (table, f"removed_{table}"):
                 op.add_column(changed, sa.Column(name, text if kind is _TEXT else kind))
