@@ -50,7 +50,7 @@ def test_features_in_json(songs: Path, run_cli: Run) -> None:
     assert run_cli(*SPLIT, "--no-facts")[0] == 0
     facts = json.loads(run_cli("features", "out", "--json", "--workers=1")[1])
     assert facts["songs"] == 3
-    assert facts["tracks"] > 3
+    assert facts["tracks"] >= 3
     assert facts["tracks_lost"] == 0
 
 

@@ -286,11 +286,11 @@ class Worker:
     def _facts_of_new(
         self, tracks: Mapping[bytes, SplitTrack], stored: Mapping[bytes, StoredTrack]
     ) -> Mapping[bytes, Sequence[Any]]:
-        """Return the facts of the tracks that this worker has stored; the catalog has those of others."""
+        """Return the facts of the tracks that are new to the store; the catalog has those of others."""
         if self._compute_facts is None:
             return {}
         started = perf_counter_ns()
-        digests = [digest for digest, answer in stored.items() if answer.new]
+        digests = [digest for digest, answer in stored.items() if answer.unseen]
         new = [*map(tracks.__getitem__, digests)]
         columns = self._compute_facts([it.data for it in new], [it.own_family for it in new])
         self._times.add_splitting_since(started)
