@@ -83,6 +83,8 @@ class SongRow(NamedTuple):
         track_count: number of its tracks in the result.
         source_metadata: what the source says of the song at that path, such as the columns of a Parquet file
             that were kept; None for nothing.
+        song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
+        song_key_strength: correlation of its notes with that key, 0 to 1.
     """
 
     id: int
@@ -99,6 +101,8 @@ class SongRow(NamedTuple):
     lost_bytes: int | None
     track_count: int
     source_metadata: Mapping[str, Any] | None = None
+    song_key: str | None = None
+    song_key_strength: float | None = None
 
     @property
     def source(self) -> bytes | None:
@@ -279,8 +283,10 @@ class Result:
             catalog.read_transaction() as connection,
         ):
             for columns in song_columns(connection):
-                for *facts, metadata in zip(*columns, strict=True):
-                    yield SongRow._make((*facts, None if metadata is None else json.loads(metadata)))
+                for values in zip(*columns, strict=True):
+                    row = SongRow._make(values)
+                    metadata: Any = row.source_metadata
+                    yield row._replace(source_metadata=None if metadata is None else json.loads(metadata))
 
     def verify(
         self,
