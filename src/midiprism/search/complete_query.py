@@ -73,6 +73,10 @@ def _values_of(name: str) -> Iterator[Completion]:
 
 
 def _known_values(field: QueryField) -> Sequence[str]:
-    names = _NAMES.get(field.name, ())
-    words = dict.fromkeys(word for name in names for word in _NAME_WORD.findall(name.lower()))
-    return field.choices or [*words] or _VALUES.get(field.kind, ())
+    return field.choices or name_words(field.name) or _VALUES.get(field.kind, ())
+
+
+def name_words(field: str) -> list[str]:
+    """Return the words of the names that a field can have; none if it can have any."""
+    names = _NAMES.get(field, ())
+    return [*dict.fromkeys(word for name in names for word in _NAME_WORD.findall(name.lower()))]
