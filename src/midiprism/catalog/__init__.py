@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from midiprism.catalog.commit_result import utc_now as utc_now
     from midiprism.catalog.leasing import LEASE_SECONDS as LEASE_SECONDS
     from midiprism.catalog.leasing import BatchLeases as BatchLeases
-    from midiprism.catalog.migrate import CURRENT_VERSION as CURRENT_VERSION
     from midiprism.catalog.null import NullCatalog as NullCatalog
     from midiprism.catalog.open import catalog_exists as catalog_exists
     from midiprism.catalog.open import open_catalog as open_catalog
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from midiprism.catalog.open import open_worker_catalog as open_worker_catalog
     from midiprism.catalog.open import require_driver as require_driver
     from midiprism.catalog.open import upgrade_catalog as upgrade_catalog
-    from midiprism.catalog.queries.find_tracks import Selection as Selection
     from midiprism.catalog.queries.find_tracks import TrackRow as TrackRow
     from midiprism.catalog.queries.find_tracks import find_tracks as find_tracks
     from midiprism.catalog.queries.integrity import BrokenSong as BrokenSong
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from midiprism.catalog.types import KnownSong as KnownSong
     from midiprism.catalog.types import TrackPathFields as TrackPathFields
     from midiprism.catalog.types import UpToDate as UpToDate
+    from midiprism.catalog.version import CURRENT_VERSION as CURRENT_VERSION
     from midiprism.records.batches import NO_PACKED_TRACKS as NO_PACKED_TRACKS
     from midiprism.records.batches import BatchRecord as BatchRecord
     from midiprism.records.batches import Lease as Lease
@@ -55,7 +54,7 @@ _MODULES = {
     "BatchLeases": "midiprism.catalog.leasing",
     "BatchRecord": "midiprism.records.batches",
     "BrokenSong": "midiprism.catalog.queries.integrity",
-    "CURRENT_VERSION": "midiprism.catalog.migrate",
+    "CURRENT_VERSION": "midiprism.catalog.version",
     "Catalog": "midiprism.catalog.catalog",
     "CommitResult": "midiprism.catalog.commit_result",
     "DEFAULT_SCHEMA": "midiprism.catalog.address",
@@ -73,7 +72,6 @@ _MODULES = {
     "PostgresAddress": "midiprism.catalog.address",
     "ProblemRecord": "midiprism.records.fields",
     "RepairQueue": "midiprism.catalog.sqlite.repair_queue",
-    "Selection": "midiprism.catalog.queries.find_tracks",
     "SongPath": "midiprism.catalog.queries.integrity",
     "SongRecord": "midiprism.records.fields",
     "TrackFile": "midiprism.catalog.queries.integrity",
@@ -117,7 +115,6 @@ __all__ = [
     "PostgresAddress",
     "ProblemRecord",
     "RepairQueue",
-    "Selection",
     "SongPath",
     "SongRecord",
     "TrackFile",

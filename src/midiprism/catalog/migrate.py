@@ -13,9 +13,7 @@ from midiprism.catalog.schema import (
     set_index_conditions,
     songs,
 )
-
-CURRENT_VERSION = "0001"
-"""The version that this program reads and writes."""
+from midiprism.catalog.version import CURRENT_VERSION as CURRENT_VERSION
 
 MIGRATIONS_FOLDER = str(resources.files("midiprism.catalog") / "migrations")
 """Folder of Alembic's scripts, one for each version."""

@@ -224,6 +224,9 @@ batches = Table(
     Column("seconds", Float, nullable=False),
     Column("committed_at", _String, nullable=False),
     Column("token", _String, comment="of the lease of the batch, so that it is committed once"),
+    Column(
+        "changed_songs", Text, comment="ids of songs with other links or paths, as 1-500,612; NULL: any song"
+    ),
     Index("batches_token", "token", unique=True),
     comment="One row per commit.",
 )

@@ -99,7 +99,7 @@ class _Undo:
             restored = {it for song_id in whole for it in track_ids[song_id]} - there
             self._restore(whole, {it: removed[it] for it in restored})
             queries.discard_songs(self._removal_id)
-            record_change(self._catalog, self._run_id, utc_now())
+            record_change(self._catalog, self._run_id, utc_now(), whole)
         if self._store.shards is not None:
             self._delete_unneeded_shards()
         return RestoredCounts(len(whole), len(restored), len(track_ids) - len(whole))

@@ -65,7 +65,7 @@ class Remover:
             if self._store.shards is not None:
                 compactor = Compactor(self._catalog, self._store.shards, self._run_id)
                 obsolete = compactor.leave_out_removed(track_shards, link_shards)
-            record_change(self._catalog, self._run_id, utc_now())
+            record_change(self._catalog, self._run_id, utc_now(), song_ids)
         finish_removals(self._catalog, self._store, self._files, self._run_id)
         moved = {track.shard_name for track in tracks}
         for shard in obsolete:

@@ -65,6 +65,7 @@ class QueryField:
         aliases: other names that queries may use.
         choices: the values that it can have, if it is a choice.
         is_integer: whether its values are whole numbers.
+        computed: whether it is a fact that is computed from the notes, which an older result may lack.
         first: the number that people give the value 0: 1 for channels and tracks.
     """
 
@@ -76,12 +77,18 @@ class QueryField:
     aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     is_integer: bool = False
+    computed: bool = False
     first: int = 0
 
     @property
     def is_numeric(self) -> bool:
         """True if it takes numbers and ranges."""
         return self.kind in ("number", "share")
+
+    @property
+    def is_count(self) -> bool:
+        """True if it counts something, so that 0 is nothing."""
+        return self.field_names[0].endswith("_count")
 
     def bounds(self, wanted: Range) -> tuple[float | None, float | None]:
         """Return the least and the greatest value in the catalog that a range holds, both inclusive.
@@ -135,6 +142,7 @@ def _make_field(record: FieldRecord, field: Field, names: tuple[str, ...]) -> Qu
         aliases=tuple(others),
         choices=_CHOICES.get(field.name, ()),
         is_integer=field.python_type is int,
+        computed=field.computed,
         first=int(is_from_1),
     )
 

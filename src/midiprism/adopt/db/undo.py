@@ -21,8 +21,10 @@ from midiprism.adopt.errors import (
 from midiprism.adopt.options import ADOPTION_HOOK_NAME
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_result import utc_now
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
+from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.queries.run_history import last_setting
 from midiprism.catalog.rows import track_is_unlinked
 from midiprism.catalog.schema import (
@@ -180,6 +182,7 @@ class _RunUndo:
             result = self._undo_foreign_rows(foreign_schema)._replace(songs_removed=additions.songs_removed)
         result = self._undo_own_rows(result)
         self._connection.execute(update(runs).where(runs.c.id == self._run_id).values(state=UNDONE))
+        record_change(self._catalog, self._run_id, utc_now())
         return result
 
     def _undo_foreign_rows(self, foreign_schema: ForeignSchema) -> UndoResult:

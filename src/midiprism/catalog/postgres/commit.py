@@ -6,12 +6,13 @@ takes tables in one order, and keys in their order, so that no two of them wait 
 """
 
 import hashlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 
 from sqlalchemy import Table, insert, select
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.changed_songs import format_song_ids
 from midiprism.catalog.commit_hook import BatchTransaction, run_hooks
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.path_lookup import path_starts
@@ -77,9 +78,10 @@ class BatchCommit:
             self._write_shards(self._shard_sink, recorded_tracks, linked, result)
         result.links = len(linked.links)
         self._insert_links(linked, recorded_tracks)
-        self._upsert_paths(recorded.path_songs)
+        changed_songs = {*recorded.path_songs.values(), *self._upsert_paths(recorded.path_songs)}
         outcomes = batch.songs["outcome"]
-        self._insert_batch_row(result, songs_done=sum(outcomes[index] != ADOPTED for index in changed))
+        songs_done = sum(outcomes[index] != ADOPTED for index in changed)
+        self._insert_batch_row(result, songs_done, changed_songs)
         return result
 
     def _run_hooks(self) -> CommitResult:
@@ -283,16 +285,19 @@ class BatchCommit:
             values = zip(*columns.values(), strict=True)
             copy_rows(self._driver_connection, self._qualified_name("links"), values, [*columns])
 
-    def _upsert_paths(self, song_ids: Mapping[int, int]) -> None:
+    def _upsert_paths(self, song_ids: Mapping[int, int]) -> list[int]:
         """Record which song is at each path; delete songs without a digest that were at these paths before.
 
         Args:
             song_ids: index of each song with the id of the song at its path.
+
+        Returns:
+            Ids of the songs that were at these paths before.
         """
         paths = self._batch.songs["path"]
         indices = {paths[index]: index for index in song_ids}  # of several at one path the last holds
         if not indices:
-            return
+            return []
         columns = rows.path_table_columns(
             [song_ids[index] for index in indices.values()], self._batch, [*indices.values()]
         )
@@ -308,12 +313,14 @@ class BatchCommit:
             "gone_at = NULL, last_song_id = CASE WHEN EXCLUDED.size IS NULL THEN "
             "CASE WHEN old.size IS NULL THEN old.last_song_id ELSE old.song_id END END"
         )
-        forgotten = self._driver_connection.execute(
-            f"SELECT song_id FROM {self._qualified_name('song_paths')} p "  # noqa: S608 - names of ours
-            f"JOIN {self._qualified_name('songs')} s ON s.id = p.song_id "
-            f"WHERE {PATH_START_SQL} = ANY(%b) AND path = ANY(%b) AND s.digest IS NULL",
+        replaced = self._driver_connection.execute(
+            "SELECT song_id, s.id IS NOT NULL AND s.digest IS NULL "  # noqa: S608 - names of ours
+            f"FROM {self._qualified_name('song_paths')} p "
+            f"LEFT JOIN {self._qualified_name('songs')} s ON s.id = p.song_id "
+            f"WHERE {PATH_START_SQL} = ANY(%b) AND path = ANY(%b)",
             (path_starts([*indices]), [*indices]),
         ).fetchall()
+        forgotten = [song_id for song_id, is_unread in replaced if is_unread]
         names = self._stage("new_paths", song_paths, columns)
         self._driver_connection.execute(
             f"INSERT INTO {self._qualified_name('song_paths')} AS old ({names}) "  # noqa: S608
@@ -323,10 +330,13 @@ class BatchCommit:
         if forgotten:
             self._driver_connection.execute(
                 f"DELETE FROM {self._qualified_name('songs')} WHERE id = ANY(%b)",  # noqa: S608
-                ([row[0] for row in forgotten],),
+                (forgotten,),
             )
+        return [song_id for song_id, _ in replaced]
 
-    def _insert_batch_row(self, result: CommitResult, songs_done: int) -> None:
+    def _insert_batch_row(
+        self, result: CommitResult, songs_done: int, changed_songs: Collection[int]
+    ) -> None:
         batch = self._batch
         self._connection.execute(
             insert(batches).values(
@@ -340,6 +350,7 @@ class BatchCommit:
                 seconds=batch.seconds,
                 committed_at=self._now,
                 token=None if batch.lease is None else self._batch_token(),
+                changed_songs=format_song_ids(changed_songs),
             )
         )
 

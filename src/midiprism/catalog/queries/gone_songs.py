@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, delete, exists, func, insert, not_, select, update
 
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.changed_songs import format_song_ids
 from midiprism.catalog.path_lookup import IS_THERE, is_path_in, is_path_in_range, path_order
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import batches, song_paths, songs
@@ -106,11 +107,13 @@ def record_scan(
         now: UTC, ISO 8601.
     """
     connection = catalog.connection
+    changed_songs = set[int]()
     for paths, value in ((gone, now), (found_again, None)):
         for part in query_chunks(sorted(paths)):
             condition = and_(is_path_in(connection, part), IS_THERE if value else not_(IS_THERE))
+            changed_songs.update(connection.scalars(select(song_paths.c.song_id).where(condition)))
             connection.execute(update(song_paths).where(condition).values(gone_at=value))
-    record_change(catalog, run_id, now)
+    record_change(catalog, run_id, now, changed_songs)
 
 
 def delete_gone_places(catalog: Catalog, first: bytes, end: bytes | None) -> int:
@@ -123,12 +126,22 @@ def delete_gone_places(catalog: Catalog, first: bytes, end: bytes | None) -> int
     return catalog.run_in_transaction(work)
 
 
-def record_change(catalog: Catalog, run_id: int, now: str) -> None:
+def record_change(
+    catalog: Catalog, run_id: int, now: str, changed_songs: Iterable[int] | None = None
+) -> None:
     """Record a commit without songs, inside a transaction that is open.
 
-    What derives from the catalog, such as the table of songs, is then out of date.
+    What derives from the catalog, such as the table of songs and the search index, is then out of date.
+
+    Args:
+        run_id: of the run that changes something.
+        now: UTC, ISO 8601.
+        changed_songs: ids of the songs whose paths, links or tracks differ from before; None for any song.
     """
     values = dict.fromkeys(
         ("songs", "links", "tracks_new", "files_written", "bytes_written", "disk_bytes", "seconds"), 0
     )
-    catalog.connection.execute(insert(batches).values(run_id=run_id, committed_at=now, **values))
+    changed = None if changed_songs is None else format_song_ids(changed_songs)
+    catalog.connection.execute(
+        insert(batches).values(run_id=run_id, committed_at=now, changed_songs=changed, **values)
+    )

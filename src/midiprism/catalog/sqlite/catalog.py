@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Table, func, insert, select, update
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.changed_songs import format_song_ids
 from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
@@ -227,7 +228,7 @@ class SqliteCatalog(Catalog):
         self._insert(
             links, rows.link_table_columns(linked.song_ids, linked.link_counts, linked.links, track_ids)
         )
-        self._update_paths(batch)
+        changed_songs = {*batch.path_song_ids, *self._update_paths(batch)}
         self.connection.execute(
             insert(batches).values(
                 id=self._next_ids(batches, 1)[0],
@@ -240,6 +241,7 @@ class SqliteCatalog(Catalog):
                 disk_bytes=record.disk_bytes + result.shard_bytes,
                 seconds=record.seconds,
                 committed_at=now,
+                changed_songs=format_song_ids(changed_songs),
             )
         )
 
@@ -261,8 +263,12 @@ class SqliteCatalog(Catalog):
         values = [columns[name] for name in (*names, "id")]
         self._driver_connection.executemany(statement, zip(*values, strict=True))
 
-    def _update_paths(self, batch: PreparedBatch) -> None:
-        """Record which song is at each path; delete songs without a digest that were there before."""
+    def _update_paths(self, batch: PreparedBatch) -> list[int]:
+        """Record which song is at each path; delete songs without a digest that were there before.
+
+        Returns:
+            Ids of the songs that were there before.
+        """
         indices = {path: index for index, path in enumerate(batch.record.songs["path"])}  # the last one holds
         existing = {row.path: row for row in self._select_paths(indices)}
         columns = rows.path_table_columns(batch.ids_of(indices.values()), batch.record, [*indices.values()])
@@ -292,6 +298,7 @@ class SqliteCatalog(Catalog):
         self._delete(song_paths.c.path, [*existing])
         self._insert(song_paths, columns)
         self._delete(songs.c.id, forgotten)
+        return replaced
 
     def _select_paths(self, paths: Iterable[bytes]) -> list[RecordedPath]:
         columns = tuple(song_paths.c[name] for name in RecordedPath._fields)

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, exists, func, select, tuple_, update
 
 from midiprism.catalog.catalog import Catalog
+from midiprism.catalog.commit_result import utc_now
 from midiprism.catalog.path_lookup import is_path_in
+from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.queries.integrity import SongPath, TrackFile, select_track_files
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, song_paths, songs, tracks
@@ -138,7 +140,12 @@ class RepairQueue:
         statement = statement.values(
             size=track.size, family=track.family, stem=track.stem, digest_digits=track.digest_digits
         )
-        self._catalog.run_in_transaction(lambda: self._catalog.connection.execute(statement))
+
+        def work() -> None:
+            self._catalog.connection.execute(statement)
+            record_change(self._catalog, self._catalog.newest_run() or 0, utc_now())
+
+        self._catalog.run_in_transaction(work)
 
     def reserve_lost_ids(self) -> None:
         """Let no new song or track get an id that rows of a lost one still have."""

@@ -1,0 +1,124 @@
+"""Reads a catalog by the driver of its database alone.
+
+A search has to answer before SQLAlchemy would be loaded, and reads columns of millions of rows.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+from urllib.parse import quote
+
+from midiprism.catalog.address import Address, PostgresAddress
+from midiprism.catalog.version import CURRENT_VERSION
+
+_FETCH_ROWS = 10_000
+_LOCK_TIMEOUT_SECONDS = 60.0
+_ROOM_BYTES = 1 << 20  # for the log and its index; without room, SQLite leaves empty files
+
+
+class CatalogReader:
+    """Statements on one snapshot of a catalog. Tables are written ``{tracks}``, values are marked ``?``.
+
+    Args:
+        connection: of the driver, in a transaction that reads one snapshot.
+        name: of the catalog, for errors.
+        schema: that holds the tables in PostgreSQL; None in SQLite.
+    """
+
+    def __init__(self, connection: Any, name: str, schema: str | None) -> None:
+        self._connection = connection
+        self._name = name
+        self._tables = _Tables(schema)
+        self._has_server = schema is not None
+
+    def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement.
+
+        Raises:
+            CatalogError: it cannot be read.
+        """
+        return [row for part in self.stream(statement, values) for row in part]
+
+    def stream(self, statement: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+        """Return the rows of a statement, many at a time; memory does not grow with their number.
+
+        Raises:
+            CatalogError: it cannot be read.
+        """
+        text = statement.format_map(self._tables)
+        options: dict[str, Any] = {}
+        if self._has_server:
+            # A cursor with a name stays on the server, so that the answer is not held in memory here.
+            text, options = text.replace("?", "%s"), {"name": "midiprism_reader", "binary": True}
+        try:
+            with closing(self._connection.cursor(**options)) as cursor:
+                cursor.execute(text, tuple(values))
+                while rows := cursor.fetchmany(_FETCH_ROWS):
+                    yield rows
+        except GeneratorExit:
+            raise
+        except Exception:
+            from midiprism.catalog.errors import translate_errors
+
+            with translate_errors(self._name):
+                raise
+
+
+class _Tables(dict[str, str]):
+    """The names of tables as a statement has to write them."""
+
+    def __init__(self, schema: str | None) -> None:
+        super().__init__()
+        self._prefix = "" if schema is None else f'"{schema}".'
+
+    def __missing__(self, name: str) -> str:
+        return self._prefix + name
+
+
+@contextmanager
+def open_reader(address: Address) -> Iterator[CatalogReader]:
+    """Open one snapshot of a catalog for reading, which no commit changes.
+
+    Raises:
+        CatalogError: there is none, it is not a catalog, or it is of another version.
+    """
+    connection = None if isinstance(address, PostgresAddress) else _open_quickly(address)
+    if connection is not None:
+        assert isinstance(address, str)
+        with closing(connection):
+            yield CatalogReader(connection, address, None)
+        return
+    from midiprism.catalog.open import open_read_only
+
+    with open_read_only(address) as catalog, catalog.read_transaction() as transaction:
+        schema = address.schema if isinstance(address, PostgresAddress) else None
+        yield CatalogReader(transaction.connection.dbapi_connection, catalog.path, schema)
+
+
+def _open_quickly(path: str) -> sqlite3.Connection | None:
+    """Return a connection to a catalog that is as usual: it is there, current, and could be written.
+
+    Any other one takes longer to open, or to refuse.
+    """
+    if not (os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK)):
+        return None
+    if (
+        not os.path.exists(path + "-shm")
+        and shutil.disk_usage(os.path.dirname(path) or ".").free < _ROOM_BYTES
+    ):
+        return None
+    uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=rw"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS)
+    except sqlite3.Error:
+        return None
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")
+        if connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(CURRENT_VERSION,)]:
+            return connection
+    connection.close()
+    return None

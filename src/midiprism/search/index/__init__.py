@@ -1,0 +1,1 @@
+"""The column index: what a search asks of the catalog, in columns that are mapped into memory."""

@@ -1,0 +1,101 @@
+"""Searches in an index that is up to date."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from midiprism.search.index.facets import DEFAULT_FACETS, Facet, count_facets
+from midiprism.search.index.generation import Generation
+from midiprism.search.index.matching import asks_for_shared, matching_links
+from midiprism.search.index.ordering import FoundLink, found_links, order_keys, sorted_links
+from midiprism.search.index.segment import IntArray, Segment
+from midiprism.search.query import Query, SortKey
+
+_FIRST_ROWS = 1_000
+"""Rows whose order is worked out at once when all are wanted."""
+
+
+class _Part(NamedTuple):
+    """The links that were found in a segment, ascending; None for all of them."""
+
+    segment: Segment
+    links: IntArray | None
+
+    @property
+    def size(self) -> int:
+        return self.segment.link_count if self.links is None else len(self.links)
+
+    def chosen(self) -> IntArray:
+        """Return the links."""
+        return np.arange(self.segment.link_count) if self.links is None else self.links
+
+
+class Matches:
+    """The links that a query matches."""
+
+    def __init__(self, parts: Sequence[_Part], sort: Sequence[SortKey]) -> None:
+        self._parts = parts
+        self._sort = sort
+
+    def __len__(self) -> int:
+        return sum(part.size for part in self._parts)
+
+    def first(self, limit: int | None = None) -> Iterator[FoundLink]:
+        """Yield the first of them in the order of the query; all of them without a limit."""
+        if len(self._parts) == 1:
+            (part,) = self._parts
+            links = sorted_links(part.segment, part.chosen(), self._sort, limit)
+            for start in range(0, len(links), _FIRST_ROWS):
+                yield from found_links(part.segment, links[start : start + _FIRST_ROWS])
+            return
+        streams = [self._with_keys(part, limit) for part in self._parts]
+        for index, (_, found) in enumerate(heapq.merge(*streams, key=lambda row: row[0])):
+            if limit is not None and index >= limit:
+                return
+            yield found
+
+    def facets(self, names: Sequence[str] = DEFAULT_FACETS) -> tuple[Facet, ...]:
+        """Return the exact counts of some fields, see ``count_facets``."""
+        return count_facets(names, self._parts)
+
+    def _with_keys(self, part: _Part, limit: int | None) -> Iterator[tuple[tuple[object, ...], FoundLink]]:
+        links = sorted_links(part.segment, part.chosen(), self._sort, limit)
+        for start in range(0, len(links), _FIRST_ROWS):
+            chunk = links[start : start + _FIRST_ROWS]
+            yield from zip(
+                order_keys(part.segment, chunk, self._sort), found_links(part.segment, chunk), strict=True
+            )
+
+
+class SearchIndex:
+    """An index that is up to date with a snapshot of a catalog.
+
+    Args:
+        generation: of the snapshot.
+    """
+
+    def __init__(self, generation: Generation) -> None:
+        self._segments = [Segment(one.columns, one.dead_songs) for one in generation.segments]
+        self._has_shared = False
+
+    def search(self, query: Query) -> Matches:
+        """Return the links that a query matches."""
+        if asks_for_shared(query) and not self._has_shared:
+            self._count_shared()
+        parts = []
+        for segment in self._segments:
+            mask = matching_links(segment, query)
+            parts.append(_Part(segment, None if mask is None else np.flatnonzero(mask)))
+        return Matches(parts, query.sort)
+
+    def _count_shared(self) -> None:
+        """Count for each track the songs that have it, in all segments together."""
+        size = 1 + max((int(one.columns["tracks.id"].max(initial=0)) for one in self._segments), default=0)
+        totals = np.zeros(size, np.intp)
+        for segment in self._segments:
+            totals += segment.song_counts(size)
+        for segment in self._segments:
+            segment.set_shared(totals)
+        self._has_shared = True

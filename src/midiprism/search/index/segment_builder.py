@@ -1,0 +1,223 @@
+"""Builds a segment of the index out of the catalog: the arrays of some songs, their links and tracks."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midiprism.catalog.folding import fold_text
+from midiprism.catalog.queries.index_rows import (
+    IdRange,
+    Rows,
+    link_rows,
+    path_rows,
+    run_times,
+    song_conditions,
+    song_rows,
+    track_rows,
+)
+from midiprism.catalog.reader import CatalogReader
+from midiprism.fs.path_text import path_text
+from midiprism.search.index.column_file import Array, ArraysInMemory
+from midiprism.search.index.encoding import (
+    SEPARATOR,
+    Arrays,
+    TextCollector,
+    collect_numbers,
+    encode_blobs,
+    encode_numbers,
+    narrowed,
+    text_bytes,
+)
+from midiprism.search.index.index_columns import ADDED, SOURCE, IndexColumn, Level, columns_of
+from midiprism.sources.file_types import source_of_song
+
+IntArray = NDArray[np.int64]
+
+
+class _RowCollector:
+    """Collects rows of one level: leading whole numbers, then the values of its columns.
+
+    Args:
+        level: of the rows.
+        leading: how many whole numbers come first.
+    """
+
+    def __init__(self, level: Level, leading: int) -> None:
+        self._columns = columns_of(level)
+        self._leading: list[list[Array]] = [[] for _ in range(leading)]
+        self._texts = {column: TextCollector() for column in self._columns if column.is_text}
+        self._numbers: dict[IndexColumn, list[Array]] = {
+            column: [] for column in self._columns if not column.is_text
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the catalog's columns."""
+        return [column.name for column in self._columns]
+
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add rows."""
+        values = [*zip(*rows, strict=True)]
+        for parts, column_values in zip(self._leading, values, strict=False):
+            parts.append(np.array(column_values, np.int64))
+        for column, column_values in zip(self._columns, values[len(self._leading) :], strict=True):
+            if column.is_text:
+                self._texts[column].add(column_values)
+            else:
+                self._numbers[column].append(narrowed(np.array(column_values, np.float64)))
+
+    def add_all(self, streams: Iterable[Rows]) -> None:
+        """Add the rows of some queries."""
+        for stream in streams:
+            for rows in stream:
+                self.add(rows)
+
+    def leading(self, index: int) -> IntArray:
+        """Return one of the columns of whole numbers."""
+        return np.concatenate([np.empty(0, np.int64), *self._leading[index]])
+
+    def encode(self, rows: Array) -> Arrays:
+        """Return the arrays of all columns, with these rows in this order; -1 stands for a row of NULLs."""
+        is_there = rows >= 0
+        arrays: Arrays = {}
+        for column in self._columns:
+            if column.is_text:
+                arrays |= self._texts[column].encode(column.key, rows)
+            else:
+                values = np.full(len(rows), np.nan)
+                values[is_there] = collect_numbers(self._numbers.pop(column))[rows[is_there]]
+                arrays |= encode_numbers(column.key, values)
+        return arrays
+
+
+class _Songs:
+    """The songs of a segment, in the order of their paths."""
+
+    def __init__(self, rows: Iterable[tuple[int, bytes, int, str]]) -> None:
+        names: dict[int, list[str]] = {}
+        self._paths: list[bytes] = []
+        self._sources = TextCollector()
+        sources = []
+        known_sources: dict[tuple[bytes, int], str] = {}
+        for song_id, path, root_length, name in sorted(rows, key=_path_of_row):
+            if song_id in names:
+                names[song_id].append(name)
+                continue
+            names[song_id] = [name]
+            self._paths.append(path)
+            root = path[:root_length], root_length
+            if root not in known_sources:
+                known_sources[root] = path_text(source_of_song(path, root_length))
+            sources.append(known_sources[root])
+        self._sources.add(sources)
+        self._names = [*names.values()]
+        self.ids = np.fromiter(names, np.int64, len(names))
+        self._order = np.argsort(self.ids)
+
+    def rows_of(self, song_ids: IntArray) -> IntArray:
+        """Return the row of each song; -1 for a song that has no path."""
+        return _find(song_ids, self.ids, self._order)
+
+    def encode(self) -> Arrays:
+        """Return the arrays that derive from paths."""
+        folded = [[fold_text(name) for name in names] for names in self._names]
+        shown = [names[0] for names in folded]
+        ranks = {name: rank for rank, name in enumerate(sorted(set(shown)))}
+        return {
+            "songs.id": self.ids,
+            **encode_blobs("songs.paths", self._paths),
+            **encode_blobs("songs.names", [SEPARATOR.join(map(text_bytes, names)) for names in folded]),
+            "songs.name_ranks": np.fromiter(map(ranks.__getitem__, shown), np.uint32, len(shown)),
+            **self._sources.encode(f"songs.{SOURCE}"),
+        }
+
+
+def _path_of_row(row: tuple[int, bytes, int, str]) -> bytes:
+    return row[1]
+
+
+def build_segment(reader: CatalogReader, ranges: Iterable[IdRange]) -> ArraysInMemory:
+    """Return the segment of some songs; it may have no rows.
+
+    Args:
+        reader: of a snapshot of the catalog.
+        ranges: of the ids of the songs.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    conditions = song_conditions(ranges)
+    songs = _Songs(_rows_of(path_rows(reader, condition) for condition in conditions))
+    links = _RowCollector("links", 3)
+    links.add_all(link_rows(reader, links.names, condition) for condition in conditions)
+    tracks = _RowCollector("tracks", 2)
+    tracks.add_all(track_rows(reader, tracks.names, condition) for condition in conditions)
+    facts = _RowCollector("songs", 1)
+    if facts.names:
+        facts.add_all(song_rows(reader, facts.names, condition) for condition in conditions)
+    return _join(songs, facts, links, tracks, run_times(reader))
+
+
+def _rows_of(streams: Iterable[Rows]) -> Iterator[Any]:
+    for stream in streams:
+        for part in stream:
+            yield from part
+
+
+def _join(
+    songs: _Songs, facts: _RowCollector, links: _RowCollector, tracks: _RowCollector, times: dict[int, str]
+) -> ArraysInMemory:
+    """Return the arrays of a segment, without songs at no path and links to no track."""
+    song_rows_of_links = songs.rows_of(links.leading(0))
+    known_tracks = tracks.leading(0)
+    rows_of_tracks = _find(links.leading(2), known_tracks, np.argsort(known_tracks, kind="stable"))
+    is_kept = (song_rows_of_links >= 0) & (rows_of_tracks >= 0)
+    kept = np.flatnonzero(is_kept)
+    kept = kept[np.argsort(song_rows_of_links[kept], kind="stable")]
+    used, first_links, numbers = np.unique(rows_of_tracks[kept], return_index=True, return_inverse=True)
+    by_first_link = np.argsort(first_links)
+    number_of = np.empty(len(used), np.int32)
+    number_of[by_first_link] = np.arange(len(used), dtype=np.int32)
+    track_rows_kept = used[by_first_link]
+    song_of_link, track_of_link = song_rows_of_links[kept], number_of[numbers]
+    starts = np.searchsorted(song_of_link, np.arange(len(songs.ids) + 1)).astype(np.uint32)
+    arrays = {
+        **songs.encode(),
+        **facts.encode(_find(songs.ids, facts.leading(0), np.argsort(facts.leading(0)))),
+        "songs.links": starts,
+        "links.position": links.leading(1)[kept].astype(np.uint32),
+        "links.track": track_of_link,
+        "links.is_first": _first_in_song(song_of_link, track_of_link),
+        **links.encode(kept),
+        "tracks.id": known_tracks[track_rows_kept],
+        **_encode_added(times, tracks.leading(1)[track_rows_kept]),
+        **tracks.encode(track_rows_kept),
+    }
+    return ArraysInMemory(arrays, {"songs": len(songs.ids), "links": len(kept), "tracks": len(used)})
+
+
+def _find(wanted: IntArray, ids: IntArray, order: IntArray) -> IntArray:
+    """Return the index of each wanted id in ``ids``, which are sorted by ``order``; -1 for none."""
+    if not len(ids):
+        return np.full(len(wanted), -1, np.int64)
+    positions = np.searchsorted(ids, wanted, sorter=order).clip(max=len(ids) - 1)
+    found = order[positions]
+    return np.where(ids[found] == wanted, found, -1)
+
+
+def _first_in_song(song_of_link: IntArray, track_of_link: Array) -> Array:
+    """Return for each link 1 if it is the first one of its song to its track, else 0."""
+    pairs = song_of_link.astype(np.int64) << 32 | track_of_link
+    is_first = np.zeros(len(pairs), np.uint8)
+    is_first[np.unique(pairs, return_index=True)[1]] = 1
+    return is_first
+
+
+def _encode_added(times: dict[int, str], run_ids: IntArray) -> Arrays:
+    """Return the arrays of the column that says when tracks were added."""
+    collector = TextCollector()
+    runs, numbers = np.unique(run_ids, return_inverse=True)
+    collector.add([times.get(run_id) for run_id in runs.tolist()])
+    return collector.encode(f"tracks.{ADDED}", numbers)

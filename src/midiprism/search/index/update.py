@@ -1,0 +1,277 @@
+"""Brings the index up to date with the catalog, in a time that goes with what has changed."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midiprism.catalog.changed_songs import format_song_ids, parse_song_ids
+from midiprism.catalog.queries.index_rows import (
+    ALL_SONGS,
+    CatalogState,
+    Commit,
+    IdRange,
+    catalog_state,
+    commits,
+    song_conditions,
+    song_sizes,
+)
+from midiprism.catalog.reader import CatalogReader
+from midiprism.errors import InUseError, StoreError
+from midiprism.results.lock import lock_exclusive
+from midiprism.search.index.column_file import Array
+from midiprism.search.index.generation import (
+    Generation,
+    IndexedSegment,
+    index_folder,
+    read_generation,
+    remove_unnamed,
+    segment_file,
+    write_generation,
+    write_segment,
+)
+from midiprism.search.index.segment_builder import build_segment
+
+MAX_SEGMENT_LINKS = 800_000
+"""Most links of a segment, but for songs with more; bounds the memory that a build takes."""
+
+_TIER_FACTOR = 4
+"""So many segments of about the same size become one."""
+_SMALLEST_TIER_LINKS = 2_000
+_MAX_DEAD_SHARE = 0.5
+
+
+class OpenedIndex(NamedTuple):
+    """An index that is up to date.
+
+    Attributes:
+        generation: its segments.
+        is_stored: whether it is in files; else it is in memory, and the next search has to build it again.
+    """
+
+    generation: Generation
+    is_stored: bool
+
+
+def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
+    """Return the index of a snapshot of a catalog, which is brought up to date first.
+
+    Where another process is writing it, or nothing can be written, what is new is read into memory.
+
+    Args:
+        out: folder of the result.
+        reader: of the snapshot.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    state = catalog_state(reader)
+    current = read_generation(index_folder(out))
+    if current is not None and current.state == state:
+        return OpenedIndex(current, True)
+    updated = update_index(out, reader)
+    if updated is not None and updated.state == state:
+        return OpenedIndex(updated, True)
+    return OpenedIndex(_Update(Snapshot.of(reader), current, None).run(), False)
+
+
+def update_index(out: str, reader: CatalogReader) -> Generation | None:
+    """Bring the index of a result up to date with a snapshot of its catalog.
+
+    Returns:
+        The newest generation, which may be of a later snapshot; None if another process is writing the index,
+        or it cannot be written.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    folder = index_folder(out)
+    with suppress(OSError, InUseError, StoreError):
+        os.makedirs(folder, exist_ok=True)
+        with lock_exclusive(folder):
+            current = read_generation(folder)
+            snapshot = Snapshot.of(reader)
+            if current is None or not snapshot.is_known_to(current):
+                current = _Update(snapshot, current, folder).run()
+                write_generation(folder, current)
+            remove_unnamed(folder, current)
+            return current
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of a catalog.
+
+    Attributes:
+        reader: of the snapshot.
+        state: of the catalog.
+        commits: of the catalog, by their digests.
+    """
+
+    reader: CatalogReader
+    state: CatalogState
+    commits: dict[int, Commit]
+
+    @classmethod
+    def of(cls, reader: CatalogReader) -> "Snapshot":
+        """Read what a snapshot states of its commits."""
+        return cls(reader, catalog_state(reader), {_digest(commit): commit for commit in commits(reader)})
+
+    @property
+    def digests(self) -> NDArray[np.uint64]:
+        """The digests of all commits, ascending."""
+        return np.sort(np.fromiter(self.commits, np.uint64, len(self.commits)))
+
+    def is_known_to(self, generation: Generation) -> bool:
+        """Return whether a generation stands for this snapshot, or for a later one of the same catalog."""
+        return bool(np.isin(self.digests, generation.commits).all())
+
+
+class _Update:
+    """One update.
+
+    Args:
+        snapshot: of the catalog.
+        current: the newest generation; None to build the index from nothing.
+        folder: of the index; None to write nothing.
+    """
+
+    def __init__(self, snapshot: Snapshot, current: Generation | None, folder: str | None) -> None:
+        self._snapshot = snapshot
+        self._reader = snapshot.reader
+        self._current = current
+        self._folder = folder
+
+    def run(self) -> Generation:
+        """Return the generation of the snapshot, whose segments are written if there is a folder."""
+        changed = self._changed_songs()
+        kept: list[IndexedSegment] = []
+        if changed is None or self._current is None:
+            changed = [ALL_SONGS]
+        else:
+            kept = [_without(segment, changed) for segment in self._current.segments]
+            kept, merged = _choose_merged(kept)
+            changed = merge_ranges([*changed, *merged])
+        new = [self._make_segment(songs) for songs in self._divide(changed)]
+        segments = [*kept, *(segment for segment in new if len(segment.columns["songs.id"]))]
+        return Generation(self._snapshot.state, self._snapshot.digests, segments)
+
+    def _changed_songs(self) -> list[IdRange] | None:
+        """Return the songs that have changed since the current generation; None if it is of no use."""
+        if self._current is None:
+            return None
+        digests = self._snapshot.digests
+        if not np.isin(self._current.commits, digests).all():
+            return None  # another catalog, or an earlier state that was put back
+        changed: list[tuple[int, int]] = []
+        for digest in np.setdiff1d(digests, self._current.commits).tolist():
+            texts = self._snapshot.commits[digest].changed_songs
+            if texts is None:
+                return None
+            changed += parse_song_ids(texts)
+        ranges = merge_ranges(changed)
+        indexed = sum(len(segment.columns["songs.id"]) for segment in self._current.segments)
+        return None if sum(last - first + 1 for first, last in ranges) > indexed else ranges
+
+    def _divide(self, ranges: Sequence[IdRange]) -> Iterator[list[IdRange]]:
+        """Divide songs into those of a segment each."""
+        part: list[IdRange] = []
+        links = 0
+        for songs in ranges:
+            first = songs.first
+            for condition in song_conditions([songs]):
+                for rows in song_sizes(self._reader, condition):
+                    for song_id, count in rows:
+                        links += count
+                        if links >= MAX_SEGMENT_LINKS:
+                            yield [*part, IdRange(first, song_id)]
+                            part, links, first = [], 0, song_id + 1
+            if first <= songs.last:
+                part.append(IdRange(first, songs.last))
+        if part:
+            yield part
+
+    def _make_segment(self, songs: Sequence[IdRange]) -> IndexedSegment:
+        arrays = build_segment(self._reader, songs)
+        nothing: Array = np.empty(0, np.uint32)
+        if self._folder is None or not len(arrays["songs.id"]):
+            return IndexedSegment("", arrays, nothing)
+        name = secrets.token_hex(8)
+        return IndexedSegment(segment_file(name), write_segment(self._folder, name, arrays), nothing)
+
+
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[IdRange]:
+    """Return the same ids as ranges that are sorted and do not touch."""
+    merged: list[IdRange] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1].last + 1:
+            merged[-1] = IdRange(merged[-1].first, max(merged[-1].last, last))
+        else:
+            merged.append(IdRange(first, last))
+    return merged
+
+
+def _without(segment: IndexedSegment, songs: Sequence[IdRange]) -> IndexedSegment:
+    """Return a segment in which some songs are dead."""
+    if not songs:
+        return segment
+    ids = segment.columns["songs.id"]
+    bounds = np.array(songs, np.int64)
+    ranges = np.searchsorted(bounds[:, 0], ids, "right") - 1
+    is_dead = (ranges >= 0) & (ids <= bounds[ranges, 1])
+    is_dead[segment.dead_songs] = True
+    return segment._replace(dead_songs=np.flatnonzero(is_dead).astype(np.uint32))
+
+
+def _choose_merged(segments: Sequence[IndexedSegment]) -> tuple[list[IndexedSegment], list[IdRange]]:
+    """Return the segments to keep, and the songs of those that are to be merged with what is new.
+
+    Each row is written a few times at most, and the number of segments grows with the logarithm of the rows.
+    """
+    tiers: dict[int, list[IndexedSegment]] = {}
+    for segment in segments:
+        tiers.setdefault(_tier(segment), []).append(segment)
+    merged: list[IndexedSegment] = []
+    for tier in sorted(tiers):
+        # What is merged becomes one segment of a higher tier, where it counts too.
+        if len(tiers[tier]) + bool(merged) >= _TIER_FACTOR and tier < _top_tier():
+            merged += tiers[tier]
+    merged += [segment for segment in segments if segment not in merged and _is_mostly_dead(segment)]
+    names = {id(segment) for segment in merged}
+    kept = [segment for segment in segments if id(segment) not in names]
+    ids = np.concatenate([np.empty(0, np.int64), *(segment.live_song_ids for segment in merged)])
+    return kept, [IdRange(first, last) for first, last in parse_song_ids(format_song_ids(ids.tolist()))]
+
+
+def _tier(segment: IndexedSegment) -> int:
+    return _tier_of(segment.live_links)
+
+
+def _tier_of(links: int) -> int:
+    tier = 0
+    while links >= _SMALLEST_TIER_LINKS:
+        links //= _TIER_FACTOR
+        tier += 1
+    return tier
+
+
+def _top_tier() -> int:
+    """Return the tier of segments that are large enough."""
+    return _tier_of(MAX_SEGMENT_LINKS)
+
+
+def _is_mostly_dead(segment: IndexedSegment) -> bool:
+    return len(segment.dead_songs) > _MAX_DEAD_SHARE * len(segment.columns["songs.id"])
+
+
+def _digest(commit: Commit) -> int:
+    """Return a number by which a commit is told from all others, also of other catalogs."""
+    text = repr((commit.id, *commit.identity)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")

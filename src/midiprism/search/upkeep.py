@@ -1,0 +1,20 @@
+"""Brings what searches need up to date after a run."""
+
+from midiprism.catalog import Address
+from midiprism.catalog.reader import open_reader
+
+
+def update_search_index(out: str, address: Address) -> None:
+    """Bring the search index of a result up to date; another process that is at it already does it.
+
+    Args:
+        out: folder of the result.
+        address: of its catalog.
+
+    Raises:
+        CatalogError: the catalog cannot be read. Searches then say so.
+    """
+    from midiprism.search.index.update import update_index
+
+    with open_reader(address) as reader:
+        update_index(out, reader)
