@@ -13,8 +13,9 @@ from midiprism.catalog.schema import tracks as tracks_table
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.track_facts import FactsCalculator
 from midiprism.pipeline import Summary
+from midiprism.pipeline.complete_facts import complete_facts_of
 from midiprism.records.fields import TRACK_FIELDS
-from midiprism.results.facts import FactCounts, complete_facts_of
+from midiprism.results.facts import FactCounts
 from midiprism.sources import open_folders
 from support import catalog_access
 from support.runs import make_settings, run_source

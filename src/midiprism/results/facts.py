@@ -3,32 +3,26 @@
 Every step is a transaction of its own, so that an interrupted one resumes where it ended.
 """
 
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import local
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from blake3 import blake3
 
-from midiprism.catalog import Catalog, PostgresAddress, utc_now
+from midiprism.catalog import Catalog, utc_now
 from midiprism.catalog.queries.facts import FactIndex, SongTrackFacts, TrackWithoutFacts
 from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.queries.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.features.facts_version import FACTS_VERSION
-from midiprism.features.kernel.facts_kernel import facts_kernel
 from midiprism.features.key_names import key_names
 from midiprism.features.song_key import find_song_keys
 from midiprism.features.track_facts import FactsCalculator
 from midiprism.results.compaction import Compactor
-from midiprism.results.lock import lock_exclusive
-from midiprism.results.result_dir import open_writable_catalog_of, require_result
-from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.stores import TrackStore
 from midiprism.stores.parquet.schema import ParquetTrack
 
@@ -51,57 +45,6 @@ class FactCounts:
     tracks: int = 0
     songs: int = 0
     tracks_lost: int = 0
-
-
-class FactsProgress(NamedTuple):
-    """Progress: the tracks that got facts of those that lacked them, after a number of seconds."""
-
-    seen: int
-    total: int
-    seconds: float
-
-
-def complete_facts_of(
-    out: str,
-    database: PostgresAddress | None = None,
-    threads: int | None = None,
-    *,
-    stop: Callable[[], bool] = lambda: False,
-    on_compile: Callable[[], None] = lambda: None,
-    on_progress: Callable[[FactsProgress], None] | None = None,
-) -> FactCounts:
-    """Compute the facts that tracks and songs of the result in ``out`` lack.
-
-    Args:
-        database: where the catalog is; None for a file in the result.
-        threads: that read and compute; None for one per processor.
-        stop: once true, it ends after the step in hand.
-        on_compile: called once if something has to be compiled first.
-        on_progress: called after each step.
-
-    Raises:
-        UsageError: ``out`` holds no result, or its catalog is elsewhere.
-        StoreError: another process uses it, or a shard cannot be read or written.
-        CatalogError: the catalog cannot be used.
-    """
-    require_result(out)
-    started = time.perf_counter()
-    with lock_exclusive(out), open_writable_catalog_of(out, database) as catalog:
-        identity = require_identity(out)
-        with closing(open_result_store(out, identity)) as store:
-            total = FactIndex(catalog, FACTS_VERSION).count_tracks()
-            if total and not facts_kernel.is_compiled():
-                on_compile()
-
-            def report(counts: FactCounts) -> None:
-                if on_progress is not None:
-                    on_progress(FactsProgress(counts.tracks, total, time.perf_counter() - started))
-
-            threads = threads or os.cpu_count() or 1
-            counts = FactsUpkeep(catalog, store, None, threads, stop=stop, on_progress=report).complete()
-            if store.shards is not None:
-                Compactor(catalog, store.shards, None).update_songs_table()
-        return counts
 
 
 class FactsUpkeep:

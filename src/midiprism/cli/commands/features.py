@@ -9,10 +9,11 @@ from midiprism.cli.option_values import parse_auto_int
 from midiprism.cli.options import CatalogOptions, OutArgument, SummaryOptions
 from midiprism.cli.render.terminal import make_console, pluralize, print_json, printable_path
 from midiprism.cli.result_location import locate
-from midiprism.cli.shell import announce_compiling, exit_code, session
+from midiprism.cli.shell import compile_display, exit_code, session
 
 if TYPE_CHECKING:
-    from midiprism.results.facts import FactCounts, FactsProgress
+    from midiprism.pipeline.complete_facts import FactsProgress
+    from midiprism.results.facts import FactCounts
 
 _MAX_THREADS = 1_000
 
@@ -31,7 +32,7 @@ def features(
     of older versions. It reads the tracks of the result, not the songs. Interrupted, it continues where it
     ended. The exit code is 1 if a track cannot be read.
     """
-    from midiprism.results.facts import complete_facts_of
+    from midiprism.pipeline.complete_facts import complete_facts_of
 
     threads = parse_auto_int("--workers", workers, 1, _MAX_THREADS)
     result = locate(out, catalog, quiet=output.quiet)
@@ -44,7 +45,7 @@ def features(
             result.database,
             threads,
             stop=stop,
-            on_compile=announce_compiling(quiet=output.quiet),
+            on_compile=compile_display(listener),
             on_progress=listener,
         )
     if not output.quiet:
