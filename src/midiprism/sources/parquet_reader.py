@@ -4,7 +4,6 @@ Rows are decoded forward, a few at a time, because a writer may have put all row
 can be read from its beginning only.
 """
 
-import io
 import json
 from collections import deque
 from collections.abc import Iterator
@@ -12,10 +11,11 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any, NamedTuple
 
-from midiprism.errors import MidiprismError, UsageError
+from midiprism.errors import UsageError
 from midiprism.optional_packages import MissingPackageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
+from midiprism.sources.parquet_input import PyarrowInput, wrap_damage_errors
 from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode
 from midiprism.sources.parquet_types import (
     BYTES_FIELD,
@@ -87,8 +87,8 @@ class ParquetRows:
         import pyarrow.parquet
 
         self.file = OpenFile(path)
-        with _wrap_damage_errors():
-            self._parquet = pyarrow.parquet.ParquetFile(_PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
+        with wrap_damage_errors():
+            self._parquet = pyarrow.parquet.ParquetFile(PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
             numbers = range(self._parquet.num_row_groups)
             self._group_row_counts = [self._parquet.metadata.row_group(number).num_rows for number in numbers]
         if min(self._group_row_counts, default=0) < 0 or self.row_count > MAX_ROWS:
@@ -159,7 +159,7 @@ class ParquetRows:
         """Return whether a column is one of text, and one of its first values begins as a MIDI file does."""
         if not is_text(field.type) or not self._parquet.num_row_groups:
             return False
-        with _wrap_damage_errors():
+        with wrap_damage_errors():
             group = self._parquet.metadata.row_group(0)
             most = rows_to_decode(self.file, group, (field.name,), _ROWS_PER_BATCH)
             batches = self._parquet.iter_batches(
@@ -178,7 +178,7 @@ class ParquetRows:
             DamagedError: the file is damaged.
         """
         for number in range(self._parquet.num_row_groups):
-            with _wrap_damage_errors():
+            with wrap_damage_errors():
                 group = self._parquet.metadata.row_group(number)
                 most = rows_to_decode(self.file, group, (column,), _NAMES_PER_BATCH)
                 for batch in self._parquet.iter_batches(
@@ -194,7 +194,7 @@ class ParquetRows:
             DamagedError: the file is damaged.
         """
         for number, rows in enumerate(self._group_row_counts):
-            with _wrap_damage_errors():
+            with wrap_damage_errors():
                 group = self._parquet.metadata.row_group(number)
                 chunks = [group.column(place) for place in range(group.num_columns)]
                 size = sum(
@@ -213,7 +213,7 @@ class ParquetRows:
             UnreadableError: the columns to keep have too many characters.
         """
         batch, index = self._batch_with_row(row_number, column_roles)
-        with _wrap_damage_errors():
+        with wrap_damage_errors():
             cell = _cell(batch, column_roles.song_column, index)
             if cell.is_valid and struct_fields(cell.type):
                 cell = plain_cell(cell[BYTES_FIELD])
@@ -244,7 +244,7 @@ class ParquetRows:
             for first, batch in self._recent_batches:
                 if first <= row_number < first + batch.num_rows:
                     return _RowInBatch(batch, row_number - first)
-            with _wrap_damage_errors():
+            with wrap_damage_errors():
                 self._decode(row_number, column_roles)
 
     def _decode(self, row_number: int, column_roles: ColumnRoles) -> None:
@@ -301,50 +301,6 @@ class _RowGroup(NamedTuple):
 
     number: int
     first_row: int
-
-
-class _PyarrowInput(io.RawIOBase):
-    """An open file as pyarrow reads it, whose own files need names that are text."""
-
-    def __init__(self, file: OpenFile) -> None:
-        self._file = file
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int | None = -1) -> bytes:
-        left = max(0, self._file.size - self._position)
-        data = self._file.read_at(self._position, left if size is None or size < 0 else min(size, left))
-        self._position += len(data)
-        return data
-
-
-class _wrap_damage_errors:  # noqa: N801 - it is used like a function
-    """Turns what pyarrow raises on bytes that are not Parquet into DamagedError."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # An error of the disk has a number; an error of pyarrow about damaged bytes has none.
-        if isinstance(error, OSError) and error.errno:
-            return
-        # Which other exceptions damaged bytes raise is not documented.
-        if isinstance(error, Exception) and not isinstance(error, MidiprismError | DamagedError):
-            message = str(error).splitlines()[0] if str(error).strip() else type(error).__name__
-            raise DamagedError(f"It is damaged, or not a Parquet file ({message}).") from error
 
 
 def _cell(batch: Any, column: str, row_index: int) -> Any:
