@@ -149,6 +149,7 @@ def test_the_arguments_of_a_command_are_a_query(words: list[str], text: str) -> 
         (", a", ",", "A comma stands between two choices"),
         ("a , , b", ",", "A comma stands between two choices"),
         ("a,-b", "-b", "negated as a whole"),
+        ("a,@b", "@b", "A saved search stands alone: write `@b` apart"),
         ('a "b', '"', "not closed"),
         ('"a"b', "b", "has to follow quotes"),
         ('name:""', '""', "nothing between"),
