@@ -83,6 +83,7 @@ def field(name: str, test: Test) -> Term:
         ("key:Dbm", query(field("key", Key(1, "minor")))),
         ("dominant_tempo:90", query(field("bpm", Range(90, 90)))),
         ("length:8bars", query(field("length_bars", Range(8, 8)))),
+        ('length:"8 bars"', query(field("length_bars", Range(8, 8)))),
         ("length:..16beats", query(field("length_beats", Range(None, 16)))),
         ("added:2026-11..", query(field("added", Dates("2026-11", None)))),
         ("added:2026", query(field("added", Dates("2026", "2026")))),
