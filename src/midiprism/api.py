@@ -83,6 +83,8 @@ class SongRow(NamedTuple):
         track_count: number of its tracks in the result.
         source_metadata: what the source says of the song at that path, such as the columns of a Parquet file
             that were kept; None for nothing.
+        song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
+        song_key_strength: correlation of its notes with that key, 0 to 1.
     """
 
     id: int
@@ -99,6 +101,8 @@ class SongRow(NamedTuple):
     lost_bytes: int | None
     track_count: int
     source_metadata: Mapping[str, Any] | None = None
+    song_key: str | None = None
+    song_key_strength: float | None = None
 
     @property
     def source(self) -> bytes | None:
@@ -120,6 +124,7 @@ def split_library(
     retry_failed: bool = False,
     prune: bool = False,
     encoding: str | None = None,
+    facts: bool = True,
     database: str | None = None,
     on_progress: Callable[[RunProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -153,6 +158,7 @@ def split_library(
         prune: remove the songs that are gone from the sources, with the tracks that no other song has; of a
             source of which more than half is gone, nothing.
         encoding: of the texts of songs, such as ``cp932``; None to guess it. A known song keeps its names.
+        facts: compute the facts of tracks, such as their keys.
         database: URL of a catalog in PostgreSQL; None for a file in the result.
         on_progress: called at most ten times a second with the progress of the run.
         stop: once it returns true, the current songs are finished and committed, and the run ends.
@@ -175,6 +181,7 @@ def split_library(
         catalog=CatalogSettings(_address(database)),
         scope=Scope(limit, prune=prune),
         encoding=None if encoding is None else check_encoding(encoding),
+        facts=facts,
     )
     callbacks = RunCallbacks(
         stop=stop or (lambda: False),
@@ -281,8 +288,10 @@ class Result:
             catalog.read_transaction() as connection,
         ):
             for columns in song_columns(connection):
-                for *facts, metadata in zip(*columns, strict=True):
-                    yield SongRow._make((*facts, None if metadata is None else json.loads(metadata)))
+                for values in zip(*columns, strict=True):
+                    row = SongRow._make(values)
+                    metadata: Any = row.source_metadata
+                    yield row._replace(source_metadata=None if metadata is None else json.loads(metadata))
 
     def verify(
         self,

@@ -83,6 +83,7 @@ def field(name: str, test: Test) -> Term:
         ("key:Dbm", query(field("key", Key(1, "minor")))),
         ("dominant_tempo:90", query(field("bpm", Range(90, 90)))),
         ("length:8bars", query(field("length_bars", Range(8, 8)))),
+        ('length:"8 bars"', query(field("length_bars", Range(8, 8)))),
         ("length:..16beats", query(field("length_beats", Range(None, 16)))),
         ("added:2026-11..", query(field("added", Dates("2026-11", None)))),
         ("added:2026", query(field("added", Dates("2026", "2026")))),
@@ -124,6 +125,8 @@ def test_a_text_means_a_query(text: str, parsed: Query) -> None:
         (["song:blue moon,red"], 'song:"blue moon",red'),
         (["instrument:bass,song:blue moon"], 'instrument:bass,song:"blue moon"'),
         (["instrument:bass notes:16.."], "instrument:bass notes:16.."),
+        (["song:Episode IV: A New Hope"], 'song:"Episode IV: A New Hope"'),
+        (["song:blue sort:notes"], "song:blue sort:notes"),
         (["bass , piano"], "bass , piano"),
         (["bass", ",", "piano"], "bass , piano"),
         (["bass,", "piano"], "bass , piano"),
@@ -147,6 +150,7 @@ def test_the_arguments_of_a_command_are_a_query(words: list[str], text: str) -> 
         (", a", ",", "A comma stands between two choices"),
         ("a , , b", ",", "A comma stands between two choices"),
         ("a,-b", "-b", "negated as a whole"),
+        ("a,@b", "@b", "A saved search stands alone: write `@b` apart"),
         ('a "b', '"', "not closed"),
         ('"a"b', "b", "has to follow quotes"),
         ('name:""', '""', "nothing between"),
@@ -174,12 +178,18 @@ def test_the_arguments_of_a_command_are_a_query(words: list[str], text: str) -> 
         ("has:nmae", "nmae", "do you mean `name`?"),
         ("sort:nots", "nots", "do you mean `notes`?"),
         ("-sort:notes", "-sort:notes", "write the sign last"),
+        ("a sort:-notes", "sort:-notes", "write the sign last"),
     ],
 )
 def test_an_error_names_the_place_and_what_to_write(text: str, place: str, reason: str) -> None:
     with pytest.raises(QueryError, match=re.escape(reason)) as caught:
         parse_query(text)
     assert caught.value.text[caught.value.start : caught.value.end] == place
+
+
+def test_an_argument_with_what_looks_like_a_field_is_no_text() -> None:
+    with pytest.raises(QueryError, match="There is no field kye: do you mean `key`"):
+        parse_words(["instrument:bass kye:Dm"])
 
 
 def test_a_query_that_is_too_long_is_refused() -> None:

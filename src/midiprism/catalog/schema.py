@@ -107,6 +107,7 @@ songs = Table(
     Column("shard_id", _Id, comment="the shard that holds its links; NULL without one"),
     Index("songs_digest", "digest", unique=True),
     _shard_index("songs_shard", "shard_id"),
+    Index("songs_facts", "id", info={"where": "facts_version IS NULL AND link_count > 0"}),
     comment="One row per song by content.",
 )
 
@@ -150,6 +151,7 @@ tracks = Table(
     Column("shard_row", Integer, comment="0-based, in that shard"),
     Index("tracks_digest", "digest", unique=True),
     _shard_index("tracks_shard", "shard_id", "shard_row"),
+    Index("tracks_facts", "id", info={"where": "facts_version IS NULL"}),
     comment="One row per track by content.",
 )
 

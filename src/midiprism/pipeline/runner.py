@@ -197,6 +197,7 @@ class _Run:
                             summary.run_id,
                             background,
                             songs_replaced=songs_replaced > 0,
+                            facts=inputs.settings.facts,
                         )
                 self._run_hooks()
                 _require_sources(inputs.source)
@@ -395,4 +396,5 @@ def _worker_config(
         KnownSongLookup(knowledge.lookup_address, settings.rerun_policy, run_id),
         knowledge.replaces,
         commit,
+        facts=settings.facts and result.catalog is not None and not settings.dry_run,
     )

@@ -172,10 +172,13 @@ def print_tracks(
 
 
 def _print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
-    is_terminal = sys.stdout.isatty()
     for row in rows:
-        path = os.path.join(os.fsencode(out), path_bytes(_file_location(row)))
-        typer.echo((printable_path(path).encode() if is_terminal else path) + end, nl=False)
+        _print_path(os.path.join(os.fsencode(out), path_bytes(_file_location(row))), end)
+
+
+def _print_path(path: bytes, end: bytes) -> None:
+    """Print a path as it is, or as a terminal can show it."""
+    typer.echo((printable_path(path).encode() if sys.stdout.isatty() else path) + end, nl=False)
 
 
 def _print_playlist(out: str, rows: Iterable["TrackRow"]) -> None:
@@ -189,7 +192,8 @@ def _print_playlist(out: str, rows: Iterable["TrackRow"]) -> None:
         seconds = row.track.duration_seconds
         title = escape_unprintable(f"{row.song_name} - {row.link.name or row.link.instrument}")
         typer.echo(f"#EXTINF:{-1 if seconds is None else round(seconds)},{title}")
-        typer.echo(os.path.abspath(os.path.join(os.fsencode(out), path_bytes(_file_path(row)))))
+        path = os.path.join(os.path.abspath(os.fsencode(out)), path_bytes(_file_path(row)))
+        _print_path(path, b"\n")
 
 
 def _print_values(rows: Iterable["TrackRow"], columns: Sequence[Column], form: Form) -> None:
@@ -234,13 +238,21 @@ def print_track_table(rows: Iterable["TrackRow"], columns: Sequence[Column]) -> 
         else:
             table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        cells = _cells(row, columns)
-        table.add_row(*(_table_cell(column.key, cell) for column, cell in zip(columns, cells, strict=True)))
+        values = map(_rounded, _values(row, columns))
+        table.add_row(
+            *(_table_cell(column.key, value) for column, value in zip(columns, values, strict=True))
+        )
     console.print(table)
 
 
-def _table_cell(name: str, text: str) -> "Text":
-    cell = rich_text(text)
+def _rounded(value: Any) -> Any:
+    """Return a number with at most two decimals: files state 90 beats a minute as 90.00009."""
+    rounded = round(value, 2) if isinstance(value, float) else value
+    return int(rounded) if isinstance(rounded, float) and rounded.is_integer() else rounded
+
+
+def _table_cell(name: str, value: Any) -> "Text":
+    cell = rich_text(_cell_text(value))
     if name in _PATHS:
         cell.no_wrap, cell.overflow = False, "fold"
     return cell
