@@ -189,7 +189,7 @@ class _Run:
                     summary.finish(interrupted=inputs.callbacks.stop())
                     self._follow_library()
                     if inputs.catalog:
-                        from midiprism.results.upkeep import finish_run
+                        from midiprism.results.upkeep import finish_run, update_card
 
                         finish_run(
                             inputs.catalog,
@@ -199,6 +199,8 @@ class _Run:
                             songs_replaced=songs_replaced > 0,
                             facts=inputs.settings.facts,
                         )
+                        identity = inputs.result.identity
+                        update_card(inputs.out, identity, inputs.catalog, summary.run_id)
                 self._run_hooks()
                 _require_sources(inputs.source)
             except MidiprismError as error:
