@@ -155,15 +155,14 @@ class _Run:
 
     def __init__(self, inputs: _RunInputs, summary: Summary, parts: RunParts) -> None:
         settings, callbacks, catalog = inputs.settings, inputs.callbacks, inputs.catalog
+        result = inputs.result
         if catalog is not None:
             catalog.wait_for_server(callbacks.stop, callbacks.on_warning)
         self._inputs = inputs
         self._summary = summary
         self._parts = parts
         self._knowledge = _PriorKnowledge.read(inputs)
-        self._scan_comparison = ScanComparison(
-            inputs.result.catalog, inputs.source, inputs.result.seen_elsewhere
-        )
+        self._scan_comparison = ScanComparison(result.catalog, inputs.source, result.seen_elsewhere)
         self._planner = _make_planner(inputs, self._knowledge, summary, parts.group_songs)
         song_counter = (
             SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
@@ -182,25 +181,22 @@ class _Run:
     def run(self) -> None:
         """Do all of it, and record in the summary how it ended."""
         summary, inputs = self._summary, self._inputs
+        catalog, result, facts = inputs.catalog, inputs.result, inputs.settings.facts
         with self._metrics:
             try:
                 with resource_defaults.infrequent_gc():
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
                     self._follow_library()
-                    if inputs.catalog:
+                    if catalog:
                         from midiprism.results.upkeep import finish_run, update_card
 
+                        replaced, run_id = songs_replaced > 0, summary.run_id
                         finish_run(
-                            inputs.catalog,
-                            inputs.result.store,
-                            summary.run_id,
-                            background,
-                            songs_replaced=songs_replaced > 0,
-                            facts=inputs.settings.facts,
+                            catalog, result.store, run_id, background, songs_replaced=replaced, facts=facts
                         )
-                        identity = inputs.result.identity
-                        update_card(inputs.out, identity, inputs.catalog, summary.run_id)
+                        update_card(inputs.out, result.identity, catalog, run_id)
+                        summary.lost_track = result.find_lost_track()
                 self._run_hooks()
                 _require_sources(inputs.source)
             except MidiprismError as error:
