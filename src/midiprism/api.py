@@ -26,7 +26,7 @@ from contextlib import closing
 from logging import getLogger
 from typing import Any, NamedTuple
 
-from midiprism.catalog import PostgresAddress, Selection, TrackRow, VerifyScope, find_tracks
+from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
 from midiprism.catalog.queries.song_rows import song_columns
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
@@ -47,6 +47,11 @@ from midiprism.pipeline import (
 )
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
+from midiprism.search.filter_terms import filter_terms
+from midiprism.search.parse_query import parse_query
+from midiprism.search.plain_scan import scan_tracks
+from midiprism.search.query import Query
+from midiprism.search.saved_searches import SavedSearches, default_folder
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source, open_source
@@ -220,23 +225,31 @@ class Result:
     def __repr__(self) -> str:
         return f"<Result {self.folder!r}>"
 
-    def find(self, *, limit: int | None = None, **filters: str | int) -> Iterator[TrackRow]:
-        """Yield the tracks that pass all filters, ordered by the paths of their songs.
+    def find(
+        self, query: str = "", *, limit: int | None = None, **filters: str | int | float | bool
+    ) -> Iterator[TrackRow]:
+        """Yield the tracks that pass a query and all filters.
 
+        Without ``sort:`` in the query they are ordered by the paths of their songs, and stream.
+
+        >>> [track.song_name for track in open_result("result").find("piano notes:1.. -live", limit=2)]
+        ['first', 'second']
         >>> [track.song_name for track in open_result("result").find(instrument="piano", limit=2)]
         ['first', 'second']
 
         Args:
+            query: in the language of ``midiprism list``; ``@name`` stands for a search that you have saved.
             limit: yield so many at most.
-            filters: see ``midiprism.catalog.Selection``. Texts match anywhere, in any case, width
-                and composition.
+            filters: values by the names of the fields of queries: ``instrument="bass"`` is
+                ``instrument:bass``. Numbers are those of the attributes of tracks, so channels count from 0.
+                ``min_notes`` and ``max_notes`` are the ends of a range, and so for every number.
 
         Raises:
             TypeError: there is no filter of that name.
+            QueryError: the query cannot be understood, or a field takes no such value.
             CatalogError: the catalog cannot be read.
         """
-        selection = Selection(**filters)
-        return self._find(selection, limit)
+        return self._find(_query(query, filters), limit)
 
     def tracks(self) -> Iterator[TrackRow]:
         """Yield every track of every song, ordered by the paths of the songs.
@@ -247,7 +260,7 @@ class Result:
         Raises:
             CatalogError: the catalog cannot be read.
         """
-        return self._find(Selection(), None)
+        return self._find(Query(), None)
 
     def songs(self) -> Iterator[SongRow]:
         """Yield every song whose content is known.
@@ -298,13 +311,14 @@ class Result:
     def export(
         self,
         to: PathLike,
+        query: str = "",
         *,
         layout: str = "song",
         hardlink: bool = False,
         dry_run: bool = False,
         on_progress: Callable[[Export], None] | None = None,
         stop: Callable[[], bool] | None = None,
-        **filters: str | int,
+        **filters: str | int | float | bool,
     ) -> Export:
         """Write a tree of tracks under readable names, and return what was done.
 
@@ -313,6 +327,7 @@ class Result:
 
         Args:
             to: folder of the tree. Files that are there are left alone.
+            query: for the tracks, as for ``find``.
             layout: ``song``, ``instrument``, or a template such as ``{family}/{song} {track:02}.mid``.
             hardlink: link the files instead of copying them.
             dry_run: write nothing.
@@ -321,7 +336,8 @@ class Result:
             filters: as for ``find``.
 
         Raises:
-            UsageError: ``to`` cannot take a tree, or the template is not valid.
+            TypeError: there is no filter of that name.
+            UsageError: ``to`` cannot take a tree, or the template or the query is not valid.
             StoreError: ``to`` cannot be written.
             CatalogError: the catalog cannot be read.
         """
@@ -329,7 +345,7 @@ class Result:
             self.folder,
             os.fspath(to),
             PathTemplate(layout),
-            Selection(**filters),
+            _query(query, filters),
             database=self._database,
             hardlink=hardlink,
             dry_run=dry_run,
@@ -337,12 +353,16 @@ class Result:
             listener=on_progress or (lambda _export: None),
         )
 
-    def _find(self, selection: Selection, limit: int | None) -> Iterator[TrackRow]:
+    def _find(self, query: Query, limit: int | None) -> Iterator[TrackRow]:
         with (
             open_catalog_of(self.folder, self._database) as catalog,
-            closing(find_tracks(catalog.connection, selection, limit)) as rows,
+            closing(scan_tracks(catalog, query, limit)) as rows,
         ):
             yield from rows
+
+
+def _query(text: str, filters: Mapping[str, str | int | float | bool]) -> Query:
+    return parse_query(text, SavedSearches(default_folder())).with_terms(filter_terms(filters))
 
 
 def _address(database: str | None) -> PostgresAddress | None:

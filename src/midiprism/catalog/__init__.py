@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from midiprism.catalog.open import open_worker_catalog as open_worker_catalog
     from midiprism.catalog.open import require_driver as require_driver
     from midiprism.catalog.open import upgrade_catalog as upgrade_catalog
-    from midiprism.catalog.queries.find_tracks import Selection as Selection
     from midiprism.catalog.queries.find_tracks import TrackRow as TrackRow
     from midiprism.catalog.queries.find_tracks import find_tracks as find_tracks
     from midiprism.catalog.queries.integrity import BrokenSong as BrokenSong
@@ -73,7 +72,6 @@ _MODULES = {
     "PostgresAddress": "midiprism.catalog.address",
     "ProblemRecord": "midiprism.records.fields",
     "RepairQueue": "midiprism.catalog.sqlite.repair_queue",
-    "Selection": "midiprism.catalog.queries.find_tracks",
     "SongPath": "midiprism.catalog.queries.integrity",
     "SongRecord": "midiprism.records.fields",
     "TrackFile": "midiprism.catalog.queries.integrity",
@@ -117,7 +115,6 @@ __all__ = [
     "PostgresAddress",
     "ProblemRecord",
     "RepairQueue",
-    "Selection",
     "SongPath",
     "SongRecord",
     "TrackFile",

@@ -2,13 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from midiprism.catalog import PostgresAddress, Selection, TrackRow, UniqueNames, find_tracks
+from midiprism.catalog import Catalog, PostgresAddress, TrackRow, UniqueNames
 from midiprism.errors import StoreError
 from midiprism.export.errors import HardlinkError
 from midiprism.export.materialize import Materialized, Materializer
@@ -17,6 +17,8 @@ from midiprism.export.tree_folder import check_tree_folder, open_tree_folder
 from midiprism.fs.path_text import native_path
 from midiprism.results.result_dir import open_catalog_of, require_result
 from midiprism.results.result_store import open_result_store, require_identity
+from midiprism.search.plain_scan import scan_tracks
+from midiprism.search.query import Query
 from midiprism.stores import TrackLocation
 
 _MAX_FAILURES_SHOWN = 100
@@ -80,7 +82,7 @@ def export_tracks(
     out: str,
     to: str,
     template: PathTemplate,
-    selection: Selection,
+    query: Query,
     *,
     database: PostgresAddress | None = None,
     hardlink: bool = False,
@@ -91,7 +93,7 @@ def export_tracks(
 ) -> Export:
     """Write the selected tracks of the result in ``out`` to files below ``to``.
 
-    The same result, template and selection give the same tree. Names that differ at most in case are numbered
+    The same result, template and query give the same tree. Names that differ at most in case are numbered
     in the order of the songs' paths. A file that exists is left as it is. Files get their names once they are
     whole and durable; what an export that was killed has left is removed.
 
@@ -125,7 +127,7 @@ def export_tracks(
         paths = _ExportPaths(template, stack.enter_context(UniqueNames()))
         materializer = stack.enter_context(Materializer(store, export.to, hardlink=hardlink))
         tree = _TreeWriter(export, materializer)
-        rows = stack.enter_context(closing(find_tracks(catalog.connection, selection, limit)))
+        rows = stack.enter_context(closing(_rows_by_song(catalog, query, limit)))
         tracks: Iterator[_ExportedTrack] = (_exported_track(row, paths.path_of(row)) for row in rows)
         if store.shards is not None:
             tracks = _sorted_by_shard(tracks)
@@ -137,6 +139,15 @@ def export_tracks(
         tree.finish()
     export.seconds = time.perf_counter() - started
     return export
+
+
+def _rows_by_song(catalog: Catalog, query: Query, limit: int | None) -> Generator[TrackRow, None, None]:
+    """Return the tracks of a query in the order of the songs' paths; its own order only chooses the first."""
+    if limit is None or not query.sort:
+        return scan_tracks(catalog, Query(query.groups), limit)
+    with closing(scan_tracks(catalog, query, limit)) as rows:
+        first = sorted(rows, key=lambda row: row.song_path)
+    return (row for row in first)
 
 
 class _ExportedTrack(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
-from midiprism.catalog import Catalog, PostgresAddress, Selection, find_tracks, utc_now
+from midiprism.catalog import Catalog, PostgresAddress, utc_now
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.queries.find_songs import SongPlaces, find_songs, song_places
 from midiprism.errors import MidiprismError, UsageError
@@ -14,6 +14,8 @@ from midiprism.results.removal import Remover
 from midiprism.results.removal_counts import RemovalCounts
 from midiprism.results.result_dir import marker_facts, open_catalog_of, require_result
 from midiprism.results.upkeep import finish_run
+from midiprism.search.plain_scan import scan_tracks
+from midiprism.search.query import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,11 @@ class SongChoice:
 
     Attributes:
         names: of songs, see ``find_songs``.
-        selection: of tracks, whose songs are chosen too; None for none.
+        query: for tracks whose songs are chosen too; None for none.
     """
 
     names: Sequence[str] = ()
-    selection: Selection | None = None
+    query: Query | None = None
 
     def find(self, catalog: Catalog) -> set[int]:
         """Return the ids of the songs.
@@ -41,8 +43,8 @@ class SongChoice:
             if not found:
                 raise UsageError(f"There is no song {name}: name it as `midiprism list` does.")
             chosen |= found
-        if self.selection is not None:
-            with closing(find_tracks(catalog.connection, self.selection)) as rows:
+        if self.query is not None:
+            with closing(scan_tracks(catalog, Query(self.query.groups))) as rows:
                 chosen.update(row.song_id for row in rows)
         return chosen
 

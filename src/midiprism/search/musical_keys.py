@@ -1,6 +1,7 @@
 """Names of musical keys: enharmonic names are one key, and keys have relatives."""
 
 import re
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 Mode = Literal["major", "minor"]
@@ -68,3 +69,10 @@ def related_keys(key: MusicalKey) -> frozenset[MusicalKey]:
     )
     fifths = (MusicalKey((key.tonic + interval) % 12, key.mode) for interval in (5, 7))
     return frozenset({key, relative, *fifths})
+
+
+def key_spellings(keys: Collection[MusicalKey]) -> tuple[str, ...]:
+    """Return all names of some keys as catalogs have them, such as ``C# minor`` and ``Db minor``."""
+    modes: tuple[Mode, ...] = ("major", "minor")
+    names = (f"{letter}{sign} {mode}" for letter in "CDEFGAB" for sign in ("", "#", "b") for mode in modes)
+    return tuple(name for name in names if parse_key(name) in keys)

@@ -13,8 +13,10 @@ from midiprism.search.query import (
     Match,
     Present,
     Query,
+    Range,
     SortKey,
     Term,
+    Test,
     Word,
 )
 from midiprism.search.query_fields import (
@@ -24,27 +26,37 @@ from midiprism.search.query_fields import (
     find_field,
     nearest_name,
 )
+from midiprism.search.saved_searches import SavedSearches
 from midiprism.search.query_words import SPECIAL_FIELDS, Piece, TermText, divide, query_text
 
 MAX_QUERY_LENGTH = 20_000
+MAX_GROUPS = 200
 MAX_TEXT_LENGTH = 4_096
 """Most characters of a folded text to search for; SQLite takes patterns of at most 50,000 bytes."""
 
 
-def parse_words(words: Iterable[str]) -> Query:
+def parse_words(words: Iterable[str], saved: SavedSearches | None = None) -> Query:
     """Return the query of the arguments of a command.
+
+    Args:
+        words: of a shell.
+        saved: searches that the words may name.
 
     Raises:
         QueryError: it cannot be understood.
     """
-    return parse_query(query_text(words))
+    return parse_query(query_text(words), saved)
 
 
-def parse_query(text: str) -> Query:
+def parse_query(text: str, saved: SavedSearches | None = None) -> Query:
     """Return the query of a text.
 
-    >>> parse_query("instrument:bass key:Dbm bpm:85..95 -live")
-    Query(...)
+    >>> str(parse_query("instrument:bass  bpm:85.0..95 ^live"))
+    'instrument:bass bpm:85..95 -live'
+
+    Args:
+        text: of the query.
+        saved: searches that ``@NAME`` stands for.
 
     Raises:
         QueryError: it cannot be understood; the error knows the place, and offers the nearest field.
@@ -52,23 +64,73 @@ def parse_query(text: str) -> Query:
     if len(text) > MAX_QUERY_LENGTH:
         reason = f"A query has at most {MAX_QUERY_LENGTH:,} characters."
         raise QueryError(reason, text[:80], 0, 1)
-    groups: list[list[Term]] = [[]]
+    groups: list[_OpenGroup] = [_OpenGroup()]
     sort: list[SortKey] = []
     last_comma: TermText | None = None
     for term in divide(text):
         if not term.pieces:
-            if not groups[-1]:
+            if groups[-1].is_empty:
                 raise _comma_error(text, term)
-            groups.append([])
+            groups.append(_OpenGroup())
             last_comma = term
-            continue
-        if _name_of(term.pieces[0]) == "sort":
+        elif _name_of(term.pieces[0]) == "sort":
             sort += _sort_keys(text, term)
-            continue
-        groups[-1].append(Term((*_matches(text, term),), term.negated))
-    if last_comma is not None and not groups[-1]:
+        elif _is_saved(term.pieces[0]):
+            query = _saved_query(text, term, saved)
+            groups[-1].add_query(query)
+            sort += query.sort
+        else:
+            groups[-1].add(Term((*_matches(text, term),), term.negated))
+        if sum(len(group.alternatives) for group in groups) > MAX_GROUPS:
+            reason = f"With its saved searches, a query has at most {MAX_GROUPS} choices."
+            raise QueryError(reason, text, term.start, len(text))
+    if last_comma is not None and groups[-1].is_empty:
         raise _comma_error(text, last_comma)
-    return Query(tuple(Group(tuple(terms)) for terms in groups if terms), tuple(sort))
+    closed = (Group(tuple(terms)) for group in groups for terms in group.alternatives if terms)
+    return Query(tuple(closed), tuple(sort))
+
+
+class _OpenGroup:
+    """A group to which terms are added; a saved search may make several groups of it.
+
+    Attributes:
+        alternatives: the terms of each of them.
+        is_empty: whether nothing was added yet.
+    """
+
+    def __init__(self) -> None:
+        self.alternatives: list[list[Term]] = [[]]
+        self.is_empty = True
+
+    def add(self, term: Term) -> None:
+        self.is_empty = False
+        for terms in self.alternatives:
+            terms.append(term)
+
+    def add_query(self, query: Query) -> None:
+        self.is_empty = False
+        if query.groups:
+            self.alternatives = [
+                [*terms, *group.terms] for terms in self.alternatives for group in query.groups
+            ]
+
+
+def _is_saved(piece: Piece) -> bool:
+    return piece.field_name is None and not piece.is_quoted and piece.value.startswith("@")
+
+
+def _saved_query(text: str, term: TermText, saved: SavedSearches | None) -> Query:
+    """Return the query that is saved under a name."""
+    piece = term.pieces[0]
+    if term.negated or len(term.pieces) > 1:
+        raise QueryError("A saved search stands alone, as in `@name notes:16..`.", text, term.start, piece.end)
+    name = piece.value[1:]
+    found = saved.read(name) if saved is not None and name else None
+    if saved is None or found is None:
+        nearest = nearest_name(name, saved.names() if saved is not None else [])
+        offer = f"do you mean `@{nearest}`?" if nearest else 'a word with @ is written in quotes: "@x".'
+        raise QueryError(f"There is no saved search {name}: {offer}", text, piece.start, piece.end)
+    return parse_query(found)
 
 
 def _comma_error(text: str, term: TermText) -> QueryError:
@@ -103,7 +165,7 @@ def _match(text: str, name: str | None, piece: Piece) -> Match:
         return Word(piece.value)
     if name == "has":
         field = _find(text, piece.value, piece.value_start, piece.end)
-        return FieldMatch(field.name, Flag(True) if field.kind == "flag" else Present())
+        return FieldMatch(field.name, _presence(field))
     if name == LENGTH_FIELD:
         return parse_length(text, piece)
     if name == "sort":
@@ -112,6 +174,13 @@ def _match(text: str, name: str | None, piece: Piece) -> Match:
     field = _find(text, name, piece.start, end)
     _check_text(text, piece)
     return FieldMatch(field.name, parse_test(text, field, piece))
+
+
+def _presence(field: QueryField) -> Test:
+    """Return the test of ``has:`` for a field: a flag is set, a count is not 0, anything else is there."""
+    if field.kind == "flag":
+        return Flag(True)
+    return Range(1, None) if field.is_count else Present()
 
 
 def _find(text: str, name: str, start: int, end: int) -> QueryField:

@@ -83,6 +83,11 @@ class QueryField:
         """True if it takes numbers and ranges."""
         return self.kind in ("number", "share")
 
+    @property
+    def is_count(self) -> bool:
+        """True if it counts something, so that 0 is nothing."""
+        return self.field_names[0].endswith("_count")
+
     def bounds(self, wanted: Range) -> tuple[float | None, float | None]:
         """Return the least and the greatest value in the catalog that a range holds, both inclusive.
 

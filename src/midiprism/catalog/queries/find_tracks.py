@@ -1,68 +1,20 @@
-"""The search for tracks by the searchable fields of links, tracks and songs."""
+"""The links of songs with their tracks, as rows of the catalog."""
 
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Select, Table, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, Select, distinct, func, null, select
 
-from midiprism.catalog.folding import fold_text
 from midiprism.catalog.path_lookup import IS_THERE
+from midiprism.catalog.queries.conditions import Condition, sql_condition
 from midiprism.catalog.rows import query_chunks
-from midiprism.catalog.schema import links, shards, song_paths, tracks
-from midiprism.errors import FilterValueError
-from midiprism.records.batches import make_storable
+from midiprism.catalog.schema import links, runs, shards, song_paths, tracks
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord
-from midiprism.records.filters import FILTERS, Filter, FilterValue
 from midiprism.records.track_record import TrackRecord
 from midiprism.sources.file_types import source_of_song
 
-MAX_FILTER_TEXT = 4_096
-"""Most characters of a folded text to search for; SQLite takes patterns of at most 50,000 bytes."""
-MAX_FILTER_NUMBER = 10**12
-"""Largest number to search for; columns have at most 64 bits."""
-
 _FETCH_ROWS = 1_000
-_TABLES: Mapping[str, Table] = {"links": links, "tracks": tracks, "songs": song_paths}
-
-TextCondition = Callable[[ColumnElement[str], str], ColumnElement[bool]]
-
-
-class Selection:
-    """The tracks that pass all filters that are given.
-
-    Args:
-        values: of filters by their names, see ``FILTERS``; None for a filter that is not given.
-
-    Raises:
-        TypeError: there is no filter of that name.
-        FilterValueError: a text is too long, or a number too large.
-    """
-
-    def __init__(self, **values: FilterValue | None) -> None:
-        unknown = values.keys() - FILTERS.keys()
-        if unknown:
-            raise TypeError(f"There is no filter {min(unknown)!r}.")
-        for name, value in values.items():
-            _check_value(name, value)
-        self._values = {name: value for name, value in values.items() if value is not None}
-
-    def __repr__(self) -> str:
-        return f"Selection({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
-
-    def filters(self) -> Iterator[tuple[Filter, FilterValue]]:
-        """Return each filter that is given with its value."""
-        for name, value in self._values.items():
-            yield FILTERS[name], value
-
-
-def _check_value(name: str, value: FilterValue | None) -> None:
-    if isinstance(value, str):
-        if len(fold_text(value)) > MAX_FILTER_TEXT:
-            raise FilterValueError(name, MAX_FILTER_TEXT, is_text=True)
-    elif value is not None and not -MAX_FILTER_NUMBER <= value <= MAX_FILTER_NUMBER:
-        raise FilterValueError(name, MAX_FILTER_NUMBER, is_text=False)
 
 
 class TrackRow(NamedTuple):
@@ -80,6 +32,9 @@ class TrackRow(NamedTuple):
         shard_row: 0-based, in that shard.
         source_metadata: what the source says of the song at that path, such as columns of a Parquet file.
         paths: all paths of the song that are there, the smallest first.
+        song_names: the names of the song at these paths.
+        added: when the run began that added the track, UTC, ISO 8601; None if that run is not recorded.
+        shared: number of songs at any path that have the track; None where it was not counted.
     """
 
     song_id: int
@@ -91,6 +46,9 @@ class TrackRow(NamedTuple):
     shard_row: int | None = None
     source_metadata: Mapping[str, Any] | None = None
     paths: tuple[bytes, ...] = ()
+    song_names: tuple[str, ...] = ()
+    added: str | None = None
+    shared: int | None = None
 
     @property
     def source(self) -> bytes:
@@ -104,23 +62,24 @@ class TrackRow(NamedTuple):
 
 
 def find_tracks(
-    connection: Connection, selection: Selection, limit: int | None = None
+    connection: Connection, conditions: Sequence[Sequence[Condition]] = (), *, count_shared: bool = False
 ) -> Generator[TrackRow, None, None]:
-    """Return the selected tracks, ordered by the bytes of their songs' paths, then by position in the song.
+    """Return tracks, ordered by the bytes of their songs' paths, then by position in the song.
 
-    A filter by the song's name looks at the names of all its paths. Rows stream: memory does not grow with
-    their number. A song that is at no path any more is not found. Close the rows before the catalog if you
-    leave them early.
+    Rows stream: memory does not grow with their number. A song that is at no path any more is not found.
+    Close the rows before the catalog if you leave them early.
+
+    Args:
+        connection: to the catalog.
+        conditions: of each choice, one has to hold. In PostgreSQL further tracks may be returned, since it
+            does not fold texts as SQLite does.
+        count_shared: count the songs that have each track, which reads all links first.
     """
-    # SQLite folds texts by a function of ours. PostgreSQL folds them by its own locale, so there the query
-    # only narrows the rows down.
-    exact = connection.dialect.name == "sqlite"
-    query = _select_tracks(selection, limit if exact else None, exact=exact)
+    query = _select_tracks(connection, conditions, count_shared=count_shared)
     with connection.begin():
         result = connection.execute(query.execution_options(yield_per=_FETCH_ROWS))
         try:
-            rows = _rows_with_paths(connection, result, selection, matched=exact)
-            yield from rows if exact else islice(rows, limit)
+            yield from _rows_with_paths(connection, result)
         finally:
             result.close()
 
@@ -132,21 +91,14 @@ class _SongPaths(NamedTuple):
     names: tuple[str, ...]
 
 
-def _rows_with_paths(
-    connection: Connection, result: CursorResult[Any], selection: Selection, *, matched: bool
-) -> Iterator[TrackRow]:
-    """Return the rows of a result with all paths of their songs.
-
-    Args:
-        matched: whether the query has found exactly what is selected.
-    """
+def _rows_with_paths(connection: Connection, result: CursorResult[Any]) -> Iterator[TrackRow]:
+    """Return the rows of a result with all paths of their songs."""
     for part in result.partitions():
         rows = [_make_row(values) for values in part]
         paths_by_song = _select_paths(connection, {row.song_id for row in rows})
         for row in rows:
             song = paths_by_song[row.song_id]
-            if matched or _matches(row, song.names, selection):
-                yield row._replace(paths=song.paths)
+            yield row._replace(paths=song.paths, song_names=song.names)
 
 
 def _select_paths(connection: Connection, song_ids: Iterable[int]) -> dict[int, _SongPaths]:
@@ -160,7 +112,9 @@ def _select_paths(connection: Connection, song_ids: Iterable[int]) -> dict[int, 
     return {song_id: _SongPaths(*zip(*places, strict=True)) for song_id, places in found.items()}
 
 
-def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> Select[Any]:
+def _select_tracks(
+    connection: Connection, conditions: Sequence[Sequence[Condition]], *, count_shared: bool
+) -> Select[Any]:
     path, link, track = song_paths.c, links.c, tracks.c
     other = song_paths.alias("other")
     smallest = (
@@ -170,6 +124,17 @@ def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> S
         .limit(1)
         .scalar_subquery()
     )
+    from_tables = (
+        song_paths.join(links, link.song_id == path.song_id)
+        .join(tracks, track.id == link.track_id)
+        .outerjoin(shards, shards.c.id == track.shard_id)
+        .outerjoin(runs, runs.c.id == track.run_id)
+    )
+    shared: ColumnElement[Any] = null()
+    if count_shared:
+        counts = _count_songs().subquery()
+        from_tables = from_tables.join(counts, counts.c.track_id == link.track_id)
+        shared = counts.c.songs
     return (
         select(
             path.song_id,
@@ -179,72 +144,38 @@ def _select_tracks(selection: Selection, limit: int | None, *, exact: bool) -> S
             path.source_metadata,
             shards.c.name,
             track.shard_row,
+            runs.c.started_at,
+            shared,
             *(link[field.name] for field in LINK_FIELDS),
             *(track[field.name] for field in TRACK_FIELDS),
         )
-        .select_from(
-            song_paths.join(links, link.song_id == path.song_id)
-            .join(tracks, track.id == link.track_id)
-            .outerjoin(shards, shards.c.id == track.shard_id)
-        )
-        .where(path.path == smallest, *_conditions(selection, _contains if exact else _may_contain))
+        .select_from(from_tables)
+        .where(path.path == smallest, *(sql_condition(connection, choices) for choices in conditions))
         .order_by(path.path, link.position)
-        .limit(limit)
     )
+
+
+def _count_songs() -> Select[Any]:
+    """Return the number of songs at any path that have each track."""
+    is_at_path = links.c.song_id.in_(select(song_paths.c.song_id).where(IS_THERE))
+    count = func.count(distinct(links.c.song_id)).label("songs")
+    return select(links.c.track_id, count).where(is_at_path).group_by(links.c.track_id)
 
 
 def _make_row(values: Any) -> TrackRow:
     """Return a row of the values that ``_select_tracks`` selects."""
-    song_id, path, root_length, song_name, metadata, shard, shard_row, *facts = values
+    song_id, path, root_length, song_name, metadata, shard, shard_row, added, shared, *facts = values
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     link = LinkRecord._make((*facts[: len(LINK_FIELDS)], track))
-    source_metadata = None if metadata is None else json.loads(metadata)
-    return TrackRow(song_id, path, root_length, song_name, link, shard, shard_row, source_metadata)
-
-
-def _conditions(selection: Selection, contains: TextCondition) -> Iterator[ColumnElement[bool]]:
-    for condition, value in selection.filters():
-        columns = [_TABLES[condition.record].c[name] for name in condition.field_names]
-        if condition.record == "songs":
-            named = song_paths.alias("named")
-            is_named = or_(*(contains(named.c[name], str(value)) for name in condition.field_names))
-            yield (
-                exists()
-                .where(named.c.song_id == song_paths.c.song_id, named.c.gone_at.is_(None), is_named)
-                .correlate(song_paths)
-            )
-        elif condition.comparison == "contains":
-            yield or_(*(contains(column, str(value)) for column in columns))
-        elif condition.comparison == "at_least":
-            yield or_(*(column >= value for column in columns))
-        elif condition.comparison == "at_most":
-            yield or_(*(column <= value for column in columns))
-        else:
-            yield or_(*(column == value for column in columns))
-
-
-def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    # Folded before it becomes a pattern: a full-width percent sign is none of SQL's.
-    return column.icontains(fold_text(make_storable(text)), autoescape=True)
-
-
-def _may_contain(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    """Return a condition that holds where ``_contains`` holds, and for any text beyond ASCII."""
-    beyond_ascii = func.octet_length(column) > func.char_length(column)
-    folded = fold_text(text)
-    return or_(beyond_ascii, _contains(column, folded)) if folded.isascii() else beyond_ascii
-
-
-def _matches(row: TrackRow, song_names: Iterable[str], selection: Selection) -> bool:
-    """Return whether the texts of a row, or one of the song's names, pass the filters."""
-    for condition, text in selection.filters():
-        if condition.comparison != "contains":
-            continue
-        values: Iterable[str | None] = song_names
-        if condition.record != "songs":
-            record = row.link if condition.record == "links" else row.track
-            values = [getattr(record, name) for name in condition.field_names]
-        wanted = fold_text(make_storable(str(text)))
-        if not any(value is not None and wanted in fold_text(value) for value in values):
-            return False
-    return True
+    return TrackRow(
+        song_id=song_id,
+        song_path=path,
+        root_length=root_length,
+        song_name=song_name,
+        link=link,
+        shard=shard,
+        shard_row=shard_row,
+        source_metadata=None if metadata is None else json.loads(metadata),
+        added=added,
+        shared=shared,
+    )
