@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from midiprism.catalog.open import open_worker_catalog as open_worker_catalog
     from midiprism.catalog.open import require_driver as require_driver
     from midiprism.catalog.open import upgrade_catalog as upgrade_catalog
-    from midiprism.catalog.queries.find_tracks import TrackRow as TrackRow
+    from midiprism.catalog.track_row import TrackRow as TrackRow
     from midiprism.catalog.queries.find_tracks import find_tracks as find_tracks
     from midiprism.catalog.queries.integrity import BrokenSong as BrokenSong
     from midiprism.catalog.queries.integrity import IntegrityQueries as IntegrityQueries
@@ -77,7 +77,7 @@ _MODULES = {
     "TrackFile": "midiprism.catalog.queries.integrity",
     "TrackPathFields": "midiprism.catalog.types",
     "TrackRecord": "midiprism.records.track_record",
-    "TrackRow": "midiprism.catalog.queries.find_tracks",
+    "TrackRow": "midiprism.catalog.track_row",
     "UniqueNames": "midiprism.catalog.sqlite.unique_names",
     "UpToDate": "midiprism.catalog.types",
     "VerifyScope": "midiprism.catalog.queries.integrity",

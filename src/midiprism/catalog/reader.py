@@ -8,11 +8,14 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.version import CURRENT_VERSION
+
+if TYPE_CHECKING:  # which loads SQLAlchemy
+    from midiprism.catalog.catalog import Catalog
 
 _FETCH_ROWS = 10_000
 _LOCK_TIMEOUT_SECONDS = 60.0
@@ -93,8 +96,20 @@ def open_reader(address: Address) -> Iterator[CatalogReader]:
         return
     from midiprism.catalog.open import open_read_only
 
-    with open_read_only(address) as catalog, catalog.read_transaction() as transaction:
-        schema = address.schema if isinstance(address, PostgresAddress) else None
+    with open_read_only(address) as catalog, reader_of(catalog) as reader:
+        yield reader
+
+
+@contextmanager
+def reader_of(catalog: "Catalog") -> Iterator[CatalogReader]:
+    """Read one snapshot of a catalog that is open, which has no transaction.
+
+    Raises:
+        CatalogError: it cannot be read.
+    """
+    address = catalog.address
+    schema = address.schema if isinstance(address, PostgresAddress) else None
+    with catalog.read_transaction() as transaction:
         yield CatalogReader(transaction.connection.dbapi_connection, catalog.path, schema)
 
 

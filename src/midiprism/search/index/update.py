@@ -43,7 +43,7 @@ MAX_SEGMENT_LINKS = 800_000
 
 _TIER_FACTOR = 4
 """So many segments of about the same size become one."""
-_SMALLEST_TIER_LINKS = 2_000
+SMALLEST_TIER_LINKS = 2_000
 _MAX_DEAD_SHARE = 0.5
 
 
@@ -256,7 +256,7 @@ def _tier(segment: IndexedSegment) -> int:
 
 def _tier_of(links: int) -> int:
     tier = 0
-    while links >= _SMALLEST_TIER_LINKS:
+    while links >= SMALLEST_TIER_LINKS:
         links //= _TIER_FACTOR
         tier += 1
     return tier
