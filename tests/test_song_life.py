@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from midiprism.catalog import Selection, VerifyScope, find_tracks
+from midiprism.catalog import VerifyScope, find_tracks
 from midiprism.integrity.verify import verify_result
 from midiprism.pipeline import Summary
 from midiprism.results.result_dir import open_catalog_of
@@ -101,7 +101,7 @@ def listed_songs(out: Path, library: Path) -> dict[str, list[str]]:
     """Return the names of the listed songs, each with all its paths."""
     root = len(bytes(library)) + 1
     with open_catalog_of(str(out), catalog_access.postgres_address(out)) as catalog:
-        rows = [*find_tracks(catalog.connection, Selection())]
+        rows = [*find_tracks(catalog.connection)]
     return {row.song_name: [os.fsdecode(path[root:-4]) for path in row.paths] for row in rows}
 
 

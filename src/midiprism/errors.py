@@ -15,7 +15,6 @@
     │   ├── AdoptionNeedsFilesError    an adopted library with another store than ``files``
     │   ├── UnfinishedRelocationError  the folder is the target of a relocation that has not ended
     │   ├── NetworkFileSystemError     SQLite cannot be used on the file system of the result
-    │   ├── FilterValueError           a filter of a search with too long a text or too large a number
     │   ├── NoParquetSourceError       columns are named, and no source is a Parquet file
     │   ├── AmbiguousSongColumnError   a Parquet file has several columns that may hold songs
     │   └── PathMapRuleError           a rule of a path map cannot be followed
@@ -29,7 +28,7 @@
 
 ``UnreadableError`` of ``midiprism.sources`` is one too: the bytes of a song cannot be read.
 Some packages add errors of their own: see ``errors`` in ``adopt``, ``export``, ``integrity``, ``metrics``,
-``relocate`` and ``results``.
+``relocate``, ``results`` and ``search``.
 
 Every message is one sentence that says what happened and, where something can be done, what to do. Messages
 name no command-line option: the facts are attributes, from which the command line phrases its own advice.
@@ -284,27 +283,6 @@ class PathMapRuleError(UsageError):
         if self.fault == "parent_folder":
             return f"The path mapping {self.rule} has a component `..`: write the path out."
         return f"There are two path mappings for {self.rule}."
-
-
-class FilterValueError(UsageError):
-    """A filter of a search with a text that is too long, or a number that is too large.
-
-    Attributes:
-        name: of the filter.
-        limit: most characters of a text, or the largest number.
-        is_text: whether the filter is a text.
-    """
-
-    def __init__(self, name: str, limit: int, is_text: bool) -> None:
-        super().__init__(name, limit, is_text)
-        self.name = name
-        self.limit = limit
-        self.is_text = is_text
-
-    def __str__(self) -> str:
-        if self.is_text:
-            return f"The filter {self.name} is too long: it takes at most {self.limit:,} characters."
-        return f"The filter {self.name} is too large: it takes numbers up to {self.limit:,}."
 
 
 class SourceError(MidiprismError):

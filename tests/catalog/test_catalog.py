@@ -13,7 +13,6 @@ from midiprism.catalog import (
     KnownSong,
     LinkRecord,
     ProblemRecord,
-    Selection,
     SongRecord,
     TrackRecord,
     find_tracks,
@@ -134,7 +133,7 @@ def test_a_known_song_only_gets_another_path(address: Address) -> None:
         commit(catalog, 1, batch(song(b"/b.mid", 1, link(track(1)))))
         committed = commit(catalog, 1, batch(song(b"/a.mid", 1, outcome=None)))
         assert (committed.paths_of_known_songs, committed.outcomes.total()) == (1, 0)
-        (row,) = find_tracks(catalog.connection, Selection())
+        (row,) = find_tracks(catalog.connection)
     assert row.song_path == b"/a.mid", "the bytewise smallest path names the song, whichever was seen first"
     assert counts(address)["song_paths"] == 2
 
@@ -177,7 +176,7 @@ def test_a_path_with_new_content_no_longer_names_the_old_song(address: Address) 
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1, "old")))))
         commit(catalog, 1, batch(song(b"/a.mid", 2, link(track(2, "new")))))
-        assert [row.link.name for row in find_tracks(catalog.connection, Selection())] == ["new"]
+        assert [row.link.name for row in find_tracks(catalog.connection)] == ["new"]
     assert count(address, "songs") == 2
 
 
@@ -196,7 +195,7 @@ def test_text_that_a_database_refuses_is_made_storable(address: Address) -> None
     record = song(b"/\xff\xfe.mid", 1, link(odd))
     with open_catalog(address) as catalog:
         commit(catalog, 1, batch(record))
-        (row,) = find_tracks(catalog.connection, Selection(name="nul"))
+        (row,) = find_tracks(catalog.connection)
     assert row.link.name == "nul\ufffd lone\ufffd"
     assert row.song_path == b"/\xff\xfe.mid"
     assert row.song_name == "\ufffd\ufffd"
@@ -268,7 +267,7 @@ def test_a_catalog_in_a_read_only_folder_can_be_read(address: str, monkeypatch: 
         commit(catalog, 1, batch(song(b"/a.mid", 1, link(track(1)))))
     monkeypatch.setattr("os.access", lambda _path, _mode: False)
     with open_read_only(address) as catalog:
-        assert len(list(find_tracks(catalog.connection, Selection()))) == 1
+        assert len(list(find_tracks(catalog.connection))) == 1
     assert [file.name for file in Path(address).parent.iterdir()] == ["catalog.sqlite"]
 
 

@@ -15,7 +15,6 @@ from midiprism.catalog import (
     Address,
     BatchRecord,
     PostgresAddress,
-    Selection,
     find_tracks,
     migrate,
     open_catalog,
@@ -145,7 +144,7 @@ def test_an_older_catalog_keeps_its_rows_and_works_after_the_upgrade(
     assert "moods" in tables
     assert "mood" in tables["tracks"][0]
     with open_catalog(address) as catalog:
-        (row,) = find_tracks(catalog.connection, Selection())
+        (row,) = find_tracks(catalog.connection)
         assert (row.song_path, row.link.name, row.track.digest) == (b"/a.mid", "Lead", bytes(32))
         assert catalog.known_paths(b"", 9) == {b"/a.mid": (10, 20)}
         assert catalog.begin_run({}, "2026-01-02") == 2

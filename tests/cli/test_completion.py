@@ -20,6 +20,12 @@ def complete(monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -> None:
         (["midiprism", "li"], ["list"]),
         (["midiprism", "catalog", "un"], ["undo"]),
         (["midiprism", "list", "--note"], ["--notes"]),
+        (["midiprism", "list", "out", "instr"], ["instrument:"]),
+        (["midiprism", "list", "out", "role:m"], ["role:melody"]),
+        (["midiprism", "list", "out", "role", ":", "m"], ["melody"]),
+        (["midiprism", "list", "out", "meter", ":"], ["4/4", "3/4", "2/4", "6/8", "12/8", "2/2"]),
+        (["midiprism", "list", "out", "key:Dm,E"], ["key:Dm,Eb", "key:Dm,E", "key:Dm,Ebm", "key:Dm,Em"]),
+        (["midiprism", "export", "out", "sort:dur"], ["sort:duration_ticks", "sort:duration_seconds"]),
         (["midiprism", "split", "--context", "f"], ["full"]),
     ],
 )

@@ -138,9 +138,9 @@ def test_forget_reports_as_json(out: Path, run_cli: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Name a SONG, or choose songs by a filter such as --song."),
+        ((), "Name a SONG, or choose songs by a query, as in --where song:karaoke."),
         (("nothing",), "There is no song nothing: name it as `midiprism list` does."),
-        (("a", "--undo"), "--undo takes back the whole last removal: leave SONG, filters and --dry-run out."),
+        (("a", "--undo"), "--undo takes back the whole last removal: leave SONG, queries and --dry-run out."),
         (("--undo",), "There is nothing to undo in out: no song was removed since the last prune."),
     ],
 )

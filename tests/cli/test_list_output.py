@@ -68,7 +68,10 @@ def test_a_name_with_a_tab_stays_one_value(out: Path, run_cli: Run, tmp_path: Pa
     [
         (["--columns", "tempi"], "no column 'tempi'"),
         (["--columns", ""], "no column ''"),
-        (["--columns", "song", "--json"], "--columns is for the table and --tsv"),
+        (["--columns", "instrumnt"], "do you mean instrument?"),
+        (["--columns", "song", "--paths"], "leave --columns out"),
+        (["--columns", "song", "--format", "m3u"], "leave --columns out"),
+        (["--format", "csv", "--json"], "exclude each other"),
         (["--tsv", "--paths"], "exclude each other"),
         (["--tsv", "--json"], "exclude each other"),
     ],

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import Selection
 from midiprism.errors import UsageError
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
+from midiprism.search.parse_query import parse_query
+from midiprism.search.query import Query
 from midiprism.sources import open_folders
 from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
@@ -15,7 +16,7 @@ from support.runs import make_settings, run_source
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
-ALL = Selection()
+ALL = Query()
 
 
 def make_result(tmp_path: Path, files: dict[str, bytes]) -> Path:
@@ -26,10 +27,10 @@ def make_result(tmp_path: Path, files: dict[str, bytes]) -> Path:
     return out
 
 
-def export(out: Path, to: Path, by: str = "song", selection: Selection = ALL, **options: bool) -> Export:
+def export(out: Path, to: Path, by: str = "song", query: Query = ALL, **options: bool) -> Export:
     place = catalog_access.postgres_address(out)
     template = PathTemplate(by)
-    return export_tracks(str(out), str(to), template, selection, database=place, **options)  # type: ignore[arg-type]
+    return export_tracks(str(out), str(to), template, query, database=place, **options)  # type: ignore[arg-type]
 
 
 def names(folder: Path) -> list[str]:
@@ -51,7 +52,7 @@ def test_a_tree_by_song_has_a_folder_per_song(tmp_path: Path) -> None:
 
 def test_a_tree_by_instrument_has_the_song_in_each_file_name(tmp_path: Path) -> None:
     out = make_result(tmp_path, {"Help.mid": fake_song(BASS), "Yes.mid": fake_song(PIANO, BASS)})
-    export(out, tmp_path / "to", "instrument", Selection(family="bass"))
+    export(out, tmp_path / "to", "instrument", parse_query("family:bass"))
     assert names(tmp_path / "to") == [
         "Bass/Slap Bass 1/Help - 01 Bassline.mid",
         "Bass/Slap Bass 1/Yes - 02 Bassline.mid",
@@ -185,7 +186,7 @@ def test_an_interrupted_export_can_be_continued(tmp_path: Path) -> None:
         str(out),
         str(tmp_path / "to"),
         PathTemplate("song"),
-        Selection(),
+        Query(),
         database=catalog_access.postgres_address(out),
         stop=lambda: len(progress) > 1,
         listener=lambda done: progress.append(done.files),

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import Selection
 from midiprism.errors import InUseError
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.fs.atomic_write import PendingFiles, name_of_temporary, random_temporary_name
 from midiprism.results.identity import StoreKind
+from midiprism.search.parse_query import parse_query
+from midiprism.search.query import Query
 from midiprism.sources import SongRef, open_folders
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, run_killed_at
@@ -30,7 +31,7 @@ def make_result(folder: Path, store: StoreKind = "files") -> Path:
 
 
 def export(out: Path, to: Path, by: str = "song", *, hardlink: bool = False) -> Export:
-    return export_tracks(str(out), str(to), PathTemplate(by), Selection(), hardlink=hardlink)
+    return export_tracks(str(out), str(to), PathTemplate(by), Query(), hardlink=hardlink)
 
 
 def tracks_in(folder: Path) -> dict[str, bytes]:
@@ -124,7 +125,7 @@ def test_a_file_that_appears_during_an_export_is_left_alone(tmp_path: Path) -> N
     def appear(_export: Export) -> None:
         path.write_bytes(b"my own take")
 
-    done = export_tracks(str(out), str(to), PathTemplate("song"), Selection(song_name="Yes"), listener=appear)
+    done = export_tracks(str(out), str(to), PathTemplate("song"), parse_query("song:Yes"), listener=appear)
     assert (done.files_new, done.files_differing) == (1, 1)
     assert path.read_bytes() == b"my own take"
     assert len(tracks_in(to)) == 2

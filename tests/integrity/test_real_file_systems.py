@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import Selection, VerifyScope
+from midiprism.catalog import VerifyScope
 from midiprism.export.export import export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.repair import repair_result
 from midiprism.integrity.verify import verify_result
 from midiprism.results.result_dir import marker_facts
+from midiprism.search.query import Query
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.restrictions import can_mount
 from support.runs import run_split
@@ -85,6 +86,6 @@ def test_a_result_is_checked_repaired_and_exported(kind: str, tmp_path: Path) ->
         assert repair_result(str(out), VerifyScope(), splitter=fake_split).files == 2
         assert tracks(out) == before
         exported = [
-            export_tracks(str(out), str(disk / "tree"), PathTemplate("song"), Selection()) for _ in range(2)
+            export_tracks(str(out), str(disk / "tree"), PathTemplate("song"), Query()) for _ in range(2)
         ]
         assert [(done.files_new, done.files_unchanged) for done in exported] == [(5, 0), (0, 5)]

@@ -13,11 +13,12 @@ import psutil
 import pytest
 from blake3 import blake3
 
-from midiprism.catalog import PostgresAddress, Selection, VerifyScope, open_catalog
+from midiprism.catalog import PostgresAddress, VerifyScope, open_catalog
 from midiprism.export.export import export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.verify import verify_result
 from midiprism.sample.write import write_songs
+from midiprism.search.query import Query
 from midiprism.sources import open_source
 from support.catalog_access import query
 from support.fake_songs import read_tree
@@ -145,15 +146,15 @@ def test_an_export_equals_that_of_a_result_in_files(
     result: Path, result_in_files: Path, tmp_path: Path, by: str
 ) -> None:
     for name, out in (("one", result), ("other", result_in_files)):
-        done = export_tracks(str(out), str(tmp_path / name), PathTemplate(by), Selection())
+        done = export_tracks(str(out), str(tmp_path / name), PathTemplate(by), Query())
         assert (done.failed, done.files > 0) == (False, True)
     assert read_tree(tmp_path / "one") == read_tree(tmp_path / "other")
-    again = export_tracks(str(result), str(tmp_path / "one"), PathTemplate(by), Selection())
+    again = export_tracks(str(result), str(tmp_path / "one"), PathTemplate(by), Query())
     assert (again.files_new, again.files_unchanged) == (0, done.files)
 
 
 def test_splitting_exported_tracks_gives_the_same_tracks(result: Path, tmp_path: Path) -> None:
-    export_tracks(str(result), str(tmp_path / "tree"), PathTemplate("song"), Selection())
+    export_tracks(str(result), str(tmp_path / "tree"), PathTemplate("song"), Query())
     (tmp_path / "tree" / "midiprism.json").unlink()
     settings = make_settings(by="track", store="parquet", workers=0)
     assert run_source(open_source([tmp_path / "tree"]), str(tmp_path / "again"), settings).state == "done"

@@ -5,7 +5,6 @@ import pytest
 from midiprism.catalog.schema import links, song_paths, songs, tracks
 from midiprism.records.field import Field
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
-from midiprism.records.filters import FILTERS
 from midiprism.records.track_record import TrackRecord
 from midiprism.smf.types import SplitTrack
 from midiprism.stores.parquet.schema import LINK_COLUMNS, TRACK_COLUMNS
@@ -54,20 +53,3 @@ def test_the_attribute_of_a_split_track_that_a_field_names_exists() -> None:
     for field in (*TRACK_FIELDS, *LINK_FIELDS):
         if field.split_attribute is not None:
             assert field.split_attribute in SplitTrack._fields
-
-
-def test_the_filters_derive_from_the_searchable_fields() -> None:
-    assert {name: (it.record, it.field_names, it.comparison) for name, it in FILTERS.items()} == {
-        "channel": ("links", ("channel",), "equals"),
-        "drum_piece": ("links", ("drum_piece",), "equals"),
-        "name": ("links", ("name",), "contains"),
-        "instrument": ("links", ("instrument", "family"), "contains"),
-        "family": ("links", ("family",), "contains"),
-        "min_notes": ("tracks", ("note_count",), "at_least"),
-        "max_notes": ("tracks", ("note_count",), "at_most"),
-        "min_last_note_ticks": ("tracks", ("last_note_ticks",), "at_least"),
-        "max_last_note_ticks": ("tracks", ("last_note_ticks",), "at_most"),
-        "min_last_note_seconds": ("tracks", ("last_note_seconds",), "at_least"),
-        "max_last_note_seconds": ("tracks", ("last_note_seconds",), "at_most"),
-        "song_name": ("songs", ("song_name",), "contains"),
-    }

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from midiprism.catalog import Selection
 from midiprism.errors import InUseError, StoreError, UsageError
 from midiprism.removal.forget import SongChoice, choose_songs
 from midiprism.results.lock import lock_exclusive
+from midiprism.search.parse_query import parse_query
 from support import catalog_access
 from support.catalog_access import query
 from support.fake_songs import BASS, DRUMS, PIANO
@@ -66,7 +66,7 @@ def test_songs_without_tracks_and_songs_that_failed_can_be_forgotten(tmp_path: P
 def test_filters_choose_songs_by_their_tracks(tmp_path: Path, store: str) -> None:
     out = split_library(tmp_path, store)
     address = catalog_access.postgres_address(out)
-    chosen = choose_songs(str(out), SongChoice((), Selection(family="drums")), address)
+    chosen = choose_songs(str(out), SongChoice((), parse_query("family:drums")), address)
     assert [os.path.basename(song.path or b"") for song in chosen] == [b"b.mid", b"e.mid"]
 
 

@@ -1,13 +1,13 @@
 """Tests of the grammar of queries: what a text means, canonical texts, and errors."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midiprism.search.errors import QueryError
-from midiprism.search.musical_keys import Mode
 from midiprism.search.parse_query import parse_query, parse_words
 from midiprism.search.query import (
     Choice,
@@ -27,7 +27,8 @@ from midiprism.search.query import (
     Test,
     Word,
 )
-from midiprism.search.query_fields import QUERY_FIELDS, QueryField
+from midiprism.search.saved_searches import SavedSearches
+from support.queries import queries, texts
 
 
 def term(*matches: Match, negated: bool = False) -> Term:
@@ -75,6 +76,14 @@ def field(name: str, test: Test) -> Term:
         ("key_signature:minor", query(field("key_signature", Key(None, "minor")))),
         ("has:key_signature", query(field("key_signature", Present()))),
         ("-has:name", query(term(FieldMatch("name", Present()), negated=True))),
+        ("has:lyrics", query(field("lyrics", Range(1, None)))),
+        ("has:loops", query(field("loops", Flag(True)))),
+        ("loops:no", query(field("loops", Flag(False)))),
+        ("role:Melody", query(field("role", Choice("melody")))),
+        ("key:Dbm", query(field("key", Key(1, "minor")))),
+        ("dominant_tempo:90", query(field("bpm", Range(90, 90)))),
+        ("length:8bars", query(field("length_bars", Range(8, 8)))),
+        ("length:..16beats", query(field("length_beats", Range(None, 16)))),
         ("added:2026-11..", query(field("added", Dates("2026-11", None)))),
         ("added:2026", query(field("added", Dates("2026", "2026")))),
         ("length:..30s", query(field("length_seconds", Range(None, 30)))),
@@ -154,6 +163,9 @@ def test_the_arguments_of_a_command_are_a_query(words: list[str], text: str) -> 
         ("meter:4", "4", "write 4/4"),
         ("key_signature:H", "H", "write Dm"),
         ("key_signature:minor~", "minor~", "write Dm"),
+        ("role:melodie", "melodie", "role is never melodie: do you mean melody?"),
+        ("loops:maybe", "maybe", "loops is yes or no"),
+        ("@basss", "@basss", "There is no saved search basss"),
         ("added:soon", "soon", "takes a day"),
         ("added:2026-13", "2026-13", "takes a day"),
         ("added:2026-11..2026-10", "2026-11..2026-10", "2026-10..2026-11"),
@@ -184,54 +196,20 @@ def test_terms_are_added_to_every_group() -> None:
     assert Query().with_terms([]) == Query()
 
 
-texts = st.text(min_size=1, max_size=8).filter(lambda text: "\0" not in text)
-words = st.one_of(texts, st.sampled_from(["a b", "-x", "^", "=", "key:Dm", "a,b", '"', "\\", "x~", ".."]))
-
-
-def ranges(field: QueryField) -> st.SearchStrategy[Range]:
-    numbers: st.SearchStrategy[float] = st.integers(-(10**12), 10**12)
-    if not field.is_integer:
-        numbers |= st.floats(-1e12, 1e12).map(lambda number: round(number, 9))
-    pairs = st.tuples(numbers | st.none(), numbers | st.none()).filter(lambda it: it != (None, None))
-
-    def ordered(pair: tuple[float | None, float | None]) -> Range:
-        low, high = pair
-        return Range(high, low) if low is not None and high is not None and low > high else Range(low, high)
-
-    return pairs.map(ordered) | numbers.map(lambda number: Range(number, number))
-
-
-def values_of(field: QueryField) -> st.SearchStrategy[Test]:
-    modes: st.SearchStrategy[Mode] = st.sampled_from(["major", "minor"])
-    days = st.sampled_from(["2025", "2026", "2026-01", "2026-11", "2026-11-03"])
-    kinds: dict[str, st.SearchStrategy[Test]] = {
-        "text": words.map(Contains) | words.map(Equals),
-        "number": ranges(field),
-        "share": ranges(field),
-        "choice": st.sampled_from(field.choices or ("x",)).map(Choice),
-        "meter": st.sampled_from(["4/4", "12/8", "3/4"]).map(Choice),
-        "flag": st.booleans().map(Flag),
-        "key": st.builds(Key, st.integers(0, 11), modes, st.booleans()) | modes.map(lambda it: Key(None, it)),
-        "date": days.map(lambda day: Dates(day, day))
-        | days.map(lambda day: Dates(day, None))
-        | days.map(lambda day: Dates("2025", day)),
-    }
-    test = kinds[field.kind]
-    return test if field.kind == "flag" else test | st.just(Present())
-
-
-fields = st.sampled_from([*QUERY_FIELDS.values()])
-field_matches = fields.flatmap(lambda field: values_of(field).map(lambda test: FieldMatch(field.name, test)))
-terms = st.builds(
-    Term,
-    st.lists(words.map(Word) | field_matches, min_size=1, max_size=4).map(tuple),
-    st.booleans(),
-)
-groups = st.builds(Group, st.lists(terms, min_size=1, max_size=4).map(tuple))
-sort_keys = st.builds(SortKey, fields.map(lambda field: field.name), st.booleans())
-queries = st.builds(
-    Query, st.lists(groups, max_size=3).map(tuple), st.lists(sort_keys, max_size=2).map(tuple)
-)
+def test_a_saved_search_is_part_of_a_query(tmp_path: Path) -> None:
+    saved = SavedSearches(str(tmp_path / "searches"))
+    saved.save("low", "instrument:bass , name:low sort:notes-")
+    assert str(parse_query("@low notes:16..", saved)) == (
+        "instrument:bass notes:16.. , name:low notes:16.. sort:notes-"
+    )
+    assert str(parse_query("drums, @LOW", saved)) == "drums , instrument:bass , name:low sort:notes-"
+    with pytest.raises(QueryError, match="do you mean `@low`"):
+        parse_query("@lo", saved)
+    for text in ("-@low", "@low,drums"):
+        with pytest.raises(QueryError, match="stands alone"):
+            parse_query(text, saved)
+    with pytest.raises(QueryError, match="at most 200 choices"):
+        parse_query("@low " * 8, saved)
 
 
 @settings(max_examples=500)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from midiprism.catalog import Selection, TrackRow, find_tracks, open_read_only
+from midiprism.catalog import TrackRow, find_tracks, open_read_only
 from midiprism.pipeline import Settings, Summary
 from midiprism.pipeline.splitter import Splitter
 from midiprism.sources import open_folders
@@ -36,4 +36,4 @@ def run(
 def rows(out: Path) -> list[TrackRow]:
     """Return the rows of all tracks of all songs, in order."""
     with open_read_only(catalog_access.catalog_address(out)) as catalog:
-        return list(find_tracks(catalog.connection, Selection()))
+        return list(find_tracks(catalog.connection))

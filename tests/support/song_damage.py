@@ -161,9 +161,14 @@ def lengthen_numbers(rng: Random, data: bytes) -> bytes:
 
 
 def put_private_chunk(rng: Random, data: bytes) -> bytes:
-    """Put an unknown chunk before a track, with a length that reaches into the track."""
+    """Put an unknown chunk before a track, with a length that reaches into the track.
+
+    One that reaches exactly to the track's end would be a whole chunk of its own, with the track in it.
+    """
     pieces = chunks_of(data)
-    pieces.insert(rng.randrange(1, len(pieces)), chunk(b"XFIH", b"private", 7 + rng.randint(1, 60)))
+    at = rng.randrange(1, len(pieces))
+    excess = rng.randint(1, 60)
+    pieces.insert(at, chunk(b"XFIH", b"private", 7 + excess - (excess == len(pieces[at]))))
     return b"".join(pieces)
 
 

@@ -42,11 +42,13 @@ def _run(given: list[str], output: StandardOutput) -> int:
     from midiprism.cli.common_options import is_verbose
     from midiprism.cli.config_file import add_configured_options
     from midiprism.cli.json_log import LOG_JSON_OPTION, start_json_log
+    from midiprism.cli.query_arguments import separate_colon
     from midiprism.cli.render.terminal import print_message
 
     if LOG_JSON_OPTION in given:
         start_json_log()
     arguments, config_file = given, None
+    separate_colon(os.environ)
     try:
         configured = add_configured_options(given, make_app)
         arguments, config_file = configured.arguments, configured.file
@@ -67,6 +69,7 @@ def _run(given: list[str], output: StandardOutput) -> int:
 
         is_usage = isinstance(error, UsageError)
         print_message(explain(error) + (_also_from(config_file) if is_usage else ""), level="error")
+        _print_place(error)
         return exit_codes.USAGE if is_usage else exit_codes.FAILED
     except ExitRequest as request:
         return request.exit_code
@@ -81,6 +84,15 @@ def _run(given: list[str], output: StandardOutput) -> int:
     if not given:
         return exit_codes.USAGE
     return code if isinstance(code, int) else exit_codes.DONE
+
+
+def _print_place(error: MidiprismError) -> None:
+    """Print the place of an error in a query, if it has one."""
+    from midiprism.cli.render.search_text import print_place
+    from midiprism.search.errors import QueryError
+
+    if isinstance(error, QueryError):
+        print_place(error)
 
 
 def _also_from(config_file: str | None) -> str:

@@ -6,7 +6,6 @@ from functools import singledispatch
 from midiprism import errors
 from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
 from midiprism.catalog.bound_error import BoundCatalogError
-from midiprism.cli.filters import option_of_filter
 from midiprism.errors import MidiprismError
 from midiprism.export.errors import HardlinkError
 from midiprism.integrity.errors import EmptyCatalogError
@@ -157,14 +156,6 @@ def _(error: errors.PathMapRuleError) -> str:
     if error.fault == "parent_folder":
         return f"--path-map {error.rule} has a component `..`: write the path out."
     return f"--path-map names {error.rule} twice."
-
-
-@explain.register
-def _(error: errors.FilterValueError) -> str:
-    option = option_of_filter(error.name)
-    if error.is_text:
-        return f"{option} is too long: give at most {error.limit:,} characters."
-    return f"{option} is too large: the largest number is {error.limit:,}."
 
 
 @explain.register

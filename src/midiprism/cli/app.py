@@ -1,5 +1,6 @@
 """Register the commands under their names. A command is loaded if it is the one to run."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 import midiprism
 from midiprism.cli.common_options import common_parameters
 from midiprism.cli.option_groups import expand_option_groups
+from midiprism.cli.query_arguments import QueryCommand
 
 ParsingError: type[Any] = typer.BadParameter.__bases__[0]
 """The exception that Typer raises about arguments; not all versions of Typer export it by one name."""
@@ -69,7 +71,9 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
 def _register(app: typer.Typer, commands: Mapping[str, str]) -> None:
     for name, function in commands.items():
         module = import_module(f"midiprism.cli.commands.{name}")
-        app.command(name)(expand_option_groups(getattr(module, function), common_parameters()))
+        expanded = expand_option_groups(getattr(module, function), common_parameters())
+        has_query = "query" in inspect.signature(expanded).parameters
+        app.command(name, cls=QueryCommand if has_query else None)(expanded)
 
 
 def _print_version(requested: bool) -> None:

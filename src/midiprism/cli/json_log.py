@@ -53,6 +53,11 @@ def start_json_log() -> None:
         sys.stderr = JsonLog(sys.stderr)
 
 
+def is_json() -> bool:
+    """Return whether standard error is JSON."""
+    return isinstance(sys.stderr, JsonLog)
+
+
 def log_record(level: Level, message: str, **facts: Any) -> bool:
     """Write an object if standard error is JSON, and return whether it is."""
     if not isinstance(sys.stderr, JsonLog):

@@ -1,7 +1,5 @@
 """The arguments of a command that are a query: words of their own, and options that are terms of it."""
 
-import os
-import shlex
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +10,7 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from midiprism.search.query import Query, Term
 
-_BASH_COMPLETION = "complete_bash"
+_COMPLETION_VARIABLE = "_MIDIPRISM_COMPLETE"
 
 
 def _complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -52,9 +50,9 @@ def _is_negated(argument: str, letters: set[str]) -> bool:
     return not {*argument[1:]} <= letters
 
 
-def separate_colon(environment: MutableMapping[str, str], variable: str) -> None:
+def separate_colon(environment: MutableMapping[str, str]) -> None:
     """Let a completion of bash begin behind a colon, which bash takes for a word of its own."""
-    if environment.get(variable) != _BASH_COMPLETION:
+    if environment.get(_COMPLETION_VARIABLE) != "complete_bash":
         return
     words, position = environment.get("COMP_WORDS", ""), environment.get("COMP_CWORD", "")
     if words.endswith(" :") and position.isdigit() and int(position) == len(words.split(" ")) - 1:
@@ -68,16 +66,16 @@ class FilterOptions:
     channel: Annotated[
         int | None, typer.Option(min=1, max=16, metavar="N", help="The term channel:N of a query.")
     ] = None
-    drum_piece: Annotated[
-        int | None, typer.Option(metavar="N", help="The term drum_piece:N of a query.")
-    ] = None
+    drum_piece: Annotated[int | None, typer.Option(metavar="N", help="The term drum_piece:N of a query.")] = (
+        None
+    )
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="The term name:TEXT of a query.")] = None
     instrument: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The term instrument:TEXT of a query.")
     ] = None
-    family: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The term family:TEXT of a query.")
-    ] = None
+    family: Annotated[str | None, typer.Option(metavar="TEXT", help="The term family:TEXT of a query.")] = (
+        None
+    )
     notes: Annotated[
         str | None, typer.Option(metavar="RANGE", help="The term notes:RANGE of a query, such as 16..")
     ] = None
@@ -95,6 +93,7 @@ class FilterOptions:
         Raises:
             QueryError: a field takes no such value.
         """
+        from midiprism.search.errors import QueryError
         from midiprism.search.filter_terms import field_terms
         from midiprism.search.query_fields import find_field
 
@@ -103,13 +102,15 @@ class FilterOptions:
             value, field = getattr(self, option.name), find_field(option.name)
             if value is not None:
                 assert field is not None
-                terms += field_terms(field, str(value))
+                try:
+                    terms += field_terms(field, str(value))
+                except QueryError as error:
+                    reason = f"--{option.name.replace('_', '-')}: {error.reason}"
+                    raise QueryError(reason, error.text, error.start, error.end) from error
         return tuple(terms)
 
 
-def parse_arguments(
-    words: Sequence[str] | None, filters: FilterOptions, sort: Iterable[str] = ()
-) -> "Query":
+def parse_arguments(words: Sequence[str] | None, filters: FilterOptions, sort: Iterable[str] = ()) -> "Query":
     """Return the query of the arguments of a command.
 
     Args:
@@ -125,8 +126,3 @@ def parse_arguments(
 
     given = [*(words or ()), *(f"sort:{field}" for field in sort)]
     return parse_words(given, SavedSearches(default_folder())).with_terms(filters.terms())
-
-
-def shown_arguments(words: Iterable[str]) -> str:
-    """Return the words of a query as the arguments of a command."""
-    return " ".join(map(shlex.quote, words))

@@ -26,8 +26,8 @@ from midiprism.search.query_fields import (
     find_field,
     nearest_name,
 )
-from midiprism.search.saved_searches import SavedSearches
 from midiprism.search.query_words import SPECIAL_FIELDS, Piece, TermText, divide, query_text
+from midiprism.search.saved_searches import SavedSearches
 
 MAX_QUERY_LENGTH = 20_000
 MAX_GROUPS = 200
@@ -123,7 +123,9 @@ def _saved_query(text: str, term: TermText, saved: SavedSearches | None) -> Quer
     """Return the query that is saved under a name."""
     piece = term.pieces[0]
     if term.negated or len(term.pieces) > 1:
-        raise QueryError("A saved search stands alone, as in `@name notes:16..`.", text, term.start, piece.end)
+        raise QueryError(
+            "A saved search stands alone, as in `@name notes:16..`.", text, term.start, piece.end
+        )
     name = piece.value[1:]
     found = saved.read(name) if saved is not None and name else None
     if saved is None or found is None:

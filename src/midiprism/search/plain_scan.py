@@ -30,7 +30,9 @@ _LEAST_SORTED = 10_000
 """Tracks that are collected before those that cannot be among the first are dropped."""
 
 
-def scan_tracks(catalog: Catalog, query: Query, limit: int | None = None) -> Generator[TrackRow, None, None]:
+def scan_tracks(
+    catalog: Catalog, query: Query, limit: int | None = None, *, count_shared: bool = False
+) -> Generator[TrackRow, None, None]:
     """Yield the tracks that pass a query, in its order, from a scan of the catalog.
 
     Without ``sort:`` tracks stream; with it, as many as ``limit`` says are held, or all that pass. Close the
@@ -40,12 +42,13 @@ def scan_tracks(catalog: Catalog, query: Query, limit: int | None = None) -> Gen
         catalog: open.
         query: its groups and its order.
         limit: most tracks to yield; None for all.
+        count_shared: whether the rows tell ``shared``, also if the query does not need it.
 
     Raises:
         CatalogError: the catalog cannot be read.
     """
     names = {match.field for match in query.matches() if isinstance(match, FieldMatch)}
-    count_shared = "shared" in names | {key.field for key in query.sort}
+    count_shared |= "shared" in names | {key.field for key in query.sort}
     conditions = [*_conditions(query)]
     with closing(find_tracks(catalog.connection, conditions, count_shared=count_shared)) as rows:
         passing = filter(matcher(query), rows)

@@ -65,6 +65,7 @@ class QueryField:
         aliases: other names that queries may use.
         choices: the values that it can have, if it is a choice.
         is_integer: whether its values are whole numbers.
+        computed: whether it is a fact that is computed from the notes, which an older result may lack.
         first: the number that people give the value 0: 1 for channels and tracks.
     """
 
@@ -76,6 +77,7 @@ class QueryField:
     aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     is_integer: bool = False
+    computed: bool = False
     first: int = 0
 
     @property
@@ -140,6 +142,7 @@ def _make_field(record: FieldRecord, field: Field, names: tuple[str, ...]) -> Qu
         aliases=tuple(others),
         choices=_CHOICES.get(field.name, ()),
         is_integer=field.python_type is int,
+        computed=field.computed,
         first=int(is_from_1),
     )
 

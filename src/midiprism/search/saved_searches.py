@@ -14,13 +14,16 @@ from platformdirs import user_config_dir
 from midiprism.errors import StoreError, UsageError
 from midiprism.fs.atomic_write import atomic_replace, fsync_folder
 
+FOLDER_VARIABLE = "MIDIPRISM_SEARCHES"
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SUFFIX = ".query"
 
 
 def default_folder() -> str:
-    """Return the folder of the searches of this user."""
-    return os.path.join(user_config_dir("midiprism", appauthor=False), "searches")
+    """Return the folder of the searches of this user, or the one that the environment names."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return named or os.path.join(user_config_dir("midiprism", appauthor=False), "searches")
 
 
 class SavedSearches:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from midiprism.cli.filters import FilterOptions
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, parse_path
+from midiprism.cli.query_arguments import FilterOptions, QueryArgument, parse_arguments
 from midiprism.cli.render.export_text import print_export
+from midiprism.cli.render.search_text import print_missing_facts
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import locate
 from midiprism.cli.shell import exit_code
@@ -27,6 +28,7 @@ def export(
     filters: FilterOptions,
     catalog: CatalogOptions,
     output: SummaryOptions,
+    query: QueryArgument = None,
     by: Annotated[
         str,
         typer.Option(
@@ -50,21 +52,25 @@ def export(
     ] = None,
     dry_run: DryRunOption = False,
 ) -> int:
-    """Write a tree of the tracks, or of those that the filters select, under names of your choice.
+    """Write a tree of the tracks, or of those that a query finds, under names of your choice.
 
     Existing files are left as they are, so the same command can be repeated.
     """
     from midiprism.export.export import export_tracks
     from midiprism.export.path_template import PathTemplate
+    from midiprism.results.result_dir import open_catalog_of
 
-    template, selection = PathTemplate(by), filters.selection()
+    template, parsed = PathTemplate(by), parse_arguments(query, filters)
     result = locate(out, catalog, quiet=output.quiet)
+    if not output.quiet:
+        with open_catalog_of(result.folder, result.database) as opened:
+            print_missing_facts(opened, parsed, result.quoted)
     with interruptible("Stopping after the current file.") as stop:
         summary = export_tracks(
             result.folder,
             to,
             template,
-            selection,
+            parsed,
             database=result.database,
             hardlink=hardlink,
             limit=limit,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli.confirm import require_confirmation
-from midiprism.cli.filters import FilterOptions
 from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, YesOption
+from midiprism.cli.query_arguments import FilterOptions, parse_arguments
 from midiprism.cli.render.removal_text import kept_text, removal_text
 from midiprism.cli.render.terminal import make_console, pluralize, print_json, printable_path
 from midiprism.cli.result_location import ResultLocation, locate
@@ -35,6 +35,12 @@ def forget(
             metavar="SONG...", help="Songs as `midiprism list` names them, their paths, or their BLAKE3."
         ),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="QUERY", help="A query as for `midiprism list`: the songs of the tracks that it finds."
+        ),
+    ] = None,
     undo: Annotated[
         bool,
         typer.Option(
@@ -46,23 +52,24 @@ def forget(
 ) -> None:
     """Remove songs from a result, with the tracks that no other song has.
 
-    Filters choose the songs of the tracks that `midiprism list` lists with them. The songs themselves are not
+    A query chooses the songs of the tracks that `midiprism list` lists with it. The songs themselves are not
     touched: the next split brings back those that are still in their sources.
     """
     from midiprism.removal.forget import SongChoice, choose_songs, complete_removal, forget_songs
 
-    selection = filters.selection() if filters.given else None
+    query = parse_arguments([where] if where else [], filters)
+    has_query = bool(query.groups)
     if undo:
-        if songs or selection is not None or dry_run:
+        if songs or has_query or dry_run:
             raise UsageError(
-                "--undo takes back the whole last removal: leave SONG, filters and --dry-run out."
+                "--undo takes back the whole last removal: leave SONG, queries and --dry-run out."
             )
         _undo(locate(out, catalog, quiet=output.quiet), output)
         return
-    if not songs and selection is None:
-        raise UsageError("Name a SONG, or choose songs by a filter such as --song.")
+    if not songs and not has_query:
+        raise UsageError("Name a SONG, or choose songs by a query, as in --where song:karaoke.")
     result = locate(out, catalog, quiet=output.quiet)
-    choice = SongChoice(songs or (), selection)
+    choice = SongChoice(songs or (), query if has_query else None)
     if not dry_run:
         complete_removal(result.folder, result.database)
     chosen = choose_songs(result.folder, choice, result.database)

@@ -1,11 +1,13 @@
-"""Print the tracks that ``list`` found: as a table, as JSON, or as paths."""
+"""Print the tracks that ``list`` found: as a table, as values, as JSON, as paths or as a playlist."""
 
+import csv
+import io
 import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import typer
 
@@ -14,9 +16,11 @@ from midiprism.cli.render.terminal import (
     format_clock,
     make_console,
     make_table,
+    print_json,
     printable_path,
     rich_text,
 )
+from midiprism.errors import UsageError
 from midiprism.fs.path_text import path_bytes, path_text
 
 if TYPE_CHECKING:
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 
     from midiprism.catalog import TrackRow
     from midiprism.records.field import Field
+
+Form = Literal["table", "csv", "tsv", "json", "paths", "m3u"]
+"""The form of a list."""
 
 _KEYS = {"track_number": "track"}
 _COUNTED_FROM_1 = ("track", "channel")
@@ -58,6 +65,51 @@ def _link_fields() -> "dict[str, Field]":
     return {_KEYS.get(field.name, field.public_name): field for field in LINK_FIELDS}
 
 
+class Column(NamedTuple):
+    """A column of a list.
+
+    Attributes:
+        name: as it was given, which is the heading.
+        key: of the values, see ``column_names``.
+    """
+
+    name: str
+    key: str
+
+
+def column_names() -> list[str]:
+    """Return all columns that a list can have: the keys of ``--json``, and what only columns have."""
+    return [*_json_keys(), "length", "added", "shared"]
+
+
+def _json_keys() -> list[str]:
+    return ["song", "song_path", "source", "source_metadata", "paths", *json_fields(), "path", "row"]
+
+
+def find_columns(text: str | None) -> list[Column]:
+    """Return the columns of names with commas between them, which may be fields of queries; empty for None.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    return [] if text is None else [_find_column(name.strip()) for name in text.split(",")]
+
+
+def _find_column(name: str) -> Column:
+    from midiprism.search.query_fields import find_field, nearest_name
+
+    known = column_names()
+    if name in known:
+        return Column(name, name)
+    field = find_field(name)
+    if field is not None:
+        keys = {declared.name: key for key, declared in json_fields().items()}
+        return Column(name, keys.get(field.field_names[0], field.name))
+    nearest = nearest_name(name, known)
+    offer = f"do you mean {nearest}?" if nearest else f"there are {', '.join(known)}."
+    raise UsageError(f"There is no column {name!r}: {offer}")
+
+
 def track_to_json(row: "TrackRow") -> dict[str, Any]:
     """Return a track for ``--json``; track and channel count from 1."""
     link_keys = _link_fields()
@@ -67,7 +119,9 @@ def track_to_json(row: "TrackRow") -> dict[str, Any]:
     }
     for key in _COUNTED_FROM_1:
         facts[key] = None if facts[key] is None else facts[key] + 1
-    facts["digest"] = facts["digest"].hex()
+    for key, value in facts.items():
+        if isinstance(value, bytes):
+            facts[key] = value.hex()
     return {
         "song": row.song_name,
         "song_path": path_text(row.song_path),
@@ -80,56 +134,109 @@ def track_to_json(row: "TrackRow") -> dict[str, Any]:
     }
 
 
-def print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
-    """Print the path of each track's file, below the folder ``out``, each followed by ``end``."""
+def _values(row: "TrackRow", columns: Sequence[Column]) -> list[Any]:
+    """Return the values of a track in columns."""
+    facts = track_to_json(row) | {
+        "length": format_clock(row.track.duration_seconds),
+        "added": row.added,
+        "shared": row.shared,
+    }
+    return [facts[column.key] for column in columns]
+
+
+def print_tracks(
+    rows: Iterable["TrackRow"], form: Form, columns: Sequence[Column], out: str, *, end: bytes = b"\n"
+) -> None:
+    """Print tracks in another form than that of a table.
+
+    Args:
+        rows: the tracks.
+        form: csv, tsv, json, paths or m3u.
+        columns: of csv, tsv and json; empty for all keys.
+        out: the folder of the result.
+        end: follows each path.
+
+    Raises:
+        UsageError: a playlist needs files, and the tracks are rows of Parquet files.
+    """
+    columns = columns or [Column(key, key) for key in _json_keys()]
+    if form == "json":
+        for row in rows:
+            print_json(dict(zip([column.name for column in columns], _values(row, columns), strict=True)))
+    elif form == "paths":
+        _print_paths(out, rows, end)
+    elif form == "m3u":
+        _print_playlist(out, rows)
+    else:
+        _print_values(rows, columns, form)
+
+
+def _print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
     is_terminal = sys.stdout.isatty()
     for row in rows:
         path = os.path.join(os.fsencode(out), path_bytes(_file_location(row)))
         typer.echo((printable_path(path).encode() if is_terminal else path) + end, nl=False)
 
 
-def column_names() -> list[str]:
-    """Return the names of all columns that a table can have: the keys of ``--json``, and ``length``."""
-    return [
-        "song",
-        "song_path",
-        "source",
-        "source_metadata",
-        "paths",
-        *json_fields(),
-        "path",
-        "row",
-        "length",
-    ]
+def _print_playlist(out: str, rows: Iterable["TrackRow"]) -> None:
+    """Print an extended M3U playlist, with absolute paths."""
+    typer.echo("#EXTM3U")
+    for row in rows:
+        if row.shard is not None:
+            raise UsageError(
+                "A playlist needs files, and these tracks are in Parquet files: export them first."
+            )
+        seconds = row.track.duration_seconds
+        title = escape_unprintable(f"{row.song_name} - {row.link.name or row.link.instrument}")
+        typer.echo(f"#EXTINF:{-1 if seconds is None else round(seconds)},{title}")
+        typer.echo(os.path.abspath(os.path.join(os.fsencode(out), path_bytes(_file_path(row)))))
 
 
-def print_track_table(rows: Iterable["TrackRow"], columns: Sequence[str]) -> None:
-    """Print the tracks as a table: as wide as the terminal, or with whole values to a file or a pipe."""
+def _print_values(rows: Iterable["TrackRow"], columns: Sequence[Column], form: Form) -> None:
+    """Print a line for each track with its values, below a line of the columns' names.
+
+    Control characters are escaped, so no value contains a tab or the end of a line. Null is empty.
+    """
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\n")
+
+    def print_line(values: Sequence[str]) -> None:
+        if form == "tsv":
+            typer.echo("\t".join(values))
+            return
+        writer.writerow(values)
+        typer.echo(line.getvalue(), nl=False)
+        line.seek(0)
+        line.truncate()
+
+    print_line([column.name for column in columns])
+    for row in rows:
+        print_line(_cells(row, columns))
+
+
+def print_track_table(rows: Iterable["TrackRow"], columns: Sequence[Column]) -> None:
+    """Print the tracks as a table: as wide as the terminal, or with whole values to a file or a pipe.
+
+    Args:
+        rows: the tracks.
+        columns: of the table; empty for the usual ones.
+    """
+    columns = columns or [Column(name, name) for name in DEFAULT_COLUMNS]
     console = make_console()
     table = make_table()
     if console.is_terminal:
         table.expand = True  # else the ratios below are ignored
     else:
         console.width = _ANY_WIDTH
-    for name in columns:
-        if name in _RATIOS:
-            table.add_column(name, no_wrap=name not in _PATHS, ratio=_RATIOS[name])
+    for name, key in columns:
+        if key in _RATIOS:
+            table.add_column(name, no_wrap=key not in _PATHS, ratio=_RATIOS[key])
         else:
             table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         cells = _cells(row, columns)
-        table.add_row(*(_table_cell(name, cell) for name, cell in zip(columns, cells, strict=True)))
+        table.add_row(*(_table_cell(column.key, cell) for column, cell in zip(columns, cells, strict=True)))
     console.print(table)
-
-
-def print_track_values(rows: Iterable["TrackRow"], columns: Sequence[str]) -> None:
-    """Print a line for each track with its values, separated by tabs, below a line of the columns' names.
-
-    Control characters are escaped, so no value contains a tab or the end of a line. Null is empty.
-    """
-    typer.echo("\t".join(columns))
-    for row in rows:
-        typer.echo("\t".join(_cells(row, columns)))
 
 
 def _table_cell(name: str, text: str) -> "Text":
@@ -139,10 +246,9 @@ def _table_cell(name: str, text: str) -> "Text":
     return cell
 
 
-def _cells(row: "TrackRow", columns: Sequence[str]) -> list[str]:
+def _cells(row: "TrackRow", columns: Sequence[Column]) -> list[str]:
     """Return values of a track as text."""
-    facts = track_to_json(row) | {"length": format_clock(row.track.duration_seconds)}
-    return [_cell_text(facts[name]) for name in columns]
+    return [*map(_cell_text, _values(row, columns))]
 
 
 def _cell_text(value: Any) -> str:

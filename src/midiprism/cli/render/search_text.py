@@ -1,0 +1,134 @@
+"""Print what helps with queries: their fields, saved searches, why nothing was found, where one is wrong."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import typer
+
+from midiprism.cli.json_log import is_json
+from midiprism.cli.render.terminal import (
+    WIDE,
+    escape_unprintable,
+    make_console,
+    make_table,
+    pluralize,
+    print_message,
+    rich_text,
+)
+
+if TYPE_CHECKING:
+    from midiprism.catalog import Catalog
+    from midiprism.search.errors import QueryError
+    from midiprism.search.query import Query
+    from midiprism.search.query_fields import QueryField
+
+_WIDTH = 72
+"""Most characters of a query that are shown around a place in it."""
+
+_VALUES = {
+    "number": "16..  ..100  20..100",
+    "share": "0.8..  ..0.5",
+    "key": "Dm  F#  minor  Dm~",
+    "meter": "4/4",
+    "flag": "yes  no",
+    "date": "2026-11  2026-11-03..",
+    "text": "TEXT  =TEXT",
+}
+"""Values of the fields of each kind, as they are written."""
+
+_SPECIAL_FIELDS = (
+    ("any", "TEXT", "song, name or instrument; the same as a word alone"),
+    ("length", "8bars  ..30s  1:30..2:00", "length in bars, beats, ticks or seconds, by its unit"),
+    ("has", "FIELD", "tracks for which a field has a value"),
+    ("sort", "FIELD  FIELD-", "order of the tracks; with - from the greatest"),
+)
+
+
+def print_fields() -> None:
+    """Print the fields of queries, with the values that they take."""
+    from midiprism.search.query_fields import QUERY_FIELDS
+
+    console, table = make_console(), make_table()
+    if not console.is_terminal:
+        console.width = WIDE
+    table.add_column("field", no_wrap=True)
+    table.add_column("values", no_wrap=True)
+    table.add_column("meaning", overflow="fold")
+    for row in _SPECIAL_FIELDS:
+        table.add_row(*row)
+    for field in QUERY_FIELDS.values():
+        table.add_row(field.name, ", ".join(field.choices) or _VALUES[field.kind], _meaning(field))
+    console.print(table)
+
+
+def _meaning(field: "QueryField") -> str:
+    """Return the description of a field, with its other names."""
+    text = "1 to 16" if field.name == "channel" else field.description
+    text = text.replace("0-based index", "number") if field.first else text
+    also = f" (also {', '.join(field.aliases)})" if field.aliases else ""
+    return text.replace("NULL", "empty") + also
+
+
+def print_searches() -> None:
+    """Print the saved searches."""
+    from midiprism.search.saved_searches import SavedSearches, default_folder
+
+    searches = SavedSearches(default_folder())
+    table = make_table()
+    table.add_column("search", no_wrap=True)
+    table.add_column("query", overflow="fold")
+    for name in searches.names():
+        table.add_row(f"@{name}", rich_text(searches.read(name) or ""))
+    if table.rows:
+        make_console().print(table)
+    else:
+        print_message("No search is saved: `midiprism list OUT QUERY --save NAME` saves one.", level="info")
+
+
+def print_missing_facts(catalog: "Catalog", query: "Query", result: str) -> None:
+    """Print a message if a query asks for facts that were not computed for some tracks.
+
+    Args:
+        catalog: open.
+        query: the query.
+        result: the result as arguments of a command.
+    """
+    from midiprism.catalog.queries.missing_facts import count_missing_facts
+    from midiprism.search.diagnosis import computed_fields
+
+    fields = computed_fields(query)
+    missing, every = count_missing_facts(catalog) if fields else (0, 0)
+    if missing:
+        which = "this result" if missing == every else f"{pluralize(missing, 'track')} of {every:,}"
+        print_message(
+            f"{', '.join(fields)}: not computed yet for {which}. `midiprism features {result}` computes it."
+        )
+
+
+def print_nothing_found(catalog: "Catalog", query: "Query") -> None:
+    """Print that no track matches, and which terms match none by themselves."""
+    from midiprism.search.diagnosis import terms_without_tracks
+    from midiprism.search.plain_scan import scan_tracks
+
+    def finds_any(part: "Query") -> bool:
+        with closing(scan_tracks(catalog, part, 1)) as rows:
+            return next(rows, None) is not None
+
+    alone = [f"`{term}`" for term in terms_without_tracks(query, finds_any)]
+    reason = f" By itself, nothing matches {' or '.join(alone)}." if alone else ""
+    print_message(f"No track matches.{reason}")
+
+
+def print_place(error: "QueryError") -> None:
+    """Print a query, and a line below it that points at the place of an error; nothing in a JSON log."""
+    from rich.cells import cell_len
+
+    if is_json():
+        return
+    first = max(0, error.start - _WIDTH // 2)
+    text = error.text[first : first + _WIDTH]
+    start, end = error.start - first, min(error.end - first, len(text))
+    before, place = (escape_unprintable(part) for part in (text[:start], text[start:end]))
+    marks = "^" + "~" * (cell_len(place) - 1)
+    for line in (escape_unprintable(text), " " * cell_len(before) + marks):
+        typer.echo(f"  {line}", err=True)

@@ -1,0 +1,25 @@
+"""Says why a query may find less than expected."""
+
+from collections.abc import Callable, Iterator
+
+from midiprism.search.query import FieldMatch, Group, Query, Term
+from midiprism.search.query_fields import QUERY_FIELDS
+
+
+def computed_fields(query: Query) -> list[str]:
+    """Return the names of the fields in a query that are facts computed from the notes."""
+    names = {match.field for match in query.matches() if isinstance(match, FieldMatch)}
+    names |= {key.field for key in query.sort}
+    return sorted(name for name in names if QUERY_FIELDS[name].computed)
+
+
+def terms_without_tracks(query: Query, finds_any: Callable[[Query], bool]) -> Iterator[Term]:
+    """Yield the terms of a query with several terms that no track passes, each by itself.
+
+    Args:
+        query: that finds nothing.
+        finds_any: returns whether a query finds any track.
+    """
+    terms = dict.fromkeys(term for group in query.groups for term in group.terms)
+    if len(terms) > 1:
+        yield from (term for term in terms if not finds_any(Query((Group((term,)),))))
