@@ -18,7 +18,18 @@ from midiprism.search.query_fields import QUERY_FIELDS, QueryField
 from support import catalog_access
 from support.records import link_record, song_record, track_record
 
-_TEXTS = ("Bass", "BASS line", "Köln", "Ko\N{COMBINING DIAERESIS}ln", "Ｆｕｌｌ", "a", "", "5 % \\ \"x\"", "Straße", "日本")
+_TEXTS = (
+    "Bass",
+    "BASS line",
+    "Köln",
+    "Ko\N{COMBINING DIAERESIS}ln",
+    "Ｆｕｌｌ",
+    "a",
+    "",
+    '5 % \\ "x"',
+    "Straße",
+    "日本",
+)
 _CHOSEN: dict[str, Sequence[Any]] = {
     "key": ("D minor", "Db major", "C# major", "F minor", None),
     "key_signature": ("D minor", "C major", "Gb major", None),
@@ -61,9 +72,7 @@ class SongMaker:
         """Return the same song at another path, without its links: it is known."""
         root = path.index("/", 1) + 1
         name = path[root:].removesuffix(".mid")
-        return song._replace(
-            path=path.encode(), root_length=root, song_name=name, outcome=None, links=()
-        )
+        return song._replace(path=path.encode(), root_length=root, song_name=name, outcome=None, links=())
 
     def again(self, song: SongRecord) -> SongRecord:
         """Return a song as it is split again, into other tracks."""
@@ -94,8 +103,13 @@ class SongMaker:
 
 def random_query(rng: random.Random, rows: Sequence[TrackRow]) -> Query:
     """Return a query about values that some tracks have."""
-    groups = [" ".join(_term(rng, rows) for _ in range(rng.randint(1, 3))) for _ in range(rng.choice((1, 1, 2)))]
-    keys = [f"sort:{field}{rng.choice(('', '-'))}" for field in rng.sample([*QUERY_FIELDS], rng.choice((0, 0, 1, 2)))]
+    groups = [
+        " ".join(_term(rng, rows) for _ in range(rng.randint(1, 3))) for _ in range(rng.choice((1, 1, 2)))
+    ]
+    keys = [
+        f"sort:{field}{rng.choice(('', '-'))}"
+        for field in rng.sample([*QUERY_FIELDS], rng.choice((0, 0, 1, 2)))
+    ]
     return parse_query(" ".join([" , ".join(groups if rng.random() < 0.9 else []), *keys]))
 
 

@@ -19,9 +19,7 @@ def run_hooks_after(hooks: "Sequence[CommitHook]", catalog: "Catalog | None", su
             hook.after_run(catalog, summary.run_id)
 
 
-def update_derived(
-    callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary
-) -> None:
+def update_derived(callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary) -> None:
     """Bring up to date what derives from the catalog. An interrupted run leaves that to those who need it."""
     update = callbacks.after_run
     if update is None or catalog is None or summary.run_id is None or summary.state != "done":

@@ -1,17 +1,20 @@
 """Searches for the tracks of a result: which links a query finds, from the index, and their rows."""
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import PostgresAddress
 from midiprism.catalog.queries.found_rows import found_rows
+from midiprism.catalog.queries.missing_facts import count_missing_facts
 from midiprism.catalog.reader import CatalogReader, open_reader, reader_of
 from midiprism.catalog.track_row import TrackRow
 from midiprism.results.result_dir import catalog_address, open_catalog_of, require_result
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet
 from midiprism.search.index.search_index import SearchIndex
-from midiprism.search.index.update import open_index
+from midiprism.search.index.update import index_in_memory, open_index
 from midiprism.search.query import Query
+
+Scan = Callable[[Query, int | None, bool], Generator[TrackRow, None, None]]
 
 
 class TrackSearch:
@@ -19,19 +22,23 @@ class TrackSearch:
 
     Args:
         reader: of the catalog.
-        index: of the same snapshot.
-        is_stored: whether the index is in files.
+        index: of the same snapshot; None where tracks are found by a scan of the catalog.
+        scan: returns the tracks of a query by a scan, given its limit and whether to count ``shared``.
+        obstacle: why the index cannot be written; None if it can.
 
     Attributes:
         reader: of the catalog.
-        is_stored: False if the index had to be made in memory, since its folder cannot be written, or another
-            process writes it: then every search takes as long as this one.
+        obstacle: why the index cannot be written; None if it can. If it cannot, every search reads what has
+            changed since the last time, or all of the catalog.
     """
 
-    def __init__(self, reader: CatalogReader, index: SearchIndex, *, is_stored: bool) -> None:
+    def __init__(
+        self, reader: CatalogReader, index: SearchIndex | None, scan: Scan, obstacle: str | None
+    ) -> None:
         self.reader = reader
-        self.is_stored = is_stored
+        self.obstacle = obstacle
         self._index = index
+        self._scan = scan
 
     def tracks(
         self, query: Query, limit: int | None = None, *, count_shared: bool = False
@@ -46,12 +53,29 @@ class TrackSearch:
         Raises:
             CatalogError: the catalog cannot be read.
         """
+        if self._index is None:
+            with closing(self._scan(query, limit, count_shared)) as rows:
+                yield from rows
+            return
         matches = self._index.search(query, count_shared=count_shared)
         yield from found_rows(self.reader, matches.first(limit))
 
+    def finds_any(self, query: Query) -> bool:
+        """Return whether a query finds any track.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        with closing(self.tracks(query, 1)) as rows:
+            return next(rows, None) is not None
+
     def count(self, query: Query) -> int:
-        """Return how many tracks a query finds."""
-        return len(self._index.search(query))
+        """Return how many tracks a query finds.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        return len(self._made_index().search(query))
 
     def facets(self, query: Query, names: Sequence[str] = DEFAULT_FACETS) -> tuple[Facet, ...]:
         """Return how many of the tracks that a query finds have each value of some fields.
@@ -61,9 +85,26 @@ class TrackSearch:
             names: of fields, and ``source``.
 
         Raises:
-            UsageError: there is no such field.
+            UsageError: there is no such field, or it cannot be counted.
+            CatalogError: the catalog cannot be read.
         """
-        return self._index.search(query).facets(names)
+        return self._made_index().search(query).facets(names)
+
+    def missing_facts(self) -> tuple[int, int]:
+        """Return the number of tracks whose facts were not computed, and that of all tracks.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        if self._index is None:
+            return count_missing_facts(self.reader)
+        return self._index.missing_facts()
+
+    def _made_index(self) -> SearchIndex:
+        """Return the index, which is made in memory if there is none."""
+        if self._index is None:
+            self._index = SearchIndex(index_in_memory(self.reader))
+        return self._index
 
 
 @contextmanager
@@ -80,11 +121,21 @@ def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[T
     """
     require_result(out)
     address = catalog_address(out, database)
+
+    def scan(query: Query, limit: int | None, count_shared: bool) -> Generator[TrackRow, None, None]:
+        from midiprism.search.plain_scan import scan_tracks
+
+        with (
+            open_catalog_of(out, database) as catalog,
+            closing(scan_tracks(catalog, query, limit, count_shared=count_shared)) as rows,
+        ):
+            yield from rows
+
     with ExitStack() as stack:
         if isinstance(address, PostgresAddress):
-            catalog = stack.enter_context(open_catalog_of(out, database))
-            reader = stack.enter_context(reader_of(catalog))
+            reader = stack.enter_context(reader_of(stack.enter_context(open_catalog_of(out, database))))
         else:
             reader = stack.enter_context(open_reader(address))
         opened = open_index(out, reader)
-        yield TrackSearch(reader, SearchIndex(opened.generation), is_stored=opened.is_stored)
+        index = None if opened.generation is None else SearchIndex(opened.generation)
+        yield TrackSearch(reader, index, scan, opened.obstacle)

@@ -5,7 +5,7 @@ from midiprism.catalog.reader import open_reader
 
 
 def update_search_index(out: str, address: Address) -> None:
-    """Bring the search index of a result up to date; another process that is at it already does it.
+    """Bring the search index of a result up to date, unless another process is at it or nothing can be written.
 
     Args:
         out: folder of the result.

@@ -64,6 +64,7 @@ def split(
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
     from midiprism.pipeline.missing_songs import require_believed
+    from midiprism.search.upkeep import update_search_index
 
     sources = source_options.sources or []
     out = follow_relocation(out, quiet=output.quiet)
@@ -102,6 +103,7 @@ def split(
             announce_compiling(quiet=output.quiet),
             print_message,
             stack.enter_context(_listener(metrics, quiet=output.quiet)),
+            update_search_index,
         )
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))

@@ -9,6 +9,7 @@ import numpy as np
 from midiprism.catalog.queries.found_rows import LinkKey
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet, count_facets
 from midiprism.search.index.generation import Generation
+from midiprism.search.index.index_columns import FACTS_VERSION, IndexColumn
 from midiprism.search.index.matching import asks_for_shared, matching_links
 from midiprism.search.index.ordering import link_keys, order_keys, sorted_links
 from midiprism.search.index.segment import IntArray, Segment
@@ -100,6 +101,16 @@ class SearchIndex:
             mask = matching_links(segment, query)
             parts.append(_Part(segment, None if mask is None else np.flatnonzero(mask)))
         return Matches(parts, query.sort, with_shared=with_shared)
+
+    def missing_facts(self) -> tuple[int, int]:
+        """Return the number of tracks whose facts were not computed, and that of all tracks."""
+        column = IndexColumn("tracks", FACTS_VERSION, False)
+        masks = [~segment.number(column).has_value() for segment in self._segments]
+        if not any(mask.any() for mask in masks):
+            return 0, 0
+        ids = [segment.columns["tracks.id"] for segment in self._segments]
+        missing = [of_segment[mask] for of_segment, mask in zip(ids, masks, strict=True)]
+        return len(np.unique(np.concatenate(missing))), len(np.unique(np.concatenate(ids)))
 
     def _count_shared(self) -> None:
         """Count for each track the songs that have it, in all segments together."""

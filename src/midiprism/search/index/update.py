@@ -4,7 +4,6 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,21 +47,23 @@ _MAX_DEAD_SHARE = 0.5
 
 
 class OpenedIndex(NamedTuple):
-    """An index that is up to date.
+    """An index.
 
     Attributes:
-        generation: its segments.
-        is_stored: whether it is in files; else it is in memory, and the next search has to build it again.
+        generation: its segments; None if there is none that is up to date, or can be brought up to date in a
+            short time.
+        obstacle: why its files are not up to date; None if they are, or another process is at it.
     """
 
-    generation: Generation
-    is_stored: bool
+    generation: Generation | None
+    obstacle: str | None = None
 
 
 def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
     """Return the index of a snapshot of a catalog, which is brought up to date first.
 
-    Where another process is writing it, or nothing can be written, what is new is read into memory.
+    Where another process is writing it, or nothing can be written, what has changed since the last generation
+    is read into memory.
 
     Args:
         out: folder of the result.
@@ -74,25 +75,35 @@ def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
     state = catalog_state(reader)
     current = read_generation(index_folder(out))
     if current is not None and current.state == state:
-        return OpenedIndex(current, True)
+        return OpenedIndex(current)
     updated = update_index(out, reader)
-    if updated is not None and updated.state == state:
-        return OpenedIndex(updated, True)
-    return OpenedIndex(_Update(Snapshot.of(reader), current, None).run(), False)
+    if updated.generation is not None and updated.generation.state == state:
+        return updated
+    change = _Update(Snapshot.of(reader), current, None)
+    return OpenedIndex(change.run() if change.is_incremental else None, updated.obstacle)
 
 
-def update_index(out: str, reader: CatalogReader) -> Generation | None:
+def index_in_memory(reader: CatalogReader) -> Generation:
+    """Return the index of a snapshot, made from nothing and without files.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    return _Update(Snapshot.of(reader), None, None).run()
+
+
+def update_index(out: str, reader: CatalogReader) -> OpenedIndex:
     """Bring the index of a result up to date with a snapshot of its catalog.
 
     Returns:
-        The newest generation, which may be of a later snapshot; None if another process is writing the index,
-        or it cannot be written.
+        The newest generation, which may be of a later snapshot; without one if another process is writing the
+        index, or it cannot be written.
 
     Raises:
         CatalogError: the catalog cannot be read.
     """
     folder = index_folder(out)
-    with suppress(OSError, InUseError, StoreError):
+    try:
         os.makedirs(folder, exist_ok=True)
         with lock_exclusive(folder):
             current = read_generation(folder)
@@ -101,8 +112,13 @@ def update_index(out: str, reader: CatalogReader) -> Generation | None:
                 current = _Update(snapshot, current, folder).run()
                 write_generation(folder, current)
             remove_unnamed(folder, current)
-            return current
-    return None
+            return OpenedIndex(current)
+    except InUseError:
+        return OpenedIndex(None)
+    except OSError as error:
+        return OpenedIndex(None, error.strerror or str(error))
+    except StoreError as error:
+        return OpenedIndex(None, str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +164,16 @@ class _Update:
         self._reader = snapshot.reader
         self._current = current
         self._folder = folder
+        self._changed = self._changed_songs()
+
+    @property
+    def is_incremental(self) -> bool:
+        """True if only what has changed since the current generation is read."""
+        return self._changed is not None
 
     def run(self) -> Generation:
         """Return the generation of the snapshot, whose segments are written if there is a folder."""
-        changed = self._changed_songs()
+        changed = self._changed
         kept: list[IndexedSegment] = []
         if changed is None or self._current is None:
             changed = [ALL_SONGS]
