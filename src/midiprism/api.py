@@ -48,9 +48,9 @@ from midiprism.pipeline import (
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
 from midiprism.search.filter_terms import filter_terms
-from midiprism.search.parse_query import parse_query
 from midiprism.search.find import open_search
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet
+from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query
 from midiprism.search.saved_searches import SavedSearches, default_folder
 from midiprism.search.upkeep import update_search_index
@@ -231,7 +231,7 @@ class Result:
 
         >>> (family,) = open_result("result").facets("notes:1..", fields=["family"])
         >>> sorted((count.value, count.count) for count in family.counts)
-        [('Bass', 1), ('Piano', 3)]
+        [('Bass', 1), ('Drums', 1), ('Piano', 2)]
 
         Args:
             query: as for ``find``.

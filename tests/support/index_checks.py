@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from midiprism.catalog import TrackRow, open_read_only
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
+from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, TrackRow, open_catalog, open_read_only
+from midiprism.catalog.queries.gone_songs import record_change, record_scan
+from midiprism.catalog.queries.removal import RemovalQueries
 from midiprism.records.field import Field
-from midiprism.results.result_dir import CATALOG_FILE
+from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
+from midiprism.results.identity import Identity
+from midiprism.results.result_dir import CATALOG_FILE, write_marker
 from midiprism.search.find import open_search
 from midiprism.search.matcher import values_of
 from midiprism.search.parse_query import parse_query
@@ -101,6 +104,108 @@ class SongMaker:
         return self._rng.choice(choices)
 
 
+NOW = "2026-11-03T12:00:00.000+00:00"
+
+
+def make_result(out: Path) -> Path:
+    out.mkdir()
+    address = catalog_access.catalog_address(out)
+    facts = {"database": str(address)} if isinstance(address, PostgresAddress) else {}
+    write_marker(str(out), "result", Identity().as_dict() | facts)
+    return out
+
+
+class ChangingCatalog:
+    """A catalog that changes in every way in which commands change one.
+
+    Args:
+        out: folder of the result.
+        rng: makes all choices.
+    """
+
+    def __init__(self, out: Path, rng: random.Random) -> None:
+        self._out = out
+        self._rng = rng
+        self._maker = SongMaker(rng)
+        self._songs: list[SongRecord] = []
+        self.begin_another_run()
+
+    @classmethod
+    def of_seed(cls, out: Path, seed: int) -> "ChangingCatalog":
+        """Return one that makes the same choices for the same seed."""
+        return cls(out, random.Random(seed))
+
+    def change(self) -> None:
+        """Change it once."""
+        ways = [self.add, self.add, self.move, self.replace, self.overwrite, self.split_again]
+        self._rng.choice([*ways, self.lose, self.forget, self.begin_another_run])()
+
+    def add(self) -> None:
+        songs = [self._maker.song() for _ in range(self._rng.randint(1, 12))]
+        self._songs += songs
+        self._commit(songs)
+
+    def move(self) -> None:
+        """Find a known song at one more path, which may come before or after its others."""
+        if self._songs:
+            song = self._rng.choice(self._songs)
+            path = f"/{self._rng.choice('abz')}/{self._rng.choice('az')} moved {self._rng.random()}.mid"
+            self._commit([self._maker.at(song, path)])
+
+    def overwrite(self) -> None:
+        """Find a new song at the path of a known one."""
+        if self._songs:
+            song = self._maker.song(self._rng.choice(self._songs).path.decode())
+            self._songs.append(song)
+            self._commit([song])
+
+    def replace(self) -> None:
+        """Find a known song at the path of another."""
+        if self._songs:
+            one, other = self._rng.choice(self._songs), self._rng.choice(self._songs)
+            self._commit([self._maker.at(one, other.path.decode())])
+
+    def split_again(self) -> None:
+        self.begin_another_run()
+        songs = self._rng.sample(self._songs, min(3, len(self._songs)))
+        self._commit([self._maker.again(song) for song in songs], replaces_outcomes=True)
+
+    def lose(self) -> None:
+        """Record that a path is gone, or found again."""
+        if self._songs:
+            paths = [self._rng.choice(self._songs).path]
+            gone, found = (paths, []) if self._rng.random() < 0.7 else ([], paths)
+            with self.open() as catalog:
+                catalog.run_in_transaction(lambda: record_scan(catalog, gone, found, self._run_id, NOW))
+
+    def forget(self) -> None:
+        if self._songs:
+            song = self._rng.choice(self._songs)
+            with self.open() as catalog:
+                catalog.run_in_transaction(lambda: self._remove(catalog, song))
+            self._songs = [it for it in self._songs if it.digest != song.digest]
+
+    def _remove(self, catalog: Catalog, song: SongRecord) -> None:
+        queries = RemovalQueries(catalog)
+        song_ids = [it.id for it in catalog.select_songs([song.digest or b""]).values()]
+        queries.remove_songs(self._run_id, song_ids)
+        queries.remove_unlinked_tracks(self._run_id)
+        record_change(catalog, self._run_id, NOW, song_ids)
+
+    def begin_another_run(self) -> None:
+        with self.open() as catalog:
+            self._run_id = catalog.begin_run({}, NOW)
+
+    def open(self) -> Catalog:
+        """Return the catalog, open for writing."""
+        return open_catalog(catalog_access.catalog_address(self._out))
+
+    def _commit(self, songs: list[SongRecord], *, replaces_outcomes: bool = False) -> None:
+        batch = BatchRecord.from_songs(songs, replaces_outcomes=replaces_outcomes)
+        with self.open() as catalog:
+            catalog.commit(self._run_id, [batch], NOW)
+
+
 def random_query(rng: random.Random, rows: Sequence[TrackRow]) -> Query:
     """Return a query about values that some tracks have."""
     groups = [
@@ -153,18 +258,20 @@ def _part(rng: random.Random, text: str) -> str:
 def assert_index_equals_scan(out: Path, rng: random.Random, queries: int) -> None:
     """Check that the index of a result finds what a scan finds, for the query of all and random ones."""
     address = catalog_access.postgres_address(out)
-    with open_search(str(out), address) as search:
-        with open_read_only(address or str(out / CATALOG_FILE)) as catalog:
-            everything = [*scan_tracks(catalog, Query())]
-            assert [*search.tracks(Query())] == everything
-            for _ in range(queries):
-                query = random_query(rng, everything)
-                limit = rng.choice((None, None, 1, 3))
-                expected = [*scan_tracks(catalog, query, limit)]
-                assert [*search.tracks(query, limit)] == expected, str(query)
-                if limit is None:
-                    assert search.count(query) == len(expected), str(query)
-                    _check_facets(search, query, expected)
+    with (
+        open_search(str(out), address) as search,
+        open_read_only(address or str(out / CATALOG_FILE)) as catalog,
+    ):
+        everything = [*scan_tracks(catalog, Query())]
+        assert [*search.tracks(Query())] == everything
+        for _ in range(queries):
+            query = random_query(rng, everything)
+            limit = rng.choice((None, None, 1, 3))
+            expected = [*scan_tracks(catalog, query, limit)]
+            assert [*search.tracks(query, limit)] == expected, str(query)
+            if limit is None:
+                assert search.count(query) == len(expected), str(query)
+                _check_facets(search, query, expected)
 
 
 def _check_facets(search: Any, query: Query, rows: Sequence[TrackRow]) -> None:

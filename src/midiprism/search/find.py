@@ -136,6 +136,6 @@ def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[T
             reader = stack.enter_context(reader_of(stack.enter_context(open_catalog_of(out, database))))
         else:
             reader = stack.enter_context(open_reader(address))
-        opened = open_index(out, reader)
+        opened = open_index(out, address, reader)
         index = None if opened.generation is None else SearchIndex(opened.generation)
         yield TrackSearch(reader, index, scan, opened.obstacle)

@@ -76,7 +76,7 @@ def _links(reader: CatalogReader, keys: Sequence[LinkKey]) -> dict[tuple[int, in
 def _places(reader: CatalogReader, song_ids: Sequence[int]) -> dict[int, list[_Place]]:
     """Return the places of songs that are there, the smallest path first."""
     statement = (
-        "SELECT song_id, path, root_length, song_name, source_metadata FROM {song_paths} "
+        "SELECT song_id, path, root_length, song_name, source_metadata FROM {song_paths} "  # noqa: S608
         f"WHERE gone_at IS NULL AND song_id IN ({', '.join('?' * len(song_ids))})"
     )
     places: dict[int, list[_Place]] = {}

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from midiprism.catalog import Address
 from midiprism.catalog.changed_songs import format_song_ids, parse_song_ids
 from midiprism.catalog.queries.index_rows import (
     ALL_SONGS,
@@ -21,7 +22,7 @@ from midiprism.catalog.queries.index_rows import (
     song_conditions,
     song_sizes,
 )
-from midiprism.catalog.reader import CatalogReader
+from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
 from midiprism.results.lock import lock_exclusive
 from midiprism.search.index.column_file import Array
@@ -59,7 +60,7 @@ class OpenedIndex(NamedTuple):
     obstacle: str | None = None
 
 
-def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
+def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
     """Return the index of a snapshot of a catalog, which is brought up to date first.
 
     Where another process is writing it, or nothing can be written, what has changed since the last generation
@@ -67,6 +68,7 @@ def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
 
     Args:
         out: folder of the result.
+        address: of the catalog.
         reader: of the snapshot.
 
     Raises:
@@ -76,7 +78,7 @@ def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
     current = read_generation(index_folder(out))
     if current is not None and current.state == state:
         return OpenedIndex(current)
-    updated = update_index(out, reader)
+    updated = update_index(out, address, reader)
     if updated.generation is not None and updated.generation.state == state:
         return updated
     change = _Update(Snapshot.of(reader), current, None)
@@ -92,8 +94,13 @@ def index_in_memory(reader: CatalogReader) -> Generation:
     return _Update(Snapshot.of(reader), None, None).run()
 
 
-def update_index(out: str, reader: CatalogReader) -> OpenedIndex:
+def update_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
     """Bring the index of a result up to date with a snapshot of its catalog.
+
+    Args:
+        out: folder of the result.
+        address: of the catalog.
+        reader: of the snapshot.
 
     Returns:
         The newest generation, which may be of a later snapshot; without one if another process is writing the
@@ -108,7 +115,7 @@ def update_index(out: str, reader: CatalogReader) -> OpenedIndex:
         with lock_exclusive(folder):
             current = read_generation(folder)
             snapshot = Snapshot.of(reader)
-            if current is None or not snapshot.is_known_to(current):
+            if current is None or not snapshot.is_passed_by(current, address):
                 current = _Update(snapshot, current, folder).run()
                 write_generation(folder, current)
             remove_unnamed(folder, current)
@@ -145,9 +152,14 @@ class Snapshot:
         """The digests of all commits, ascending."""
         return np.sort(np.fromiter(self.commits, np.uint64, len(self.commits)))
 
-    def is_known_to(self, generation: Generation) -> bool:
+    def is_passed_by(self, generation: Generation, address: Address) -> bool:
         """Return whether a generation stands for this snapshot, or for a later one of the same catalog."""
-        return bool(np.isin(self.digests, generation.commits).all())
+        if self.state == generation.state:
+            return True
+        if not np.isin(self.digests, generation.commits).all():
+            return False
+        with open_reader(address) as newest:  # the same again if the catalog was put back from a backup
+            return catalog_state(newest) != self.state
 
 
 class _Update:
