@@ -17,7 +17,9 @@ from typer.main import get_command
 
 from midiprism.cli.app import make_app
 from midiprism.cli.common_options import common_parameters
+from midiprism.cli.render.search_text import describe_field
 from midiprism.cli.render.track_list import json_fields
+from midiprism.search.query_fields import QUERY_FIELDS
 from midiprism.smf.kernel.drum_pieces import KIT_MAPS, KIT_NAMES
 from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
 
@@ -67,6 +69,7 @@ def generated_parts() -> dict[str, Callable[[], str]]:
         "python api": _python_api,
         "source files": _source_files,
         "drum pieces": _drum_pieces,
+        "fields of queries": _query_fields,
     }
 
 
@@ -183,6 +186,16 @@ def _list_keys() -> str:
     return "\n".join(["| key | meaning |", "|---|---|", *rows, ""])
 
 
+def _query_fields() -> str:
+    """Return the fields of queries, with their other names, what they take and what they mean."""
+    rows = [
+        f"| `{field.name}` | {', '.join(f'`{name}`' for name in field.aliases)} | {field.kind} | "
+        f"{_escape(describe_field(field))} |"
+        for field in QUERY_FIELDS.values()
+    ]
+    return "\n".join(["| field | also | takes | meaning |", "|---|---|---|---|", *rows, ""])
+
+
 def _drum_pieces() -> str:
     """Return the pieces of drum kits: all of General MIDI, and those of other kits that differ."""
     rows = []
@@ -216,13 +229,15 @@ def _python_api() -> str:
 def _function_part(function: ast.FunctionDef, name: str) -> list[str]:
     """Return the heading, the signature and the docstring of a function."""
     declared = function.args
-    parameters = [ast.unparse(argument) for argument in declared.args if argument.arg != "self"]
+    parameters = [
+        _parameter(argument, default)
+        for argument, default in zip(declared.args, _padded(declared), strict=True)
+        if argument.arg != "self"
+    ]
     if declared.kwonlyargs:
         parameters.append("*")
     for argument, default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True):
-        parameters.append(
-            ast.unparse(argument) + (f" = {ast.unparse(default)}" if default is not None else "")
-        )
+        parameters.append(_parameter(argument, default))
     if declared.kwarg:
         parameters.append(f"**{ast.unparse(declared.kwarg)}")
     returned = f" -> {ast.unparse(function.returns)}" if function.returns else ""
@@ -238,6 +253,15 @@ def _function_part(function: ast.FunctionDef, name: str) -> list[str]:
         *_docstring_part(function),
         "",
     ]
+
+
+def _padded(declared: ast.arguments) -> list[ast.expr | None]:
+    """Return the defaults of all positional parameters; None for one without."""
+    return [None] * (len(declared.args) - len(declared.defaults)) + declared.defaults
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
+    return ast.unparse(argument) + (f" = {ast.unparse(default)}" if default is not None else "")
 
 
 def _docstring_part(node: ast.FunctionDef | ast.ClassDef) -> list[str]:

@@ -11,6 +11,8 @@ import midiprism
 from midiprism import api
 from midiprism.errors import NotAResultError, UsageError
 from midiprism.pipeline import RunProgress
+from midiprism.search.errors import QueryError
+from midiprism.search.saved_searches import SavedSearches
 from midiprism.sources import open_source
 from support.fake_songs import write_files
 from support.midi_writer import note, program_change, song, track
@@ -121,8 +123,21 @@ def test_songs_and_tracks_of_a_result_are_found(folder: Path) -> None:
     assert [row.song_name for row in result.tracks()] == ["first", "first", "second", "third"]
     assert [row.song_name for row in result.find(instrument="BASS")] == ["first"]
     assert [row.song_name for row in result.find(song_name="third")] == ["third"]
-    with pytest.raises(TypeError):
-        list(result.find(nonsense="x"))
+    assert [row.song_name for row in result.find("BASS -drums")] == ["first"]
+    assert [row.song_name for row in result.find("-bass sort:song-", limit=2)] == ["third", "second"]
+    assert [row.song_name for row in result.find("piano", song="second", min_notes=1)] == ["second"]
+    for filters in ({"nonsense": "x"}, {"min_name": 1}):
+        with pytest.raises(TypeError, match="There is no filter"):
+            list(result.find(**filters))
+    with pytest.raises(QueryError, match="do you mean `instrument`"):
+        list(result.find("instrumnt:bass"))
+
+
+def test_saved_searches_work_in_python_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIDIPRISM_SEARCHES", str(folder / "searches"))
+    SavedSearches(str(folder / "searches")).save("low", "bass")
+    midiprism.split_library("songs", "result", workers=0)
+    assert [row.song_name for row in midiprism.open_result("result").find("@low")] == ["first"]
 
 
 def test_damage_is_found(folder: Path) -> None:
@@ -140,6 +155,7 @@ def test_a_tree_of_some_tracks_is_exported(folder: Path) -> None:
     assert not (folder / "tree").exists()
     result.export("tree", layout="{family}/{song}", family="piano")
     assert sorted(path.name for path in (folder / "tree").rglob("*.mid")) == ["first.mid", "second.mid"]
+    assert result.export("bass", "bass , song:third").files_new == 2
 
 
 def test_a_folder_without_a_result_is_refused(folder: Path) -> None:

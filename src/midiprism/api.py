@@ -135,12 +135,17 @@ def split_library(
     )
     callbacks = RunCallbacks(
         stop=stop or (lambda: False),
-        on_compile=lambda: _logger.info("Compiling the splitter, once after each installation."),
+        on_compile=_log_compiling,
         on_warning=_logger.warning,
         on_progress=on_progress,
         after_run=update_search_index,
     )
     return run_pipeline(_open_source(sources, folder), folder, settings, callbacks)
+
+
+def _log_compiling(seconds: float) -> None:
+    if seconds == 0:
+        _logger.info("Compiling the splitter, once after each installation.")
 
 
 def open_result(out: PathLike, *, database: str | None = None) -> "Result":

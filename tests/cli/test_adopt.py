@@ -261,6 +261,9 @@ def test_forget_and_prune_delete_the_rows_that_runs_added(
     assert run_json(run_cli, "verify", out, "--database", url)["ok"]
     code, _, error = run_cli("forget", out, "--undo", "--database", url)
     assert (code, "where removals cannot be undone: split again what it lists." in error) == (2, True)
+    code, _, error = run_cli("catalog", "undo", 2, "--database", url, "--yes")
+    assert (code, error.startswith("midiprism: Run 2 removed songs, and added none. ")) == (2, True)
+    assert error.endswith("They cannot be put back: split again those that are still in their sources.\n")
     postgres.psql(url, f"DELETE FROM files WHERE filepath = '{song.replace(chr(39), chr(39) * 2)}'")
     summary = run_json(run_cli, *adopt_arguments(url, out, "--prune"))
     assert (summary["songs_gone"], summary["songs_removed"]) == (0, 0), "it was forgotten before"

@@ -51,6 +51,27 @@ def test_every_command_finds_the_catalog_by_its_address(run_cli: Run, url: str, 
     assert run_cli("catalog", "upgrade", "--database", url)[1].endswith("up to date.\n")
 
 
+def test_the_undo_of_a_removal_is_not_that_of_a_run(
+    run_cli: Run, url: str, database_option: str, tmp_path: Path
+) -> None:
+    assert run_cli("forget", "out", "a", "--database", url, "--yes")[0] == 0
+    undo = "catalog", "undo", 2, "--database", url, "--yes"
+    code, _, error = run_cli(*undo)
+    command = f"`midiprism forget {tmp_path / 'out'} {database_option} --undo`"
+    expected = f"midiprism: Run 2 removed songs, and added none. {command} puts them back.\n"
+    assert (code, error) == (2, expected)
+    assert run_cli("forget", "out", "--undo", "--database", url)[0] == 0
+    assert "They cannot be put back" in run_cli(*undo)[2]
+    code, _, error = run_cli("catalog", "undo", 3, "--database", url, "--yes")
+    assert (code, error) == (
+        2,
+        "midiprism: Run 3 put back songs that another run had removed, and added none.\n",
+    )
+    rows = run_cli("status", "out", "--database", url)[1].partition("Runs, latest first:\n")[2]
+    commands = [" ".join(row.split()[3:-9]) for row in rows.splitlines()[1:4]]
+    assert commands == ["forget --undo", "forget", "split"]
+
+
 @pytest.mark.parametrize(
     "command",
     [

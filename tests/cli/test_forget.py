@@ -32,6 +32,7 @@ def test_split_says_what_is_gone_and_prune_removes_it(out: Path, run_cli: Run) -
     code, text, _ = run_cli(*SPLIT, "--prune")
     assert code == 0
     assert f"Removed 1 song, and 1 track that no other song has ({len(PIANO)} bytes).\n" in text
+    assert "\n  midiprism forget out --undo\n" in text
     assert "gone" not in run_cli(*SPLIT)[1]
     assert "at no path any more" not in run_cli("status", "out")[1]
     code, text, _ = run_cli("forget", "out", "--undo")
@@ -113,7 +114,7 @@ def test_forget_asks_before_it_removes(out: Path, run_cli: Run, monkeypatch: pyt
     assert text.splitlines() == [
         f"Removed 1 song, and 1 track that no other song has ({len(PIANO)} bytes).",
         "1 of them is still in the sources, from which the next split brings them back.",
-        "To undo it, until the next `midiprism split --prune`:",
+        "To undo it, until a later `midiprism split --prune` removes songs:",
         "  midiprism forget out --undo",
     ]
     assert len(names(run_cli)) == 1
@@ -140,8 +141,8 @@ def test_forget_reports_as_json(out: Path, run_cli: Run) -> None:
     [
         ((), "Name a SONG, or choose songs by a query, as in --where song:karaoke."),
         (("nothing",), "There is no song nothing: name it as `midiprism list` does."),
+        (("--undo",), "There is nothing to undo in out: no removal is left that can be undone."),
         (("a", "--undo"), "--undo takes back the whole last removal: leave SONG, queries and --dry-run out."),
-        (("--undo",), "There is nothing to undo in out: no song was removed since the last prune."),
     ],
 )
 def test_what_cannot_be_meant_is_refused(

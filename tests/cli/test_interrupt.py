@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 Run = Callable[..., tuple[int, str, str]]
 NEVER_PRINTED = ("Traceback", "bug", "No MIDI files found", "Exception ignored", "Fatal")
+SOON_SECONDS = 10.0
+"""Compiling takes much longer; a command that is stopped needs a second, on a busy machine more."""
 FORKSERVER = """
 import os, signal
 from multiprocessing import forkserver
@@ -112,6 +115,33 @@ def test_a_signal_before_anything_was_done_ends_a_command_at_once(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (code, "midiprism: Stopped.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["split", "{songs}", "-o", "{out}", "--workers", workers] for workers in ("auto", "0", "2")]
+    + [["inspect", "{song}"]],
+    ids=["split", "split-inline", "split-workers", "inspect"],
+)
+def test_ctrl_c_while_the_splitter_is_compiled_ends_the_command_soon(
+    arguments: list[str], songs: Path, tmp_path: Path
+) -> None:
+    places = {"songs": songs, "out": tmp_path / "out", "song": next(songs.rglob("*.mid"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "midiprism", *(word.format(**places) for word in arguments)],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.readline().startswith("Compiling the splitter")
+        process.send_signal(signal.SIGINT)
+        pressed = time.monotonic()
+        printed = process.stderr.read()
+    assert (process.wait(60), "Stop" in printed) == (130, True)
+    assert not [words for words in NEVER_PRINTED if words in printed]
+    assert time.monotonic() - pressed < SOON_SECONDS
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:

@@ -3,6 +3,8 @@ import pytest
 from midiprism.cli.render import progress
 from midiprism.pipeline import RunProgress
 
+COMPILING = "Compiling the splitter to machine code"
+
 
 def progress_at(seconds: float, total: int | None = 1000, failed: int = 0) -> RunProgress:
     return RunProgress(total, 250, 50, failed, 900, 700, 200, seconds)
@@ -26,6 +28,29 @@ def test_without_a_terminal_a_line_is_printed_every_few_seconds(capsys: pytest.C
         for seconds in range(13):
             show(progress_at(float(seconds)))
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_without_a_terminal_lines_tell_how_long_compiling_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.show_run_progress() as show:
+        for seconds in range(40):
+            show.show_compiling(float(seconds))
+    assert capsys.readouterr().err.splitlines() == [
+        f"{COMPILING}, once per installation; a minute or two on a slow or busy machine ...",
+        f"{COMPILING}: 0:15 so far.",
+        f"{COMPILING}: 0:30 so far.",
+    ]
+
+
+def test_on_a_terminal_the_time_of_compiling_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.show_run_progress() as show:
+        show.show_compiling(75.0)
+    printed = capsys.readouterr().err
+    assert "Compiling the splitter to machine code: 1:15" in printed
+    assert "a minute or two" in printed
 
 
 def test_on_a_terminal_a_bar_is_drawn(

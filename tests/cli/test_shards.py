@@ -32,7 +32,7 @@ def database_options(request: pytest.FixtureRequest) -> list[str]:
 @pytest.fixture
 def out(run_cli: Run, database_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(runner, "LazySplitter", lambda *_: LoadedSplitter(fake_split))
-    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_: LoadedSplitter(fake_split))
+    monkeypatch.setattr(repair, "LazySplitter", lambda *_: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO, BASS), "b.mid": fake_song(BASS, DRUMS)})
     code, output, _ = run_cli(

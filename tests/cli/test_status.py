@@ -69,7 +69,7 @@ def test_status_prints_totals_outcomes_and_runs(run_cli: Run, songs: Path) -> No
     assert "split 2 their tracks are stored" in lines
     row = lines[lines.index("Runs, latest first:") + 2].split()
     assert row[0] == "1"
-    assert [row[3], *row[5:9]] == ["done", "2", "1", "0", "3"]
+    assert [*row[3:5], *row[6:10]] == ["split", "done", "2", "1", "0", "3"]
     assert row[-2:] == ["0", "7"]
     assert "Failed:" not in lines
     assert "To continue:" not in out

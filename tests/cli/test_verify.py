@@ -35,7 +35,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(autouse=True)
 def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
     monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
-    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: LoadedSplitter(fake_split))
+    monkeypatch.setattr(repair, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     monkeypatch.chdir(tmp_path)
     write_files(
         tmp_path / "songs", {f"{HOSTILE_NAME}.mid": fake_song(PIANO, BASS), "b.kar": fake_song(BASS, DRUMS)}
@@ -174,7 +174,7 @@ def test_ctrl_c_ends_a_repair_in_order(run_cli: Run, result: Path, monkeypatch: 
             time.sleep(0.01)
         return fake_split(_data)
 
-    monkeypatch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: interrupt_and_split)
+    monkeypatch.setattr(repair, "LazySplitter", lambda *_settings: interrupt_and_split)
     for text in (PIANO, BASS, DRUMS):
         track_file(result, text).unlink()
     code, out, err = run_cli("verify", "my out", "--repair")

@@ -38,10 +38,10 @@ def test_compiling_is_announced_before_it_starts(
 ) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
     events: list[str] = []
+    (tmp_path / "file").touch()
+    entry_point = SimpleNamespace(warn_about_cache=lambda: None, cache_folder=tmp_path / "file" / "cache")
     kernel = SimpleNamespace(
-        is_compiled=lambda: compiled,
-        prepare=lambda: events.append("prepare"),
-        split_kernel=SimpleNamespace(warn_about_cache=lambda: None),
+        is_compiled=lambda: compiled, prepare=lambda: events.append("prepare"), split_kernel=entry_point
     )
     smf = SimpleNamespace(split=lambda data, **_settings: fake_split(data))
     with monkeypatch.context() as patch:
@@ -49,7 +49,9 @@ def test_compiling_is_announced_before_it_starts(
         patch.setitem(sys.modules, "midiprism.smf", smf)
         library = open_folders([source])
         out = str(tmp_path / "out")
-        run_source(library, out, make_settings(workers=0), on_compile=lambda: events.append("compiling"))
+        run_source(
+            library, out, make_settings(workers=0), on_compile=lambda _seconds: events.append("compiling")
+        )
     assert events == (["prepare"] if compiled else ["compiling", "prepare"])
 
 

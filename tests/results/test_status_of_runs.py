@@ -11,6 +11,7 @@ import pytest
 
 from midiprism.catalog import Catalog
 from midiprism.errors import StoreError
+from midiprism.results import lock
 from midiprism.results import status as status_module
 from midiprism.results.lock import LOCK_FILE
 from midiprism.results.status import ResultStatus, watch_status
@@ -185,13 +186,13 @@ def test_a_run_that_ends_while_the_status_is_read_is_not_cut_off(
     result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark_as_killed(result)
-    is_locked = status_module._is_locked
+    is_locked = lock.is_locked
 
     def end_run(out: str, *, run_recorded: bool = False) -> bool:
         execute(result, "UPDATE runs SET state = 'done'")
         return is_locked(out, run_recorded=run_recorded)
 
-    monkeypatch.setattr(status_module, "_is_locked", end_run)
+    monkeypatch.setattr(status_module, "is_locked", end_run)
     assert get_status(result).runs[0].state == "done"
 
 

@@ -124,6 +124,8 @@ def test_a_text_means_a_query(text: str, parsed: Query) -> None:
         (["song:blue moon,red"], 'song:"blue moon",red'),
         (["instrument:bass,song:blue moon"], 'instrument:bass,song:"blue moon"'),
         (["instrument:bass notes:16.."], "instrument:bass notes:16.."),
+        (["song:Episode IV: A New Hope"], 'song:"Episode IV: A New Hope"'),
+        (["song:blue sort:notes"], "song:blue sort:notes"),
         (["bass , piano"], "bass , piano"),
         (["bass", ",", "piano"], "bass , piano"),
         (["bass,", "piano"], "bass , piano"),
@@ -180,6 +182,11 @@ def test_an_error_names_the_place_and_what_to_write(text: str, place: str, reaso
     with pytest.raises(QueryError, match=re.escape(reason)) as caught:
         parse_query(text)
     assert caught.value.text[caught.value.start : caught.value.end] == place
+
+
+def test_an_argument_with_what_looks_like_a_field_is_no_text() -> None:
+    with pytest.raises(QueryError, match="There is no field kye: do you mean `key`"):
+        parse_words(["instrument:bass kye:Dm"])
 
 
 def test_a_query_that_is_too_long_is_refused() -> None:

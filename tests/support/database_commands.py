@@ -16,7 +16,7 @@ from support.fake_songs import BASS, DRUMS, PIANO, LoadedSplitter, fake_song, fa
 def prepare_songs(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Make ``folder`` the current one, with ``songs``, no address in the environment, and a fake splitter."""
     patch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
-    patch.setattr(repair, "_AnnouncingSplitter", lambda *_settings: LoadedSplitter(fake_split))
+    patch.setattr(repair, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
     patch.chdir(folder)
     for name in [
         DATABASE_URL_VARIABLE,

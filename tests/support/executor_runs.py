@@ -77,7 +77,9 @@ def make_worker_config(songs: Path, out: Path, splitter: Splitter = fake_split) 
 
 
 def make_context(config: WorkerConfig, workers: int = 1) -> ExecutorContext:
-    return ExecutorContext(config, workers, None, lambda: False, lambda: None, lambda _telemetry: None)
+    return ExecutorContext(
+        config, workers, None, lambda: False, lambda _seconds: None, lambda _telemetry: None
+    )
 
 
 @contextlib.contextmanager

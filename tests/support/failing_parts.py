@@ -5,9 +5,12 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from midiprism.errors import StoreError
-from midiprism.smf.types import SplitSong
+from midiprism.pipeline.splitter import LazySplitter, Splitter
+from midiprism.results.identity import Identity
+from midiprism.smf.types import Limits, SplitSong
 from midiprism.sources import FolderSource, SongContent, SongRef, UnreadableError
 from midiprism.stores import StoredTrack
 from midiprism.stores.files.store import FileStore
@@ -104,3 +107,21 @@ class FailingStore(FileStore):
             raise StoreError(os.strerror(self._errno_value))
         self._puts_left -= 1
         return super().put(data, digest, name, instrument, family)
+
+
+class UncompiledSplitter(LazySplitter):
+    """A splitter that takes so many seconds to compile."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(Identity(), Limits())
+        self._seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._seconds,)
+
+    def is_compiled(self) -> bool:
+        return False
+
+    def prepare(self) -> Splitter:
+        time.sleep(self._seconds)
+        return super().prepare()

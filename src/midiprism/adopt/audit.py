@@ -16,6 +16,7 @@ from midiprism.adopt.track_matching import ExpectedTrack, ForeignTrack, TrackMat
 from midiprism.catalog import PostgresAddress
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.metrics.progress_reporter import ProgressReporter
+from midiprism.pipeline.compile_splitter import CompileListener, compile_splitter
 from midiprism.pipeline.settings import DEFAULT_LIMITS
 from midiprism.pipeline.splitter import LazySplitter
 from midiprism.results.identity import Identity
@@ -39,7 +40,7 @@ def audit_library(
     sample_share: float = 1.0,
     seed: int = 0,
     stop: Callable[[], bool] = lambda: False,
-    on_compile: Callable[[], None] = lambda: None,
+    on_compile: CompileListener = lambda _seconds: None,
     listener: Callable[[AuditProgress], None] | None = None,
 ) -> AuditReport:
     """Compare the tracks of a library with their songs. Nothing is written.
@@ -50,7 +51,7 @@ def audit_library(
         sample_share: share of the songs with links that is audited.
         seed: selects the sample; the same seed selects the same songs.
         stop: once true, the audit ends after the current song.
-        on_compile: called if the splitter has to be compiled first.
+        on_compile: called while the splitter is being compiled, with the seconds so far; first with 0.
         listener: called with the progress, at most ten times a second.
 
     Raises:
@@ -93,11 +94,11 @@ class _Auditor:
         self._songs_seen = 0
         self._stopped = False
 
-    def audit(self, on_compile: Callable[[], None]) -> AuditReport:
+    def audit(self, on_compile: CompileListener) -> AuditReport:
         report = self._report
         report.count(songs_total=self._library.count_already_split())
-        if report.songs_total and not self._splitter.is_compiled():
-            on_compile()
+        if report.songs_total:
+            compile_splitter(self._stop, on_compile)  # once stopped, no song is audited
         for page in self._library.already_split_ids():
             for first in range(0, len(page), SONGS_PER_QUERY):
                 ids = page[first : first + SONGS_PER_QUERY]

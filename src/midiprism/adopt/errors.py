@@ -87,3 +87,30 @@ class RunActiveError(CatalogError):
 
     def __str__(self) -> str:
         return "A run is active: wait until it has ended, or stop it."
+
+
+class NothingAddedError(UsageError):
+    """A run that added nothing which could be taken back.
+
+    Attributes:
+        run_id: number of the run.
+        command: of the run, see ``RunStatus``.
+        removed: whether it removed songs.
+        out: the result into which an undo of the removal would put these songs back; None if it cannot.
+        options: for the catalog, to be added to the commands that use the result.
+    """
+
+    def __init__(self, run_id: int, command: str, *, removed: bool, out: str | None, options: str) -> None:
+        super().__init__(run_id, command, removed, out, options)
+        self.run_id = run_id
+        self.command = command
+        self.removed = removed
+        self.out = out
+        self.options = options
+
+    def __str__(self) -> str:
+        if self.command == "undo":
+            return f"Run {self.run_id} put back songs that another run had removed, and added none."
+        if self.removed:
+            return f"Run {self.run_id} removed songs, and added none."
+        return f"Run {self.run_id} added nothing that is still there."

@@ -4,7 +4,7 @@ import shlex
 from functools import singledispatch
 
 from midiprism import errors
-from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, UnknownRunError
+from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, NothingAddedError, UnknownRunError
 from midiprism.catalog.bound_error import BoundCatalogError
 from midiprism.errors import MidiprismError
 from midiprism.export.errors import HardlinkError
@@ -136,6 +136,16 @@ def _(error: ForeignTablesError) -> str:
 @explain.register
 def _(error: UnknownRunError) -> str:
     return f"{error} `midiprism status` lists them."
+
+
+@explain.register
+def _(error: NothingAddedError) -> str:
+    if error.out is not None:
+        command = f"midiprism forget {shlex.quote(error.out)} {error.options}".rstrip()
+        return f"{error} `{command} --undo` puts them back."
+    if error.removed:
+        return f"{error} They cannot be put back: split again those that are still in their sources."
+    return str(error)
 
 
 @explain.register

@@ -17,8 +17,8 @@ CONFIG_VARIABLE = "MIDIPRISM_CONFIG"
 DEFAULT_CONFIG_FILE = "midiprism.toml"
 
 _HELP_OPTIONS = frozenset({"-h", "--help"})
-_ON_COMMAND_LINE_ONLY = frozenset({"config", "help", "yes"})
-"""Options that a file cannot set: consent is given to one command."""
+_ON_COMMAND_LINE_ONLY = frozenset({"config", "help", "yes", "fields", "searches", "save", "delete-search"})
+"""Options that a file cannot set: consent is given to one command, and some replace what a command does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,10 @@ def separate_colon(environment: MutableMapping[str, str]) -> None:
     if environment.get(_COMPLETION_VARIABLE) != "complete_bash":
         return
     words, position = environment.get("COMP_WORDS", ""), environment.get("COMP_CWORD", "")
-    if words.endswith(" :") and position.isdigit() and int(position) == len(words.split(" ")) - 1:
-        environment["COMP_CWORD"] = str(int(position) + 1)
+    # Bash puts the ends of lines between the words.
+    count = len(words.split("\n" if "\n" in words else " "))
+    if words[-2:].strip() == ":" and position == str(count - 1):
+        environment["COMP_CWORD"] = str(count)
 
 
 @dataclass(frozen=True, slots=True)

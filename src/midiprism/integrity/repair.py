@@ -12,13 +12,13 @@ from midiprism.integrity.errors import EmptyCatalogError
 from midiprism.integrity.repair_session import RepairSession
 from midiprism.integrity.repairer import Repairer
 from midiprism.integrity.verify import Verifier
+from midiprism.pipeline.compile_splitter import CompileListener, compile_splitter
 from midiprism.pipeline.settings import WIDEST_LIMITS
-from midiprism.pipeline.splitter import LazySplitter, Splitter
-from midiprism.results.identity import Identity, ResultRequest
+from midiprism.pipeline.splitter import LazySplitter, Splitter, is_compiled
+from midiprism.results.identity import ResultRequest
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.results.result_dir import catalog_address, open_catalog_of, read_identity, require_result
 from midiprism.results.result_store import open_result_store
-from midiprism.smf.types import SplitSong
 
 
 def repair_result(
@@ -30,7 +30,7 @@ def repair_result(
     dry_run: bool = False,
     splitter: Splitter | None = None,
     stop: Callable[[], bool] = lambda: False,
-    on_compile: Callable[[], None] = lambda: None,
+    on_compile: CompileListener = lambda _seconds: None,
     listener: VerifyListener | None = None,
     file_system: FileSystem = LOCAL_FILE_SYSTEM,
 ) -> RepairReport:
@@ -43,7 +43,7 @@ def repair_result(
         dry_run: write nothing, and report what would be done.
         splitter: splits the bytes of a song; None for ``midiprism.split`` as the result was made with.
         stop: once it returns True, the repair ends after the songs that it has read.
-        on_compile: called once if the splitter has to be compiled first.
+        on_compile: called while the splitter is being compiled, with the seconds so far; first with 0.
         listener: called with the progress.
         file_system: that holds the tracks.
 
@@ -70,8 +70,12 @@ def repair_result(
             sink = _CountingSink(queue, dry_run=dry_run)
             verifier.verify(catalog, since, sink)
             report.count(rows=sink.corrected_rows)
-            if not stop() and not damage_report.counts.get("catalog"):
-                splitter = splitter or _AnnouncingSplitter(identity, _last_encoding(catalog), on_compile)
+            is_usable = not stop() and not damage_report.counts.get("catalog")
+            if is_usable and splitter is None:
+                splitter = LazySplitter(identity, WIDEST_LIMITS, _last_encoding(catalog))
+                if any(queue.remaining()) and not is_compiled(splitter):
+                    is_usable = compile_splitter(stop, on_compile)
+            if is_usable and splitter is not None:
                 session = RepairSession(identity, store, catalog, queue, report, verifier, splitter, stop)
                 Repairer(session).repair()
         for damage in damage_report.examples.get("catalog", ()):
@@ -114,18 +118,3 @@ class _CountingSink:
         self.corrected_rows += 1
         if not self._dry_run:
             self._repair_queue.correct_row(track)
-
-
-class _AnnouncingSplitter:
-    """A splitter that announces its compilation."""
-
-    def __init__(self, identity: Identity, encoding: str | None, on_compile: Callable[[], None]) -> None:
-        self._splitter = LazySplitter(identity, WIDEST_LIMITS, encoding)
-        self._on_compile: Callable[[], None] | None = on_compile
-
-    def __call__(self, data: bytes) -> SplitSong:
-        if self._on_compile is not None:
-            if not self._splitter.is_compiled():
-                self._on_compile()
-            self._on_compile = None
-        return self._splitter(data)

@@ -107,7 +107,7 @@ class RepairSession:
             "in_flight": None,
             "redo": True,
             "retry_failed": False,
-            "repair": True,
+            "command": "repair",
         }
 
 

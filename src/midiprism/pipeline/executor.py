@@ -66,8 +66,9 @@ class ExecutorContext:
         workers: worker processes to begin with.
         timeout: seconds that a worker may spend on one song, not counting the time to store its tracks; None
             for no limit. Only an executor that can end its workers can keep it.
-        stop: once true, batches end after the song in hand.
-        on_compile: called once if the splitter has to be compiled first.
+        stop: once true, batches end after the song in hand; while the splitter is still being loaded or
+            compiled, at once.
+        on_compile: called while the splitter is being compiled, with the seconds so far; first with 0.
         on_progress: called now and then while ``completed`` takes long.
     """
 
@@ -75,7 +76,7 @@ class ExecutorContext:
     workers: int
     timeout: float | None
     stop: Callable[[], bool]
-    on_compile: Callable[[], None]
+    on_compile: Callable[[float], None]
     on_progress: Callable[[Telemetry], None]
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Sequence
 from midiprism.catalog import Catalog
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.queries.gone_songs import delete_gone_places, replaced_songs
-from midiprism.catalog.queries.removal import RemovalQueries
 from midiprism.pipeline.missing_songs import MissingSongs
 from midiprism.results.removal import Remover
 from midiprism.results.removal_counts import RemovalCounts
@@ -34,7 +33,9 @@ class Pruner:
     def prune(
         self, ranges: Sequence[PathRange], missing: Sequence[MissingSongs], begin_run: Callable[[], int]
     ) -> RemovalCounts:
-        """Remove missing songs, and songs at whose paths other songs are; earlier removals become final.
+        """Remove missing songs, and songs at whose paths other songs are.
+
+        If any is removed, earlier removals become final.
 
         Songs that were moved lose their old paths.
 
@@ -57,10 +58,8 @@ class Pruner:
         return removed
 
     def _remove(self, song_ids: Collection[int], begin_run: Callable[[], int]) -> RemovalCounts:
-        has_removed_rows = self._catalog.run_in_transaction(RemovalQueries(self._catalog).has_removed_rows)
-        if not song_ids and not has_removed_rows:
-            return RemovalCounts()
+        if not song_ids:
+            return RemovalCounts()  # the last removal can still be undone
         remover = Remover(self._catalog, self._store, self._out, begin_run(), self._hooks)
-        if has_removed_rows:
-            remover.discard()
-        return remover.remove(song_ids) if song_ids else RemovalCounts()
+        remover.discard()
+        return remover.remove(song_ids)

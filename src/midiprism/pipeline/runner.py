@@ -28,7 +28,7 @@ from midiprism.pipeline.recorded_settings import recorded_settings_of
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.run_reports import ProgressReporter, RunRecorder, SpaceMonitor
 from midiprism.pipeline.settings import RunCallbacks, RunIntervals, Settings
-from midiprism.pipeline.splitter import LazySplitter, Splitter, warn_about_cache
+from midiprism.pipeline.splitter import LazySplitter, Splitter, keeps_kernel
 from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerCommit, WorkerConfig
@@ -289,9 +289,10 @@ class _Run:
             self._metrics.observe(telemetry)
             self._reporter.report()
 
-        def on_compile() -> None:
-            warn_about_cache()
-            callbacks.on_compile()
+        def on_compile(seconds: float) -> None:
+            if seconds == 0:
+                keeps_kernel()
+            callbacks.on_compile(seconds)
 
         return ExecutorContext(
             _worker_config(inputs, self._knowledge, self._summary.run_id or 0, self._parts.splitter),

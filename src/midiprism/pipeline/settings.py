@@ -165,7 +165,7 @@ class RunCallbacks:
 
     Attributes:
         stop: once it returns true, the songs in hand are finished and committed, and the run ends.
-        on_compile: called once if the splitter has to be compiled first, which takes up to a minute.
+        on_compile: called while the splitter is being compiled, with the seconds so far; first with 0.
         on_warning: receives warnings while there is time to act.
         on_progress: receives the progress of the run, at most ten times a second; or None.
         after_run: brings up to date what derives from the catalog, given the folder of the result and the
@@ -173,7 +173,7 @@ class RunCallbacks:
     """
 
     stop: Callable[[], bool] = lambda: False
-    on_compile: Callable[[], None] = lambda: None
+    on_compile: Callable[[float], None] = lambda _seconds: None
     on_warning: Callable[[str], None] = lambda _message: None
     on_progress: RunListener | None = None
     after_run: Callable[[str, Address], None] | None = None

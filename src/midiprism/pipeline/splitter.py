@@ -39,12 +39,10 @@ class LazySplitter:
         Raises:
             MidiprismError: it cannot be loaded at all.
         """
-        with _wrap_import_errors():
-            compiled: bool = import_module("midiprism.smf.kernel.split_kernel").is_compiled()
-            return compiled
+        return is_kernel_compiled()
 
     def prepare(self) -> Splitter:
-        """Load the splitter, and return the function that splits. Takes up to a minute to compile.
+        """Load the splitter, and return the function that splits. Takes minutes where it has to be compiled.
 
         Raises:
             MidiprismError: it cannot be loaded.
@@ -52,7 +50,7 @@ class LazySplitter:
         if self._split is None:
             with _wrap_import_errors():
                 split = import_module("midiprism.smf").split
-                import_module("midiprism.smf.kernel.split_kernel").prepare()
+            prepare_kernel()
             self._split = partial(
                 split,
                 by=self._identity.by,
@@ -72,14 +70,38 @@ def is_compiled(splitter: Splitter) -> bool:
     return not isinstance(splitter, LazySplitter) or splitter.is_compiled()
 
 
-def warn_about_cache() -> None:
-    """Issue a KernelCacheWarning if the compiled splitter cannot be kept for the next run.
+def is_kernel_compiled() -> bool:
+    """Return whether splitting can start at once.
 
     Raises:
-        MidiprismError: it cannot be loaded at all.
+        MidiprismError: the splitter cannot be loaded at all.
     """
     with _wrap_import_errors():
-        import_module("midiprism.smf.kernel.split_kernel").split_kernel.warn_about_cache()
+        compiled: bool = import_module("midiprism.smf.kernel.split_kernel").is_compiled()
+        return compiled
+
+
+def keeps_kernel() -> bool:
+    """Return whether the compiled splitter can be kept; issue a KernelCacheWarning if it cannot.
+
+    Raises:
+        MidiprismError: the splitter cannot be loaded at all.
+    """
+    with _wrap_import_errors():
+        kernel = import_module("midiprism.smf.kernel.split_kernel").split_kernel
+        kernel.warn_about_cache()
+        reason = import_module("midiprism.smf.kernel.private_cache").make_private_folder(kernel.cache_folder)
+        return reason is None
+
+
+def prepare_kernel() -> None:
+    """Compile the kernel of splitting, or load its compiled form.
+
+    Raises:
+        MidiprismError: it cannot be loaded.
+    """
+    with _wrap_import_errors():
+        import_module("midiprism.smf.kernel.split_kernel").prepare()
 
 
 def prepare(splitter: Splitter) -> Splitter:

@@ -18,9 +18,8 @@ class Field:
         arrow_type: type of its column in Parquet files.
         description: for comments of the catalog's tables and for the documentation.
         low_cardinality: whether few different values recur, so that a dictionary makes the column small.
-        searchable: whether tracks can be searched by it.
-        searched_with: other fields of the record in which a search by this one looks too.
-        public_name: name of the field in filters and in JSON; empty for the field's own name.
+        searched_with: other fields of the record in which a query for this one looks too.
+        public_name: name of the field in queries and in JSON; empty for the field's own name.
         arbitrary_text: whether its text comes from a song as it is, and may hold what no database takes.
         split_attribute: attribute of a ``SplitTrack`` that has the value; empty
             for the field's own name, None where the worker has the value from elsewhere.
@@ -36,7 +35,6 @@ class Field:
     arrow_type: ArrowType
     description: str
     low_cardinality: bool = False
-    searchable: bool = False
     searched_with: tuple[str, ...] = ()
     public_name: str = ""
     arbitrary_text: bool = False

@@ -33,7 +33,7 @@ class LinkRecord(NamedTuple):
     ]
     channel: Annotated[
         int | None,
-        Field("smallint", "int16", "0 to 15; NULL for several", low_cardinality=True, searchable=True),
+        Field("smallint", "int16", "0 to 15; NULL for several", low_cardinality=True),
     ]
     program: Annotated[
         int | None, Field("smallint", "int16", "0 to 127; NULL for none or several", low_cardinality=True)
@@ -45,7 +45,6 @@ class LinkRecord(NamedTuple):
             "int16",
             "note number of the piece of a drum kit; NULL where it is not split by pieces",
             low_cardinality=True,
-            searchable=True,
         ),
     ]
     part_count: Annotated[
@@ -65,7 +64,6 @@ class LinkRecord(NamedTuple):
             "string",
             "name of the track",
             low_cardinality=True,
-            searchable=True,
             arbitrary_text=True,
         ),
     ]
@@ -80,13 +78,10 @@ class LinkRecord(NamedTuple):
             "string",
             "instrument, as heard in the song",
             low_cardinality=True,
-            searchable=True,
             searched_with=("family",),
         ),
     ]
-    family: Annotated[
-        str, Field("text", "string", "family of that instrument", low_cardinality=True, searchable=True)
-    ]
+    family: Annotated[str, Field("text", "string", "family of that instrument", low_cardinality=True)]
     track: TrackRecord
 
 
@@ -118,7 +113,6 @@ class SongRecord(NamedTuple):
             "text",
             "string",
             "path below the source folder as text, without suffix",
-            searchable=True,
             arbitrary_text=True,
             tables=("song_paths",),
         ),

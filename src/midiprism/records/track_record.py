@@ -51,9 +51,7 @@ class TrackRecord(NamedTuple):
         int | None,
         Field("smallint", "int16", "0 to 127; NULL where it selects none or several", low_cardinality=True),
     ]
-    note_count: Annotated[
-        int, Field("integer", "int32", "notes that it plays", searchable=True, public_name="notes")
-    ]
+    note_count: Annotated[int, Field("integer", "int32", "notes that it plays", public_name="notes")]
     lowest_pitch: Annotated[
         int | None, Field("smallint", "int16", "lowest MIDI note number, 0 to 127; NULL without notes")
     ]
@@ -65,12 +63,10 @@ class TrackRecord(NamedTuple):
         float | None,
         Field("float", "float64", "the same in seconds; NULL where the division has no time"),
     ]
-    last_note_ticks: Annotated[
-        int, Field("bigint", "int64", "tick at which the last note ends", searchable=True)
-    ] = 0
+    last_note_ticks: Annotated[int, Field("bigint", "int64", "tick at which the last note ends")] = 0
     last_note_seconds: Annotated[
         float | None,
-        Field("float", "float64", "second at which the last note ends; NULL for none", searchable=True),
+        Field("float", "float64", "second at which the last note ends; NULL for none"),
     ] = None
     ticks_per_quarter: Annotated[
         int | None,

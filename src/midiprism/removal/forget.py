@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from midiprism.catalog import Catalog, PostgresAddress, utc_now
 from midiprism.catalog.commit_hook import CommitHook
@@ -101,8 +101,11 @@ def forget_songs(
         song_ids = choice.find(result.catalog)
         if not song_ids:
             return RemovalCounts()
-        with removal_run(result, "forget") as run_id:
-            return Remover(result.catalog, result.opened.store, out, run_id, hooks).remove(song_ids)
+        with removal_run(result, "forget") as run:
+            remover = Remover(result.catalog, result.opened.store, out, run.id, hooks)
+            removed = remover.remove(song_ids)
+            run.totals.update(songs_removed=removed.songs, tracks_removed=removed.tracks)
+        return removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,21 @@ def open_for_removal(
         yield WritableResult(opened, opened.catalog)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A run that is recorded.
+
+    Attributes:
+        id: its number.
+        totals: its figures, in terms of JSON, which are recorded at its end.
+    """
+
+    id: int
+    totals: dict[str, int] = field(default_factory=dict)
+
+
 @contextmanager
-def removal_run(result: WritableResult, command: str) -> Iterator[int]:
+def removal_run(result: WritableResult, command: str) -> Iterator[RecordedRun]:
     """Record a run around a block that changes a result, and bring what derives from the catalog up to date.
 
     Args:
@@ -146,12 +162,12 @@ def removal_run(result: WritableResult, command: str) -> Iterator[int]:
     """
     catalog, store = result.catalog, result.opened.store
     settings = {**result.opened.identity.as_dict(), "sources": [], "workers": 0, "command": command}
-    run_id = catalog.begin_run(settings, utc_now())
+    run = RecordedRun(catalog.begin_run(settings, utc_now()))
     try:
-        yield run_id
-        finish_run(catalog, store, run_id, songs_replaced=False)
+        yield run
+        finish_run(catalog, store, run.id, songs_replaced=False)
     except BaseException:
         with suppress(MidiprismError):  # then the run counts as cut off
-            catalog.end_run(run_id, "stopped", {}, utc_now())
+            catalog.end_run(run.id, "stopped", {}, utc_now())
         raise
-    catalog.end_run(run_id, "done", {}, utc_now())
+    catalog.end_run(run.id, "done", run.totals, utc_now())

@@ -57,9 +57,9 @@ def undo_removal(out: str, database: PostgresAddress | None = None) -> RestoredC
         queries = RemovalQueries(result.catalog)
         removal_id = result.catalog.run_in_transaction(queries.last_removal)
         if removal_id is None:
-            raise UsageError(f"There is nothing to undo in {out}: no song was removed since the last prune.")
-        with removal_run(result, "undo") as run_id:
-            return _Undo(out, result, removal_id, run_id).run()
+            raise UsageError(f"There is nothing to undo in {out}: no removal is left that can be undone.")
+        with removal_run(result, "undo") as run:
+            return _Undo(out, result, removal_id, run.id).run()
 
 
 class _Undo:

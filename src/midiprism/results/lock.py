@@ -147,6 +147,28 @@ def lock_for_reading(out: str) -> Iterator[None]:
         yield
 
 
+def is_locked(out: str, *, run_recorded: bool = False) -> bool:
+    """Return whether a process holds ``out`` for writing.
+
+    The lock is requested as a shared one, without waiting, and released at once. An empty lock file means
+    that no holder is known; then the lock is not requested unless a run is recorded as running.
+    """
+    try:
+        descriptor = os.open(os.path.join(out, LOCK_FILE), os.O_RDONLY | _OPEN_FLAGS)
+    except FileNotFoundError:
+        return False
+    except OSError:  # the lock file cannot be read: trust the record
+        return run_recorded
+    try:
+        if not run_recorded and os.fstat(descriptor).st_size == 0:
+            return False
+        return _is_lock_taken(descriptor)
+    except OSError:
+        return run_recorded
+    finally:
+        os.close(descriptor)
+
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -154,8 +176,25 @@ if sys.platform == "win32":
         os.lseek(descriptor, _WINDOWS_LOCK_OFFSET, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
+
+    def _is_lock_taken(descriptor: int) -> bool:
+        os.lseek(descriptor, _WINDOWS_LOCK_OFFSET, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return True
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        return False
 else:
     import fcntl
 
     def _lock(descriptor: int, *, shared: bool) -> None:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+    def _is_lock_taken(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return False

@@ -2,7 +2,8 @@
 
 One transaction moves the rows of the songs and tracks to tables of removed rows; the files of the tracks
 follow. Where a process is killed in between, the next one that writes the result completes it: the rows say
-which files are to be moved. The next prune deletes both.
+which files are to be moved. The next prune that removes a song deletes
+both.
 """
 
 from collections.abc import Collection, Iterable, Sequence

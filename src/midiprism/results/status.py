@@ -1,7 +1,5 @@
 """The status of a result: its inventory, the progress of its runs, what failed, and what is left."""
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +21,7 @@ from midiprism.catalog.queries.run_history import (
     run_settings,
 )
 from midiprism.errors import CatalogError
-from midiprism.results.lock import LOCK_FILE
+from midiprism.results.lock import is_locked
 from midiprism.results.result_dir import catalog_address, names_other_catalog, open_catalog_of
 
 MAX_EXAMPLES = 3
@@ -61,6 +59,8 @@ class RunStatus:
         batch_size: as requested; None for the default.
         sources: absolute paths; they were opened with ``source_options``.
         decisions: changes of the tunables during the run, in terms of JSON.
+        command: ``split``, ``forget``, ``undo`` for the undo of a removal, or ``repair``.
+        songs_removed: songs that a prune or a removal removed.
         live_rate: None if the run is not active.
     """
 
@@ -84,6 +84,8 @@ class RunStatus:
     source_options: tuple[str, ...]
     decisions: tuple[dict[str, Any], ...] = ()
     loading_seconds: float = 0.0
+    command: str = "split"
+    songs_removed: int = 0
     live_rate: LiveRate | None = None
 
     @property
@@ -213,7 +215,7 @@ def read_status(
     """
     with open_catalog_if_any(out, database) as catalog:
         if catalog is None:
-            return ResultStatus(Inventory(), (), _is_locked(out))
+            return ResultStatus(Inventory(), (), is_locked(out))
         records, locked = _read_runs(catalog, out, run_limit)
         now = _now()
         runs = []
@@ -254,7 +256,7 @@ def _read_runs(catalog: Catalog, out: str, run_limit: int) -> tuple[list[RunReco
     records = _last_runs(catalog, run_limit)
     while True:
         recorded = bool(records) and records[0].state == "running" and not catalog.shared
-        locked = _is_locked(out, run_recorded=recorded)
+        locked = is_locked(out, run_recorded=recorded)
         if locked or not recorded:
             return records, locked
         # The run may have ended in between, which it records before it unlocks; or another may have begun.
@@ -322,6 +324,8 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         source_options=_texts(settings, "source_options"),
         decisions=tuple(totals.get("decisions") or ()),
         loading_seconds=float(totals.get("loading_seconds") or 0),
+        command=settings.get("command", "split"),
+        songs_removed=int(totals.get("songs_removed") or 0),
     )
     return replace(run, live_rate=_measure_rate(catalog, run, now)) if alive else run
 
@@ -350,51 +354,3 @@ def _now() -> datetime:
 
 def _seconds_between(start: str, end: datetime) -> float:
     return max(0.0, (end - datetime.fromisoformat(start)).total_seconds())
-
-
-def _is_locked(out: str, *, run_recorded: bool = False) -> bool:
-    """Return whether a process holds ``out`` for writing.
-
-    The lock is requested as a shared one, without waiting, and released at once. An empty lock file means
-    that no holder is known; then the lock is not requested unless a run is recorded as running.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        descriptor = os.open(os.path.join(out, LOCK_FILE), flags)
-    except FileNotFoundError:
-        return False
-    except OSError:  # the lock file cannot be read: trust the record
-        return run_recorded
-    try:
-        if not run_recorded and os.fstat(descriptor).st_size == 0:
-            return False
-        return _is_lock_taken(descriptor)
-    except OSError:
-        return run_recorded
-    finally:
-        os.close(descriptor)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    from midiprism.results.lock import _WINDOWS_LOCK_OFFSET
-
-    def _is_lock_taken(descriptor: int) -> bool:
-        os.lseek(descriptor, _WINDOWS_LOCK_OFFSET, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return True
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-        return False
-else:
-    import fcntl
-
-    def _is_lock_taken(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        return False

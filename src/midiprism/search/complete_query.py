@@ -1,5 +1,6 @@
 """Completions of the last word of a query."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from midiprism.search.musical_keys import MAJOR_NAMES, MINOR_NAMES
@@ -23,9 +24,12 @@ _VALUES: Mapping[QueryKind, Sequence[str]] = {
     "flag": ["yes", "no"],
 }
 _NAMES: Mapping[str, Sequence[str]] = {
-    "family": [name.lower() for name in FAMILIES],
-    "instrument": [name.lower() for name in (*FAMILIES, *INSTRUMENTS, *DRUM_KITS.values())],
+    "family": FAMILIES,
+    "instrument": (*FAMILIES, *INSTRUMENTS, *DRUM_KITS.values()),
 }
+"""Names of which each word is a completion, since a shell would divide a name at its blanks."""
+
+_NAME_WORD = re.compile(r"[a-z][a-z-]{2,}")
 
 
 def complete_query(words: Sequence[str], incomplete: str) -> list[Completion]:
@@ -56,7 +60,7 @@ def _values(name: str, prefix: str, value: str) -> Iterator[Completion]:
     """Yield the values of a field, each behind what stands before the last comma."""
     before, comma, _ = value.rpartition(",")
     for completed, meaning in _values_of(name):
-        yield f"{prefix}{before}{comma}{_quoted(completed)}", meaning
+        yield f"{prefix}{before}{comma}{completed}", meaning
 
 
 def _values_of(name: str) -> Iterator[Completion]:
@@ -69,8 +73,10 @@ def _values_of(name: str) -> Iterator[Completion]:
 
 
 def _known_values(field: QueryField) -> Sequence[str]:
-    return field.choices or _NAMES.get(field.name) or _VALUES.get(field.kind, ())
+    return field.choices or name_words(field.name) or _VALUES.get(field.kind, ())
 
 
-def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value else value
+def name_words(field: str) -> list[str]:
+    """Return the words of the names that a field can have; none if it can have any."""
+    names = _NAMES.get(field, ())
+    return [*dict.fromkeys(word for name in names for word in _NAME_WORD.findall(name.lower()))]

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from midiprism.search.query import FieldMatch, Group, Query, Term
-from midiprism.search.query_fields import QUERY_FIELDS
+from midiprism.catalog.folding import fold_text
+from midiprism.search.complete_query import name_words
+from midiprism.search.query import Contains, FieldMatch, Group, Query, Term
+from midiprism.search.query_fields import QUERY_FIELDS, nearest_name
 
 
 def computed_fields(query: Query) -> list[str]:
@@ -11,6 +13,21 @@ def computed_fields(query: Query) -> list[str]:
     names = {match.field for match in query.matches() if isinstance(match, FieldMatch)}
     names |= {key.field for key in query.sort}
     return sorted(name for name in names if QUERY_FIELDS[name].computed)
+
+
+def offered_text(term: Term) -> str | None:
+    """Return what may be meant by the text of a term that no track passes; None for nothing.
+
+    Instruments and families have few names, so a word that is in none of them is a slip.
+    """
+    for match in term.matches:
+        if isinstance(match, FieldMatch) and isinstance(match.test, Contains):
+            words = name_words(match.field)
+            text = fold_text(match.test.text)
+            if words and not any(text in word for word in words):
+                nearest = nearest_name(text, words)
+                return None if nearest is None else f"{match.field}:{nearest}"
+    return None
 
 
 def terms_without_tracks(query: Query, finds_any: Callable[[Query], bool]) -> Iterator[Term]:

@@ -190,7 +190,7 @@ def _find(text: str, name: str, start: int, end: int) -> QueryField:
     if field is not None:
         return field
     nearest = nearest_name(name, [*QUERY_FIELDS, *SPECIAL_FIELDS])
-    offer = f"do you mean `{nearest}`?" if nearest else "see `--fields`."
+    offer = f"do you mean `{nearest}`?" if nearest else "a word with a colon is written in quotes."
     reason = f"There is no field {name}: {offer}"
     raise QueryError(reason, text, start, end)
 

@@ -192,6 +192,6 @@ def find_field(name: str) -> QueryField | None:
     return _BY_ANY_NAME.get(name.lower().replace("-", "_"))
 
 
-def nearest_name(name: str, candidates: Sequence[str]) -> str | None:
-    """Return the candidate that is most like a name; None if none is like it."""
-    return next(iter(get_close_matches(name.lower(), candidates, 1, cutoff=0.5)), None)
+def nearest_name(name: str, candidates: Sequence[str], *, likeness: float = 0.5) -> str | None:
+    """Return the candidate that is most like a name; None if none is as much like it, from 0 to 1."""
+    return next(iter(get_close_matches(name.lower(), candidates, 1, cutoff=likeness)), None)

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 
 from midiprism.search.errors import QueryError
 from midiprism.search.query import quote
-from midiprism.search.query_fields import LENGTH_FIELD, find_field
+from midiprism.search.query_fields import LENGTH_FIELD, QUERY_FIELDS, find_field, nearest_name
 
 SPECIAL_FIELDS = ("any", "has", "sort", LENGTH_FIELD)
 """Names that are written as those of fields are."""
+
+_LIKENESS = 0.66
+"""Of `kye` with `key`."""
 
 _TERM_BEHIND_BLANK = re.compile(r"\s[-^]?([A-Za-z_][\w-]*):")
 _FIELD_NAME = re.compile(r'[^\s",:]+:')
@@ -54,7 +57,7 @@ def query_text(words: Iterable[str]) -> str:
     """Return the arguments of a command as the text of one query.
 
     A shell has taken the quotes away, so an argument with blanks is a value with blanks, unless further terms
-    are in it: then it is a query of its own.
+    are in it, or what looks like one: then it is a query of its own.
     """
     return " ".join(map(_argument_text, words))
 
@@ -63,7 +66,7 @@ def _argument_text(argument: str) -> str:
     if argument and not re.search(r"\s", argument):
         return argument
     if re.search(r"\s,(\s|$)", argument) or any(
-        is_field_name(name) for name in _TERM_BEHIND_BLANK.findall(argument)
+        _may_be_field(name) for name in _TERM_BEHIND_BLANK.findall(argument)
     ):
         return argument
     sign = argument[0] if argument[:1] in ("-", "^") else ""
@@ -80,9 +83,11 @@ def _quoted_value(text: str) -> str:
     return text if value.startswith('"') else text[:start] + quote(value)
 
 
-def is_field_name(name: str) -> bool:
-    """Return whether a name is one of a field, or is written as one."""
-    return name in SPECIAL_FIELDS or find_field(name) is not None
+def _may_be_field(name: str) -> bool:
+    """Return whether a name is one of a field, or much like one."""
+    return find_field(name) is not None or bool(
+        nearest_name(name, [*SPECIAL_FIELDS, *QUERY_FIELDS], likeness=_LIKENESS)
+    )
 
 
 def divide(text: str) -> Iterator[TermText]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from midiprism.adopt.db.foreign_keys import (
     lock_against_writes,
@@ -11,7 +11,13 @@ from midiprism.adopt.db.foreign_keys import (
 )
 from midiprism.adopt.db.foreign_schema import ForeignSchema, read_foreign_schema
 from midiprism.adopt.db.restore import restore_rows
-from midiprism.adopt.errors import AlreadyUndoneError, NotAdoptableError, RunActiveError, UnknownRunError
+from midiprism.adopt.errors import (
+    AlreadyUndoneError,
+    NotAdoptableError,
+    NothingAddedError,
+    RunActiveError,
+    UnknownRunError,
+)
 from midiprism.adopt.options import ADOPTION_HOOK_NAME
 from midiprism.catalog.address import PostgresAddress
 from midiprism.catalog.catalog import Catalog
@@ -19,12 +25,14 @@ from midiprism.catalog.commit_result import utc_now
 from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.queries.gone_songs import record_change
+from midiprism.catalog.queries.run_history import last_setting
 from midiprism.catalog.rows import track_is_unlinked
 from midiprism.catalog.schema import (
     foreign_files_added,
     foreign_links_added,
     foreign_rows_replaced,
     links,
+    removed_songs,
     runs,
     song_paths,
     songs,
@@ -44,6 +52,7 @@ class RunAdditions(NamedTuple):
         foreign_links: rows that it added to ``track_splits``.
         foreign_files: rows that it added to ``files``.
         foreign_rows_replaced: rows of both that it removed.
+        songs_removed: songs that it removed from the result; they stay removed.
     """
 
     songs: int
@@ -51,6 +60,12 @@ class RunAdditions(NamedTuple):
     foreign_links: int
     foreign_files: int
     foreign_rows_replaced: int
+    songs_removed: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there is nothing to take back."""
+        return not any(self._replace(songs_removed=0))
 
 
 class UndoResult(NamedTuple):
@@ -64,6 +79,7 @@ class UndoResult(NamedTuple):
         foreign_rows_restored: rows of both that were put back.
         foreign_rows_kept: rows of both that the run added and that stay because others refer to them.
         foreign_rows_not_restored: rows that could not be put back because others have taken their place.
+        songs_removed: songs that the run had removed from the result; they stay removed.
     """
 
     songs: int
@@ -73,6 +89,7 @@ class UndoResult(NamedTuple):
     foreign_rows_restored: int = 0
     foreign_rows_kept: int = 0
     foreign_rows_not_restored: int = 0
+    songs_removed: int = 0
 
 
 class _DeletedRows(NamedTuple):
@@ -93,22 +110,38 @@ def count_additions(address: PostgresAddress, run_id: int) -> RunAdditions:
     Raises:
         UnknownRunError: there is no such run.
         AlreadyUndoneError: it was undone before.
+        NothingAddedError: there is nothing to take back.
         CatalogError: the catalog cannot be opened.
     """
     with PostgresCatalog.open(address, writable=False) as catalog:
+        return catalog.run_in_transaction(lambda: _count_additions(catalog, address, run_id))
 
-        def work() -> RunAdditions:
-            _require_run(catalog, run_id)
-            tables = (songs, tracks, foreign_links_added, foreign_files_added, foreign_rows_replaced)
-            counts = [
-                catalog.connection.scalar(
-                    select(func.count()).select_from(table).where(table.c.run_id == run_id)
-                )
-                for table in tables
-            ]
-            return RunAdditions(*(count or 0 for count in counts))
 
-        return catalog.run_in_transaction(work)
+def _count_additions(catalog: Catalog, address: PostgresAddress, run_id: int) -> RunAdditions:
+    """Count what undoing a run takes back, inside a transaction; raise unless there is something."""
+    query = select(runs.c.state, runs.c.settings, runs.c.totals).where(runs.c.id == run_id)
+    run = catalog.connection.execute(query).one_or_none()
+    if run is None:
+        raise UnknownRunError(catalog.path, run_id)
+    if run.state == UNDONE:
+        raise AlreadyUndoneError(run_id)
+    tables = (songs, tracks, foreign_links_added, foreign_files_added, foreign_rows_replaced)
+    counts = [_count_rows(catalog, table.c.run_id == run_id) for table in tables]
+    additions = RunAdditions(*counts)._replace(songs_removed=int(run.totals.get("songs_removed") or 0))
+    if additions.is_empty:
+        is_removed = _count_rows(catalog, removed_songs.c.removal_id == run_id) > 0
+        raise NothingAddedError(
+            run_id,
+            run.settings.get("command", "split"),
+            removed=is_removed or additions.songs_removed > 0,
+            out=last_setting(catalog.connection, "out") if is_removed else None,
+            options=address.cli_options,
+        )
+    return additions
+
+
+def _count_rows(catalog: Catalog, condition: ColumnElement[bool]) -> int:
+    return catalog.connection.scalar(select(func.count()).where(condition)) or 0
 
 
 def undo_run(address: PostgresAddress, run_id: int) -> UndoResult:
@@ -117,6 +150,7 @@ def undo_run(address: PostgresAddress, run_id: int) -> UndoResult:
     Raises:
         UnknownRunError: there is no such run.
         AlreadyUndoneError: it was undone before.
+        NothingAddedError: there is nothing to take back.
         RunActiveError: a run is active.
         CatalogError: the catalog cannot be opened, or the database refuses it. Nothing was changed.
     """
@@ -124,19 +158,12 @@ def undo_run(address: PostgresAddress, run_id: int) -> UndoResult:
         return catalog.run_in_transaction(lambda: _RunUndo(address, catalog, run_id).execute())
 
 
-def _require_run(catalog: Catalog, run_id: int) -> None:
-    state = catalog.connection.scalar(select(runs.c.state).where(runs.c.id == run_id))
-    if state is None:
-        raise UnknownRunError(catalog.path, run_id)
-    if state == UNDONE:
-        raise AlreadyUndoneError(run_id)
-
-
 class _RunUndo:
     """The undoing of one run, inside a transaction."""
 
     def __init__(self, address: PostgresAddress, catalog: Catalog, run_id: int) -> None:
         self._catalog = catalog
+        self._address = address
         self._connection = catalog.connection
         self._driver_connection = driver_connection(catalog.connection)
         self._own_schema = address.schema
@@ -146,13 +173,13 @@ class _RunUndo:
     def execute(self) -> UndoResult:
         if not self._catalog.is_only_active_run(None):
             raise RunActiveError
-        _require_run(self._catalog, self._run_id)
-        result = UndoResult(0, 0)
+        additions = _count_additions(self._catalog, self._address, self._run_id)
+        result = UndoResult(0, 0, songs_removed=additions.songs_removed)
         if ADOPTION_HOOK_NAME in self._catalog.select_hook_names():
             foreign_schema = read_foreign_schema(self._connection, self._own_schema)
             if not foreign_schema.recognised:
                 raise NotAdoptableError(self._catalog.path, foreign_schema.faults[0])
-            result = self._undo_foreign_rows(foreign_schema)
+            result = self._undo_foreign_rows(foreign_schema)._replace(songs_removed=additions.songs_removed)
         result = self._undo_own_rows(result)
         self._connection.execute(update(runs).where(runs.c.id == self._run_id).values(state=UNDONE))
         record_change(self._catalog, self._run_id, utc_now())

@@ -9,7 +9,7 @@ from midiprism.cli.option_values import parse_share
 from midiprism.cli.options import CatalogOptions, PathMapOption, SummaryOptions, VerboseOption
 from midiprism.cli.render.audit_text import audit_lines, format_progress
 from midiprism.cli.render.terminal import make_console, print_json
-from midiprism.cli.shell import announce_compiling, exit_code, session
+from midiprism.cli.shell import compile_display, exit_code, session
 
 
 def audit(
@@ -45,7 +45,7 @@ def audit(
             sample_share=share,
             seed=seed,
             stop=stop,
-            on_compile=announce_compiling(quiet=output.quiet),
+            on_compile=compile_display(listener),
             listener=listener,
         )
     if not output.quiet:

@@ -10,7 +10,7 @@ import typer
 from midiprism.cli.confirm import require_confirmation
 from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, YesOption
 from midiprism.cli.query_arguments import FilterOptions, parse_arguments
-from midiprism.cli.render.removal_text import kept_text, removal_text
+from midiprism.cli.render.removal_text import kept_text, removal_text, undo_lines
 from midiprism.cli.render.terminal import make_console, pluralize, print_json, printable_path
 from midiprism.cli.result_location import ResultLocation, locate
 from midiprism.errors import UsageError
@@ -102,9 +102,7 @@ def _removal_lines(
     if still_there > 0:
         are = "1 of them is" if still_there == 1 else f"{still_there:,} of them are"
         yield f"{are} still in the sources, from which the next split brings them back."
-    if removed.reversible:
-        yield "To undo it, until the next `midiprism split --prune`:"
-        yield f"  midiprism forget {result.quoted} --undo"
+    yield from undo_lines(removed, result.quoted)
 
 
 def _undo(result: ResultLocation, output: SummaryOptions) -> None:

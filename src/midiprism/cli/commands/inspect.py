@@ -10,7 +10,7 @@ from midiprism.cli.option_values import parse_size
 from midiprism.cli.options import MaxSongSizeOption, QuietOption, parse_path
 from midiprism.cli.render.inspection_json import print_inspection_json
 from midiprism.cli.render.inspection_text import print_inspection
-from midiprism.cli.shell import announce_compiling
+from midiprism.cli.shell import compile_or_exit
 from midiprism.errors import CorruptMidiError, MidiprismError, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ def inspect(
 
 def _inspect_file(file: str, max_song_size: str | None, encoding: str | None, *, quiet: bool) -> "Inspection":
     from midiprism.smf import Limits, inspect
-    from midiprism.smf.kernel.split_kernel import is_compiled
     from midiprism.sources.folder import read_file
     from midiprism.sources.source import UnreadableError
 
@@ -60,8 +59,7 @@ def _inspect_file(file: str, max_song_size: str | None, encoding: str | None, *,
                 f"{file}: The song has more than {limits.input_bytes:,} bytes: --max-song-size SIZE "
                 "allows more."
             )
-        if not is_compiled():
-            announce_compiling(quiet=quiet)()
+        compile_or_exit(quiet=quiet)
         return inspect(data, limits=limits, encoding=encoding)
     except UnreadableError as error:
         raise MidiprismError(f"{file}: {error}") from error

@@ -32,12 +32,13 @@ from midiprism.cli.render.probe_text import suggest_faster_place
 from midiprism.cli.render.split_text import RepeatedCommand, print_summary, summary_to_json
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import follow_relocation, quote_result
-from midiprism.cli.shell import announce_compiling, exit_code
+from midiprism.cli.shell import compile_display, exit_code
 from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
     from midiprism.catalog import PostgresAddress
+    from midiprism.cli.render.progress import ProgressDisplay
     from midiprism.pipeline import CatalogSettings, Scope, Settings, Summary
     from midiprism.pipeline.progress import RunListener, RunProgress
 
@@ -98,13 +99,9 @@ def split(
             source, settings = adopted.source, add_adoption(settings, adoption, adopted)
         if not (output.quiet or extent.dry_run) and STORE_KINDS[store].tracks_are_files:
             suggest_faster_place(out)
-        callbacks = RunCallbacks(
-            stop,
-            announce_compiling(quiet=output.quiet),
-            print_message,
-            stack.enter_context(_listener(metrics, quiet=output.quiet)),
-            update_search_index,
-        )
+        display = stack.enter_context(_display(quiet=output.quiet))
+        listener = stack.enter_context(_listener(metrics, display, quiet=output.quiet))
+        callbacks = RunCallbacks(stop, compile_display(display), print_message, listener, update_search_index)
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
     command = RepeatedCommand(out, quote_result(out, database), (*sources, *source_arguments))
@@ -186,7 +183,21 @@ def _make_settings(
 
 
 @contextmanager
-def _listener(metrics: MetricsOptions, *, quiet: bool) -> "Iterator[RunListener | None]":
+def _display(*, quiet: bool) -> "Iterator[ProgressDisplay[RunProgress] | None]":
+    """Give a display of the progress of a run; None if it is quiet."""
+    if quiet:
+        yield None
+        return
+    from midiprism.cli.render.progress import show_run_progress
+
+    with show_run_progress() as display:
+        yield display
+
+
+@contextmanager
+def _listener(
+    metrics: MetricsOptions, display: "RunListener | None", *, quiet: bool
+) -> "Iterator[RunListener | None]":
     """Give a listener that serves metrics and shows progress; None if neither is wanted."""
     with ExitStack() as stack:
         listeners: list[RunListener] = []
@@ -194,10 +205,8 @@ def _listener(metrics: MetricsOptions, *, quiet: bool) -> "Iterator[RunListener 
             listeners.append(
                 stack.enter_context(serve_metrics(metrics.metrics_port, metrics.metrics_address, quiet=quiet))
             )
-        if not quiet:
-            from midiprism.cli.render.progress import show_run_progress
-
-            listeners.append(stack.enter_context(show_run_progress()))
+        if display is not None:
+            listeners.append(display)
 
         def notify_all(progress: "RunProgress") -> None:
             for listener in listeners:

@@ -182,7 +182,7 @@ class RerunOptions:
         typer.Option(
             "--prune",
             help="Remove the songs that are gone from the sources, with the tracks that no other song has; "
-            "`midiprism forget --undo` puts them back until the next --prune.",
+            "`midiprism forget --undo` puts them back, until a later --prune removes others.",
         ),
     ] = False
 

@@ -63,6 +63,7 @@ def _addition_lines(run: int, additions: "RunAdditions") -> Iterator[str]:
         ("links", additions.foreign_links, "rows were added to track_splits"),
         ("files", additions.foreign_files, "rows were added to files"),
         ("replaced", additions.foreign_rows_replaced, "rows of both tables were taken out"),
+        ("removed", additions.songs_removed, "songs were removed by it, and stay removed"),
     ):
         yield format_count(name, count, meaning, width=_NAME_WIDTH)
     yield "Nothing was written."
@@ -82,6 +83,7 @@ def _undone_lines(run: int, undone: "UndoResult") -> Iterator[str]:
             undone.foreign_rows_not_restored,
             "rows could not be put back: their place is taken",
         ),
+        ("removed", undone.songs_removed, "songs that it had removed stay removed"),
     ):
         if count:
             yield format_count(name, count, meaning, width=_NAME_WIDTH)

@@ -12,7 +12,7 @@ from midiprism.cli.options import CatalogOptions, OutArgument, SummaryOptions, V
 from midiprism.cli.render.terminal import print_json
 from midiprism.cli.render.verify_text import format_progress, print_repair, print_verification
 from midiprism.cli.result_location import locate
-from midiprism.cli.shell import announce_compiling, exit_code, session
+from midiprism.cli.shell import compile_display, exit_code, session
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def verify(
                 database=result.database,
                 dry_run=dry_run,
                 stop=stop,
-                on_compile=announce_compiling(quiet=output.quiet),
+                on_compile=compile_display(listener),
                 listener=listener,
             )
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import typer
 
@@ -10,10 +10,15 @@ from midiprism.cli.json_log import log_record
 from midiprism.cli.render.terminal import escape_unprintable, format_clock, make_console, pluralize
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from midiprism.metrics.snapshot import SampleWindow
-    from midiprism.pipeline.progress import RunListener, RunProgress
+    from midiprism.pipeline.progress import RunProgress
 
 _LINE_SECONDS = 5.0
+_COMPILING_LINE_SECONDS = 15.0
+_COMPILING = "Compiling the splitter to machine code"
+_COMPILING_TIME = "once per installation; a minute or two on a slow or busy machine"
 _MIN_SECONDS_OF_WORK = 5.0
 """Until then it is the start of the run that limits it."""
 
@@ -29,42 +34,37 @@ class ProgressCounts(Protocol):
     def seconds(self) -> float: ...
 
 
-ProgressT = TypeVar("ProgressT", bound=ProgressCounts)
+ProgressT = TypeVar("ProgressT", bound=ProgressCounts, contravariant=True)
+
+
+class ProgressDisplay(Protocol[ProgressT]):
+    """Shows the progress of work."""
+
+    def __call__(self, progress: ProgressT) -> None:
+        """Show how far the work is."""
+
+    def show_compiling(self, seconds: float) -> None:
+        """Show that the splitter is being compiled before the work begins, for so long already."""
 
 
 @contextmanager
-def show_run_progress() -> Iterator["RunListener"]:
-    """Give a listener that shows how far a run is and what limits it."""
+def show_run_progress() -> Iterator["ProgressDisplay[RunProgress]"]:
+    """Give a display of how far a run is and what limits it."""
     bottleneck = BottleneckLine()
 
     def format_progress(progress: "RunProgress") -> str:
         return "\n".join(filter(None, (format_run_progress(progress), bottleneck.describe(progress))))
 
-    with progress_bar(format_progress) as listener:
-        yield listener
+    with progress_bar(format_progress) as display:
+        yield display
 
 
 @contextmanager
-def progress_bar(format_progress: Callable[[ProgressT], str]) -> Iterator[Callable[[ProgressT], None]]:
-    """Give a listener that shows progress, in the words of ``format_progress``."""
+def progress_bar(format_progress: Callable[[ProgressT], str]) -> Iterator[ProgressDisplay[ProgressT]]:
+    """Give a display of progress, in the words of ``format_progress``."""
     console = make_console(stderr=True)
     if not console.is_terminal:
-        printed_at = 0.0
-
-        def print_line(progress: ProgressT) -> None:
-            nonlocal printed_at
-            if progress.seconds - printed_at >= _LINE_SECONDS:
-                printed_at = progress.seconds
-                text = format_progress(progress)
-                facts = {
-                    "seen": progress.seen,
-                    "total": progress.total,
-                    "seconds": round(progress.seconds, 3),
-                }
-                if not log_record("info", text, **facts):
-                    typer.echo(text, err=True)
-
-        yield print_line
+        yield _ProgressLines(format_progress)
         return
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -73,12 +73,52 @@ def progress_bar(format_progress: Callable[[ProgressT], str]) -> Iterator[Callab
         TextColumn("{task.fields[state]}", markup=False),
     )
     with Progress(*columns, console=console, transient=True, refresh_per_second=8) as bar:
-        task = bar.add_task("", total=None, state="")
+        yield _ProgressBar(bar, format_progress)
 
-        def update(progress: ProgressT) -> None:
-            bar.update(task, total=progress.total, completed=progress.seen, state=format_progress(progress))
 
-        yield update
+class _ProgressLines(Generic[ProgressT]):
+    """Prints a line every few seconds."""
+
+    def __init__(self, format_progress: Callable[[ProgressT], str]) -> None:
+        self._format_progress = format_progress
+        self._printed_at = 0.0
+        self._compiling_printed_at = 0.0
+
+    def __call__(self, progress: ProgressT) -> None:
+        if progress.seconds - self._printed_at < _LINE_SECONDS:
+            return
+        self._printed_at = progress.seconds
+        facts = {"seen": progress.seen, "total": progress.total, "seconds": round(progress.seconds, 3)}
+        _print_line(self._format_progress(progress), **facts)
+
+    def show_compiling(self, seconds: float) -> None:
+        if seconds == 0:
+            _print_line(f"{_COMPILING}, {_COMPILING_TIME} ...")
+        elif seconds - self._compiling_printed_at >= _COMPILING_LINE_SECONDS:
+            self._compiling_printed_at = seconds
+            _print_line(f"{_COMPILING}: {format_clock(seconds)} so far.")
+
+
+class _ProgressBar(Generic[ProgressT]):
+    """Draws a bar on a terminal."""
+
+    def __init__(self, bar: "Progress", format_progress: Callable[[ProgressT], str]) -> None:
+        self._bar = bar
+        self._format_progress = format_progress
+        self._task = bar.add_task("", total=None, state="")
+
+    def __call__(self, progress: ProgressT) -> None:
+        state = self._format_progress(progress)
+        self._bar.update(self._task, total=progress.total, completed=progress.seen, state=state)
+
+    def show_compiling(self, seconds: float) -> None:
+        state = f"{_COMPILING}: {format_clock(seconds)}\n{_COMPILING_TIME}"
+        self._bar.update(self._task, state=state)
+
+
+def _print_line(text: str, **facts: Any) -> None:
+    if not log_record("info", text, **facts):
+        typer.echo(text, err=True)
 
 
 class BottleneckLine:

@@ -1,5 +1,6 @@
 """The words for what a removal of songs has removed."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from midiprism.cli.render.terminal import format_size, pluralize
@@ -22,3 +23,14 @@ def kept_text(removed: "RemovalCounts") -> str:
     if removed.songs_kept == 1:
         return "1 song stays, since rows of another program refer to its tracks."
     return f"{removed.songs_kept:,} songs stay, since rows of another program refer to their tracks."
+
+
+def undo_lines(removed: "RemovalCounts", quoted_result: str) -> Iterator[str]:
+    """Yield how to undo a removal, if it can be undone.
+
+    Args:
+        quoted_result: the result as the arguments of a command.
+    """
+    if removed.songs and removed.reversible:
+        yield "To undo it, until a later `midiprism split --prune` removes songs:"
+        yield f"  midiprism forget {quoted_result} --undo"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from midiprism.cli.render.failure_advice import failure_advice
-from midiprism.cli.render.removal_text import kept_text, removal_text
+from midiprism.cli.render.removal_text import kept_text, removal_text, undo_lines
 from midiprism.cli.render.terminal import (
     escape_unprintable,
     format_count,
@@ -106,7 +106,7 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
     if summary.has_failures:
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
-    yield from missing_lines(summary)
+    yield from missing_lines(summary, command.quoted_result)
     if summary.songs_with_loss and not summary.dry_run:
         yield "To list the songs that have lost music:"
         yield f"  midiprism status {command.quoted_result} --lost"
@@ -119,7 +119,7 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
         yield f"  midiprism export {command.quoted_result} --to by-song --by song"
 
 
-def missing_lines(summary: "Summary") -> Iterator[str]:
+def missing_lines(summary: "Summary", quoted_result: str) -> Iterator[str]:
     """Yield what became of songs that are gone, or a line for each source that lacks some."""
     removed = summary.removed
     if removed is not None:
@@ -127,6 +127,7 @@ def missing_lines(summary: "Summary") -> Iterator[str]:
             yield f"Removed {removal_text(removed)}."
         if removed.songs_kept:
             yield kept_text(removed)
+        yield from undo_lines(removed, quoted_result)
         return
     for lost in summary.missing:
         count, source = len(lost.song_ids), escape_unprintable(lost.shown_source)

@@ -58,6 +58,7 @@ def status_to_json(status: "ResultStatus", quoted_result: str) -> dict[str, Any]
 def _run_to_json(run: "RunStatus") -> dict[str, Any]:
     return {
         "id": run.id,
+        "command": run.command,
         "state": run.state,
         "started_at": run.started_at,
         "seconds": round(run.seconds, 3),
@@ -67,6 +68,7 @@ def _run_to_json(run: "RunStatus") -> dict[str, Any]:
         "songs_skipped": run.songs_skipped,
         "songs_failed": run.songs_failed,
         "folders_failed": run.folders_failed,
+        "songs_removed": run.songs_removed,
         "tracks": run.tracks,
         "tracks_new": run.tracks_new,
         "bytes_written": run.bytes_written,

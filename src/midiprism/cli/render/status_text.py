@@ -174,6 +174,7 @@ def _split_command(sources: Sequence[str], quoted_result: str) -> str:
 _COLUMN_TITLES = (
     "run",
     "started",
+    "command",
     "state",
     "took",
     "done",
@@ -184,7 +185,8 @@ _COLUMN_TITLES = (
     "workers",
     "batch",
 )
-_LEFT_ALIGNED = ("started", "state")
+_LEFT_ALIGNED = ("started", "command", "state")
+_COMMANDS = {"undo": "forget --undo", "repair": "verify --repair"}
 
 
 def _run_row(run: "RunStatus") -> tuple[str, ...]:
@@ -192,6 +194,7 @@ def _run_row(run: "RunStatus") -> tuple[str, ...]:
     return (
         str(run.id),
         f"{started:%Y-%m-%d %H:%M:%S}",
+        _command_of(run),
         escape_unprintable(run.state),
         format_clock(run.seconds),
         f"{run.songs_done:,}",
@@ -202,6 +205,13 @@ def _run_row(run: "RunStatus") -> tuple[str, ...]:
         "auto" if run.workers is None else str(run.workers),
         "auto" if run.batch_size is None else str(run.batch_size),
     )
+
+
+def _command_of(run: "RunStatus") -> str:
+    """Return the command of a run as users give it."""
+    if run.command == "split" and run.songs_removed:
+        return "split --prune"
+    return _COMMANDS.get(run.command, escape_unprintable(run.command))
 
 
 def _table_lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:

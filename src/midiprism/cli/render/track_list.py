@@ -172,10 +172,13 @@ def print_tracks(
 
 
 def _print_paths(out: str, rows: Iterable["TrackRow"], end: bytes) -> None:
-    is_terminal = sys.stdout.isatty()
     for row in rows:
-        path = os.path.join(os.fsencode(out), path_bytes(_file_location(row)))
-        typer.echo((printable_path(path).encode() if is_terminal else path) + end, nl=False)
+        _print_path(os.path.join(os.fsencode(out), path_bytes(_file_location(row))), end)
+
+
+def _print_path(path: bytes, end: bytes) -> None:
+    """Print a path as it is, or as a terminal can show it."""
+    typer.echo((printable_path(path).encode() if sys.stdout.isatty() else path) + end, nl=False)
 
 
 def _print_playlist(out: str, rows: Iterable["TrackRow"]) -> None:
@@ -189,7 +192,8 @@ def _print_playlist(out: str, rows: Iterable["TrackRow"]) -> None:
         seconds = row.track.duration_seconds
         title = escape_unprintable(f"{row.song_name} - {row.link.name or row.link.instrument}")
         typer.echo(f"#EXTINF:{-1 if seconds is None else round(seconds)},{title}")
-        typer.echo(os.path.abspath(os.path.join(os.fsencode(out), path_bytes(_file_path(row)))))
+        path = os.path.join(os.path.abspath(os.fsencode(out)), path_bytes(_file_path(row)))
+        _print_path(path, b"\n")
 
 
 def _print_values(rows: Iterable["TrackRow"], columns: Sequence[Column], form: Form) -> None:

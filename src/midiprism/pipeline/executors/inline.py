@@ -37,6 +37,9 @@ class InlineExecutor:
 
     def completed(self) -> Completed:
         worker = self._worker or self._load_worker()
+        if worker is None:
+            self._queued.clear()
+            return Completed([], self._telemetry(batches_in_hand=0))
         batch, lease = self._queued.popleft()
         record = worker.process_batch(batch, lease=lease)
         rest = batch[len(record.songs) :]
@@ -52,15 +55,21 @@ class InlineExecutor:
         self._queued.clear()
         self._resources.close()
 
-    def _load_worker(self) -> Worker:
+    def _load_worker(self) -> Worker | None:
+        """Return a worker; None if the run was stopped while the splitter was being compiled."""
         started = time.perf_counter()
         config = self._context.worker_config
-        if not is_compiled(config.splitter):
-            self._context.on_compile()
+        if not is_compiled(config.splitter) and not self._compile():
+            return None
         hooks = WorkerHooks(self._counters, self._context.stop, self._on_song)
         self._worker = self._resources.enter_context(config.open_worker(hooks))
         self._loading_seconds = time.perf_counter() - started
         return self._worker
+
+    def _compile(self) -> bool:
+        from midiprism.pipeline.compile_splitter import compile_splitter  # which loads multiprocessing
+
+        return compile_splitter(self._context.stop, self._context.on_compile)
 
     def _on_song(self) -> None:
         now = time.perf_counter()

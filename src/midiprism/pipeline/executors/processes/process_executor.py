@@ -88,7 +88,7 @@ class WorkerHandle:
     Attributes:
         pipe: from which the worker's messages are read.
         batches: handed to the worker and not answered.
-        is_ready: whether the worker has loaded the splitter.
+        is_ready: whether the worker has loaded the splitter; set by who reads its messages.
     """
 
     def __init__(
@@ -128,10 +128,6 @@ class WorkerHandle:
     @property
     def timer_values(self) -> tuple[int, ...]:
         return stage_timers(self._counters).values()
-
-    def mark_ready(self) -> None:
-        """The worker has loaded the splitter."""
-        self.is_ready = True
 
     def send(self, submitted: SubmittedBatch) -> None:
         """Hand a batch to the worker."""
@@ -224,6 +220,7 @@ class ProcessExecutor:
         self._started_at = time.perf_counter()
         self._all_loaded = self._any_ready = False
         self._loading_seconds = 0.0
+        self._compiling_since: float | None = None
 
     def submit(self, batch: Batch, lease: Lease | None = None) -> None:
         if not self._handles:
@@ -236,9 +233,10 @@ class ProcessExecutor:
     def completed(self) -> Completed:
         if self._context.stop():
             self._stop_flag[0] = 1
+            if not self._any_ready:  # compiling takes minutes
+                self._queued.clear()
         self._dispatch()
-        if len(self._handles) > self._workers or self._retiring:
-            self._retire_surplus_workers()
+        self._retire_surplus_workers()
         self._receive(0.0)
         is_idle = not self._finished
         if is_idle:
@@ -248,6 +246,8 @@ class ProcessExecutor:
                 handle.is_ready for handle in self._handles
             )
             self._loading_seconds = time.perf_counter() - self._started_at
+        if self._compiling_since is not None and not self._any_ready:
+            self._context.on_compile(time.perf_counter() - self._compiling_since)
         self._kill_hung_workers()
         finished, self._finished = self._finished, []
         return Completed(finished, self._telemetry(is_idle=is_idle))
@@ -259,9 +259,10 @@ class ProcessExecutor:
 
     def close(self) -> None:
         if not self._in_flight:
-            for handle in self._handles:
+            loaded = [handle for handle in self._handles if handle.is_ready]
+            for handle in loaded:
                 handle.send_end()
-            for handle in self._all_handles:
+            for handle in [*loaded, *self._retiring]:
                 handle.join()
         for handle in self._all_handles:
             handle.close()
@@ -315,13 +316,13 @@ class ProcessExecutor:
             self._handle_message(handle, message)
 
     def _handle_message(self, handle: WorkerHandle, message: WorkerMessage) -> None:
-        if message.kind == "loading":
-            if not message.payload:
-                self._context.on_compile()
-            else:
-                self._start_missing_workers()
+        if message.kind == "loading" and message.payload:
+            self._start_missing_workers()
+        elif message.kind == "loading":
+            self._compiling_since = time.perf_counter()
+            self._context.on_compile(0.0)
         elif message.kind == "ready":
-            handle.mark_ready()
+            handle.is_ready = True
             self._any_ready = True
             self._startup_failures = 0
             self._start_missing_workers()
@@ -355,10 +356,8 @@ class ProcessExecutor:
         failure = handle.failure()
         retried: list[SubmittedBatch] = []
         for submitted in handle.batches:
-            if handle.is_working_on(submitted):
-                retried += self._retry_or_give_up(submitted, failure)
-            else:
-                retried.append(submitted)
+            is_suspect = handle.is_working_on(submitted)
+            retried += self._retry_or_give_up(submitted, failure) if is_suspect else [submitted]
         for submitted in retried:
             submitted.is_requeued = True
         self._queued.extendleft(reversed(retried))
