@@ -24,6 +24,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from logging import getLogger
+from typing import Any
 
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
 from midiprism.catalog.queries.song_rows import song_columns
@@ -77,6 +78,7 @@ def split_library(
     retry_failed: bool = False,
     prune: bool = False,
     encoding: str | None = None,
+    facts: bool = True,
     database: str | None = None,
     on_progress: Callable[[RunProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -110,6 +112,7 @@ def split_library(
         prune: remove the songs that are gone from the sources, with the tracks that no other song has; of a
             source of which more than half is gone, nothing.
         encoding: of the texts of songs, such as ``cp932``; None to guess it. A known song keeps its names.
+        facts: compute the facts of tracks, such as their keys.
         database: URL of a catalog in PostgreSQL; None for a file in the result.
         on_progress: called at most ten times a second with the progress of the run.
         stop: once it returns true, the current songs are finished and committed, and the run ends.
@@ -132,6 +135,7 @@ def split_library(
         catalog=CatalogSettings(_address(database)),
         scope=Scope(limit, prune=prune),
         encoding=None if encoding is None else check_encoding(encoding),
+        facts=facts,
     )
     callbacks = RunCallbacks(
         stop=stop or (lambda: False),
@@ -265,8 +269,10 @@ class Result:
             catalog.read_transaction() as connection,
         ):
             for columns in song_columns(connection):
-                for *facts, metadata in zip(*columns, strict=True):
-                    yield SongRow._make((*facts, None if metadata is None else json.loads(metadata)))
+                for values in zip(*columns, strict=True):
+                    row = SongRow._make(values)
+                    metadata: Any = row.source_metadata
+                    yield row._replace(source_metadata=None if metadata is None else json.loads(metadata))
 
     def verify(
         self,

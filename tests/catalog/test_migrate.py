@@ -22,6 +22,7 @@ from midiprism.catalog import (
     upgrade_catalog,
 )
 from midiprism.catalog.errors import NewerCatalogError, OlderBuildError, OutdatedCatalogError
+from midiprism.catalog.migrations.versions import v0003_facts
 from midiprism.catalog.postgres.server import connect
 from midiprism.catalog.schema import metadata
 from midiprism.errors import CatalogError
@@ -205,6 +206,26 @@ def test_a_database_without_a_catalog_is_not_upgraded(address: Address) -> None:
     with pytest.raises(CatalogError, match="not a catalog"):
         upgrade_catalog(address)
     assert table_columns(address) == before
+
+
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
+def test_a_catalog_of_the_first_version_is_upgraded_to_the_tables_of_today(address: Address) -> None:
+    with open_catalog(address):
+        pass
+    execute(address, "DROP INDEX tracks_facts", "DROP INDEX songs_facts")
+    for table, names in v0003_facts.COLUMNS.items():
+        for changed in (table, f"removed_{table}"):
+            execute(address, *(f"ALTER TABLE {changed} DROP COLUMN {name}" for name in names))
+    execute(
+        address,
+        "ALTER TABLE batches DROP COLUMN changed_songs",
+        "UPDATE alembic_version SET version_num = '0001'",
+    )
+    for opening in (open_catalog, open_read_only):
+        with pytest.raises(OutdatedCatalogError):
+            opening(address)
+    assert upgrade_catalog(address) == ("0001", CURRENT_VERSION)
+    assert differences_from_schema(address) == []
 
 
 def test_the_last_version_is_the_current_one() -> None:

@@ -98,7 +98,7 @@ def test_printed_commands_name_the_catalog_and_work(run_cli: Run, url: str) -> N
     code, out, _ = run_cli("split", "songs", "-o", "my out", "--workers", 0, *where)
     named = f"--database {shlex.quote(url)} --schema my_songs"
     assert printed_commands(out) == [
-        f"midiprism list 'my out' {named} --instrument bass",
+        f"midiprism list 'my out' {named} instrument:bass",
         f"midiprism export 'my out' {named} --to by-song --by song",
     ]
     _, out, _ = run_cli("status", "my out", *where)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from midiprism.pipeline.batch import Batch
+from midiprism.pipeline.batch_reader import BatchReader
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT
-from midiprism.pipeline.worker import BatchReader
 from midiprism.sources import FolderSource, SongContent, SongRef, open_folders
 from midiprism.sources.source import MemberLocation
 from support.fake_songs import write_files

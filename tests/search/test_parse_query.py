@@ -176,6 +176,7 @@ def test_the_arguments_of_a_command_are_a_query(words: list[str], text: str) -> 
         ("has:nmae", "nmae", "do you mean `name`?"),
         ("sort:nots", "nots", "do you mean `notes`?"),
         ("-sort:notes", "-sort:notes", "write the sign last"),
+        ("a sort:-notes", "sort:-notes", "write the sign last"),
     ],
 )
 def test_an_error_names_the_place_and_what_to_write(text: str, place: str, reason: str) -> None:

@@ -1,6 +1,7 @@
 """Tests of what queries find, on both databases."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -155,6 +156,15 @@ def test_tracks_are_sorted_and_those_without_a_value_come_last(
 def test_a_limit_takes_the_first_in_the_order_of_the_query(catalog: Catalog) -> None:
     assert found(catalog, "", 2) == [VIOLIN, PIANO]
     assert found(catalog, "sort:notes-", 2) == [DRUMS, PIANO]
+
+
+def test_the_first_of_many_tracks_are_held_rather_than_all(tmp_path: Path) -> None:
+    tracks: list[TrackFacts] = [
+        {"digest": b"t" * 32, "track_number": number % 7_000} for number in range(21_000)
+    ]
+    with catalog_of({b"/m/long.mid": tracks}, tmp_path) as opened:
+        rows = scan_tracks(opened, parse_query("sort:track-"), 4)
+        assert [row.link.track_number for row in rows] == [6_999, 6_999, 6_999, 6_998]
 
 
 def test_a_song_is_found_by_the_names_of_all_its_paths(catalog: Catalog) -> None:

@@ -133,6 +133,8 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
                 digest[0] % 10,
                 "/songs",
                 None,
+                "D minor",
+                0.8125,
             )
         )
     return tuple(tracks.values()), tuple(links), tuple(songs)

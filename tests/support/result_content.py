@@ -12,11 +12,12 @@ from support.fake_songs import read_tree
 
 CONTENT_QUERIES = {
     "songs": "SELECT digest, size, format, num_tracks, division, duration_ticks, duration_seconds, "
-    "outcome, problems, link_count, contract_version FROM songs",
+    "outcome, problems, link_count, contract_version, facts_version, song_key FROM songs",
     "paths": "SELECT path, digest, root_length, song_name, song_paths.size, mtime_ns, source_metadata "
     "FROM song_paths JOIN songs ON songs.id = song_id",
     "tracks": "SELECT digest, size, stem, digest_digits, name, instrument, family, channel, program, "
-    "note_count, lowest_pitch, highest_pitch, duration_ticks, duration_seconds, note_hash FROM tracks",
+    "note_count, lowest_pitch, highest_pitch, duration_ticks, duration_seconds, note_hash, facts_version, "
+    "key, polyphony FROM tracks",
     "links": "SELECT songs.digest, position, track_number, s.channel, s.program, part_count, tracks.digest, "
     "s.name, s.instrument, s.family FROM links s JOIN songs ON songs.id = song_id "
     "JOIN tracks ON tracks.id = track_id",

@@ -18,7 +18,7 @@ _LINK_NAMES = {field.name for field in LINK_FIELDS}
 
 
 def _link(path: bytes, position: int, facts: TrackFacts) -> LinkRecord:
-    values = {"digest": hashlib.blake2b(path + bytes([position]), digest_size=32).digest(), **facts}
+    values = {"digest": hashlib.blake2b(path + b"%d" % position, digest_size=32).digest(), **facts}
     of_link = {name: value for name, value in values.items() if name in _LINK_NAMES}
     shared = ("name", "instrument", "family", "channel", "program")
     of_track = {name: it for name, it in values.items() if name not in _LINK_NAMES or name in shared}

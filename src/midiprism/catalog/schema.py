@@ -107,6 +107,7 @@ songs = Table(
     Column("shard_id", _Id, comment="the shard that holds its links; NULL without one"),
     Index("songs_digest", "digest", unique=True),
     _shard_index("songs_shard", "shard_id"),
+    Index("songs_facts", "id", info={"where": "facts_version IS NULL AND link_count > 0"}),
     comment="One row per song by content.",
 )
 
@@ -150,6 +151,7 @@ tracks = Table(
     Column("shard_row", Integer, comment="0-based, in that shard"),
     Index("tracks_digest", "digest", unique=True),
     _shard_index("tracks_shard", "shard_id", "shard_row"),
+    Index("tracks_facts", "id", info={"where": "facts_version IS NULL"}),
     comment="One row per track by content.",
 )
 
@@ -227,6 +229,7 @@ batches = Table(
     Column(
         "changed_songs", Text, comment="ids of songs with other links or paths, as 1-500,612; NULL: any song"
     ),
+    Column("changed_tracks", Text, comment="ids of tracks with other facts, in the same way; NULL: none"),
     Index("batches_token", "token", unique=True),
     comment="One row per commit.",
 )

@@ -27,6 +27,8 @@ class SongRow(NamedTuple):
         track_count: number of its tracks in the result.
         source_metadata: what the source says of the song at that path, such as the columns of a Parquet file
             that were kept; None for nothing.
+        song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
+        song_key_strength: correlation of its notes with that key, 0 to 1.
     """
 
     id: int
@@ -43,6 +45,8 @@ class SongRow(NamedTuple):
     lost_bytes: int | None
     track_count: int
     source_metadata: Mapping[str, Any] | None = None
+    song_key: str | None = None
+    song_key_strength: float | None = None
 
     @property
     def source(self) -> bytes | None:

@@ -30,6 +30,7 @@ _COMMANDS = {
     "export": "export",
     "forget": "forget",
     "duplicates": "duplicates",
+    "features": "features",
     "inspect": "inspect",
     "relocate": "relocate",
     "sample": "sample",

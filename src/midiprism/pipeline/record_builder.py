@@ -20,7 +20,7 @@ from midiprism.records.batches import (
 )
 from midiprism.records.bounds import clamp_to_int64, int32_or_none
 from midiprism.records.field import Field
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord, SongRecord
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, ProblemRecord, SongRecord
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
 from midiprism.stores import StoredTrack
@@ -93,7 +93,13 @@ def _storable_name(text: str | None) -> str | None:
 
 
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
-_FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
+FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
+"""Names of the facts of a track that are computed, in the order of its record."""
+
+_NO_TRACK_FACTS = (None,) * len(FACT_NAMES)
+_NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed)
+"""The facts of a song are computed from those of its tracks, after the run."""
+
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"
 
@@ -131,12 +137,18 @@ class BatchBuilder:
         self.has_rejected_tracks = True
         self._rejected[digest] = problem
 
-    def add_tracks(self, tracks: Mapping[bytes, SplitTrack], stored: Mapping[bytes, StoredTrack]) -> None:
+    def add_tracks(
+        self,
+        tracks: Mapping[bytes, SplitTrack],
+        stored: Mapping[bytes, StoredTrack],
+        facts: Mapping[bytes, Sequence[Any]],
+    ) -> None:
         """Add tracks.
 
         Args:
             tracks: by digest, in the order of links.
             stored: the answers of the store; tracks that it does not have are left out.
+            facts: of those tracks for which they were computed, in the order of ``FACT_NAMES``.
         """
         digests = list(tracks) if len(stored) == len(tracks) else [it for it in tracks if it in stored]
         split_tracks = [*map(tracks.__getitem__, digests)]
@@ -152,8 +164,9 @@ class BatchBuilder:
         columns["digest_digits"] += [track.digits for track in stored_tracks]
         for source in _TRACK_SOURCES:
             columns[source.name] += source.values(split_tracks)
-        for name in _FACT_NAMES:
-            columns[name] += [None] * len(digests)
+        fact_rows = [facts.get(digest, _NO_TRACK_FACTS) for digest in digests]
+        for name, values in zip(FACT_NAMES, zip(*fact_rows, strict=True), strict=False):
+            columns[name] += values
 
     def add_songs(self, pending: Sequence[PendingSong]) -> "SongCounts":
         """Add songs whose tracks were added or rejected, with their links."""
@@ -216,6 +229,7 @@ def _split_song_row(head: SongHead, song: SplitSong) -> tuple[Any, ...]:
         *(outcome, form, num_tracks, division, ticks, seconds, lost_bytes),
         tuple([ProblemRecord(it.code, it.message, it.track, it.offset) for it in problems]),
         source_metadata,
+        *_NO_SONG_FACTS,
         len(tracks),
     )
 
@@ -236,6 +250,7 @@ def _song_row_without_tracks(head: SongHead, failed: FailedSong | None) -> tuple
         *facts,
         problems,
         source_metadata,
+        *_NO_SONG_FACTS,
         0,
     )
 

@@ -28,6 +28,7 @@ def recorded_settings_of(identity: Identity, source: Source, out: str, settings:
         "in_flight": resources.in_flight,
         "redo": settings.rerun_policy.redo,
         "encoding": settings.encoding,
+        "facts": settings.facts,
         "retry_failed": settings.rerun_policy.retry_failed,
         "database": None if database is None else database.cli_options,
         "cpus": cpus(),

@@ -196,6 +196,7 @@ class _Run:
                             summary.run_id,
                             background,
                             songs_replaced=songs_replaced > 0,
+                            facts=inputs.settings.facts,
                         )
                 run_hooks_after(inputs.settings.catalog.hooks, inputs.catalog, summary)
                 _require_sources(inputs.source)
@@ -388,4 +389,5 @@ def _worker_config(
         KnownSongLookup(knowledge.lookup_address, settings.rerun_policy, run_id),
         knowledge.replaces,
         commit,
+        facts=settings.facts and result.catalog is not None and not settings.dry_run,
     )

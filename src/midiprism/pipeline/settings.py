@@ -141,6 +141,7 @@ class Settings:
         scope: songs to look at.
         encoding: of the texts of songs, see ``midiprism.split``; None to guess it.
         dry_run: read and split, and write nothing.
+        facts: compute the facts of tracks, such as their keys.
     """
 
     identity: RequestedIdentity = field(default_factory=RequestedIdentity)
@@ -151,6 +152,7 @@ class Settings:
     scope: Scope = Scope()
     encoding: str | None = None
     dry_run: bool = False
+    facts: bool = True
 
     @property
     def result_request(self) -> ResultRequest:

@@ -1,15 +1,19 @@
 """The splitter of a run. It is loaded for the first song, so a run with nothing to do starts at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 from midiprism.errors import MidiprismError
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits, SplitSong
 
 Splitter = Callable[[bytes], SplitSong]
+
+FactsFunction = Callable[[Sequence[bytes], Sequence[str]], Mapping[str, Sequence[Any]]]
+"""Returns a column for each fact of tracks, from their bytes and instrument families."""
 
 
 class LazySplitter:
@@ -59,6 +63,29 @@ class LazySplitter:
                 encoding=self._encoding,
             )
         return self._split
+
+
+def load_facts_calculator() -> FactsFunction:
+    """Return the function that computes the facts of tracks, compiled.
+
+    Raises:
+        MidiprismError: it cannot be loaded.
+    """
+    with _wrap_import_errors():
+        import_module("midiprism.features.kernel.facts_kernel").facts_kernel.prepare()
+        columns: FactsFunction = import_module("midiprism.features.track_facts").FactsCalculator().columns
+        return columns
+
+
+def facts_are_compiled() -> bool:
+    """Return whether the facts of tracks can be computed at once.
+
+    Raises:
+        MidiprismError: what computes them cannot be loaded at all.
+    """
+    with _wrap_import_errors():
+        compiled: bool = import_module("midiprism.features.kernel.facts_kernel").facts_kernel.is_compiled()
+        return compiled
 
 
 def is_compiled(splitter: Splitter) -> bool:

@@ -1,17 +1,17 @@
 """A worker: reads the songs of a batch, splits them, and stores their tracks."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from time import perf_counter_ns
+from typing import Any
 
 from blake3 import blake3
 
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.pipeline.batch import Batch
+from midiprism.pipeline.batch_reader import EMPTY_CHUNK, BatchChunk, BatchReader, ReadSongs
 from midiprism.pipeline.record_builder import (
+    FACT_NAMES,
     BatchBuilder,
     FailedSong,
     PendingSong,
@@ -29,133 +29,22 @@ from midiprism.pipeline.shared_counters import (
     SONGS_FAILED,
     STAGE,
     STAGE_IDLE,
-    STAGE_READING,
     STAGE_SPLITTING,
     STAGE_STORING,
     TRACKS,
     TRACKS_WRITTEN,
     SharedCounters,
 )
-from midiprism.pipeline.splitter import Splitter
+from midiprism.pipeline.splitter import FactsFunction, Splitter
 from midiprism.pipeline.worker_times import WorkerTimes
 from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Columns, Lease, PackedTracks, pack_tracks
 from midiprism.records.fields import ProblemRecord
-from midiprism.smf.types import CONTRACT_VERSION, SplitSong
-from midiprism.sources import SongContent, SongRef, Source, UnreadableError
+from midiprism.smf.types import CONTRACT_VERSION, SplitSong, SplitTrack
+from midiprism.sources import SongContent, Source, UnreadableError
 from midiprism.stores import StoredTrack, TrackStore
-
-SONGS_PER_CHUNK = 32
-"""Songs that are read before they are split, while they are still in the processor's cache."""
-
-READ_THREADS = 8
-SLOW_READ_SECONDS = 0.000_2
-"""A small file takes a tenth of this from memory, and many times as much from a disk."""
-CHUNKS_BETWEEN_MEASUREMENTS = 16
-
-ReadSongs = list[SongContent | UnreadableError]
-BatchChunk = tuple[int, Batch, ReadSongs]
-"""Index of the first song of a part of a batch, the songs of the part, and their contents."""
-
-EMPTY_CHUNK: BatchChunk = 0, (), []
 
 KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 """Returns those of some digests whose songs need nothing done."""
-
-
-class BatchReader:
-    """Reads the songs of a batch, a few at a time.
-
-    The duration of reads decides how they are made: a disk serves several at once faster than one after the
-    other, but for files in memory threads only cost time.
-
-    Args:
-        source: reads songs.
-        input_limit: songs of more bytes are not loaded.
-        chunk_bytes: most bytes of songs that are read at once, unless one has more.
-    """
-
-    def __init__(self, source: Source, input_limit: int, chunk_bytes: int) -> None:
-        self._source = source
-        self._input_limit = input_limit
-        self._chunk_bytes = chunk_bytes
-        self._chunks_to_prefetch = 0
-        self._thread_pool: ThreadPoolExecutor | None = None
-
-    def chunks(
-        self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters
-    ) -> Iterator[BatchChunk]:
-        """Yield the parts of a batch, until ``stop()`` is true."""
-        if batch:
-            with suppress(Exception):  # reading the song says what is wrong
-                self._source.seek(batch[0])  # not timed: the song is not to blame
-        ahead: Callable[[], ReadSongs] | None = None  # waits for the next songs, one or more
-        first = 0
-        while first < len(batch):
-            counters[STAGE] = STAGE_READING
-            counters[SONG_INDEX] = first
-            part = batch[first : first + SONGS_PER_CHUNK]
-            contents = ahead() if ahead else self._read_sequentially(part, first, stop, counters)
-            if stop():
-                return
-            after = first + len(contents)
-            following = batch[after : after + SONGS_PER_CHUNK]
-            ahead = self._prefetch(following) if self._chunks_to_prefetch and following else None
-            yield first, batch[first:after], contents
-            first = after
-
-    def _read_sequentially(
-        self, chunk: Batch, first: int, stop: Callable[[], bool], counters: SharedCounters
-    ) -> ReadSongs:
-        began = time.perf_counter()
-
-        def may_read(index: int) -> bool:
-            counters[SONG_INDEX] = first + index
-            return not stop()
-
-        contents = self._read_in_order(chunk, may_read)
-        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(contents)
-        self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
-        return contents
-
-    def _read_in_order(self, chunk: Batch, may_read: Callable[[int], bool] = lambda _: True) -> ReadSongs:
-        """Read the first song, and those after it until they take too much memory together."""
-        contents: ReadSongs = []
-        size = 0
-        for index, song_ref in enumerate(chunk):
-            if size > self._chunk_bytes or not may_read(index):
-                break
-            contents.append(self._read(song_ref))
-            size += len(getattr(contents[-1], "data", None) or b"")
-        return contents
-
-    def _prefetch(self, chunk: Batch) -> Callable[[], ReadSongs]:
-        """Read a part in threads while another is split. Now and then reads are measured again."""
-        self._chunks_to_prefetch -= 1
-        if self._thread_pool is None:
-            self._thread_pool = ThreadPoolExecutor(READ_THREADS, "midiprism-read")
-        if not all(song_ref.member is None or song_ref.member.size_is_exact for song_ref in chunk):
-            # Songs of unknown sizes are read one after the other.
-            return self._thread_pool.submit(self._read_in_order, chunk).result
-        ends = accumulate(song_ref.size for song_ref in chunk)
-        count = max(1, sum(end <= self._chunk_bytes for end in ends))
-        futures = [self._thread_pool.submit(self._read, song_ref) for song_ref in chunk[:count]]
-        return lambda: [future.result() for future in futures]
-
-    def _read(self, song_ref: SongRef) -> SongContent | UnreadableError:
-        try:
-            return self._source.read(song_ref, self._input_limit)
-        except UnreadableError as error:
-            return error
-        except MidiprismError:  # not about this song
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug of a source costs this song, never the run
-            return UnreadableError("internal", internal_error(error).message)
-
-    def close(self) -> None:
-        """End the threads, without waiting for a read that hangs."""
-        if self._thread_pool is not None:
-            with suppress(RuntimeError):
-                self._thread_pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Worker:
@@ -173,6 +62,7 @@ class Worker:
         counters: in which the worker counts its work.
         limits: bounds on its memory.
         max_pending_ns: time that the first tracks wait; those after them wait the less, the slower the store.
+        compute_facts: computes the facts of tracks; None for no facts.
     """
 
     def __init__(
@@ -189,6 +79,7 @@ class Worker:
         counters: SharedCounters | None = None,
         limits: WorkerLimits | None = None,
         max_pending_ns: int = 0,
+        compute_facts: FactsFunction | None = None,
     ) -> None:
         self._store = store
         self._splitter = splitter
@@ -200,6 +91,7 @@ class Worker:
         self.counters: SharedCounters = [0] * SHARED_COUNTER_COUNT if counters is None else counters
         self._limits = limits or WORKER_LIMITS
         self._max_pending_ns = max_pending_ns
+        self._compute_facts = compute_facts
         self._reader = BatchReader(source, input_limit, self._limits.chunk_bytes)
         self._times = WorkerTimes(self.counters)
         self._seen_digests: set[bytes] = set()
@@ -388,8 +280,22 @@ class Worker:
                 self._files_written += 1
                 self._bytes_written += size
                 self._disk_bytes += -(-size // block_size) * block_size
-        self._builder.add_tracks(tracks, stored)
         times.add_storing_since(last_update)
+        self._builder.add_tracks(tracks, stored, self._facts_of_new(tracks, stored))
+
+    def _facts_of_new(
+        self, tracks: Mapping[bytes, SplitTrack], stored: Mapping[bytes, StoredTrack]
+    ) -> Mapping[bytes, Sequence[Any]]:
+        """Return the facts of the tracks that are new to the store; the catalog has those of others."""
+        if self._compute_facts is None:
+            return {}
+        started = perf_counter_ns()
+        digests = [digest for digest, answer in stored.items() if answer.unseen]
+        new = [*map(tracks.__getitem__, digests)]
+        columns = self._compute_facts([it.data for it in new], [it.own_family for it in new])
+        self._times.add_splitting_since(started)
+        rows = zip(*map(columns.__getitem__, FACT_NAMES), strict=True)
+        return dict(zip(digests, rows, strict=True))
 
     def _pack_tracks(self, tracks: Columns) -> PackedTracks:
         """Return the bytes of the tracks that the commit is to write."""

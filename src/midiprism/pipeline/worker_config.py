@@ -10,7 +10,13 @@ from midiprism.catalog import Address, PostgresAddress
 from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
-from midiprism.pipeline.splitter import Splitter, prepare
+from midiprism.pipeline.splitter import (
+    Splitter,
+    facts_are_compiled,
+    is_compiled,
+    load_facts_calculator,
+    prepare,
+)
 from midiprism.pipeline.worker import Worker
 from midiprism.sources import Source
 from midiprism.stores import TrackStore
@@ -83,6 +89,7 @@ class WorkerConfig:
         replaces: whether a song that has an outcome from an earlier run may get another.
         commit: the catalog in which workers commit their own batches; None where the coordinator commits.
         limits: bounds on the memory of a worker.
+        facts: whether to compute the facts of tracks.
     """
 
     source: Source
@@ -93,6 +100,7 @@ class WorkerConfig:
     replaces: bool
     commit: WorkerCommit | None = None
     limits: WorkerLimits = WORKER_LIMITS
+    facts: bool = False
 
     @property
     def run_id(self) -> int:
@@ -102,6 +110,14 @@ class WorkerConfig:
     def sends_tracks(self) -> bool:
         """True if a batch's tracks are sent to another process, which commits it."""
         return self.store.capabilities.writes_in_commit and self.commit is None
+
+    def is_compiled(self) -> bool:
+        """Return whether a worker can start at once.
+
+        Raises:
+            MidiprismError: something cannot be loaded at all.
+        """
+        return is_compiled(self.splitter) and (not self.facts or facts_are_compiled())
 
     @contextmanager
     def open_worker(self, hooks: WorkerHooks) -> Iterator[Worker]:
@@ -132,6 +148,7 @@ class WorkerConfig:
             on_song=hooks.on_song,
             counters=hooks.counters,
             limits=self.limits,
+            compute_facts=load_facts_calculator() if self.facts else None,
         )
 
 

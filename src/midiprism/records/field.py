@@ -26,6 +26,7 @@ class Field:
         parquet_name: name of its column in Parquet files; empty for the field's own name, None for no column.
         tables: tables of the catalog that have it, where a record goes into several.
         computed: whether it is a fact that ``midiprism.features`` computes, None where it was not.
+        added_later: whether Parquet files that the first version wrote lack its column.
         name: of the field; taken from the class that declares it.
         python_type: type of its values; taken from the class that declares it.
         nullable: whether its value may be None; taken from the class that declares it.
@@ -42,6 +43,7 @@ class Field:
     parquet_name: str | None = ""
     tables: tuple[str, ...] = ()
     computed: bool = False
+    added_later: bool = False
     name: str = ""
     python_type: type = object
     nullable: bool = False
@@ -81,7 +83,14 @@ _ARROW_TYPES: dict[SqlType, ArrowType] = {
 }
 
 
-def fact(sql_type: SqlType, description: str, *, low_cardinality: bool = False) -> Field:
+def fact(
+    sql_type: SqlType,
+    description: str,
+    *,
+    low_cardinality: bool = False,
+    parquet_name: str | None = "",
+    tables: tuple[str, ...] = (),
+) -> Field:
     """Return the field of a fact that ``midiprism.features`` computes."""
     return Field(
         sql_type,
@@ -89,5 +98,8 @@ def fact(sql_type: SqlType, description: str, *, low_cardinality: bool = False) 
         description,
         low_cardinality=low_cardinality,
         split_attribute=None,
+        parquet_name=parquet_name,
+        tables=tables,
         computed=True,
+        added_later=True,
     )

@@ -7,7 +7,7 @@ declare it in ``TrackRecord`` and compute it in ``midiprism.features``.
 
 from typing import Annotated, NamedTuple
 
-from midiprism.records.field import Field, declared_fields
+from midiprism.records.field import Field, declared_fields, fact
 from midiprism.records.track_record import TrackRecord
 
 
@@ -69,7 +69,13 @@ class LinkRecord(NamedTuple):
     ]
     name_encoding: Annotated[
         str | None,
-        Field("text", "string", "encoding in which the name was read, such as cp932", low_cardinality=True),
+        Field(
+            "text",
+            "string",
+            "encoding in which the name was read, such as cp932",
+            low_cardinality=True,
+            added_later=True,
+        ),
     ]
     instrument: Annotated[
         str,
@@ -194,6 +200,27 @@ class SongRecord(NamedTuple):
             parquet_name=None,
             tables=("song_paths",),
         ),
+    ] = None
+    facts_version: Annotated[
+        int | None,
+        fact(
+            "smallint",
+            "version of the facts that follow; NULL where they were not computed",
+            parquet_name=None,
+            tables=("songs",),
+        ),
+    ] = None
+    song_key: Annotated[
+        str | None,
+        fact(
+            "text",
+            "estimated key of all its tracks but drums, such as D minor",
+            low_cardinality=True,
+            tables=("songs",),
+        ),
+    ] = None
+    song_key_strength: Annotated[
+        float | None, fact("float", "correlation of the notes with that key, 0 to 1", tables=("songs",))
     ] = None
     links: tuple[LinkRecord, ...] = ()
 

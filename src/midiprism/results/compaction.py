@@ -97,7 +97,7 @@ class Compactor:
                 return
             with self.writing_links(self._index.songs_in(shard.id)):
                 self._index.delete_shard(shard.id)
-        self._remove(shard)
+        self.remove(shard)
 
     def write_missing_links(self, song_ids: Sequence[int]) -> None:
         """Write the links of songs that no shard has to a new one.
@@ -207,7 +207,7 @@ class Compactor:
             deleted = set(track_ids)
             kept = [track for track in self._index.tracks_in(shard.id) if track.id not in deleted]
             self.rewrite_track_shard(shard, self._track_rows(shard.name, kept), track_ids)
-        self._remove(shard)
+        self.remove(shard)
         return len(track_ids)
 
     def _track_rows(self, shard_name: str, tracks: Sequence[ShardTrack]) -> dict[int, ParquetTrack]:
@@ -224,6 +224,14 @@ class Compactor:
             raise StoreError(f"{shard_name} is damaged: a repair of the result restores its tracks.")
         return rows_by_id
 
+    def track_rows(self, shard: KnownShard) -> dict[int, ParquetTrack]:
+        """Return the rows of the tracks that are in a shard, by track id.
+
+        Raises:
+            StoreError: it cannot be read, or is damaged.
+        """
+        return self._track_rows(shard.name, self._index.tracks_in(shard.id))
+
     @contextlib.contextmanager
     def writing_links(self, song_ids: Sequence[int]) -> Iterator[None]:
         """Write the links of songs to a new shard, which is removed again if the block fails."""
@@ -234,7 +242,8 @@ class Compactor:
             self._index.move_links(written.shards, positions, self._recorded_run_id)
             yield
 
-    def _remove(self, shard: KnownShard) -> None:
+    def remove(self, shard: KnownShard) -> None:
+        """Remove the file of a shard that no row names any more."""
         with contextlib.suppress(StoreError):  # the next run removes it
             self._shards.remove(shard.name)
 

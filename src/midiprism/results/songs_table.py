@@ -162,6 +162,8 @@ def song_columns(parts: Iterable[SongColumns], group_keys: GroupKeys) -> Iterato
             "fold": folds,
             "source": _sources(part.path, part.root_length),
             "source_metadata": part.source_metadata,
+            "song_key": part.song_key,
+            "song_key_strength": part.song_key_strength,
         }
 
 

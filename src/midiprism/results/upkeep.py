@@ -59,6 +59,7 @@ def finish_run(
     run_in_background: Background = run_inline,
     *,
     songs_replaced: bool,
+    facts: bool = False,
 ) -> None:
     """Do what a run does after its last batch, unless another run is active: then that one does it.
 
@@ -68,10 +69,13 @@ def finish_run(
         run_id: of the run; None if it recorded nothing.
         run_in_background: runs a part of it in another process.
         songs_replaced: whether songs were split again, so that there may be tracks without a song.
+        facts: whether to compute the facts that tracks and songs lack.
 
     Raises:
         StoreError: something cannot be read, written or removed.
     """
+    if facts:
+        complete_facts(catalog, store, run_id)
     if store.shards is not None:
         from midiprism.results.compaction import Compactor
 
@@ -82,6 +86,21 @@ def finish_run(
         with catalog.exclusive(run_id) as exclusive:
             for location in locations if exclusive else ():  # a run that began may put the same tracks again
                 delete_track(store, location)
+
+
+def complete_facts(catalog: Catalog, store: TrackStore, run_id: int | None) -> None:
+    """Compute the facts that tracks and songs lack: those of songs, and of tracks that a killed run stored.
+
+    Raises:
+        StoreError: a shard cannot be read or written.
+    """
+    from midiprism.catalog.queries.facts import FactIndex
+    from midiprism.features.facts_version import FACTS_VERSION
+
+    if FactIndex(catalog, FACTS_VERSION).some_lack_facts():
+        from midiprism.results.facts import FactsUpkeep
+
+        FactsUpkeep(catalog, store, run_id).complete()
 
 
 def delete_track(store: TrackStore, location: TrackLocation) -> None:

@@ -202,16 +202,12 @@ def _check_text(text: str, piece: Piece) -> None:
 
 
 def _sort_keys(text: str, term: TermText) -> Iterator[SortKey]:
-    if term.negated:
-        raise QueryError(
-            "To sort from the greatest, write the sign last, as in `sort:bpm-`.",
-            text,
-            term.start,
-            term.pieces[0].end,
-        )
     for piece in term.pieces:
         if piece.field_name is not None and piece.field_name.lower() != "sort":
             raise QueryError("`sort:` is a term of its own.", text, piece.start, piece.end)
+        if term.negated or piece.value[0] in "-^+":
+            reason = "To sort from the greatest, write the sign last, as in `sort:bpm-`."
+            raise QueryError(reason, text, term.start, piece.end)
         name = piece.value.rstrip("+-")
         field = _find(text, name, piece.value_start, piece.value_start + len(name))
         yield SortKey(field.name, descending=piece.value.endswith("-"))

@@ -32,6 +32,16 @@ def quarters_per_minute(tempo: int) -> float | None:
     return 60 * MICROSECONDS_PER_SECOND / tempo if tempo > 0 else None
 
 
+def stated_meter_name(meter: int) -> str:
+    """Return the name of a meter, such as ``6/8``, from the kernel's number."""
+    return f"{meter >> 8}/{1 << (meter & 0xFF)}"
+
+
+def stated_key_name(key: int) -> str:
+    """Return the name of a key, such as ``Bb major``, from the kernel's number."""
+    return key_name((key >> 1) - MAX_ACCIDENTALS, key & 1)
+
+
 @lru_cache(8192)  # the tracks of a song state the same, and songs of a library much alike
 def make_stated_meta(division: int, tempo_count: int, tempo: int, meter: int, key: int) -> StatedMeta:
     """Return what a track states, from the kernel's numbers (-1: nothing) and the division of its header."""
@@ -39,6 +49,6 @@ def make_stated_meta(division: int, tempo_count: int, tempo: int, meter: int, ke
         None if division <= 0 or division & SMPTE_FLAG else division,
         quarters_per_minute(tempo),
         tempo_count,
-        None if meter < 0 else f"{meter >> 8}/{1 << (meter & 0xFF)}",
-        None if key < 0 else key_name((key >> 1) - MAX_ACCIDENTALS, key & 1),
+        None if meter < 0 else stated_meter_name(meter),
+        None if key < 0 else stated_key_name(key),
     )

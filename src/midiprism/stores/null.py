@@ -34,7 +34,7 @@ class NullStore:
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:  # noqa: ARG002
         stem = track_stem(name, instrument)
-        return StoredTrack(track_path(family, stem, digest), stem, SHORT_DIGEST_DIGITS, new=True)
+        return StoredTrack(track_path(family, stem, digest), stem, SHORT_DIGEST_DIGITS, new=True, unseen=True)
 
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:  # noqa: ARG002
         return {}

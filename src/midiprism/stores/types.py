@@ -37,12 +37,14 @@ class StoredTrack(NamedTuple):
         stem: readable part of its file name.
         digits: hex digits of the digest in its file name: 32, or 64 where two tracks share the first 32.
         new: whether this call wrote it.
+        unseen: whether this call wrote it, or collected it for the commit to write.
     """
 
     path: str
     stem: str
     digits: int
     new: bool
+    unseen: bool
 
 
 make_stored_track = partial(tuple.__new__, StoredTrack)

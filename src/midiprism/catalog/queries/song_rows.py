@@ -40,6 +40,8 @@ class SongColumns(NamedTuple):
     lost_bytes: Sequence[int | None]
     link_count: Sequence[int]
     source_metadata: Sequence[str | None]
+    song_key: Sequence[str | None]
+    song_key_strength: Sequence[float | None]
 
 
 def commit_state(connection: Connection) -> str:

@@ -179,6 +179,7 @@ def _make_settings(
         scope=scope,
         encoding=extent.encoding,
         dry_run=extent.dry_run,
+        facts=not extent.no_facts,
     )
 
 

@@ -259,6 +259,13 @@ class ExtentOptions:
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False
     max_song_size: MaxSongSizeOption = None
     encoding: EncodingOption = None
+    no_facts: Annotated[
+        bool,
+        typer.Option(
+            "--no-facts",
+            help="Do not compute facts of tracks such as key and role. `midiprism features` does so later.",
+        ),
+    ] = False
 
     def parse_max_song_size(self) -> int | None:
         """Return the most bytes of a song; None for the default."""
@@ -271,4 +278,5 @@ class ExtentOptions:
     def arguments(self) -> list[str]:
         """Return the options that a command which resumes the run repeats."""
         values = {"max-song-size": self.max_song_size, "encoding": self.encoding}
-        return [f"--{name}={value}" for name, value in values.items() if value]
+        options = [f"--{name}={value}" for name, value in values.items() if value]
+        return [*options, "--no-facts"] if self.no_facts else options

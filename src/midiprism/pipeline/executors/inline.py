@@ -13,7 +13,6 @@ from midiprism.pipeline.shared_counters import (
     progress_counts,
     stage_timers,
 )
-from midiprism.pipeline.splitter import is_compiled
 from midiprism.pipeline.worker import Worker
 from midiprism.pipeline.worker_config import WorkerHooks
 
@@ -59,17 +58,17 @@ class InlineExecutor:
         """Return a worker; None if the run was stopped while the splitter was being compiled."""
         started = time.perf_counter()
         config = self._context.worker_config
-        if not is_compiled(config.splitter) and not self._compile():
+        if not config.is_compiled() and not self._compile(facts=config.facts):
             return None
         hooks = WorkerHooks(self._counters, self._context.stop, self._on_song)
         self._worker = self._resources.enter_context(config.open_worker(hooks))
         self._loading_seconds = time.perf_counter() - started
         return self._worker
 
-    def _compile(self) -> bool:
+    def _compile(self, *, facts: bool) -> bool:
         from midiprism.pipeline.compile_splitter import compile_splitter  # which loads multiprocessing
 
-        return compile_splitter(self._context.stop, self._context.on_compile)
+        return compile_splitter(self._context.stop, self._context.on_compile, facts=facts)
 
     def _on_song(self) -> None:
         now = time.perf_counter()

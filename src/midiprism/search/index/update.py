@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midiprism.catalog import Address
-from midiprism.catalog.changed_songs import format_song_ids, parse_song_ids
+from midiprism.catalog.changed_ids import format_ids, parse_ids
 from midiprism.catalog.queries.index_rows import (
     ALL_SONGS,
     CatalogState,
@@ -25,7 +25,7 @@ from midiprism.catalog.queries.index_rows import (
 from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
 from midiprism.results.lock import lock_exclusive
-from midiprism.search.index.column_file import Array
+from midiprism.search.index.column_file import Array, Columns
 from midiprism.search.index.generation import (
     Generation,
     IndexedSegment,
@@ -37,6 +37,7 @@ from midiprism.search.index.generation import (
     write_segment,
 )
 from midiprism.search.index.segment_builder import build_segment
+from midiprism.search.index.text_search import BoolArray
 
 MAX_SEGMENT_LINKS = 800_000
 """Most links of a segment, but for songs with more; bounds the memory that a build takes."""
@@ -205,11 +206,17 @@ class _Update:
         if not np.isin(self._current.commits, digests).all():
             return None  # another catalog, or an earlier state that was put back
         changed: list[tuple[int, int]] = []
+        changed_tracks: list[tuple[int, int]] = []
         for digest in np.setdiff1d(digests, self._current.commits).tolist():
-            texts = self._snapshot.commits[digest].changed_songs
-            if texts is None:
+            commit = self._snapshot.commits[digest]
+            if commit.changed_songs is None:
                 return None
-            changed += parse_song_ids(texts)
+            changed += parse_ids(commit.changed_songs)
+            changed_tracks += parse_ids(commit.changed_tracks or "")
+        if changed_tracks:
+            wanted = merge_ranges(changed_tracks)
+            ids = np.concatenate([_songs_with(one.columns, wanted) for one in self._current.segments])
+            changed += parse_ids(format_ids(ids.tolist()))
         ranges = merge_ranges(changed)
         indexed = sum(len(segment.columns["songs.id"]) for segment in self._current.segments)
         return None if sum(last - first + 1 for first, last in ranges) > indexed else ranges
@@ -256,12 +263,24 @@ def _without(segment: IndexedSegment, songs: Sequence[IdRange]) -> IndexedSegmen
     """Return a segment in which some songs are dead."""
     if not songs:
         return segment
-    ids = segment.columns["songs.id"]
-    bounds = np.array(songs, np.int64)
-    ranges = np.searchsorted(bounds[:, 0], ids, "right") - 1
-    is_dead = (ranges >= 0) & (ids <= bounds[ranges, 1])
+    is_dead = _are_in(segment.columns["songs.id"], songs)
     is_dead[segment.dead_songs] = True
     return segment._replace(dead_songs=np.flatnonzero(is_dead).astype(np.uint32))
+
+
+def _are_in(ids: Array, ranges: Sequence[IdRange]) -> BoolArray:
+    """Return for each id whether it is in one of some ranges that are sorted and do not touch."""
+    bounds = np.array(ranges, np.int64)
+    found = np.searchsorted(bounds[:, 0], ids, "right") - 1
+    return np.asarray((found >= 0) & (ids <= bounds[found, 1]))
+
+
+def _songs_with(columns: Columns, tracks: Sequence[IdRange]) -> Array:
+    """Return the ids of the songs of a segment that have some tracks."""
+    is_wanted = _are_in(columns["tracks.id"], tracks)
+    links = np.flatnonzero(is_wanted[columns["links.track"]])
+    songs = np.searchsorted(columns["songs.links"], links, "right") - 1
+    return columns["songs.id"][np.unique(songs)]
 
 
 def _choose_merged(segments: Sequence[IndexedSegment]) -> tuple[list[IndexedSegment], list[IdRange]]:
@@ -281,7 +300,7 @@ def _choose_merged(segments: Sequence[IndexedSegment]) -> tuple[list[IndexedSegm
     names = {id(segment) for segment in merged}
     kept = [segment for segment in segments if id(segment) not in names]
     ids = np.concatenate([np.empty(0, np.int64), *(segment.live_song_ids for segment in merged)])
-    return kept, [IdRange(first, last) for first, last in parse_song_ids(format_song_ids(ids.tolist()))]
+    return kept, [IdRange(first, last) for first, last in parse_ids(format_ids(ids.tolist()))]
 
 
 def _tier(segment: IndexedSegment) -> int:

@@ -208,8 +208,8 @@ class FileStore:
                 if new is not None:
                     if len(self._recent) >= _MAX_RECENT_TRACKS:
                         self._recent.clear()
-                    self._recent[digest] = make_stored_track((path, stem, digits, False))
-                    return make_stored_track((path, stem, digits, new))
+                    self._recent[digest] = make_stored_track((path, stem, digits, False, False))
+                    return make_stored_track((path, stem, digits, new, new))
         except OSError as error:
             raise write_error(self._root, error) from error
         raise StoreError(f"{path} holds another track with the same digest.")

@@ -42,19 +42,27 @@ class ParquetColumn(NamedTuple):
         name: of the column.
         type: an Arrow type by its name; ``digest`` for a string of hex digits made of bytes.
         low_cardinality: whether few different values recur, so that a dictionary makes the column small.
-        description: for the documentation.
+        description: for the documentation, and for readers of the files.
+        added_later: whether files that the first version wrote lack it.
     """
 
     name: str
     type: str
     low_cardinality: bool = False
     description: str = ""
+    added_later: bool = False
 
 
 def _columns_of(fields: Iterable[Field]) -> tuple[ParquetColumn, ...]:
     """Return the columns of the fields that have one in Parquet files."""
     return tuple(
-        ParquetColumn(field.parquet_name, field.arrow_type, field.low_cardinality, field.description)
+        ParquetColumn(
+            field.parquet_name,
+            field.arrow_type,
+            field.low_cardinality,
+            field.description,
+            field.added_later,
+        )
         for field in fields
         if field.parquet_name is not None
     )
@@ -121,6 +129,8 @@ class ParquetSong(NamedTuple):
         fold: 0 to 9, the same for a whole group.
         source: the folder, archive or Parquet file that it comes from.
         source_metadata: what the source says of it, as a JSON object.
+        song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
+        song_key_strength: correlation of its notes with that key, 0 to 1.
     """
 
     blake3: bytes
@@ -139,6 +149,8 @@ class ParquetSong(NamedTuple):
     fold: int
     source: str | None
     source_metadata: str | None
+    song_key: str | None
+    song_key_strength: float | None
 
 
 _SONG_FIELD_COLUMNS = {column.name: column for column in _columns_of(SONG_FIELDS)}
@@ -162,6 +174,7 @@ SONG_COLUMNS = (
         description="path of the folder, archive or Parquet file that it comes from",
     ),
     ParquetColumn("source_metadata", "string", description="columns kept by --keep, as a JSON object"),
+    *(_SONG_FIELD_COLUMNS[name] for name in ("song_key", "song_key_strength")),
 )
 
 
@@ -187,10 +200,24 @@ def import_pyarrow() -> Any:
     return pyarrow
 
 
+def are_columns(names: Sequence[str], columns: Sequence[ParquetColumn]) -> bool:
+    """Return whether a file with columns of these names has these columns, or those of an older version."""
+    present = set(names)
+    expected = [it.name for it in columns if it.name in present or not it.added_later]
+    return list(names) == expected
+
+
 def make_schema(columns: Sequence[ParquetColumn], metadata: dict[str, str]) -> Any:
-    """Return an Arrow schema of these columns; ``metadata`` is written into every file."""
+    """Return an Arrow schema of these columns, with their descriptions, and ``metadata`` of the files."""
     arrow = import_pyarrow()
-    fields = [(it.name, getattr(arrow, "string" if it.type == "digest" else it.type)()) for it in columns]
+    fields = [
+        arrow.field(
+            it.name,
+            getattr(arrow, "string" if it.type == "digest" else it.type)(),
+            metadata={"description": it.description},
+        )
+        for it in columns
+    ]
     return arrow.schema(fields, metadata={f"midiprism.{key}": value for key, value in metadata.items()})
 
 
@@ -317,7 +344,11 @@ def _make_offsets(lengths: Iterable[int]) -> "NDArray[np.int32]":
 
 def table_to_rows(columns: Sequence[ParquetColumn], table: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a table, each with the values of its columns in their order."""
-    cells = [table.column(column.name).to_pylist() for column in columns]
+    present = set(table.column_names)
+    cells: list[list[Any]] = [
+        table.column(column.name).to_pylist() if column.name in present else [None] * len(table)
+        for column in columns
+    ]
     for number, column in enumerate(columns):
         if column.type == "digest":
             cells[number] = [bytes.fromhex(digest) for digest in cells[number]]

@@ -26,6 +26,7 @@ from midiprism.stores.parquet.schema import (
     SONG_COLUMNS,
     TRACK_COLUMNS,
     ColumnValues,
+    are_columns,
     import_pyarrow,
     make_schema,
     make_table,
@@ -218,7 +219,7 @@ class ParquetShards:
             wrap_read_errors(SONGS_TABLE, *parquet_errors()),
             contextlib.closing(open_reader(self.songs_table_path)) as file,
         ):
-            if file.schema_arrow.names != [column.name for column in SONG_COLUMNS]:
+            if not are_columns(file.schema_arrow.names, SONG_COLUMNS):
                 raise StoreError("Its columns are not those of this version.")
             groups = range(file.metadata.num_row_groups)
             return sum(len(table_to_rows(SONG_COLUMNS, file.read_row_group(group))) for group in groups)

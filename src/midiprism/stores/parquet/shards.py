@@ -32,6 +32,7 @@ from midiprism.stores.parquet.schema import (
     ColumnValues,
     JoinBuffer,
     ParquetColumn,
+    are_columns,
     count_rows,
     import_pyarrow,
     make_schema,
@@ -233,7 +234,7 @@ class ShardFolder:
                 raise StoreError("It is not a regular file.")
             file = open_reader(path)
             stack.callback(file.close)
-            if file.schema_arrow.names != self._schema.names:
+            if not are_columns(file.schema_arrow.names, self._kind.columns):
                 raise StoreError(f"Its columns are not those of {self._kind.folder}.")
             stack.pop_all()
             return file

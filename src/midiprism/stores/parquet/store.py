@@ -82,10 +82,11 @@ class ParquetStore:
             shard.file.close()
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:  # noqa: ARG002
-        if digest not in self._taken:
+        unseen = digest not in self._taken
+        if unseen:
             self._pending[digest] = data
         # Only the commit knows where the track will be, and whether it is new.
-        return make_stored_track(("", track_stem(name, instrument), SHORT_DIGEST_DIGITS, False))
+        return make_stored_track(("", track_stem(name, instrument), SHORT_DIGEST_DIGITS, False, unseen))
 
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
         pending, self._pending = self._pending, {}

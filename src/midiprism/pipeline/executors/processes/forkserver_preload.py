@@ -21,4 +21,10 @@ with contextlib.suppress(Exception):
     if split_kernel.is_compiled():
         split_kernel.prepare()
 
+with contextlib.suppress(Exception):
+    from midiprism.features.kernel.facts_kernel import facts_kernel
+
+    if facts_kernel.is_compiled():
+        facts_kernel.prepare()
+
 die_with_parent(enabled=False)  # from now on it ends with the process, and not with a thread of it

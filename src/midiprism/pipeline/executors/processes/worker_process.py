@@ -30,7 +30,6 @@ from midiprism.pipeline.shared_counters import (
     SharedCounters,
     stage_timers,
 )
-from midiprism.pipeline.splitter import is_compiled
 from midiprism.pipeline.worker import Worker
 from midiprism.pipeline.worker_config import WorkerCommit, WorkerConfig, WorkerHooks
 
@@ -91,7 +90,7 @@ def main(
         os.nice(_NICENESS)
     timers = stage_timers(counters)
     with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionError):
-        pipe.send(WorkerMessage("loading", 0, is_compiled(config.splitter)))
+        pipe.send(WorkerMessage("loading", 0, config.is_compiled()))
         hooks = WorkerHooks(counters, stop=lambda: stop_flag[0] != 0)
         worker = stack.enter_context(config.open_worker(hooks))
         stack.enter_context(infrequent_gc())

@@ -1,0 +1,122 @@
+"""The facts of tracks as columns of their records."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from midiprism.features.facts_version import FACTS_VERSION
+from midiprism.features.kernel.facts_kernel import facts_kernel
+from midiprism.features.kernel.roles import ROLES
+from midiprism.features.kernel.tables import (
+    MAX_STATED,
+    OPTIONAL_NUMBERS,
+    PITCHES,
+    TRACK_FACTS,
+    WALK,
+    new_facts,
+    new_work_table,
+)
+from midiprism.features.key_names import key_names
+from midiprism.smf.instruments import DRUM_FAMILY
+from midiprism.smf.stated_meta import stated_key_name, stated_meter_name
+
+_CODED = frozenset(
+    (
+        *("meters", "keys", "meter_count", "key_count", "key", "role"),
+        *("pitch_class_weights", "low_pieces", "high_pieces"),
+    )
+)
+"""Results of the kernel that become texts or bytes."""
+
+MAX_BYTES_PER_CALL = 8 << 20
+
+
+class FactsCalculator:
+    """Computes the facts of tracks; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._walk = np.zeros(1, WALK)
+        self._work = new_work_table()
+
+    def columns(self, tracks: Sequence[bytes], families: Sequence[str]) -> dict[str, list[Any]]:
+        """Return a column for each computed field of a track, with None for what a track does not have.
+
+        Args:
+            tracks: bytes of each track, as ``midiprism.split`` returns them.
+            families: the instrument family of each, as its own bytes select it.
+        """
+        facts = new_facts(len(tracks))
+        drums = np.array([family == DRUM_FAMILY for family in families], np.int64)
+        for first, last in _calls(tracks):
+            part = tracks[first:last]
+            ends = np.fromiter(accumulate(map(len, part)), np.int64, len(part))
+            data = np.frombuffer(b"".join(part), np.uint8)
+            facts_kernel(data, ends, drums[first:last], facts[first:last], self._walk, self._work)
+        return _columns(facts, drums)
+
+
+def _calls(tracks: Sequence[bytes]) -> Iterable[tuple[int, int]]:
+    """Return ranges of tracks that have no more bytes than the limit, unless it is one track."""
+    first = size = 0
+    for index, track in enumerate(tracks):
+        if size + len(track) > MAX_BYTES_PER_CALL and index > first:
+            yield first, index
+            first, size = index, 0
+        size += len(track)
+    if first < len(tracks):
+        yield first, len(tracks)
+
+
+def _columns(facts: Any, drums: Any) -> dict[str, list[Any]]:
+    values: dict[str, list[Any]] = {
+        "facts_version": [FACTS_VERSION] * len(facts),
+        "is_drums": drums.tolist(),
+        "time_signatures": _stated_texts(facts["meters"], facts["meter_count"], stated_meter_name),
+        "key_signatures": _stated_texts(facts["keys"], facts["key_count"], stated_key_name),
+        "key": key_names(facts["key"].tolist()),
+        "role": [None if role < 0 else ROLES[role] for role in facts["role"].tolist()],
+        "pitch_class_weights": _weights(facts, drums),
+        "drum_pieces": [*map(_drum_pieces, facts["low_pieces"].tolist(), facts["high_pieces"].tolist())],
+    }
+    plain = {name: _plain_column(name, facts[name]) for name in facts.dtype.names if name not in _CODED}
+    return values | plain
+
+
+def _plain_column(name: str, column: Any) -> list[Any]:
+    """Return numbers with None for those that stand for nothing."""
+    values: list[Any] = column.tolist()
+    if TRACK_FACTS[name] == np.float64:
+        missing = np.isnan(column)
+    elif name in OPTIONAL_NUMBERS:
+        missing = column < 0
+    else:
+        return values
+    for index in np.flatnonzero(missing).tolist():
+        values[index] = None
+    return values
+
+
+def _stated_texts(codes: Any, counts: Any, name_of: Any) -> list[str | None]:
+    rows = np.where(np.arange(MAX_STATED) < counts[:, None], codes, -1)
+    return [_joined(tuple(row), name_of) for row in rows.tolist()]
+
+
+@lru_cache(4096)
+def _joined(codes: tuple[int, ...], name_of: Any) -> str | None:
+    return ", ".join(name_of(code) for code in codes if code >= 0) or None
+
+
+def _weights(facts: Any, drums: Any) -> list[bytes | None]:
+    """Return the weights of pitch classes as bytes: 12 half-precision floats, the lowest byte first."""
+    packed = facts["pitch_class_weights"].astype("<f2").tobytes()
+    missing = ((drums != 0) | (facts["n_pitches_used"] < 0)).tolist()
+    return [None if missing[at] else packed[24 * at : 24 * at + 24] for at in range(len(facts))]
+
+
+@lru_cache(4096)
+def _drum_pieces(low: int, high: int) -> str | None:
+    bits = low & (1 << 64) - 1 | (high & (1 << 64) - 1) << 64
+    return ",".join(str(pitch) for pitch in range(PITCHES) if bits >> pitch & 1) or None
