@@ -18,6 +18,7 @@ from midiprism.results.orphans import classify_entries
 from midiprism.results.removed_files import RemovedFiles
 from midiprism.results.result_dir import catalog_address, catalog_path
 from midiprism.results.result_store import open_result_store
+from midiprism.search.index.generation import INDEX_FOLDER, remove_index
 from midiprism.sources import MARKER_FILE_NAME
 from midiprism.stores import TrackStore
 from midiprism.stores.errors import write_error
@@ -108,6 +109,8 @@ class SourceCleaner:
             elif name == CARD_FILE and self._has_copied_card():
                 os.unlink(os.path.join(self._root, name))
                 self._relocation.count(files_removed=1)
+            elif name == INDEX_FOLDER and remove_index(self._root):
+                continue
             elif name not in (MARKER_FILE_NAME, *store_folders):
                 self._relocation.count(files_left=1)
 
