@@ -5,10 +5,6 @@ from midiprism.results.data_set_card import CardFacts, CardTable
 from midiprism.results.identity import Identity
 from midiprism.stores import STORE_KINDS
 
-TRACKS_MEANING = "a distinct track: its facts, and in `music` the whole MIDI file"
-LINKS_MEANING = "a track of a song: which song it came from, and how it sounds there"
-SONGS_MEANING = "a song: where it was, and its group and fold"
-
 TABLES_PARAGRAPH = """\
 `links.track_blake3` is `tracks.blake3`, and `links.song_blake3` is `songs.blake3`. The metadata of each
 column's Arrow field describe it. In Python, with this folder as `PATH`:
@@ -37,13 +33,18 @@ def result_card(identity: Identity, sizes: TableSizes) -> CardFacts:
         meaning = f"a track, a MIDI file; {sizes.songs:,} songs have {sizes.links:,} tracks together"
         tracks = CardTable("tracks", "tracks/**/*.mid", sizes.tracks, meaning)
         return CardFacts((tracks,), (how_made, _FILES_PARAGRAPH))
-    return CardFacts(
-        (
-            CardTable("tracks", "tracks/*.parquet", sizes.tracks, TRACKS_MEANING),
-            CardTable("links", "links/*.parquet", sizes.links, LINKS_MEANING),
-            CardTable("songs", "songs/*.parquet", sizes.songs, SONGS_MEANING),
-        ),
-        (how_made, TABLES_PARAGRAPH, _FOLDS_PARAGRAPH),
+    return CardFacts(table_facts(sizes), (how_made, TABLES_PARAGRAPH, _FOLDS_PARAGRAPH))
+
+
+def table_facts(sizes: TableSizes) -> tuple[CardTable, ...]:
+    """Return the tables of a data set in Parquet files."""
+    tracks = "a distinct track: its facts, and in `music` the whole MIDI file"
+    links = "a track of a song: which song it came from, and how it sounds there"
+    songs = "a song: where it was, and its group and fold"
+    return (
+        CardTable("tracks", "tracks/*.parquet", sizes.tracks, tracks),
+        CardTable("links", "links/*.parquet", sizes.links, links),
+        CardTable("songs", "songs/*.parquet", sizes.songs, songs),
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, CursorResult, Select, distinct
 from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.queries.conditions import Condition, sql_condition
 from midiprism.catalog.rows import query_chunks
-from midiprism.catalog.schema import links, runs, shards, song_paths, tracks
+from midiprism.catalog.schema import links, runs, shards, song_paths, songs, tracks
 from midiprism.catalog.track_row import TrackRow
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord
 from midiprism.records.track_record import TrackRecord
@@ -41,10 +41,11 @@ def find_tracks(
 
 
 class _SongPaths(NamedTuple):
-    """Paths and names of a song, in the order of the paths."""
+    """Paths and names of a song, in the order of the paths, and the song's digest at each."""
 
     paths: tuple[bytes, ...]
     names: tuple[str, ...]
+    digests: tuple[bytes, ...]
 
 
 def _rows_with_paths(connection: Connection, result: CursorResult[Any]) -> Iterator[TrackRow]:
@@ -54,17 +55,21 @@ def _rows_with_paths(connection: Connection, result: CursorResult[Any]) -> Itera
         paths_by_song = _select_paths(connection, {row.song_id for row in rows})
         for row in rows:
             song = paths_by_song[row.song_id]
-            yield row._replace(paths=song.paths, song_names=song.names)
+            yield row._replace(paths=song.paths, song_names=song.names, song_digest=song.digests[0])
 
 
 def _select_paths(connection: Connection, song_ids: Iterable[int]) -> dict[int, _SongPaths]:
     """Return the paths that are there of some songs."""
     path = song_paths.c
-    query = select(path.song_id, path.path, path.song_name).where(IS_THERE)
-    found: dict[int, list[tuple[bytes, str]]] = {}
+    query = (
+        select(path.song_id, path.path, path.song_name, songs.c.digest)
+        .join(songs, songs.c.id == path.song_id)
+        .where(IS_THERE)
+    )
+    found: dict[int, list[Sequence[Any]]] = {}
     for part in query_chunks(sorted(song_ids)):
         for song_id, *place in connection.execute(query.where(path.song_id.in_(part)).order_by(path.path)):
-            found.setdefault(song_id, []).append((place[0], place[1]))
+            found.setdefault(song_id, []).append(place)
     return {song_id: _SongPaths(*zip(*places, strict=True)) for song_id, places in found.items()}
 
 
@@ -102,6 +107,7 @@ def _select_tracks(
             track.shard_row,
             runs.c.started_at,
             shared,
+            link.position,
             *(link[field.name] for field in LINK_FIELDS),
             *(track[field.name] for field in TRACK_FIELDS),
         )
@@ -120,7 +126,9 @@ def _count_songs() -> Select[Any]:
 
 def _make_row(values: Any) -> TrackRow:
     """Return a row of the values that ``_select_tracks`` selects."""
-    song_id, path, root_length, song_name, metadata, shard, shard_row, added, shared, *facts = values
+    song_id, path, root_length, song_name, metadata, shard, shard_row, added, shared, position, *facts = (
+        values
+    )
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     link = LinkRecord._make((*facts[: len(LINK_FIELDS)], track))
     return TrackRow(
@@ -134,4 +142,5 @@ def _make_row(values: Any) -> TrackRow:
         source_metadata=None if metadata is None else json.loads(metadata),
         added=added,
         shared=shared,
+        position=position,
     )

@@ -44,6 +44,7 @@ class _Place(NamedTuple):
     root_length: int
     song_name: str
     source_metadata: str | None
+    song_digest: bytes
 
 
 def found_rows(reader: CatalogReader, keys: Iterator[LinkKey]) -> Iterator[TrackRow]:
@@ -76,8 +77,9 @@ def _links(reader: CatalogReader, keys: Sequence[LinkKey]) -> dict[tuple[int, in
 def _places(reader: CatalogReader, song_ids: Sequence[int]) -> dict[int, list[_Place]]:
     """Return the places of songs that are there, the smallest path first."""
     statement = (
-        "SELECT song_id, path, root_length, song_name, source_metadata FROM {song_paths} "  # noqa: S608
-        f"WHERE gone_at IS NULL AND song_id IN ({', '.join('?' * len(song_ids))})"
+        "SELECT p.song_id, p.path, p.root_length, p.song_name, p.source_metadata, s.digest "  # noqa: S608
+        "FROM {song_paths} p JOIN {songs} s ON s.id = p.song_id "
+        f"WHERE p.gone_at IS NULL AND p.song_id IN ({', '.join('?' * len(song_ids))})"
     )
     places: dict[int, list[_Place]] = {}
     for song_id, *place in sorted(reader.fetch(statement, song_ids), key=_path_of):
@@ -108,4 +110,6 @@ def _make_row(key: LinkKey, values: tuple[Any, ...], places: Sequence[_Place]) -
         song_names=tuple(place.song_name for place in places),
         added=added,
         shared=key.shared,
+        song_digest=smallest.song_digest,
+        position=key.position,
     )
