@@ -6,17 +6,9 @@ Everything that the command line does with a collection is a function here or be
 
     summary = midiprism.split_library("songs", "result", by="channel", workers=4)
     result = midiprism.open_result("result")
-    for track in result.find(instrument="bass"):
-        print(track.song_name)
+    names = [track.song_name for track in result.find(instrument="bass")]
 
-Works in scripts, notebooks and other programs:
-
-- A script needs no ``if __name__ == "__main__":``. Worker processes are started by ``forkserver`` (Linux) or
-  ``spawn`` (elsewhere), but they do not import the calling script. The exception: if you pass a source whose
-  class the script itself defines, workers must import the script to find that class, and the script then
-  needs the guard.
-- A notebook needs nothing. If you interrupt a cell, the run is cut off; the same call continues it.
-- ``workers=0`` starts no process at all.
+How scripts and notebooks use it is in docs/reference/python.md.
 """
 
 import json
@@ -29,6 +21,7 @@ from typing import Any
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
 from midiprism.catalog.queries.song_rows import song_columns
 from midiprism.catalog.song_row import SongRow as SongRow
+from midiprism.export.data_set import DataSetExport, export_data_set
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.damage_report import DamageReport, VerifyProgress
@@ -353,6 +346,38 @@ class Result:
             listener=on_progress or (lambda _export: None),
         )
 
+    def export_data_set(
+        self,
+        to: PathLike,
+        query: str = "",
+        *,
+        limit: int | None = None,
+        **filters: str | int | float | bool,
+    ) -> DataSetExport:
+        """Write a data set of tracks, links and songs in Parquet files, with a card; return what was done.
+
+        >>> exported = open_result("result").export_data_set("dataset", family="bass")
+        >>> exported.tracks, exported.links, exported.songs
+        (1, 1, 1)
+
+        Args:
+            to: folder of the data set, new or empty.
+            query: for the tracks, as for ``find``.
+            limit: export so many links at most, the first in the order of the query.
+            filters: as for ``find``.
+
+        Raises:
+            UsageError: ``to`` cannot take a data set, nothing is found, or the query is not valid.
+            StoreError: ``to`` cannot be written, or a track is lost or damaged.
+        """
+        return export_data_set(
+            self.folder,
+            os.fspath(to),
+            _query(query, filters),
+            database=self._database,
+            limit=limit,
+        )
+
     def _find(self, query: Query, limit: int | None) -> Iterator[TrackRow]:
         with (
             open_search(self.folder, self._database) as search,
@@ -371,7 +396,5 @@ def _address(database: str | None) -> PostgresAddress | None:
 
 def _open_source(sources: PathLike | Source | Sequence[PathLike], out: str) -> Source:
     if isinstance(sources, str | os.PathLike):
-        return open_source([sources], os.fsencode(out))
-    if isinstance(sources, Sequence):
-        return open_source(sources, os.fsencode(out))
-    return sources
+        sources = [sources]
+    return open_source(sources, os.fsencode(out)) if isinstance(sources, Sequence) else sources

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import compress, islice, repeat
+from itertools import compress, islice
 from typing import Any, NamedTuple
 
 from blake3 import blake3
@@ -57,6 +57,7 @@ class DataSetExport:
         tracks: rows in the table of tracks.
         links: rows in the table of links.
         songs: rows in the table of songs.
+        tracks_without_facts: of the tracks, those whose facts were not computed.
         bytes: of the files of tracks and links.
         stopped: whether it was stopped, so that the data set is not whole.
     """
@@ -66,6 +67,7 @@ class DataSetExport:
     tracks: int = 0
     links: int = 0
     songs: int = 0
+    tracks_without_facts: int = 0
     bytes: int = 0
     seconds: float = 0.0
     stopped: bool = False
@@ -78,6 +80,7 @@ class DataSetExport:
             "tracks": self.tracks,
             "links": self.links,
             "songs": self.songs,
+            "tracks_without_facts": self.tracks_without_facts,
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
         }
@@ -127,6 +130,7 @@ def export_data_set(
         found = _find(selection, groups)
         if not found.links and not stop():
             raise NothingFoundError(out, str(query))
+        export.tracks_without_facts = found.tracks_without_facts
         if dry_run:
             export.tracks, export.links, export.songs = len(found.folds), found.links, len(found.song_ids)
         elif not stop():
@@ -164,11 +168,13 @@ class _Found(NamedTuple):
         folds: of the tracks, by their digests.
         song_ids: of the songs.
         links: how many there are.
+        tracks_without_facts: tracks whose facts were not computed.
     """
 
     folds: dict[bytes, TrackFolds]
     song_ids: set[int]
     links: int
+    tracks_without_facts: int
 
 
 def _read_groups(catalog: Catalog) -> SongGroups:
@@ -180,7 +186,7 @@ def _read_groups(catalog: Catalog) -> SongGroups:
 def _find(selection: _Selection, groups: SongGroups) -> _Found:
     folds: dict[bytes, TrackFolds] = {}
     by_song: dict[int, TrackFolds] = {}
-    links = 0
+    links = tracks_without_facts = 0
     for row in selection.rows():
         links += 1
         of_song = by_song.get(row.song_id)
@@ -188,7 +194,8 @@ def _find(selection: _Selection, groups: SongGroups) -> _Found:
             of_song = by_song[row.song_id] = TrackFolds.of(leakage_group(*groups.keys_of([row.song_id])))
         known = folds.get(row.track.digest)
         folds[row.track.digest] = of_song if known is None else known.joined(of_song)
-    return _Found(folds, set(by_song), links)
+        tracks_without_facts += known is None and row.track.facts_version is None
+    return _Found(folds, set(by_song), links, tracks_without_facts)
 
 
 class _DataSetWriter:
@@ -221,7 +228,7 @@ class _DataSetWriter:
         written: set[bytes] = set()
         rows = selection.rows()
         while part := list(islice(rows, _ROWS_PER_READ)):
-            links.add(map(data_set_link, part), repeat(0))
+            links.add(map(data_set_link, part), [0] * len(part))
             new = {row.track.digest: row for row in part if row.track.digest not in written}
             written.update(new)
             music = self._read([*new.values()])

@@ -3,10 +3,9 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection
 
 from midiprism.catalog import Address, open_read_only
 from midiprism.catalog.queries.song_rows import long_track_hashes, song_digests, song_names, song_track_ids
@@ -48,7 +47,7 @@ class _TrackHashes(NamedTuple):
     hashes: IntArray
 
 
-def read_song_groups(connection: Connection, titles: Callable[[], TitleHashes]) -> SongGroups:
+def read_song_groups(connection: Any, titles: Callable[[], TitleHashes]) -> SongGroups:
     """Return the groups of all songs.
 
     Args:

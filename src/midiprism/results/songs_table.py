@@ -46,10 +46,10 @@ def write_songs_table(
         return shards.write_songs_table(song_columns(read_song_columns(connection), groups), state)
 
 
-def song_columns(parts: Iterable[SongColumns], song_groups: SongGroups) -> Iterator[ColumnValues]:
+def song_columns(parts: Iterable[SongColumns], groups: SongGroups) -> Iterator[ColumnValues]:
     """Return the columns of the songs table."""
     for part in parts:
-        keys = song_groups.keys_of(part.id)
+        keys = groups.keys_of(part.id)
         by_key = {key: leakage_group(key) for key in set(keys)}
         quarters = {division: ticks_per_quarter(division) for division in set(part.division)}
         paths, paths_as_bytes = _relative_paths(part.path, part.root_length)
