@@ -41,7 +41,7 @@ class TrackRow(NamedTuple):
     song_names: tuple[str, ...] = ()
     added: str | None = None
     shared: int | None = None
-    song_facts: Mapping[str, Any] = {}  # noqa: RUF012 - a proxy cannot be sent to another process
+    song_facts: Mapping[str, Any] = {}
 
     @property
     def source(self) -> bytes:
