@@ -51,7 +51,7 @@ from midiprism.results.result_dir import locate_result, open_catalog_of, read_id
 from midiprism.search.diagnosis import missing_facts_text
 from midiprism.search.filter_terms import filter_terms
 from midiprism.search.find import open_search
-from midiprism.search.index.facets import DEFAULT_FACETS, Facet
+from midiprism.search.index.facets import Facet
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query
 from midiprism.search.saved_searches import SavedSearches, default_folder
@@ -234,7 +234,7 @@ class Result:
         self,
         query: str = "",
         *,
-        fields: Sequence[str] = DEFAULT_FACETS,
+        fields: Sequence[str] | None = None,
         **filters: str | int | float | bool,
     ) -> tuple[Facet, ...]:
         """Return how many tracks have each value of some fields, among those that pass a query and filters.
@@ -245,7 +245,7 @@ class Result:
 
         Args:
             query: as for ``find``.
-            fields: of queries.
+            fields: of queries; None for family, role, key, meter, tempo, length and source.
             filters: as for ``find``.
 
         Raises:

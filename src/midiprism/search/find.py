@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
 
 from midiprism.catalog import PostgresAddress
 from midiprism.catalog.queries.found_rows import found_rows
@@ -9,10 +10,11 @@ from midiprism.catalog.queries.missing_facts import count_missing_facts
 from midiprism.catalog.reader import CatalogReader, open_reader, reader_of
 from midiprism.catalog.track_row import TrackRow
 from midiprism.results.result_dir import catalog_address, open_catalog_of, require_result
-from midiprism.search.index.facets import DEFAULT_FACETS, Facet
-from midiprism.search.index.search_index import SearchIndex
-from midiprism.search.index.update import index_in_memory, open_index
 from midiprism.search.query import Query
+
+if TYPE_CHECKING:  # which load NumPy
+    from midiprism.search.index.facets import Facet
+    from midiprism.search.index.search_index import SearchIndex
 
 Scan = Callable[[Query, int | None, bool], Generator[TrackRow, None, None]]
 
@@ -33,7 +35,7 @@ class TrackSearch:
     """
 
     def __init__(
-        self, reader: CatalogReader, index: SearchIndex | None, scan: Scan, obstacle: str | None
+        self, reader: CatalogReader, index: "SearchIndex | None", scan: Scan, obstacle: str | None
     ) -> None:
         self.reader = reader
         self.obstacle = obstacle
@@ -77,18 +79,20 @@ class TrackSearch:
         """
         return len(self._made_index().search(query))
 
-    def facets(self, query: Query, names: Sequence[str] = DEFAULT_FACETS) -> tuple[Facet, ...]:
+    def facets(self, query: Query, names: Sequence[str] | None = None) -> "tuple[Facet, ...]":
         """Return how many of the tracks that a query finds have each value of some fields.
 
         Args:
             query: the terms; its order does not matter.
-            names: of fields, and ``source``.
+            names: of fields, and ``source``; None for those that people ask for most.
 
         Raises:
             UsageError: there is no such field, or it cannot be counted.
             CatalogError: the catalog cannot be read.
         """
-        return self._made_index().search(query).facets(names)
+        from midiprism.search.index.facets import DEFAULT_FACETS
+
+        return self._made_index().search(query).facets(DEFAULT_FACETS if names is None else names)
 
     def missing_facts(self) -> tuple[int, int]:
         """Return the number of tracks whose facts were not computed, and that of all tracks.
@@ -100,9 +104,12 @@ class TrackSearch:
             return count_missing_facts(self.reader)
         return self._index.missing_facts()
 
-    def _made_index(self) -> SearchIndex:
+    def _made_index(self) -> "SearchIndex":
         """Return the index, which is made in memory if there is none."""
         if self._index is None:
+            from midiprism.search.index.search_index import SearchIndex
+            from midiprism.search.index.update import index_in_memory
+
             self._index = SearchIndex(index_in_memory(self.reader))
         return self._index
 
@@ -121,6 +128,8 @@ def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[T
     """
     require_result(out)
     address = catalog_address(out, database)
+    from midiprism.search.index.search_index import SearchIndex  # not before there is a result
+    from midiprism.search.index.update import open_index
 
     def scan(query: Query, limit: int | None, count_shared: bool) -> Generator[TrackRow, None, None]:
         from midiprism.search.plain_scan import scan_tracks

@@ -176,7 +176,6 @@ def list_tracks(
     Tracks and channels are counted from 1, as musicians do.
     """
     from midiprism.search.find import open_search
-    from midiprism.search.index.facets import DEFAULT_FACETS
 
     form = listing.chosen_form()
     columns = [] if listing.facets else find_columns(listing.columns)
@@ -189,7 +188,7 @@ def list_tracks(
             print_unwritable_index(search, result.quoted)
             print_missing_facts(search, parsed, result.quoted)
         if listing.facets:
-            names = listing.columns.split(",") if listing.columns else DEFAULT_FACETS
+            names = listing.columns.split(",") if listing.columns else None
             print_facets(search.facets(parsed, names), as_json=form == "json")
             return
         max_rows = (listing.limit or _DEFAULT_TABLE_ROWS) + 1 if form == "table" else listing.limit
