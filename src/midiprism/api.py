@@ -311,6 +311,7 @@ class Result:
         *,
         layout: str = "song",
         hardlink: bool = False,
+        prune: bool = False,
         dry_run: bool = False,
         on_progress: Callable[[Export], None] | None = None,
         stop: Callable[[], bool] | None = None,
@@ -326,6 +327,8 @@ class Result:
             query: for the tracks, as for ``find``.
             layout: ``song``, ``instrument``, or a template such as ``{family}/{song} {track:02}.mid``.
             hardlink: link the files instead of copying them.
+            prune: remove files that earlier exports wrote, and nobody changed, of songs that are gone,
+                renamed or changed.
             dry_run: write nothing.
             on_progress: called after every file.
             stop: once it returns true, no further file is written.
@@ -344,6 +347,7 @@ class Result:
             _query(query, filters),
             database=self._database,
             hardlink=hardlink,
+            prune=prune,
             dry_run=dry_run,
             stop=stop or (lambda: False),
             listener=on_progress or (lambda _export: None),

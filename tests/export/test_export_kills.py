@@ -8,6 +8,7 @@ import pytest
 
 from midiprism.errors import InUseError
 from midiprism.export.export import Export, export_tracks
+from midiprism.export.export_record import RECORD_FILE
 from midiprism.export.path_template import PathTemplate
 from midiprism.fs.atomic_write import PendingFiles, name_of_temporary, random_temporary_name
 from midiprism.results.identity import StoreKind
@@ -22,7 +23,7 @@ from support.nightly import every
 from support.runs import locked_by_other_process, make_settings, run_source
 
 SONGS = {"rock/Help.mid": fake_song(PIANO, BASS, DRUMS), "Yes.mid": fake_song(BASS, PIANO)}
-OWN_FILES = {"midiprism.json", ".midiprism.lock"}
+OWN_FILES = {"midiprism.json", ".midiprism.lock", RECORD_FILE}
 
 
 def make_result(folder: Path, store: StoreKind = "files") -> Path:

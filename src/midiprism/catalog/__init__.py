@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from midiprism.catalog.queries.integrity import TrackFile as TrackFile
     from midiprism.catalog.queries.integrity import VerifyScope as VerifyScope
     from midiprism.catalog.sqlite.dry_run import DryRunCatalog as DryRunCatalog
+    from midiprism.catalog.sqlite.exported_files import ExportedFile as ExportedFile
+    from midiprism.catalog.sqlite.exported_files import ExportedFiles as ExportedFiles
     from midiprism.catalog.sqlite.repair_queue import RepairQueue as RepairQueue
     from midiprism.catalog.sqlite.unique_names import UniqueNames as UniqueNames
     from midiprism.catalog.track_row import TrackRow as TrackRow
@@ -78,6 +80,8 @@ _MODULES = {
     "TrackPathFields": "midiprism.catalog.types",
     "TrackRecord": "midiprism.records.track_record",
     "TrackRow": "midiprism.catalog.track_row",
+    "ExportedFile": "midiprism.catalog.sqlite.exported_files",
+    "ExportedFiles": "midiprism.catalog.sqlite.exported_files",
     "UniqueNames": "midiprism.catalog.sqlite.unique_names",
     "UpToDate": "midiprism.catalog.types",
     "VerifyScope": "midiprism.catalog.queries.integrity",
@@ -105,6 +109,8 @@ __all__ = [
     "Catalog",
     "CommitResult",
     "DryRunCatalog",
+    "ExportedFile",
+    "ExportedFiles",
     "IntegrityQueries",
     "KnownPaths",
     "KnownSong",

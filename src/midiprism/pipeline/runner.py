@@ -156,15 +156,14 @@ class _Run:
 
     def __init__(self, inputs: _RunInputs, summary: Summary, parts: RunParts) -> None:
         settings, callbacks, catalog = inputs.settings, inputs.callbacks, inputs.catalog
+        result = inputs.result
         if catalog is not None:
             catalog.wait_for_server(callbacks.stop, callbacks.on_warning)
         self._inputs = inputs
         self._summary = summary
         self._parts = parts
         self._knowledge = _PriorKnowledge.read(inputs)
-        self._scan_comparison = ScanComparison(
-            inputs.result.catalog, inputs.source, inputs.result.seen_elsewhere
-        )
+        self._scan_comparison = ScanComparison(result.catalog, inputs.source, result.seen_elsewhere)
         self._planner = _make_planner(inputs, self._knowledge, summary, parts.group_songs)
         song_counter = (
             SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
@@ -200,6 +199,7 @@ class _Run:
                             songs_replaced=songs_replaced > 0,
                             facts=inputs.settings.facts,
                         )
+                        summary.lost_track = inputs.result.find_lost_track()
                 run_hooks_after(inputs.settings.catalog.hooks, inputs.catalog, summary)
                 _require_sources(inputs.source)
                 update_derived(inputs.callbacks, inputs.out, inputs.catalog, summary)
