@@ -48,6 +48,7 @@ from midiprism.pipeline import (
 )
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
+from midiprism.search.diagnosis import missing_facts_text
 from midiprism.search.filter_terms import filter_terms
 from midiprism.search.find import open_search
 from midiprism.search.index.facets import Facet
@@ -244,8 +245,7 @@ class Result:
 
         Args:
             query: as for ``find``.
-            fields: of queries, and ``source``, which is the folder, archive or Parquet file of the song; None
-                for family, role, key, meter, tempo, length and source.
+            fields: of queries; None for family, role, key, meter, tempo, length and source.
             filters: as for ``find``.
 
         Raises:
@@ -358,6 +358,9 @@ class Result:
             open_search(self.folder, self._database) as search,
             closing(search.tracks(query, limit)) as rows,
         ):
+            text = missing_facts_text(query, search.missing_facts)
+            if text is not None:
+                _logger.warning("%s", text)
             yield from rows
 
 
