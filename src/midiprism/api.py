@@ -24,10 +24,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from logging import getLogger
-from typing import Any, NamedTuple
+from typing import Any
 
+from midiprism.adopt.removal_hooks import open_removal_hooks
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
 from midiprism.catalog.queries.song_rows import song_columns
+from midiprism.errors import UsageError
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.damage_report import DamageReport, VerifyProgress
@@ -45,8 +47,12 @@ from midiprism.pipeline import (
     run_pipeline,
     song_limits,
 )
+from midiprism.removal.forget import SongChoice, forget_songs
+from midiprism.removal.undo import RestoredCounts, undo_removal
 from midiprism.results.identity import Identity, StoreKind
+from midiprism.results.removal_counts import RemovalCounts
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
+from midiprism.results.song_row import SongRow
 from midiprism.search.filter_terms import filter_terms
 from midiprism.search.parse_query import parse_query
 from midiprism.search.plain_scan import scan_tracks
@@ -55,59 +61,10 @@ from midiprism.search.saved_searches import SavedSearches, default_folder
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source, open_source
-from midiprism.sources.file_types import source_of_song
 
 PathLike = str | os.PathLike[str]
 
 _logger = getLogger("midiprism")
-
-
-class SongRow(NamedTuple):
-    """A song of a result.
-
-    Attributes:
-        id: its number in the catalog.
-        digest: BLAKE3 of its bytes.
-        path: absolute, in the file system's bytes; of several paths the bytewise smallest. None if no path
-            holds this song any more.
-        root_length: so many leading bytes of the path are the source folder, with its separator.
-        size: in bytes.
-        outcome: ``split``, ``repaired``, ``no_notes``, ``adopted``, ``corrupt``, ``unreadable`` or
-            ``failed``.
-        format: of the MIDI file: 0, 1 or 2.
-        num_tracks: number of source tracks.
-        division: as its header states it.
-        duration_ticks: length in ticks.
-        duration_seconds: length in seconds.
-        lost_bytes: bytes that may hold music and were not understood; None where damage has cost no music.
-        track_count: number of its tracks in the result.
-        source_metadata: what the source says of the song at that path, such as the columns of a Parquet file
-            that were kept; None for nothing.
-        song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
-        song_key_strength: correlation of its notes with that key, 0 to 1.
-    """
-
-    id: int
-    digest: bytes
-    path: bytes | None
-    root_length: int | None
-    size: int | None
-    outcome: str
-    format: int | None
-    num_tracks: int | None
-    division: int | None
-    duration_ticks: int | None
-    duration_seconds: float | None
-    lost_bytes: int | None
-    track_count: int
-    source_metadata: Mapping[str, Any] | None = None
-    song_key: str | None = None
-    song_key_strength: float | None = None
-
-    @property
-    def source(self) -> bytes | None:
-        """The folder, archive or Parquet file that it comes from; None without a path."""
-        return None if self.path is None else source_of_song(self.path, self.root_length or 0)
 
 
 def split_library(
@@ -370,6 +327,40 @@ class Result:
             stop=stop or (lambda: False),
             listener=on_progress or (lambda _export: None),
         )
+
+    def forget(self, *songs: str, query: str = "") -> RemovalCounts:
+        """Remove songs, with the tracks that no other song has, and return what was removed.
+
+        >>> open_result("result").forget("third").songs
+        1
+
+        Args:
+            songs: their names, as in ``song_name`` of a track, their paths, or their BLAKE3 in hex.
+            query: the songs of the tracks that it finds are removed too; nothing for none.
+
+        Raises:
+            UsageError: no song is named, or there is no song of one of the names.
+            StoreError: another process writes to the result, or it cannot be written.
+            CatalogError: the catalog cannot be written.
+        """
+        if not songs and not query:
+            raise UsageError("Name a song, or give a query.")
+        choice = SongChoice(songs, _query(query, {}) if query else None)
+        with open_removal_hooks(self.folder, self._database) as hooks:
+            return forget_songs(self.folder, choice, self._database, hooks)
+
+    def undo_forget(self) -> RestoredCounts:
+        """Put back the songs of the last removal, also that of a prune, and return what was put back.
+
+        >>> open_result("result").undo_forget().songs
+        1
+
+        Raises:
+            UsageError: there is nothing to undo, or the result belongs to an adopted library.
+            StoreError: another process writes to the result, or it cannot be written.
+            CatalogError: the catalog cannot be written.
+        """
+        return undo_removal(self.folder, self._database)
 
     def _find(self, query: Query, limit: int | None) -> Iterator[TrackRow]:
         with (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -286,11 +287,23 @@ def test_forget_and_prune_delete_the_rows_that_runs_added(
         "SELECT filepath FROM files f JOIN midiprism.songs s ON s.digest = f.content_hash "
         "WHERE s.outcome = 'split' ORDER BY f.id LIMIT 1",
     ).strip()
+    planned = run_cli("forget", out, song, "--dry-run", "--database", url)[1]
+    rows = re.search(r"(\d+) rows? of track_splits and (\d+) rows? of files that midiprism added", planned)
+    assert rows is not None, planned
+    assert "It cannot be undone: the result belongs to an adopted library.\n" in planned
+    files = "SELECT count(*) FROM midiprism.foreign_files_added"
+    links_before, files_before = count_added_links(postgres, url), int(postgres.psql(url, files))
     forgotten = run_json(run_cli, "forget", out, song, "--yes", "--database", url)
+    deleted = links_before - count_added_links(postgres, url), files_before - int(postgres.psql(url, files))
+    assert deleted == (int(rows[1]), int(rows[2]))
     assert (forgotten["songs"], forgotten["songs_kept"]) == (1, 0)
     assert before <= dump_owner_schema(postgres, url, include_counts=False)
     assert len(adopted - {link[0] for link in read_links(url)}) == 1
     assert run_json(run_cli, "verify", out, "--database", url)["ok"]
+    by_owner = "SELECT min(filepath) FROM files f JOIN midiprism.songs s ON s.digest = f.content_hash "
+    owners = postgres.psql(url, by_owner + "WHERE s.outcome = 'adopted'").strip()
+    shown = run_cli("forget", out, owners, "--yes", "--database", url)[1]
+    assert "Removed 1 song without tracks in the result.\n" in shown
     code, _, error = run_cli("forget", out, "--undo", "--database", url)
     assert (code, "where removals cannot be undone: split again what it lists." in error) == (2, True)
     code, _, error = run_cli("catalog", "undo", 2, "--database", url, "--yes")
