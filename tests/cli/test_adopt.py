@@ -60,6 +60,7 @@ def test_a_dry_run_plans_a_run_adopts_and_an_undo_takes_it_back(
         "known": 0,
         "to_split": remaining,
         "missing": 0,
+        "replaceable_rows": len(read_links(url)),
     }
     assert run_json(run_cli, *adopt_arguments(url, out, "--dry-run")) == {"dry_run": True, **plan}
     assert not out.exists()
@@ -131,6 +132,25 @@ def test_without_a_terminal_yes_is_required(
     assert (code, "--yes" in errors) == (2, True)
     code, _, errors = run_cli(*adopt_arguments(url, tmp_path / "out", "--redo-existing", "--replace"))
     assert (code, "--yes" in errors) == (2, True)
+
+
+def test_a_replacement_says_how_many_rows_it_may_take_out_and_how_many_it_did(
+    run_cli: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_foreign_library(url, tmp_path, song_count=SONG_COUNT, buggy_share=0.5)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "midiprism.cli.commands.split_adopt.require_confirmation",
+        lambda question, **_: asked.append(question),
+    )
+    rows = len(read_links(url))
+    replace = adopt_arguments(url, tmp_path / "out", "--redo-existing", "--replace")
+    plan = run_cli(*replace, "--dry-run")[1]
+    meaning = "rows of track_splits are the owner's; those that lead to other tracks are taken out"
+    assert f"{rows}  {meaning}\n" in plan
+    code, shown, _ = run_cli(*replace)
+    assert (code, f"are taken out: up to {rows} rows." in asked[0]) == (0, True)
+    assert "rows of the owner's were taken out; `midiprism catalog undo` puts them back\n" in shown
 
 
 def test_a_run_is_undone_only_if_a_person_agrees(

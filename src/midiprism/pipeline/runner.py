@@ -346,7 +346,7 @@ class _Run:
         catalog, run_id = self._inputs.catalog, self._summary.run_id
         if catalog is not None and run_id is not None:
             for hook in self._inputs.settings.catalog.hooks:
-                hook.after_run(catalog, run_id)
+                self._summary.rows_replaced += hook.after_run(catalog, run_id)
 
 
 def _require_sources(source: Source) -> None:

@@ -57,6 +57,7 @@ class Summary:
         archives_skipped: archives in archives, which are not entered.
         junk_skipped: empty files, and files and folders that macOS or Windows made, which were passed over.
         values_nulled: values that the tables of an adopted library cannot hold.
+        rows_replaced: rows of its owner that were taken out.
         failures: the first failures, in order.
         notices: the first folders that were skipped, or whose marker was ignored.
         run_id: number of the run in the catalog; None if nothing was recorded.
@@ -88,6 +89,7 @@ class Summary:
     archives_skipped: int = 0
     junk_skipped: int = 0
     values_nulled: int = 0
+    rows_replaced: int = 0
     failures: list[Failure] = field(default_factory=list)
     notices: list[Failure] = field(default_factory=list)
     run_id: int | None = None
@@ -245,6 +247,7 @@ class Summary:
             "tracks_duplicate": self.tracks_duplicate,
             "bytes_written": self.bytes_written,
             "values_nulled": self.values_nulled,
+            "rows_replaced": self.rows_replaced,
             "lost_track": self.lost_track,
             "songs_gone": self.songs_gone,
             "songs_doubted": self.songs_doubted,

@@ -198,6 +198,12 @@ def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:
             "values that the owner's columns cannot hold; each is a problem of its song",
         ),
         (
+            "replaced",
+            summary.rows_replaced,
+            "row of the owner's was taken out; `midiprism catalog undo` puts it back",
+            "rows of the owner's were taken out; `midiprism catalog undo` puts them back",
+        ),
+        (
             "repaired",
             summary.songs_repaired,
             "song that was damaged and has been repaired",
