@@ -71,7 +71,7 @@ class AdoptionHook:
         return delete_added_rows(transaction, self.tables, song_digests, track_digests)
 
     def after_run(self, catalog: Catalog, run_id: int) -> int:
-        """Delete the rows of ``files`` to which only replaced links led; return how many rows were taken out."""
+        """Delete the rows of ``files`` to which only replaced links led; return how many the run replaced."""
         if self.existing != "replace":
             return 0
         delete_replaced_files(catalog, self.tables, run_id)

@@ -152,8 +152,8 @@ def open_adopted(
         count = count_owner_links(address)
         require_confirmation(
             "For songs that their owner has split, rows of track_splits that lead to tracks with other "
-            f"content are taken out: up to {pluralize(count, 'row')}. `midiprism catalog undo` puts them back. "
-            "Continue?",
+            f"content are taken out: up to {pluralize(count, 'row')}. `midiprism catalog undo` puts them "
+            "back. Continue?",
             yes=yes,
         )
     return open_adopted_library(address, adoption, out, stop)
