@@ -63,6 +63,7 @@ class Summary:
         run_id: number of the run in the catalog; None if nothing was recorded.
         error: why the run stopped, if it could not go on.
         loading_seconds: part of ``seconds`` until the splitter was loaded, or compiled, and work began.
+        compiling_seconds: part of ``loading_seconds`` in which the splitter was compiled.
         songs_total: number of songs in the source; None if they were not counted to the end.
         missing: the songs of each source that the scan has not seen anywhere.
         removed: what a prune has removed; None without one.
@@ -95,6 +96,7 @@ class Summary:
     run_id: int | None = None
     error: MidiprismError | None = None
     loading_seconds: float = 0.0
+    compiling_seconds: float = 0.0
     songs_total: int | None = None
     missing: Sequence[MissingSongs] = ()
     removed: RemovalCounts | None = None
@@ -132,8 +134,14 @@ class Summary:
         return self.tracks - self.tracks_new
 
     @property
+    def working_seconds(self) -> float:
+        """The duration without the time to compile the splitter, which says nothing about the next run."""
+        return max(0.0, self.seconds - self.compiling_seconds)
+
+    @property
     def songs_per_second(self) -> float:
-        return self.songs_seen / self.seconds if self.seconds > 0 else 0.0
+        """Songs seen per second of ``working_seconds``."""
+        return self.songs_seen / self.working_seconds if self.working_seconds > 0 else 0.0
 
     @property
     def songs_gone(self) -> int:
@@ -255,6 +263,7 @@ class Summary:
             "tracks_removed": self.removed.tracks if self.removed else 0,
             "seconds": round(self.seconds, 3),
             "loading_seconds": round(self.loading_seconds, 3),
+            "compiling_seconds": round(self.compiling_seconds, 3),
             "songs_per_second": round(self.songs_per_second, 1),
             "error": None if self.error is None else str(self.error),
             "outcomes": {outcome: count for outcome, count in sorted(self.outcomes.items()) if count},
