@@ -19,13 +19,13 @@ from midiprism.lazy_names import load_on_first_use
 
 if TYPE_CHECKING:
     from midiprism.api import Result as Result
+    from midiprism.api import SongRow as SongRow
     from midiprism.api import open_result as open_result
     from midiprism.api import split_library as split_library
     from midiprism.errors import CorruptMidiError as CorruptMidiError
     from midiprism.errors import MidiprismError as MidiprismError
     from midiprism.pipeline.progress import RunProgress as RunProgress
     from midiprism.pipeline.summary import Summary as Summary
-    from midiprism.results.song_row import SongRow as SongRow
     from midiprism.smf import Inspection as Inspection
     from midiprism.smf import Limits as Limits
     from midiprism.smf import Problem as Problem
@@ -46,7 +46,7 @@ _MODULES = {
     "Problem": "midiprism.smf",
     "Result": "midiprism.api",
     "RunProgress": "midiprism.pipeline.progress",
-    "SongRow": "midiprism.results.song_row",
+    "SongRow": "midiprism.api",
     "SplitSong": "midiprism.smf",
     "SplitTrack": "midiprism.smf",
     "Summary": "midiprism.pipeline.summary",

@@ -19,17 +19,15 @@ Works in scripts, notebooks and other programs:
 - ``workers=0`` starts no process at all.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from logging import getLogger
-from typing import Any
 
 from midiprism.adopt.removal_hooks import open_removal_hooks
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
-from midiprism.catalog.queries.song_rows import song_columns
-from midiprism.errors import UsageError
+from midiprism.catalog.song_row import SongRow as SongRow
+from midiprism.catalog.song_row import read_songs
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.damage_report import DamageReport, VerifyProgress
@@ -52,12 +50,14 @@ from midiprism.removal.undo import RestoredCounts, undo_removal
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.removal_counts import RemovalCounts
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
-from midiprism.results.song_row import SongRow
+from midiprism.search.diagnosis import missing_facts_text
 from midiprism.search.filter_terms import filter_terms
+from midiprism.search.find import open_search
+from midiprism.search.index.facets import Facet
 from midiprism.search.parse_query import parse_query
-from midiprism.search.plain_scan import scan_tracks
 from midiprism.search.query import Query
 from midiprism.search.saved_searches import SavedSearches, default_folder
+from midiprism.search.upkeep import update_search_index
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source, open_source
@@ -145,6 +145,7 @@ def split_library(
         on_compile=_log_compiling,
         on_warning=_logger.warning,
         on_progress=on_progress,
+        after_run=update_search_index,
     )
     return run_pipeline(_open_source(sources, folder), folder, settings, callbacks)
 
@@ -231,6 +232,32 @@ class Result:
         """
         return self._find(Query(), None)
 
+    def facets(
+        self,
+        query: str = "",
+        *,
+        fields: Sequence[str] | None = None,
+        **filters: str | int | float | bool,
+    ) -> tuple[Facet, ...]:
+        """Return how many tracks have each value of some fields, among those that pass a query and filters.
+
+        >>> (family,) = open_result("result").facets("notes:1..", fields=["family"])
+        >>> sorted((count.value, count.count) for count in family.counts)
+        [('Bass', 1), ('Drums', 1), ('Piano', 2)]
+
+        Args:
+            query: as for ``find``.
+            fields: of queries; None for family, role, key, meter, tempo, length and source.
+            filters: as for ``find``.
+
+        Raises:
+            TypeError: there is no filter of that name.
+            UsageError: there is no such field, or it cannot be counted; likewise QueryError.
+            CatalogError: the catalog cannot be read.
+        """
+        with open_search(self.folder, self._database) as search:
+            return search.facets(_query(query, filters), fields)
+
     def songs(self) -> Iterator[SongRow]:
         """Yield every song whose content is known.
 
@@ -244,11 +271,7 @@ class Result:
             open_catalog_of(self.folder, self._database) as catalog,
             catalog.read_transaction() as connection,
         ):
-            for columns in song_columns(connection):
-                for values in zip(*columns, strict=True):
-                    row = SongRow._make(values)
-                    metadata: Any = row.source_metadata
-                    yield row._replace(source_metadata=None if metadata is None else json.loads(metadata))
+            yield from read_songs(connection)
 
     def verify(
         self,
@@ -331,20 +354,15 @@ class Result:
     def forget(self, *songs: str, query: str = "") -> RemovalCounts:
         """Remove songs, with the tracks that no other song has, and return what was removed.
 
-        >>> open_result("result").forget("third").songs
-        1
-
         Args:
             songs: their names, as in ``song_name`` of a track, their paths, or their BLAKE3 in hex.
             query: the songs of the tracks that it finds are removed too; nothing for none.
 
         Raises:
-            UsageError: no song is named, or there is no song of one of the names.
+            UsageError: there is no song of one of the names, or the query is not valid.
             StoreError: another process writes to the result, or it cannot be written.
             CatalogError: the catalog cannot be written.
         """
-        if not songs and not query:
-            raise UsageError("Name a song, or give a query.")
         choice = SongChoice(songs, _query(query, {}) if query else None)
         with open_removal_hooks(self.folder, self._database) as hooks:
             return forget_songs(self.folder, choice, self._database, hooks)
@@ -352,21 +370,19 @@ class Result:
     def undo_forget(self) -> RestoredCounts:
         """Put back the songs of the last removal, also that of a prune, and return what was put back.
 
-        >>> open_result("result").undo_forget().songs
-        1
-
         Raises:
             UsageError: there is nothing to undo, or the result belongs to an adopted library.
             StoreError: another process writes to the result, or it cannot be written.
-            CatalogError: the catalog cannot be written.
         """
         return undo_removal(self.folder, self._database)
 
     def _find(self, query: Query, limit: int | None) -> Iterator[TrackRow]:
         with (
-            open_catalog_of(self.folder, self._database) as catalog,
-            closing(scan_tracks(catalog, query, limit)) as rows,
+            open_search(self.folder, self._database) as search,
+            closing(search.tracks(query, limit)) as rows,
         ):
+            if (text := missing_facts_text(query, search.missing_facts)) is not None:
+                _logger.warning("%s", text)
             yield from rows
 
 
@@ -380,7 +396,5 @@ def _address(database: str | None) -> PostgresAddress | None:
 
 def _open_source(sources: PathLike | Source | Sequence[PathLike], out: str) -> Source:
     if isinstance(sources, str | os.PathLike):
-        return open_source([sources], os.fsencode(out))
-    if isinstance(sources, Sequence):
-        return open_source(sources, os.fsencode(out))
-    return sources
+        sources = [sources]
+    return open_source(sources, os.fsencode(out)) if isinstance(sources, Sequence) else sources

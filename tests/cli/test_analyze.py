@@ -34,8 +34,8 @@ KEYS = {
     "plans",
 }
 STRATEGIES = {
-    "other-programs", "output-device", "catalog-device", "temporary-device", "batches", "workers", "in-flight",
-    "parquet", "postgresql", "sqlite", "separate-devices",
+    "other-programs", "output-device", "catalog-device", "temporary-device", "batches", "workers",
+    "in-flight", "parquet", "postgresql", "sqlite", "separate-devices",
 }  # fmt: skip
 
 

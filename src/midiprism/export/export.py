@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from midiprism.catalog import Catalog, ExportedFile, PostgresAddress, TrackRow, UniqueNames
+from midiprism.catalog import ExportedFile, PostgresAddress, TrackRow, UniqueNames
 from midiprism.errors import StoreError
 from midiprism.export.errors import HardlinkError
 from midiprism.export.export_record import ExportRecord
@@ -16,9 +16,9 @@ from midiprism.export.materialize import Materialized, Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
 from midiprism.export.tree_folder import check_tree_folder, open_tree_folder
 from midiprism.fs.path_text import native_path
-from midiprism.results.result_dir import open_catalog_of, require_result
+from midiprism.results.result_dir import require_result
 from midiprism.results.result_store import open_result_store, require_identity
-from midiprism.search.plain_scan import scan_tracks
+from midiprism.search.find import TrackSearch, open_search
 from midiprism.search.query import Query
 from midiprism.stores import TrackLocation
 
@@ -135,12 +135,12 @@ def export_tracks(
         check_tree_folder(out, to)
         if not dry_run:
             stack.enter_context(open_tree_folder(to, template))
-        catalog = stack.enter_context(open_catalog_of(out, database))
+        search = stack.enter_context(open_search(out, database))
         paths = _ExportPaths(template, stack.enter_context(UniqueNames()))
         materializer = stack.enter_context(Materializer(store, export.to, hardlink=hardlink))
         record = stack.enter_context(ExportRecord(out, export.to, dry_run=dry_run))
         tree = _TreeWriter(export, materializer, record, prune=prune)
-        rows = stack.enter_context(closing(_rows_by_song(catalog, query, limit)))
+        rows = stack.enter_context(closing(_rows_by_song(search, query, limit)))
         tracks: Iterator[_ExportedTrack] = (_exported_track(row, paths.path_of(row)) for row in rows)
         if store.shards is not None:
             tracks = _sorted_by_shard(tracks)
@@ -151,22 +151,22 @@ def export_tracks(
             listener(export)
         tree.finish()
         if not stop():
-            _follow_result(tree, record, catalog, is_whole=not query.groups and limit is None)
+            _follow_result(tree, record, search, is_whole=not query.groups and limit is None)
     export.seconds = time.perf_counter() - started
     return export
 
 
-def _follow_result(tree: "_TreeWriter", record: ExportRecord, catalog: Catalog, *, is_whole: bool) -> None:
+def _follow_result(tree: "_TreeWriter", record: ExportRecord, search: TrackSearch, *, is_whole: bool) -> None:
     """Count or remove the files of earlier exports that are out of date.
 
     Args:
         tree: to which everything was added.
         record: of the tree.
-        catalog: of the result.
+        search: in the result.
         is_whole: whether every track of the result was added.
     """
     if record.has_outdated() and not is_whole:
-        with closing(scan_tracks(catalog, Query())) as rows:
+        with closing(search.tracks(Query())) as rows:
             for row in rows:
                 record.mark_current(_song_name(row), row.track.digest)
     tree.handle_outdated()
@@ -176,11 +176,11 @@ def _song_name(row: TrackRow) -> str:
     return "/".join(song_path(row))
 
 
-def _rows_by_song(catalog: Catalog, query: Query, limit: int | None) -> Generator[TrackRow, None, None]:
+def _rows_by_song(search: TrackSearch, query: Query, limit: int | None) -> Generator[TrackRow, None, None]:
     """Return the tracks of a query in the order of the songs' paths; its own order only chooses the first."""
     if limit is None or not query.sort:
-        return scan_tracks(catalog, Query(query.groups), limit)
-    with closing(scan_tracks(catalog, query, limit)) as rows:
+        return search.tracks(Query(query.groups), limit)
+    with closing(search.tracks(query, limit)) as rows:
         first = sorted(rows, key=lambda row: row.song_path)
     return (row for row in first)
 

@@ -11,6 +11,7 @@ from midiprism.catalog import Address, BatchRecord, UpToDate, utc_now
 from midiprism.errors import MidiprismError, SourceError
 from midiprism.fs.path_text import path_text
 from midiprism.pipeline import resource_defaults
+from midiprism.pipeline.after_run import run_hooks_after, update_derived
 from midiprism.pipeline.batch import PlannedBatch
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
 from midiprism.pipeline.commit_order import CommitOrder
@@ -198,8 +199,9 @@ class _Run:
                             facts=inputs.settings.facts,
                         )
                         summary.lost_track = inputs.result.find_lost_track()
-                self._run_hooks()
+                run_hooks_after(inputs.settings.catalog.hooks, inputs.catalog, summary)
                 _require_sources(inputs.source)
+                update_derived(inputs.callbacks, inputs.out, inputs.catalog, summary)
             except MidiprismError as error:
                 summary.stop(error)
             # A second Ctrl-C does not come here: the run will be found cut off.
@@ -341,12 +343,6 @@ class _Run:
             hooks, ranges = inputs.settings.catalog.hooks, inputs.source.covered_ranges
             pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, hooks)
             summary.removed = pruner.prune(ranges, summary.missing, self._recorder.begin)
-
-    def _run_hooks(self) -> None:
-        catalog, run_id = self._inputs.catalog, self._summary.run_id
-        if catalog is not None and run_id is not None:
-            for hook in self._inputs.settings.catalog.hooks:
-                self._summary.rows_replaced += hook.after_run(catalog, run_id)
 
 
 def _require_sources(source: Source) -> None:

@@ -360,18 +360,10 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
     _require_not_relocated(out, marker)
     if marker["midiprism"] != "result":
         raise NotAResultError(out, is_export=True)
-    by, context = marker.get("by"), marker.get("context")
-    contract, naming, store = (
-        marker.get("contract"),
-        marker.get("naming"),
-        marker.get("store", DEFAULT_STORE_KIND),
-    )
-    if by not in get_args(By) or context not in get_args(Context) or store not in STORE_KINDS:
-        raise UsageError(
-            f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
-        )
-    if not isinstance(contract, int) or not isinstance(naming, int):
-        raise UsageError(
-            f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
-        )
+    by, context, contract, naming = map(marker.get, ("by", "context", "contract", "naming"))
+    store = marker.get("store", DEFAULT_STORE_KIND)
+    is_known = by in get_args(By) and context in get_args(Context) and store in STORE_KINDS
+    if not is_known or not isinstance(contract, int) or not isinstance(naming, int):
+        path = os.path.join(out, MARKER_FILE_NAME)
+        raise UsageError(f"{path} is damaged: choose another folder for the result.")
     return Identity(cast(By, by), cast(Context, context), contract, naming, store)

@@ -15,6 +15,21 @@ def computed_fields(query: Query) -> list[str]:
     return sorted(name for name in names if QUERY_FIELDS[name].computed)
 
 
+def missing_facts_text(query: Query, count: Callable[[], tuple[int, int]]) -> str | None:
+    """Return a sentence about facts in a query that were not computed for some tracks; None for no such.
+
+    Args:
+        query: the query.
+        count: returns the number of tracks whose facts were not computed, and that of all tracks.
+    """
+    fields = computed_fields(query)
+    missing, every = count() if fields else (0, 0)
+    if not missing:
+        return None
+    which = "this result" if missing == every else f"{missing:,} of {every:,} tracks"
+    return f"{', '.join(fields)}: not computed yet for {which}."
+
+
 def offered_text(term: Term) -> str | None:
     """Return what may be meant by the text of a term that no track passes; None for nothing.
 
@@ -37,6 +52,6 @@ def terms_without_tracks(query: Query, finds_any: Callable[[Query], bool]) -> It
         query: that finds nothing.
         finds_any: returns whether a query finds any track.
     """
-    terms = dict.fromkeys(term for group in query.groups for term in group.terms)
+    terms = dict.fromkeys(query.terms())
     if len(terms) > 1:
         yield from (term for term in terms if not finds_any(Query((Group((term,)),))))

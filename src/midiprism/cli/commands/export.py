@@ -66,13 +66,13 @@ def export(
     """
     from midiprism.export.export import export_tracks
     from midiprism.export.path_template import PathTemplate
-    from midiprism.results.result_dir import open_catalog_of
+    from midiprism.search.find import open_search
 
     template, parsed = PathTemplate(by), parse_arguments(query, filters)
     result = locate(out, catalog, quiet=output.quiet)
     if not output.quiet:
-        with open_catalog_of(result.folder, result.database) as opened:
-            print_missing_facts(opened, parsed, result.quoted)
+        with open_search(result.folder, result.database) as search:
+            print_missing_facts(search, parsed, result.quoted)
     with interruptible("Stopping after the current file.") as stop:
         summary = export_tracks(
             result.folder,

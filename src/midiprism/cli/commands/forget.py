@@ -8,8 +8,9 @@ import typer
 
 from midiprism.cli.confirm import require_confirmation
 from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, YesOption
-from midiprism.cli.query_arguments import FilterOptions, parse_arguments
+from midiprism.cli.query_arguments import FilterOptions, parse_text
 from midiprism.cli.render.removal_text import kept_text, removal_text, sole_tracks_text, undo_lines
+from midiprism.cli.render.search_text import print_missing_facts
 from midiprism.cli.render.terminal import make_console, pluralize, print_json, printable_path
 from midiprism.cli.result_location import ResultLocation, locate
 from midiprism.errors import UsageError
@@ -64,8 +65,9 @@ def forget(
     from midiprism.adopt.removal_hooks import open_removal_hooks
     from midiprism.removal.forget import SongChoice, complete_removal, forget_songs
     from midiprism.removal.plan import plan_removal
+    from midiprism.search.find import open_search
 
-    query = parse_arguments([where] if where else [], filters)
+    query = parse_text(where or "", filters)
     has_query = bool(query.groups)
     if undo:
         if songs or has_query or dry_run:
@@ -80,6 +82,9 @@ def forget(
     choice = SongChoice(songs or (), query if has_query else None)
     if not dry_run:
         complete_removal(result.folder, result.database)
+    if has_query and not output.quiet:
+        with open_search(result.folder, result.database) as search:
+            print_missing_facts(search, query, result.quoted)
     plan = plan_removal(result.folder, choice, result.database)
     rows = _count_rows(plan, result)
     chosen = plan.places

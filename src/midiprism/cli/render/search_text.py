@@ -1,6 +1,5 @@
 """Print what helps with queries: their fields, saved searches, why nothing was found, where one is wrong."""
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,14 +10,13 @@ from midiprism.cli.render.terminal import (
     escape_unprintable,
     make_console,
     make_table,
-    pluralize,
     print_message,
     rich_text,
 )
 
 if TYPE_CHECKING:
-    from midiprism.catalog import Catalog
     from midiprism.search.errors import QueryError
+    from midiprism.search.find import TrackSearch
     from midiprism.search.query import Query
     from midiprism.search.query_fields import QueryField
 
@@ -89,38 +87,45 @@ def print_searches() -> None:
         print_message("No search is saved: `midiprism list OUT QUERY --save NAME` saves one.", level="info")
 
 
-def print_missing_facts(catalog: "Catalog", query: "Query", result: str) -> None:
-    """Print a message if a query asks for facts that were not computed for some tracks.
+def print_unwritable_index(search: "TrackSearch", result: str) -> None:
+    """Print a message if the search index cannot be written.
 
     Args:
-        catalog: open.
-        query: the query.
+        search: in the result.
         result: the result as arguments of a command.
     """
-    from midiprism.catalog.queries.missing_facts import count_missing_facts
-    from midiprism.search.diagnosis import computed_fields
-
-    fields = computed_fields(query)
-    missing, every = count_missing_facts(catalog) if fields else (0, 0)
-    if missing:
-        which = "this result" if missing == every else f"{pluralize(missing, 'track')} of {every:,}"
+    if search.obstacle is not None:
         print_message(
-            f"{', '.join(fields)}: not computed yet for {which}. `midiprism features {result}` computes it."
+            f"The search index of {result} cannot be written ({search.obstacle}): this search reads the "
+            "catalog instead, which takes seconds for many songs.",
+            level="info",
         )
 
 
-def print_nothing_found(catalog: "Catalog", query: "Query") -> None:
-    """Print that no track matches, and which terms match none by themselves."""
-    from midiprism.search.diagnosis import terms_without_tracks
-    from midiprism.search.plain_scan import scan_tracks
+def print_missing_facts(search: "TrackSearch", query: "Query", result: str) -> None:
+    """Print a message if a query asks for facts that were not computed for some tracks.
 
-    def finds_any(part: "Query") -> bool:
-        with closing(scan_tracks(catalog, part, 1)) as rows:
-            return next(rows, None) is not None
+    Args:
+        search: in the result.
+        query: the query.
+        result: the result as arguments of a command.
+    """
+    from midiprism.search.diagnosis import missing_facts_text
 
-    alone = [f"`{term}`" for term in terms_without_tracks(query, finds_any)]
-    reason = f" By itself, nothing matches {' or '.join(alone)}." if alone else ""
-    print_message(f"No track matches.{reason}")
+    text = missing_facts_text(query, search.missing_facts)
+    if text is not None:
+        print_message(f"{text} `midiprism features {result}` computes it.")
+
+
+def print_nothing_found(search: "TrackSearch", query: "Query") -> None:
+    """Print that no track matches, which terms match none by themselves, and what may be meant."""
+    from midiprism.search.diagnosis import offered_text, terms_without_tracks
+
+    alone = [*terms_without_tracks(query, search.finds_any)]
+    reason = f" By itself, nothing matches {' or '.join(f'`{term}`' for term in alone)}." if alone else ""
+    offers = [text for term in alone or query.terms() if (text := offered_text(term)) is not None]
+    offer = f" Do you mean {' or '.join(f'`{text}`' for text in offers)}?" if offers else ""
+    print_message(f"No track matches.{reason}{offer}")
 
 
 def print_place(error: "QueryError") -> None:

@@ -30,7 +30,8 @@ from midiprism.search.index.encoding import (
     narrowed,
     text_bytes,
 )
-from midiprism.search.index.index_columns import ADDED, SOURCE, IndexColumn, Level, columns_of
+from midiprism.search.index.index_columns import ADDED, IndexColumn, Level, columns_of
+from midiprism.search.query_fields import SOURCE
 from midiprism.sources.file_types import source_of_song
 
 IntArray = NDArray[np.int64]
