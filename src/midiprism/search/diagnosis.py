@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from midiprism.catalog.folding import fold_text
 from midiprism.search.complete_query import name_words
-from midiprism.search.query import Contains, FieldMatch, Group, Query, Term
-from midiprism.search.query_fields import QUERY_FIELDS, nearest_name
+from midiprism.search.query import Contains, FieldMatch, Group, Query, Term, Word
+from midiprism.search.query_fields import QUERY_FIELDS, find_field, nearest_name
 
 
 def computed_fields(query: Query) -> list[str]:
@@ -33,9 +33,12 @@ def missing_facts_text(query: Query, count: Callable[[], tuple[int, int]]) -> st
 def offered_text(term: Term) -> str | None:
     """Return what may be meant by the text of a term that no track passes; None for nothing.
 
-    Instruments and families have few names, so a word that is in none of them is a slip.
+    Instruments and families have few names, so a word that is in none of them is a slip. A field with a sign
+    behind it is an order in other programs.
     """
     for match in term.matches:
+        if isinstance(match, Word) and match.text[-1] in "+-" and find_field(match.text[:-1]) is not None:
+            return f"sort:{match.text}"
         if isinstance(match, FieldMatch) and isinstance(match.test, Contains):
             words = name_words(match.field)
             text = fold_text(match.test.text)
