@@ -123,7 +123,7 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
         yield f"  midiprism split {' '.join(map(shell_quote, command.sources))} -o {command.quoted_result}"
     elif not summary.dry_run and (summary.tracks or summary.nothing_new) and summary.songs_seen:
         yield "Next:"
-        yield f"  midiprism list {command.quoted_result} instrument:bass"
+        yield f"  midiprism list {command.quoted_result} family:bass"
         yield f"  midiprism export {command.quoted_result} --to by-song --by song"
 
 
