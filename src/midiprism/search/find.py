@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midiprism.catalog import PostgresAddress
@@ -17,6 +18,21 @@ if TYPE_CHECKING:  # which load NumPy
     from midiprism.search.index.search_index import SearchIndex
 
 Scan = Callable[[Query, int | None, bool], Generator[TrackRow, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """The answer to a query, as a page shows it.
+
+    Attributes:
+        total: number of tracks that were found.
+        tracks: the first of them.
+        facets: counts of all of them.
+    """
+
+    total: int
+    tracks: Sequence[TrackRow]
+    facets: "tuple[Facet, ...]"
 
 
 class TrackSearch:
@@ -93,6 +109,24 @@ class TrackSearch:
         from midiprism.search.index.facets import DEFAULT_FACETS
 
         return self._made_index().search(query).facets(DEFAULT_FACETS if names is None else names)
+
+    def page(self, query: Query, limit: int, facets: Sequence[str] | None = None) -> "SearchPage":
+        """Return the first tracks that a query finds, how many there are, and the counts of some fields.
+
+        Args:
+            query: its terms and its order.
+            limit: most tracks to return.
+            facets: as for ``facets``.
+
+        Raises:
+            UsageError: there is no such field, or it cannot be counted.
+            CatalogError: the catalog cannot be read.
+        """
+        from midiprism.search.index.facets import DEFAULT_FACETS
+
+        matches = self._made_index().search(query)
+        counts = matches.facets(DEFAULT_FACETS if facets is None else facets)
+        return SearchPage(len(matches), [*found_rows(self.reader, matches.first(limit))], counts)
 
     def missing_facts(self) -> tuple[int, int]:
         """Return the number of tracks whose facts were not computed, and that of all tracks.

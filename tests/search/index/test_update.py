@@ -11,6 +11,7 @@ import pytest
 from midiprism.catalog import utc_now
 from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.reader import open_reader
+from midiprism.catalog.schema import tracks as catalog_tracks
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import catalog_path
 from midiprism.search.find import open_search
@@ -104,6 +105,25 @@ def test_a_commit_that_may_have_changed_any_song_makes_the_index_anew(
     with changing.open() as catalog:
         catalog.run_in_transaction(lambda: record_change(catalog, 1, utc_now()))
     assert {one.name for one in opened(out).segments}.isdisjoint(one.name for one in before.segments)
+
+
+def test_songs_whose_tracks_got_facts_are_read_again(out: Path, changing: ChangingCatalog) -> None:
+    for _ in range(5):
+        changing.add()
+    before = opened(out)
+    with changing.open() as catalog:
+
+        def set_facts() -> None:
+            changed = catalog_tracks.update().where(catalog_tracks.c.id.in_([1, 3])).values(role="pad")
+            catalog.connection.execute(changed)
+            record_change(catalog, 1, utc_now(), (), changed_tracks=[1, 3], seconds=1.0)
+
+        catalog.run_in_transaction(set_facts)
+    after = opened(out)
+    assert [one.name for one in after.segments[:-1]] == [one.name for one in before.segments]
+    assert answers(after) == answers(rebuilt(out))
+    (key,) = [SearchIndex(after).search(parse_query("role:pad")).facets(["role"])]
+    assert key[0].counts[0].value == "pad"
 
 
 def lose_all(out: Path) -> None:
