@@ -41,11 +41,10 @@ def find_tracks(
 
 
 class _SongPaths(NamedTuple):
-    """Paths and names of a song, in the order of the paths, and the song's digest at each."""
+    """Paths and names of a song, in the order of the paths."""
 
     paths: tuple[bytes, ...]
     names: tuple[str, ...]
-    digests: tuple[bytes, ...]
 
 
 def _rows_with_paths(connection: Connection, result: CursorResult[Any]) -> Iterator[TrackRow]:
@@ -55,21 +54,17 @@ def _rows_with_paths(connection: Connection, result: CursorResult[Any]) -> Itera
         paths_by_song = _select_paths(connection, {row.song_id for row in rows})
         for row in rows:
             song = paths_by_song[row.song_id]
-            yield row._replace(paths=song.paths, song_names=song.names, song_digest=song.digests[0])
+            yield row._replace(paths=song.paths, song_names=song.names)
 
 
 def _select_paths(connection: Connection, song_ids: Iterable[int]) -> dict[int, _SongPaths]:
     """Return the paths that are there of some songs."""
     path = song_paths.c
-    query = (
-        select(path.song_id, path.path, path.song_name, songs.c.digest)
-        .join(songs, songs.c.id == path.song_id)
-        .where(IS_THERE)
-    )
-    found: dict[int, list[Sequence[Any]]] = {}
+    query = select(path.song_id, path.path, path.song_name).where(IS_THERE)
+    found: dict[int, list[tuple[bytes, str]]] = {}
     for part in query_chunks(sorted(song_ids)):
         for song_id, *place in connection.execute(query.where(path.song_id.in_(part)).order_by(path.path)):
-            found.setdefault(song_id, []).append(place)
+            found.setdefault(song_id, []).append((place[0], place[1]))
     return {song_id: _SongPaths(*zip(*places, strict=True)) for song_id, places in found.items()}
 
 
@@ -108,11 +103,9 @@ def _select_tracks(
             track.shard_row,
             runs.c.started_at,
             shared,
-<<<<<<< HEAD
+            songs.c.digest,
             link.position,
-=======
             *(songs.c[field.name] for field in SONG_FACT_FIELDS),
->>>>>>> main
             *(link[field.name] for field in LINK_FIELDS),
             *(track[field.name] for field in TRACK_FIELDS),
         )
@@ -131,14 +124,9 @@ def _count_songs() -> Select[Any]:
 
 def _make_row(values: Any) -> TrackRow:
     """Return a row of the values that ``_select_tracks`` selects."""
-<<<<<<< HEAD
-    song_id, path, root_length, song_name, metadata, shard, shard_row, added, shared, position, *facts = (
-        values
-    )
-=======
     song_id, path, root_length, song_name, metadata, shard, shard_row, added, shared, *facts = values
+    (digest, position), facts = facts[:2], facts[2:]
     song_facts, facts = facts[: len(SONG_FACT_FIELDS)], facts[len(SONG_FACT_FIELDS) :]
->>>>>>> main
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     link = LinkRecord._make((*facts[: len(LINK_FIELDS)], track))
     return TrackRow(
@@ -152,9 +140,7 @@ def _make_row(values: Any) -> TrackRow:
         source_metadata=None if metadata is None else json.loads(metadata),
         added=added,
         shared=shared,
-<<<<<<< HEAD
+        song_digest=digest,
         position=position,
-=======
         song_facts={field.name: fact for field, fact in zip(SONG_FACT_FIELDS, song_facts, strict=True)},
->>>>>>> main
     )

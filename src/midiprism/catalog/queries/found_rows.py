@@ -17,7 +17,7 @@ _SONG_NAMES = tuple(field.name for field in SONG_FACT_FIELDS)
 _TRACK_NAMES = tuple(field.name for field in TRACK_FIELDS)
 _COLUMNS = ", ".join(
     (
-        "l.song_id, l.position, s.name, t.shard_row, r.started_at",
+        "l.song_id, l.position, s.name, t.shard_row, r.started_at, g.digest",
         *(f"g.{name}" for name in _SONG_NAMES),
         *(f"l.{name}" for name in _LINK_NAMES),
         *(f"t.{name}" for name in _TRACK_NAMES),
@@ -46,7 +46,6 @@ class _Place(NamedTuple):
     root_length: int
     song_name: str
     source_metadata: str | None
-    song_digest: bytes
 
 
 def found_rows(reader: CatalogReader, keys: Iterator[LinkKey]) -> Iterator[TrackRow]:
@@ -79,9 +78,8 @@ def _links(reader: CatalogReader, keys: Sequence[LinkKey]) -> dict[tuple[int, in
 def _places(reader: CatalogReader, song_ids: Sequence[int]) -> dict[int, list[_Place]]:
     """Return the places of songs that are there, the smallest path first."""
     statement = (
-        "SELECT p.song_id, p.path, p.root_length, p.song_name, p.source_metadata, s.digest "  # noqa: S608
-        "FROM {song_paths} p JOIN {songs} s ON s.id = p.song_id "
-        f"WHERE p.gone_at IS NULL AND p.song_id IN ({', '.join('?' * len(song_ids))})"
+        "SELECT song_id, path, root_length, song_name, source_metadata FROM {song_paths} "  # noqa: S608
+        f"WHERE gone_at IS NULL AND song_id IN ({', '.join('?' * len(song_ids))})"
     )
     places: dict[int, list[_Place]] = {}
     for song_id, *place in sorted(reader.fetch(statement, song_ids), key=_path_of):
@@ -95,7 +93,7 @@ def _path_of(row: tuple[Any, ...]) -> bytes:
 
 
 def _make_row(key: LinkKey, values: tuple[Any, ...], places: Sequence[_Place]) -> TrackRow:
-    shard, shard_row, added, *facts = values
+    shard, shard_row, added, digest, *facts = values
     song_facts, facts = facts[: len(_SONG_NAMES)], facts[len(_SONG_NAMES) :]
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     smallest = places[0]
@@ -113,10 +111,7 @@ def _make_row(key: LinkKey, values: tuple[Any, ...], places: Sequence[_Place]) -
         song_names=tuple(place.song_name for place in places),
         added=added,
         shared=key.shared,
-<<<<<<< HEAD
-        song_digest=smallest.song_digest,
+        song_digest=digest,
         position=key.position,
-=======
         song_facts=dict(zip(_SONG_NAMES, song_facts, strict=True)),
->>>>>>> main
     )
