@@ -30,17 +30,17 @@ ENABLED = not numba.config.DISABLE_JIT
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
 
-helper = njit(no_cfunc_wrapper=True, _nrt=True, **_OPTIONS)
+helper = njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=True, **_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
 
-borrowing_helper = njit(no_cfunc_wrapper=True, _nrt=False, **_OPTIONS)
+borrowing_helper = njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False, **_OPTIONS)
 """Decorator of a helper that makes and returns no arrays: it only uses those of its caller, uncounted.
 
 Elsewhere each use of an array counts its references up and down by locked instructions, which took more than
 a third of the time of a split.
 """
 
-bounds_checked_by_hand = njit(no_cfunc_wrapper=True, _nrt=False, **{**_OPTIONS, "boundscheck": False})
+bounds_checked_by_hand = njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False, **{**_OPTIONS, "boundscheck": False})
 """Decorator of a borrowing helper whose own checks keep every index in its array, provided that ``limit`` is
 within the data and the position to begin at is not negative."""
 
