@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -84,6 +85,37 @@ def test_a_dry_run_plans_a_run_adopts_and_an_undo_takes_it_back(
     assert (code, "undone" in output) == (0, True)
     assert run_cli("verify", out, "--database", url, "--repair")[0] == 0
     assert not any((out / "tracks").rglob("*.mid"))
+
+
+def test_a_library_whose_disk_is_not_mounted_is_refused_before_anything_is_written(
+    run_cli: Run, postgres: PostgresServer, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_json(run_cli, *adopt_arguments(url, out))
+    before = dump_owner_schema(postgres, url), postgres.psql(url, "SELECT count(*) FROM midiprism.songs")
+    library.songs_folder.rename(tmp_path / "elsewhere")
+    library.songs_folder.mkdir()
+    code, _, error = run_cli(*adopt_arguments(url, out))
+    assert (code, "songs that were looked for are not at their paths, such as" in error) == (1, True), error
+    after = dump_owner_schema(postgres, url), postgres.psql(url, "SELECT count(*) FROM midiprism.songs")
+    assert after == before
+    library.songs_folder.rmdir()
+    (tmp_path / "elsewhere").rename(library.songs_folder)
+    assert run_json(run_cli, *adopt_arguments(url, out))["songs_failed"] == 0
+
+
+def test_an_adopted_library_whose_result_is_lost_is_refused_with_the_command_that_works(
+    run_cli: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_json(run_cli, *adopt_arguments(url, out))
+    shutil.rmtree(out)
+    code, _, error = run_cli(*adopt_arguments(url, out, "--redo-existing", "--replace", "--yes"))
+    assert (code, f"{out} holds no result any more" in error, out.exists()) == (1, True, False)
+    code, shown, _ = run_cli(*shlex.split(error.split("`")[1])[1:])
+    assert code == 0
+    assert run_cli(*shlex.split(shown.splitlines()[-1])[1:])[0] == 0
+    assert run_cli("verify", out, "--database", url)[0] == 0
 
 
 def count_added_links(postgres: PostgresServer, url: str) -> int:

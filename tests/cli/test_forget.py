@@ -33,6 +33,7 @@ def test_split_says_what_is_gone_and_prune_removes_it(out: Path, run_cli: Run) -
     assert code == 0
     assert f"Removed 1 song, and 1 track that no other song has ({len(PIANO)} bytes).\n" in text
     assert "\n  midiprism forget out --undo\n" in text
+    assert text.startswith("Nothing new: 1 song known already. ")
     assert "gone" not in run_cli(*SPLIT)[1]
     assert "at no path any more" not in run_cli("status", "out")[1]
     code, text, _ = run_cli("forget", "out", "--undo")

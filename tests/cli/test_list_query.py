@@ -140,6 +140,15 @@ def test_columns_may_be_named_as_fields_of_queries(run_cli: Run, out: Path) -> N
     assert [line.split("\t")[2] for line in shown.splitlines()[1:]] == ["1", "2"]
 
 
+def test_a_table_rounds_numbers_and_values_are_exact(run_cli: Run, out: Path) -> None:
+    with open_catalog(catalog_path(str(out))) as catalog:
+        tempo = tracks.update().values(tempo=60e6 / 666_666, duration_seconds=1.239)
+        catalog.run_in_transaction(lambda: catalog.connection.execute(tempo))
+    columns = ("--columns", "tempo,duration_seconds", "--limit=1")
+    assert run_cli("list", out, *columns)[1].split("\n")[1].split() == ["90", "1.24"]
+    assert run_cli("list", out, "--tsv", *columns)[1].splitlines()[1] == "90.00009000009\t1.239"
+
+
 def test_a_playlist_names_files_that_exist(run_cli: Run, out: Path) -> None:
     code, shown, _ = run_cli("list", "out", "bass", "--format", "m3u")
     lines = shown.splitlines()

@@ -36,13 +36,37 @@ def test_a_lost_folder_is_made_anew_and_filled(run_cli: Run, url: str, tmp_path:
     code, _, error = run_cli("split", "songs", "-o", "new", "--database", url)
     assert (code, f"belongs to another result, in {tmp_path / 'out'}." in error) == (1, True)
     advised = shlex.split(error.split("`")[1])
-    shutil.rmtree("new")
+    assert not Path("new").exists()
     code, shown, _ = run_cli(*(("new" if word == "NEW" else word) for word in advised[1:]))
     assert code == 0
     assert run_cli(*shlex.split(shown.splitlines()[-1])[1:])[0] == 0
     assert tracks("new") == before
     assert run_cli("verify", "new", "--database", url)[0] == 0
     assert run_cli("status", "new", "--database", url)[0] == 0
+
+
+def test_the_command_for_a_lost_folder_that_is_named_again_works(
+    run_cli: Run, url: str, tmp_path: Path
+) -> None:
+    before = tracks("out")
+    assert run_cli("forget", "out", "a", "--database", url, "--yes")[0] == 0
+    assert run_cli("forget", "out", "--undo", "--database", url)[0] == 0
+    shutil.rmtree("out")
+    code, _, error = run_cli("split", "songs", "-o", "out", "--database", url)
+    assert (code, f"{tmp_path / 'out'} holds no result any more" in error) == (1, True)
+    assert not Path("out").exists()
+    code, shown, _ = run_cli(*shlex.split(error.split("`")[1])[1:])
+    assert code == 0
+    assert run_cli(*shlex.split(shown.splitlines()[-1])[1:])[0] == 0
+    assert tracks("out") == before
+
+
+def test_a_folder_that_is_there_is_not_replaced_after_a_removal(
+    run_cli: Run, url: str, tmp_path: Path
+) -> None:
+    assert run_cli("forget", "out", "a", "--database", url, "--yes")[0] == 0
+    code, _, error = run_cli("catalog", "rebind", "new", "--database", url)
+    assert (code, f"{tmp_path / 'out'} is the folder of that catalog's result" in error) == (2, True)
 
 
 def test_a_folder_that_is_there_is_not_replaced(run_cli: Run, url: str, tmp_path: Path) -> None:

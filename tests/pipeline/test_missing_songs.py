@@ -195,6 +195,19 @@ def test_a_dry_run_says_what_is_gone_and_records_nothing(tmp_path: Path) -> None
     assert (summary.songs_gone, summary.removed, gone(out)) == (1, None, [])
 
 
+def test_songs_that_were_renamed_are_counted_apart_from_copies(tmp_path: Path) -> None:
+    songs, out = write_files(tmp_path / "songs", numbered_songs(*range(5))), tmp_path / "out"
+    run_split(songs, out, SETTINGS)
+    for number in range(3):
+        (songs / f"0{number}.mid").rename(songs / f"renamed {number}.mid")
+    shutil.copy(songs / "04.mid", songs / "copy.mid")
+    dry = run_split(songs, out, make_settings(workers=0, prune=True, dry_run=True))
+    assert (dry.songs_gone, dry.songs_moved, dry.songs_copies) == (0, 3, 4)
+    summary = run_split(songs, out, SETTINGS)
+    assert (summary.songs_gone, summary.songs_moved, summary.songs_copies) == (0, 3, 4)
+    assert run_split(songs, out, SETTINGS).songs_moved == 0
+
+
 def test_a_dry_run_says_what_is_gone_also_if_as_many_songs_are_new(tmp_path: Path) -> None:
     songs, out = write_files(tmp_path / "songs", numbered_songs(1, 2)), tmp_path / "out"
     run_split(songs, out, SETTINGS)

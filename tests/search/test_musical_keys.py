@@ -1,6 +1,8 @@
 import pytest
 
-from midiprism.search.musical_keys import MusicalKey, parse_key, related_keys
+from midiprism.features.key_names import KEY_NAMES
+from midiprism.search.musical_keys import MusicalKey, key_spellings, parse_key, related_keys
+from midiprism.smf.stated_meta import MAJOR_KEYNOTES, MINOR_KEYNOTES
 
 ALL_KEYS = [MusicalKey(tonic, mode) for tonic in range(12) for mode in ("major", "minor")]
 
@@ -36,6 +38,15 @@ def test_other_texts_are_no_key(text: str) -> None:
 @pytest.mark.parametrize("key", ALL_KEYS, ids=str)
 def test_the_usual_name_of_a_key_is_parsed(key: MusicalKey) -> None:
     assert parse_key(str(key)) == key
+
+
+@pytest.mark.parametrize(
+    "name", [*KEY_NAMES, *(f"{it} major" for it in MAJOR_KEYNOTES), *(f"{it} minor" for it in MINOR_KEYNOTES)]
+)
+def test_a_key_is_found_by_the_names_that_catalogs_have(name: str) -> None:
+    key = parse_key(name)
+    assert key is not None
+    assert name in key_spellings({key})
 
 
 def test_related_keys_are_the_relative_the_dominant_and_the_subdominant() -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from midiprism.features.kernel.roles import ROLES
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
 from midiprism.search.query import Range
 from midiprism.search.query_fields import QUERY_FIELDS, QueryField, find_field, nearest_name
@@ -51,6 +52,10 @@ def test_the_ends_of_a_range_hold_a_tempo_as_a_file_states_it(tempo: int) -> Non
     low, high = QUERY_FIELDS["bpm"].bounds(Range(tempo - 1, tempo))
     assert high is not None
     assert stored <= high
+
+
+def test_a_role_is_one_of_those_that_are_computed() -> None:
+    assert QUERY_FIELDS["role"].choices == ROLES
 
 
 def test_the_nearest_name_is_offered() -> None:

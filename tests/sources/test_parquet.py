@@ -34,7 +34,9 @@ def song_contents(library: Source) -> list[bytes | None]:
     return [library.read(found, LIMIT).data for found in walk_source(library)]
 
 
-@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+@pytest.mark.parametrize(
+    "kind", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.dictionary(pa.int32(), pa.binary())]
+)
 def test_the_only_column_of_bytes_holds_the_songs(tmp_path: Path, kind: pa.DataType) -> None:
     path = write_parquet(tmp_path / "x.parquet", {"title": ["a", "b", "c"], "midi": pa.array(DATA, kind)})
     os.utime(path, ns=(5, 77))
@@ -213,11 +215,14 @@ def test_the_bytes_of_a_song_beyond_the_limit_are_digested_and_not_kept(tmp_path
         ({"song_column": "score"}, "column score holds no bytes; those that do: midi, other, hf"),
         ({"song_column": "midi", "name_column": "what"}, "there is no column what"),
         ({"song_column": "midi", "name_column": "score"}, "neither text nor whole numbers"),
-        ({"song_column": "midi", "name_column": "other"}, "neither text nor whole numbers"),
+        ({"song_column": "midi", "name_column": "midi"}, "neither text nor whole numbers"),
+        ({"song_column": "id"}, "column id holds no bytes; those that do: midi, other, hf"),
+        ({"song_column": "hf.bytes"}, "column hf.bytes holds no bytes"),
         (
-            {"song_column": "midi", "kept_columns": ["id", "other"]},
-            "column other cannot be kept: it holds bytes",
+            {"song_column": "midi", "kept_columns": ["id", "hf"]},
+            "column hf cannot be kept: it holds songs, or bytes in lists or structs",
         ),
+        ({"song_column": "midi", "kept_columns": ["midi"]}, "column midi cannot be kept"),
     ],
 )
 def test_a_wrong_column_is_a_usage_error(tmp_path: Path, options: dict[str, Any], message: str) -> None:

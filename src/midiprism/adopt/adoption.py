@@ -11,13 +11,17 @@ from midiprism.adopt.adoption_hook import AdoptionHook, RecordedTrackPaths
 from midiprism.adopt.db.foreign_reader import ForeignLibrary
 from midiprism.adopt.db.foreign_songs import ForeignSongs
 from midiprism.adopt.db.foreign_tables import read_foreign_tables
-from midiprism.adopt.db.preflight_queries import read_own_catalog
-from midiprism.adopt.errors import NotAdoptableError, PathNotTextError
-from midiprism.adopt.options import Adoption
+from midiprism.adopt.db.preflight_queries import read_own_catalog, read_sample_files
+from midiprism.adopt.errors import NotAdoptableError, PathNotTextError, SongsMissingError
+from midiprism.adopt.options import ADOPTION_HOOK_NAME, Adoption
 from midiprism.adopt.preflight import run_preflight
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.queries.redo import expire_contract
-from midiprism.results.result_dir import read_identity, require_matching_adoption
+from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTED
+from midiprism.results.result_dir import read_identity, require_free_catalog, require_matching_adoption
+
+_SAMPLE = 1_000
+"""Most songs whose files are looked for before a run."""
 
 
 class AdoptedLibrary(NamedTuple):
@@ -90,26 +94,52 @@ def _redo_songs(address: PostgresAddress, hook: AdoptionHook, song_ids: list[int
 
 
 def require_adoptable(
-    address: PostgresAddress, adoption: Adoption, out: str, stop: Callable[[], bool]
+    address: PostgresAddress,
+    adoption: Adoption,
+    out: str,
+    stop: Callable[[], bool],
+    *,
+    trusted: bool = False,
 ) -> None:
-    """Require that a library can be adopted, unless it has been.
+    """Require that a library can be adopted, unless it has been, and that its songs are there.
+
+    Args:
+        address: of the database.
+        adoption: how the library is adopted.
+        out: folder of the result.
+        stop: once true, a server that is away is not waited for.
+        trusted: whether to go on although most songs are not at their paths.
 
     Raises:
         UsageError: ``out`` cannot be the folder of its result.
+        BoundCatalogError: the result of the library has another folder.
         NotAdoptableError: it cannot be adopted as it is.
+        SongsMissingError: most songs are not at their paths.
         CatalogError: the database cannot be read.
     """
     try:
         os.path.abspath(out).encode()
     except UnicodeEncodeError as error:
         raise PathNotTextError(out) from error
+    require_free_catalog(out, address, [ADOPTION_HOOK_NAME])
     with ForeignLibrary(address, stop) as library:
         own_catalog = read_own_catalog(library)
-    if own_catalog is not None and own_catalog.songs:
-        return
+        if own_catalog is not None and own_catalog.songs:
+            if not trusted:
+                _require_songs(library, adoption)
+            return
     report = run_preflight(address, adoption.path_map, out, stop=stop)
     if report.obstacles:
         raise NotAdoptableError(str(address), report.obstacles[0])
+
+
+def _require_songs(library: ForeignLibrary, adoption: Adoption) -> None:
+    """Raise SongsMissingError if so many songs are missing that their disk may be: each would fail."""
+    paths = [adoption.path_map.to_local(file.path) for file in read_sample_files(library, "songs", _SAMPLE)]
+    missing = [path for path in paths if not os.path.isfile(path)]
+    is_much = len(paths) >= MIN_SONGS_DOUBTED and len(missing) > MAX_SHARE_MISSING * len(paths)
+    if missing and (len(missing) == len(paths) or is_much):
+        raise SongsMissingError(len(missing), len(paths), missing[0])
 
 
 def plan_adoption(

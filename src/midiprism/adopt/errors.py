@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from midiprism.errors import CatalogError, FolderError, UsageError
+from midiprism.errors import CatalogError, FolderError, SourceError, UsageError
+from midiprism.fs.path_text import path_text
 
 
 class NotAdoptableError(CatalogError):
@@ -114,3 +115,23 @@ class NothingAddedError(UsageError):
         if self.removed:
             return f"Run {self.run_id} removed songs, and added none."
         return f"Run {self.run_id} added nothing that is still there."
+
+
+class SongsMissingError(SourceError):
+    """An adopted library of which most songs are not at their paths.
+
+    Attributes:
+        missing: number of songs that were not found.
+        sampled: number of songs that were looked for.
+        example: path of one that was not found.
+    """
+
+    def __init__(self, missing: int, sampled: int, example: bytes) -> None:
+        super().__init__(missing, sampled, example)
+        self.missing = missing
+        self.sampled = sampled
+        self.example = example
+
+    def __str__(self) -> str:
+        found = f"{self.missing:,} of {self.sampled:,} songs that were looked for"
+        return f"{found} are not at their paths, such as {path_text(self.example)}: bring their disk back."

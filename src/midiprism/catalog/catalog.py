@@ -336,8 +336,8 @@ class Catalog(ABC):
         )
         return result_id
 
-    def bind_result(self, result_id: str) -> None:
-        """Record that the catalog belongs to this result.
+    def bind_result(self, result_id: str, out: str | None = None) -> None:
+        """Record that the catalog belongs to this result, whose folder is ``out``.
 
         Raises:
             BoundCatalogError: it belongs to another.
@@ -347,13 +347,14 @@ class Catalog(ABC):
             self.run_in_transaction(lambda: self._insert_property(RESULT_KEY, result_id))
             bound = self.bound_result()
         if bound != result_id:
-            raise self.bound_error()
+            raise self.bound_error(out)
 
     def bound_error(self, out: str | None = None, recorded: str | None = None) -> BoundCatalogError:
         """Return the error that the catalog belongs to another result than ``out``; see the error."""
-        settings = self.fetch_value(select(runs.c.settings).order_by(runs.c.id.desc()).limit(1))
+        folder = runs.c.settings["out"].as_string()  # which only runs that split have
+        latest = select(folder).where(folder.is_not(None)).order_by(runs.c.id.desc()).limit(1)
         options = self.address.cli_options if isinstance(self.address, PostgresAddress) else ""
-        return BoundCatalogError(self.path, options, (settings or {}).get("out"), out, recorded)
+        return BoundCatalogError(self.path, options, self.fetch_value(latest), out, recorded)
 
     def _insert_property(self, key: str, value: str) -> None:
         """Insert a property, unless another run has just inserted it."""

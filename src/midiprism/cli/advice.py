@@ -4,7 +4,13 @@ import shlex
 from functools import singledispatch
 
 from midiprism import errors
-from midiprism.adopt.errors import ForeignTablesError, NotAdoptableError, NothingAddedError, UnknownRunError
+from midiprism.adopt.errors import (
+    ForeignTablesError,
+    NotAdoptableError,
+    NothingAddedError,
+    SongsMissingError,
+    UnknownRunError,
+)
 from midiprism.catalog.bound_error import BoundCatalogError
 from midiprism.errors import MidiprismError
 from midiprism.export.errors import HardlinkError
@@ -105,6 +111,11 @@ def _(error: DamagedResultError) -> str:
 
 @explain.register
 def _(error: BoundCatalogError) -> str:
+    if error.is_lost and error.out is not None:
+        return (
+            f"{error} `midiprism catalog rebind {shlex.quote(error.out)} {error.options}` makes the folder "
+            "anew, and says how its tracks come back."
+        )
     return (
         f"{error} Name that folder, or another --schema for a new catalog. If the folder is lost, `midiprism "
         f"catalog rebind NEW {error.options}` makes a new one, and says how its tracks come back."
@@ -131,6 +142,14 @@ def _(error: NotAdoptableError) -> str:
 @explain.register
 def _(error: ForeignTablesError) -> str:
     return f"{error} `midiprism catalog check` says which tables are needed."
+
+
+@explain.register
+def _(error: SongsMissingError) -> str:
+    return (
+        f"{str(error).removesuffix('.')}, or name their new place with --path-map. If they are gone, add "
+        "--yes. Nothing was written."
+    )
 
 
 @explain.register

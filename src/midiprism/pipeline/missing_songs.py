@@ -1,6 +1,6 @@
 """Compares what a walk over the sources has seen with the paths that the catalog knows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -18,6 +18,14 @@ MIN_SONGS_DOUBTED = 10
 
 MAX_SHARE_MISSING = 0.5
 """If more of a source's songs are missing, or it holds no song at all, a scan is doubted."""
+
+
+SeenElsewhere = Callable[[Collection[int]], Set[int]]
+
+
+def no_songs(_song_ids: Collection[int]) -> Set[int]:
+    """Return that none of some songs was seen elsewhere."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,13 @@ class ScanResult:
         gone: paths that are there no longer.
         found_again: paths that were recorded as gone and are there, or could not be looked at.
         missing: the songs that are nowhere else, by source; without sources of which none is missing.
+        moved: number of paths that this scan first missed, and whose songs are at other paths.
     """
 
     gone: list[bytes] = field(default_factory=list)
     found_again: list[bytes] = field(default_factory=list)
     missing: list[MissingSongs] = field(default_factory=list)
+    moved: int = 0
 
 
 def require_believed(missing: Sequence[MissingSongs]) -> None:
@@ -72,21 +82,24 @@ class ScanComparison:
     Args:
         catalog: before the run; None if there is none.
         source: that is scanned.
+        seen_elsewhere: returns those of some songs that the run has seen at a path that it does not record,
+            as in a dry run.
     """
 
-    def __init__(self, catalog: "Catalog | None", source: Source) -> None:
+    def __init__(
+        self, catalog: "Catalog | None", source: Source, seen_elsewhere: SeenElsewhere = no_songs
+    ) -> None:
         self._catalog = catalog
         self._source = source
+        self._seen_elsewhere = seen_elsewhere
         self._last_known_song = 0
         if catalog is not None:
             from midiprism.catalog.queries.gone_songs import highest_song_id
 
             self._last_known_song = highest_song_id(catalog)
 
-    def record(
-        self, scan: "ScanRecord", begin_run: Callable[[], int] | None, *, trusted: bool
-    ) -> Sequence[MissingSongs]:
-        """Record which paths are gone or there again, and return the songs that are missing.
+    def record(self, scan: "ScanRecord", begin_run: Callable[[], int] | None, *, trusted: bool) -> ScanResult:
+        """Record which paths are gone or there again, and return what the scan says.
 
         Args:
             scan: that is complete.
@@ -98,7 +111,7 @@ class ScanComparison:
         """
         catalog = self._catalog
         if catalog is None or not self._source.covered_ranges:
-            return ()
+            return ScanResult()
         result = compare_scan(
             catalog,
             self._source,
@@ -106,6 +119,7 @@ class ScanComparison:
             self._last_known_song,
             trusted=trusted,
             all_known=begin_run is not None,
+            seen_elsewhere=self._seen_elsewhere,
         )
         if begin_run is not None and (result.gone or result.found_again):
             from midiprism.catalog import utc_now
@@ -115,7 +129,7 @@ class ScanComparison:
             catalog.run_in_transaction(
                 lambda: record_scan(catalog, result.gone, result.found_again, run_id, now)
             )
-        return result.missing
+        return result
 
 
 def compare_scan(
@@ -126,6 +140,7 @@ def compare_scan(
     *,
     trusted: bool,
     all_known: bool = True,
+    seen_elsewhere: SeenElsewhere = no_songs,
 ) -> ScanResult:
     """Return what a complete scan says about the paths that the catalog knows. Nothing is written.
 
@@ -135,8 +150,8 @@ def compare_scan(
         scan: that is complete.
         last_known_song: highest id of a song that the catalog knew before the run.
         trusted: whether to believe a scan by which most songs of a source are missing.
-        all_known: whether the catalog knows all songs that the scan saw, as it does after a run. Otherwise
-            songs that were moved count as missing.
+        all_known: whether the catalog knows all songs that the scan saw, as it does after a run.
+        seen_elsewhere: returns those of some songs that were seen at a path that is not recorded.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -149,7 +164,9 @@ def compare_scan(
     compared = [_compare_range(catalog, source, scan, covered) for covered in ranges]
     all_gone = {path for part in compared for path in part.gone}
     for part in compared:
-        part.song_ids -= songs_elsewhere(catalog, part.song_ids, all_gone)
+        elsewhere = songs_elsewhere(catalog, part.song_ids, all_gone) | seen_elsewhere(part.song_ids)
+        part.song_ids -= elsewhere
+        part.moved = sum(song_id in elsewhere for song_id in part.gone_songs)
         part.doubted = not trusted and _is_doubtful(catalog, part, last_known_song)
     believed = {path for part in compared if not part.doubted for path in part.gone}
     result, counted = ScanResult(sorted(believed)), set[int]()
@@ -158,6 +175,7 @@ def compare_scan(
             part.song_ids -= songs_elsewhere(catalog, part.song_ids, believed) | counted
             counted |= part.song_ids
             result.found_again += part.found_again
+            result.moved += part.moved
         if part.song_ids:
             missing = MissingSongs(part.covered.source, frozenset(part.song_ids), part.known, part.doubted)
             result.missing.append(missing)
@@ -194,8 +212,9 @@ class _RangeResult:
 
     Attributes:
         covered: the range.
-        gone: paths that are there no longer.
+        gone: paths that are there no longer, and ``gone_songs`` their songs.
         found_again: paths that were recorded as gone and are there, or could not be looked at.
+        moved: number of ``gone`` whose songs are at other paths.
         seen: number of recorded paths that the scan saw, also of new songs.
         song_ids: of the songs at paths that are gone.
         missing_before: those of them at paths that were recorded as gone.
@@ -205,7 +224,9 @@ class _RangeResult:
 
     covered: PathRange
     gone: list[bytes] = field(default_factory=list)
+    gone_songs: list[int] = field(default_factory=list)
     found_again: list[bytes] = field(default_factory=list)
+    moved: int = 0
     seen: int = 0
     song_ids: set[int] = field(default_factory=set)
     missing_before: set[int] = field(default_factory=set)
@@ -230,5 +251,6 @@ def _compare_range(
                 result.missing_before.add(place.song_id)
             elif source.is_gone(place.path):
                 result.gone.append(place.path)
+                result.gone_songs.append(place.song_id)
                 result.song_ids.add(place.song_id)
     return result

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from midiprism.catalog import Catalog, DryRunCatalog, open_catalog, open_read_only, require_driver
 from midiprism.catalog.queries.run_history import is_empty_catalog
+from midiprism.pipeline.missing_songs import SeenElsewhere, no_songs
 from midiprism.pipeline.planner import RunCatalog
 from midiprism.pipeline.settings import Settings
 from midiprism.results.identity import Identity
@@ -13,6 +14,7 @@ from midiprism.results.result_dir import (
     catalog_address,
     lock_result,
     read_identity,
+    require_free_catalog,
     require_matching_adoption,
     require_own_catalog,
 )
@@ -30,12 +32,14 @@ class OpenResult:
         catalog: its catalog; in a dry run for reading only, and None if there is none yet.
         run_catalog: the same, or the stand-in of a dry run.
         store: holds the tracks.
+        seen_elsewhere: returns those of some songs that the run has seen at a path that it does not record.
     """
 
     identity: Identity
     catalog: Catalog | None
     run_catalog: RunCatalog
     store: TrackStore
+    seen_elsewhere: SeenElsewhere = no_songs
 
 
 ResultOpener = Callable[[str, Settings], contextlib.AbstractContextManager[OpenResult]]
@@ -47,13 +51,14 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
     request = settings.result_request
     require_store_kind(request.resolve(read_identity(out), out).store)  # before anything is made
     require_driver(settings.catalog.database)
+    require_free_catalog(out, settings.catalog.database, {hook.name for hook in settings.catalog.hooks})
     with (
         lock_result(out, request) as result,
         open_catalog(result.address, settings.catalog.hooks, settings.catalog.lease_seconds) as catalog,
     ):
         if result.result_id is not None:
             catalog.bind_hooks(hook.name for hook in settings.catalog.hooks)
-            catalog.bind_result(result.result_id)
+            catalog.bind_result(result.result_id, out)
         # A worker's commit may be discarded: then no earlier batch has brought a later one's tracks.
         commits_in_order = not catalog.shared
         store = open_result_store(out, result.identity, commits_in_order=commits_in_order)
@@ -76,4 +81,5 @@ def open_dry_run(out: str, settings: Settings) -> Iterator[OpenResult]:
         if not is_empty_catalog(address):
             catalog = stack.enter_context(open_read_only(address))
             require_own_catalog(catalog, out)
-        yield OpenResult(identity, catalog, stack.enter_context(DryRunCatalog(catalog)), NullStore())
+        dry_run = stack.enter_context(DryRunCatalog(catalog))
+        yield OpenResult(identity, catalog, dry_run, NullStore(), dry_run.seen_songs)

@@ -161,7 +161,9 @@ class _Run:
         self._summary = summary
         self._parts = parts
         self._knowledge = _PriorKnowledge.read(inputs)
-        self._scan_comparison = ScanComparison(inputs.result.catalog, inputs.source)
+        self._scan_comparison = ScanComparison(
+            inputs.result.catalog, inputs.source, inputs.result.seen_elsewhere
+        )
         self._planner = _make_planner(inputs, self._knowledge, summary, parts.group_songs)
         song_counter = (
             SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
@@ -331,7 +333,8 @@ class _Run:
         _require_sources(inputs.source)  # a folder that went away meanwhile looks empty
         begin_run = None if inputs.catalog is None else self._recorder.begin
         trusted = inputs.settings.scope.trust_scan
-        summary.missing = self._scan_comparison.record(scan, begin_run, trusted=trusted)
+        compared = self._scan_comparison.record(scan, begin_run, trusted=trusted)
+        summary.missing, summary.songs_moved = compared.missing, min(compared.moved, summary.songs_copies)
         if inputs.catalog is not None and inputs.settings.scope.prune:
             from midiprism.pipeline.prune import Pruner
 

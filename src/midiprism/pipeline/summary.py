@@ -44,6 +44,7 @@ class Summary:
         state: ``running`` until the run ends, then ``done``, ``interrupted`` or ``stopped``.
         songs_skipped: songs known before: by path, size and time, or by content (``songs_copies`` of them).
         songs_copies: songs that were opened and whose content has an outcome; only the path is new.
+            ``songs_moved`` of them are no longer at a path where they were.
         tracks: links of the songs done.
         tracks_new: tracks that the catalog did not have.
         bytes_written: bytes of the track files, or of the Parquet files, written.
@@ -73,6 +74,7 @@ class Summary:
     state: State = "running"
     songs_skipped: int = 0
     songs_copies: int = 0
+    songs_moved: int = 0
     tracks: int = 0
     tracks_new: int = 0
     bytes_written: int = 0
@@ -231,6 +233,7 @@ class Summary:
             "songs_done": self.songs_done,
             "songs_skipped": self.songs_skipped,
             "songs_copies": self.songs_copies,
+            "songs_moved": self.songs_moved,
             "songs_failed": self.songs_failed,
             "songs_repaired": self.songs_repaired,
             "songs_with_loss": self.songs_with_loss,

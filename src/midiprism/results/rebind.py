@@ -4,12 +4,12 @@ import os
 from typing import Any, NamedTuple
 
 from midiprism.catalog import PostgresAddress, open_read_only
-from midiprism.catalog.queries.run_history import recent_runs
+from midiprism.catalog.queries.run_history import last_setting, recent_runs
 from midiprism.errors import StoreError, UsageError
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM
 from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity
-from midiprism.results.lock import LOCK_FILE, lock_shared
+from midiprism.results.lock import lock_shared
 from midiprism.results.result_dir import marker_facts, write_marker
 from midiprism.sources import MARKER_FILE_NAME
 
@@ -20,11 +20,13 @@ class _CatalogFacts(NamedTuple):
     Attributes:
         result_id: of the result.
         settings: of the last run.
+        folder: of the result, as the last run that split recorded it; None if none did.
         adopted: whether it belongs to an adopted library.
     """
 
     result_id: str
     settings: dict[str, Any]
+    folder: str | None
     adopted: bool
 
 
@@ -41,7 +43,7 @@ def rebind_result(out: str, database: PostgresAddress) -> Identity:
     _require_lost(facts)
     try:
         os.makedirs(out, exist_ok=True)
-        if set(os.listdir(out)) - {LOCK_FILE}:
+        if not all(name.startswith(".") for name in os.listdir(out)):
             raise UsageError(f"{out} is not empty: name a new folder.")
     except OSError as error:
         raise StoreError(f"{out} cannot be made: {error.strerror or error}.") from error
@@ -63,15 +65,17 @@ def _read_catalog(database: PostgresAddress) -> _CatalogFacts:
         result_id = catalog.bound_result()
         with catalog.read_transaction() as connection:
             runs = recent_runs(connection, 1)
+            folder = last_setting(connection, "out")
             adopted = bool(catalog.select_hook_names())
     if result_id is None or not runs:
         raise UsageError(f"The catalog {database} belongs to no folder yet: split into a new one.")
-    return _CatalogFacts(result_id, runs[0].settings, adopted)
+    return _CatalogFacts(result_id, runs[0].settings, folder, adopted)
 
 
 def _require_lost(facts: _CatalogFacts) -> None:
     """Raise UsageError if the folder of the result is still there."""
-    folder = facts.settings.get("out") or ""
-    is_marked = bool(folder) and os.path.lexists(os.path.join(folder, MARKER_FILE_NAME))
-    if is_marked and marker_facts(folder).get("result") == facts.result_id:
+    folder = facts.folder
+    if folder is None or not os.path.lexists(os.path.join(folder, MARKER_FILE_NAME)):
+        return
+    if marker_facts(folder).get("result") == facts.result_id:
         raise UsageError(f"{folder} is the folder of that catalog's result, and it is there: use it.")

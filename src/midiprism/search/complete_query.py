@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from midiprism.search.musical_keys import MAJOR_NAMES, MINOR_NAMES
+from midiprism.search.musical_keys import SHORT_NAMES
 from midiprism.search.query_fields import LENGTH_FIELD, QUERY_FIELDS, QueryField, QueryKind, find_field
 from midiprism.search.query_words import SPECIAL_FIELDS
 from midiprism.search.saved_searches import SavedSearches, default_folder
@@ -19,7 +19,7 @@ _SPECIAL_HELP = {
     LENGTH_FIELD: "8bars, 16beats, ..30s, 1:30..2:00",
 }
 _VALUES: Mapping[QueryKind, Sequence[str]] = {
-    "key": [*MAJOR_NAMES, *(f"{name}m" for name in MINOR_NAMES), "major", "minor"],
+    "key": [*SHORT_NAMES, "major", "minor"],
     "meter": ["4/4", "3/4", "2/4", "6/8", "12/8", "2/2"],
     "flag": ["yes", "no"],
 }

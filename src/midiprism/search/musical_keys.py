@@ -4,13 +4,12 @@ import re
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from midiprism.features.key_names import KEY_NAMES
+
 Mode = Literal["major", "minor"]
 
-MAJOR_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-"""The usual names of the major keys by the pitch class of their tonic."""
-
-MINOR_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
-"""The usual names of the minor keys, without their mode."""
+SHORT_NAMES = tuple(name.replace(" major", "").replace(" minor", "m") for name in KEY_NAMES)
+"""The usual name of each key: tonics from C on, first major, then minor."""
 
 _LETTERS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
@@ -38,7 +37,7 @@ class MusicalKey(NamedTuple):
 
     def __str__(self) -> str:
         """Return its usual name, such as ``Dm`` or ``Eb``."""
-        return f"{MINOR_NAMES[self.tonic]}m" if self.mode == "minor" else MAJOR_NAMES[self.tonic]
+        return SHORT_NAMES[self.tonic + (12 if self.mode == "minor" else 0)]
 
 
 def parse_key(text: str) -> MusicalKey | None:

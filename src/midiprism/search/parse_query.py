@@ -149,12 +149,17 @@ def _matches(text: str, term: TermText) -> Iterator[Match]:
     for piece in term.pieces:
         if piece.field_name is not None:
             name = piece.field_name.lower()
-        elif term.pieces[0] is not piece and not piece.is_quoted and piece.value[0] in "-^" and name is None:
-            reason = (
-                f"A term is negated as a whole: write `{piece.value}` apart, with blanks around the comma."
-            )
-            raise QueryError(reason, text, piece.start, piece.end)
+        elif name is None and piece is not term.pieces[0] and not piece.is_quoted:
+            _require_word(text, piece)
         yield _match(text, name, piece)
+
+
+def _require_word(text: str, piece: Piece) -> None:
+    """Raise QueryError for a piece behind a comma that looks like a term of another kind."""
+    if piece.value[0] in "-^@":
+        what = "A saved search stands alone" if piece.value[0] == "@" else "A term is negated as a whole"
+        reason = f"{what}: write `{piece.value}` apart, with blanks around the comma."
+        raise QueryError(reason, text, piece.start, piece.end)
 
 
 def _match(text: str, name: str | None, piece: Piece) -> Match:

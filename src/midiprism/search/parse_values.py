@@ -71,11 +71,8 @@ def parse_length(text: str, piece: Piece) -> FieldMatch:
     if name is None:
         reason = "A length has a unit: write 8bars, 16beats, ..30s or 1:30..2:00."
         raise QueryError(reason, text, piece.value_start, piece.end)
-    field = QUERY_FIELDS.get(name)
-    if field is None:
-        reason = f"Lengths in {units.pop()} are not known."
-        raise QueryError(reason, text, piece.value_start, piece.end)
-    return FieldMatch(field.name, _parse_range(text, field, piece, _LETTERS.sub("", value)))
+    number = "".join(_LETTERS.sub("", value).split())
+    return FieldMatch(name, _parse_range(text, QUERY_FIELDS[name], piece, number))
 
 
 def _parse_number(text: str, field: QueryField, piece: Piece) -> Test:

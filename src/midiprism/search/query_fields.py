@@ -21,17 +21,17 @@ RELATIVE_TOLERANCE = 1e-5
 """A file states microseconds per quarter note, so 95 quarter notes per minute are stored as 95.00007."""
 
 _SHARE_TOLERANCE = 0.005
-_SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
-    "bpm": ("dominant_tempo", "tempo"),
-    "meter": ("time_signature",),
-    "song": ("song_name",),
-    "track": ("track_number",),
-    "lyrics": ("lyric_count",),
-    "drums": ("is_drums",),
-    "length_ticks": ("last_note_ticks",),
-    "length_seconds": ("last_note_seconds",),
+_SHORT_NAMES: Mapping[str, str] = {
+    "dominant_tempo": "bpm",
+    "time_signature": "meter",
+    "song_name": "song",
+    "track_number": "track",
+    "lyric_count": "lyrics",
+    "is_drums": "drums",
+    "last_note_ticks": "length_ticks",
+    "last_note_seconds": "length_seconds",
 }
-"""Names that queries show for fields of records: for the first of these that there is."""
+"""Names that queries show for fields of records."""
 
 _KINDS: Mapping[str, QueryKind] = {
     "key": "key",
@@ -130,8 +130,9 @@ def _is_queried(record: FieldRecord, field: Field) -> bool:
     return field.python_type in (str, int, float) and field.name not in _NOT_QUERIED
 
 
-def _make_field(record: FieldRecord, field: Field, names: tuple[str, ...]) -> QueryField:
-    shown, *others = dict.fromkeys((*names, field.public_name, field.name))
+def _make_field(record: FieldRecord, field: Field) -> QueryField:
+    shown_name = _SHORT_NAMES.get(field.name, field.public_name)
+    shown, *others = dict.fromkeys((shown_name, field.public_name, field.name))
     is_from_1 = field.name in _COUNTED_FROM_1
     return QueryField(
         name=shown,
@@ -154,18 +155,12 @@ def _record_fields() -> Iterator[QueryField]:
         ("links", LINK_FIELDS),
         ("tracks", TRACK_FIELDS),
     )
-    known = {field.name for record, fields in records for field in fields if _is_queried(record, field)}
-    short_names: dict[str, tuple[str, ...]] = {}
-    for short_name, candidates in _SHORT_NAMES.items():
-        found = next((name for name in candidates if name in known), None)
-        if found is not None:
-            short_names[found] = (*short_names.get(found, ()), short_name)
     seen: set[str] = set()
     for record, fields in records:
         for field in fields:
             if _is_queried(record, field) and field.name not in seen:
                 seen.add(field.name)
-                yield _make_field(record, field, short_names.get(field.name, ()))
+                yield _make_field(record, field)
 
 
 _CATALOG_FIELDS = (

@@ -192,7 +192,7 @@ def open_parquet(
 
     Args:
         path: absolute path of the file.
-        song_column: column that holds the songs; None for the only column that can.
+        song_column: column that holds the songs; None for the only one that can, but for those below.
         name_column: column that names the songs; None to name them by their row numbers.
         kept_columns: columns whose values are kept as facts of a song; see ``SongContent``.
         parquet_reader: reads the file.
@@ -205,7 +205,7 @@ def open_parquet(
     shown_path = path_text(path)
     try:
         rows = parquet_reader.open_rows(path)
-        candidates = rows.song_column_candidates()
+        candidates = rows.song_column_candidates((*kept_columns, *filter(None, (name_column,))))
     except Exception as error:  # noqa: BLE001 - only this file fails, not the run
         roles = ColumnRoles(song_column or "", name_column, kept_columns)
         return ParquetSource(path, roles, str(unreadable_error(error)), parquet_reader)

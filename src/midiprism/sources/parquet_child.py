@@ -39,7 +39,7 @@ class RequestHandler:
         if method == "row_count":
             return rows.row_count
         if method == "song_column_candidates":
-            return rows.song_column_candidates()
+            return rows.song_column_candidates(*arguments)
         if method == "require_columns":
             return rows.require_columns(*arguments)
         if method == "estimated_sizes":

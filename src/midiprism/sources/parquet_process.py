@@ -187,9 +187,9 @@ class IsolatedRows:
         self._rows: dict[int, SourceRow] = {}
         self.row_count: int = self._request("row_count")
 
-    def song_column_candidates(self) -> list[str]:
-        """Return the names of the columns that may hold songs."""
-        candidates: list[str] = self._request("song_column_candidates")
+    def song_column_candidates(self, excluded: tuple[str, ...] = ()) -> list[str]:
+        """Return the names of the columns that may hold songs: those of bytes, or else of bytes as text."""
+        candidates: list[str] = self._request("song_column_candidates", excluded)
         return candidates
 
     def require_columns(self, column_roles: ColumnRoles) -> None:

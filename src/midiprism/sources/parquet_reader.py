@@ -4,19 +4,28 @@ Rows are decoded forward, a few at a time, because a writer may have put all row
 can be read from its beginning only.
 """
 
-import io
 import json
 from collections import deque
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any, NamedTuple
 
-from midiprism.errors import MidiprismError, UsageError
+from midiprism.errors import UsageError
 from midiprism.optional_packages import MissingPackageError
 from midiprism.sources.archives.decompress import DamagedError
 from midiprism.sources.file_cache import OpenFile
+from midiprism.sources.parquet_input import PyarrowInput, wrap_damage_errors
 from midiprism.sources.parquet_sizes import MAX_DECODED_BYTES, rows_to_decode
-from midiprism.sources.parquet_values import kept_bytes, kept_value, name_of
+from midiprism.sources.parquet_types import (
+    BYTES_FIELD,
+    can_name,
+    holds_nested_bytes,
+    is_text,
+    may_hold_songs,
+    struct_fields,
+)
+from midiprism.sources.parquet_values import begins_as_song, kept_bytes, kept_value, name_of, plain_cell
 from midiprism.sources.source import UnreadableError
 
 _ROWS_PER_BATCH = 16
@@ -28,7 +37,6 @@ MAX_FACTS_CHARACTERS = 1 << 20
 """Most characters of the facts of a song."""
 
 _MAX_UTF8_BYTES = 4
-_BYTES_FIELD = "bytes"
 
 
 class ColumnRoles(NamedTuple):
@@ -79,8 +87,8 @@ class ParquetRows:
         import pyarrow.parquet
 
         self.file = OpenFile(path)
-        with _wrap_damage_errors():
-            self._parquet = pyarrow.parquet.ParquetFile(_PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
+        with wrap_damage_errors():
+            self._parquet = pyarrow.parquet.ParquetFile(PyarrowInput(self.file), buffer_size=_BUFFER_BYTES)
             numbers = range(self._parquet.num_row_groups)
             self._group_row_counts = [self._parquet.metadata.row_group(number).num_rows for number in numbers]
         if min(self._group_row_counts, default=0) < 0 or self.row_count > MAX_ROWS:
@@ -97,32 +105,71 @@ class ParquetRows:
         """The number of rows."""
         return sum(self._group_row_counts)
 
-    def song_column_candidates(self) -> list[str]:
-        """Return the names of the columns that may hold songs."""
-        return [field.name for field in self._parquet.schema_arrow if _holds_bytes(field.type)]
+    def song_column_candidates(self, excluded: tuple[str, ...] = ()) -> list[str]:
+        """Return the names of the columns that may hold songs: those of bytes, or else of bytes as text.
+
+        Args:
+            excluded: columns that hold something else.
+
+        Raises:
+            DamagedError: the file is damaged.
+        """
+        fields = [field for field in self._parquet.schema_arrow if field.name not in excluded]
+        of_bytes = [field.name for field in fields if may_hold_songs(field.type)]
+        return of_bytes or [field.name for field in fields if self._holds_songs_as_text(field)]
 
     def require_columns(self, column_roles: ColumnRoles) -> None:
-        """Raise UsageError unless the columns exist and have types that fit their roles."""
+        """Raise UsageError unless the columns exist and have types that fit their roles.
+
+        Raises:
+            DamagedError: the file is damaged.
+        """
         types: dict[str, Any] = {}
         for field in self._parquet.schema_arrow:
             types[field.name] = field.type
-            for child in _struct_fields(field.type):
+            for child in struct_fields(field.type):
                 types[f"{field.name}.{child.name}"] = child.type
-        for name in (column_roles.song_column, column_roles.name_column, *column_roles.kept_columns):
+        song_column, name_column, kept_columns = column_roles
+        for name in (song_column, name_column, *kept_columns):
             if name is not None and name not in types:
                 names = ", ".join(field.name for field in self._parquet.schema_arrow)
                 raise UsageError(f"there is no column {name}: its columns are {names}")
-        if column_roles.song_column not in self.song_column_candidates():
-            candidates = ", ".join(self.song_column_candidates()) or "none"
-            raise UsageError(f"column {column_roles.song_column} holds no bytes; those that do: {candidates}")
-        if column_roles.name_column is not None and not _is_name_type(types[column_roles.name_column]):
+        self._require_song_column(song_column)
+        if name_column is not None and (name_column == song_column or not can_name(types[name_column])):
             raise UsageError(
-                f"column {column_roles.name_column} cannot name songs: "
-                "it holds neither text nor whole numbers"
+                f"column {name_column} cannot name songs: "
+                "it holds neither text nor whole numbers nor the bytes of an id"
             )
-        for name in column_roles.kept_columns:
-            if "binary" in str(types[name]):
-                raise UsageError(f"column {name} cannot be kept: it holds bytes")
+        for name in kept_columns:
+            if name == song_column or holds_nested_bytes(types[name]):
+                raise UsageError(
+                    f"column {name} cannot be kept: it holds songs, or bytes in lists or structs"
+                )
+
+    def _require_song_column(self, name: str) -> None:
+        schema = self._parquet.schema_arrow
+        place = schema.get_field_index(name)  # -1 for a field of a struct
+        if place < 0 or not (
+            may_hold_songs(schema.field(place).type) or self._holds_songs_as_text(schema.field(place))
+        ):
+            candidates = ", ".join(self.song_column_candidates()) or "none"
+            raise UsageError(f"column {name} holds no bytes; those that do: {candidates}")
+
+    def _holds_songs_as_text(self, field: Any) -> bool:
+        """Return whether a column is one of text, and one of its first values begins as a MIDI file does."""
+        if not is_text(field.type) or not self._parquet.num_row_groups:
+            return False
+        with wrap_damage_errors():
+            group = self._parquet.metadata.row_group(0)
+            most = rows_to_decode(self.file, group, (field.name,), _ROWS_PER_BATCH)
+            batches = self._parquet.iter_batches(
+                most, row_groups=[0], columns=[field.name], use_threads=False
+            )
+            return any(
+                begins_as_song(_cell(batch, field.name, place))
+                for batch in islice(batches, 1)
+                for place in range(batch.num_rows)
+            )
 
     def song_names(self, column: str) -> Iterator[str | None]:
         """Yield the songs' names, row by row; None for no name.
@@ -131,7 +178,7 @@ class ParquetRows:
             DamagedError: the file is damaged.
         """
         for number in range(self._parquet.num_row_groups):
-            with _wrap_damage_errors():
+            with wrap_damage_errors():
                 group = self._parquet.metadata.row_group(number)
                 most = rows_to_decode(self.file, group, (column,), _NAMES_PER_BATCH)
                 for batch in self._parquet.iter_batches(
@@ -147,13 +194,13 @@ class ParquetRows:
             DamagedError: the file is damaged.
         """
         for number, rows in enumerate(self._group_row_counts):
-            with _wrap_damage_errors():
+            with wrap_damage_errors():
                 group = self._parquet.metadata.row_group(number)
                 chunks = [group.column(place) for place in range(group.num_columns)]
                 size = sum(
                     chunk.total_uncompressed_size
                     for chunk in chunks
-                    if chunk.path_in_schema in (column, f"{column}.{_BYTES_FIELD}")
+                    if chunk.path_in_schema in (column, f"{column}.{BYTES_FIELD}")
                 )
             for _ in range(rows):
                 yield max(0, size // rows)
@@ -166,10 +213,10 @@ class ParquetRows:
             UnreadableError: the columns to keep have too many characters.
         """
         batch, index = self._batch_with_row(row_number, column_roles)
-        with _wrap_damage_errors():
+        with wrap_damage_errors():
             cell = _cell(batch, column_roles.song_column, index)
-            if cell.is_valid and _struct_fields(cell.type):
-                cell = cell[_BYTES_FIELD]
+            if cell.is_valid and struct_fields(cell.type):
+                cell = plain_cell(cell[BYTES_FIELD])
             data = memoryview(cell.as_buffer() if cell.is_valid else b"")
             if not column_roles.kept_columns:
                 return SourceRow(data, None)
@@ -197,15 +244,15 @@ class ParquetRows:
             for first, batch in self._recent_batches:
                 if first <= row_number < first + batch.num_rows:
                     return _RowInBatch(batch, row_number - first)
-            with _wrap_damage_errors():
+            with wrap_damage_errors():
                 self._decode(row_number, column_roles)
 
     def _decode(self, row_number: int, column_roles: ColumnRoles) -> None:
         group, first_row = self._group_with_row(row_number)
         if group != self._current_group or row_number < self._next_row:
             song = column_roles.song_column
-            if _struct_fields(self._parquet.schema_arrow.field(song).type):
-                song = f"{song}.{_BYTES_FIELD}"
+            if struct_fields(self._parquet.schema_arrow.field(song).type):
+                song = f"{song}.{BYTES_FIELD}"
             self._current_group, self._next_row = group, first_row
             columns = (song, *column_roles.kept_columns)
             metadata = self._parquet.metadata.row_group(group)
@@ -256,91 +303,14 @@ class _RowGroup(NamedTuple):
     first_row: int
 
 
-class _PyarrowInput(io.RawIOBase):
-    """An open file as pyarrow reads it, whose own files need names that are text."""
-
-    def __init__(self, file: OpenFile) -> None:
-        self._file = file
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int | None = -1) -> bytes:
-        left = max(0, self._file.size - self._position)
-        data = self._file.read_at(self._position, left if size is None or size < 0 else min(size, left))
-        self._position += len(data)
-        return data
-
-
-class _wrap_damage_errors:  # noqa: N801 - it is used like a function
-    """Turns what pyarrow raises on bytes that are not Parquet into DamagedError."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # An error of the disk has a number; an error of pyarrow about damaged bytes has none.
-        if isinstance(error, OSError) and error.errno:
-            return
-        # Which other exceptions damaged bytes raise is not documented.
-        if isinstance(error, Exception) and not isinstance(error, MidiprismError | DamagedError):
-            message = str(error).splitlines()[0] if str(error).strip() else type(error).__name__
-            raise DamagedError(f"It is damaged, or not a Parquet file ({message}).") from error
-
-
-def _struct_fields(arrow_type: Any) -> list[Any]:
-    """Return the fields of a struct; none for other types."""
-    import pyarrow
-
-    return (
-        [arrow_type.field(number) for number in range(arrow_type.num_fields)]
-        if pyarrow.types.is_struct(arrow_type)
-        else []
-    )
-
-
-def _holds_bytes(arrow_type: Any) -> bool:
-    return _is_binary_type(arrow_type) or any(
-        child.name == _BYTES_FIELD and _is_binary_type(child.type) for child in _struct_fields(arrow_type)
-    )
-
-
-def _is_binary_type(arrow_type: Any) -> bool:
-    return str(arrow_type) in ("binary", "large_binary", "binary_view")
-
-
-def _is_name_type(arrow_type: Any) -> bool:
-    import pyarrow
-
-    if pyarrow.types.is_dictionary(arrow_type):
-        arrow_type = arrow_type.value_type
-    return pyarrow.types.is_integer(arrow_type) or str(arrow_type) in (
-        "string",
-        "large_string",
-        "string_view",
-    )
-
-
 def _cell(batch: Any, column: str, row_index: int) -> Any:
     """Return a value of a column as a scalar of pyarrow, or of a field of a struct, whose name has a dot."""
     column_index = batch.schema.get_field_index(column)
     if column_index >= 0:
-        return batch.column(column_index)[row_index]
+        return plain_cell(batch.column(column_index)[row_index])
     outer, _, inner = column.rpartition(".")
     cell = batch.column(batch.schema.get_field_index(outer))[row_index]
-    return cell[inner] if cell.is_valid else cell
+    return plain_cell(cell[inner]) if cell.is_valid else cell
 
 
 def _require_few_characters(count: int) -> None:

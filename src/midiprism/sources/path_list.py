@@ -13,6 +13,14 @@ def _no_pages() -> Iterator[Sequence[bytes]]:
     return iter(())
 
 
+def _has_entries(folder: bytes) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class PathListSource(Source):
     """The files of a list that need not fit into memory.
@@ -65,9 +73,9 @@ class PathListSource(Source):
         yield self.count_paths()
 
     def missing_paths(self) -> list[bytes]:
-        """Return the folder that contains all files if it is missing."""
+        """Return the folder that contains all files if it is missing, or empty: its disk may be unmounted."""
         folder = self.path_map.to_local(self.recorded_root.rstrip(b"/")) if self.recorded_root else b""
-        return [folder] if folder and not os.path.isdir(folder) else []
+        return [folder] if folder and not _has_entries(folder) else []
 
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
         return read_file(song_ref.path, limit)

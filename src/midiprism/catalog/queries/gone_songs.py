@@ -87,6 +87,15 @@ def songs_elsewhere(catalog: Catalog, song_ids: Iterable[int], missing: Iterable
     return found
 
 
+def song_digests(catalog: Catalog, song_ids: Iterable[int]) -> dict[int, bytes]:
+    """Return the digests of those of some songs that were read, by song id."""
+    digests: dict[int, bytes] = {}
+    for part in query_chunks(sorted(song_ids)):
+        query = select(songs.c.id, songs.c.digest).where(songs.c.id.in_(part), songs.c.digest.is_not(None))
+        digests.update((song_id, digest) for song_id, digest in catalog.fetch_all(query))
+    return digests
+
+
 def replaced_songs(catalog: Catalog) -> list[int]:
     """Return the ids of the songs at whose paths other songs were found."""
     path = song_paths.c

@@ -5,6 +5,7 @@ from types import TracebackType
 
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_result import CommitResult
+from midiprism.catalog.queries.gone_songs import song_digests
 from midiprism.catalog.sqlite.temporary_database import open_temporary_database
 from midiprism.catalog.types import KnownPaths, KnownSong, UpToDate
 from midiprism.records.batches import TRACK_INDEX, BatchRecord
@@ -55,6 +56,15 @@ class DryRunCatalog:
         shard_sink: ShardSink,  # noqa: ARG002
     ) -> Callable[[], None] | None:
         return None
+
+    def seen_songs(self, song_ids: Iterable[int]) -> set[int]:
+        """Return those of some songs of the catalog whose content was committed here."""
+        digests = song_digests(self._catalog, song_ids) if self._catalog else {}
+        return {song_id for song_id, digest in digests.items() if self._is_seen(digest)}
+
+    def _is_seen(self, digest: bytes) -> bool:
+        statement = "SELECT 1 FROM songs WHERE digest = ?"
+        return self._seen.execute(statement, (digest,)).fetchone() is not None
 
     def _commit(self, batch: BatchRecord) -> CommitResult:
         result = CommitResult()

@@ -67,7 +67,7 @@ class AdoptOptions:
         typer.Option(
             "--yes",
             help="With --replace: do not ask for confirmation. With --prune: remove songs even if more than "
-            "half of a source is gone.",
+            "half of a source is gone. With --adopt: go on although most songs are not at their paths.",
         ),
     ] = False
 
@@ -143,10 +143,11 @@ def open_adopted(
     Raises:
         UsageError: ``out`` cannot be the folder of its result.
         CatalogError: the library cannot be adopted.
+        SourceError: most of its songs are not at their paths.
     """
     from midiprism.adopt.adoption import open_adopted_library, require_adoptable
 
-    require_adoptable(address, adoption, out, stop)
+    require_adoptable(address, adoption, out, stop, trusted=yes)
     if adoption.existing == "replace":
         require_confirmation(
             "For songs that their owner has split, rows of track_splits that lead to tracks with other "

@@ -160,8 +160,14 @@ def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:
             "songs known already",
         ),
         (
+            "moved",
+            summary.songs_moved,
+            "known song that was renamed or moved",
+            "known songs that were renamed or moved",
+        ),
+        (
             "copies",
-            summary.songs_copies,
+            summary.songs_copies - summary.songs_moved,
             "song with the content of another one",
             "songs with the content of another one",
         ),
@@ -230,6 +236,8 @@ def _headline(summary: "Summary", out: str) -> str:
         )
     if summary.nothing_new:
         known = f"{pluralize(summary.songs_seen, 'song')} known already"
+        if summary.removed is not None and summary.removed.songs and not stopped:
+            return f"Nothing new: {known}. {seconds}"
         return f"{'Stopped' if stopped else 'Nothing to do'}: {known}, nothing written. {seconds}"
     if not summary.songs_split:
         return f"No song {'would be' if summary.dry_run else 'was'} split. {seconds}"

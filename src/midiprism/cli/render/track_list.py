@@ -238,13 +238,21 @@ def print_track_table(rows: Iterable["TrackRow"], columns: Sequence[Column]) -> 
         else:
             table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        cells = _cells(row, columns)
-        table.add_row(*(_table_cell(column.key, cell) for column, cell in zip(columns, cells, strict=True)))
+        values = map(_rounded, _values(row, columns))
+        table.add_row(
+            *(_table_cell(column.key, value) for column, value in zip(columns, values, strict=True))
+        )
     console.print(table)
 
 
-def _table_cell(name: str, text: str) -> "Text":
-    cell = rich_text(text)
+def _rounded(value: Any) -> Any:
+    """Return a number with at most two decimals: files state 90 beats a minute as 90.00009."""
+    rounded = round(value, 2) if isinstance(value, float) else value
+    return int(rounded) if isinstance(rounded, float) and rounded.is_integer() else rounded
+
+
+def _table_cell(name: str, value: Any) -> "Text":
+    cell = rich_text(_cell_text(value))
     if name in _PATHS:
         cell.no_wrap, cell.overflow = False, "fold"
     return cell
