@@ -213,9 +213,10 @@ def _description(text: str) -> str:
 
 def _python_api() -> str:
     """Return the functions and methods for whole collections with their docstrings."""
-    tree = ast.parse((SOURCE / "api.py").read_text(encoding="utf-8"))
+    paths = (SOURCE / "api.py", SOURCE / "catalog" / "song_row.py")
+    nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
     lines: list[str] = []
-    for node in tree.body:
+    for node in nodes:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             lines += _function_part(node, f"midiprism.{node.name}")
         elif isinstance(node, ast.ClassDef):

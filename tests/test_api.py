@@ -48,7 +48,15 @@ def test_the_examples_in_the_documentation_are_right(folder: Path) -> None:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     names = {"split_library": api.split_library, "open_result": api.open_result}
     examples = [example for example in finder.find(api, globs=names) if example.examples]
-    order = ["split_library", "open_result", "Result.find", "Result.tracks", "Result.songs", "Result.verify"]
+    order = [
+        "split_library",
+        "open_result",
+        "Result.find",
+        "Result.facets",
+        "Result.tracks",
+        "Result.songs",
+        "Result.verify",
+    ]
     examples.sort(
         key=lambda example: [*order, "Result.export"].index(example.name.removeprefix("midiprism.api."))
     )

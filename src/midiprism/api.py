@@ -24,10 +24,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from logging import getLogger
-from typing import Any, NamedTuple
+from typing import Any
 
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
 from midiprism.catalog.queries.song_rows import song_columns
+from midiprism.catalog.song_row import SongRow as SongRow
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.damage_report import DamageReport, VerifyProgress
@@ -48,66 +49,19 @@ from midiprism.pipeline import (
 from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
 from midiprism.search.filter_terms import filter_terms
+from midiprism.search.find import open_search
+from midiprism.search.index.facets import Facet
 from midiprism.search.parse_query import parse_query
-from midiprism.search.plain_scan import scan_tracks
 from midiprism.search.query import Query
 from midiprism.search.saved_searches import SavedSearches, default_folder
+from midiprism.search.upkeep import update_search_index
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source, open_source
-from midiprism.sources.file_types import source_of_song
 
 PathLike = str | os.PathLike[str]
 
 _logger = getLogger("midiprism")
-
-
-class SongRow(NamedTuple):
-    """A song of a result.
-
-    Attributes:
-        id: its number in the catalog.
-        digest: BLAKE3 of its bytes.
-        path: absolute, in the file system's bytes; of several paths the bytewise smallest. None if no path
-            holds this song any more.
-        root_length: so many leading bytes of the path are the source folder, with its separator.
-        size: in bytes.
-        outcome: ``split``, ``repaired``, ``no_notes``, ``adopted``, ``corrupt``, ``unreadable`` or
-            ``failed``.
-        format: of the MIDI file: 0, 1 or 2.
-        num_tracks: number of source tracks.
-        division: as its header states it.
-        duration_ticks: length in ticks.
-        duration_seconds: length in seconds.
-        lost_bytes: bytes that may hold music and were not understood; None where damage has cost no music.
-        track_count: number of its tracks in the result.
-        source_metadata: what the source says of the song at that path, such as the columns of a Parquet file
-            that were kept; None for nothing.
-        song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
-        song_key_strength: correlation of its notes with that key, 0 to 1.
-    """
-
-    id: int
-    digest: bytes
-    path: bytes | None
-    root_length: int | None
-    size: int | None
-    outcome: str
-    format: int | None
-    num_tracks: int | None
-    division: int | None
-    duration_ticks: int | None
-    duration_seconds: float | None
-    lost_bytes: int | None
-    track_count: int
-    source_metadata: Mapping[str, Any] | None = None
-    song_key: str | None = None
-    song_key_strength: float | None = None
-
-    @property
-    def source(self) -> bytes | None:
-        """The folder, archive or Parquet file that it comes from; None without a path."""
-        return None if self.path is None else source_of_song(self.path, self.root_length or 0)
 
 
 def split_library(
@@ -188,6 +142,7 @@ def split_library(
         on_compile=_log_compiling,
         on_warning=_logger.warning,
         on_progress=on_progress,
+        after_run=update_search_index,
     )
     return run_pipeline(_open_source(sources, folder), folder, settings, callbacks)
 
@@ -274,6 +229,33 @@ class Result:
         """
         return self._find(Query(), None)
 
+    def facets(
+        self,
+        query: str = "",
+        *,
+        fields: Sequence[str] | None = None,
+        **filters: str | int | float | bool,
+    ) -> tuple[Facet, ...]:
+        """Return how many tracks have each value of some fields, among those that pass a query and filters.
+
+        >>> (family,) = open_result("result").facets("notes:1..", fields=["family"])
+        >>> sorted((count.value, count.count) for count in family.counts)
+        [('Bass', 1), ('Drums', 1), ('Piano', 2)]
+
+        Args:
+            query: as for ``find``.
+            fields: of queries, and ``source``, which is the folder, archive or Parquet file of the song; None
+                for family, role, key, meter, tempo, length and source.
+            filters: as for ``find``.
+
+        Raises:
+            TypeError: there is no filter of that name.
+            UsageError: there is no such field, or it cannot be counted; likewise QueryError.
+            CatalogError: the catalog cannot be read.
+        """
+        with open_search(self.folder, self._database) as search:
+            return search.facets(_query(query, filters), fields)
+
     def songs(self) -> Iterator[SongRow]:
         """Yield every song whose content is known.
 
@@ -329,6 +311,7 @@ class Result:
         *,
         layout: str = "song",
         hardlink: bool = False,
+        prune: bool = False,
         dry_run: bool = False,
         on_progress: Callable[[Export], None] | None = None,
         stop: Callable[[], bool] | None = None,
@@ -344,6 +327,8 @@ class Result:
             query: for the tracks, as for ``find``.
             layout: ``song``, ``instrument``, or a template such as ``{family}/{song} {track:02}.mid``.
             hardlink: link the files instead of copying them.
+            prune: remove files that earlier exports wrote, and nobody changed, of songs that are gone,
+                renamed or changed.
             dry_run: write nothing.
             on_progress: called after every file.
             stop: once it returns true, no further file is written.
@@ -362,6 +347,7 @@ class Result:
             _query(query, filters),
             database=self._database,
             hardlink=hardlink,
+            prune=prune,
             dry_run=dry_run,
             stop=stop or (lambda: False),
             listener=on_progress or (lambda _export: None),
@@ -369,8 +355,8 @@ class Result:
 
     def _find(self, query: Query, limit: int | None) -> Iterator[TrackRow]:
         with (
-            open_catalog_of(self.folder, self._database) as catalog,
-            closing(scan_tracks(catalog, query, limit)) as rows,
+            open_search(self.folder, self._database) as search,
+            closing(search.tracks(query, limit)) as rows,
         ):
             yield from rows
 

@@ -219,6 +219,7 @@ def test_a_catalog_of_the_first_version_is_upgraded_to_the_tables_of_today(addre
     execute(
         address,
         "ALTER TABLE batches DROP COLUMN changed_songs",
+        "ALTER TABLE batches DROP COLUMN changed_tracks",
         "UPDATE alembic_version SET version_num = '0001'",
     )
     for opening in (open_catalog, open_read_only):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from midiprism import SplitSong
+from midiprism.export.export_record import RECORD_FILE
 from midiprism.pipeline import runner
 from support.fake_songs import (
     BASS,
@@ -259,7 +261,7 @@ def test_hostile_names_are_printed_and_exported_safely(run_cli: Run, tmp_path: P
     assert "\\x1b[31m[bold]" in run_cli("list", "out")[1]
     assert run_cli("list", "out", "--json")[0] == 0
     assert run_cli("export", "out", "--to", "to")[0] == 0
-    (path,) = set(read_tree(tmp_path / "to")) - {"midiprism.json", ".midiprism.lock"}
+    (path,) = set(read_tree(tmp_path / "to")) - {"midiprism.json", ".midiprism.lock", RECORD_FILE}
     assert path == "_[31m[bold]evil line/01 _[31m[bold]evilline (Slap Bass 1).mid"
 
 
@@ -284,6 +286,37 @@ def test_export_reports_files_that_it_did_not_change(run_cli: Run, songs: Path, 
         1,
         True,
     )
+
+
+def test_export_says_how_many_files_are_of_songs_that_are_gone(run_cli: Run, songs: Path) -> None:
+    run_cli("split", "songs", "-o", "out")
+    assert "left here" not in run_cli("export", "out", "--to", "to")[1]
+    (songs / "a.mid").rename(songs / "renamed.mid")
+    run_cli("split", "songs", "-o", "out")
+    files = "2 files of songs that are gone, renamed or changed"
+    assert f"{files} left here; --prune removes them.\n" in run_cli("export", "out", "--to", "to")[1]
+    pruned = run_cli("export", "out", "--to", "to", "--prune", "--dry-run")[1]
+    assert f"Would remove {files}.\n" in pruned
+    assert f"Removed {files}.\n" in run_cli("export", "out", "--to", "to", "--prune")[1]
+    facts = json.loads(run_cli("export", "out", "--to", "to", "--json")[1])
+    assert (facts["files_outdated"], facts["files_pruned"]) == (0, 0)
+
+
+@pytest.mark.parametrize("options", [[], ["--store", "parquet"]])
+def test_tracks_that_were_lost_are_noticed_with_the_command_that_restores_them(
+    run_cli: Run, songs: Path, options: list[str]
+) -> None:
+    split = "split", "songs", "-o", "out", *options
+    run_cli(*split)
+    shutil.rmtree("out/tracks")
+    code, shown, _ = run_cli(*split)
+    assert (code, "Nothing to do" in shown) == (1, False)
+    assert shown.startswith("No new song: ")
+    assert "Tracks of the result are lost, such as tracks/" in shown
+    assert "\n  midiprism verify out --repair\n" in shown
+    assert "`midiprism verify out --repair`" in run_cli(*split, "--quiet")[2]
+    code, _, error = run_cli("export", "out", "--to", "to")
+    assert (code, "are lost or damaged in the result: `midiprism verify out --repair`." in error) == (1, True)
 
 
 def test_an_export_template_with_an_unknown_field_exits_2(run_cli: Run, songs: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from midiprism.catalog import open_catalog
+from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.schema import tracks
 from midiprism.results.result_dir import catalog_path
 
@@ -103,9 +104,12 @@ def test_a_query_that_finds_nothing_says_which_term_finds_nothing(run_cli: Run, 
 
 def test_facts_that_are_not_computed_are_reported(run_cli: Run, out: Path) -> None:
     with open_catalog(catalog_path(str(out))) as catalog:
-        catalog.run_in_transaction(
-            lambda: catalog.connection.execute(tracks.update().values(facts_version=None, key=None))
-        )
+
+        def forget_facts() -> None:
+            catalog.connection.execute(tracks.update().values(facts_version=None, key=None))
+            record_change(catalog, 1, "2026-11-03")
+
+        catalog.run_in_transaction(forget_facts)
     _, _, error = run_cli("list", out, "key:Dm", "sort:bpm")
     assert "bpm, key: not computed yet for this result. `midiprism features " in error
     assert "not computed" not in run_cli("list", out, "notes:1..")[2]

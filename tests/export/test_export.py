@@ -6,6 +6,7 @@ import pytest
 
 from midiprism.errors import UsageError
 from midiprism.export.export import Export, export_tracks
+from midiprism.export.export_record import RECORD_FILE
 from midiprism.export.path_template import PathTemplate
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query
@@ -34,7 +35,7 @@ def export(out: Path, to: Path, by: str = "song", query: Query = ALL, **options:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(set(read_tree(folder)) - {"midiprism.json", ".midiprism.lock"})
+    return sorted(set(read_tree(folder)) - {"midiprism.json", ".midiprism.lock", RECORD_FILE})
 
 
 def test_a_tree_by_song_has_a_folder_per_song(tmp_path: Path) -> None:

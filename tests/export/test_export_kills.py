@@ -8,11 +8,14 @@ import pytest
 
 from midiprism.errors import InUseError
 from midiprism.export.export import Export, export_tracks
+from midiprism.export.export_record import RECORD_FILE
 from midiprism.export.path_template import PathTemplate
 from midiprism.fs.atomic_write import PendingFiles, name_of_temporary, random_temporary_name
 from midiprism.results.identity import StoreKind
+from midiprism.results.result_dir import catalog_path
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query
+from midiprism.search.upkeep import update_search_index
 from midiprism.sources import SongRef, open_folders
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
 from support.kill_points import KILLED_EXIT_CODE, count_points, run_killed_at
@@ -20,7 +23,7 @@ from support.nightly import every
 from support.runs import locked_by_other_process, make_settings, run_source
 
 SONGS = {"rock/Help.mid": fake_song(PIANO, BASS, DRUMS), "Yes.mid": fake_song(BASS, PIANO)}
-OWN_FILES = {"midiprism.json", ".midiprism.lock"}
+OWN_FILES = {"midiprism.json", ".midiprism.lock", RECORD_FILE}
 
 
 def make_result(folder: Path, store: StoreKind = "files") -> Path:
@@ -58,6 +61,7 @@ def test_an_export_killed_at_any_point_is_completed_by_the_next(
     tmp_path: Path, store: StoreKind, hardlink: bool, torn: bool
 ) -> None:
     out = make_result(tmp_path, store)
+    update_search_index(str(out), catalog_path(str(out)))  # else the first export does it
     points = count_points(export_task(out, tmp_path / "first" / "to", hardlink=hardlink))
     wanted = tracks_in(tmp_path / "first" / "to")
     assert points > (15 if hardlink else 25)

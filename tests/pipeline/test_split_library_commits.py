@@ -34,8 +34,8 @@ def test_the_result_does_not_depend_on_the_size_of_batches(tmp_path: Path, batch
     source = write_files(tmp_path / "songs", files)
     whole, parts = run(source, tmp_path / "whole"), run(source, tmp_path / "parts", batch)
     assert tracks(tmp_path / "whole") == tracks(tmp_path / "parts")
-    numberless = [row._replace(song_id=0) for row in rows(tmp_path / "whole")]
-    assert numberless == [row._replace(song_id=0) for row in rows(tmp_path / "parts")]
+    timeless = [row._replace(song_id=0, added=None) for row in rows(tmp_path / "whole")]
+    assert timeless == [row._replace(song_id=0, added=None) for row in rows(tmp_path / "parts")]
     assert (whole.outcomes, whole.tracks_new, whole.songs_copies) == (
         parts.outcomes,
         parts.tracks_new,
@@ -121,7 +121,8 @@ def test_batches_within_a_short_time_are_flushed_and_committed_together(
     monkeypatch.setattr(group, "GROUP_LIMITS", GroupLimits(max_songs=16, max_seconds=600.0))
     summary = run(source, tmp_path / "out", make_settings(batch_songs=4))
     assert (summary.songs_done, len(flushes)) == (40, 3)
-    assert query(tmp_path / "out", "SELECT count(*), count(DISTINCT committed_at) FROM batches") == [(10, 3)]
+    counts = "SELECT count(*), count(DISTINCT committed_at) FROM batches WHERE songs > 0"
+    assert query(tmp_path / "out", counts) == [(10, 3)]
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)

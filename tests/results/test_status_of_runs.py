@@ -102,7 +102,7 @@ def test_an_active_run_has_a_rate_and_an_estimate(result: Path, catalog_backend:
     for number, (ago, songs) in enumerate([(200, 1000), (70, 500), (50, 300), (5, 300)], 1):
         execute(
             result,
-            "INSERT INTO batches VALUES (?, 1, ?, 0, 0, 0, 0, 0, 1.0, ?, NULL, NULL)",
+            "INSERT INTO batches VALUES (?, 1, ?, 0, 0, 0, 0, 0, 1.0, ?, NULL, NULL, NULL)",
             number,
             songs,
             timestamp_ago(ago),

@@ -18,7 +18,8 @@ from midiprism.adopt.preflight import run_preflight
 from midiprism.catalog import PostgresAddress, open_catalog
 from midiprism.catalog.queries.redo import expire_contract
 from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTED
-from midiprism.results.result_dir import read_identity, require_free_catalog, require_matching_adoption
+from midiprism.results.free_catalog import require_free_catalog
+from midiprism.results.result_dir import read_identity, require_matching_adoption
 
 _SAMPLE = 1_000
 """Most songs whose files are looked for before a run."""

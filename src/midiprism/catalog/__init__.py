@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from midiprism.catalog.open import open_worker_catalog as open_worker_catalog
     from midiprism.catalog.open import require_driver as require_driver
     from midiprism.catalog.open import upgrade_catalog as upgrade_catalog
-    from midiprism.catalog.queries.find_tracks import TrackRow as TrackRow
     from midiprism.catalog.queries.find_tracks import find_tracks as find_tracks
     from midiprism.catalog.queries.integrity import BrokenSong as BrokenSong
     from midiprism.catalog.queries.integrity import IntegrityQueries as IntegrityQueries
@@ -32,8 +31,11 @@ if TYPE_CHECKING:
     from midiprism.catalog.queries.integrity import TrackFile as TrackFile
     from midiprism.catalog.queries.integrity import VerifyScope as VerifyScope
     from midiprism.catalog.sqlite.dry_run import DryRunCatalog as DryRunCatalog
+    from midiprism.catalog.sqlite.exported_files import ExportedFile as ExportedFile
+    from midiprism.catalog.sqlite.exported_files import ExportedFiles as ExportedFiles
     from midiprism.catalog.sqlite.repair_queue import RepairQueue as RepairQueue
     from midiprism.catalog.sqlite.unique_names import UniqueNames as UniqueNames
+    from midiprism.catalog.track_row import TrackRow as TrackRow
     from midiprism.catalog.types import KnownPaths as KnownPaths
     from midiprism.catalog.types import KnownSong as KnownSong
     from midiprism.catalog.types import TrackPathFields as TrackPathFields
@@ -77,7 +79,9 @@ _MODULES = {
     "TrackFile": "midiprism.catalog.queries.integrity",
     "TrackPathFields": "midiprism.catalog.types",
     "TrackRecord": "midiprism.records.track_record",
-    "TrackRow": "midiprism.catalog.queries.find_tracks",
+    "TrackRow": "midiprism.catalog.track_row",
+    "ExportedFile": "midiprism.catalog.sqlite.exported_files",
+    "ExportedFiles": "midiprism.catalog.sqlite.exported_files",
     "UniqueNames": "midiprism.catalog.sqlite.unique_names",
     "UpToDate": "midiprism.catalog.types",
     "VerifyScope": "midiprism.catalog.queries.integrity",
@@ -105,6 +109,8 @@ __all__ = [
     "Catalog",
     "CommitResult",
     "DryRunCatalog",
+    "ExportedFile",
+    "ExportedFiles",
     "IntegrityQueries",
     "KnownPaths",
     "KnownSong",

@@ -8,11 +8,15 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from itertools import count
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from midiprism.catalog.address import Address, PostgresAddress
 from midiprism.catalog.version import CURRENT_VERSION
+
+if TYPE_CHECKING:  # which loads SQLAlchemy
+    from midiprism.catalog.catalog import Catalog
 
 _FETCH_ROWS = 10_000
 _LOCK_TIMEOUT_SECONDS = 60.0
@@ -33,6 +37,7 @@ class CatalogReader:
         self._name = name
         self._tables = _Tables(schema)
         self._has_server = schema is not None
+        self._numbers = count()
 
     def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a statement.
@@ -40,7 +45,8 @@ class CatalogReader:
         Raises:
             CatalogError: it cannot be read.
         """
-        return [row for part in self.stream(statement, values) for row in part]
+        options: dict[str, Any] = {"binary": True} if self._has_server else {}
+        return [row for rows in self._run(statement, values, options) for row in rows]
 
     def stream(self, statement: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """Return the rows of a statement, many at a time; memory does not grow with their number.
@@ -48,11 +54,16 @@ class CatalogReader:
         Raises:
             CatalogError: it cannot be read.
         """
+        # A cursor with a name stays on the server, so that the answer is not held in memory here.
+        name = f"midiprism_{next(self._numbers)}"
+        return self._run(statement, values, {"name": name, "binary": True} if self._has_server else {})
+
+    def _run(
+        self, statement: str, values: Sequence[Any], options: dict[str, Any]
+    ) -> Iterator[list[tuple[Any, ...]]]:
         text = statement.format_map(self._tables)
-        options: dict[str, Any] = {}
         if self._has_server:
-            # A cursor with a name stays on the server, so that the answer is not held in memory here.
-            text, options = text.replace("?", "%s"), {"name": "midiprism_reader", "binary": True}
+            text = text.replace("?", "%s")
         try:
             with closing(self._connection.cursor(**options)) as cursor:
                 cursor.execute(text, tuple(values))
@@ -93,8 +104,20 @@ def open_reader(address: Address) -> Iterator[CatalogReader]:
         return
     from midiprism.catalog.open import open_read_only
 
-    with open_read_only(address) as catalog, catalog.read_transaction() as transaction:
-        schema = address.schema if isinstance(address, PostgresAddress) else None
+    with open_read_only(address) as catalog, reader_of(catalog) as reader:
+        yield reader
+
+
+@contextmanager
+def reader_of(catalog: "Catalog") -> Iterator[CatalogReader]:
+    """Read one snapshot of a catalog that is open, which has no transaction.
+
+    Raises:
+        CatalogError: it cannot be read.
+    """
+    address = catalog.address
+    schema = address.schema if isinstance(address, PostgresAddress) else None
+    with catalog.read_transaction() as transaction:
         yield CatalogReader(transaction.connection.dbapi_connection, catalog.path, schema)
 
 

@@ -229,6 +229,7 @@ batches = Table(
     Column(
         "changed_songs", Text, comment="ids of songs with other links or paths, as 1-500,612; NULL: any song"
     ),
+    Column("changed_tracks", Text, comment="ids of tracks with other facts, in the same way; NULL: none"),
     Index("batches_token", "token", unique=True),
     comment="One row per commit.",
 )

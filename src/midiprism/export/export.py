@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from midiprism.catalog import Catalog, PostgresAddress, TrackRow, UniqueNames
+from midiprism.catalog import ExportedFile, PostgresAddress, TrackRow, UniqueNames
 from midiprism.errors import StoreError
 from midiprism.export.errors import HardlinkError
+from midiprism.export.export_record import ExportRecord
 from midiprism.export.materialize import Materialized, Materializer
 from midiprism.export.path_template import SUFFIX, PathTemplate, add_number, song_path
 from midiprism.export.tree_folder import check_tree_folder, open_tree_folder
 from midiprism.fs.path_text import native_path
-from midiprism.results.result_dir import open_catalog_of, require_result
+from midiprism.results.result_dir import require_result
 from midiprism.results.result_store import open_result_store, require_identity
-from midiprism.search.plain_scan import scan_tracks
+from midiprism.search.find import TrackSearch, open_search
 from midiprism.search.query import Query
 from midiprism.stores import TrackLocation
 
@@ -35,6 +36,9 @@ class Export:
         files_unchanged: files that existed with the same bytes.
         files_differing: files that existed with other bytes, and were left alone.
         files_failed: tracks that are missing from the store, or could not be written.
+        files_outdated: files of an earlier export, unchanged, whose songs are gone, renamed or changed.
+        files_pruned: the same, which were removed.
+        tracks_lost: of ``files_failed``, those that the store lacks or cannot read.
         bytes: of the files that were written.
         failures: path and message of the first files that differ or failed.
     """
@@ -45,6 +49,9 @@ class Export:
     files_unchanged: int = 0
     files_differing: int = 0
     files_failed: int = 0
+    files_outdated: int = 0
+    files_pruned: int = 0
+    tracks_lost: int = 0
     bytes: int = 0
     seconds: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -68,6 +75,8 @@ class Export:
             "files_kept": self.files_unchanged,
             "files_differing": self.files_differing,
             "files_failed": self.files_failed,
+            "files_outdated": self.files_outdated,
+            "files_pruned": self.files_pruned,
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
         }
@@ -87,6 +96,7 @@ def export_tracks(
     database: PostgresAddress | None = None,
     hardlink: bool = False,
     limit: int | None = None,
+    prune: bool = False,
     dry_run: bool = False,
     stop: Callable[[], bool] = lambda: False,
     listener: Callable[[Export], None] = lambda _export: None,
@@ -101,6 +111,8 @@ def export_tracks(
         database: where the catalog is; None for a file in the result.
         hardlink: link instead of copying.
         limit: number of tracks that are exported, the first of the songs; None for all.
+        prune: remove files that an earlier export of this result wrote and that nobody has changed since, if
+            no song of their name has their track any more.
         dry_run: write nothing.
         stop: once it returns True, no further file is written.
         listener: called after every track. New files are counted once they are durable.
@@ -123,11 +135,12 @@ def export_tracks(
         check_tree_folder(out, to)
         if not dry_run:
             stack.enter_context(open_tree_folder(to, template))
-        catalog = stack.enter_context(open_catalog_of(out, database))
+        search = stack.enter_context(open_search(out, database))
         paths = _ExportPaths(template, stack.enter_context(UniqueNames()))
         materializer = stack.enter_context(Materializer(store, export.to, hardlink=hardlink))
-        tree = _TreeWriter(export, materializer)
-        rows = stack.enter_context(closing(_rows_by_song(catalog, query, limit)))
+        record = stack.enter_context(ExportRecord(out, export.to, dry_run=dry_run))
+        tree = _TreeWriter(export, materializer, record, prune=prune)
+        rows = stack.enter_context(closing(_rows_by_song(search, query, limit)))
         tracks: Iterator[_ExportedTrack] = (_exported_track(row, paths.path_of(row)) for row in rows)
         if store.shards is not None:
             tracks = _sorted_by_shard(tracks)
@@ -137,25 +150,48 @@ def export_tracks(
             tree.add(track)
             listener(export)
         tree.finish()
+        if not stop():
+            _follow_result(tree, record, search, is_whole=not query.groups and limit is None)
     export.seconds = time.perf_counter() - started
     return export
 
 
-def _rows_by_song(catalog: Catalog, query: Query, limit: int | None) -> Generator[TrackRow, None, None]:
+def _follow_result(tree: "_TreeWriter", record: ExportRecord, search: TrackSearch, *, is_whole: bool) -> None:
+    """Count or remove the files of earlier exports that are out of date.
+
+    Args:
+        tree: to which everything was added.
+        record: of the tree.
+        search: in the result.
+        is_whole: whether every track of the result was added.
+    """
+    if record.has_outdated() and not is_whole:
+        with closing(search.tracks(Query())) as rows:
+            for row in rows:
+                record.mark_current(_song_name(row), row.track.digest)
+    tree.handle_outdated()
+
+
+def _song_name(row: TrackRow) -> str:
+    return "/".join(song_path(row))
+
+
+def _rows_by_song(search: TrackSearch, query: Query, limit: int | None) -> Generator[TrackRow, None, None]:
     """Return the tracks of a query in the order of the songs' paths; its own order only chooses the first."""
     if limit is None or not query.sort:
-        return scan_tracks(catalog, Query(query.groups), limit)
-    with closing(scan_tracks(catalog, query, limit)) as rows:
+        return search.tracks(Query(query.groups), limit)
+    with closing(search.tracks(query, limit)) as rows:
         first = sorted(rows, key=lambda row: row.song_path)
     return (row for row in first)
 
 
 class _ExportedTrack(NamedTuple):
-    """A track, and the folders and the name of its file."""
+    """A track, the folders and the name of its file, and the name of its song."""
 
     location: TrackLocation
     size: int
     path_parts: tuple[str, ...]
+    song: str
 
 
 def _exported_track(row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrack:
@@ -163,7 +199,7 @@ def _exported_track(row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrac
     location = TrackLocation(
         track.family, track.stem, track.digest, track.digest_digits, row.shard, row.shard_row
     )
-    return _ExportedTrack(location, track.size, path_parts)
+    return _ExportedTrack(location, track.size, path_parts, _song_name(row))
 
 
 def _sorted_by_shard(tracks: Iterable[_ExportedTrack]) -> Iterator[_ExportedTrack]:
@@ -203,16 +239,67 @@ class _ExportPaths:
 
 
 class _TreeWriter:
-    """Writes the files of a tree, and counts them."""
+    """Writes the files of a tree, records and counts them.
 
-    def __init__(self, export: Export, materializer: Materializer) -> None:
+    Args:
+        export: the counts.
+        materializer: writes files.
+        record: of the tree.
+        prune: remove files that are out of date.
+    """
+
+    def __init__(
+        self, export: Export, materializer: Materializer, record: ExportRecord, *, prune: bool
+    ) -> None:
         self._export = export
         self._materializer = materializer
+        self._record = record
+        self._prune = prune
         self._last_folder = ""
+        self._pending: dict[str, ExportedFile] = {}
+        self._obstructed: list[_ExportedTrack] = []
 
     def add(self, track: _ExportedTrack) -> None:
-        """Write the file of a track, or compare it in a dry run."""
+        """Write the file of a track, or compare it in a dry run.
+
+        Where an earlier export wrote something else, this waits until ``handle_outdated``.
+        """
+        file = ExportedFile("/".join(track.path_parts), track.location.digest, track.song)
+        self._record.mark_current(file.song, file.digest)
+        if self._prune and self._record.has_other(file.path, file.digest):
+            self._obstructed.append(track)
+            return
+        self._write(track, file)
+
+    def handle_outdated(self) -> None:
+        """Count the files of earlier exports that are out of date, or remove them to make room.
+
+        Raises:
+            StoreError: a file cannot be removed, or files may not survive a power cut.
+        """
+        removed: set[str] = set()
+        for file in self._record.outdated():
+            if self._prune:
+                self._record.remove(file)
+                self._export.files_pruned += 1
+                removed.add(file.path)
+            else:
+                self._export.files_outdated += 1
+        if removed:
+            self._record.rewrite()
+        obstructed, self._obstructed = self._obstructed, []
+        for track in obstructed:
+            path = "/".join(track.path_parts)
+            if self._export.dry_run and path in removed:
+                self._count(Materialized(path, track.size, "new"))
+            else:
+                self._write(track, ExportedFile(path, track.location.digest, track.song))
+        if obstructed:
+            self.finish()
+
+    def _write(self, track: _ExportedTrack, file: ExportedFile) -> None:
         target = os.path.join(self._export.to, *map(native_path, track.path_parts))
+        self._pending[target] = file
         try:
             if self._export.dry_run:
                 outcome = self._materializer.compare(track.location, target)
@@ -242,9 +329,12 @@ class _TreeWriter:
     def _count(self, materialized: Materialized) -> None:
         export = self._export
         target, size, outcome = materialized
+        file = self._pending.pop(target, None)
         if outcome == "new":
             export.files_new += 1
             export.bytes += size
+            if file is not None and not export.dry_run:
+                self._record.add(file)
         elif outcome == "same":
             export.files_unchanged += 1
         elif outcome == "differs":
@@ -252,6 +342,7 @@ class _TreeWriter:
             export.add_failure(target, "It is there with other content, and was left alone.")
         else:
             export.files_failed += 1
+            export.tracks_lost += isinstance(outcome, StoreError)
             reason = getattr(outcome, "strerror", None) or outcome
             message = f"It cannot be written: {reason}." if isinstance(outcome, OSError) else str(outcome)
             export.add_failure(target, message)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from midiprism.errors import StoreError, UsageError
+from midiprism.export.export_record import RECORD_FILE
 from midiprism.export.path_template import SUFFIX, PathTemplate
 from midiprism.fs.atomic_write import name_of_temporary
 from midiprism.fs.fsync import FSYNC_ON_WRITE, fsync_path
@@ -52,7 +53,7 @@ def remove_leftovers(to: str) -> None:
     """Remove the temporary files that a killed export left below ``to``."""
     for folder, _, names in os.walk(to):
         for name in names:
-            if (name_of_temporary(name) or "").endswith(SUFFIX) or _is_leftover_marker(name):
+            if (name_of_temporary(name) or "").endswith(SUFFIX) or _is_leftover_of_ours(name):
                 with suppress(FileNotFoundError):
                     os.unlink(os.path.join(folder, name))
 
@@ -67,8 +68,8 @@ def _store_errors(to: str) -> Iterator[None]:
 
 def _is_leftover_at_top(name: str) -> bool:
     """Return whether an export that was killed before it marked its folder may have left a file."""
-    return name == LOCK_FILE or _is_leftover_marker(name)
+    return name == LOCK_FILE or _is_leftover_of_ours(name)
 
 
-def _is_leftover_marker(name: str) -> bool:
-    return name_of_temporary(name) == MARKER_FILE_NAME
+def _is_leftover_of_ours(name: str) -> bool:
+    return name_of_temporary(name) in (MARKER_FILE_NAME, RECORD_FILE)

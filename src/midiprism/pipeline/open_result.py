@@ -3,24 +3,29 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from midiprism.catalog import Catalog, DryRunCatalog, open_catalog, open_read_only, require_driver
 from midiprism.catalog.queries.run_history import is_empty_catalog
 from midiprism.pipeline.missing_songs import SeenElsewhere, no_songs
 from midiprism.pipeline.planner import RunCatalog
 from midiprism.pipeline.settings import Settings
+from midiprism.results.free_catalog import require_free_catalog
 from midiprism.results.identity import Identity
 from midiprism.results.result_dir import (
     catalog_address,
     lock_result,
     read_identity,
-    require_free_catalog,
     require_matching_adoption,
     require_own_catalog,
 )
 from midiprism.results.result_store import open_result_store
 from midiprism.results.upkeep import remove_leftovers
 from midiprism.stores import NullStore, TrackStore, require_store_kind
+
+
+def _find_nothing() -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class OpenResult:
         run_catalog: the same, or the stand-in of a dry run.
         store: holds the tracks.
         seen_elsewhere: returns those of some songs that the run has seen at a path that it does not record.
+        find_lost_track: returns the path of a file of tracks that is not there; None if all of a sample are.
     """
 
     identity: Identity
@@ -40,6 +46,7 @@ class OpenResult:
     run_catalog: RunCatalog
     store: TrackStore
     seen_elsewhere: SeenElsewhere = no_songs
+    find_lost_track: Callable[[], str | None] = _find_nothing
 
 
 ResultOpener = Callable[[str, Settings], contextlib.AbstractContextManager[OpenResult]]
@@ -63,10 +70,18 @@ def open_result(out: str, settings: Settings) -> Iterator[OpenResult]:
         commits_in_order = not catalog.shared
         store = open_result_store(out, result.identity, commits_in_order=commits_in_order)
         with contextlib.closing(store):
+            has_runs = catalog.newest_run() is not None
             with result.exclusive() as exclusive:
                 if exclusive:
                     remove_leftovers(catalog, store, out)
-            yield OpenResult(result.identity, catalog, catalog, store)
+            find_lost = partial(_find_lost_track, catalog, store, out) if has_runs else _find_nothing
+            yield OpenResult(result.identity, catalog, catalog, store, find_lost_track=find_lost)
+
+
+def _find_lost_track(catalog: Catalog, store: TrackStore, out: str) -> str | None:
+    from midiprism.results.lost_tracks import find_lost_track  # which a new result does not need
+
+    return find_lost_track(catalog, store, out)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from midiprism.catalog import Address, BatchRecord, UpToDate, utc_now
 from midiprism.errors import MidiprismError, SourceError
 from midiprism.fs.path_text import path_text
 from midiprism.pipeline import resource_defaults
+from midiprism.pipeline.after_run import run_hooks_after, update_derived
 from midiprism.pipeline.batch import PlannedBatch
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
 from midiprism.pipeline.commit_order import CommitOrder
@@ -155,15 +156,14 @@ class _Run:
 
     def __init__(self, inputs: _RunInputs, summary: Summary, parts: RunParts) -> None:
         settings, callbacks, catalog = inputs.settings, inputs.callbacks, inputs.catalog
+        result = inputs.result
         if catalog is not None:
             catalog.wait_for_server(callbacks.stop, callbacks.on_warning)
         self._inputs = inputs
         self._summary = summary
         self._parts = parts
         self._knowledge = _PriorKnowledge.read(inputs)
-        self._scan_comparison = ScanComparison(
-            inputs.result.catalog, inputs.source, inputs.result.seen_elsewhere
-        )
+        self._scan_comparison = ScanComparison(result.catalog, inputs.source, result.seen_elsewhere)
         self._planner = _make_planner(inputs, self._knowledge, summary, parts.group_songs)
         song_counter = (
             SongCounter(inputs.source, settings.scope.limit) if settings.scope.count_songs else None
@@ -199,8 +199,10 @@ class _Run:
                             songs_replaced=songs_replaced > 0,
                             facts=inputs.settings.facts,
                         )
-                self._run_hooks()
+                        summary.lost_track = inputs.result.find_lost_track()
+                run_hooks_after(inputs.settings.catalog.hooks, inputs.catalog, summary)
                 _require_sources(inputs.source)
+                update_derived(inputs.callbacks, inputs.out, inputs.catalog, summary)
             except MidiprismError as error:
                 summary.stop(error)
             # A second Ctrl-C does not come here: the run will be found cut off.
@@ -341,12 +343,6 @@ class _Run:
             hooks, ranges = inputs.settings.catalog.hooks, inputs.source.covered_ranges
             pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, hooks)
             summary.removed = pruner.prune(ranges, summary.missing, self._recorder.begin)
-
-    def _run_hooks(self) -> None:
-        catalog, run_id = self._inputs.catalog, self._summary.run_id
-        if catalog is not None and run_id is not None:
-            for hook in self._inputs.settings.catalog.hooks:
-                hook.after_run(catalog, run_id)
 
 
 def _require_sources(source: Source) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from midiprism.catalog import LEASE_SECONDS, KnownSong, PostgresAddress, UpToDate
+from midiprism.catalog import LEASE_SECONDS, Address, KnownSong, PostgresAddress, UpToDate
 from midiprism.errors import UsageError
 from midiprism.pipeline.progress import RunListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
@@ -170,12 +170,15 @@ class RunCallbacks:
         on_compile: called while the splitter is being compiled, with the seconds so far; first with 0.
         on_warning: receives warnings while there is time to act.
         on_progress: receives the progress of the run, at most ten times a second; or None.
+        after_run: brings up to date what derives from the catalog, given the folder of the result and the
+            address of the catalog, when a run that recorded something is done. If it fails, the run has not.
     """
 
     stop: Callable[[], bool] = lambda: False
     on_compile: Callable[[float], None] = lambda _seconds: None
     on_warning: Callable[[str], None] = lambda _message: None
     on_progress: RunListener | None = None
+    after_run: Callable[[str, Address], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Summary:
         songs_total: number of songs in the source; None if they were not counted to the end.
         missing: the songs of each source that the scan has not seen anywhere.
         removed: what a prune has removed; None without one.
+        lost_track: path of a file of tracks that the store has lost; None if a sample is there.
     """
 
     catalog: str
@@ -95,6 +96,7 @@ class Summary:
     songs_total: int | None = None
     missing: Sequence[MissingSongs] = ()
     removed: RemovalCounts | None = None
+    lost_track: str | None = None
     _failed_digests: set[bytes] = field(default_factory=set, repr=False)
 
     @property
@@ -243,6 +245,7 @@ class Summary:
             "tracks_duplicate": self.tracks_duplicate,
             "bytes_written": self.bytes_written,
             "values_nulled": self.values_nulled,
+            "lost_track": self.lost_track,
             "songs_gone": self.songs_gone,
             "songs_doubted": self.songs_doubted,
             "songs_removed": self.removed.songs if self.removed else 0,

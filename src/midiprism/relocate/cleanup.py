@@ -17,6 +17,7 @@ from midiprism.results.orphans import classify_entries
 from midiprism.results.removed_files import RemovedFiles
 from midiprism.results.result_dir import catalog_address, catalog_path
 from midiprism.results.result_store import open_result_store
+from midiprism.search.index.generation import INDEX_FOLDER, remove_index
 from midiprism.sources import MARKER_FILE_NAME
 from midiprism.stores import TrackStore
 from midiprism.stores.errors import write_error
@@ -104,6 +105,8 @@ class SourceCleaner:
         for name in sorted(os.listdir(self._root)):
             if is_leftover(name):
                 os.unlink(os.path.join(self._root, name))
+            elif name == INDEX_FOLDER and remove_index(self._root):
+                continue
             elif name not in (MARKER_FILE_NAME, *store_folders):
                 self._relocation.count(files_left=1)
 

@@ -30,6 +30,7 @@ TRACKS_PER_COMMIT = 2_000
 TRACKS_PER_TASK = 200
 SONGS_PER_COMMIT = 10_000
 _NO_CLASSES = bytes(24)
+_LEAST_SECONDS = 1e-6  # the time that facts take is not that of a commit
 
 
 @dataclass(slots=True)
@@ -105,6 +106,7 @@ class FactsUpkeep:
                     return
                 for track_ids, facts in results:
                     self._index.set_track_facts(track_ids, facts)
+                    self._record_tracks(track_ids)
                     self._counts.tracks += len(track_ids)
             self._counts.tracks_lost += len(page) - sum(len(track_ids) for track_ids, _ in results)
             self._on_progress(self._counts)
@@ -154,6 +156,7 @@ class FactsUpkeep:
             for part, facts in zip(parts, computed, strict=True):
                 self._index.set_track_facts(ids[part], facts)
                 with_facts.update(zip(ids[part], _with_facts(rows[part], facts), strict=True))
+            self._record_tracks(ids)
             compactor.rewrite_track_shard(shard, with_facts)
         compactor.remove(shard)
         self._counts.tracks += len(ids)
@@ -176,11 +179,22 @@ class FactsUpkeep:
             self._on_progress(self._counts)
 
     def _record_change(self, song_ids: Sequence[int]) -> None:
-        """Record that songs differ from before, besides those that this run has committed."""
+        """Record that songs differ from before; those of this run have no row in the table of songs yet."""
         run_id = self._run_id or self._catalog.newest_run()
         older = self._index.songs_of_other_runs(song_ids, self._run_id)
         if older and run_id is not None:
             record_change(self._catalog, run_id, utc_now(), older)
+        own = set(song_ids) - set(older)
+        if own and run_id is not None:
+            record_change(self._catalog, run_id, utc_now(), own, seconds=_LEAST_SECONDS)
+
+    def _record_tracks(self, track_ids: Sequence[int]) -> None:
+        """Record that tracks differ from before, which the table of songs does not show."""
+        run_id = self._run_id or self._catalog.newest_run()
+        if track_ids and run_id is not None:
+            record_change(
+                self._catalog, run_id, utc_now(), (), changed_tracks=track_ids, seconds=_LEAST_SECONDS
+            )
 
 
 def _with_facts(rows: Sequence[ParquetTrack], facts: Mapping[str, Sequence[Any]]) -> Iterator[ParquetTrack]:

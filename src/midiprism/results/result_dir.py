@@ -5,14 +5,13 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
 from midiprism.catalog import Address, PostgresAddress
 from midiprism.errors import (
     AdoptionMismatchError,
     CatalogLocationError,
-    CommitHooksMismatchError,
     NetworkFileSystemError,
     NotAResultError,
     OlderBuildError,
@@ -103,36 +102,6 @@ def require_own_catalog(catalog: "Catalog", out: str) -> None:
     facts = marker_facts(out) if os.path.lexists(os.path.join(out, MARKER_FILE_NAME)) else {}
     if catalog.shared and catalog.bound_result() not in (None, facts.get("result")):
         raise catalog.bound_error(out, facts.get("database"))
-
-
-def require_free_catalog(
-    out: str, database: PostgresAddress | None, hook_names: Collection[str] = ()
-) -> None:
-    """Require that the catalog belongs to no result yet if ``out`` is none.
-
-    It does not matter whether a run that begins meanwhile makes both: it makes the folder first.
-
-    Args:
-        out: the folder of the result.
-        database: where the catalog is; None for a file in the result.
-        hook_names: names of the hooks of commits.
-
-    Raises:
-        BoundCatalogError: it belongs to a result.
-        CommitHooksMismatchError: the same, and its commits go through other hooks.
-    """
-    from midiprism.catalog import open_read_only
-    from midiprism.catalog.queries.run_history import is_empty_catalog
-
-    marker = os.path.join(out, MARKER_FILE_NAME)
-    if database is None or os.path.lexists(marker) or is_empty_catalog(database):
-        return
-    with open_read_only(database) as catalog:
-        if catalog.bound_result() is not None and not os.path.lexists(marker):
-            bound, wanted = catalog.run_in_transaction(catalog.select_hook_names), frozenset(hook_names)
-            if bound != wanted:
-                raise CommitHooksMismatchError(catalog.path, bound, wanted)
-            raise catalog.bound_error(out)
 
 
 def names_other_catalog(out: str, database: PostgresAddress | None) -> bool:
@@ -375,18 +344,10 @@ def _parse_identity(out: str, marker: dict[str, Any]) -> Identity:
     _require_not_relocated(out, marker)
     if marker["midiprism"] != "result":
         raise NotAResultError(out, is_export=True)
-    by, context = marker.get("by"), marker.get("context")
-    contract, naming, store = (
-        marker.get("contract"),
-        marker.get("naming"),
-        marker.get("store", DEFAULT_STORE_KIND),
-    )
-    if by not in get_args(By) or context not in get_args(Context) or store not in STORE_KINDS:
-        raise UsageError(
-            f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
-        )
-    if not isinstance(contract, int) or not isinstance(naming, int):
-        raise UsageError(
-            f"{os.path.join(out, MARKER_FILE_NAME)} is damaged: choose another folder for the result."
-        )
+    by, context, contract, naming = map(marker.get, ("by", "context", "contract", "naming"))
+    store = marker.get("store", DEFAULT_STORE_KIND)
+    is_known = by in get_args(By) and context in get_args(Context) and store in STORE_KINDS
+    if not is_known or not isinstance(contract, int) or not isinstance(naming, int):
+        path = os.path.join(out, MARKER_FILE_NAME)
+        raise UsageError(f"{path} is damaged: choose another folder for the result.")
     return Identity(cast(By, by), cast(Context, context), contract, naming, store)

@@ -5,7 +5,7 @@ from midiprism.catalog.reader import open_reader
 
 
 def update_search_index(out: str, address: Address) -> None:
-    """Bring the search index of a result up to date; another process that is at it already does it.
+    """Bring the search index of a result up to date, unless another process does it or it cannot be written.
 
     Args:
         out: folder of the result.
@@ -17,4 +17,4 @@ def update_search_index(out: str, address: Address) -> None:
     from midiprism.search.index.update import update_index
 
     with open_reader(address) as reader:
-        update_index(out, reader)
+        update_index(out, address, reader)

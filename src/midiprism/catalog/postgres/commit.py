@@ -12,7 +12,7 @@ from sqlalchemy import Table, insert, select
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.changed_songs import format_song_ids
+from midiprism.catalog.changed_ids import format_ids
 from midiprism.catalog.commit_hook import BatchTransaction, run_hooks
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.path_lookup import path_starts
@@ -350,7 +350,7 @@ class BatchCommit:
                 seconds=batch.seconds,
                 committed_at=self._now,
                 token=None if batch.lease is None else self._batch_token(),
-                changed_songs=format_song_ids(changed_songs),
+                changed_songs=format_ids(changed_songs),
             )
         )
 

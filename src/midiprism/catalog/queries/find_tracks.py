@@ -1,7 +1,7 @@
 """The links of songs with their tracks, as rows of the catalog."""
 
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, CursorResult, Select, distinct, func, null, select
@@ -10,55 +10,11 @@ from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.queries.conditions import Condition, sql_condition
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import links, runs, shards, song_paths, tracks
+from midiprism.catalog.track_row import TrackRow
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord
 from midiprism.records.track_record import TrackRecord
-from midiprism.sources.file_types import source_of_song
 
 _FETCH_ROWS = 1_000
-
-
-class TrackRow(NamedTuple):
-    """A link of a song with its track.
-
-    Of several paths that are there, the bytewise smallest names the song.
-
-    Attributes:
-        song_id: id of the song in the catalog.
-        song_path: absolute, in the file system's bytes.
-        root_length: leading bytes of the path that are the source folder, with its separator.
-        song_name: the rest as text, without suffix.
-        link: how the song has the track, and the track.
-        shard: name of the shard that holds the track; None where it is a file of its own.
-        shard_row: 0-based, in that shard.
-        source_metadata: what the source says of the song at that path, such as columns of a Parquet file.
-        paths: all paths of the song that are there, the smallest first.
-        song_names: the names of the song at these paths.
-        added: when the run began that added the track, UTC, ISO 8601; None if that run is not recorded.
-        shared: number of songs at any path that have the track; None where it was not counted.
-    """
-
-    song_id: int
-    song_path: bytes
-    root_length: int
-    song_name: str
-    link: LinkRecord
-    shard: str | None = None
-    shard_row: int | None = None
-    source_metadata: Mapping[str, Any] | None = None
-    paths: tuple[bytes, ...] = ()
-    song_names: tuple[str, ...] = ()
-    added: str | None = None
-    shared: int | None = None
-
-    @property
-    def source(self) -> bytes:
-        """The folder, archive or Parquet file that the song comes from."""
-        return source_of_song(self.song_path, self.root_length)
-
-    @property
-    def track(self) -> TrackRecord:
-        """The track itself, with the facts that its own bytes state."""
-        return self.link.track
 
 
 def find_tracks(

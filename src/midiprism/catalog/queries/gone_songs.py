@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, delete, exists, func, insert, not_, select, update
 
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.changed_songs import format_song_ids
+from midiprism.catalog.changed_ids import format_ids
 from midiprism.catalog.path_lookup import IS_THERE, is_path_in, is_path_in_range, path_order
 from midiprism.catalog.rows import query_chunks
 from midiprism.catalog.schema import batches, song_paths, songs
@@ -136,21 +136,37 @@ def delete_gone_places(catalog: Catalog, first: bytes, end: bytes | None) -> int
 
 
 def record_change(
-    catalog: Catalog, run_id: int, now: str, changed_songs: Iterable[int] | None = None
+    catalog: Catalog,
+    run_id: int,
+    now: str,
+    changed_songs: Iterable[int] | None = None,
+    *,
+    changed_tracks: Iterable[int] = (),
+    seconds: float = 0.0,
 ) -> None:
     """Record a commit without songs, inside a transaction that is open.
 
-    What derives from the catalog, such as the table of songs and the search index, is then out of date.
+    What derives from the catalog, such as the search index, is then out of date.
 
     Args:
         run_id: of the run that changes something.
         now: UTC, ISO 8601.
-        changed_songs: ids of the songs whose paths, links or tracks differ from before; None for any song.
+        changed_songs: ids of the songs whose paths, links or facts differ from before; None for any song.
+        changed_tracks: ids of the tracks whose facts differ from before.
+        seconds: spent on it, by the run that recorded these songs; 0 for a change by which the table of songs
+            is out of date too.
     """
     values = dict.fromkeys(
-        ("songs", "links", "tracks_new", "files_written", "bytes_written", "disk_bytes", "seconds"), 0
+        ("songs", "links", "tracks_new", "files_written", "bytes_written", "disk_bytes"), 0
     )
-    changed = None if changed_songs is None else format_song_ids(changed_songs)
+    changed = None if changed_songs is None else format_ids(changed_songs)
     catalog.connection.execute(
-        insert(batches).values(run_id=run_id, committed_at=now, changed_songs=changed, **values)
+        insert(batches).values(
+            run_id=run_id,
+            committed_at=now,
+            seconds=seconds,
+            changed_songs=changed,
+            changed_tracks=format_ids(changed_tracks) or None,
+            **values,
+        )
     )

@@ -72,29 +72,30 @@ class Commit(NamedTuple):
 
     Attributes:
         identity: facts by which it is told from a commit with the same id in another catalog.
-        changed_songs: see the column of ``batches``.
+        changed_songs: see the column of ``batches``; likewise ``changed_tracks``.
     """
 
     id: int
     identity: tuple[Any, ...]
     changed_songs: str | None
+    changed_tracks: str | None
 
 
 def catalog_state(reader: CatalogReader) -> CatalogState:
     """Return the state of a snapshot. It reads one index and one row."""
     ((commits, last_id),) = reader.fetch("SELECT count(*), max(id) FROM {batches}")
     rows = [] if last_id is None else reader.fetch(_COMMITS + " WHERE id = ?", [last_id])
-    return CatalogState(commits, tuple(rows[0][:-1]) if rows else ())
+    return CatalogState(commits, tuple(rows[0][:-2]) if rows else ())
 
 
-_COMMITS = "SELECT id, run_id, songs, links, committed_at, changed_songs FROM {batches}"
+_COMMITS = "SELECT id, run_id, songs, links, committed_at, changed_songs, changed_tracks FROM {batches}"
 
 
 def commits(reader: CatalogReader) -> Iterator[Commit]:
     """Return all commits by their ids."""
     for rows in reader.stream(f"{_COMMITS} ORDER BY id"):
         for row in rows:
-            yield Commit(row[0], row[1:-1], row[-1])
+            yield Commit(row[0], row[1:-2], *row[-2:])
 
 
 def run_times(reader: CatalogReader) -> dict[int, str]:

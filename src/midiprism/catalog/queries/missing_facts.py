@@ -1,13 +1,9 @@
 """Counts the tracks whose facts were not computed."""
 
-from sqlalchemy import func, select
-
-from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.schema import tracks
+from midiprism.catalog.reader import CatalogReader
 
 
-def count_missing_facts(catalog: Catalog) -> tuple[int, int]:
+def count_missing_facts(reader: CatalogReader) -> tuple[int, int]:
     """Return the number of tracks whose facts were not computed, and that of all tracks."""
-    counts = select(func.count() - func.count(tracks.c.facts_version), func.count()).select_from(tracks)
-    ((missing, every),) = catalog.fetch_all(counts)
-    return missing, every
+    ((every, computed),) = reader.fetch("SELECT count(*), count(facts_version) FROM {tracks}")
+    return every - computed, every

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Table, func, insert, select, update
 
 from midiprism.catalog import rows
 from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.changed_songs import format_song_ids
+from midiprism.catalog.changed_ids import format_ids
 from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
@@ -241,7 +241,7 @@ class SqliteCatalog(Catalog):
                 disk_bytes=record.disk_bytes + result.shard_bytes,
                 seconds=record.seconds,
                 committed_at=now,
-                changed_songs=format_song_ids(changed_songs),
+                changed_songs=format_ids(changed_songs),
             )
         )
 

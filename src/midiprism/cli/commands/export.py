@@ -50,6 +50,14 @@ def export(
         int | None,
         typer.Option(min=1, metavar="N", help="Export the first N tracks only, in the order of `list`."),
     ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove files that an earlier export of OUT wrote and nobody has changed since, of songs "
+            "that are gone, renamed or changed.",
+        ),
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> int:
     """Write a tree of the tracks, or of those that a query finds, under names of your choice.
@@ -58,13 +66,13 @@ def export(
     """
     from midiprism.export.export import export_tracks
     from midiprism.export.path_template import PathTemplate
-    from midiprism.results.result_dir import open_catalog_of
+    from midiprism.search.find import open_search
 
     template, parsed = PathTemplate(by), parse_arguments(query, filters)
     result = locate(out, catalog, quiet=output.quiet)
     if not output.quiet:
-        with open_catalog_of(result.folder, result.database) as opened:
-            print_missing_facts(opened, parsed, result.quoted)
+        with open_search(result.folder, result.database) as search:
+            print_missing_facts(search, parsed, result.quoted)
     with interruptible("Stopping after the current file.") as stop:
         summary = export_tracks(
             result.folder,
@@ -74,11 +82,12 @@ def export(
             database=result.database,
             hardlink=hardlink,
             limit=limit,
+            prune=prune,
             dry_run=dry_run,
             stop=stop,
         )
         stopped = stop()
-    print_export(summary, quiet=output.quiet, stderr=output.as_json)
+    print_export(summary, result.quoted, quiet=output.quiet, stderr=output.as_json)
     if output.as_json:
         print_json(summary.as_dict())
     if stopped:

@@ -9,11 +9,13 @@ import typer
 
 from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
 from midiprism.cli.query_arguments import FilterOptions, QueryArgument, parse_arguments
+from midiprism.cli.render.facet_text import print_facets
 from midiprism.cli.render.search_text import (
     print_fields,
     print_missing_facts,
     print_nothing_found,
     print_searches,
+    print_unwritable_index,
 )
 from midiprism.cli.render.terminal import print_message
 from midiprism.cli.render.track_list import (
@@ -129,6 +131,15 @@ class ListOptions:
         bool, typer.Option("-0", "--null", help="Print paths as --paths does, each ended by NUL (xargs -0).")
     ] = False
 
+    facets: Annotated[
+        bool,
+        typer.Option(
+            "--facets",
+            help="Count the tracks by instrument family, role, key, meter, tempo, length and source instead, "
+            "or by the fields that --columns names; --json gives an object per field.",
+        ),
+    ] = False
+
     def chosen_form(self) -> Form:
         """Return the form that is asked for.
 
@@ -144,6 +155,8 @@ class ListOptions:
         if len(forms) > 1:
             raise UsageError("--format, --json, --tsv and --paths exclude each other.")
         form = next(iter(forms), self.form)
+        if self.facets and (form not in ("table", "json") or self.limit or self.sort):
+            raise UsageError("--facets counts all tracks that match, as a table or with --json.")
         if self.columns is not None and form in ("paths", "m3u"):
             raise UsageError(f"A list of the form {form} has no columns: leave --columns out.")
         return form
@@ -162,21 +175,25 @@ def list_tracks(
 
     Tracks and channels are counted from 1, as musicians do.
     """
-    from midiprism.results.result_dir import open_catalog_of
-    from midiprism.search.plain_scan import scan_tracks
+    from midiprism.search.find import open_search
 
     form = listing.chosen_form()
-    columns = find_columns(listing.columns)
+    columns = [] if listing.facets else find_columns(listing.columns)
     parsed = parse_arguments(query, filters, listing.sort.split(",") if listing.sort else ())
     result = locate(out, catalog, quiet=quiet)
     if searches.save is not None:
         _save(searches.save, parsed, result, quiet=quiet)
-    with open_catalog_of(result.folder, result.database) as opened:
+    with open_search(result.folder, result.database) as search:
         if not quiet:
-            print_missing_facts(opened, parsed, result.quoted)
+            print_unwritable_index(search, result.quoted)
+            print_missing_facts(search, parsed, result.quoted)
+        if listing.facets:
+            names = listing.columns.split(",") if listing.columns else None
+            print_facets(search.facets(parsed, names), as_json=form == "json")
+            return
         max_rows = (listing.limit or _DEFAULT_TABLE_ROWS) + 1 if form == "table" else listing.limit
         count_shared = any(column.key == "shared" for column in columns)
-        with closing(scan_tracks(opened, parsed, max_rows, count_shared=count_shared)) as rows:
+        with closing(search.tracks(parsed, max_rows, count_shared=count_shared)) as rows:
             first = next(rows, None)
             found = while_read(rows if first is None else chain([first], rows))
             if form == "table":
@@ -184,7 +201,7 @@ def list_tracks(
             else:
                 print_tracks(found, form, columns, result.folder, end=b"\0" if listing.null else b"\n")
         if first is None and not quiet:
-            print_nothing_found(opened, parsed)
+            print_nothing_found(search, parsed)
 
 
 def _save(name: str, query: "Query", result: ResultLocation, *, quiet: bool) -> None:

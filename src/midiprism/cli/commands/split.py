@@ -65,6 +65,7 @@ def split(
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
     from midiprism.pipeline.missing_songs import require_believed
+    from midiprism.search.upkeep import update_search_index
 
     sources = source_options.sources or []
     out = follow_relocation(out, quiet=output.quiet)
@@ -100,14 +101,14 @@ def split(
             suggest_faster_place(out)
         display = stack.enter_context(_display(quiet=output.quiet))
         listener = stack.enter_context(_listener(metrics, display, quiet=output.quiet))
-        callbacks = RunCallbacks(stop, compile_display(display), print_message, listener)
+        callbacks = RunCallbacks(stop, compile_display(display), print_message, listener, update_search_index)
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
     command = RepeatedCommand(out, quote_result(out, database), (*sources, *source_arguments))
     _print_result(summary, command, output, verbose=verbose)
     if rerun.prune and summary.state == "done":
         require_believed(summary.missing)
-    ok = not summary.has_failures and summary.error is None
+    ok = not summary.has_failures and summary.error is None and summary.lost_track is None
     return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
 
 

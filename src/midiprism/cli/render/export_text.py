@@ -10,18 +10,39 @@ if TYPE_CHECKING:
 _MAX_SHOWN = 5
 
 
-def print_export(summary: "Export", *, quiet: bool, stderr: bool) -> None:
-    """Print the failures and, unless quiet, what was written."""
+def print_export(summary: "Export", quoted_result: str, *, quiet: bool, stderr: bool) -> None:
+    """Print the failures and, unless quiet, what was written.
+
+    Args:
+        quoted_result: the result as the arguments of a command.
+    """
     for path, message in summary.failures[:_MAX_SHOWN]:
         print_message(f"{path}: {message}")
     hidden = summary.files_differing + summary.files_failed - _MAX_SHOWN
     if hidden > 0:
         print_message(f"and {hidden:,} more.")
+    if summary.tracks_lost:
+        are = "1 track is" if summary.tracks_lost == 1 else f"{summary.tracks_lost:,} tracks are"
+        print_message(f"{are} lost or damaged in the result: `midiprism verify {quoted_result} --repair`.")
     if quiet:
         return
     verb = "Would write" if summary.dry_run else "Wrote"
     size = format_size(summary.bytes)
-    make_console(stderr=stderr).print(
+    console = make_console(stderr=stderr)
+    console.print(
         f"{verb} {pluralize(summary.files_new, 'file')} ({size}) in {printable_path(summary.to)}; "
         f"{summary.files_unchanged:,} were there already. {summary.seconds:.1f} s"
     )
+    if summary.files_pruned:
+        verb = "Would remove" if summary.dry_run else "Removed"
+        console.print(f"{verb} {_outdated(summary.files_pruned)}.")
+    if summary.files_outdated:
+        them = "it" if summary.files_outdated == 1 else "them"
+        console.print(f"{_outdated(summary.files_outdated)} left here; --prune removes {them}.")
+
+
+def _outdated(count: int) -> str:
+    songs = (
+        "a song that is gone, renamed or changed" if count == 1 else "songs that are gone, renamed or changed"
+    )
+    return f"{pluralize(count, 'file')} of {songs}"

@@ -1,6 +1,5 @@
 """Print what helps with queries: their fields, saved searches, why nothing was found, where one is wrong."""
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,8 +16,8 @@ from midiprism.cli.render.terminal import (
 )
 
 if TYPE_CHECKING:
-    from midiprism.catalog import Catalog
     from midiprism.search.errors import QueryError
+    from midiprism.search.find import TrackSearch
     from midiprism.search.query import Query
     from midiprism.search.query_fields import QueryField
 
@@ -89,19 +88,33 @@ def print_searches() -> None:
         print_message("No search is saved: `midiprism list OUT QUERY --save NAME` saves one.", level="info")
 
 
-def print_missing_facts(catalog: "Catalog", query: "Query", result: str) -> None:
+def print_unwritable_index(search: "TrackSearch", result: str) -> None:
+    """Print a message if the search index cannot be written.
+
+    Args:
+        search: in the result.
+        result: the result as arguments of a command.
+    """
+    if search.obstacle is not None:
+        print_message(
+            f"The search index of {result} cannot be written ({search.obstacle}): this search reads the "
+            "catalog instead, which takes seconds for many songs.",
+            level="info",
+        )
+
+
+def print_missing_facts(search: "TrackSearch", query: "Query", result: str) -> None:
     """Print a message if a query asks for facts that were not computed for some tracks.
 
     Args:
-        catalog: open.
+        search: in the result.
         query: the query.
         result: the result as arguments of a command.
     """
-    from midiprism.catalog.queries.missing_facts import count_missing_facts
     from midiprism.search.diagnosis import computed_fields
 
     fields = computed_fields(query)
-    missing, every = count_missing_facts(catalog) if fields else (0, 0)
+    missing, every = search.missing_facts() if fields else (0, 0)
     if missing:
         which = "this result" if missing == every else f"{pluralize(missing, 'track')} of {every:,}"
         print_message(
@@ -109,16 +122,11 @@ def print_missing_facts(catalog: "Catalog", query: "Query", result: str) -> None
         )
 
 
-def print_nothing_found(catalog: "Catalog", query: "Query") -> None:
+def print_nothing_found(search: "TrackSearch", query: "Query") -> None:
     """Print that no track matches, and which terms match none by themselves."""
     from midiprism.search.diagnosis import terms_without_tracks
-    from midiprism.search.plain_scan import scan_tracks
 
-    def finds_any(part: "Query") -> bool:
-        with closing(scan_tracks(catalog, part, 1)) as rows:
-            return next(rows, None) is not None
-
-    alone = [f"`{term}`" for term in terms_without_tracks(query, finds_any)]
+    alone = [f"`{term}`" for term in terms_without_tracks(query, search.finds_any)]
     reason = f" By itself, nothing matches {' or '.join(alone)}." if alone else ""
     print_message(f"No track matches.{reason}")
 

@@ -48,6 +48,11 @@ def print_summary(
         if summary.has_failures:
             for line in failure_lines(summary, verbose=verbose):
                 print_message(line)
+        if summary.lost_track is not None:
+            print_message(
+                f"Tracks of the result are lost, such as {summary.lost_track}: `midiprism verify "
+                f"{command.quoted_result} --repair` restores them."
+            )
         return
     console = make_console(stderr=stderr)
     for line in summary_lines(summary, command, verbose=verbose):
@@ -107,6 +112,9 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
         yield "Failed:"
         yield from (f"  {line}" for line in failure_lines(summary, verbose=verbose))
     yield from missing_lines(summary, command.quoted_result)
+    if summary.lost_track is not None:
+        yield f"Tracks of the result are lost, such as {printable_path(summary.lost_track)}. To restore them:"
+        yield f"  midiprism verify {command.quoted_result} --repair"
     if summary.songs_with_loss and not summary.dry_run:
         yield "To list the songs that have lost music:"
         yield f"  midiprism status {command.quoted_result} --lost"
@@ -238,6 +246,8 @@ def _headline(summary: "Summary", out: str) -> str:
         known = f"{pluralize(summary.songs_seen, 'song')} known already"
         if summary.removed is not None and summary.removed.songs and not stopped:
             return f"Nothing new: {known}. {seconds}"
+        if summary.lost_track is not None and not stopped:
+            return f"No new song: {known}, nothing written. {seconds}"
         return f"{'Stopped' if stopped else 'Nothing to do'}: {known}, nothing written. {seconds}"
     if not summary.songs_split:
         return f"No song {'would be' if summary.dry_run else 'was'} split. {seconds}"

@@ -1,17 +1,20 @@
 """A generation of the index: its segments, and the state of the catalog that it stands for.
 
-``OUT/index/current`` names the segments of the newest generation. It is replaced at once, and last: a process
+``current`` names the segments of the newest generation. It is replaced at once, and last: a process
 that is killed before leaves files that nothing names. Segments never change. A reader keeps those that it has
 mapped, also after they were removed.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.catalog.queries.index_rows import CatalogState
+from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
+from midiprism.results.lock import LOCK_FILE
 from midiprism.search.index.column_file import (
     Array,
     ArraysInMemory,
@@ -22,7 +25,7 @@ from midiprism.search.index.column_file import (
 )
 from midiprism.search.index.index_columns import SIGNATURE
 
-INDEX_FOLDER = "index"
+INDEX_FOLDER = ".midiprism-index"
 """Folder of the index in that of a result."""
 
 INDEX_VERSION = 1
@@ -148,10 +151,26 @@ def write_generation(folder: str, generation: Generation) -> None:
 
 def remove_unnamed(folder: str, generation: Generation) -> None:
     """Remove the files that a generation does not name, while no other process writes the index."""
-    known = {_CURRENT, *(segment.name for segment in generation.segments)}
+    _remove(folder, {_CURRENT, LOCK_FILE, *(segment.name for segment in generation.segments)})
+
+
+def remove_index(out: str) -> bool:
+    """Remove the index of a result, and return whether nothing is left in its place.
+
+    What is there besides the files of an index is left.
+    """
+    folder = index_folder(out)
+    if os.path.isdir(folder) and not os.path.islink(folder):
+        _remove(folder, ())
+        with suppress(OSError):
+            os.rmdir(folder)
+    return not os.path.lexists(folder)
+
+
+def _remove(folder: str, kept: Container[str]) -> None:
+    """Remove the files of an index but for some."""
     for name in os.listdir(folder):
-        if name not in known and (name.endswith((_SUFFIX, ".tmp"))):
-            try:
+        is_own = name in (_CURRENT, LOCK_FILE) or name.endswith((_SUFFIX, TEMPORARY_SUFFIX))
+        if is_own and name not in kept:
+            with suppress(OSError):  # a reader on Windows has it open: the next update removes it
                 os.unlink(os.path.join(folder, name))
-            except OSError:  # a reader on Windows has it open: the next update removes it
-                continue

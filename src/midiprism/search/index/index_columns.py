@@ -15,6 +15,8 @@ SOURCE = "source"
 """A column of songs: the folder, archive or Parquet file that they come from."""
 ADDED = "added"
 """A column of tracks: when the run began that added them."""
+FACTS_VERSION = "facts_version"
+"""A column of tracks that no query asks for: NULL where the facts were not computed."""
 SHARED = "shared"
 """Songs that have a track: counted when a search asks for it, since every new song may change it."""
 
@@ -53,6 +55,7 @@ def _declared_columns() -> Iterator[IndexColumn]:
             field = fields[name]
             if name != SONG_NAME:
                 yield IndexColumn(query_field.record, name, field.python_type is str)
+    yield IndexColumn("tracks", FACTS_VERSION, False)
 
 
 CATALOG_COLUMNS = tuple(dict.fromkeys(_declared_columns()))

@@ -1,28 +1,17 @@
 """The order in which found links are listed: by fields, by the paths of the songs, by position."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from midiprism.catalog.queries.found_rows import LinkKey
 from midiprism.search.index.encoding import SEPARATOR
 from midiprism.search.index.index_columns import SONG_NAME, find_column
 from midiprism.search.index.segment import IntArray, Segment, TextColumn
 from midiprism.search.musical_keys import parse_key
 from midiprism.search.query import SortKey
 from midiprism.search.query_fields import QUERY_FIELDS, QueryField
-
-
-class FoundLink(NamedTuple):
-    """A link that a search has found.
-
-    Attributes:
-        song_id: id of its song in the catalog.
-        position: of the link among the song's.
-    """
-
-    song_id: int
-    position: int
 
 
 class _Descending:
@@ -137,8 +126,15 @@ def _comparable(segment: Segment, links: IntArray, key: SortKey) -> list[tuple[b
     return [*zip(is_null.tolist(), signed.tolist(), strict=True)]
 
 
-def found_links(segment: Segment, links: IntArray) -> list[FoundLink]:
-    """Return some links as the catalog knows them."""
+def link_keys(segment: Segment, links: IntArray, *, with_shared: bool) -> list[LinkKey]:
+    """Return some links as the catalog knows them.
+
+    Args:
+        segment: that has them.
+        links: their rows.
+        with_shared: whether they tell how many songs have the same track.
+    """
     song_ids = segment.columns["songs.id"][segment.song_of_link[links]].tolist()
     positions = segment.columns["links.position"][links].tolist()
-    return [*map(FoundLink, song_ids, positions)]
+    shared = segment.shared_of(links) if with_shared else [None] * len(links)
+    return [*map(LinkKey, song_ids, positions, shared)]

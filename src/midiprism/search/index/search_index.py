@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from midiprism.catalog.queries.found_rows import LinkKey
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet, count_facets
 from midiprism.search.index.generation import Generation
+from midiprism.search.index.index_columns import FACTS_VERSION, IndexColumn
 from midiprism.search.index.matching import asks_for_shared, matching_links
-from midiprism.search.index.ordering import FoundLink, found_links, order_keys, sorted_links
+from midiprism.search.index.ordering import link_keys, order_keys, sorted_links
 from midiprism.search.index.segment import IntArray, Segment
 from midiprism.search.query import Query, SortKey
 
@@ -35,20 +37,21 @@ class _Part(NamedTuple):
 class Matches:
     """The links that a query matches."""
 
-    def __init__(self, parts: Sequence[_Part], sort: Sequence[SortKey]) -> None:
+    def __init__(self, parts: Sequence[_Part], sort: Sequence[SortKey], *, with_shared: bool) -> None:
         self._parts = parts
         self._sort = sort
+        self._with_shared = with_shared
 
     def __len__(self) -> int:
         return sum(part.size for part in self._parts)
 
-    def first(self, limit: int | None = None) -> Iterator[FoundLink]:
+    def first(self, limit: int | None = None) -> Iterator[LinkKey]:
         """Yield the first of them in the order of the query; all of them without a limit."""
         if len(self._parts) == 1:
             (part,) = self._parts
             links = sorted_links(part.segment, part.chosen(), self._sort, limit)
             for start in range(0, len(links), _FIRST_ROWS):
-                yield from found_links(part.segment, links[start : start + _FIRST_ROWS])
+                yield from self._keys(part, links[start : start + _FIRST_ROWS])
             return
         streams = [self._with_keys(part, limit) for part in self._parts]
         for index, (_, found) in enumerate(heapq.merge(*streams, key=lambda row: row[0])):
@@ -60,13 +63,15 @@ class Matches:
         """Return the exact counts of some fields, see ``count_facets``."""
         return count_facets(names, self._parts)
 
-    def _with_keys(self, part: _Part, limit: int | None) -> Iterator[tuple[tuple[object, ...], FoundLink]]:
+    def _with_keys(self, part: _Part, limit: int | None) -> Iterator[tuple[tuple[object, ...], LinkKey]]:
         links = sorted_links(part.segment, part.chosen(), self._sort, limit)
         for start in range(0, len(links), _FIRST_ROWS):
             chunk = links[start : start + _FIRST_ROWS]
-            yield from zip(
-                order_keys(part.segment, chunk, self._sort), found_links(part.segment, chunk), strict=True
-            )
+            order = order_keys(part.segment, chunk, self._sort)
+            yield from zip(order, self._keys(part, chunk), strict=True)
+
+    def _keys(self, part: _Part, links: IntArray) -> list[LinkKey]:
+        return link_keys(part.segment, links, with_shared=self._with_shared)
 
 
 class SearchIndex:
@@ -80,15 +85,32 @@ class SearchIndex:
         self._segments = [Segment(one.columns, one.dead_songs) for one in generation.segments]
         self._has_shared = False
 
-    def search(self, query: Query) -> Matches:
-        """Return the links that a query matches."""
-        if asks_for_shared(query) and not self._has_shared:
+    def search(self, query: Query, *, count_shared: bool = False) -> Matches:
+        """Return the links that a query matches.
+
+        Args:
+            query: its terms and its order.
+            count_shared: whether links tell how many songs have the same track, also if the query does not
+                need it.
+        """
+        with_shared = count_shared or asks_for_shared(query)
+        if with_shared and not self._has_shared:
             self._count_shared()
         parts = []
         for segment in self._segments:
             mask = matching_links(segment, query)
             parts.append(_Part(segment, None if mask is None else np.flatnonzero(mask)))
-        return Matches(parts, query.sort)
+        return Matches(parts, query.sort, with_shared=with_shared)
+
+    def missing_facts(self) -> tuple[int, int]:
+        """Return the number of tracks whose facts were not computed, and that of all tracks."""
+        column = IndexColumn("tracks", FACTS_VERSION, False)
+        masks = [~segment.number(column).has_value() for segment in self._segments]
+        if not any(mask.any() for mask in masks):
+            return 0, 0
+        ids = [segment.columns["tracks.id"] for segment in self._segments]
+        missing = [of_segment[mask] for of_segment, mask in zip(ids, masks, strict=True)]
+        return len(np.unique(np.concatenate(missing))), len(np.unique(np.concatenate(ids)))
 
     def _count_shared(self) -> None:
         """Count for each track the songs that have it, in all segments together."""

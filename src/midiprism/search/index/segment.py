@@ -227,6 +227,12 @@ class Segment:
         totals[self.columns["tracks.id"]] = counts
         return totals
 
+    def shared_of(self, links: IntArray) -> list[int]:
+        """Return how many songs have the tracks of some links, see ``set_shared``."""
+        assert self._shared is not None, "it is counted before"
+        found: list[int] = self._shared[self.track_of_link[links]].astype(np.intp).tolist()
+        return found
+
     def set_shared(self, totals: IntArray) -> None:
         """Set the number of songs that have each track, by its id."""
         self._shared = totals[self.columns["tracks.id"]].astype(np.float32)

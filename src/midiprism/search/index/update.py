@@ -4,14 +4,14 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from midiprism.catalog.changed_songs import format_song_ids, parse_song_ids
+from midiprism.catalog import Address
+from midiprism.catalog.changed_ids import format_ids, parse_ids
 from midiprism.catalog.queries.index_rows import (
     ALL_SONGS,
     CatalogState,
@@ -22,10 +22,10 @@ from midiprism.catalog.queries.index_rows import (
     song_conditions,
     song_sizes,
 )
-from midiprism.catalog.reader import CatalogReader
+from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
 from midiprism.results.lock import lock_exclusive
-from midiprism.search.index.column_file import Array
+from midiprism.search.index.column_file import Array, Columns
 from midiprism.search.index.generation import (
     Generation,
     IndexedSegment,
@@ -37,35 +37,39 @@ from midiprism.search.index.generation import (
     write_segment,
 )
 from midiprism.search.index.segment_builder import build_segment
+from midiprism.search.index.text_search import BoolArray
 
 MAX_SEGMENT_LINKS = 800_000
 """Most links of a segment, but for songs with more; bounds the memory that a build takes."""
 
 _TIER_FACTOR = 4
 """So many segments of about the same size become one."""
-_SMALLEST_TIER_LINKS = 2_000
+SMALLEST_TIER_LINKS = 2_000
 _MAX_DEAD_SHARE = 0.5
 
 
 class OpenedIndex(NamedTuple):
-    """An index that is up to date.
+    """An index.
 
     Attributes:
-        generation: its segments.
-        is_stored: whether it is in files; else it is in memory, and the next search has to build it again.
+        generation: its segments; None if there is none that is up to date, or can be brought up to date in a
+            short time.
+        obstacle: why its files are not up to date; None if they are, or another process is at it.
     """
 
-    generation: Generation
-    is_stored: bool
+    generation: Generation | None
+    obstacle: str | None = None
 
 
-def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
+def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
     """Return the index of a snapshot of a catalog, which is brought up to date first.
 
-    Where another process is writing it, or nothing can be written, what is new is read into memory.
+    Where another process is writing it, or nothing can be written, what has changed since the last generation
+    is read into memory.
 
     Args:
         out: folder of the result.
+        address: of the catalog.
         reader: of the snapshot.
 
     Raises:
@@ -74,35 +78,55 @@ def open_index(out: str, reader: CatalogReader) -> OpenedIndex:
     state = catalog_state(reader)
     current = read_generation(index_folder(out))
     if current is not None and current.state == state:
-        return OpenedIndex(current, True)
-    updated = update_index(out, reader)
-    if updated is not None and updated.state == state:
-        return OpenedIndex(updated, True)
-    return OpenedIndex(_Update(Snapshot.of(reader), current, None).run(), False)
+        return OpenedIndex(current)
+    updated = update_index(out, address, reader)
+    if updated.generation is not None and updated.generation.state == state:
+        return updated
+    change = _Update(Snapshot.of(reader), current, None)
+    return OpenedIndex(change.run() if change.is_incremental else None, updated.obstacle)
 
 
-def update_index(out: str, reader: CatalogReader) -> Generation | None:
+def index_in_memory(reader: CatalogReader) -> Generation:
+    """Return the index of a snapshot, made from nothing and without files.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    return _Update(Snapshot.of(reader), None, None).run()
+
+
+def update_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
     """Bring the index of a result up to date with a snapshot of its catalog.
 
+    Args:
+        out: folder of the result.
+        address: of the catalog.
+        reader: of the snapshot.
+
     Returns:
-        The newest generation, which may be of a later snapshot; None if another process is writing the index,
-        or it cannot be written.
+        The newest generation, which may be of a later snapshot; without one if another process is writing the
+        index, or it cannot be written.
 
     Raises:
         CatalogError: the catalog cannot be read.
     """
     folder = index_folder(out)
-    with suppress(OSError, InUseError, StoreError):
+    try:
         os.makedirs(folder, exist_ok=True)
         with lock_exclusive(folder):
             current = read_generation(folder)
             snapshot = Snapshot.of(reader)
-            if current is None or not snapshot.is_known_to(current):
+            if current is None or not snapshot.is_passed_by(current, address):
                 current = _Update(snapshot, current, folder).run()
                 write_generation(folder, current)
             remove_unnamed(folder, current)
-            return current
-    return None
+            return OpenedIndex(current)
+    except InUseError:
+        return OpenedIndex(None)
+    except OSError as error:
+        return OpenedIndex(None, error.strerror or str(error))
+    except StoreError as error:
+        return OpenedIndex(None, str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +153,14 @@ class Snapshot:
         """The digests of all commits, ascending."""
         return np.sort(np.fromiter(self.commits, np.uint64, len(self.commits)))
 
-    def is_known_to(self, generation: Generation) -> bool:
+    def is_passed_by(self, generation: Generation, address: Address) -> bool:
         """Return whether a generation stands for this snapshot, or for a later one of the same catalog."""
-        return bool(np.isin(self.digests, generation.commits).all())
+        if self.state == generation.state:
+            return True
+        if not np.isin(self.digests, generation.commits).all():
+            return False
+        with open_reader(address) as newest:  # the same again if the catalog was put back from a backup
+            return catalog_state(newest) != self.state
 
 
 class _Update:
@@ -148,10 +177,16 @@ class _Update:
         self._reader = snapshot.reader
         self._current = current
         self._folder = folder
+        self._changed = self._changed_songs()
+
+    @property
+    def is_incremental(self) -> bool:
+        """True if only what has changed since the current generation is read."""
+        return self._changed is not None
 
     def run(self) -> Generation:
         """Return the generation of the snapshot, whose segments are written if there is a folder."""
-        changed = self._changed_songs()
+        changed = self._changed
         kept: list[IndexedSegment] = []
         if changed is None or self._current is None:
             changed = [ALL_SONGS]
@@ -171,11 +206,17 @@ class _Update:
         if not np.isin(self._current.commits, digests).all():
             return None  # another catalog, or an earlier state that was put back
         changed: list[tuple[int, int]] = []
+        changed_tracks: list[tuple[int, int]] = []
         for digest in np.setdiff1d(digests, self._current.commits).tolist():
-            texts = self._snapshot.commits[digest].changed_songs
-            if texts is None:
+            commit = self._snapshot.commits[digest]
+            if commit.changed_songs is None:
                 return None
-            changed += parse_song_ids(texts)
+            changed += parse_ids(commit.changed_songs)
+            changed_tracks += parse_ids(commit.changed_tracks or "")
+        if changed_tracks:
+            wanted = merge_ranges(changed_tracks)
+            ids = np.concatenate([_songs_with(one.columns, wanted) for one in self._current.segments])
+            changed += parse_ids(format_ids(ids.tolist()))
         ranges = merge_ranges(changed)
         indexed = sum(len(segment.columns["songs.id"]) for segment in self._current.segments)
         return None if sum(last - first + 1 for first, last in ranges) > indexed else ranges
@@ -222,12 +263,24 @@ def _without(segment: IndexedSegment, songs: Sequence[IdRange]) -> IndexedSegmen
     """Return a segment in which some songs are dead."""
     if not songs:
         return segment
-    ids = segment.columns["songs.id"]
-    bounds = np.array(songs, np.int64)
-    ranges = np.searchsorted(bounds[:, 0], ids, "right") - 1
-    is_dead = (ranges >= 0) & (ids <= bounds[ranges, 1])
+    is_dead = _are_in(segment.columns["songs.id"], songs)
     is_dead[segment.dead_songs] = True
     return segment._replace(dead_songs=np.flatnonzero(is_dead).astype(np.uint32))
+
+
+def _are_in(ids: Array, ranges: Sequence[IdRange]) -> BoolArray:
+    """Return for each id whether it is in one of some ranges that are sorted and do not touch."""
+    bounds = np.array(ranges, np.int64)
+    found = np.searchsorted(bounds[:, 0], ids, "right") - 1
+    return np.asarray((found >= 0) & (ids <= bounds[found, 1]))
+
+
+def _songs_with(columns: Columns, tracks: Sequence[IdRange]) -> Array:
+    """Return the ids of the songs of a segment that have some tracks."""
+    is_wanted = _are_in(columns["tracks.id"], tracks)
+    links = np.flatnonzero(is_wanted[columns["links.track"]])
+    songs = np.searchsorted(columns["songs.links"], links, "right") - 1
+    return columns["songs.id"][np.unique(songs)]
 
 
 def _choose_merged(segments: Sequence[IndexedSegment]) -> tuple[list[IndexedSegment], list[IdRange]]:
@@ -247,7 +300,7 @@ def _choose_merged(segments: Sequence[IndexedSegment]) -> tuple[list[IndexedSegm
     names = {id(segment) for segment in merged}
     kept = [segment for segment in segments if id(segment) not in names]
     ids = np.concatenate([np.empty(0, np.int64), *(segment.live_song_ids for segment in merged)])
-    return kept, [IdRange(first, last) for first, last in parse_song_ids(format_song_ids(ids.tolist()))]
+    return kept, [IdRange(first, last) for first, last in parse_ids(format_ids(ids.tolist()))]
 
 
 def _tier(segment: IndexedSegment) -> int:
@@ -256,7 +309,7 @@ def _tier(segment: IndexedSegment) -> int:
 
 def _tier_of(links: int) -> int:
     tier = 0
-    while links >= _SMALLEST_TIER_LINKS:
+    while links >= SMALLEST_TIER_LINKS:
         links //= _TIER_FACTOR
         tier += 1
     return tier

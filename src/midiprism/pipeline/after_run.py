@@ -1,0 +1,30 @@
+"""Work after the last commit of a run: that of hooks, and what derives from the catalog."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from midiprism.errors import MidiprismError
+from midiprism.pipeline.settings import RunCallbacks
+from midiprism.pipeline.summary import Summary
+
+if TYPE_CHECKING:  # which load the database
+    from midiprism.catalog import Catalog
+    from midiprism.catalog.commit_hook import CommitHook
+
+
+def run_hooks_after(hooks: "Sequence[CommitHook]", catalog: "Catalog | None", summary: Summary) -> None:
+    """Let the hooks do their work after a run that recorded something."""
+    if catalog is not None and summary.run_id is not None:
+        for hook in hooks:
+            hook.after_run(catalog, summary.run_id)
+
+
+def update_derived(callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary) -> None:
+    """Bring up to date what derives from the catalog. An interrupted run leaves that to those who need it."""
+    update = callbacks.after_run
+    if update is None or catalog is None or summary.run_id is None or summary.state != "done":
+        return
+    try:
+        update(out, catalog.address)
+    except MidiprismError as error:
+        callbacks.on_warning(str(error))

@@ -1,0 +1,150 @@
+"""Searches for the tracks of a result: which links a query finds, from the index, and their rows."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
+
+from midiprism.catalog import PostgresAddress
+from midiprism.catalog.queries.found_rows import found_rows
+from midiprism.catalog.queries.missing_facts import count_missing_facts
+from midiprism.catalog.reader import CatalogReader, open_reader, reader_of
+from midiprism.catalog.track_row import TrackRow
+from midiprism.results.result_dir import catalog_address, open_catalog_of, require_result
+from midiprism.search.query import Query
+
+if TYPE_CHECKING:  # which load NumPy
+    from midiprism.search.index.facets import Facet
+    from midiprism.search.index.search_index import SearchIndex
+
+Scan = Callable[[Query, int | None, bool], Generator[TrackRow, None, None]]
+
+
+class TrackSearch:
+    """Searches in one snapshot of a result.
+
+    Args:
+        reader: of the catalog.
+        index: of the same snapshot; None where tracks are found by a scan of the catalog.
+        scan: returns the tracks of a query by a scan, given its limit and whether to count ``shared``.
+        obstacle: why the index cannot be written; None if it can.
+
+    Attributes:
+        reader: of the catalog.
+        obstacle: why the index cannot be written; None if it can. If it cannot, every search reads what has
+            changed since the last time, or all of the catalog.
+    """
+
+    def __init__(
+        self, reader: CatalogReader, index: "SearchIndex | None", scan: Scan, obstacle: str | None
+    ) -> None:
+        self.reader = reader
+        self.obstacle = obstacle
+        self._index = index
+        self._scan = scan
+
+    def tracks(
+        self, query: Query, limit: int | None = None, *, count_shared: bool = False
+    ) -> Generator[TrackRow, None, None]:
+        """Yield the tracks that a query finds, in its order. Rows stream.
+
+        Args:
+            query: its terms and its order.
+            limit: yield so many at most; None for all.
+            count_shared: whether the rows tell ``shared``, also if the query does not need it.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        if self._index is None:
+            with closing(self._scan(query, limit, count_shared)) as rows:
+                yield from rows
+            return
+        matches = self._index.search(query, count_shared=count_shared)
+        yield from found_rows(self.reader, matches.first(limit))
+
+    def finds_any(self, query: Query) -> bool:
+        """Return whether a query finds any track.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        with closing(self.tracks(query, 1)) as rows:
+            return next(rows, None) is not None
+
+    def count(self, query: Query) -> int:
+        """Return how many tracks a query finds.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        return len(self._made_index().search(query))
+
+    def facets(self, query: Query, names: Sequence[str] | None = None) -> "tuple[Facet, ...]":
+        """Return how many of the tracks that a query finds have each value of some fields.
+
+        Args:
+            query: the terms; its order does not matter.
+            names: of fields, and ``source``; None for those that people ask for most.
+
+        Raises:
+            UsageError: there is no such field, or it cannot be counted.
+            CatalogError: the catalog cannot be read.
+        """
+        from midiprism.search.index.facets import DEFAULT_FACETS
+
+        return self._made_index().search(query).facets(DEFAULT_FACETS if names is None else names)
+
+    def missing_facts(self) -> tuple[int, int]:
+        """Return the number of tracks whose facts were not computed, and that of all tracks.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        if self._index is None:
+            return count_missing_facts(self.reader)
+        return self._index.missing_facts()
+
+    def _made_index(self) -> "SearchIndex":
+        """Return the index, which is made in memory if there is none."""
+        if self._index is None:
+            from midiprism.search.index.search_index import SearchIndex
+            from midiprism.search.index.update import index_in_memory
+
+            self._index = SearchIndex(index_in_memory(self.reader))
+        return self._index
+
+
+@contextmanager
+def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[TrackSearch]:
+    """Open the result in ``out`` for searches; the index is brought up to date first.
+
+    Args:
+        out: folder of the result.
+        database: where its catalog is; None for a file in the result.
+
+    Raises:
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
+        CatalogError: the catalog cannot be read, or belongs to another result.
+    """
+    require_result(out)
+    address = catalog_address(out, database)
+    from midiprism.search.index.search_index import SearchIndex  # not before there is a result
+    from midiprism.search.index.update import open_index
+
+    def scan(query: Query, limit: int | None, count_shared: bool) -> Generator[TrackRow, None, None]:
+        from midiprism.search.plain_scan import scan_tracks
+
+        with (
+            open_catalog_of(out, database) as catalog,
+            closing(scan_tracks(catalog, query, limit, count_shared=count_shared)) as rows,
+        ):
+            yield from rows
+
+    with ExitStack() as stack:
+        if isinstance(address, PostgresAddress):
+            reader = stack.enter_context(reader_of(stack.enter_context(open_catalog_of(out, database))))
+        else:
+            reader = stack.enter_context(open_reader(address))
+        opened = open_index(out, address, reader)
+        index = None if opened.generation is None else SearchIndex(opened.generation)
+        yield TrackSearch(reader, index, scan, opened.obstacle)
