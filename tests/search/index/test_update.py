@@ -156,6 +156,28 @@ def test_a_lost_or_damaged_index_is_made_anew(
     assert read_generation(index_folder(str(out))) is not None
 
 
+@pytest.mark.parametrize("many", [0, 50_000])
+def test_a_long_build_is_announced_and_an_update_is_not(
+    out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(update, "MANY_SONGS", many)
+    announced: list[str] = []
+    for _ in range(2):
+        changing.add()
+        with open_search(str(out), None, lambda: announced.append("build")):
+            pass
+    assert announced == ["build"] * (many == 0)
+
+
+def test_facts_that_come_before_any_song_is_found_are_no_error(out: Path, changing: ChangingCatalog) -> None:
+    assert opened(out).segments == []
+    with changing.open() as catalog:
+        catalog.run_in_transaction(
+            lambda: record_change(catalog, 1, utc_now(), (), changed_tracks=[5], seconds=1.0)
+        )
+    assert opened(out).segments == []
+
+
 def test_an_index_of_other_columns_is_made_anew(
     out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

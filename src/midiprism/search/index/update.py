@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from midiprism.catalog.queries.index_rows import (
     IdRange,
     catalog_state,
     commits,
+    highest_song_id,
     song_conditions,
     song_sizes,
 )
@@ -46,6 +47,7 @@ _TIER_FACTOR = 4
 """So many segments of about the same size become one."""
 SMALLEST_TIER_LINKS = 2_000
 _MAX_DEAD_SHARE = 0.5
+MANY_SONGS = 50_000  # to read them takes a few seconds
 
 
 class OpenedIndex(NamedTuple):
@@ -61,7 +63,9 @@ class OpenedIndex(NamedTuple):
     obstacle: str | None = None
 
 
-def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
+def open_index(
+    out: str, address: Address, reader: CatalogReader, on_build: Callable[[], None] = lambda: None
+) -> OpenedIndex:
     """Return the index of a snapshot of a catalog, which is brought up to date first.
 
     Where another process is writing it, or nothing can be written, what has changed since the last generation
@@ -71,6 +75,7 @@ def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex
         out: folder of the result.
         address: of the catalog.
         reader: of the snapshot.
+        on_build: called before the index of many songs is made from nothing.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -79,7 +84,7 @@ def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex
     current = read_generation(index_folder(out))
     if current is not None and current.state == state:
         return OpenedIndex(current)
-    updated = update_index(out, address, reader)
+    updated = update_index(out, address, reader, on_build)
     if updated.generation is not None and updated.generation.state == state:
         return updated
     change = _Update(Snapshot.of(reader), current, None)
@@ -95,13 +100,16 @@ def index_in_memory(reader: CatalogReader) -> Generation:
     return _Update(Snapshot.of(reader), None, None).run()
 
 
-def update_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
+def update_index(
+    out: str, address: Address, reader: CatalogReader, on_build: Callable[[], None] = lambda: None
+) -> OpenedIndex:
     """Bring the index of a result up to date with a snapshot of its catalog.
 
     Args:
         out: folder of the result.
         address: of the catalog.
         reader: of the snapshot.
+        on_build: called before the index of many songs is made from nothing.
 
     Returns:
         The newest generation, which may be of a later snapshot; without one if another process is writing the
@@ -117,7 +125,10 @@ def update_index(out: str, address: Address, reader: CatalogReader) -> OpenedInd
             current = read_generation(folder)
             snapshot = Snapshot.of(reader)
             if current is None or not snapshot.is_passed_by(current, address):
-                current = _Update(snapshot, current, folder).run()
+                change = _Update(snapshot, current, folder)
+                if not change.is_incremental and highest_song_id(reader) > MANY_SONGS:
+                    on_build()
+                current = change.run()
                 write_generation(folder, current)
             remove_unnamed(folder, current)
             return OpenedIndex(current)
@@ -215,7 +226,8 @@ class _Update:
             changed_tracks += parse_ids(commit.changed_tracks or "")
         if changed_tracks:
             wanted = merge_ranges(changed_tracks)
-            ids = np.concatenate([_songs_with(one.columns, wanted) for one in self._current.segments])
+            found = [_songs_with(one.columns, wanted) for one in self._current.segments]
+            ids = np.concatenate([np.empty(0, np.int64), *found])
             changed += parse_ids(format_ids(ids.tolist()))
         ranges = merge_ranges(changed)
         indexed = sum(len(segment.columns["songs.id"]) for segment in self._current.segments)
