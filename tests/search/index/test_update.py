@@ -169,6 +169,25 @@ def test_a_long_build_is_announced_and_an_update_is_not(
     assert announced == ["build"] * (many == 0)
 
 
+@pytest.mark.parametrize("is_changed_meanwhile", [False, True])
+def test_another_process_makes_a_half_of_a_large_index(
+    out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch, is_changed_meanwhile: bool
+) -> None:
+    for _ in range(6):
+        changing.add()
+    monkeypatch.setattr(update, "MANY_SONGS", 0)
+    monkeypatch.setattr(update, "MAX_SEGMENT_LINKS", 9)
+    with open_reader(catalog_path(str(out))) as reader:
+        expected = answers(index_in_memory(reader))
+        if is_changed_meanwhile:
+            changing.add()
+        generation = update.update_index(str(out), catalog_path(str(out)), reader).generation
+    assert generation is not None
+    assert len(generation.segments) > 3
+    assert answers(generation) == expected
+    assert files_of(out) == {segment.name for segment in generation.segments}
+
+
 def test_facts_that_come_before_any_song_is_found_are_no_error(out: Path, changing: ChangingCatalog) -> None:
     assert opened(out).segments == []
     with changing.open() as catalog:

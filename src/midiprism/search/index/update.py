@@ -26,7 +26,7 @@ from midiprism.catalog.queries.index_rows import (
 from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
 from midiprism.results.lock import lock_exclusive
-from midiprism.search.index.column_file import Array, Columns
+from midiprism.search.index.column_file import Array, ColumnFile, Columns
 from midiprism.search.index.generation import (
     Generation,
     IndexedSegment,
@@ -126,9 +126,11 @@ def update_index(
             snapshot = Snapshot.of(reader)
             if current is None or not snapshot.is_passed_by(current, address):
                 change = _Update(snapshot, current, folder)
-                if not change.is_incremental and highest_song_id(reader) > MANY_SONGS:
+                if change.is_incremental or highest_song_id(reader) <= MANY_SONGS:
+                    current = change.run()
+                else:
                     on_build()
-                current = change.run()
+                    current = change.run(helper=address)
                 write_generation(folder, current)
             remove_unnamed(folder, current)
             return OpenedIndex(current)
@@ -195,8 +197,13 @@ class _Update:
         """True if only what has changed since the current generation is read."""
         return self._changed is not None
 
-    def run(self) -> Generation:
-        """Return the generation of the snapshot, whose segments are written if there is a folder."""
+    def run(self, helper: Address | None = None) -> Generation:
+        """Return the generation of the snapshot, whose segments are written if there is a folder.
+
+        Args:
+            helper: address of the catalog for another process, which makes a half of the segments; None to
+                make all in this one.
+        """
         changed = self._changed
         kept: list[IndexedSegment] = []
         if changed is None or self._current is None:
@@ -205,7 +212,11 @@ class _Update:
             kept = [_without(segment, changed) for segment in self._current.segments]
             kept, merged = _choose_merged(kept)
             changed = merge_ranges([*changed, *merged])
-        new = [self._make_segment(songs) for songs in self._divide(changed)]
+        parts = [*self._divide(changed)]
+        if helper is None or self._folder is None or len(parts) < 2:
+            new = [self._make_segment(songs) for songs in parts]
+        else:
+            new = self._make_with_helper(helper, self._folder, parts)
         segments = [*kept, *(segment for segment in new if len(segment.columns["songs.id"]))]
         return Generation(self._snapshot.state, self._snapshot.digests, segments)
 
@@ -251,6 +262,25 @@ class _Update:
         if part:
             yield part
 
+    def _make_with_helper(
+        self, address: Address, folder: str, parts: Sequence[list[IdRange]]
+    ) -> list[IndexedSegment]:
+        """Return the segments of some parts, of which another process makes a half."""
+        from midiprism.pipeline.executors import background_for
+
+        own, others = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+        result = background_for(1)(make_segment_files, address, self._snapshot.state, others, folder)
+        made = [self._make_segment(songs) for songs in own]
+        names = result()
+        if names is None:
+            return [*made, *(self._make_segment(songs) for songs in others)]
+        nothing: Array = np.empty(0, np.uint32)
+        files = (ColumnFile(os.path.join(folder, name)) for name in names)
+        return [
+            *made,
+            *(IndexedSegment(name, file, nothing) for name, file in zip(names, files, strict=True)),
+        ]
+
     def _make_segment(self, songs: Sequence[IdRange]) -> IndexedSegment:
         arrays = build_segment(self._reader, songs)
         nothing: Array = np.empty(0, np.uint32)
@@ -258,6 +288,28 @@ class _Update:
             return IndexedSegment("", arrays, nothing)
         name = secrets.token_hex(8)
         return IndexedSegment(segment_file(name), write_segment(self._folder, name, arrays), nothing)
+
+
+def make_segment_files(
+    address: Address, state: CatalogState, parts: Sequence[Sequence[IdRange]], folder: str
+) -> list[str] | None:
+    """Write segments, and return the names of their files; None if the catalog is in another state.
+
+    Args:
+        address: of the catalog.
+        state: of the catalog, as the other segments of the generation have it.
+        parts: ids of the songs of each segment.
+        folder: of the index.
+    """
+    with open_reader(address) as reader:
+        if catalog_state(reader) != state:
+            return None
+        names = []
+        for songs in parts:
+            name = secrets.token_hex(8)
+            write_segment(folder, name, build_segment(reader, songs))
+            names.append(segment_file(name))
+        return names
 
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[IdRange]:
