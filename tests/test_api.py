@@ -60,13 +60,21 @@ def test_the_examples_in_the_documentation_are_right(folder: Path) -> None:
         "Result.tracks",
         "Result.songs",
         "Result.verify",
+        "Result.export",
     ]
-    examples.sort(
-        key=lambda example: [*order, "Result.export"].index(example.name.removeprefix("midiprism.api."))
-    )
+    examples.sort(key=lambda example: order.index(example.name.removeprefix("midiprism.api.")))
     for example in examples:
         runner.run(example)
     assert (runner.failures, runner.tries >= 9) == (0, True)
+
+
+def test_a_song_is_forgotten_and_put_back(folder: Path) -> None:
+    midiprism.split_library("songs", "result", workers=0)
+    result = midiprism.open_result("result")
+    assert (result.forget("third").songs, result.forget(query="song:first").songs) == (1, 1)
+    assert {row.song_name for row in result.tracks()} & {"first", "third"} == set()
+    assert (result.undo_forget().songs, result.undo_forget().songs) == (1, 1)
+    assert result.forget().songs == 0
 
 
 def test_the_public_names_can_be_loaded() -> None:

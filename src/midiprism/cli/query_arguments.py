@@ -25,7 +25,7 @@ QueryArgument = Annotated[
         metavar="QUERY...",
         autocompletion=_complete,
         show_default=False,
-        help="Words of a query, such as instrument:bass key:Dm bpm:85..95 notes:16.. -live; all have to "
+        help="Words of a query, such as family:bass key:Dm bpm:85..95 notes:16.. -live; all have to "
         "match. `midiprism list --fields` shows the fields.",
     ),
 ]
