@@ -33,7 +33,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-advice format clean
+.PHONY: help split test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -107,6 +107,9 @@ bench-names: $(STAMP)-detectors ## Measure the share of names that are read righ
 bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), and killed runs, in WORK=
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
 	$(RUN) benchmarks/kill_recovery.py --work "$$WORK" --songs $(SONGS)
+
+bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
+	$(RUN) benchmarks/search_speed.py --work "$$WORK" --songs $(SONGS)
 
 bench-advice: $(STAMP)-test ## Measure the quality of advice and of --workers auto, in memory and WORK=
 	PYTHONPATH=tests $(RUN) benchmarks/bottleneck_accuracy.py

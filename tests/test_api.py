@@ -1,6 +1,7 @@
 """Tests of the public Python interface to whole collections."""
 
 import doctest
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 
 import midiprism
 from midiprism import api
+from midiprism.catalog import open_catalog
+from midiprism.catalog.schema import tracks
 from midiprism.errors import NotAResultError, UsageError
 from midiprism.pipeline import RunProgress
 from midiprism.search.errors import QueryError
+from midiprism.search.index.generation import INDEX_FOLDER
 from midiprism.search.saved_searches import SavedSearches
 from midiprism.sources import open_source
 from support.fake_songs import write_files
@@ -56,13 +60,21 @@ def test_the_examples_in_the_documentation_are_right(folder: Path) -> None:
         "Result.tracks",
         "Result.songs",
         "Result.verify",
+        "Result.export",
     ]
-    examples.sort(
-        key=lambda example: [*order, "Result.export"].index(example.name.removeprefix("midiprism.api."))
-    )
+    examples.sort(key=lambda example: order.index(example.name.removeprefix("midiprism.api.")))
     for example in examples:
         runner.run(example)
     assert (runner.failures, runner.tries >= 9) == (0, True)
+
+
+def test_a_song_is_forgotten_and_put_back(folder: Path) -> None:
+    midiprism.split_library("songs", "result", workers=0)
+    result = midiprism.open_result("result")
+    assert (result.forget("third").songs, result.forget(query="song:first").songs) == (1, 1)
+    assert {row.song_name for row in result.tracks()} & {"first", "third"} == set()
+    assert (result.undo_forget().songs, result.undo_forget().songs) == (1, 1)
+    assert result.forget().songs == 0
 
 
 def test_the_public_names_can_be_loaded() -> None:
@@ -131,6 +143,20 @@ def test_songs_and_tracks_of_a_result_are_found(folder: Path) -> None:
             list(result.find(**filters))
     with pytest.raises(QueryError, match="do you mean `instrument`"):
         list(result.find("instrumnt:bass"))
+
+
+def test_facts_that_are_not_computed_are_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    midiprism.split_library("songs", "result", workers=0)
+    result = midiprism.open_result("result")
+    list(result.find("key:C"))
+    assert caplog.records == []
+    with open_catalog(str(folder / "result" / "catalog.sqlite")) as catalog:
+        catalog.run_in_transaction(
+            lambda: catalog.connection.execute(tracks.update().values(facts_version=None))
+        )
+    shutil.rmtree(folder / "result" / INDEX_FOLDER)
+    list(result.find("key:C"))
+    assert caplog.messages == ["key: not computed yet for this result."]
 
 
 def test_saved_searches_work_in_python_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from support.midi_writer import note, song, track
 from support.postgres import PostgresServer
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-SHARED_MODULES = ("common", "competitors", "naive_symusic", "text_names")
+SHARED_MODULES = ("common", "competitors", "naive_symusic", "synthetic_catalog", "text_names")
 COMMANDS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED_MODULES)
 HELP_SEPARATOR = "--- next benchmark ---\n"
 HELP_SCRIPT = f"""
@@ -174,3 +174,9 @@ def test_names_are_read_right_as_documented() -> None:
     shares = json.loads(benchmark_output("text_encodings", "--alone", "--json"))
     assert shares["midiprism"] > 0.97
     assert shares["with other texts"] > 0.99
+
+
+def test_searches_are_measured_beside_a_scan(tmp_path: Path) -> None:
+    output = benchmark_output("search_speed", "--work", str(tmp_path), "--songs", "400")
+    assert "text and four filters: p50 " in output
+    assert " rows by a scan: " in output

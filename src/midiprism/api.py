@@ -19,16 +19,15 @@ Works in scripts, notebooks and other programs:
 - ``workers=0`` starts no process at all.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from logging import getLogger
-from typing import Any
 
+from midiprism.adopt.removal_hooks import open_removal_hooks
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
-from midiprism.catalog.queries.song_rows import song_columns
 from midiprism.catalog.song_row import SongRow as SongRow
+from midiprism.catalog.song_row import read_songs
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.damage_report import DamageReport, VerifyProgress
@@ -46,8 +45,12 @@ from midiprism.pipeline import (
     run_pipeline,
     song_limits,
 )
+from midiprism.removal.forget import SongChoice, forget_songs
+from midiprism.removal.undo import RestoredCounts, undo_removal
 from midiprism.results.identity import Identity, StoreKind
+from midiprism.results.removal_counts import RemovalCounts
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
+from midiprism.search.diagnosis import missing_facts_text
 from midiprism.search.filter_terms import filter_terms
 from midiprism.search.find import open_search
 from midiprism.search.index.facets import Facet
@@ -244,8 +247,7 @@ class Result:
 
         Args:
             query: as for ``find``.
-            fields: of queries, and ``source``, which is the folder, archive or Parquet file of the song; None
-                for family, role, key, meter, tempo, length and source.
+            fields: of queries; None for family, role, key, meter, tempo, length and source.
             filters: as for ``find``.
 
         Raises:
@@ -269,11 +271,7 @@ class Result:
             open_catalog_of(self.folder, self._database) as catalog,
             catalog.read_transaction() as connection,
         ):
-            for columns in song_columns(connection):
-                for values in zip(*columns, strict=True):
-                    row = SongRow._make(values)
-                    metadata: Any = row.source_metadata
-                    yield row._replace(source_metadata=None if metadata is None else json.loads(metadata))
+            yield from read_songs(connection)
 
     def verify(
         self,
@@ -353,11 +351,38 @@ class Result:
             listener=on_progress or (lambda _export: None),
         )
 
+    def forget(self, *songs: str, query: str = "") -> RemovalCounts:
+        """Remove songs, with the tracks that no other song has, and return what was removed.
+
+        Args:
+            songs: their names, as in ``song_name`` of a track, their paths, or their BLAKE3 in hex.
+            query: the songs of the tracks that it finds are removed too; nothing for none.
+
+        Raises:
+            UsageError: there is no song of one of the names, or the query is not valid.
+            StoreError: another process writes to the result, or it cannot be written.
+            CatalogError: the catalog cannot be written.
+        """
+        choice = SongChoice(songs, _query(query, {}) if query else None)
+        with open_removal_hooks(self.folder, self._database) as hooks:
+            return forget_songs(self.folder, choice, self._database, hooks)
+
+    def undo_forget(self) -> RestoredCounts:
+        """Put back the songs of the last removal, also that of a prune, and return what was put back.
+
+        Raises:
+            UsageError: there is nothing to undo, or the result belongs to an adopted library.
+            StoreError: another process writes to the result, or it cannot be written.
+        """
+        return undo_removal(self.folder, self._database)
+
     def _find(self, query: Query, limit: int | None) -> Iterator[TrackRow]:
         with (
             open_search(self.folder, self._database) as search,
             closing(search.tracks(query, limit)) as rows,
         ):
+            if (text := missing_facts_text(query, search.missing_facts)) is not None:
+                _logger.warning("%s", text)
             yield from rows
 
 
@@ -371,7 +396,5 @@ def _address(database: str | None) -> PostgresAddress | None:
 
 def _open_source(sources: PathLike | Source | Sequence[PathLike], out: str) -> Source:
     if isinstance(sources, str | os.PathLike):
-        return open_source([sources], os.fsencode(out))
-    if isinstance(sources, Sequence):
-        return open_source(sources, os.fsencode(out))
-    return sources
+        sources = [sources]
+    return open_source(sources, os.fsencode(out)) if isinstance(sources, Sequence) else sources

@@ -200,7 +200,7 @@ class RecordingHook:
         kept = [record for record in batch.song_records() if record not in refused]
         return HookResult(batch.with_songs([*kept, *failed]), failed, values_nulled=len(failed))
 
-    def after_run(self, catalog: Catalog, run_id: int) -> None:
+    def after_run(self, catalog: Catalog, run_id: int) -> int:
         raise NotImplementedError
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -59,6 +60,7 @@ def test_a_dry_run_plans_a_run_adopts_and_an_undo_takes_it_back(
         "known": 0,
         "to_split": remaining,
         "missing": 0,
+        "replaceable_rows": len(read_links(url)),
     }
     assert run_json(run_cli, *adopt_arguments(url, out, "--dry-run")) == {"dry_run": True, **plan}
     assert not out.exists()
@@ -130,6 +132,25 @@ def test_without_a_terminal_yes_is_required(
     assert (code, "--yes" in errors) == (2, True)
     code, _, errors = run_cli(*adopt_arguments(url, tmp_path / "out", "--redo-existing", "--replace"))
     assert (code, "--yes" in errors) == (2, True)
+
+
+def test_a_replacement_says_how_many_rows_it_may_take_out_and_how_many_it_did(
+    run_cli: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_foreign_library(url, tmp_path, song_count=SONG_COUNT, buggy_share=0.5)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "midiprism.cli.commands.split_adopt.require_confirmation",
+        lambda question, **_: asked.append(question),
+    )
+    rows = len(read_links(url))
+    replace = adopt_arguments(url, tmp_path / "out", "--redo-existing", "--replace")
+    plan = run_cli(*replace, "--dry-run")[1]
+    meaning = "rows of track_splits are the owner's; those that lead to other tracks are taken out"
+    assert f"{rows}  {meaning}\n" in plan
+    code, shown, _ = run_cli(*replace)
+    assert (code, f"are taken out: up to {rows} rows." in asked[0]) == (0, True)
+    assert "rows of the owner's were taken out; `midiprism catalog undo` puts them back\n" in shown
 
 
 def test_a_run_is_undone_only_if_a_person_agrees(
@@ -286,11 +307,23 @@ def test_forget_and_prune_delete_the_rows_that_runs_added(
         "SELECT filepath FROM files f JOIN midiprism.songs s ON s.digest = f.content_hash "
         "WHERE s.outcome = 'split' ORDER BY f.id LIMIT 1",
     ).strip()
+    planned = run_cli("forget", out, song, "--dry-run", "--database", url)[1]
+    rows = re.search(r"(\d+) rows? of track_splits and (\d+) rows? of files that midiprism added", planned)
+    assert rows is not None, planned
+    assert "It cannot be undone: the result belongs to an adopted library.\n" in planned
+    files = "SELECT count(*) FROM midiprism.foreign_files_added"
+    links_before, files_before = count_added_links(postgres, url), int(postgres.psql(url, files))
     forgotten = run_json(run_cli, "forget", out, song, "--yes", "--database", url)
+    deleted = links_before - count_added_links(postgres, url), files_before - int(postgres.psql(url, files))
+    assert deleted == (int(rows[1]), int(rows[2]))
     assert (forgotten["songs"], forgotten["songs_kept"]) == (1, 0)
     assert before <= dump_owner_schema(postgres, url, include_counts=False)
     assert len(adopted - {link[0] for link in read_links(url)}) == 1
     assert run_json(run_cli, "verify", out, "--database", url)["ok"]
+    by_owner = "SELECT min(filepath) FROM files f JOIN midiprism.songs s ON s.digest = f.content_hash "
+    owners = postgres.psql(url, by_owner + "WHERE s.outcome = 'adopted'").strip()
+    shown = run_cli("forget", out, owners, "--yes", "--database", url)[1]
+    assert "Removed 1 song without tracks in the result.\n" in shown
     code, _, error = run_cli("forget", out, "--undo", "--database", url)
     assert (code, "where removals cannot be undone: split again what it lists." in error) == (2, True)
     code, _, error = run_cli("catalog", "undo", 2, "--database", url, "--yes")

@@ -34,8 +34,8 @@ KEYS = {
     "plans",
 }
 STRATEGIES = {
-    "output-device", "catalog-device", "temporary-device", "batches", "workers", "in-flight", "parquet",
-    "postgresql", "sqlite", "separate-devices",
+    "other-programs", "output-device", "catalog-device", "temporary-device", "batches", "workers",
+    "in-flight", "parquet", "postgresql", "sqlite", "separate-devices",
 }  # fmt: skip
 
 
@@ -284,3 +284,21 @@ def test_a_strategy_that_a_plan_uses_is_not_said_to_be_useless(out: Path) -> Non
         sections = {section.title: section for section in build_sections(replace(found, plans=(plan,)))}
         titles = [item.title for item in sections["Strategies"].items]
         assert [title for title in titles if title.startswith(f"{strategy.title}: {ending}")]
+
+
+def test_a_later_run_that_split_nothing_is_named_and_not_described(
+    run_cli: Callable[..., tuple[int, str, str]], out: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    (source,) = json.loads(run_cli("analyze", copy, "--json")[1])["settings"]["sources"]
+    (tmp_path / "link").symlink_to(source)
+    assert run_cli("split", source, "-o", copy, "--limit", "1", "--retry-failed")[0] == 0
+    new = tmp_path / "new"
+    new.mkdir()
+    shutil.copy(next(Path(source).rglob("*.mid")), new / "copy.mid")
+    assert run_cli("split", new, "-o", copy)[0] == 0  # the song is known, its path is new
+    found = json.loads(run_cli("analyze", copy, "--json")[1])["progress"]
+    assert (found["run"], found["idle_runs"]) == (1, [2])
+    assert "Run 2, which came later, split no song" in run_cli("analyze", copy)[1]
+    assert "It split no song." in run_cli("analyze", copy, "--run", "2")[1]

@@ -55,7 +55,7 @@ def test_split_prints_what_it_did_and_what_to_do_next(run_cli: Run, songs: Path)
     code, out, _ = run_cli("split", "songs", "-o", "my out")
     assert code == 0
     assert "Split 2 songs into 4 tracks in my out." in out
-    assert "midiprism list 'my out' instrument:bass" in out
+    assert "midiprism list 'my out' family:bass" in out
     assert "midiprism export 'my out' --to by-song --by song" in out
 
 

@@ -84,13 +84,22 @@ def test_the_undo_of_a_removal_is_not_that_of_a_run(
     ],
     ids=" ".join,
 )
-def test_a_command_without_the_address_prints_where_the_catalog_is(
-    run_cli: Run, database_option: str, command: list[str]
+def test_a_command_finds_the_address_that_its_user_recorded_and_no_others(
+    run_cli: Run, database_option: str, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert run_cli(*command, "out")[0] == 0
+    monkeypatch.setattr("os.geteuid", lambda: 12_345)
     code, _, err = run_cli(*command, "out")
     assert code == 2
     assert "is in PostgreSQL, postgresql://midiprism@/test_" in err
     assert "--database or MIDIPRISM_DATABASE_URL" in err
+
+
+def test_a_recorded_address_has_its_schema(run_cli: Run, url: str) -> None:
+    where = ["--database", url, "--schema", "my_songs"]
+    assert run_cli("split", "songs", "-o", "my out", "--workers", 0, *where)[0] == 1
+    assert run_cli("status", "my out")[1] == run_cli("status", "my out", *where)[1]
+    assert run_cli("split", "songs", "-o", "my out", "--workers", 0)[0] == 0
 
 
 def test_printed_commands_name_the_catalog_and_work(run_cli: Run, url: str) -> None:
@@ -98,7 +107,7 @@ def test_printed_commands_name_the_catalog_and_work(run_cli: Run, url: str) -> N
     code, out, _ = run_cli("split", "songs", "-o", "my out", "--workers", 0, *where)
     named = f"--database {shlex.quote(url)} --schema my_songs"
     assert printed_commands(out) == [
-        f"midiprism list 'my out' {named} instrument:bass",
+        f"midiprism list 'my out' {named} family:bass",
         f"midiprism export 'my out' {named} --to by-song --by song",
     ]
     _, out, _ = run_cli("status", "my out", *where)

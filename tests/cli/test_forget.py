@@ -89,10 +89,10 @@ def test_forget_names_what_it_would_remove(out: Path, run_cli: Run) -> None:
     assert text.splitlines()[0] == "Would remove 2 songs:"
     assert text.splitlines()[1] == f"  {out.parent / 'songs' / 'a.mid'}"
     assert text.splitlines()[-1] == "Nothing was written."
-    assert json.loads(run_cli("forget", "out", "a", "--dry-run", "--json")[1]) == {
-        "dry_run": True,
-        "songs": 1,
-    }
+    assert (
+        f"With it goes 1 track that no other song has ({len(PIANO)} bytes).\n"
+        in run_cli("forget", "out", "a", "--dry-run")[1]
+    )
     assert run_cli("forget", "out", "--instrument", "nothing")[1].startswith("No song matches.")
     assert len(names(run_cli)) == 2
 
@@ -111,10 +111,12 @@ def test_forget_asks_before_it_removes(out: Path, run_cli: Run, monkeypatch: pyt
     monkeypatch.setattr("midiprism.cli.commands.forget.require_confirmation", answer)
     code, text, _ = run_cli("forget", "out", "a")
     assert (code, len(asked)) == (0, 1)
+    goes = f"With it goes 1 track that no other song has ({len(PIANO)} bytes)."
     assert asked[0].startswith("Remove 1 song from out, such as ")
+    assert asked[0].endswith(f"? {goes} Continue?")
     assert text.splitlines() == [
         f"Removed 1 song, and 1 track that no other song has ({len(PIANO)} bytes).",
-        "1 of them is still in the sources, from which the next split brings them back.",
+        "It is still in the sources, from which the next split brings it back.",
         "To undo it, until a later `midiprism split --prune` removes songs:",
         "  midiprism forget out --undo",
     ]
@@ -125,15 +127,12 @@ def test_forget_reports_as_json(out: Path, run_cli: Run) -> None:
     del out
     code, text, _ = run_cli("forget", "out", "a", "--yes", "--json")
     assert code == 0
-    assert json.loads(text) == {
-        "dry_run": False,
-        "songs": 1,
-        "songs_kept": 0,
-        "tracks": 1,
-        "bytes": len(PIANO),
-    }
+    counts = {"songs": 1, "tracks": 1, "bytes": len(PIANO), "songs_kept": 0, "songs_lost": 0}
+    assert json.loads(text) == {"dry_run": False, "undo": False, **counts}
     code, text, _ = run_cli("forget", "out", "--undo", "--json")
-    assert json.loads(text) == {"songs": 1, "tracks": 1, "songs_lost": 0}
+    assert json.loads(text) == {"dry_run": False, "undo": True, **counts}
+    code, text, _ = run_cli("forget", "out", "a", "--dry-run", "--json")
+    assert json.loads(text.splitlines()[-1]) == {"dry_run": True, "undo": False, **counts}
     assert run_cli("forget", "out", "a", "--yes", "--quiet")[1] == ""
 
 

@@ -100,6 +100,9 @@ def test_a_query_that_finds_nothing_says_which_term_finds_nothing(run_cli: Run, 
     assert (code, shown) == (0, "")
     assert error == "midiprism: No track matches. By itself, nothing matches `name:nothing`.\n"
     assert run_cli("list", out, "nothing")[2] == "midiprism: No track matches.\n"
+    offer = " Do you mean `instrument:slap`?\n"
+    assert run_cli("list", out, "instrument:slapp")[2] == f"midiprism: No track matches.{offer}"
+    assert run_cli("list", out, "instrument:slapp", "drums")[2].endswith(f"`instrument:slapp`.{offer}")
 
 
 def test_facts_that_are_not_computed_are_reported(run_cli: Run, out: Path) -> None:
@@ -113,6 +116,7 @@ def test_facts_that_are_not_computed_are_reported(run_cli: Run, out: Path) -> No
     _, _, error = run_cli("list", out, "key:Dm", "sort:bpm")
     assert "bpm, key: not computed yet for this result. `midiprism features " in error
     assert "not computed" not in run_cli("list", out, "notes:1..")[2]
+    assert "not computed" in run_cli("forget", out, "--where", "key:Dm", "--dry-run")[2]
     assert "not computed" in run_cli("export", out, "--to", "tree", "--dry-run", "key:Dm")[2]
 
 
@@ -178,5 +182,6 @@ def test_forget_takes_a_query(run_cli: Run, out: Path) -> None:
     assert run_cli("forget", out, "--where", "drums notes:1..", "--dry-run")[1].startswith(
         "Would remove 1 song"
     )
-    assert run_cli("forget", out, "--where", "drums", "--yes")[0] == 0
+    assert "No song matches" in run_cli("forget", out, "--where", "drums -real", "--dry-run")[1]
+    assert run_cli("forget", out, "--where", "drums -piano", "--yes")[0] == 0
     assert len(run_cli("list", out, "--paths")[1].splitlines()) == 2

@@ -23,6 +23,13 @@ def lines_of(summary: Summary) -> list[str]:
     return [*summary_lines(summary, COMMAND, verbose=False)]
 
 
+def test_the_rate_leaves_out_the_time_to_compile_the_splitter() -> None:
+    summary = summary_of({"split": 800}, tracks=800, tracks_new=800, seconds=100.0, compiling_seconds=98.0)
+    (headline, *_) = lines_of(summary)
+    assert headline.endswith(" 100.0 s (98.0 s of it to compile the splitter; 400 songs/s)")
+    assert summary.songs_per_second == 400
+
+
 def test_the_headline_counts_the_songs_that_were_split_and_their_rate() -> None:
     outcomes = {"split": 190, "repaired": 10, "no_notes": 5, "corrupt": 7}
     headline = lines_of(summary_of(outcomes, tracks=900))[0]

@@ -7,7 +7,8 @@ import pytest
 from blake3 import blake3
 
 from midiprism.errors import InUseError, StoreError, UsageError
-from midiprism.removal.forget import SongChoice, choose_songs
+from midiprism.removal.forget import SongChoice
+from midiprism.removal.plan import plan_removal
 from midiprism.results.lock import lock_exclusive
 from midiprism.search.parse_query import parse_query
 from support import catalog_access
@@ -48,11 +49,20 @@ def test_a_song_is_named_by_any_of_its_names_paths_or_its_digest(tmp_path: Path,
     names = ["a", "c/copy", str(tmp_path / "songs" / "a.mid"), blake3(LIBRARY["a.mid"]).hexdigest()]
     address = catalog_access.postgres_address(out)
     for name in names:
-        (song,) = choose_songs(str(out), SongChoice([name]), address)
+        (song,) = plan_removal(str(out), SongChoice([name]), address).places
         assert (song.path, song.is_there) == (os.fsencode(tmp_path / "songs" / "a.mid"), True)
     with pytest.raises(UsageError, match="There is no song nothing"):
         forget(out, "a", "nothing")
     assert query(out, "SELECT count(*) FROM songs") == [(5,)], "nothing was removed"
+
+
+@pytest.mark.parametrize("names", [("a",), ("b",), ("a", "b"), ("a", "b", "e"), ("d", "f")])
+def test_a_plan_counts_what_the_removal_removes(tmp_path: Path, store: str, names: tuple[str, ...]) -> None:
+    out = split_library(tmp_path, store)
+    plan = plan_removal(str(out), SongChoice(names), catalog_access.postgres_address(out))
+    removed = forget(out, *names)
+    planned = len(plan.places), len(plan.tracks), plan.bytes, plan.reversible
+    assert planned == (removed.songs, removed.tracks, removed.bytes, True)
 
 
 def test_songs_without_tracks_and_songs_that_failed_can_be_forgotten(tmp_path: Path, store: str) -> None:
@@ -66,7 +76,7 @@ def test_songs_without_tracks_and_songs_that_failed_can_be_forgotten(tmp_path: P
 def test_filters_choose_songs_by_their_tracks(tmp_path: Path, store: str) -> None:
     out = split_library(tmp_path, store)
     address = catalog_access.postgres_address(out)
-    chosen = choose_songs(str(out), SongChoice((), parse_query("family:drums")), address)
+    chosen = plan_removal(str(out), SongChoice((), parse_query("family:drums")), address).places
     assert [os.path.basename(song.path or b"") for song in chosen] == [b"b.mid", b"e.mid"]
 
 

@@ -30,10 +30,13 @@ def test_each_term_is_tried_by_itself() -> None:
         ("instrument:bass", None),
         ("instrument:ass", None),
         ("instrument:qqqq", None),
+        ("bpm-", "sort:bpm-"),
+        ("notes+", "sort:notes+"),
+        ("live-", None),
         ("name:basss", None),
         ("basss", None),
         ("notes:1..", None),
     ],
 )
-def test_a_word_that_no_instrument_has_is_a_slip(text: str, offered: str | None) -> None:
+def test_what_may_be_meant_is_offered(text: str, offered: str | None) -> None:
     assert offered_text(parse_query(text).groups[0].terms[0]) == offered

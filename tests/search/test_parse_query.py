@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midiprism.search.errors import QueryError
-from midiprism.search.parse_query import parse_query, parse_words
+from midiprism.search.parse_query import parse_query
 from midiprism.search.query import (
     Choice,
     Contains,
@@ -27,6 +27,7 @@ from midiprism.search.query import (
     Test,
     Word,
 )
+from midiprism.search.query_words import query_text
 from midiprism.search.saved_searches import SavedSearches
 from support.queries import queries, texts
 
@@ -135,7 +136,7 @@ def test_a_text_means_a_query(text: str, parsed: Query) -> None:
     ],
 )
 def test_the_arguments_of_a_command_are_a_query(words: list[str], text: str) -> None:
-    assert str(parse_words(words)) == text
+    assert str(parse_query(query_text(words))) == text
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_an_error_names_the_place_and_what_to_write(text: str, place: str, reaso
 
 def test_an_argument_with_what_looks_like_a_field_is_no_text() -> None:
     with pytest.raises(QueryError, match="There is no field kye: do you mean `key`"):
-        parse_words(["instrument:bass kye:Dm"])
+        parse_query(query_text(["instrument:bass kye:Dm"]))
 
 
 def test_a_query_that_is_too_long_is_refused() -> None:
@@ -244,7 +245,7 @@ def test_any_text_is_a_query_or_an_error_with_a_place(text: str) -> None:
 @given(st.lists(texts, min_size=1, max_size=3))
 def test_any_arguments_are_a_query_or_an_error(arguments: list[str]) -> None:
     try:
-        parsed = parse_words(arguments)
+        parsed = parse_query(query_text(arguments))
     except QueryError:
         return
     assert parse_query(str(parsed)) == parsed

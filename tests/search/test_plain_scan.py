@@ -58,7 +58,8 @@ def catalog(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         server = request.getfixturevalue("postgres_server")
         catalog_access.use_server(server, request.getfixturevalue("shared_database_url"))
     try:
-        with catalog_of(TRACKS, tmp_path_factory.mktemp("out")) as opened:
+        facts = {b"/m/Beatles/Help.mid": {"song_key": "A minor", "song_key_strength": 0.9}}
+        with catalog_of(TRACKS, tmp_path_factory.mktemp("out"), song_facts=facts) as opened:
             yield opened
     finally:
         catalog_access.reset()
@@ -129,6 +130,13 @@ def found(catalog: Catalog, text: str, limit: int | None = None) -> list[str]:
         ("-added:..2026-11-29 beatles", [BASS, DRUMS]),
         ("shared:2..", []),
         ("shared:1 beatles", [BASS, DRUMS]),
+        ("song_key:Am", [BASS, DRUMS]),
+        ("song_key:C~", [BASS, DRUMS]),
+        ("song_key_strength:0.9", [BASS, DRUMS]),
+        ("-has:song_key full", [FULL]),
+        ("source:/M beatles", [BASS, DRUMS]),
+        ("source:=/m drums", [DRUMS]),
+        ("source:other", []),
     ],
 )  # fmt: skip
 def test_a_query_finds_tracks(catalog: Catalog, text: str, names: list[str]) -> None:
@@ -178,7 +186,7 @@ PIECES = [
     "notes:50..64",
     "notes:20", "bpm:85..95", "bpm:95", "has:key", "has:name", "key:Dm~", "key:major", "role:bass,melody",
     "loops:no", "meter:4/4,3/4", "channel:4", "length:..20s", "added:2026", "shared:1",
-    "shared:2..", "song:100",
+    "shared:2..", "song:100", "song_key:minor", "source:m",
 ]  # fmt: skip
 pieces = st.builds(str.__add__, st.sampled_from(["", "-"]), st.sampled_from(PIECES))
 groups = st.lists(pieces, min_size=1, max_size=3).map(" ".join)

@@ -270,7 +270,9 @@ def assert_index_equals_scan(out: Path, rng: random.Random, queries: int) -> Non
             expected = [*scan_tracks(catalog, query, limit)]
             assert [*search.tracks(query, limit)] == expected, str(query)
             if limit is None:
-                assert search.count(query) == len(expected), str(query)
+                page = search.page(query, 2)
+                assert (page.total, page.tracks) == (search.count(query), expected[:2]), str(query)
+                assert page.total == len(expected), str(query)
                 _check_facets(search, query, expected)
 
 

@@ -3,10 +3,13 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from midiprism.catalog import BatchRecord, Catalog, open_catalog
+from midiprism.catalog.schema import songs as song_table
 from midiprism.records.fields import LINK_FIELDS, LinkRecord
 from support import catalog_access
 from support.records import link_record, song_record, track_record
@@ -31,6 +34,7 @@ def catalog_of(
     folder: Path,
     *,
     time: str = "2026-11-30T12:00:00+00:00",
+    song_facts: Mapping[bytes, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Iterator[Catalog]:
     """Yield a catalog of songs in ``/m/`` with tracks.
 
@@ -38,6 +42,7 @@ def catalog_of(
         tracks_by_path: facts of the tracks of each song.
         folder: of the result.
         time: at which they were added.
+        song_facts: of songs by their paths.
     """
     songs = []
     for path, tracks in tracks_by_path.items():
@@ -47,4 +52,8 @@ def catalog_of(
     with open_catalog(catalog_access.catalog_address(folder)) as catalog:
         run_id = catalog.begin_run({}, time)
         catalog.commit(run_id, [BatchRecord.from_songs(songs)], time)
+        for path, facts in song_facts.items():
+            digest = hashlib.blake2b(path, digest_size=32).digest()
+            update = song_table.update().where(song_table.c.digest == digest).values(**facts)
+            catalog.run_in_transaction(partial(catalog.connection.execute, update))
         yield catalog

@@ -47,6 +47,8 @@ class AdoptionPlan(NamedTuple):
         known: of ``songs``, those that earlier runs have recorded.
         to_split: the remaining ones.
         missing: of ``to_split``, those without a file at their path.
+        replaceable_rows: the owner's rows of ``track_splits``, of which a run that replaces rows takes out
+            those that lead to tracks with other content than splitting their song gives.
     """
 
     songs: int
@@ -54,6 +56,7 @@ class AdoptionPlan(NamedTuple):
     known: int
     to_split: int
     missing: int
+    replaceable_rows: int
 
 
 @contextlib.contextmanager
@@ -163,6 +166,23 @@ def plan_adoption(
             if stop():
                 break
         progress = songs.split_progress()
+        replaceable = songs.count_owner_links()
     return AdoptionPlan(
-        progress.songs, progress.split_by_owner, progress.known_songs, progress.remaining, missing
+        progress.songs,
+        progress.split_by_owner,
+        progress.known_songs,
+        progress.remaining,
+        missing,
+        replaceable,
     )
+
+
+def count_owner_links(address: PostgresAddress) -> int:
+    """Return how many rows of ``track_splits`` the owner of a library has added.
+
+    Raises:
+        NotAdoptableError: the database holds no library with the tables that midiprism knows.
+        CatalogError: the database cannot be read.
+    """
+    with ForeignLibrary(address) as library:
+        return ForeignSongs(library).count_owner_links()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from midiprism.adopt.db.delete_rows import delete_added_rows
 from midiprism.adopt.db.foreign_tables import ForeignTables
 from midiprism.adopt.db.foreign_writer import ForeignWriter
-from midiprism.adopt.db.restore import delete_replaced_files
+from midiprism.adopt.db.restore import count_replaced_rows, delete_replaced_files
 from midiprism.adopt.options import ADOPTION_HOOK_NAME, ExistingLinksPolicy
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import BatchTransaction, HookResult
@@ -70,7 +70,9 @@ class AdoptionHook:
         """Delete the rows that runs added for these songs and tracks; rows of the owner's stay."""
         return delete_added_rows(transaction, self.tables, song_digests, track_digests)
 
-    def after_run(self, catalog: Catalog, run_id: int) -> None:
-        """Delete the rows of ``files`` to which only replaced links led."""
-        if self.existing == "replace":
-            delete_replaced_files(catalog, self.tables, run_id)
+    def after_run(self, catalog: Catalog, run_id: int) -> int:
+        """Delete the rows of ``files`` to which only replaced links led; return how many the run replaced."""
+        if self.existing != "replace":
+            return 0
+        delete_replaced_files(catalog, self.tables, run_id)
+        return count_replaced_rows(catalog, run_id)

@@ -138,7 +138,9 @@ def _summarize(resource: BottleneckName, title: str, analysis: _Analysis) -> str
     busy = window.device_utilization(facts.device(resource)) if resource in ("source", "output") else None
     disk_use = f"{busy:.0%} busy" if busy is not None else f"in use {in_use} of the time"
     if resource == "cpu":
-        return f"limited by the processors: {in_use} busy"
+        others = analysis.costs.other_programs_cpu
+        by_others = f", {others:.1f} of {analysis.costs.cores:.0f} by other programs" if others >= 0.5 else ""
+        return f"limited by the processors: {in_use} busy{by_others}"
     if resource == "source":
         return f"limited by reading songs from {title}: {disk_use}"
     if resource == "output":

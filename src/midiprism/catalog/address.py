@@ -13,6 +13,7 @@ _HOST = r"(?:\[[0-9A-Za-z:.%]+\]|[^\[\]@:/?,]*)(?::[0-9]*)?"
 _URL = re.compile(rf"\w+://(?:[^@/?\[\]]*@)?{_HOST}(?:,{_HOST})*(?:/[^@?]*)?(?:\?[^@]*)?")
 _BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_TEXT = re.compile(rf"(.*) \(schema ({_SCHEMA_NAME.pattern})\)")
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 _SHOWN_PARAMETERS = frozenset(
     {
@@ -100,6 +101,16 @@ class PostgresAddress:
                 "The address of the catalog cannot be read: it is postgresql://USER@HOST/DATABASE. Where a "
                 "name or a password has @ : / ? # [ ] or % in it, write %40 %3A %2F %3F %23 %5B %5D %25."
             )
+
+    @classmethod
+    def from_text(cls, text: str) -> "PostgresAddress":
+        """Return the address whose text this is, without the password that it had.
+
+        Raises:
+            UsageError: it is no such text.
+        """
+        match = _TEXT.fullmatch(text)
+        return cls(text) if match is None else cls(match[1], match[2])
 
     @property
     def is_local(self) -> bool:

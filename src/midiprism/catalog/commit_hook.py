@@ -78,8 +78,12 @@ class CommitHook(Protocol):
             CatalogError: nothing is removed.
         """
 
-    def after_run(self, catalog: Catalog, run_id: int) -> None:
-        """Bring up to date what depends on all commits of a run. No transaction is open."""
+    def after_run(self, catalog: Catalog, run_id: int) -> int:
+        """Bring up to date what depends on all commits of a run. No transaction is open.
+
+        Returns:
+            Number of rows of other programs that the run has taken out.
+        """
 
 
 def run_hooks(hooks: Sequence[CommitHook], transaction: BatchTransaction, batch: BatchRecord) -> HookResult:

@@ -1,8 +1,12 @@
 """A song of a result, as the Python interface returns it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from sqlalchemy import Connection
+
+from midiprism.catalog.queries.song_rows import song_columns
 from midiprism.sources.file_types import source_of_song
 
 
@@ -52,3 +56,12 @@ class SongRow(NamedTuple):
     def source(self) -> bytes | None:
         """The folder, archive or Parquet file that it comes from; None without a path."""
         return None if self.path is None else source_of_song(self.path, self.root_length or 0)
+
+
+def read_songs(connection: Connection) -> Iterator[SongRow]:
+    """Yield every song of a catalog whose content is known."""
+    for columns in song_columns(connection):
+        for values in zip(*columns, strict=True):
+            row = SongRow._make(values)
+            metadata: Any = row.source_metadata
+            yield row._replace(source_metadata=None if metadata is None else json.loads(metadata))

@@ -26,6 +26,7 @@ class TrackRow(NamedTuple):
         song_names: the names of the song at these paths.
         added: when the run began that added the track, UTC, ISO 8601; None if that run is not recorded.
         shared: number of songs at any path that have the track; None where it was not counted.
+        song_facts: the facts of the song, see ``SONG_FACT_FIELDS``.
     """
 
     song_id: int
@@ -40,6 +41,7 @@ class TrackRow(NamedTuple):
     song_names: tuple[str, ...] = ()
     added: str | None = None
     shared: int | None = None
+    song_facts: Mapping[str, Any] = {}
 
     @property
     def source(self) -> bytes:

@@ -64,8 +64,8 @@ def _(error: errors.CatalogLocationError) -> str:
     if error.database is None:
         return f"The catalog of {error.out} is in that folder: leave --database out."
     return (
-        f"The catalog of {error.out} is in PostgreSQL, {error.database}: give its address by --database or "
-        "MIDIPRISM_DATABASE_URL."
+        f"The catalog of {error.out} is in PostgreSQL, {error.database}, as another user recorded: give its "
+        "address by --database or MIDIPRISM_DATABASE_URL."
     )
 
 

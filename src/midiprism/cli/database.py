@@ -21,8 +21,9 @@ def resolve_database(
 ) -> "PostgresAddress | None":
     """Return the address of the catalog in PostgreSQL; None if it is a file in ``out``.
 
-    The environment is ignored for a result whose catalog is in its own folder. ``DATABASE_URL``, which other
-    programs read too, counts only for a database that holds a catalog of midiprism.
+    The environment is ignored for a result whose catalog is in its own folder. It comes before the address
+    that a result records. ``DATABASE_URL``, which other programs read too, comes last, and counts only for a
+    database that holds a catalog of midiprism.
 
     Args:
         adopt: the database need not hold a catalog yet.
@@ -43,6 +44,9 @@ def resolve_database(
     url = os.environ.get(DATABASE_URL_VARIABLE)
     if url:
         return PostgresAddress(url, schema)
+    recorded = None if out is None or options.schema is not None else _recorded_address(out)
+    if recorded is not None:
+        return recorded
     generic_url = os.environ.get(GENERIC_DATABASE_URL_VARIABLE, "")
     if generic_url.startswith(_SCHEMES):
         from midiprism.catalog import catalog_exists
@@ -76,6 +80,22 @@ def refuse_password(url: str) -> None:
         raise UsageError(f"The parameter {names[0]} of the address may be secret. {_PASSWORD_ADVICE}")
     if has_password(url):
         raise UsageError(_PASSWORD_ADVICE)
+
+
+def _recorded_address(out: str) -> "PostgresAddress | None":
+    """Return the address that the marker of a result records; None if it records none.
+
+    A marker of another user counts for nothing: it could send the user's password to a server of theirs.
+    """
+    from midiprism.catalog import PostgresAddress
+    from midiprism.results.result_dir import marker_facts
+    from midiprism.sources import MARKER_FILE_NAME
+
+    marker = os.path.join(out, MARKER_FILE_NAME)
+    if not os.path.isfile(marker) or (hasattr(os, "geteuid") and os.stat(marker).st_uid != os.geteuid()):
+        return None
+    text = marker_facts(out).get("database")
+    return PostgresAddress.from_text(text) if isinstance(text, str) else None
 
 
 def _has_own_catalog(out: str) -> bool:

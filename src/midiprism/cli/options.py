@@ -71,7 +71,7 @@ class CatalogOptions:
             "--database",
             metavar="URL",
             help="The catalog is in PostgreSQL: postgresql://USER@HOST/DATABASE, without a password.  "
-            f"[default: ${DATABASE_URL_VARIABLE}, else a file in OUT]",
+            f"[default: ${DATABASE_URL_VARIABLE}, else the one that OUT records, else a file in OUT]",
         ),
     ] = None
     schema: Annotated[

@@ -25,7 +25,7 @@ QueryArgument = Annotated[
         metavar="QUERY...",
         autocompletion=_complete,
         show_default=False,
-        help="Words of a query, such as instrument:bass key:Dm bpm:85..95 notes:16.. -live; all have to "
+        help="Words of a query, such as family:bass key:Dm bpm:85..95 notes:16.. -live; all have to "
         "match. `midiprism list --fields` shows the fields.",
     ),
 ]
@@ -123,8 +123,18 @@ def parse_arguments(words: Sequence[str] | None, filters: FilterOptions, sort: I
     Raises:
         QueryError: it cannot be understood.
     """
-    from midiprism.search.parse_query import parse_words
+    from midiprism.search.query_words import query_text
+
+    return parse_text(query_text([*(words or ()), *(f"sort:{field}" for field in sort)]), filters)
+
+
+def parse_text(text: str, filters: FilterOptions) -> "Query":
+    """Return the query of a text and of options that are terms of it.
+
+    Raises:
+        QueryError: it cannot be understood.
+    """
+    from midiprism.search.parse_query import parse_query
     from midiprism.search.saved_searches import SavedSearches, default_folder
 
-    given = [*(words or ()), *(f"sort:{field}" for field in sort)]
-    return parse_words(given, SavedSearches(default_folder())).with_terms(filters.terms())
+    return parse_query(text, SavedSearches(default_folder())).with_terms(filters.terms())

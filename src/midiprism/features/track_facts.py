@@ -21,6 +21,7 @@ from midiprism.features.kernel.tables import (
 )
 from midiprism.features.key_names import key_names
 from midiprism.smf.instruments import DRUM_FAMILY
+from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.stated_meta import stated_key_name, stated_meter_name
 
 _CODED = frozenset(
@@ -53,7 +54,9 @@ class FactsCalculator:
         for first, last in _calls(tracks):
             part = tracks[first:last]
             ends = np.fromiter(accumulate(map(len, part)), np.int64, len(part))
-            data = np.frombuffer(b"".join(part), np.uint8)
+            joined = b"".join(part)
+            # Plain Python would calculate with the bytes of an array in 8 bits.
+            data = np.frombuffer(joined, np.uint8) if ENABLED else memoryview(joined)
             facts_kernel(data, ends, drums[first:last], facts[first:last], self._walk, self._work)
         return _columns(facts, drums)
 

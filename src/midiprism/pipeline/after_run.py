@@ -16,7 +16,7 @@ def run_hooks_after(hooks: "Sequence[CommitHook]", catalog: "Catalog | None", su
     """Let the hooks do their work after a run that recorded something."""
     if catalog is not None and summary.run_id is not None:
         for hook in hooks:
-            hook.after_run(catalog, summary.run_id)
+            summary.rows_replaced += hook.after_run(catalog, summary.run_id)
 
 
 def update_derived(callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary) -> None:

@@ -81,8 +81,7 @@ def run_pipeline(
         parts: replace parts of the run.
 
     Returns:
-        A summary. Its state is ``stopped``, with the reason, where the run could not go on: the disk is
-        full, the catalog cannot be used, a source is gone. What was committed is kept.
+        A summary; its state is ``stopped``, with the reason, if it could not go on. What it did is kept.
 
     Raises:
         UsageError: ``out`` cannot be this run's result.
@@ -295,6 +294,7 @@ class _Run:
         def on_compile(seconds: float) -> None:
             if seconds == 0:
                 keeps_kernel()
+            self._summary.compiling_seconds = seconds
             callbacks.on_compile(seconds)
 
         return ExecutorContext(

@@ -57,11 +57,13 @@ class Summary:
         archives_skipped: archives in archives, which are not entered.
         junk_skipped: empty files, and files and folders that macOS or Windows made, which were passed over.
         values_nulled: values that the tables of an adopted library cannot hold.
+        rows_replaced: rows of its owner that were taken out.
         failures: the first failures, in order.
         notices: the first folders that were skipped, or whose marker was ignored.
         run_id: number of the run in the catalog; None if nothing was recorded.
         error: why the run stopped, if it could not go on.
         loading_seconds: part of ``seconds`` until the splitter was loaded, or compiled, and work began.
+        compiling_seconds: part of ``loading_seconds`` in which the splitter was compiled.
         songs_total: number of songs in the source; None if they were not counted to the end.
         missing: the songs of each source that the scan has not seen anywhere.
         removed: what a prune has removed; None without one.
@@ -88,11 +90,13 @@ class Summary:
     archives_skipped: int = 0
     junk_skipped: int = 0
     values_nulled: int = 0
+    rows_replaced: int = 0
     failures: list[Failure] = field(default_factory=list)
     notices: list[Failure] = field(default_factory=list)
     run_id: int | None = None
     error: MidiprismError | None = None
     loading_seconds: float = 0.0
+    compiling_seconds: float = 0.0
     songs_total: int | None = None
     missing: Sequence[MissingSongs] = ()
     removed: RemovalCounts | None = None
@@ -130,8 +134,14 @@ class Summary:
         return self.tracks - self.tracks_new
 
     @property
+    def working_seconds(self) -> float:
+        """The duration without the time to compile the splitter, which says nothing about the next run."""
+        return max(0.0, self.seconds - self.compiling_seconds)
+
+    @property
     def songs_per_second(self) -> float:
-        return self.songs_seen / self.seconds if self.seconds > 0 else 0.0
+        """Songs seen per second of ``working_seconds``."""
+        return self.songs_seen / self.working_seconds if self.working_seconds > 0 else 0.0
 
     @property
     def songs_gone(self) -> int:
@@ -245,6 +255,7 @@ class Summary:
             "tracks_duplicate": self.tracks_duplicate,
             "bytes_written": self.bytes_written,
             "values_nulled": self.values_nulled,
+            "rows_replaced": self.rows_replaced,
             "lost_track": self.lost_track,
             "songs_gone": self.songs_gone,
             "songs_doubted": self.songs_doubted,
@@ -252,6 +263,7 @@ class Summary:
             "tracks_removed": self.removed.tracks if self.removed else 0,
             "seconds": round(self.seconds, 3),
             "loading_seconds": round(self.loading_seconds, 3),
+            "compiling_seconds": round(self.compiling_seconds, 3),
             "songs_per_second": round(self.songs_per_second, 1),
             "error": None if self.error is None else str(self.error),
             "outcomes": {outcome: count for outcome, count in sorted(self.outcomes.items()) if count},

@@ -228,3 +228,5 @@ class SongRecord(NamedTuple):
 TRACK_FIELDS = declared_fields(TrackRecord)
 LINK_FIELDS = declared_fields(LinkRecord)
 SONG_FIELDS = declared_fields(SongRecord)
+SONG_FACT_FIELDS = tuple(field for field in SONG_FIELDS if field.computed and field.name != "facts_version")
+"""Fields of songs that are computed from the facts of their tracks."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from midiprism.catalog import Catalog, PostgresAddress, utc_now
 from midiprism.catalog.commit_hook import CommitHook
-from midiprism.catalog.queries.find_songs import SongPlaces, find_songs, song_places
+from midiprism.catalog.queries.find_songs import find_songs
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.pipeline.open_result import OpenResult, open_result
 from midiprism.pipeline.settings import CatalogSettings, Settings
@@ -47,19 +47,6 @@ class SongChoice:
             with closing(scan_tracks(catalog, Query(self.query.groups))) as rows:
                 chosen.update(row.song_id for row in rows)
         return chosen
-
-
-def choose_songs(
-    out: str, choice: SongChoice, database: PostgresAddress | None = None
-) -> Sequence[SongPlaces]:
-    """Return the songs that are chosen, and where they are. Nothing is written.
-
-    Raises:
-        UsageError: ``out`` holds no result, or there is no song of one of the names.
-        CatalogError: the catalog cannot be read.
-    """
-    with open_catalog_of(out, database) as catalog:
-        return song_places(catalog, choice.find(catalog))
 
 
 def complete_removal(out: str, database: PostgresAddress | None = None) -> None:

@@ -28,11 +28,13 @@ class RestoredCounts:
         songs: that were put back.
         tracks: that were put back with them.
         songs_lost: songs of which a track is not there any more.
+        bytes: of the tracks.
     """
 
     songs: int = 0
     tracks: int = 0
     songs_lost: int = 0
+    bytes: int = 0
 
 
 def undo_removal(out: str, database: PostgresAddress | None = None) -> RestoredCounts:
@@ -102,7 +104,8 @@ class _Undo:
             record_change(self._catalog, self._run_id, utc_now(), whole)
         if self._store.shards is not None:
             self._delete_unneeded_shards()
-        return RestoredCounts(len(whole), len(restored), len(track_ids) - len(whole))
+        size = sum(removed[it].size for it in restored)
+        return RestoredCounts(len(whole), len(restored), len(track_ids) - len(whole), size)
 
     def _delete_unneeded_shards(self) -> None:
         """Delete the files of removed shards that hold no track any more that can be put back."""

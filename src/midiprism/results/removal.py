@@ -62,6 +62,7 @@ class Remover:
             link_shards = self._queries.link_shards(song_ids)
             songs, kept, track_shards = self._remove_rows(set(song_ids))
             tracks = self._queries.removed_tracks(self._run_id)
+            links = self._queries.count_removed_links(self._run_id)
             if self._store.shards is not None:
                 compactor = Compactor(self._catalog, self._store.shards, self._run_id)
                 obsolete = compactor.leave_out_removed(track_shards, link_shards)
@@ -73,9 +74,8 @@ class Remover:
                 self._store.delete(shard.name)
         if self._hooks:
             self.discard()
-        return RemovalCounts(
-            songs, len(tracks), sum(track.size for track in tracks), kept, reversible=not self._hooks
-        )
+        size = sum(track.size for track in tracks)
+        return RemovalCounts(songs, len(tracks), size, kept, links, reversible=not self._hooks)
 
     def discard(self) -> int:
         """Delete for good what earlier removals have removed. Return how many songs that were."""

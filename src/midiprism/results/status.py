@@ -54,7 +54,7 @@ class RunStatus:
         started_at: UTC, ISO 8601.
         seconds: duration so far; ``loading_seconds`` of it until the splitter was loaded.
         songs_total: songs in its sources; None if they were not counted to the end.
-        rate: songs looked at per second, skipped ones included.
+        rate: songs looked at per second, skipped ones included, without the time to compile the splitter.
         workers: as requested; None for as many as there are processors.
         batch_size: as requested; None for the default.
         sources: absolute paths; they were opened with ``source_options``.
@@ -303,6 +303,7 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         if committed is not None:
             last = max(last, committed.last_commit_at)
         seconds = _seconds_between(row.started_at, now if alive else datetime.fromisoformat(last))
+    working_seconds = seconds - float(totals.get("compiling_seconds") or 0)
     run = RunStatus(
         id=row.id,
         state=state,
@@ -317,7 +318,7 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         tracks=tracks,
         tracks_new=tracks_new,
         bytes_written=written,
-        rate=seen / seconds if seconds > 0 else 0.0,
+        rate=seen / working_seconds if working_seconds > 0 else 0.0,
         workers=settings.get("workers"),
         batch_size=settings.get("batch_size"),
         sources=_texts(settings, "sources"),

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from midiprism.catalog.folding import fold_text
 from midiprism.search.complete_query import name_words
-from midiprism.search.query import Contains, FieldMatch, Group, Query, Term
-from midiprism.search.query_fields import QUERY_FIELDS, nearest_name
+from midiprism.search.query import Contains, FieldMatch, Group, Query, Term, Word
+from midiprism.search.query_fields import QUERY_FIELDS, find_field, nearest_name
 
 
 def computed_fields(query: Query) -> list[str]:
@@ -15,12 +15,30 @@ def computed_fields(query: Query) -> list[str]:
     return sorted(name for name in names if QUERY_FIELDS[name].computed)
 
 
+def missing_facts_text(query: Query, count: Callable[[], tuple[int, int]]) -> str | None:
+    """Return a sentence about facts in a query that were not computed for some tracks; None for no such.
+
+    Args:
+        query: the query.
+        count: returns the number of tracks whose facts were not computed, and that of all tracks.
+    """
+    fields = computed_fields(query)
+    missing, every = count() if fields else (0, 0)
+    if not missing:
+        return None
+    which = "this result" if missing == every else f"{missing:,} of {every:,} tracks"
+    return f"{', '.join(fields)}: not computed yet for {which}."
+
+
 def offered_text(term: Term) -> str | None:
     """Return what may be meant by the text of a term that no track passes; None for nothing.
 
-    Instruments and families have few names, so a word that is in none of them is a slip.
+    Instruments and families have few names, so a word that is in none of them is a slip. A field with a sign
+    behind it is an order in other programs.
     """
     for match in term.matches:
+        if isinstance(match, Word) and match.text[-1] in "+-" and find_field(match.text[:-1]) is not None:
+            return f"sort:{match.text}"
         if isinstance(match, FieldMatch) and isinstance(match.test, Contains):
             words = name_words(match.field)
             text = fold_text(match.test.text)
@@ -37,6 +55,6 @@ def terms_without_tracks(query: Query, finds_any: Callable[[Query], bool]) -> It
         query: that finds nothing.
         finds_any: returns whether a query finds any track.
     """
-    terms = dict.fromkeys(term for group in query.groups for term in group.terms)
+    terms = dict.fromkeys(query.terms())
     if len(terms) > 1:
         yield from (term for term in terms if not finds_any(Query((Group((term,)),))))

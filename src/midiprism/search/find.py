@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midiprism.catalog import PostgresAddress
@@ -17,6 +18,21 @@ if TYPE_CHECKING:  # which load NumPy
     from midiprism.search.index.search_index import SearchIndex
 
 Scan = Callable[[Query, int | None, bool], Generator[TrackRow, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """The answer to a query, as a page shows it.
+
+    Attributes:
+        total: number of tracks that were found.
+        tracks: the first of them.
+        facets: counts of all of them.
+    """
+
+    total: int
+    tracks: Sequence[TrackRow]
+    facets: "tuple[Facet, ...]"
 
 
 class TrackSearch:
@@ -94,6 +110,24 @@ class TrackSearch:
 
         return self._made_index().search(query).facets(DEFAULT_FACETS if names is None else names)
 
+    def page(self, query: Query, limit: int, facets: Sequence[str] | None = None) -> "SearchPage":
+        """Return the first tracks that a query finds, how many there are, and the counts of some fields.
+
+        Args:
+            query: its terms and its order.
+            limit: most tracks to return.
+            facets: as for ``facets``.
+
+        Raises:
+            UsageError: there is no such field, or it cannot be counted.
+            CatalogError: the catalog cannot be read.
+        """
+        from midiprism.search.index.facets import DEFAULT_FACETS
+
+        matches = self._made_index().search(query)
+        counts = matches.facets(DEFAULT_FACETS if facets is None else facets)
+        return SearchPage(len(matches), [*found_rows(self.reader, matches.first(limit))], counts)
+
     def missing_facts(self) -> tuple[int, int]:
         """Return the number of tracks whose facts were not computed, and that of all tracks.
 
@@ -115,12 +149,15 @@ class TrackSearch:
 
 
 @contextmanager
-def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[TrackSearch]:
+def open_search(
+    out: str, database: PostgresAddress | None = None, on_build: Callable[[], None] = lambda: None
+) -> Iterator[TrackSearch]:
     """Open the result in ``out`` for searches; the index is brought up to date first.
 
     Args:
         out: folder of the result.
         database: where its catalog is; None for a file in the result.
+        on_build: called before the index of many songs is made from nothing, which takes a while.
 
     Raises:
         UsageError: ``out`` holds no result, or its catalog is elsewhere.
@@ -145,6 +182,6 @@ def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[T
             reader = stack.enter_context(reader_of(stack.enter_context(open_catalog_of(out, database))))
         else:
             reader = stack.enter_context(open_reader(address))
-        opened = open_index(out, address, reader)
+        opened = open_index(out, address, reader, on_build)
         index = None if opened.generation is None else SearchIndex(opened.generation)
         yield TrackSearch(reader, index, scan, opened.obstacle)

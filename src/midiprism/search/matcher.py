@@ -6,6 +6,7 @@ from typing import Any
 
 from midiprism.catalog import TrackRow
 from midiprism.catalog.folding import fold_text
+from midiprism.fs.path_text import path_text
 from midiprism.records.batches import make_storable
 from midiprism.search.musical_keys import parse_key
 from midiprism.search.query import (
@@ -25,7 +26,7 @@ from midiprism.search.query import (
     Term,
     Word,
 )
-from midiprism.search.query_fields import QUERY_FIELDS, WORD_FIELDS, QueryField
+from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, SOURCE, WORD_FIELDS, QueryField
 
 Predicate = Callable[[TrackRow], bool]
 
@@ -94,7 +95,7 @@ def _value_test(field: QueryField, test: Any) -> Callable[[Any], bool]:
 def values_of(row: TrackRow, field: QueryField) -> Iterable[Any]:
     """Return the values of a track of which one has to pass a test of a field."""
     if field.record == "songs":
-        return row.song_names
+        return _song_values(row, field.field_names[0])
     if field.record == "links":
         return [getattr(row.link, name) for name in field.field_names]
     if field.record == "tracks":
@@ -102,10 +103,16 @@ def values_of(row: TrackRow, field: QueryField) -> Iterable[Any]:
     return [getattr(row, name) for name in field.field_names]
 
 
+def _song_values(row: TrackRow, name: str) -> Iterable[Any]:
+    if name == SONG_NAME:
+        return row.song_names
+    return [path_text(row.source) if name == SOURCE else row.song_facts.get(name)]
+
+
 def sort_value(row: TrackRow, key: SortKey) -> Any:
     """Return the value by which a track is sorted; None for none."""
     field = QUERY_FIELDS[key.field]
-    value = row.song_name if field.record == "songs" else next(iter(values_of(row, field)))
+    value = row.song_name if field.field_names[0] == SONG_NAME else next(iter(values_of(row, field)))
     if value is None or field.is_numeric:
         return value
     if field.kind == "key":

@@ -1,6 +1,6 @@
 """Parses the text of a query."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from midiprism.catalog.folding import fold_text
 from midiprism.search.errors import QueryError
@@ -26,26 +26,13 @@ from midiprism.search.query_fields import (
     find_field,
     nearest_name,
 )
-from midiprism.search.query_words import SPECIAL_FIELDS, Piece, TermText, divide, query_text
+from midiprism.search.query_words import SPECIAL_FIELDS, Piece, TermText, divide
 from midiprism.search.saved_searches import SavedSearches
 
 MAX_QUERY_LENGTH = 20_000
 MAX_GROUPS = 200
 MAX_TEXT_LENGTH = 4_096
 """Most characters of a folded text to search for; SQLite takes patterns of at most 50,000 bytes."""
-
-
-def parse_words(words: Iterable[str], saved: SavedSearches | None = None) -> Query:
-    """Return the query of the arguments of a command.
-
-    Args:
-        words: of a shell.
-        saved: searches that the words may name.
-
-    Raises:
-        QueryError: it cannot be understood.
-    """
-    return parse_query(query_text(words), saved)
 
 
 def parse_query(text: str, saved: SavedSearches | None = None) -> Query:

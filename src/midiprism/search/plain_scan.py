@@ -24,7 +24,7 @@ from midiprism.search.query import (
     SortKey,
     Word,
 )
-from midiprism.search.query_fields import QUERY_FIELDS, WORD_FIELDS
+from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, WORD_FIELDS
 
 _LEAST_SORTED = 10_000
 """Tracks that are collected before those that cannot be among the first are dropped."""
@@ -91,7 +91,7 @@ def _match_conditions(match: Match) -> Iterator[Condition]:
             yield from _match_conditions(FieldMatch(field.name, Contains(match.text)))
         return
     field = QUERY_FIELDS[match.field]
-    if field.record == "catalog":
+    if field.record == "catalog" or (field.record == "songs" and field.field_names[0] != SONG_NAME):
         return
     test = match.test
     if isinstance(test, Contains | Equals):

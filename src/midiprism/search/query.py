@@ -256,8 +256,12 @@ class Query:
         groups = self.groups or (Group(()),)
         return Query(tuple(Group((*group.terms, *added)) for group in groups), self.sort)
 
-    def matches(self) -> Iterator[Match]:
-        """Yield all matches in it."""
+    def terms(self) -> Iterator[Term]:
+        """Yield the terms of all groups."""
         for group in self.groups:
-            for term in group.terms:
-                yield from term.matches
+            yield from group.terms
+
+    def matches(self) -> Iterator[Match]:
+        """Yield the matches of all terms."""
+        for term in self.terms():
+            yield from term.matches

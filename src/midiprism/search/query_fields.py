@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from midiprism.records.field import Field
-from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
+from midiprism.records.fields import LINK_FIELDS, SONG_FACT_FIELDS, SONG_FIELDS, TRACK_FIELDS
 from midiprism.search.query import Range, number_text
 
 QueryKind = Literal["text", "number", "share", "choice", "key", "meter", "flag", "date"]
@@ -21,6 +21,12 @@ RELATIVE_TOLERANCE = 1e-5
 """A file states microseconds per quarter note, so 95 quarter notes per minute are stored as 95.00007."""
 
 _SHARE_TOLERANCE = 0.005
+SONG_NAME = "song_name"
+"""The field that a song has once for each of its paths."""
+
+SOURCE = "source"
+"""The field of songs that follows from their paths."""
+
 _SHORT_NAMES: Mapping[str, str] = {
     "dominant_tempo": "bpm",
     "time_signature": "meter",
@@ -36,10 +42,13 @@ _SHORT_NAMES: Mapping[str, str] = {
 _KINDS: Mapping[str, QueryKind] = {
     "key": "key",
     "key_signature": "key",
+    "song_key": "key",
     "time_signature": "meter",
     "role": "choice",
     **dict.fromkeys(("is_drums", "mpe", "loops"), "flag"),
-    **dict.fromkeys(("key_strength", "role_strength", "bar_repetition", "loop_share"), "share"),
+    **dict.fromkeys(
+        ("key_strength", "song_key_strength", "role_strength", "bar_repetition", "loop_share"), "share"
+    ),
     **dict.fromkeys((f"grid_{value}" for value in (4, 8, 16, 32, "triplet")), "share"),
 }
 """Kinds of fields other than text and number."""
@@ -48,7 +57,6 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "role": ("drums", "bass", "melody", "chords", "arpeggio", "pad", "other"),
 }
 _NOT_QUERIED = frozenset({"note_hash", "stem", "digest_digits", "facts_version", "final_onset_ticks"})
-_QUERIED_OF_SONGS = frozenset({"song_name"})
 _COUNTED_FROM_1 = frozenset({"track_number", "channel"})
 
 
@@ -125,8 +133,8 @@ def _kind_of(field: Field) -> QueryKind:
 
 
 def _is_queried(record: FieldRecord, field: Field) -> bool:
-    if record == "songs":
-        return field.name in _QUERIED_OF_SONGS
+    if record == "songs" and field not in SONG_FACT_FIELDS and field.name != SONG_NAME:
+        return False
     return field.python_type in (str, int, float) and field.name not in _NOT_QUERIED
 
 
@@ -163,13 +171,14 @@ def _record_fields() -> Iterator[QueryField]:
                 yield _make_field(record, field)
 
 
-_CATALOG_FIELDS = (
+_FURTHER_FIELDS = (
+    QueryField(SOURCE, "text", "songs", (SOURCE,), "folder, archive or Parquet file of the song"),
     QueryField("shared", "number", "catalog", ("shared",), "songs that have the same track", is_integer=True),
     QueryField("added", "date", "catalog", ("added",), "day on which the track was added"),
 )
 
 QUERY_FIELDS: Mapping[str, QueryField] = {
-    field.name: field for field in (*_record_fields(), *_CATALOG_FIELDS)
+    field.name: field for field in (*_record_fields(), *_FURTHER_FIELDS)
 }
 """All fields of queries by their names, without aliases."""
 

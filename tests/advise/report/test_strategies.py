@@ -54,6 +54,15 @@ def test_every_strategy_has_a_reason() -> None:
         assert gains == sorted(gains, reverse=True)
 
 
+def test_other_programs_that_keep_processors_busy_come_first_with_the_gain_without_them() -> None:
+    window = metrics_window(other_cores=1.4, cores=2)
+    first = strategies_for(model_of(window, run_facts(cpus=2)))[0]
+    assert (first.id, first.helps, first.commands) == ("other-programs", True, ())
+    assert first.gain is not None
+    assert 1.2 < first.gain < 4
+    assert first.reason == "Other programs kept 1.4 of the 2 processors busy."
+
+
 def test_without_songs_nothing_is_predicted() -> None:
     nothing = SampleWindow(RunSample(), RunSample(elapsed_seconds=1.0))
     assert model_run(nothing, run_facts()) is None

@@ -11,6 +11,7 @@ import pytest
 from midiprism.catalog import utc_now
 from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.reader import open_reader
+from midiprism.catalog.schema import tracks as catalog_tracks
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import catalog_path
 from midiprism.search.find import open_search
@@ -106,6 +107,25 @@ def test_a_commit_that_may_have_changed_any_song_makes_the_index_anew(
     assert {one.name for one in opened(out).segments}.isdisjoint(one.name for one in before.segments)
 
 
+def test_songs_whose_tracks_got_facts_are_read_again(out: Path, changing: ChangingCatalog) -> None:
+    for _ in range(5):
+        changing.add()
+    before = opened(out)
+    with changing.open() as catalog:
+
+        def set_facts() -> None:
+            changed = catalog_tracks.update().where(catalog_tracks.c.id.in_([1, 3])).values(role="pad")
+            catalog.connection.execute(changed)
+            record_change(catalog, 1, utc_now(), (), changed_tracks=[1, 3], seconds=1.0)
+
+        catalog.run_in_transaction(set_facts)
+    after = opened(out)
+    assert [one.name for one in after.segments[:-1]] == [one.name for one in before.segments]
+    assert answers(after) == answers(rebuilt(out))
+    (key,) = [SearchIndex(after).search(parse_query("role:pad")).facets(["role"])]
+    assert key[0].counts[0].value == "pad"
+
+
 def lose_all(out: Path) -> None:
     assert remove_index(str(out))
 
@@ -134,6 +154,47 @@ def test_a_lost_or_damaged_index_is_made_anew(
     damage(out)
     assert answers(opened(out)) == expected
     assert read_generation(index_folder(str(out))) is not None
+
+
+@pytest.mark.parametrize("many", [0, 50_000])
+def test_a_long_build_is_announced_and_an_update_is_not(
+    out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(update, "MANY_SONGS", many)
+    announced: list[str] = []
+    for _ in range(2):
+        changing.add()
+        with open_search(str(out), None, lambda: announced.append("build")):
+            pass
+    assert announced == ["build"] * (many == 0)
+
+
+@pytest.mark.parametrize("is_changed_meanwhile", [False, True])
+def test_another_process_makes_a_half_of_a_large_index(
+    out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch, is_changed_meanwhile: bool
+) -> None:
+    for _ in range(6):
+        changing.add()
+    monkeypatch.setattr(update, "MANY_SONGS", 0)
+    monkeypatch.setattr(update, "MAX_SEGMENT_LINKS", 9)
+    with open_reader(catalog_path(str(out))) as reader:
+        expected = answers(index_in_memory(reader))
+        if is_changed_meanwhile:
+            changing.add()
+        generation = update.update_index(str(out), catalog_path(str(out)), reader).generation
+    assert generation is not None
+    assert len(generation.segments) > 3
+    assert answers(generation) == expected
+    assert files_of(out) == {segment.name for segment in generation.segments}
+
+
+def test_facts_that_come_before_any_song_is_found_are_no_error(out: Path, changing: ChangingCatalog) -> None:
+    assert opened(out).segments == []
+    with changing.open() as catalog:
+        catalog.run_in_transaction(
+            lambda: record_change(catalog, 1, utc_now(), (), changed_tracks=[5], seconds=1.0)
+        )
+    assert opened(out).segments == []
 
 
 def test_an_index_of_other_columns_is_made_anew(

@@ -1,16 +1,50 @@
 """Delete rows that runs have added to another program's tables, when their songs are removed."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from midiprism.adopt.db.foreign_keys import (
     lock_against_writes,
     temporary_parent_index,
     unreferenced_condition,
 )
+from midiprism.adopt.db.foreign_reader import ForeignLibrary
 from midiprism.adopt.db.foreign_schema import hide_schema
 from midiprism.adopt.db.foreign_tables import ForeignTables
 from midiprism.catalog.commit_hook import BatchTransaction
 from midiprism.catalog.postgres.server import driver_connection
+
+_COUNT_ROWS = """
+SELECT
+    (SELECT count(*) FROM {links} d WHERE d.id IN (SELECT link_id FROM [own].foreign_links_added)
+        AND (d.parent_file_id IN (SELECT id FROM {files} WHERE content_hash = ANY(:songs))
+            OR d.split_file_id IN (SELECT id FROM {files} WHERE content_hash = ANY(:tracks)))),
+    (SELECT count(*) FROM {files} d WHERE d.id IN (SELECT file_id FROM [own].foreign_files_added)
+        AND d.content_hash = ANY(:tracks))
+"""
+
+
+class AddedRows(NamedTuple):
+    """Numbers of rows that runs have added."""
+
+    links: int
+    files: int
+
+
+def count_added_rows(
+    library: ForeignLibrary, song_digests: Sequence[bytes], track_digests: Sequence[bytes]
+) -> AddedRows:
+    """Count the rows that a removal of some songs would delete, unless others refer to them.
+
+    Args:
+        library: whose tables they are in.
+        song_digests: of the songs.
+        track_digests: of tracks that no other song has.
+    """
+    own = f'"{library.address.schema}"'.replace(":", "\\:")
+    values = {"songs": list(song_digests), "tracks": list(track_digests)}
+    ((links, files),) = library.fetch_rows(_COUNT_ROWS.replace("[own]", own), **values)
+    return AddedRows(int(links), int(files))
 
 
 def delete_added_rows(

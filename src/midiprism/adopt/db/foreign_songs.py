@@ -46,6 +46,8 @@ WHERE s.outcome IN ('split', 'repaired') AND s.digest IN (
         WHERE k.digest = f.content_hash AND r.digest = t.content_hash))
 """
 
+_OWNER_LINKS = "SELECT count(*) FROM {links} l WHERE NOT [is_added]"
+
 _HAS_LINKS = "EXISTS (SELECT FROM {links} l WHERE l.parent_file_id = f.id)"
 
 
@@ -124,6 +126,15 @@ class ForeignSongs:
     def count(self) -> int:
         """Return the number of songs."""
         ((count,),) = self._library.fetch_rows("SELECT count(*) FROM {files} WHERE num_tracks > 1")
+        return int(count)
+
+    def count_owner_links(self) -> int:
+        """Return the number of links that no run of midiprism has added."""
+        added = f'"{self._library.address.schema}".foreign_links_added'.replace(":", "\\:")
+        is_added = (
+            f"EXISTS (SELECT FROM {added} a WHERE a.link_id = l.id)" if self._has_catalog() else "FALSE"
+        )
+        ((count,),) = self._library.fetch_rows(_OWNER_LINKS.replace("[is_added]", is_added))
         return int(count)
 
     def split_progress(self) -> SplitProgress:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from midiprism.adopt.db.foreign_keys import (
     lock_against_writes,
@@ -14,6 +14,7 @@ from midiprism.adopt.db.foreign_schema import hide_schema, quote_identifier
 from midiprism.adopt.db.foreign_tables import ForeignTables
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.postgres.server import driver_connection
+from midiprism.catalog.schema import foreign_rows_replaced
 
 
 class RestoreResult(NamedTuple):
@@ -64,6 +65,13 @@ def delete_replaced_files(catalog: Catalog, tables: ForeignTables, run_id: int) 
             return int(deleted.rowcount)
 
     return catalog.run_in_transaction(work)
+
+
+def count_replaced_rows(catalog: Catalog, run_id: int) -> int:
+    """Return how many rows of the library a run has taken out."""
+    table = foreign_rows_replaced
+    query = select(func.count()).select_from(table).where(table.c.run_id == run_id)
+    return int(catalog.fetch_value(query) or 0)
 
 
 def restore_rows(

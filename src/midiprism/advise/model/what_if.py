@@ -39,6 +39,11 @@ class Change:
     disk_speed: DiskSpeed | None = None
 
 
+def stop_other_programs() -> Change:
+    """Return the change of leaving all processors to the run."""
+    return Change(lambda costs, tunables: (replace(costs, other_programs_cpu=0.0), tunables))
+
+
 def move_output(
     facts: RunFacts, disk_speeds: Sequence[DiskSpeed], out: str, target: DiskSpeed | None = None
 ) -> Change:

@@ -84,9 +84,20 @@ def _progress_section(report: RunReport) -> Section:
     ]
     return Section(
         f"Run {run.id} of {report.out}",
-        (f"It began at {_format_time(run.started_at)} and {state}.",),
+        (f"It began at {_format_time(run.started_at)} and {state}.", *_idle_sentences(report)),
         tuple(rows),
     )
+
+
+def _idle_sentences(report: RunReport) -> Iterator[str]:
+    """Yield which later runs say nothing, and whether this one does."""
+    idle = report.idle_runs
+    if len(idle) == 1:
+        yield f"Run {idle[0]}, which came later, split no song: this is the last run that did."
+    elif idle:
+        yield f"Runs {idle[-1]} to {idle[0]}, which came later, split no song: this is the last run that did."
+    if not report.run.songs_done and not report.running:
+        yield "It split no song."
 
 
 def _format_time(text: str) -> str:

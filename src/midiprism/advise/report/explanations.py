@@ -12,6 +12,7 @@ Level = Literal["low", "medium", "high"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
 
 StrategyId = Literal[
+    "other-programs",
     "output-device",
     "catalog-device",
     "temporary-device",
@@ -44,6 +45,7 @@ _MOVE_RISK = "It needs space for the result on the other device, and time to cop
 _NEW_RESULT_RISK = "It needs a new result, for which the songs of this one are split again."
 
 STRATEGY_INFO: dict[StrategyId, StrategyInfo] = {
+    "other-programs": StrategyInfo("the other programs stopped", "low", "None for the run."),
     "output-device": StrategyInfo("the result on another device", "medium", _MOVE_RISK),
     "catalog-device": StrategyInfo("the catalog on another device, with its result", "medium", _MOVE_RISK),
     "temporary-device": StrategyInfo("temporary files on another device", "low", RESTART_RISK),
@@ -69,6 +71,8 @@ def explain_gain(name: StrategyId, facts: RunFacts, costs: Costs, tunables: Tuna
 
 def explain_no_gain(name: StrategyId, costs: Costs, tunables: Tunables) -> str:
     """Return why a strategy would not help."""
+    if name == "other-programs":
+        return "The run does not wait for processors."
     if name in STRATEGY_OF_SETTING.values():
         return "The present setting is as good as the best that the model finds."
     if name in ("output-device", "separate-devices", "parquet"):
@@ -98,6 +102,7 @@ def explain_not_applicable(name: StrategyId, *, moved: bool = False) -> str:
     if moved and name in DEVICE_STRATEGIES:
         return "The result was moved after this run: the next run shows how fast it is there."
     return {
+        "other-programs": "Other programs left the processors to the run.",
         "temporary-device": "A run never waits for temporary files.",
         "catalog-device": "The catalog is on a server, and so are its disks.",
         "parquet": "The tracks are in Parquet files already.",
@@ -108,6 +113,8 @@ def explain_not_applicable(name: StrategyId, *, moved: bool = False) -> str:
 
 
 def _cause(name: StrategyId, facts: RunFacts, costs: Costs, tunables: Tunables, change: Change) -> str:
+    if name == "other-programs":
+        return f"Other programs kept {costs.other_programs_cpu:.1f} of the {costs.cores:.0f} processors busy."
     if name == "output-device":
         waits = 1000 * (costs.output_wait + costs.flush_per_song)
         return f"A song waits {waits:,.2f} ms for its files on {facts.location_title('output')}."

@@ -68,6 +68,7 @@ class RunReport:
         work_seconds: time after the splitter was loaded.
         too_short: whether that is less than ``MIN_WORK_SECONDS``.
         stage_seconds: time of each stage, summed over the workers.
+        idle_runs: later runs that split no song, the latest first.
     """
 
     out: str
@@ -83,6 +84,7 @@ class RunReport:
     work_seconds: float
     too_short: bool
     stage_seconds: Mapping[str, float]
+    idle_runs: tuple[int, ...] = ()
 
     @property
     def rate(self) -> float | None:
@@ -114,7 +116,8 @@ def analyze_run(
     Args:
         out: folder of the result.
         database: where the catalog is; None for a file in the result.
-        run_id: number of the run; None for the last one that has samples.
+        run_id: number of the run; None for the last one that has samples and has split songs or is active, or
+            if there is none for the last one that has samples.
         disk_speeds: of known disks; None for those that ``midiprism probe`` stored.
 
     Raises:
@@ -123,7 +126,10 @@ def analyze_run(
     """
     status = read_status(out, _MAX_RUNS, database=database)
     with open_catalog_of(out, database) as catalog, catalog.read_transaction() as connection:
-        number = run_id if run_id is not None else latest_sampled_run(connection)
+        number = run_id
+        if number is None:
+            worked = (run.id for run in status.runs if run.songs_done or run.live_rate is not None)
+            number = latest_sampled_run(connection, [*worked]) or latest_sampled_run(connection)
         samples = (
             [] if number is None else [RunSample.from_dict(data) for data in samples_of(connection, number)]
         )
@@ -165,6 +171,7 @@ def analyze_run(
         work_seconds=work_seconds,
         too_short=too_short,
         stage_seconds={name: last.stage(name).seconds for name in STAGES},
+        idle_runs=tuple(later.id for later in status.runs if run_id is None and later.id > run.id),
     )
 
 

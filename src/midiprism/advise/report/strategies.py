@@ -32,6 +32,7 @@ from midiprism.pipeline.tuner import Tunables
 PlanName = Literal["A", "B", "C"]
 
 _MAX_UNKNOWN_WAIT_SHARE = 0.2
+_MIN_OTHER_CORES = 0.1
 _CATALOG_CHANGES: frozenset[StrategyId] = frozenset({"catalog-device", "postgresql", "sqlite"})
 _RESULT_CHANGES: frozenset[StrategyId] = DEVICE_STRATEGIES | _CATALOG_CHANGES | {"parquet"}
 
@@ -158,9 +159,13 @@ def model_run(
 
 
 def strategies_for(run: RunModel) -> list[Strategy]:
-    """Return all strategies: first those that help, the most helpful first."""
+    """Return all strategies: first those that help, the most helpful first; before them to stop others."""
     strategies = [_make_strategy(run, name, change) for name, change in _candidate_changes(run).items()]
-    return sorted(strategies, key=lambda strategy: (not strategy.helps, -(strategy.gain or 0.0)))
+    # Measured beside other programs, all other predictions are less sure.
+    return sorted(
+        strategies,
+        key=lambda strategy: (not strategy.helps, strategy.id != "other-programs", -(strategy.gain or 0.0)),
+    )
 
 
 def plans_for(run: RunModel) -> list[SpeedupPlan]:
@@ -189,7 +194,9 @@ def _candidate_changes(run: RunModel) -> dict[StrategyId, Change | None]:
     device = facts.device("output")
     one_device = bool(device) and device == facts.device("source")
     on_server = facts.workers_commit
+    others = run.costs.other_programs_cpu
     changes: dict[StrategyId, Change | None] = {
+        "other-programs": what_if.stop_other_programs() if others >= _MIN_OTHER_CORES else None,
         "output-device": what_if.move_output(facts, speeds, output),
         "catalog-device": None if on_server else what_if.move_catalog(facts, speeds, catalog),
         "temporary-device": None,

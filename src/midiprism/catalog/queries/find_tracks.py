@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, CursorResult, Select, distinct
 from midiprism.catalog.path_lookup import IS_THERE
 from midiprism.catalog.queries.conditions import Condition, sql_condition
 from midiprism.catalog.rows import query_chunks
-from midiprism.catalog.schema import links, runs, shards, song_paths, tracks
+from midiprism.catalog.schema import links, runs, shards, song_paths, songs, tracks
 from midiprism.catalog.track_row import TrackRow
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord
+from midiprism.records.fields import LINK_FIELDS, SONG_FACT_FIELDS, TRACK_FIELDS, LinkRecord
 from midiprism.records.track_record import TrackRecord
 
 _FETCH_ROWS = 1_000
@@ -82,6 +82,7 @@ def _select_tracks(
     )
     from_tables = (
         song_paths.join(links, link.song_id == path.song_id)
+        .join(songs, songs.c.id == path.song_id)
         .join(tracks, track.id == link.track_id)
         .outerjoin(shards, shards.c.id == track.shard_id)
         .outerjoin(runs, runs.c.id == track.run_id)
@@ -102,6 +103,7 @@ def _select_tracks(
             track.shard_row,
             runs.c.started_at,
             shared,
+            *(songs.c[field.name] for field in SONG_FACT_FIELDS),
             *(link[field.name] for field in LINK_FIELDS),
             *(track[field.name] for field in TRACK_FIELDS),
         )
@@ -121,6 +123,7 @@ def _count_songs() -> Select[Any]:
 def _make_row(values: Any) -> TrackRow:
     """Return a row of the values that ``_select_tracks`` selects."""
     song_id, path, root_length, song_name, metadata, shard, shard_row, added, shared, *facts = values
+    song_facts, facts = facts[: len(SONG_FACT_FIELDS)], facts[len(SONG_FACT_FIELDS) :]
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     link = LinkRecord._make((*facts[: len(LINK_FIELDS)], track))
     return TrackRow(
@@ -134,4 +137,5 @@ def _make_row(values: Any) -> TrackRow:
         source_metadata=None if metadata is None else json.loads(metadata),
         added=added,
         shared=shared,
+        song_facts={field.name: fact for field, fact in zip(SONG_FACT_FIELDS, song_facts, strict=True)},
     )

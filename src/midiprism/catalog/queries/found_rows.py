@@ -7,16 +7,18 @@ from typing import Any, NamedTuple
 
 from midiprism.catalog.reader import CatalogReader
 from midiprism.catalog.track_row import TrackRow
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord
+from midiprism.records.fields import LINK_FIELDS, SONG_FACT_FIELDS, TRACK_FIELDS, LinkRecord
 from midiprism.records.track_record import TrackRecord
 
 _LINKS_PER_QUERY = 200
 
 _LINK_NAMES = tuple(field.name for field in LINK_FIELDS)
+_SONG_NAMES = tuple(field.name for field in SONG_FACT_FIELDS)
 _TRACK_NAMES = tuple(field.name for field in TRACK_FIELDS)
 _COLUMNS = ", ".join(
     (
         "l.song_id, l.position, s.name, t.shard_row, r.started_at",
+        *(f"g.{name}" for name in _SONG_NAMES),
         *(f"l.{name}" for name in _LINK_NAMES),
         *(f"t.{name}" for name in _TRACK_NAMES),
     )
@@ -66,7 +68,7 @@ def _links(reader: CatalogReader, keys: Sequence[LinkKey]) -> dict[tuple[int, in
     statement = (
         f"WITH wanted (song_id, position) AS (VALUES {marks}) SELECT {_COLUMNS} FROM wanted w "  # noqa: S608
         "JOIN {links} l ON l.song_id = w.song_id AND l.position = w.position "
-        "JOIN {tracks} t ON t.id = l.track_id "
+        "JOIN {songs} g ON g.id = l.song_id JOIN {tracks} t ON t.id = l.track_id "
         "LEFT JOIN {shards} s ON s.id = t.shard_id LEFT JOIN {runs} r ON r.id = t.run_id"
     )
     rows = reader.fetch(statement, [*chain.from_iterable(key[:2] for key in keys)])
@@ -92,6 +94,7 @@ def _path_of(row: tuple[Any, ...]) -> bytes:
 
 def _make_row(key: LinkKey, values: tuple[Any, ...], places: Sequence[_Place]) -> TrackRow:
     shard, shard_row, added, *facts = values
+    song_facts, facts = facts[: len(_SONG_NAMES)], facts[len(_SONG_NAMES) :]
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     smallest = places[0]
     metadata = smallest.source_metadata
@@ -108,4 +111,5 @@ def _make_row(key: LinkKey, values: tuple[Any, ...], places: Sequence[_Place]) -
         song_names=tuple(place.song_name for place in places),
         added=added,
         shared=key.shared,
+        song_facts=dict(zip(_SONG_NAMES, song_facts, strict=True)),
     )

@@ -113,6 +113,11 @@ class RemovalQueries:
             for track_id, size, shard_name, shard_row, *fields in self._connection.execute(query)
         ]
 
+    def count_removed_links(self, removal_id: int) -> int:
+        """Return how many links a removal removed."""
+        query = select(func.count()).where(removed_links.c.removal_id == removal_id)
+        return self._connection.scalar(query) or 0
+
     def songs_with_tracks(self, removal_id: int, digests: Collection[bytes]) -> set[int]:
         """Return the ids of the songs that a removal removed and that have one of these removed tracks."""
         found: set[int] = set()

@@ -1,6 +1,6 @@
 """Samples of runs, which are kept so that a run can be explained when it is over."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text
@@ -43,9 +43,17 @@ def samples_of(connection: Connection, run_id: int) -> Iterator[Mapping[str, Any
     yield from connection.scalars(query)
 
 
-def latest_sampled_run(connection: Connection) -> int | None:
-    """Return the id of the last run that has samples; None without any."""
-    run_id: int | None = connection.scalar(select(func.max(run_samples.c.run_id)))
+def latest_sampled_run(connection: Connection, among: Collection[int] | None = None) -> int | None:
+    """Return the id of the last run that has samples; None without any.
+
+    Args:
+        connection: to the catalog.
+        among: ids of the runs that count; None for all.
+    """
+    query = select(func.max(run_samples.c.run_id))
+    if among is not None:
+        query = query.where(run_samples.c.run_id.in_(among))
+    run_id: int | None = connection.scalar(query)
     return run_id
 
 

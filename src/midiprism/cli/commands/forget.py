@@ -1,7 +1,6 @@
 """``midiprism forget``: remove songs from a result."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,19 +8,27 @@ import typer
 
 from midiprism.cli.confirm import require_confirmation
 from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, YesOption
-from midiprism.cli.query_arguments import FilterOptions, parse_arguments
-from midiprism.cli.render.removal_text import kept_text, removal_text, undo_lines
+from midiprism.cli.query_arguments import FilterOptions, parse_text
+from midiprism.cli.render.removal_text import kept_text, removal_text, sole_tracks_text, undo_lines
+from midiprism.cli.render.search_text import print_missing_facts
 from midiprism.cli.render.terminal import make_console, pluralize, print_json, printable_path
 from midiprism.cli.result_location import ResultLocation, locate
 from midiprism.errors import UsageError
 
 if TYPE_CHECKING:
-    from midiprism.catalog.commit_hook import CommitHook
+    from midiprism.adopt.db.delete_rows import AddedRows
     from midiprism.catalog.queries.find_songs import SongPlaces
+    from midiprism.removal.plan import RemovalPlan
     from midiprism.removal.undo import RestoredCounts
     from midiprism.results.removal_counts import RemovalCounts
 
 _MAX_SHOWN = 5
+_NO_COUNTS = {
+    "dry_run": False,
+    "undo": False,
+    **dict.fromkeys(("songs", "tracks", "bytes", "songs_kept", "songs_lost"), 0),
+}
+"""The keys of the JSON, which are the same for a removal, a dry run and an undo."""
 
 
 def forget(
@@ -55,9 +62,12 @@ def forget(
     A query chooses the songs of the tracks that `midiprism list` lists with it. The songs themselves are not
     touched: the next split brings back those that are still in their sources.
     """
-    from midiprism.removal.forget import SongChoice, choose_songs, complete_removal, forget_songs
+    from midiprism.adopt.removal_hooks import open_removal_hooks
+    from midiprism.removal.forget import SongChoice, complete_removal, forget_songs
+    from midiprism.removal.plan import plan_removal
+    from midiprism.search.find import open_search
 
-    query = parse_arguments([where] if where else [], filters)
+    query = parse_text(where or "", filters)
     has_query = bool(query.groups)
     if undo:
         if songs or has_query or dry_run:
@@ -72,24 +82,29 @@ def forget(
     choice = SongChoice(songs or (), query if has_query else None)
     if not dry_run:
         complete_removal(result.folder, result.database)
-    chosen = choose_songs(result.folder, choice, result.database)
+    if has_query and not output.quiet:
+        with open_search(result.folder, result.database) as search:
+            print_missing_facts(search, query, result.quoted)
+    plan = plan_removal(result.folder, choice, result.database)
+    rows = _count_rows(plan, result)
+    chosen = plan.places
     if dry_run or not chosen:
-        _print(_plan_lines(chosen), output)
+        _print(_plan_lines(plan, rows), output)
         if output.as_json:
-            print_json({"dry_run": dry_run, "songs": len(chosen)})
+            counts = {"songs": len(chosen), "tracks": len(plan.tracks), "bytes": plan.bytes}
+            print_json({**_NO_COUNTS, **counts, "dry_run": dry_run})
         return
-    require_confirmation(
+    question = (
         f"Remove {pluralize(len(chosen), 'song')} from {printable_path(result.folder)}, such as "
-        f"{_name_of(chosen[0])}?",
-        yes=yes,
+        f"{_name_of(chosen[0])}?"
     )
-    with ExitStack() as stack:
-        removed = forget_songs(result.folder, choice, result.database, _hooks_of(result, stack))
+    require_confirmation(" ".join([question, *_loss_lines(plan, rows), "Continue?"]), yes=yes)
+    with open_removal_hooks(result.folder, result.database) as hooks:
+        removed = forget_songs(result.folder, choice, result.database, hooks)
     _print(_removal_lines(removed, chosen, result), output)
     if output.as_json:
-        counts = asdict(removed)
-        del counts["reversible"]
-        print_json({"dry_run": False, **counts})
+        counts = {name: getattr(removed, name) for name in ("songs", "tracks", "bytes", "songs_kept")}
+        print_json({**_NO_COUNTS, **counts})
 
 
 def _removal_lines(
@@ -101,7 +116,9 @@ def _removal_lines(
     still_there = sum(song.is_there for song in chosen) - removed.songs_kept
     if still_there > 0:
         are = "1 of them is" if still_there == 1 else f"{still_there:,} of them are"
-        yield f"{are} still in the sources, from which the next split brings them back."
+        them = "it" if still_there == 1 else "them"
+        subject = "It is" if len(chosen) == 1 else are
+        yield f"{subject} still in the sources, from which the next split brings {them} back."
     yield from undo_lines(removed, result.quoted)
 
 
@@ -111,7 +128,7 @@ def _undo(result: ResultLocation, output: SummaryOptions) -> None:
     restored = undo_removal(result.folder, result.database)
     _print(_undo_lines(restored), output)
     if output.as_json:
-        print_json(asdict(restored))
+        print_json({**_NO_COUNTS, **asdict(restored), "undo": True})
 
 
 def _undo_lines(restored: "RestoredCounts") -> Iterator[str]:
@@ -128,27 +145,41 @@ def _print(lines: Iterable[str], output: SummaryOptions) -> None:
             console.print(line)
 
 
-def _hooks_of(result: ResultLocation, stack: ExitStack) -> "tuple[CommitHook, ...]":
-    """Return the hooks of the result: one if it belongs to an adopted library."""
-    from midiprism.results.result_dir import marker_facts
-
-    if result.database is None or "adopted" not in marker_facts(result.folder):
-        return ()
-    from midiprism.adopt.adoption import open_adopted_library
-    from midiprism.adopt.options import Adoption
-
-    adopted = open_adopted_library(result.database, Adoption(), result.folder, lambda: False)
-    return (stack.enter_context(adopted).hook,)
-
-
-def _plan_lines(chosen: "Sequence[SongPlaces]") -> list[str]:
+def _plan_lines(plan: "RemovalPlan", rows: "AddedRows | None") -> Iterator[str]:
+    chosen = plan.places
     if not chosen:
-        return ["No song matches."]
-    lines = [f"Would remove {pluralize(len(chosen), 'song')}:"]
-    lines += [f"  {_name_of(song)}" for song in chosen[:_MAX_SHOWN]]
+        yield "No song matches."
+        return
+    yield f"Would remove {pluralize(len(chosen), 'song')}:"
+    yield from (f"  {_name_of(song)}" for song in chosen[:_MAX_SHOWN])
     if len(chosen) > _MAX_SHOWN:
-        lines.append(f"  and {len(chosen) - _MAX_SHOWN:,} more")
-    return [*lines, "Nothing was written."]
+        yield f"  and {len(chosen) - _MAX_SHOWN:,} more"
+    yield from _loss_lines(plan, rows)
+    yield "Nothing was written."
+
+
+def _loss_lines(plan: "RemovalPlan", rows: "AddedRows | None") -> Iterator[str]:
+    """Yield what goes with the songs, and whether it comes back."""
+    what = [sole_tracks_text(len(plan.tracks), plan.bytes)] if plan.tracks else []
+    if rows is not None and rows.links + rows.files:
+        links, files = pluralize(rows.links, "row"), pluralize(rows.files, "row")
+        what.append(f"{links} of track_splits and {files} of files that midiprism added")
+    if what:
+        verb = "go" if len(what) > 1 or len(plan.tracks) > 1 else "goes"
+        yield f"With {'it' if len(plan.places) == 1 else 'them'} {verb} {', and '.join(what)}."
+    if not plan.reversible:
+        yield "It cannot be undone: the result belongs to an adopted library."
+
+
+def _count_rows(plan: "RemovalPlan", result: ResultLocation) -> "AddedRows | None":
+    """Return how many rows of an adopted library go with the songs; None for another result."""
+    if plan.reversible or result.database is None or not plan.places:
+        return None
+    from midiprism.adopt.db.delete_rows import count_added_rows
+    from midiprism.adopt.db.foreign_reader import ForeignLibrary
+
+    with ForeignLibrary(result.database) as library:
+        return count_added_rows(library, plan.song_digests, [track.digest for track in plan.tracks])
 
 
 def _name_of(song: "SongPlaces") -> str:

@@ -145,13 +145,15 @@ def open_adopted(
         CatalogError: the library cannot be adopted.
         SourceError: most of its songs are not at their paths.
     """
-    from midiprism.adopt.adoption import open_adopted_library, require_adoptable
+    from midiprism.adopt.adoption import count_owner_links, open_adopted_library, require_adoptable
 
     require_adoptable(address, adoption, out, stop, trusted=yes)
     if adoption.existing == "replace":
+        count = count_owner_links(address)
         require_confirmation(
             "For songs that their owner has split, rows of track_splits that lead to tracks with other "
-            "content are taken out; `midiprism catalog undo` puts them back. Continue?",
+            f"content are taken out: up to {pluralize(count, 'row')}. `midiprism catalog undo` puts them "
+            "back. Continue?",
             yes=yes,
         )
     return open_adopted_library(address, adoption, out, stop)
@@ -185,6 +187,9 @@ def print_adoption_plan(
             ("missing", plan.missing, "of these do not exist at their paths; --path-map gives other paths"),
         ):
             console.print(format_count(name, count, meaning, width=_NAME_WIDTH))
+        if adoption.existing == "replace":
+            meaning = "rows of track_splits are the owner's; those that lead to other tracks are taken out"
+            console.print(format_count("replaced", plan.replaceable_rows, meaning, width=_NAME_WIDTH))
         console.print("Nothing was written.")
     if as_json:
         print_json({"dry_run": True, **plan._asdict()})

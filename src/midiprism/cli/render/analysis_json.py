@@ -13,6 +13,7 @@ def analysis_to_json(report: "RunReport") -> dict[str, Any]:
     return {
         "progress": {
             "run": run.id,
+            "idle_runs": list(report.idle_runs),
             "state": run.state,
             "running": report.running,
             "started_at": run.started_at,

@@ -12,10 +12,16 @@ if TYPE_CHECKING:
 def removal_text(removed: "RemovalCounts") -> str:
     """Return what was removed, as a part of a sentence."""
     songs = pluralize(removed.songs, "song")
-    if not removed.tracks:
-        return f"{songs}; other songs have all their tracks"
-    only = "that no other song has"
-    return f"{songs}, and {pluralize(removed.tracks, 'track')} {only} ({format_size(removed.bytes)})"
+    if removed.tracks:
+        return f"{songs}, and {sole_tracks_text(removed.tracks, removed.bytes)}"
+    if removed.links:
+        return f"{songs}; other songs have all {'its' if removed.songs == 1 else 'their'} tracks"
+    return f"{songs} without tracks in the result" if removed.songs else songs
+
+
+def sole_tracks_text(count: int, size: int) -> str:
+    """Return how many tracks go with their songs."""
+    return f"{pluralize(count, 'track')} that no other song has ({format_size(size)})"
 
 
 def kept_text(removed: "RemovalCounts") -> str:

@@ -10,7 +10,6 @@ from midiprism.cli.render.terminal import (
     escape_unprintable,
     make_console,
     make_table,
-    pluralize,
     print_message,
     rich_text,
 )
@@ -88,6 +87,12 @@ def print_searches() -> None:
         print_message("No search is saved: `midiprism list OUT QUERY --save NAME` saves one.", level="info")
 
 
+def announce_index(*, quiet: bool) -> None:
+    """Print that the search index is made, which takes a while."""
+    if not quiet:
+        print_message("Making the search index, which later searches only follow ...", level="info")
+
+
 def print_unwritable_index(search: "TrackSearch", result: str) -> None:
     """Print a message if the search index cannot be written.
 
@@ -111,24 +116,22 @@ def print_missing_facts(search: "TrackSearch", query: "Query", result: str) -> N
         query: the query.
         result: the result as arguments of a command.
     """
-    from midiprism.search.diagnosis import computed_fields
+    from midiprism.search.diagnosis import missing_facts_text
 
-    fields = computed_fields(query)
-    missing, every = search.missing_facts() if fields else (0, 0)
-    if missing:
-        which = "this result" if missing == every else f"{pluralize(missing, 'track')} of {every:,}"
-        print_message(
-            f"{', '.join(fields)}: not computed yet for {which}. `midiprism features {result}` computes it."
-        )
+    text = missing_facts_text(query, search.missing_facts)
+    if text is not None:
+        print_message(f"{text} `midiprism features {result}` computes it.")
 
 
 def print_nothing_found(search: "TrackSearch", query: "Query") -> None:
-    """Print that no track matches, and which terms match none by themselves."""
-    from midiprism.search.diagnosis import terms_without_tracks
+    """Print that no track matches, which terms match none by themselves, and what may be meant."""
+    from midiprism.search.diagnosis import offered_text, terms_without_tracks
 
-    alone = [f"`{term}`" for term in terms_without_tracks(query, search.finds_any)]
-    reason = f" By itself, nothing matches {' or '.join(alone)}." if alone else ""
-    print_message(f"No track matches.{reason}")
+    alone = [*terms_without_tracks(query, search.finds_any)]
+    reason = f" By itself, nothing matches {' or '.join(f'`{term}`' for term in alone)}." if alone else ""
+    offers = [text for term in alone or query.terms() if (text := offered_text(term)) is not None]
+    offer = f" Do you mean {' or '.join(f'`{text}`' for text in offers)}?" if offers else ""
+    print_message(f"No track matches.{reason}{offer}")
 
 
 def print_place(error: "QueryError") -> None:

@@ -123,7 +123,7 @@ def summary_lines(summary: "Summary", command: RepeatedCommand, *, verbose: bool
         yield f"  midiprism split {' '.join(map(shell_quote, command.sources))} -o {command.quoted_result}"
     elif not summary.dry_run and (summary.tracks or summary.nothing_new) and summary.songs_seen:
         yield "Next:"
-        yield f"  midiprism list {command.quoted_result} instrument:bass"
+        yield f"  midiprism list {command.quoted_result} family:bass"
         yield f"  midiprism export {command.quoted_result} --to by-song --by song"
 
 
@@ -198,6 +198,12 @@ def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:
             "values that the owner's columns cannot hold; each is a problem of its song",
         ),
         (
+            "replaced",
+            summary.rows_replaced,
+            "row of the owner's was taken out; `midiprism catalog undo` puts it back",
+            "rows of the owner's were taken out; `midiprism catalog undo` puts them back",
+        ),
+        (
             "repaired",
             summary.songs_repaired,
             "song that was damaged and has been repaired",
@@ -252,8 +258,11 @@ def _headline(summary: "Summary", out: str) -> str:
     if not summary.songs_split:
         return f"No song {'would be' if summary.dry_run else 'was'} split. {seconds}"
     action = f"{pluralize(summary.songs_split, 'song')} into {pluralize(summary.tracks, 'track')}"
-    if summary.songs_split >= _MIN_SONGS_FOR_RATE and summary.seconds > 0:
-        seconds += f" ({summary.songs_split / summary.seconds:,.0f} songs/s)"
+    if summary.songs_split >= _MIN_SONGS_FOR_RATE and summary.working_seconds > 0:
+        rate = f"{summary.songs_split / summary.working_seconds:,.0f} songs/s"
+        if summary.compiling_seconds:
+            rate = f"{summary.compiling_seconds:.1f} s of it to compile the splitter; {rate}"
+        seconds += f" ({rate})"
     if summary.dry_run:
         return f"Would split {action} in {printable_path(out)}; nothing was written. {seconds}"
     return f"Split {action} in {printable_path(out)}. {seconds}"

@@ -79,7 +79,9 @@ class Column(NamedTuple):
 
 def column_names() -> list[str]:
     """Return all columns that a list can have: the keys of ``--json``, and what only columns have."""
-    return [*_json_keys(), "length", "added", "shared"]
+    from midiprism.records.fields import SONG_FACT_FIELDS
+
+    return [*_json_keys(), "length", "added", "shared", *(field.name for field in SONG_FACT_FIELDS)]
 
 
 def _json_keys() -> list[str]:
@@ -140,6 +142,7 @@ def _values(row: "TrackRow", columns: Sequence[Column]) -> list[Any]:
         "length": format_clock(row.track.duration_seconds),
         "added": row.added,
         "shared": row.shared,
+        **row.song_facts,
     }
     return [facts[column.key] for column in columns]
 

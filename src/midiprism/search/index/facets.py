@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midiprism.errors import UsageError
-from midiprism.search.index.index_columns import SOURCE, IndexColumn, find_column
+from midiprism.search.index.index_columns import IndexColumn, find_column
 from midiprism.search.index.segment import IntArray, NumberColumn, Segment
 from midiprism.search.query_fields import QUERY_FIELDS, find_field, nearest_name
 
@@ -20,11 +20,7 @@ _EDGES: Mapping[str, Sequence[float]] = {
 }
 """Where the ranges of numbers begin by which these fields are counted."""
 
-DEFAULT_FACETS = tuple(
-    name
-    for name in ("family", "role", "key", "meter", "bpm", "length_bars", "length_seconds", SOURCE)
-    if name == SOURCE or name in QUERY_FIELDS
-)
+DEFAULT_FACETS = ("family", "role", "key", "meter", "bpm", "length_bars", "length_seconds", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ def count_facets(names: Sequence[str], found: Sequence[tuple[Segment, IntArray |
     """Return the counts of some fields.
 
     Args:
-        names: of fields of queries, and ``source``.
+        names: of fields of queries.
         found: segments with the links to count; None for all links.
 
     Raises:
@@ -82,11 +78,9 @@ def _count(name: str, found: Sequence[tuple[Segment, IntArray | None]]) -> Facet
 
 
 def _facet_column(name: str) -> tuple[str, IndexColumn]:
-    if name == SOURCE:
-        return name, IndexColumn("songs", SOURCE, True)
     field = find_field(name)
     if field is None or field.name in ("song", "shared"):
-        names = [other for other in (*QUERY_FIELDS, SOURCE) if other not in ("song", "shared")]
+        names = [other for other in QUERY_FIELDS if other not in ("song", "shared")]
         offer = nearest_name(name, names)
         raise UsageError(f"{name} cannot be counted: {'try ' + offer if offer else 'name another field'}.")
     return field.name, find_column(field, field.field_names[0])

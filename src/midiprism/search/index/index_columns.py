@@ -5,14 +5,10 @@ from typing import Literal, NamedTuple
 
 from midiprism.records.field import Field
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
-from midiprism.search.query_fields import QUERY_FIELDS, QueryField
+from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, SOURCE, QueryField
 
 Level = Literal["songs", "tracks", "links"]
 
-SONG_NAME = "song_name"
-"""The field that a song has once for each of its paths."""
-SOURCE = "source"
-"""A column of songs: the folder, archive or Parquet file that they come from."""
 ADDED = "added"
 """A column of tracks: when the run began that added them."""
 FACTS_VERSION = "facts_version"
@@ -52,9 +48,8 @@ def _declared_columns() -> Iterator[IndexColumn]:
             continue
         fields = {field.name: field for field in _FIELDS[query_field.record]}
         for name in query_field.field_names:
-            field = fields[name]
-            if name != SONG_NAME:
-                yield IndexColumn(query_field.record, name, field.python_type is str)
+            if name not in (SONG_NAME, SOURCE):
+                yield IndexColumn(query_field.record, name, fields[name].python_type is str)
     yield IndexColumn("tracks", FACTS_VERSION, False)
 
 

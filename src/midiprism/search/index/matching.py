@@ -14,7 +14,6 @@ from midiprism.records.batches import make_storable
 from midiprism.search.index.encoding import text_bytes
 from midiprism.search.index.index_columns import (
     SHARED,
-    SONG_NAME,
     IndexColumn,
     Level,
     find_column,
@@ -39,7 +38,7 @@ from midiprism.search.query import (
     Test,
     Word,
 )
-from midiprism.search.query_fields import QUERY_FIELDS, WORD_FIELDS, QueryField
+from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, WORD_FIELDS, QueryField
 
 LevelMask = tuple[Level, BoolArray]
 

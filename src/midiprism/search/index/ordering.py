@@ -7,11 +7,11 @@ import numpy as np
 
 from midiprism.catalog.queries.found_rows import LinkKey
 from midiprism.search.index.encoding import SEPARATOR
-from midiprism.search.index.index_columns import SONG_NAME, find_column
+from midiprism.search.index.index_columns import find_column
 from midiprism.search.index.segment import IntArray, Segment, TextColumn
 from midiprism.search.musical_keys import parse_key
 from midiprism.search.query import SortKey
-from midiprism.search.query_fields import QUERY_FIELDS, QueryField
+from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, QueryField
 
 
 class _Descending:

@@ -1,6 +1,8 @@
 """Builds a segment of the index out of the catalog: the arrays of some songs, their links and tracks."""
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,8 @@ from midiprism.search.index.encoding import (
     narrowed,
     text_bytes,
 )
-from midiprism.search.index.index_columns import ADDED, SOURCE, IndexColumn, Level, columns_of
+from midiprism.search.index.index_columns import ADDED, IndexColumn, Level, columns_of
+from midiprism.search.query_fields import SOURCE
 from midiprism.sources.file_types import source_of_song
 
 IntArray = NDArray[np.int64]
@@ -149,15 +152,27 @@ def build_segment(reader: CatalogReader, ranges: Iterable[IdRange]) -> ArraysInM
         CatalogError: the catalog cannot be read.
     """
     conditions = song_conditions(ranges)
-    songs = _Songs(_rows_of(path_rows(reader, condition) for condition in conditions))
-    links = _RowCollector("links", 3)
-    links.add_all(link_rows(reader, links.names, condition) for condition in conditions)
-    tracks = _RowCollector("tracks", 2)
-    tracks.add_all(track_rows(reader, tracks.names, condition) for condition in conditions)
-    facts = _RowCollector("songs", 1)
-    if facts.names:
+    with _without_gc():
+        songs = _Songs(_rows_of(path_rows(reader, condition) for condition in conditions))
+        facts = _RowCollector("songs", 1)
         facts.add_all(song_rows(reader, facts.names, condition) for condition in conditions)
+        links = _RowCollector("links", 3)
+        links.add_all(link_rows(reader, links.names, condition) for condition in conditions)
+        tracks = _RowCollector("tracks", 2)
+        tracks.add_all(track_rows(reader, tracks.names, condition) for condition in conditions)
     return _join(songs, facts, links, tracks, run_times(reader))
+
+
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    """Collect no garbage for a while: rows are millions of tuples, and none of them is in a circle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _rows_of(streams: Iterable[Rows]) -> Iterator[Any]:
@@ -169,12 +184,13 @@ def _rows_of(streams: Iterable[Rows]) -> Iterator[Any]:
 def _join(
     songs: _Songs, facts: _RowCollector, links: _RowCollector, tracks: _RowCollector, times: dict[int, str]
 ) -> ArraysInMemory:
-    """Return the arrays of a segment, without songs at no path and links to no track."""
+    """Return the arrays of a segment, without songs at no path, and links of no song or to no track."""
+    facts_of_songs = _find(songs.ids, facts.leading(0), np.argsort(facts.leading(0)))
+    is_known = np.append(facts_of_songs >= 0, False)  # the last one is for -1, a song at no path
     song_rows_of_links = songs.rows_of(links.leading(0))
     known_tracks = tracks.leading(0)
     rows_of_tracks = _find(links.leading(2), known_tracks, np.argsort(known_tracks, kind="stable"))
-    is_kept = (song_rows_of_links >= 0) & (rows_of_tracks >= 0)
-    kept = np.flatnonzero(is_kept)
+    kept = np.flatnonzero(is_known[song_rows_of_links] & (rows_of_tracks >= 0))
     kept = kept[np.argsort(song_rows_of_links[kept], kind="stable")]
     used, first_links, numbers = np.unique(rows_of_tracks[kept], return_index=True, return_inverse=True)
     by_first_link = np.argsort(first_links)
@@ -185,7 +201,7 @@ def _join(
     starts = np.searchsorted(song_of_link, np.arange(len(songs.ids) + 1)).astype(np.uint32)
     arrays = {
         **songs.encode(),
-        **facts.encode(_find(songs.ids, facts.leading(0), np.argsort(facts.leading(0)))),
+        **facts.encode(facts_of_songs),
         "songs.links": starts,
         "links.position": links.leading(1)[kept].astype(np.uint32),
         "links.track": track_of_link,
