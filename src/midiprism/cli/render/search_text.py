@@ -87,6 +87,12 @@ def print_searches() -> None:
         print_message("No search is saved: `midiprism list OUT QUERY --save NAME` saves one.", level="info")
 
 
+def announce_index(*, quiet: bool) -> None:
+    """Print that the search index is made, which takes a while."""
+    if not quiet:
+        print_message("Making the search index, which later searches only follow ...", level="info")
+
+
 def print_unwritable_index(search: "TrackSearch", result: str) -> None:
     """Print a message if the search index cannot be written.
 
