@@ -257,7 +257,10 @@ def test_the_progress_of_an_active_run_is_printed(
     monkeypatch.setattr(status_module, "_now", lambda: FIXED_NOW)
     run_cli("split", songs, "-o", "out")
     execute("UPDATE runs SET started_at = ?", timestamp_ago(300))
-    execute("UPDATE batches SET songs = 600, committed_at = ?", timestamp_ago(40))
+    execute(
+        "UPDATE batches SET songs = CASE WHEN songs > 0 THEN 600 ELSE 0 END, committed_at = ?",
+        timestamp_ago(40),
+    )
     mark_as_running(songs_total=3000, songs_seen=1000, songs_done=600)
     with lock_exclusive("out"):
         code, out, _ = run_cli("status", "out")

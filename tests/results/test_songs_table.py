@@ -93,6 +93,9 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
                 "fold": leakage_group(key).fold,
                 "source": None if text is None else str(out.parent / "songs"),
                 "source_metadata": None,
+                "song_key": None,
+                "song_key_strength": None,
+                "other_source_metadata": None,
             }
         )
     return rows

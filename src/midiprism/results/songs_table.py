@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -13,13 +13,12 @@ from midiprism.catalog.queries.song_rows import (
     SongColumns,
     commit_state,
     long_track_hashes,
+    other_source_metadata,
     song_digests,
     song_names,
     song_track_ids,
 )
-from midiprism.catalog.queries.song_rows import (
-    song_columns as read_song_columns,
-)
+from midiprism.catalog.queries.song_rows import song_columns as read_song_columns
 from midiprism.results.background import Background, run_inline
 from midiprism.results.leakage_groups import (
     MIN_NOTES,
@@ -83,7 +82,8 @@ def write_songs_table(
         notes = _notes_by_position(song_track_ids(connection), hashes, sorted_ids)
         has_tracks = np.array(link_counts, np.int64) > 0
         keys = group_songs(digests, has_tracks, _titles_by_position(titles(), sorted_ids), notes)
-        return shards.write_songs_table(song_columns(read_song_columns(connection), keys), state)
+        others = other_source_metadata(connection)
+        return shards.write_songs_table(song_columns(read_song_columns(connection), keys, others), state)
 
 
 def load_titles(address: Address) -> TitleHashes:
@@ -135,8 +135,16 @@ def _find_positions(wanted_ids: IntArray, sorted_ids: IntArray) -> tuple[IntArra
     return positions.astype(np.int64), present
 
 
-def song_columns(parts: Iterable[SongColumns], group_keys: GroupKeys) -> Iterator[ColumnValues]:
-    """Return the columns of the songs table; ``group_keys`` are of the same songs, in the same order."""
+def song_columns(
+    parts: Iterable[SongColumns], group_keys: GroupKeys, other_metadata: Mapping[int, Sequence[str]]
+) -> Iterator[ColumnValues]:
+    """Return the columns of the songs table.
+
+    Args:
+        parts: the songs.
+        group_keys: of the same songs, in the same order.
+        other_metadata: what sources say of songs at their other paths, by song id.
+    """
     first = 0
     for part in parts:
         keys = group_keys[first : first + len(part.id)].tolist()
@@ -164,6 +172,10 @@ def song_columns(parts: Iterable[SongColumns], group_keys: GroupKeys) -> Iterato
             "source_metadata": part.source_metadata,
             "song_key": part.song_key,
             "song_key_strength": part.song_key_strength,
+            "other_source_metadata": [
+                f"[{', '.join(other_metadata[song_id])}]" if song_id in other_metadata else None
+                for song_id in part.id
+            ],
         }
 
 
