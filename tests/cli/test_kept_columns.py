@@ -80,3 +80,20 @@ def test_the_table_of_songs_has_them(
     rows = pq.read_table(table).to_pylist()
     found = [(row["source"], json.loads(row["source_metadata"] or "null")) for row in rows]
     assert sorted(map(str, found)) == sorted(map(str, expected.values()))
+
+
+def test_rows_with_the_same_bytes_and_other_columns_are_counted_and_kept(
+    run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LazySplitter", lambda *_settings: LoadedSplitter(fake_split))
+    song, other = fake_song(PIANO), fake_song(BASS)
+    columns = {"midi": [song, other, song, other, song], "license": ["CC0", "CC0", "GPL", "CC0", "CC0"]}
+    write_parquet(tmp_path / "rows.parquet", columns)
+    out = tmp_path / "out"
+    split = "split", tmp_path / "rows.parquet", "-o", out, "--keep", "license", "--store", "parquet"
+    code, shown, _ = run_cli(*split, "--workers", "0")
+    assert (code, "1  song is in several rows whose kept columns differ" in shown) == (0, True)
+    table = pq.read_table(out / "songs" / "songs.parquet").to_pylist()
+    assert [json.loads(row["source_metadata"]) for row in table] == [{"license": "CC0"}] * 2
+    others = [row["other_source_metadata"] for row in table]
+    assert sorted(json.loads(text or "[]") for text in others) == [[], [{"license": "GPL"}]]

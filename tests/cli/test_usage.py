@@ -58,3 +58,17 @@ def test_export_writes_the_first_tracks_up_to_a_limit(run_cli: Run, out: Path, t
     assert run_cli("export", "out", "--to", "to", "--limit", "3")[0] == 0
     names = sorted(path.relative_to(tmp_path / "to").parts[0] for path in (tmp_path / "to").rglob("*.mid"))
     assert names == ["a", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["analyse", "out"], "No such command 'analyse'. Did you mean 'analyze'? See `midiprism --help`."),
+        (["list", "out", "--channel", "0"], "Invalid value for '--channel': must be at least 1. See"),
+        (["list", "out", "--channel", "17"], "Invalid value for '--channel': must be at most 16. See"),
+        (["list", "out", "--channel", "x"], "Invalid value for '--channel': must be a whole number. See"),
+    ],
+)
+def test_messages_of_the_parser_are_plain_sentences(run_cli: Run, arguments: list[str], message: str) -> None:
+    code, _, error = run_cli(*arguments)
+    assert (code, error.startswith(f"midiprism: {message}")) == (2, True), error

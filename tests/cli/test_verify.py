@@ -64,7 +64,7 @@ def test_damage_is_listed_with_the_command_that_repairs_it(run_cli: Run, result:
     before = read_tree(result)
     code, out, _ = run_cli("verify", "my out")
     assert code == 1
-    assert "2 damages in my out" in out
+    assert "1 damage and 1 leftover that no song needs in my out" in out
     assert path.name in out
     assert "\\x1b[31m[bold]\\u202eevil.mid: The catalog does not know it." in out
     assert "  midiprism verify 'my out' --repair\n" in out
@@ -91,6 +91,16 @@ def test_damage_that_cannot_be_repaired_is_listed_with_its_song(
     code, out, err = run_cli("verify", "my out", "--repair", "--quiet")
     assert (code, out) == (1, "")
     assert "bring it back" in err
+
+
+def test_what_a_run_left_behind_is_no_damage(run_cli: Run, result: Path) -> None:
+    stray = result / "tracks" / "bass" / "00" / f"Bass-{'0' * 32}.mid"
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_bytes(b"of an undone run")
+    code, out, _ = run_cli("verify", "my out")
+    assert (code, "1 leftover that no song needs in my out; checked" in out) == (1, True)
+    assert "damage" not in out
+    assert "To remove them:\n  midiprism verify 'my out' --repair\n" in out
 
 
 def test_json_is_the_last_line_and_has_the_findings(run_cli: Run, result: Path) -> None:

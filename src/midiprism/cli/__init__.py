@@ -13,6 +13,16 @@ from midiprism.cli.interrupt import STOPPED, Terminated, exit_on_signals
 from midiprism.cli.streams import StandardOutput, standard_streams
 from midiprism.errors import KernelCacheWarning, MidiprismError, UsageError
 
+_PLAIN_WORDS = (
+    ("Input should be greater than or equal to ", "must be at least "),
+    ("Input should be less than or equal to ", "must be at most "),
+    ("Input should be greater than ", "must be more than "),
+    ("Input should be less than ", "must be less than "),
+    ("Input should be a valid integer, unable to parse string as an integer", "must be a whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "must be a number"),
+)
+"""Words of the parser of the command line, and ours."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
@@ -59,10 +69,8 @@ def _run(given: list[str], output: StandardOutput) -> int:
     except ParsingError as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "midiprism"
-        print_message(
-            f"{error.format_message().rstrip('.')}. See `{command} --help`.{_also_from(config_file)}",
-            level="error",
-        )
+        message = _as_sentence(error.format_message())
+        print_message(f"{message} See `{command} --help`.{_also_from(config_file)}", level="error")
         return exit_codes.USAGE
     except MidiprismError as error:
         from midiprism.cli.advice import explain
@@ -93,6 +101,14 @@ def _print_place(error: MidiprismError) -> None:
 
     if isinstance(error, QueryError):
         print_place(error)
+
+
+def _as_sentence(message: str) -> str:
+    """Return a message of the parser of the command line in the form of ours."""
+    for theirs, ours in _PLAIN_WORDS:
+        message = message.replace(theirs, ours)
+    message = message.rstrip(".")
+    return message if message.endswith("?") else f"{message}."
 
 
 def _also_from(config_file: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from midiprism.catalog import Catalog, PostgresAddress, TrackRow
-from midiprism.catalog.queries.song_rows import SongColumns, commit_state
+from midiprism.catalog.queries.song_rows import SongColumns, commit_state, other_source_metadata
 from midiprism.catalog.queries.song_rows import song_columns as read_song_columns
 from midiprism.catalog.queries.table_sizes import TableSizes
 from midiprism.errors import StoreError
@@ -259,7 +259,8 @@ class _DataSetWriter:
         with self._catalog.read_transaction() as connection:
             parts = _only(read_song_columns(connection), song_ids)
             shards = ParquetShards(self._export.to, metadata)
-            count = shards.write_songs_table(song_columns(parts, groups), commit_state(connection))
+            columns = song_columns(parts, groups, other_source_metadata(connection))
+            count = shards.write_songs_table(columns, commit_state(connection))
         if count != len(song_ids):
             raise StoreError("Songs were removed from the result meanwhile: export again.")
         return count

@@ -29,6 +29,9 @@ DAMAGE_KINDS = {
 }
 """Every kind of damage, with a description."""
 
+LEFTOVER_KINDS = frozenset({"unlinked", "orphan", "temporary"})
+"""Kinds that harm no song: what an undone or a killed run has left behind."""
+
 MAX_EXAMPLES = 100
 """Most damages of a kind that a report names."""
 

@@ -13,10 +13,18 @@ if TYPE_CHECKING:  # which load the database
 
 
 def run_hooks_after(hooks: "Sequence[CommitHook]", catalog: "Catalog | None", summary: Summary) -> None:
-    """Let the hooks do their work after a run that recorded something."""
+    """Let the hooks do their work after a run that recorded something, and count what it left ambiguous."""
     if catalog is not None and summary.run_id is not None:
         for hook in hooks:
             summary.rows_replaced += hook.after_run(catalog, summary.run_id)
+        summary.songs_with_other_metadata = _count_other_metadata(catalog)
+
+
+def _count_other_metadata(catalog: "Catalog") -> int:
+    from midiprism.catalog.queries.song_rows import count_songs_with_other_metadata
+
+    with catalog.read_transaction() as connection:
+        return count_songs_with_other_metadata(connection)
 
 
 def update_derived(callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary) -> None:

@@ -50,6 +50,7 @@ class Summary:
         bytes_written: bytes of the track files, or of the Parquet files, written.
         outcomes: number of songs by outcome.
         songs_with_loss: songs done of which damage has cost music.
+        songs_with_other_metadata: songs of the result of which sources say different things at their paths.
         folders_failed: folders and archives that could not be read, and members of archives not taken.
         results_skipped: folders that were skipped because they hold a midiprism result.
         markers_ignored: folders that were read although they have a ``midiprism.json`` that midiprism did not
@@ -84,6 +85,7 @@ class Summary:
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
     songs_with_loss: int = 0
+    songs_with_other_metadata: int = 0
     folders_failed: int = 0
     results_skipped: int = 0
     markers_ignored: int = 0
@@ -249,6 +251,7 @@ class Summary:
             "songs_failed": self.songs_failed,
             "songs_repaired": self.songs_repaired,
             "songs_with_loss": self.songs_with_loss,
+            "songs_with_other_metadata": self.songs_with_other_metadata,
             "folders_failed": self.folders_failed,
             "tracks": self.tracks,
             "tracks_new": self.tracks_new,

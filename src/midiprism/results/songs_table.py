@@ -1,10 +1,10 @@
 """Writes the table of songs of a result in shards, which derives from the catalog."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from midiprism.catalog import Catalog
-from midiprism.catalog.queries.song_rows import SongColumns, commit_state
+from midiprism.catalog.queries.song_rows import SongColumns, commit_state, other_source_metadata
 from midiprism.catalog.queries.song_rows import (
     song_columns as read_song_columns,
 )
@@ -43,11 +43,20 @@ def write_songs_table(
     with catalog.read_transaction() as connection:
         state = commit_state(connection)
         groups = read_song_groups(connection, titles)
-        return shards.write_songs_table(song_columns(read_song_columns(connection), groups), state)
+        others = other_source_metadata(connection)
+        return shards.write_songs_table(song_columns(read_song_columns(connection), groups, others), state)
 
 
-def song_columns(parts: Iterable[SongColumns], groups: SongGroups) -> Iterator[ColumnValues]:
-    """Return the columns of the songs table."""
+def song_columns(
+    parts: Iterable[SongColumns], groups: SongGroups, other_metadata: Mapping[int, Sequence[str]]
+) -> Iterator[ColumnValues]:
+    """Return the columns of the songs table.
+
+    Args:
+        parts: the songs.
+        groups: of these songs, and perhaps of others.
+        other_metadata: what sources say of songs at their other paths, by song id.
+    """
     for part in parts:
         keys = groups.keys_of(part.id)
         by_key = {key: leakage_group(key) for key in set(keys)}
@@ -73,6 +82,10 @@ def song_columns(parts: Iterable[SongColumns], groups: SongGroups) -> Iterator[C
             "source_metadata": part.source_metadata,
             "song_key": part.song_key,
             "song_key_strength": part.song_key_strength,
+            "other_source_metadata": [
+                f"[{', '.join(other_metadata[song_id])}]" if song_id in other_metadata else None
+                for song_id in part.id
+            ],
         }
 
 

@@ -6,6 +6,7 @@ from midiprism.catalog.folding import fold_text
 from midiprism.search.complete_query import name_words
 from midiprism.search.query import Contains, FieldMatch, Group, Query, Term, Word
 from midiprism.search.query_fields import QUERY_FIELDS, find_field, nearest_name
+from midiprism.smf.instruments import FAMILIES
 
 
 def computed_fields(query: Query) -> list[str]:
@@ -46,6 +47,15 @@ def offered_text(term: Term) -> str | None:
                 nearest = nearest_name(text, words)
                 return None if nearest is None else f"{match.field}:{nearest}"
     return None
+
+
+def names_unknown_family(term: Term) -> bool:
+    """Return whether a term has the text of a family that there is not."""
+    for match in term.matches:
+        if isinstance(match, FieldMatch) and match.field == "family" and isinstance(match.test, Contains):
+            text = fold_text(match.test.text)
+            return not any(text in fold_text(family) for family in FAMILIES)
+    return False
 
 
 def terms_without_tracks(query: Query, finds_any: Callable[[Query], bool]) -> Iterator[Term]:

@@ -149,12 +149,15 @@ class TrackSearch:
 
 
 @contextmanager
-def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[TrackSearch]:
+def open_search(
+    out: str, database: PostgresAddress | None = None, on_build: Callable[[], None] = lambda: None
+) -> Iterator[TrackSearch]:
     """Open the result in ``out`` for searches; the index is brought up to date first.
 
     Args:
         out: folder of the result.
         database: where its catalog is; None for a file in the result.
+        on_build: called before the index of many songs is made from nothing, which takes a while.
 
     Raises:
         UsageError: ``out`` holds no result, or its catalog is elsewhere.
@@ -179,6 +182,6 @@ def open_search(out: str, database: PostgresAddress | None = None) -> Iterator[T
             reader = stack.enter_context(reader_of(stack.enter_context(open_catalog_of(out, database))))
         else:
             reader = stack.enter_context(open_reader(address))
-        opened = open_index(out, address, reader)
+        opened = open_index(out, address, reader, on_build)
         index = None if opened.generation is None else SearchIndex(opened.generation)
         yield TrackSearch(reader, index, scan, opened.obstacle)

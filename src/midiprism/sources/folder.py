@@ -366,7 +366,7 @@ def _list_folder(folder: bytes, *, with_archives: bool) -> _Listing:
                         names.append(name + _SEPARATOR)
                 elif name == _MARKER:
                     if has_marker(path):
-                        message = "The folder holds a midiprism result and is skipped."
+                        message = "It is skipped: midiprism made it, as a result or an exported tree."
                         return _Listing((), notice=Notice(path, "result", message))
                     notice = ignored_marker(path)
     except OSError as error:

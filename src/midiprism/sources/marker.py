@@ -90,8 +90,8 @@ def reject_result_folder(path: bytes, out: bytes | None) -> list[Notice]:
     result, ignored = enclosing_result(path)
     if result is not None:
         raise UsageError(
-            f"{name} belongs to a midiprism result ({path_text(result)}), which is never read as a source: "
-            "name the folder of the songs."
+            f"{name} is in {path_text(result)}, which midiprism made, as a result or an exported tree. It is "
+            "never read as a source: name the folder of the songs."
         )
     return [ignored_marker(folder) for folder in ignored if folder != os.path.realpath(path)]
 

@@ -156,6 +156,47 @@ def test_a_lost_or_damaged_index_is_made_anew(
     assert read_generation(index_folder(str(out))) is not None
 
 
+@pytest.mark.parametrize("many", [0, 50_000])
+def test_a_long_build_is_announced_and_an_update_is_not(
+    out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(update, "MANY_SONGS", many)
+    announced: list[str] = []
+    for _ in range(2):
+        changing.add()
+        with open_search(str(out), None, lambda: announced.append("build")):
+            pass
+    assert announced == ["build"] * (many == 0)
+
+
+@pytest.mark.parametrize("is_changed_meanwhile", [False, True])
+def test_another_process_makes_a_half_of_a_large_index(
+    out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch, is_changed_meanwhile: bool
+) -> None:
+    for _ in range(6):
+        changing.add()
+    monkeypatch.setattr(update, "MANY_SONGS", 0)
+    monkeypatch.setattr(update, "MAX_SEGMENT_LINKS", 9)
+    with open_reader(catalog_path(str(out))) as reader:
+        expected = answers(index_in_memory(reader))
+        if is_changed_meanwhile:
+            changing.add()
+        generation = update.update_index(str(out), catalog_path(str(out)), reader).generation
+    assert generation is not None
+    assert len(generation.segments) > 3
+    assert answers(generation) == expected
+    assert files_of(out) == {segment.name for segment in generation.segments}
+
+
+def test_facts_that_come_before_any_song_is_found_are_no_error(out: Path, changing: ChangingCatalog) -> None:
+    assert opened(out).segments == []
+    with changing.open() as catalog:
+        catalog.run_in_transaction(
+            lambda: record_change(catalog, 1, utc_now(), (), changed_tracks=[5], seconds=1.0)
+        )
+    assert opened(out).segments == []
+
+
 def test_an_index_of_other_columns_is_made_anew(
     out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

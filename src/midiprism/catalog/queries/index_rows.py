@@ -98,6 +98,12 @@ def commits(reader: CatalogReader) -> Iterator[Commit]:
             yield Commit(row[0], row[1:-2], *row[-2:])
 
 
+def highest_song_id(reader: CatalogReader) -> int:
+    """Return the highest id of a song; 0 without any."""
+    ((highest,),) = reader.fetch("SELECT max(id) FROM {songs}")
+    return int(highest or 0)
+
+
 def run_times(reader: CatalogReader) -> dict[int, str]:
     """Return when each run began: UTC, ISO 8601."""
     return dict(reader.fetch("SELECT id, started_at FROM {runs}"))

@@ -5,7 +5,7 @@ Rows are the driver's own, many at once: SQLAlchemy's work per row would take lo
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from itertools import chain, compress
+from itertools import chain, compress, islice
 from operator import ne
 from typing import Any, NamedTuple
 
@@ -77,6 +77,44 @@ def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequen
     """Return ids of the tracks that have so many notes, in their order, with the hashes of their notes."""
     query = select(tracks.c.id, tracks.c.note_hash).where(tracks.c.note_count >= min_notes)
     return _row_batches(connection, query.order_by(tracks.c.id))
+
+
+def other_source_metadata(connection: Connection) -> dict[int, list[str]]:
+    """Return what the sources say of songs at their other paths, where that differs, by song id.
+
+    A song is named by its first path, and has what the source says there; these are the other values.
+    """
+    path = song_paths.c
+    rows = connection.execute(
+        select(path.song_id, path.source_metadata)
+        .where(path.song_id.in_(_songs_with_several_metadata()), IS_THERE)
+        .order_by(path.song_id, path.path)
+    )
+    values: dict[int, dict[str | None, None]] = {}
+    for song_id, metadata in rows:
+        values.setdefault(song_id, {})[metadata] = None
+    return {
+        song_id: [text for text in islice(found, 1, None) if text is not None]
+        for song_id, found in values.items()
+    }
+
+
+def count_songs_with_other_metadata(connection: Connection) -> int:
+    """Return the number of songs of which the source says different things at different paths."""
+    several = _songs_with_several_metadata().subquery()
+    return connection.scalar(select(func.count()).select_from(several)) or 0
+
+
+def _songs_with_several_metadata() -> Select[Any]:
+    """Return the query for the songs of which sources say different things, or one nothing, at paths."""
+    path = song_paths.c
+    with_metadata = select(path.song_id).where(path.source_metadata.is_not(None))
+    return (
+        select(path.song_id)
+        .where(path.song_id.in_(with_metadata), IS_THERE)
+        .group_by(path.song_id)
+        .having(func.count(func.coalesce(path.source_metadata, "").distinct()) > 1)
+    )
 
 
 def song_columns(connection: Connection) -> Iterator[SongColumns]:

@@ -12,6 +12,7 @@ from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
 from midiprism.cli.query_arguments import FilterOptions, QueryArgument, parse_arguments
 from midiprism.cli.render.facet_text import print_facets
 from midiprism.cli.render.search_text import (
+    announce_index,
     print_fields,
     print_missing_facts,
     print_nothing_found,
@@ -191,7 +192,7 @@ def list_tracks(
     result = locate(out, catalog, quiet=quiet)
     if searches.save is not None:
         _save(searches.save, parsed, result, quiet=quiet)
-    with open_search(result.folder, result.database) as search:
+    with open_search(result.folder, result.database, lambda: announce_index(quiet=quiet)) as search:
         if not quiet:
             print_unwritable_index(search, result.quoted)
             print_missing_facts(search, parsed, result.quoted)

@@ -87,6 +87,12 @@ def print_searches() -> None:
         print_message("No search is saved: `midiprism list OUT QUERY --save NAME` saves one.", level="info")
 
 
+def announce_index(*, quiet: bool) -> None:
+    """Print that the search index is made, which takes a while."""
+    if not quiet:
+        print_message("Making the search index, which later searches only follow ...", level="info")
+
+
 def print_unwritable_index(search: "TrackSearch", result: str) -> None:
     """Print a message if the search index cannot be written.
 
@@ -119,13 +125,16 @@ def print_missing_facts(search: "TrackSearch", query: "Query", result: str) -> N
 
 def print_nothing_found(search: "TrackSearch", query: "Query") -> None:
     """Print that no track matches, which terms match none by themselves, and what may be meant."""
-    from midiprism.search.diagnosis import offered_text, terms_without_tracks
+    from midiprism.search.diagnosis import names_unknown_family, offered_text, terms_without_tracks
+    from midiprism.smf.instruments import FAMILIES
 
     alone = [*terms_without_tracks(query, search.finds_any)]
     reason = f" By itself, nothing matches {' or '.join(f'`{term}`' for term in alone)}." if alone else ""
     offers = [text for term in alone or query.terms() if (text := offered_text(term)) is not None]
     offer = f" Do you mean {' or '.join(f'`{text}`' for text in offers)}?" if offers else ""
-    print_message(f"No track matches.{reason}{offer}")
+    unknown = not offers and any(names_unknown_family(term) for term in alone or query.terms())
+    families = f" The families are {', '.join(FAMILIES)}." if unknown else ""
+    print_message(f"No track matches.{reason}{offer}{families}")
 
 
 def print_place(error: "QueryError") -> None:

@@ -192,6 +192,12 @@ def _counts(summary: "Summary") -> tuple[tuple[str, int, str, str], ...]:
             "songs of which damage has cost music",
         ),
         (
+            "ambiguous",
+            summary.songs_with_other_metadata,
+            "song is in several rows whose kept columns differ: it has those of the first",
+            "songs are in several rows whose kept columns differ: they have those of the first",
+        ),
+        (
             "nulled",
             summary.values_nulled,
             "value that the owner's columns cannot hold, which is a problem of its song",

@@ -101,10 +101,26 @@ def _headline(verification: "DamageReport", folder: str) -> str:
         checked += f", {pluralize(verification.files, 'file')}"
     checked += f", {pluralize(verification.songs, 'song')}, {pluralize(verification.links, 'link')}"
     if verification.counts:
-        return f"{pluralize(verification.damage_count, 'damage')} in {folder}; checked {checked}. {seconds}"
+        return f"{_damage_text(verification)} in {folder}; checked {checked}. {seconds}"
     if verification.stopped:
         return f"Stopped before the end in {folder}; no damage in what was checked, {checked}. {seconds}"
     return f"All is well in {folder}: {checked}. {seconds}"
+
+
+def _damage_text(verification: "DamageReport") -> str:
+    """Return how much is damaged, and how much is merely left over."""
+    leftovers = _count_leftovers(verification)
+    damages = verification.damage_count - leftovers
+    parts = [pluralize(damages, "damage")] if damages else []
+    if leftovers:
+        parts.append(f"{pluralize(leftovers, 'leftover')} that no song needs")
+    return " and ".join(parts)
+
+
+def _count_leftovers(verification: "DamageReport") -> int:
+    from midiprism.integrity.damage_report import LEFTOVER_KINDS
+
+    return sum(verification.counts.get(kind, 0) for kind in LEFTOVER_KINDS)
 
 
 def _damage_lines(verification: "DamageReport", *, verbose: bool) -> Iterator[str]:
@@ -134,7 +150,8 @@ def _advice_lines(verification: "DamageReport", result: "ResultLocation") -> Ite
         yield f"Move {printable_path(path)} away, with its -wal and -shm files if they exist. Then run the"
         yield "same `midiprism split` again, which makes it anew. The tracks are kept, and not rewritten."
     else:
-        yield "To repair it:"
+        only_leftovers = _count_leftovers(verification) == verification.damage_count
+        yield "To remove them:" if only_leftovers else "To repair it:"
         yield f"  midiprism verify {result.quoted} --repair"
 
 

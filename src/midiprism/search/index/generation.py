@@ -100,18 +100,18 @@ def read_generation(folder: str) -> Generation | None:
 
 
 def _read(folder: str) -> Generation | None:
-    current = ColumnFile(os.path.join(folder, _CURRENT))
+    current = ColumnFile(os.path.join(folder, _CURRENT))  # copied below: Windows replaces no mapped file
     facts = current.facts
     if facts["version"] != INDEX_VERSION or facts["columns"] != SIGNATURE:
         return None
     commit_count, *last_commit = facts["state"]
     segments = [
         IndexedSegment(
-            name, ColumnFile(os.path.join(folder, os.path.basename(name))), current[f"dead.{index}"]
+            name, ColumnFile(os.path.join(folder, os.path.basename(name))), current[f"dead.{index}"].copy()
         )
         for index, name in enumerate(facts["segments"])
     ]
-    return Generation(CatalogState(commit_count, tuple(last_commit)), current["commits"], segments)
+    return Generation(CatalogState(commit_count, tuple(last_commit)), current["commits"].copy(), segments)
 
 
 def write_segment(folder: str, name: str, arrays: ArraysInMemory) -> ColumnFile:

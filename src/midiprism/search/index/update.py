@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,13 +19,14 @@ from midiprism.catalog.queries.index_rows import (
     IdRange,
     catalog_state,
     commits,
+    highest_song_id,
     song_conditions,
     song_sizes,
 )
 from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
 from midiprism.results.lock import lock_exclusive
-from midiprism.search.index.column_file import Array, Columns
+from midiprism.search.index.column_file import Array, ColumnFile, Columns
 from midiprism.search.index.generation import (
     Generation,
     IndexedSegment,
@@ -46,6 +47,7 @@ _TIER_FACTOR = 4
 """So many segments of about the same size become one."""
 SMALLEST_TIER_LINKS = 2_000
 _MAX_DEAD_SHARE = 0.5
+MANY_SONGS = 50_000  # to read them takes a few seconds
 
 
 class OpenedIndex(NamedTuple):
@@ -61,7 +63,9 @@ class OpenedIndex(NamedTuple):
     obstacle: str | None = None
 
 
-def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
+def open_index(
+    out: str, address: Address, reader: CatalogReader, on_build: Callable[[], None] = lambda: None
+) -> OpenedIndex:
     """Return the index of a snapshot of a catalog, which is brought up to date first.
 
     Where another process is writing it, or nothing can be written, what has changed since the last generation
@@ -71,6 +75,7 @@ def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex
         out: folder of the result.
         address: of the catalog.
         reader: of the snapshot.
+        on_build: called before the index of many songs is made from nothing.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -79,7 +84,7 @@ def open_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex
     current = read_generation(index_folder(out))
     if current is not None and current.state == state:
         return OpenedIndex(current)
-    updated = update_index(out, address, reader)
+    updated = update_index(out, address, reader, on_build)
     if updated.generation is not None and updated.generation.state == state:
         return updated
     change = _Update(Snapshot.of(reader), current, None)
@@ -95,13 +100,16 @@ def index_in_memory(reader: CatalogReader) -> Generation:
     return _Update(Snapshot.of(reader), None, None).run()
 
 
-def update_index(out: str, address: Address, reader: CatalogReader) -> OpenedIndex:
+def update_index(
+    out: str, address: Address, reader: CatalogReader, on_build: Callable[[], None] = lambda: None
+) -> OpenedIndex:
     """Bring the index of a result up to date with a snapshot of its catalog.
 
     Args:
         out: folder of the result.
         address: of the catalog.
         reader: of the snapshot.
+        on_build: called before the index of many songs is made from nothing.
 
     Returns:
         The newest generation, which may be of a later snapshot; without one if another process is writing the
@@ -117,7 +125,12 @@ def update_index(out: str, address: Address, reader: CatalogReader) -> OpenedInd
             current = read_generation(folder)
             snapshot = Snapshot.of(reader)
             if current is None or not snapshot.is_passed_by(current, address):
-                current = _Update(snapshot, current, folder).run()
+                change = _Update(snapshot, current, folder)
+                if change.is_incremental or highest_song_id(reader) <= MANY_SONGS:
+                    current = change.run()
+                else:
+                    on_build()
+                    current = change.run(helper=address)
                 write_generation(folder, current)
             remove_unnamed(folder, current)
             return OpenedIndex(current)
@@ -184,8 +197,13 @@ class _Update:
         """True if only what has changed since the current generation is read."""
         return self._changed is not None
 
-    def run(self) -> Generation:
-        """Return the generation of the snapshot, whose segments are written if there is a folder."""
+    def run(self, helper: Address | None = None) -> Generation:
+        """Return the generation of the snapshot, whose segments are written if there is a folder.
+
+        Args:
+            helper: address of the catalog for another process, which makes a half of the segments; None to
+                make all in this one.
+        """
         changed = self._changed
         kept: list[IndexedSegment] = []
         if changed is None or self._current is None:
@@ -194,7 +212,11 @@ class _Update:
             kept = [_without(segment, changed) for segment in self._current.segments]
             kept, merged = _choose_merged(kept)
             changed = merge_ranges([*changed, *merged])
-        new = [self._make_segment(songs) for songs in self._divide(changed)]
+        parts = [*self._divide(changed)]
+        if helper is None or self._folder is None or len(parts) < 2:
+            new = [self._make_segment(songs) for songs in parts]
+        else:
+            new = self._make_with_helper(helper, self._folder, parts)
         segments = [*kept, *(segment for segment in new if len(segment.columns["songs.id"]))]
         return Generation(self._snapshot.state, self._snapshot.digests, segments)
 
@@ -215,7 +237,8 @@ class _Update:
             changed_tracks += parse_ids(commit.changed_tracks or "")
         if changed_tracks:
             wanted = merge_ranges(changed_tracks)
-            ids = np.concatenate([_songs_with(one.columns, wanted) for one in self._current.segments])
+            found = [_songs_with(one.columns, wanted) for one in self._current.segments]
+            ids = np.concatenate([np.empty(0, np.int64), *found])
             changed += parse_ids(format_ids(ids.tolist()))
         ranges = merge_ranges(changed)
         indexed = sum(len(segment.columns["songs.id"]) for segment in self._current.segments)
@@ -239,6 +262,25 @@ class _Update:
         if part:
             yield part
 
+    def _make_with_helper(
+        self, address: Address, folder: str, parts: Sequence[list[IdRange]]
+    ) -> list[IndexedSegment]:
+        """Return the segments of some parts, of which another process makes a half."""
+        from midiprism.pipeline.executors import background_for
+
+        own, others = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+        result = background_for(1)(make_segment_files, address, self._snapshot.state, others, folder)
+        made = [self._make_segment(songs) for songs in own]
+        names = result()
+        if names is None:
+            return [*made, *(self._make_segment(songs) for songs in others)]
+        nothing: Array = np.empty(0, np.uint32)
+        files = (ColumnFile(os.path.join(folder, name)) for name in names)
+        return [
+            *made,
+            *(IndexedSegment(name, file, nothing) for name, file in zip(names, files, strict=True)),
+        ]
+
     def _make_segment(self, songs: Sequence[IdRange]) -> IndexedSegment:
         arrays = build_segment(self._reader, songs)
         nothing: Array = np.empty(0, np.uint32)
@@ -246,6 +288,28 @@ class _Update:
             return IndexedSegment("", arrays, nothing)
         name = secrets.token_hex(8)
         return IndexedSegment(segment_file(name), write_segment(self._folder, name, arrays), nothing)
+
+
+def make_segment_files(
+    address: Address, state: CatalogState, parts: Sequence[Sequence[IdRange]], folder: str
+) -> list[str] | None:
+    """Write segments, and return the names of their files; None if the catalog is in another state.
+
+    Args:
+        address: of the catalog.
+        state: of the catalog, as the other segments of the generation have it.
+        parts: ids of the songs of each segment.
+        folder: of the index.
+    """
+    with open_reader(address) as reader:
+        if catalog_state(reader) != state:
+            return None
+        names = []
+        for songs in parts:
+            name = secrets.token_hex(8)
+            write_segment(folder, name, build_segment(reader, songs))
+            names.append(segment_file(name))
+        return names
 
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[IdRange]:

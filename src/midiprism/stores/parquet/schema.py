@@ -131,6 +131,7 @@ class ParquetSong(NamedTuple):
         source_metadata: what the source says of it, as a JSON object.
         song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
         song_key_strength: correlation of its notes with that key, 0 to 1.
+        other_source_metadata: what the source says of it at other paths, where that differs, as a JSON array.
     """
 
     blake3: bytes
@@ -151,6 +152,7 @@ class ParquetSong(NamedTuple):
     source_metadata: str | None
     song_key: str | None
     song_key_strength: float | None
+    other_source_metadata: str | None = None
 
 
 _SONG_FIELD_COLUMNS = {column.name: column for column in _columns_of(SONG_FIELDS)}
@@ -175,6 +177,11 @@ SONG_COLUMNS = (
     ),
     ParquetColumn("source_metadata", "string", description="columns kept by --keep, as a JSON object"),
     *(_SONG_FIELD_COLUMNS[name] for name in ("song_key", "song_key_strength")),
+    ParquetColumn(
+        "other_source_metadata",
+        "string",
+        description="the same at other paths of the song, where it differs, as a JSON array",
+    ),
 )
 
 
