@@ -67,10 +67,10 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
     )
     rows = []
     for (number, digest, _), key in zip(known, keys.tolist(), strict=True):
-        [(size, outcome, kind, tracks, division, ticks, seconds, lost, splits)] = query(
+        [(size, outcome, kind, tracks, division, ticks, seconds, lost, splits, *key_facts)] = query(
             out,
             "SELECT size, outcome, format, num_tracks, division, duration_ticks, duration_seconds, "
-            "lost_bytes, link_count "
+            "lost_bytes, link_count, song_key, song_key_strength "
             f"FROM songs WHERE id = {number}",
         )
         own = sorted((bytes(path), length) for song, path, length, _ in paths if song == number)
@@ -93,8 +93,8 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
                 "fold": leakage_group(key).fold,
                 "source": None if text is None else str(out.parent / "songs"),
                 "source_metadata": None,
-                "song_key": None,
-                "song_key_strength": None,
+                "song_key": key_facts[0],
+                "song_key_strength": key_facts[1],
                 "other_source_metadata": None,
             }
         )

@@ -74,18 +74,29 @@ def _calls(tracks: Sequence[bytes]) -> Iterable[tuple[int, int]]:
 
 
 def _columns(facts: Any, drums: Any) -> dict[str, list[Any]]:
+    arrays = _contiguous_columns(facts)
     values: dict[str, list[Any]] = {
         "facts_version": [FACTS_VERSION] * len(facts),
         "is_drums": drums.tolist(),
-        "time_signatures": _stated_texts(facts["meters"], facts["meter_count"], stated_meter_name),
-        "key_signatures": _stated_texts(facts["keys"], facts["key_count"], stated_key_name),
-        "key": key_names(facts["key"].tolist()),
-        "role": [None if role < 0 else ROLES[role] for role in facts["role"].tolist()],
+        "time_signatures": _stated_texts(facts["meters"], arrays["meter_count"], stated_meter_name),
+        "key_signatures": _stated_texts(facts["keys"], arrays["key_count"], stated_key_name),
+        "key": key_names(arrays["key"].tolist()),
+        "role": [None if role < 0 else ROLES[role] for role in arrays["role"].tolist()],
         "pitch_class_weights": _weights(facts, drums),
-        "drum_pieces": [*map(_drum_pieces, facts["low_pieces"].tolist(), facts["high_pieces"].tolist())],
+        "drum_pieces": [*map(_drum_pieces, arrays["low_pieces"].tolist(), arrays["high_pieces"].tolist())],
     }
-    plain = {name: _plain_column(name, facts[name]) for name in facts.dtype.names if name not in _CODED}
+    plain = {name: _plain_column(name, array) for name, array in arrays.items() if name not in _CODED}
     return values | plain
+
+
+def _contiguous_columns(facts: Any) -> dict[str, Any]:
+    """Return the columns of single numbers: reading them from the rows would take ten times as long."""
+    words = np.ascontiguousarray(facts.view(np.int64).reshape(len(facts), TRACK_FACTS.itemsize // 8).T)
+    return {
+        name: words[offset // 8].view(kind)
+        for name, (kind, offset, *_) in TRACK_FACTS.fields.items()
+        if kind.subdtype is None
+    }
 
 
 def _plain_column(name: str, column: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from midiprism.catalog import TrackFile
+from midiprism.catalog.queries.run_history import last_setting
 from midiprism.errors import StoreError
 from midiprism.fs.path_text import path_bytes, path_text
 from midiprism.integrity.damage_report import MAX_EXAMPLES
@@ -17,6 +18,7 @@ from midiprism.integrity.repair_songs import SongRepair
 from midiprism.integrity.repair_tracks import TrackRepair
 from midiprism.integrity.store_repair import StoreRepair
 from midiprism.results.orphans import RemovalGuard, classify_entries, track_label
+from midiprism.results.upkeep import complete_facts
 from midiprism.stores import ScannedEntry
 
 MAX_SONGS_NAMED = 3
@@ -52,6 +54,7 @@ class Repairer:
             self._restore_tracks_of_repaired_songs,
             self._report_lost_tracks,
             self._delete_unlinked,
+            self._complete_facts,
             self._store_repair.update_derived,
             self._remove_orphans,
         )
@@ -103,6 +106,15 @@ class Repairer:
             report.count(unlinked=found)
         elif found or report.songs or report.lost_links:
             report.count(unlinked=self._store_repair.delete_unlinked())
+
+    def _complete_facts(self) -> None:
+        """Compute the facts of what was restored, if the runs of the result compute facts."""
+        session = self._session
+        if session.writes and session.report.run_id is not None:
+            with session.catalog.read_transaction() as connection:
+                computes_facts = last_setting(connection, "facts")
+            if computes_facts:
+                complete_facts(session.catalog, session.store, session.report.run_id)
 
     def _remove_orphans(self) -> None:
         """Remove files that the catalog does not know, and temporary ones."""

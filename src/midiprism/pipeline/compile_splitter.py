@@ -7,15 +7,15 @@ at all.
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from multiprocessing.process import BaseProcess
 
+from midiprism.pipeline.executors.processes.compile_process import compile_facts_in_process
 from midiprism.pipeline.executors.processes.start_process import process_context, start_process
 from midiprism.pipeline.executors.processes.worker_process import ignore_signals_and_die_with_coordinator
 from midiprism.pipeline.splitter import (
     facts_are_compiled,
     is_kernel_compiled,
     keeps_kernel,
-    load_facts_calculator,
     prepare_kernel,
 )
 
@@ -40,20 +40,20 @@ def compile_splitter(stop: Callable[[], bool], on_compile: CompileListener, *, f
     """
     tasks = [] if is_kernel_compiled() else [_compile_splitter]
     if facts and not facts_are_compiled():
-        tasks.append(_compile_facts)
+        tasks.append(compile_facts_in_process)
     return not tasks or _run(tasks, stop, on_compile)
 
 
 def compile_facts(stop: Callable[[], bool], on_compile: CompileListener) -> bool:
     """Compile what computes the facts of tracks, and not the splitter; see ``compile_splitter``."""
-    return facts_are_compiled() or _run([_compile_facts], stop, on_compile)
+    return facts_are_compiled() or _run([compile_facts_in_process], stop, on_compile)
 
 
 def _run(tasks: Sequence[Callable[[], None]], stop: Callable[[], bool], on_compile: CompileListener) -> bool:
     """Do tasks in a process each, and return whether that was not stopped."""
     started = time.perf_counter()
     on_compile(0.0)
-    processes: list[Any] = []
+    processes: list[BaseProcess] = []
     try:
         processes += [
             start_process(process_context(), task, (), import_main=False)
@@ -73,8 +73,3 @@ def _run(tasks: Sequence[Callable[[], None]], stop: Callable[[], bool], on_compi
 def _compile_splitter() -> None:
     ignore_signals_and_die_with_coordinator()
     prepare_kernel()
-
-
-def _compile_facts() -> None:
-    ignore_signals_and_die_with_coordinator()
-    load_facts_calculator()

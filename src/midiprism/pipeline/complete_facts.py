@@ -13,8 +13,9 @@ from midiprism.pipeline.compile_splitter import CompileListener, compile_facts
 from midiprism.results.compaction import Compactor
 from midiprism.results.facts import FactCounts, FactsUpkeep
 from midiprism.results.lock import lock_exclusive
-from midiprism.results.result_dir import open_writable_catalog_of, require_result
+from midiprism.results.result_dir import require_result
 from midiprism.results.result_store import open_result_store, require_identity
+from midiprism.results.writable_catalog import open_writable_catalog_of
 
 
 class FactsProgress(NamedTuple):

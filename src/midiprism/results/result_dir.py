@@ -94,22 +94,6 @@ def open_catalog_of(out: str, database: PostgresAddress | None) -> "Iterator[Cat
         yield catalog
 
 
-@contextlib.contextmanager
-def open_writable_catalog_of(out: str, database: PostgresAddress | None) -> "Iterator[Catalog]":
-    """Open the catalog of the result in ``out`` for writing; the caller holds the lock of the result.
-
-    Raises:
-        UsageError: ``out`` holds no result, or its catalog is elsewhere.
-        CatalogError: it cannot be written, or belongs to another result.
-    """
-    from midiprism.catalog import open_catalog
-
-    with open_catalog_of(out, database) as readable:
-        address = readable.address
-    with open_catalog(address) as catalog:
-        yield catalog
-
-
 def require_own_catalog(catalog: "Catalog", out: str) -> None:
     """Raise BoundCatalogError if a catalog in PostgreSQL belongs to another result than ``out``.
 

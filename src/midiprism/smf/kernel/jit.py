@@ -29,18 +29,22 @@ ENABLED = not numba.config.DISABLE_JIT
 """False under ``NUMBA_DISABLE_JIT=1``: the same code then runs as plain Python."""
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
+_HELPER_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+"""Python calls no helper, so that it needs no wrapper, which takes a tenth of the time of compiling."""
 
-helper = njit(no_cfunc_wrapper=True, _nrt=True, **_OPTIONS)
+helper = njit(_nrt=True, **_HELPER_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
 
-borrowing_helper = njit(no_cfunc_wrapper=True, _nrt=False, **_OPTIONS)
+borrowing_helper = njit(_nrt=False, **_HELPER_OPTIONS)
 """Decorator of a helper that makes and returns no arrays: it only uses those of its caller, uncounted.
 
 Elsewhere each use of an array counts its references up and down by locked instructions, which took more than
 a third of the time of a split.
 """
 
-bounds_checked_by_hand = njit(no_cfunc_wrapper=True, _nrt=False, **{**_OPTIONS, "boundscheck": False})
+bounds_checked_by_hand = njit(
+    no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False, **{**_OPTIONS, "boundscheck": False}
+)
 """Decorator of a borrowing helper whose own checks keep every index in its array, provided that ``limit`` is
 within the data and the position to begin at is not negative."""
 

@@ -1,12 +1,10 @@
 """The executor of worker processes: started, fed, watched, replaced when they die, and ended."""
 
 import contextlib
-import queue
 import signal
-import threading
 import time
 from collections import deque
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -21,13 +19,15 @@ from midiprism.pipeline.executors.processes.batch_retry import (
     bisect,
     failed_batch,
 )
+from midiprism.pipeline.executors.processes.compile_process import start_compiling_facts
+from midiprism.pipeline.executors.processes.outbox import Outbox
 from midiprism.pipeline.executors.processes.shared_memory import new_slots
 from midiprism.pipeline.executors.processes.start_process import (
     needs_main_module,
     process_context,
     start_process,
 )
-from midiprism.pipeline.executors.processes.worker_process import BatchAnswer, Task, WorkerMessage, main
+from midiprism.pipeline.executors.processes.worker_process import BatchAnswer, WorkerMessage, main
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
@@ -48,32 +48,6 @@ _WAIT_SECONDS = 0.1
 _JOIN_SECONDS = 5.0
 _MAX_STARTUP_FAILURES = 3
 _MAX_STARTUP_FAILURES_LATER = 30
-
-
-class _Outbox:
-    """Sends tasks to a worker from a thread: the pipe to a worker that hangs may be full, and the coordinator
-    must not wait for it."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send, name="midiprism-send", daemon=True)
-        self._thread.start()
-
-    def put(self, task: Task | None) -> None:
-        """Send a task; None for no more, after which nothing is sent."""
-        self._tasks.put(task)
-
-    def close(self) -> None:
-        """End the thread; the worker has ended."""
-        self._tasks.put(None)
-        self._thread.join(_JOIN_SECONDS)
-
-    def _send(self) -> None:
-        with contextlib.suppress(OSError):  # the worker has died, and the end of its pipe says so
-            for task in iter(self._tasks.get, None):
-                self._pipe.send(task)
-            self._pipe.send(None)
 
 
 class WorkerHandle:
@@ -100,7 +74,7 @@ class WorkerHandle:
         arguments = (worker_pipe, self._counters, stop_flag, config, self._slots)
         self._process: BaseProcess = start_process(context, main, arguments, import_main=import_main)
         worker_pipe.close()
-        self._outbox = _Outbox(self.pipe)
+        self._outbox = Outbox(self.pipe)
         self.batches: deque[SubmittedBatch] = deque()
         self.is_ready = False
         self._answered_counts = ProgressCounts()
@@ -221,6 +195,7 @@ class ProcessExecutor:
         self._all_loaded = self._any_ready = False
         self._loading_seconds = 0.0
         self._compiling_since: float | None = None
+        self._compiling_facts: BaseProcess | None = None
 
     def submit(self, batch: Batch, lease: Lease | None = None) -> None:
         if not self._handles:
@@ -267,6 +242,9 @@ class ProcessExecutor:
         for handle in self._all_handles:
             handle.close()
         self._handles, self._retiring = [], []
+        if self._compiling_facts is not None:
+            self._compiling_facts.kill()
+            self._compiling_facts.join()
 
     @property
     def _in_flight(self) -> int:
@@ -321,6 +299,9 @@ class ProcessExecutor:
         elif message.kind == "loading":
             self._compiling_since = time.perf_counter()
             self._context.on_compile(0.0)
+            # The worker compiles the splitter, which takes longer, and then finds this compiled.
+            if self._config.facts:
+                self._compiling_facts = start_compiling_facts()
         elif message.kind == "ready":
             handle.is_ready = True
             self._any_ready = True
