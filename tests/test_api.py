@@ -61,6 +61,7 @@ def test_the_examples_in_the_documentation_are_right(folder: Path) -> None:
         "Result.songs",
         "Result.verify",
         "Result.export",
+        "Result.export_data_set",
     ]
     examples.sort(key=lambda example: order.index(example.name.removeprefix("midiprism.api.")))
     for example in examples:

@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("midiprism",),
     ("api",),
+    ("api_values",),
     ("web",),
     ("advise",),
     ("export", "relocate", "removal", "integrity", "adopt"),

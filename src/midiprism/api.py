@@ -6,28 +6,22 @@ Everything that the command line does with a collection is a function here or be
 
     summary = midiprism.split_library("songs", "result", by="channel", workers=4)
     result = midiprism.open_result("result")
-    for track in result.find(instrument="bass"):
-        print(track.song_name)
+    names = [track.song_name for track in result.find(instrument="bass")]
 
-Works in scripts, notebooks and other programs:
-
-- A script needs no ``if __name__ == "__main__":``. Worker processes are started by ``forkserver`` (Linux) or
-  ``spawn`` (elsewhere), but they do not import the calling script. The exception: if you pass a source whose
-  class the script itself defines, workers must import the script to find that class, and the script then
-  needs the guard.
-- A notebook needs nothing. If you interrupt a cell, the run is cut off; the same call continues it.
-- ``workers=0`` starts no process at all.
+How scripts and notebooks use it is in docs/reference/python.md.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from logging import getLogger
 
 from midiprism.adopt.removal_hooks import open_removal_hooks
+from midiprism.api_values import PathLike, address_of, query_of, source_of
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
 from midiprism.catalog.song_row import SongRow as SongRow
 from midiprism.catalog.song_row import read_songs
+from midiprism.export.data_set import DataSetExport, export_data_set
 from midiprism.export.export import Export, export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.integrity.damage_report import DamageReport, VerifyProgress
@@ -51,18 +45,13 @@ from midiprism.results.identity import Identity, StoreKind
 from midiprism.results.removal_counts import RemovalCounts
 from midiprism.results.result_dir import locate_result, open_catalog_of, read_identity, require_result
 from midiprism.search.diagnosis import missing_facts_text
-from midiprism.search.filter_terms import filter_terms
 from midiprism.search.find import open_search
 from midiprism.search.index.facets import Facet
-from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query
-from midiprism.search.saved_searches import SavedSearches, default_folder
 from midiprism.search.upkeep import update_search_index
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
-from midiprism.sources import Source, open_source
-
-PathLike = str | os.PathLike[str]
+from midiprism.sources import Source
 
 _logger = getLogger("midiprism")
 
@@ -135,7 +124,7 @@ def split_library(
         limits=song_limits(max_song_size),
         resources=Resources(workers=workers),
         rerun_policy=RerunPolicy(redo=redo, retry_failed=retry_failed),
-        catalog=CatalogSettings(_address(database)),
+        catalog=CatalogSettings(address_of(database)),
         scope=Scope(limit, prune=prune),
         encoding=None if encoding is None else check_encoding(encoding),
         facts=facts,
@@ -147,7 +136,7 @@ def split_library(
         on_progress=on_progress,
         after_run=update_search_index,
     )
-    return run_pipeline(_open_source(sources, folder), folder, settings, callbacks)
+    return run_pipeline(source_of(sources, folder), folder, settings, callbacks)
 
 
 def _log_compiling(seconds: float) -> None:
@@ -173,7 +162,7 @@ def open_result(out: PathLike, *, database: str | None = None) -> "Result":
     require_result(folder)
     identity = read_identity(folder)
     assert identity is not None
-    return Result(folder, identity, _address(database))
+    return Result(folder, identity, address_of(database))
 
 
 class Result:
@@ -219,7 +208,7 @@ class Result:
             QueryError: the query cannot be understood, or a field takes no such value.
             CatalogError: the catalog cannot be read.
         """
-        return self._find(_query(query, filters), limit)
+        return self._find(query_of(query, filters), limit)
 
     def tracks(self) -> Iterator[TrackRow]:
         """Yield every track of every song, ordered by the paths of the songs.
@@ -256,7 +245,7 @@ class Result:
             CatalogError: the catalog cannot be read.
         """
         with open_search(self.folder, self._database) as search:
-            return search.facets(_query(query, filters), fields)
+            return search.facets(query_of(query, filters), fields)
 
     def songs(self) -> Iterator[SongRow]:
         """Yield every song whose content is known.
@@ -342,7 +331,7 @@ class Result:
             self.folder,
             os.fspath(to),
             PathTemplate(layout),
-            _query(query, filters),
+            query_of(query, filters),
             database=self._database,
             hardlink=hardlink,
             prune=prune,
@@ -350,6 +339,28 @@ class Result:
             stop=stop or (lambda: False),
             listener=on_progress or (lambda _export: None),
         )
+
+    def export_data_set(
+        self, to: PathLike, query: str = "", *, limit: int | None = None, **filters: str | int | float | bool
+    ) -> DataSetExport:
+        """Write a data set of tracks, links and songs in Parquet files, with a card; return what was done.
+
+        >>> exported = open_result("result").export_data_set("dataset", family="bass")
+        >>> exported.tracks, exported.links, exported.songs
+        (1, 1, 1)
+
+        Args:
+            to: folder of the data set, new or empty.
+            query: for the tracks, as for ``find``.
+            limit: export so many links at most, the first in the order of the query.
+            filters: as for ``find``.
+
+        Raises:
+            UsageError: ``to`` cannot take a data set, nothing is found, or the query is not valid.
+            StoreError: ``to`` cannot be written, or a track is lost or damaged.
+        """
+        chosen = query_of(query, filters)
+        return export_data_set(self.folder, os.fspath(to), chosen, database=self._database, limit=limit)
 
     def forget(self, *songs: str, query: str = "") -> RemovalCounts:
         """Remove songs, with the tracks that no other song has, and return what was removed.
@@ -363,7 +374,7 @@ class Result:
             StoreError: another process writes to the result, or it cannot be written.
             CatalogError: the catalog cannot be written.
         """
-        choice = SongChoice(songs, _query(query, {}) if query else None)
+        choice = SongChoice(songs, query_of(query, {}) if query else None)
         with open_removal_hooks(self.folder, self._database) as hooks:
             return forget_songs(self.folder, choice, self._database, hooks)
 
@@ -384,17 +395,3 @@ class Result:
             if (text := missing_facts_text(query, search.missing_facts)) is not None:
                 _logger.warning("%s", text)
             yield from rows
-
-
-def _query(text: str, filters: Mapping[str, str | int | float | bool]) -> Query:
-    return parse_query(text, SavedSearches(default_folder())).with_terms(filter_terms(filters))
-
-
-def _address(database: str | None) -> PostgresAddress | None:
-    return None if database is None else PostgresAddress(database)
-
-
-def _open_source(sources: PathLike | Source | Sequence[PathLike], out: str) -> Source:
-    if isinstance(sources, str | os.PathLike):
-        sources = [sources]
-    return open_source(sources, os.fsencode(out)) if isinstance(sources, Sequence) else sources

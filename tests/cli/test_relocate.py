@@ -77,7 +77,7 @@ def test_after_a_copy_the_command_to_empty_the_old_folder_is_printed(
     ((*arguments,),) = printed_commands(out)
     assert arguments[-1] == "--remove"
     code, out, _ = run_cli(*arguments)
-    assert (code, "  removed               4  files removed from the old folder" in out) == (0, True)
+    assert (code, "  removed               5  files removed from the old folder" in out) == (0, True)
     assert list(read_tree(result)) == ["midiprism.json"]
     assert run_cli("verify", tmp_path / "my new")[0] == 0
 
@@ -105,7 +105,7 @@ def test_json_is_the_last_line_and_quiet_prints_nothing(run_cli: Run, result: Pa
         "bytes_copied": facts["bytes"],
         "files_shared": 0,
         "files_there": 0,
-        "removed": 4,
+        "removed": 5,
         "left": 0,
     }
     assert run_cli("relocate", "my out", "new", "--quiet") == (0, "", "")

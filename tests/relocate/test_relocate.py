@@ -321,3 +321,27 @@ def test_a_run_on_another_machine_stops_a_relocation(
         relocate_result(str(out), str(new), database=address)
     assert locate_result(str(out)) == str(out)
     assert relocate_result(str(out), str(new), database=address).arrived
+
+
+@pytest.mark.usefixtures("separate_file_systems")
+@pytest.mark.parametrize("store", KINDS)
+def test_the_card_of_a_data_set_goes_along_with_what_a_person_wrote(tmp_path: Path, store: StoreKind) -> None:
+    out, new = make_result(tmp_path, store), tmp_path / "new"
+    card = out / "README.md"
+    card.write_text(card.read_text().replace("license: unknown", "license: mit"))
+    text = card.read_bytes()
+    write_files(out, {".README.md.0123456789abcdef.tmp": b"cut off"})
+    done = relocate(out, new, remove=True)
+    assert (done.method, done.files_left) == ("copy", 0)
+    assert (new / "README.md").read_bytes() == text
+    assert not card.exists()
+
+
+@pytest.mark.usefixtures("separate_file_systems")
+def test_a_card_that_was_not_copied_stays(tmp_path: Path) -> None:
+    out, new = make_result(tmp_path), tmp_path / "new"
+    (tmp_path / "mine.md").write_text("# Mine")
+    (out / "README.md").unlink()
+    (out / "README.md").symlink_to(tmp_path / "mine.md")
+    assert relocate(out, new, remove=True).files_left == 1
+    assert (out / "README.md").is_symlink()

@@ -9,7 +9,9 @@ import pytest
 
 from midiprism.stores.parquet.schema import ParquetLink, ParquetSong, ParquetTrack, rows_to_columns
 from midiprism.stores.parquet.shard_set import ParquetShards
+from support.fake_songs import BASS, PIANO, fake_song, write_files
 from support.parquet_rows import minimal_row, sample_rows
+from support.runs import make_settings, run_split
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +109,21 @@ def test_polars_finds_one_track(result: Path) -> None:
     assert found.select("music").collect().item() == row.music
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_datasets_reads_every_table(
-    result: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+def offline_datasets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the package ``datasets``, which asks no server and writes below the folder only."""
+    monkeypatch.setenv("HF_HOME", str(folder / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     import datasets
 
+    return datasets
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_datasets_reads_every_table(
+    result: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = offline_datasets(tmp_path, monkeypatch)
     files = str(result / kind / "*.parquet")
     loaded = datasets.load_dataset(
         "parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache")
@@ -124,6 +132,33 @@ def test_datasets_reads_every_table(
     assert sorted(loaded, key=repr) == sorted(EXPECTED[kind](), key=repr)
     streamed = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
     assert sorted(streamed, key=repr) == sorted(EXPECTED[kind](), key=repr)
+
+
+def test_datasets_opens_a_result_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = offline_datasets(tmp_path, monkeypatch)
+    songs = {"a.mid": fake_song(PIANO, BASS), "b.mid": fake_song(BASS)}
+    out = tmp_path / "out"
+    assert (
+        run_split(write_files(tmp_path / "songs", songs), out, make_settings(store="parquet")).state == "done"
+    )
+    cache = str(tmp_path / "cache")
+    assert datasets.get_dataset_config_names(str(out)) == ["tracks", "links", "songs"]
+    tracks = datasets.load_dataset(str(out), split="train", cache_dir=cache)
+    assert tuple(tracks.column_names) == FIELDS["tracks"]
+    assert len(tracks) == 2
+    assert len(datasets.load_dataset(str(out), "links", split="train", cache_dir=cache)) == 3
+    streamed = datasets.load_dataset(str(out), "songs", split="train", streaming=True)
+    assert sorted(song["path"] for song in streamed) == ["a.mid", "b.mid"]
+
+
+def test_datasets_says_that_track_files_are_no_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = offline_datasets(tmp_path, monkeypatch)
+    out = tmp_path / "out"
+    run_split(write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)}), out)
+    with pytest.raises(FileNotFoundError, match="data files found in"):
+        datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
 
 
 def test_music_is_a_whole_midi_file(result: Path) -> None:

@@ -15,8 +15,8 @@ _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROWS = 50
 
 
-def run_on_terminal(arguments: Sequence[str], columns: int) -> str:
-    """Run midiprism on a terminal, and return what it printed, without colors."""
+def run_on_terminal(arguments: Sequence[str], columns: int, exit_code: int = 0) -> str:
+    """Run midiprism on a terminal, which ends with this code; return what it printed, without colors."""
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
@@ -26,5 +26,5 @@ def run_on_terminal(arguments: Sequence[str], columns: int) -> str:
     printed = b""
     while data := read_terminal(terminal):
         printed += data
-    assert close_terminal(pid, terminal) == 0, printed
+    assert close_terminal(pid, terminal) == exit_code, printed
     return _ESCAPE_SEQUENCE.sub("", printed.decode())

@@ -26,6 +26,8 @@ class TrackRow(NamedTuple):
         song_names: the names of the song at these paths.
         added: when the run began that added the track, UTC, ISO 8601; None if that run is not recorded.
         shared: number of songs at any path that have the track; None where it was not counted.
+        song_digest: BLAKE3 of the song's bytes.
+        position: 0-based, of the link among the song's.
         song_facts: the facts of the song, see ``SONG_FACT_FIELDS``.
     """
 
@@ -41,6 +43,8 @@ class TrackRow(NamedTuple):
     song_names: tuple[str, ...] = ()
     added: str | None = None
     shared: int | None = None
+    song_digest: bytes = b""
+    position: int = 0
     song_facts: Mapping[str, Any] = {}
 
     @property

@@ -1,6 +1,6 @@
 """Errors of an export."""
 
-from midiprism.errors import FolderError
+from midiprism.errors import FolderError, UsageError
 
 
 class HardlinkError(FolderError):
@@ -8,3 +8,21 @@ class HardlinkError(FolderError):
 
     def __str__(self) -> str:
         return f"The tracks of {self.out} are no files of their own: copy them instead of linking."
+
+
+class NothingFoundError(UsageError):
+    """A query that finds nothing, of which no data set can be made.
+
+    Attributes:
+        out: folder of the result.
+        query: its text.
+    """
+
+    def __init__(self, out: str, query: str) -> None:
+        super().__init__(out, query)
+        self.out = out
+        self.query = query
+
+    def __str__(self) -> str:
+        what = f"No track in {self.out} matches {self.query}" if self.query else f"{self.out} has no tracks"
+        return f"{what}: a data set would be empty."

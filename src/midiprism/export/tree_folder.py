@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from midiprism.errors import StoreError, UsageError
 from midiprism.export.export_record import RECORD_FILE
@@ -13,17 +14,34 @@ from midiprism.results.lock import LOCK_FILE, holder, lock_exclusive
 from midiprism.results.result_dir import fsync_dir, read_marker, write_marker
 from midiprism.sources import MARKER_FILE_NAME
 
+DATA_SET_KEY = "data_set"
+"""The key that only the marker of an exported data set has; see ``data_set_folder``."""
+
 
 def check_tree_folder(out: str, to: str) -> None:
     """Raise UsageError if ``to`` cannot take a tree of the result in ``out``."""
+    marker = check_export_folder(out, to)
+    if marker is not None and DATA_SET_KEY in marker:
+        raise UsageError(f"{to} holds a data set: choose another folder for files.")
+
+
+def check_export_folder(out: str, to: str) -> dict[str, Any] | None:
+    """Return the marker of an earlier export to ``to``; None without one.
+
+    Raises:
+        UsageError: ``to`` cannot take an export of the result in ``out``.
+    """
     inner, outer = os.path.realpath(to), os.path.realpath(out)
     if inner == outer or inner.startswith(os.path.join(outer, "")):
         raise UsageError(f"{to} lies in the result {out}: choose a folder outside.")
     if os.path.lexists(os.path.join(to, MARKER_FILE_NAME)):
-        if read_marker(to)["midiprism"] != "export":
+        marker = read_marker(to)
+        if marker["midiprism"] != "export":
             raise UsageError(f"{to} is itself a midiprism result: choose another folder.")
-    elif os.path.lexists(to) and not os.path.isdir(to):
+        return marker
+    if os.path.lexists(to) and not os.path.isdir(to):
         raise UsageError(f"{to} is not a folder.")
+    return None
 
 
 @contextmanager

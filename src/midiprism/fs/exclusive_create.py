@@ -83,5 +83,8 @@ def read_regular_file(path: str) -> bytes | None:
         if stat.S_ISREG(os.lstat(path).st_mode):
             raise
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
     with open(descriptor, "rb") as file:
-        return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        return file.read()

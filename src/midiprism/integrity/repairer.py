@@ -18,7 +18,7 @@ from midiprism.integrity.repair_songs import SongRepair
 from midiprism.integrity.repair_tracks import TrackRepair
 from midiprism.integrity.store_repair import StoreRepair
 from midiprism.results.orphans import RemovalGuard, classify_entries, track_label
-from midiprism.results.upkeep import complete_facts
+from midiprism.results.upkeep import complete_facts, update_card
 from midiprism.stores import ScannedEntry
 
 MAX_SONGS_NAMED = 3
@@ -57,6 +57,7 @@ class Repairer:
             self._complete_facts,
             self._store_repair.update_derived,
             self._remove_orphans,
+            self._update_card,
         )
 
     def _restore_tracks_of_repaired_songs(self) -> None:
@@ -93,6 +94,11 @@ class Repairer:
             message = f"No file with the bytes of its song{of_songs} was found: {BRING_BACK_HINT}."
             label = track_label(session.store, track)
             session.report.add_unrepaired(self._store_repair.lost_kind, label, message)
+
+    def _update_card(self) -> None:
+        session = self._session
+        if session.report.run_id is not None:
+            update_card(session.damage_report.out, session.identity, session.catalog, session.report.run_id)
 
     def _delete_unlinked(self) -> None:
         """Delete tracks that no song links to: first the row, then the file."""

@@ -181,27 +181,25 @@ class _Run:
     def run(self) -> None:
         """Do all of it, and record in the summary how it ended."""
         summary, inputs = self._summary, self._inputs
+        catalog, result, facts = inputs.catalog, inputs.result, inputs.settings.facts
         with self._metrics:
             try:
                 with resource_defaults.infrequent_gc():
                     songs_replaced, background = self._split_all()
                     summary.finish(interrupted=inputs.callbacks.stop())
                     self._follow_library()
-                    if inputs.catalog:
-                        from midiprism.results.upkeep import finish_run
+                    if catalog:
+                        from midiprism.results.upkeep import finish_run, update_card
 
+                        replaced, run_id = songs_replaced > 0, summary.run_id
                         finish_run(
-                            inputs.catalog,
-                            inputs.result.store,
-                            summary.run_id,
-                            background,
-                            songs_replaced=songs_replaced > 0,
-                            facts=inputs.settings.facts,
+                            catalog, result.store, run_id, background, songs_replaced=replaced, facts=facts
                         )
-                        summary.lost_track = inputs.result.find_lost_track()
-                run_hooks_after(inputs.settings.catalog.hooks, inputs.catalog, summary)
+                        update_card(inputs.out, result.identity, catalog, run_id)
+                        summary.lost_track = result.find_lost_track()
+                run_hooks_after(inputs.settings.catalog.hooks, catalog, summary)
                 _require_sources(inputs.source)
-                update_derived(inputs.callbacks, inputs.out, inputs.catalog, summary)
+                update_derived(inputs.callbacks, inputs.out, catalog, summary)
             except MidiprismError as error:
                 summary.stop(error)
             # A second Ctrl-C does not come here: the run will be found cut off.

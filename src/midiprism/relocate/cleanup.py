@@ -11,6 +11,7 @@ from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.file_system_probe import PROBE_PREFIX, remove_probe_folders
 from midiprism.relocate.relocation import Relocation, RelocationReporter
+from midiprism.results.data_set_card import CARD_FILE, is_temporary_card, read_card
 from midiprism.results.identity import Identity
 from midiprism.results.lock import LOCK_FILE
 from midiprism.results.orphans import classify_entries
@@ -105,10 +106,17 @@ class SourceCleaner:
         for name in sorted(os.listdir(self._root)):
             if is_leftover(name):
                 os.unlink(os.path.join(self._root, name))
+            elif name == CARD_FILE and self._has_copied_card():
+                os.unlink(os.path.join(self._root, name))
+                self._relocation.count(files_removed=1)
             elif name == INDEX_FOLDER and remove_index(self._root):
                 continue
             elif name not in (MARKER_FILE_NAME, *store_folders):
                 self._relocation.count(files_left=1)
+
+    def _has_copied_card(self) -> bool:
+        card = read_card(self._root)
+        return card is not None and card == read_card(self._relocation.target)
 
     def _remove_empty_folders(self, top: str) -> None:
         """Remove a folder and those below it that are empty, and count what is left."""
@@ -123,6 +131,6 @@ class SourceCleaner:
 
 
 def is_leftover(name: str) -> bool:
-    """Return whether a name is that of a lock, or of a marker or a probe that was cut off."""
+    """Return whether a name is that of a lock, or of a marker, a card or a probe that was cut off."""
     is_marker = name.startswith(f".{MARKER_FILE_NAME}.") and name.endswith(TEMPORARY_SUFFIX)
-    return name == LOCK_FILE or is_marker or name.startswith(PROBE_PREFIX)
+    return name == LOCK_FILE or is_marker or is_temporary_card(name) or name.startswith(PROBE_PREFIX)

@@ -14,6 +14,7 @@ from midiprism.errors import StoreError
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.metrics.devices import locate_storage
 from midiprism.relocate.relocation import Relocation, RelocationReporter
+from midiprism.results.data_set_card import copy_card
 from midiprism.results.identity import Identity
 from midiprism.results.orphans import RemovalGuard, classify_entries, track_location
 from midiprism.results.removed_files import RemovedFiles
@@ -108,6 +109,7 @@ class ResultCopier:
             if not self._stop():
                 copier.copy_derived()
                 RemovedFiles(source).copy_to(target)
+                copy_card(source, target)
                 copier.flush()
 
     def _copy_files(

@@ -13,7 +13,7 @@ from midiprism.pipeline.settings import CatalogSettings, Settings
 from midiprism.results.removal import Remover
 from midiprism.results.removal_counts import RemovalCounts
 from midiprism.results.result_dir import marker_facts, open_catalog_of, require_result
-from midiprism.results.upkeep import finish_run
+from midiprism.results.upkeep import finish_run, update_card
 from midiprism.search.plain_scan import scan_tracks
 from midiprism.search.query import Query
 
@@ -88,7 +88,7 @@ def forget_songs(
         song_ids = choice.find(result.catalog)
         if not song_ids:
             return RemovalCounts()
-        with removal_run(result, "forget") as run:
+        with removal_run(out, result, "forget") as run:
             remover = Remover(result.catalog, result.opened.store, out, run.id, hooks)
             removed = remover.remove(song_ids)
             run.totals.update(songs_removed=removed.songs, tracks_removed=removed.tracks)
@@ -141,10 +141,12 @@ class RecordedRun:
 
 
 @contextmanager
-def removal_run(result: WritableResult, command: str) -> Iterator[RecordedRun]:
+def removal_run(out: str, result: WritableResult, command: str) -> Iterator[RecordedRun]:
     """Record a run around a block that changes a result, and bring what derives from the catalog up to date.
 
     Args:
+        out: folder of the result.
+        result: open for writing.
         command: that is recorded with the run.
     """
     catalog, store = result.catalog, result.opened.store
@@ -153,6 +155,7 @@ def removal_run(result: WritableResult, command: str) -> Iterator[RecordedRun]:
     try:
         yield run
         finish_run(catalog, store, run.id, songs_replaced=False)
+        update_card(out, result.opened.identity, catalog, run.id)
     except BaseException:
         with suppress(MidiprismError):  # then the run counts as cut off
             catalog.end_run(run.id, "stopped", {}, utc_now())

@@ -60,7 +60,7 @@ def undo_removal(out: str, database: PostgresAddress | None = None) -> RestoredC
         removal_id = result.catalog.run_in_transaction(queries.last_removal)
         if removal_id is None:
             raise UsageError(f"There is nothing to undo in {out}: no removal is left that can be undone.")
-        with removal_run(result, "undo") as run:
+        with removal_run(out, result, "undo") as run:
             return _Undo(out, result, removal_id, run.id).run()
 
 

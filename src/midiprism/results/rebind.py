@@ -7,6 +7,7 @@ from midiprism.catalog import PostgresAddress, open_read_only
 from midiprism.catalog.queries.run_history import last_setting, recent_runs
 from midiprism.errors import StoreError, UsageError
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM
+from midiprism.results.data_set_card import CARD_FILE
 from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity
 from midiprism.results.lock import lock_shared
@@ -43,7 +44,7 @@ def rebind_result(out: str, database: PostgresAddress) -> Identity:
     _require_lost(facts)
     try:
         os.makedirs(out, exist_ok=True)
-        if not all(name.startswith(".") for name in os.listdir(out)):
+        if not all(name.startswith(".") or name == CARD_FILE for name in os.listdir(out)):
             raise UsageError(f"{out} is not empty: name a new folder.")
     except OSError as error:
         raise StoreError(f"{out} cannot be made: {error.strerror or error}.") from error

@@ -23,6 +23,7 @@ from midiprism.fs.atomic_write import fsync_folder, name_if_absent, random_tempo
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.path_text import native_path
 from midiprism.metrics.devices import network_file_system
+from midiprism.results.data_set_card import CARD_FILE
 from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
@@ -216,7 +217,7 @@ def read_identity(out: str) -> Identity | None:
         raise UsageError(f"{out} cannot be read: {error.strerror or error}.") from error
     if MARKER_FILE_NAME in names:
         return _parse_identity(out, read_marker(out))
-    others = [name for name in names if not name.startswith(".")]
+    others = [name for name in names if not name.startswith(".") and name != CARD_FILE]
     if others:
         raise UsageError(
             f"{out} holds other files, such as {others[0]}: choose a new or empty folder for the result."

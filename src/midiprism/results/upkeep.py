@@ -3,9 +3,13 @@
 Most runs have nothing to clean up, so that what it takes is loaded when there is something.
 """
 
+import os
+
 from midiprism.catalog import Catalog
 from midiprism.errors import StoreError
 from midiprism.results.background import Background, run_inline
+from midiprism.results.data_set_card import CARD_FILE, write_card
+from midiprism.results.identity import Identity
 from midiprism.stores import TrackLocation, TrackStore
 
 
@@ -86,6 +90,27 @@ def finish_run(
         with catalog.exclusive(run_id) as exclusive:
             for location in locations if exclusive else ():  # a run that began may put the same tracks again
                 delete_track(store, location)
+
+
+def update_card(out: str, identity: Identity, catalog: Catalog, run_id: int | None) -> None:
+    """Bring the data set card of a result up to date, unless another run is active: then that one does it.
+
+    Args:
+        out: the folder of the result.
+        run_id: of the run; None if it recorded nothing.
+
+    Raises:
+        StoreError: the card cannot be read or written.
+    """
+    exists = os.path.lexists(os.path.join(out, CARD_FILE))
+    if run_id is None and exists and catalog.last_run_ended_cleanly():
+        return
+    from midiprism.catalog.queries.table_sizes import table_sizes
+    from midiprism.results.result_card import result_card
+
+    with catalog.exclusive(run_id) as exclusive:
+        if exclusive:
+            write_card(out, result_card(identity, table_sizes(catalog.connection)))
 
 
 def complete_facts(catalog: Catalog, store: TrackStore, run_id: int | None) -> None:

@@ -103,6 +103,8 @@ def _select_tracks(
             track.shard_row,
             runs.c.started_at,
             shared,
+            songs.c.digest,
+            link.position,
             *(songs.c[field.name] for field in SONG_FACT_FIELDS),
             *(link[field.name] for field in LINK_FIELDS),
             *(track[field.name] for field in TRACK_FIELDS),
@@ -123,6 +125,7 @@ def _count_songs() -> Select[Any]:
 def _make_row(values: Any) -> TrackRow:
     """Return a row of the values that ``_select_tracks`` selects."""
     song_id, path, root_length, song_name, metadata, shard, shard_row, added, shared, *facts = values
+    (digest, position), facts = facts[:2], facts[2:]
     song_facts, facts = facts[: len(SONG_FACT_FIELDS)], facts[len(SONG_FACT_FIELDS) :]
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     link = LinkRecord._make((*facts[: len(LINK_FIELDS)], track))
@@ -137,5 +140,7 @@ def _make_row(values: Any) -> TrackRow:
         source_metadata=None if metadata is None else json.loads(metadata),
         added=added,
         shared=shared,
+        song_digest=digest,
+        position=position,
         song_facts={field.name: fact for field, fact in zip(SONG_FACT_FIELDS, song_facts, strict=True)},
     )

@@ -17,7 +17,7 @@ _SONG_NAMES = tuple(field.name for field in SONG_FACT_FIELDS)
 _TRACK_NAMES = tuple(field.name for field in TRACK_FIELDS)
 _COLUMNS = ", ".join(
     (
-        "l.song_id, l.position, s.name, t.shard_row, r.started_at",
+        "l.song_id, l.position, s.name, t.shard_row, r.started_at, g.digest",
         *(f"g.{name}" for name in _SONG_NAMES),
         *(f"l.{name}" for name in _LINK_NAMES),
         *(f"t.{name}" for name in _TRACK_NAMES),
@@ -93,7 +93,7 @@ def _path_of(row: tuple[Any, ...]) -> bytes:
 
 
 def _make_row(key: LinkKey, values: tuple[Any, ...], places: Sequence[_Place]) -> TrackRow:
-    shard, shard_row, added, *facts = values
+    shard, shard_row, added, digest, *facts = values
     song_facts, facts = facts[: len(_SONG_NAMES)], facts[len(_SONG_NAMES) :]
     track = TrackRecord._make(facts[len(LINK_FIELDS) :])
     smallest = places[0]
@@ -111,5 +111,7 @@ def _make_row(key: LinkKey, values: tuple[Any, ...], places: Sequence[_Place]) -
         song_names=tuple(place.song_name for place in places),
         added=added,
         shared=key.shared,
+        song_digest=digest,
+        position=key.position,
         song_facts=dict(zip(_SONG_NAMES, song_facts, strict=True)),
     )

@@ -1,17 +1,21 @@
 """``midiprism export``: write a tree of tracks for people."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, parse_path
 from midiprism.cli.query_arguments import FilterOptions, QueryArgument, parse_arguments
-from midiprism.cli.render.export_text import print_export
+from midiprism.cli.render.export_text import print_data_set, print_export
 from midiprism.cli.render.search_text import print_missing_facts
 from midiprism.cli.render.terminal import print_json, print_message
 from midiprism.cli.result_location import locate
 from midiprism.cli.shell import exit_code
+from midiprism.errors import UsageError
+
+if TYPE_CHECKING:
+    from midiprism.search.query import Query
 
 
 def export(
@@ -22,22 +26,30 @@ def export(
             "--to",
             metavar="DIR",
             parser=parse_path,
-            help="Folder of the tree. It is made if it does not exist.",
+            help="Folder of the tree, or of the data set. It is made if it does not exist.",
         ),
     ],
     filters: FilterOptions,
     catalog: CatalogOptions,
     output: SummaryOptions,
     query: QueryArgument = None,
+    store: Annotated[
+        Literal["files", "parquet"],
+        typer.Option(
+            "--store",
+            help="What the tracks are exported to: a tree of files, or a data set in Parquet files, with "
+            "tables of tracks, links and songs, and a card.",
+        ),
+    ] = "files",
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--by",
             metavar="song|instrument|TEMPLATE",
             help="A folder per song, folders per family and instrument, or a template such as "
-            "'{family}/{song} {track:02} {name}.mid'.",
+            "'{family}/{song} {track:02} {name}.mid'.  [default: song]",
         ),
-    ] = "song",
+    ] = None,
     hardlink: Annotated[
         bool,
         typer.Option(
@@ -64,11 +76,15 @@ def export(
 
     Existing files are left as they are, so the same command can be repeated.
     """
+    if store == "parquet":
+        if by is not None or hardlink or prune:
+            raise UsageError("A data set has no file for each track: leave --by, --hardlink and --prune out.")
+        return _export_data_set(out, to, parse_arguments(query, filters), catalog, output, limit, dry_run)
     from midiprism.export.export import export_tracks
     from midiprism.export.path_template import PathTemplate
     from midiprism.search.find import open_search
 
-    template, parsed = PathTemplate(by), parse_arguments(query, filters)
+    template, parsed = PathTemplate(by or "song"), parse_arguments(query, filters)
     result = locate(out, catalog, quiet=output.quiet)
     if not output.quiet:
         with open_search(result.folder, result.database) as search:
@@ -93,3 +109,25 @@ def export(
     if stopped:
         print_message("Stopped before the end; the same command continues.")
     return exit_code(stop, stopped=stopped, ok=not summary.failed)
+
+
+def _export_data_set(
+    out: str,
+    to: str,
+    query: "Query",
+    catalog: CatalogOptions,
+    output: SummaryOptions,
+    limit: int | None,
+    dry_run: bool,
+) -> int:
+    from midiprism.export.data_set import export_data_set
+
+    result = locate(out, catalog, quiet=output.quiet)
+    with interruptible("Stopping.") as stop:
+        summary = export_data_set(
+            result.folder, to, query, database=result.database, limit=limit, dry_run=dry_run, stop=stop
+        )
+    print_data_set(summary, result.quoted, quiet=output.quiet, stderr=output.as_json)
+    if output.as_json:
+        print_json(summary.as_dict())
+    return exit_code(stop, stopped=summary.stopped, ok=True)

@@ -1,5 +1,6 @@
 """``midiprism list``: list tracks."""
 
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -117,7 +118,12 @@ class ListOptions:
         ),
     ] = None
     form: Annotated[
-        Form, typer.Option("--format", help="Form of the list; m3u is a playlist of the track files.")
+        Form,
+        typer.Option(
+            "--format",
+            help="Form of the list; m3u is a playlist of the track files, parquet a selection to join with a "
+            "data set.",
+        ),
     ] = "table"
     as_tsv: Annotated[
         bool, typer.Option("--tsv", help="The same as --format tsv: values separated by tabs.")
@@ -158,8 +164,10 @@ class ListOptions:
         form = next(iter(forms), self.form)
         if self.facets and (form not in ("table", "json") or self.limit or self.sort):
             raise UsageError("--facets counts all tracks that match, as a table or with --json.")
-        if self.columns is not None and form in ("paths", "m3u"):
-            raise UsageError(f"A list of the form {form} has no columns: leave --columns out.")
+        if self.columns is not None and form in ("paths", "m3u", "parquet"):
+            raise UsageError(f"A list of the form {form} has no columns to choose: leave --columns out.")
+        if form == "parquet" and sys.stdout.isatty():
+            raise UsageError("Parquet is not for a terminal: append > selection.parquet to the command.")
         return form
 
 
@@ -199,6 +207,10 @@ def list_tracks(
             found = while_read(rows if first is None else chain([first], rows))
             if form == "table":
                 _print_table(found, columns, listing.limit, quiet=quiet)
+            elif form == "parquet":
+                from midiprism.export.selection import write_selection
+
+                write_selection(found, sys.stdout.buffer, str(parsed))
             else:
                 print_tracks(found, form, columns, result.folder, end=b"\0" if listing.null else b"\n")
         if first is None and not quiet:

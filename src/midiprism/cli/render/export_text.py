@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from midiprism.cli.render.terminal import format_size, make_console, pluralize, print_message, printable_path
 
 if TYPE_CHECKING:
+    from midiprism.export.data_set import DataSetExport
     from midiprism.export.export import Export
 
 _MAX_SHOWN = 5
@@ -46,3 +47,28 @@ def _outdated(count: int) -> str:
         "a song that is gone, renamed or changed" if count == 1 else "songs that are gone, renamed or changed"
     )
     return f"{pluralize(count, 'file')} of {songs}"
+
+
+def print_data_set(summary: "DataSetExport", result: str, *, quiet: bool, stderr: bool) -> None:
+    """Print what an export of a data set did, and what is missing in it.
+
+    Args:
+        result: the result as arguments of a command.
+    """
+    if summary.stopped:
+        print_message("Stopped before the end: the data set is not whole. The same command begins again.")
+        return
+    if summary.tracks_without_facts:
+        print_message(
+            f"Facts were not computed for {pluralize(summary.tracks_without_facts, 'track')}: "
+            f"`midiprism features {result}` computes them for the next export."
+        )
+    if quiet:
+        return
+    verb = "Would write" if summary.dry_run else "Wrote"
+    size = "" if summary.dry_run else f" ({format_size(summary.bytes)})"
+    counts = [pluralize(summary.tracks, "track"), pluralize(summary.links, "link")]
+    make_console(stderr=stderr).print(
+        f"{verb} {', '.join(counts)} and {pluralize(summary.songs, 'song')}{size} to "
+        f"{printable_path(summary.to)}. {summary.seconds:.1f} s"
+    )

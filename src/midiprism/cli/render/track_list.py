@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from midiprism.catalog import TrackRow
     from midiprism.records.field import Field
 
-Form = Literal["table", "csv", "tsv", "json", "paths", "m3u"]
+Form = Literal["table", "csv", "tsv", "json", "paths", "m3u", "parquet"]
 """The form of a list."""
 
 _KEYS = {"track_number": "track"}
