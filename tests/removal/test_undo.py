@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import UsageError
-from midiprism.results.removed_files import REMOVED_FOLDER
+from midiprism.results.removed_files import REMOVED_FOLDER, RemovedFiles
 from support.catalog_access import query
 from support.fake_songs import write_files
 from support.removals import LIBRARY, content_of, forget, removed_files, split_library, undo
@@ -131,3 +131,17 @@ def test_tracks_that_came_back_with_another_song_are_linked_again(tmp_path: Path
     restored = undo(out)
     assert (restored.songs, restored.tracks, restored.songs_lost) == (1, 0, 0)
     content_of(out, store)
+
+
+def test_folders_that_a_move_makes_are_flushed_with_their_parents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(tmp_path / "out", {"tracks/bass/ab/x.mid": b"x"})
+    flushed: list[str] = []
+    monkeypatch.setattr("midiprism.results.removed_files.fsync_folder", flushed.append)
+    files = RemovedFiles(str(tmp_path / "out"))
+    assert files.take("tracks/bass/ab/x.mid")
+    files.flush()
+    inside = Path(files.folder)
+    made = [inside, inside / "tracks", inside / "tracks" / "bass", inside / "tracks" / "bass" / "ab"]
+    assert {str(folder) for folder in made} <= set(flushed)

@@ -91,7 +91,7 @@ class _Settings:
         if self._unknown:
             names = ", ".join(map(printable_path, self._unknown))
             raise UsageError(
-                f"{path} has unknown keys: {names}. Keys are options without their dashes, tables are "
+                f"{path} has unknown keys: {names}. Keys are options without the dashes in front, tables are "
                 "commands; --config and --yes are no keys."
             )
 

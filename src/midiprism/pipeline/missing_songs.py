@@ -81,7 +81,7 @@ class ScanComparison:
 
     Args:
         catalog: before the run; None if there is none.
-        source: that is scanned.
+        source: the one that is scanned.
         seen_elsewhere: returns those of some songs that the run has seen at a path that it does not record,
             as in a dry run.
     """
@@ -102,7 +102,7 @@ class ScanComparison:
         """Record which paths are gone or there again, and return what the scan says.
 
         Args:
-            scan: that is complete.
+            scan: a complete one.
             begin_run: records the run, if it is not, and returns its id; None to record nothing.
             trusted: whether to believe a scan by which most songs of a source are missing.
 
@@ -146,8 +146,8 @@ def compare_scan(
 
     Args:
         catalog: of the result.
-        source: that was scanned.
-        scan: that is complete.
+        source: the one that was scanned.
+        scan: a complete one.
         last_known_song: highest id of a song that the catalog knew before the run.
         trusted: whether to believe a scan by which most songs of a source are missing.
         all_known: whether the catalog knows all songs that the scan saw, as it does after a run.

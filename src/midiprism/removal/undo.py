@@ -82,6 +82,7 @@ class _Undo:
         self._queries = RemovalQueries(result.catalog)
         self._removal_id = removal_id
         self._run_id = run_id
+        self._rows_found: dict[int, ParquetTrack] = {}
 
     def run(self) -> RestoredCounts:
         """Do it in one transaction; files that it has moved before count once it is committed."""
@@ -127,14 +128,15 @@ class _Undo:
         compactor = Compactor(self._catalog, self._store.shards, self._run_id)
         self._queries.restore_songs(self._removal_id, song_ids)
         if tracks:
-            compactor.write_tracks_in_transaction(self._rows(tracks.values()))
+            compactor.write_tracks_in_transaction({it: self._rows_found[it] for it in tracks})
         with compactor.writing_links(sorted(song_ids)):
             pass
 
     def _find_tracks(self, tracks: Collection[RemovedTrack]) -> set[int]:
         """Return the ids of those removed tracks whose bytes are there, whole."""
         if self._store.shards is not None:
-            return set(self._rows(tracks))
+            self._rows_found = self._rows(tracks)
+            return set(self._rows_found)
         with closing(open_store(self._kind, self._files.folder)) as removed_store:
             places = {track.id: TrackLocation(*track.place) for track in tracks}
             return {

@@ -106,7 +106,7 @@ class RemovedFiles:
             if not stat.S_ISREG(os.lstat(source).st_mode):
                 return False
             make_folder(self.folder)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            self._make_folders(os.path.dirname(target))
             os.replace(source, target)
         except (FileNotFoundError, NotADirectoryError):
             return False
@@ -117,6 +117,15 @@ class RemovedFiles:
             self._changed_folders.discard(os.path.dirname(source))
             self._remove_empty_folders(os.path.dirname(source))
         return True
+
+    def _make_folders(self, folder: str) -> None:
+        """Make a folder and those above it; their names are flushed with the next moves."""
+        made, parent = [], folder
+        while not os.path.isdir(parent):
+            made.append(parent)
+            parent = os.path.dirname(parent)
+        os.makedirs(folder, exist_ok=True)
+        self._changed_folders.update(map(os.path.dirname, made))
 
     def _remove_empty_folders(self, folder: str) -> None:
         with contextlib.suppress(OSError):  # it is not empty
