@@ -21,8 +21,10 @@ from support.removals import forget
 from support.runs import make_settings, mark_as_killed, run_split
 
 SONGS = {"a.mid": fake_song(PIANO, BASS), "b.mid": fake_song(BASS, DRUMS), "none.mid": fake_song()}
-FACTS = CardFacts([CardTable("tracks", "t/*.parquet", 1_234, "a track")], ["First.", "Second\nand third."])
-OTHER_FACTS = CardFacts([CardTable("songs", "s/*.parquet", 5, "a song")], [])
+FACTS = CardFacts(
+    [CardTable("tracks", "t/*.parquet", 1_234, "a track")], ["First.", "Second\nand third."], "abc"
+)
+OTHER_FACTS = CardFacts([CardTable("songs", "s/*.parquet", 5, "a song")], [], "def")
 
 
 def split(folder: Path, out: Path, store: str, **options: object) -> None:
@@ -42,7 +44,8 @@ def test_a_card_states_tables_and_leaves_the_rest_to_a_person() -> None:
     stated = front_matter(card)
     assert stated["license"] == "unknown"
     data_files = [{"split": "train", "path": "t/*.parquet"}]
-    assert stated["configs"] == [{"config_name": "tracks", "default": True, "data_files": data_files}]
+    facts = {"default": True, "description": "state abc", "data_files": data_files}
+    assert stated["configs"] == [{"config_name": "tracks", **facts}]
     assert b"| tracks | 1,234 | a track |" in card
     assert b"First.\n\nSecond\nand third.\n" in card
     citation = card.decode().split("```yaml\n")[1].split("```")[0]

@@ -151,6 +151,17 @@ def test_datasets_opens_a_result_as_it_is(tmp_path: Path, monkeypatch: pytest.Mo
     assert sorted(song["path"] for song in streamed) == ["a.mid", "b.mid"]
 
 
+def test_datasets_sees_that_a_result_has_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = offline_datasets(tmp_path, monkeypatch)
+    folder, out = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)}), tmp_path / "out"
+    for count in (1, 2):
+        run_split(folder, out, make_settings(store="parquet"))
+        for name in ("tracks", "links", "songs"):
+            loaded = datasets.load_dataset(str(out), name, split="train", cache_dir=str(tmp_path / "cache"))
+            assert len(loaded) == count
+        write_files(folder, {"b.mid": fake_song(BASS)})
+
+
 def test_datasets_says_that_track_files_are_no_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

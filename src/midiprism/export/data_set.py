@@ -28,7 +28,7 @@ from midiprism.export.errors import NothingFoundError
 from midiprism.results.data_set_card import CardFacts, write_card
 from midiprism.results.identity import Identity
 from midiprism.results.leakage_groups import leakage_group
-from midiprism.results.result_card import TABLES_PARAGRAPH, made_paragraph, table_facts
+from midiprism.results.result_card import TABLES_PARAGRAPH, made_paragraph, state_of, table_facts
 from midiprism.results.result_dir import open_catalog_of, require_result
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.results.song_groups import SongGroups, load_titles, read_song_groups
@@ -239,7 +239,8 @@ class _DataSetWriter:
         export.tracks, export.links, export.bytes = tracks.rows, links.rows, tracks.bytes + links.bytes
         if not selection.stop():
             export.songs = self._write_songs(found.song_ids, groups, metadata)
-            write_card(export.to, self._card(query))
+            state = state_of(tracks.digests + links.digests, str(export.songs))
+            write_card(export.to, self._card(query, state))
 
     def _read(self, rows: Sequence[TrackRow]) -> dict[bytes, bytes]:
         """Return the bytes of tracks by their digests. Shards are read in their order."""
@@ -265,7 +266,7 @@ class _DataSetWriter:
             raise StoreError("Songs were removed from the result meanwhile: export again.")
         return count
 
-    def _card(self, query: str) -> CardFacts:
+    def _card(self, query: str, state: str) -> CardFacts:
         export = self._export
         found = f"It holds what this query finds in a larger library:\n\n    {' '.join(query.split())}"
         return CardFacts(
@@ -276,6 +277,7 @@ class _DataSetWriter:
                 TABLES_PARAGRAPH,
                 _FOLDS_PARAGRAPH,
             ),
+            state,
         )
 
 

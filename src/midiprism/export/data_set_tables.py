@@ -77,10 +77,12 @@ class TableWriter:
     Attributes:
         rows: that were added.
         bytes: of the files that were written.
+        digests: of these files.
     """
 
     def __init__(self, root: str, kind: ShardKind, metadata: dict[str, str]) -> None:
         self.rows = self.bytes = 0
+        self.digests: list[bytes] = []
         self._folder = ShardFolder(root, kind, metadata)
         self._names = [column.name for column in kind.columns]
         self._pending: list[tuple[Any, ...]] = []
@@ -112,5 +114,6 @@ class TableWriter:
             values = dict(zip(self._names, zip(*self._pending, strict=True), strict=True))
             written = self._folder.write(f"{self._writes:05}", values)
             self.bytes += sum(shard.size for shard in written.shards)
+            self.digests += [shard.digest for shard in written.shards]
             self._writes += 1
         self._pending, self._pending_bytes = [], 0

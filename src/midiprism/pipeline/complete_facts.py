@@ -15,6 +15,7 @@ from midiprism.results.facts import FactCounts, FactsUpkeep
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import require_result
 from midiprism.results.result_store import open_result_store, require_identity
+from midiprism.results.upkeep import update_card
 from midiprism.results.writable_catalog import open_writable_catalog_of
 
 
@@ -66,4 +67,5 @@ def complete_facts_of(
             counts = FactsUpkeep(catalog, store, None, threads, stop=stop, on_progress=report).complete()
             if store.shards is not None:
                 Compactor(catalog, store.shards, None).update_songs_table()
+                update_card(out, identity, catalog, None, force=counts.tracks > 0)
         return counts

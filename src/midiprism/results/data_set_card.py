@@ -88,10 +88,13 @@ class CardFacts:
     Attributes:
         tables: the first is opened where none is named.
         paragraphs: Markdown, below the table of tables.
+        state: differs whenever a file of a table does. Without it ``datasets``, which caches a folder by its
+            card, would open a data set as it was when it was first opened.
     """
 
     tables: Sequence[CardTable]
     paragraphs: Sequence[str]
+    state: str
 
 
 def write_card(folder: str, facts: CardFacts) -> None:
@@ -179,6 +182,7 @@ def _head(facts: CardFacts) -> Sequence[str]:
     lines = ["configs:"]
     for number, table in enumerate(facts.tables):
         lines += [f"- config_name: {table.name}", *(["  default: true"] if number == 0 else [])]
+        lines.append(f'  description: "state {facts.state}"')
         lines += ["  data_files:", "  - split: train", f'    path: "{table.files}"']
     return lines
 

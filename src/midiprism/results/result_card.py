@@ -1,5 +1,9 @@
 """The facts on the data set card of a result."""
 
+from collections.abc import Iterable
+
+from blake3 import blake3
+
 from midiprism.catalog.queries.table_sizes import TableSizes
 from midiprism.results.data_set_card import CardFacts, CardTable
 from midiprism.results.identity import Identity
@@ -26,14 +30,14 @@ that `midiprism.json` names. Libraries for data sets load tables: `midiprism exp
 tables of tracks, links and songs of this folder, or of what a query finds in it."""
 
 
-def result_card(identity: Identity, sizes: TableSizes) -> CardFacts:
-    """Return the facts on the card of a result."""
+def result_card(identity: Identity, sizes: TableSizes, state: str) -> CardFacts:
+    """Return the facts on the card of a result; see ``CardFacts`` for its state."""
     how_made = made_paragraph(identity)
     if STORE_KINDS[identity.store].tracks_are_files:
         meaning = f"a track, a MIDI file; {sizes.songs:,} songs have {sizes.links:,} tracks together"
         tracks = CardTable("tracks", "tracks/**/*.mid", sizes.tracks, meaning)
-        return CardFacts((tracks,), (how_made, _FILES_PARAGRAPH))
-    return CardFacts(table_facts(sizes), (how_made, TABLES_PARAGRAPH, _FOLDS_PARAGRAPH))
+        return CardFacts((tracks,), (how_made, _FILES_PARAGRAPH), state)
+    return CardFacts(table_facts(sizes), (how_made, TABLES_PARAGRAPH, _FOLDS_PARAGRAPH), state)
 
 
 def table_facts(sizes: TableSizes) -> tuple[CardTable, ...]:
@@ -46,6 +50,11 @@ def table_facts(sizes: TableSizes) -> tuple[CardTable, ...]:
         CardTable("links", "links/*.parquet", sizes.links, links),
         CardTable("songs", "songs/*.parquet", sizes.songs, songs),
     )
+
+
+def state_of(digests: Iterable[bytes], songs_state: str) -> str:
+    """Return the state of a data set, from the digests of its shards and the state of its songs."""
+    return blake3(b"".join(sorted(digests)) + songs_state.encode()).hexdigest()[:16]
 
 
 def made_paragraph(identity: Identity) -> str:

@@ -92,25 +92,32 @@ def finish_run(
                 delete_track(store, location)
 
 
-def update_card(out: str, identity: Identity, catalog: Catalog, run_id: int | None) -> None:
+def update_card(
+    out: str, identity: Identity, catalog: Catalog, run_id: int | None, *, force: bool = False
+) -> None:
     """Bring the data set card of a result up to date, unless another run is active: then that one does it.
 
     Args:
         out: the folder of the result.
         run_id: of the run; None if it recorded nothing.
+        force: also if the run recorded nothing and there is a card.
 
     Raises:
         StoreError: the card cannot be read or written.
     """
     exists = os.path.lexists(os.path.join(out, CARD_FILE))
-    if run_id is None and exists and catalog.last_run_ended_cleanly():
+    if run_id is None and exists and not force and catalog.last_run_ended_cleanly():
         return
+    from midiprism.catalog.queries.shards import ShardIndex
+    from midiprism.catalog.queries.song_rows import commit_state
     from midiprism.catalog.queries.table_sizes import table_sizes
-    from midiprism.results.result_card import result_card
+    from midiprism.results.result_card import result_card, state_of
 
     with catalog.exclusive(run_id) as exclusive:
         if exclusive:
-            write_card(out, result_card(identity, table_sizes(catalog.connection)))
+            digests = [shard.digest for shard in ShardIndex(catalog).all_shards()]
+            state = state_of(digests, commit_state(catalog.connection))
+            write_card(out, result_card(identity, table_sizes(catalog.connection), state))
 
 
 def complete_facts(catalog: Catalog, store: TrackStore, run_id: int | None) -> None:
