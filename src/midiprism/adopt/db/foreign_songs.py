@@ -56,8 +56,8 @@ _IS_KNOWN = {
     "complete": f"EXISTS ({_IS_RECORDED} AND s.outcome <> '{ADOPTED}')",
     "replace": f"EXISTS ({_IS_RECORDED} AND s.outcome <> '{ADOPTED}' AND s.id NOT IN ({_WRONGLY_LINKED}))",
 }
-"""Whether midiprism's catalog knows a song, and a run does not split it again, by what the run does to songs
-that have links."""
+"""Conditions for a song that midiprism's catalog knows and a run does not split again, by what the run does
+to songs that have links."""
 
 _HAS_LINKS = "EXISTS (SELECT FROM {links} l WHERE l.parent_file_id = f.id)"
 
