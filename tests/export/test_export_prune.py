@@ -30,11 +30,13 @@ def split(songs: Path, out: str = "out") -> Path:
     return songs.parent / out
 
 
-def export(out: Path, query: str = "", **options: bool | int) -> Export:
+def export(
+    out: Path, query: str = "", *, template: str = "{song}/{track:02}.mid", **options: bool | int
+) -> Export:
     return export_tracks(
         str(out),
         str(out.parent / "tree"),
-        PathTemplate("{song}/{track:02}.mid"),
+        PathTemplate(template),
         parse_query(query),
         database=catalog_access.postgres_address(out),
         **options,  # type: ignore[arg-type]
@@ -60,6 +62,25 @@ def test_files_of_songs_that_are_gone_or_renamed_are_counted_and_stay(songs: Pat
         "renamed/01.mid",
         "renamed/02.mid",
     }
+
+
+@pytest.mark.parametrize("prune_at_once", [True, False])
+def test_a_file_whose_song_moved_and_whose_own_path_stays_is_kept(songs: Path, prune_at_once: bool) -> None:
+    template = "{instrument}/{song} {track:02}.mid"
+    export(split(songs), template=template)
+    before = files(songs)
+    (songs / "folder").mkdir()
+    (songs / "b.mid").rename(songs / "folder" / "b.mid")
+    if not prune_at_once:
+        done = export(split(songs), template=template)
+        assert (done.files_new, done.files_unchanged, done.files_outdated) == (0, 4, 0)
+    dry = export(split(songs), template=template, prune=True, dry_run=True)
+    done = export(split(songs), template=template, prune=True)
+    assert (done.files_new, done.files_unchanged, done.files_pruned) == (0, 4, 0)
+    assert dry.files_pruned == 0
+    assert files(songs) == before
+    (songs / "folder" / "b.mid").unlink()
+    assert export(split(songs), template=template, prune=True).files_pruned == 2
 
 
 @pytest.mark.parametrize("query", ["", "family:drums"])

@@ -144,6 +144,7 @@ def test_the_arguments_of_a_command_are_a_query(words: list[str], text: str) -> 
     [
         ("blue instrumnt:bass", "instrumnt", "There is no field instrumnt: do you mean `instrument`?"),
         ("http://x", "http", "There is no field http"),
+        ("bars:16..", "bars", "There is no field bars: do you mean `length`?"),
         ("notes:", "notes:", "A value is missing"),
         ("bass -", "-", "A word is missing"),
         ("a,,b", ",,", "A word is missing"),

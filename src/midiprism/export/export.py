@@ -337,6 +337,8 @@ class _TreeWriter:
                 self._record.add(file)
         elif outcome == "same":
             export.files_unchanged += 1
+            if file is not None:
+                self._record.keep(file)
         elif outcome == "differs":
             export.files_differing += 1
             export.add_failure(target, "It is there with other content, and was left alone.")

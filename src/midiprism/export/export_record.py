@@ -68,6 +68,19 @@ class ExportRecord:
                     self._output.write("\n")
             self._output.write(_format(file, self._result))
 
+    def keep(self, file: ExportedFile) -> None:
+        """Note whose track a file is that is there already: its song may have another name than before.
+
+        Raises:
+            StoreError: the record cannot be written.
+        """
+        if not self._files.is_outdated(file.path, file.digest):
+            return
+        if self._dry_run:
+            self._files.add(file, is_current=True)
+        else:
+            self.add(file)
+
     def mark_current(self, song: str, digest: bytes) -> None:
         """Note that a song of the result has a track."""
         self._files.mark_current(song, digest)

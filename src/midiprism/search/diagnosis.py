@@ -1,12 +1,17 @@
 """Says why a query may find less than expected."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 from midiprism.catalog.folding import fold_text
 from midiprism.search.complete_query import name_words
 from midiprism.search.query import Contains, FieldMatch, Group, Query, Term, Word
 from midiprism.search.query_fields import QUERY_FIELDS, find_field, nearest_name
 from midiprism.smf.instruments import FAMILIES
+
+_OR_WORDS = frozenset(("or", "|", "||"))
+_TEMPO = re.compile(r"(\d+(?:\.\d+)?)bpm", re.IGNORECASE)
+_MIN_BEGINNING = 3
 
 
 def computed_fields(query: Query) -> list[str]:
@@ -38,15 +43,31 @@ def offered_text(term: Term) -> str | None:
     behind it is an order in other programs.
     """
     for match in term.matches:
-        if isinstance(match, Word) and match.text[-1] in "+-" and find_field(match.text[:-1]) is not None:
-            return f"sort:{match.text}"
+        if isinstance(match, Word) and (offered := _offered_word(match.text)) is not None:
+            return offered
         if isinstance(match, FieldMatch) and isinstance(match.test, Contains):
             words = name_words(match.field)
             text = fold_text(match.test.text)
             if words and not any(text in word for word in words):
-                nearest = nearest_name(text, words)
+                nearest = _longest_beginning(text, words) or nearest_name(text, words)
                 return None if nearest is None else f"{match.field}:{nearest}"
     return None
+
+
+def _offered_word(text: str) -> str | None:
+    """Return the term that a word stands for in other languages; None for none."""
+    if text[-1] in "+-" and find_field(text[:-1]) is not None:
+        return f"sort:{text}"
+    if text.casefold() in _OR_WORDS:
+        return ","
+    tempo = _TEMPO.fullmatch(text)
+    return None if tempo is None else f"bpm:{tempo[1]}"
+
+
+def _longest_beginning(text: str, words: Iterable[str]) -> str | None:
+    """Return the longest word that the text begins with, as saxophone does with sax; None for none."""
+    beginnings = [word for word in words if len(word) >= _MIN_BEGINNING and text.startswith(word)]
+    return max(beginnings, key=len, default=None)
 
 
 def names_unknown_family(term: Term) -> bool:

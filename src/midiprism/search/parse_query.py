@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from midiprism.catalog.folding import fold_text
 from midiprism.search.errors import QueryError
-from midiprism.search.parse_values import parse_length, parse_test
+from midiprism.search.parse_values import LENGTH_UNITS, parse_length, parse_test
 from midiprism.search.query import (
     ANY_FIELD,
     FieldMatch,
@@ -181,7 +181,8 @@ def _find(text: str, name: str, start: int, end: int) -> QueryField:
     field = find_field(name)
     if field is not None:
         return field
-    nearest = nearest_name(name, [*QUERY_FIELDS, *SPECIAL_FIELDS])
+    is_unit = name.lower() in LENGTH_UNITS
+    nearest = "length" if is_unit else nearest_name(name, [*QUERY_FIELDS, *SPECIAL_FIELDS])
     offer = f"do you mean `{nearest}`?" if nearest else "a word with a colon is written in quotes."
     reason = f"There is no field {name}: {offer}"
     raise QueryError(reason, text, start, end)

@@ -32,7 +32,7 @@ _CLOCK = re.compile(r"([0-9]{1,4}):([0-5][0-9](?:\.[0-9]+)?)", re.ASCII)
 _METER = re.compile(r"([1-9][0-9]{0,2})/([1-9][0-9]{0,2})", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?", re.ASCII)
 _FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-_UNITS = {
+LENGTH_UNITS = {
     "s": "length_seconds", "sec": "length_seconds", "second": "length_seconds", "seconds": "length_seconds",
     "bar": "length_bars", "bars": "length_bars", "beat": "length_beats", "beats": "length_beats",
     "tick": "length_ticks", "ticks": "length_ticks",
@@ -66,7 +66,7 @@ def parse_length(text: str, piece: Piece) -> FieldMatch:
     units = {unit.lower() for unit in _LETTERS.findall(value)}
     if value != piece.value:
         units.add("s")
-    names = {_UNITS.get(unit) for unit in units}
+    names = {LENGTH_UNITS.get(unit) for unit in units}
     name = names.pop() if len(names) == 1 else None
     if name is None:
         reason = "A length has a unit: write 8bars, 16beats, ..30s or 1:30..2:00."

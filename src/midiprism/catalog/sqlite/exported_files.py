@@ -55,6 +55,11 @@ class ExportedFiles:
         row = self._files.execute("SELECT digest FROM files WHERE path = ?", (_encode(path),)).fetchone()
         return row[0] if row else None
 
+    def is_outdated(self, path: str, digest: bytes) -> bool:
+        """Return whether an export wrote these bytes to a path for a song that is not known to have them."""
+        query = "SELECT 1 FROM files WHERE path = ? AND digest = ? AND NOT is_current"
+        return self._files.execute(query, (_encode(path), digest)).fetchone() is not None
+
     def mark_current(self, song: str, digest: bytes) -> None:
         """Note that a song has a track: files with both are up to date, whatever their names are."""
         self._files.execute("UPDATE files SET is_current = 1 WHERE link = ?", (_link_key(song, digest),))
