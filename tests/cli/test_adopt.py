@@ -134,6 +134,32 @@ def test_without_a_terminal_yes_is_required(
     assert (code, "--yes" in errors) == (2, True)
 
 
+@pytest.mark.parametrize("options", [("--complete-existing",), ("--redo-existing", "--replace", "--yes")])
+def test_a_dry_run_after_a_run_counts_the_songs_that_are_split_again(
+    run_cli: Run, url: str, library: ForeignSampleLibrary, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    again = adopt_arguments(url, tmp_path / "out", *options)
+    by_owner = len({link[0] for link in read_links(url)})
+    run_json(run_cli, *adopt_arguments(url, tmp_path / "out"))
+    plan = run_json(run_cli, *again, "--dry-run")
+    others = len(library.song_ids) - by_owner
+    assert (plan["adopted"], plan["known"], plan["to_split"]) == (by_owner, others, 0)
+    assert run_json(run_cli, *again)["songs_done"] == by_owner
+    plan = run_json(run_cli, *again, "--dry-run")
+    assert (plan["adopted"], plan["known"], plan["to_split"]) == (0, len(library.song_ids), 0)
+
+
+def test_a_dry_run_counts_the_completed_songs_whose_rows_are_replaced(
+    run_cli: Run, url: str, tmp_path: Path
+) -> None:
+    build_foreign_library(url, tmp_path, song_count=SONG_COUNT, buggy_share=0.5)
+    run_json(run_cli, *adopt_arguments(url, tmp_path / "out", "--complete-existing"))
+    replace = adopt_arguments(url, tmp_path / "out", "--redo-existing", "--replace", "--yes")
+    plan = run_json(run_cli, *replace, "--dry-run")
+    assert (plan["adopted"] > 0, plan["to_split"]) == (True, 0)
+    assert run_json(run_cli, *replace)["songs_done"] == plan["adopted"]
+
+
 def test_a_replacement_says_how_many_rows_it_may_take_out_and_how_many_it_did(
     run_cli: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

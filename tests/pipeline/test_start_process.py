@@ -1,11 +1,21 @@
 """Tests of the server that forks worker processes."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
+
+from midiprism.sample.write import write_songs
+
+_BEGIN_SECONDS = 1.5
+"""Enough to begin to compile, which takes much longer."""
+_END_SECONDS = 10.0
+"""Ending takes a second, on a busy machine more; compiling takes much longer."""
 
 _BLOCKING_LIBRARY = """
 import pathlib, signal
@@ -30,6 +40,48 @@ def test_a_run_that_ends_while_the_splitter_is_loaded_leaves_nobody_with_its_out
     program = [sys.executable, "-c", _PROGRAM, str(tmp_path)]
     # Returns once every process that holds the pipes has ended.
     subprocess.run(program, env=environment, capture_output=True, timeout=60, check=True)
+
+
+def processes_of_session(session: int) -> list[psutil.Process]:
+    """Return the active processes of a session."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the server")
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_nobody_goes_on_compiling_after_the_coordinator_was_killed(workers: str, tmp_path: Path) -> None:
+    songs, cache = tmp_path / "songs", tmp_path / "cache"
+    write_songs(songs, 20, seed=3)
+    command = ["split", str(songs), "-o", str(tmp_path / "out"), "--workers", workers]
+    coordinator = subprocess.Popen(
+        [sys.executable, "-m", "midiprism", *command],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert coordinator.stderr is not None
+        with coordinator.stderr:
+            assert coordinator.stderr.readline().startswith("Compiling the splitter")
+            time.sleep(_BEGIN_SECONDS)
+            # The coordinator, its resource tracker, the server and one that compiles.
+            assert len(processes_of_session(coordinator.pid)) >= 4
+            coordinator.kill()
+        coordinator.wait()
+        deadline = time.monotonic() + _END_SECONDS
+        while (left := processes_of_session(coordinator.pid)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert [process.cmdline() for process in left] == []
+    finally:
+        for process in processes_of_session(coordinator.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def test_worker_processes_load_no_database() -> None:

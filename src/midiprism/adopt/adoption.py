@@ -44,7 +44,7 @@ class AdoptionPlan(NamedTuple):
         songs: number of songs with several tracks.
         adopted: of ``songs``, those that their owner has split; they are left alone, or split again on
             request.
-        known: of ``songs``, those that earlier runs have recorded.
+        known: of ``songs``, those that earlier runs have recorded and this one does not split again.
         to_split: the remaining ones.
         missing: of ``to_split``, those without a file at their path.
         replaceable_rows: the owner's rows of ``track_splits``, of which a run that replaces rows takes out
@@ -76,7 +76,7 @@ def open_adopted_library(
         CatalogError: the database cannot be read.
     """
     with ForeignLibrary(address, stop) as library:
-        songs = ForeignSongs(library)
+        songs = ForeignSongs(library, adoption.existing)
         tables = library.run_in_transaction(
             lambda: read_foreign_tables(library.connection, library.schema, address.schema)
         )
@@ -159,7 +159,7 @@ def plan_adoption(
     read_identity(out)
     require_matching_adoption(out, adopts=True)
     with ForeignLibrary(address, stop) as library:
-        songs = ForeignSongs(library)
+        songs = ForeignSongs(library, adoption.existing)
         missing = 0
         for page in songs.path_pages(remaining_only=True):
             missing += sum(not os.path.isfile(adoption.path_map.to_local(path)) for path in page)

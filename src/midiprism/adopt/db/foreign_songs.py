@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 from midiprism.adopt.db.foreign_reader import ForeignLibrary
 from midiprism.adopt.errors import NotAdoptableError
+from midiprism.adopt.options import ExistingLinksPolicy
 from midiprism.fs.path_text import path_bytes
+from midiprism.records.outcomes import ADOPTED
 
 _PAGE_ROWS = 20_000  # without an index in the order of the bytes, each page sorts the whole table
 _ALREADY_SPLIT_PAGE_ROWS = 4_000
@@ -48,6 +50,15 @@ WHERE s.outcome IN ('split', 'repaired') AND s.digest IN (
 
 _OWNER_LINKS = "SELECT count(*) FROM {links} l WHERE NOT [is_added]"
 
+_IS_RECORDED = "SELECT FROM [own].songs s WHERE s.digest = f.content_hash"
+_IS_KNOWN = {
+    "leave": f"EXISTS ({_IS_RECORDED})",
+    "complete": f"EXISTS ({_IS_RECORDED} AND s.outcome <> '{ADOPTED}')",
+    "replace": f"EXISTS ({_IS_RECORDED} AND s.outcome <> '{ADOPTED}' AND s.id NOT IN ({_WRONGLY_LINKED}))",
+}
+"""Conditions for a song that midiprism's catalog knows and a run does not split again, by what the run does
+to songs that have links."""
+
 _HAS_LINKS = "EXISTS (SELECT FROM {links} l WHERE l.parent_file_id = f.id)"
 
 
@@ -69,8 +80,8 @@ class SplitProgress(NamedTuple):
 
     Attributes:
         songs: number of songs with several tracks.
-        split_by_owner: of ``songs``, those that only their owner has split.
-        known_songs: of ``songs``, those that midiprism's catalog knows.
+        split_by_owner: of ``songs``, those that their owner has split, without ``known_songs``.
+        known_songs: of ``songs``, those that midiprism's catalog knows and a run does not split again.
     """
 
     songs: int
@@ -79,7 +90,7 @@ class SplitProgress(NamedTuple):
 
     @property
     def remaining(self) -> int:
-        """Return the number of songs that neither the owner nor midiprism has split."""
+        """Return the number of the other songs, which a run splits."""
         return self.songs - self.split_by_owner - self.known_songs
 
 
@@ -88,22 +99,24 @@ class ForeignSongs:
 
     Args:
         library: the library's tables.
+        existing: what a run does to songs that have links; those that it splits again are not known songs.
 
     Raises:
         NotAdoptableError: they are not the tables that midiprism knows.
     """
 
-    def __init__(self, library: ForeignLibrary) -> None:
+    def __init__(self, library: ForeignLibrary, existing: ExistingLinksPolicy = "leave") -> None:
         if not library.schema.recognised:
             raise NotAdoptableError(str(library.address), library.schema.faults[0])
         self._library = library
+        self._existing = existing
         self._own_songs_table = f'"{library.address.schema}".songs'
 
     def path_pages(self, *, remaining_only: bool = False) -> Iterator[list[bytes]]:
         """Yield the songs' recorded paths in the order of their bytes, page by page.
 
         Args:
-            remaining_only: leave out songs that have links or that midiprism's catalog knows.
+            remaining_only: leave out songs that have links and known songs.
         """
         statement = _REMAINING_PATHS if remaining_only else _ALL_PATHS
         after = ""
@@ -113,7 +126,7 @@ class ForeignSongs:
             after = paths[-1]
 
     def already_split(self) -> Iterator[list[AlreadySplitSong]]:
-        """Yield, page by page, the songs that have links and that midiprism's catalog does not know."""
+        """Yield, page by page, the songs that have links, without known songs."""
         after: int | None = None
         while page := self._fetch_rows(_ALREADY_SPLIT, after=after, page=_ALREADY_SPLIT_PAGE_ROWS):
             songs = [
@@ -157,8 +170,7 @@ class ForeignSongs:
         """Return the ids in midiprism's catalog of songs that it has split and that have other links too."""
         if not self._has_catalog():
             return []
-        statement = _WRONGLY_LINKED.replace("[own]", f'"{self._library.address.schema}"')
-        return [song_id for (song_id,) in self._library.fetch_rows(statement)]
+        return [song_id for (song_id,) in self._fetch_rows(_WRONGLY_LINKED)]
 
     def _has_catalog(self) -> bool:
         """Return whether midiprism has a catalog in the database."""
@@ -170,14 +182,10 @@ class ForeignSongs:
     def _fetch_rows(self, statement: str, **values: Any) -> Sequence[Any]:
         """Return the rows of a statement.
 
-        ``[has_links]`` stands for whether a song has links, ``[is_known]`` for whether midiprism's catalog
-        knows it, which is false where there is no catalog yet.
+        ``[own]`` stands for the schema of midiprism's catalog, ``[has_links]`` for whether a song has links,
+        and ``[is_known]`` for whether it is a known song, which is false where there is no catalog yet.
         """
-        is_known = (
-            f"EXISTS (SELECT FROM {self._own_songs_table} s WHERE s.digest = f.content_hash)"
-            if self._has_catalog()
-            else "FALSE"
-        )
-        return self._library.fetch_rows(
-            statement.replace("[is_known]", is_known).replace("[has_links]", _HAS_LINKS), **values
-        )
+        is_known = _IS_KNOWN[self._existing] if self._has_catalog() else "FALSE"
+        statement = statement.replace("[is_known]", is_known).replace("[has_links]", _HAS_LINKS)
+        schema = f'"{self._library.address.schema}"'
+        return self._library.fetch_rows(statement.replace("[own]", schema), **values)

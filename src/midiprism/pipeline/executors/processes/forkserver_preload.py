@@ -3,12 +3,15 @@
 So the splitter is loaded once instead of once per worker. If it is not compiled yet, the first worker
 compiles it, and announces that this takes long. If it cannot be loaded, the worker reports the error.
 
-A run that ends meanwhile ends the server too: it would keep the output of the run open.
+A run that ends meanwhile ends the server too: it would keep the output of the run open. Later the server
+notices when the process that uses it dies, and the kernel ends the workers with the server. They cannot
+notice it themselves: one that compiles runs no Python for a minute, and all of them keep open the pipe at
+whose end the server would end.
 """
 
 import contextlib
 
-from midiprism.pipeline.executors.processes.start_process import die_with_parent
+from midiprism.pipeline.executors.processes.start_process import die_with_parent, watch_parent
 
 die_with_parent()
 
@@ -27,4 +30,5 @@ with contextlib.suppress(Exception):
     if facts_kernel.is_compiled():
         facts_kernel.prepare()
 
+watch_parent()
 die_with_parent(enabled=False)  # from now on it ends with the process, and not with a thread of it

@@ -24,6 +24,7 @@ _FORKSERVER_PRELOAD = ["midiprism.pipeline.executors.processes.forkserver_preloa
 _MAIN_MODULE_KEYS = ("init_main_from_name", "init_main_from_path")
 _PROCESS_NAME = "midiprism-worker"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_WATCH_SECONDS = 1.0
 
 IGNORED_SIGNALS = [signal.SIGINT, *([signal.SIGTERM] if hasattr(signal, "SIGTERM") else [])]
 
@@ -75,6 +76,22 @@ def die_with_parent(*, enabled: bool = True) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if enabled else 0, 0, 0, 0)
+
+
+def watch_parent() -> None:
+    """End this process soon after the one that started it.
+
+    A timer looks for it: a thread would make it unsafe to fork, and a forked process has no timer of its
+    parent's. Only for a process that is always ready to handle a signal.
+    """
+    parent = os.getppid()
+
+    def end_without_parent(*_signal: object) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    signal.signal(signal.SIGALRM, end_without_parent)
+    signal.setitimer(signal.ITIMER_REAL, _WATCH_SECONDS, _WATCH_SECONDS)
 
 
 def needs_main_module(value: object) -> bool:
