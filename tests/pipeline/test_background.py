@@ -72,7 +72,7 @@ def test_another_process_hashes_the_titles_of_the_songs_table(
     for workers in (0, 2):
         if workers:  # patched in this process only
             monkeypatch.setattr(
-                "midiprism.results.songs_table.hash_titles", lambda _: pytest.fail("this process did it")
+                "midiprism.results.song_groups.hash_titles", lambda _: pytest.fail("this process did it")
             )
         settings = make_settings(store="parquet", workers=workers, batch_songs=7)
         run_split(tmp_path / "songs", tmp_path / str(workers), settings, splitter=None)

@@ -29,8 +29,7 @@ ENABLED = not numba.config.DISABLE_JIT
 """False under ``NUMBA_DISABLE_JIT=1``: the same code then runs as plain Python."""
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
-_HELPER_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
-"""Python calls no helper, so that it needs no wrapper, which takes a tenth of the time of compiling."""
+_HELPER_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cfunc_wrapper": True}
 
 helper = njit(_nrt=True, **_HELPER_OPTIONS)
 """Decorator of a function that entry points call; compiled as a part of them."""
