@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.features.kernel.key_profile import KEYS, LAST_NOTE_BONUS, PROFILES
+from midiprism.features.kernel.key_profiles import KEYS, LAST_NOTE_BONUS, PROFILES
 
 
 def find_song_keys(songs: Any, weights: Any, final_onsets: Any, final_pitches: Any, count: int) -> Any:

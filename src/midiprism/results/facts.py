@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import local
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from blake3 import blake3
@@ -21,10 +21,12 @@ from midiprism.errors import StoreError
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.key_names import key_names
 from midiprism.features.song_key import find_song_keys
-from midiprism.features.track_facts import FactsCalculator
 from midiprism.results.compaction import Compactor
 from midiprism.stores import TrackStore
 from midiprism.stores.parquet.schema import ParquetTrack
+
+if TYPE_CHECKING:  # which loads the compiler: songs alone need none
+    from midiprism.features.track_facts import FactsCalculator
 
 TRACKS_PER_COMMIT = 2_000
 TRACKS_PER_TASK = 200
@@ -125,9 +127,9 @@ class FactsUpkeep:
         return [track.id for track, _ in found], facts
 
     def _compute(self, tracks: Sequence[bytes], families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
-        calculator: FactsCalculator | None = getattr(self._of_thread, "calculator", None)
-        if calculator is None:
-            calculator = self._of_thread.calculator = FactsCalculator()
+        if not hasattr(self._of_thread, "calculator"):
+            self._of_thread.calculator = _new_calculator()
+        calculator: FactsCalculator = self._of_thread.calculator
         return calculator.columns(tracks, families)
 
     def _complete_shards(self, pool: ThreadPoolExecutor) -> None:
@@ -195,6 +197,12 @@ class FactsUpkeep:
             record_change(
                 self._catalog, run_id, utc_now(), (), changed_tracks=track_ids, seconds=_LEAST_SECONDS
             )
+
+
+def _new_calculator() -> "FactsCalculator":
+    from midiprism.features.track_facts import FactsCalculator
+
+    return FactsCalculator()
 
 
 def _with_facts(rows: Sequence[ParquetTrack], facts: Mapping[str, Sequence[Any]]) -> Iterator[ParquetTrack]:
