@@ -19,10 +19,10 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("uncompiled")
 def test_compiling_tells_how_long_it_takes() -> None:
-    told: list[float] = []
-    assert compile_splitter(lambda: False, told.append)
-    assert told[0] == 0
-    assert told == sorted(told)
+    reported: list[float] = []
+    assert compile_splitter(lambda: False, reported.append)
+    assert reported[0] == 0
+    assert reported == sorted(reported)
 
 
 @pytest.mark.usefixtures("uncompiled")
@@ -32,22 +32,22 @@ def test_compiling_ends_at_a_stop() -> None:
 
 def test_a_compiled_splitter_is_not_compiled_again() -> None:
     split_kernel.prepare()
-    told: list[float] = []
-    assert compile_splitter(lambda: False, told.append)
-    assert told == []
+    reported: list[float] = []
+    assert compile_splitter(lambda: False, reported.append)
+    assert reported == []
 
 
 def test_a_run_that_is_stopped_while_workers_compile_ends_without_them(tmp_path: Path) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO)})
-    told: list[float] = []
+    reported: list[float] = []
     started = time.monotonic()
     summary = run_source(
         open_folders([source]),
         str(tmp_path / "out"),
         make_settings(workers=1),
         splitter=UncompiledSplitter(seconds=300),
-        on_compile=told.append,
-        stop=lambda: len(told) > 2,
+        on_compile=reported.append,
+        stop=lambda: len(reported) > 2,
     )
     assert (summary.state, summary.songs_done) == ("interrupted", 0)
     assert time.monotonic() - started < 60

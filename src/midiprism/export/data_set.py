@@ -145,7 +145,7 @@ def export_data_set(
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """What a query finds in one snapshot of a result, as often as it is asked for."""
+    """The tracks that a query finds in one snapshot of a result, as often as it is asked for."""
 
     search: TrackSearch
     query: Query
@@ -162,7 +162,7 @@ class _Selection:
 
 
 class _Found(NamedTuple):
-    """What a query finds.
+    """The tracks that a query finds.
 
     Attributes:
         folds: of the tracks, by their digests.

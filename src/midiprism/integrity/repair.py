@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope, open_catalog
+from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope
 from midiprism.catalog.queries.run_history import last_setting
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
@@ -19,6 +19,7 @@ from midiprism.results.identity import ResultRequest
 from midiprism.results.lock import lock_exclusive, lock_for_reading
 from midiprism.results.result_dir import catalog_address, open_catalog_of, read_identity, require_result
 from midiprism.results.result_store import open_result_store
+from midiprism.results.writable_catalog import open_writable_catalog_of
 
 
 def repair_result(
@@ -88,11 +89,9 @@ def repair_result(
 @contextmanager
 def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterator[Catalog]:
     """Open the catalog of a result for writing; refuse an empty one, for which every track is an orphan."""
-    with open_catalog_of(out, database) as catalog:
+    with open_writable_catalog_of(out, database) as catalog:
         if catalog.shared and catalog.bound_result() is None:
             raise EmptyCatalogError(catalog.path)
-        address = catalog.address
-    with open_catalog(address) as catalog:
         yield catalog
 
 

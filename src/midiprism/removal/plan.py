@@ -1,4 +1,4 @@
-"""What removing chosen songs from a result would remove. Nothing is written."""
+"""Plan the removal of chosen songs from a result. Nothing is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether a catalog in PostgreSQL is free for a new result: it belongs to one result for ever."""
+"""Check that a catalog in PostgreSQL is free for a new result: it belongs to one result for ever."""
 
 import os
 from collections.abc import Collection

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, and_, bindparam, func, or_, select, update
+from sqlalchemy import Table, bindparam, func, or_, select, update
 
 from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.rows import query_chunks
@@ -129,4 +129,4 @@ class FactIndex:
 
     def _lacks_facts(self, table: Table) -> Any:
         version = table.c.facts_version
-        return or_(version.is_(None), and_(version.is_not(None), version < self._version))
+        return or_(version.is_(None), version < self._version)

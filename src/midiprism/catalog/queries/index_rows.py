@@ -71,7 +71,7 @@ class Commit(NamedTuple):
     """A commit.
 
     Attributes:
-        identity: facts by which it is told from a commit with the same id in another catalog.
+        identity: facts that distinguish it from a commit with the same id in another catalog.
         changed_songs: see the column of ``batches``; likewise ``changed_tracks``.
     """
 

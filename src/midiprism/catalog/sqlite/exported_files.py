@@ -1,4 +1,4 @@
-"""What exports have written to a tree, for any number of files: it spills to the disk when there are many."""
+"""The files that exports have written to a tree. They spill to the disk when there are many."""
 
 import hashlib
 import unicodedata

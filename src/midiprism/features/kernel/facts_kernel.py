@@ -60,7 +60,7 @@ def _begin(walk: Any, work: Any, division: int, drums: int) -> None:
     walk.first_tick = walk.end_tick = 0
     walk.last_onset = NOTHING
     walk.first_time = walk.end_time = walk.elapsed = 0.0
-    walk.tempo_tick = walk.tempo_count = 0
+    walk.tempo_tick = 0
     walk.group_tick = walk.group_top = walk.group_low = walk.groups = 0
     walk.previous_top = walk.previous_gap = walk.gaps = walk.equal_gaps = 0
     walk.intervals = walk.leaps = 0

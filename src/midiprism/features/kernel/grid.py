@@ -15,7 +15,7 @@ SWING_BIT = 1 << (GRID_SHIFT + GRID_COUNT)
 _DEPTHS = 6
 _NO_LEVEL = 12
 _SWING_FROM, _SWING_TO = 0.45, 0.72
-"""Where in a quarter note the second of two swung eighths begins."""
+"""The second of two swung eighths begins between these parts of a quarter note."""
 
 
 @borrowing_helper

@@ -106,7 +106,6 @@ WALK = row_type(
     ("elapsed", np.float64),  # time at ``tempo_tick``
     "tempo",
     "tempo_tick",
-    "tempo_count",
     "group_tick",  # of the first note of a group of notes that begin together
     "group_top",
     "group_low",

@@ -51,7 +51,6 @@ def _read_meta(walk: Any, work: Any, facts: Any, data: Any, kind: int, at: int, 
     """Read a meta event whose data bytes are at ``at``."""
     if kind == 0x51 and size == 3:
         finish_tempo(walk, work)
-        walk.tempo_count += 1
         if walk.smpte == 0:
             walk.tempo = read_tempo(data, at)
     elif kind == 0x58 and size >= 2:

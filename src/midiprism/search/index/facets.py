@@ -18,7 +18,7 @@ _EDGES: Mapping[str, Sequence[float]] = {
     "length_bars": (1, 2, 4, 8, 16, 32, 64, 128, 256),
     "notes": (1, 4, 16, 64, 128, 256, 512, 1_024, 2_048, 4_096),
 }
-"""Where the ranges of numbers begin by which these fields are counted."""
+"""Beginnings of the ranges of numbers by which these fields are counted."""
 
 DEFAULT_FACETS = ("family", "role", "key", "meter", "bpm", "length_bars", "length_seconds", "source")
 

@@ -88,7 +88,7 @@ def _text_ranks(field: QueryField, texts: TextColumn) -> np.ndarray[Any, Any]:
 
 
 _PLACES: Mapping[str, Callable[[str], Any]] = {"key": parse_key}
-"""What texts of some kinds are sorted by; those of other kinds are sorted by their characters."""
+"""Sort keys of texts of some kinds; those of other kinds are sorted by their characters."""
 
 
 def order_keys(segment: Segment, links: IntArray, sort: Sequence[SortKey]) -> Iterator[tuple[Any, ...]]:

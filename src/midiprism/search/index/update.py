@@ -389,6 +389,6 @@ def _is_mostly_dead(segment: IndexedSegment) -> bool:
 
 
 def _digest(commit: Commit) -> int:
-    """Return a number by which a commit is told from all others, also of other catalogs."""
+    """Return a number that distinguishes a commit from all others, also of other catalogs."""
     text = repr((commit.id, *commit.identity)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
