@@ -96,8 +96,9 @@ _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
 FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
 """Names of the facts of a track that are computed, in the order of its record."""
 
+_GROUP_NAMES = tuple(field.name for field in TRACK_FIELDS if field.grouped)
 _NO_TRACK_FACTS = (None,) * len(FACT_NAMES)
-_NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed)
+_NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed or field.grouped)
 """The facts of a song are computed from those of its tracks, after the run."""
 
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
@@ -167,6 +168,8 @@ class BatchBuilder:
         fact_rows = [facts.get(digest, _NO_TRACK_FACTS) for digest in digests]
         for name, values in zip(FACT_NAMES, zip(*fact_rows, strict=True), strict=False):
             columns[name] += values
+        for name in _GROUP_NAMES:
+            columns[name] += [None] * len(digests)
 
     def add_songs(self, pending: Sequence[PendingSong]) -> "SongCounts":
         """Add songs whose tracks were added or rejected, with their links."""

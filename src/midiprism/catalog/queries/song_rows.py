@@ -42,6 +42,7 @@ class SongColumns(NamedTuple):
     source_metadata: Sequence[str | None]
     song_key: Sequence[str | None]
     song_key_strength: Sequence[float | None]
+    similar_song_group: Sequence[int | None]
 
 
 def commit_state(connection: Connection) -> str:

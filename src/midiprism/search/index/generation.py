@@ -15,7 +15,7 @@ import numpy as np
 from midiprism.catalog.queries.index_rows import CatalogState
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
 from midiprism.results.lock import LOCK_FILE
-from midiprism.search.index.column_file import (
+from midiprism.fs.column_file import (
     Array,
     ArraysInMemory,
     ColumnFile,

@@ -21,7 +21,7 @@ from midiprism.catalog.queries.index_rows import (
 )
 from midiprism.catalog.reader import CatalogReader
 from midiprism.fs.path_text import path_text
-from midiprism.search.index.column_file import Array, ArraysInMemory
+from midiprism.fs.column_file import Array, ArraysInMemory
 from midiprism.search.index.encoding import (
     SEPARATOR,
     Arrays,
