@@ -5,7 +5,12 @@ import sys
 
 from midiprism.errors import UsageError
 
-OPTIONAL_PACKAGES = {"pyarrow": "pyarrow>=17", "psycopg": "psycopg[binary]>=3.2"}
+OPTIONAL_PACKAGES = {
+    "pyarrow": "pyarrow>=17",
+    "psycopg": "psycopg[binary]>=3.2",
+    "starlette": "starlette>=1.0",
+    "uvicorn": "uvicorn>=0.30",
+}
 """Arguments of ``pip install`` for each optional package; the extras in pyproject.toml say the same."""
 
 

@@ -27,6 +27,7 @@ _COMMANDS = {
     "verify": "verify",
     "audit": "audit",
     "list": "list_tracks",
+    "serve": "serve",
     "export": "export",
     "forget": "forget",
     "duplicates": "duplicates",

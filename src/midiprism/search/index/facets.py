@@ -8,6 +8,7 @@ import numpy as np
 from midiprism.errors import UsageError
 from midiprism.search.index.index_columns import IndexColumn, find_column
 from midiprism.search.index.segment import IntArray, NumberColumn, Segment
+from midiprism.search.query import Range
 from midiprism.search.query_fields import QUERY_FIELDS, find_field, nearest_name
 
 _CHUNK = 1 << 16  # as many codes at a time as a processor's cache holds
@@ -73,7 +74,10 @@ def _count(name: str, found: Sequence[tuple[Segment, IntArray | None]]) -> Facet
         return Facet(shown, False, _text_counts(column, found))
     edges = _EDGES.get(shown)
     if edges is not None:
-        return Facet(shown, True, _range_counts(column, edges, found))
+        field = QUERY_FIELDS[shown]
+        # As a query takes the beginning of a range, so that its term finds what is counted.
+        lows = [field.bounds(Range(edge, None))[0] or 0.0 for edge in edges]
+        return Facet(shown, True, _range_counts(column, edges, lows, found))
     return Facet(shown, False, _number_counts(column, found))
 
 
@@ -127,11 +131,14 @@ def _distinct_counts(
 
 
 def _range_counts(
-    column: IndexColumn, edges: Sequence[float], found: Sequence[tuple[Segment, IntArray | None]]
+    column: IndexColumn,
+    edges: Sequence[float],
+    lows: Sequence[float],
+    found: Sequence[tuple[Segment, IntArray | None]],
 ) -> tuple[FacetCount, ...]:
     totals = np.zeros(len(edges) + 2, np.int64)  # below the first, the ranges, without a value
     for segment, links in found:
-        bins = segment.bins(column, edges)
+        bins = segment.bins(column, lows)
         totals += _code_counts(segment, column, links, bins, len(edges) + 1)
     starts: list[float | None] = [None, *map(float, edges), None]
     ends: list[float | None] = [float(edges[0]), *map(float, edges[1:]), None, None]

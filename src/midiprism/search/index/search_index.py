@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +60,15 @@ class Matches:
                 return
             yield found
 
+    def window(self, offset: int, limit: int) -> list[LinkKey]:
+        """Return some of them in the order of the query.
+
+        Args:
+            offset: how many come before.
+            limit: how many to return.
+        """
+        return [*islice(self.first(offset + limit), offset, None)]
+
     def facets(self, names: Sequence[str] = DEFAULT_FACETS) -> tuple[Facet, ...]:
         """Return the exact counts of some fields, see ``count_facets``."""
         return count_facets(names, self._parts)
@@ -101,6 +111,39 @@ class SearchIndex:
             mask = matching_links(segment, query)
             parts.append(_Part(segment, None if mask is None else np.flatnonzero(mask)))
         return Matches(parts, query.sort, with_shared=with_shared)
+
+    def links_of_track(self, track_id: int, limit: int) -> list[LinkKey]:
+        """Return the first links of a track, song by song.
+
+        Args:
+            track_id: its number in the catalog.
+            limit: how many.
+        """
+        found: list[LinkKey] = []
+        for segment in self._segments:
+            rows = np.flatnonzero(segment.columns["tracks.id"] == track_id)
+            if len(rows) and len(found) < limit:
+                is_wanted = segment.columns["links.track"] == rows[0]
+                if segment.alive is not None:
+                    is_wanted = is_wanted & segment.alive
+                links = np.flatnonzero(is_wanted)[: limit - len(found)]
+                found += link_keys(segment, links, with_shared=False)
+        return found
+
+    def first_links(self, track_ids: Sequence[int]) -> dict[int, LinkKey]:
+        """Return one link of each track, by its number in the catalog; none for those without a song."""
+        wanted = np.unique(np.array(track_ids, np.int64))
+        found: dict[int, LinkKey] = {}
+        for segment in self._segments:
+            is_wanted = np.isin(segment.columns["tracks.id"], wanted)[segment.track_of_link]
+            if segment.alive is not None:
+                is_wanted = is_wanted & segment.alive
+            links = np.flatnonzero(is_wanted)
+            ids = segment.columns["tracks.id"][segment.track_of_link[links]]
+            _, firsts = np.unique(ids, return_index=True)
+            keys = link_keys(segment, links[firsts], with_shared=False)
+            found = dict(zip(ids[firsts].tolist(), keys, strict=True)) | found
+        return found
 
     def missing_facts(self) -> tuple[int, int]:
         """Return the number of tracks whose facts were not computed, and that of all tracks."""

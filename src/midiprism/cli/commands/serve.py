@@ -1,0 +1,64 @@
+"""``midiprism serve``: open pages on this machine in which one searches, sees and hears a result."""
+
+from typing import Annotated
+
+import typer
+
+from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
+from midiprism.cli.render.search_text import announce_index
+from midiprism.cli.render.terminal import print_message
+from midiprism.cli.result_location import locate
+from midiprism.optional_packages import MissingPackageError
+
+_DEFAULT_PORT = 8765
+
+
+def require_web_packages() -> None:
+    """Raise MissingPackageError unless a server can be run."""
+    from importlib.util import find_spec
+
+    for package in ("starlette", "uvicorn"):
+        if find_spec(package) is None:
+            raise MissingPackageError(package, "midiprism serve")
+
+
+def serve(
+    out: OutArgument,
+    catalog: CatalogOptions,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST",
+            help="Address to serve at. Any but this machine's own (loopback) lets other machines in, with a "
+            "token in the address that is printed.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="N", help="Port to serve at; 0 for any that is free.")
+    ] = _DEFAULT_PORT,
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+    quiet: QuietOption = False,
+) -> None:
+    """Serve pages on this machine: search the tracks, see and hear them, take them along, watch a run.
+
+    It only reads the result, also while a run writes to it. Ctrl-C ends it.
+    """
+    require_web_packages()
+    from midiprism.web.served_result import ServedResult
+    from midiprism.web.server import serve as serve_pages
+    from midiprism.web.settings import ServerSettings
+
+    result = locate(out, catalog, quiet=quiet)
+    settings = ServerSettings(host=host, port=port)
+    served = ServedResult(result.folder, result.database, lambda: announce_index(quiet=quiet))
+
+    def announce(address: str) -> None:
+        if not quiet:
+            print_message(f"Serving {result.folder} at {address} (Ctrl-C ends it).", level="info")
+        if open_page:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    served.check()
+    serve_pages(served, settings, announce)

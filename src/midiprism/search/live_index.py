@@ -1,0 +1,88 @@
+"""The search index of a result that is served for hours while runs commit to it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from midiprism.catalog import Address
+from midiprism.catalog.queries.index_rows import CatalogState, catalog_state
+from midiprism.catalog.reader import CatalogReader
+from midiprism.search.index.search_index import SearchIndex
+from midiprism.search.index.update import index_in_memory, open_index
+
+_REFRESH_SECONDS = 2.0
+"""An index may be so much older than the catalog while commits follow each other."""
+
+_REFRESH_FACTOR = 5.0  # refreshing takes a fifth of the time at most
+
+
+@dataclass(frozen=True, slots=True)
+class LiveIndexState:
+    """An index and the state of the catalog that it stands for."""
+
+    state: CatalogState
+    index: SearchIndex
+
+
+class LiveIndex:
+    """Keeps an index until its catalog changes, and brings it up to date then. Any thread may use it.
+
+    Args:
+        out: folder of the result.
+        address: of its catalog.
+        on_build: called before the index of many songs is made from nothing, which takes a while.
+        clock: seconds that pass.
+    """
+
+    def __init__(
+        self,
+        out: str,
+        address: Address,
+        on_build: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._out = out
+        self._address = address
+        self._on_build = on_build
+        self._clock = clock
+        self._lock = Lock()
+        self._current: LiveIndexState | None = None
+        self._refresh_at = 0.0
+
+    def current(self, reader: CatalogReader) -> LiveIndexState:
+        """Return the index of a snapshot, or one that is a few seconds older while a run commits.
+
+        Args:
+            reader: of the newest snapshot.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        state = catalog_state(reader)
+        current = self._current
+        if current is not None and (current.state == state or self._is_fresh(current, state)):
+            return current
+        # One thread refreshes; others go on with the index that they have, if there is any.
+        if not self._lock.acquire(blocking=current is None):
+            assert current is not None, "the lock is waited for without one"
+            return current
+        try:
+            if self._current is None or self._current.state != state:
+                self._refresh(reader, state)
+            assert self._current is not None, "it was set above"
+            return self._current
+        finally:
+            self._lock.release()
+
+    def _is_fresh(self, current: LiveIndexState, state: CatalogState) -> bool:
+        """Return whether an index of an earlier state of the same catalog may be used a little longer."""
+        return state.commits > current.state.commits and self._clock() < self._refresh_at
+
+    def _refresh(self, reader: CatalogReader, state: CatalogState) -> None:
+        started = self._clock()
+        generation = open_index(self._out, self._address, reader, self._on_build).generation
+        index = SearchIndex(generation or index_in_memory(reader))
+        self._current = LiveIndexState(state, index)
+        ended = self._clock()
+        self._refresh_at = ended + max(_REFRESH_SECONDS, _REFRESH_FACTOR * (ended - started))

@@ -1,0 +1,1 @@
+"""``midiprism serve``: pages and JSON over the search, the tracks and the runs of one result."""

@@ -1,0 +1,1 @@
+"""The JSON that pages read: one file for each thing that they show."""

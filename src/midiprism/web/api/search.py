@@ -1,0 +1,104 @@
+"""Searches: rows of tracks with counts beside them."""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+
+from midiprism.search.index.facets import DEFAULT_FACETS, Facet, FacetCount
+from midiprism.search.parse_query import parse_query
+from midiprism.search.query import Query, number_text, quote
+from midiprism.search.query_fields import QUERY_FIELDS
+from midiprism.search.saved_searches import SavedSearches, default_folder
+from midiprism.web.api.parameters import MAX_ID, served, whole_number
+from midiprism.web.json_response import JsonResponse
+from midiprism.web.track_json import row_to_json
+
+MAX_ROWS = 200
+_NEARLY_NOTHING = 0.01
+_LABELS = {
+    "family": "Instrument family",
+    "role": "Role",
+    "key": "Key",
+    "meter": "Meter",
+    "bpm": "Tempo",
+    "length_bars": "Length in bars",
+    "length_seconds": "Length in seconds",
+    "source": "Source",
+}
+
+
+def query_of(request: Request) -> Query:
+    """Return the query of a request, with the order that ``sort`` names.
+
+    Raises:
+        QueryError: it cannot be understood.
+    """
+    text = request.query_params.get("q", "")
+    sort = request.query_params.get("sort", "")
+    query = parse_query(text, SavedSearches(default_folder()))
+    order = parse_query(" ".join(f"sort:{quote(name)}" for name in sort.split(",") if name))
+    return Query(query.groups, order.sort or query.sort)
+
+
+def search(request: Request) -> JsonResponse:
+    """Return rows of the tracks that a query finds, how many there are, and the counts of some fields."""
+    started = time.perf_counter()
+    offset = whole_number(request, "offset", 0, MAX_ID)
+    limit = whole_number(request, "limit", 50, MAX_ROWS)
+    with_facets = whole_number(request, "facets", 1, 1) == 1
+    query = query_of(request)
+    with served(request).snapshot() as snapshot:
+        matches = snapshot.index.search(query)
+        facets = matches.facets(DEFAULT_FACETS) if with_facets else ()
+        rows = snapshot.rows(matches.window(offset, limit))
+    return JsonResponse(
+        {
+            "total": len(matches),
+            "offset": offset,
+            "tracks": [row_to_json(row) for row in rows],
+            "facets": [*map(facet_to_json, facets)],
+            "took_ms": round((time.perf_counter() - started) * 1e3, 1),
+        }
+    )
+
+
+def facet_to_json(facet: Facet) -> dict[str, Any]:
+    """Return the counts of a field, each with the term of a query that keeps what it counts."""
+    return {
+        "name": facet.name,
+        "label": _LABELS.get(facet.name, facet.name.replace("_", " ").capitalize()),
+        "is_histogram": facet.is_histogram,
+        "counts": [_count_to_json(facet, count) for count in facet.counts],
+    }
+
+
+def _count_to_json(facet: Facet, count: FacetCount) -> dict[str, Any]:
+    is_range = facet.is_histogram and (count.value is not None or count.end is not None)
+    label, term = _range_texts(facet.name, count) if is_range else _value_texts(facet.name, count.value)
+    return {
+        "value": count.value,
+        "end": count.end,
+        "label": label,
+        "count": count.count,
+        "term": term,
+    }
+
+
+def _range_texts(name: str, count: FacetCount) -> tuple[str, str]:
+    """Return the label and the term of a range, whose end belongs to the next one."""
+    low, high = ("" if end is None else number_text(float(end)) for end in (count.value, count.end))
+    label = f"{low} to {high}" if low and high else f"from {low}" if low else f"below {high}"
+    if count.end is not None:
+        step = 1 if QUERY_FIELDS[name].is_integer else _NEARLY_NOTHING
+        high = number_text(round(float(count.end) - step, 2))
+    return label, f"{name}:{low}..{high}"
+
+
+def _value_texts(name: str, value: str | float | None) -> tuple[str, str]:
+    if value is None:
+        return "(none)", f"-has:{name}"
+    if isinstance(value, str):
+        exact = "=" if QUERY_FIELDS[name].kind == "text" else ""
+        return value, f"{name}:{exact}{quote(value)}"
+    return number_text(value), f"{name}:{number_text(value)}"

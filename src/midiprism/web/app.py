@@ -1,0 +1,103 @@
+"""The application: its routes, its pages, and the rules for requests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from midiprism.errors import MidiprismError
+from midiprism.web.counts import LibraryCounts
+from midiprism.web.file_manager import show_file
+from midiprism.web.json_response import JsonResponse, error_content, handle_error
+from midiprism.web.live_status import LiveStatus
+from midiprism.web.openapi import openapi_document
+from midiprism.web.routes import API_ROUTES, api_routes
+from midiprism.web.security import SecurityHeaders, TokenGuard, content_security_policy
+from midiprism.web.served_result import ServedResult
+from midiprism.web.settings import ServerSettings
+from midiprism.web.thumbnails import Thumbnails
+
+_FOLDER = Path(__file__).parent
+
+PAGES = (
+    ("/", "search"),
+    ("/tracks/{id}", "track"),
+    ("/songs/{id}", "song"),
+    ("/collections", "collections"),
+    ("/library", "library"),
+    ("/runs", "runs"),
+    ("/runs/{id}", "run"),
+)
+"""Addresses of pages, with the names of their templates."""
+
+
+def make_app(result: ServedResult, settings: ServerSettings) -> Starlette:
+    """Return the application that serves a result.
+
+    Args:
+        result: to serve.
+        settings: of the server.
+    """
+    routes = [
+        Route("/api/openapi.json", _describe),
+        *api_routes(),
+        *(Route(path, _page(name)) for path, name in PAGES),
+        Mount("/static", StaticFiles(directory=_FOLDER / "static", check_dir=False)),
+    ]
+    middleware = [
+        Middleware(SecurityHeaders, policy=content_security_policy(needs_wasm=False)),
+        Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts, www_redirect=False),
+        Middleware(TokenGuard, token=settings.token, guards_reading=not settings.is_local),
+        Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=3),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=middleware,
+        exception_handlers={MidiprismError: handle_error, HTTPException: _handle_http_error},
+    )
+    app.state.result = result
+    app.state.settings = settings
+    app.state.thumbnails = Thumbnails(result)
+    app.state.counts = LibraryCounts()
+    app.state.status = LiveStatus(result)
+    app.state.show_file = show_file
+    app.state.templates = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"), autoescape=select_autoescape(default=True)
+    )
+    return app
+
+
+def _page(name: str) -> Callable[[Request], HTMLResponse]:
+    """Return the function that answers with the shell of a page."""
+
+    def show(request: Request) -> HTMLResponse:
+        template = request.app.state.templates.get_template(f"{name}.html")
+        text = template.render(
+            page=name,
+            token=request.app.state.settings.token,
+            item=request.path_params.get("id", ""),
+            library=Path(request.app.state.result.folder).name,
+        )
+        return HTMLResponse(text)
+
+    return show
+
+
+def _describe(request: Request) -> JsonResponse:  # noqa: ARG001
+    return JsonResponse(openapi_document(API_ROUTES))
+
+
+async def _handle_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith("/api/"):
+        return JsonResponse(error_content(error.detail), error.status_code)
+    return HTMLResponse(f"<!doctype html><title>{error.status_code}</title><p>Not found.", error.status_code)

@@ -1,0 +1,22 @@
+"""Errors of requests, and what each of them is in HTTP."""
+
+from midiprism.errors import CatalogError, MidiprismError, StoreError, UsageError
+
+
+class NotFoundError(UsageError):
+    """Something that a request names and that is not there."""
+
+
+class ForbiddenError(UsageError):
+    """A request that the rules of the server refuse."""
+
+
+def status_code(error: MidiprismError) -> int:
+    """Return the HTTP status of an error."""
+    if isinstance(error, NotFoundError):
+        return 404
+    if isinstance(error, ForbiddenError):
+        return 403
+    if isinstance(error, CatalogError | StoreError):
+        return 503
+    return 400

@@ -1,0 +1,88 @@
+"""The notes of tracks in JSON, and thumbnails of them."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from midiprism.smf.text.decode import decode_text
+from midiprism.smf.track_content import Note, TempoMap, TrackContent
+
+LYRIC, MARKER, TEXT = 5, 6, 1
+MAX_THUMBNAIL_NOTES = 256
+_PLACES = 5
+"""Digits behind the point of a time in seconds: ten microseconds."""
+
+
+def notes_to_json(content: TrackContent, times: TempoMap) -> dict[str, list[Any]]:
+    """Return notes as columns: times in seconds, and ticks.
+
+    Args:
+        content: of the track.
+        times: by which it is played.
+    """
+    seconds_at = times.seconds_at
+    starts, ends, pitches, velocities, channels = _columns(content.notes)
+    cached: dict[int, float] = {}
+    for tick in {*starts, *ends}:
+        cached[tick] = round(seconds_at(tick), _PLACES)
+    return {
+        "start": [cached[tick] for tick in starts],
+        "end": [cached[tick] for tick in ends],
+        "tick": starts,
+        "length": [end - start for start, end in zip(starts, ends, strict=True)],
+        "pitch": pitches,
+        "velocity": velocities,
+        "channel": channels,
+    }
+
+
+def programs_to_json(content: TrackContent, times: TempoMap) -> list[list[float]]:
+    """Return selections of sounds: seconds, channel, program, bank."""
+    return [
+        [round(times.seconds_at(it.tick), _PLACES), it.channel, it.program, it.bank]
+        for it in content.programs
+    ]
+
+
+def map_to_json(content: TrackContent, times: TempoMap) -> dict[str, Any]:
+    """Return the time of a track: its division, tempi, meters and length."""
+    return {
+        "ticks_per_quarter": content.ticks_per_quarter,
+        "length_seconds": round(times.seconds_at(content.end_tick), _PLACES),
+        "length_ticks": content.end_tick,
+        "tempos": [[tick, round(times.seconds_at(tick), _PLACES), tempo] for tick, tempo in content.tempos],
+        "meters": [list(meter) for meter in content.meters] or [[0, 4, 4]],
+    }
+
+
+def words_to_json(content: TrackContent, times: TempoMap, *kinds: int) -> list[list[Any]]:
+    """Return texts of some kinds: seconds and text. All texts of the track help to guess their encoding."""
+    others = [it.text for it in content.texts]
+    found = []
+    for it in content.texts:
+        text = decode_text(it.text, lambda: others).text if it.kind in kinds else None
+        if text is not None:
+            found.append([round(times.seconds_at(it.tick), _PLACES), text])
+    return found
+
+
+def thumbnail(content: TrackContent) -> str:
+    """Return at most 256 notes in base64, taken evenly: four bytes each.
+
+    The bytes are the beginning and the length as shares of the track, in 255ths, the pitch and the velocity.
+    """
+    notes = content.notes
+    if len(notes) > MAX_THUMBNAIL_NOTES:
+        step = len(notes) / MAX_THUMBNAIL_NOTES
+        notes = [notes[int(index * step)] for index in range(MAX_THUMBNAIL_NOTES)]
+    length = max([1, *(note[1] for note in notes)])
+    packed = bytearray()
+    for start, end, pitch, velocity, _ in notes:
+        packed += bytes((start * 255 // length, max(1, (end - start) * 255 // length), pitch, velocity))
+    return base64.b64encode(packed).decode("ascii")
+
+
+def _columns(notes: Sequence[Note]) -> tuple[list[int], ...]:
+    if not notes:
+        return [], [], [], [], []
+    return tuple(map(list, zip(*notes, strict=True)))

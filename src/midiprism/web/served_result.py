@@ -1,0 +1,175 @@
+"""The result that is served: snapshots of its catalog, its search index, and the bytes of its tracks."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+from midiprism.catalog import PostgresAddress
+from midiprism.catalog.queries.found_rows import LinkKey, found_rows
+from midiprism.catalog.queries.track_lookup import FoundTrack, find_tracks_by_digest
+from midiprism.catalog.reader import CatalogReader, open_reader, reader_of
+from midiprism.catalog.track_row import TrackRow
+from midiprism.errors import StoreError
+from midiprism.results.identity import Identity
+from midiprism.results.result_dir import (
+    catalog_address,
+    locate_result,
+    marker_facts,
+    open_catalog_of,
+    require_result,
+)
+from midiprism.results.result_store import open_result_store, require_identity
+from midiprism.search.index.search_index import SearchIndex
+from midiprism.search.live_index import LiveIndex
+from midiprism.stores import TrackLocation, TrackStore
+from midiprism.web.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One snapshot of the catalog, for one request.
+
+    Attributes:
+        reader: of the catalog.
+        index: of the same snapshot, or of one a few seconds before.
+        version: differs after every change of the index.
+    """
+
+    reader: CatalogReader
+    index: SearchIndex
+    version: int
+
+    def rows(self, links: Iterable[LinkKey]) -> list[TrackRow]:
+        """Return the rows of links, without those that are gone."""
+        return [*found_rows(self.reader, iter(links))]
+
+    def track(self, digest: bytes) -> FoundTrack:
+        """Return a track.
+
+        Raises:
+            NotFoundError: the catalog has none with this digest.
+        """
+        found = find_tracks_by_digest(self.reader, [digest]).get(digest)
+        if found is None:
+            raise NotFoundError("There is no such track in this result.")
+        return found
+
+
+class ServedResult:
+    """The result that is served. Any thread may use it.
+
+    Args:
+        out: folder of the result.
+        database: where its catalog is; None for a file in the result.
+        on_build: called before the search index of many songs is made from nothing.
+    """
+
+    def __init__(
+        self, out: str, database: PostgresAddress | None = None, on_build: Callable[[], None] = lambda: None
+    ) -> None:
+        self.database = database
+        self._out = out
+        self._on_build = on_build
+        self._lock = Lock()
+        self._store_lock = Lock()
+        self._opened: _OpenedResult | None = None
+
+    def check(self) -> None:
+        """Raise UsageError or CatalogError if there is no result to serve."""
+        with self.snapshot():
+            pass
+
+    @property
+    def folder(self) -> str:
+        """The folder of the result, also after it was relocated."""
+        return self._current().folder
+
+    @property
+    def identity(self) -> Identity:
+        """What its tracks are made with."""
+        return self._current().identity
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Open a snapshot of the catalog with its index.
+
+        Raises:
+            UsageError: the result is gone.
+            CatalogError: the catalog cannot be read.
+        """
+        opened = self._current()
+        with ExitStack() as stack:
+            if isinstance(opened.address, PostgresAddress):
+                catalog = stack.enter_context(open_catalog_of(opened.folder, self.database))
+                reader = stack.enter_context(reader_of(catalog))
+            else:
+                reader = stack.enter_context(open_reader(opened.address))
+            current = opened.live_index.current(reader)
+            yield Snapshot(reader, current.index, id(current))
+
+    @contextmanager
+    def store(self) -> Iterator[TrackStore]:
+        """Hold the store of the tracks for one thread."""
+        store = self._current().store
+        with self._store_lock:  # a store of shards is for one thread
+            yield store
+
+    def read(self, location: TrackLocation) -> bytes:
+        """Return the bytes of a track.
+
+        Raises:
+            StoreError: it is missing, or cannot be read.
+        """
+        return self.read_many([location])[0]
+
+    def read_many(self, locations: Sequence[TrackLocation]) -> list[bytes]:
+        """Return the bytes of some tracks, in their order; those of one shard are read together.
+
+        Raises:
+            StoreError: one of them is missing, or cannot be read.
+        """
+        places = [(location.shard or "", location.row or 0) for location in locations]
+        order = sorted(range(len(locations)), key=places.__getitem__)
+        found = [b""] * len(locations)
+        with self.store() as store:
+            for at in order:
+                found[at] = store.read(locations[at])
+        return found
+
+    def local_path(self, location: TrackLocation) -> str | None:
+        """Return the path of a track's own file; None where it has none, or the file is missing."""
+        try:
+            return self._current().store.local_path(location)
+        except StoreError:
+            return None
+
+    def _current(self) -> "_OpenedResult":
+        """Return the result as its marker describes it now."""
+        with self._lock:
+            opened = self._opened
+            folder = locate_result(self._out)
+            require_result(folder)
+            marker = marker_facts(folder)
+            if opened is None or opened.folder != folder or opened.marker != marker:
+                identity = require_identity(folder)
+                address = catalog_address(folder, self.database)
+                opened = self._opened = _OpenedResult(
+                    folder,
+                    marker,
+                    identity,
+                    address,
+                    open_result_store(folder, identity),
+                    LiveIndex(folder, address, self._on_build),
+                )
+            return opened
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenedResult:
+    folder: str
+    marker: dict[str, object]
+    identity: Identity
+    address: str | PostgresAddress
+    store: TrackStore
+    live_index: LiveIndex

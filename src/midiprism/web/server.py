@@ -1,0 +1,73 @@
+"""Runs the server until it is stopped."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from midiprism.errors import MidiprismError
+from midiprism.web.app import make_app
+from midiprism.web.served_result import ServedResult
+from midiprism.web.settings import ServerSettings
+
+
+class AddressError(MidiprismError):
+    """An address at which a server cannot listen.
+
+    Attributes:
+        host: of the address.
+        port: of the address.
+        reason: why not.
+    """
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"Pages cannot be served at {host}, port {port}: {reason}. Choose another port.")
+        self.host = host
+        self.port = port
+        self.reason = reason
+
+
+def serve(result: ServedResult, settings: ServerSettings, on_start: Callable[[str], None]) -> None:
+    """Serve a result until the process is interrupted.
+
+    Args:
+        result: to serve.
+        settings: of the server.
+        on_start: called with the address of the first page once requests are answered.
+
+    Raises:
+        AddressError: nothing can listen at the address.
+    """
+    listener = _listen(settings)
+    app = make_app(result, settings)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+    on_start(page_address(settings, listener.getsockname()[1]))
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def page_address(settings: ServerSettings, port: int) -> str:
+    """Return the address of the first page, with the token where reading needs it."""
+    host = "127.0.0.1" if settings.host in ("", "localhost") else settings.host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - every address: the name leads there from other machines
+        host = socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/" + ("" if settings.is_local else f"?token={settings.token}")
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise AddressError(settings.host, settings.port, error.strerror or str(error)) from error
+    return listener
