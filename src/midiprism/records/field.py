@@ -27,7 +27,7 @@ class Field:
         tables: tables of the catalog that have it, where a record goes into several.
         computed: whether it is a fact that ``midiprism.features`` computes, None where it was not.
         added_later: whether Parquet files that the first version wrote lack its column.
-        grouped: whether it is the number of a group, which ``midiprism.similarity`` finds among all records of
+        grouped: whether it is the number of a group that ``midiprism.similarity`` finds among all records of
             a result, None where it found none.
         name: of the field; taken from the class that declares it.
         python_type: type of its values; taken from the class that declares it.

@@ -5,14 +5,17 @@ matches, possibly negated. ``str(query)`` is its canonical text: parsing it give
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from midiprism.search.musical_keys import Mode, MusicalKey, related_keys
 
 ANY_FIELD = "any"
 """The name under which words can be written as a field."""
+
+LIKE_FIELD = "like"
+"""The name under which a track is given that others shall be like."""
 
 _PLAIN_TEXT = re.compile(r"[\w/#&+!?*][\w./#&+!?*~-]*")
 """Texts that need no quotes."""

@@ -10,12 +10,13 @@ import numpy as np
 from midiprism.catalog.queries.similar_tracks import digests_of, tracks_with_prefix
 from midiprism.catalog.reader import CatalogReader
 from midiprism.errors import StoreError, UsageError
-from midiprism.similarity.examples import FoundTrack, Rule, find_similar
+from midiprism.similarity.examples import find_similar
 from midiprism.similarity.fingerprints import Fingerprinter, Lines
 from midiprism.similarity.generation import Generation
 from midiprism.similarity.notes_text import parse_notes
 from midiprism.similarity.segment import digest_number
-from midiprism.similarity.update import FingerprintProgress, update_fingerprints
+from midiprism.similarity.types import FingerprintProgress, FoundTrack, Rule
+from midiprism.similarity.update import update_fingerprints
 from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.smf.split_song import split
 
@@ -37,13 +38,13 @@ class Example(NamedTuple):
         line: one line.
         timed: whether it has a rhythm.
         digest: of a track of the result; None for anything else.
-        family: instrument family of the track.
+        track_id: of that track in the catalog; 0 for anything else.
     """
 
     line: Lines
     timed: bool = True
     digest: bytes | None = None
-    family: str = ""
+    track_id: int = 0
 
 
 class Finder:
@@ -90,8 +91,10 @@ class Finder:
         if not found:
             raise UsageError(f"No track of the result has a BLAKE3 that begins with {digits.lower()}.")
         if len(found) > 1:
-            raise UsageError(f"Several tracks have a BLAKE3 that begins with {digits.lower()}: give more digits.")
-        ((track_id, digest, family),) = found
+            raise UsageError(
+                f"Several tracks have a BLAKE3 that begins with {digits.lower()}: give more digits."
+            )
+        ((track_id, digest),) = found
         for segment in self._segments:
             row = int(np.searchsorted(segment.ids, track_id))
             if row < len(segment) and segment.ids[row] == track_id:
@@ -103,7 +106,7 @@ class Finder:
                     lines.pitches[first:last],
                     lines.drums[row : row + 1],
                 )
-                return Example(line, True, digest, family)
+                return Example(line, True, digest, track_id)
         raise StoreError(f"The track {digest.hex()} has no fingerprint: it could not be read.")
 
     def find(
@@ -145,6 +148,22 @@ class Finder:
                     best[track.id] = track
         ranked = sorted(self._present([*best.values()]), key=lambda track: (-track.score, track.id))
         return ranked[:limit]
+
+    def find_with_itself(self, digits: str, limit: int, min_score: float) -> dict[int, bytes]:
+        """Return the digests of a track and of those that are like it, by their ids.
+
+        Args:
+            digits: first ones of the BLAKE3 of the track.
+            limit: most tracks besides itself.
+            min_score: of these.
+
+        Raises:
+            UsageError: there is no such track, or there are several.
+            StoreError: it has no fingerprint.
+        """
+        example = self.track(digits)
+        ids = [track.id for track in self.find([example], limit, min_score=min_score)]
+        return digests_of(self._reader, [example.track_id, *ids])
 
     def _present(self, found: Sequence[FoundTrack]) -> list[FoundTrack]:
         """Return those tracks that the catalog has."""
@@ -191,6 +210,4 @@ def file_examples(path: str) -> list[Example]:
     if not tracks:
         raise UsageError(f"{path} has no notes.")
     fingerprinter = Fingerprinter()
-    return [
-        Example(fingerprinter.lines([track.data], [track.own_family == DRUM_FAMILY])) for track in tracks
-    ]
+    return [Example(fingerprinter.lines([track.data], [track.own_family == DRUM_FAMILY])) for track in tracks]

@@ -63,7 +63,12 @@ class Collection:
             gaps += [lines.gaps[span] for span in spans]
             pitches += [lines.pitches[span] for span in spans]
             drums.append(lines.drums[chosen])
-        return Lines(np.concatenate(starts).cumsum(), *map(np.concatenate, (gaps, pitches, drums)))
+        return Lines(
+            np.concatenate(starts).cumsum(),
+            np.concatenate(gaps),
+            np.concatenate(pitches),
+            np.concatenate(drums),
+        )
 
     def _joined(self, name: str, kind: Any) -> Any:
         return np.concatenate([np.empty(0, kind), *(one.columns[name] for one in self._segments)])

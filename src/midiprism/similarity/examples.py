@@ -1,7 +1,7 @@
 """Search by example: the tracks of a collection that have the music of a line, and where."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from midiprism.similarity.kernel.align import (
 )
 from midiprism.similarity.kernel.tables import LINE_ROW, UNITS_PER_QUARTER
 from midiprism.similarity.segment import Segment
+from midiprism.similarity.types import FoundTrack, Rule
 
-Rule = Literal["notes", "exact", "rhythm"]
 _RULES: dict[Rule, int] = {"notes": BY_NOTES, "exact": BY_INTERVALS, "rhythm": BY_RHYTHM}
 
 MAX_EXAMPLE_GROUPS = 512
@@ -30,29 +30,6 @@ _MIN_CANDIDATES = 20
 _MAX_CANDIDATES = 150
 _MAX_POSTINGS = 400_000
 """Postings that are read in all, of the rarest phrases first; bounds the time."""
-
-
-class FoundTrack(NamedTuple):
-    """A track that has the music of an example.
-
-    Attributes:
-        id: of the track in the catalog.
-        digest: the first 8 bytes of its BLAKE3, as a number.
-        score: 1 where all notes of the example are there in the same order and rhythm, less for others.
-        first_quarter: where the place begins, in quarter notes from the start of the track.
-        quarters: length of the place in quarter notes.
-        transposition: semitones from the example to the place; 0 for drums.
-        tempo_ratio: length of the place relative to that part of the example; None where the example has no
-            rhythm.
-    """
-
-    id: int
-    digest: int
-    score: float
-    first_quarter: float
-    quarters: float
-    transposition: int
-    tempo_ratio: float | None
 
 
 class _Candidate(NamedTuple):
@@ -168,7 +145,11 @@ def _best_score(groups: int, rule: Rule, *, timed: bool) -> int:
     """Return the score of an example in itself. The first of its steps has no rhythm."""
     steps = max(1, groups - 1)
     rhythms = max(0, groups - 2) if timed else 0
-    return max(1, (RIGHT + RHYTHM_BONUS) * rhythms) if rule == "rhythm" else RIGHT * steps + RHYTHM_BONUS * rhythms
+    return (
+        max(1, (RIGHT + RHYTHM_BONUS) * rhythms)
+        if rule == "rhythm"
+        else RIGHT * steps + RHYTHM_BONUS * rhythms
+    )
 
 
 def _onsets(gaps: Any, starts: Any) -> Any:

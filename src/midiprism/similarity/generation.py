@@ -18,10 +18,8 @@ from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
 from midiprism.fs.column_file import ArraysInMemory, ColumnFile, DamagedIndexError, write_columns
 from midiprism.results.lock import LOCK_FILE
 from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
+from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.segment import Segment
-
-SIMILARITY_FOLDER = ".midiprism-similar"
-"""Folder of the fingerprints in that of a result."""
 
 _FILE_VERSION = 1
 _CURRENT = "current"
@@ -53,11 +51,6 @@ class Generation:
 
 
 NOTHING = Generation(0, ())
-
-
-def similarity_folder(out: str) -> str:
-    """Return the folder of the fingerprints of a result."""
-    return os.path.join(out, SIMILARITY_FOLDER)
 
 
 def read_generation(folder: str) -> Generation:

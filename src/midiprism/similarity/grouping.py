@@ -1,4 +1,4 @@
-"""Groups tracks that are the same music: candidates by their signatures, each link checked, then connected."""
+"""Groups tracks that are the same music: candidates by signatures, each link checked, then connected."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +12,7 @@ from midiprism.similarity.fingerprints import Lines
 from midiprism.similarity.kernel.bands import band_keys_kernel, neighbors_kernel
 from midiprism.similarity.kernel.compare import compare_kernel
 from midiprism.similarity.kernel.tables import LINE_ROW, SIGNATURE_VALUES, new_order
-
-DEFAULT_THRESHOLD = 0.15
-"""Least score of two tracks that are linked, see ``Comparison``."""
+from midiprism.similarity.types import DEFAULT_THRESHOLD
 
 MIN_PHRASES = 12
 """A track with fewer different phrases is too short, or too repetitive, to be in a group."""

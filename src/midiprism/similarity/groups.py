@@ -7,7 +7,6 @@ before. Tracks that were grouped before are not compared with each other again.
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +31,10 @@ from midiprism.results.upkeep import update_card
 from midiprism.results.writable_catalog import open_writable_catalog_of
 from midiprism.similarity.collection import Collection
 from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
-from midiprism.similarity.grouping import DEFAULT_THRESHOLD, connect, group_tracks
+from midiprism.similarity.grouping import connect, group_tracks
 from midiprism.similarity.segment import digest_number
-from midiprism.similarity.update import FingerprintProgress, update_fingerprints
+from midiprism.similarity.types import DEFAULT_THRESHOLD, FingerprintProgress, GroupCounts
+from midiprism.similarity.update import update_fingerprints
 
 GROUPING_VERSION = 1
 """Increases whenever the same fingerprints may be grouped in another way than before."""
@@ -44,27 +44,6 @@ MIN_SONG_PHRASES = 24
 
 MAX_SONGS = 50
 """What more songs share is boilerplate, and joins none of them."""
-
-
-@dataclass(slots=True)
-class GroupCounts:
-    """Counts of what a grouping did.
-
-    Attributes:
-        tracks_added: that got fingerprints.
-        tracks_lost: that could not be read, and have none.
-        tracks_changed: whose group is another than before.
-        songs_changed: whose group is another than before.
-        threshold: of the links.
-        whole: whether it was not stopped.
-    """
-
-    tracks_added: int = 0
-    tracks_lost: int = 0
-    tracks_changed: int = 0
-    songs_changed: int = 0
-    threshold: float = DEFAULT_THRESHOLD
-    whole: bool = True
 
 
 class _State(NamedTuple):

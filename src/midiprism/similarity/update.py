@@ -28,15 +28,16 @@ from midiprism.errors import InUseError, StoreError
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.similarity.fingerprints import Fingerprinter
+from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.generation import (
     Generation,
     NamedSegment,
     read_generation,
-    similarity_folder,
     write_generation,
     write_segment,
 )
 from midiprism.similarity.segment import NewTracks, Segment, build_segment, digest_number
+from midiprism.similarity.types import FingerprintProgress
 from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.stores import TrackStore
 
@@ -48,14 +49,6 @@ _MERGE_FACTOR = 4
 """A segment is merged with the one before it unless that one is so many times larger."""
 
 _IDS_PER_CHECK = 1_000
-
-
-class FingerprintProgress(NamedTuple):
-    """Progress: the tracks that were looked at, of all that are new, after a number of seconds."""
-
-    seen: int
-    total: int
-    seconds: float
 
 
 ProgressListener = Callable[[FingerprintProgress], None]

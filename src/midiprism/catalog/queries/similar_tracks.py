@@ -1,4 +1,4 @@
-"""The rows that similarity needs: tracks to fingerprint, links between songs and tracks, and groups of both."""
+"""The rows that similarity needs: tracks to fingerprint, links of songs to tracks, and groups of both."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -69,21 +69,15 @@ def digests_of(reader: CatalogReader, track_ids: Sequence[int]) -> dict[int, byt
     return found
 
 
-def tracks_with_prefix(reader: CatalogReader, first: bytes, last: bytes) -> list[tuple[int, bytes, str]]:
-    """Return the tracks whose digests lie between two, inclusive: id, digest and family; two at most."""
+def tracks_with_prefix(reader: CatalogReader, first: bytes, last: bytes) -> list[tuple[int, bytes]]:
+    """Return ids and digests of the tracks whose digests lie between two, inclusive; two tracks at most."""
     return [
-        (row[0], row[1], row[2])
+        (row[0], row[1])
         for row in reader.fetch(
-            "SELECT id, digest, family FROM {tracks} WHERE digest BETWEEN ? AND ? ORDER BY digest LIMIT 2",
+            "SELECT id, digest FROM {tracks} WHERE digest BETWEEN ? AND ? ORDER BY digest LIMIT 2",
             (first, last),
         )
     ]
-
-
-def location_of(reader: CatalogReader, track_id: int) -> TrackLocation:
-    """Return the place of a track that there is."""
-    (row,) = reader.fetch(f"{_TRACKS} WHERE t.id = ?", (track_id,))
-    return TrackToFingerprint(*row).location
 
 
 def track_groups(reader: CatalogReader) -> Any:

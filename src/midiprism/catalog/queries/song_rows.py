@@ -80,6 +80,12 @@ def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequen
     return _row_batches(connection, query.order_by(tracks.c.id))
 
 
+def similar_songs(connection: Connection) -> Iterator[Sequence[tuple[int, int]]]:
+    """Return ids of the songs that are in groups of similar songs, with their groups."""
+    group = songs.c.similar_song_group
+    return _row_batches(connection, select(songs.c.id, group).where(group.is_not(None)))
+
+
 def other_source_metadata(connection: Connection) -> dict[int, list[str]]:
     """Return what the sources say of songs at their other paths, where that differs, by song id.
 
