@@ -7,12 +7,10 @@ from sqlalchemy import Column
 
 from midiprism.catalog.schema import tracks
 from midiprism.records.batches import BatchRecord
+from midiprism.records.fields import SONG_KEY_FACTS
 
 if TYPE_CHECKING:
     from midiprism.catalog.song_keys import SongKeys
-
-SONG_KEY_COLUMNS = ("facts_version", "pitch_class_weights", "final_onset_ticks", "final_pitch")
-"""The facts of a track on which those of its songs depend."""
 
 RowLookup = Callable[[tuple[Column[Any], ...], Column[Any], Iterable[Any]], Iterable[Sequence[Any]]]
 """Returns the values of some columns in the rows with some keys, inside a transaction that is open."""
@@ -44,5 +42,5 @@ class SongFacts:
         return self._song_keys.completed(batch)
 
     def _select_facts(self, digests: Sequence[bytes]) -> Iterable[Sequence[Any]]:
-        columns = (tracks.c.digest, *(tracks.c[name] for name in SONG_KEY_COLUMNS))
+        columns = (tracks.c.digest, *(tracks.c[name] for name in SONG_KEY_FACTS))
         return self._select_by_keys(columns, tracks.c.digest, digests)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.catalog.song_facts import SONG_KEY_COLUMNS
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.song_key import find_song_keys, named_song_keys
 from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns
+from midiprism.records.fields import SONG_KEY_FACTS
 
 REMEMBERED_TRACKS = 1 << 19  # 21 MiB
 
@@ -20,7 +20,7 @@ _TRACK = np.dtype(
 )
 
 FactsLookup = Callable[[Sequence[bytes]], Iterable[Sequence[Any]]]
-"""Returns rows of the digest and ``SONG_KEY_COLUMNS`` of the tracks with these digests."""
+"""Returns rows of the digest and ``SONG_KEY_FACTS`` of the tracks with these digests."""
 
 
 class SongKeys:
@@ -66,7 +66,7 @@ class SongKeys:
         tracks = self._remembered[slots]
         tracks["state"][tracks["key"] != keys] = _UNKNOWN
         tracks["key"] = keys
-        _fill(tracks, [*columns.rows(SONG_KEY_COLUMNS)], range(len(digests)))
+        _fill(tracks, [*columns.rows(SONG_KEY_FACTS)], range(len(digests)))
         unknown = np.flatnonzero(tracks["state"] == _UNKNOWN).tolist()
         if unknown:
             found = {row[0]: row[1:] for row in self._select_facts([digests[index] for index in unknown])}

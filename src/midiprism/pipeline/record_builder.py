@@ -95,7 +95,7 @@ def _storable_name(text: str | None) -> str | None:
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
 _FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
 _NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed)
-"""The facts of a song are computed from those of its tracks, after the run."""
+"""The facts of a song are found from those of its tracks, in the commit."""
 
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"

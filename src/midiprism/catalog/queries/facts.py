@@ -85,9 +85,7 @@ class FactIndex:
                 tracks.c.final_pitch,
             )
             .select_from(
-                songs.join(links, links.c.song_id == songs.c.id).join(
-                    tracks, tracks.c.id == links.c.track_id
-                )
+                songs.join(links, links.c.song_id == songs.c.id).join(tracks, tracks.c.id == links.c.track_id)
             )
             .where(
                 songs.c.id.between(first_id, last_id),
