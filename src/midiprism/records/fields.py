@@ -236,3 +236,6 @@ SONG_FACT_FIELDS = tuple(
     field for field in SONG_FIELDS if (field.computed and field.name != "facts_version") or field.grouped
 )
 """Fields of songs that follow from their tracks, after the run."""
+
+SONG_KEY_FACTS = ("facts_version", "pitch_class_weights", "final_onset_ticks", "final_pitch")
+"""Names of the facts of tracks from which the keys of songs are found."""
