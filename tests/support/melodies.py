@@ -98,11 +98,11 @@ TRANSFORMATIONS: Mapping[str, Callable[[Melody], Melody]] = {
 def midi_song(*melodies: Melody, program: int = 0, channel: int = 0, division: int = QUARTER) -> bytes:
     """Return a MIDI file with a track for each melody."""
     tracks = []
-    for number, melody in enumerate(melodies):
-        events = [(0, track_name(b"Part %d" % number)), (0, program_change(channel + number, program))]
+    for melody in melodies:
+        events = [(0, track_name(b"Part")), (0, program_change(channel, program))]
         for it in melody:
             scale = division / QUARTER
-            events += note(channel + number, it.pitch, round(it.onset * scale), round(it.length * scale))
+            events += note(channel, it.pitch, round(it.onset * scale), round(it.length * scale))
         tracks.append(track(sorted(events, key=lambda event: event[0])))
     return song(*tracks, division=division)
 

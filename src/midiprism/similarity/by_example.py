@@ -146,7 +146,7 @@ class Finder:
             for track in found:
                 if track.digest not in own and (track.id not in best or track.score > best[track.id].score):
                     best[track.id] = track
-        ranked = sorted(self._present([*best.values()]), key=lambda track: (-track.score, track.id))
+        ranked = sorted(self._present([*best.values()]), key=lambda track: track.rank)
         return ranked[:limit]
 
     def find_with_itself(self, digits: str, limit: int, min_score: float) -> dict[int, bytes]:

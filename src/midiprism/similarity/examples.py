@@ -67,7 +67,7 @@ def find_similar(
         chosen = iter([_candidates(segments, example)])
     found = [match for candidates in chosen for match in _aligned(candidates, example, rule, timed=timed)]
     found = [match for match in found if match.score >= max(min_score, 1e-9)]
-    found.sort(key=lambda match: (-match.score, match.id))
+    found.sort(key=lambda match: match.rank)
     return found[:limit]
 
 

@@ -32,6 +32,11 @@ class FoundTrack(NamedTuple):
     transposition: int
     tempo_ratio: float | None
 
+    @property
+    def rank(self) -> tuple[float, int, int]:
+        """The smallest is the best: by the score, then the least transposition, then the id."""
+        return -self.score, abs(self.transposition), self.id
+
 
 @dataclass(slots=True)
 class GroupCounts:
