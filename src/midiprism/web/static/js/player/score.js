@@ -16,8 +16,11 @@ export function songScore(id, answer) {
 }
 
 function makeScore(key, answer, lanes) {
+  const starts = lanes.map((lane) => lane.notes.start[0] ?? Infinity);
   return {
     key,
+    // A track alone begins with its first note: what comes before is for its song.
+    begin: lanes.length === 1 && starts[0] !== Infinity ? starts[0] : 0,
     length: answer.length_seconds ?? 0,
     tempos: answer.tempos,
     meters: answer.meters,

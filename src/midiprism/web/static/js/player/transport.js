@@ -68,7 +68,7 @@ export class Transport extends EventTarget {
     this.#loop = null;
     this.#muted.clear();
     this.#solo.clear();
-    this.#resting = 0;
+    this.#resting = score.begin;
     this.#changed();
   }
 
@@ -77,7 +77,7 @@ export class Transport extends EventTarget {
     this.#halt();
     this.#engine = engine;
     for (const lane of this.#score.lanes) engine.setLaneAudible(lane.index, this.isAudible(lane.index));
-    this.#begin(from >= this.length - 0.01 ? 0 : from);
+    this.#begin(from >= this.length - 0.01 ? this.#score.begin : from);
     this.#timer = setInterval(() => this.#send(), TICK_MS);
     this.#send();
     this.#changed();
@@ -94,7 +94,7 @@ export class Transport extends EventTarget {
   /** Stop, and go back to the beginning. */
   stop() {
     this.#halt();
-    this.#resting = 0;
+    this.#resting = this.#score?.begin ?? 0;
     this.#changed();
   }
 
@@ -247,9 +247,7 @@ export class Transport extends EventTarget {
   #finish(time) {
     for (const key of [...this.#voices.keys()]) this.#release(key, time);
     if (this.#engine.heardTime < time) return;
-    this.#halt();
-    this.#resting = 0;
-    this.#changed();
+    this.stop();
     this.dispatchEvent(new Event("end"));
   }
 

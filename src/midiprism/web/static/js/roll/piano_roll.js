@@ -10,11 +10,13 @@ import { TimeMap } from "./time_map.js";
 const BLACK = new Set([1, 3, 6, 8, 10]);
 const MIN_ROW = 5;
 const MAX_ROW = 28;
+const SCROLL_BAR = 18;
 
 /** Build the roll of a score with one lane into a holder; return its surface. */
 export function buildPianoRoll(holder, score, transport) {
   const timeMap = new TimeMap(score);
   const content = new PianoRows(score.lanes[0], timeMap, holder);
+  holder.style.height = `min(${RULER + content.height() + SCROLL_BAR}px, 56vh)`;
   return new Surface(holder, { timeMap, transport, content, label: `Piano roll, ${content.index.size} notes` });
 }
 

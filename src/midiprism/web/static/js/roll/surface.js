@@ -51,6 +51,10 @@ export class Surface {
     const comfortable = 44 / this.timeMap.ticksPerQuarter;
     this.pixelsPerTick = Math.max(this.#minimum(), comfortable);
     this.resize();
+    const begin = this.timeMap.toTicks(this.transport.score?.begin ?? 0);
+    if (this.xOf(begin) > this.content.gutter + this.width * 0.6) {
+      this.scroller.scrollLeft = begin * this.pixelsPerTick - this.width * 0.1;
+    }
   }
 
   /** Take the size of the holder, and draw. */
