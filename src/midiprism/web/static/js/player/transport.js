@@ -13,6 +13,12 @@ const AHEAD = 0.15;
 const AHEAD_HIDDEN = 1.6; // timers of hidden pages run once a second
 const FIRST_DELAY = 0.02;
 
+/** Call a function again and again; return a function that ends this. */
+function everyTick(call) {
+  const timer = setInterval(call, TICK_MS);
+  return () => clearInterval(timer);
+}
+
 /** Fires `change` when it starts, stops, or has other settings, and `end` behind the last note. */
 export class Transport extends EventTarget {
   #engine = null;
@@ -22,7 +28,8 @@ export class Transport extends EventTarget {
   #voices = new Map();
   #next = 0;
   #sentUntil = 0;
-  #timer = null;
+  #startTimer;
+  #stopTimer = null;
   #resting = 0;
   #rate = 1;
   #transpose = 0;
@@ -30,8 +37,14 @@ export class Transport extends EventTarget {
   #muted = new Set();
   #solo = new Set();
 
+  /** `startTimer(call)` calls a function often, and returns one that ends this. */
+  constructor(startTimer = everyTick) {
+    super();
+    this.#startTimer = startTimer;
+  }
+
   get isPlaying() {
-    return this.#timer !== null;
+    return this.#stopTimer !== null;
   }
 
   get score() {
@@ -78,7 +91,7 @@ export class Transport extends EventTarget {
     this.#engine = engine;
     for (const lane of this.#score.lanes) engine.setLaneAudible(lane.index, this.isAudible(lane.index));
     this.#begin(from >= this.length - 0.01 ? this.#score.begin : from);
-    this.#timer = setInterval(() => this.#send(), TICK_MS);
+    this.#stopTimer = this.#startTimer(() => this.#send());
     this.#send();
     this.#changed();
   }
@@ -257,9 +270,10 @@ export class Transport extends EventTarget {
   }
 
   #halt() {
-    clearInterval(this.#timer);
-    if (this.#timer !== null) this.#silence();
-    this.#timer = null;
+    if (!this.#stopTimer) return;
+    this.#stopTimer();
+    this.#stopTimer = null;
+    this.#silence();
   }
 
   #changed() {
